@@ -1,0 +1,36 @@
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+
+/** A tensor and where its bytes lie: `file[begin, end)`, offsets counted from the first byte of the file. */
+export interface StoredTensor extends TensorInfo {
+  /** Absolute path, symbolic links resolved: the file that a mapping or an external initializer has to name. */
+  readonly file: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
+export interface ShardFile {
+  /** Path as the checkpoint names it, relative to its folder. */
+  readonly name: string;
+  /** Absolute path, symbolic links resolved. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Where tensor data starts: 8 bytes of length, then the header. */
+  readonly dataStart: number;
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+/** Something about a checkpoint that a reader accepts and a person should know. */
+export interface CheckpointWarning {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** An opened checkpoint: headers only, never a weight. Names keep the order of the files (shard by shard, by offset). */
+export interface Checkpoint {
+  readonly folder: string;
+  /** The parsed `config.json`, or null where the folder has none. */
+  readonly config: unknown;
+  readonly files: readonly ShardFile[];
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly warnings: readonly CheckpointWarning[];
+}

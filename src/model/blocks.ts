@@ -1,0 +1,87 @@
+/**
+ * The blocks of BLIP-2 in the order they run: the smallest pieces that a device map may place. A block is never cut.
+ *
+ * The planner puts costs on these blocks and the runtime turns each into graph nodes, so both speak of the same pieces.
+ * A block's `name` is the Hugging Face module path (or root parameter) that owns its tensors.
+ */
+import type { Blip2Config, OptConfig, T5Config } from './blip2-config.js';
+
+/** How often a block runs: once per picture, once per prompt, or once per prompt and again for every further token. */
+export type BlockPhase = 'image' | 'prompt' | 'token';
+
+export type BlockKind =
+  | 'vision-embeddings'
+  | 'vision-layer'
+  | 'vision-norm'
+  | 'query-tokens'
+  | 'qformer-norm'
+  | 'qformer-layer'
+  | 'projection'
+  | 'opt-tokens'
+  | 'opt-project-in'
+  | 'opt-positions'
+  | 'opt-layer'
+  | 'opt-norm'
+  | 'opt-project-out'
+  | 't5-tokens'
+  | 't5-encoder-layer'
+  | 't5-encoder-norm'
+  | 't5-decoder-layer'
+  | 't5-decoder-norm'
+  | 'head';
+
+export interface Block {
+  readonly name: string;
+  readonly kind: BlockKind;
+  /** Position among its twins (layer number), 0 where there is one only. */
+  readonly index: number;
+  readonly phase: BlockPhase;
+}
+
+export function blip2Blocks(config: Blip2Config): Block[] {
+  const language = config.text.family === 'opt' ? optBlocks(config.text) : t5Blocks(config.text);
+  return [
+    one('vision_model.embeddings', 'vision-embeddings', 'image'),
+    ...layers('vision_model.encoder.layers', config.vision.layers, 'vision-layer', 'image'),
+    one('vision_model.post_layernorm', 'vision-norm', 'image'),
+    one('query_tokens', 'query-tokens', 'image'),
+    one('qformer.layernorm', 'qformer-norm', 'image'),
+    ...layers('qformer.encoder.layer', config.qformer.layers, 'qformer-layer', 'image'),
+    one('language_projection', 'projection', 'image'),
+    ...language,
+  ];
+}
+
+function optBlocks(text: OptConfig): Block[] {
+  const decoder = 'language_model.model.decoder';
+  const projected = text.embedSize !== text.hiddenSize;
+  return [
+    one(`${decoder}.embed_tokens`, 'opt-tokens', 'token'),
+    ...(projected ? [one(`${decoder}.project_in`, 'opt-project-in', 'token')] : []),
+    one(`${decoder}.embed_positions`, 'opt-positions', 'token'),
+    ...layers(`${decoder}.layers`, text.layers, 'opt-layer', 'token'),
+    ...(text.finalLayerNorm ? [one(`${decoder}.final_layer_norm`, 'opt-norm', 'token')] : []),
+    ...(projected ? [one(`${decoder}.project_out`, 'opt-project-out', 'token')] : []),
+    one('language_model.lm_head', 'head', 'token'),
+  ];
+}
+
+function t5Blocks(text: T5Config): Block[] {
+  const lm = 'language_model';
+  return [
+    one(`${lm}.shared`, 't5-tokens', 'token'),
+    ...layers(`${lm}.encoder.block`, text.layers, 't5-encoder-layer', 'prompt'),
+    one(`${lm}.encoder.final_layer_norm`, 't5-encoder-norm', 'prompt'),
+    ...layers(`${lm}.decoder.block`, text.decoderLayers, 't5-decoder-layer', 'token'),
+    one(`${lm}.decoder.final_layer_norm`, 't5-decoder-norm', 'token'),
+    one(`${lm}.lm_head`, 'head', 'token'),
+  ];
+}
+
+function one(name: string, kind: BlockKind, phase: BlockPhase): Block {
+  return { name, kind, index: 0, phase };
+}
+
+function layers(prefix: string, count: number, kind: BlockKind, phase: BlockPhase): Block[] {
+  return Array.from({ length: count }, (_, index) => ({ name: `${prefix}.${index}`, kind, index, phase }));
+}
