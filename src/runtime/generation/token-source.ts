@@ -1,0 +1,14 @@
+/**
+ * What a decoding algorithm needs from a language model: logits after a prompt, then logits after one more id per row.
+ *
+ * Rows may be reordered, repeated or dropped between steps: `parents[r]` is the row of the step before that row `r`
+ * continues. Greedy search drops finished rows this way, beam search reorders them, and both start from one row per
+ * picture, whatever the number of beams.
+ */
+export interface TokenSource {
+  readonly vocabSize: number;
+  /** Runs the prompts. Logits of the next id, float32, row-major `[pictures, vocabSize]`. */
+  prefill(): Promise<Float32Array>;
+  /** Feeds one id per row. Logits of the next id, float32, row-major `[ids.length, vocabSize]`. */
+  advance(ids: readonly number[], parents: readonly number[]): Promise<Float32Array>;
+}
