@@ -1,0 +1,102 @@
+/**
+ * The index against the headers of the shards it names. A foreign index beside shards of the same names loads wrong
+ * weights without a word in other readers; here every name is looked up.
+ */
+import { SafetensorsError } from '../format/safetensors-error.js';
+import type { SafetensorsHeader } from '../format/read-header.js';
+import type { CheckpointWarning, ShardFile } from './checkpoint.js';
+import type { CheckpointIndex } from './parse-index.js';
+
+export interface OpenShard {
+  readonly file: ShardFile;
+  readonly header: SafetensorsHeader;
+}
+
+/** @throws SafetensorsError `IndexMismatch` where a tensor is not in the shard that the index names. */
+export function checkIndex(index: CheckpointIndex, shards: readonly OpenShard[], file: string): CheckpointWarning[] {
+  const byName = new Map(shards.map((shard) => [shard.file.name, shard]));
+  let totalBytes = 0;
+  for (const [tensor, shard] of index.weightMap) {
+    const span = byName.get(shard)?.header.tensors.get(tensor);
+    if (span === undefined) throw misplaced(tensor, shard, shards, file);
+    totalBytes += span.end - span.begin;
+  }
+  return [
+    ...strayTensors(index, shards),
+    ...totalSize(index, totalBytes),
+    ...numberingGaps(shards.map((shard) => shard.file.name)),
+  ];
+}
+
+function misplaced(tensor: string, shard: string, shards: readonly OpenShard[], file: string): SafetensorsError {
+  const actual = shards.find((other) => other.header.tensors.has(tensor))?.file.name;
+  const where = actual === undefined ? 'none of the shards has it' : `it is in ${actual}`;
+  return new SafetensorsError(
+    'IndexMismatch',
+    file,
+    `says that ${JSON.stringify(tensor)} is in ${shard}, but ${where}`,
+    {
+      tensor,
+      hint: 'The index belongs to other shards, or a shard was replaced. `blip2-shard repair` writes an index from the headers.',
+      details: { shard, actual },
+    },
+  );
+}
+
+function strayTensors(index: CheckpointIndex, shards: readonly OpenShard[]): CheckpointWarning[] {
+  const warnings: CheckpointWarning[] = [];
+  for (const { file, header } of shards) {
+    const unlisted = [...header.tensors.keys()].filter((tensor) => !index.weightMap.has(tensor));
+    const elsewhere = [...header.tensors.keys()].filter(
+      (tensor) => (index.weightMap.get(tensor) ?? file.name) !== file.name,
+    );
+    if (unlisted.length > 0) {
+      warnings.push({
+        code: 'TensorNotInIndex',
+        message: `${file.name} has ${list(unlisted)}, which the index does not list; not loaded.`,
+      });
+    }
+    if (elsewhere.length > 0) {
+      warnings.push({
+        code: 'TensorInTwoShards',
+        message: `${file.name} has ${list(elsewhere)}, which the index takes from another shard.`,
+      });
+    }
+  }
+  return warnings;
+}
+
+function totalSize(index: CheckpointIndex, totalBytes: number): CheckpointWarning[] {
+  if (!index.hasMetadata)
+    return [{ code: 'IndexWithoutMetadata', message: 'The index has no metadata; transformers cannot load it.' }];
+  if (index.totalSize === null || index.totalSize === String(totalBytes)) return [];
+  return [
+    {
+      code: 'TotalSizeWrong',
+      message: `The index says total_size ${index.totalSize}; its tensors have ${totalBytes} bytes.`,
+    },
+  ];
+}
+
+/** Shards named `…-00001-of-00003` whose numbers do not run from 1 to the stated count. */
+function numberingGaps(names: readonly string[]): CheckpointWarning[] {
+  const present = new Map<string, Set<number>>();
+  for (const name of names) {
+    const match = /^(.*[-_])(\d{5,6})-of-(\d{5,6})(\..*)$/.exec(name);
+    if (match === null) continue;
+    const family = `${match[1]}?????-of-${match[3]}${match[4]}`;
+    present.set(family, (present.get(family) ?? new Set()).add(Number(match[2])));
+  }
+  return [...present].flatMap(([family, numbers]) => {
+    const count = Number(/-of-(\d+)/.exec(family)?.[1]);
+    if (numbers.size === count) return [];
+    return [
+      { code: 'ShardNumberingGap', message: `${family}: ${numbers.size} of ${count} shards are named by the index.` },
+    ];
+  });
+}
+
+function list(tensors: readonly string[]): string {
+  const [first] = tensors;
+  return `${JSON.stringify(first)}${tensors.length > 1 ? ` and ${tensors.length - 1} more tensors` : ''}`;
+}

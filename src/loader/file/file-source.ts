@@ -1,0 +1,81 @@
+/** A file on this machine as a source of bytes. */
+import { open, realpath, type FileHandle } from 'node:fs/promises';
+import type { ByteSource } from '../format/read-header.js';
+import { SafetensorsError } from '../format/safetensors-error.js';
+
+/**
+ * One read call moves at most this much: Node caps a call near 2 GiB, and the pages of smaller pieces are still in the
+ * processor's caches when they are used.
+ */
+const READ_CHUNK_BYTES = 16 * 1024 * 1024;
+
+export class FileSource implements ByteSource, AsyncDisposable {
+  readonly name: string;
+  /** Absolute path, symbolic links resolved. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly #handle: FileHandle;
+
+  private constructor(name: string, path: string, sizeBytes: number, handle: FileHandle) {
+    this.name = name;
+    this.path = path;
+    this.sizeBytes = sizeBytes;
+    this.#handle = handle;
+  }
+
+  /**
+   * @param name what messages call the file; its path unless another is given.
+   * @throws SafetensorsError `IoError`; its cause is the system's error.
+   */
+  static async open(path: string, name = path): Promise<FileSource> {
+    try {
+      const resolved = await realpath(path);
+      const handle = await open(resolved, 'r');
+      const stats = await handle.stat();
+      if (stats.isFile()) return new FileSource(name, resolved, stats.size, handle);
+      await handle.close();
+    } catch (cause) {
+      throw new SafetensorsError('IoError', name, cause instanceof Error ? cause.message : String(cause), { cause });
+    }
+    throw new SafetensorsError('IoError', name, 'is not a file');
+  }
+
+  async read(begin: number, end: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(end - begin);
+    await this.readInto(bytes, begin);
+    return bytes;
+  }
+
+  /**
+   * Fills `bytes` from `position` on. A single read may be short; this one is not.
+   * @throws SafetensorsError `FileChanged` where the file has become shorter than it was when it was opened.
+   */
+  async readInto(bytes: Uint8Array, position: number): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) {
+      const length = Math.min(bytes.length - done, READ_CHUNK_BYTES);
+      const { bytesRead } = await this.#handle.read(bytes, done, length, position + done);
+      if (bytesRead === 0) throw this.#truncated(position + done);
+      done += bytesRead;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #truncated(position: number): SafetensorsError {
+    return new SafetensorsError(
+      'FileChanged',
+      this.name,
+      `ends at byte ${position}; it had ${this.sizeBytes} bytes when it was opened`,
+      {
+        hint: 'Another program shortens this file. Open the checkpoint again when it is done.',
+      },
+    );
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * The header's JSON, read by the reference reader's grammar: one object whose values are tensor entries, but for
+ * `__metadata__`, a flat map of strings. Where the entries lie is checked elsewhere (`check-layout.ts`).
+ */
+import { DTYPE_BITS, isDtype, type Dtype } from '../../tensor/dtype.js';
+import { JsonError, JsonScanner } from './json-scanner.js';
+import { SafetensorsError } from './safetensors-error.js';
+import { parseU64, type U64 } from './u64.js';
+
+/** A tensor as its header states it, checked for form only. Offsets count from the first byte after the header. */
+export interface HeaderEntry {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly U64[];
+  readonly begin: U64;
+  readonly end: U64;
+}
+
+export interface ParsedHeader {
+  /** null where the header has none. */
+  readonly metadata: ReadonlyMap<string, string> | null;
+  /** In the order of the header. */
+  readonly entries: readonly HeaderEntry[];
+  /** Names of tensors whose entry has fields that the format does not know. They are ignored, as in the reference. */
+  readonly withExtraFields: readonly string[];
+}
+
+const PLAIN_INTEGER = /^\d+$/;
+
+/**
+ * @param file what messages call the file.
+ * @throws SafetensorsError `InvalidHeaderDeserialization`, or `DuplicateKey` for a tensor name or a metadata key that
+ *   stands twice (the specification forbids it; the reference keeps the last).
+ */
+export function parseHeader(json: string, file: string): ParsedHeader {
+  const scanner = new JsonScanner(json);
+  const entries: HeaderEntry[] = [];
+  const names = new Set<string>();
+  const withExtraFields: string[] = [];
+  let metadata: ReadonlyMap<string, string> | null | undefined;
+  let current: string | undefined;
+  try {
+    scanner.object('header', (name) => {
+      current = name;
+      if (name === '__metadata__') {
+        if (metadata !== undefined) scanner.fail('__metadata__ stands twice');
+        metadata = scanner.null() ? null : readMetadata(scanner, file);
+        return;
+      }
+      if (names.has(name)) throw duplicate(file, `tensor ${JSON.stringify(name)} stands twice in the header`, name);
+      names.add(name);
+      const { entry, extraFields } = readEntry(scanner, name);
+      entries.push(entry);
+      if (extraFields) withExtraFields.push(name);
+    });
+    current = undefined;
+    scanner.end();
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    const where = current === undefined ? '' : `${JSON.stringify(shorten(current))}: `;
+    throw new SafetensorsError('InvalidHeaderDeserialization', file, `invalid header: ${where}${error.message}`, {
+      ...(current === undefined ? {} : { tensor: current }),
+      details: { at: error.at },
+    });
+  }
+  return { metadata: metadata ?? null, entries, withExtraFields };
+}
+
+function readMetadata(scanner: JsonScanner, file: string): Map<string, string> {
+  const metadata = new Map<string, string>();
+  scanner.object('__metadata__', (key) => {
+    if (metadata.has(key)) throw duplicate(file, `key ${JSON.stringify(key)} stands twice in __metadata__`);
+    metadata.set(key, scanner.string(`__metadata__ key ${JSON.stringify(key)}`));
+  });
+  return metadata;
+}
+
+function readEntry(scanner: JsonScanner, name: string): { entry: HeaderEntry; extraFields: boolean } {
+  let dtype: Dtype | undefined;
+  let shape: U64[] | undefined;
+  let offsets: U64[] | undefined;
+  let extraFields = false;
+  scanner.object('tensor entry', (field) => {
+    switch (field) {
+      case 'dtype':
+        if (dtype !== undefined) scanner.fail('duplicate field dtype');
+        dtype = readDtype(scanner);
+        break;
+      case 'shape':
+        if (shape !== undefined) scanner.fail('duplicate field shape');
+        shape = readIntegers(scanner, 'shape');
+        break;
+      case 'data_offsets':
+        if (offsets !== undefined) scanner.fail('duplicate field data_offsets');
+        offsets = readIntegers(scanner, 'data_offsets');
+        break;
+      default:
+        extraFields = true;
+        scanner.skip();
+    }
+  });
+  if (dtype === undefined) scanner.fail('missing field dtype');
+  if (shape === undefined) scanner.fail('missing field shape');
+  if (offsets === undefined) scanner.fail('missing field data_offsets');
+  const [begin, end, ...rest] = offsets;
+  if (begin === undefined || end === undefined || rest.length > 0) {
+    scanner.fail(`data_offsets has ${offsets.length} numbers, not 2`);
+  }
+  return { entry: { name, dtype, shape, begin, end }, extraFields };
+}
+
+function readDtype(scanner: JsonScanner): Dtype {
+  const dtype = scanner.string('dtype');
+  if (isDtype(dtype)) return dtype;
+  return scanner.fail(
+    `unknown dtype ${JSON.stringify(shorten(dtype))}, expected one of ${Object.keys(DTYPE_BITS).join(', ')};`,
+  );
+}
+
+function readIntegers(scanner: JsonScanner, field: string): U64[] {
+  const values: U64[] = [];
+  scanner.array(field, () => {
+    const text = scanner.number(`item of ${field}`);
+    const value = PLAIN_INTEGER.test(text) ? parseU64(text) : undefined;
+    if (value === undefined) scanner.fail(`${field} has ${shorten(text)}, not an integer from 0 to 2^64 - 1`);
+    values.push(value);
+  });
+  return values;
+}
+
+function duplicate(file: string, message: string, tensor?: string): SafetensorsError {
+  return new SafetensorsError('DuplicateKey', file, shorten(message), {
+    ...(tensor === undefined ? {} : { tensor }),
+    hint: 'The specification forbids duplicate keys. `blip2-shard repair` keeps the last one, as the reference reader does.',
+  });
+}
+
+/** Names may be megabytes long; messages may not. */
+function shorten(text: string): string {
+  return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
+}
