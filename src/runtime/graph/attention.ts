@@ -1,0 +1,43 @@
+import type { Value } from '../onnx/graph-builder.js';
+import type { Module } from './module.js';
+
+export interface AttentionInputs {
+  /** `[batch, queries, heads * headSize]`, before scaling. */
+  readonly query: Value;
+  /** `[batch, keys, heads * headSize]`. */
+  readonly key: Value;
+  readonly value: Value;
+  readonly heads: number;
+  /** Factor on the scores. */
+  readonly scale: number;
+  /** Added to the scores: `[batch, 1 or heads, queries, past + keys]`. */
+  readonly bias?: Value;
+  /** Keys and values of earlier tokens, `[batch, heads, past, headSize]`. */
+  readonly past?: { readonly key: Value; readonly value: Value };
+}
+
+export interface AttentionOutputs {
+  /** `[batch, queries, heads * headSize]`. */
+  readonly output: Value;
+  /** Past and new, `[batch, heads, past + keys, headSize]`; without a past, nothing that anyone keeps. */
+  readonly present?: { readonly key: Value; readonly value: Value };
+}
+
+/** `softmax(scale * q k^T + bias) v` per head, by ONNX Runtime's fused operator; softmax is in float32. */
+export function attention(module: Module, inputs: AttentionInputs): AttentionOutputs {
+  const { query, key, value, heads, scale, bias = '', past } = inputs;
+  const operands = [query, key, value, '', '', bias, past?.key ?? '', past?.value ?? ''];
+  while (operands.at(-1) === '') operands.pop();
+  const options = {
+    ...module.named('MultiHeadAttention', { num_heads: { int: heads }, scale }),
+    domain: 'com.microsoft',
+  } as const;
+  if (past === undefined) return { output: module.graph.node('MultiHeadAttention', operands, options) };
+  const [output, presentKey, presentValue] = module.graph.nodes(
+    'MultiHeadAttention',
+    operands,
+    [true, true, true],
+    options,
+  );
+  return { output, present: { key: presentKey, value: presentValue } };
+}

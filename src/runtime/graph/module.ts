@@ -1,0 +1,84 @@
+import type { Activation } from '../../model/blip2-config.js';
+import type { Attributes } from '../onnx/attributes.js';
+import type { GraphBuilder, NodeOptions, Value } from '../onnx/graph-builder.js';
+import type { StageBuilder } from './stage-builder.js';
+
+/**
+ * A Hugging Face module inside a stage: names its weights and its nodes by the module's path. Nodes are called
+ * `<path>/<operator>`, so that a device map's keys are prefixes of them.
+ */
+export class Module {
+  readonly stage: StageBuilder;
+  readonly path: string;
+
+  constructor(stage: StageBuilder, path: string) {
+    this.stage = stage;
+    this.path = path;
+  }
+
+  get graph(): GraphBuilder {
+    return this.stage.graph;
+  }
+
+  child(name: string): Module {
+    return new Module(this.stage, `${this.path}.${name}`);
+  }
+
+  weight(name: string): Value {
+    const path = `${this.path}.${name}`;
+    return this.graph.weight(path, this.stage.weights.get(path));
+  }
+
+  node(op: string, inputs: readonly Value[], attributes: Attributes = {}): Value {
+    return this.graph.node(op, inputs, this.named(op, attributes));
+  }
+
+  /** An operator of ONNX Runtime's own domain. */
+  fused(op: string, inputs: readonly Value[], attributes: Attributes = {}): Value {
+    return this.graph.node(op, inputs, { ...this.named(op, attributes), domain: 'com.microsoft' });
+  }
+
+  named(op: string, attributes: Attributes = {}): NodeOptions {
+    return { name: `${this.path}/${op}`, attributes };
+  }
+
+  /** `x W^T + b` over rows, with the weight `[out, in]` as it is stored. The bias is there when config.json implies one. */
+  linear(rows: Value): Value {
+    const bias = this.stage.weights.expects(`${this.path}.bias`) ? [this.weight('bias')] : [];
+    return this.node('Gemm', [rows, this.weight('weight'), ...bias], { transB: { int: 1 } });
+  }
+
+  /** Normalisation of the last axis, statistics in float32. Scale and bias are there when config.json implies them. */
+  layerNorm(x: Value, width: number, epsilon: number): Value {
+    const affine = this.stage.weights.expects(`${this.path}.weight`);
+    const scale = affine ? this.weight('weight') : this.#ones(width);
+    const bias = affine ? [this.weight('bias')] : [];
+    return this.node('LayerNormalization', [x, scale, ...bias], { axis: { int: -1 }, epsilon });
+  }
+
+  activation(x: Value, kind: Activation): Value {
+    switch (kind) {
+      case 'relu':
+        return this.node('Relu', [x]);
+      case 'gelu':
+        return this.node('Gelu', [x]);
+      case 'gelu_new':
+        return this.node('Gelu', [x], { approximate: 'tanh' });
+      case 'silu':
+        return this.node('Mul', [x, this.node('Sigmoid', [x])]);
+    }
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.node('Add', [a, b]);
+  }
+
+  /** 0 keeps a dimension, -1 takes the rest. */
+  reshape(x: Value, shape: readonly number[]): Value {
+    return this.node('Reshape', [x, this.graph.int64s(shape)]);
+  }
+
+  #ones(width: number): Value {
+    return this.graph.constant(`ones:[${width}]`, 'F32', [width], new Float32Array(width).fill(1));
+  }
+}

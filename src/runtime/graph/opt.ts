@@ -1,0 +1,134 @@
+/**
+ * OPT's decoder. One graph serves the prompt and every later token: in the prompt `prefix` holds the picture's rows, later
+ * it has no rows, and the past has no length in the prompt.
+ */
+import type { OptConfig } from '../../model/blip2-config.js';
+import type { Block } from '../../model/blocks.js';
+import type { Value } from '../onnx/graph-builder.js';
+import { attention } from './attention.js';
+import type { Module } from './module.js';
+import type { StageBuilder } from './stage-builder.js';
+import { pastWire, presentWire } from './wires.js';
+
+/** torch's default, which OPT's norms have whatever the configuration says. */
+const LAYER_NORM_EPS = 1e-5;
+
+export function lowerOptTokens(stage: StageBuilder, block: Block): void {
+  const { embedSize } = optConfig(stage);
+  const module = stage.module(block.name);
+  const text = module.node('Gather', [tokenTable(stage), stage.use('input_ids')]);
+  const tokens = module.node('Concat', [prefixRows(module), text], { axis: { int: 1 } });
+  stage.make(embedWire(stage), module.reshape(tokens, [-1, embedSize]));
+}
+
+/**
+ * The picture's rows are as wide as the decoder. Where the token table is narrower, transformers fills the placeholders
+ * with the rows' numbers in memory order and drops the rest (`masked_scatter`); so the same is done here.
+ */
+function prefixRows(module: Module): Value {
+  const { hiddenSize, embedSize } = optConfig(module.stage);
+  const prefix = module.stage.use('prefix');
+  if (embedSize === hiddenSize) return prefix;
+  const rows = module.node('Shape', [prefix], { end: { int: 2 } });
+  const shape = module.node('Concat', [rows, module.graph.int64s([embedSize])], { axis: { int: 0 } });
+  const size = module.node('ReduceProd', [shape, module.graph.int64s([0])], { keepdims: { int: 1 } });
+  const flat = module.reshape(prefix, [-1]);
+  const taken = module.node('Slice', [flat, module.graph.int64s([0]), size]);
+  return module.node('Reshape', [taken, shape]);
+}
+
+export function lowerOptProjectIn(stage: StageBuilder, block: Block): void {
+  stage.make('hidden', stage.module(block.name).linear(stage.use('embedded')));
+}
+
+export function lowerOptProjectOut(stage: StageBuilder, block: Block): void {
+  stage.make('embedded', stage.module(block.name).linear(stage.use('hidden')));
+}
+
+/** Before `project_in` and after `project_out` rows have the token table's width, which is usually the decoder's. */
+function embedWire(stage: StageBuilder): 'embedded' | 'hidden' {
+  const { hiddenSize, embedSize } = optConfig(stage);
+  return embedSize === hiddenSize ? 'hidden' : 'embedded';
+}
+
+export function lowerOptPositions(stage: StageBuilder, block: Block): void {
+  const module = stage.module(block.name);
+  const rows = module.node('Gather', [module.weight('weight'), module.reshape(stage.use('positions'), [-1])]);
+  stage.make('hidden', module.add(stage.use('hidden'), rows));
+}
+
+export function lowerOptLayer(stage: StageBuilder, block: Block): void {
+  const { hiddenSize, preNorm, activation } = optConfig(stage);
+  const module = stage.module(block.name);
+  const withNorm = (name: string, x: Value, branch: (x: Value) => Value): Value => {
+    const norm = (y: Value) => module.child(name).layerNorm(y, hiddenSize, LAYER_NORM_EPS);
+    return preNorm ? module.add(x, branch(norm(x))) : norm(module.add(x, branch(x)));
+  };
+  const attended = withNorm('self_attn_layer_norm', stage.use('hidden'), (x) => selfAttention(module, block.index, x));
+  const output = withNorm('final_layer_norm', attended, (x) =>
+    module.child('fc2').linear(module.activation(module.child('fc1').linear(x), activation)),
+  );
+  stage.make('hidden', output);
+}
+
+function selfAttention(module: Module, layer: number, rows: Value): Value {
+  const { stage } = module;
+  const { hiddenSize, heads } = optConfig(stage);
+  const self = module.child('self_attn');
+  const project = (name: string) => self.node('Reshape', [self.child(name).linear(rows), tokenShape(stage)]);
+  const { output, present } = attention(self, {
+    query: project('q_proj'),
+    key: project('k_proj'),
+    value: project('v_proj'),
+    heads,
+    scale: (hiddenSize / heads) ** -0.5,
+    bias: stage.use('attention_bias'),
+    past: { key: stage.use(pastWire(layer, 'key')), value: stage.use(pastWire(layer, 'value')) },
+  });
+  if (present !== undefined) {
+    stage.make(presentWire(layer, 'key'), present.key);
+    stage.make(presentWire(layer, 'value'), present.value);
+  }
+  return self.child('out_proj').linear(self.reshape(output, [-1, hiddenSize]));
+}
+
+export function lowerOptNorm(stage: StageBuilder, block: Block): void {
+  const module = stage.module(block.name);
+  stage.make('hidden', module.layerNorm(stage.use('hidden'), optConfig(stage).hiddenSize, LAYER_NORM_EPS));
+}
+
+/** Logits of the last token of each row of the batch. */
+export function lowerOptHead(stage: StageBuilder, block: Block): void {
+  const module = stage.module(block.name);
+  const rows = lastTokens(module, stage.use(embedWire(stage)));
+  const head = stage.weights.has('language_model.lm_head.weight') ? module.weight('weight') : tokenTable(stage);
+  stage.make('logits', module.node('Gemm', [rows, head], { transB: { int: 1 } }));
+}
+
+function lastTokens(module: Module, hidden: Value): Value {
+  const tokens = module.node('Reshape', [hidden, tokenShape(module.stage)]);
+  return module.node('Gather', [tokens, module.graph.int64(-1)], { axis: { int: 1 } });
+}
+
+/** The shape `[batch, tokens, -1]` of this run, as a value. */
+function tokenShape(stage: StageBuilder): Value {
+  return stage.once('token shape', () => {
+    const name = (op: string) => ({ name: `token_shape/${op}` });
+    const positions = stage.graph.node('Shape', [stage.use('positions')], name('Shape'));
+    const parts = [positions, stage.graph.int64s([-1])];
+    return stage.graph.node('Concat', parts, { ...name('Concat'), attributes: { axis: { int: 0 } } });
+  });
+}
+
+/** Files of 2023 may hold the tied matrix under the head's name only. */
+function tokenTable(stage: StageBuilder): Value {
+  const names = ['language_model.model.decoder.embed_tokens.weight', 'language_model.lm_head.weight'] as const;
+  const name = names.find((candidate) => stage.weights.has(candidate)) ?? names[0];
+  return stage.graph.weight(name, stage.weights.get(name));
+}
+
+function optConfig(stage: StageBuilder): OptConfig {
+  const { text } = stage.config;
+  if (text.family !== 'opt') throw new Error('an OPT block in a model that is not OPT');
+  return text;
+}

@@ -1,0 +1,201 @@
+/**
+ * Writes an ONNX graph node by node. A value is known by its name; `''` stands for an optional input left out.
+ *
+ * Weights are external initializers: the model names a file, an offset and a length, and ONNX Runtime maps those bytes
+ * itself. So a model of any size is a few hundred kilobytes here, and the `.safetensors` shards are its weight files.
+ */
+import { relative, sep } from 'node:path';
+import { onnx } from 'onnx-proto';
+import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
+import type { Dtype } from '../../tensor/dtype.js';
+import { encodeAttributes, type Attributes } from './attributes.js';
+import { elementType } from './element-type.js';
+
+export type Value = string;
+
+/** A number is a fixed size; a name is one that is known when the graph runs. */
+export type Dim = number | string;
+
+export interface ValueType {
+  readonly dtype: Dtype;
+  readonly dims: readonly Dim[];
+}
+
+export interface NodeOptions {
+  /** Unique in the graph. ONNX Runtime assigns devices by it. */
+  readonly name: string;
+  readonly domain?: '' | 'com.microsoft';
+  readonly attributes?: Attributes;
+}
+
+/** The operators' version: 23 is the first with `Attention` and `RMSNormalization`. IR 11 is what ONNX 1.18 pairs with it. */
+const OPSET_VERSION = 23;
+const IR_VERSION = 11;
+
+export class GraphBuilder {
+  readonly #nodes: onnx.INodeProto[] = [];
+  readonly #inputs: onnx.IValueInfoProto[] = [];
+  readonly #outputs: onnx.IValueInfoProto[] = [];
+  readonly #names = new Set<string>();
+  readonly #renamed = new Map<Value, Value>();
+  readonly #parent: GraphBuilder | undefined;
+  readonly #initializers: Map<string, onnx.ITensorProto>;
+  readonly #folder: string;
+
+  /** @param folder Absolute path that every weight's file lies under: the base of the external data. */
+  constructor(folder: string, parent?: GraphBuilder) {
+    this.#folder = folder;
+    this.#parent = parent;
+    this.#initializers = parent === undefined ? new Map<string, onnx.ITensorProto>() : parent.#initializers;
+  }
+
+  /** A graph for the body of `Loop` or `If`: it sees the values of this one and keeps its initializers here. */
+  subgraph(): GraphBuilder {
+    return new GraphBuilder(this.#folder, this);
+  }
+
+  get inputNames(): string[] {
+    return this.#inputs.map((input) => input.name ?? '');
+  }
+
+  get outputNames(): string[] {
+    return this.#outputs.map((output) => output.name ?? '');
+  }
+
+  /** Bytes of all weights, each counted once. */
+  get weightBytes(): number {
+    let bytes = 0;
+    for (const tensor of this.#initializers.values()) {
+      for (const entry of tensor.externalData ?? []) if (entry.key === 'length') bytes += Number(entry.value);
+    }
+    return bytes;
+  }
+
+  input(name: string, type: ValueType): Value {
+    this.#inputs.push(valueInfo(name, type));
+    return name;
+  }
+
+  /** Makes a node's result an output of the graph, under a name of its own. */
+  output(name: string, value: Value, type: ValueType): void {
+    const isInput = this.#inputs.some((input) => input.name === value);
+    if (isInput || this.#initializers.has(value) || this.#renamed.has(value)) {
+      this.#renamed.set(this.node('Identity', [value], { name: `${name}/Identity` }), name);
+    } else {
+      this.#renamed.set(value, name);
+    }
+    this.#outputs.push(valueInfo(name, type));
+  }
+
+  /** An initializer whose bytes stay in the tensor's file. Asking again for a name gives the same initializer. */
+  weight(name: string, tensor: StoredTensor): Value {
+    if (!this.#initializers.has(name)) {
+      this.#initializers.set(name, {
+        name,
+        dataType: elementType(tensor.dtype),
+        dims: [...tensor.shape],
+        dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
+        externalData: [
+          { key: 'location', value: relative(this.#folder, tensor.file).split(sep).join('/') },
+          { key: 'offset', value: String(tensor.begin) },
+          { key: 'length', value: String(tensor.end - tensor.begin) },
+        ],
+      });
+    }
+    return name;
+  }
+
+  /** An initializer inside the model. Equal small constants should be given the same name by the caller. */
+  constant(name: string, dtype: Dtype, dims: readonly number[], data: ArrayBufferView): Value {
+    if (!this.#initializers.has(name)) {
+      const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      this.#initializers.set(name, { name, dataType: elementType(dtype), dims: [...dims], rawData });
+    }
+    return name;
+  }
+
+  /** A 1-D int64 constant, as shapes, axes and sizes are. */
+  int64s(values: readonly number[]): Value {
+    return this.constant(`int64:[${values.join(',')}]`, 'I64', [values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  int64(value: number): Value {
+    return this.constant(`int64:${value}`, 'I64', [], BigInt64Array.of(BigInt(value)));
+  }
+
+  float(value: number): Value {
+    return this.constant(`float:${value}`, 'F32', [], Float32Array.of(value));
+  }
+
+  /** A node with one result. */
+  node(op: string, inputs: readonly Value[], options: NodeOptions): Value {
+    const name = this.#uniqueName(options.name);
+    this.#push(op, inputs, [`${name}:0`], { ...options, name });
+    return `${name}:0`;
+  }
+
+  /** A node with several results; `false` marks a result that nobody reads. */
+  nodes<const Wanted extends readonly boolean[]>(
+    op: string,
+    inputs: readonly Value[],
+    wanted: Wanted,
+    options: NodeOptions,
+  ): { [Index in keyof Wanted]: Value } {
+    const name = this.#uniqueName(options.name);
+    const outputs = wanted.map((want, index) => (want ? `${name}:${index}` : ''));
+    this.#push(op, inputs, outputs, { ...options, name });
+    return outputs as { [Index in keyof Wanted]: Value };
+  }
+
+  /** The graph alone, for an attribute of `Loop` or `If`. */
+  toGraph(): onnx.IGraphProto {
+    const named = (value: Value) => this.#renamed.get(value) ?? value;
+    return {
+      name: 'blip2',
+      node: this.#nodes.map((node) => ({
+        ...node,
+        input: (node.input ?? []).map(named),
+        output: (node.output ?? []).map(named),
+      })),
+      input: this.#inputs,
+      output: this.#outputs,
+      initializer: this.#parent === undefined ? [...this.#initializers.values()] : [],
+    };
+  }
+
+  /** The encoded model. */
+  toModel(): Uint8Array {
+    return onnx.ModelProto.encode({
+      irVersion: IR_VERSION,
+      producerName: 'blip2-device-map',
+      opsetImport: [
+        { domain: '', version: OPSET_VERSION },
+        { domain: 'com.microsoft', version: 1 },
+      ],
+      graph: this.toGraph(),
+    }).finish();
+  }
+
+  #push(op: string, input: readonly Value[], output: string[], options: NodeOptions): void {
+    this.#nodes.push({
+      opType: op,
+      name: options.name,
+      domain: options.domain ?? '',
+      input: [...input],
+      output,
+      attribute: encodeAttributes(options.attributes ?? {}),
+    });
+  }
+
+  #uniqueName(name: string): string {
+    let unique = name;
+    for (let count = 2; this.#names.has(unique); count++) unique = `${name}_${count}`;
+    this.#names.add(unique);
+    return unique;
+  }
+}
+
+function valueInfo(name: string, { dtype, dims }: ValueType): onnx.IValueInfoProto {
+  const dim = dims.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: elementType(dtype), shape: { dim } } } };
+}
