@@ -1,0 +1,90 @@
+/**
+ * The frame of every command: stdout carries the answer and nothing else, stderr the story, and the exit code says
+ * which of five things happened.
+ */
+import { constants } from 'node:os';
+import { Blip2Error } from '../../src/errors.js';
+
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  doesNotFit: 3,
+  someInputsFailed: 4,
+} as const;
+
+/** Errors of these codes are the caller's to mend on the command line. */
+const USAGE_CODES: ReadonlySet<string> = new Set(['USAGE', 'BAD_SIZE', 'PLAN_MISMATCH', 'MAP_INVALID', 'PLAN_INVALID']);
+
+/** Wrong usage of a command: exit code 2. */
+export function usageError(message: string, hint?: string): Blip2Error {
+  return new Blip2Error('USAGE', message, hint === undefined ? {} : { hint });
+}
+
+export interface CommandContext {
+  readonly argv: readonly string[];
+  /** Aborted by the first Ctrl-C or SIGTERM; the command finishes what is in flight and returns. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a command to its exit code. The first signal asks it to stop, the second stops the process at once; either way
+ * the exit code is 128 + the signal's number, as shells expect.
+ */
+export async function main(command: (context: CommandContext) => Promise<number>): Promise<void> {
+  const controller = new AbortController();
+  const onSignal = (signal: 'SIGINT' | 'SIGTERM') => {
+    const code = 128 + constants.signals[signal];
+    if (controller.signal.aborted) process.exit(code);
+    process.exitCode = code;
+    controller.abort(new Blip2Error('INTERRUPTED', `interrupted by ${signal}`));
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  // A reader that closes early (`| head -1`) has what it wanted.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
+    throw error;
+  });
+  process.stderr.on('error', () => undefined);
+
+  const argv = process.argv.slice(2);
+  try {
+    const code = await command({ argv, signal: controller.signal });
+    process.exitCode ??= code;
+  } catch (error) {
+    if (!controller.signal.aborted || !isInterruption(error)) printError(error, argv.includes('--json'));
+    process.exitCode ??= exitCodeOf(error);
+  }
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+}
+
+function isInterruption(error: unknown): boolean {
+  return (
+    (error instanceof Blip2Error && error.code === 'INTERRUPTED') ||
+    (error instanceof Error && error.name === 'AbortError')
+  );
+}
+
+function exitCodeOf(error: unknown): number {
+  return error instanceof Blip2Error && USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed;
+}
+
+/** Three lines at most: what and why with the numbers, then what to type next; one JSON line for programs. */
+export function printError(error: unknown, asJson: boolean): void {
+  const known = error instanceof Blip2Error ? error : unexpected(error);
+  if (asJson) {
+    const { code, message, hint, details } = known;
+    process.stderr.write(`${JSON.stringify({ code, message, hint, details })}\n`);
+    return;
+  }
+  process.stderr.write(`error: ${known.message} [${known.code}]\n`);
+  if (known.hint !== undefined) process.stderr.write(`${known.hint}\n`);
+  if (process.env['BLIP2_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+}
+
+function unexpected(error: unknown): Blip2Error {
+  const message = error instanceof Error ? error.message : String(error);
+  return new Blip2Error('UNEXPECTED', message.split('\n')[0] ?? message, {
+    hint: 'Set BLIP2_DEBUG=1 to see where this happened.',
+  });
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import yargs, { type Argv } from 'yargs';
+import { usageError } from './main.js';
+
+/**
+ * A yargs parser with the settings that make it strict: usage errors are ours to print, a repeated single flag takes
+ * its last value, a list flag takes one value each time so that it cannot swallow a positional, and messages do not
+ * follow the locale.
+ */
+export function createParser(name: string, usage: string): Argv {
+  return yargs([])
+    .scriptName(name)
+    .usage(usage)
+    .locale('en')
+    .strict()
+    .exitProcess(false)
+    .parserConfiguration({ 'duplicate-arguments-array': false, 'boolean-negation': false })
+    .version(packageVersion())
+    .help()
+    .alias({ h: 'help', v: 'version' })
+    .wrap(Math.max(40, Math.min(100, process.stdout.columns ?? 100)));
+}
+
+/**
+ * Parses `argv`. Returns null when help or the version was asked for and has been printed on stdout.
+ * @throws Blip2Error `USAGE`
+ */
+export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[]) {
+  let failure: Error | string | null | undefined;
+  let text = '';
+  const parsed = await parser.fail(false).parseAsync([...argv], {}, (error, _, output) => {
+    failure = error;
+    text = output;
+  });
+  if (failure !== null && failure !== undefined) {
+    const message = typeof failure === 'string' ? failure : failure.message;
+    throw usageError(message.replaceAll('\n', ' '), 'Run with --help for the options.');
+  }
+  if (text === '') return parsed;
+  process.stdout.write(`${text}\n`);
+  return null;
+}
+
+/** For `coerce`: yargs turns `--batch x` into NaN in silence. */
+export function wholeNumber(flag: string, min: number): (value: unknown) => number | undefined {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (!Number.isSafeInteger(number) || number < min) {
+      throw usageError(`--${flag} takes a whole number of at least ${min}, not "${String(value)}"`);
+    }
+    return number;
+  };
+}
+
+/** This file is `dist/cli/common/parser.js` once built, so the package's root is three folders up. */
+function packageVersion(): string {
+  const json: unknown = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  return typeof json === 'object' && json !== null && 'version' in json ? String(json.version) : '0.0.0';
+}
