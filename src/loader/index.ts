@@ -2,11 +2,5 @@
 export type { Checkpoint, CheckpointWarning, ShardFile, StoredTensor } from './checkpoint/checkpoint.js';
 export { openCheckpoint } from './checkpoint/open-checkpoint.js';
 export { FileSource } from './file/file-source.js';
-export {
-  MAX_HEADER_BYTES,
-  readHeader,
-  type ByteSource,
-  type SafetensorsHeader,
-  type TensorSpan,
-} from './format/read-header.js';
+export { MAX_HEADER_BYTES, readHeader, type ByteSource, type SafetensorsHeader } from './format/read-header.js';
 export { SafetensorsError, type SafetensorsErrorCode } from './format/safetensors-error.js';

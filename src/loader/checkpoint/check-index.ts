@@ -3,33 +3,53 @@
  * weights without a word in other readers; here every name is looked up.
  */
 import { SafetensorsError } from '../format/safetensors-error.js';
-import type { SafetensorsHeader } from '../format/read-header.js';
-import type { CheckpointWarning, ShardFile } from './checkpoint.js';
+import type { CheckpointWarning, ShardFile, StoredTensor } from './checkpoint.js';
 import type { CheckpointIndex } from './parse-index.js';
 
 export interface OpenShard {
   readonly file: ShardFile;
-  readonly header: SafetensorsHeader;
+  /** By offset. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** See `SafetensorsHeader.deviations`. */
+  readonly deviations: readonly string[];
+}
+
+export interface IndexedTensors {
+  /** What the index lists, shard by shard, by offset. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly warnings: readonly CheckpointWarning[];
 }
 
 /** @throws SafetensorsError `IndexMismatch` where a tensor is not in the shard that the index names. */
-export function checkIndex(index: CheckpointIndex, shards: readonly OpenShard[], file: string): CheckpointWarning[] {
-  const byName = new Map(shards.map((shard) => [shard.file.name, shard]));
+export function checkIndex(index: CheckpointIndex, shards: readonly OpenShard[], file: string): IndexedTensors {
+  const tensors = new Map<string, StoredTensor>();
+  const warnings: CheckpointWarning[] = [];
   let totalBytes = 0;
-  for (const [tensor, shard] of index.weightMap) {
-    const span = byName.get(shard)?.header.tensors.get(tensor);
-    if (span === undefined) throw misplaced(tensor, shard, shards, file);
-    totalBytes += span.end - span.begin;
+  for (const shard of shards) {
+    const unlisted: string[] = [];
+    const elsewhere: string[] = [];
+    for (const [name, tensor] of shard.tensors) {
+      const listed = index.weightMap.get(name);
+      if (listed === undefined) unlisted.push(name);
+      else if (listed !== shard.file.name) elsewhere.push(name);
+      else {
+        tensors.set(name, tensor);
+        totalBytes += tensor.end - tensor.begin;
+      }
+    }
+    warnings.push(...strayTensors(shard.file.name, unlisted, elsewhere));
   }
-  return [
-    ...strayTensors(index, shards),
-    ...totalSize(index, totalBytes),
-    ...numberingGaps(shards.map((shard) => shard.file.name)),
-  ];
+  if (tensors.size < index.weightMap.size) {
+    for (const [name, shard] of index.weightMap) {
+      if (!tensors.has(name)) throw misplaced(name, shard, shards, file);
+    }
+  }
+  warnings.push(...totalSize(index, totalBytes), ...numberingGaps(shards.map((shard) => shard.file.name)));
+  return { tensors, warnings };
 }
 
 function misplaced(tensor: string, shard: string, shards: readonly OpenShard[], file: string): SafetensorsError {
-  const actual = shards.find((other) => other.header.tensors.has(tensor))?.file.name;
+  const actual = shards.find((other) => other.tensors.has(tensor))?.file.name;
   const where = actual === undefined ? 'none of the shards has it' : `it is in ${actual}`;
   return new SafetensorsError(
     'IndexMismatch',
@@ -43,25 +63,19 @@ function misplaced(tensor: string, shard: string, shards: readonly OpenShard[], 
   );
 }
 
-function strayTensors(index: CheckpointIndex, shards: readonly OpenShard[]): CheckpointWarning[] {
+function strayTensors(file: string, unlisted: readonly string[], elsewhere: readonly string[]): CheckpointWarning[] {
   const warnings: CheckpointWarning[] = [];
-  for (const { file, header } of shards) {
-    const unlisted = [...header.tensors.keys()].filter((tensor) => !index.weightMap.has(tensor));
-    const elsewhere = [...header.tensors.keys()].filter(
-      (tensor) => (index.weightMap.get(tensor) ?? file.name) !== file.name,
-    );
-    if (unlisted.length > 0) {
-      warnings.push({
-        code: 'TensorNotInIndex',
-        message: `${file.name} has ${list(unlisted)}, which the index does not list; not loaded.`,
-      });
-    }
-    if (elsewhere.length > 0) {
-      warnings.push({
-        code: 'TensorInTwoShards',
-        message: `${file.name} has ${list(elsewhere)}, which the index takes from another shard.`,
-      });
-    }
+  if (unlisted.length > 0) {
+    warnings.push({
+      code: 'TensorNotInIndex',
+      message: `${file} has ${list(unlisted)}, which the index does not list; not loaded.`,
+    });
+  }
+  if (elsewhere.length > 0) {
+    warnings.push({
+      code: 'TensorInTwoShards',
+      message: `${file} has ${list(elsewhere)}, which the index takes from another shard.`,
+    });
   }
   return warnings;
 }

@@ -6,9 +6,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { FileSource } from '../file/file-source.js';
-import { readHeader, type SafetensorsHeader } from '../format/read-header.js';
+import { readHeader } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import type { Checkpoint, CheckpointWarning, ShardFile, StoredTensor } from './checkpoint.js';
+import type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint.js';
 import { checkIndex, type OpenShard } from './check-index.js';
 import { findCheckpoint, type FoundCheckpoint } from './find-checkpoint.js';
 import { parseIndex, type CheckpointIndex } from './parse-index.js';
@@ -26,16 +26,14 @@ export async function openCheckpoint(where: string): Promise<Checkpoint> {
   const [config, index] = await Promise.all([readConfig(found), readIndex(found)]);
   const names = index === null ? [found.single ?? ''] : [...new Set(index.weightMap.values())].sort();
   const shards = await openShards(found.folder, names);
-  const tensors = new Map<string, StoredTensor>();
-  const warnings: CheckpointWarning[] = [...found.warnings, ...shards.flatMap(deviationWarnings)];
-  if (index !== null) warnings.push(...checkIndex(index, shards, join(found.folder, found.index ?? '')));
-  for (const { file, header } of shards) {
-    for (const [name, span] of header.tensors) {
-      if (index !== null && index.weightMap.get(name) !== file.name) continue;
-      tensors.set(name, { ...span, file: file.path });
-    }
-  }
-  return { folder: found.folder, config, files: shards.map((shard) => shard.file), tensors, warnings };
+  const indexed = index === null ? null : checkIndex(index, shards, join(found.folder, found.index ?? ''));
+  return {
+    folder: found.folder,
+    config,
+    files: shards.map((shard) => shard.file),
+    tensors: indexed?.tensors ?? new Map(shards.flatMap((shard) => [...shard.tensors])),
+    warnings: [...found.warnings, ...shards.flatMap(deviationWarnings), ...(indexed?.warnings ?? [])],
+  };
 }
 
 async function readConfig(found: FoundCheckpoint): Promise<unknown> {
@@ -92,7 +90,7 @@ async function openShard(folder: string, name: string): Promise<OpenShard> {
       dataStart: header.dataStart,
       metadata: header.metadata ?? new Map<string, string>(),
     };
-    return { file, header };
+    return { file, tensors: header.tensors, deviations: header.deviations };
   } finally {
     await source.close();
   }
@@ -110,8 +108,8 @@ function missingShards(folder: string, missing: readonly string[], count: number
   });
 }
 
-function deviationWarnings({ file, header }: { file: ShardFile; header: SafetensorsHeader }): CheckpointWarning[] {
-  return header.deviations.map((deviation) => ({
+function deviationWarnings({ file, deviations }: OpenShard): CheckpointWarning[] {
+  return deviations.map((deviation) => ({
     code: 'SpecificationDeviation',
     message: `${file.name}: ${deviation}. Readers accept it; the specification does not.`,
   }));

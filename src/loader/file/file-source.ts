@@ -41,7 +41,7 @@ export class FileSource implements ByteSource, AsyncDisposable {
   }
 
   async read(begin: number, end: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(end - begin);
+    const bytes = Buffer.allocUnsafeSlow(end - begin);
     await this.readInto(bytes, begin);
     return bytes;
   }

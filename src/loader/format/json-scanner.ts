@@ -10,7 +10,15 @@
 const MAX_DEPTH = 127;
 
 const QUOTE = 0x22;
+const COMMA = 0x2c;
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const HEX4 = /[0-9a-fA-F]{4}/y;
 const SIMPLE_ESCAPES = new Map(
@@ -40,65 +48,63 @@ export class JsonScanner {
   /** What the next value is, from its first character. */
   kind(): 'object' | 'array' | 'string' | 'number' | 'literal' | 'end' {
     switch (this.#next()) {
-      case '{':
+      case OPEN_BRACE:
         return 'object';
-      case '[':
+      case OPEN_BRACKET:
         return 'array';
-      case '"':
+      case QUOTE:
         return 'string';
-      case '':
-        return 'end';
-      case 't':
-      case 'f':
-      case 'n':
+      case 0x74:
+      case 0x66:
+      case 0x6e:
         return 'literal';
       default:
-        return 'number';
+        return this.#at < this.#text.length ? 'number' : 'end';
     }
   }
 
   /** Reads an object. `onKey` is called for every key in turn, with escapes decoded, and must consume its value. */
   object(what: string, onKey: (key: string) => void): void {
-    this.#expect('object', what);
+    if (this.#next() !== OPEN_BRACE) this.#mismatch(what, 'an object');
     this.#enter();
-    if (this.#next() !== '}') {
+    if (this.#next() !== CLOSE_BRACE) {
       for (;;) {
-        if (this.#next() !== '"') this.fail('expected a key in double quotes');
+        if (this.#next() !== QUOTE) this.fail('expected a key in double quotes');
         const key = this.#string();
-        if (this.#next() !== ':') this.fail('expected ":"');
+        if (this.#next() !== COLON) this.fail('expected ":"');
         this.#at++;
         onKey(key);
-        if (this.#next() !== ',') break;
+        if (this.#next() !== COMMA) break;
         this.#at++;
       }
-      if (this.#next() !== '}') this.fail('expected "," or "}"');
+      if (this.#next() !== CLOSE_BRACE) this.fail('expected "," or "}"');
     }
     this.#leave();
   }
 
   /** Reads an array. `onItem` is called before every item and must consume it. */
   array(what: string, onItem: () => void): void {
-    this.#expect('array', what);
+    if (this.#next() !== OPEN_BRACKET) this.#mismatch(what, 'an array');
     this.#enter();
-    if (this.#next() !== ']') {
+    if (this.#next() !== CLOSE_BRACKET) {
       for (;;) {
         onItem();
-        if (this.#next() !== ',') break;
+        if (this.#next() !== COMMA) break;
         this.#at++;
       }
-      if (this.#next() !== ']') this.fail('expected "," or "]"');
+      if (this.#next() !== CLOSE_BRACKET) this.fail('expected "," or "]"');
     }
     this.#leave();
   }
 
   string(what: string): string {
-    this.#expect('string', what);
+    if (this.#next() !== QUOTE) this.#mismatch(what, 'a string');
     return this.#string();
   }
 
   /** Reads a number and returns it as it is written. */
   number(what: string): string {
-    this.#expect('number', what);
+    if (this.kind() !== 'number') this.#mismatch(what, 'a number');
     NUMBER.lastIndex = this.#at;
     const match = NUMBER.exec(this.#text);
     if (match === null) this.fail('expected a value');
@@ -107,9 +113,31 @@ export class JsonScanner {
     return match[0];
   }
 
+  /**
+   * Reads a number that is an integer without sign, fraction or exponent, and has at most 15 digits; undefined, with
+   * nothing read, where the next value is anything else. The fast way for what headers are full of.
+   */
+  shortInteger(): number | undefined {
+    const start = this.#skipSpace();
+    let value = 0;
+    for (let at = start; ; at++) {
+      const c = this.#text.charCodeAt(at);
+      if (c >= ZERO && c <= NINE) {
+        value = value * 10 + (c - ZERO);
+        continue;
+      }
+      const digits = at - start;
+      const leadingZero = digits > 1 && this.#text.charCodeAt(start) === ZERO;
+      const ends = c === COMMA || c === CLOSE_BRACKET;
+      if (!ends || digits === 0 || digits > 15 || leadingZero) return undefined;
+      this.#at = at;
+      return value;
+    }
+  }
+
   /** Reads `null` if it comes next. */
   null(): boolean {
-    if (this.#next() !== 'n') return false;
+    if (!this.#text.startsWith('n', this.#skipSpace())) return false;
     this.#word('null');
     return true;
   }
@@ -125,10 +153,10 @@ export class JsonScanner {
         this.#string();
         return;
       case 'number':
-        this.number('a value');
+        this.number('');
         return;
       case 'literal':
-        return this.#word(this.#next() === 't' ? 'true' : this.#next() === 'f' ? 'false' : 'null');
+        return this.#word(this.#next() === 0x74 ? 'true' : this.#next() === 0x66 ? 'false' : 'null');
       case 'end':
         return this.fail('text ends where a value is expected');
     }
@@ -136,26 +164,27 @@ export class JsonScanner {
 
   /** Nothing but white space may follow. */
   end(): void {
-    if (this.#next() !== '') this.fail('trailing characters');
+    if (this.kind() !== 'end') this.fail('trailing characters');
   }
 
   fail(message: string): never {
     throw new JsonError(message, this.#at);
   }
 
-  #expect(kind: ReturnType<JsonScanner['kind']>, what: string): void {
+  #mismatch(what: string, expected: string): never {
     const found = this.kind();
-    if (found !== kind)
-      this.fail(
-        `${what}: expected ${kind === 'string' || kind === 'number' ? 'a' : 'an'} ${kind}, found ${found === 'end' ? 'the end' : found}`,
-      );
+    return this.fail(`${what}: expected ${expected}, found ${found === 'end' ? 'the end of the text' : found}`);
   }
 
-  /** Skips white space; the character that follows, '' at the end. */
-  #next(): string {
+  /** Skips white space; the code of the character that follows, NaN at the end. */
+  #next(): number {
+    return this.#text.charCodeAt(this.#skipSpace());
+  }
+
+  #skipSpace(): number {
     for (;;) {
       const c = this.#text.charCodeAt(this.#at);
-      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return this.#text.charAt(this.#at);
+      if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return this.#at;
       this.#at++;
     }
   }

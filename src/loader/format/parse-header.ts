@@ -3,6 +3,7 @@
  * `__metadata__`, a flat map of strings. Where the entries lie is checked elsewhere (`check-layout.ts`).
  */
 import { DTYPE_BITS, isDtype, type Dtype } from '../../tensor/dtype.js';
+import { parseCanonicalHeader } from './canonical-header.js';
 import { JsonError, JsonScanner } from './json-scanner.js';
 import { SafetensorsError } from './safetensors-error.js';
 import { parseU64, type U64 } from './u64.js';
@@ -33,6 +34,11 @@ const PLAIN_INTEGER = /^\d+$/;
  *   stands twice (the specification forbids it; the reference keeps the last).
  */
 export function parseHeader(json: string, file: string): ParsedHeader {
+  return parseCanonicalHeader(json) ?? scanHeader(json, file);
+}
+
+/** Reads any header. Exported for the tests, which compare both ways. */
+export function scanHeader(json: string, file: string): ParsedHeader {
   const scanner = new JsonScanner(json);
   const entries: HeaderEntry[] = [];
   const names = new Set<string>();
@@ -120,12 +126,15 @@ function readDtype(scanner: JsonScanner): Dtype {
 function readIntegers(scanner: JsonScanner, field: string): U64[] {
   const values: U64[] = [];
   scanner.array(field, () => {
-    const text = scanner.number(`item of ${field}`);
-    const value = PLAIN_INTEGER.test(text) ? parseU64(text) : undefined;
-    if (value === undefined) scanner.fail(`${field} has ${shorten(text)}, not an integer from 0 to 2^64 - 1`);
-    values.push(value);
+    values.push(scanner.shortInteger() ?? readLongInteger(scanner, field));
   });
   return values;
+}
+
+function readLongInteger(scanner: JsonScanner, field: string): U64 {
+  const text = scanner.number(`item of ${field}`);
+  const value = PLAIN_INTEGER.test(text) ? parseU64(text) : undefined;
+  return value ?? scanner.fail(`${field} has ${shorten(text)}, not an integer from 0 to 2^64 - 1`);
 }
 
 function duplicate(file: string, message: string, tensor?: string): SafetensorsError {

@@ -2,7 +2,7 @@
  * The front of a safetensors file: 8 bytes with the length N of the header (unsigned, little-endian), N bytes of JSON in
  * UTF-8, then the tensors' data up to the end of the file.
  */
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { StoredTensor } from '../checkpoint/checkpoint.js';
 import { checkLayout } from './check-layout.js';
 import { foreignFormat } from './foreign-format.js';
 import { parseHeader, type ParsedHeader } from './parse-header.js';
@@ -12,21 +12,17 @@ import { SafetensorsError } from './safetensors-error.js';
 export const MAX_HEADER_BYTES = 100_000_000;
 
 /** Most headers fit in one read of this size; a longer one takes a second. */
-const FIRST_READ_BYTES = 256 * 1024;
+const FIRST_READ_BYTES = 128 * 1024;
 
 /** Bytes that can be read at any place: a file, or a remote file by ranges. */
 export interface ByteSource {
   /** What messages call it. */
   readonly name: string;
+  /** What `StoredTensor.file` says: an absolute path, symbolic links resolved, or an address. */
+  readonly path: string;
   readonly sizeBytes: number;
   /** Exactly the bytes `[begin, end)`. */
   read(begin: number, end: number): Promise<Uint8Array>;
-}
-
-/** A tensor and its bytes, counted from the first byte of the file. */
-export interface TensorSpan extends TensorInfo {
-  readonly begin: number;
-  readonly end: number;
 }
 
 export interface SafetensorsHeader {
@@ -34,7 +30,7 @@ export interface SafetensorsHeader {
   readonly dataStart: number;
   readonly metadata: ReadonlyMap<string, string> | null;
   /** By offset. */
-  readonly tensors: ReadonlyMap<string, TensorSpan>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** What the reference reader accepts although the specification does not. */
   readonly deviations: readonly string[];
 }
@@ -47,9 +43,9 @@ export async function readHeader(source: ByteSource): Promise<SafetensorsHeader>
   const { json, dataStart } = await readHeaderText(source);
   const parsed = parseHeader(json, source.name);
   const laidOut = checkLayout(parsed.entries, source.sizeBytes - dataStart, source.name);
-  const tensors = new Map<string, TensorSpan>();
+  const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of laidOut) {
-    tensors.set(name, { dtype, shape, begin: dataStart + begin, end: dataStart + end });
+    tensors.set(name, { dtype, shape, file: source.path, begin: dataStart + begin, end: dataStart + end });
   }
   return { dataStart, metadata: parsed.metadata, tensors, deviations: deviations(json, parsed) };
 }
