@@ -1,4 +1,5 @@
-import type { Block } from '../../model/blocks.js';
+import { Blip2Error } from '../../errors.js';
+import type { Block, BlockKind } from '../../model/blocks.js';
 import {
   lowerOptHead,
   lowerOptLayer,
@@ -13,41 +14,33 @@ import type { StageBuilder } from './stage-builder.js';
 import { lowerVisionEmbeddings, lowerVisionLayer, lowerVisionNorm } from './vision.js';
 
 /** Appends the nodes of one block to a stage. */
+type Lowering = (stage: StageBuilder, block: Block) => void;
+
+const LOWERINGS: ReadonlyMap<BlockKind, Lowering> = new Map<BlockKind, Lowering>([
+  ['vision-embeddings', lowerVisionEmbeddings],
+  ['vision-layer', lowerVisionLayer],
+  ['vision-norm', lowerVisionNorm],
+  ['query-tokens', lowerQueryTokens],
+  ['qformer-norm', lowerQFormerNorm],
+  ['qformer-layer', lowerQFormerLayer],
+  ['projection', lowerProjection],
+  ['opt-tokens', lowerOptTokens],
+  ['opt-project-in', lowerOptProjectIn],
+  ['opt-positions', lowerOptPositions],
+  ['opt-layer', lowerOptLayer],
+  ['opt-norm', lowerOptNorm],
+  ['opt-project-out', lowerOptProjectOut],
+  ['head', lowerOptHead],
+]);
+
+/**
+ * Appends the nodes of one block to a stage.
+ * @throws Blip2Error `BLOCK_HAS_NO_GRAPH` for a kind of block that can be planned but not run.
+ */
 export function lowerBlock(stage: StageBuilder, block: Block): void {
-  switch (block.kind) {
-    case 'vision-embeddings':
-      return lowerVisionEmbeddings(stage, block);
-    case 'vision-layer':
-      return lowerVisionLayer(stage, block);
-    case 'vision-norm':
-      return lowerVisionNorm(stage, block);
-    case 'query-tokens':
-      return lowerQueryTokens(stage, block);
-    case 'qformer-norm':
-      return lowerQFormerNorm(stage, block);
-    case 'qformer-layer':
-      return lowerQFormerLayer(stage, block);
-    case 'projection':
-      return lowerProjection(stage, block);
-    case 'opt-tokens':
-      return lowerOptTokens(stage, block);
-    case 'opt-project-in':
-      return lowerOptProjectIn(stage, block);
-    case 'opt-positions':
-      return lowerOptPositions(stage, block);
-    case 'opt-layer':
-      return lowerOptLayer(stage, block);
-    case 'opt-norm':
-      return lowerOptNorm(stage, block);
-    case 'opt-project-out':
-      return lowerOptProjectOut(stage, block);
-    case 'head':
-      return lowerOptHead(stage, block);
-    case 't5-tokens':
-    case 't5-encoder-layer':
-    case 't5-encoder-norm':
-    case 't5-decoder-layer':
-    case 't5-decoder-norm':
-      throw new Error(`${block.kind} has no graph`);
+  const lower = LOWERINGS.get(block.kind);
+  if (lower === undefined) {
+    throw new Blip2Error('BLOCK_HAS_NO_GRAPH', `${block.name} cannot be run: no graph is written for ${block.kind}`);
   }
+  lower(stage, block);
 }

@@ -57,16 +57,9 @@ export class Module {
   }
 
   activation(x: Value, kind: Activation): Value {
-    switch (kind) {
-      case 'relu':
-        return this.node('Relu', [x]);
-      case 'gelu':
-        return this.node('Gelu', [x]);
-      case 'gelu_new':
-        return this.node('Gelu', [x], { approximate: 'tanh' });
-      case 'silu':
-        return this.node('Mul', [x, this.node('Sigmoid', [x])]);
-    }
+    if (kind === 'relu') return this.node('Relu', [x]);
+    if (kind === 'silu') return this.node('Mul', [x, this.node('Sigmoid', [x])]);
+    return this.node('Gelu', [x], { approximate: kind === 'gelu' ? 'none' : 'tanh' });
   }
 
   add(a: Value, b: Value): Value {

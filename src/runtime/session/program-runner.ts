@@ -1,0 +1,61 @@
+/** Runs a program: one session per stage, one stage after the other, wires by name. */
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import { wireOfOutput } from '../graph/stage-builder.js';
+import type { Stage } from '../graph/program.js';
+
+export type Wires = ReadonlyMap<string, Tensor>;
+
+interface StageSession {
+  readonly session: InferenceSession;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+export class ProgramRunner implements AsyncDisposable {
+  readonly #stages: readonly StageSession[];
+
+  private constructor(stages: readonly StageSession[]) {
+    this.#stages = stages;
+  }
+
+  static async create<Place>(
+    stages: readonly Stage<Place>[],
+    optionsOf: (place: Place) => InferenceSession.SessionOptions,
+  ): Promise<ProgramRunner> {
+    const sessions: StageSession[] = [];
+    try {
+      for (const { place, model, inputs, outputs } of stages) {
+        sessions.push({ session: await InferenceSession.create(model, optionsOf(place)), inputs, outputs });
+      }
+    } catch (error) {
+      await release(sessions);
+      throw error;
+    }
+    return new ProgramRunner(sessions);
+  }
+
+  /** Every wire that a stage makes for a later one or for the caller, and those given. */
+  async run(given: Wires): Promise<Map<string, Tensor>> {
+    const wires = new Map(given);
+    for (const { session, inputs, outputs } of this.#stages) {
+      const feeds = Object.fromEntries(
+        inputs.map((name) => {
+          const tensor = wires.get(name);
+          if (tensor === undefined) throw new Error(`nothing makes the wire ${name}`);
+          return [name, tensor];
+        }),
+      );
+      const results = await session.run(feeds, outputs);
+      for (const [output, tensor] of Object.entries(results)) wires.set(wireOfOutput(output), tensor);
+    }
+    return wires;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await release(this.#stages);
+  }
+}
+
+async function release(stages: readonly StageSession[]): Promise<void> {
+  for (const { session } of stages) await session.release();
+}

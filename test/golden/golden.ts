@@ -1,0 +1,123 @@
+/** What transformers answered (float32, CPU). The recorder lies beside the recordings. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tensor } from 'onnxruntime-node';
+import { openCheckpoint } from '../../src/loader/index.js';
+import { parseBlip2Config } from '../../src/model/blip2-config.js';
+import type { Block } from '../../src/model/blocks.js';
+import type { TokenSource } from '../../src/runtime/generation/token-source.js';
+import type { SessionSources } from '../../src/runtime/session/blip2-sessions.js';
+import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
+
+const GOLDENS = join(import.meta.dirname, '../fixtures/goldens');
+
+export interface Recording {
+  readonly tensors: Tensors;
+  /** Whole sequences, the prompt with its placeholders in front (OPT), by generation setting. */
+  readonly answers: Readonly<Record<string, { readonly options: Options; readonly ids: readonly number[][] }>>;
+}
+
+export interface Options {
+  readonly max_new_tokens: number;
+  readonly min_new_tokens?: number;
+}
+
+export type Tensors = ReadonlyMap<string, Tensor>;
+
+export const BATCHES = ['batch', 'padded_batch'] as const;
+
+export async function readRecording(name: string, batch: (typeof BATCHES)[number]): Promise<Recording> {
+  const folder = join(GOLDENS, name);
+  const answers = JSON.parse(await readFile(join(folder, 'goldens.json'), 'utf8')) as Record<
+    string,
+    Recording['answers']
+  >;
+  const file = join(folder, batch === 'batch' ? '.' : 'padded', 'goldens.safetensors');
+  return { tensors: await readTensors(file), answers: answers[batch] ?? {} };
+}
+
+/** A `.safetensors` file of float32 and int64 tensors. */
+export async function readTensors(file: string): Promise<Tensors> {
+  const { tensors } = await openCheckpoint(file);
+  const bytes = await readFile(file);
+  return new Map(
+    [...tensors].map(([name, { dtype, shape, begin, end }]) => {
+      const data = new Uint8Array(bytes.subarray(begin, end)).buffer;
+      const tensor =
+        dtype === 'F32'
+          ? new Tensor('float32', new Float32Array(data), shape)
+          : new Tensor('int64', new BigInt64Array(data), shape);
+      return [name, tensor];
+    }),
+  );
+}
+
+/** One float32 weight of a recorded checkpoint. */
+export async function readWeight({ tensors }: SessionSources<number>, name: string): Promise<Float32Array> {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new Error(`no weight ${name}`);
+  const bytes = (await readFile(tensor.file)).subarray(tensor.begin, tensor.end);
+  return new Float32Array(new Uint8Array(bytes).buffer);
+}
+
+/** The recorded checkpoint on the CPU; blocks at one place share a session. */
+export async function goldenSources(
+  name: string,
+  placeOf: (block: Block) => number = () => 0,
+): Promise<SessionSources<number>> {
+  const { config, tensors } = await openCheckpoint(join(GOLDENS, name));
+  return {
+    config: parseBlip2Config(config),
+    tensors,
+    placeOf,
+    optionsOf: (_, folder) => cpuOptions(folder, { threads: 1 }),
+  };
+}
+
+export function tensorOf(tensors: Tensors, name: string): Tensor {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new Error(`no tensor ${name}`);
+  return tensor;
+}
+
+/** The largest absolute difference; NaN where shapes differ. */
+export function maxDifference(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) return NaN;
+  return a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - (b[i] ?? NaN))), 0);
+}
+
+export const floats = (tensor: Tensor): Float32Array => tensor.data as Float32Array;
+
+/** An int64 matrix as rows of numbers. */
+export function rowsOf(tensor: Tensor): number[][] {
+  const [rows = 0, columns = 0] = tensor.dims;
+  const values = Array.from(tensor.data as BigInt64Array, Number);
+  return Array.from({ length: rows }, (_, row) => values.slice(row * columns, (row + 1) * columns));
+}
+
+/**
+ * Greedy search in its plainest form, as transformers does it: every row runs until all have stopped, stopped rows go on
+ * with padding.
+ */
+export async function greedy(
+  source: TokenSource,
+  { max_new_tokens, min_new_tokens = 0 }: Options,
+  stop: { readonly eos: number; readonly pad: number },
+): Promise<number[][]> {
+  let logits = await source.prefill();
+  const rows: number[][] = Array.from({ length: logits.length / source.vocabSize }, () => []);
+  const parents = rows.map((_, row) => row);
+  for (let step = 0; step < max_new_tokens; step++) {
+    const scores = logits;
+    const next = rows.map((row, r) => {
+      if (row.includes(stop.eos)) return stop.pad;
+      const own = scores.slice(r * source.vocabSize, (r + 1) * source.vocabSize);
+      if (step < min_new_tokens) own[stop.eos] = -Infinity;
+      return own.indexOf(Math.max(...own));
+    });
+    rows.forEach((row, r) => row.push(next[r] ?? stop.pad));
+    if (rows.every((row) => row.includes(stop.eos)) || step === max_new_tokens - 1) break;
+    logits = await source.advance(next, parents);
+  }
+  return rows;
+}
