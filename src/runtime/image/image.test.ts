@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Blip2Error } from '../../errors.js';
+import { decodePicture } from './decode-picture.js';
+import { preparePixels } from './prepare-pixels.js';
+import { parsePreprocessorConfig } from './preprocessor-config.js';
+import { resizeBicubic } from './resize-bicubic.js';
+
+const FOLDER = new URL('../../../test/fixtures/pictures/', import.meta.url).pathname;
+
+interface Recorded {
+  readonly decoded: { file: string; mode: string; width: number; height: number; rgb: string }[];
+  readonly resized: {
+    width: number;
+    height: number;
+    toWidth: number;
+    toHeight: number;
+    source: string;
+    target: string;
+  }[];
+  readonly pixelValues: { file: string; options: object; shape: [number, number, number]; data: string }[];
+}
+const recorded = JSON.parse(readFileSync(`${FOLDER}pictures.json`, 'utf8')) as Recorded;
+const bytes = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'));
+
+describe('decodePicture gives the bytes that Pillow gives', () => {
+  it.each(recorded.decoded)('$file ($mode)', async ({ file, width, height, rgb }) => {
+    expect(await decodePicture(FOLDER + file)).toEqual({ data: bytes(rgb), width, height });
+  });
+
+  it('from memory as from a path', async () => {
+    const file = `${FOLDER}rgba.png`;
+    expect(await decodePicture(await readFile(file))).toEqual(await decodePicture(file));
+  });
+});
+
+describe('decodePicture refuses', () => {
+  const codeOf = async (source: string | Uint8Array): Promise<unknown> =>
+    decodePicture(source).then(
+      () => 'decoded',
+      (error: unknown) => (error instanceof Blip2Error ? error.code : error),
+    );
+
+  it.each(['unsupported.bmp', 'truncated.jpg', 'truncated.png', 'vector.svg', 'pictures.json'])('%s', async (file) => {
+    expect(await codeOf(FOLDER + file)).toBe('IMAGE_UNREADABLE');
+  });
+
+  it('a folder, an empty file, a file that is not there', async () => {
+    expect(await codeOf(FOLDER)).toBe('IMAGE_UNREADABLE');
+    expect(await codeOf(new Uint8Array())).toBe('IMAGE_UNREADABLE');
+    expect(await codeOf(`${FOLDER}absent.png`)).toBe('IMAGE_NOT_FOUND');
+  });
+
+  it('in one line that names the file', async () => {
+    await expect(decodePicture(`${FOLDER}truncated.jpg`)).rejects.toThrow(
+      /^\S+truncated\.jpg cannot be read as a picture: .*$/,
+    );
+  });
+});
+
+describe('resizeBicubic', () => {
+  it.each(recorded.resized)(
+    'equals Pillow from $width x $height to $toWidth x $toHeight',
+    ({ width, height, toWidth, toHeight, source, target }) => {
+      const picture = { data: bytes(source), width, height };
+      expect(resizeBicubic(picture, toWidth, toHeight)).toEqual({
+        data: bytes(target),
+        width: toWidth,
+        height: toHeight,
+      });
+    },
+  );
+
+  it('keeps a picture of one colour', () => {
+    const side = fc.integer({ min: 1, max: 40 });
+    fc.assert(
+      fc.property(side, side, side, side, fc.integer({ min: 0, max: 255 }), (width, height, w, h, level) => {
+        const data = new Uint8Array(width * height * 3).fill(level);
+        expect(new Set(resizeBicubic({ data, width, height }, w, h).data)).toEqual(new Set([level]));
+      }),
+    );
+  });
+});
+
+describe('preparePixels gives the values of BlipImageProcessorPil', () => {
+  it.each(recorded.pixelValues)('$options', async ({ file, options, shape, data }) => {
+    const pixels = await preparePixels(FOLDER + file, parsePreprocessorConfig(options));
+    expect([3, pixels.height, pixels.width]).toEqual(shape);
+    expect(new Uint8Array(pixels.data.buffer)).toEqual(bytes(data));
+  });
+});
+
+describe('parsePreprocessorConfig', () => {
+  it('reads the three ways to write a size, and falls back to 384 only where there is none', () => {
+    expect(parsePreprocessorConfig({ size: { height: 364, width: 224 } }).size).toEqual({ height: 364, width: 224 });
+    expect(parsePreprocessorConfig({ size: 364 }).size).toEqual({ height: 364, width: 364 });
+    expect(parsePreprocessorConfig({ size: [364, 224] }).size).toEqual({ height: 364, width: 224 });
+    expect(parsePreprocessorConfig({}).size).toEqual({ height: 384, width: 384 });
+    expect(parsePreprocessorConfig({ do_resize: false, size: 224 }).size).toBeNull();
+  });
+
+  it.each([{ resample: 2 }, { size: { shortest_edge: 224 } }, { size: 0 }, { image_mean: [0.5] }, null, 'text'])(
+    'refuses %j',
+    (json) => {
+      expect(() => parsePreprocessorConfig(json)).toThrow(Blip2Error);
+    },
+  );
+});

@@ -1,0 +1,75 @@
+/**
+ * `preprocessor_config.json`, with the defaults of transformers' `BlipImageProcessor` for what the file leaves out.
+ */
+import { z } from 'zod';
+import { Blip2Error } from '../../errors.js';
+
+export interface PreprocessorConfig {
+  /** Size in pixels that every picture is brought to, or null where the file says not to resize. */
+  readonly size: { readonly height: number; readonly width: number } | null;
+  /** Factor on 8-bit values, or null where the file says not to rescale. */
+  readonly rescaleFactor: number | null;
+  /** Per channel (red, green, blue), or null where the file says not to normalise. */
+  readonly normalize: { readonly mean: Rgb; readonly std: Rgb } | null;
+}
+
+type Rgb = readonly [number, number, number];
+
+/** OpenAI CLIP's, which BLIP-2's vision tower was trained with. */
+const CLIP_MEAN: Rgb = [0.48145466, 0.4578275, 0.40821073];
+const CLIP_STD: Rgb = [0.26862954, 0.26130258, 0.27577711];
+
+/**
+ * The class default of transformers. No published BLIP-2 uses it (they are 224 or 364): it is the answer only for a file
+ * that says nothing about its size, as it is there.
+ */
+const CLASS_SIZE = 384;
+
+/** Pillow's number for its bicubic filter. */
+const BICUBIC = 3;
+
+const pixels = z.number().int().positive();
+const perChannel = z
+  .union([z.tuple([z.number(), z.number(), z.number()]), z.number()])
+  .transform((v): Rgb => (typeof v === 'number' ? [v, v, v] : v));
+
+const schema = z
+  .looseObject({
+    do_resize: z.boolean().nullish(),
+    size: z
+      .union([
+        z.looseObject({ height: pixels, width: pixels }),
+        pixels.transform((side) => ({ height: side, width: side })),
+        z.tuple([pixels, pixels]).transform(([height, width]) => ({ height, width })),
+      ])
+      .nullish(),
+    resample: z.literal(BICUBIC).nullish(),
+    do_rescale: z.boolean().nullish(),
+    rescale_factor: z.number().nullish(),
+    do_normalize: z.boolean().nullish(),
+    image_mean: perChannel.nullish(),
+    image_std: perChannel.nullish(),
+  })
+  .transform((c): PreprocessorConfig => {
+    const { height, width } = c.size ?? { height: CLASS_SIZE, width: CLASS_SIZE };
+    return {
+      size: (c.do_resize ?? true) ? { height, width } : null,
+      rescaleFactor: (c.do_rescale ?? true) ? (c.rescale_factor ?? 1 / 255) : null,
+      normalize: (c.do_normalize ?? true) ? { mean: c.image_mean ?? CLIP_MEAN, std: c.image_std ?? CLIP_STD } : null,
+    };
+  });
+
+/**
+ * Reads a parsed `preprocessor_config.json`. `size` may be `{height, width}`, one number (a square) or
+ * `[height, width]`; the only filter is bicubic (`resample` 3).
+ * @throws Blip2Error `CONFIG_INVALID`, naming every field that is wrong
+ */
+export function parsePreprocessorConfig(json: unknown): PreprocessorConfig {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
+  throw new Blip2Error('CONFIG_INVALID', `preprocessor_config.json cannot be used: ${issues.join('; ')}`, {
+    hint: 'BLIP-2 needs "size": {"height": n, "width": n} and "resample": 3 (bicubic).',
+    details: { issues },
+  });
+}
