@@ -2,14 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
-import { openCheckpoint } from '../../src/loader/index.js';
+import { openCheckpoint, type Checkpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import type { Block } from '../../src/model/blocks.js';
 import type { TokenSource } from '../../src/runtime/generation/token-source.js';
 import type { SessionSources } from '../../src/runtime/session/blip2-sessions.js';
 import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
 
-const GOLDENS = join(import.meta.dirname, '../fixtures/goldens');
+export const GOLDENS = join(import.meta.dirname, '../fixtures/goldens');
+export const DEMO = join(import.meta.dirname, '../../models/demo');
 
 export interface Recording {
   readonly tensors: Tensors;
@@ -60,18 +61,17 @@ export async function readWeight({ tensors }: SessionSources<number>, name: stri
   return new Float32Array(new Uint8Array(bytes).buffer);
 }
 
-/** The recorded checkpoint on the CPU; blocks at one place share a session. */
-export async function goldenSources(
-  name: string,
+/** A checkpoint on the CPU; blocks at one place share a session. */
+export function sourcesOf(
+  { config, tensors }: Checkpoint,
   placeOf: (block: Block) => number = () => 0,
-): Promise<SessionSources<number>> {
-  const { config, tensors } = await openCheckpoint(join(GOLDENS, name));
-  return {
-    config: parseBlip2Config(config),
-    tensors,
-    placeOf,
-    optionsOf: (_, folder) => cpuOptions(folder, { threads: 1 }),
-  };
+): SessionSources<number> {
+  const optionsOf = (_: number, folder: string) => cpuOptions(folder, { threads: 1 });
+  return { config: parseBlip2Config(config), tensors, placeOf, optionsOf };
+}
+
+export async function goldenSources(name: string, placeOf?: (block: Block) => number): Promise<SessionSources<number>> {
+  return sourcesOf(await openCheckpoint(join(GOLDENS, name)), placeOf);
 }
 
 export function tensorOf(tensors: Tensors, name: string): Tensor {

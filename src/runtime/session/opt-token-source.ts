@@ -64,7 +64,7 @@ export function optPromptWires(config: OptConfig, prompt: OptPrompt): Map<string
 
 /** The picture is always seen. */
 function fullMasks({ prefix, textMask }: OptPrompt): number[][] {
-  const picture = new Array<number>(prefix.dims[1] ?? 0).fill(1);
+  const picture = Array.from({ length: prefix.dims[1] ?? 0 }, () => 1);
   return textMask.map((mask) => [...picture, ...mask]);
 }
 
