@@ -4,3 +4,6 @@ export { openCheckpoint } from './checkpoint/open-checkpoint.js';
 export { FileSource } from './file/file-source.js';
 export { MAX_HEADER_BYTES, readHeader, type ByteSource, type SafetensorsHeader } from './format/read-header.js';
 export { SafetensorsError, type SafetensorsErrorCode } from './format/safetensors-error.js';
+export { mapTensors, type MapOptions } from './mapping/map-tensors.js';
+export type { MappedTensors } from './mapping/mapped-tensors.js';
+export { typedArray, type TensorView, type TypedArray } from './mapping/tensor-view.js';

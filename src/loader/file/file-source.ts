@@ -9,6 +9,9 @@ import { SafetensorsError } from '../format/safetensors-error.js';
  */
 const READ_CHUNK_BYTES = 16 * 1024 * 1024;
 
+/** Node's pool has four threads for file calls. */
+const READS_IN_FLIGHT = 4;
+
 export class FileSource implements ByteSource, AsyncDisposable {
   readonly name: string;
   /** Absolute path, symbolic links resolved. */
@@ -40,6 +43,10 @@ export class FileSource implements ByteSource, AsyncDisposable {
     throw new SafetensorsError('IoError', name, 'is not a file');
   }
 
+  get fd(): number {
+    return this.#handle.fd;
+  }
+
   async read(begin: number, end: number): Promise<Uint8Array> {
     const bytes = Buffer.allocUnsafeSlow(end - begin);
     await this.readInto(bytes, begin);
@@ -47,14 +54,25 @@ export class FileSource implements ByteSource, AsyncDisposable {
   }
 
   /**
-   * Fills `bytes` from `position` on. A single read may be short; this one is not.
+   * Fills `bytes` from `position` on, with several reads in flight. A single read may be short; this one is not.
    * @throws SafetensorsError `FileChanged` where the file has become shorter than it was when it was opened.
    */
   async readInto(bytes: Uint8Array, position: number): Promise<void> {
-    let done = 0;
-    while (done < bytes.length) {
-      const length = Math.min(bytes.length - done, READ_CHUNK_BYTES);
-      const { bytesRead } = await this.#handle.read(bytes, done, length, position + done);
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      while (next < bytes.length) {
+        const begin = next;
+        next += READ_CHUNK_BYTES;
+        await this.#readChunk(bytes.subarray(begin, next), position + begin);
+      }
+    };
+    const workers = Math.min(READS_IN_FLIGHT, Math.ceil(bytes.length / READ_CHUNK_BYTES));
+    await Promise.all(Array.from({ length: workers }, worker));
+  }
+
+  async #readChunk(bytes: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < bytes.length;) {
+      const { bytesRead } = await this.#handle.read(bytes, done, bytes.length - done, position + done);
       if (bytesRead === 0) throw this.#truncated(position + done);
       done += bytesRead;
     }

@@ -30,7 +30,8 @@ export type SafetensorsErrorCode =
   | 'CheckpointNotFound'
   | 'AmbiguousCheckpoint'
   | 'FileChanged'
-  | 'TensorTooLarge';
+  | 'TensorTooLarge'
+  | 'MappingClosed';
 
 export interface SafetensorsErrorOptions {
   readonly tensor?: string;
