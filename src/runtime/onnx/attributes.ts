@@ -1,4 +1,4 @@
-import { onnx } from 'onnx-proto';
+import proto, { type onnx } from 'onnx-proto';
 
 /**
  * Attribute values of a node. A plain number is an ONNX float; integers are `{ int }` because ONNX tells the two apart
@@ -18,7 +18,7 @@ export function encodeAttributes(attributes: Attributes): onnx.IAttributeProto[]
 }
 
 function encodeValue(value: AttributeValue): onnx.IAttributeProto {
-  const { AttributeType } = onnx.AttributeProto;
+  const { AttributeType } = proto.onnx.AttributeProto;
   if (typeof value === 'number') return { type: AttributeType.FLOAT, f: value };
   if (typeof value === 'string') return { type: AttributeType.STRING, s: new TextEncoder().encode(value) };
   if ('int' in value) return { type: AttributeType.INT, i: value.int };

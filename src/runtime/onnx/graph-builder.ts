@@ -5,7 +5,7 @@
  * itself. So a model of any size is a few hundred kilobytes here, and the `.safetensors` shards are its weight files.
  */
 import { relative, sep } from 'node:path';
-import { onnx } from 'onnx-proto';
+import proto, { type onnx } from 'onnx-proto';
 import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import type { Dtype } from '../../tensor/dtype.js';
 import { encodeAttributes, type Attributes } from './attributes.js';
@@ -94,7 +94,7 @@ export class GraphBuilder {
         name,
         dataType: elementType(tensor.dtype),
         dims: [...tensor.shape],
-        dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
+        dataLocation: proto.onnx.TensorProto.DataLocation.EXTERNAL,
         externalData: [
           { key: 'location', value: relative(this.#folder, tensor.file).split(sep).join('/') },
           { key: 'offset', value: String(tensor.begin) },
@@ -165,7 +165,7 @@ export class GraphBuilder {
 
   /** The encoded model. */
   toModel(): Uint8Array {
-    return onnx.ModelProto.encode({
+    return proto.onnx.ModelProto.encode({
       irVersion: IR_VERSION,
       producerName: 'blip2-device-map',
       opsetImport: [

@@ -1,0 +1,127 @@
+/**
+ * One captioner on this machine's CPU: time to ready, anonymous memory, picture, prompt and token times, and how fast
+ * decoding reads its weights next to a plain memory sweep of the same run. Prints one JSON object.
+ *
+ *   npm run build && node bench/cpu/speed.mjs CHECKPOINT [--tokens 20] [--threads N] [--rounds 3] [--prompt-tokens 1]
+ */
+import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { openCheckpoint } from '../../dist/src/loader/index.js';
+import { parseBlip2Config } from '../../dist/src/model/blip2-config.js';
+import { blip2Blocks } from '../../dist/src/model/blocks.js';
+import { Blip2Sessions } from '../../dist/src/runtime/session/blip2-sessions.js';
+import { cpuOptions } from '../../dist/src/runtime/session/cpu-options.js';
+import { memorySweep } from './memory-sweep.mjs';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tokens: { type: 'string', default: '20' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    rounds: { type: 'string', default: '3' },
+    'prompt-tokens': { type: 'string', default: '1' },
+  },
+});
+const [folder] = positionals;
+if (folder === undefined) throw new Error('which checkpoint?');
+const threads = Number(values.threads);
+const tokens = Number(values.tokens);
+
+const sweepBytesPerSecond = await memorySweep(threads);
+
+const warm = await openCheckpoint(folder);
+for (const file of warm.files) await readThrough(file.path);
+
+const before = memory();
+let began = performance.now();
+const checkpoint = await openCheckpoint(folder);
+const config = parseBlip2Config(checkpoint.config);
+const sessions = await Blip2Sessions.create({
+  config,
+  tensors: checkpoint.tensors,
+  placeOf: () => 'cpu',
+  optionsOf: (_, base) => cpuOptions(base, { threads }),
+});
+const readyMs = performance.now() - began;
+const ready = memory();
+
+const { channels, imageSize } = config.vision;
+const pixels = new Float32Array(channels * imageSize ** 2).map((_, i) => Math.sin(i));
+const textIds = [Array.from({ length: Number(values['prompt-tokens']) }, (_, i) => i + 2)];
+const prompt = { textIds, textMask: textIds.map((row) => row.map(() => 1)) };
+const rounds = [];
+for (let round = 0; round < Number(values.rounds); round++) {
+  began = performance.now();
+  const prefix = await sessions.encodeImages(pixels, [1, channels, imageSize, imageSize]);
+  const imageMs = performance.now() - began;
+  const source = sessions.tokens(prefix, prompt);
+  began = performance.now();
+  let logits = await source.prefill();
+  const prefillMs = performance.now() - began;
+  const tokenMs = [];
+  for (let token = 1; token < tokens; token++) {
+    began = performance.now();
+    logits = await source.advance([argmax(logits)], [0]);
+    tokenMs.push(performance.now() - began);
+  }
+  const totalMs = imageMs + prefillMs + tokenMs.reduce((sum, ms) => sum + ms, 0);
+  rounds.push({ imageMs, prefillMs, tokenMs: median(tokenMs), totalMs });
+}
+const after = memory();
+const weightBytes = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + tensor.end - tensor.begin, 0);
+const tokenBytes = bytesPerToken();
+const tokenMs = median(rounds.map((round) => round.tokenMs));
+await sessions[Symbol.asyncDispose]();
+
+const figures = {
+  threads,
+  weightBytes,
+  readyMs: Math.round(readyMs),
+  anonymousAtReadyBytes: ready.anonymous - before.anonymous,
+  anonymousAtReadyShare: (ready.anonymous - before.anonymous) / weightBytes,
+  peakAnonymousBytes: Math.max(ready.anonymous, after.anonymous),
+  imageMs: Math.round(median(rounds.map((round) => round.imageMs))),
+  prefillMs: Math.round(median(rounds.map((round) => round.prefillMs))),
+  tokenMs: Math.round(tokenMs * 10) / 10,
+  captionMs: Math.round(median(rounds.map((round) => round.totalMs))),
+  decodeGBs: tokenBytes / tokenMs / 1e6,
+  sweepGBs: sweepBytesPerSecond / 1e9,
+  decodeShareOfSweep: (tokenBytes * 1000) / tokenMs / sweepBytesPerSecond,
+};
+process.stdout.write(`${JSON.stringify(figures, null, 1)}\n`);
+
+/** Every weight of the blocks that run per token; the token and position tables are read by a row only. */
+function bytesPerToken() {
+  const blocks = blip2Blocks(config).filter((block) => block.phase === 'token' && block.kind !== 'opt-positions');
+  let bytes = 0;
+  for (const [name, tensor] of checkpoint.tensors) {
+    if (blocks.some((block) => name.startsWith(`${block.name}.`))) bytes += tensor.end - tensor.begin;
+  }
+  return bytes;
+}
+
+function memory() {
+  const field = (name) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1]) * 1024;
+  const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8');
+  return { anonymous: field('Anonymous'), resident: field('Rss') };
+}
+
+async function readThrough(path) {
+  const file = await open(path);
+  const buffer = Buffer.alloc(1 << 24);
+  while ((await file.read(buffer, 0, buffer.length)).bytesRead > 0);
+  await file.close();
+}
+
+function argmax(scores) {
+  let best = 0;
+  for (let i = 1; i < scores.length; i++) if (scores[i] > scores[best]) best = i;
+  return best;
+}
+
+function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
