@@ -2,6 +2,7 @@
  * The Hugging Face device map: module path or parameter name -> device. A tensor belongs to the longest dotted prefix
  * of its name that is a key; `""` covers everything.
  */
+import { longestPrefix } from './longest-prefix.js';
 
 /** A GPU by its number, or a storage tier. */
 export type Device = number | 'cpu' | 'disk';
@@ -11,9 +12,5 @@ export type DeviceMap = ReadonlyMap<string, Device>;
 
 /** The device of a tensor or module path, or undefined where no key covers it. */
 export function deviceOf(map: DeviceMap, name: string): Device | undefined {
-  for (let prefix = name; ; prefix = prefix.slice(0, prefix.lastIndexOf('.'))) {
-    const device = map.get(prefix);
-    if (device !== undefined) return device;
-    if (!prefix.includes('.')) return map.get('');
-  }
+  return longestPrefix(map, name);
 }

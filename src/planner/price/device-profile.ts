@@ -1,0 +1,66 @@
+/**
+ * What a machine's parts can do, as far as placement needs to know. Rates are what programs reach, not what data sheets
+ * promise; every profile says where its numbers come from.
+ */
+import { z } from 'zod';
+import { Blip2Error } from '../../errors.js';
+
+const rate = z.number().positive();
+const time = z.number().nonnegative();
+
+const flops = z.strictObject({ float16: rate, bfloat16: rate, float32: rate });
+
+/** How one engine drives a GPU. */
+const engineRates = z.strictObject({
+  /** Bytes per second of weights copied from host memory for a run. */
+  streamBytesPerSecond: rate,
+  /** Milliseconds per module with weights that a run calls: launches, and the host work between them. */
+  leafMs: time,
+  /** Milliseconds more for every module whose weights have to be copied first. */
+  streamedLeafMs: time,
+});
+
+export const gpuProfileSchema = z.strictObject({
+  name: z.string(),
+  memoryBytes: z.number().int().positive().optional(),
+  memoryBytesPerSecond: rate,
+  flopsPerSecond: flops,
+  /** Small copies between host and GPU: activations that cross, not weights. */
+  link: z.strictObject({ bytesPerSecond: rate, latencyMs: time }),
+  engines: z.strictObject({ 'blip2-run': engineRates, transformers: engineRates }),
+  /** Memory that the driver takes for a process before any tensor exists. */
+  contextBytes: z.number().int().nonnegative(),
+  source: z.string(),
+});
+
+export const hostProfileSchema = z.strictObject({
+  name: z.string(),
+  memoryBytesPerSecond: rate,
+  /** Float32 rate; half-precision weights are widened first. */
+  flopsPerSecond: rate,
+  leafMs: time,
+  diskBytesPerSecond: rate,
+  source: z.string(),
+});
+
+export type GpuProfile = z.infer<typeof gpuProfileSchema>;
+export type HostProfile = z.infer<typeof hostProfileSchema>;
+
+/** A machine: one profile per GPU, in the order of its GPUs, and the host. */
+export const machineProfileSchema = z.strictObject({
+  schema: z.literal('blip2-device-map/machine-profile/1').optional(),
+  gpus: z.array(gpuProfileSchema),
+  host: hostProfileSchema,
+});
+export type MachineProfile = z.infer<typeof machineProfileSchema>;
+
+/** @throws Blip2Error `PROFILE_INVALID` naming every field that is wrong. */
+export function parseMachineProfile(json: unknown): MachineProfile {
+  const parsed = machineProfileSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
+  throw new Blip2Error('PROFILE_INVALID', `The machine profile is not usable: ${issues.join('; ')}`, {
+    hint: 'blip2-plan --calibrate writes a profile of this machine that can be edited.',
+    details: { issues },
+  });
+}

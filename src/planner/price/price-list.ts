@@ -1,0 +1,107 @@
+/**
+ * Milliseconds per call for a block in each place it may have: what the solver minimises.
+ *
+ * One run costs max(bytes / bandwidth, FLOPs / rate) plus the launches of its modules; streamed blocks first wait for
+ * their weights, since neither engine copies ahead; a cut between two places costs a copy per run.
+ */
+import type { BlockRun, Engine, ModelProfile, ProfileBlock } from '../profile/model-profile.js';
+import type { GpuProfile, MachineProfile } from './device-profile.js';
+
+/** Where a block's weights live and who runs it. `host` runs on the CPU; its weights are in RAM or read from disk. */
+export type Place =
+  | { readonly execution: 'resident'; readonly gpu: number }
+  | { readonly execution: 'streamed'; readonly gpu: number; readonly store: 'cpu' | 'disk' }
+  | { readonly execution: 'host'; readonly store: 'cpu' | 'disk' };
+
+export interface PriceList {
+  /** Milliseconds per call of all the runs of a block in `place`. */
+  blockMs(block: ProfileBlock, place: Place): number;
+  /** Milliseconds per call to hand `from`'s output to the next block, in another place. */
+  crossingMs(from: ProfileBlock, a: Place, b: Place): number;
+  /** The same for an input that skips the chain. */
+  extraInputMs(input: ProfileBlock['extraInputs'][number], elementBytes: number, a: Place, b: Place): number;
+}
+
+export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[]): PriceList {
+  const { engine, dtype } = profile;
+  const gpus = new Map(gpuIds.map((id, i) => [id, gpuAt(machine, i)]));
+  const gpuOf = (id: number): GpuProfile => gpus.get(id) ?? gpuAt(machine, 0);
+  const { host } = machine;
+
+  const copyMs = (bytes: number, a: Place, b: Place): number => {
+    const ends = [runsOn(a), runsOn(b)];
+    let ms = 0;
+    for (const end of ends) {
+      if (end === 'cpu') continue;
+      const { link } = gpuOf(end);
+      ms += link.latencyMs + (1000 * bytes) / link.bytesPerSecond;
+    }
+    return ms;
+  };
+
+  return {
+    blockMs(block, place) {
+      const traffic = block.hostTraffic;
+      let ms = 0;
+      for (const run of block.runs) ms += run.runs * runMs(block, run, place);
+      if (place.execution !== 'host' && traffic.transfers > 0) {
+        const { link } = gpuOf(place.gpu);
+        ms += traffic.transfers * link.latencyMs + (1000 * traffic.elements * block.elementBytes) / link.bytesPerSecond;
+      }
+      return ms;
+    },
+    crossingMs(from, a, b) {
+      if (runsOn(a) === runsOn(b)) return 0;
+      let ms = 0;
+      for (const run of from.runs) {
+        if (run.outputElements > 0) ms += run.runs * copyMs(run.outputElements * from.elementBytes, a, b);
+      }
+      return ms;
+    },
+    extraInputMs(input, elementBytes, a, b) {
+      return runsOn(a) === runsOn(b) ? 0 : input.runs * copyMs(input.elements * elementBytes, a, b);
+    },
+  };
+
+  function runMs(block: ProfileBlock, run: BlockRun, place: Place): number {
+    if (place.execution === 'host') {
+      const widening = hostWidening(block, engine);
+      const compute = Math.max(
+        (1000 * (run.readBytes * widening + run.stateBytes)) / host.memoryBytesPerSecond,
+        (1000 * run.flops) / host.flopsPerSecond,
+      );
+      const fetch = place.store === 'disk' ? (1000 * run.readBytes) / host.diskBytesPerSecond : 0;
+      return compute + fetch + run.leaves * host.leafMs;
+    }
+    const gpu = gpuOf(place.gpu);
+    const rates = gpu.engines[engine];
+    const computeDtype = block.elementBytes === 4 ? 'float32' : dtype;
+    const compute = Math.max(
+      (1000 * (run.readBytes + run.stateBytes)) / gpu.memoryBytesPerSecond,
+      (1000 * run.flops) / gpu.flopsPerSecond[computeDtype],
+    );
+    const launches = run.leaves * rates.leafMs;
+    if (place.execution === 'resident') return compute + launches;
+    const copy = (1000 * run.streamedBytes) / rates.streamBytesPerSecond + run.leaves * rates.streamedLeafMs;
+    const fetch = place.store === 'disk' ? (1000 * run.streamedBytes) / host.diskBytesPerSecond : 0;
+    return compute + launches + copy + fetch;
+  }
+}
+
+/** Bytes a CPU reads per loaded byte: `blip2-run` keeps float32 there, transformers keeps the target dtype. */
+export function hostWidening(block: ProfileBlock, engine: Engine): number {
+  if (engine !== 'blip2-run') return 1;
+  // A tied head holds no weights itself; the table it reads has the target dtype.
+  return block.weightBytes > 0 ? block.float32Bytes / block.weightBytes : 4 / block.elementBytes;
+}
+
+/** The device that computes: a GPU's number, or the CPU. */
+export function runsOn(place: Place): number | 'cpu' {
+  return place.execution === 'host' ? 'cpu' : place.gpu;
+}
+
+function gpuAt(machine: MachineProfile, index: number): GpuProfile {
+  const gpu = machine.gpus[index] ?? machine.gpus.at(-1);
+  if (gpu === undefined) throw new RangeError('a price list for GPUs needs at least one GPU profile');
+  return gpu;
+}

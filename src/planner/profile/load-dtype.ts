@@ -1,0 +1,42 @@
+/**
+ * The dtype a tensor has once it is loaded, which is what memory is counted in: every floating tensor takes the target
+ * dtype, whatever the file stores; integers and booleans keep theirs.
+ *
+ * Loading in float16 leaves some BLIP-2 modules in float32: transformers 5 lists `query_tokens` and `qformer`
+ * (`_keep_in_fp32_modules` of BLIP-2) and the T5 feed-forward output `wo` (of T5). bfloat16 has no exceptions.
+ */
+import type { Dtype } from '../../tensor/dtype.js';
+import { isFloating } from '../../tensor/dtype.js';
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { tensorBytes } from '../../tensor/tensor-info.js';
+import { longestPrefix } from '../map/longest-prefix.js';
+
+export type LoadDtype = 'float16' | 'bfloat16' | 'float32';
+
+export const LOAD_DTYPES: readonly LoadDtype[] = ['float16', 'bfloat16', 'float32'];
+
+const STORED: Readonly<Record<LoadDtype, Dtype>> = { float16: 'F16', bfloat16: 'BF16', float32: 'F32' };
+
+const KEPT_IN_FLOAT32 = /^(query_tokens|qformer)(\.|$)|^language_model\..*\.wo\./;
+
+export interface DtypeRules {
+  readonly dtype: LoadDtype;
+  /** Module path -> dtype; the longest path that contains a tensor wins over `dtype` and over the float32 exceptions. */
+  readonly overrides?: ReadonlyMap<string, LoadDtype>;
+  /** Whether the float32 exceptions of BLIP-2 apply (only in float16). */
+  readonly blip2: boolean;
+}
+
+/** The dtype of `name` after loading. */
+export function loadedDtype(name: string, stored: Dtype, rules: DtypeRules): Dtype {
+  if (!isFloating(stored)) return stored;
+  const override = rules.overrides === undefined ? undefined : longestPrefix(rules.overrides, name);
+  if (override !== undefined) return STORED[override];
+  if (rules.blip2 && rules.dtype === 'float16' && KEPT_IN_FLOAT32.test(name)) return 'F32';
+  return STORED[rules.dtype];
+}
+
+/** Bytes of a tensor once loaded under `rules`. */
+export function loadedBytes(name: string, tensor: TensorInfo, rules: DtypeRules): number {
+  return tensorBytes(tensor, loadedDtype(name, tensor.dtype, rules));
+}

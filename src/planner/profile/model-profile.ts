@@ -1,0 +1,76 @@
+/**
+ * What the solver has to know about a model: its blocks in the order they run, what each weighs, and what each costs
+ * every time it runs. Sizes are bytes after loading; costs are counted in FLOPs and bytes, never in time, so one profile
+ * serves every device.
+ */
+import type { BlockPhase } from '../../model/blocks.js';
+import type { LoadDtype } from './load-dtype.js';
+import type { Workload } from './workload.js';
+
+/** Who executes the map. It decides what "cpu" means, and how beams are prefilled. */
+export type Engine = 'blip2-run' | 'transformers';
+
+/** The runs of a block in one phase of one call. */
+export interface BlockRun {
+  readonly phase: BlockPhase;
+  readonly runs: number;
+  /** Per run; 2 per multiply-add. */
+  readonly flops: number;
+  /** Weight bytes that a run reads where they live: a table look-up reads rows, not the table. */
+  readonly readBytes: number;
+  /** Weight bytes that must travel before a run when they live elsewhere: whole tables, too. */
+  readonly streamedBytes: number;
+  /** Cache bytes read and written per run. */
+  readonly stateBytes: number;
+  /** Modules with tensors of their own that a run calls. */
+  readonly leaves: number;
+  /** Elements handed to the next block per run: what crosses if that block runs elsewhere. */
+  readonly outputElements: number;
+}
+
+export interface ProfileBlock {
+  /** Module path or root parameter: a key of the device map. */
+  readonly name: string;
+  readonly kind: string;
+  readonly phase: BlockPhase;
+  readonly tensors: readonly string[];
+  /** Loaded bytes. A tied tensor counts in the first block that holds it. */
+  readonly weightBytes: number;
+  /** The same weights as float32: what a device without half-precision kernels keeps. */
+  readonly float32Bytes: number;
+  /** Bytes of tensors the module creates itself and never streams (non-persistent buffers). */
+  readonly bufferBytes: number;
+  /** Largest module with tensors of its own: what streaming leaf by leaf has to hold at a time. */
+  readonly largestLeafBytes: number;
+  /** Key and value elements kept between runs, for the whole workload. */
+  readonly cacheElements: number;
+  /** Elements alive at the peak of one run, inputs and outputs included. */
+  readonly activationElements: number;
+  /** Bytes per element of activations and caches where the target dtype has kernels. */
+  readonly elementBytes: 2 | 4;
+  readonly runs: readonly BlockRun[];
+  /** Blocks with the same label share tensors or must stay together: one place for all of them. */
+  readonly bond: string | null;
+  /** Elements that a block earlier than the previous one hands to this one, by its name. */
+  readonly extraInputs: readonly {
+    readonly from: string;
+    readonly phase: BlockPhase;
+    readonly runs: number;
+    readonly elements: number;
+  }[];
+  /** Elements that enter from the host or return to it per call (pictures, ids, logits), and in how many transfers. */
+  readonly hostTraffic: { readonly transfers: number; readonly elements: number };
+}
+
+export interface ModelProfile {
+  readonly family: 'blip2' | 'generic';
+  readonly dtype: LoadDtype;
+  readonly workload: Workload;
+  readonly engine: Engine;
+  readonly blocks: readonly ProfileBlock[];
+  /** Other module paths that share a block's tensors and need a key of their own: alias -> block name. */
+  readonly aliases: ReadonlyMap<string, string>;
+  readonly weightBytes: number;
+  readonly assumptions: readonly string[];
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,189 @@
+/**
+ * A problem laid out for speed: the states of a chain, and the cheapest way through it when bytes have a price.
+ *
+ * A state after item i is its place, and the places of those earlier items that a later one still refers to. With a
+ * price lambda per byte instead of capacities, the cheapest way is one backward pass; that pass minus lambda x capacity
+ * bounds every placement that fits from below (Lagrangian relaxation), from the start and from every state on.
+ */
+import type { Problem } from './problem.js';
+
+export interface Chain {
+  readonly items: number;
+  readonly places: number;
+  readonly resources: number;
+  /** Capacities of the resources that can run out; the others are left out. */
+  readonly capacities: Float64Array;
+  /** Index in the problem of each resource kept. */
+  readonly kept: readonly number[];
+  readonly cost: Float64Array;
+  /** `[(item * places + place) * resources + resource]`. */
+  readonly use: Float64Array;
+  readonly peak: Float64Array;
+  readonly stages: readonly Stage[];
+}
+
+export interface Stage {
+  readonly states: number;
+  /** `[state * places + next place]` -> state after the next item, or -1 where the rules forbid it. */
+  readonly next: Int32Array;
+  /** Transition cost of that step. */
+  readonly step: Float64Array;
+}
+
+export function layOut(problem: Problem): Chain {
+  const { items, places } = problem;
+  const kept = problem.capacities.flatMap((capacity, r) => (canRunOut(problem, r, capacity) ? [r] : []));
+  const resources = kept.length;
+  const cost = new Float64Array(items.length * places);
+  const use = new Float64Array(items.length * places * resources);
+  const peak = new Float64Array(items.length * places * resources);
+  for (const [i, item] of items.entries()) {
+    for (let p = 0; p < places; p++) {
+      cost[i * places + p] = item.cost[p] ?? Infinity;
+      for (const [k, r] of kept.entries()) {
+        use[(i * places + p) * resources + k] = item.use[p]?.[r] ?? 0;
+        peak[(i * places + p) * resources + k] = item.peak[p]?.[r] ?? 0;
+      }
+    }
+  }
+  return {
+    items: items.length,
+    places,
+    resources,
+    capacities: Float64Array.from(kept, (r) => problem.capacities[r] ?? 0),
+    kept,
+    cost,
+    use,
+    peak,
+    stages: layOutStages(problem),
+  };
+}
+
+function canRunOut(problem: Problem, resource: number, capacity: number): boolean {
+  let use = 0;
+  let peak = 0;
+  for (const item of problem.items) {
+    let most = 0;
+    for (let p = 0; p < problem.places; p++) {
+      if ((item.cost[p] ?? Infinity) === Infinity) continue;
+      most = Math.max(most, item.use[p]?.[resource] ?? 0);
+      peak = Math.max(peak, item.peak[p]?.[resource] ?? 0);
+    }
+    use += most;
+  }
+  return use + peak > capacity;
+}
+
+function layOutStages({ items, places }: Problem): Stage[] {
+  const lastReader = new Map<number, number>();
+  for (const [i, item] of items.entries()) {
+    const sources = [...(item.sameAs === null ? [] : [item.sameAs]), ...item.inputs.map((input) => input.from)];
+    for (const source of sources) if (source < i - 1) lastReader.set(source, i);
+  }
+  const open = items.map((_, i) => [...lastReader].filter(([j, last]) => j < i && last > i).map(([j]) => j));
+  const stages: Stage[] = [];
+  for (let i = 0; i + 1 < items.length; i++) {
+    const here = [i, ...(open[i] ?? [])];
+    const there = open[i + 1] ?? [];
+    const states = places ** here.length;
+    const next = new Int32Array(states * places).fill(-1);
+    const step = new Float64Array(states * places);
+    const item = items[i + 1];
+    if (item === undefined) continue;
+    for (let state = 0; state < states; state++) {
+      const placeOf = new Map<number, number>();
+      let rest = state;
+      for (const j of here) {
+        placeOf.set(j, rest % places);
+        rest = Math.floor(rest / places);
+      }
+      let carried = 0;
+      for (let k = there.length - 1; k >= 0; k--) {
+        carried = carried * places + (placeOf.get(there[k] ?? 0) ?? 0);
+      }
+      for (let p = 0; p < places; p++) {
+        if ((item.cost[p] ?? Infinity) === Infinity) continue;
+        if (item.sameAs !== null && placeOf.get(item.sameAs) !== p) continue;
+        let cost = 0;
+        for (const input of item.inputs) cost += input.cost[placeOf.get(input.from) ?? 0]?.[p] ?? 0;
+        next[state * places + p] = carried * places + p;
+        step[state * places + p] = cost;
+      }
+    }
+    stages.push({ states, next, step });
+  }
+  return stages;
+}
+
+/** Upper limits on `peak` per kept resource: places that exceed one are closed. */
+export type Levels = Float64Array;
+
+export interface Relaxation {
+  /** Cheapest rest of the chain after item i in a state, bytes priced: `[item][state]`. */
+  readonly rest: readonly Float64Array[];
+  /** Lower bound on the cost of any placement that keeps to the capacities and levels. */
+  readonly bound: number;
+  /** A cheapest placement at these prices; it need not fit. */
+  readonly choice: Int32Array;
+  /** Bytes that placement uses per resource. */
+  readonly used: Float64Array;
+}
+
+export function relax(chain: Chain, prices: Float64Array, capacities: Float64Array, levels: Levels): Relaxation {
+  const { items, places, resources } = chain;
+  const priced = new Float64Array(items * places);
+  for (let ip = 0; ip < items * places; ip++) {
+    let value = chain.cost[ip] ?? Infinity;
+    for (let r = 0; r < resources; r++) {
+      if ((chain.peak[ip * resources + r] ?? 0) > (levels[r] ?? 0)) value = Infinity;
+      else value += (prices[r] ?? 0) * (chain.use[ip * resources + r] ?? 0);
+    }
+    priced[ip] = value;
+  }
+  const rest: Float64Array[] = new Array<Float64Array>(items);
+  const best: Int32Array[] = new Array<Int32Array>(items);
+  rest[items - 1] = new Float64Array(places);
+  for (let i = items - 2; i >= 0; i--) {
+    const stage = chain.stages[i];
+    const after = rest[i + 1];
+    if (stage === undefined || after === undefined) continue;
+    const values = new Float64Array(stage.states).fill(Infinity);
+    const pick = new Int32Array(stage.states).fill(-1);
+    for (let state = 0; state < stage.states; state++) {
+      for (let p = 0; p < places; p++) {
+        const target = stage.next[state * places + p] ?? -1;
+        if (target < 0) continue;
+        const value =
+          (stage.step[state * places + p] ?? 0) + (priced[(i + 1) * places + p] ?? Infinity) + (after[target] ?? 0);
+        if (value < (values[state] ?? Infinity)) {
+          values[state] = value;
+          pick[state] = p;
+        }
+      }
+    }
+    rest[i] = values;
+    best[i] = pick;
+  }
+  let total = Infinity;
+  let first = 0;
+  for (let p = 0; p < places; p++) {
+    const value = (priced[p] ?? Infinity) + (rest[0]?.[p] ?? 0);
+    if (value < total) {
+      total = value;
+      first = p;
+    }
+  }
+  const choice = new Int32Array(items);
+  const used = new Float64Array(resources);
+  let state = first;
+  for (let i = 0; i < items && total < Infinity; i++) {
+    const place = i === 0 ? first : (best[i - 1]?.[state] ?? 0);
+    if (i > 0) state = chain.stages[i - 1]?.next[state * places + place] ?? 0;
+    choice[i] = place;
+    for (let r = 0; r < resources; r++)
+      used[r] = (used[r] ?? 0) + (chain.use[(i * places + place) * resources + r] ?? 0);
+  }
+  let bound = total;
+  for (let r = 0; r < resources; r++) bound -= (prices[r] ?? 0) * (capacities[r] ?? 0);
+  return { rest, bound, choice, used };
+}

@@ -1,0 +1,296 @@
+/**
+ * The cheapest placement that fits, with a proof.
+ *
+ * Labels (cost, bytes used) walk the chain item by item; a label dies when another in the same state is no worse in
+ * anything, or when its cost plus the relaxed rest cannot beat the best placement known. Because only the largest `peak`
+ * counts, the search is repeated for each level that the peaks may reach, with that much set aside. Where labels become
+ * too many the least promising are dropped and the lowest bound among them is remembered: the gap that is reported.
+ */
+import { bestBound, type BoundSearch } from './bound.js';
+import { layOut, type Chain, type Levels } from './chain.js';
+import { costOf, type Problem, type Solution } from './problem.js';
+
+export interface SolveOptions {
+  /** Labels kept per item before some are dropped. */
+  readonly width?: number;
+  /** Labels made altogether before the search settles for its best answer. */
+  readonly effort?: number;
+  /** Asked now and then; true stops the search with its best answer. */
+  readonly stop?: () => boolean;
+}
+
+export type SolveResult =
+  | {
+      /** `optimal`: nothing cheaper fits. `stopped`: nothing cheaper than `bound` fits. */
+      readonly status: 'optimal' | 'stopped';
+      readonly solution: Solution;
+      readonly bound: number;
+      readonly labels: number;
+    }
+  | { readonly status: 'infeasible'; readonly proven: boolean; readonly labels: number };
+
+const DEFAULT_WIDTH = 4000;
+const DEFAULT_EFFORT = 6_000_000;
+/** Level combinations tried one by one; beyond that peaks are carried in the labels. */
+const MOST_LEVELS = 1024;
+/** Costs closer than this fraction are equal. */
+const SAME = 1e-9;
+
+export function solveExact(problem: Problem, options: SolveOptions = {}): SolveResult {
+  if (problem.items.length === 0) {
+    return { status: 'optimal', solution: { choice: [], cost: 0 }, bound: 0, labels: 0 };
+  }
+  return new Search(problem, options).run();
+}
+
+interface Box {
+  readonly levels: Levels;
+  /** Bytes that the peaks may take, set aside. */
+  readonly capacities: Float64Array;
+  readonly search: BoundSearch;
+}
+
+class Search {
+  private readonly chain: Chain;
+  private readonly problem: Problem;
+  private readonly width: number;
+  private readonly effort: number;
+  private readonly stop: () => boolean;
+  private best: Solution | null = null;
+  private labels = 0;
+  private halted = false;
+
+  constructor(problem: Problem, options: SolveOptions) {
+    this.problem = problem;
+    this.chain = layOut(problem);
+    this.width = options.width ?? DEFAULT_WIDTH;
+    this.effort = options.effort ?? DEFAULT_EFFORT;
+    this.stop = options.stop ?? (() => false);
+  }
+
+  run(): SolveResult {
+    const boxes = this.boxes();
+    let open = Infinity;
+    for (const width of [32, this.width]) {
+      open = Infinity;
+      for (const box of boxes) {
+        if (this.beaten(box.search.relaxation.bound)) continue;
+        if (this.halted) open = Math.min(open, box.search.relaxation.bound);
+        else open = Math.min(open, this.walk(box, width));
+      }
+      if (open === Infinity) break;
+    }
+    if (this.best === null) return { status: 'infeasible', proven: open === Infinity, labels: this.labels };
+    const { best } = this;
+    const proven = this.beaten(open);
+    return {
+      status: proven ? 'optimal' : 'stopped',
+      solution: best,
+      bound: proven ? best.cost : Math.min(open, best.cost),
+      labels: this.labels,
+    };
+  }
+
+  private beaten(bound: number): boolean {
+    return bound === Infinity || (this.best !== null && bound >= this.best.cost * (1 - SAME));
+  }
+
+  private offer(choice: ArrayLike<number>): void {
+    const places = Array.from(choice);
+    const cost = costOf(this.problem, places);
+    if (cost < (this.best === null ? Infinity : this.best.cost * (1 - SAME))) this.best = { choice: places, cost };
+  }
+
+  /** Every combination of peak levels, the most promising first. */
+  private boxes(): Box[] {
+    const { chain } = this;
+    const perResource = Array.from({ length: chain.resources }, (_, r) => levelsOf(chain, r));
+    const combinations = perResource.reduce((product, levels) => product * levels.length, 1);
+    const separate = combinations <= MOST_LEVELS;
+    let levelSets: number[][] = [[]];
+    for (const levels of perResource) {
+      // Peaks carried in the labels: every place stays open, nothing is set aside.
+      const choices = separate ? levels : [Infinity];
+      levelSets = levelSets.flatMap((set) => choices.map((level) => [...set, level]));
+    }
+    const boxes: Box[] = [];
+    for (const set of levelSets) {
+      const levels = Float64Array.from(set);
+      const capacities = chain.capacities.map((capacity, r) => capacity - (separate ? (set[r] ?? 0) : 0));
+      if (capacities.some((capacity) => capacity < 0)) continue;
+      const search = bestBound(
+        chain,
+        capacities,
+        levels,
+        () => this.best?.cost ?? Infinity,
+        (choice) => {
+          this.offer(choice);
+        },
+      );
+      if (search.relaxation.bound < Infinity) boxes.push({ levels, capacities, search });
+    }
+    return boxes.sort((a, b) => a.search.relaxation.bound - b.search.relaxation.bound);
+  }
+
+  /** Walks the chain within a box; returns the lowest bound of what it left unexplored (Infinity: nothing). */
+  private walk(box: Box, width: number): number {
+    const { chain } = this;
+    const { places, resources } = chain;
+    const { prices, relaxation } = box.search;
+    const carried = box.levels.some((level) => level === Infinity);
+    let open = Infinity;
+    let layer = emptyLayer();
+    const history: Layer[] = [];
+    for (let i = 0; i < chain.items; i++) {
+      const grown = emptyLayer();
+      const stage = i === 0 ? undefined : chain.stages[i - 1];
+      const rest = relaxation.rest[i];
+      if (rest === undefined) break;
+      const parents = i === 0 ? 1 : layer.cost.length;
+      for (let parent = 0; parent < parents; parent++) {
+        const from = i === 0 ? 0 : (layer.state[parent] ?? 0);
+        for (let p = 0; p < places; p++) {
+          const state = stage === undefined ? p : (stage.next[from * places + p] ?? -1);
+          if (state < 0) continue;
+          const ip = i * places + p;
+          const step = stage?.step[from * places + p] ?? 0;
+          const cost = (i === 0 ? 0 : (layer.cost[parent] ?? 0)) + (chain.cost[ip] ?? Infinity) + step;
+          if (cost === Infinity) continue;
+          let fits = true;
+          let bound = cost + (rest[state] ?? Infinity);
+          const at = grown.use.length;
+          for (let r = 0; r < resources; r++) {
+            const use = (i === 0 ? 0 : (layer.use[parent * resources + r] ?? 0)) + (chain.use[ip * resources + r] ?? 0);
+            const own = chain.peak[ip * resources + r] ?? 0;
+            const peak = carried ? Math.max(own, i === 0 ? 0 : (layer.peak[parent * resources + r] ?? 0)) : 0;
+            const capacity = box.capacities[r] ?? 0;
+            if (use + peak > capacity || own > (box.levels[r] ?? 0)) fits = false;
+            grown.use.push(use);
+            if (carried) grown.peak.push(peak);
+            bound += (prices[r] ?? 0) * (use + peak - capacity);
+          }
+          if (!fits || this.beaten(bound)) {
+            grown.use.length = at;
+            if (carried) grown.peak.length = at;
+            continue;
+          }
+          grown.cost.push(cost);
+          grown.bound.push(bound);
+          grown.state.push(state);
+          grown.parent.push(parent);
+        }
+      }
+      this.labels += grown.cost.length;
+      const kept = this.prune(grown, width, carried);
+      open = Math.min(open, kept.dropped);
+      layer = kept.layer;
+      history.push(layer);
+      if (layer.cost.length === 0) return open;
+      if (this.labels > this.effort || this.stop()) {
+        this.halted = true;
+        for (const bound of layer.bound) open = Math.min(open, bound);
+        return open;
+      }
+    }
+    this.offerBest(history);
+    return open;
+  }
+
+  private prune(grown: Layer, width: number, carried: boolean): { layer: Layer; dropped: number } {
+    const { resources } = this.chain;
+    const order = grown.cost.map((_, k) => k);
+    order.sort(
+      (a, b) =>
+        (grown.state[a] ?? 0) - (grown.state[b] ?? 0) ||
+        (grown.cost[a] ?? 0) - (grown.cost[b] ?? 0) ||
+        (grown.use[a * resources] ?? 0) - (grown.use[b * resources] ?? 0) ||
+        a - b,
+    );
+    let survivors: number[] = [];
+    let groupStart = 0;
+    let group = -1;
+    for (const k of order) {
+      const state = grown.state[k] ?? 0;
+      if (state !== group) {
+        group = state;
+        groupStart = survivors.length;
+      }
+      if (!this.dominated(grown, survivors, groupStart, k, carried)) survivors.push(k);
+    }
+    let dropped = Infinity;
+    if (survivors.length > width) {
+      survivors.sort((a, b) => (grown.bound[a] ?? 0) - (grown.bound[b] ?? 0) || a - b);
+      dropped = grown.bound[survivors[width] ?? 0] ?? Infinity;
+      survivors = survivors.slice(0, width);
+    }
+    const layer = emptyLayer();
+    for (const k of survivors) {
+      layer.cost.push(grown.cost[k] ?? 0);
+      layer.bound.push(grown.bound[k] ?? 0);
+      layer.state.push(grown.state[k] ?? 0);
+      layer.parent.push(grown.parent[k] ?? 0);
+      for (let r = 0; r < resources; r++) {
+        layer.use.push(grown.use[k * resources + r] ?? 0);
+        if (carried) layer.peak.push(grown.peak[k * resources + r] ?? 0);
+      }
+    }
+    return { layer, dropped };
+  }
+
+  /** Survivors of a group come in order of cost, so only bytes remain to be compared. */
+  private dominated(layer: Layer, survivors: readonly number[], start: number, k: number, carried: boolean): boolean {
+    const { resources } = this.chain;
+    // With one resource, the last survivor uses the least of all cheaper ones.
+    const first = resources === 1 && !carried ? Math.max(start, survivors.length - 1) : start;
+    for (let s = survivors.length - 1; s >= first; s--) {
+      const other = survivors[s] ?? 0;
+      let noWorse = true;
+      for (let r = 0; r < resources && noWorse; r++) {
+        const mine = layer.use[k * resources + r] ?? 0;
+        const theirs = layer.use[other * resources + r] ?? 0;
+        if (theirs > mine) noWorse = false;
+        else if (carried) {
+          noWorse = theirs + (layer.peak[other * resources + r] ?? 0) <= mine + (layer.peak[k * resources + r] ?? 0);
+        }
+      }
+      if (noWorse) return true;
+    }
+    return false;
+  }
+
+  private offerBest(history: readonly Layer[]): void {
+    const last = history.at(-1);
+    if (last === undefined) return;
+    let label = 0;
+    for (const [k, cost] of last.cost.entries()) if (cost < (last.cost[label] ?? Infinity)) label = k;
+    const choice: number[] = [];
+    for (let i = history.length - 1; i >= 0; i--) {
+      const layer = history[i];
+      choice.unshift((layer?.state[label] ?? 0) % this.chain.places);
+      label = layer?.parent[label] ?? 0;
+    }
+    this.offer(choice);
+  }
+}
+
+/** Labels of one item, side by side. */
+interface Layer {
+  readonly cost: number[];
+  readonly bound: number[];
+  readonly state: number[];
+  readonly parent: number[];
+  readonly use: number[];
+  readonly peak: number[];
+}
+
+function emptyLayer(): Layer {
+  return { cost: [], bound: [], state: [], parent: [], use: [], peak: [] };
+}
+
+function levelsOf(chain: Chain, resource: number): number[] {
+  const levels = new Set<number>();
+  for (let ip = 0; ip < chain.items * chain.places; ip++) {
+    if ((chain.cost[ip] ?? Infinity) < Infinity) levels.add(chain.peak[ip * chain.resources + resource] ?? 0);
+  }
+  return [...levels].sort((a, b) => a - b);
+}

@@ -1,0 +1,56 @@
+/**
+ * Placement as numbers: a chain of items, each of which takes one of the same list of places.
+ *
+ * A choice costs the sum of its items' costs and of a transition cost for every two neighbours (and for the few inputs
+ * that skip the chain). It fits if on every resource the sum of `use` plus the largest single `peak` stays within the
+ * capacity: weights and caches add up, activations and staged weights follow one another.
+ */
+export interface Problem {
+  readonly places: number;
+  /** Bytes. */
+  readonly capacities: readonly number[];
+  readonly items: readonly Item[];
+}
+
+export interface Item {
+  /** Per place; Infinity where the item may not go. */
+  readonly cost: readonly number[];
+  /** Bytes per place and resource. */
+  readonly use: readonly (readonly number[])[];
+  /** Bytes per place and resource that only count while the item runs. */
+  readonly peak: readonly (readonly number[])[];
+  /** Index of an earlier item whose place this one must share. */
+  readonly sameAs: number | null;
+  /** Transition cost `[place of the source][own place]`, from the previous item first; empty for the first item. */
+  readonly inputs: readonly Input[];
+}
+
+export interface Input {
+  readonly from: number;
+  readonly cost: readonly (readonly number[])[];
+}
+
+export interface Solution {
+  /** Place of every item. */
+  readonly choice: readonly number[];
+  readonly cost: number;
+}
+
+/** Cost of a choice; Infinity where it breaks a rule or a capacity. The definition that every solver answers to. */
+export function costOf(problem: Problem, choice: readonly number[]): number {
+  const use = problem.capacities.map(() => 0);
+  const peak = problem.capacities.map(() => 0);
+  let cost = 0;
+  for (const [i, item] of problem.items.entries()) {
+    const place = choice[i] ?? 0;
+    if (item.sameAs !== null && choice[item.sameAs] !== place) return Infinity;
+    cost += item.cost[place] ?? Infinity;
+    for (const input of item.inputs) cost += input.cost[choice[input.from] ?? 0]?.[place] ?? 0;
+    for (const r of use.keys()) {
+      use[r] = (use[r] ?? 0) + (item.use[place]?.[r] ?? 0);
+      peak[r] = Math.max(peak[r] ?? 0, item.peak[place]?.[r] ?? 0);
+    }
+  }
+  const fits = problem.capacities.every((capacity, r) => (use[r] ?? 0) + (peak[r] ?? 0) <= capacity);
+  return fits ? cost : Infinity;
+}
