@@ -1,0 +1,204 @@
+/** The rows about indexes and folders in the list of malformed input, one test each, and what opening gives. */
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { safetensorsBytes } from '../../../test/loader/safetensors-bytes.js';
+import { openCheckpoint } from './open-checkpoint.js';
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'open-checkpoint-'));
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+const shardBytes = (...names: string[]) =>
+  safetensorsBytes(names.map((name) => ({ name, dtype: 'U8', shape: [4], bytes: Buffer.from('data') })));
+
+const weightMap = { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' };
+const metadata = { total_size: 8 };
+
+async function write(files: Record<string, string | Uint8Array>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+  }
+}
+
+/** Two shards with a tensor each, and this index over them. */
+async function writeIndexed(index: unknown): Promise<void> {
+  await write({
+    [weightMap.a]: shardBytes('a'),
+    [weightMap.b]: shardBytes('b'),
+    'model.safetensors.index.json': typeof index === 'string' ? index : JSON.stringify(index),
+  });
+}
+
+const warnings = async () => (await openCheckpoint(folder)).warnings.map(({ code }) => code);
+const refused = (fields: object) =>
+  expect(openCheckpoint(folder)).rejects.toMatchObject({ name: 'SafetensorsError', ...fields });
+
+describe('openCheckpoint', () => {
+  it('opens a single file, by folder and by path', async () => {
+    await write({ 'model.safetensors': shardBytes('a', 'b'), 'config.json': '{"model_type":"x"}' });
+    for (const where of [folder, join(folder, 'model.safetensors')]) {
+      const checkpoint = await openCheckpoint(where);
+      expect(checkpoint).toMatchObject({ folder, config: { model_type: 'x' }, warnings: [] });
+      expect([...checkpoint.tensors.keys()]).toEqual(['a', 'b']);
+      expect(checkpoint.tensors.get('b')?.file).toBe(join(folder, 'model.safetensors'));
+    }
+  });
+
+  it('opens shards by their index, by folder and by path', async () => {
+    await writeIndexed({ metadata, weight_map: weightMap });
+    for (const where of [folder, join(folder, 'model.safetensors.index.json')]) {
+      const checkpoint = await openCheckpoint(where);
+      expect(checkpoint).toMatchObject({ config: null, warnings: [] });
+      expect(checkpoint.files.map(({ name }) => name)).toEqual(Object.values(weightMap));
+      expect([...checkpoint.tensors.keys()]).toEqual(['a', 'b']);
+    }
+  });
+
+  it('opens the only safetensors file of a folder, whatever its name', async () => {
+    await write({ 'model.fp16.safetensors': shardBytes('a') });
+    expect((await openCheckpoint(folder)).tensors.size).toBe(1);
+  });
+
+  it('opens a snapshot of the hub cache and names the files behind its links', async () => {
+    await write({ 'blobs/0a1b': shardBytes('a'), 'blobs/2c3d': '{}' });
+    await mkdir(join(folder, 'snapshots/x'), { recursive: true });
+    await symlink('../../blobs/0a1b', join(folder, 'snapshots/x/model.safetensors'));
+    await symlink('../../blobs/2c3d', join(folder, 'snapshots/x/config.json'));
+    const checkpoint = await openCheckpoint(join(folder, 'snapshots/x'));
+    expect(checkpoint.config).toEqual({});
+    expect(checkpoint.files[0]).toMatchObject({ name: 'model.safetensors', path: join(folder, 'blobs/0a1b') });
+    expect(checkpoint.tensors.get('a')?.file).toBe(join(folder, 'blobs/0a1b'));
+  });
+
+  it('keeps names that are not safe as object keys', async () => {
+    await writeIndexed(`{"metadata":{"total_size":8},"weight_map":{"__proto__":"x.safetensors","7":"x.safetensors"}}`);
+    await write({ 'x.safetensors': shardBytes('__proto__', '7') });
+    expect([...(await openCheckpoint(join(folder, 'model.safetensors.index.json'))).tensors.keys()]).toEqual([
+      '__proto__',
+      '7',
+    ]);
+  });
+});
+
+describe('what is refused', () => {
+  it('nothing there', async () => {
+    await expect(openCheckpoint(join(folder, 'no'))).rejects.toMatchObject({ code: 'CheckpointNotFound' });
+    await refused({ code: 'CheckpointNotFound' });
+  });
+
+  it('PyTorch files only, with a hint', async () => {
+    await write({ 'pytorch_model.bin': 'x' });
+    await refused({ code: 'CheckpointNotFound', hint: expect.stringContaining('PyTorch') });
+  });
+
+  it('several candidates', async () => {
+    await write({ 'x.safetensors': shardBytes('a'), 'y.safetensors': shardBytes('a') });
+    await refused({ code: 'AmbiguousCheckpoint' });
+  });
+
+  it('a config.json that is not JSON', async () => {
+    await write({ 'model.safetensors': shardBytes('a'), 'config.json': '{' });
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  it.each([
+    ['I2 no weight_map', '{"metadata":{}}', 'IndexInvalid'],
+    ['I3 weight_map a list', '{"weight_map":[]}', 'IndexInvalid'],
+    ['I3 weight_map value a number', '{"weight_map":{"a":1}}', 'IndexInvalid'],
+    ['I12 duplicate key', `{"weight_map":{"a":"${weightMap.a}","\\u0061":"${weightMap.a}"}}`, 'DuplicateKey'],
+    ['I12 weight_map twice', '{"weight_map":{},"weight_map":{}}', 'DuplicateKey'],
+    ['I13 empty', '', 'IndexInvalid'],
+    ['I13 open brace', '{', 'IndexInvalid'],
+    ['I13 byte order mark', '\ufeff{"weight_map":{}}', 'IndexInvalid'],
+    ['I13 a list', '[]', 'IndexInvalid'],
+    ['I14 another extension', '{"weight_map":{"a":"pytorch_model.bin"}}', 'UnsafeShardPath'],
+    ...[
+      '../x.safetensors', 'x/../../y.safetensors', String.raw`..\\x.safetensors`, '/etc/x.safetensors', String.raw`\\\\host\\x.safetensors`,
+      'C:/x.safetensors', 'c:x.safetensors', 'file:///x.safetensors', String.raw`x\u0000.safetensors`, '',
+    ].map((path) => [`I10 path ${path}`, `{"weight_map":{"a":"${path}"}}`, 'UnsafeShardPath']),
+  ])('%s', async (_, index, code) => {
+    await writeIndexed(index);
+    await refused({ code, file: join(folder, 'model.safetensors.index.json') });
+  }); // prettier-ignore
+
+  it('I4 missing shards, all at once', async () => {
+    await writeIndexed({ metadata, weight_map: { ...weightMap, c: 'c.safetensors', d: 'd.safetensors' } });
+    await refused({ code: 'MissingShard', details: { missing: ['c.safetensors', 'd.safetensors'] } });
+  });
+
+  it('I5 a tensor that its shard does not have', async () => {
+    await writeIndexed({ metadata, weight_map: { ...weightMap, c: weightMap.a } });
+    await refused({ code: 'IndexMismatch', tensor: 'c', message: expect.stringContaining('none of the shards') });
+  });
+
+  it('I7 a tensor that is in another shard', async () => {
+    await writeIndexed({ metadata, weight_map: { a: weightMap.b, b: weightMap.b } });
+    await refused({ code: 'IndexMismatch', tensor: 'a' });
+    await writeIndexed({ metadata, weight_map: { a: weightMap.b, b: weightMap.a } });
+    await refused({ code: 'IndexMismatch', message: expect.stringContaining(`it is in ${weightMap.a}`) });
+  });
+
+  it('a broken shard, by its name', async () => {
+    await writeIndexed({ metadata, weight_map: weightMap });
+    await write({ [weightMap.b]: 'short' });
+    await refused({ code: 'HeaderTooSmall', file: join(folder, weightMap.b) });
+  });
+});
+
+describe('what is accepted with a warning', () => {
+  it('I1 no metadata', async () => {
+    await writeIndexed({ weight_map: weightMap });
+    expect(await warnings()).toEqual(['IndexWithoutMetadata']);
+  });
+
+  it('I6 a tensor that the index does not list', async () => {
+    await writeIndexed({ metadata, weight_map: weightMap });
+    await write({ [weightMap.a]: shardBytes('a', 'stray') });
+    expect(await warnings()).toEqual(['TensorNotInIndex']);
+    expect((await openCheckpoint(folder)).tensors.has('stray')).toBe(false);
+  });
+
+  it('I8 a tensor in two shards', async () => {
+    await writeIndexed({ metadata, weight_map: weightMap });
+    await write({ [weightMap.a]: shardBytes('a', 'b') });
+    const checkpoint = await openCheckpoint(folder);
+    expect(checkpoint.warnings.map(({ code }) => code)).toEqual(['TensorInTwoShards']);
+    expect(checkpoint.tensors.get('b')?.file).toBe(join(folder, weightMap.b));
+  });
+
+  it.each([9, '14.0'])('I9 total_size %s', async (size) => {
+    await writeIndexed(`{"metadata":{"total_size":${size}},"weight_map":${JSON.stringify(weightMap)}}`);
+    const { warnings: found } = await openCheckpoint(folder);
+    expect(found).toMatchObject([{ code: 'TotalSizeWrong', message: expect.stringMatching(`${size}.*8`) }]);
+  });
+
+  it('I15 a single file and an index: the file', async () => {
+    await writeIndexed({ metadata, weight_map: weightMap });
+    await write({ 'model.safetensors': shardBytes('c') });
+    expect(await warnings()).toEqual(['IndexIgnored']);
+    expect([...(await openCheckpoint(folder)).tensors.keys()]).toEqual(['c']);
+  });
+
+  it('I16 a gap in the numbers of the shards', async () => {
+    const [first, third] = ['model-00001-of-00003.safetensors', 'model-00003-of-00003.safetensors'];
+    await writeIndexed({ metadata, weight_map: { a: first, b: third } });
+    await write({ [first]: shardBytes('a'), [third]: shardBytes('b') });
+    expect(await warnings()).toEqual(['ShardNumberingGap']);
+  });
+
+  it('white space before the header, and fields that the format does not know', async () => {
+    const header = ' {"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}';
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    await write({ 'model.safetensors': Buffer.concat([length, Buffer.from(header)]) });
+    expect(await warnings()).toEqual(['SpecificationDeviation', 'SpecificationDeviation']);
+  });
+});
