@@ -1,0 +1,166 @@
+/**
+ * What a person may ask of decoding. Names and defaults are those of transformers' `generate`, in camelCase. Lengths are
+ * counted in new tokens only: transformers' `max_length` counts prompt and picture too, which no caller knows.
+ */
+import { Blip2Error } from '../../errors.js';
+
+interface CommonOptions {
+  /** At most this many new tokens per sequence, the stop id included. Default 20. */
+  readonly maxNewTokens?: number;
+  /** The stop ids are forbidden until this many new tokens. Default 0. */
+  readonly minNewTokens?: number;
+  /** Above 1 makes ids that occurred (prompt included, for OPT) less likely, below 1 more likely. Default 1. */
+  readonly repetitionPenalty?: number;
+  /** No sequence of this many ids occurs twice, prompt included for OPT. Default 0, off. */
+  readonly noRepeatNgramSize?: number;
+  /** Ids that end a sequence, instead of the checkpoint's own. */
+  readonly eosTokenIds?: readonly number[];
+}
+
+/** The likeliest token at each step. */
+export interface GreedyOptions extends CommonOptions {
+  readonly doSample?: false;
+  readonly numBeams?: 1;
+  readonly numReturnSequences?: 1;
+  readonly lengthPenalty?: never;
+  readonly earlyStopping?: never;
+  readonly temperature?: never;
+  readonly topK?: never;
+  readonly topP?: never;
+  readonly seed?: never;
+}
+
+/** The likeliest sequence among `numBeams` that are pursued at once. */
+export interface BeamOptions extends CommonOptions {
+  readonly doSample?: false;
+  readonly numBeams: number;
+  /** How many of the best sequences to return per picture, at most `numBeams`. Default 1. */
+  readonly numReturnSequences?: number;
+  /** Scores are divided by length to this power: above 0 favours long sequences, below 0 short ones. Default 1. */
+  readonly lengthPenalty?: number;
+  /** `true` stops once `numBeams` sequences ended, `false` by an estimate, `'never'` only when nothing can improve. */
+  readonly earlyStopping?: boolean | 'never';
+  readonly temperature?: never;
+  readonly topK?: never;
+  readonly topP?: never;
+  readonly seed?: never;
+}
+
+/** Tokens drawn by their probability. */
+export interface SamplingOptions extends CommonOptions {
+  readonly doSample: true;
+  readonly numBeams?: 1;
+  /** Independent draws per picture. Default 1. */
+  readonly numReturnSequences?: number;
+  /** Logits are divided by this. Default 1. */
+  readonly temperature?: number;
+  /** Only the likeliest this many tokens; 0 for all. Default 50, as in transformers. */
+  readonly topK?: number;
+  /** Only the smallest set of tokens whose probabilities reach this sum. Default 1, off. */
+  readonly topP?: number;
+  /** The same seed gives the same tokens, whatever the batch. Without one every call differs. */
+  readonly seed?: number;
+  readonly lengthPenalty?: never;
+  readonly earlyStopping?: never;
+}
+
+export type GenerationOptions = GreedyOptions | BeamOptions | SamplingOptions;
+
+/** How the next tokens are chosen, with everything that only that way of choosing needs. */
+export type Strategy =
+  | { readonly kind: 'greedy' }
+  | {
+      readonly kind: 'beam';
+      readonly beams: number;
+      readonly returned: number;
+      readonly lengthPenalty: number;
+      readonly earlyStopping: boolean | 'never';
+    }
+  | {
+      readonly kind: 'sampling';
+      readonly returned: number;
+      readonly temperature: number;
+      readonly topK: number;
+      readonly topP: number;
+      readonly seed: number;
+    };
+
+/** Options with every default filled in. */
+export interface GenerationSettings {
+  readonly maxNewTokens: number;
+  readonly minNewTokens: number;
+  readonly repetitionPenalty: number;
+  readonly noRepeatNgramSize: number;
+  readonly eosTokenIds: readonly number[];
+  readonly strategy: Strategy;
+}
+
+/**
+ * Fills in the defaults and checks every value.
+ * @param defaultEosTokenIds the checkpoint's own stop ids (`text_config.eos_token_id`)
+ * @throws Blip2Error `OPTION_INVALID`, naming the option, its value and what it may be
+ */
+export function resolveGenerationOptions(
+  options: GenerationOptions,
+  defaultEosTokenIds: readonly number[],
+): GenerationSettings {
+  const maxNewTokens = whole('maxNewTokens', options.maxNewTokens ?? 20, 1);
+  const minNewTokens = whole('minNewTokens', options.minNewTokens ?? 0, 0);
+  if (minNewTokens > maxNewTokens) {
+    throw invalid('minNewTokens', minNewTokens, `at most maxNewTokens (${maxNewTokens})`);
+  }
+  const eosTokenIds = options.eosTokenIds ?? defaultEosTokenIds;
+  for (const id of eosTokenIds) whole('eosTokenIds', id, 0);
+  return {
+    maxNewTokens,
+    minNewTokens,
+    repetitionPenalty: positive('repetitionPenalty', options.repetitionPenalty ?? 1),
+    noRepeatNgramSize: whole('noRepeatNgramSize', options.noRepeatNgramSize ?? 0, 0),
+    eosTokenIds,
+    strategy: resolveStrategy(options),
+  };
+}
+
+function resolveStrategy(options: GenerationOptions): Strategy {
+  const beams = whole('numBeams', options.numBeams ?? 1, 1);
+  const returned = whole('numReturnSequences', options.numReturnSequences ?? 1, 1);
+  if (options.doSample === true) {
+    if (beams > 1) throw invalid('numBeams', beams, '1 with doSample: beams are not sampled here');
+    const topP = positive('topP', options.topP ?? 1);
+    if (topP > 1) throw invalid('topP', topP, 'above 0 and at most 1');
+    return {
+      kind: 'sampling',
+      returned,
+      temperature: positive('temperature', options.temperature ?? 1),
+      topK: whole('topK', options.topK ?? 50, 0),
+      topP,
+      seed: whole('seed', options.seed ?? Math.floor(Math.random() * 2 ** 32), 0),
+    };
+  }
+  for (const name of ['temperature', 'topK', 'topP', 'seed'] as const) {
+    if (options[name] !== undefined) throw invalid(name, options[name], 'absent without doSample: true');
+  }
+  if (returned > beams) throw invalid('numReturnSequences', returned, `at most numBeams (${beams})`);
+  if (beams > 1) {
+    const lengthPenalty = options.lengthPenalty ?? 1;
+    if (!Number.isFinite(lengthPenalty)) throw invalid('lengthPenalty', lengthPenalty, 'a finite number');
+    return { kind: 'beam', beams, returned, lengthPenalty, earlyStopping: options.earlyStopping ?? false };
+  }
+  return { kind: 'greedy' };
+}
+
+function whole(name: string, value: number, least: number): number {
+  if (!Number.isSafeInteger(value) || value < least) throw invalid(name, value, `a whole number of at least ${least}`);
+  return value;
+}
+
+function positive(name: string, value: number): number {
+  if (!Number.isFinite(value) || value <= 0) throw invalid(name, value, 'a number above 0');
+  return value;
+}
+
+function invalid(name: string, value: number, allowed: string): Blip2Error {
+  return new Blip2Error('OPTION_INVALID', `${name} is ${value}; it has to be ${allowed}`, {
+    details: { option: name, value },
+  });
+}

@@ -1,0 +1,40 @@
+/** What decoding is given besides a model and options, and what it gives back. */
+
+export interface GenerationRequest {
+  /**
+   * Per picture, the ids that stand before the first new one, without padding: placeholders and prompt for OPT, the
+   * decoder's start id for T5. Repetition rules count them; they are not part of the result.
+   */
+  readonly contextIds: readonly (readonly number[])[];
+  /** The checkpoint's stop ids. */
+  readonly eosTokenIds: readonly number[];
+  /**
+   * Per picture, which stream of random numbers it draws from; its position unless given. A picture with the same seed
+   * and stream gets the same draws in every batch.
+   */
+  readonly randomStreams?: readonly number[];
+}
+
+/** A token that greedy search or sampling has just chosen. Beams change their minds, so they report none. */
+export interface TokenEvent {
+  readonly picture: number;
+  /** Which of the picture's sequences. */
+  readonly sequence: number;
+  readonly id: number;
+}
+
+export interface GenerationHooks {
+  /** Generation stops before the next step, with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called for every new id, stop id included; the next step waits for it. */
+  readonly onToken?: (event: TokenEvent) => void | Promise<void>;
+}
+
+export interface GeneratedSequence {
+  /** New ids only, up to and including the stop id. */
+  readonly ids: readonly number[];
+  /** Whether a stop id ended it, or `maxNewTokens` did. */
+  readonly finish: 'stop' | 'length';
+  /** Beam search: sum of log-probabilities over length to the power of the length penalty. Otherwise null. */
+  readonly score: number | null;
+}

@@ -1,0 +1,34 @@
+/** Probabilities of one row of logits; sums are kept in double precision. */
+export function softmax(logits: Float32Array): Float64Array {
+  const highest = maximum(logits);
+  const powers = Float64Array.from(logits, (logit) => Math.exp(logit - highest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** Log-probabilities of one row of logits, in float32. */
+export function logSoftmax(logits: Float32Array): Float32Array {
+  const highest = maximum(logits);
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - highest);
+  const shift = highest + Math.log(sum);
+  return logits.map((logit) => logit - shift);
+}
+
+/** Index of the greatest value, the first of several. */
+export function argmax(values: Float32Array): number {
+  let best = 0;
+  let highest = values[0] ?? -Infinity;
+  for (let i = 1; i < values.length; i++) {
+    const value = values[i] ?? -Infinity;
+    if (value > highest) {
+      highest = value;
+      best = i;
+    }
+  }
+  return best;
+}
+
+function maximum(values: Float32Array): number {
+  return values[argmax(values)] ?? -Infinity;
+}
