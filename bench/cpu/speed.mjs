@@ -50,13 +50,13 @@ const ready = memory();
 const { channels, imageSize } = config.vision;
 const pixels = new Float32Array(channels * imageSize ** 2).map((_, i) => Math.sin(i));
 const textIds = [Array.from({ length: Number(values['prompt-tokens']) }, (_, i) => i + 2)];
-const prompt = { textIds, textMask: textIds.map((row) => row.map(() => 1)) };
+const textMask = textIds.map((row) => row.map(() => 1));
 const rounds = [];
 for (let round = 0; round < Number(values.rounds); round++) {
   began = performance.now();
   const prefix = await sessions.encodeImages(pixels, [1, channels, imageSize, imageSize]);
   const imageMs = performance.now() - began;
-  const source = sessions.tokens(prefix, prompt);
+  const source = sessions.tokens({ prefix, textIds, textMask });
   began = performance.now();
   let logits = await source.prefill();
   const prefillMs = performance.now() - began;

@@ -30,9 +30,9 @@ describe('demo', () => {
       const own = floats(pixels).subarray(index * pictureSize, (index + 1) * pictureSize);
       const prefix = await sessions.encodeImages(own, [1, ...pixels.dims.slice(1)]);
       for (const answer of [entry.caption, entry.vqa]) {
-        const prompt = { textIds: [answer.prompt_ids], textMask: [answer.prompt_ids.map(() => 1)] };
+        const prompt = { prefix, textIds: [answer.prompt_ids], textMask: [answer.prompt_ids.map(() => 1)] };
         const stop = { eos: sources.config.text.eosTokenIds[0] ?? -1, pad: sources.config.text.padTokenId };
-        const [ids] = await greedy(sessions.tokens(prefix, prompt), { max_new_tokens: 40 }, stop);
+        const [ids] = await greedy(sessions.tokens(prompt), { max_new_tokens: 40 }, stop);
         expect(ids, entry.image).toEqual(answer.ids);
       }
     }

@@ -1,7 +1,7 @@
 /** OPT checkpoints against transformers: every stage within 1e-4, ids equal, whole and cut in two at every block. */
 import { describe, expect, it } from 'vitest';
 import { blip2Blocks } from '../../src/model/blocks.js';
-import { imageProgram, textProgram } from '../../src/runtime/graph/program.js';
+import { imageProgram, tokenProgram } from '../../src/runtime/graph/blip2-programs.js';
 import { Blip2Sessions, startProgram, type SessionSources } from '../../src/runtime/session/blip2-sessions.js';
 import { optPromptWires } from '../../src/runtime/session/opt-token-source.js';
 import {
@@ -33,7 +33,7 @@ async function captionIds(sources: SessionSources<number>, recording: Recording,
   const prefix = await sessions.encodeImages(floats(pixels), pixels.dims);
   const prompt = promptOf(recording, config.numQueryTokens);
   const stop = { eos: config.text.eosTokenIds[0] ?? -1, pad: config.text.padTokenId };
-  const ids = await greedy(sessions.tokens(prefix, prompt), answer.options, stop);
+  const ids = await greedy(sessions.tokens({ prefix, ...prompt }), answer.options, stop);
   const promptIds = rowsOf(tensorOf(recording.tensors, 'input_ids'));
   return { ids: ids.map((row, r) => [...(promptIds[r] ?? []), ...row]), expected: answer.ids };
 }
@@ -57,7 +57,7 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm'])('%s', (name) => {
       const sources = await goldenSources(name);
       const recording = await readRecording(name, batch);
       const { config } = sources;
-      const { outputs, ...program } = textProgram(config);
+      const { outputs, ...program } = tokenProgram(config);
       await using runner = await startProgram({ ...program, outputs: [...outputs, 'hidden'] }, sources);
       const prefix = tensorOf(recording.tensors, 'language_input');
       if (config.text.family !== 'opt') throw new Error('not OPT');

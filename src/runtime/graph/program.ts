@@ -1,14 +1,19 @@
 /** A program is one run through consecutive blocks; cut by device, it becomes a chain of stages. */
 import type { Blip2Config } from '../../model/blip2-config.js';
-import { blip2Blocks, type Block } from '../../model/blocks.js';
-import { lowerBlock } from './lower-block.js';
+import type { Block } from '../../model/blocks.js';
 import { StageBuilder } from './stage-builder.js';
 import type { Weights } from './weights.js';
-import { presentWire } from './wires.js';
+
+/** Appends the nodes of one block to a stage. */
+export type Lowering = (stage: StageBuilder, block: Block) => void;
+
+export interface Step {
+  readonly block: Block;
+  readonly lower: Lowering;
+}
 
 export interface Program {
-  readonly name: 'image' | 'text';
-  readonly blocks: readonly Block[];
+  readonly steps: readonly Step[];
   /** Wires that the caller reads. */
   readonly outputs: readonly string[];
 }
@@ -24,30 +29,16 @@ export interface Stage<Place> {
   readonly weightBytes: number;
 }
 
-/** `pixel_values` to `language_input`; the last values of `vision` (image embeddings) and `query` can be asked for too. */
-export function imageProgram(config: Blip2Config, outputs: readonly string[] = ['language_input']): Program {
-  return { name: 'image', blocks: blip2Blocks(config).filter((block) => block.phase === 'image'), outputs };
-}
-
-/** `prefix`, ids, positions, mask and the past of every layer to logits and the new past. */
-export function textProgram(config: Blip2Config): Program {
-  const blocks = blip2Blocks(config).filter((block) => block.phase !== 'image');
-  const caches = blocks
-    .filter((block) => block.kind === 'opt-layer')
-    .flatMap((block) => [presentWire(block.index, 'key'), presentWire(block.index, 'value')]);
-  return { name: 'text', blocks, outputs: ['logits', ...caches] };
-}
-
 /** Cuts a program into maximal runs of blocks at one place and builds each run's graph. */
 export function buildStages<Place>(
   program: Program,
   placeOf: (block: Block) => Place,
   sources: { readonly config: Blip2Config; readonly weights: Weights; readonly folder: string },
 ): Stage<Place>[] {
-  const runs = cutByPlace(program.blocks, placeOf).map(({ place, blocks }) => {
+  const runs = cutByPlace(program.steps, placeOf).map(({ place, steps }) => {
     const builder = new StageBuilder(sources.config, sources.weights, sources.folder);
-    for (const block of blocks) lowerBlock(builder, block);
-    return { place, blocks, builder };
+    for (const { block, lower } of steps) lower(builder, block);
+    return { place, blocks: steps.map((step) => step.block), builder };
   });
   const needed = new Set(program.outputs);
   for (const { builder } of runs.toReversed()) {
@@ -65,15 +56,15 @@ export function buildStages<Place>(
 }
 
 function cutByPlace<Place>(
-  blocks: readonly Block[],
+  steps: readonly Step[],
   placeOf: (block: Block) => Place,
-): { place: Place; blocks: Block[] }[] {
-  const runs: { place: Place; blocks: Block[] }[] = [];
-  for (const block of blocks) {
-    const place = placeOf(block);
+): { place: Place; steps: Step[] }[] {
+  const runs: { place: Place; steps: Step[] }[] = [];
+  for (const step of steps) {
+    const place = placeOf(step.block);
     const last = runs.at(-1);
-    if (last !== undefined && last.place === place) last.blocks.push(block);
-    else runs.push({ place, blocks: [block] });
+    if (last !== undefined && last.place === place) last.steps.push(step);
+    else runs.push({ place, steps: [step] });
   }
   return runs;
 }

@@ -2,13 +2,15 @@
  * The values that flow between the blocks of BLIP-2, by name. A wire is what a cut between two devices carries, so
  * each has one type wherever the model is cut. Activations are rows `[batch * tokens, width]`, as `Gemm` takes them.
  */
-import type { Blip2Config } from '../../model/blip2-config.js';
+import type { Blip2Config, TextConfig } from '../../model/blip2-config.js';
 import type { ValueType } from '../onnx/graph-builder.js';
 
 /** Key and value of one decoder layer, as far as they are computed: `[batch, heads, length, headSize]`. */
 export type CachePart = 'key' | 'value';
 
 export const pastWire = (layer: number, part: CachePart): string => `past.${layer}.${part}`;
+/** Key and value of one decoder layer's cross-attention, for the whole prompt. */
+export const crossWire = (layer: number, part: CachePart): string => `cross.${layer}.${part}`;
 export const presentWire = (layer: number, part: CachePart): string => `present.${layer}.${part}`;
 
 export function wireType(config: Blip2Config, name: string): ValueType {
@@ -36,15 +38,36 @@ export function wireType(config: Blip2Config, name: string): ValueType {
       return float(['rows', text.family === 'opt' ? text.embedSize : text.hiddenSize]);
     case 'logits':
       return float(['logit_rows', text.vocabSize]);
-    default: {
-      if (text.family === 'opt' && /^(past|present)\.\d+\.(key|value)$/.test(name)) {
-        const length = name.startsWith('past') ? 'past_length' : 'length';
-        return float(['batch', text.heads, length, text.hiddenSize / text.heads]);
-      }
-      throw new Error(`no wire is called ${name}`);
-    }
+    case 'encoder_buckets':
+      return { dtype: 'I64', dims: ['prompt_tokens', 'prompt_tokens'] };
+    case 'encoder_mask':
+      return float(['batch', 'prompt_tokens']);
+    case 'encoder_bias':
+      return float(['batch', text.heads, 'prompt_tokens', 'prompt_tokens']);
+    case 'encoder_hidden':
+      return float(['prompt_rows', text.hiddenSize]);
+    case 'decoder_ids':
+      return { dtype: 'I64', dims: ['batch', 'tokens'] };
+    case 'decoder_buckets':
+      return { dtype: 'I64', dims: ['tokens', 'length'] };
+    case 'decoder_bias':
+      return float(['batch', text.heads, 'tokens', 'length']);
+    case 'cross_bias':
+      return float(['batch', 1, 'tokens', 'prompt_tokens']);
+    default:
+      return float(['batch', text.heads, cacheLength(name), headSize(text)]);
   }
 }
+
+/** The name of the length of a cache: `past.3.key` and its like. */
+function cacheLength(name: string): string {
+  const kind = /^(past|present|cross)\.\d+\.(key|value)$/.exec(name)?.[1];
+  if (kind === undefined) throw new Error(`no wire is called ${name}`);
+  return { past: 'past_length', present: 'length', cross: 'prompt_tokens' }[kind] ?? kind;
+}
+
+export const headSize = (text: TextConfig): number =>
+  text.family === 't5' ? text.headSize : text.hiddenSize / text.heads;
 
 function float(dims: ValueType['dims']): ValueType {
   return { dtype: 'F32', dims };

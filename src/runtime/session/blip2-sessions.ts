@@ -3,18 +3,15 @@ import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../model/blip2-config.js';
 import type { Block } from '../../model/blocks.js';
 import type { TokenSource } from '../generation/token-source.js';
-import { buildStages, imageProgram, textProgram, type Program } from '../graph/program.js';
+import { imageProgram, promptProgram, tokenProgram } from '../graph/blip2-programs.js';
+import { buildStages, type Program } from '../graph/program.js';
 import { Weights } from '../graph/weights.js';
 import { commonFolder } from '../onnx/common-folder.js';
+import { wireOf } from './kv-cache.js';
+import type { LanguagePrompt } from './language-prompt.js';
 import { OptTokenSource } from './opt-token-source.js';
 import { ProgramRunner } from './program-runner.js';
-
-/** A batch of prompts: ids after the picture, padded to one length as the language model's family needs. */
-export interface PromptBatch {
-  readonly textIds: readonly (readonly number[])[];
-  /** 1 for an id, 0 for padding; shaped as `textIds`. */
-  readonly textMask: readonly (readonly number[])[];
-}
+import { T5TokenSource } from './t5-token-source.js';
 
 export interface SessionSources<Place> {
   readonly config: Blip2Config;
@@ -26,53 +23,72 @@ export interface SessionSources<Place> {
   readonly optionsOf: (place: Place, folder: string) => InferenceSession.SessionOptions;
 }
 
-/** BLIP-2 as two programs over sessions: pictures to rows for the language model, and rows with ids to logits. */
+/** BLIP-2 as programs over sessions: pictures to rows for the language model, and rows with ids to logits. */
 export class Blip2Sessions implements AsyncDisposable {
-  readonly #config: Blip2Config;
   readonly #image: ProgramRunner;
-  readonly #text: ProgramRunner;
+  readonly #language: (prompt: LanguagePrompt) => TokenSource;
+  readonly #runners: readonly ProgramRunner[];
 
-  private constructor(config: Blip2Config, image: ProgramRunner, text: ProgramRunner) {
-    this.#config = config;
+  private constructor(
+    image: ProgramRunner,
+    language: (prompt: LanguagePrompt) => TokenSource,
+    runners: readonly ProgramRunner[],
+  ) {
     this.#image = image;
-    this.#text = text;
+    this.#language = language;
+    this.#runners = runners;
   }
 
+  /** @throws Blip2Error `TENSOR_MISSING` or `TENSOR_SHAPE`; whatever ONNX Runtime says about a session. */
   static async create<Place>(sources: SessionSources<Place>): Promise<Blip2Sessions> {
     const { config } = sources;
-    const image = await startProgram(imageProgram(config), sources);
+    const { text } = config;
+    const runners: ProgramRunner[] = [];
+    const start = async (program: Program) => {
+      const runner = await startProgram(program, sources);
+      runners.push(runner);
+      return runner;
+    };
     try {
-      return new Blip2Sessions(config, image, await startProgram(textProgram(config), sources));
+      const image = await start(imageProgram(config));
+      if (text.family === 'opt') {
+        const decoder = await start(tokenProgram(config));
+        return new Blip2Sessions(image, (prompt) => new OptTokenSource(decoder, text, prompt), runners);
+      }
+      const encoder = await start(promptProgram(config));
+      const decoder = await start(tokenProgram(config));
+      return new Blip2Sessions(image, (prompt) => new T5TokenSource(encoder, decoder, text, prompt), runners);
     } catch (error) {
-      await image[Symbol.asyncDispose]();
+      await dispose(runners);
       throw error;
     }
   }
 
   /**
-   * @param pixels normalised, float32, row-major `[pictures, channels, height, width]`
+   * @param pixels normalised, float32, row-major
+   * @param shape `[pictures, channels, height, width]`
    * @returns rows for the language model, float32 `[pictures, numQueryTokens, hiddenSize]`
    */
   async encodeImages(pixels: Float32Array, shape: readonly number[]): Promise<Tensor> {
     const wires = await this.#image.run(new Map([['pixel_values', new Tensor('float32', pixels, shape)]]));
-    const rows = wires.get('language_input');
-    if (rows === undefined) throw new Error('the image program made no language_input');
-    return rows;
+    return wireOf(wires, 'language_input');
   }
 
-  /** @param prefix what `encodeImages` returned, one row per prompt. */
-  tokens(prefix: Tensor, prompts: PromptBatch): TokenSource {
-    const { text } = this.#config;
-    if (text.family !== 'opt') throw new Error(`the ${text.family} family has no token source`);
-    return new OptTokenSource(this.#text, text, { prefix, ...prompts });
+  /** The language model after the given prompts: decoding algorithms read its logits. */
+  tokens(prompt: LanguagePrompt): TokenSource {
+    return this.#language(prompt);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#image[Symbol.asyncDispose]();
-    await this.#text[Symbol.asyncDispose]();
+    await dispose(this.#runners);
   }
 }
 
+async function dispose(runners: readonly ProgramRunner[]): Promise<void> {
+  for (const runner of runners) await runner[Symbol.asyncDispose]();
+}
+
+/** One program alone, for callers who want its wires. */
 export async function startProgram<Place>(
   program: Program,
   { config, tensors, placeOf, optionsOf }: SessionSources<Place>,

@@ -2,8 +2,7 @@
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { wireOfOutput } from '../graph/stage-builder.js';
 import type { Stage } from '../graph/program.js';
-
-export type Wires = ReadonlyMap<string, Tensor>;
+import { wireOf, type Wires } from './kv-cache.js';
 
 interface StageSession {
   readonly session: InferenceSession;
@@ -38,13 +37,7 @@ export class ProgramRunner implements AsyncDisposable {
   async run(given: Wires): Promise<Map<string, Tensor>> {
     const wires = new Map(given);
     for (const { session, inputs, outputs } of this.#stages) {
-      const feeds = Object.fromEntries(
-        inputs.map((name) => {
-          const tensor = wires.get(name);
-          if (tensor === undefined) throw new Error(`nothing makes the wire ${name}`);
-          return [name, tensor];
-        }),
-      );
+      const feeds = Object.fromEntries(inputs.map((name) => [name, wireOf(wires, name)]));
       const results = await session.run(feeds, outputs);
       for (const [output, tensor] of Object.entries(results)) wires.set(wireOfOutput(output), tensor);
     }

@@ -1,0 +1,99 @@
+/** The programs of BLIP-2: once per picture, once per prompt (T5), and once per token. */
+import type { Blip2Config } from '../../model/blip2-config.js';
+import { blip2Blocks, type Block, type BlockKind } from '../../model/blocks.js';
+import {
+  lowerOptHead,
+  lowerOptLayer,
+  lowerOptNorm,
+  lowerOptPositions,
+  lowerOptProjectIn,
+  lowerOptProjectOut,
+  lowerOptTokens,
+} from './opt.js';
+import type { Lowering, Program, Step } from './program.js';
+import { lowerProjection, lowerQFormerLayer, lowerQFormerNorm, lowerQueryTokens } from './qformer.js';
+import {
+  lowerT5CrossCache,
+  lowerT5DecoderLayer,
+  lowerT5DecoderNorm,
+  lowerT5DecoderTokens,
+  lowerT5EncoderLayer,
+  lowerT5EncoderNorm,
+  lowerT5Head,
+  lowerT5PromptTokens,
+} from './t5.js';
+import { lowerVisionEmbeddings, lowerVisionLayer, lowerVisionNorm } from './vision.js';
+import { crossWire, presentWire } from './wires.js';
+
+type Lowerings = Partial<Record<BlockKind, Lowering>>;
+
+const IMAGE: Lowerings = {
+  'vision-embeddings': lowerVisionEmbeddings,
+  'vision-layer': lowerVisionLayer,
+  'vision-norm': lowerVisionNorm,
+  'query-tokens': lowerQueryTokens,
+  'qformer-norm': lowerQFormerNorm,
+  'qformer-layer': lowerQFormerLayer,
+  projection: lowerProjection,
+};
+
+const OPT: Lowerings = {
+  'opt-tokens': lowerOptTokens,
+  'opt-project-in': lowerOptProjectIn,
+  'opt-positions': lowerOptPositions,
+  'opt-layer': lowerOptLayer,
+  'opt-norm': lowerOptNorm,
+  'opt-project-out': lowerOptProjectOut,
+  head: lowerOptHead,
+};
+
+/** A decoder layer takes part in both: its cross-attention's keys and values are made once per prompt. */
+const T5_PROMPT: Lowerings = {
+  't5-tokens': lowerT5PromptTokens,
+  't5-encoder-layer': lowerT5EncoderLayer,
+  't5-encoder-norm': lowerT5EncoderNorm,
+  't5-decoder-layer': lowerT5CrossCache,
+};
+
+const T5_TOKEN: Lowerings = {
+  't5-tokens': lowerT5DecoderTokens,
+  't5-decoder-layer': lowerT5DecoderLayer,
+  't5-decoder-norm': lowerT5DecoderNorm,
+  head: lowerT5Head,
+};
+
+/** `pixel_values` to `language_input`; the last values of `vision` (image embeddings) and `query` can be asked for too. */
+export function imageProgram(config: Blip2Config, outputs: readonly string[] = ['language_input']): Program {
+  return { steps: steps(config, IMAGE), outputs };
+}
+
+/** T5's encoder: `prefix`, ids and mask to the cross-attention's keys and values. OPT has no such program. */
+export function promptProgram(config: Blip2Config): Program {
+  const lowered = steps(config, T5_PROMPT);
+  return { steps: lowered, outputs: cacheWires(lowered, crossWire) };
+}
+
+/**
+ * Tokens to logits. OPT reads whole prompts with it (`prefix`, ids, positions, mask, a past without length) and then one
+ * token at a time; T5 reads the ids of the decoder and what the prompt program made.
+ */
+export function tokenProgram(config: Blip2Config): Program {
+  const lowered = steps(config, config.text.family === 'opt' ? OPT : T5_TOKEN);
+  return { steps: lowered, outputs: ['logits', ...cacheWires(lowered, presentWire)] };
+}
+
+function steps(config: Blip2Config, lowerings: Lowerings): Step[] {
+  return blip2Blocks(config).flatMap((block) => {
+    const lower = lowerings[block.kind];
+    return lower === undefined ? [] : [{ block, lower }];
+  });
+}
+
+function cacheWires(lowered: readonly Step[], wire: typeof presentWire): string[] {
+  return lowered
+    .map((step) => step.block)
+    .filter(isDecoderLayer)
+    .flatMap((block) => [wire(block.index, 'key'), wire(block.index, 'value')]);
+}
+
+const isDecoderLayer = ({ kind }: Block): boolean => kind === 'opt-layer' || kind === 't5-decoder-layer';

@@ -1,0 +1,180 @@
+/**
+ * T5's encoder and decoder: RMS norms, no biases, no scaling of the scores; positions are a bias on the scores that the
+ * first layer of each stack looks up for all of them.
+ */
+import type { T5Config } from '../../model/blip2-config.js';
+import type { Block } from '../../model/blocks.js';
+import type { Value } from '../onnx/graph-builder.js';
+import { attention, type AttentionInputs } from './attention.js';
+import type { Module } from './module.js';
+import type { StageBuilder } from './stage-builder.js';
+import { crossWire, pastWire, presentWire } from './wires.js';
+
+/** Pictures and prompt for the encoder. */
+export function lowerT5PromptTokens(stage: StageBuilder, block: Block): void {
+  const module = stage.module(block.name);
+  const text = module.node('Gather', [tokenTable(stage), stage.use('input_ids')]);
+  const tokens = module.node('Concat', [stage.use('prefix'), text], { axis: { int: 1 } });
+  stage.make('encoder_hidden', module.reshape(tokens, [-1, t5Config(stage).hiddenSize]));
+}
+
+export function lowerT5EncoderLayer(stage: StageBuilder, block: Block): void {
+  const module = stage.module(block.name);
+  const self = module.child('layer.0.SelfAttention');
+  if (block.index === 0) {
+    const bias = positionBias(self, stage.use('encoder_buckets'));
+    const mask = self.node('Unsqueeze', [stage.use('encoder_mask'), self.graph.int64s([1, 2])]);
+    stage.make('encoder_bias', self.add(bias, mask));
+  }
+  const shape = tokenShape(stage, 'encoder_mask');
+  const residual = sublayer(module, 0, stage.use('encoder_hidden'), (x) => {
+    const inputs = projections(self, ['q', 'k', 'v'], x, shape);
+    return attend(self, { ...inputs, bias: stage.use('encoder_bias') }).rows;
+  });
+  stage.make('encoder_hidden', feedForward(module, 1, residual));
+}
+
+export function lowerT5EncoderNorm(stage: StageBuilder, block: Block): void {
+  stage.make('encoder_hidden', rmsNorm(stage.module(block.name), stage.use('encoder_hidden')));
+}
+
+/** The keys and values of a decoder layer's cross-attention: they depend on the prompt only. */
+export function lowerT5CrossCache(stage: StageBuilder, block: Block): void {
+  const { heads, headSize } = t5Config(stage);
+  const cross = stage.module(block.name).child('layer.1.EncDecAttention');
+  const shape = stage.once('encoder head shape', () => {
+    const tokens = stage.graph.node('Shape', [stage.use('encoder_mask')], { name: 'encoder_heads/Shape' });
+    const parts = [tokens, stage.graph.int64s([heads, headSize])];
+    return stage.graph.node('Concat', parts, { name: 'encoder_heads/Concat', attributes: { axis: { int: 0 } } });
+  });
+  for (const [part, name] of [['key', 'k'], ['value', 'v']] as const) {
+    const rows = cross.child(name).linear(stage.use('encoder_hidden'));
+    const perHead = cross.node('Reshape', [rows, shape]);
+    stage.make(crossWire(block.index, part), cross.node('Transpose', [perHead], { perm: { ints: [0, 2, 1, 3] } }));
+  }
+}
+
+/** The ids that the decoder has made so far, or the newest of them. */
+export function lowerT5DecoderTokens(stage: StageBuilder, block: Block): void {
+  const module = stage.module(block.name);
+  const tokens = module.node('Gather', [tokenTable(stage), stage.use('decoder_ids')]);
+  stage.make('hidden', module.reshape(tokens, [-1, t5Config(stage).hiddenSize]));
+}
+
+export function lowerT5DecoderLayer(stage: StageBuilder, block: Block): void {
+  const module = stage.module(block.name);
+  const self = module.child('layer.0.SelfAttention');
+  const cross = module.child('layer.1.EncDecAttention');
+  if (block.index === 0) {
+    const bias = positionBias(self, stage.use('decoder_buckets'));
+    stage.make('decoder_bias', self.add(bias, stage.use('attention_bias')));
+  }
+  const shape = tokenShape(stage, 'decoder_ids');
+  const afterSelf = sublayer(module, 0, stage.use('hidden'), (x) => {
+    const past = {
+      key: stage.use(pastWire(block.index, 'key')),
+      value: stage.use(pastWire(block.index, 'value')),
+    };
+    const inputs = projections(self, ['q', 'k', 'v'], x, shape);
+    const { rows, present } = attend(self, { ...inputs, bias: stage.use('decoder_bias'), past });
+    if (present !== undefined) {
+      stage.make(presentWire(block.index, 'key'), present.key);
+      stage.make(presentWire(block.index, 'value'), present.value);
+    }
+    return rows;
+  });
+  const afterCross = sublayer(module, 1, afterSelf, (x) => {
+    const query = cross.node('Reshape', [cross.child('q').linear(x), shape]);
+    const key = stage.use(crossWire(block.index, 'key'));
+    const value = stage.use(crossWire(block.index, 'value'));
+    return attend(cross, { query, key, value, bias: stage.use('cross_bias') }).rows;
+  });
+  stage.make('hidden', feedForward(module, 2, afterCross));
+}
+
+export function lowerT5DecoderNorm(stage: StageBuilder, block: Block): void {
+  stage.make('hidden', rmsNorm(stage.module(block.name), stage.use('hidden')));
+}
+
+/** Logits of the last token of each row of the batch. */
+export function lowerT5Head(stage: StageBuilder, block: Block): void {
+  const { hiddenSize, scaleLogits } = t5Config(stage);
+  const module = stage.module(block.name);
+  const tokens = module.node('Reshape', [stage.use('hidden'), tokenShape(stage, 'decoder_ids')]);
+  const last = module.node('Gather', [tokens, module.graph.int64(-1)], { axis: { int: 1 } });
+  const rows = scaleLogits ? module.node('Mul', [last, module.graph.float(hiddenSize ** -0.5)]) : last;
+  const head = stage.weights.has('language_model.lm_head.weight') ? module.weight('weight') : tokenTable(stage);
+  stage.make('logits', module.node('Gemm', [rows, head], { transB: { int: 1 } }));
+}
+
+/** `x + branch(norm(x))`, the shape of every sublayer. */
+function sublayer(block: Module, index: number, x: Value, branch: (normed: Value) => Value): Value {
+  const module = block.child(`layer.${index}`);
+  return module.add(x, branch(rmsNorm(module.child('layer_norm'), x)));
+}
+
+function feedForward(block: Module, index: number, x: Value): Value {
+  const { gated, activation } = t5Config(block.stage);
+  const dense = block.child(`layer.${index}.DenseReluDense`);
+  return sublayer(block, index, x, (normed) => {
+    const inner = (name: string) => dense.child(name).linear(normed);
+    const hidden = gated
+      ? dense.node('Mul', [dense.activation(inner('wi_0'), activation), inner('wi_1')])
+      : dense.activation(inner('wi'), activation);
+    return dense.child('wo').linear(hidden);
+  });
+}
+
+function projections(module: Module, [q, k, v]: readonly [string, string, string], rows: Value, shape: Value) {
+  const project = (name: string) => module.node('Reshape', [module.child(name).linear(rows), shape]);
+  return { query: project(q), key: project(k), value: project(v) };
+}
+
+function attend(module: Module, inputs: Omit<AttentionInputs, 'heads' | 'scale'>) {
+  const { heads, headSize } = t5Config(module.stage);
+  const { output, present } = attention(module, { ...inputs, heads, scale: 1 });
+  const rows = module.child('o').linear(module.reshape(output, [-1, heads * headSize]));
+  return { rows, present };
+}
+
+/** `[1, heads, queries, keys]` from the bucket of each query and key. */
+function positionBias(module: Module, buckets: Value): Value {
+  const table = module.child('relative_attention_bias');
+  const perPair = table.node('Gather', [table.weight('weight'), buckets]);
+  const perHead = table.node('Transpose', [perPair], { perm: { ints: [2, 0, 1] } });
+  return table.node('Unsqueeze', [perHead, table.graph.int64s([0])]);
+}
+
+/** `w * x / sqrt(mean(x^2) + epsilon)`, statistics in float32. */
+function rmsNorm(module: Module, x: Value): Value {
+  const { layerNormEps } = t5Config(module.stage);
+  return module.node('SimplifiedLayerNormalization', [x, module.weight('weight')], {
+    axis: { int: -1 },
+    epsilon: layerNormEps,
+  });
+}
+
+/** The shape `[batch, tokens, -1]` of this run, read off a wire whose first two dimensions are those. */
+function tokenShape(stage: StageBuilder, wire: string): Value {
+  return stage.once(`token shape of ${wire}`, () => {
+    const shape = stage.graph.node('Shape', [stage.use(wire)], { name: `${wire}/Shape`, attributes: { end: { int: 2 } } });
+    const parts = [shape, stage.graph.int64s([-1])];
+    return stage.graph.node('Concat', parts, { name: `${wire}/Concat`, attributes: { axis: { int: 0 } } });
+  });
+}
+
+/** The names under which a file may hold the token table, best first. */
+const TOKEN_TABLES = ['shared', 'encoder.embed_tokens', 'decoder.embed_tokens', 'lm_head'].map(
+  (module) => `language_model.${module}.weight`,
+);
+
+function tokenTable(stage: StageBuilder): Value {
+  const name = TOKEN_TABLES.find((candidate) => stage.weights.has(candidate)) ?? 'language_model.shared.weight';
+  return stage.graph.weight(name, stage.weights.get(name));
+}
+
+function t5Config(stage: StageBuilder): T5Config {
+  const { text } = stage.config;
+  if (text.family !== 't5') throw new Error('a T5 block in a model that is not T5');
+  return text;
+}
