@@ -1,0 +1,99 @@
+/** `generate` over real sessions: every recorded generation setting, and the demo from picture files to text. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../src/loader/index.js';
+import { generate } from '../../src/runtime/generation/generate.js';
+import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
+import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
+import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
+import { answerText, preparePrompts } from '../../src/runtime/text/prompts.js';
+import { createTokenizer } from '../../src/runtime/text/tokenizer.js';
+import { BATCHES, DEMO, goldenSources, GOLDENS, readRecording, rowsOf, sourcesOf, tensorOf } from './golden.js';
+
+/** `min_new_tokens` to `minNewTokens`. */
+const camel = (options: object): GenerationOptions =>
+  Object.fromEntries(
+    Object.entries(options).map(([name, value]: [string, unknown]) => [
+      name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase()),
+      value,
+    ]),
+  );
+
+describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-flan-t5', 'tiny-t5-relu-tied'])('%s', (name) => {
+  it.each(BATCHES)('%s: ids of every generation setting', async (batch) => {
+    const sources = await goldenSources(name);
+    const { text, numQueryTokens } = sources.config;
+    await using sessions = await Blip2Sessions.create(sources);
+    const { tensors, answers } = await readRecording(name, batch);
+    const prefix = tensorOf(tensors, 'language_input');
+    const inputs = rowsOf(tensorOf(tensors, 'input_ids'));
+    const masks = rowsOf(tensorOf(tensors, 'attention_mask'));
+    const contextIds = inputs.map((row, picture) =>
+      text.family === 'opt' ? row.filter((_, i) => masks[picture]?.[i] === 1) : [text.decoderStartTokenId],
+    );
+    expect(Object.keys(answers)).toHaveLength(5);
+    for (const [setting, { options, ids }] of Object.entries(answers)) {
+      const result = await generate(
+        sessions.tokens({
+          prefix,
+          textIds: inputs.map((row) => row.slice(numQueryTokens)),
+          textMask: masks.map((row) => row.slice(numQueryTokens)),
+        }),
+        { contextIds, eosTokenIds: text.eosTokenIds },
+        camel(options),
+      );
+      const expected = ids.map((row, picture) => {
+        const fresh = row.slice(text.family === 'opt' ? inputs[picture]?.length : 1);
+        const end = fresh.findIndex((id) => text.eosTokenIds.includes(id));
+        return end < 0 ? fresh : fresh.slice(0, end + 1);
+      });
+      expect(
+        result.map(([sequence]) => sequence?.ids),
+        setting,
+      ).toEqual(expected);
+    }
+  });
+});
+
+interface DemoAnswer {
+  readonly prompt: string | null;
+  readonly prompt_ids: number[];
+  readonly ids: number[];
+  readonly beam5_ids: number[];
+  readonly text: string;
+}
+
+describe('demo', () => {
+  it('gives the ids and texts of transformers, greedy and with five beams, from the picture files on', async () => {
+    const json = async (path: string): Promise<unknown> => JSON.parse(await readFile(path, 'utf8'));
+    const entries = (await json(join(GOLDENS, 'demo/goldens.json'))) as Record<'caption' | 'vqa', DemoAnswer>[];
+    const tokenizer = createTokenizer(
+      await json(join(DEMO, 'tokenizer.json')),
+      await json(join(DEMO, 'tokenizer_config.json')),
+    );
+    const preprocessor = parsePreprocessorConfig(await json(join(DEMO, 'preprocessor_config.json')));
+    const sources = sourcesOf(await openCheckpoint(DEMO));
+    await using sessions = await Blip2Sessions.create(sources);
+    expect(entries).toHaveLength(16);
+    for (const entry of entries as (Record<'caption' | 'vqa', DemoAnswer> & { image: string })[]) {
+      const pixels = await preparePixels(join(DEMO, 'pictures', entry.image), preprocessor);
+      const prefix = await sessions.encodeImages(pixels.data, [1, 3, pixels.height, pixels.width]);
+      for (const answer of [entry.caption, entry.vqa]) {
+        const { textIds, textMask, contextIds } = preparePrompts([answer.prompt], tokenizer, sources.config);
+        expect(textIds).toEqual([answer.prompt_ids]);
+        const ask = async (options: GenerationOptions): Promise<readonly number[]> => {
+          const source = sessions.tokens({ prefix, textIds, textMask });
+          const request = { contextIds, eosTokenIds: sources.config.text.eosTokenIds };
+          const [sequences] = await generate(source, request, { maxNewTokens: 40, ...options });
+          return sequences?.[0]?.ids ?? [];
+        };
+        const greedy = await ask({});
+        expect(greedy, entry.image).toEqual(answer.ids);
+        expect(answerText(greedy, tokenizer)).toBe(answer.text);
+        expect(await ask({ numBeams: 5 }), entry.image).toEqual(answer.beam5_ids);
+      }
+    }
+  });
+});
