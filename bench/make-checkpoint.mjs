@@ -43,7 +43,11 @@ const setLayers = (part, key, count) => {
 };
 setLayers('vision_config', 'num_hidden_layers', values['vision-layers']);
 setLayers('qformer_config', 'num_hidden_layers', values['qformer-layers']);
-setLayers('text_config', config.text_config?.model_type === 't5' ? 'num_layers' : 'num_hidden_layers', values['text-layers']);
+setLayers(
+  'text_config',
+  config.text_config?.model_type === 't5' ? 'num_layers' : 'num_hidden_layers',
+  values['text-layers'],
+);
 
 const parsed = parseBlip2Config(config);
 const tensors = blip2Tensors(parsed, { dtype: values.dtype, ownHead: preset?.ownHead ?? false });

@@ -47,7 +47,10 @@ export function lowerT5CrossCache(stage: StageBuilder, block: Block): void {
     const parts = [tokens, stage.graph.int64s([heads, headSize])];
     return stage.graph.node('Concat', parts, { name: 'encoder_heads/Concat', attributes: { axis: { int: 0 } } });
   });
-  for (const [part, name] of [['key', 'k'], ['value', 'v']] as const) {
+  for (const [part, name] of [
+    ['key', 'k'],
+    ['value', 'v'],
+  ] as const) {
     const rows = cross.child(name).linear(stage.use('encoder_hidden'));
     const perHead = cross.node('Reshape', [rows, shape]);
     stage.make(crossWire(block.index, part), cross.node('Transpose', [perHead], { perm: { ints: [0, 2, 1, 3] } }));
@@ -157,7 +160,10 @@ function rmsNorm(module: Module, x: Value): Value {
 /** The shape `[batch, tokens, -1]` of this run, read off a wire whose first two dimensions are those. */
 function tokenShape(stage: StageBuilder, wire: string): Value {
   return stage.once(`token shape of ${wire}`, () => {
-    const shape = stage.graph.node('Shape', [stage.use(wire)], { name: `${wire}/Shape`, attributes: { end: { int: 2 } } });
+    const shape = stage.graph.node('Shape', [stage.use(wire)], {
+      name: `${wire}/Shape`,
+      attributes: { end: { int: 2 } },
+    });
     const parts = [shape, stage.graph.int64s([-1])];
     return stage.graph.node('Concat', parts, { name: `${wire}/Concat`, attributes: { axis: { int: 0 } } });
   });

@@ -4,7 +4,7 @@ import { deviceOf, type Device, type DeviceMap } from '../../planner/map/device-
 
 /**
  * The device of every block under a Hugging Face device map.
- * @throws Blip2Error `MAP_INCOMPLETE` where a block has no device, `MAP_CUTS_BLOCK` where one has several.
+ * @throws Blip2Error `MAP_UNCOVERED` where a block has no device, `MAP_BLOCK_CUT` where one has several.
  */
 export function placeBlocks(blocks: readonly Block[], map: DeviceMap): Map<string, Device> {
   const placed = new Map<string, Device>();
@@ -15,7 +15,7 @@ export function placeBlocks(blocks: readonly Block[], map: DeviceMap): Map<strin
     const [first] = inside;
     if (inside.some(([, other]) => other !== (device ?? first?.[1]))) {
       const keys = inside.map(([key, other]) => `${key}: ${other}`).join(', ');
-      throw new Blip2Error('MAP_CUTS_BLOCK', `the device map cuts ${name}, which runs as a whole (${keys})`, {
+      throw new Blip2Error('MAP_BLOCK_CUT', `the device map cuts ${name}, which runs as a whole (${keys})`, {
         hint: `Give "${name}" one device, and no module inside it another.`,
         details: { block: name },
       });
@@ -25,7 +25,7 @@ export function placeBlocks(blocks: readonly Block[], map: DeviceMap): Map<strin
     else placed.set(name, only);
   }
   if (without.length > 0) {
-    throw new Blip2Error('MAP_INCOMPLETE', `the device map has no device for ${summary(without)}`, {
+    throw new Blip2Error('MAP_UNCOVERED', `the device map has no device for ${summary(without)}`, {
       hint: 'Add the missing modules, or the key "" for everything that no other key covers.',
       details: { blocks: without },
     });
