@@ -5,7 +5,6 @@ import { Tensor } from 'onnxruntime-node';
 import { openCheckpoint, type Checkpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import type { Block } from '../../src/model/blocks.js';
-import type { TokenSource } from '../../src/runtime/generation/token-source.js';
 import type { SessionSources } from '../../src/runtime/session/blip2-sessions.js';
 import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
 
@@ -15,12 +14,7 @@ export const DEMO = join(import.meta.dirname, '../../models/demo');
 export interface Recording {
   readonly tensors: Tensors;
   /** Whole sequences, the prompt with its placeholders in front (OPT), by generation setting. */
-  readonly answers: Readonly<Record<string, { readonly options: Options; readonly ids: readonly number[][] }>>;
-}
-
-export interface Options {
-  readonly max_new_tokens: number;
-  readonly min_new_tokens?: number;
+  readonly answers: Readonly<Record<string, { readonly options: object; readonly ids: readonly number[][] }>>;
 }
 
 export type Tensors = ReadonlyMap<string, Tensor>;
@@ -51,6 +45,12 @@ export async function readTensors(file: string): Promise<Tensors> {
       return [name, tensor];
     }),
   );
+}
+
+/** The ids and masks after the picture. */
+export function promptOf({ tensors }: Recording, queryTokens: number) {
+  const text = (name: string) => rowsOf(tensorOf(tensors, name)).map((row) => row.slice(queryTokens));
+  return { textIds: text('input_ids'), textMask: text('attention_mask') };
 }
 
 /** One float32 weight of a recorded checkpoint. */
@@ -93,31 +93,4 @@ export function rowsOf(tensor: Tensor): number[][] {
   const [rows = 0, columns = 0] = tensor.dims;
   const values = Array.from(tensor.data as BigInt64Array, Number);
   return Array.from({ length: rows }, (_, row) => values.slice(row * columns, (row + 1) * columns));
-}
-
-/**
- * Greedy search in its plainest form, as transformers does it: every row runs until all have stopped, stopped rows go on
- * with padding.
- */
-export async function greedy(
-  source: TokenSource,
-  { max_new_tokens, min_new_tokens = 0 }: Options,
-  stop: { readonly eos: number; readonly pad: number },
-): Promise<number[][]> {
-  let logits = await source.prefill();
-  const rows: number[][] = Array.from({ length: logits.length / source.vocabSize }, () => []);
-  const parents = rows.map((_, row) => row);
-  for (let step = 0; step < max_new_tokens; step++) {
-    const scores = logits;
-    const next = rows.map((row, r) => {
-      if (row.includes(stop.eos)) return stop.pad;
-      const own = scores.slice(r * source.vocabSize, (r + 1) * source.vocabSize);
-      if (step < min_new_tokens) own[stop.eos] = -Infinity;
-      return own.indexOf(Math.max(...own));
-    });
-    rows.forEach((row, r) => row.push(next[r] ?? stop.pad));
-    if (rows.every((row) => row.includes(stop.eos)) || step === max_new_tokens - 1) break;
-    logits = await source.advance(next, parents);
-  }
-  return rows;
 }
