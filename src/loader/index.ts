@@ -7,3 +7,4 @@ export { SafetensorsError, type SafetensorsErrorCode } from './format/safetensor
 export { mapTensors, type MapOptions } from './mapping/map-tensors.js';
 export type { MappedTensors } from './mapping/mapped-tensors.js';
 export { typedArray, type TensorView, type TypedArray } from './mapping/tensor-view.js';
+export { convertFloats, FLOAT_DTYPES, isFloatDtype, type FloatDtype } from './convert/convert-floats.js';
