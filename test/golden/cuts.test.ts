@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { blip2Blocks } from '../../src/model/blocks.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import { Blip2Sessions, type SessionSources } from '../../src/runtime/session/blip2-sessions.js';
-import { floats, goldenSources, promptOf, readRecording, tensorOf, type Recording } from './golden.js';
+import { CHECKPOINTS, floats, goldenSources, promptOf, readRecording, tensorOf, type Recording } from './golden.js';
 
 const NEW_TOKENS = 12;
 
@@ -30,7 +30,7 @@ function recordedIds({ answers, tensors }: Recording, sources: SessionSources<nu
   });
 }
 
-describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-flan-t5', 'tiny-t5-relu-tied'])('%s', (name) => {
+describe.each(CHECKPOINTS)('%s', (name) => {
   it('gives the recorded ids cut in two after every block', async () => {
     const recording = await readRecording(name, 'padded_batch');
     const whole = await goldenSources(name);

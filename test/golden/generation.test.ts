@@ -10,7 +10,17 @@ import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-co
 import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
 import { answerText, preparePrompts } from '../../src/runtime/text/prompts.js';
 import { createTokenizer } from '../../src/runtime/text/tokenizer.js';
-import { BATCHES, DEMO, goldenSources, GOLDENS, readRecording, rowsOf, sourcesOf, tensorOf } from './golden.js';
+import {
+  BATCHES,
+  CHECKPOINTS,
+  DEMO,
+  goldenSources,
+  GOLDENS,
+  readRecording,
+  rowsOf,
+  sourcesOf,
+  tensorOf,
+} from './golden.js';
 
 /** `min_new_tokens` to `minNewTokens`. */
 const camel = (options: object): GenerationOptions =>
@@ -21,7 +31,7 @@ const camel = (options: object): GenerationOptions =>
     ]),
   );
 
-describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-flan-t5', 'tiny-t5-relu-tied'])('%s', (name) => {
+describe.each(CHECKPOINTS)('%s', (name) => {
   it.each(BATCHES)('%s: ids of every generation setting', async (batch) => {
     const sources = await goldenSources(name);
     const { text, numQueryTokens } = sources.config;

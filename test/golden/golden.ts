@@ -19,6 +19,7 @@ export interface Recording {
 
 export type Tensors = ReadonlyMap<string, Tensor>;
 
+export const CHECKPOINTS = ['tiny-opt', 'tiny-opt-postnorm', 'tiny-opt-projected', 'tiny-flan-t5', 'tiny-t5-relu-tied'];
 export const BATCHES = ['batch', 'padded_batch'] as const;
 
 export async function readRecording(name: string, batch: (typeof BATCHES)[number]): Promise<Recording> {

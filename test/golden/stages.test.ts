@@ -9,6 +9,7 @@ import { optPromptWires } from '../../src/runtime/session/opt-token-source.js';
 import { crossCaches, t5PromptWires, t5TokenWires } from '../../src/runtime/session/t5-token-source.js';
 import {
   BATCHES,
+  CHECKPOINTS,
   floats,
   goldenSources,
   maxDifference,
@@ -41,15 +42,16 @@ async function plainLogits(sources: SessionSources<number>, hidden: Float32Array
   const { config, tensors } = sources;
   const { text } = config;
   const { hiddenSize, vocabSize } = text;
+  const width = text.family === 'opt' ? text.embedSize : hiddenSize;
   const own = 'language_model.lm_head.weight';
   const tied = text.family === 'opt' ? 'model.decoder.embed_tokens' : 'shared';
   const head = await readWeight(sources, tensors.has(own) ? own : `language_model.${tied}.weight`);
   const scale = text.family === 't5' && text.scaleLogits ? hiddenSize ** -0.5 : 1;
-  const logits = new Float32Array((hidden.length / hiddenSize) * vocabSize);
+  const logits = new Float32Array((hidden.length / width) * vocabSize);
   for (let at = 0; at < logits.length; at++) {
-    const [row, id] = [Math.floor(at / vocabSize) * hiddenSize, (at % vocabSize) * hiddenSize];
+    const [row, id] = [Math.floor(at / vocabSize) * width, (at % vocabSize) * width];
     let sum = 0;
-    for (let i = 0; i < hiddenSize; i++) sum += (hidden[row + i] ?? NaN) * (head[id + i] ?? NaN);
+    for (let i = 0; i < width; i++) sum += (hidden[row + i] ?? NaN) * (head[id + i] ?? NaN);
     logits[at] = scale * sum;
   }
   return logits;
@@ -66,7 +68,7 @@ const rowOf = (logits: Float32Array, row: number, width: number): Float32Array =
 
 const difference = (ours: Tensor, theirs: Tensor): number => maxDifference(floats(ours), floats(theirs));
 
-describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-flan-t5', 'tiny-t5-relu-tied'])('%s', (name) => {
+describe.each(CHECKPOINTS)('%s', (name) => {
   it.each(BATCHES)('%s: image embeddings, query outputs and language inputs', async (batch) => {
     const sources = await goldenSources(name);
     const { tensors } = await readRecording(name, batch);
@@ -83,13 +85,15 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-flan-t5', 'tiny-t5-relu-ti
   it.each(BATCHES)('%s: logits at every position that is not padding', async (batch) => {
     const sources = await goldenSources(name);
     const recording = await readRecording(name, batch);
-    const { vocabSize } = sources.config.text;
+    const { text } = sources.config;
+    const { vocabSize } = text;
+    const last = text.family === 'opt' && text.embedSize !== text.hiddenSize ? 'embedded' : 'hidden';
     const { steps, outputs } = tokenProgram(sources.config);
-    await using runner = await startProgram({ steps, outputs: [...outputs, 'hidden'] }, sources);
+    await using runner = await startProgram({ steps, outputs: [...outputs, last] }, sources);
     const wires = await runner.run(await tokenWires(sources, recording));
 
     const expected = tensorOf(recording.tensors, 'logits');
-    const all = await plainLogits(sources, floats(tensorOf(wires, 'hidden')));
+    const all = await plainLogits(sources, floats(tensorOf(wires, last)));
     expect(all).toHaveLength(expected.size);
     visibleRows(sources.config, recording).forEach((visible, row) => {
       if (visible === 0) return;

@@ -34,7 +34,7 @@ function prefixRows(module: Module): Value {
   const size = module.node('ReduceProd', [shape, module.graph.int64s([0])], { keepdims: { int: 1 } });
   const flat = module.reshape(prefix, [-1]);
   const taken = module.node('Slice', [flat, module.graph.int64s([0]), size]);
-  return module.node('Reshape', [taken, shape]);
+  return module.node('Reshape', [taken, shape], { allowzero: { int: 1 } });
 }
 
 export function lowerOptProjectIn(stage: StageBuilder, block: Block): void {
