@@ -4,6 +4,7 @@
  * One run costs max(bytes / bandwidth, FLOPs / rate) plus the launches of its modules; streamed blocks first wait for
  * their weights, since neither engine copies ahead; a cut between two places costs a copy per run.
  */
+import type { BlockPhase } from '../../model/blocks.js';
 import type { BlockRun, Engine, ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import type { GpuProfile, MachineProfile } from './device-profile.js';
 
@@ -16,6 +17,8 @@ export type Place =
 export interface PriceList {
   /** Milliseconds per call of all the runs of a block in `place`. */
   blockMs(block: ProfileBlock, place: Place): number;
+  /** The part of `blockMs` that falls in one phase. */
+  phaseMs(block: ProfileBlock, place: Place, phase: BlockPhase): number;
   /** Milliseconds per call to hand `from`'s output to the next block, in another place. */
   crossingMs(from: ProfileBlock, a: Place, b: Place): number;
   /** The same for an input that skips the chain. */
@@ -39,17 +42,21 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
     return ms;
   };
 
+  const phaseMs = (block: ProfileBlock, place: Place, phase: BlockPhase): number => {
+    let ms = 0;
+    for (const run of block.runs) if (run.phase === phase) ms += run.runs * runMs(block, run, place);
+    const traffic = block.hostTraffic;
+    if (place.execution !== 'host' && traffic.transfers > 0 && phase === block.phase) {
+      const { link } = gpuOf(place.gpu);
+      ms += traffic.transfers * link.latencyMs + (1000 * traffic.elements * block.elementBytes) / link.bytesPerSecond;
+    }
+    return ms;
+  };
+
   return {
-    blockMs(block, place) {
-      const traffic = block.hostTraffic;
-      let ms = 0;
-      for (const run of block.runs) ms += run.runs * runMs(block, run, place);
-      if (place.execution !== 'host' && traffic.transfers > 0) {
-        const { link } = gpuOf(place.gpu);
-        ms += traffic.transfers * link.latencyMs + (1000 * traffic.elements * block.elementBytes) / link.bytesPerSecond;
-      }
-      return ms;
-    },
+    blockMs: (block, place) =>
+      phaseMs(block, place, 'image') + phaseMs(block, place, 'prompt') + phaseMs(block, place, 'token'),
+    phaseMs,
     crossingMs(from, a, b) {
       if (runsOn(a) === runsOn(b)) return 0;
       let ms = 0;

@@ -15,6 +15,8 @@ export interface SolveOptions {
   readonly width?: number;
   /** Labels made altogether before the search settles for its best answer. */
   readonly effort?: number;
+  /** Only placements cheaper than this are of interest. */
+  readonly cutoff?: number;
   /** Asked now and then; true stops the search with its best answer. */
   readonly stop?: () => boolean;
 }
@@ -56,6 +58,7 @@ class Search {
   private readonly width: number;
   private readonly effort: number;
   private readonly stop: () => boolean;
+  private readonly cutoff: number;
   private best: Solution | null = null;
   private labels = 0;
   private halted = false;
@@ -66,6 +69,7 @@ class Search {
     this.width = options.width ?? DEFAULT_WIDTH;
     this.effort = options.effort ?? DEFAULT_EFFORT;
     this.stop = options.stop ?? (() => false);
+    this.cutoff = options.cutoff ?? Infinity;
   }
 
   run(): SolveResult {
@@ -92,13 +96,17 @@ class Search {
   }
 
   private beaten(bound: number): boolean {
-    return bound === Infinity || (this.best !== null && bound >= this.best.cost * (1 - SAME));
+    return bound >= this.upper() * (1 - SAME);
+  }
+
+  private upper(): number {
+    return this.best?.cost ?? this.cutoff;
   }
 
   private offer(choice: ArrayLike<number>): void {
     const places = Array.from(choice);
     const cost = costOf(this.problem, places);
-    if (cost < (this.best === null ? Infinity : this.best.cost * (1 - SAME))) this.best = { choice: places, cost };
+    if (cost < this.upper() * (1 - SAME)) this.best = { choice: places, cost };
   }
 
   /** Every combination of peak levels, the most promising first. */
@@ -122,7 +130,7 @@ class Search {
         chain,
         capacities,
         levels,
-        () => this.best?.cost ?? Infinity,
+        () => this.upper(),
         (choice) => {
           this.offer(choice);
         },

@@ -1,0 +1,30 @@
+/** `blip2-device-map/planner`: pure, also in a browser. Tensors and budgets in, the fastest placement that fits out. */
+export { Blip2Error } from '../errors.js';
+export { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
+export { blip2Tensors, type Blip2TensorOptions } from '../model/blip2-tensors.js';
+export { blip2Blocks, type Block, type BlockKind, type BlockPhase } from '../model/blocks.js';
+export { DEFAULT_PRESET, PRESETS, type Preset } from '../model/presets.js';
+export { deviceOf, type Device, type DeviceMap } from './map/device-map.js';
+export { emitDeviceMap } from './map/emit-device-map.js';
+export { parseDeviceMap } from './map/parse-device-map.js';
+export { conflictingReadings, type Reading } from './map/prefix-readings.js';
+export { validateDeviceMap, type MapIssue } from './map/validate-device-map.js';
+export { type Budgets } from './plan/budgets.js';
+export { type DeviceShare, type Infeasible, type Remedy } from './plan/infeasible.js';
+export { planDeviceMap, type PlanOptions, type PlanResult } from './plan/plan-device-map.js';
+export {
+  PLAN_SCHEMA,
+  type CheckpointIdentity,
+  type Crossing,
+  type DeviceMemory,
+  type Placement,
+  type PlanCost,
+  type PlanDocument,
+  type SolverReport,
+} from './plan/plan-document.js';
+export { parseMachineProfile, type GpuProfile, type HostProfile, type MachineProfile } from './price/device-profile.js';
+export { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from './price/known-devices.js';
+export { LOAD_DTYPES, type LoadDtype } from './profile/load-dtype.js';
+export { type Engine, type ModelProfile, type ProfileBlock } from './profile/model-profile.js';
+export { DEFAULT_WORKLOAD, parseWorkload, type Workload } from './profile/workload.js';
+export { exactSize, formatSize, parseSize } from './size.js';

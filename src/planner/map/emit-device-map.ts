@@ -1,0 +1,60 @@
+/**
+ * The shortest device map that means the same to every reader: subtrees on one device become one key, a module that is
+ * split lists all its parts, and the result is read back both ways before it is handed out.
+ */
+import { Blip2Error } from '../../errors.js';
+import type { Device, DeviceMap } from './device-map.js';
+import { conflictingReadings } from './prefix-readings.js';
+
+interface Node {
+  readonly children: Map<string, Node>;
+  device: Device | undefined;
+}
+
+/**
+ * @param leaves device of every block (module path or parameter name), in the order the model runs
+ * @param tensors every tensor name the map has to place
+ * @throws Blip2Error `MAP_AMBIGUOUS` where module names are such that no map is read the same way by all
+ */
+export function emitDeviceMap(leaves: DeviceMap, tensors: Iterable<string>): DeviceMap {
+  const root: Node = { children: new Map(), device: undefined };
+  for (const [name, device] of leaves) {
+    let node = root;
+    for (const part of name === '' ? [] : name.split('.')) {
+      let child = node.children.get(part);
+      if (child === undefined) node.children.set(part, (child = { children: new Map(), device: undefined }));
+      node = child;
+    }
+    node.device = device;
+  }
+  const names = [...tensors];
+  const short = new Map(collapsed(root, ''));
+  if (conflictingReadings(short, names).length === 0) return short;
+  // Unmerged keys leave fewer names for a short key to claim by accident.
+  const conflicts = conflictingReadings(leaves, names);
+  if (conflicts.length === 0) return leaves;
+  throw new Blip2Error(
+    'MAP_AMBIGUOUS',
+    `No device map is read the same way by all of transformers: ${conflicts[0]?.tensor ?? ''} would go to two devices.`,
+    { hint: 'Place the modules whose names begin alike on one device, with --pin.', details: { conflicts } },
+  );
+}
+
+function collapsed(node: Node, path: string): [string, Device][] {
+  const device = uniform(node);
+  if (device !== undefined) return [[path, device]];
+  const own: [string, Device][] = node.device === undefined ? [] : [[path, node.device]];
+  const parts = [...node.children].flatMap(([part, child]) => collapsed(child, path === '' ? part : `${path}.${part}`));
+  return [...own, ...parts];
+}
+
+/** The one device of a subtree, or undefined. */
+function uniform(node: Node): Device | undefined {
+  let device = node.device;
+  for (const child of node.children.values()) {
+    const below = uniform(child);
+    if (below === undefined || (device !== undefined && below !== device)) return undefined;
+    device = below;
+  }
+  return device;
+}

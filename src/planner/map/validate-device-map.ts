@@ -1,0 +1,135 @@
+/**
+ * Whether a device map can be executed: read the same way by every part of transformers, complete, and without the
+ * placements that fail at load or in the first forward pass.
+ */
+import type { ModelProfile } from '../profile/model-profile.js';
+import { deviceOf, type Device, type DeviceMap } from './device-map.js';
+import { emitDeviceMap } from './emit-device-map.js';
+import { conflictingReadings } from './prefix-readings.js';
+
+export type MapIssue =
+  | {
+      readonly code: 'MAP_PREFIX_CONFLICT';
+      readonly message: string;
+      /** Tensors with both readings, by hooks (dotted) and by the loader. */
+      readonly tensors: readonly {
+        readonly tensor: string;
+        readonly dotted: Device | undefined;
+        readonly loader: Device | undefined;
+      }[];
+      /** A map that means the dotted reading to everyone. */
+      readonly rewrite: DeviceMap;
+    }
+  | {
+      readonly code:
+        'MAP_UNCOVERED' | 'MAP_QUERY_TOKENS_ON_DISK' | 'MAP_TIED_APART' | 'MAP_BLOCK_CUT' | 'MAP_UNKNOWN_KEY';
+      readonly message: string;
+      readonly names: readonly string[];
+    };
+
+/** Issues in the order a reader should mend them; none means the map is sound. */
+export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIssue[] {
+  const issues: MapIssue[] = [];
+  const tensors = profile.blocks.flatMap((block) => block.tensors);
+  const uncovered = [
+    ...tensors.filter((name) => deviceOf(map, name) === undefined),
+    ...profile.blocks
+      .filter((block) => block.tensors.length === 0 && deviceOf(map, block.name) === undefined)
+      .map((block) => block.name),
+  ];
+  if (uncovered.length > 0) {
+    issues.push({
+      code: 'MAP_UNCOVERED',
+      message: `The map gives no device to ${listed(uncovered)}. transformers refuses such a map.`,
+      names: uncovered,
+    });
+  }
+  const conflicts = conflictingReadings(map, tensors).filter((reading) => reading.dotted !== undefined);
+  if (conflicts.length > 0) {
+    const [first] = conflicts;
+    issues.push({
+      code: 'MAP_PREFIX_CONFLICT',
+      message:
+        `${conflicts.length} tensors are read two ways: ${first?.tensor ?? ''} is on ${spelled(first?.dotted)} by its dotted ` +
+        `prefix and on ${spelled(first?.loader)} to the loader of transformers, which takes a key for everything that begins like it.`,
+      tensors: conflicts,
+      rewrite: dottedRewrite(map, profile),
+    });
+  }
+  if (deviceOf(map, 'query_tokens') === 'disk' && tensors.includes('query_tokens')) {
+    issues.push({
+      code: 'MAP_QUERY_TOKENS_ON_DISK',
+      message: 'query_tokens is on disk: parameters of the root module cannot be loaded from there.',
+      names: ['query_tokens'],
+    });
+  }
+  issues.push(...tiedApart(map, profile), ...cutBlocks(map, profile));
+  const unknown = unknownKeys(map, profile);
+  if (unknown.length > 0) {
+    issues.push({
+      code: 'MAP_UNKNOWN_KEY',
+      message: `${listed(unknown)} ${unknown.length === 1 ? 'is' : 'are'} in no module of this model.`,
+      names: unknown,
+    });
+  }
+  return issues;
+}
+
+function tiedApart(map: DeviceMap, profile: ModelProfile): MapIssue[] {
+  const tied = profile.blocks.filter((block) => block.bond === 'vocabulary').map((block) => block.name);
+  const names = [...tied, ...[...profile.aliases].filter(([, block]) => tied.includes(block)).map(([alias]) => alias)];
+  const devices = new Set(names.map((name) => deviceOf(map, name)).filter((device) => device !== undefined));
+  if (devices.size < 2) return [];
+  return [
+    {
+      code: 'MAP_TIED_APART',
+      message: `${names.join(' and ')} share one table and are on ${[...devices].map(spelled).join(' and ')}: the first forward pass fails.`,
+      names,
+    },
+  ];
+}
+
+function cutBlocks(map: DeviceMap, profile: ModelProfile): MapIssue[] {
+  const cut = profile.blocks
+    .filter((block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1)
+    .map((block) => block.name);
+  if (cut.length === 0) return [];
+  return [
+    {
+      code: 'MAP_BLOCK_CUT',
+      message: `${listed(cut)} ${cut.length === 1 ? 'is' : 'are'} split between devices; a block runs on one.`,
+      names: cut,
+    },
+  ];
+}
+
+function unknownKeys(map: DeviceMap, profile: ModelProfile): string[] {
+  const known = new Set(['']);
+  const names = [...profile.blocks.flatMap((block) => [block.name, ...block.tensors]), ...profile.aliases.keys()];
+  for (const name of names) {
+    for (let end = name.length; end > 0; end = name.lastIndexOf('.', end - 1)) known.add(name.slice(0, end));
+  }
+  return [...map.keys()].filter((key) => !known.has(key));
+}
+
+function dottedRewrite(map: DeviceMap, profile: ModelProfile): DeviceMap {
+  const leaves = new Map<string, Device>();
+  for (const block of profile.blocks) {
+    const device = deviceOf(map, block.tensors[0] ?? block.name);
+    if (device !== undefined) leaves.set(block.name, device);
+  }
+  for (const alias of profile.aliases.keys()) {
+    const device = deviceOf(map, alias);
+    if (device !== undefined) leaves.set(alias, device);
+  }
+  return emitDeviceMap(leaves, leaves.keys());
+}
+
+function spelled(device: Device | undefined): string {
+  if (device === undefined) return 'no device';
+  return typeof device === 'number' ? `GPU ${device}` : device;
+}
+
+function listed(names: readonly string[]): string {
+  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
+}

@@ -1,0 +1,87 @@
+/**
+ * The placements an engine can execute, as separate cases for the solver.
+ *
+ * `blip2-run` takes any mixture. transformers streams everything that is not on a GPU to one "main" GPU, the lowest
+ * number in the map, so each GPU is tried in that role; a map without a GPU runs on the CPU.
+ */
+import type { Device, DeviceMap } from '../map/device-map.js';
+import { longestPrefix } from '../map/longest-prefix.js';
+import type { MachineProfile } from '../price/device-profile.js';
+import type { Place } from '../price/price-list.js';
+import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
+import type { Placing } from './assemble.js';
+import { deviceOfPlace } from './place-device.js';
+
+export interface CaseInput {
+  readonly profile: ModelProfile;
+  readonly machine: MachineProfile;
+  /** GPU number -> bytes left after reserves, ascending. */
+  readonly gpuBytes: ReadonlyMap<number, number>;
+  readonly ramBytes: number | null;
+  readonly diskBytes: number;
+  readonly pins: DeviceMap;
+}
+
+export function engineCases(input: CaseInput): Placing[] {
+  const { profile, gpuBytes, diskBytes } = input;
+  const ids = [...gpuBytes.keys()];
+  const stores = diskBytes > 0 ? (['cpu', 'disk'] as const) : (['cpu'] as const);
+  const host = stores.map((store): Place => ({ execution: 'host', store }));
+  const resident = (gpu: number): Place => ({ execution: 'resident', gpu });
+  const streamedTo = (gpu: number) => stores.map((store): Place => ({ execution: 'streamed', gpu, store }));
+  const build = (places: readonly Place[], rule: Placing['allows'] = () => true): Placing => ({
+    places,
+    gpuBytes,
+    ramBytes: input.ramBytes,
+    diskBytes,
+    allows: (block, place) =>
+      rule(block, place) && pinAllows(input.pins, block, place) && rootStaysLoaded(block, place),
+  });
+
+  if (profile.engine === 'blip2-run') {
+    return [build([...ids.map(resident), ...ids.flatMap(streamedTo), ...host])];
+  }
+  const anchor = anchorOf(profile);
+  const mains = ids.filter((id, i) => !ids.slice(0, i).some((earlier, k) => asGood(input, earlier, k, id, i)));
+  return [
+    ...mains.map((main) =>
+      build([...ids.filter((id) => id >= main).map(resident), ...streamedTo(main)], (block, place) =>
+        isAnchor(block, anchor) ? place.execution === 'resident' && place.gpu === main : true,
+      ),
+    ),
+    build(host),
+  ];
+}
+
+/** An earlier GPU that is alike and has no less room makes a later one pointless as the main GPU. */
+function asGood({ gpuBytes, machine }: CaseInput, earlier: number, k: number, later: number, i: number): boolean {
+  const profileOf = (index: number) => machine.gpus[index] ?? machine.gpus.at(-1);
+  return (gpuBytes.get(earlier) ?? 0) >= (gpuBytes.get(later) ?? 0) && profileOf(k) === profileOf(i);
+}
+
+/**
+ * What makes a GPU the main one: something must be mapped to it. transformers moves root parameters to the main GPU in
+ * any case, so for BLIP-2 these are the query tokens; elsewhere the smallest block.
+ */
+function anchorOf(profile: ModelProfile): ProfileBlock | undefined {
+  const root = profile.blocks.find((block) => block.kind === 'query-tokens');
+  if (root !== undefined) return root;
+  return profile.blocks.reduce<ProfileBlock | undefined>(
+    (least, block) => (least === undefined || block.weightBytes < least.weightBytes ? block : least),
+    undefined,
+  );
+}
+
+function isAnchor(block: ProfileBlock, anchor: ProfileBlock | undefined): boolean {
+  return anchor !== undefined && (block.name === anchor.name || (block.bond !== null && block.bond === anchor.bond));
+}
+
+function pinAllows(pins: DeviceMap, block: ProfileBlock, place: Place): boolean {
+  const pin: Device | undefined = longestPrefix(pins, block.name);
+  return pin === undefined || deviceOfPlace(place) === pin;
+}
+
+/** Parameters of the root module cannot be read from disk run by run. */
+function rootStaysLoaded(block: ProfileBlock, place: Place): boolean {
+  return block.kind !== 'query-tokens' || deviceOfPlace(place) !== 'disk';
+}

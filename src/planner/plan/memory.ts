@@ -1,0 +1,80 @@
+/** The bytes a block takes in a place, device by device: one definition for the solver, the plan and its explanation. */
+import type { Place } from '../price/price-list.js';
+import { hostWidening } from '../price/price-list.js';
+import type { Engine, ProfileBlock } from '../profile/model-profile.js';
+import type { Device } from '../map/device-map.js';
+
+/** Bytes on one device. The last two count only while the block runs. */
+export interface Charge {
+  readonly device: Device;
+  /** Loaded weights whose home is here: over all devices they add up to the model. */
+  readonly weightBytes: number;
+  /** What a float32 copy takes beyond `weightBytes`, on a CPU without half-precision kernels. */
+  readonly conversionBytes: number;
+  readonly cacheBytes: number;
+  readonly bufferBytes: number;
+  readonly activationBytes: number;
+  /** Room for weights on their way through. */
+  readonly stagingBytes: number;
+}
+
+const NONE = {
+  weightBytes: 0,
+  conversionBytes: 0,
+  cacheBytes: 0,
+  bufferBytes: 0,
+  activationBytes: 0,
+  stagingBytes: 0,
+} as const;
+
+export function chargesOf(block: ProfileBlock, place: Place, engine: Engine): Charge[] {
+  const { weightBytes, bufferBytes } = block;
+  const cacheBytes = block.cacheElements * block.elementBytes;
+  const activationBytes = block.activationElements * block.elementBytes;
+  switch (place.execution) {
+    case 'resident':
+      return [{ ...NONE, device: place.gpu, weightBytes, cacheBytes, bufferBytes, activationBytes }];
+    case 'streamed': {
+      const stagingBytes = stagedBytes(block, engine);
+      return [
+        { ...NONE, device: place.gpu, cacheBytes, bufferBytes, activationBytes, stagingBytes },
+        { ...NONE, device: place.store, weightBytes },
+        ...(place.store === 'disk' ? [{ ...NONE, device: 'cpu', stagingBytes } as const] : []),
+      ];
+    }
+    case 'host': {
+      // The CPU engine computes in float32, so caches and activations are float32 there as well.
+      const widening = engine === 'blip2-run' ? 4 / block.elementBytes : 1;
+      const running = {
+        cacheBytes: cacheBytes * widening,
+        bufferBytes,
+        activationBytes: activationBytes * widening,
+      };
+      if (place.store === 'cpu') {
+        const conversionBytes = engine === 'blip2-run' ? block.float32Bytes - weightBytes : 0;
+        return [{ ...NONE, device: 'cpu', weightBytes, conversionBytes, ...running }];
+      }
+      const stagingBytes = Math.ceil(stagedBytes(block, engine) * hostWidening(block, engine));
+      return [
+        { ...NONE, device: 'disk', weightBytes },
+        { ...NONE, device: 'cpu', ...running, stagingBytes },
+      ];
+    }
+  }
+}
+
+/** Adds up while the model is loaded. */
+export function standingBytes(charge: Charge): number {
+  return charge.weightBytes + charge.conversionBytes + charge.cacheBytes + charge.bufferBytes;
+}
+
+/** Counts only while the block runs: the largest of a device's blocks is its peak. */
+export function passingBytes(charge: Charge): number {
+  return charge.activationBytes + charge.stagingBytes;
+}
+
+/** transformers copies module by module, `blip2-run` a whole block. */
+function stagedBytes(block: ProfileBlock, engine: Engine): number {
+  if (engine === 'transformers') return block.largestLeafBytes;
+  return Math.max(0, ...block.runs.map((run) => run.streamedBytes));
+}

@@ -1,0 +1,101 @@
+/** The whole plan as a JSON document. Same input, same bytes: nothing in it depends on when or how fast it was made. */
+import type { Device } from '../map/device-map.js';
+import type { Place } from '../price/price-list.js';
+import type { LoadDtype } from '../profile/load-dtype.js';
+import type { Engine } from '../profile/model-profile.js';
+import type { Workload } from '../profile/workload.js';
+import type { BlockPhase } from '../../model/blocks.js';
+
+export const PLAN_SCHEMA = 'blip2-device-map/plan/1';
+
+/** What a plan was made for, so that it is not run on something else. */
+export interface CheckpointIdentity {
+  /** Folder, hub id or preset name, as it was asked for. */
+  readonly id: string;
+  readonly files: readonly string[];
+  /** Hash of the shard headers, made by whoever read them; null for a preset, which has no files. */
+  readonly fingerprint: string | null;
+}
+
+/** A device's memory, adding up: budget = weights + conversion + caches + buffers + activations + staging + reserve + free. */
+export interface DeviceMemory {
+  readonly id: Device;
+  readonly name: string;
+  /** null where no limit was set. */
+  readonly budgetBytes: number | null;
+  readonly weightBytes: number;
+  /** float32 copies on a CPU without half-precision kernels, beyond `weightBytes`. */
+  readonly conversionBytes: number;
+  readonly cacheBytes: number;
+  readonly bufferBytes: number;
+  /** Activations and staged weights of the block with the largest sum of both. */
+  readonly activationBytes: number;
+  readonly stagingBytes: number;
+  readonly reserveBytes: number;
+  readonly freeBytes: number | null;
+}
+
+export interface Placement {
+  /** Module path or root parameter. */
+  readonly block: string;
+  readonly phase: BlockPhase;
+  /** Where the weights live: the device map's value. */
+  readonly device: Device;
+  readonly execution: Place['execution'];
+  /** Where the block runs. */
+  readonly runsOn: number | 'cpu';
+  readonly weightBytes: number;
+  /** Milliseconds per call, crossings apart. */
+  readonly latencyMs: number;
+}
+
+/** Activations handed from one device to another. */
+export interface Crossing {
+  readonly from: string;
+  readonly to: string;
+  readonly fromDevice: number | 'cpu';
+  readonly toDevice: number | 'cpu';
+  readonly timesPerCall: number;
+  readonly latencyMs: number;
+}
+
+export interface PlanCost {
+  /** Predicted milliseconds per call: `batch` pictures, `newTokens` tokens each. */
+  readonly latencyMs: number;
+  readonly imageMs: number;
+  readonly promptMs: number;
+  readonly tokenMs: number;
+  readonly crossingMs: number;
+  /** Weight bytes copied to GPUs per call, and per generated token within that. */
+  readonly streamedBytesPerCall: number;
+  readonly streamedBytesPerToken: number;
+}
+
+export interface SolverReport {
+  /** `optimal` is proven; `stopped` is within `gap`; `given` was not chosen by the solver. */
+  readonly status: 'optimal' | 'stopped' | 'given';
+  /** No placement that fits is predicted to be faster than this. */
+  readonly boundMs: number;
+  /** (latency - bound) / latency. */
+  readonly gap: number;
+}
+
+export interface PlanDocument {
+  readonly schema: typeof PLAN_SCHEMA;
+  readonly tool: { readonly name: string; readonly version: string };
+  readonly checkpoint: CheckpointIdentity;
+  readonly engine: Engine;
+  readonly dtype: LoadDtype;
+  /** Module path -> dtype where it differs from `dtype`. */
+  readonly dtypes: Readonly<Record<string, LoadDtype>>;
+  readonly workload: Workload;
+  readonly devices: readonly DeviceMemory[];
+  readonly device_map: Readonly<Record<string, Device>>;
+  /** In the order the blocks run. */
+  readonly placements: readonly Placement[];
+  readonly crossings: readonly Crossing[];
+  readonly cost: PlanCost;
+  readonly solver: SolverReport;
+  readonly assumptions: readonly string[];
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { Blip2Error } from '../../errors.js';
+import type { DeviceMap } from '../map/device-map.js';
+import { parseDeviceMap } from '../map/parse-device-map.js';
+import { PLAN_SCHEMA } from './plan-document.js';
+
+/** What executing a plan needs of its document. */
+export interface GivenPlan {
+  readonly map: DeviceMap;
+  /** Fingerprint of the checkpoint that the plan was made for; null where it does not say. */
+  readonly fingerprint: string | null;
+}
+
+const planSchema = z.looseObject({
+  schema: z.literal(PLAN_SCHEMA),
+  checkpoint: z.looseObject({ fingerprint: z.string().nullable() }),
+  device_map: z.unknown(),
+});
+
+/**
+ * Reads a document that somebody hands over as a plan: a whole plan of this tool, or a bare Hugging Face device map.
+ * @throws Blip2Error `PLAN_INVALID`, or one of `parseDeviceMap`'s.
+ */
+export function readPlan(json: unknown): GivenPlan {
+  if (typeof json !== 'object' || json === null || !('schema' in json)) {
+    return { map: parseDeviceMap(json), fingerprint: null };
+  }
+  const parsed = planSchema.safeParse(json);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new Blip2Error('PLAN_INVALID', `this is not a plan of this version (${PLAN_SCHEMA}): ${issues.join('; ')}`, {
+      hint: 'Make it again with blip2-plan --format json, or give a device map.',
+      details: { issues },
+    });
+  }
+  return { map: parseDeviceMap(parsed.data.device_map), fingerprint: parsed.data.checkpoint.fingerprint };
+}
