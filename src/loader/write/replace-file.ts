@@ -1,0 +1,43 @@
+/**
+ * A file that is there whole or not at all: written under a temporary name in the same folder, synced to the disk, then
+ * renamed. Whatever happens on the way, a file of the final name stays as it was.
+ */
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** Temporary names are recognised by this, so that a later run can remove what a killed one left. */
+export const TEMPORARY_SUFFIX = '.blip2-partial';
+
+export function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}${TEMPORARY_SUFFIX}`);
+}
+
+/** @param write gets the open temporary file. Where it throws, the temporary file is removed. */
+export async function replaceFile(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const temporary = temporaryName(path);
+  const handle = await open(temporary, 'w');
+  try {
+    try {
+      await write(handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Makes the new name survive a power cut. Windows has no such call and needs none. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
