@@ -5,7 +5,7 @@ import { Tensor } from 'onnxruntime-node';
 import { openCheckpoint, type Checkpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import type { Block } from '../../src/model/blocks.js';
-import type { SessionSources } from '../../src/runtime/session/blip2-sessions.js';
+import type { SessionSources } from '../../src/runtime/session/start-program.js';
 import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
 
 export const GOLDENS = join(import.meta.dirname, '../fixtures/goldens');

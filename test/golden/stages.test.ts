@@ -3,7 +3,7 @@ import type { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import type { Blip2Config } from '../../src/model/blip2-config.js';
 import { imageProgram, promptProgram, tokenProgram } from '../../src/runtime/graph/blip2-programs.js';
-import { startProgram, type SessionSources } from '../../src/runtime/session/blip2-sessions.js';
+import { startProgram, type SessionSources } from '../../src/runtime/session/start-program.js';
 import { emptyPast, type Wires } from '../../src/runtime/session/kv-cache.js';
 import { optPromptWires } from '../../src/runtime/session/opt-token-source.js';
 import { crossCaches, t5PromptWires, t5TokenWires } from '../../src/runtime/session/t5-token-source.js';

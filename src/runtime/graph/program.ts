@@ -1,8 +1,6 @@
 /** A program is one run through consecutive blocks; cut by device, it becomes a chain of stages. */
-import type { Blip2Config } from '../../model/blip2-config.js';
 import type { Block } from '../../model/blocks.js';
-import { StageBuilder } from './stage-builder.js';
-import type { Weights } from './weights.js';
+import { StageBuilder, type StageSources } from './stage-builder.js';
 
 /** Appends the nodes of one block to a stage. */
 export type Lowering = (stage: StageBuilder, block: Block) => void;
@@ -33,10 +31,10 @@ export interface Stage<Place> {
 export function buildStages<Place>(
   program: Program,
   placeOf: (block: Block) => Place,
-  sources: { readonly config: Blip2Config; readonly weights: Weights; readonly folder: string },
+  sources: StageSources,
 ): Stage<Place>[] {
   const runs = cutByPlace(program.steps, placeOf).map(({ place, steps }) => {
-    const builder = new StageBuilder(sources.config, sources.weights, sources.folder);
+    const builder = new StageBuilder(sources);
     for (const { block, lower } of steps) lower(builder, block);
     return { place, blocks: steps.map((step) => step.block), builder };
   });

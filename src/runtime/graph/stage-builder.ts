@@ -5,19 +5,30 @@
 import type { Blip2Config } from '../../model/blip2-config.js';
 import { GraphBuilder, type Value } from '../onnx/graph-builder.js';
 import { Module } from './module.js';
+import type { PictureGrid } from './picture-grid.js';
 import type { Weights } from './weights.js';
 import { wireType } from './wires.js';
+
+export interface StageSources {
+  readonly config: Blip2Config;
+  readonly weights: Weights;
+  /** The base of external data. */
+  readonly folder: string;
+  readonly picture: PictureGrid;
+}
 
 export class StageBuilder {
   readonly graph: GraphBuilder;
   readonly config: Blip2Config;
   readonly weights: Weights;
+  readonly picture: PictureGrid;
   readonly #made = new Map<string, Value>();
   readonly #memo = new Map<string, Value>();
 
-  constructor(config: Blip2Config, weights: Weights, folder: string) {
+  constructor({ config, weights, folder, picture }: StageSources) {
     this.config = config;
     this.weights = weights;
+    this.picture = picture;
     this.graph = new GraphBuilder(folder);
   }
 

@@ -1,6 +1,8 @@
 /** The vision transformer (EVA-CLIP ViT-g in the published files): pre-norm blocks over patches and a class token. */
 import type { Block } from '../../model/blocks.js';
+import type { Value } from '../onnx/graph-builder.js';
 import { attention } from './attention.js';
+import type { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
 
 export function lowerVisionEmbeddings(stage: StageBuilder, block: Block): void {
@@ -19,8 +21,16 @@ export function lowerVisionEmbeddings(stage: StageBuilder, block: Block): void {
   const classShape = module.node('Concat', [batch, stage.graph.int64s([1, 1])], { axis: { int: 0 } });
   const classRows = module.node('Expand', [module.weight('class_embedding'), classShape]);
   const tokens = module.node('Concat', [classRows, patches], { axis: { int: 1 } });
-  const positioned = module.add(tokens, module.weight('position_embedding'));
+  const positioned = module.add(tokens, positions(module));
   stage.make('vision', module.reshape(positioned, [-1, hiddenSize]));
+}
+
+/** The checkpoint's table, or one interpolated for the size of the pictures. */
+function positions(module: Module): Value {
+  const { config, picture } = module.stage;
+  if (picture.positions === null) return module.weight('position_embedding');
+  const dims = [1, picture.rows * picture.columns + 1, config.vision.hiddenSize];
+  return module.graph.constant(`${module.path}.position_embedding`, 'F32', dims, picture.positions);
 }
 
 export function lowerVisionLayer(stage: StageBuilder, block: Block): void {
@@ -51,7 +61,6 @@ export function lowerVisionNorm(stage: StageBuilder, block: Block): void {
 }
 
 /** Patches of one picture and the class token. */
-export function visionTokens(stage: StageBuilder): number {
-  const { imageSize, patchSize } = stage.config.vision;
-  return Math.floor(imageSize / patchSize) ** 2 + 1;
+export function visionTokens({ picture }: StageBuilder): number {
+  return picture.rows * picture.columns + 1;
 }

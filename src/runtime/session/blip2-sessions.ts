@@ -1,27 +1,13 @@
-import { Tensor, type InferenceSession } from 'onnxruntime-node';
-import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
-import type { Blip2Config } from '../../model/blip2-config.js';
-import type { Block } from '../../model/blocks.js';
+import { Tensor } from 'onnxruntime-node';
 import type { TokenSource } from '../generation/token-source.js';
 import { imageProgram, promptProgram, tokenProgram } from '../graph/blip2-programs.js';
-import { buildStages, type Program } from '../graph/program.js';
-import { Weights } from '../graph/weights.js';
-import { commonFolder } from '../onnx/common-folder.js';
+import type { Program } from '../graph/program.js';
 import { wireOf } from './kv-cache.js';
 import type { LanguagePrompt } from './language-prompt.js';
 import { OptTokenSource } from './opt-token-source.js';
-import { ProgramRunner } from './program-runner.js';
+import type { ProgramRunner } from './program-runner.js';
+import { startProgram, type SessionSources } from './start-program.js';
 import { T5TokenSource } from './t5-token-source.js';
-
-export interface SessionSources<Place> {
-  readonly config: Blip2Config;
-  /** float32, every one that the blocks need. */
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** Blocks at one place share a session as far as they follow each other. */
-  readonly placeOf: (block: Block) => Place;
-  /** @param folder the base of external data, for `model_external_initializers_file_folder_path`. */
-  readonly optionsOf: (place: Place, folder: string) => InferenceSession.SessionOptions;
-}
 
 /** BLIP-2 as programs over sessions: pictures to rows for the language model, and rows with ids to logits. */
 export class Blip2Sessions implements AsyncDisposable {
@@ -86,14 +72,4 @@ export class Blip2Sessions implements AsyncDisposable {
 
 async function dispose(runners: readonly ProgramRunner[]): Promise<void> {
   for (const runner of runners) await runner[Symbol.asyncDispose]();
-}
-
-/** One program alone, for callers who want its wires. */
-export async function startProgram<Place>(
-  program: Program,
-  { config, tensors, placeOf, optionsOf }: SessionSources<Place>,
-): Promise<ProgramRunner> {
-  const folder = commonFolder([...tensors.values()].map((tensor) => tensor.file));
-  const stages = buildStages(program, placeOf, { config, weights: new Weights(config, tensors), folder });
-  return ProgramRunner.create(stages, (place) => optionsOf(place, folder));
 }

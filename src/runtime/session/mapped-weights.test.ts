@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../loader/index.js';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { tokenProgram } from '../graph/blip2-programs.js';
-import { startProgram } from './blip2-sessions.js';
+import { startProgram } from './start-program.js';
 import { cpuOptions } from './cpu-options.js';
 
 const DEMO = join(import.meta.dirname, '../../../models/demo');

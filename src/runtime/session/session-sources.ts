@@ -4,7 +4,7 @@ import type { Blip2Config } from '../../model/blip2-config.js';
 import { blip2Blocks } from '../../model/blocks.js';
 import type { Device } from '../../planner/map/device-map.js';
 import type { CaptionerOptions } from '../captioner-options.js';
-import type { SessionSources } from './blip2-sessions.js';
+import type { SessionSources } from './start-program.js';
 import { cpuOptions } from './cpu-options.js';
 import { placeBlocks } from './place-blocks.js';
 

@@ -1,0 +1,42 @@
+import { Blip2Error } from '../../errors.js';
+import type { VisionConfig } from '../../model/blip2-config.js';
+import { interpolatePositions } from './interpolate-positions.js';
+
+/** Pixels that every picture of a graph has. */
+export interface PictureSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** How the vision model cuts pictures of one size. */
+export interface PictureGrid {
+  /** Patches from top to bottom, and from left to right. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Position embeddings `[rows * columns + 1, hiddenSize]` for this size; null where the checkpoint's own fit. */
+  readonly positions: Float32Array | null;
+}
+
+/**
+ * @param readTable the checkpoint's position embeddings, read only where they have to be interpolated
+ * @throws Blip2Error `IMAGE_SIZE` for pictures smaller than a patch
+ */
+export async function pictureGrid(
+  { imageSize, patchSize, hiddenSize }: VisionConfig,
+  size: PictureSize | undefined,
+  readTable: () => Promise<Float32Array>,
+): Promise<PictureGrid> {
+  const { height, width } = size ?? { height: imageSize, width: imageSize };
+  const patches = (pixels: number) => Math.floor(pixels / patchSize);
+  const [rows, columns, own] = [patches(height), patches(width), patches(imageSize)];
+  if (rows < 1 || columns < 1) {
+    throw new Blip2Error(
+      'IMAGE_SIZE',
+      `pictures of ${width} x ${height} pixels hold no patch of ${patchSize} x ${patchSize}`,
+    );
+  }
+  // transformers interpolates whenever a picture is not square, even to the grid that the table has.
+  if (rows * columns === own * own && height === width) return { rows, columns, positions: null };
+  const positions = interpolatePositions(await readTable(), { side: own, width: hiddenSize }, { rows, columns });
+  return { rows, columns, positions };
+}
