@@ -11,3 +11,10 @@ export { convertFloats, FLOAT_DTYPES, isFloatDtype, type FloatDtype } from './co
 export { materializeTensors, type MaterializedTensors } from './write/materialize-tensors.js';
 export { layoutFile, type FileLayout, type LayoutOptions, type PlacedTensor } from './write/file-layout.js';
 export { writeShard, type ShardTensor, type WriteOptions } from './write/write-shard.js';
+export { nameShards, splitByDevice, splitBySize, type PlannedShard } from './shard/shard-plan.js';
+export {
+  writeCheckpoint,
+  type CheckpointJob,
+  type CheckpointWriteOptions,
+  type WrittenCheckpoint,
+} from './shard/write-checkpoint.js';

@@ -3,14 +3,14 @@
  * others are converted once into a file that later runs find again.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dtype } from '../../tensor/dtype.js';
 import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
 import { FileSource } from '../file/file-source.js';
 import { readHeader } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { TEMPORARY_SUFFIX } from './replace-file.js';
+import { removeAbandonedFiles } from './replace-file.js';
 import { shardDataBytes, writeShard, type ShardTensor, type WriteOptions } from './write-shard.js';
 
 export interface MaterializedTensors {
@@ -52,7 +52,7 @@ export async function materializeTensors(
   const file = join(cacheFolder, `${await fingerprint(converting)}.safetensors`);
   const known = await readConverted(file);
   if (known === null) {
-    await removePartialFiles(cacheFolder);
+    await removeAbandonedFiles(cacheFolder);
     await writeShard(file, converting, options);
   }
   const converted = known ?? (await readConverted(file));
@@ -87,21 +87,4 @@ async function readConverted(file: string): Promise<ReadonlyMap<string, StoredTe
   if (!exists) return null;
   await using source = await FileSource.open(file);
   return (await readHeader(source)).tensors;
-}
-
-/** What a killed run left behind, unless that run is still alive. */
-async function removePartialFiles(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
-    const pid = Number(/\.(\d+)\.[^.]+$/.exec(name)?.[1]);
-    if (!isAlive(pid)) await rm(join(folder, name), { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

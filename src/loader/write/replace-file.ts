@@ -2,13 +2,13 @@
  * A file that is there whole or not at all: written under a temporary name in the same folder, synced to the disk, then
  * renamed. Whatever happens on the way, a file of the final name stays as it was.
  */
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Temporary names are recognised by this, so that a later run can remove what a killed one left. */
-export const TEMPORARY_SUFFIX = '.blip2-partial';
+const TEMPORARY_SUFFIX = '.blip2-partial';
 
-export function temporaryName(path: string): string {
+function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}${TEMPORARY_SUFFIX}`);
 }
 
@@ -39,5 +39,22 @@ async function syncFolder(folder: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Removes the temporary files of runs that are no longer alive. */
+export async function removeAbandonedFiles(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith(TEMPORARY_SUFFIX)) continue;
+    const pid = Number(/\.(\d+)\.[^.]+$/.exec(name)?.[1]);
+    if (!isAlive(pid)) await rm(join(folder, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

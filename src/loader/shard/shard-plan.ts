@@ -1,0 +1,81 @@
+/** Which tensor goes into which file. Pure: names and sizes in, names of files out. */
+
+export interface PlannedShard {
+  /** File name. */
+  readonly file: string;
+  readonly tensors: readonly string[];
+  /** What the shard is for, where it is for one device only. */
+  readonly device?: string;
+}
+
+/**
+ * The split of huggingface_hub (`split_state_dict_into_shards_factory`, 2.4): tensors in the given order, a shard closes
+ * when the next tensor would take it beyond the limit. A tensor above the limit becomes a shard of its own at once,
+ * before the one that is being filled.
+ */
+export function splitBySize(sizes: ReadonlyMap<string, number>, maxShardBytes: number): string[][] {
+  const shards: string[][] = [];
+  let current: string[] = [];
+  let currentBytes = 0;
+  for (const [name, bytes] of sizes) {
+    if (bytes > maxShardBytes) {
+      shards.push([name]);
+      continue;
+    }
+    if (currentBytes + bytes > maxShardBytes) {
+      shards.push(current);
+      current = [];
+      currentBytes = 0;
+    }
+    current.push(name);
+    currentBytes += bytes;
+  }
+  if (current.length > 0) shards.push(current);
+  return shards;
+}
+
+/** Names of the groups' files, as huggingface_hub and transformers name them: `model.safetensors` where there is one. */
+export function nameShards(groups: readonly (readonly string[])[], stem = 'model'): PlannedShard[] {
+  return groups.map((tensors, i) => ({ file: shardName(i, groups.length, stem), tensors }));
+}
+
+/**
+ * Every device's tensors in files of their own, devices in the order in which their first tensor comes.
+ * @param deviceOf a device for every tensor.
+ */
+export function splitByDevice(
+  sizes: ReadonlyMap<string, number>,
+  deviceOf: (name: string) => string,
+  maxShardBytes = Number.POSITIVE_INFINITY,
+): PlannedShard[] {
+  const byDevice = new Map<string, Map<string, number>>();
+  for (const [name, bytes] of sizes) {
+    const device = deviceOf(name);
+    byDevice.set(device, (byDevice.get(device) ?? new Map<string, number>()).set(name, bytes));
+  }
+  const groups = [...byDevice].flatMap(([device, own]) =>
+    splitBySize(own, maxShardBytes).map((tensors) => ({ device, tensors })),
+  );
+  return groups.map(({ device, tensors }, i) => ({ file: shardName(i, groups.length, 'model'), tensors, device }));
+}
+
+function shardName(i: number, count: number, stem: string): string {
+  const number = (n: number) => String(n).padStart(5, '0');
+  return count === 1 ? `${stem}.safetensors` : `${stem}-${number(i + 1)}-of-${number(count)}.safetensors`;
+}
+
+/** The index as huggingface_hub writes it: `json.dump(index, f, indent=2)`, which leaves ASCII only. */
+export function indexJson(shards: readonly PlannedShard[], totalBytes: number): string {
+  const lines = shards.flatMap(({ file, tensors }) =>
+    tensors.map((name) => `    ${asciiJson(name)}: ${asciiJson(file)}`),
+  );
+  const weightMap = lines.length === 0 ? '{}' : `{\n${lines.join(',\n')}\n  }`;
+  return `{\n  "metadata": {\n    "total_size": ${totalBytes}\n  },\n  "weight_map": ${weightMap}\n}`;
+}
+
+function asciiJson(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tensorBytes } from '../../tensor/tensor-info.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import { nameShards, splitByDevice, splitBySize, type PlannedShard } from './shard-plan.js';
+import { writeCheckpoint } from './write-checkpoint.js';
+
+interface Recorded {
+  readonly groups: readonly { sizes: number[]; limit: number; files: Record<string, string[]> }[];
+  readonly files: Record<string, Record<string, string>>;
+}
+
+const fixture = (name: string) => new URL(`../../../test/fixtures/loader/${name}`, import.meta.url);
+const recorded = JSON.parse(readFileSync(fixture('splits.json'), 'utf8')) as Recorded;
+
+let folder: string;
+let out: string;
+let source: Checkpoint;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'write-checkpoint-'));
+  out = join(folder, 'out');
+  await mkdir(join(folder, 'in'));
+  await copyFile(fixture('split-source.safetensors'), join(folder, 'in/model.safetensors'));
+  await writeFile(join(folder, 'in/config.json'), '{"model_type":"x"}');
+  source = await openCheckpoint(join(folder, 'in'));
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+const unchanged = (checkpoint: Checkpoint) =>
+  new Map([...checkpoint.tensors].map(([name, stored]) => [name, { source: stored, dtype: stored.dtype }]));
+const sizes = (checkpoint: Checkpoint) =>
+  new Map([...checkpoint.tensors].map(([name, info]) => [name, tensorBytes(info)]));
+const job = (shards: readonly PlannedShard[]) => ({ source, shards, tensors: unchanged(source) });
+const sha256 = async (path: string) =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
+
+describe('splitBySize', () => {
+  it('groups as huggingface_hub does', () => {
+    for (const { sizes: list, limit, files } of recorded.groups) {
+      const groups = splitBySize(new Map(list.map((bytes, i) => [`t${i}`, bytes])), limit);
+      expect(Object.fromEntries(nameShards(groups).map(({ file, tensors }) => [file, tensors]))).toEqual(files);
+    }
+  });
+});
+
+describe('writeCheckpoint', () => {
+  it.each([
+    ['2KB', 2000],
+    ['1000KB', 1_000_000],
+  ])('writes the files that huggingface_hub writes for %s, byte for byte', async (label, limit) => {
+    const shards = nameShards(splitBySize(sizes(source), limit));
+    await writeCheckpoint(job(shards), out, { alignBytes: 8 });
+    const written = (await readdir(out)).filter((name) => name !== 'config.json').sort();
+    const hashes = await Promise.all(written.map((name) => sha256(join(out, name))));
+    expect(Object.fromEntries(written.map((name, i) => [name, hashes[i]]))).toEqual(recorded.files[label]);
+  });
+
+  it('writes what opens without a warning and has the same tensors, split by device', async () => {
+    const shards = splitByDevice(sizes(source), (name) => (name.startsWith('layer.1') ? '0' : 'cpu'), 4000);
+    const written = await writeCheckpoint(job(shards), out);
+    const opened = await openCheckpoint(out);
+    expect(opened.warnings).toEqual([]);
+    expect(opened.config).toEqual({ model_type: 'x' });
+    expect(new Set(opened.tensors.keys())).toEqual(new Set(source.tensors.keys()));
+    for (const [i, { device }] of written.shards.entries())
+      expect(opened.files[i]?.metadata.get('device')).toBe(device);
+    for (const [name, { file, begin, end }] of opened.tensors) {
+      const before = source.tensors.get(name);
+      const bytes = (await readFile(file)).subarray(begin, end);
+      expect(Buffer.compare(bytes, (await readFile(before?.file ?? '')).subarray(before?.begin, before?.end))).toBe(0);
+    }
+  });
+
+  it('keeps the finished shards of a job that was stopped, and ends with the same bytes', async () => {
+    const shards = nameShards(splitBySize(sizes(source), 2000));
+    await writeCheckpoint(job(shards), out);
+    const undisturbed = new Map<string, string>();
+    for (const name of await readdir(out)) undisturbed.set(name, await sha256(join(out, name)));
+    await rm(out, { recursive: true });
+
+    const controller = new AbortController();
+    let shardsSeen = 0;
+    const onProgress = () => {
+      if (++shardsSeen === 3) controller.abort(new Error('stop'));
+    };
+    await expect(writeCheckpoint(job(shards), out, { signal: controller.signal, onProgress })).rejects.toThrow('stop');
+    expect(await readdir(out)).not.toContain('model.safetensors.index.json');
+
+    const { shards: result } = await writeCheckpoint(job(shards), out);
+    expect(result.some(({ resumed }) => resumed)).toBe(true);
+    expect(result.every(({ resumed }) => resumed)).toBe(false);
+    expect((await readdir(out)).sort()).toEqual([...undisturbed.keys()].sort());
+    for (const [name, hash] of undisturbed) expect(await sha256(join(out, name))).toBe(hash);
+  });
+
+  it('says what it would do, and does nothing', async () => {
+    const shards = nameShards(splitBySize(sizes(source), 2000));
+    const { shards: planned, index } = await writeCheckpoint(job(shards), out, { dryRun: true });
+    expect(planned).toHaveLength(shards.length);
+    expect(index).toBe('model.safetensors.index.json');
+    expect(await readdir(folder)).toEqual(['in']);
+  });
+
+  it('never writes over its own input, under any name, nor over weights of another job', async () => {
+    const shards = nameShards([[...source.tensors.keys()]]);
+    await expect(writeCheckpoint(job(shards), join(folder, 'in'))).rejects.toMatchObject({
+      code: 'WouldOverwriteInput',
+    });
+    await symlink(join(folder, 'in'), join(folder, 'link'));
+    await expect(writeCheckpoint(job(shards), join(folder, 'link'))).rejects.toMatchObject({
+      code: 'WouldOverwriteInput',
+    });
+    await mkdir(out);
+    await writeFile(join(out, 'model.safetensors'), 'precious');
+    await expect(writeCheckpoint(job(shards), out)).rejects.toMatchObject({ code: 'OutputExists' });
+    expect(await readFile(join(out, 'model.safetensors'), 'utf8')).toBe('precious');
+  });
+});
