@@ -12,6 +12,15 @@ export interface CaptionerOptions {
   readonly emulateGpu?: boolean;
   /** Threads of one operator on the CPU. Default: one per physical core. */
   readonly threads?: number;
+  /**
+   * Where weights that a device needs in another dtype are kept, converted once. Default: the user's cache folder. It has
+   * to be on the checkpoint's drive.
+   */
+  readonly cacheFolder?: string;
+  /** Ends the conversion, with the signal's reason; nothing half-done stays behind. */
+  readonly signal?: AbortSignal;
+  /** Called while weights are converted. */
+  readonly onConvert?: (writtenBytes: number, totalBytes: number) => void;
 }
 
 /** What is asked of a picture: nothing (a caption), a question, or the text to go on from. */

@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpoint } from '../loader/index.js';
+import { materializeTensors, openCheckpoint } from '../loader/index.js';
+import type { Dtype } from '../tensor/dtype.js';
 import type { Device } from '../planner/map/device-map.js';
 import { createCaptioner, type Captioner } from './captioner.js';
 
@@ -84,6 +86,38 @@ describe('captioner on the demo checkpoint', () => {
     });
     await expect(running.next()).rejects.toThrow('enough');
     expect(seen).toHaveLength(2);
+  });
+});
+
+describe('checkpoints that are not float32', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'blip2-test-'));
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  it.each(['F16', 'BF16'] as const)('%s: converted once, captions as before', async (dtype) => {
+    const checkpoint = await openCheckpoint(DEMO);
+    // As transformers keeps it: the Q-Former in float32. So the weights lie in two folders.
+    const wanted = (name: string): Dtype => (name.startsWith('qformer.') ? 'F32' : dtype);
+    const dtypes = new Map([...checkpoint.tensors.keys()].map((name) => [name, wanted(name)]));
+    const half = await materializeTensors(checkpoint, dtypes, join(folder, dtype));
+    const converted: number[] = [];
+    const options = {
+      cacheFolder: join(folder, `${dtype}-cache`),
+      onConvert: (writtenBytes: number) => converted.push(writtenBytes),
+      threads: 1,
+    };
+    for (const run of [1, 2]) {
+      await using captioner = await createCaptioner({ ...checkpoint, tensors: half.tensors }, options);
+      const conversions = converted.splice(0);
+      expect(conversions.length > 0, `run ${run}`).toBe(run === 1);
+      for await (const { text, index } of captioner.caption(entries.slice(0, 3).map(pathOf))) {
+        expect(text).toBe(entries[index]?.caption.text);
+      }
+    }
   });
 });
 

@@ -17,13 +17,13 @@ import { answerText, preparePrompts, questionPrompt } from './text/prompts.js';
  *     await using captioner = await createCaptioner(await openCheckpoint('models/demo'));
  *     for await (const { text } of captioner.caption('picture.png')) console.log(text);
  *
- * @throws Blip2Error `CONFIG_INVALID`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `TENSOR_NOT_FLOAT32`, `CHECKPOINT_FILE_MISSING`,
+ * @throws Blip2Error `CONFIG_INVALID`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `CHECKPOINT_FILE_MISSING`,
  *   `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `GPU_MISSING`
  */
 export async function createCaptioner(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Captioner> {
   const config = parseBlip2Config(checkpoint.config);
   const files = await readCheckpointFiles(checkpoint.folder);
-  const sessions = await Blip2Sessions.create(sessionSources(config, checkpoint, options));
+  const sessions = await Blip2Sessions.create(await sessionSources(config, checkpoint, options));
   return new Captioner(config, files, sessions);
 }
 
