@@ -18,3 +18,9 @@ export {
   type CheckpointWriteOptions,
   type WrittenCheckpoint,
 } from './shard/write-checkpoint.js';
+export { diffCheckpoints, type DiffOptions, type TensorDifference } from './check/diff-checkpoints.js';
+export { hashCheckpoint, type CheckpointHash, type HashOptions } from './check/hash-checkpoint.js';
+export { moduleTree, type ModuleNode } from './check/module-tree.js';
+export { openForRepair } from './check/repair-checkpoint.js';
+export { verifyCheckpoint, type Finding, type Verification, type VerifyOptions } from './check/verify-checkpoint.js';
+export { parseSlice, sliceTensor, type SliceItem } from './slice/slice-tensor.js';

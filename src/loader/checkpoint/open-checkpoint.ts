@@ -11,7 +11,7 @@ import { SafetensorsError } from '../format/safetensors-error.js';
 import type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint.js';
 import { checkIndex, type OpenShard } from './check-index.js';
 import { findCheckpoint, type FoundCheckpoint } from './find-checkpoint.js';
-import { parseIndex, type CheckpointIndex } from './parse-index.js';
+import { readIndexFile } from './parse-index.js';
 
 /** Shards opened at the same time. Each costs a few system calls on Node's pool of four threads. */
 const CONCURRENT_SHARDS = 16;
@@ -23,7 +23,10 @@ const CONCURRENT_SHARDS = 16;
  */
 export async function openCheckpoint(where: string): Promise<Checkpoint> {
   const found = await findCheckpoint(where);
-  const [config, index] = await Promise.all([readConfig(found), readIndex(found)]);
+  const [config, index] = await Promise.all([
+    readConfig(found),
+    found.index === null ? null : readIndexFile(join(found.folder, found.index)),
+  ]);
   const names = index === null ? [found.single ?? ''] : [...new Set(index.weightMap.values())].sort();
   const shards = await openShards(found.folder, names);
   const indexed = index === null ? null : checkIndex(index, shards, join(found.folder, found.index ?? ''));
@@ -44,19 +47,6 @@ async function readConfig(found: FoundCheckpoint): Promise<unknown> {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('CONFIG_INVALID', `${path} cannot be read as JSON: ${reason}`, { cause });
-  }
-}
-
-async function readIndex(found: FoundCheckpoint): Promise<CheckpointIndex | null> {
-  if (found.index === null) return null;
-  const path = join(found.folder, found.index);
-  try {
-    const bytes = await readFile(path);
-    return parseIndex(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), path);
-  } catch (cause) {
-    if (cause instanceof SafetensorsError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SafetensorsError('IndexInvalid', path, `cannot be read: ${reason}`, { cause });
   }
 }
 

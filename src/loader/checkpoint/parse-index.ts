@@ -4,6 +4,7 @@
  * transformers trusts every path in it; here a path that leaves the folder is refused before anything is opened, by the
  * rules of every system at once, because the same file is read on all of them.
  */
+import { readFile } from 'node:fs/promises';
 import { JsonError, JsonScanner } from '../format/json-scanner.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 
@@ -16,6 +17,18 @@ export interface CheckpointIndex {
 }
 
 /** @throws SafetensorsError `IndexInvalid`, `DuplicateKey`, `UnsafeShardPath`. */
+export async function readIndexFile(path: string): Promise<CheckpointIndex> {
+  try {
+    const bytes = await readFile(path);
+    return parseIndex(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), path);
+  } catch (cause) {
+    if (cause instanceof SafetensorsError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SafetensorsError('IndexInvalid', path, `cannot be read: ${reason}`, { cause });
+  }
+}
+
+/** @throws as `readIndexFile`. */
 export function parseIndex(text: string, file: string): CheckpointIndex {
   const scanner = new JsonScanner(text);
   let weightMap: Map<string, string> | undefined;

@@ -1,7 +1,7 @@
 import { FileSource } from './file-source.js';
 
 /** The files that tensors come from, each opened once, when it is first needed. */
-export class SourceFiles {
+export class SourceFiles implements AsyncDisposable {
   readonly #open = new Map<string, Promise<FileSource>>();
 
   get(path: string): Promise<FileSource> {
@@ -16,5 +16,9 @@ export class SourceFiles {
     for (const result of await Promise.allSettled(this.#open.values())) {
       if (result.status === 'fulfilled') await result.value.close();
     }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }

@@ -37,11 +37,15 @@ export function parseHeader(json: string, file: string): ParsedHeader {
   return parseCanonicalHeader(json) ?? scanHeader(json, file);
 }
 
-/** Reads any header. Exported for the tests, which compare both ways. */
-export function scanHeader(json: string, file: string): ParsedHeader {
+export interface ScanOptions {
+  /** Take the last of two equal keys, as the reference reader does, instead of refusing. */
+  readonly keepLastDuplicate?: boolean;
+}
+
+/** Reads any header, also one that the fast way gives no verdict on. */
+export function scanHeader(json: string, file: string, { keepLastDuplicate = false }: ScanOptions = {}): ParsedHeader {
   const scanner = new JsonScanner(json);
-  const entries: HeaderEntry[] = [];
-  const names = new Set<string>();
+  const entries = new Map<string, HeaderEntry>();
   const withExtraFields: string[] = [];
   let metadata: ReadonlyMap<string, string> | null | undefined;
   let current: string | undefined;
@@ -50,13 +54,13 @@ export function scanHeader(json: string, file: string): ParsedHeader {
       current = name;
       if (name === '__metadata__') {
         if (metadata !== undefined) scanner.fail('__metadata__ stands twice');
-        metadata = scanner.null() ? null : readMetadata(scanner, file);
+        metadata = scanner.null() ? null : readMetadata(scanner, file, keepLastDuplicate);
         return;
       }
-      if (names.has(name)) throw duplicate(file, `tensor ${JSON.stringify(name)} stands twice in the header`, name);
-      names.add(name);
+      if (entries.has(name) && !keepLastDuplicate)
+        throw duplicate(file, `tensor ${JSON.stringify(name)} stands twice in the header`, name);
       const { entry, extraFields } = readEntry(scanner, name);
-      entries.push(entry);
+      entries.set(name, entry);
       if (extraFields) withExtraFields.push(name);
     });
     current = undefined;
@@ -69,13 +73,14 @@ export function scanHeader(json: string, file: string): ParsedHeader {
       details: { at: error.at },
     });
   }
-  return { metadata: metadata ?? null, entries, withExtraFields };
+  return { metadata: metadata ?? null, entries: [...entries.values()], withExtraFields };
 }
 
-function readMetadata(scanner: JsonScanner, file: string): Map<string, string> {
+function readMetadata(scanner: JsonScanner, file: string, keepLastDuplicate: boolean): Map<string, string> {
   const metadata = new Map<string, string>();
   scanner.object('__metadata__', (key) => {
-    if (metadata.has(key)) throw duplicate(file, `key ${JSON.stringify(key)} stands twice in __metadata__`);
+    if (metadata.has(key) && !keepLastDuplicate)
+      throw duplicate(file, `key ${JSON.stringify(key)} stands twice in __metadata__`);
     metadata.set(key, scanner.string(`__metadata__ key ${JSON.stringify(key)}`));
   });
   return metadata;

@@ -51,15 +51,11 @@ export async function writeShard(
 ): Promise<FileLayout> {
   for (const { source, dtype } of tensors.values()) checkConversion(source.dtype, dtype);
   const layout = layoutShard(tensors, options);
-  const sources = new SourceFiles();
-  try {
-    await replaceFile(path, async (handle) => {
-      await writeAll(handle, layout.front, 0);
-      await new ShardWriter(handle, layout, tensors, sources, options).run();
-    });
-  } finally {
-    await sources.close();
-  }
+  await using sources = new SourceFiles();
+  await replaceFile(path, async (handle) => {
+    await writeAll(handle, layout.front, 0);
+    await new ShardWriter(handle, layout, tensors, sources, options).run();
+  });
   return layout;
 }
 

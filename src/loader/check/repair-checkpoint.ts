@@ -1,0 +1,100 @@
+/**
+ * Files that the reference reader refuses for a reason that leaves no doubt about any tensor: bytes behind the last
+ * tensor, gaps between tensors, white space before the header, keys that stand twice (the last counts, as in the
+ * reference), an index that does not fit its shards. The data is copied as it is; only headers and index are new.
+ */
+import { DTYPE_BITS } from '../../tensor/dtype.js';
+import { elementCount } from '../../tensor/tensor-info.js';
+import { basename, join } from 'node:path';
+import type { Checkpoint, ShardFile, StoredTensor } from '../checkpoint/checkpoint.js';
+import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
+import { readIndexFile } from '../checkpoint/parse-index.js';
+import { FileSource } from '../file/file-source.js';
+import { scanHeader, type HeaderEntry } from '../format/parse-header.js';
+import { readHeaderText } from '../format/read-header.js';
+import { SafetensorsError } from '../format/safetensors-error.js';
+
+/**
+ * Opens what `openCheckpoint` refuses, as far as it can be repaired: give the result to `writeCheckpoint`. The shards are
+ * those of the index, or the file.
+ * @throws SafetensorsError where a tensor's bytes are in doubt: it is cut off, overlaps another, or has the wrong size.
+ */
+export async function openForRepair(where: string): Promise<Checkpoint> {
+  const { folder, index, single } = await findCheckpoint(where);
+  const names =
+    index === null
+      ? [single ?? '']
+      : [...new Set((await readIndexFile(join(folder, index))).weightMap.values())].sort();
+  const files: ShardFile[] = [];
+  const tensors = new Map<string, StoredTensor>();
+  for (const name of names) {
+    await using source = await FileSource.open(join(folder, name));
+    const { json, dataStart } = await readHeaderText(source);
+    const { metadata, entries } = scanHeader(json, source.name, { keepLastDuplicate: true });
+    files.push({
+      name,
+      path: source.path,
+      sizeBytes: source.sizeBytes,
+      dataStart,
+      metadata: metadata ?? new Map<string, string>(),
+    });
+    for (const [tensor, stored] of placeEntries(entries, source, dataStart)) {
+      const other = tensors.get(tensor);
+      if (other !== undefined) {
+        throw new SafetensorsError(
+          'IndexMismatch',
+          source.name,
+          `has ${JSON.stringify(tensor)}, which ${basename(other.file)} has too`,
+          {
+            tensor,
+          },
+        );
+      }
+      tensors.set(tensor, stored);
+    }
+  }
+  return { folder, config: null, files, tensors, warnings: [] };
+}
+
+function placeEntries(
+  entries: readonly HeaderEntry[],
+  source: FileSource,
+  dataStart: number,
+): Map<string, StoredTensor> {
+  const dataBytes = source.sizeBytes - dataStart;
+  const placed = new Map<string, StoredTensor>();
+  let covered = 0;
+  for (const entry of entries.toSorted((a, b) => Number(a.begin) - Number(b.begin) || Number(a.end) - Number(b.end))) {
+    const begin = Number(entry.begin);
+    const end = Number(entry.end);
+    const shape = entry.shape.map(Number);
+    const sizeBytes = (elementCount(shape) * DTYPE_BITS[entry.dtype]) / 8;
+    const doubt =
+      end > dataBytes
+        ? `ends at ${end}, but the file has ${dataBytes} bytes of data`
+        : end - begin !== sizeBytes
+          ? `needs ${sizeBytes} bytes, but spans ${end - begin}`
+          : begin < covered
+            ? `begins at ${begin}, inside the tensor before it, which ends at ${covered}`
+            : null;
+    if (doubt !== null) {
+      throw new SafetensorsError(
+        'TensorInvalidInfo',
+        source.name,
+        `${JSON.stringify(entry.name)} ${doubt}: this cannot be repaired`,
+        {
+          tensor: entry.name,
+        },
+      );
+    }
+    covered = end;
+    placed.set(entry.name, {
+      dtype: entry.dtype,
+      shape,
+      file: source.path,
+      begin: dataStart + begin,
+      end: dataStart + end,
+    });
+  }
+  return placed;
+}

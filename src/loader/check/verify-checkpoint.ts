@@ -1,0 +1,156 @@
+/**
+ * Every rule at once: where opening stops at the first fault, verifying goes on and lists them all.
+ */
+import { createHash } from 'node:crypto';
+import { basename, join } from 'node:path';
+import { Blip2Error } from '../../errors.js';
+import { DTYPE_BITS } from '../../tensor/dtype.js';
+import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
+import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
+import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import { convertFloats, isFloatDtype } from '../convert/convert-floats.js';
+import { FileSource } from '../file/file-source.js';
+import { readChunks } from '../file/read-chunks.js';
+import { SourceFiles } from '../file/source-files.js';
+import { readHeader } from '../format/read-header.js';
+import { readIndexFile } from '../checkpoint/parse-index.js';
+
+export interface Finding {
+  readonly severity: 'error' | 'warning';
+  readonly code: string;
+  readonly message: string;
+  readonly file?: string;
+  readonly tensor?: string;
+}
+
+export interface VerifyOptions {
+  /** Also reads every byte: checksums of the hub's cache, values that are not finite. */
+  readonly deep?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (readBytes: number, totalBytes: number) => void;
+}
+
+export interface Verification {
+  /** Errors first. No error: the reference reader and transformers load it. */
+  readonly findings: readonly Finding[];
+  readonly files: number;
+  readonly tensors: number;
+}
+
+export async function verifyCheckpoint(where: string, options: VerifyOptions = {}): Promise<Verification> {
+  let checkpoint: Checkpoint;
+  try {
+    checkpoint = await openCheckpoint(where);
+  } catch (error) {
+    if (!(error instanceof Blip2Error)) throw error;
+    return { findings: await everyFault(where, error), files: 0, tensors: 0 };
+  }
+  const findings: Finding[] = checkpoint.warnings.map((warning) => ({ severity: 'warning', ...warning }));
+  findings.push(...alignment(checkpoint));
+  if (options.deep === true) findings.push(...(await deepFindings(checkpoint, options)));
+  return {
+    findings: findings.toSorted((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning')),
+    files: checkpoint.files.length,
+    tensors: checkpoint.tensors.size,
+  };
+}
+
+/** The fault that stopped the opening, and those of every other shard. */
+async function everyFault(where: string, first: Blip2Error): Promise<Finding[]> {
+  const faults = new Map([[first.message, first]]);
+  for (const path of await shardPaths(where)) {
+    try {
+      await using source = await FileSource.open(path);
+      await readHeader(source);
+    } catch (error) {
+      if (!(error instanceof Blip2Error)) throw error;
+      if (error.code !== 'IoError') faults.set(error.message, error);
+    }
+  }
+  return [...faults.values()].map(toFinding);
+}
+
+async function shardPaths(where: string): Promise<string[]> {
+  try {
+    const { folder, index, single } = await findCheckpoint(where);
+    if (index === null) return single === null ? [] : [join(folder, single)];
+    const { weightMap } = await readIndexFile(join(folder, index));
+    return [...new Set(weightMap.values())].map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
+function toFinding({ code, message, details: { file, tensor } }: Blip2Error): Finding {
+  return {
+    severity: 'error',
+    code,
+    message,
+    ...(typeof file === 'string' ? { file } : {}),
+    ...(typeof tensor === 'string' ? { tensor } : {}),
+  };
+}
+
+/** Data that typed arrays and GPUs cannot use in place: legal, but copied by every reader. */
+function alignment({ files, tensors }: Checkpoint): Finding[] {
+  return files.flatMap(({ name, path }) => {
+    const unaligned = [...tensors].filter(
+      ([, { file, begin, dtype }]) => file === path && begin % Math.max(1, DTYPE_BITS[dtype] / 8) !== 0,
+    );
+    const [first] = unaligned;
+    if (first === undefined) return [];
+    const message = `${name}: ${unaligned.length} tensors do not begin at a multiple of their dtype's size, the first is ${JSON.stringify(first[0])}. \`blip2-shard convert\` aligns them.`;
+    return [{ severity: 'warning' as const, code: 'Unaligned', message, file: path, tensor: first[0] }];
+  });
+}
+
+async function deepFindings(checkpoint: Checkpoint, { signal, onProgress }: VerifyOptions): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const blobs = checkpoint.files.filter(({ path }) => isChecksum(basename(path)));
+  const blobBytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const tensorBytes = [...checkpoint.tensors.values()].reduce((sum, { begin, end }) => sum + end - begin, 0);
+  let readBytes = 0;
+  const count = (chunk: Uint8Array): void => {
+    signal?.throwIfAborted();
+    readBytes += chunk.length;
+    onProgress?.(readBytes, blobBytes + tensorBytes);
+  };
+  for (const { name, path, sizeBytes } of blobs) {
+    await using source = await FileSource.open(path);
+    const hash = createHash('sha256');
+    for await (const chunk of readChunks(source, 0, sizeBytes)) {
+      hash.update(chunk);
+      count(chunk);
+    }
+    const digest = hash.digest('hex');
+    if (digest === basename(path)) continue;
+    const message = `${name}: its SHA-256 is ${digest}, the hub's cache says ${basename(path)}: fetch it again`;
+    findings.push({ severity: 'error', code: 'ChecksumMismatch', message, file: path });
+  }
+  await using sources = new SourceFiles();
+  for (const [name, tensor] of checkpoint.tensors) {
+    let unusual = 0;
+    for await (const chunk of readChunks(await sources.get(tensor.file), tensor.begin, tensor.end)) {
+      unusual += countNonFinite(chunk, tensor);
+      count(chunk);
+    }
+    if (unusual === 0) continue;
+    const message = `${JSON.stringify(name)} has ${unusual} values that are infinite or not a number`;
+    findings.push({ severity: 'warning', code: 'NonFinite', message, file: tensor.file, tensor: name });
+  }
+  return findings;
+}
+
+/** The hub names a large file by its SHA-256, a small one by its git hash, which has 40 digits. */
+function isChecksum(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
+}
+
+function countNonFinite(bytes: Uint8Array, { dtype }: StoredTensor): number {
+  if (!isFloatDtype(dtype)) return 0;
+  const values = new Float32Array((bytes.length * 8) / DTYPE_BITS[dtype]);
+  convertFloats(bytes, dtype, new Uint8Array(values.buffer), 'F32');
+  let found = 0;
+  for (const value of values) if (!Number.isFinite(value)) found++;
+  return found;
+}
