@@ -13,8 +13,8 @@ export const EXIT = {
   someInputsFailed: 4,
 } as const;
 
-/** Errors of these codes are the caller's to mend on the command line. */
-const USAGE_CODES: ReadonlySet<string> = new Set(['USAGE', 'BAD_SIZE', 'PLAN_MISMATCH', 'MAP_INVALID', 'PLAN_INVALID']);
+/** Errors that are mended on the command line or in a plan that was handed over. */
+const USAGE_CODES = /^(USAGE|BAD|MAP|PIN|PLAN|OPTION|PROMPT)(_|$)|^CheckpointNotFound$/;
 
 /** Wrong usage of a command: exit code 2. */
 export function usageError(message: string, hint?: string): Blip2Error {
@@ -66,7 +66,9 @@ function isInterruption(error: unknown): boolean {
 }
 
 function exitCodeOf(error: unknown): number {
-  return error instanceof Blip2Error && USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failed;
+  if (!(error instanceof Blip2Error)) return EXIT.failed;
+  if (error.code === 'DOES_NOT_FIT') return EXIT.doesNotFit;
+  return USAGE_CODES.test(error.code) ? EXIT.usage : EXIT.failed;
 }
 
 /** Three lines at most: what and why with the numbers, then what to type next; one JSON line for programs. */

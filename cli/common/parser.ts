@@ -7,10 +7,10 @@ import { usageError } from './main.js';
  * its last value, a list flag takes one value each time so that it cannot swallow a positional, and messages do not
  * follow the locale.
  */
-export function createParser(name: string, usage: string): Argv {
+export function createParser(name: string, usage: string, description: string): Argv {
   return yargs([])
     .scriptName(name)
-    .usage(usage)
+    .command(usage, description)
     .locale('en')
     .strict()
     .exitProcess(false)
@@ -23,20 +23,20 @@ export function createParser(name: string, usage: string): Argv {
 
 /**
  * Parses `argv`. Returns null when help or the version was asked for and has been printed on stdout.
- * @throws Blip2Error `USAGE`
+ * @throws Blip2Error `USAGE`, or what a flag's `coerce` threw.
  */
 export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[]) {
-  let failure: Error | string | null | undefined;
   let text = '';
-  const parsed = await parser.fail(false).parseAsync([...argv], {}, (error, _, output) => {
-    failure = error;
-    text = output;
-  });
-  if (failure !== null && failure !== undefined) {
-    const message = typeof failure === 'string' ? failure : failure.message;
+  try {
+    const parsed = await parser.fail(false).parseAsync([...argv], {}, (_error, _argv, output) => {
+      text = output;
+    });
+    if (text === '') return parsed;
+  } catch (error) {
+    // yargs wraps what `coerce` throws in an error of its own that keeps the message only.
+    const message = error instanceof Error ? error.message : String(error);
     throw usageError(message.replaceAll('\n', ' '), 'Run with --help for the options.');
   }
-  if (text === '') return parsed;
   process.stdout.write(`${text}\n`);
   return null;
 }
@@ -47,7 +47,7 @@ export function wholeNumber(flag: string, min: number): (value: unknown) => numb
     if (value === undefined) return undefined;
     const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : Number.NaN;
     if (!Number.isSafeInteger(number) || number < min) {
-      throw usageError(`--${flag} takes a whole number of at least ${min}, not "${String(value)}"`);
+      throw usageError(`--${flag} takes a whole number of at least ${min}, not ${JSON.stringify(value)}`);
     }
     return number;
   };

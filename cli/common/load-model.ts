@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { checkpointFingerprint } from '../../src/loader/checkpoint/fingerprint.js';
+import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
+import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { parseBlip2Config } from '../../src/model/blip2-config.js';
+import { blip2Tensors } from '../../src/model/blip2-tensors.js';
+import { DEFAULT_PRESET, PRESETS } from '../../src/model/presets.js';
+import type { CheckpointIdentity } from '../../src/planner/plan/plan-document.js';
+import type { TensorInfo } from '../../src/tensor/tensor-info.js';
+import { usageError } from './main.js';
+
+/** A model to plan: its tensors and configuration, from shard headers or from a preset. */
+export interface ModelTable {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly config: unknown;
+  readonly identity: CheckpointIdentity;
+  /** null for a preset: it has no files. */
+  readonly checkpoint: Checkpoint | null;
+}
+
+/**
+ * Reads what a `[checkpoint]` argument names: a folder or file, or a published model whose tensors follow from its
+ * config. Without an argument it is the default preset.
+ */
+export async function loadModel(where: string = DEFAULT_PRESET): Promise<ModelTable> {
+  const preset = existsSync(where) ? undefined : findPreset(where);
+  if (preset !== undefined) return presetTable(preset);
+  if (!existsSync(where)) {
+    throw usageError(
+      `there is no checkpoint at ${where}, and no published BLIP-2 of that name`,
+      `Name a folder, or one of ${[...PRESETS.keys()].map((id) => id.slice(id.indexOf('/') + 1)).join(', ')}.`,
+    );
+  }
+  const checkpoint = await openCheckpoint(where);
+  return {
+    tensors: checkpoint.tensors,
+    config: checkpoint.config,
+    identity: {
+      id: where,
+      files: checkpoint.files.map((file) => file.name),
+      fingerprint: checkpointFingerprint(checkpoint),
+    },
+    checkpoint,
+  };
+}
+
+/** `blip2-opt-2.7b` is enough. */
+function findPreset(name: string): string | undefined {
+  return [...PRESETS.keys()].find((id) => id.toLowerCase() === name.toLowerCase() || id.split('/')[1] === name);
+}
+
+function presetTable(id: string): ModelTable {
+  const preset = PRESETS.get(id);
+  if (preset === undefined) throw new Error(`no preset ${id}`);
+  const config = parseBlip2Config(preset.config);
+  return {
+    tensors: blip2Tensors(config, { dtype: 'F32', ownHead: preset.ownHead }),
+    config: preset.config,
+    identity: { id, files: [], fingerprint: null },
+    checkpoint: null,
+  };
+}

@@ -1,0 +1,43 @@
+import type { Argv } from 'yargs';
+import type { Budgets } from '../../src/planner/plan/budgets.js';
+import { parseSize } from '../../src/planner/size.js';
+
+/** The flags that state budgets, for every command that plans. */
+export function budgetFlags<T>(parser: Argv<T>) {
+  return parser
+    .option('vram', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      group: 'Budget:',
+      describe: 'memory of one GPU; repeat for more (10G = 10 GiB, 10GB = 10^9 bytes)',
+    })
+    .option('ram', { type: 'string', nargs: 1, group: 'Budget:', describe: 'host memory [default: no limit]' })
+    .option('disk', {
+      type: 'string',
+      nargs: 1,
+      group: 'Budget:',
+      describe: 'bytes that may stay on disk and be read on every run [default: 0]',
+    })
+    .option('reserve', {
+      type: 'string',
+      nargs: 1,
+      group: 'Budget:',
+      describe: 'left free on every GPU, for its driver and others [default: 0]',
+    });
+}
+
+export interface BudgetArgs {
+  readonly vram?: readonly string[] | undefined;
+  readonly ram?: string | undefined;
+  readonly disk?: string | undefined;
+}
+
+/** GPUs are numbered in the order of `--vram`. */
+export function readBudgets({ vram = [], ram, disk }: BudgetArgs): Budgets {
+  return {
+    gpus: new Map(vram.map((size, id) => [id, parseSize(size)])),
+    ramBytes: ram === undefined ? null : parseSize(ram),
+    diskBytes: disk === undefined ? 0 : parseSize(disk),
+  };
+}

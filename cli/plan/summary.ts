@@ -1,0 +1,78 @@
+import { formatSize } from '../../src/planner/size.js';
+import type { Infeasible } from '../../src/planner/plan/infeasible.js';
+import type { DeviceMemory, PlanDocument } from '../../src/planner/plan/plan-document.js';
+
+/** The story of a plan for a person: what it is for, a row of memory per device, what runs where, and what it costs. */
+export function planSummary(plan: PlanDocument): string {
+  const { workload, cost } = plan;
+  return [
+    `${plan.checkpoint.id || 'checkpoint'}   ${plan.dtype}   batch ${workload.batch}, beams ${workload.beams}, ` +
+      `${workload.promptTokens} prompt + ${workload.newTokens} new tokens   for ${plan.engine}`,
+    ...plan.devices.filter((device) => device.weightBytes > 0 || typeof device.id === 'number').map(deviceRow),
+    `order  ${runsOf(plan).join('  ')}`,
+    `predicted ${seconds(cost.latencyMs)} a caption (estimate): pictures ${seconds(cost.imageMs)}, prompt ` +
+      `${seconds(cost.promptMs)}, tokens ${seconds(cost.tokenMs)}, crossings ${seconds(cost.crossingMs)}` +
+      (cost.streamedBytesPerCall === 0 ? '' : `; ${formatSize(cost.streamedBytesPerCall)} of weights streamed`),
+    `solver ${plan.solver.status}${plan.solver.gap === 0 ? '' : `, within ${(100 * plan.solver.gap).toFixed(1)} %`}`,
+    ...plan.assumptions.map((text) => `assumed: ${text}`),
+    ...plan.warnings.map((text) => `warning: ${text}`),
+  ].join('\n');
+}
+
+function deviceRow(device: DeviceMemory): string {
+  const id = typeof device.id === 'number' ? `gpu${device.id}` : device.id;
+  const parts: readonly (readonly [string, number | null])[] = [
+    ['weights', device.weightBytes],
+    ['float32 copies', device.conversionBytes],
+    ['caches', device.cacheBytes],
+    ['buffers', device.bufferBytes],
+    ['activations', device.activationBytes],
+    ['staging', device.stagingBytes],
+    ['reserve', device.reserveBytes],
+    ['free', device.freeBytes],
+  ];
+  const shown = parts
+    .filter(([name, bytes]) => bytes !== null && (bytes > 0 || name === 'weights' || name === 'free'))
+    .map(([name, bytes]) => `${name} ${formatSize(bytes ?? 0)}`);
+  const budget =
+    device.budgetBytes === null
+      ? 'no limit'
+      : `budget ${formatSize(device.budgetBytes)} (${device.budgetBytes.toLocaleString('en')} bytes)`;
+  return `${id.padEnd(5)}  ${budget}: ${shown.join(', ')}`;
+}
+
+/** Consecutive blocks at one place, by their common name: `vision_model 39 on gpu0`. */
+function runsOf(plan: PlanDocument): string[] {
+  const runs: { part: string; place: string; count: number }[] = [];
+  for (const { block, runsOn, execution } of plan.placements) {
+    const part = block.split('.')[0] ?? block;
+    const where = runsOn === 'cpu' ? 'cpu' : `gpu${runsOn}`;
+    const place = execution === 'streamed' ? `${where} (streamed)` : where;
+    const last = runs.at(-1);
+    if (last?.part === part && last.place === place) last.count += 1;
+    else runs.push({ part, place, count: 1 });
+  }
+  return runs.map(({ part, place, count }) => `${part}${count > 1 ? ` x${count}` : ''} ${place};`);
+}
+
+/** What is short, and what to type instead. */
+export function infeasibleSummary(result: Infeasible): { message: string; hint: string } {
+  const offers = result.devices
+    .filter((device) => device.budgetBytes === null || device.budgetBytes > 0 || typeof device.id === 'number')
+    .map(({ id, budgetBytes, reserveBytes }) => {
+      const name = typeof id === 'number' ? `gpu${id}` : id;
+      const reserve = reserveBytes > 0 ? `, ${formatSize(reserveBytes)} of it reserved` : '';
+      return `${name} ${budgetBytes === null ? 'no limit' : formatSize(budgetBytes)}${reserve}`;
+    });
+  const short = result.shortBytes > 0 ? `, ${formatSize(result.shortBytes)} short` : '';
+  const remedies = result.remedies.map((remedy) => `${remedy.flag} (${formatSize(remedy.addedBytes)} more)`);
+  return {
+    message: `does not fit: weights and caches take ${formatSize(result.neededBytes)}, the budgets are ${offers.join(', ')}${short}`,
+    hint:
+      remedies.length === 0 ? 'No change of one budget makes it fit.' : `Works as asked: ${remedies.join(', or ')}.`,
+  };
+}
+
+function seconds(ms: number): string {
+  return ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+}
