@@ -4,7 +4,14 @@
  */
 import type { Dtype } from '../tensor/dtype.js';
 import type { TensorInfo } from '../tensor/tensor-info.js';
-import type { Blip2Config, OptConfig, QFormerConfig, T5Config, VisionConfig } from './blip2-config.js';
+import {
+  isRetrieval,
+  type ModelConfig,
+  type QFormerConfig,
+  type RetrievalConfig,
+  type VisionConfig,
+} from './blip2-config.js';
+import type { LlamaConfig, OptConfig, T5Config, TextConfig } from './language-config.js';
 
 export interface Blip2TensorOptions {
   readonly dtype: Dtype;
@@ -12,14 +19,16 @@ export interface Blip2TensorOptions {
   readonly ownHead: boolean;
 }
 
-export function blip2Tensors(config: Blip2Config, { dtype, ownHead }: Blip2TensorOptions): Map<string, TensorInfo> {
+export function blip2Tensors(config: ModelConfig, { dtype, ownHead }: Blip2TensorOptions): Map<string, TensorInfo> {
   const shapes = new ShapeTable();
   shapes.add('query_tokens', [1, config.numQueryTokens, config.qformer.hiddenSize]);
   addVision(shapes, config.vision);
-  addQFormer(shapes, config.qformer);
-  shapes.linear('language_projection', config.qformer.hiddenSize, config.text.hiddenSize);
-  if (config.text.family === 'opt') addOpt(shapes, config.text, ownHead);
-  else addT5(shapes, config.text, ownHead);
+  addQFormer(shapes, config.qformer, isRetrieval(config));
+  if (isRetrieval(config)) addRetrieval(shapes, config);
+  else {
+    shapes.linear('language_projection', config.qformer.hiddenSize, config.text.hiddenSize);
+    addLanguageModel(shapes, config.text, ownHead);
+  }
   return new Map([...shapes.rows].map(([name, shape]) => [name, { dtype, shape }]));
 }
 
@@ -62,17 +71,25 @@ function addVision(shapes: ShapeTable, c: VisionConfig): void {
   shapes.norm('vision_model.post_layernorm', c.hiddenSize);
 }
 
-function addQFormer(shapes: ShapeTable, c: QFormerConfig): void {
-  shapes.norm('qformer.layernorm', c.hiddenSize);
+function addQFormer(shapes: ShapeTable, c: QFormerConfig, retrieval: boolean): void {
+  // InstructBLIP keeps the tables of its instruction inside the Q-Former, and the norm with them.
+  const tables = retrieval ? 'embeddings' : 'qformer.embeddings';
+  shapes.norm(c.text === null || retrieval ? 'qformer.layernorm' : `${tables}.layernorm`, c.hiddenSize);
+  if (c.text !== null) {
+    shapes.add(`${tables}.word_embeddings.weight`, [c.text.vocabSize, c.hiddenSize]);
+    shapes.add(`${tables}.position_embeddings.weight`, [c.text.maxPositions, c.hiddenSize]);
+  }
   for (let i = 0; i < c.layers; i++) {
     const layer = `qformer.encoder.layer.${i}`;
     addBertAttention(shapes, `${layer}.attention`, c.hiddenSize, c.hiddenSize);
     if (i % c.crossAttentionFrequency === 0) {
       addBertAttention(shapes, `${layer}.crossattention`, c.hiddenSize, c.encoderHiddenSize);
     }
-    shapes.linear(`${layer}.intermediate_query.dense`, c.hiddenSize, c.intermediateSize);
-    shapes.linear(`${layer}.output_query.dense`, c.intermediateSize, c.hiddenSize);
-    shapes.norm(`${layer}.output_query.LayerNorm`, c.hiddenSize);
+    for (const rows of c.text === null ? ['_query'] : ['_query', '']) {
+      shapes.linear(`${layer}.intermediate${rows}.dense`, c.hiddenSize, c.intermediateSize);
+      shapes.linear(`${layer}.output${rows}.dense`, c.intermediateSize, c.hiddenSize);
+      shapes.norm(`${layer}.output${rows}.LayerNorm`, c.hiddenSize);
+    }
   }
 }
 
@@ -82,6 +99,43 @@ function addBertAttention(shapes: ShapeTable, name: string, size: number, keySiz
   shapes.linear(`${name}.attention.value`, keySize, size);
   shapes.linear(`${name}.output.dense`, size, size);
   shapes.norm(`${name}.output.LayerNorm`, size);
+}
+
+function addRetrieval(shapes: ShapeTable, { qformer, embedSize }: RetrievalConfig): void {
+  shapes.linear('vision_projection', qformer.hiddenSize, embedSize);
+  shapes.linear('text_projection', qformer.hiddenSize, embedSize);
+  shapes.linear('itm_head', qformer.hiddenSize, 2);
+}
+
+function addLanguageModel(shapes: ShapeTable, text: TextConfig, ownHead: boolean): void {
+  switch (text.family) {
+    case 'opt':
+      return addOpt(shapes, text, ownHead);
+    case 't5':
+      return addT5(shapes, text, ownHead);
+    case 'llama':
+      return addLlama(shapes, text, ownHead);
+  }
+}
+
+function addLlama(shapes: ShapeTable, c: LlamaConfig, ownHead: boolean): void {
+  const model = 'language_model.model';
+  const inner = c.heads * c.headSize;
+  shapes.add(`${model}.embed_tokens.weight`, [c.vocabSize, c.hiddenSize]);
+  for (let i = 0; i < c.layers; i++) {
+    const layer = `${model}.layers.${i}`;
+    for (const part of ['q_proj', 'k_proj', 'v_proj']) {
+      shapes.linear(`${layer}.self_attn.${part}`, c.hiddenSize, inner, c.attentionBias);
+    }
+    shapes.linear(`${layer}.self_attn.o_proj`, inner, c.hiddenSize, c.attentionBias);
+    shapes.linear(`${layer}.mlp.gate_proj`, c.hiddenSize, c.ffnSize, c.mlpBias);
+    shapes.linear(`${layer}.mlp.up_proj`, c.hiddenSize, c.ffnSize, c.mlpBias);
+    shapes.linear(`${layer}.mlp.down_proj`, c.ffnSize, c.hiddenSize, c.mlpBias);
+    shapes.add(`${layer}.input_layernorm.weight`, [c.hiddenSize]);
+    shapes.add(`${layer}.post_attention_layernorm.weight`, [c.hiddenSize]);
+  }
+  shapes.add(`${model}.norm.weight`, [c.hiddenSize]);
+  if (ownHead) shapes.add('language_model.lm_head.weight', [c.vocabSize, c.hiddenSize]);
 }
 
 function addOpt(shapes: ShapeTable, c: OptConfig, ownHead: boolean): void {

@@ -4,7 +4,8 @@
  * The planner puts costs on these blocks and the runtime turns each into graph nodes, so both speak of the same pieces.
  * A block's `name` is the Hugging Face module path (or root parameter) that owns its tensors.
  */
-import type { Blip2Config, OptConfig, T5Config } from './blip2-config.js';
+import { isRetrieval, type Blip2Config, type ModelConfig, type RetrievalConfig } from './blip2-config.js';
+import type { LlamaConfig, OptConfig, T5Config, TextConfig } from './language-config.js';
 
 /** How often a block runs: once per picture, once per prompt, or once per prompt and again for every further token. */
 export type BlockPhase = 'image' | 'prompt' | 'token';
@@ -15,8 +16,13 @@ export type BlockKind =
   | 'vision-norm'
   | 'query-tokens'
   | 'qformer-norm'
+  | 'qformer-embeddings'
+  | 'text-embeddings'
   | 'qformer-layer'
   | 'projection'
+  | 'vision-projection'
+  | 'text-projection'
+  | 'match-head'
   | 'opt-tokens'
   | 'opt-project-in'
   | 'opt-positions'
@@ -28,6 +34,9 @@ export type BlockKind =
   | 't5-encoder-norm'
   | 't5-decoder-layer'
   | 't5-decoder-norm'
+  | 'llama-tokens'
+  | 'llama-layer'
+  | 'llama-norm'
   | 'head';
 
 export interface Block {
@@ -38,18 +47,47 @@ export interface Block {
   readonly phase: BlockPhase;
 }
 
-export function blip2Blocks(config: Blip2Config): Block[] {
-  const language = config.text.family === 'opt' ? optBlocks(config.text) : t5Blocks(config.text);
+export function blip2Blocks(config: ModelConfig): Block[] {
   return [
     one('vision_model.embeddings', 'vision-embeddings', 'image'),
     ...layers('vision_model.encoder.layers', config.vision.layers, 'vision-layer', 'image'),
     one('vision_model.post_layernorm', 'vision-norm', 'image'),
     one('query_tokens', 'query-tokens', 'image'),
-    one('qformer.layernorm', 'qformer-norm', 'image'),
-    ...layers('qformer.encoder.layer', config.qformer.layers, 'qformer-layer', 'image'),
-    one('language_projection', 'projection', 'image'),
-    ...language,
+    ...(isRetrieval(config) ? retrievalBlocks(config) : generationBlocks(config)),
   ];
+}
+
+function generationBlocks({ qformer, text }: Blip2Config): Block[] {
+  return [
+    qformer.text === null
+      ? one('qformer.layernorm', 'qformer-norm', 'image')
+      : one('qformer.embeddings', 'qformer-embeddings', 'image'),
+    ...layers('qformer.encoder.layer', qformer.layers, 'qformer-layer', 'image'),
+    one('language_projection', 'projection', 'image'),
+    ...languageBlocks(text),
+  ];
+}
+
+function retrievalBlocks({ qformer }: RetrievalConfig): Block[] {
+  return [
+    one('embeddings', 'text-embeddings', 'image'),
+    one('qformer.layernorm', 'qformer-norm', 'image'),
+    ...layers('qformer.encoder.layer', qformer.layers, 'qformer-layer', 'image'),
+    one('vision_projection', 'vision-projection', 'image'),
+    one('text_projection', 'text-projection', 'image'),
+    one('itm_head', 'match-head', 'image'),
+  ];
+}
+
+function languageBlocks(text: TextConfig): Block[] {
+  switch (text.family) {
+    case 'opt':
+      return optBlocks(text);
+    case 't5':
+      return t5Blocks(text);
+    case 'llama':
+      return llamaBlocks(text);
+  }
 }
 
 function optBlocks(text: OptConfig): Block[] {
@@ -62,6 +100,16 @@ function optBlocks(text: OptConfig): Block[] {
     ...layers(`${decoder}.layers`, text.layers, 'opt-layer', 'token'),
     ...(text.finalLayerNorm ? [one(`${decoder}.final_layer_norm`, 'opt-norm', 'token')] : []),
     ...(projected ? [one(`${decoder}.project_out`, 'opt-project-out', 'token')] : []),
+    one('language_model.lm_head', 'head', 'token'),
+  ];
+}
+
+function llamaBlocks(text: LlamaConfig): Block[] {
+  const model = 'language_model.model';
+  return [
+    one(`${model}.embed_tokens`, 'llama-tokens', 'token'),
+    ...layers(`${model}.layers`, text.layers, 'llama-layer', 'token'),
+    one(`${model}.norm`, 'llama-norm', 'token'),
     one('language_model.lm_head', 'head', 'token'),
   ];
 }

@@ -4,7 +4,16 @@ import { blip2Blocks } from '../../src/model/blocks.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
 import type { SessionSources } from '../../src/runtime/session/start-program.js';
-import { CHECKPOINTS, floats, goldenSources, promptOf, readRecording, tensorOf, type Recording } from './golden.js';
+import {
+  CHECKPOINTS,
+  floats,
+  goldenSources,
+  promptOf,
+  readRecording,
+  tensorOf,
+  type Recording,
+  wordsOf,
+} from './golden.js';
 
 const NEW_TOKENS = 12;
 
@@ -13,7 +22,7 @@ async function newIds(sources: SessionSources<number>, recording: Recording): Pr
   const { config } = sources;
   const pixels = tensorOf(recording.tensors, 'pixel_values');
   await using sessions = await Blip2Sessions.create(sources);
-  const prefix = await sessions.encodeImages(floats(pixels), pixels.dims);
+  const prefix = await sessions.encodeImages(floats(pixels), pixels.dims, wordsOf(recording));
   const prompt = { prefix, ...promptOf(recording, config.numQueryTokens) };
   const request = { contextIds: prompt.textIds, eosTokenIds: config.text.eosTokenIds };
   const sequences = await generate(sessions.tokens(prompt), request, { maxNewTokens: NEW_TOKENS });
@@ -23,7 +32,7 @@ async function newIds(sources: SessionSources<number>, recording: Recording): Pr
 /** What transformers recorded: the ids after the prompt or the start id, up to the stop id. */
 function recordedIds({ answers, tensors }: Recording, sources: SessionSources<number>): number[][] {
   const { text } = sources.config;
-  const prompt = text.family === 'opt' ? (tensorOf(tensors, 'input_ids').dims[1] ?? 0) : 1;
+  const prompt = text.family === 't5' ? 1 : (tensorOf(tensors, 'input_ids').dims[1] ?? 0);
   return (answers['greedy']?.ids ?? []).map((row) => {
     const fresh = row.slice(prompt, prompt + NEW_TOKENS);
     const stop = fresh.findIndex((id) => text.eosTokenIds.includes(id));

@@ -41,7 +41,7 @@ describe.each(CHECKPOINTS)('%s', (name) => {
     const inputs = rowsOf(tensorOf(tensors, 'input_ids'));
     const masks = rowsOf(tensorOf(tensors, 'attention_mask'));
     const contextIds = inputs.map((row, picture) =>
-      text.family === 'opt' ? row.filter((_, i) => masks[picture]?.[i] === 1) : [text.decoderStartTokenId],
+      text.family === 't5' ? [text.decoderStartTokenId] : row.filter((_, i) => masks[picture]?.[i] === 1),
     );
     expect(Object.keys(answers)).toHaveLength(5);
     for (const [setting, { options, ids }] of Object.entries(answers)) {
@@ -55,7 +55,7 @@ describe.each(CHECKPOINTS)('%s', (name) => {
         camel(options),
       );
       const expected = ids.map((row, picture) => {
-        const fresh = row.slice(text.family === 'opt' ? inputs[picture]?.length : 1);
+        const fresh = row.slice(text.family === 't5' ? 1 : inputs[picture]?.length);
         const end = fresh.findIndex((id) => text.eosTokenIds.includes(id));
         return end < 0 ? fresh : fresh.slice(0, end + 1);
       });

@@ -6,6 +6,7 @@ import { openCheckpoint, type Checkpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import type { Block } from '../../src/model/blocks.js';
 import type { SessionSources } from '../../src/runtime/session/start-program.js';
+import type { WordBatch } from '../../src/runtime/session/word-wires.js';
 import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
 
 export const GOLDENS = join(import.meta.dirname, '../fixtures/goldens');
@@ -19,7 +20,15 @@ export interface Recording {
 
 export type Tensors = ReadonlyMap<string, Tensor>;
 
-export const CHECKPOINTS = ['tiny-opt', 'tiny-opt-postnorm', 'tiny-opt-projected', 'tiny-flan-t5', 'tiny-t5-relu-tied'];
+export const CHECKPOINTS = [
+  'tiny-opt',
+  'tiny-opt-postnorm',
+  'tiny-opt-projected',
+  'tiny-flan-t5',
+  'tiny-t5-relu-tied',
+  'tiny-instructblip-llama',
+  'tiny-instructblip-t5',
+];
 export const BATCHES = ['batch', 'padded_batch'] as const;
 
 export async function readRecording(name: string, batch: (typeof BATCHES)[number]): Promise<Recording> {
@@ -52,6 +61,13 @@ export async function readTensors(file: string): Promise<Tensors> {
 export function promptOf({ tensors }: Recording, queryTokens: number) {
   const text = (name: string) => rowsOf(tensorOf(tensors, name)).map((row) => row.slice(queryTokens));
   return { textIds: text('input_ids'), textMask: text('attention_mask') };
+}
+
+/** The instruction for the Q-Former, which an InstructBLIP's recording has. */
+export function wordsOf({ tensors }: Recording): WordBatch | undefined {
+  if (!tensors.has('qformer_input_ids')) return undefined;
+  const rows = (name: string) => rowsOf(tensorOf(tensors, name));
+  return { ids: rows('qformer_input_ids'), mask: rows('qformer_attention_mask') };
 }
 
 /** One float32 weight of a recorded checkpoint. */

@@ -5,8 +5,9 @@ import type { Blip2Config } from '../../src/model/blip2-config.js';
 import { imageProgram, promptProgram, tokenProgram } from '../../src/runtime/graph/blip2-programs.js';
 import { startProgram, type SessionSources } from '../../src/runtime/session/start-program.js';
 import { emptyPast, type Wires } from '../../src/runtime/session/kv-cache.js';
-import { optPromptWires } from '../../src/runtime/session/opt-token-source.js';
+import { decoderPromptWires } from '../../src/runtime/session/decoder-token-source.js';
 import { crossCaches, t5PromptWires, t5TokenWires } from '../../src/runtime/session/t5-token-source.js';
+import { wordWires } from '../../src/runtime/session/word-wires.js';
 import {
   BATCHES,
   CHECKPOINTS,
@@ -18,6 +19,7 @@ import {
   readWeight,
   rowsOf,
   tensorOf,
+  wordsOf,
   type Recording,
 } from './golden.js';
 
@@ -28,7 +30,7 @@ async function tokenWires(sources: SessionSources<number>, recording: Recording)
   const { text, numQueryTokens } = sources.config;
   const prefix = tensorOf(recording.tensors, 'language_input');
   const prompt = { prefix, ...promptOf(recording, numQueryTokens) };
-  if (text.family === 'opt') return optPromptWires(text, prompt);
+  if (text.family !== 't5') return decoderPromptWires(text, prompt);
   await using encoder = await startProgram(promptProgram(sources.config), sources);
   const cross = crossCaches(text, await encoder.run(t5PromptWires(text, prompt)));
   const ids = rowsOf(tensorOf(recording.tensors, 'decoder_input_ids'));
@@ -44,7 +46,7 @@ async function plainLogits(sources: SessionSources<number>, hidden: Float32Array
   const { hiddenSize, vocabSize } = text;
   const width = text.family === 'opt' ? text.embedSize : hiddenSize;
   const own = 'language_model.lm_head.weight';
-  const tied = text.family === 'opt' ? 'model.decoder.embed_tokens' : 'shared';
+  const tied = { opt: 'model.decoder.embed_tokens', llama: 'model.embed_tokens', t5: 'shared' }[text.family];
   const head = await readWeight(sources, tensors.has(own) ? own : `language_model.${tied}.weight`);
   const scale = text.family === 't5' && text.scaleLogits ? hiddenSize ** -0.5 : 1;
   const logits = new Float32Array((hidden.length / width) * vocabSize);
@@ -59,8 +61,8 @@ async function plainLogits(sources: SessionSources<number>, hidden: Float32Array
 
 /** 1 for each recorded row of logits that is not padding. */
 function visibleRows({ text }: Blip2Config, { tensors }: Recording): number[] {
-  const name = text.family === 'opt' ? 'attention_mask' : 'decoder_input_ids';
-  return rowsOf(tensorOf(tensors, name)).flatMap((row) => row.map((value) => (text.family === 'opt' ? value : 1)));
+  const name = text.family === 't5' ? 'decoder_input_ids' : 'attention_mask';
+  return rowsOf(tensorOf(tensors, name)).flatMap((row) => row.map((value) => (text.family === 't5' ? 1 : value)));
 }
 
 const rowOf = (logits: Float32Array, row: number, width: number): Float32Array =>
@@ -71,12 +73,15 @@ const difference = (ours: Tensor, theirs: Tensor): number => maxDifference(float
 describe.each(CHECKPOINTS)('%s', (name) => {
   it.each(BATCHES)('%s: image embeddings, query outputs and language inputs', async (batch) => {
     const sources = await goldenSources(name);
-    const { tensors } = await readRecording(name, batch);
+    const recording = await readRecording(name, batch);
+    const { tensors } = recording;
+    const words = wordsOf(recording);
+    const instruction = words === undefined ? [] : wordWires(words, sources.config.numQueryTokens);
     await using runner = await startProgram(
       imageProgram(sources.config, ['vision', 'query', 'language_input']),
       sources,
     );
-    const wires = await runner.run(new Map([['pixel_values', tensorOf(tensors, 'pixel_values')]]));
+    const wires = await runner.run(new Map([...instruction, ['pixel_values', tensorOf(tensors, 'pixel_values')]]));
     expect(difference(tensorOf(wires, 'vision'), tensorOf(tensors, 'image_embeds'))).toBeLessThan(TOLERANCE);
     expect(difference(tensorOf(wires, 'query'), tensorOf(tensors, 'query_output'))).toBeLessThan(TOLERANCE);
     expect(difference(tensorOf(wires, 'language_input'), tensorOf(tensors, 'language_input'))).toBeLessThan(TOLERANCE);

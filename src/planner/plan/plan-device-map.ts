@@ -5,7 +5,7 @@
  * preset's config), the parsed `config.json` if there is one, and the budgets.
  */
 import { Blip2Error } from '../../errors.js';
-import { parseBlip2Config } from '../../model/blip2-config.js';
+import { parseModelConfig } from '../../model/blip2-config.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
@@ -127,12 +127,13 @@ function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOption
     engine: options.engine ?? 'blip2-run',
   } as const;
   return isBlip2(options.config)
-    ? blip2Profile(tensors, parseBlip2Config(options.config), shared)
+    ? blip2Profile(tensors, parseModelConfig(options.config), shared)
     : genericProfile(tensors, shared);
 }
 
 function isBlip2(config: unknown): boolean {
-  return typeof config === 'object' && config !== null && 'model_type' in config && config.model_type === 'blip-2';
+  if (typeof config !== 'object' || config === null || !('model_type' in config)) return false;
+  return config.model_type === 'blip-2' || config.model_type === 'instructblip';
 }
 
 function checkPins(pins: DeviceMap, profile: ModelProfile): void {

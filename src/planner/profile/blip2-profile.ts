@@ -1,8 +1,8 @@
 /** The profile of a BLIP-2 checkpoint: its blocks from `config.json`, their bytes from the tensors that are really there. */
 import { Blip2Error } from '../../errors.js';
-import type { Blip2Config } from '../../model/blip2-config.js';
+import { isRetrieval, type ModelConfig } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
-import { blip2Blocks, type Block } from '../../model/blocks.js';
+import { blip2Blocks, type Block, type BlockKind } from '../../model/blocks.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import { longestPrefix } from '../map/longest-prefix.js';
 import { blip2Work, type BlockWork, type RunCost } from './blip2-work.js';
@@ -18,6 +18,24 @@ export interface Blip2ProfileOptions {
 }
 
 const HEAD = 'language_model.lm_head';
+const TOKEN_TABLES: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-tokens', 't5-tokens', 'llama-tokens']);
+/** What the Q-Former starts from. */
+const QUERY_INPUTS: ReadonlySet<BlockKind> = new Set<BlockKind>([
+  'query-tokens',
+  'qformer-norm',
+  'qformer-embeddings',
+  'text-embeddings',
+]);
+/** The names a file may have for the table of tokens, the module's own first. */
+const TABLE_NAMES = {
+  opt: ['language_model.model.decoder.embed_tokens.weight'],
+  llama: ['language_model.model.embed_tokens.weight'],
+  t5: [
+    'language_model.shared.weight',
+    'language_model.encoder.embed_tokens.weight',
+    'language_model.decoder.embed_tokens.weight',
+  ],
+} as const;
 const CROSS_KEYS = /\.EncDecAttention\.[kv]\./;
 
 /**
@@ -26,13 +44,13 @@ const CROSS_KEYS = /\.EncDecAttention\.[kv]\./;
  */
 export function blip2Profile(
   tensors: ReadonlyMap<string, TensorInfo>,
-  config: Blip2Config,
+  config: ModelConfig,
   options: Blip2ProfileOptions,
 ): ModelProfile {
   const { dtype, workload, engine } = options;
   const rules: DtypeRules = {
     dtype,
-    blip2: true,
+    blip2: isRetrieval(config) || config.qformer.text === null ? 'blip-2' : 'instructblip',
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
   };
   const blocks = blip2Blocks(config);
@@ -41,7 +59,7 @@ export function blip2Profile(
   checkTensors(tensors, config, table);
   const headOwnsTensor = table.ownHead;
   // Both names of one OPT table may be in a file; which bytes differ cannot be seen from headers, so they stay together.
-  const bonded = !headOwnsTensor || config.text.family === 'opt';
+  const bonded = !headOwnsTensor || languageFamily(config) === 'opt';
   const context = {
     config,
     workload,
@@ -86,6 +104,10 @@ export function blip2Profile(
   };
 }
 
+function languageFamily(config: ModelConfig): 'opt' | 't5' | 'llama' | null {
+  return isRetrieval(config) ? null : config.text.family;
+}
+
 /** Elements of activations and caches: float32 for the Q-Former under float16, as its weights are. */
 function elementBytes(block: Block, dtype: LoadDtype, rules: DtypeRules): 2 | 4 {
   if (block.kind.startsWith('q')) return loadedDtype(`${block.name}.weight`, 'F32', rules) === 'F32' ? 4 : 2;
@@ -93,9 +115,8 @@ function elementBytes(block: Block, dtype: LoadDtype, rules: DtypeRules): 2 | 4 
 }
 
 function bondOf(block: Block, headBonded: boolean): string | null {
-  if (block.kind === 'query-tokens' || block.kind === 'qformer-norm') return 'queries';
-  const isTable = block.kind === 'opt-tokens' || block.kind === 't5-tokens';
-  return headBonded && (isTable || block.kind === 'head') ? 'vocabulary' : null;
+  if (QUERY_INPUTS.has(block.kind)) return 'queries';
+  return headBonded && (TOKEN_TABLES.has(block.kind) || block.kind === 'head') ? 'vocabulary' : null;
 }
 
 function blockRun(
@@ -131,15 +152,8 @@ interface VocabularyTable {
 }
 
 /** Savers that drop duplicates may keep any one name of a tied table. */
-function vocabularyTable(tensors: ReadonlyMap<string, TensorInfo>, config: Blip2Config): VocabularyTable {
-  const names =
-    config.text.family === 'opt'
-      ? ['language_model.model.decoder.embed_tokens.weight']
-      : [
-          'language_model.shared.weight',
-          'language_model.encoder.embed_tokens.weight',
-          'language_model.decoder.embed_tokens.weight',
-        ];
+function vocabularyTable(tensors: ReadonlyMap<string, TensorInfo>, config: ModelConfig): VocabularyTable {
+  const names = TABLE_NAMES[languageFamily(config) ?? 'opt'];
   const present = names.filter((name) => tensors.has(name));
   const [first] = present;
   const head = `${HEAD}.weight`;
@@ -153,7 +167,7 @@ function ownTensors(
   table: VocabularyTable,
 ): { byBlock: Map<string, string[]>; unknown: string[] } {
   const blockOf = new Map(blocks.map((block) => [block.name, block.name]));
-  const tokens = blocks.find((block) => block.kind === 'opt-tokens' || block.kind === 't5-tokens');
+  const tokens = blocks.find((block) => TOKEN_TABLES.has(block.kind));
   const byBlock = new Map<string, string[]>();
   const unknown: string[] = [];
   for (const name of tensors.keys()) {
@@ -165,9 +179,9 @@ function ownTensors(
   return { byBlock, unknown };
 }
 
-function checkTensors(tensors: ReadonlyMap<string, TensorInfo>, config: Blip2Config, table: VocabularyTable): void {
+function checkTensors(tensors: ReadonlyMap<string, TensorInfo>, config: ModelConfig, table: VocabularyTable): void {
   const expected = blip2Tensors(config, { dtype: 'F32', ownHead: table.ownHead });
-  const tableKeys = new Set(['language_model.model.decoder.embed_tokens.weight', 'language_model.shared.weight']);
+  const tableKeys = new Set<string>(Object.values(TABLE_NAMES).map(([name]) => name));
   const missing: string[] = [];
   for (const [name, { shape }] of expected) {
     const actual = tensors.get(tableKeys.has(name) ? table.name : name);
@@ -193,8 +207,8 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** transformers registers the T5 table under each stack as well, so a map that lists a stack's parts must list these. */
-function aliasesOf(config: Blip2Config, tensors: ReadonlyMap<string, TensorInfo>): Map<string, string> {
-  if (config.text.family === 'opt' || tensors.size === 0) return new Map();
+function aliasesOf(config: ModelConfig, tensors: ReadonlyMap<string, TensorInfo>): Map<string, string> {
+  if (languageFamily(config) !== 't5' || tensors.size === 0) return new Map();
   return new Map([
     ['language_model.encoder.embed_tokens', 'language_model.shared'],
     ['language_model.decoder.embed_tokens', 'language_model.shared'],

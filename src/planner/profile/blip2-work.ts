@@ -1,11 +1,13 @@
 /**
  * What one block of BLIP-2 costs: FLOPs, bytes read, caches and activations, for a workload.
  *
- * Letters as usual: S vision tokens, Q query tokens, T prompt tokens (queries included), N new tokens. A decoder runs
+ * Letters as usual: S vision tokens, Q query tokens, T prompt tokens (queries included), N new tokens. A Q-Former that
+ * reads text, too, has T rows instead of Q. A decoder runs
  * once over the prompt and N-1 times over one token; the T5 decoder runs N times, its cross keys and values once. Peaks
  * of activations are those of unfused attention, the larger of attention and feed-forward.
  */
-import type { Blip2Config, OptConfig, T5Config } from '../../model/blip2-config.js';
+import { isRetrieval, type ModelConfig } from '../../model/blip2-config.js';
+import type { DecoderOnlyConfig, T5Config } from '../../model/language-config.js';
 import type { Block, BlockPhase } from '../../model/blocks.js';
 import type { Workload } from './workload.js';
 
@@ -35,7 +37,7 @@ export interface BlockWork {
 }
 
 export interface WorkContext {
-  readonly config: Blip2Config;
+  readonly config: ModelConfig;
   readonly workload: Workload;
   /** Rows per picture during the prompt: the beams where the engine copies prompts per beam, else 1. */
   readonly prefillRowsPerPicture: number;
@@ -51,6 +53,8 @@ export function blip2Work(block: Block, context: WorkContext): BlockWork {
   const q = config.numQueryTokens;
   const { hiddenSize: h, intermediateSize: fi } = config.qformer;
   const picture = s * d;
+  const words = config.qformer.text === null ? 0 : Math.max(0, workload.promptTokens - q);
+  const j = q + words;
 
   switch (block.kind) {
     case 'vision-embeddings': {
@@ -74,7 +78,15 @@ export function blip2Work(block: Block, context: WorkContext): BlockWork {
     case 'query-tokens':
       return image(pictures, { flops: 0, output: picture + q * h, activation: q * h });
     case 'qformer-norm':
-      return image(pictures, { flops: 8 * q * h, output: picture + q * h, activation: picture + 2 * q * h });
+      return image(pictures, { flops: 8 * q * h, output: picture + j * h, activation: picture + 2 * j * h });
+    case 'qformer-embeddings':
+    case 'text-embeddings':
+      return image(pictures, {
+        flops: 8 * j * h,
+        output: picture + j * h,
+        activation: picture + 2 * j * h,
+        rowElements: 2 * words * h,
+      });
     case 'qformer-layer': {
       const frequency = config.qformer.crossAttentionFrequency;
       const cross = block.index % frequency === 0;
@@ -83,23 +95,38 @@ export function blip2Work(block: Block, context: WorkContext): BlockWork {
       const rows = config.qformer.heads;
       return image(pictures, {
         flops:
-          8 * q * h * h + 4 * q * q * h + 4 * q * h * fi + (cross ? 4 * q * h * h + 4 * s * d * h + 4 * q * s * h : 0),
-        output: q * h + (pictureStillNeeded ? picture : 0),
+          8 * j * h * h + 4 * j * j * h + 4 * j * h * fi + (cross ? 4 * q * h * h + 4 * s * d * h + 4 * q * s * h : 0),
+        output: j * h + (pictureStillNeeded ? picture : 0),
         activation:
           picture +
           Math.max(
-            4 * q * h + 2 * rows * q * q,
-            2 * q * h + 2 * q * fi,
-            cross ? 2 * q * h + 2 * s * h + 2 * rows * q * s : 0,
+            4 * j * h + 2 * rows * j * j,
+            2 * j * h + 2 * j * fi,
+            cross ? 2 * j * h + 2 * s * h + 2 * rows * q * s : 0,
           ),
       });
     }
+    case 'vision-projection':
+    case 'text-projection':
+    case 'match-head': {
+      const width = block.kind === 'match-head' ? 2 : isRetrieval(config) ? config.embedSize : 0;
+      const rows = block.kind === 'text-projection' ? words : q;
+      return image(pictures, {
+        flops: 2 * rows * h * width,
+        output: j * h,
+        activation: rows * (h + width),
+        hostTraffic: { transfers: 1, elements: pictures * rows * width },
+      });
+    }
     case 'projection': {
-      const width = config.text.hiddenSize;
+      const width = isRetrieval(config) ? 0 : config.text.hiddenSize;
       return image(pictures, { flops: 2 * q * h * width, output: q * width, activation: q * (h + width) });
     }
     default:
-      return config.text.family === 'opt' ? optWork(block, config.text, context) : t5Work(block, config.text, context);
+      if (isRetrieval(config)) return image(pictures, { flops: 0, output: 0, activation: 0 });
+      return config.text.family === 't5'
+        ? t5Work(block, config.text, context)
+        : decoderWork(block, config.text, context);
   }
 }
 
@@ -107,12 +134,20 @@ interface PerPicture {
   readonly flops: number;
   readonly output: number;
   readonly activation: number;
+  /** Elements that a table look-up reads. */
+  readonly rowElements?: number;
   readonly hostTraffic?: BlockWork['hostTraffic'];
 }
 
 function image(pictures: number, per: PerPicture): BlockWork {
   return {
-    runs: [run('image', 1, { flops: pictures * per.flops, outputElements: pictures * per.output })],
+    runs: [
+      run('image', 1, {
+        flops: pictures * per.flops,
+        outputElements: pictures * per.output,
+        ...(per.rowElements === undefined ? {} : { rowElements: pictures * per.rowElements }),
+      }),
+    ],
     cacheElements: 0,
     activationElements: pictures * per.activation,
     extraInputs: [],
@@ -142,9 +177,16 @@ function work(runs: readonly RunCost[], rest: Partial<BlockWork>): BlockWork {
   };
 }
 
-function optWork(block: Block, text: OptConfig, { workload, prefillRowsPerPicture }: WorkContext): BlockWork {
+function decoderWork(
+  block: Block,
+  text: DecoderOnlyConfig,
+  { workload, prefillRowsPerPicture }: WorkContext,
+): BlockWork {
   const { batch, beams, promptTokens: t, newTokens } = workload;
-  const { hiddenSize: d, ffnSize: f, embedSize: e, vocabSize: v, heads } = text;
+  const { hiddenSize: d, ffnSize: f, vocabSize: v, heads } = text;
+  const e = text.family === 'opt' ? text.embedSize : d;
+  const inner = text.family === 'llama' ? heads * text.headSize : d;
+  const gates = text.family === 'llama' ? 3 : 2;
   const prompts = batch * prefillRowsPerPicture;
   const rows = batch * beams;
   const steps = newTokens - 1;
@@ -177,6 +219,7 @@ function optWork(block: Block, text: OptConfig, { workload, prefillRowsPerPictur
 
   switch (block.kind) {
     case 'opt-tokens':
+    case 'llama-tokens':
       return lookUp(e, newTokens);
     case 'opt-positions':
       return lookUp(d, 0);
@@ -184,32 +227,34 @@ function optWork(block: Block, text: OptConfig, { workload, prefillRowsPerPictur
       return linear(e, d);
     case 'opt-project-out':
       return linear(d, e);
-    case 'opt-layer': {
-      const weights = 4 * d * d + 2 * d * f;
+    case 'opt-layer':
+    case 'llama-layer': {
+      const weights = 4 * d * inner + gates * d * f;
       return work(
         perToken(
           {
-            flops: prompts * (2 * t * weights + 4 * t * t * d),
-            stateElements: prompts * 2 * t * d,
+            flops: prompts * (2 * t * weights + 4 * t * t * inner),
+            stateElements: prompts * 2 * t * inner,
             outputElements: prompts * t * d,
           },
           {
-            flops: rows * (2 * weights + 4 * mean * d),
-            stateElements: rows * 2 * mean * d,
+            flops: rows * (2 * weights + 4 * mean * inner),
+            stateElements: rows * 2 * mean * inner,
             outputElements: rows * d,
           },
         ),
         {
-          cacheElements: rows * 2 * length * d,
+          cacheElements: rows * 2 * length * inner,
           activationElements: Math.max(
-            prompts * Math.max(2 * t * d + 2 * t * f, 5 * t * d + 2 * heads * t * t),
+            prompts * Math.max(2 * t * d + gates * t * f, 2 * t * d + 3 * t * inner + 2 * heads * t * t),
             // A step holds the grown cache of one layer beside the old one.
-            rows * (2 * length * d + 2 * heads * length + 5 * d),
+            rows * (2 * length * inner + 2 * heads * length + 2 * d + 3 * inner),
           ),
         },
       );
     }
     case 'opt-norm':
+    case 'llama-norm':
       return work(
         perToken(
           { flops: 8 * prompts * t * d, outputElements: prompts * t * d },

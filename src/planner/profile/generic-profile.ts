@@ -31,7 +31,7 @@ export function genericProfile(tensors: ReadonlyMap<string, TensorInfo>, options
   const { dtype, workload, engine } = options;
   const rules: DtypeRules = {
     dtype,
-    blip2: false,
+    blip2: null,
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
   };
   const blocks = inRunningOrder(groupTensors(tensors.keys())).map((group) =>

@@ -3,7 +3,8 @@
  * dtype, whatever the file stores; integers and booleans keep theirs.
  *
  * Loading in float16 leaves some BLIP-2 modules in float32: transformers 5 lists `query_tokens` and `qformer`
- * (`_keep_in_fp32_modules` of BLIP-2) and the T5 feed-forward output `wo` (of T5). bfloat16 has no exceptions.
+ * (`_keep_in_fp32_modules` of BLIP-2; of InstructBLIP only the first) and the T5 feed-forward output `wo` (of T5).
+ * bfloat16 has no exceptions.
  */
 import type { Dtype } from '../../tensor/dtype.js';
 import { isFloating } from '../../tensor/dtype.js';
@@ -17,14 +18,17 @@ export const LOAD_DTYPES: readonly LoadDtype[] = ['float16', 'bfloat16', 'float3
 
 const STORED: Readonly<Record<LoadDtype, Dtype>> = { float16: 'F16', bfloat16: 'BF16', float32: 'F32' };
 
-const KEPT_IN_FLOAT32 = /^(query_tokens|qformer)(\.|$)|^language_model\..*\.wo\./;
+const KEPT_IN_FLOAT32 = {
+  'blip-2': /^(query_tokens|qformer)(\.|$)|^language_model\..*\.wo\./,
+  instructblip: /^query_tokens(\.|$)|^language_model\..*\.wo\./,
+} as const;
 
 export interface DtypeRules {
   readonly dtype: LoadDtype;
   /** Module path -> dtype; the longest path that contains a tensor wins over `dtype` and over the float32 exceptions. */
   readonly overrides?: ReadonlyMap<string, LoadDtype>;
-  /** Whether the float32 exceptions of BLIP-2 apply (only in float16). */
-  readonly blip2: boolean;
+  /** Whose float32 exceptions apply (only in float16); null for a model that has none. */
+  readonly blip2: keyof typeof KEPT_IN_FLOAT32 | null;
 }
 
 /** The dtype of `name` after loading. */
@@ -32,7 +36,7 @@ export function loadedDtype(name: string, stored: Dtype, rules: DtypeRules): Dty
   if (!isFloating(stored)) return stored;
   const override = rules.overrides === undefined ? undefined : longestPrefix(rules.overrides, name);
   if (override !== undefined) return STORED[override];
-  if (rules.blip2 && rules.dtype === 'float16' && KEPT_IN_FLOAT32.test(name)) return 'F32';
+  if (rules.blip2 !== null && rules.dtype === 'float16' && KEPT_IN_FLOAT32[rules.blip2].test(name)) return 'F32';
   return STORED[rules.dtype];
 }
 

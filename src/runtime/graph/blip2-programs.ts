@@ -1,8 +1,8 @@
 /** The programs of BLIP-2: once per picture, once per prompt (T5), and once per token. */
 import type { Blip2Config } from '../../model/blip2-config.js';
 import { blip2Blocks, type Block, type BlockKind } from '../../model/blocks.js';
+import { lowerLlamaLayer, lowerLlamaNorm, lowerLlamaTokens } from './llama.js';
 import {
-  lowerOptHead,
   lowerOptLayer,
   lowerOptNorm,
   lowerOptPositions,
@@ -11,7 +11,14 @@ import {
   lowerOptTokens,
 } from './opt.js';
 import type { Lowering, Program, Step } from './program.js';
-import { lowerProjection, lowerQFormerLayer, lowerQFormerNorm, lowerQueryTokens } from './qformer.js';
+import {
+  lowerProjection,
+  lowerQFormerEmbeddings,
+  lowerQFormerJointLayer,
+  lowerQFormerLayer,
+  lowerQFormerNorm,
+  lowerQueryTokens,
+} from './qformer.js';
 import {
   lowerT5CrossCache,
   lowerT5DecoderLayer,
@@ -19,10 +26,10 @@ import {
   lowerT5DecoderTokens,
   lowerT5EncoderLayer,
   lowerT5EncoderNorm,
-  lowerT5Head,
   lowerT5PromptTokens,
 } from './t5.js';
 import { lowerVisionEmbeddings, lowerVisionLayer, lowerVisionNorm } from './vision.js';
+import { lowerHead } from './vocabulary.js';
 import { crossWire, presentWire } from './wires.js';
 
 type Lowerings = Partial<Record<BlockKind, Lowering>>;
@@ -37,6 +44,13 @@ const IMAGE: Lowerings = {
   projection: lowerProjection,
 };
 
+/** With an instruction, which the Q-Former reads beside the picture. */
+const INSTRUCTED_IMAGE: Lowerings = {
+  ...IMAGE,
+  'qformer-embeddings': lowerQFormerEmbeddings,
+  'qformer-layer': lowerQFormerJointLayer,
+};
+
 const OPT: Lowerings = {
   'opt-tokens': lowerOptTokens,
   'opt-project-in': lowerOptProjectIn,
@@ -44,7 +58,14 @@ const OPT: Lowerings = {
   'opt-layer': lowerOptLayer,
   'opt-norm': lowerOptNorm,
   'opt-project-out': lowerOptProjectOut,
-  head: lowerOptHead,
+  head: lowerHead,
+};
+
+const LLAMA: Lowerings = {
+  'llama-tokens': lowerLlamaTokens,
+  'llama-layer': lowerLlamaLayer,
+  'llama-norm': lowerLlamaNorm,
+  head: lowerHead,
 };
 
 /** A decoder layer takes part in both: its cross-attention's keys and values are made once per prompt. */
@@ -59,12 +80,15 @@ const T5_TOKEN: Lowerings = {
   't5-tokens': lowerT5DecoderTokens,
   't5-decoder-layer': lowerT5DecoderLayer,
   't5-decoder-norm': lowerT5DecoderNorm,
-  head: lowerT5Head,
+  head: lowerHead,
 };
 
-/** `pixel_values` to `language_input`; the last values of `vision` (image embeddings) and `query` can be asked for too. */
+/**
+ * `pixel_values` to `language_input`, with `word_ids` and `word_bias` where the model is an InstructBLIP. The last values of
+ * `vision` (image embeddings) and `query` can be asked for too.
+ */
 export function imageProgram(config: Blip2Config, outputs: readonly string[] = ['language_input']): Program {
-  return { steps: steps(config, IMAGE), outputs };
+  return { steps: steps(config, config.qformer.text === null ? IMAGE : INSTRUCTED_IMAGE), outputs };
 }
 
 /** T5's encoder: `prefix`, ids and mask to the cross-attention's keys and values. OPT has no such program. */
@@ -74,11 +98,11 @@ export function promptProgram(config: Blip2Config): Program {
 }
 
 /**
- * Tokens to logits. OPT reads whole prompts with it (`prefix`, ids, positions, mask, a past without length) and then one
+ * Tokens to logits. OPT and LLaMA read whole prompts with it (`prefix`, ids, positions, mask, a past without length) and then one
  * token at a time; T5 reads the ids of the decoder and what the prompt program made.
  */
 export function tokenProgram(config: Blip2Config): Program {
-  const lowered = steps(config, config.text.family === 'opt' ? OPT : T5_TOKEN);
+  const lowered = steps(config, { opt: OPT, llama: LLAMA, t5: T5_TOKEN }[config.text.family]);
   return { steps: lowered, outputs: ['logits', ...cacheWires(lowered, presentWire)] };
 }
 
@@ -96,4 +120,6 @@ function cacheWires(lowered: readonly Step[], wire: typeof presentWire): string[
     .flatMap((block) => [wire(block.index, 'key'), wire(block.index, 'value')]);
 }
 
-const isDecoderLayer = ({ kind }: Block): boolean => kind === 'opt-layer' || kind === 't5-decoder-layer';
+const DECODER_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-layer', 'llama-layer', 't5-decoder-layer']);
+
+const isDecoderLayer = ({ kind }: Block): boolean => DECODER_LAYERS.has(kind);

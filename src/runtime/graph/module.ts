@@ -1,4 +1,4 @@
-import type { Activation } from '../../model/blip2-config.js';
+import type { Activation } from '../../model/config-fields.js';
 import type { Attributes } from '../onnx/attributes.js';
 import type { GraphBuilder, NodeOptions, Value } from '../onnx/graph-builder.js';
 import type { StageBuilder } from './stage-builder.js';
@@ -54,6 +54,11 @@ export class Module {
     const scale = affine ? this.weight('weight') : this.#ones(width);
     const bias = affine ? [this.weight('bias')] : [];
     return this.node('LayerNormalization', [x, scale, ...bias], { axis: { int: -1 }, epsilon });
+  }
+
+  /** `w * x / sqrt(mean(x^2) + epsilon)` over the last axis, statistics in float32. */
+  rmsNorm(x: Value, epsilon: number): Value {
+    return this.node('SimplifiedLayerNormalization', [x, this.weight('weight')], { axis: { int: -1 }, epsilon });
   }
 
   activation(x: Value, kind: Activation): Value {

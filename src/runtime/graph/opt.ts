@@ -2,13 +2,15 @@
  * OPT's decoder. One graph serves the prompt and every later token: in the prompt `prefix` holds the picture's rows, later
  * it has no rows, and the past has no length in the prompt.
  */
-import type { OptConfig } from '../../model/blip2-config.js';
+import type { OptConfig } from '../../model/language-config.js';
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { attention } from './attention.js';
 import type { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
-import { pastWire, presentWire } from './wires.js';
+import { tokenShape } from './token-shape.js';
+import { tokenTable } from './vocabulary.js';
+import { pastWire, presentWire, textConfig } from './wires.js';
 
 /** torch's default, which OPT's norms have whatever the configuration says. */
 const LAYER_NORM_EPS = 1e-5;
@@ -75,7 +77,8 @@ function selfAttention(module: Module, layer: number, rows: Value): Value {
   const { stage } = module;
   const { hiddenSize, heads } = optConfig(stage);
   const self = module.child('self_attn');
-  const project = (name: string) => self.node('Reshape', [self.child(name).linear(rows), tokenShape(stage)]);
+  const project = (name: string) =>
+    self.node('Reshape', [self.child(name).linear(rows), tokenShape(stage, 'positions')]);
   const { output, present } = attention(self, {
     query: project('q_proj'),
     key: project('k_proj'),
@@ -97,38 +100,8 @@ export function lowerOptNorm(stage: StageBuilder, block: Block): void {
   stage.make('hidden', module.layerNorm(stage.use('hidden'), optConfig(stage).hiddenSize, LAYER_NORM_EPS));
 }
 
-/** Logits of the last token of each row of the batch. */
-export function lowerOptHead(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
-  const rows = lastTokens(module, stage.use(embedWire(stage)));
-  const head = stage.weights.has('language_model.lm_head.weight') ? module.weight('weight') : tokenTable(stage);
-  stage.make('logits', module.node('Gemm', [rows, head], { transB: { int: 1 } }));
-}
-
-function lastTokens(module: Module, hidden: Value): Value {
-  const tokens = module.node('Reshape', [hidden, tokenShape(module.stage)]);
-  return module.node('Gather', [tokens, module.graph.int64(-1)], { axis: { int: 1 } });
-}
-
-/** The shape `[batch, tokens, -1]` of this run, as a value. */
-function tokenShape(stage: StageBuilder): Value {
-  return stage.once('token shape', () => {
-    const name = (op: string) => ({ name: `token_shape/${op}` });
-    const positions = stage.graph.node('Shape', [stage.use('positions')], name('Shape'));
-    const parts = [positions, stage.graph.int64s([-1])];
-    return stage.graph.node('Concat', parts, { ...name('Concat'), attributes: { axis: { int: 0 } } });
-  });
-}
-
-/** Files of 2023 may hold the tied matrix under the head's name only. */
-function tokenTable(stage: StageBuilder): Value {
-  const names = ['language_model.model.decoder.embed_tokens.weight', 'language_model.lm_head.weight'] as const;
-  const name = names.find((candidate) => stage.weights.has(candidate)) ?? names[0];
-  return stage.graph.weight(name, stage.weights.get(name));
-}
-
 function optConfig(stage: StageBuilder): OptConfig {
-  const { text } = stage.config;
+  const text = textConfig(stage.config);
   if (text.family !== 'opt') throw new Error('an OPT block in a model that is not OPT');
   return text;
 }

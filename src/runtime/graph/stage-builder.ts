@@ -2,7 +2,7 @@
  * A stage is the graph of some consecutive blocks: what one session runs. A wire that a block reads and no block of the
  * stage has made becomes an input of the graph; a wire that is wanted later becomes an output.
  */
-import type { Blip2Config } from '../../model/blip2-config.js';
+import type { ModelConfig } from '../../model/blip2-config.js';
 import { GraphBuilder, type Value } from '../onnx/graph-builder.js';
 import { Module } from './module.js';
 import type { PictureGrid } from './picture-grid.js';
@@ -10,7 +10,7 @@ import type { Weights } from './weights.js';
 import { wireType } from './wires.js';
 
 export interface StageSources {
-  readonly config: Blip2Config;
+  readonly config: ModelConfig;
   readonly weights: Weights;
   /** The base of external data. */
   readonly folder: string;
@@ -19,7 +19,7 @@ export interface StageSources {
 
 export class StageBuilder {
   readonly graph: GraphBuilder;
-  readonly config: Blip2Config;
+  readonly config: ModelConfig;
   readonly weights: Weights;
   readonly picture: PictureGrid;
   readonly #made = new Map<string, Value>();

@@ -2,13 +2,15 @@
  * T5's encoder and decoder: RMS norms, no biases, no scaling of the scores; positions are a bias on the scores that the
  * first layer of each stack looks up for all of them.
  */
-import type { T5Config } from '../../model/blip2-config.js';
+import type { T5Config } from '../../model/language-config.js';
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { attention, type AttentionInputs } from './attention.js';
 import type { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
-import { crossWire, pastWire, presentWire } from './wires.js';
+import { tokenShape } from './token-shape.js';
+import { tokenTable } from './vocabulary.js';
+import { crossWire, pastWire, presentWire, textConfig } from './wires.js';
 
 /** Pictures and prompt for the encoder. */
 export function lowerT5PromptTokens(stage: StageBuilder, block: Block): void {
@@ -99,17 +101,6 @@ export function lowerT5DecoderNorm(stage: StageBuilder, block: Block): void {
   stage.make('hidden', rmsNorm(stage.module(block.name), stage.use('hidden')));
 }
 
-/** Logits of the last token of each row of the batch. */
-export function lowerT5Head(stage: StageBuilder, block: Block): void {
-  const { hiddenSize, scaleLogits } = t5Config(stage);
-  const module = stage.module(block.name);
-  const tokens = module.node('Reshape', [stage.use('hidden'), tokenShape(stage, 'decoder_ids')]);
-  const last = module.node('Gather', [tokens, module.graph.int64(-1)], { axis: { int: 1 } });
-  const rows = scaleLogits ? module.node('Mul', [last, module.graph.float(hiddenSize ** -0.5)]) : last;
-  const head = stage.weights.has('language_model.lm_head.weight') ? module.weight('weight') : tokenTable(stage);
-  stage.make('logits', module.node('Gemm', [rows, head], { transB: { int: 1 } }));
-}
-
 /** `x + branch(norm(x))`, the shape of every sublayer. */
 function sublayer(block: Module, index: number, x: Value, branch: (normed: Value) => Value): Value {
   const module = block.child(`layer.${index}`);
@@ -148,39 +139,12 @@ function positionBias(module: Module, buckets: Value): Value {
   return table.node('Unsqueeze', [perHead, table.graph.int64s([0])]);
 }
 
-/** `w * x / sqrt(mean(x^2) + epsilon)`, statistics in float32. */
 function rmsNorm(module: Module, x: Value): Value {
-  const { layerNormEps } = t5Config(module.stage);
-  return module.node('SimplifiedLayerNormalization', [x, module.weight('weight')], {
-    axis: { int: -1 },
-    epsilon: layerNormEps,
-  });
-}
-
-/** The shape `[batch, tokens, -1]` of this run, read off a wire whose first two dimensions are those. */
-function tokenShape(stage: StageBuilder, wire: string): Value {
-  return stage.once(`token shape of ${wire}`, () => {
-    const shape = stage.graph.node('Shape', [stage.use(wire)], {
-      name: `${wire}/Shape`,
-      attributes: { end: { int: 2 } },
-    });
-    const parts = [shape, stage.graph.int64s([-1])];
-    return stage.graph.node('Concat', parts, { name: `${wire}/Concat`, attributes: { axis: { int: 0 } } });
-  });
-}
-
-/** The names under which a file may hold the token table, best first. */
-const TOKEN_TABLES = ['shared', 'encoder.embed_tokens', 'decoder.embed_tokens', 'lm_head'].map(
-  (module) => `language_model.${module}.weight`,
-);
-
-function tokenTable(stage: StageBuilder): Value {
-  const name = TOKEN_TABLES.find((candidate) => stage.weights.has(candidate)) ?? 'language_model.shared.weight';
-  return stage.graph.weight(name, stage.weights.get(name));
+  return module.rmsNorm(x, t5Config(module.stage).layerNormEps);
 }
 
 function t5Config(stage: StageBuilder): T5Config {
-  const { text } = stage.config;
+  const text = textConfig(stage.config);
   if (text.family !== 't5') throw new Error('a T5 block in a model that is not T5');
   return text;
 }

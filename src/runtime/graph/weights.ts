@@ -1,6 +1,6 @@
 import { Blip2Error } from '../../errors.js';
 import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
-import type { Blip2Config } from '../../model/blip2-config.js';
+import type { ModelConfig } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 
@@ -9,7 +9,7 @@ export class Weights {
   readonly #tensors: ReadonlyMap<string, StoredTensor>;
   readonly #expected: ReadonlyMap<string, TensorInfo>;
 
-  constructor(config: Blip2Config, tensors: ReadonlyMap<string, StoredTensor>) {
+  constructor(config: ModelConfig, tensors: ReadonlyMap<string, StoredTensor>) {
     this.#tensors = tensors;
     this.#expected = blip2Tensors(config, { dtype: 'F32', ownHead: true });
   }

@@ -2,7 +2,8 @@
  * The values that flow between the blocks of BLIP-2, by name. A wire is what a cut between two devices carries, so
  * each has one type wherever the model is cut. Activations are rows `[batch * tokens, width]`, as `Gemm` takes them.
  */
-import type { Blip2Config, TextConfig } from '../../model/blip2-config.js';
+import { isRetrieval, type ModelConfig } from '../../model/blip2-config.js';
+import type { TextConfig } from '../../model/language-config.js';
 import type { ValueType } from '../onnx/graph-builder.js';
 
 /** Key and value of one decoder layer, as far as they are computed: `[batch, heads, length, headSize]`. */
@@ -13,8 +14,14 @@ export const pastWire = (layer: number, part: CachePart): string => `past.${laye
 export const crossWire = (layer: number, part: CachePart): string => `cross.${layer}.${part}`;
 export const presentWire = (layer: number, part: CachePart): string => `present.${layer}.${part}`;
 
-export function wireType(config: Blip2Config, name: string): ValueType {
-  const { vision, qformer, text, numQueryTokens } = config;
+/** The language model of a model that has one. */
+export function textConfig(config: ModelConfig): TextConfig {
+  if (isRetrieval(config)) throw new Error('a block of a language model in a model that has none');
+  return config.text;
+}
+
+export function wireType(config: ModelConfig, name: string): ValueType {
+  const { vision, qformer, numQueryTokens } = config;
   switch (name) {
     case 'pixel_values':
       return float(['batch', vision.channels, 'height', 'width']);
@@ -22,6 +29,25 @@ export function wireType(config: Blip2Config, name: string): ValueType {
       return float(['vision_rows', vision.hiddenSize]);
     case 'query':
       return float(['query_rows', qformer.hiddenSize]);
+    case 'words':
+      return float(['word_rows', qformer.hiddenSize]);
+    case 'word_ids':
+      return { dtype: 'I64', dims: ['batch', 'words'] };
+    case 'word_bias':
+      return float(['batch', 1, 'qformer_tokens', 'qformer_tokens']);
+    case 'image_embeds':
+      return float(['batch', numQueryTokens, embedSize(config)]);
+    case 'text_embeds':
+      return float(['batch', 'words', embedSize(config)]);
+    case 'match_logits':
+      return float(['batch', 2]);
+    default:
+      return languageWireType(textConfig(config), numQueryTokens, name);
+  }
+}
+
+function languageWireType(text: TextConfig, numQueryTokens: number, name: string): ValueType {
+  switch (name) {
     case 'language_input':
       return float(['batch', numQueryTokens, text.hiddenSize]);
     case 'prefix':
@@ -67,7 +93,12 @@ function cacheLength(name: string): string {
 }
 
 export const headSize = (text: TextConfig): number =>
-  text.family === 't5' ? text.headSize : text.hiddenSize / text.heads;
+  text.family === 'opt' ? text.hiddenSize / text.heads : text.headSize;
+
+function embedSize(config: ModelConfig): number {
+  if (!isRetrieval(config)) throw new Error('a model that generates text embeds nothing');
+  return config.embedSize;
+}
 
 function float(dims: ValueType['dims']): ValueType {
   return { dtype: 'F32', dims };

@@ -1,6 +1,6 @@
 /** Keys and values between two steps: one tensor per layer and part, float32 `[rows, heads, length, headSize]`. */
 import { Tensor } from 'onnxruntime-node';
-import type { TextConfig } from '../../model/blip2-config.js';
+import type { TextConfig } from '../../model/language-config.js';
 import { headSize, pastWire, presentWire, type CachePart } from '../graph/wires.js';
 
 export type Wires = ReadonlyMap<string, Tensor>;

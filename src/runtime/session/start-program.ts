@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import { convertFloats } from '../../loader/convert/convert-floats.js';
-import type { Blip2Config } from '../../model/blip2-config.js';
+import type { Blip2Config, ModelConfig } from '../../model/blip2-config.js';
 import type { Block } from '../../model/blocks.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import { pictureGrid, type PictureSize } from '../graph/picture-grid.js';
@@ -11,8 +11,8 @@ import { Weights } from '../graph/weights.js';
 import { commonFolder } from '../onnx/common-folder.js';
 import { ProgramRunner } from './program-runner.js';
 
-export interface SessionSources<Place> {
-  readonly config: Blip2Config;
+export interface SessionSources<Place, Config extends ModelConfig = Blip2Config> {
+  readonly config: Config;
   /** float32, every one that the blocks need. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Of every picture, when it is not the size that the model was made for: position embeddings are interpolated. */
@@ -28,7 +28,7 @@ const POSITIONS = 'vision_model.embeddings.position_embedding';
 /** Builds the graphs of a program, one per run of blocks at one place, and starts a session for each. */
 export async function startProgram<Place>(
   program: Program,
-  { config, tensors, pictureSize, placeOf, optionsOf }: SessionSources<Place>,
+  { config, tensors, pictureSize, placeOf, optionsOf }: SessionSources<Place, ModelConfig>,
 ): Promise<ProgramRunner> {
   const folder = commonFolder([...tensors.values()].map((tensor) => tensor.file));
   const weights = new Weights(config, tensors);

@@ -39,13 +39,13 @@ export function preparePrompts(
   const width = Math.max(0, ...ids.map((row) => row.length));
   const pad = (row: readonly number[], fill: number): number[] => {
     const padding = Array<number>(width - row.length).fill(fill);
-    return text.family === 'opt' ? [...padding, ...row] : [...row, ...padding];
+    return text.family === 't5' ? [...row, ...padding] : [...padding, ...row];
   };
   const placeholders = imageTokenId === null ? [] : Array<number>(numQueryTokens).fill(imageTokenId);
   return {
     textIds: ids.map((row) => pad(row, text.padTokenId)),
     textMask: ids.map((row) => pad(Array<number>(row.length).fill(1), 0)),
-    contextIds: ids.map((row) => (text.family === 'opt' ? placeholders.concat(row) : [text.decoderStartTokenId])),
+    contextIds: ids.map((row) => (text.family === 't5' ? [text.decoderStartTokenId] : placeholders.concat(row))),
   };
 }
 
@@ -54,7 +54,7 @@ function promptIds(prompt: string | null, tokenizer: TextTokenizer, config: Blip
   // Without a prompt the text is the language model's BOS alone, which for BLIP-2's T5 is `</s>`.
   if (prompt === null) return [text.bosTokenId];
   const encoded = tokenizer.encode(prompt);
-  const placed = text.family === 'opt' ? withBos(encoded, text.bosTokenId) : encoded;
+  const placed = text.family === 't5' ? encoded : withBos(encoded, text.bosTokenId);
   const wrong = placed.find((id) => id === imageTokenId || id >= text.vocabSize);
   if (wrong === undefined) return placed;
   throw new Blip2Error(

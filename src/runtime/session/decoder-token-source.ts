@@ -1,22 +1,22 @@
 import { Tensor } from 'onnxruntime-node';
-import type { OptConfig } from '../../model/blip2-config.js';
+import type { DecoderOnlyConfig } from '../../model/language-config.js';
 import type { TokenSource } from '../generation/token-source.js';
 import { causalBias, type Mask } from './attention-bias.js';
 import { emptyPast, pastOf, selectCacheRows, wireOf, type Wires } from './kv-cache.js';
 import { fullMasks, idTensor, type LanguagePrompt } from './language-prompt.js';
-import { positionRows } from './opt-positions.js';
+import { decoderPositions } from './decoder-positions.js';
 import type { ProgramRunner } from './program-runner.js';
 
-/** OPT over the sessions of its token program: the same graph reads the prompt and then one id per row. */
-export class OptTokenSource implements TokenSource {
+/** OPT or LLaMA over the sessions of its token program: the same graph reads the prompt and then one id per row. */
+export class DecoderTokenSource implements TokenSource {
   readonly vocabSize: number;
   readonly #runner: ProgramRunner;
-  readonly #config: OptConfig;
+  readonly #config: DecoderOnlyConfig;
   readonly #prompt: LanguagePrompt;
   #masks: readonly Mask[] = [];
   #past: Wires = new Map();
 
-  constructor(runner: ProgramRunner, config: OptConfig, prompt: LanguagePrompt) {
+  constructor(runner: ProgramRunner, config: DecoderOnlyConfig, prompt: LanguagePrompt) {
     this.vocabSize = config.vocabSize;
     this.#runner = runner;
     this.#config = config;
@@ -25,7 +25,7 @@ export class OptTokenSource implements TokenSource {
 
   async prefill(): Promise<Float32Array> {
     this.#masks = fullMasks(this.#prompt);
-    return this.#run(optPromptWires(this.#config, this.#prompt));
+    return this.#run(decoderPromptWires(this.#config, this.#prompt));
   }
 
   async advance(ids: readonly number[], parents: readonly number[]): Promise<Float32Array> {
@@ -33,7 +33,7 @@ export class OptTokenSource implements TokenSource {
     this.#masks = parents.map((parent) => [...(this.#masks[parent] ?? []), 1]);
     const prefix = new Tensor('float32', new Float32Array(0), [ids.length, 0, this.#config.hiddenSize]);
     const textIds = ids.map((id) => [id]);
-    return this.#run(new Map([...past, ...tokenWires(prefix, textIds, this.#masks)]));
+    return this.#run(new Map([...past, ...tokenWires(this.#config, prefix, textIds, this.#masks)]));
   }
 
   async #run(given: Wires): Promise<Float32Array> {
@@ -44,17 +44,22 @@ export class OptTokenSource implements TokenSource {
 }
 
 /** What the token program reads for whole prompts: their tokens and a past without length. */
-export function optPromptWires(config: OptConfig, prompt: LanguagePrompt): Map<string, Tensor> {
-  const tokens = tokenWires(prompt.prefix, prompt.textIds, fullMasks(prompt));
+export function decoderPromptWires(config: DecoderOnlyConfig, prompt: LanguagePrompt): Map<string, Tensor> {
+  const tokens = tokenWires(config, prompt.prefix, prompt.textIds, fullMasks(prompt));
   return new Map([...emptyPast(config, prompt.textIds.length), ...tokens]);
 }
 
-function tokenWires(prefix: Tensor, ids: readonly (readonly number[])[], masks: readonly Mask[]): Map<string, Tensor> {
+function tokenWires(
+  { family }: DecoderOnlyConfig,
+  prefix: Tensor,
+  ids: readonly (readonly number[])[],
+  masks: readonly Mask[],
+): Map<string, Tensor> {
   const tokens = (prefix.dims[1] ?? 0) + (ids[0]?.length ?? 0);
   return new Map([
     ['prefix', prefix],
     ['input_ids', idTensor(ids)],
-    ['positions', positionRows(masks, tokens)],
+    ['positions', decoderPositions(family, masks, tokens)],
     ['attention_bias', causalBias(masks, tokens)],
   ]);
 }

@@ -1,0 +1,86 @@
+/** LLaMA's decoder: pre-norm with RMS norms, rotary positions, gated feed-forward. It reads what OPT's decoder reads. */
+import type { Block } from '../../model/blocks.js';
+import type { LlamaConfig } from '../../model/language-config.js';
+import type { Value } from '../onnx/graph-builder.js';
+import { attention } from './attention.js';
+import type { Module } from './module.js';
+import type { StageBuilder } from './stage-builder.js';
+import { tokenShape } from './token-shape.js';
+import { tokenTable } from './vocabulary.js';
+import { pastWire, presentWire, textConfig } from './wires.js';
+
+export function lowerLlamaTokens(stage: StageBuilder, block: Block): void {
+  const module = stage.module(block.name);
+  const text = module.node('Gather', [tokenTable(stage), stage.use('input_ids')]);
+  const tokens = module.node('Concat', [stage.use('prefix'), text], { axis: { int: 1 } });
+  stage.make('hidden', module.reshape(tokens, [-1, llamaConfig(stage).hiddenSize]));
+}
+
+export function lowerLlamaLayer(stage: StageBuilder, block: Block): void {
+  const { rmsNormEps, activation } = llamaConfig(stage);
+  const module = stage.module(block.name);
+  const x = stage.use('hidden');
+  const attended = module.add(
+    x,
+    selfAttention(module, block.index, module.child('input_layernorm').rmsNorm(x, rmsNormEps)),
+  );
+
+  const normed = module.child('post_attention_layernorm').rmsNorm(attended, rmsNormEps);
+  const mlp = module.child('mlp');
+  const gate = mlp.activation(mlp.child('gate_proj').linear(normed), activation);
+  const inner = mlp.node('Mul', [gate, mlp.child('up_proj').linear(normed)]);
+  stage.make('hidden', module.add(attended, mlp.child('down_proj').linear(inner)));
+}
+
+function selfAttention(module: Module, layer: number, rows: Value): Value {
+  const { stage } = module;
+  const { heads, headSize } = llamaConfig(stage);
+  const self = module.child('self_attn');
+  const project = (name: string) =>
+    self.node('Reshape', [self.child(name).linear(rows), tokenShape(stage, 'positions')]);
+  const { output, present } = attention(self, {
+    query: rotate(self.child('q_proj'), project('q_proj')),
+    key: rotate(self.child('k_proj'), project('k_proj')),
+    value: project('v_proj'),
+    heads,
+    scale: headSize ** -0.5,
+    bias: stage.use('attention_bias'),
+    past: { key: stage.use(pastWire(layer, 'key')), value: stage.use(pastWire(layer, 'value')) },
+  });
+  if (present !== undefined) {
+    stage.make(presentWire(layer, 'key'), present.key);
+    stage.make(presentWire(layer, 'value'), present.value);
+  }
+  return self.child('o_proj').linear(self.reshape(output, [-1, heads * headSize]));
+}
+
+/** Turns the two halves of each head against each other by angles that grow with the position. */
+function rotate(module: Module, x: Value): Value {
+  const { stage } = module;
+  const { heads } = llamaConfig(stage);
+  const operands = [x, stage.use('positions'), rotaryTable(stage, 'cos'), rotaryTable(stage, 'sin')];
+  return module.fused('RotaryEmbedding', operands, { num_heads: { int: heads }, interleaved: { int: 0 } });
+}
+
+/** Cosines or sines of every position's angles, `[maxPositions, headSize / 2]`, angles in float32 as in transformers. */
+function rotaryTable(stage: StageBuilder, kind: 'cos' | 'sin'): Value {
+  const { maxPositions, headSize, ropeTheta } = llamaConfig(stage);
+  const half = headSize / 2;
+  return stage.once(`rotary ${kind}`, () => {
+    const frequencies = Float32Array.from({ length: half }, (_, i) => 1 / Math.fround(ropeTheta ** (i / half)));
+    const table = Float32Array.from({ length: maxPositions * half }, (_, at) =>
+      Math[kind](Math.fround(Math.floor(at / half) * (frequencies[at % half] ?? 0))),
+    );
+    return stage.graph.constant(`rotary.${kind}`, 'F32', [maxPositions, half], table);
+  });
+}
+
+export function lowerLlamaNorm(stage: StageBuilder, block: Block): void {
+  stage.make('hidden', stage.module(block.name).rmsNorm(stage.use('hidden'), llamaConfig(stage).rmsNormEps));
+}
+
+function llamaConfig(stage: StageBuilder): LlamaConfig {
+  const text = textConfig(stage.config);
+  if (text.family !== 'llama') throw new Error('a LLaMA block in a model that is not LLaMA');
+  return text;
+}

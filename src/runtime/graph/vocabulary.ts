@@ -1,0 +1,41 @@
+/** The two ends of a language model: ids to rows of the token table, and the last rows to logits. */
+import type { Block } from '../../model/blocks.js';
+import type { TextConfig } from '../../model/language-config.js';
+import type { Value } from '../onnx/graph-builder.js';
+import type { StageBuilder } from './stage-builder.js';
+import { tokenShape } from './token-shape.js';
+import { textConfig } from './wires.js';
+
+const HEAD = 'language_model.lm_head.weight';
+
+/** The names under which a file may hold the token table, best first. Files of 2023 may have a tied table as head only. */
+const TABLES: Readonly<Record<TextConfig['family'], readonly [string, ...string[]]>> = {
+  opt: ['language_model.model.decoder.embed_tokens.weight', HEAD],
+  llama: ['language_model.model.embed_tokens.weight', HEAD],
+  t5: [
+    'language_model.shared.weight',
+    'language_model.encoder.embed_tokens.weight',
+    'language_model.decoder.embed_tokens.weight',
+    HEAD,
+  ],
+};
+
+export function tokenTable(stage: StageBuilder): Value {
+  const names = TABLES[textConfig(stage.config).family];
+  const name = names.find((candidate) => stage.weights.has(candidate)) ?? names[0];
+  return stage.graph.weight(name, stage.weights.get(name));
+}
+
+/** Logits of the last token of each row of the batch. */
+export function lowerHead(stage: StageBuilder, block: Block): void {
+  const text = textConfig(stage.config);
+  const module = stage.module(block.name);
+  const hidden = stage.use(text.family === 'opt' && text.embedSize !== text.hiddenSize ? 'embedded' : 'hidden');
+  const shape = tokenShape(stage, text.family === 't5' ? 'decoder_ids' : 'positions');
+  const tokens = module.node('Reshape', [hidden, shape]);
+  const last = module.node('Gather', [tokens, module.graph.int64(-1)], { axis: { int: 1 } });
+  const scaled = text.family === 't5' && text.scaleLogits;
+  const rows = scaled ? module.node('Mul', [last, module.graph.float(text.hiddenSize ** -0.5)]) : last;
+  const table = stage.weights.has(HEAD) ? module.weight('weight') : tokenTable(stage);
+  stage.make('logits', module.node('Gemm', [rows, table], { transB: { int: 1 } }));
+}
