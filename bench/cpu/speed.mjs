@@ -48,10 +48,12 @@ const readyMs = performance.now() - began;
 const ready = memory();
 
 const { channels, imageSize } = config.vision;
-const pixels = new Float32Array(channels * imageSize ** 2).map((_, i) => Math.sin(i));
-const textIds = [Array.from({ length: Number(values['prompt-tokens']) }, (_, i) => i + 2)];
+// A grey ramp that needs no random generator: transformers_peer.py is given the same.
+const pixels = new Float32Array(channels * imageSize ** 2).map((_, i) => (i % 251) / 125.5 - 1);
+const textIds = [Array.from({ length: Number(values['prompt-tokens']) }, (_, i) => config.text.bosTokenId + i)];
 const textMask = textIds.map((row) => row.map(() => 1));
 const rounds = [];
+let ids = [];
 for (let round = 0; round < Number(values.rounds); round++) {
   began = performance.now();
   const prefix = await sessions.encodeImages(pixels, [1, channels, imageSize, imageSize]);
@@ -61,9 +63,11 @@ for (let round = 0; round < Number(values.rounds); round++) {
   let logits = await source.prefill();
   const prefillMs = performance.now() - began;
   const tokenMs = [];
-  for (let token = 1; token < tokens; token++) {
+  ids = [argmax(logits)];
+  while (ids.length < tokens) {
     began = performance.now();
-    logits = await source.advance([argmax(logits)], [0]);
+    logits = await source.advance(ids.slice(-1), [0]);
+    ids.push(argmax(logits));
     tokenMs.push(performance.now() - began);
   }
   const totalMs = imageMs + prefillMs + tokenMs.reduce((sum, ms) => sum + ms, 0);
@@ -89,14 +93,18 @@ const figures = {
   decodeGBs: tokenBytes / tokenMs / 1e6,
   sweepGBs: sweepBytesPerSecond / 1e9,
   decodeShareOfSweep: (tokenBytes * 1000) / tokenMs / sweepBytesPerSecond,
+  ids,
 };
 process.stdout.write(`${JSON.stringify(figures, null, 1)}\n`);
 
-/** Every weight of the blocks that run per token; the token and position tables are read by a row only. */
+/** Weights that one token reads: not the position table, cross-attention's keys, or a token table that is not the head. */
 function bytesPerToken() {
-  const blocks = blip2Blocks(config).filter((block) => block.phase === 'token' && block.kind !== 'opt-positions');
+  const ownHead = checkpoint.tensors.has('language_model.lm_head.weight');
+  const rowsOnly = ['opt-positions', ...(ownHead ? ['opt-tokens', 't5-tokens'] : [])];
+  const blocks = blip2Blocks(config).filter((block) => block.phase === 'token' && !rowsOnly.includes(block.kind));
   let bytes = 0;
   for (const [name, tensor] of checkpoint.tensors) {
+    if (/EncDecAttention\.[kv]\./.test(name)) continue;
     if (blocks.some((block) => name.startsWith(`${block.name}.`))) bytes += tensor.end - tensor.begin;
   }
   return bytes;
