@@ -42,7 +42,7 @@ export async function verifyCheckpoint(where: string, options: VerifyOptions = {
   try {
     checkpoint = await openCheckpoint(where);
   } catch (error) {
-    if (!(error instanceof Blip2Error)) throw error;
+    if (!(error instanceof Blip2Error) || error.code === 'CheckpointNotFound') throw error;
     return { findings: await everyFault(where, error), files: 0, tensors: 0 };
   }
   const findings: Finding[] = checkpoint.warnings.map((warning) => ({ severity: 'warning', ...warning }));

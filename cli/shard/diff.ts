@@ -1,0 +1,53 @@
+import { diffCheckpoints, type TensorDifference } from '../../src/loader/check/diff-checkpoints.js';
+import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { ProgressLine } from '../common/progress.js';
+import { commonFlags } from './shard-options.js';
+
+const parser = commonFlags(
+  createParser(
+    'blip2-shard diff',
+    '$0 <a> <b>',
+    'What differs between two checkpoints, whatever their sharding. Exit status 0: nothing; 1: something.',
+  )
+    .positional('a', { type: 'string', demandOption: true })
+    .positional('b', { type: 'string', demandOption: true }),
+).option('atol', {
+  type: 'string',
+  nargs: 1,
+  describe: 'floats that differ by no more are equal, also across float dtypes',
+});
+
+export async function diff({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv);
+  if (args === null) return EXIT.ok;
+  const atol = args.atol === undefined ? undefined : Number(args.atol);
+  if (atol !== undefined && !(atol >= 0)) throw usageError(`--atol takes a number of at least 0, not "${args.atol}"`);
+  const [a, b] = [await openCheckpoint(args.a), await openCheckpoint(args.b)];
+  const line = new ProgressLine(args.quiet !== true);
+  const differences = await diffCheckpoints(a, b, {
+    ...(atol === undefined ? {} : { atol }),
+    signal,
+    onProgress: (done, total) => line.update(`${done} of ${total} tensors`),
+  }).finally(() => line.clear());
+  if (args.json === true) process.stdout.write(`${JSON.stringify({ same: differences.length === 0, differences })}\n`);
+  else for (const difference of differences) process.stdout.write(`${describe(difference)}\n`);
+  if (args.quiet !== true) process.stderr.write(`${differences.length} of ${a.tensors.size} tensors differ\n`);
+  return differences.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function describe(difference: TensorDifference): string {
+  const { name } = difference;
+  switch (difference.kind) {
+    case 'only-in-a':
+      return `- ${name}`;
+    case 'only-in-b':
+      return `+ ${name}`;
+    case 'dtype':
+    case 'shape':
+      return `! ${name}  ${difference.kind} ${difference.a} -> ${difference.b}`;
+    case 'values':
+      return `! ${name}  values${difference.maxAbs === null ? '' : ` by up to ${difference.maxAbs}`}`;
+  }
+}

@@ -1,0 +1,40 @@
+import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { runJob } from './run-job.js';
+import { matchesGlob, fromCheckpointTo, requireMatches, writeFlags } from './shard-options.js';
+import { transformJob } from './transform.js';
+
+const parser = writeFlags(
+  fromCheckpointTo(
+    createParser(
+      'blip2-shard filter',
+      '$0 <checkpoint> <out>',
+      'Keeps the tensors that are included (all, unless said) and not excluded.',
+    ),
+  ),
+)
+  .option('include', {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    describe: 'names to keep, * for any characters; repeatable',
+  })
+  .option('exclude', { type: 'string', array: true, nargs: 1, describe: 'names to leave out; repeatable' })
+  .example("$0 ckpt out --include 'vision_model.*'", '');
+
+export async function filter({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv, ['include', 'exclude']);
+  if (args === null) return EXIT.ok;
+  const { checkpoint: where, out } = args;
+  const { include = ['*'], exclude = [] } = args;
+  if (args.include === undefined && exclude.length === 0) throw usageError('say what to --include or --exclude');
+  const source = await openCheckpoint(where);
+  requireMatches('include', include, source.tensors.keys());
+  requireMatches('exclude', exclude, source.tensors.keys());
+  const matches = (patterns: readonly string[], name: string) => patterns.some((pattern) => matchesGlob(pattern, name));
+  const job = transformJob(source, (name, tensor) =>
+    matches(include, name) && !matches(exclude, name) ? { name, tensor } : null,
+  );
+  return runJob(job, out, args, signal);
+}

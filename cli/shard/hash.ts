@@ -1,0 +1,37 @@
+import { hashCheckpoint } from '../../src/loader/check/hash-checkpoint.js';
+import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { EXIT, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { RateLine } from './rate-line.js';
+import { commonFlags, fromCheckpoint } from './shard-options.js';
+
+const parser = commonFlags(
+  fromCheckpoint(
+    createParser(
+      'blip2-shard hash',
+      '$0 <checkpoint>',
+      'One SHA-256 of all names, dtypes, shapes and bytes: the same for any sharding.',
+    ),
+  ),
+).option('tensors', { type: 'boolean', describe: 'also the hash of every tensor' });
+
+export async function hash({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv);
+  if (args === null) return EXIT.ok;
+  const { checkpoint: where } = args;
+  const rate = new RateLine(args.quiet !== true);
+  const result = await hashCheckpoint(await openCheckpoint(where), {
+    signal,
+    onProgress: (done, total) => rate.update(done, total),
+  }).finally(() => rate.clear());
+  const tensors = args.tensors === true ? result.tensors : new Map<string, string>();
+  if (args.json === true) {
+    process.stdout.write(
+      `${JSON.stringify({ hash: result.hash, ...(args.tensors === true ? { tensors: [...tensors] } : {}) })}\n`,
+    );
+    return EXIT.ok;
+  }
+  for (const [name, digest] of tensors) process.stdout.write(`${digest}  ${name}\n`);
+  process.stdout.write(`${result.hash}\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,64 @@
+import { moduleTree, type ModuleNode } from '../../src/loader/check/module-tree.js';
+import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { formatSize } from '../../src/planner/size.js';
+import { EXIT, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { commonFlags, fromCheckpoint } from './shard-options.js';
+
+const parser = commonFlags(
+  fromCheckpoint(
+    createParser('blip2-shard inspect', '$0 <checkpoint>', 'The tree of modules with parameters, dtypes and bytes.'),
+  ),
+).option('depth', {
+  type: 'string',
+  nargs: 1,
+  coerce: wholeNumber('depth', 0),
+  describe: 'levels below the root [default: 2]',
+});
+
+export async function inspect({ argv }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv);
+  if (args === null) return EXIT.ok;
+  const { checkpoint: where } = args;
+  const { files, tensors, warnings } = await openCheckpoint(where);
+  const tree = moduleTree(tensors);
+  const depth = args.depth ?? 2;
+  if (args.json === true) {
+    const shards = files.map(({ name, sizeBytes, dataStart, metadata }) => ({
+      name,
+      sizeBytes,
+      dataStart,
+      metadata: Object.fromEntries(metadata),
+    }));
+    process.stdout.write(`${JSON.stringify({ files: shards, modules: toJson(tree, depth), warnings })}\n`);
+    return EXIT.ok;
+  }
+  const rows = toRows(tree, depth, 0);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  for (const [name, parameters, bytes, dtypes] of rows) {
+    process.stdout.write(`${name.padEnd(width)}  ${parameters.padStart(14)}  ${bytes.padStart(10)}  ${dtypes}\n`);
+  }
+  if (args.quiet !== true) {
+    for (const { message, code } of warnings) process.stderr.write(`warning: ${message} [${code}]\n`);
+    process.stderr.write(`${tensors.size} tensors in ${files.length} files\n`);
+  }
+  return EXIT.ok;
+}
+
+function toRows(node: ModuleNode, depth: number, level: number): [string, string, string, string][] {
+  const name = node.path === '' ? '(all)' : node.path.slice(node.path.lastIndexOf('.') + 1);
+  const row: [string, string, string, string] = [
+    '  '.repeat(level) + name,
+    node.parameters.toLocaleString('en').replaceAll(',', ' '),
+    formatSize(node.bytes),
+    [...node.dtypes.keys()].join(' '),
+  ];
+  return [row, ...(depth === 0 ? [] : node.children.flatMap((child) => toRows(child, depth - 1, level + 1)))];
+}
+
+function toJson(node: ModuleNode, depth: number): object {
+  const { path, tensors, parameters, bytes, dtypes, children } = node;
+  const below =
+    depth === 0 || children.length === 0 ? {} : { children: children.map((child) => toJson(child, depth - 1)) };
+  return { path, tensors, parameters, bytes, dtypes: Object.fromEntries(dtypes), ...below };
+}

@@ -1,0 +1,32 @@
+import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { Blip2Error } from '../../src/errors.js';
+import { EXIT, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { runJob } from './run-job.js';
+import { fromCheckpointTo, writeFlags } from './shard-options.js';
+import { transformJob } from './transform.js';
+
+const parser = writeFlags(
+  fromCheckpointTo(
+    createParser('blip2-shard merge', '$0 <checkpoint> <out>', 'Writes all tensors into one model.safetensors.'),
+  ),
+);
+
+export async function merge({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv);
+  if (args === null) return EXIT.ok;
+  const { checkpoint: where, out } = args;
+  const source = await openCheckpoint(where);
+  const gap = source.warnings.find(({ code }) => code === 'ShardNumberingGap');
+  if (gap !== undefined) {
+    throw new Blip2Error('MissingShard', `${gap.message} A merged file would lack their tensors.`, {
+      hint: 'Download the other shards, and their index.',
+    });
+  }
+  return runJob(
+    transformJob(source, (name, tensor) => ({ name, tensor }), true),
+    out,
+    args,
+    signal,
+  );
+}

@@ -1,0 +1,56 @@
+/** A plan as the splitter needs it: a device and a dtype for every tensor. */
+import { z } from 'zod';
+import { deviceOf } from '../../src/planner/map/device-map.js';
+import { longestPrefix } from '../../src/planner/map/longest-prefix.js';
+import { readPlan } from '../../src/planner/plan/read-plan.js';
+import { LOAD_DTYPES, loadedDtype, type DtypeRules, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
+import type { Dtype } from '../../src/tensor/dtype.js';
+import { isFloatDtype } from '../../src/loader/convert/convert-floats.js';
+import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
+import { usageError } from '../common/main.js';
+
+export interface TensorPlacement {
+  readonly deviceOf: (name: string) => string;
+  /** A bare device map keeps what is stored. */
+  readonly dtypeOf: (name: string, stored: Dtype) => Dtype;
+}
+
+/** The part of a plan document that says in which dtype a block is used. */
+const dtypesSchema = z.object({
+  dtype: z.enum(LOAD_DTYPES),
+  dtypes: z.record(z.string(), z.enum(LOAD_DTYPES)),
+  placements: z.array(z.object({ block: z.string(), runsOn: z.union([z.number(), z.literal('cpu')]) })),
+});
+
+/** @throws Blip2Error `USAGE` where the map leaves a tensor out, and those of `readPlan`. */
+export function placeByPlan(json: unknown, { tensors, config }: Checkpoint): TensorPlacement {
+  const { map } = readPlan(json);
+  const uncovered = [...tensors.keys()].find((name) => deviceOf(map, name) === undefined);
+  if (uncovered !== undefined)
+    throw usageError(`the device map has no device for "${uncovered}"`, 'Add its module, or "" for everything else.');
+  const plan = dtypesSchema.safeParse(json);
+  return {
+    deviceOf: (name) => String(deviceOf(map, name)),
+    dtypeOf: plan.success ? plannedDtypes(plan.data, familyOf(config)) : (_, stored) => stored,
+  };
+}
+
+function plannedDtypes(
+  { dtype, dtypes, placements }: z.infer<typeof dtypesSchema>,
+  blip2: DtypeRules['blip2'],
+): (name: string, stored: Dtype) => Dtype {
+  const overrides = new Map<string, LoadDtype>(Object.entries(dtypes));
+  const runsOn = new Map(placements.map((placement) => [placement.block, placement.runsOn]));
+  return (name, stored) => {
+    if (!isFloatDtype(stored)) return stored;
+    // The CPU computes in float32; half-precision weights there would be converted at every start.
+    if (longestPrefix(runsOn, name) === 'cpu') return 'F32';
+    return loadedDtype(name, stored, { dtype, overrides, blip2 });
+  };
+}
+
+/** The family whose float32 exceptions a plan counts on; null for any other model. */
+function familyOf(config: unknown): DtypeRules['blip2'] {
+  const parsed = z.object({ model_type: z.enum(['blip-2', 'instructblip']) }).safeParse(config);
+  return parsed.success ? parsed.data.model_type : null;
+}

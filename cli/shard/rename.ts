@@ -1,0 +1,42 @@
+import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { runJob } from './run-job.js';
+import { fromCheckpointTo, writeFlags } from './shard-options.js';
+import { transformJob } from './transform.js';
+
+const parser = writeFlags(
+  fromCheckpointTo(
+    createParser(
+      'blip2-shard rename',
+      '$0 <checkpoint> <out>',
+      'Changes the beginnings of tensor names. The first prefix that fits counts.',
+    ),
+  ),
+)
+  .option('prefix', { type: 'string', array: true, nargs: 1, describe: 'old=new; either may be empty; repeatable' })
+  .example('$0 ckpt out --prefix model.language_model.=language_model.', '');
+
+export async function rename({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv, ['prefix']);
+  if (args === null) return EXIT.ok;
+  const { checkpoint: where, out } = args;
+  const prefixes = (args.prefix ?? []).map(parsePrefix);
+  if (prefixes.length === 0) throw usageError('say which --prefix', 'For example: --prefix model.=');
+  const source = await openCheckpoint(where);
+  for (const [from] of prefixes) {
+    if (![...source.tensors.keys()].some((name) => name.startsWith(from)))
+      throw usageError(`no tensor name begins with "${from}"`);
+  }
+  const job = transformJob(source, (name, tensor) => {
+    const [from, to] = prefixes.find(([old]) => name.startsWith(old)) ?? ['', ''];
+    return { name: to + name.slice(from.length), tensor };
+  });
+  return runJob(job, out, args, signal);
+}
+
+function parsePrefix(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 0) throw usageError(`--prefix takes old=new, not "${text}"`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}

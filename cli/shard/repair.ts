@@ -1,0 +1,29 @@
+import { openForRepair } from '../../src/loader/check/repair-checkpoint.js';
+import { EXIT, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { runJob } from './run-job.js';
+import { fromCheckpointTo, writeFlags } from './shard-options.js';
+import { transformJob } from './transform.js';
+
+const parser = writeFlags(
+  fromCheckpointTo(
+    createParser(
+      'blip2-shard repair',
+      '$0 <checkpoint> <out>',
+      'Writes a checkpoint that readers refuse anew, where no tensor is in doubt: trailing bytes, gaps, white space before the header, duplicate keys, an index that does not fit.',
+    ),
+  ),
+);
+
+export async function repair({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv);
+  if (args === null) return EXIT.ok;
+  const { checkpoint: where, out } = args;
+  const source = await openForRepair(where);
+  return runJob(
+    transformJob(source, (name, tensor) => ({ name, tensor })),
+    out,
+    args,
+    signal,
+  );
+}

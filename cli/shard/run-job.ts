@@ -1,0 +1,50 @@
+import type { CheckpointJob, WrittenCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
+import { writeCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
+import { formatSize } from '../../src/planner/size.js';
+import { join } from 'node:path';
+import { EXIT } from '../common/main.js';
+import { RateLine } from './rate-line.js';
+
+export interface JobFlags {
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+  readonly 'dry-run'?: boolean | undefined;
+  readonly align?: number | undefined;
+}
+
+/**
+ * Writes a checkpoint and reports it: on stdout the path of the index (or of the only file), or one JSON document; on
+ * stderr progress and a line for every file.
+ */
+export async function runJob(job: CheckpointJob, out: string, flags: JobFlags, signal: AbortSignal): Promise<number> {
+  const quiet = flags.quiet === true;
+  const rate = new RateLine(!quiet);
+  const dryRun = flags['dry-run'] === true;
+  for (const warning of quiet ? [] : job.source.warnings)
+    process.stderr.write(`warning: ${warning.message} [${warning.code}]\n`);
+  let written: WrittenCheckpoint;
+  try {
+    written = await writeCheckpoint(job, out, {
+      ...(flags.align === undefined ? {} : { alignBytes: flags.align }),
+      dryRun,
+      signal,
+      onProgress: (done, total) => rate.update(done, total),
+    });
+  } finally {
+    rate.clear();
+  }
+  if (!quiet) process.stderr.write(summary(written, dryRun));
+  const answer = join(out, written.index ?? written.shards[0]?.file ?? '');
+  process.stdout.write(
+    flags.json === true ? `${JSON.stringify({ dryRun, ...written })}\n` : dryRun ? '' : `${answer}\n`,
+  );
+  return EXIT.ok;
+}
+
+function summary({ shards, totalBytes }: WrittenCheckpoint, dryRun: boolean): string {
+  const lines = shards.map(({ file, sizeBytes, device, resumed }) => {
+    const notes = [...(device === undefined ? [] : [`for ${device}`]), ...(resumed ? ['was there already'] : [])];
+    return `${file}  ${formatSize(sizeBytes)}${notes.length === 0 ? '' : `  (${notes.join(', ')})`}\n`;
+  });
+  return `${lines.join('')}${dryRun ? 'would write' : 'wrote'} ${shards.length} files, ${formatSize(totalBytes)} of tensors\n`;
+}

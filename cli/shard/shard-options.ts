@@ -1,0 +1,70 @@
+/** What the subcommands of `blip2-shard` share: flags, positionals, patterns. */
+import type { Argv } from 'yargs';
+import { FLOAT_DTYPES, type FloatDtype } from '../../src/loader/convert/convert-floats.js';
+import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
+import { usageError } from '../common/main.js';
+import { wholeNumber } from '../common/parser.js';
+
+/** Flags of every subcommand. */
+export function commonFlags<T>(parser: Argv<T>) {
+  return parser
+    .option('json', { type: 'boolean', describe: 'one JSON document on stdout; errors as JSON too' })
+    .option('quiet', { alias: 'q', type: 'boolean', describe: 'nothing on stderr but errors' });
+}
+
+/** Flags of every subcommand that writes a checkpoint. */
+export function writeFlags<T>(parser: Argv<T>) {
+  return commonFlags(parser)
+    .option('dry-run', { type: 'boolean', describe: 'say what would be written, write nothing' })
+    .option('align', {
+      type: 'string',
+      nargs: 1,
+      coerce: wholeNumber('align', 1),
+      describe: 'bytes that the data of a file is aligned to; 8 gives the bytes that Python writes [default: 256]',
+    });
+}
+
+/** Positionals, for the help and the types. */
+export function fromCheckpoint<T>(parser: Argv<T>) {
+  return parser.positional('checkpoint', {
+    type: 'string',
+    demandOption: true,
+    describe: 'folder, .safetensors file or *.safetensors.index.json',
+  });
+}
+
+export function fromCheckpointTo<T>(parser: Argv<T>) {
+  return fromCheckpoint(parser).positional('out', {
+    type: 'string',
+    demandOption: true,
+    describe: 'folder to write; made where it does not exist',
+  });
+}
+
+const STORED: Readonly<Record<LoadDtype, FloatDtype>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
+
+/** `float16` and `F16` are the same. @throws Blip2Error `USAGE` */
+export function parseDtype(text: string): FloatDtype {
+  const long = LOAD_DTYPES.find((dtype) => dtype === text.toLowerCase());
+  const short = FLOAT_DTYPES.find((dtype) => dtype === text.toUpperCase());
+  const dtype = long === undefined ? short : STORED[long];
+  if (dtype !== undefined) return dtype;
+  throw usageError(`"${text}" is not a dtype that tensors are converted to`, `Dtypes: ${LOAD_DTYPES.join(', ')}.`);
+}
+
+/** Whether a name matches a pattern in which `*` stands for any characters, dots too, and `?` for one. */
+export function matchesGlob(pattern: string, name: string): boolean {
+  const source = pattern
+    .replaceAll(/[$()+.[\\\]^{|}]/g, String.raw`\$&`)
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`, 'su').test(name);
+}
+
+/** @throws Blip2Error `USAGE` where a pattern matches no tensor: a typo would go unseen. */
+export function requireMatches(flag: string, patterns: readonly string[], names: Iterable<string>): void {
+  const all = [...names];
+  const unused = patterns.find((pattern) => !all.some((name) => matchesGlob(pattern, name)));
+  if (unused !== undefined)
+    throw usageError(`--${flag} "${unused}" matches no tensor`, 'See `blip2-shard inspect` for the names.');
+}

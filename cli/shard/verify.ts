@@ -1,0 +1,35 @@
+import { verifyCheckpoint } from '../../src/loader/check/verify-checkpoint.js';
+import { EXIT, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { RateLine } from './rate-line.js';
+import { commonFlags, fromCheckpoint } from './shard-options.js';
+
+const parser = commonFlags(
+  fromCheckpoint(createParser('blip2-shard verify', '$0 <checkpoint>', 'Every rule of the format, every fault.')),
+).option('deep', {
+  type: 'boolean',
+  describe: "read every byte: checksums of the hub's cache, values that are not finite",
+});
+
+export async function verify({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv);
+  if (args === null) return EXIT.ok;
+  const { checkpoint: where } = args;
+  const rate = new RateLine(args.quiet !== true);
+  const result = await verifyCheckpoint(where, {
+    deep: args.deep === true,
+    signal,
+    onProgress: (done, total) => rate.update(done, total),
+  }).finally(() => rate.clear());
+  const errors = result.findings.filter(({ severity }) => severity === 'error');
+  if (args.json === true) process.stdout.write(`${JSON.stringify({ ok: errors.length === 0, ...result })}\n`);
+  else
+    for (const { severity, code, message } of result.findings)
+      process.stdout.write(`${severity}: ${message} [${code}]\n`);
+  if (args.quiet !== true) {
+    const sound =
+      errors.length === 0 ? `sound: ${result.tensors} tensors in ${result.files} files` : `${errors.length} errors`;
+    process.stderr.write(`${sound}, ${result.findings.length - errors.length} warnings\n`);
+  }
+  return errors.length === 0 ? EXIT.ok : EXIT.failed;
+}

@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { withHeader } from '../loader/safetensors-bytes.js';
+import { command, DEMO, ROOT, script } from './command.js';
+
+const shard = (...args: string[]) => command('blip2-shard', args);
+
+let folder: string;
+let demoHash: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'blip2-shard-'));
+  demoHash = (await shard('hash', DEMO)).stdout;
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+async function contents(where: string): Promise<Map<string, string>> {
+  const entries = await readdir(where, { withFileTypes: true });
+  const names = entries
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name)
+    .sort();
+  const hashes = await Promise.all(
+    names.map(async (name) =>
+      createHash('sha256')
+        .update(await readFile(join(where, name)))
+        .digest('hex'),
+    ),
+  );
+  return new Map(names.map((name, i) => [name, hashes[i] ?? '']));
+}
+
+describe('blip2-shard', () => {
+  it('splits by size, says where the index is, and keeps every tensor', async () => {
+    const out = join(folder, 'split');
+    const { code, stdout, stderr } = await shard('split', DEMO, out, '--max-shard-size', '1MiB');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${join(out, 'model.safetensors.index.json')}\n` });
+    expect(stderr).toContain('13 files');
+    expect((await shard('hash', out, '-q')).stdout).toBe(demoHash);
+    const merged = join(folder, 'merged');
+    expect((await shard('merge', out, merged, '-q')).stdout).toBe(`${join(merged, 'model.safetensors')}\n`);
+    expect((await shard('hash', merged)).stdout).toBe(demoHash);
+    expect((await shard('diff', DEMO, merged)).code).toBe(0);
+  });
+
+  it("splits by a plan, the GPU's tensors in float16, the CPU's in float32", async () => {
+    const plan = join(folder, 'plan.json');
+    const { stdout } = await command('blip2-plan', [
+      DEMO,
+      '--vram',
+      '100M',
+      '--reserve',
+      '0',
+      '--format',
+      'json',
+      '-q',
+    ]);
+    const document = JSON.parse(stdout) as { device_map: object; placements: { block: string }[] };
+    const placements = document.placements.map((placement) => ({
+      ...placement,
+      runsOn: placement.block.startsWith('vision_model') ? 'cpu' : 0,
+    }));
+    await writeFile(plan, JSON.stringify({ ...document, device_map: { vision_model: 'cpu', '': 0 }, placements }));
+    const out = join(folder, 'by-plan');
+    expect((await shard('split', DEMO, out, '--plan', plan)).code).toBe(0);
+    const { files, tensors, config } = await openCheckpoint(out);
+    expect(config).not.toBeNull();
+    for (const [name, { file, dtype }] of tensors) {
+      const onCpu = name.startsWith('vision_model');
+      const inFloat32 = onCpu || name.startsWith('qformer') || name === 'query_tokens';
+      expect(dtype, name).toBe(inFloat32 ? 'F32' : 'F16');
+      expect(files.find(({ path }) => path === file)?.metadata.get('device')).toBe(onCpu ? 'cpu' : '0');
+    }
+  });
+
+  it('converts there and back within the precision of the dtype', async () => {
+    const [half, full] = [join(folder, 'half'), join(folder, 'full')];
+    expect((await shard('convert', DEMO, half, '--dtype', 'bfloat16', '--keep-fp32', 'query_*')).code).toBe(0);
+    expect((await openCheckpoint(half)).tensors.get('query_tokens')?.dtype).toBe('F32');
+    expect((await shard('convert', half, full, '--dtype', 'F32')).code).toBe(0);
+    expect((await shard('diff', half, full, '--atol', '0', '-q')).stdout).toBe('');
+    const { code, stdout } = await shard('diff', DEMO, full, '--atol', '1e-6', '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ same: false });
+    expect((await shard('diff', DEMO, full, '--atol', '0.02')).code).toBe(0);
+  });
+
+  it('filters and renames', async () => {
+    const [vision, renamed] = [join(folder, 'vision'), join(folder, 'renamed')];
+    expect((await shard('filter', DEMO, vision, '--include', 'vision_model.*', '--exclude', '*.bias')).code).toBe(0);
+    expect((await shard('rename', vision, renamed, '--prefix', 'vision_model.=v.')).code).toBe(0);
+    const names = [...(await openCheckpoint(renamed)).tensors.keys()];
+    expect(names.length).toBeGreaterThan(10);
+    expect(names.every((name) => name.startsWith('v.') && !name.endsWith('.bias'))).toBe(true);
+  });
+
+  it('inspects: the parts add up to the whole', async () => {
+    const { stdout } = await shard('inspect', DEMO, '--json', '--depth', '1');
+    const { modules } = JSON.parse(stdout) as {
+      modules: { bytes: number; children: { path: string; bytes: number }[] };
+    };
+    expect(modules.children.map(({ path }) => path).sort()).toEqual(
+      ['language_model', 'language_projection', 'qformer', 'query_tokens', 'vision_model'], // prettier-ignore
+    );
+    expect(modules.children.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(modules.bytes);
+  });
+
+  it('verifies, and repairs what verify says', async () => {
+    const broken = join(folder, 'broken.safetensors');
+    await writeFile(
+      broken,
+      withHeader('{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}', Buffer.from('ok+junk')),
+    );
+    const { code, stdout } = await shard('verify', broken, '--json');
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: false,
+      findings: [{ code: 'MetadataIncompleteBuffer', severity: 'error' }],
+    });
+    const out = join(folder, 'repaired');
+    expect((await shard('repair', broken, out)).code).toBe(0);
+    expect((await shard('verify', out, '--deep')).code).toBe(0);
+    expect((await shard('verify', DEMO, '--deep')).stdout).toBe('');
+  });
+
+  it.each([
+    [[], 2],
+    [['slit', DEMO, 'x'], 2],
+    [['split', DEMO, 'x'], 2],
+    [['split', DEMO], 2],
+    [['split', DEMO, 'x', '--max-shard-size', '5 gigs'], 2],
+    [['convert', DEMO, 'x', '--dtype', 'float8'], 2],
+    [['filter', DEMO, 'x', '--include', 'nothing.*'], 2],
+    [['rename', DEMO, 'x', '--prefix', 'a'], 2],
+    [['verify', 'no-such-folder'], 2],
+    [['merge', DEMO, DEMO], 1],
+  ])('%j fails with one line and exit code %i', async (args, code) => {
+    const result = await shard(...args);
+    expect(result).toMatchObject({ code, stdout: '' });
+    expect(result.stderr).toMatch(/^error: .*\[\w+\]\n/);
+  });
+
+  it('killed anywhere: the input is unchanged, outputs are whole or absent, and a rerun ends with the same bytes', async () => {
+    const input = await contents(resolve(ROOT, DEMO));
+    const out = join(folder, 'killed');
+    const args = ['convert', DEMO, out, '--dtype', 'float16', '-q'];
+    const started = performance.now();
+    await shard(...args);
+    const wholeMs = performance.now() - started;
+    const undisturbed = await contents(out);
+    for (let kill = 0; kill < 4; kill++) {
+      await rm(out, { recursive: true, force: true });
+      const child = spawn(process.execPath, [script('blip2-shard'), ...args], { cwd: ROOT, stdio: 'ignore' });
+      const ended = new Promise((done) => child.once('close', done));
+      await setTimeout(wholeMs * (0.5 + 0.14 * kill));
+      child.kill('SIGKILL');
+      await ended;
+      const present = await contents(out).catch(() => new Map<string, string>());
+      for (const [name, hash] of present) if (name.endsWith('.safetensors')) expect(hash).toBe(undisturbed.get(name));
+      if (!present.has('model.safetensors.index.json')) expect((await shard(...args)).code).toBe(0);
+      else if (present.has('.blip2-shard-job.json')) expect((await shard(...args)).code).toBe(0);
+      expect(await contents(out)).toEqual(undisturbed);
+    }
+    expect(await contents(resolve(ROOT, DEMO))).toEqual(input);
+  });
+});
