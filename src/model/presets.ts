@@ -25,6 +25,7 @@ const flanT5Xl = {
   dense_act_fn: 'gelu',
   tie_word_embeddings: false,
   bos_token_id: 1,
+  decoder_start_token_id: 0,
 };
 const flanT5Xxl = { ...flanT5Xl, d_model: 4096, d_ff: 10240, num_heads: 64 };
 
