@@ -11,7 +11,8 @@ export { conflictingReadings, type Reading } from './map/prefix-readings.js';
 export { validateDeviceMap, type MapIssue } from './map/validate-device-map.js';
 export { type Budgets } from './plan/budgets.js';
 export { type DeviceShare, type Infeasible, type Remedy } from './plan/infeasible.js';
-export { planDeviceMap, type PlanOptions, type PlanResult } from './plan/plan-device-map.js';
+export { type PlanOptions } from './plan/context.js';
+export { planDeviceMap, type PlanResult } from './plan/plan-device-map.js';
 export {
   PLAN_SCHEMA,
   type CheckpointIdentity,

@@ -1,7 +1,7 @@
 /**
  * The placements an engine can execute, as separate cases for the solver.
  *
- * `blip2-run` takes any mixture. transformers streams everything that is not on a GPU to one "main" GPU, the lowest
+ * `blip2-run` takes any mixture (beyond two GPUs, one of them does the streaming). transformers streams everything that is not on a GPU to one "main" GPU, the lowest
  * number in the map, so each GPU is tried in that role; a map without a GPU runs on the CPU.
  */
 import type { Device, DeviceMap } from '../map/device-map.js';
@@ -39,7 +39,7 @@ export function engineCases(input: CaseInput): Placing[] {
   });
 
   if (profile.engine === 'blip2-run') {
-    return [build([...ids.map(resident), ...ids.flatMap(streamedTo), ...host])];
+    return [build([...ids.map(resident), ...streamingGpus(input).flatMap(streamedTo), ...host])];
   }
   const anchor = anchorOf(profile);
   const mains = ids.filter((id, i) => !ids.slice(0, i).some((earlier, k) => asGood(input, earlier, k, id, i)));
@@ -51,6 +51,21 @@ export function engineCases(input: CaseInput): Placing[] {
     ),
     build(host),
   ];
+}
+
+/**
+ * GPUs that run streamed blocks. Of more than two, only the one that copies fastest (the largest of equals): weights
+ * wait for the host's memory in any case, and every further choice multiplies the search.
+ */
+function streamingGpus({ gpuBytes, machine }: CaseInput): number[] {
+  const ids = [...gpuBytes.keys()];
+  if (ids.length <= 2) return ids;
+  const rate = (index: number) =>
+    (machine.gpus[index] ?? machine.gpus.at(-1))?.engines['blip2-run'].streamBytesPerSecond ?? 0;
+  const best = ids
+    .map((id, index) => ({ id, index }))
+    .sort((a, b) => rate(b.index) - rate(a.index) || (gpuBytes.get(b.id) ?? 0) - (gpuBytes.get(a.id) ?? 0));
+  return best.slice(0, 1).map(({ id }) => id);
 }
 
 /** An earlier GPU that is alike and has no less room makes a later one pointless as the main GPU. */

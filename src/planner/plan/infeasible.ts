@@ -5,7 +5,7 @@ import { solveExact } from '../solve/exact.js';
 import type { Item } from '../solve/problem.js';
 import { assemble } from './assemble.js';
 import type { Budgets } from './budgets.js';
-import { casesOf, type PlanContext } from './plan-device-map.js';
+import { casesOf, type PlanContext } from './context.js';
 
 export interface DeviceShare {
   readonly id: Device;
@@ -97,9 +97,11 @@ export function fits(context: PlanContext): boolean {
   return casesOf(context).some((placing) => {
     const problem = assemble(context.profile, placing, context.prices);
     const items = problem.items.map((item): Item => ({
-      ...item,
+      use: item.use,
+      peak: item.peak,
+      sameAs: item.sameAs,
       cost: item.cost.map((cost) => (cost === Infinity ? Infinity : 0)),
-      inputs: item.inputs.map((input) => ({ ...input, cost: input.cost.map((row) => row.map(() => 0)) })),
+      inputs: [],
     }));
     return solveExact({ ...problem, items }, { cutoff: 1e-6 }).status !== 'infeasible';
   });

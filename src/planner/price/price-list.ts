@@ -14,6 +14,12 @@ export type Place =
   | { readonly execution: 'streamed'; readonly gpu: number; readonly store: 'cpu' | 'disk' }
   | { readonly execution: 'host'; readonly store: 'cpu' | 'disk' };
 
+/**
+ * What torch 2.15 keeps of its float32 rates with float16 or bfloat16 weights on an x86 CPU without half-precision
+ * matrix units: measured for one row (bytes) and for 257 (FLOPs) of a 10240 x 2560 linear layer on two cores.
+ */
+const HALF_ON_CPU = { bytes: 0.45, flops: 0.25 } as const;
+
 export interface PriceList {
   /** Milliseconds per call of all the runs of a block in `place`. */
   blockMs(block: ProfileBlock, place: Place): number;
@@ -73,9 +79,11 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
   function runMs(block: ProfileBlock, run: BlockRun, place: Place): number {
     if (place.execution === 'host') {
       const widening = hostWidening(block, engine);
+      const half = engine === 'transformers' && block.elementBytes === 2;
       const compute = Math.max(
-        (1000 * (run.readBytes * widening + run.stateBytes)) / host.memoryBytesPerSecond,
-        (1000 * run.flops) / host.flopsPerSecond,
+        (1000 * (run.readBytes * widening + run.stateBytes)) /
+          (host.memoryBytesPerSecond * (half ? HALF_ON_CPU.bytes : 1)),
+        (1000 * run.flops) / (host.flopsPerSecond * (half ? HALF_ON_CPU.flops : 1)),
       );
       const fetch = place.store === 'disk' ? (1000 * run.readBytes) / host.diskBytesPerSecond : 0;
       return compute + fetch + run.leaves * host.leafMs;

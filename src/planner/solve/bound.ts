@@ -25,54 +25,71 @@ export function bestBound(
     return relaxation;
   };
 
-  if (chain.resources === 1) {
-    bisect(chain, capacities, attempt);
-    return best;
-  }
-  const scale = steepestPrice(chain);
-  const rounds = 30 + 20 * chain.resources;
-  let step = 1;
-  let sinceBetter = 0;
-  for (let round = 0; round < rounds; round++) {
-    const { prices, relaxation } = best;
-    const over = excess(relaxation, capacities);
-    const norm = over.reduce((sum, e, r) => sum + e * e * weight(capacities[r]), 0);
-    if (norm === 0) break;
-    const target = Number.isFinite(upper()) ? upper() : relaxation.bound + scale * Math.max(...over);
-    const length = (step * Math.max(target - relaxation.bound, 1e-9)) / norm;
-    const next = prices.map((price, r) => Math.max(0, price + length * (over[r] ?? 0) * weight(capacities[r])));
-    const before = best.relaxation.bound;
-    attempt(next);
-    if (best.relaxation.bound > before) sinceBetter = 0;
-    else if (++sinceBetter >= 2) {
-      step /= 2;
-      sinceBetter = 0;
-    }
-    if (step < 1e-4 || best.relaxation.bound >= upper()) break;
-  }
+  bisect(chain, capacities, attempt);
+  if (chain.resources === 1) return best;
+  ascend(chain, capacities, upper, best, attempt);
   return best;
 }
 
-/** Small devices move their prices as easily as large ones. */
-function weight(capacity: number | undefined): number {
-  return 1 / Math.max(1, capacity ?? 1) ** 2;
+/**
+ * Subgradient ascent with smoothed directions: where two devices are alike, everything runs to the cheaper one, and only
+ * the mean of such turns points uphill.
+ */
+function ascend(
+  chain: Chain,
+  capacities: Float64Array,
+  upper: () => number,
+  start: BoundSearch,
+  attempt: (prices: Float64Array) => Relaxation,
+): void {
+  let { relaxation, prices } = start;
+  const direction = new Float64Array(chain.resources);
+  let best = start.relaxation.bound;
+  let length = 1;
+  let sinceBetter = 0;
+  for (let round = 0; round < (chain.resources <= 3 ? 60 : 25); round++) {
+    const over = excess(relaxation, capacities);
+    let norm = 0;
+    for (const [r, e] of over.entries()) {
+      const scaled = e / Math.max(1, capacities[r] ?? 1);
+      direction[r] = 0.6 * (direction[r] ?? 0) + 0.4 * scaled;
+      norm += (direction[r] ?? 0) ** 2;
+    }
+    if (norm < 1e-18) break;
+    const target = Number.isFinite(upper()) ? upper() : 2 * Math.abs(best) + steepestPrice(chain) * Math.max(...over);
+    const step = (length * Math.max(target - relaxation.bound, 1e-6 * Math.abs(target))) / norm;
+    prices = prices.map((price, r) =>
+      Math.max(0, price + (step * (direction[r] ?? 0)) / Math.max(1, capacities[r] ?? 1)),
+    );
+    relaxation = attempt(prices);
+    if (relaxation.bound > best + 1e-6 * Math.abs(best)) {
+      best = relaxation.bound;
+      sinceBetter = 0;
+    } else if (++sinceBetter >= 4) {
+      length /= 2;
+      sinceBetter = 0;
+    }
+    if (best >= upper()) break;
+  }
 }
 
+/** One price for every byte, wherever it is: where the sum of all capacities is just kept. */
 function bisect(chain: Chain, capacities: Float64Array, attempt: (prices: Float64Array) => Relaxation): void {
+  const overAt = (price: number): number =>
+    excess(attempt(new Float64Array(chain.resources).fill(price)), capacities).reduce((sum, over) => sum + over, 0);
   let low = 0;
   let high = steepestPrice(chain);
   for (let i = 0; i < 60; i++) {
-    const over = excess(attempt(Float64Array.of(high)), capacities)[0] ?? 0;
-    if (over <= 0) break;
+    if (overAt(high) <= 0) break;
     low = high;
     high *= 4;
   }
   for (let i = 0; i < 40; i++) {
     const middle = (low + high) / 2;
-    const over = excess(attempt(Float64Array.of(middle)), capacities)[0] ?? 0;
+    const over = overAt(middle);
     if (over > 0) low = middle;
     else high = middle;
-    if (over === 0 || high - low < 1e-6 * high) break;
+    if (over === 0 || high - low < 1e-4 * high) break;
   }
 }
 
@@ -81,7 +98,7 @@ function excess(relaxation: Relaxation, capacities: Float64Array): number[] {
 }
 
 /** Milliseconds per byte of the middling item: where to start looking. */
-function steepestPrice(chain: Chain): number {
+export function steepestPrice(chain: Chain): number {
   const ratios: number[] = [];
   for (let i = 0; i < chain.items; i++) {
     let low = Infinity;

@@ -5,7 +5,7 @@
  * price lambda per byte instead of capacities, the cheapest way is one backward pass; that pass minus lambda x capacity
  * bounds every placement that fits from below (Lagrangian relaxation), from the start and from every state on.
  */
-import type { Problem } from './problem.js';
+import type { Item, Problem } from './problem.js';
 
 export interface Chain {
   readonly items: number;
@@ -38,10 +38,14 @@ export function layOut(problem: Problem): Chain {
   const use = new Float64Array(items.length * places * resources);
   const peak = new Float64Array(items.length * places * resources);
   for (const [i, item] of items.entries()) {
+    // What a bond's later members cost and use is known with the first, and counted there: bounds see it earlier.
+    const payer = item.sameAs === null ? i : leaderOf(items, item.sameAs);
     for (let p = 0; p < places; p++) {
-      cost[i * places + p] = item.cost[p] ?? Infinity;
+      const own = item.cost[p] ?? Infinity;
+      cost[payer * places + p] = (cost[payer * places + p] ?? 0) + own;
       for (const [k, r] of kept.entries()) {
-        use[(i * places + p) * resources + k] = item.use[p]?.[r] ?? 0;
+        const at = (payer * places + p) * resources + k;
+        use[at] = (use[at] ?? 0) + (item.use[p]?.[r] ?? 0);
         peak[(i * places + p) * resources + k] = item.peak[p]?.[r] ?? 0;
       }
     }
@@ -57,6 +61,11 @@ export function layOut(problem: Problem): Chain {
     peak,
     stages: layOutStages(problem),
   };
+}
+
+function leaderOf(items: readonly Item[], i: number): number {
+  const earlier = items[i]?.sameAs ?? null;
+  return earlier === null ? i : leaderOf(items, earlier);
 }
 
 function canRunOut(problem: Problem, resource: number, capacity: number): boolean {
@@ -140,8 +149,8 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
     }
     priced[ip] = value;
   }
-  const rest: Float64Array[] = new Array<Float64Array>(items);
-  const best: Int32Array[] = new Array<Int32Array>(items);
+  const rest: Float64Array[] = Array.from({ length: items }, () => new Float64Array(0));
+  const best: Int32Array[] = Array.from({ length: items }, () => new Int32Array(0));
   rest[items - 1] = new Float64Array(places);
   for (let i = items - 2; i >= 0; i--) {
     const stage = chain.stages[i];
@@ -176,7 +185,7 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
   const choice = new Int32Array(items);
   const used = new Float64Array(resources);
   let state = first;
-  for (let i = 0; i < items && total < Infinity; i++) {
+  for (let i = 0; i < items; i++) {
     const place = i === 0 ? first : (best[i - 1]?.[state] ?? 0);
     if (i > 0) state = chain.stages[i - 1]?.next[state * places + place] ?? 0;
     choice[i] = place;

@@ -8,12 +8,14 @@
  */
 import { bestBound, type BoundSearch } from './bound.js';
 import { layOut, type Chain, type Levels } from './chain.js';
+import { reversed } from './reversed.js';
+import { leastCost, suffixFronts, type Front } from './surrogate.js';
 import { costOf, type Problem, type Solution } from './problem.js';
 
 export interface SolveOptions {
   /** Labels kept per item before some are dropped. */
   readonly width?: number;
-  /** Labels made altogether before the search settles for its best answer. */
+  /** Labels tried altogether before the search settles for its best answer. */
   readonly effort?: number;
   /** Only placements cheaper than this are of interest. */
   readonly cutoff?: number;
@@ -32,9 +34,14 @@ export type SolveResult =
   | { readonly status: 'infeasible'; readonly proven: boolean; readonly labels: number };
 
 const DEFAULT_WIDTH = 4000;
-const DEFAULT_EFFORT = 6_000_000;
-/** Level combinations tried one by one; beyond that peaks are carried in the labels. */
-const MOST_LEVELS = 1024;
+const DEFAULT_EFFORT = 1_500_000;
+/** Boxes of peak levels tried one by one: as many as let all their bounds be found in a fraction of a second. */
+const MOST_BOXES = 64;
+const STATES_PER_BOX_SEARCH = 30_000;
+/** Peaks closer together than this fraction of the capacity share a box. */
+const BOX_WIDTH = 1 / 64;
+/** Labels that a new one is compared with. */
+const MOST_COMPARED = 64;
 /** Costs closer than this fraction are equal. */
 const SAME = 1e-9;
 
@@ -42,14 +49,22 @@ export function solveExact(problem: Problem, options: SolveOptions = {}): SolveR
   if (problem.items.length === 0) {
     return { status: 'optimal', solution: { choice: [], cost: 0 }, bound: 0, labels: 0 };
   }
-  return new Search(problem, options).run();
+  const result = new Search(reversed(problem), options).run();
+  if (result.status === 'infeasible') return result;
+  const choice = result.solution.choice.toReversed();
+  return { ...result, solution: { choice, cost: result.solution.cost } };
 }
 
+/** Placements whose peaks lie between two levels, on every resource. */
 interface Box {
+  /** Places with a higher peak are closed. */
   readonly levels: Levels;
-  /** Bytes that the peaks may take, set aside. */
-  readonly capacities: Float64Array;
+  /** Bytes that the peaks reach at least, which nothing else can use. */
+  readonly floors: Float64Array;
   readonly search: BoundSearch;
+  /** `fronts[i]` bounds what item i and those after it cost. */
+  fronts: readonly Front[];
+  bound: number;
 }
 
 class Search {
@@ -61,6 +76,7 @@ class Search {
   private readonly cutoff: number;
   private best: Solution | null = null;
   private labels = 0;
+  private tried = 0;
   private halted = false;
 
   constructor(problem: Problem, options: SolveOptions) {
@@ -75,11 +91,13 @@ class Search {
   run(): SolveResult {
     const boxes = this.boxes();
     let open = Infinity;
-    for (const width of [32, this.width]) {
+    for (const width of [64, 512, this.width]) {
       open = Infinity;
       for (const box of boxes) {
-        if (this.beaten(box.search.relaxation.bound)) continue;
-        if (this.halted) open = Math.min(open, box.search.relaxation.bound);
+        if (this.beaten(box.bound)) continue;
+        if (box.fronts.length === 0) this.sharpen(box);
+        if (this.beaten(box.bound)) continue;
+        if (this.halted) open = Math.min(open, box.bound);
         else open = Math.min(open, this.walk(box, width));
       }
       if (open === Infinity) break;
@@ -109,22 +127,17 @@ class Search {
     if (cost < this.upper() * (1 - SAME)) this.best = { choice: places, cost };
   }
 
-  /** Every combination of peak levels, the most promising first. */
+  /** Every combination of peak ranges, the most promising first. */
   private boxes(): Box[] {
     const { chain } = this;
-    const perResource = Array.from({ length: chain.resources }, (_, r) => levelsOf(chain, r));
-    const combinations = perResource.reduce((product, levels) => product * levels.length, 1);
-    const separate = combinations <= MOST_LEVELS;
-    let levelSets: number[][] = [[]];
-    for (const levels of perResource) {
-      // Peaks carried in the labels: every place stays open, nothing is set aside.
-      const choices = separate ? levels : [Infinity];
-      levelSets = levelSets.flatMap((set) => choices.map((level) => [...set, level]));
-    }
+    const perResource = this.peakRanges();
+    let ranges: Range[][] = [[]];
+    for (const each of perResource) ranges = ranges.flatMap((set) => each.map((range) => [...set, range]));
     const boxes: Box[] = [];
-    for (const set of levelSets) {
-      const levels = Float64Array.from(set);
-      const capacities = chain.capacities.map((capacity, r) => capacity - (separate ? (set[r] ?? 0) : 0));
+    for (const set of ranges) {
+      const levels = Float64Array.from(set, (range) => range.level);
+      const floors = Float64Array.from(set, (range) => range.floor);
+      const capacities = chain.capacities.map((capacity, r) => capacity - (floors[r] ?? 0));
       if (capacities.some((capacity) => capacity < 0)) continue;
       const search = bestBound(
         chain,
@@ -135,9 +148,39 @@ class Search {
           this.offer(choice);
         },
       );
-      if (search.relaxation.bound < Infinity) boxes.push({ levels, capacities, search });
+      if (search.relaxation.bound === Infinity) continue;
+      boxes.push({ levels, floors, search, fronts: [], bound: search.relaxation.bound });
     }
-    return boxes.sort((a, b) => a.search.relaxation.bound - b.search.relaxation.bound);
+    return boxes.sort((a, b) => a.bound - b.bound);
+  }
+
+  /** Ranges of peaks per resource; as many resources as there are boxes to spare are cut into several. */
+  private peakRanges(): Range[][] {
+    const { chain } = this;
+    const ranges = Array.from({ length: chain.resources }, (_, r) => rangesOf(chain, r));
+    const byCount = ranges
+      .map((_, r) => r)
+      .sort((a, b) => (ranges[b]?.length ?? 0) - (ranges[a]?.length ?? 0) || a - b);
+    const states = chain.stages.reduce((sum, stage) => sum + stage.states, 1);
+    const most = Math.max(3, Math.min(MOST_BOXES, STATES_PER_BOX_SEARCH / states));
+    let count = 1;
+    for (const r of byCount) {
+      const own = ranges[r] ?? [];
+      if (count * own.length <= most) count *= own.length;
+      else ranges[r] = [{ floor: own[0]?.floor ?? 0, level: own.at(-1)?.level ?? 0 }];
+    }
+    return ranges;
+  }
+
+  /** The second bound costs more than the first, so only boxes that may be walked get it. */
+  private sharpen(box: Box): void {
+    const { prices } = box.search;
+    box.fronts = suffixFronts(this.chain, prices, box.levels);
+    const room = this.chain.capacities.reduce(
+      (sum, capacity, r) => sum + (prices[r] ?? 0) * (capacity - (box.floors[r] ?? 0)),
+      0,
+    );
+    box.bound = Math.max(box.bound, leastCost(box.fronts[0], room));
   }
 
   /** Walks the chain within a box; returns the lowest bound of what it left unexplored (Infinity: nothing). */
@@ -145,7 +188,7 @@ class Search {
     const { chain } = this;
     const { places, resources } = chain;
     const { prices, relaxation } = box.search;
-    const carried = box.levels.some((level) => level === Infinity);
+    const forced = forcedUse(chain, box.levels);
     let open = Infinity;
     let layer = emptyLayer();
     const history: Layer[] = [];
@@ -153,6 +196,7 @@ class Search {
       const grown = emptyLayer();
       const stage = i === 0 ? undefined : chain.stages[i - 1];
       const rest = relaxation.rest[i];
+      const front = box.fronts[i + 1];
       if (rest === undefined) break;
       const parents = i === 0 ? 1 : layer.cost.length;
       for (let parent = 0; parent < parents; parent++) {
@@ -166,20 +210,25 @@ class Search {
           if (cost === Infinity) continue;
           let fits = true;
           let bound = cost + (rest[state] ?? Infinity);
+          let room = 0;
           const at = grown.use.length;
           for (let r = 0; r < resources; r++) {
             const use = (i === 0 ? 0 : (layer.use[parent * resources + r] ?? 0)) + (chain.use[ip * resources + r] ?? 0);
             const own = chain.peak[ip * resources + r] ?? 0;
-            const peak = carried ? Math.max(own, i === 0 ? 0 : (layer.peak[parent * resources + r] ?? 0)) : 0;
-            const capacity = box.capacities[r] ?? 0;
-            if (use + peak > capacity || own > (box.levels[r] ?? 0)) fits = false;
+            const before = i === 0 ? (box.floors[r] ?? 0) : (layer.peak[parent * resources + r] ?? 0);
+            const peak = Math.max(own, before);
+            const capacity = chain.capacities[r] ?? 0;
+            const later = forced[(i + 1) * resources + r] ?? 0;
+            if (use + peak + later > capacity || own > (box.levels[r] ?? 0)) fits = false;
             grown.use.push(use);
-            if (carried) grown.peak.push(peak);
+            grown.peak.push(peak);
             bound += (prices[r] ?? 0) * (use + peak - capacity);
+            room += (prices[r] ?? 0) * (capacity - use - peak);
           }
+          if (fits && front !== undefined) bound = Math.max(bound, cost + leastCost(front, room));
           if (!fits || this.beaten(bound)) {
             grown.use.length = at;
-            if (carried) grown.peak.length = at;
+            grown.peak.length = at;
             continue;
           }
           grown.cost.push(cost);
@@ -189,12 +238,13 @@ class Search {
         }
       }
       this.labels += grown.cost.length;
-      const kept = this.prune(grown, width, carried);
+      this.tried += parents * places;
+      const kept = this.prune(grown, width);
       open = Math.min(open, kept.dropped);
       layer = kept.layer;
       history.push(layer);
       if (layer.cost.length === 0) return open;
-      if (this.labels > this.effort || this.stop()) {
+      if (this.tried > this.effort || this.stop()) {
         this.halted = true;
         for (const bound of layer.bound) open = Math.min(open, bound);
         return open;
@@ -204,9 +254,15 @@ class Search {
     return open;
   }
 
-  private prune(grown: Layer, width: number, carried: boolean): { layer: Layer; dropped: number } {
+  private prune(grown: Layer, width: number): { layer: Layer; dropped: number } {
     const { resources } = this.chain;
-    const order = grown.cost.map((_, k) => k);
+    let order = grown.cost.map((_, k) => k);
+    let dropped = Infinity;
+    if (order.length > 4 * width) {
+      order.sort((a, b) => (grown.bound[a] ?? 0) - (grown.bound[b] ?? 0) || a - b);
+      dropped = grown.bound[order[4 * width] ?? 0] ?? Infinity;
+      order = order.slice(0, 4 * width);
+    }
     order.sort(
       (a, b) =>
         (grown.state[a] ?? 0) - (grown.state[b] ?? 0) ||
@@ -223,12 +279,11 @@ class Search {
         group = state;
         groupStart = survivors.length;
       }
-      if (!this.dominated(grown, survivors, groupStart, k, carried)) survivors.push(k);
+      if (!this.dominated(grown, survivors, groupStart, k)) survivors.push(k);
     }
-    let dropped = Infinity;
     if (survivors.length > width) {
       survivors.sort((a, b) => (grown.bound[a] ?? 0) - (grown.bound[b] ?? 0) || a - b);
-      dropped = grown.bound[survivors[width] ?? 0] ?? Infinity;
+      dropped = Math.min(dropped, grown.bound[survivors[width] ?? 0] ?? Infinity);
       survivors = survivors.slice(0, width);
     }
     const layer = emptyLayer();
@@ -239,27 +294,26 @@ class Search {
       layer.parent.push(grown.parent[k] ?? 0);
       for (let r = 0; r < resources; r++) {
         layer.use.push(grown.use[k * resources + r] ?? 0);
-        if (carried) layer.peak.push(grown.peak[k * resources + r] ?? 0);
+        layer.peak.push(grown.peak[k * resources + r] ?? 0);
       }
     }
     return { layer, dropped };
   }
 
   /** Survivors of a group come in order of cost, so only bytes remain to be compared. */
-  private dominated(layer: Layer, survivors: readonly number[], start: number, k: number, carried: boolean): boolean {
+  private dominated(layer: Layer, survivors: readonly number[], start: number, k: number): boolean {
     const { resources } = this.chain;
-    // With one resource, the last survivor uses the least of all cheaper ones.
-    const first = resources === 1 && !carried ? Math.max(start, survivors.length - 1) : start;
-    for (let s = survivors.length - 1; s >= first; s--) {
+    // Looking at the nearest ones only misses a few; a label kept in vain is no error.
+    const last = Math.max(start, survivors.length - MOST_COMPARED);
+    for (let s = survivors.length - 1; s >= last; s--) {
       const other = survivors[s] ?? 0;
       let noWorse = true;
       for (let r = 0; r < resources && noWorse; r++) {
         const mine = layer.use[k * resources + r] ?? 0;
         const theirs = layer.use[other * resources + r] ?? 0;
-        if (theirs > mine) noWorse = false;
-        else if (carried) {
-          noWorse = theirs + (layer.peak[other * resources + r] ?? 0) <= mine + (layer.peak[k * resources + r] ?? 0);
-        }
+        noWorse =
+          theirs <= mine &&
+          theirs + (layer.peak[other * resources + r] ?? 0) <= mine + (layer.peak[k * resources + r] ?? 0);
       }
       if (noWorse) return true;
     }
@@ -295,10 +349,42 @@ function emptyLayer(): Layer {
   return { cost: [], bound: [], state: [], parent: [], use: [], peak: [] };
 }
 
-function levelsOf(chain: Chain, resource: number): number[] {
-  const levels = new Set<number>();
-  for (let ip = 0; ip < chain.items * chain.places; ip++) {
-    if ((chain.cost[ip] ?? Infinity) < Infinity) levels.add(chain.peak[ip * chain.resources + resource] ?? 0);
+/** `[item * resources + resource]`: bytes that the items from here on take at least, wherever they go. */
+function forcedUse(chain: Chain, levels: Levels): Float64Array {
+  const { items, places, resources } = chain;
+  const forced = new Float64Array((items + 1) * resources);
+  for (let i = items - 1; i >= 0; i--) {
+    for (let r = 0; r < resources; r++) {
+      let least = Infinity;
+      for (let p = 0; p < places; p++) {
+        const ip = i * places + p;
+        const open =
+          (chain.cost[ip] ?? Infinity) < Infinity && (chain.peak[ip * resources + r] ?? 0) <= (levels[r] ?? 0);
+        if (open) least = Math.min(least, chain.use[ip * resources + r] ?? 0);
+      }
+      forced[i * resources + r] = (forced[(i + 1) * resources + r] ?? 0) + (least === Infinity ? 0 : least);
+    }
   }
-  return [...levels].sort((a, b) => a - b);
+  return forced;
+}
+
+interface Range {
+  readonly floor: number;
+  readonly level: number;
+}
+
+/** The peaks that places have on a resource, in runs of nearby ones. */
+function rangesOf(chain: Chain, resource: number): Range[] {
+  const peaks = new Set<number>();
+  for (let ip = 0; ip < chain.items * chain.places; ip++) {
+    if ((chain.cost[ip] ?? Infinity) < Infinity) peaks.add(chain.peak[ip * chain.resources + resource] ?? 0);
+  }
+  const width = BOX_WIDTH * (chain.capacities[resource] ?? 0);
+  const ranges: Range[] = [];
+  for (const peak of [...peaks].sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && peak - last.floor <= width) ranges[ranges.length - 1] = { ...last, level: peak };
+    else ranges.push({ floor: peak, level: peak });
+  }
+  return ranges;
 }

@@ -1,0 +1,170 @@
+/** What is settled before a placement is chosen, and the choice itself. */
+import { Blip2Error } from '../../errors.js';
+import { parseModelConfig } from '../../model/blip2-config.js';
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { Device, DeviceMap } from '../map/device-map.js';
+import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
+import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
+import { priceList, type Place, type PriceList } from '../price/price-list.js';
+import { blip2Profile } from '../profile/blip2-profile.js';
+import { genericProfile } from '../profile/generic-profile.js';
+import type { LoadDtype } from '../profile/load-dtype.js';
+import type { Engine, ModelProfile } from '../profile/model-profile.js';
+import { parseWorkload, type Workload } from '../profile/workload.js';
+import { solveExact, type SolveOptions } from '../solve/exact.js';
+import { assemble, type Placing } from './assemble.js';
+import { checkBudgets, type Budgets } from './budgets.js';
+import { engineCases } from './engine-cases.js';
+import type { CheckpointIdentity } from './plan-document.js';
+
+export interface PlanOptions {
+  /** The parsed JSON of `config.json`; without a BLIP-2 configuration blocks are found by their names. */
+  readonly config?: unknown;
+  readonly checkpoint?: CheckpointIdentity;
+  readonly budgets: Budgets;
+  readonly workload?: Partial<Workload>;
+  /** What floating tensors become when loaded. Default `float16`. */
+  readonly dtype?: LoadDtype;
+  /** Module path -> dtype, over `dtype`. */
+  readonly dtypes?: ReadonlyMap<string, LoadDtype>;
+  /** Who will execute the map. Default `blip2-run`. */
+  readonly engine?: Engine;
+  /** What the devices can do; profiles go to GPUs in the order of their numbers. Default: stated estimates. */
+  readonly machine?: MachineProfile;
+  /** Bytes to leave free on every GPU. Default 0. */
+  readonly reserveBytes?: number;
+  /** Count the memory that the driver takes for the process, as nvidia-smi does. Default false. */
+  readonly countContext?: boolean;
+  /** Module path -> device that must hold it. */
+  readonly pins?: DeviceMap;
+  readonly solver?: SolveOptions;
+}
+
+export const TOOL = { name: 'blip2-device-map', version: '0.1.0' } as const;
+
+/** Everything that is settled before a placement is chosen. */
+export interface PlanContext {
+  readonly tool: typeof TOOL;
+  readonly checkpoint: CheckpointIdentity;
+  readonly profile: ModelProfile;
+  readonly budgets: Budgets;
+  readonly reserves: ReadonlyMap<number, number>;
+  readonly machine: MachineProfile;
+  readonly prices: PriceList;
+  readonly pins: DeviceMap;
+  readonly assumptions: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): PlanContext {
+  const budgets = checkBudgets(options.budgets);
+  const profile = profileOf(tensors, options);
+  const machine = options.machine ?? { gpus: [UNKNOWN_GPU], host: UNKNOWN_HOST };
+  const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
+  const pins = options.pins ?? new Map<string, Device>();
+  checkPins(pins, profile);
+  const reserves = new Map(
+    gpuIds.map((id, i) => [
+      id,
+      Math.min(
+        budgets.gpus.get(id) ?? 0,
+        (options.reserveBytes ?? 0) + (options.countContext === true ? (gpuAt(machine, i)?.contextBytes ?? 0) : 0),
+      ),
+    ]),
+  );
+  return {
+    tool: TOOL,
+    checkpoint: options.checkpoint ?? { id: '', files: [], fingerprint: null },
+    profile,
+    budgets,
+    reserves,
+    machine,
+    prices: priceList(profile, machine, gpuIds),
+    pins,
+    assumptions: assumptionsOf(machine, gpuIds, budgets),
+    warnings: [],
+  };
+}
+
+function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): ModelProfile {
+  const shared = {
+    dtype: options.dtype ?? 'float16',
+    ...(options.dtypes === undefined ? {} : { overrides: options.dtypes }),
+    workload: parseWorkload(options.workload),
+    engine: options.engine ?? 'blip2-run',
+  } as const;
+  return isBlip2(options.config)
+    ? blip2Profile(tensors, parseModelConfig(options.config), shared)
+    : genericProfile(tensors, shared);
+}
+
+function isBlip2(config: unknown): boolean {
+  if (typeof config !== 'object' || config === null || !('model_type' in config)) return false;
+  return config.model_type === 'blip-2' || config.model_type === 'instructblip';
+}
+
+function checkPins(pins: DeviceMap, profile: ModelProfile): void {
+  for (const key of pins.keys()) {
+    const known = profile.blocks.some((block) => key === '' || block.name === key || block.name.startsWith(`${key}.`));
+    if (known) continue;
+    throw new Blip2Error('PIN_UNKNOWN', `No block of this model is in "${key}", so it cannot be pinned.`, {
+      hint: 'Pin a module that holds whole blocks, such as vision_model, qformer or language_model.model.decoder.layers.0.',
+      details: { key },
+    });
+  }
+}
+
+export interface Answer {
+  readonly choice: readonly Place[];
+  readonly cost: number;
+  readonly bound: number;
+  readonly status: 'optimal' | 'stopped';
+}
+
+/** The best placement over all the cases an engine allows, or null where none fits. */
+export function choosePlaces(context: PlanContext, options: SolveOptions = {}): Answer | null {
+  let best: Answer | null = null;
+  let bound = Infinity;
+  for (const placing of casesOf(context)) {
+    const result = solveExact(assemble(context.profile, placing, context.prices), options);
+    if (result.status === 'infeasible') {
+      if (!result.proven) bound = Math.min(bound, 0);
+      continue;
+    }
+    bound = Math.min(bound, result.bound);
+    if (best !== null && result.solution.cost >= best.cost) continue;
+    const choice = result.solution.choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
+    best = { choice, cost: result.solution.cost, bound: result.bound, status: result.status };
+  }
+  if (best === null) return null;
+  const proven = bound >= best.cost * (1 - 1e-9);
+  return { ...best, bound: proven ? best.cost : bound, status: proven ? 'optimal' : 'stopped' };
+}
+
+export function casesOf(context: PlanContext): Placing[] {
+  const { budgets, reserves } = context;
+  const ids = [...budgets.gpus.keys()].sort((a, b) => a - b);
+  return engineCases({
+    profile: context.profile,
+    machine: context.machine,
+    gpuBytes: new Map(ids.map((id) => [id, Math.max(0, (budgets.gpus.get(id) ?? 0) - (reserves.get(id) ?? 0))])),
+    ramBytes: budgets.ramBytes,
+    diskBytes: budgets.diskBytes,
+    pins: context.pins,
+  });
+}
+
+function assumptionsOf(machine: MachineProfile, gpuIds: readonly number[], budgets: Budgets): string[] {
+  const used: (GpuProfile | MachineProfile['host'])[] = [
+    ...new Set(gpuIds.map((_, i) => gpuAt(machine, i)).filter((gpu) => gpu !== undefined)),
+    machine.host,
+  ];
+  return [
+    ...used.map((device) => `${device.name}: ${device.source}.`),
+    ...(budgets.ramBytes === null ? ['Host memory is taken to be enough: no RAM budget was given.'] : []),
+  ];
+}
+
+function gpuAt(machine: MachineProfile, index: number): GpuProfile | undefined {
+  return machine.gpus[index] ?? machine.gpus.at(-1);
+}

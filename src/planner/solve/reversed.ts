@@ -1,0 +1,38 @@
+/**
+ * The same problem from the other end. In a captioning model the last blocks are large and run per token, the first are
+ * small and run once: deciding the dear ones first leaves the cheap ones to fill the gaps, so good placements turn up
+ * early.
+ */
+import type { Input, Item, Problem } from './problem.js';
+
+export function reversed(problem: Problem): Problem {
+  const { items } = problem;
+  const last = items.length - 1;
+  const inputs: Input[][] = items.map(() => []);
+  const rootOf: number[] = [];
+  for (const [i, item] of items.entries()) {
+    rootOf.push(item.sameAs === null ? i : (rootOf[item.sameAs] ?? i));
+    for (const input of item.inputs) inputs[input.from]?.push({ from: last - i, cost: transposed(input.cost) });
+  }
+  const latest = new Map(rootOf.map((root, i) => [root, i]));
+  return {
+    ...problem,
+    items: items
+      .map((item, i): Item => {
+        const leader = latest.get(rootOf[i] ?? i) ?? i;
+        return {
+          cost: item.cost,
+          use: item.use,
+          peak: item.peak,
+          sameAs: leader === i ? null : last - leader,
+          inputs: inputs[i] ?? [],
+        };
+      })
+      .toReversed(),
+  };
+}
+
+function transposed(matrix: readonly (readonly number[])[]): number[][] {
+  const columns = matrix[0]?.length ?? 0;
+  return Array.from({ length: columns }, (_, c) => matrix.map((row) => row[c] ?? 0));
+}
