@@ -57,7 +57,7 @@ function count(flag: string) {
 }
 
 async function blip2Plan({ argv }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
+  const args = await parseArgs(parser, argv, ['vram']);
   if (args === null) return EXIT.ok;
   if (args.vram === undefined && args.ram === undefined) {
     throw usageError('say how much memory there is', 'For example: blip2-plan --vram 10G, or --ram 12G for no GPU.');

@@ -87,12 +87,14 @@ const parser = budgetFlags(
   );
 
 async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
+  const args = await parseArgs(parser, argv, ['vram', 'images']);
   if (args === null) return EXIT.ok;
-  if (args.images.length === 0) {
+  // yargs leaves a lone `-` out of the positionals that it names.
+  const named = [...args.images, ...args._].map(String);
+  if (named.length === 0) {
     throw usageError('no picture given', 'Name picture files or folders, or - for a list of paths on stdin.');
   }
-  const pictures = await listImages(args.images.map(String));
+  const pictures = await listImages(named);
   const checkpoint = await openCheckpoint(args.model);
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);

@@ -3,9 +3,8 @@ import yargs, { type Argv } from 'yargs';
 import { usageError } from './main.js';
 
 /**
- * A yargs parser with the settings that make it strict: usage errors are ours to print, a repeated single flag takes
- * its last value, a list flag takes one value each time so that it cannot swallow a positional, and messages do not
- * follow the locale.
+ * A yargs parser with the settings that make it strict: usage errors are ours to print, and messages do not follow the
+ * locale. Flags that make lists want `nargs: 1`, so that they cannot swallow a positional.
  */
 export function createParser(name: string, usage: string, description: string): Argv {
   return yargs([])
@@ -14,7 +13,7 @@ export function createParser(name: string, usage: string, description: string): 
     .locale('en')
     .strict()
     .exitProcess(false)
-    .parserConfiguration({ 'duplicate-arguments-array': false, 'boolean-negation': false })
+    .parserConfiguration({ 'boolean-negation': false })
     .version(packageVersion())
     .help()
     .alias({ h: 'help', v: 'version' })
@@ -23,15 +22,19 @@ export function createParser(name: string, usage: string, description: string): 
 
 /**
  * Parses `argv`. Returns null when help or the version was asked for and has been printed on stdout.
- * @throws Blip2Error `USAGE`, or what a flag's `coerce` threw.
+ * @param lists the flags and positionals that take several values; any other one that is repeated is refused.
+ * @throws Blip2Error `USAGE`, also in place of what a flag's `coerce` threw.
  */
-export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[]) {
+export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lists: readonly string[] = []) {
   let text = '';
   try {
     const parsed = await parser.fail(false).parseAsync([...argv], {}, (_error, _argv, output) => {
       text = output;
     });
-    if (text === '') return parsed;
+    if (text === '') {
+      refuseRepeats(parsed, lists);
+      return parsed;
+    }
   } catch (error) {
     // yargs wraps what `coerce` throws in an error of its own that keeps the message only.
     const message = error instanceof Error ? error.message : String(error);
@@ -39,6 +42,14 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[]) {
   }
   process.stdout.write(`${text}\n`);
   return null;
+}
+
+/** yargs makes an array of any flag that is given twice, whatever its type. */
+function refuseRepeats(parsed: object, lists: readonly string[]): void {
+  for (const [flag, value] of Object.entries(parsed)) {
+    if (!Array.isArray(value) || flag === '_' || lists.includes(flag)) continue;
+    throw usageError(`--${flag} is given ${value.length} times and takes one value`);
+  }
 }
 
 /** For `coerce`: yargs turns `--batch x` into NaN in silence. */

@@ -1,0 +1,197 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { command, DEMO, ROOT, script } from './command.js';
+
+interface Golden {
+  readonly image: string;
+  readonly caption: { readonly ids: readonly number[]; readonly text: string };
+  readonly vqa: { readonly prompt: string; readonly ids: readonly number[]; readonly text: string };
+}
+
+const goldens = JSON.parse(
+  await readFile(join(ROOT, 'test/fixtures/goldens/demo/goldens.json'), 'utf8'),
+) as readonly Golden[];
+const picture = (name: string) => `${DEMO}/pictures/${name}`;
+const run = (...args: string[]) => command('blip2-run', ['--model', DEMO, ...args]);
+
+let scratch: string;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'blip2-run-test-'));
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+const scratchFile = async (name: string, text: string): Promise<string> => {
+  const path = join(scratch, name);
+  await writeFile(path, text);
+  return path;
+};
+
+describe('blip2-run', () => {
+  it('writes the caption of one picture, and nothing else, on stdout', async () => {
+    const finished = await run(picture('shape-00.png'));
+    expect(finished).toEqual({
+      code: 0,
+      stdout: 'a small red ring above a small red circle on a white background\n',
+      stderr: '',
+    });
+  });
+
+  it('captions a folder as transformers does, cut between two devices by a plan of ours', async () => {
+    const planned = await command('blip2-plan', [DEMO, '--vram', '5M', '--json', '-q']);
+    const plan = await scratchFile('plan.json', planned.stdout);
+    const { code, stdout } = await run(
+      `${DEMO}/pictures`,
+      '--plan',
+      plan,
+      '--emulate-gpu',
+      '--max-new-tokens',
+      '40',
+      '--json',
+    );
+    expect(code).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line));
+    expect(lines).toMatchObject(
+      goldens.map(({ image, caption }) => ({ file_name: picture(image), text: caption.text, tokens: caption.ids })),
+    );
+  });
+
+  it('accepts the map of the article, written by hand', async () => {
+    const map = await scratchFile(
+      'hand.json',
+      JSON.stringify({
+        query_tokens: 'cpu',
+        vision_model: 'cpu',
+        qformer: 'cpu',
+        language_projection: 'cpu',
+        language_model: 0,
+      }),
+    );
+    const { code, stdout } = await run(
+      picture('shape-01.png'),
+      picture('shape-02.png'),
+      '--plan',
+      map,
+      '--emulate-gpu',
+    );
+    expect(code).toBe(0);
+    expect(stdout).toBe(
+      [1, 2].map((i) => `${picture(goldens[i]?.image ?? '')}\t${goldens[i]?.caption.text}\n`).join(''),
+    );
+  });
+
+  it('answers a question', async () => {
+    const { stdout } = await run(picture('shape-00.png'), '--question', 'how big is the ring?', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ text: goldens[0]?.vqa.text, tokens: goldens[0]?.vqa.ids });
+  });
+
+  it('reads a list of pictures from stdin', async () => {
+    const list = `${picture('shape-05.png')}\n${picture('shape-12.png')}\n`;
+    const { stdout } = await command('blip2-run', ['-', '--model', DEMO], { stdin: list });
+    expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
+      picture('shape-05.png'),
+      picture('shape-12.png'),
+      '',
+    ]);
+  });
+
+  it('reports a broken picture, captions the others, and ends with 4', async () => {
+    const broken = await scratchFile('broken.png', 'not a picture');
+    const { code, stdout, stderr } = await run(picture('shape-05.png'), broken, picture('shape-12.png'));
+    expect(code).toBe(4);
+    expect(stdout.trimEnd().split('\n')).toHaveLength(2);
+    expect(stderr).toContain(broken);
+    expect(stderr).toContain('1 of 3 pictures failed');
+  });
+
+  it('keeps the record of a broken picture in its place with --json', async () => {
+    const broken = await scratchFile('broken-too.png', '');
+    const { code, stdout } = await run(broken, picture('shape-12.png'), '--json');
+    expect(code).toBe(4);
+    const [first, second] = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line));
+    expect(first).toMatchObject({ file_name: broken, text: null, error: { code: 'IMAGE_UNREADABLE' } });
+    expect(second).toMatchObject({ text: 'a large green cross on a white background' });
+  });
+
+  it.each([
+    ['no picture', []],
+    ['a picture that is not there', ['nowhere.png']],
+    ['a folder without pictures', ['src']],
+    ['two ways to ask', [picture('shape-00.png'), '--question', 'a', '--prompt', 'b']],
+    ['a plan and budgets', [picture('shape-00.png'), '--plan', 'x.json', '--vram', '1G']],
+    ['an unknown flag', [picture('shape-00.png'), '--beamz', '2']],
+    ['a number that is none', [picture('shape-00.png'), '--max-new-tokens', '0']],
+    ['a plan that is not there', [picture('shape-00.png'), '--plan', 'nowhere.json']],
+  ])('%s is wrong usage', async (_, args) => {
+    const { code, stdout, stderr } = await run(...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^error: .+ \[\w+\]\n/);
+  });
+
+  it('refuses maps that cannot be run, and plans for another checkpoint', async () => {
+    const planned = await command('blip2-plan', [DEMO, '--ram', '64M', '--json', '-q']);
+    const document = JSON.parse(planned.stdout) as { checkpoint: { fingerprint: string } };
+    document.checkpoint.fingerprint = '0'.repeat(64);
+    const cases: readonly (readonly [string, string])[] = [
+      ['PLAN_MISMATCH', JSON.stringify(document)],
+      ['PLAN_INVALID', '{"schema": "something/1"}'],
+      ['PLAN_INVALID', '{'],
+      ['MAP_UNCOVERED', '{"vision_model": "cpu"}'],
+      ['MAP_DEVICE', '{"": "gpu"}'],
+      ['MAP_BLOCK_CUT', '{"": "cpu", "vision_model.encoder.layers.0.mlp": 0}'],
+    ];
+    for (const [code, text] of cases) {
+      const plan = await scratchFile(`${code}.json`, text);
+      const finished = await run(picture('shape-00.png'), '--plan', plan, '--emulate-gpu');
+      expect({ code: finished.code, stderr: finished.stderr.split('\n')[0] }, text).toEqual({
+        code: 2,
+        stderr: expect.stringContaining(`[${code}]`),
+      });
+    }
+  });
+
+  it('says that a GPU is missing instead of running on the CPU in silence', async () => {
+    const plan = await scratchFile('gpu.json', '{"": 0}');
+    const { code, stderr } = await run(picture('shape-00.png'), '--plan', plan);
+    expect(code).toBe(1);
+    expect(stderr).toContain('[GPU_MISSING]');
+  });
+
+  it('ends quietly when its reader has had enough', async () => {
+    const child = spawn(
+      'sh',
+      ['-c', `"${process.execPath}" "${script('blip2-run')}" ${DEMO}/pictures -m ${DEMO} | head -1`],
+      { cwd: ROOT },
+    );
+    let stderr = '';
+    child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+    child.stdout.resume();
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(stderr).toBe('');
+  });
+
+  it('stops at Ctrl-C with 130, after the pictures it has written', async () => {
+    const child = spawn(
+      process.execPath,
+      [script('blip2-run'), ...Array<string>(200).fill(picture('shape-05.png')), '-m', DEMO],
+      { cwd: ROOT },
+    );
+    let stdout = '';
+    child.stdout.on('data', (text: Buffer) => {
+      if (stdout === '') child.kill('SIGINT');
+      stdout += text.toString();
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect(code).toBe(130);
+    expect(stdout.endsWith('\n')).toBe(true);
+    expect(stdout.split('\n').length).toBeLessThan(200);
+  });
+});
