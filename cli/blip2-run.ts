@@ -14,7 +14,7 @@ import { createParser, parseArgs, wholeNumber } from './common/parser.js';
 import { budgetFlags, readBudgets } from './common/plan-options.js';
 import { infeasibleSummary, planSummary } from './plan/summary.js';
 import { captionPictures } from './run/caption-pictures.js';
-import { listImages } from './run/list-images.js';
+import { listImages, STDIN_LIST } from './run/list-images.js';
 
 const parser = budgetFlags(
   createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.'),
@@ -87,14 +87,12 @@ const parser = budgetFlags(
   );
 
 async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['vram', 'images']);
+  const args = await parseArgs(parser, argv.map(nameStdin), ['vram', 'images']);
   if (args === null) return EXIT.ok;
-  // yargs leaves a lone `-` out of the positionals that it names.
-  const named = [...args.images, ...args._].map(String);
-  if (named.length === 0) {
+  if (args.images.length === 0) {
     throw usageError('no picture given', 'Name picture files or folders, or - for a list of paths on stdin.');
   }
-  const pictures = await listImages(named);
+  const pictures = await listImages(args.images.map(String));
   const checkpoint = await openCheckpoint(args.model);
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
@@ -109,6 +107,8 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   // The runtime and its native libraries are loaded only once there is something to run.
   const { createCaptioner } = await import('../src/runtime/captioner.js');
   await using captioner = await createCaptioner(checkpoint, {
+    // A command has no event loop to keep free.
+    inProcess: true,
     ...(deviceMap === undefined ? {} : { deviceMap }),
     ...(args['emulate-gpu'] === true ? { emulateGpu: true } : {}),
     ...(args.threads === undefined ? {} : { threads: args.threads }),
@@ -129,6 +129,11 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     quiet: args.quiet === true,
     progress: args.quiet !== true && args['no-progress'] !== true,
   });
+}
+
+/** yargs drops a lone `-` from positionals that have a name. */
+function nameStdin(word: string): string {
+  return word === '-' ? STDIN_LIST : word;
 }
 
 interface BudgetArgs {

@@ -6,15 +6,18 @@ import { usageError } from '../common/main.js';
 /** What a folder is searched for: the formats that the picture decoder reads. */
 const IMAGE_EXTENSION = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
 
+/** Stands for a list of paths on stdin, `-` on the command line. */
+export const STDIN_LIST = '/dev/stdin';
+
 /**
- * The pictures that a command line names: files as they stand, the pictures of folders in name order, and for `-` one
+ * The pictures that a command line names: files as they stand, the pictures of folders in name order, and for `STDIN_LIST` one
  * path per line of stdin.
  * @throws Blip2Error `USAGE` for a path that does not exist and for a folder without a picture.
  */
 export async function listImages(args: readonly string[]): Promise<string[]> {
   const paths: string[] = [];
   for (const arg of args) {
-    if (arg === '-') paths.push(...(await stdinLines()));
+    if (arg === STDIN_LIST) paths.push(...(await stdinLines()));
     else paths.push(...(await expand(arg)));
   }
   return paths;
