@@ -1,11 +1,11 @@
 import type { DeviceMap } from '../planner/map/device-map.js';
 import type { GeneratedSequence, TokenEvent } from './generation/generation-request.js';
 import type { GenerationOptions } from './generation/generation-options.js';
+import type { PictureSize } from './graph/picture-grid.js';
+import type { PictureSource } from './image/picture-source.js';
 
-/** A picture: path of a file, or the bytes of one (JPEG, PNG, WebP, GIF, TIFF, AVIF). */
-export type PictureSource = string | Uint8Array;
-
-export interface CaptionerOptions {
+/** Where a model runs, and on what. */
+export interface DeviceOptions {
   /** The device of every module, as Hugging Face writes it. Absent: everything on the CPU. */
   readonly deviceMap?: DeviceMap;
   /** Runs each GPU of the map as a CPU session of its own: the cuts are real, the devices are not. Default false. */
@@ -21,7 +21,23 @@ export interface CaptionerOptions {
   readonly signal?: AbortSignal;
   /** Called while weights are converted. */
   readonly onConvert?: (writtenBytes: number, totalBytes: number) => void;
+  /**
+   * Pixels that every picture is brought to, instead of the size in preprocessor_config.json. Where the model was made for
+   * another size, its position embeddings are interpolated.
+   */
+  readonly pictureSize?: PictureSize;
 }
+
+export interface CaptionerOptions extends DeviceOptions {
+  /**
+   * Runs the model in the caller's process, where every step blocks its event loop. Default false: the model has a process
+   * of its own, which costs a fraction of a second to start and cannot take the caller down with it.
+   */
+  readonly inProcess?: boolean;
+}
+
+/** A picture, or one with a question or prompt of its own in place of the call's. */
+export type Picture = PictureSource | (Ask & { readonly image: PictureSource });
 
 /** What is asked of a picture: nothing (a caption), a question, or the text to go on from. */
 export type Ask =
@@ -30,14 +46,14 @@ export type Ask =
   | { readonly prompt: string; readonly question?: never };
 
 export interface CaptionHooks {
-  /** Ends the work before its next step, with the signal's reason. */
+  /** Ends the work within one token, with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called for every new id of greedy search and sampling; the next step waits for it. */
   readonly onToken?: (event: TokenEvent) => void | Promise<void>;
 }
 
 export interface RunOptions {
-  /** Pictures that run together. Default 1. */
+  /** Pictures that run together, whatever is asked of each. Default 1. */
   readonly batchSize?: number;
 }
 

@@ -30,7 +30,7 @@ const FIRST = join(DEMO, 'pictures/shape-00.png');
 describe('captioner on the demo checkpoint', () => {
   let captioner: Captioner;
   beforeAll(async () => {
-    captioner = await createCaptioner(await openCheckpoint(DEMO), { threads: 1 });
+    captioner = await createCaptioner(await openCheckpoint(DEMO), { threads: 1, inProcess: true });
   });
   afterAll(async () => {
     await captioner[Symbol.asyncDispose]();
@@ -108,6 +108,7 @@ describe('checkpoints that are not float32', () => {
     const options = {
       cacheFolder: join(folder, `${dtype}-cache`),
       onConvert: (writtenBytes: number) => converted.push(writtenBytes),
+      inProcess: true,
       threads: 1,
     };
     for (const run of [1, 2]) {
@@ -129,6 +130,7 @@ describe('device maps', () => {
     await using captioner = await createCaptioner(await openCheckpoint(DEMO), {
       ...article,
       emulateGpu: true,
+      inProcess: true,
       threads: 1,
     });
     for await (const { text, index } of captioner.caption(entries.slice(0, 3).map(pathOf))) {
@@ -141,6 +143,8 @@ describe('device maps', () => {
     ['MAP_UNCOVERED', map({ vision_model: 'cpu' })],
     ['MAP_BLOCK_CUT', map({ '': 'cpu', 'language_model.model.decoder.layers.1.fc1': 'disk' })],
   ])('%s', async (code, options) => {
-    await expect(createCaptioner(await openCheckpoint(DEMO), options)).rejects.toMatchObject({ code });
+    await expect(createCaptioner(await openCheckpoint(DEMO), { ...options, inProcess: true })).rejects.toMatchObject({
+      code,
+    });
   });
 });

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../errors.js';
+import { isRetrieval, type ModelConfig } from '../model/blip2-config.js';
 import { parsePreprocessorConfig, type PreprocessorConfig } from './image/preprocessor-config.js';
 import { createTokenizer, type TextTokenizer } from './text/tokenizer.js';
 
@@ -8,19 +9,27 @@ import { createTokenizer, type TextTokenizer } from './text/tokenizer.js';
 export interface CheckpointFiles {
   readonly preprocessor: PreprocessorConfig;
   readonly tokenizer: TextTokenizer;
+  /** Of the Q-Former, in an InstructBLIP. */
+  readonly wordTokenizer: TextTokenizer | null;
 }
 
 /** @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CHECKPOINT_FILE_INVALID`, `CONFIG_INVALID`, `TOKENIZER_INVALID`. */
-export async function readCheckpointFiles(folder: string): Promise<CheckpointFiles> {
-  const [preprocessor, tokenizer, tokenizerConfig] = await Promise.all([
+export async function readCheckpointFiles(folder: string, config: ModelConfig): Promise<CheckpointFiles> {
+  const instructs = config.qformer.text !== null && !isRetrieval(config);
+  const [preprocessor, tokenizer, wordTokenizer] = await Promise.all([
     readJson(folder, 'preprocessor_config.json'),
-    readJson(folder, 'tokenizer.json'),
-    readJson(folder, 'tokenizer_config.json'),
+    readTokenizer(folder, ''),
+    instructs ? readTokenizer(folder, 'qformer_tokenizer/') : null,
   ]);
-  return {
-    preprocessor: parsePreprocessorConfig(preprocessor),
-    tokenizer: createTokenizer(tokenizer, tokenizerConfig),
-  };
+  return { preprocessor: parsePreprocessorConfig(preprocessor), tokenizer, wordTokenizer };
+}
+
+async function readTokenizer(folder: string, prefix: string): Promise<TextTokenizer> {
+  const [tokenizer, tokenizerConfig] = await Promise.all([
+    readJson(folder, `${prefix}tokenizer.json`),
+    readJson(folder, `${prefix}tokenizer_config.json`),
+  ]);
+  return createTokenizer(tokenizer, tokenizerConfig);
 }
 
 async function readJson(folder: string, name: string): Promise<unknown> {

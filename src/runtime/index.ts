@@ -1,5 +1,6 @@
-/** Captioning pictures with a checkpoint, where a device map says. */
+/** Captioning and matching pictures with a checkpoint, where a device map says. */
 export { createCaptioner, type Captioner } from './captioner.js';
+export { captionPresets } from './caption-presets.js';
 export type {
   Answer,
   Ask,
@@ -8,7 +9,8 @@ export type {
   CaptionHooks,
   CaptionOptions,
   CaptionTiming,
-  PictureSource,
+  DeviceOptions,
+  Picture,
 } from './captioner-options.js';
 export type { GeneratedSequence, TokenEvent } from './generation/generation-request.js';
 export type {
@@ -17,3 +19,7 @@ export type {
   GreedyOptions,
   SamplingOptions,
 } from './generation/generation-options.js';
+export type { PictureSize } from './graph/picture-grid.js';
+export type { RgbPicture } from './image/decode-picture.js';
+export type { PictureSource } from './image/picture-source.js';
+export { createMatcher, similarity, type Match, type Matcher, type TextEmbedding } from './matcher.js';

@@ -1,4 +1,5 @@
 import { decodePicture, type RgbPicture } from './decode-picture.js';
+import type { LocalPicture } from './picture-source.js';
 import type { PreprocessorConfig } from './preprocessor-config.js';
 import { resizeBicubic } from './resize-bicubic.js';
 
@@ -10,13 +11,14 @@ export interface PixelValues {
 }
 
 /**
- * A picture file as model input: decoded, resized, rescaled and normalised as transformers' Pillow backend does it,
+ * A picture as model input: decoded, resized, rescaled and normalised as transformers' Pillow backend does it,
  * value for value.
- * @param source path of a file, or the bytes of one
+ * @param source path of a file, the bytes of one, or pixels
  * @throws Blip2Error `IMAGE_NOT_FOUND` or `IMAGE_UNREADABLE`
  */
-export async function preparePixels(source: string | Uint8Array, config: PreprocessorConfig): Promise<PixelValues> {
-  const picture = await decodePicture(source);
+export async function preparePixels(source: LocalPicture, config: PreprocessorConfig): Promise<PixelValues> {
+  const encoded = typeof source === 'string' || source instanceof Uint8Array;
+  const picture = encoded ? await decodePicture(source) : source;
   return toPixelValues(config.size ? resizeBicubic(picture, config.size.width, config.size.height) : picture, config);
 }
 

@@ -1,12 +1,12 @@
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint, StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import { materializeTensors } from '../../loader/index.js';
-import type { Blip2Config } from '../../model/blip2-config.js';
+import type { ModelConfig } from '../../model/blip2-config.js';
 import { blip2Blocks } from '../../model/blocks.js';
 import type { Device } from '../../planner/map/device-map.js';
 import { isFloating } from '../../tensor/dtype.js';
 import { defaultCacheFolder } from '../cache-folder.js';
-import type { CaptionerOptions } from '../captioner-options.js';
+import type { DeviceOptions } from '../captioner-options.js';
 import { cpuOptions } from './cpu-options.js';
 import { placeBlocks } from './place-blocks.js';
 import type { SessionSources } from './start-program.js';
@@ -15,12 +15,12 @@ import type { SessionSources } from './start-program.js';
 type SessionDevice = 'cpu' | number;
 
 /** @throws Blip2Error `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `GPU_MISSING`; what converting a checkpoint throws. */
-export async function sessionSources(
-  config: Blip2Config,
+export async function sessionSources<Config extends ModelConfig>(
+  config: Config,
   checkpoint: Checkpoint,
-  options: CaptionerOptions,
-): Promise<SessionSources<SessionDevice>> {
-  const { deviceMap, emulateGpu = false, threads } = options;
+  options: DeviceOptions,
+): Promise<SessionSources<SessionDevice, Config>> {
+  const { deviceMap, emulateGpu = false, threads, pictureSize } = options;
   const places = placeBlocks(blip2Blocks(config), deviceMap ?? new Map<string, Device>([['', 'cpu']]));
   const gpus = [...new Set(places.values())].filter((device) => typeof device === 'number');
   if (gpus.length > 0 && !emulateGpu) {
@@ -32,6 +32,7 @@ export async function sessionSources(
   return {
     config,
     tensors: await float32Tensors(checkpoint, options),
+    ...(pictureSize === undefined ? {} : { pictureSize }),
     placeOf: ({ name }) => {
       const device = places.get(name);
       return typeof device === 'number' ? device : 'cpu';
@@ -43,7 +44,7 @@ export async function sessionSources(
 /** The CPU computes in float32: float16 and bfloat16 weights are converted once and mapped from then on. */
 async function float32Tensors(
   checkpoint: Checkpoint,
-  { cacheFolder = defaultCacheFolder(), signal, onConvert }: CaptionerOptions,
+  { cacheFolder = defaultCacheFolder(), signal, onConvert }: DeviceOptions,
 ): Promise<ReadonlyMap<string, StoredTensor>> {
   const floating = [...checkpoint.tensors].filter(([, { dtype }]) => isFloating(dtype));
   const dtypes = new Map(floating.map(([name]) => [name, 'F32'] as const));

@@ -6,6 +6,7 @@
  */
 import { Blip2Error } from '../../errors.js';
 import type { Blip2Config } from '../../model/blip2-config.js';
+import type { Ask } from '../captioner-options.js';
 import type { TextTokenizer } from './tokenizer.js';
 
 export interface PromptBatch {
@@ -23,6 +24,15 @@ export interface PromptBatch {
 /** The question format that BLIP-2 was evaluated with. */
 export function questionPrompt(question: string): string {
   return `Question: ${question} Answer:`;
+}
+
+/** What InstructBLIP is told where nothing is asked: it has no captions without an instruction. From its paper. */
+const CAPTION_INSTRUCTION = 'A short image description:';
+
+/** The text that an ask comes to, or null for a caption without one. InstructBLIP is asked plainly, without a format. */
+export function promptText({ question, prompt }: Ask, { qformer }: Blip2Config): string | null {
+  if (qformer.text !== null) return question ?? prompt ?? CAPTION_INSTRUCTION;
+  return question === undefined ? (prompt ?? null) : questionPrompt(question);
 }
 
 /**

@@ -1,0 +1,128 @@
+/** From a batch of pictures to captions, in the process that holds the model. */
+import { Blip2Error } from '../errors.js';
+import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
+import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
+import type { Ask, Caption, CaptionHooks, DeviceOptions } from './captioner-options.js';
+import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
+import { generate } from './generation/generate.js';
+import type { GenerationOptions } from './generation/generation-options.js';
+import type { LocalPicture } from './image/picture-source.js';
+import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
+import { Blip2Sessions } from './session/blip2-sessions.js';
+import { sessionSources } from './session/session-sources.js';
+import type { WordBatch } from './session/word-wires.js';
+import { answerText, promptText, preparePrompts } from './text/prompts.js';
+import { wordBatch } from './text/word-batch.js';
+
+export interface AskedPicture {
+  readonly image: LocalPicture;
+  readonly ask: Ask;
+}
+
+/** Pictures that run together. */
+export interface CaptionBatch {
+  readonly pictures: readonly AskedPicture[];
+  /** Position of the first of them among all pictures of the call. */
+  readonly first: number;
+  readonly generation: GenerationOptions;
+}
+
+/** What a captioner hands its batches to. */
+export interface CaptionWorker extends AsyncDisposable {
+  captionBatch(batch: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]>;
+}
+
+export class CaptionEngine implements CaptionWorker {
+  readonly #config: Blip2Config;
+  readonly #files: Omit<CheckpointFiles, 'preprocessor'>;
+  readonly #pixels: PixelRules;
+  readonly #sessions: Blip2Sessions;
+
+  private constructor(
+    config: Blip2Config,
+    files: Omit<CheckpointFiles, 'preprocessor'>,
+    pixels: PixelRules,
+    sessions: Blip2Sessions,
+  ) {
+    this.#config = config;
+    this.#files = files;
+    this.#pixels = pixels;
+    this.#sessions = sessions;
+  }
+
+  static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionEngine> {
+    const config = parseBlip2Config(checkpoint.config);
+    const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
+    const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
+    const sessions = await Blip2Sessions.create(await sessionSources(config, checkpoint, options));
+    return new CaptionEngine(config, files, pixels, sessions);
+  }
+
+  async captionBatch({ pictures, first, generation }: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
+    const { signal } = hooks;
+    signal?.throwIfAborted();
+    const { tokenizer } = this.#files;
+    const texts = pictures.map(({ ask }) => promptText(ask, this.#config));
+    const { contextIds, ...prompts } = preparePrompts(texts, tokenizer, this.#config);
+    const limited = this.#withinPositions(generation, prompts.textIds[0]?.length ?? 0);
+    const words = this.#instructions(texts);
+
+    const started = performance.now();
+    const images = pictures.map(({ image }) => image);
+    const { data, shape } = await batchPixels(images, this.#pixels);
+    signal?.throwIfAborted();
+    const prepared = performance.now();
+    const prefix = await this.#sessions.encodeImages(data, shape, words);
+    const encoded = performance.now();
+    const request = {
+      contextIds,
+      eosTokenIds: this.#config.text.eosTokenIds,
+      randomStreams: pictures.map((_, row) => first + row),
+    };
+    const sequences = await generate(this.#sessions.tokens({ prefix, ...prompts }), request, limited, hooks);
+    const timing = {
+      pixelsMs: prepared - started,
+      imageMs: encoded - prepared,
+      generateMs: performance.now() - encoded,
+    };
+    return sequences.map((ofPicture, row) => {
+      const answers = ofPicture.map((sequence) => ({ ...sequence, text: answerText(sequence.ids, tokenizer) }));
+      return { index: first + row, text: answers[0]?.text ?? '', answers, timing };
+    });
+  }
+
+  /** An InstructBLIP's Q-Former reads what its language model is asked. */
+  #instructions(texts: readonly (string | null)[]): WordBatch | undefined {
+    const { qformer } = this.#config;
+    const { wordTokenizer } = this.#files;
+    if (qformer.text === null || wordTokenizer === null) return undefined;
+    return wordBatch(
+      texts.map((text) => text ?? ''),
+      wordTokenizer,
+      qformer.text,
+    );
+  }
+
+  /** A decoder has a row per position and no more: new tokens end where the table ends, as in transformers. */
+  #withinPositions(options: GenerationOptions, textTokens: number): GenerationOptions {
+    const { text, numQueryTokens } = this.#config;
+    if (text.family === 't5') return options;
+    const room = text.maxPositions - numQueryTokens - textTokens;
+    if (room < 1) {
+      const limit = text.maxPositions - numQueryTokens - 1;
+      throw new Blip2Error(
+        'PROMPT_TOO_LONG',
+        `the prompt has ${textTokens} tokens; this model takes ${limit} at most`,
+        {
+          hint: 'Shorten the prompt.',
+          details: { tokens: textTokens, limit },
+        },
+      );
+    }
+    return { ...options, maxNewTokens: Math.min(options.maxNewTokens ?? 20, room) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sessions[Symbol.asyncDispose]();
+  }
+}

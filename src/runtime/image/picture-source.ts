@@ -1,0 +1,67 @@
+import { fileURLToPath } from 'node:url';
+import { Blip2Error } from '../../errors.js';
+import type { RgbPicture } from './decode-picture.js';
+
+/**
+ * A picture: path of a file, a URL (as such, or as text that begins with `http:`, `https:`, `file:` or `data:`), the bytes of
+ * a file (JPEG, PNG, WebP, GIF, TIFF, AVIF), or pixels.
+ */
+export type PictureSource = string | URL | Uint8Array | RgbPicture;
+
+/** A picture that needs no network: it can be handed to another process. */
+export type LocalPicture = string | Uint8Array | RgbPicture;
+
+/** A scheme of two letters or more, so that `C:\picture.png` is a path. */
+const URL_TEXT = /^(https?|file|data):/i;
+
+/**
+ * Fetches what is elsewhere; a path stays a path.
+ * @throws Blip2Error `IMAGE_NOT_FOUND` where a server has no such picture or cannot be reached, `IMAGE_UNREADABLE` for
+ *   pixels of another number than their size says; the signal's reason when aborted
+ */
+export async function localPicture(source: PictureSource, signal?: AbortSignal): Promise<LocalPicture> {
+  if (source instanceof Uint8Array) return source;
+  if (typeof source === 'string') return URL_TEXT.test(source) ? localPicture(parseUrl(source), signal) : source;
+  if (!(source instanceof URL)) return checkedPixels(source);
+  if (source.protocol === 'file:') return fileURLToPath(source);
+  return fetchPicture(source, signal);
+}
+
+function parseUrl(text: string): URL {
+  try {
+    return new URL(text);
+  } catch (cause) {
+    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(text)} is not a URL`, { cause });
+  }
+}
+
+async function fetchPicture(url: URL, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  let response: Response;
+  try {
+    response = await fetch(url, signal === undefined ? {} : { signal });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
+    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} cannot be fetched: ${reason}`, { cause });
+  }
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} answers with status ${response.status}`, {
+      details: { status: response.status },
+    });
+  }
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+function checkedPixels(picture: RgbPicture): RgbPicture {
+  const { data, width, height } = picture;
+  const sizes = [width, height].every((size) => Number.isSafeInteger(size) && size > 0);
+  if (sizes && data.length === width * height * 3) return picture;
+  throw new Blip2Error(
+    'IMAGE_UNREADABLE',
+    `${data.length} bytes are not ${width} x ${height} pixels of red, green and blue`,
+    { hint: 'Pixels are 8-bit RGB, row by row: width * height * 3 bytes, without alpha.' },
+  );
+}
+
+const shortened = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text);

@@ -1,0 +1,149 @@
+/**
+ * A model in a process of its own. ONNX Runtime's Node binding computes on the thread that calls it, and aborts where
+ * several threads of one process load it; so what keeps the caller's event loop free is a process. It also keeps a crash of
+ * a device's driver away from the caller. Weights are mapped, so they are not in memory twice.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Blip2Error } from '../../errors.js';
+import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
+import type { CaptionBatch, CaptionWorker } from '../caption-engine.js';
+import type { Caption, CaptionHooks, DeviceOptions } from '../captioner-options.js';
+import { receiveError, START_CALL, type Reply, type Request } from './messages.js';
+
+interface PendingCall {
+  readonly onToken: CaptionHooks['onToken'];
+  readonly resolve: (captions: Caption[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class EngineProcess implements CaptionWorker {
+  readonly #child: ChildProcess;
+  readonly #pending = new Map<number, PendingCall>();
+  #lastCall = START_CALL;
+  #ended: Blip2Error | undefined;
+
+  private constructor(child: ChildProcess, onConvert: DeviceOptions['onConvert']) {
+    this.#child = child;
+    child.on('message', (reply: Reply) => this.#receive(reply, onConvert));
+    child.on('error', (cause) => this.#end(`it cannot be started or reached: ${cause.message}`, cause));
+    child.on('exit', (code, signal) => this.#end(signal === null ? `its exit code is ${code}` : `signal ${signal}`));
+  }
+
+  /** @throws Blip2Error `PROCESS_ENDED`; what starting the model throws */
+  static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<EngineProcess> {
+    const { signal, onConvert, ...sent } = options;
+    signal?.throwIfAborted();
+    const child = fork(fileURLToPath(new URL('./engine-host.js', import.meta.url)), {
+      // The caller's own flags (a debugger's port, code on the command line) are not for this process.
+      execArgv: [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const engine = new EngineProcess(child, onConvert);
+    const abort = () => child.kill();
+    signal?.addEventListener('abort', abort);
+    try {
+      await engine.#call(START_CALL, { kind: 'start', checkpoint, options: sent });
+      return engine;
+    } catch (error) {
+      await engine[Symbol.asyncDispose]();
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async captionBatch(batch: CaptionBatch, { signal, onToken }: CaptionHooks): Promise<Caption[]> {
+    signal?.throwIfAborted();
+    const call = ++this.#lastCall;
+    const abort = () => {
+      this.#send({ kind: 'abort', call });
+      this.#take(call)?.reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort);
+    try {
+      return await this.#call(call, { kind: 'caption', call, batch, tokens: onToken !== undefined }, onToken);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  #call(call: number, request: Request, onToken?: CaptionHooks['onToken']): Promise<Caption[]> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
+      this.#pending.set(call, { onToken, resolve, reject });
+      this.#keepAlive();
+      this.#send(request);
+    });
+  }
+
+  #receive(reply: Reply, onConvert: DeviceOptions['onConvert']): void {
+    switch (reply.kind) {
+      case 'converted':
+        return onConvert?.(reply.writtenBytes, reply.totalBytes);
+      case 'started':
+        return this.#take(START_CALL)?.resolve([]);
+      case 'token':
+        return void this.#passToken(reply);
+      case 'captions':
+        return this.#take(reply.call)?.resolve(reply.captions);
+      case 'failed':
+        return this.#take(reply.call)?.reject(receiveError(reply.error));
+    }
+  }
+
+  async #passToken({ call, event }: Extract<Reply, { kind: 'token' }>): Promise<void> {
+    try {
+      await this.#pending.get(call)?.onToken?.(event);
+      this.#send({ kind: 'token-taken', call });
+    } catch (error) {
+      // What the caller's own function throws is the call's result; the model stops and its answer finds nobody.
+      this.#take(call)?.reject(error);
+      this.#send({ kind: 'abort', call });
+    }
+  }
+
+  #take(call: number): PendingCall | undefined {
+    const pending = this.#pending.get(call);
+    this.#pending.delete(call);
+    this.#keepAlive();
+    return pending;
+  }
+
+  /** An idle captioner does not keep the caller's process from ending. */
+  #keepAlive(): void {
+    const { channel } = this.#child;
+    if (this.#pending.size > 0) {
+      this.#child.ref();
+      channel?.ref();
+    } else {
+      this.#child.unref();
+      channel?.unref();
+    }
+  }
+
+  #send(request: Request): void {
+    if (this.#child.connected) this.#child.send(request);
+  }
+
+  #end(reason: string, cause?: Error): void {
+    this.#ended ??= new Blip2Error('PROCESS_ENDED', `the process that holds the model has ended: ${reason}`, {
+      hint: 'Memory may have run out, or a driver failed. Create a new captioner; a smaller batch or budget may help.',
+      ...(cause === undefined ? {} : { cause }),
+    });
+    for (const call of [...this.#pending.keys()]) this.#take(call)?.reject(this.#ended);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const child = this.#child;
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.ref();
+    if (child.connected) child.disconnect();
+    else child.kill();
+    await exit;
+  }
+}

@@ -1,0 +1,116 @@
+/** InstructBLIP and retrieval from picture files and texts on, as transformers' processors and models answer. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../src/loader/index.js';
+import { blip2Blocks } from '../../src/model/blocks.js';
+import { parseRetrievalConfig } from '../../src/model/blip2-config.js';
+import type { Device } from '../../src/planner/map/device-map.js';
+import { createCaptioner } from '../../src/runtime/captioner.js';
+import { createMatcher, similarity } from '../../src/runtime/matcher.js';
+import { RetrievalSessions } from '../../src/runtime/session/retrieval-sessions.js';
+import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
+import { DEMO, floats, GOLDENS, maxDifference, readTensors, rowsOf, tensorOf } from './golden.js';
+
+const TOLERANCE = 1e-4;
+const OPTIONS = { threads: 1, inProcess: true };
+const pictureOf = ({ picture }: { readonly picture: string }): string => join(DEMO, 'pictures', picture);
+const readEntries = async (name: string): Promise<unknown> =>
+  JSON.parse(await readFile(join(GOLDENS, name, 'end-to-end.json'), 'utf8'));
+
+describe.each(['tiny-instructblip-llama', 'tiny-instructblip-t5'])('%s', (name) => {
+  it('answers instructions as transformers does, one by one and in one batch', async () => {
+    const entries = (await readEntries(name)) as { picture: string; prompt: string; ids: number[]; text: string }[];
+    await using captioner = await createCaptioner(await openCheckpoint(join(GOLDENS, name)), OPTIONS);
+    for (const batchSize of [1, entries.length]) {
+      const asked = entries.map((entry) => ({ image: pictureOf(entry), prompt: entry.prompt }));
+      const answers = [];
+      for await (const { answers: found, text } of captioner.caption(asked, { batchSize, maxNewTokens: 10 })) {
+        answers.push({ ids: found[0]?.ids, text });
+      }
+      expect(answers).toEqual(entries.map(({ ids, text }) => ({ ids, text })));
+    }
+  });
+});
+
+interface Compared {
+  readonly picture: string;
+  readonly text: string;
+  readonly probability: number;
+  readonly similarity: number;
+  readonly image_embeds: number[];
+  readonly text_embeds: number[];
+}
+
+describe('tiny-retrieval', () => {
+  const folder = join(GOLDENS, 'tiny-retrieval');
+
+  it('matches and embeds pictures and texts as transformers does', async () => {
+    await using matcher = await createMatcher(await openCheckpoint(folder), OPTIONS);
+    for (const entry of (await readEntries('tiny-retrieval')) as Compared[]) {
+      const [match] = await matcher.match(pictureOf(entry), [entry.text]);
+      expect(match?.probability).toBeCloseTo(entry.probability, 4);
+      expect(match?.similarity).toBeCloseTo(entry.similarity, 4);
+      const image = await matcher.embedImage(pictureOf(entry));
+      const flat = Float32Array.from(image.flatMap((vector) => [...vector]));
+      expect(maxDifference(flat, Float32Array.from(entry.image_embeds))).toBeLessThan(TOLERANCE);
+      const { vector, words } = await matcher.embedText(entry.text);
+      const rows = Float32Array.from(words.flatMap((row) => [...row]));
+      expect(maxDifference(rows, Float32Array.from(entry.text_embeds))).toBeLessThan(TOLERANCE);
+      expect(similarity(image, vector)).toBeCloseTo(entry.similarity, 4);
+    }
+  });
+
+  it('gives the recorded scores of a padded batch, whole and cut in two after every block', async () => {
+    const checkpoint = await openCheckpoint(folder);
+    const config = parseRetrievalConfig(checkpoint.config);
+    const recorded = await readTensors(join(folder, 'goldens.safetensors'));
+    const blocks = blip2Blocks(config).map((block) => block.name);
+    const pixels = tensorOf(recorded, 'pixel_values');
+    const words = { ids: rowsOf(tensorOf(recorded, 'input_ids')), mask: rowsOf(tensorOf(recorded, 'attention_mask')) };
+    for (const cut of blocks.keys()) {
+      await using sessions = await RetrievalSessions.create({
+        config,
+        tensors: checkpoint.tensors,
+        placeOf: (block) => (blocks.indexOf(block.name) <= cut ? 0 : 1),
+        optionsOf: (_, base) => cpuOptions(base, { threads: 1 }),
+      });
+      const vision = await sessions.see(floats(pixels), pixels.dims);
+      const difference = (name: string, ours: Float32Array) => maxDifference(ours, floats(tensorOf(recorded, name)));
+      expect(difference('match_logits', floats(await sessions.match(vision, words)))).toBeLessThan(TOLERANCE);
+      expect(difference('image_embeds', floats(await sessions.embedImages(vision)))).toBeLessThan(TOLERANCE);
+      const texts = await sessions.embedTexts(words);
+      const [rows = 0, length = 0, width = 0] = texts.dims;
+      const theirs = floats(tensorOf(recorded, 'text_row_embeds'));
+      for (let row = 0; row < rows; row++) {
+        const shown = (words.mask[row] ?? []).filter((value) => value === 1).length * width;
+        const from = row * length * width;
+        const ours = floats(texts).subarray(from, from + shown);
+        expect(maxDifference(ours, theirs.subarray(from, from + shown))).toBeLessThan(TOLERANCE);
+      }
+    }
+  });
+
+  it('runs where a device map says', async () => {
+    const deviceMap = new Map<string, Device>([
+      ['', 'cpu'],
+      ['qformer', 0],
+    ]);
+    await using matcher = await createMatcher(await openCheckpoint(folder), {
+      deviceMap,
+      emulateGpu: true,
+      threads: 1,
+    });
+    const [entry] = (await readEntries('tiny-retrieval')) as Compared[];
+    if (entry === undefined) throw new Error('nothing recorded');
+    const [match] = await matcher.match(pictureOf(entry), [entry.text]);
+    expect(match?.probability).toBeCloseTo(entry.probability, 4);
+  });
+
+  it('is no captioner, and a captioner no matcher', async () => {
+    await expect(createCaptioner(await openCheckpoint(folder), OPTIONS)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    await expect(createMatcher(await openCheckpoint(DEMO))).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+});
