@@ -33,4 +33,6 @@ export interface Checkpoint {
   readonly files: readonly ShardFile[];
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly warnings: readonly CheckpointWarning[];
+  /** Where it comes from, for a checkpoint on the hub. A file that is not on this machine has an address for a path. */
+  readonly hub?: { readonly repo: string; readonly revision: string; readonly commit: string };
 }

@@ -32,18 +32,20 @@ export async function findCheckpoint(where: string): Promise<FoundCheckpoint> {
     throw new SafetensorsError('CheckpointNotFound', where, 'no such file or folder', { cause });
   });
   if (!stats.isDirectory()) return findBesideFile(path, where);
-  const names = await readdir(path);
+  return { folder: path, ...pickWeights(await readdir(path), where) };
+}
+
+/** Picks among the file names of a folder. */
+export function pickWeights(names: readonly string[], where: string): Omit<FoundCheckpoint, 'folder'> {
   const hasConfig = names.includes('config.json');
   const indexes = names.filter((name) => isIndex(name));
   const singles = names.filter((name) => name.endsWith('.safetensors'));
-  if (singles.includes(SINGLE)) {
-    return { folder: path, index: null, single: SINGLE, hasConfig, warnings: overIndex(indexes) };
-  }
+  if (singles.includes(SINGLE)) return { index: null, single: SINGLE, hasConfig, warnings: overIndex(indexes) };
   const index = pickOnly(indexes, INDEX, where);
-  if (index !== undefined) return { folder: path, index, single: null, hasConfig, warnings: [] };
+  if (index !== undefined) return { index, single: null, hasConfig, warnings: [] };
   const single = pickOnly(singles, SINGLE, where);
-  if (single !== undefined) return { folder: path, index: null, single, hasConfig, warnings: [] };
-  throw new SafetensorsError('CheckpointNotFound', where, `the folder has neither ${SINGLE} nor ${INDEX}`, {
+  if (single !== undefined) return { index: null, single, hasConfig, warnings: [] };
+  throw new SafetensorsError('CheckpointNotFound', where, `has neither ${SINGLE} nor ${INDEX}`, {
     hint: names.some((name) => /\.(bin|pt|pth|ckpt)$/.test(name))
       ? 'It has PyTorch files: load and save them again with transformers, which writes safetensors.'
       : 'Give the folder that holds config.json and the .safetensors files.',

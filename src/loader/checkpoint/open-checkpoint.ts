@@ -2,11 +2,12 @@
  * Opens a checkpoint: its configuration, its index and the header of every shard, each checked against the others.
  * Weights are never read.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { FileSource } from '../file/file-source.js';
-import { readHeader } from '../format/read-header.js';
+import { readHeader, type ByteSource } from '../format/read-header.js';
+import { isRepositoryName, type HubOptions } from '../hub/hub-settings.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint.js';
 import { checkIndex, type OpenShard } from './check-index.js';
@@ -16,19 +17,39 @@ import { readIndexFile } from './parse-index.js';
 /** Shards opened at the same time. Each costs a few system calls on Node's pool of four threads. */
 const CONCURRENT_SHARDS = 16;
 
+export interface OpenOptions extends HubOptions {
+  /** Branch, tag or commit, for a checkpoint on the hub. Default `main`. */
+  readonly revision?: string;
+}
+
 /**
- * @param where a folder (a snapshot of the hub's cache too: symbolic links are followed), a `.safetensors` file, or a
- *   `*.safetensors.index.json`.
- * @throws SafetensorsError for anything that is wrong with the folder, its index or a shard.
+ * @param where a folder (a snapshot of the hub's cache too: symbolic links are followed), a `.safetensors` file, a
+ *   `*.safetensors.index.json`, or the name of a model on the hub: `Salesforce/blip2-opt-2.7b`. What is on this machine
+ *   wins over the hub, whose cache wins over the network.
+ * @throws SafetensorsError for anything that is wrong with the folder, its index or a shard; Blip2Error `Hub…` where the
+ *   hub does not answer as it should.
  */
-export async function openCheckpoint(where: string): Promise<Checkpoint> {
+export async function openCheckpoint(where: string, options: OpenOptions = {}): Promise<Checkpoint> {
+  const onDisk = await stat(where).then(
+    () => true,
+    () => false,
+  );
+  if (!onDisk && isRepositoryName(where)) {
+    const { openHubCheckpoint } = await import('../hub/open-hub-checkpoint.js');
+    return openHubCheckpoint(where, options);
+  }
   const found = await findCheckpoint(where);
+  return openFound(found, (name) => openLocalShard(join(found.folder, name), name));
+}
+
+/** Opens what was found, each shard by `openShard`. */
+export async function openFound(found: FoundCheckpoint, openShard: ShardOpener): Promise<Checkpoint> {
   const [config, index] = await Promise.all([
     readConfig(found),
     found.index === null ? null : readIndexFile(join(found.folder, found.index)),
   ]);
   const names = index === null ? [found.single ?? ''] : [...new Set(index.weightMap.values())].sort();
-  const shards = await openShards(found.folder, names);
+  const shards = await openShards(found.folder, names, openShard);
   const indexed = index === null ? null : checkIndex(index, shards, join(found.folder, found.index ?? ''));
   return {
     folder: found.folder,
@@ -37,6 +58,22 @@ export async function openCheckpoint(where: string): Promise<Checkpoint> {
     tensors: indexed?.tensors ?? new Map(shards.flatMap((shard) => [...shard.tensors])),
     warnings: [...found.warnings, ...shards.flatMap(deviationWarnings), ...(indexed?.warnings ?? [])],
   };
+}
+
+/** Reads the header of the shard that the checkpoint calls `name`. */
+export type ShardOpener = (name: string) => Promise<OpenShard>;
+
+export async function openLocalShard(path: string, name: string): Promise<OpenShard> {
+  await using source = await FileSource.open(path);
+  // Awaited here: the file is closed when this function returns.
+  return await openShardSource(source, name);
+}
+
+export async function openShardSource(source: ByteSource, name: string): Promise<OpenShard> {
+  const { metadata, tensors, dataStart, deviations } = await readHeader(source);
+  const { path, sizeBytes } = source;
+  const file: ShardFile = { name, path, sizeBytes, dataStart, metadata: metadata ?? new Map<string, string>() };
+  return { file, tensors, deviations };
 }
 
 async function readConfig(found: FoundCheckpoint): Promise<unknown> {
@@ -51,13 +88,13 @@ async function readConfig(found: FoundCheckpoint): Promise<unknown> {
 }
 
 /** Opens all shards. Missing ones are reported together; any other fault is that of the first shard that has one. */
-async function openShards(folder: string, names: readonly string[]): Promise<OpenShard[]> {
+async function openShards(folder: string, names: readonly string[], openShard: ShardOpener): Promise<OpenShard[]> {
   const shards: OpenShard[] = [];
   const missing: string[] = [];
   let failure: unknown;
   for (let start = 0; start < names.length; start += CONCURRENT_SHARDS) {
     const batch = names.slice(start, start + CONCURRENT_SHARDS);
-    const results = await Promise.allSettled(batch.map((name) => openShard(folder, name)));
+    const results = await Promise.allSettled(batch.map(openShard));
     for (const [i, result] of results.entries()) {
       if (result.status === 'fulfilled') shards.push(result.value);
       else if (isMissing(result.reason)) missing.push(batch[i] ?? '');
@@ -67,23 +104,6 @@ async function openShards(folder: string, names: readonly string[]): Promise<Ope
   if (missing.length > 0) throw missingShards(folder, missing, names.length);
   if (failure !== undefined) throw failure as Error;
   return shards;
-}
-
-async function openShard(folder: string, name: string): Promise<OpenShard> {
-  const source = await FileSource.open(join(folder, name));
-  try {
-    const header = await readHeader(source);
-    const file: ShardFile = {
-      name,
-      path: source.path,
-      sizeBytes: source.sizeBytes,
-      dataStart: header.dataStart,
-      metadata: header.metadata ?? new Map<string, string>(),
-    };
-    return { file, tensors: header.tensors, deviations: header.deviations };
-  } finally {
-    await source.close();
-  }
 }
 
 function isMissing(reason: unknown): boolean {

@@ -28,9 +28,14 @@ export class FileSource implements ByteSource, AsyncDisposable {
 
   /**
    * @param name what messages call the file; its path unless another is given.
-   * @throws SafetensorsError `IoError`; its cause is the system's error.
+   * @throws SafetensorsError `IoError`; its cause is the system's error. `NotDownloaded` for an address on the hub.
    */
   static async open(path: string, name = path): Promise<FileSource> {
+    if (/^https?:\/\//.test(path)) {
+      throw new SafetensorsError('NotDownloaded', path, 'is on the hub and not on this machine', {
+        hint: 'Call downloadTensors(checkpoint, names) first.',
+      });
+    }
     try {
       const resolved = await realpath(path);
       const handle = await open(resolved, 'r');

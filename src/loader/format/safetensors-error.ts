@@ -30,6 +30,8 @@ export type SafetensorsErrorCode =
   | 'CheckpointNotFound'
   | 'AmbiguousCheckpoint'
   | 'FileChanged'
+  | 'ChecksumMismatch'
+  | 'NotDownloaded'
   | 'TensorTooLarge'
   | 'MappingClosed';
 

@@ -1,0 +1,70 @@
+/**
+ * The cache that Python's huggingface_hub and this loader share:
+ * `models--owner--name/{refs/<revision>, blobs/<hash>, snapshots/<commit>/<file>}`, each file of a snapshot a relative link
+ * to its blob.
+ */
+import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+
+export class HubCache {
+  readonly #folder: string;
+
+  constructor(cacheFolder: string, repo: string) {
+    this.#folder = join(cacheFolder, `models--${repo.replaceAll('/', '--')}`);
+  }
+
+  /** The commit that a revision stood for when it was last looked up; a commit stands for itself. */
+  async commitOf(revision: string): Promise<string | undefined> {
+    if (isCommit(revision)) return revision;
+    const text = await readFile(join(this.#folder, 'refs', revision), 'utf8').catch(() => '');
+    return isCommit(text.trim()) ? text.trim() : undefined;
+  }
+
+  async setCommit(revision: string, commit: string): Promise<void> {
+    if (isCommit(revision)) return;
+    const path = join(this.#folder, 'refs', revision);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, commit);
+  }
+
+  snapshot(commit: string): string {
+    return join(this.#folder, 'snapshots', commit);
+  }
+
+  /** Whether the snapshot has a file, its blob included. */
+  async has(commit: string, file: string): Promise<boolean> {
+    return exists(join(this.snapshot(commit), file));
+  }
+
+  blob(hash: string): string {
+    return join(this.#folder, 'blobs', hash);
+  }
+
+  /** Makes a blob a file of a snapshot. */
+  async link(commit: string, file: string, hash: string): Promise<void> {
+    const path = join(this.snapshot(commit), file);
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = `${path}.${process.pid}.link`;
+    try {
+      await symlink(relative(dirname(path), this.blob(hash)), temporary);
+    } catch {
+      // Windows asks for a privilege to make links; huggingface_hub copies there too.
+      await copyFile(this.blob(hash), temporary);
+    }
+    await rename(temporary, path).catch(async (error: unknown) => {
+      await rm(temporary, { force: true });
+      throw error;
+    });
+  }
+}
+
+export function isCommit(revision: string): boolean {
+  return /^[0-9a-f]{40}$/.test(revision);
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,66 @@
+/** Checkpoints by their name on the hub: the cache first, and of the hub only what is asked for. */
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { openCheckpoint, type OpenOptions } from '../checkpoint/open-checkpoint.js';
+import { SafetensorsError } from '../format/safetensors-error.js';
+import { exists, HubCache } from './hub-cache.js';
+import { HubRepository, offlineError, type DownloadManyOptions } from './hub-repository.js';
+import { hubSettings, type HubOptions } from './hub-settings.js';
+
+/**
+ * @param repo `owner/name`.
+ * @throws Blip2Error `HubNotFound`, `HubUnauthorized`, `HubRateLimited`, `HubUnreachable`, `HubFailed`, `HubOffline`.
+ */
+export async function openHubCheckpoint(repo: string, options: OpenOptions = {}): Promise<Checkpoint> {
+  const { revision = 'main' } = options;
+  const settings = await hubSettings(options);
+  const cached = await openCached(repo, revision, settings.cacheFolder);
+  if (cached !== null) return cached;
+  if (settings.offline) throw offlineError(repo, revision, settings.cacheFolder);
+  return (await HubRepository.connect(repo, revision, settings)).open();
+}
+
+/** The cache's snapshot; null where there is none or a file of it is missing. */
+async function openCached(repo: string, revision: string, cacheFolder: string): Promise<Checkpoint | null> {
+  const cache = new HubCache(cacheFolder, repo);
+  const commit = await cache.commitOf(revision);
+  if (commit === undefined || !(await exists(cache.snapshot(commit)))) return null;
+  try {
+    return { ...(await openCheckpoint(cache.snapshot(commit))), hub: { repo, revision, commit } };
+  } catch (error) {
+    if (error instanceof SafetensorsError && (error.code === 'MissingShard' || error.code === 'CheckpointNotFound'))
+      return null;
+    throw error;
+  }
+}
+
+/**
+ * The checkpoint with every file on this machine that these tensors lie in; the other shards stay where they are. The
+ * small files (tokenizer, processor) come too. For a checkpoint that is not from the hub, nothing is to be done.
+ */
+export async function downloadTensors(
+  checkpoint: Checkpoint,
+  names: Iterable<string>,
+  options: HubOptions & DownloadManyOptions = {},
+): Promise<Checkpoint> {
+  const { hub } = checkpoint;
+  if (hub === undefined) return checkpoint;
+  const files = new Map(checkpoint.files.map(({ path, name }) => [path, name]));
+  const wanted = new Set<string>();
+  for (const name of names) {
+    const tensor = checkpoint.tensors.get(name);
+    if (tensor === undefined) {
+      throw new SafetensorsError('TensorNotFound', hub.repo, `has no tensor ${JSON.stringify(name)}`, { tensor: name });
+    }
+    if (isAddress(tensor.file)) wanted.add(files.get(tensor.file) ?? '');
+  }
+  if (wanted.size === 0) return checkpoint;
+  const settings = await hubSettings(options);
+  if (settings.offline) throw offlineError(hub.repo, hub.revision, settings.cacheFolder);
+  const repository = await HubRepository.connect(hub.repo, hub.commit, settings);
+  await repository.download([...repository.sideFiles(), ...wanted], options);
+  return { ...(await repository.open()), hub };
+}
+
+function isAddress(file: string): boolean {
+  return file.startsWith('https://') || file.startsWith('http://');
+}

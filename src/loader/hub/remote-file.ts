@@ -1,0 +1,126 @@
+/** A file on the hub, read by ranges. It must stay the same from the first range to the last. */
+import { setTimeout } from 'node:timers/promises';
+import { Blip2Error } from '../../errors.js';
+import { SafetensorsError } from '../format/safetensors-error.js';
+import type { ByteSource } from '../format/read-header.js';
+import { statusError } from './hub-request.js';
+
+/** A connection that is cut is taken up again where it ended, as long as each brings something. */
+const FRUITLESS_CUTS = 5;
+
+export interface RemoteFileOptions {
+  readonly name: string;
+  readonly address: string;
+  readonly sizeBytes: number;
+  /** SHA-256 or git hash, as the hub's listing has it. */
+  readonly hash: string;
+  readonly token: string | undefined;
+  readonly fetch: typeof fetch;
+  readonly retryDelayMs: number;
+}
+
+export class RemoteFile implements ByteSource {
+  readonly name: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly hash: string;
+  readonly #options: RemoteFileOptions;
+
+  constructor(options: RemoteFileOptions) {
+    this.name = options.name;
+    this.path = options.address;
+    this.sizeBytes = options.sizeBytes;
+    this.hash = options.hash;
+    this.#options = options;
+  }
+
+  async read(begin: number, end: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(end - begin);
+    let done = 0;
+    for await (const chunk of this.stream(begin, end)) {
+      bytes.set(chunk, done);
+      done += chunk.length;
+    }
+    return bytes;
+  }
+
+  /** Exactly the bytes `[begin, end)`, in order, in chunks as they come. */
+  async *stream(begin: number, end: number): AsyncGenerator<Uint8Array, void> {
+    let fruitless = 0;
+    for (let position = begin; position < end;) {
+      const before = position;
+      const body = await this.#request(position, end);
+      try {
+        for await (const chunk of body) {
+          if (position + chunk.length > end)
+            throw this.#changed(`sent more than the ${end - before} bytes that were asked for`);
+          position += chunk.length;
+          yield chunk;
+        }
+      } catch (cause) {
+        // Anything but a broken connection is final.
+        if (cause instanceof Blip2Error || (cause instanceof Error && cause.name === 'AbortError')) throw cause;
+      }
+      if (position === end) return;
+      fruitless = position > before ? 0 : fruitless + 1;
+      if (fruitless >= FRUITLESS_CUTS) {
+        throw new Blip2Error(
+          'HubUnreachable',
+          `${this.name}: the connection breaks again and again at byte ${position}`,
+          {
+            hint: 'Run it again: what has arrived is kept.',
+          },
+        );
+      }
+      await setTimeout(this.#options.retryDelayMs * fruitless);
+    }
+  }
+
+  async #request(begin: number, end: number): Promise<AsyncIterable<Uint8Array>> {
+    const { fetch: request, token, address } = this.#options;
+    const response = await request(address, {
+      headers: {
+        Range: `bytes=${begin}-${end - 1}`,
+        // The bytes as they are: ranges of a compressed stream are of no use.
+        'Accept-Encoding': 'identity',
+        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      },
+    });
+    const wholeFile = response.status === 200 && begin === 0 && end === this.sizeBytes;
+    if (response.status !== 206 && !wholeFile) {
+      await response.body?.cancel();
+      if (response.status === 416) throw this.#changed(`has no bytes from ${begin} on`);
+      if (response.ok)
+        throw new Blip2Error(
+          'HubFailed',
+          `${this.name}: the server does not answer ranges (status ${response.status})`,
+        );
+      throw statusError(response.status, this.name);
+    }
+    await this.#checkUnchanged(response, begin);
+    if (response.body === null) throw this.#changed('came without content');
+    return response.body;
+  }
+
+  async #checkUnchanged({ headers, body }: Response, begin: number): Promise<void> {
+    const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get('content-range') ?? '');
+    const size = Number(range?.[2] ?? headers.get('content-length') ?? this.sizeBytes);
+    const tag = (headers.get('x-linked-etag') ?? headers.get('etag') ?? '').replace(/^W\//, '').replaceAll('"', '');
+    const fault =
+      size !== this.sizeBytes
+        ? `has ${size} bytes now, and ${this.sizeBytes} in the hub's listing`
+        : range !== null && Number(range[1]) !== begin
+          ? `was sent from byte ${range[1]} on instead of ${begin}`
+          : // Storage behind the hub tags files in its own way; only a hash of the same kind can contradict.
+            /^[0-9a-f]+$/.test(tag) && tag.length === this.hash.length && tag !== this.hash
+            ? `has the hash ${tag} now, and ${this.hash} in the hub's listing`
+            : null;
+    if (fault === null) return;
+    await body?.cancel();
+    throw this.#changed(fault);
+  }
+
+  #changed(how: string): SafetensorsError {
+    return new SafetensorsError('FileChanged', this.name, how, { hint: 'Open the checkpoint again.' });
+  }
+}
