@@ -1,10 +1,9 @@
 import { Blip2Error } from '../errors.js';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
-import { CaptionEngine, type AskedPicture, type CaptionWorker } from './caption-engine.js';
-import type { Ask, Caption, CaptionerOptions, CaptionOptions, Picture } from './captioner-options.js';
+import type { AskedPicture, CaptionWorker } from './caption-engine.js';
+import type { Ask, Caption, CaptionerOptions, CaptionOptions, DeviceOptions, Picture } from './captioner-options.js';
 import { localPicture } from './image/picture-source.js';
-import { EngineProcess } from './process/engine-process.js';
 
 /**
  * Makes a checkpoint ready to caption pictures. Weights are mapped, not read: this takes milliseconds where the files are
@@ -19,10 +18,17 @@ import { EngineProcess } from './process/engine-process.js';
 export async function createCaptioner(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Captioner> {
   const { inProcess = false, ...device } = options;
   const config = parseBlip2Config(checkpoint.config);
-  const worker = inProcess
-    ? await CaptionEngine.create(checkpoint, device)
-    : await EngineProcess.create(checkpoint, device);
-  return new Captioner(config, worker);
+  return new Captioner(config, await startWorker(inProcess, checkpoint, device));
+}
+
+/** Loads what it needs only: a caller whose model is elsewhere never loads ONNX Runtime. */
+async function startWorker(inProcess: boolean, checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionWorker> {
+  if (inProcess) {
+    const { CaptionEngine } = await import('./caption-engine.js');
+    return CaptionEngine.create(checkpoint, options);
+  }
+  const { EngineProcess } = await import('./process/engine-process.js');
+  return EngineProcess.create(checkpoint, options);
 }
 
 export class Captioner implements AsyncDisposable {

@@ -6,8 +6,7 @@ import { readCheckpointFiles } from './checkpoint-files.js';
 import { softmax } from './generation/softmax.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
 import { localPicture, type PictureSource } from './image/picture-source.js';
-import { RetrievalSessions } from './session/retrieval-sessions.js';
-import { sessionSources } from './session/session-sources.js';
+import type { RetrievalSessions } from './session/retrieval-sessions.js';
 import { wordBatch } from './text/word-batch.js';
 import type { TextTokenizer } from './text/tokenizer.js';
 
@@ -41,6 +40,10 @@ export async function createMatcher(checkpoint: Checkpoint, options: DeviceOptio
   if (config.qformer.text === null) throw new Error('a retrieval checkpoint reads texts');
   const { preprocessor, tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
   const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
+  const [{ RetrievalSessions }, { sessionSources }] = await Promise.all([
+    import('./session/retrieval-sessions.js'),
+    import('./session/session-sources.js'),
+  ]);
   const sessions = await RetrievalSessions.create(await sessionSources(config, checkpoint, options));
   return new Matcher(config, { pixels, tokenizer, words: config.qformer.text }, sessions);
 }

@@ -1,0 +1,162 @@
+/** The captioner whose model has a process of its own, as built: a process cannot be made of a TypeScript source. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+const DEMO = join(ROOT, 'models/demo');
+const built = (path: string): string => pathToFileURL(join(ROOT, 'dist/src', path)).href;
+const runtime = (await import(built('runtime/index.js'))) as typeof import('../../src/runtime/index.js');
+const loader = (await import(built('loader/index.js'))) as typeof import('../../src/loader/index.js');
+
+interface Entry {
+  readonly image: string;
+  readonly caption: { readonly ids: number[]; readonly text: string };
+}
+const entries = JSON.parse(await readFile(join(ROOT, 'test/fixtures/goldens/demo/goldens.json'), 'utf8')) as Entry[];
+const [first, second] = entries;
+if (first === undefined || second === undefined) throw new Error('nothing recorded');
+const pathOf = ({ image }: Entry): string => join(DEMO, 'pictures', image);
+
+type Captioner = Awaited<ReturnType<typeof runtime.createCaptioner>>;
+const create = async (): Promise<Captioner> =>
+  runtime.createCaptioner(await loader.openCheckpoint(DEMO), { threads: 1 });
+
+describe('a captioner in a process of its own', () => {
+  let captioner: Captioner;
+  beforeAll(async () => {
+    captioner = await create();
+  });
+  afterAll(async () => {
+    await captioner[Symbol.asyncDispose]();
+  });
+
+  it('captions as transformers does, and leaves the caller without ONNX Runtime', async () => {
+    const texts = [];
+    for await (const { text } of captioner.caption(entries.map(pathOf), { batchSize: 8, maxNewTokens: 40 })) {
+      texts.push(text);
+    }
+    expect(texts).toEqual(entries.map(({ caption }) => caption.text));
+    const loaded = process.platform === 'linux' ? await readFile('/proc/self/maps', 'utf8') : '';
+    expect(loaded).not.toContain('onnxruntime');
+  });
+
+  it('takes paths, URLs, bytes and pixels, from an array or one after the other', async () => {
+    const path = pathOf(first);
+    const bytes = await readFile(path);
+    const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    const server = createServer((request, response) => {
+      if (request.url === '/picture') response.end(bytes);
+      else response.writeHead(404).end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    try {
+      const sources = [
+        path,
+        pathToFileURL(path),
+        bytes,
+        `data:image/png;base64,${bytes.toString('base64')}`,
+        new URL(`http://127.0.0.1:${port}/picture`),
+        `http://127.0.0.1:${port}/picture`,
+        { data, width: info.width, height: info.height },
+        { image: path, prompt: '' },
+      ];
+      const oneByOne = async function* () {
+        for (const source of sources) yield await Promise.resolve(source);
+      };
+      for (const pictures of [sources, oneByOne()]) {
+        const captions = [];
+        for await (const { index, text } of captioner.caption(pictures)) captions.push([index, text]);
+        expect(captions).toEqual(sources.map((_, index) => [index, first.caption.text]));
+      }
+      const missing = captioner.caption(`http://127.0.0.1:${port}/nothing`);
+      await expect(missing.next()).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND', details: { status: 404 } });
+    } finally {
+      server.close();
+    }
+    const short = captioner.caption({ data: new Uint8Array(11), width: 2, height: 2 });
+    await expect(short.next()).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
+  });
+
+  it('streams tokens as they are made', async () => {
+    const seen: number[] = [];
+    const onToken = ({ id }: { readonly id: number }) => void seen.push(id);
+    for await (const { answers } of captioner.caption(pathOf(second), { onToken, maxNewTokens: 40 })) {
+      expect(answers[0]?.ids).toEqual(second.caption.ids);
+    }
+    expect(seen).toEqual(second.caption.ids);
+  });
+
+  it('stops within one token when told, and goes on with the next call', async () => {
+    const control = new AbortController();
+    const seen: number[] = [];
+    const running = captioner.caption(pathOf(first), {
+      signal: control.signal,
+      onToken: ({ id }) => {
+        seen.push(id);
+        if (seen.length === 2) control.abort(new Error('enough'));
+      },
+    });
+    await expect(running.next()).rejects.toThrow('enough');
+    const next = await captioner.caption(pathOf(second)).next();
+    expect(next.value).toMatchObject({ text: second.caption.text });
+    expect(seen).toHaveLength(2);
+  });
+
+  it('passes on what goes wrong: in the model, in the options, in the caller', async () => {
+    const missing = captioner.caption('no/such/picture.png').next();
+    await expect(missing).rejects.toMatchObject({ name: 'Blip2Error', code: 'IMAGE_NOT_FOUND' });
+    await expect(captioner.caption(pathOf(first), { maxNewTokens: 0 }).next()).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    });
+    const failing = () => {
+      throw new Error('mine');
+    };
+    await expect(captioner.caption(pathOf(first), { onToken: failing }).next()).rejects.toThrow('mine');
+    expect((await captioner.caption(pathOf(first)).next()).value).toMatchObject({ text: first.caption.text });
+  });
+});
+
+describe('the process', () => {
+  it('refuses a device map as it starts', async () => {
+    const deviceMap = new Map([['', 0]]);
+    const starting = runtime.createCaptioner(await loader.openCheckpoint(DEMO), { deviceMap });
+    await expect(starting).rejects.toMatchObject({ code: 'GPU_MISSING' });
+  });
+
+  it.runIf(process.platform === 'linux')('says so when it is killed', async () => {
+    const children = async () => {
+      const list = await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
+      return list.trim().split(' ').filter(Boolean).map(Number);
+    };
+    const before = await children();
+    await using captioner = await create();
+    const [child] = (await children()).filter((pid) => !before.includes(pid));
+    if (child === undefined) throw new Error('no process was started');
+    const captioning = captioner.caption(pathOf(first), { onToken: () => void process.kill(child, 'SIGKILL') }).next();
+    await expect(captioning).rejects.toMatchObject({ code: 'PROCESS_ENDED' });
+    await expect(captioner.caption(pathOf(first)).next()).rejects.toMatchObject({ code: 'PROCESS_ENDED' });
+  });
+
+  it('does not keep a caller from ending that forgets it', async () => {
+    const code = `
+      import { createCaptioner } from ${JSON.stringify(built('runtime/index.js'))};
+      import { openCheckpoint } from ${JSON.stringify(built('loader/index.js'))};
+      const captioner = await createCaptioner(await openCheckpoint(${JSON.stringify(DEMO)}), { threads: 1 });
+      for await (const { text } of captioner.caption(${JSON.stringify(pathOf(first))})) console.log(text);`;
+    const caller = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let printed = '';
+    caller.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
+    const [exitCode] = (await once(caller, 'close')) as [number | null];
+    expect([exitCode, printed.trim()]).toEqual([0, first.caption.text]);
+  });
+});
