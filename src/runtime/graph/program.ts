@@ -24,7 +24,6 @@ export interface Stage<Place> {
   /** Output names; `wireOfOutput` gives the wire. */
   readonly outputs: readonly string[];
   readonly blocks: readonly Block[];
-  readonly weightBytes: number;
 }
 
 /** Cuts a program into maximal runs of blocks at one place and builds each run's graph. */
@@ -49,7 +48,6 @@ export function buildStages<Place>(
     model: graph.toModel(),
     inputs: graph.inputNames,
     outputs: graph.outputNames,
-    weightBytes: graph.weightBytes,
   }));
 }
 

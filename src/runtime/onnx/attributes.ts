@@ -4,12 +4,7 @@ import proto, { type onnx } from 'onnx-proto';
  * Attribute values of a node. A plain number is an ONNX float; integers are `{ int }` because ONNX tells the two apart
  * and JavaScript does not.
  */
-export type AttributeValue =
-  | number
-  | string
-  | { readonly int: number }
-  | { readonly ints: readonly number[] }
-  | { readonly graph: onnx.IGraphProto };
+export type AttributeValue = number | string | { readonly int: number } | { readonly ints: readonly number[] };
 
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
@@ -22,6 +17,5 @@ function encodeValue(value: AttributeValue): onnx.IAttributeProto {
   if (typeof value === 'number') return { type: AttributeType.FLOAT, f: value };
   if (typeof value === 'string') return { type: AttributeType.STRING, s: new TextEncoder().encode(value) };
   if ('int' in value) return { type: AttributeType.INT, i: value.int };
-  if ('ints' in value) return { type: AttributeType.INTS, ints: [...value.ints] };
-  return { type: AttributeType.GRAPH, g: value.graph };
+  return { type: AttributeType.INTS, ints: [...value.ints] };
 }

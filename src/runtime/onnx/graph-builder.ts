@@ -28,7 +28,7 @@ export interface NodeOptions {
   readonly attributes?: Attributes;
 }
 
-/** The operators' version: 23 is the first with `Attention` and `RMSNormalization`. IR 11 is what ONNX 1.18 pairs with it. */
+/** The operators' version: ONNX Runtime 1.30 has all of 23, and `Gelu` needs 20. IR 11 is what ONNX 1.18 pairs with it. */
 const OPSET_VERSION = 23;
 const IR_VERSION = 11;
 
@@ -38,20 +38,12 @@ export class GraphBuilder {
   readonly #outputs: onnx.IValueInfoProto[] = [];
   readonly #names = new Set<string>();
   readonly #renamed = new Map<Value, Value>();
-  readonly #parent: GraphBuilder | undefined;
-  readonly #initializers: Map<string, onnx.ITensorProto>;
+  readonly #initializers = new Map<string, onnx.ITensorProto>();
   readonly #folder: string;
 
   /** @param folder Absolute path that every weight's file lies under: the base of the external data. */
-  constructor(folder: string, parent?: GraphBuilder) {
+  constructor(folder: string) {
     this.#folder = folder;
-    this.#parent = parent;
-    this.#initializers = parent === undefined ? new Map<string, onnx.ITensorProto>() : parent.#initializers;
-  }
-
-  /** A graph for the body of `Loop` or `If`: it sees the values of this one and keeps its initializers here. */
-  subgraph(): GraphBuilder {
-    return new GraphBuilder(this.#folder, this);
   }
 
   get inputNames(): string[] {
@@ -60,15 +52,6 @@ export class GraphBuilder {
 
   get outputNames(): string[] {
     return this.#outputs.map((output) => output.name ?? '');
-  }
-
-  /** Bytes of all weights, each counted once. */
-  get weightBytes(): number {
-    let bytes = 0;
-    for (const tensor of this.#initializers.values()) {
-      for (const entry of tensor.externalData ?? []) if (entry.key === 'length') bytes += Number(entry.value);
-    }
-    return bytes;
   }
 
   input(name: string, type: ValueType): Value {
@@ -147,24 +130,9 @@ export class GraphBuilder {
     return outputs as { [Index in keyof Wanted]: Value };
   }
 
-  /** The graph alone, for an attribute of `Loop` or `If`. */
-  toGraph(): onnx.IGraphProto {
-    const named = (value: Value) => this.#renamed.get(value) ?? value;
-    return {
-      name: 'blip2',
-      node: this.#nodes.map((node) => ({
-        ...node,
-        input: (node.input ?? []).map(named),
-        output: (node.output ?? []).map(named),
-      })),
-      input: this.#inputs,
-      output: this.#outputs,
-      initializer: this.#parent === undefined ? [...this.#initializers.values()] : [],
-    };
-  }
-
   /** The encoded model. */
   toModel(): Uint8Array {
+    const named = (value: Value) => this.#renamed.get(value) ?? value;
     return proto.onnx.ModelProto.encode({
       irVersion: IR_VERSION,
       producerName: 'blip2-device-map',
@@ -172,7 +140,17 @@ export class GraphBuilder {
         { domain: '', version: OPSET_VERSION },
         { domain: 'com.microsoft', version: 1 },
       ],
-      graph: this.toGraph(),
+      graph: {
+        name: 'blip2',
+        node: this.#nodes.map((node) => ({
+          ...node,
+          input: (node.input ?? []).map(named),
+          output: (node.output ?? []).map(named),
+        })),
+        input: this.#inputs,
+        output: this.#outputs,
+        initializer: [...this.#initializers.values()],
+      },
     }).finish();
   }
 
