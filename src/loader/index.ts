@@ -26,3 +26,4 @@ export { verifyCheckpoint, type Finding, type Verification, type VerifyOptions }
 export { parseSlice, sliceTensor, type SliceItem } from './slice/slice-tensor.js';
 export { downloadTensors } from './hub/open-hub-checkpoint.js';
 export type { HubOptions } from './hub/hub-settings.js';
+export { openShared, type SharedTensor } from './mapping/shared-tensor.js';

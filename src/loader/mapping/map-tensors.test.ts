@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
@@ -10,6 +12,7 @@ import { safetensorsBytes } from '../../../test/loader/safetensors-bytes.js';
 import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
 import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
 import { mapTensors } from './map-tensors.js';
+import { openShared } from './shared-tensor.js';
 import { mapWindows } from './map-windows.js';
 import { typedArray } from './tensor-view.js';
 
@@ -23,6 +26,16 @@ async function collectGarbage(): Promise<void> {
     gc();
     await setImmediate();
   }
+}
+
+/** What Linux says about the mapping at an address. */
+async function regionOf(address: bigint): Promise<string> {
+  const regions = (await readFile('/proc/self/smaps', 'utf8')).split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/);
+  const within = (region: string) => {
+    const [, from = '0', to = '0'] = /^([0-9a-f]+)-([0-9a-f]+)/.exec(region) ?? [];
+    return BigInt(`0x${from}`) <= address && address < BigInt(`0x${to}`);
+  };
+  return regions.find(within) ?? '';
 }
 
 describe('mapWindows', () => {
@@ -128,6 +141,36 @@ describe('mapTensors', () => {
     if (Number(process.versions.node.split('.')[0]) < 22) await collectGarbage();
     expect(await inMaps()).toHaveLength(0);
     await rm(file);
+  });
+
+  it('prefetches, gives pages back, and reads the same again', async () => {
+    using mapped = await mapTensors(checkpoint, checkpoint.tensors.keys(), { backend: 'mmap' });
+    const before = mapped.get('middle').bytes.slice();
+    const residentKiB = async () =>
+      Number(/Rss:\s+(\d+)/.exec(await regionOf(mapped.share('middle').address))?.[1] ?? 0);
+    mapped.prefetch(['middle', 'empty']);
+    expect(Buffer.compare(mapped.get('middle').bytes, before)).toBe(0);
+    if (process.platform === 'linux') expect(await residentKiB()).toBeGreaterThan(2000);
+    mapped.release(['middle', 'empty']);
+    if (process.platform === 'linux') expect(await residentKiB()).toBeLessThan(200);
+    expect(Buffer.compare(mapped.get('middle').bytes, before)).toBe(0);
+  });
+
+  it('shares a tensor with a worker by its address', async () => {
+    using mapped = await mapTensors(checkpoint, ['middle'], { backend: 'mmap' });
+    const worker = new Worker(
+      `const { parentPort, workerData } = require('node:worker_threads');
+       const koffi = require('koffi');
+       const view = new Float32Array(koffi.view(workerData.address, workerData.byteLength).slice(0, 16));
+       parentPort.postMessage([...view]);`,
+      { eval: true, workerData: mapped.share('middle') },
+    );
+    const [message] = (await once(worker, 'message')) as [number[]];
+    expect(message).toEqual([0, 2, 4, 6]);
+    await worker.terminate();
+    expect(Buffer.compare((await openShared(mapped.share('middle'))).bytes, mapped.get('middle').bytes)).toBe(0);
+    using read = await mapTensors(checkpoint, ['middle'], { backend: 'read' });
+    expect(() => read.share('middle')).toThrow(/cannot be shared/);
   });
 
   it('has no view after close', async () => {

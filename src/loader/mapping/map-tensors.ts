@@ -4,12 +4,13 @@ import { FileSource } from '../file/file-source.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { mapWindows, type FileWindow } from './map-windows.js';
 import { MappedTensors, type LoadedTensor, type LoadedWindow } from './mapped-tensors.js';
+import { networkFileSystem } from './network-file-system.js';
 import { loadMemoryMapper, MappingRefused, type MemoryMapper } from './memory-mapper.js';
 
 export interface MapOptions {
   /**
-   * `auto` maps, and reads a file that the system does not map; `mmap` throws there; `read` copies every file into
-   * memory of the process.
+   * `auto` maps, and reads a file that the system does not map or that is on a network file system; `mmap` always maps,
+   * and throws where it cannot; `read` copies every tensor into memory of the process.
    */
   readonly backend?: 'auto' | 'mmap' | 'read';
 }
@@ -112,8 +113,10 @@ async function loadWindows(
   backend: 'auto' | 'mmap' | 'read',
 ): Promise<LoadedFile> {
   const planned = planWindows(source.path, wanted, mapper?.pageBytes ?? 1);
+  const network = backend === 'auto' ? await networkFileSystem(source.path) : undefined;
   let reason = backend === 'read' ? 'reading was asked for' : 'no memory mapping on this system';
-  if (mapper !== null) {
+  if (network !== undefined) reason = `it is on a network file system (${network})`;
+  else if (mapper !== null) {
     try {
       return { loaded: mapAll(mapper, source, planned), reason: null };
     } catch (error) {

@@ -8,6 +8,7 @@
 import type { StoredTensor } from '../checkpoint/checkpoint.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { MappedWindow } from './memory-mapper.js';
+import type { SharedTensor } from './shared-tensor.js';
 import type { TensorView } from './tensor-view.js';
 
 /** A buffer that holds file bytes from `begin` on, mapped or read. */
@@ -60,19 +61,57 @@ export class MappedTensors implements Disposable {
 
   /** @throws SafetensorsError `TensorNotFound`, or `MappingClosed` after `close`. */
   get(name: string): TensorView {
-    if (this.#closed)
-      throw new SafetensorsError('MappingClosed', '(mapping)', `closed; ${JSON.stringify(name)} can no longer be read`);
-    const loaded = this.#tensors.get(name);
-    if (loaded === undefined) {
-      throw new SafetensorsError('TensorNotFound', '(mapping)', `tensor ${JSON.stringify(name)} was not mapped`, {
-        tensor: name,
-      });
-    }
-    const { tensor, window } = loaded;
+    const { tensor, window } = this.#loaded(name);
     const { dtype, shape, begin, end } = tensor;
     const bytes =
       window === null ? new Uint8Array(0) : new Uint8Array(window.buffer, begin - window.begin, end - begin);
     return { name, dtype, shape, bytes };
+  }
+
+  /** Starts reading these tensors into the page cache, without waiting. Nothing to do for files that were read. */
+  prefetch(names: Iterable<string>): void {
+    this.#advise('needed', names);
+  }
+
+  /** Gives the pages of these tensors back to the system. They come back from the file when they are used again. */
+  release(names: Iterable<string>): void {
+    this.#advise('done', names);
+  }
+
+  /**
+   * A tensor for another thread of this process, as a message: see `openShared`. Valid until `close`.
+   * @throws SafetensorsError `IoError` for a tensor that was read: such memory belongs to one thread.
+   */
+  share(name: string): SharedTensor {
+    const { tensor, window } = this.#loaded(name);
+    const { file, dtype, shape, begin, end } = tensor;
+    if (window === null) return { name, dtype, shape, address: 0n, byteLength: 0 };
+    if (window.mapping === null)
+      throw new SafetensorsError('IoError', file, 'was read, not mapped, and cannot be shared', { tensor: name });
+    return {
+      name,
+      dtype,
+      shape,
+      address: window.mapping.address + BigInt(begin - window.begin),
+      byteLength: end - begin,
+    };
+  }
+
+  #advise(advice: 'needed' | 'done', names: Iterable<string>): void {
+    for (const name of names) {
+      const { tensor, window } = this.#loaded(name);
+      window?.mapping?.advise(advice, tensor.begin - window.begin, tensor.end - window.begin);
+    }
+  }
+
+  #loaded(name: string): LoadedTensor {
+    if (this.#closed)
+      throw new SafetensorsError('MappingClosed', '(mapping)', `closed; ${JSON.stringify(name)} can no longer be read`);
+    const loaded = this.#tensors.get(name);
+    if (loaded !== undefined) return loaded;
+    throw new SafetensorsError('TensorNotFound', '(mapping)', `tensor ${JSON.stringify(name)} was not mapped`, {
+      tensor: name,
+    });
   }
 
   /** Gives all memory back. Views become empty (Node 22 and later) or must not be used any more (Node 20). */
@@ -87,7 +126,7 @@ export class MappedTensors implements Disposable {
         uncollected.unregister(mapping);
         mapping.unmap();
       } else {
-        mapping?.release();
+        mapping?.advise('done', 0, buffer.byteLength);
       }
     }
     this.#windows = [];

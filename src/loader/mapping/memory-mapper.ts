@@ -6,8 +6,13 @@ export interface MappedWindow {
   readonly buffer: ArrayBuffer;
   /** Takes the memory away. Any view that is still in use reads unmapped memory after this, so detach it before. */
   readonly unmap: () => void;
-  /** Drops the window's pages from this process; the next access reads them again. */
-  readonly release: () => void;
+  /** Where the window begins in the address space of the process, the same for all of its threads. */
+  readonly address: bigint;
+  /**
+   * Says what becomes of `[begin, end)` of the window: `needed` starts reading it into the page cache, `done` drops its
+   * pages from this process, and the next access brings them back.
+   */
+  readonly advise: (advice: 'needed' | 'done', begin: number, end: number) => void;
 }
 
 export interface MemoryMapper {
@@ -18,6 +23,8 @@ export interface MemoryMapper {
    * @throws MappingRefused where the system does not map this file.
    */
   map(fd: number, begin: number, end: number): MappedWindow;
+  /** Memory of this process as a buffer that does not own it. */
+  view(address: bigint, byteLength: number): ArrayBuffer;
 }
 
 /** The system cannot map this file: not an error of the checkpoint, reading may still work. */
@@ -25,7 +32,7 @@ export class MappingRefused extends Error {
   override readonly name = 'MappingRefused';
 }
 
-/** null where this system has no mapper, or where koffi cannot be loaded. */
+/** null where this system has no mapper (Windows), or where koffi cannot be loaded: files are read then. */
 export async function loadMemoryMapper(): Promise<MemoryMapper | null> {
   if (process.platform === 'win32') return null;
   try {

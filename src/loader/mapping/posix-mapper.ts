@@ -4,6 +4,7 @@ import { MappingRefused, type MappedWindow, type MemoryMapper } from './memory-m
 
 const PROT_READ = 1;
 const MAP_PRIVATE = 2;
+const MADV_WILLNEED = 3;
 const MADV_DONTNEED = 4;
 
 let mapper: MemoryMapper | undefined;
@@ -20,6 +21,8 @@ function createMapper(): MemoryMapper {
   const madvise = libc.func('madvise', 'int', ['intptr_t', 'size_t', 'int']);
   const getpagesize = libc.func('getpagesize', 'int', []);
 
+  const pageBytes = getpagesize() as number;
+
   const map = (fd: number, begin: number, end: number): MappedWindow => {
     const length = end - begin;
     // Private, because some network and FUSE file systems refuse shared mappings; nothing is ever written.
@@ -32,7 +35,14 @@ function createMapper(): MemoryMapper {
       return {
         buffer: koffi.view(BigInt(address), length),
         unmap,
-        release: () => void madvise(address, length, MADV_DONTNEED),
+        address: BigInt(address),
+        advise: (advice, from, to) => {
+          // Whole pages: all that are touched to be read, only those that are covered to be dropped.
+          const first = (advice === 'needed' ? Math.floor : Math.ceil)(from / pageBytes) * pageBytes;
+          const last = advice === 'needed' || to === length ? to : Math.floor(to / pageBytes) * pageBytes;
+          if (last <= first) return;
+          madvise(BigInt(address) + BigInt(first), last - first, advice === 'needed' ? MADV_WILLNEED : MADV_DONTNEED);
+        },
       };
     } catch (error) {
       // Some hosts of V8 (Electron) forbid buffers over foreign memory.
@@ -40,7 +50,7 @@ function createMapper(): MemoryMapper {
       throw new MappingRefused(error instanceof Error ? error.message : String(error));
     }
   };
-  return { pageBytes: getpagesize() as number, map };
+  return { pageBytes, map, view: (address, byteLength) => koffi.view(address, byteLength) };
 }
 
 function errnoName(errno: number): string {
