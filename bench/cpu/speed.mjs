@@ -2,7 +2,7 @@
  * One captioner on this machine's CPU: time to ready, anonymous memory, picture, prompt and token times, and how fast
  * decoding reads its weights next to a plain memory sweep of the same run. Prints one JSON object.
  *
- *   npm run build && node bench/cpu/speed.mjs CHECKPOINT [--tokens 20] [--threads N] [--rounds 3] [--prompt-tokens 1]
+ *   npm run build && node bench/cpu/speed.mjs CHECKPOINT [--tokens 20] [--threads N] [--rounds 3] [--prompt-tokens 1] [--batch 1]
  */
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -22,12 +22,14 @@ const { positionals, values } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     rounds: { type: 'string', default: '3' },
     'prompt-tokens': { type: 'string', default: '1' },
+    batch: { type: 'string', default: '1' },
   },
 });
 const [folder] = positionals;
 if (folder === undefined) throw new Error('which checkpoint?');
 const threads = Number(values.threads);
 const tokens = Number(values.tokens);
+const batch = Number(values.batch);
 
 const sweepBytesPerSecond = await memorySweep(threads);
 
@@ -49,25 +51,29 @@ const ready = memory();
 
 const { channels, imageSize } = config.vision;
 // A grey ramp that needs no random generator: transformers_peer.py is given the same.
-const pixels = new Float32Array(channels * imageSize ** 2).map((_, i) => (i % 251) / 125.5 - 1);
-const textIds = [Array.from({ length: Number(values['prompt-tokens']) }, (_, i) => config.text.bosTokenId + i)];
-const textMask = textIds.map((row) => row.map(() => 1));
+const pixels = new Float32Array(batch * channels * imageSize ** 2).map((_, i) => (i % 251) / 125.5 - 1);
+const rows = Array.from({ length: batch }, (_, row) => row);
+const prompt = Array.from({ length: Number(values['prompt-tokens']) }, (_, i) => config.text.bosTokenId + i);
+const textIds = rows.map(() => prompt);
+const textMask = rows.map(() => prompt.map(() => 1));
 const rounds = [];
 let ids = [];
 for (let round = 0; round < Number(values.rounds); round++) {
   began = performance.now();
-  const prefix = await sessions.encodeImages(pixels, [1, channels, imageSize, imageSize]);
+  const prefix = await sessions.encodeImages(pixels, [batch, channels, imageSize, imageSize]);
   const imageMs = performance.now() - began;
   const source = sessions.tokens({ prefix, textIds, textMask });
   began = performance.now();
   let logits = await source.prefill();
   const prefillMs = performance.now() - began;
   const tokenMs = [];
-  ids = [argmax(logits)];
+  let newest = likeliest(logits);
+  ids = [newest[0]];
   while (ids.length < tokens) {
     began = performance.now();
-    logits = await source.advance(ids.slice(-1), [0]);
-    ids.push(argmax(logits));
+    logits = await source.advance(newest, rows);
+    newest = likeliest(logits);
+    ids.push(newest[0]);
     tokenMs.push(performance.now() - began);
   }
   const totalMs = imageMs + prefillMs + tokenMs.reduce((sum, ms) => sum + ms, 0);
@@ -81,6 +87,7 @@ await sessions[Symbol.asyncDispose]();
 
 const figures = {
   threads,
+  batch,
   weightBytes,
   readyMs: Math.round(readyMs),
   anonymousAtReadyBytes: ready.anonymous - before.anonymous,
@@ -90,6 +97,7 @@ const figures = {
   prefillMs: Math.round(median(rounds.map((round) => round.prefillMs))),
   tokenMs: Math.round(tokenMs * 10) / 10,
   captionMs: Math.round(median(rounds.map((round) => round.totalMs))),
+  tokensPerSecond: (batch * 1000) / tokenMs,
   decodeGBs: tokenBytes / tokenMs / 1e6,
   sweepGBs: sweepBytesPerSecond / 1e9,
   decodeShareOfSweep: (tokenBytes * 1000) / tokenMs / sweepBytesPerSecond,
@@ -123,10 +131,14 @@ async function readThrough(path) {
   await file.close();
 }
 
-function argmax(scores) {
-  let best = 0;
-  for (let i = 1; i < scores.length; i++) if (scores[i] > scores[best]) best = i;
-  return best;
+/** The likeliest id of each row. */
+function likeliest(scores) {
+  const width = scores.length / batch;
+  return rows.map((row) => {
+    let best = row * width;
+    for (let i = best; i < (row + 1) * width; i++) if (scores[i] > scores[best]) best = i;
+    return best - row * width;
+  });
 }
 
 function median(numbers) {
