@@ -4,6 +4,7 @@ import type { Device, DeviceMap } from '../map/device-map.js';
 import { runsOn, type Place, type PriceList } from '../price/price-list.js';
 import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
+import { formatSize } from '../size.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import type { Budgets } from './budgets.js';
 import { chargesOf, type Charge } from './memory.js';
@@ -76,9 +77,23 @@ export function buildPlan(input: PlanInput): BuiltPlan {
       gap: Number(input.solver.gap.toPrecision(3)),
     },
     assumptions: [...profile.assumptions, ...input.assumptions],
-    warnings: [...profile.warnings, ...input.warnings],
+    warnings: [...profile.warnings, ...input.warnings, ...idleGpus(input, placements)],
   };
   return { document, map };
+}
+
+/** A GPU that stands by while weights lie elsewhere is a surprise worth a sentence. */
+function idleGpus({ budgets, profile }: PlanInput, placements: readonly Placement[]): string[] {
+  if (placements.every(({ execution }) => execution === 'resident')) return [];
+  const busy = new Set(placements.map(({ runsOn: device }) => device));
+  const leaf = Math.max(...profile.blocks.map((block) => block.largestLeafBytes));
+  return [...budgets.gpus]
+    .filter(([id, bytes]) => bytes > 0 && !busy.has(id))
+    .map(([id, bytes]) =>
+      profile.engine === 'transformers' && bytes < leaf
+        ? `GPU ${id} is not used: its ${formatSize(bytes)} cannot take the largest module that would be streamed to it (${formatSize(leaf)}).`
+        : `GPU ${id} is not used: every placement with it is predicted to be slower, or does not fit.`,
+    );
 }
 
 /** Every block, and every alias that loading needs a key for, merged into the shortest safe map. */
@@ -169,6 +184,11 @@ function crossingsOf(profile: ModelProfile, choice: readonly Place[], prices: Pr
     }
   }
   return crossings;
+}
+
+/** The price of a placement. */
+export function costOfChoice(profile: ModelProfile, choice: readonly Place[], prices: PriceList): PlanCost {
+  return costOfPlan(profile, choice, prices, crossingsOf(profile, choice, prices));
 }
 
 function costOfPlan(

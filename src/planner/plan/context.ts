@@ -7,6 +7,7 @@ import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { priceList, type Place, type PriceList } from '../price/price-list.js';
 import { blip2Profile } from '../profile/blip2-profile.js';
+import { withExtras } from '../profile/extras.js';
 import { genericProfile } from '../profile/generic-profile.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { Engine, ModelProfile } from '../profile/model-profile.js';
@@ -37,7 +38,13 @@ export interface PlanOptions {
   readonly countContext?: boolean;
   /** Module path -> device that must hold it. */
   readonly pins?: DeviceMap;
+  /** Tensor name that the files leave out -> the stored tensor it shares. BLIP-2's own ties are known. */
+  readonly ties?: ReadonlyMap<string, string>;
+  /** Tensors that modules create themselves (non-persistent buffers); they stay where their module runs. */
+  readonly buffers?: ReadonlyMap<string, TensorInfo>;
   readonly solver?: SolveOptions;
+  /** Whether to look for remedies where nothing fits. Default true. */
+  readonly explain?: boolean;
 }
 
 export const TOOL = { name: 'blip2-device-map', version: '0.1.0' } as const;
@@ -93,9 +100,10 @@ function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOption
     workload: parseWorkload(options.workload),
     engine: options.engine ?? 'blip2-run',
   } as const;
-  return isBlip2(options.config)
+  const profile = isBlip2(options.config)
     ? blip2Profile(tensors, parseModelConfig(options.config), shared)
     : genericProfile(tensors, shared);
+  return options.ties === undefined && options.buffers === undefined ? profile : withExtras(profile, options);
 }
 
 function isBlip2(config: unknown): boolean {

@@ -1,11 +1,14 @@
-/** Why nothing fits, and what would: deficits, the smallest budgets that work, and remedies, each of them tried. */
+/** Why nothing fits, and what would: deficits, and remedies, each of them tried. */
 import type { Device } from '../map/device-map.js';
 import { exactSize } from '../size.js';
 import { solveExact } from '../solve/exact.js';
 import type { Item } from '../solve/problem.js';
+import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { assemble } from './assemble.js';
 import type { Budgets } from './budgets.js';
-import { casesOf, type PlanContext } from './context.js';
+import { casesOf, choosePlaces, preparePlan, type PlanContext, type PlanOptions } from './context.js';
+
+const MIB = 2 ** 20;
 
 export interface DeviceShare {
   readonly id: Device;
@@ -14,50 +17,52 @@ export interface DeviceShare {
   readonly reserveBytes: number;
 }
 
-/** A change of one budget that makes a plan possible, all else as asked. */
+/** One change that makes a plan possible, all else as asked. */
 export interface Remedy {
-  readonly device: Device;
-  /** The smallest budget of that device that works. */
-  readonly budgetBytes: number;
-  readonly addedBytes: number;
+  readonly kind: 'budget' | 'dtype' | 'batch' | 'beams';
   /** What to type. */
   readonly flag: string;
+  /** Bytes more than were offered; 0 where no budget changes. */
+  readonly addedBytes: number;
+  /** Predicted latency of the best plan with it; null where the search was stopped. */
+  readonly latencyMs: number | null;
 }
 
 export interface Infeasible {
   readonly status: 'infeasible';
-  /** False where the search was cut short before every placement was ruled out. */
-  readonly proven: boolean;
   /** Weights and caches of the whole model, whatever runs where. */
   readonly neededBytes: number;
-  /** What the devices offer together; null where RAM is not limited. */
+  /** What the devices offer together after reserves; null where RAM is not limited. */
   readonly offeredBytes: number | null;
   readonly shortBytes: number;
   readonly devices: readonly DeviceShare[];
-  /** Smallest sufficient budgets, the smallest addition first. */
+  /** Changes of the request first (they cost nothing), then budgets, the smallest addition first. */
   readonly remedies: readonly Remedy[];
 }
 
-export function explainInfeasible(context: PlanContext): Infeasible {
+export function explainInfeasible(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): Infeasible {
+  const context = preparePlan(tensors, options);
   const { budgets, profile, reserves } = context;
   const cacheBytes = profile.blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
   const neededBytes = profile.weightBytes + cacheBytes;
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
-  const usable = gpuIds.map((id) => Math.max(0, (budgets.gpus.get(id) ?? 0) - (reserves.get(id) ?? 0)));
+  const usable = gpuIds.map((id) => (budgets.gpus.get(id) ?? 0) - (reserves.get(id) ?? 0));
   const offeredBytes =
     budgets.ramBytes === null ? null : usable.reduce((a, b) => a + b, 0) + budgets.ramBytes + budgets.diskBytes;
   const largest = gpuIds.reduce<number | undefined>(
     (most, id) => (most === undefined || (budgets.gpus.get(id) ?? 0) > (budgets.gpus.get(most) ?? 0) ? id : most),
     undefined,
   );
-  const remedies = [
-    ...(largest === undefined ? [] : [remedy(context, largest)]),
-    remedy(context, 'cpu'),
-    ...(budgets.diskBytes > 0 ? [remedy(context, 'disk')] : []),
-  ].filter((found) => found !== null);
+  const explain = options.explain !== false;
+  const growable: Device[] = !explain
+    ? []
+    : [...(largest === undefined ? [] : [largest]), 'cpu', ...(budgets.diskBytes > 0 ? ['disk' as const] : [])];
+  const larger = growable
+    .map((device) => budgetRemedy(context, device))
+    .filter((remedy) => remedy !== null)
+    .sort((a, b) => a.addedBytes - b.addedBytes);
   return {
     status: 'infeasible',
-    proven: true,
     neededBytes,
     offeredBytes,
     shortBytes: offeredBytes === null ? 0 : Math.max(0, neededBytes - offeredBytes),
@@ -66,33 +71,74 @@ export function explainInfeasible(context: PlanContext): Infeasible {
       { id: 'cpu', budgetBytes: budgets.ramBytes, reserveBytes: 0 },
       { id: 'disk', budgetBytes: budgets.diskBytes, reserveBytes: 0 },
     ],
-    remedies: remedies.sort((a, b) => a.addedBytes - b.addedBytes),
+    remedies: [...(explain ? requestRemedies(tensors, options, context) : []), ...larger],
   };
 }
 
-function remedy(context: PlanContext, device: Device): Remedy | null {
+/** A lighter request: half-precision without exceptions, fewer pictures at a time, fewer beams. */
+function requestRemedies(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: PlanOptions,
+  { profile }: PlanContext,
+): Remedy[] {
+  const { batch, beams } = profile.workload;
+  const tries: { kind: Remedy['kind']; flag: string; change: Partial<PlanOptions> }[] = [];
+  if (profile.dtype !== 'bfloat16')
+    tries.push({ kind: 'dtype', flag: '--dtype bfloat16', change: { dtype: 'bfloat16' } });
+  for (let fewer = Math.floor(batch / 2); fewer >= 1; fewer = Math.floor(fewer / 2)) {
+    tries.push({
+      kind: 'batch',
+      flag: `--batch ${fewer}`,
+      change: { workload: { ...profile.workload, batch: fewer } },
+    });
+  }
+  if (beams > 1)
+    tries.push({ kind: 'beams', flag: '--beams 1', change: { workload: { ...profile.workload, beams: 1 } } });
+  const found: Remedy[] = [];
+  for (const { kind, flag, change } of tries) {
+    if (found.some((remedy) => remedy.kind === kind)) continue;
+    const changed = preparePlan(tensors, { ...options, ...change });
+    if (!fits(changed)) continue;
+    found.push({ kind, flag, addedBytes: 0, latencyMs: choosePlaces(changed, options.solver)?.cost ?? null });
+  }
+  return found;
+}
+
+function budgetRemedy(context: PlanContext, device: Device): Remedy | null {
   const now = budgetOf(context.budgets, device);
-  if (now === null) return null;
-  let low = now;
-  // Nothing ever takes more than every weight in float32, all caches and all peaks.
-  let high =
-    now +
+  const enough = now === null ? null : smallestBudget(context, device, now);
+  if (now === null || enough === null) return null;
+  const name = device === 'cpu' ? '--ram' : device === 'disk' ? '--disk' : '--vram';
+  return {
+    kind: 'budget',
+    flag: `${name} ${exactSize(enough)}`,
+    addedBytes: enough - now,
+    latencyMs: choosePlaces(withBudget(context, device, enough))?.cost ?? null,
+  };
+}
+
+/** The least whole number of MiB on one device with which a plan is found, in bytes; null where no amount helps. */
+export function smallestBudget(context: PlanContext, device: Device, from: number): number | null {
+  let low = Math.ceil(from / MIB) - 1;
+  // Nothing ever takes more than every weight in float32, all caches, and all peaks at once.
+  const most =
+    from +
     context.profile.blocks.reduce(
       (sum, block) =>
         sum + block.float32Bytes + 4 * (block.cacheElements + block.activationElements) + 2 * block.largestLeafBytes,
       0,
     );
-  if (!fits(withBudget(context, device, high))) return null;
+  let high = Math.ceil(most / MIB);
+  if (!fits(withBudget(context, device, high * MIB))) return null;
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
-    if (fits(withBudget(context, device, middle))) high = middle;
+    if (fits(withBudget(context, device, middle * MIB))) high = middle;
     else low = middle;
   }
-  const name = device === 'cpu' ? '--ram' : device === 'disk' ? '--disk' : '--vram';
-  return { device, budgetBytes: high, addedBytes: high - now, flag: `${name} ${exactSize(high)}` };
+  return high * MIB;
 }
 
-/** Whether any placement fits: the same problem without costs. */
+/** Whether a placement that fits is found: the same problem without costs. */
 export function fits(context: PlanContext): boolean {
   return casesOf(context).some((placing) => {
     const problem = assemble(context.profile, placing, context.prices);
@@ -103,7 +149,7 @@ export function fits(context: PlanContext): boolean {
       cost: item.cost.map((cost) => (cost === Infinity ? Infinity : 0)),
       inputs: [],
     }));
-    return solveExact({ ...problem, items }, { cutoff: 1e-6 }).status !== 'infeasible';
+    return solveExact({ ...problem, items }, { cutoff: 1e-6, effort: 50_000 }).status !== 'infeasible';
   });
 }
 

@@ -25,7 +25,7 @@ export type PlanResult =
 export function planDeviceMap(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): PlanResult {
   const context = preparePlan(tensors, options);
   const answer = choosePlaces(context, options.solver);
-  if (answer === null) return explainInfeasible(context);
+  if (answer === null) return explainInfeasible(tensors, options);
   const { document, map } = buildPlan({
     ...context,
     dtypes: options.dtypes ?? new Map<string, LoadDtype>(),

@@ -85,7 +85,9 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
           (host.memoryBytesPerSecond * (half ? HALF_ON_CPU.bytes : 1)),
         (1000 * run.flops) / (host.flopsPerSecond * (half ? HALF_ON_CPU.flops : 1)),
       );
-      const fetch = place.store === 'disk' ? (1000 * run.readBytes) / host.diskBytesPerSecond : 0;
+      // A mapped file gives up single rows; transformers reads whole tensors.
+      const fetched = engine === 'transformers' ? run.streamedBytes : run.readBytes;
+      const fetch = place.store === 'disk' ? (1000 * fetched) / host.diskBytesPerSecond : 0;
       return compute + fetch + run.leaves * host.leafMs;
     }
     const gpu = gpuOf(place.gpu);

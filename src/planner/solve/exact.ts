@@ -10,7 +10,7 @@ import { bestBound, type BoundSearch } from './bound.js';
 import { layOut, type Chain, type Levels } from './chain.js';
 import { reversed } from './reversed.js';
 import { leastCost, suffixFronts, type Front } from './surrogate.js';
-import { costOf, type Problem, type Solution } from './problem.js';
+import { costOf, type Item, type Problem, type Solution } from './problem.js';
 
 export interface SolveOptions {
   /** Labels kept per item before some are dropped. */
@@ -49,10 +49,29 @@ export function solveExact(problem: Problem, options: SolveOptions = {}): SolveR
   if (problem.items.length === 0) {
     return { status: 'optimal', solution: { choice: [], cost: 0 }, bound: 0, labels: 0 };
   }
-  const result = new Search(reversed(problem), options).run();
+  const result = new Search(reversed(withoutHopeless(problem)), options).run();
   if (result.status === 'infeasible') return result;
   const choice = result.solution.choice.toReversed();
   return { ...result, solution: { choice, cost: result.solution.cost } };
+}
+
+/** Closes the places that are too small for an item even alone. */
+function withoutHopeless(problem: Problem): Problem {
+  const { capacities } = problem;
+  return {
+    ...problem,
+    items: problem.items.map((item): Item => ({
+      cost: item.cost.map((cost, p) =>
+        capacities.some((capacity, r) => (item.use[p]?.[r] ?? 0) + (item.peak[p]?.[r] ?? 0) > capacity)
+          ? Infinity
+          : cost,
+      ),
+      use: item.use,
+      peak: item.peak,
+      sameAs: item.sameAs,
+      inputs: item.inputs,
+    })),
+  };
 }
 
 /** Placements whose peaks lie between two levels, on every resource. */

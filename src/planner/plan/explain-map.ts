@@ -1,0 +1,91 @@
+/** What somebody else's device map means: its faults, its price, and what the planner would do with the same memory. */
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { deviceOf, type Device, type DeviceMap } from '../map/device-map.js';
+import { validateDeviceMap, type MapIssue } from '../map/validate-device-map.js';
+import type { Place } from '../price/price-list.js';
+import type { LoadDtype } from '../profile/load-dtype.js';
+import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
+import { buildPlan, costOfChoice } from './build-plan.js';
+import { choosePlaces, preparePlan, type PlanContext, type PlanOptions } from './context.js';
+import type { PlanDocument } from './plan-document.js';
+
+export interface MapExplanation {
+  readonly issues: readonly MapIssue[];
+  /** The map as a plan; null where an issue leaves a block without a device. */
+  readonly plan: PlanDocument | null;
+  /** Bytes beyond the budget, per device that has too little. */
+  readonly overBudget: readonly { readonly device: Device; readonly bytes: number }[];
+}
+
+/**
+ * @param options as for `planDeviceMap`; GPUs that the map names and `budgets` does not are taken to be large enough
+ */
+export function explainMap(
+  map: DeviceMap,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: PlanOptions,
+): MapExplanation {
+  const named = new Set([...map.values()].filter((device) => typeof device === 'number'));
+  const unknown = [...named].filter((id) => !options.budgets.gpus.has(id)).sort((a, b) => a - b);
+  const gpus = new Map([
+    ...options.budgets.gpus,
+    ...unknown.map((id): [number, number] => [id, Number.MAX_SAFE_INTEGER]),
+  ]);
+  const context = preparePlan(tensors, { ...options, budgets: { ...options.budgets, gpus } });
+  const issues = validateDeviceMap(map, context.profile);
+  const choice = placesOfMap(map, context);
+  if (choice === null) return { issues, plan: null, overBudget: [] };
+  const cost = costOfChoice(context.profile, choice, context.prices);
+  const { document } = buildPlan({
+    ...context,
+    dtypes: options.dtypes ?? new Map<string, LoadDtype>(),
+    choice,
+    solver: { status: 'given', boundMs: cost.latencyMs, gap: 0 },
+  });
+  const devices = document.devices.map((device) =>
+    typeof device.id === 'number' && !options.budgets.gpus.has(device.id)
+      ? { ...device, budgetBytes: null, freeBytes: null }
+      : device,
+  );
+  return {
+    issues,
+    plan: { ...document, devices, device_map: Object.fromEntries(map) },
+    overBudget: devices.flatMap(({ id, freeBytes }) =>
+      freeBytes !== null && freeBytes < 0 ? [{ device: id, bytes: -freeBytes }] : [],
+    ),
+  };
+}
+
+/** The places a map means to its engine; null where a block has no device. */
+function placesOfMap(map: DeviceMap, context: PlanContext): readonly Place[] | null {
+  const { profile } = context;
+  const devices = profile.blocks.map((block) => deviceOfBlock(map, block));
+  if (devices.some((device) => device === undefined)) return null;
+  const gpus = devices.filter((device) => typeof device === 'number');
+  const main = gpus.length === 0 ? null : Math.min(...gpus);
+  if (profile.engine === 'blip2-run') return cheapestExecution(profile, devices, context);
+  return devices.map((device): Place => {
+    if (typeof device === 'number') return { execution: 'resident', gpu: device };
+    const store = device ?? 'cpu';
+    return main === null ? { execution: 'host', store } : { execution: 'streamed', gpu: main, store };
+  });
+}
+
+/** `blip2-run` decides itself whether a block that is not on a GPU is streamed or run on the CPU. */
+function cheapestExecution(
+  profile: ModelProfile,
+  devices: readonly (Device | undefined)[],
+  context: PlanContext,
+): readonly Place[] {
+  const pins = new Map<string, Device>();
+  for (const [i, block] of profile.blocks.entries()) pins.set(block.name, devices[i] ?? 'cpu');
+  const answer = choosePlaces({ ...context, pins });
+  if (answer !== null) return answer.choice;
+  return devices.map((device): Place =>
+    typeof device === 'number' ? { execution: 'resident', gpu: device } : { execution: 'host', store: device ?? 'cpu' },
+  );
+}
+
+function deviceOfBlock(map: DeviceMap, block: ProfileBlock): Device | undefined {
+  return deviceOf(map, block.tensors[0] ?? block.name);
+}

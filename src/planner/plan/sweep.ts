@@ -1,0 +1,95 @@
+/** Budgets against what they buy: predicted latency and streamed bytes, and the largest batch. */
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { PlanOptions } from './context.js';
+import { fits } from './infeasible.js';
+import { preparePlan } from './context.js';
+import { planDeviceMap } from './plan-device-map.js';
+
+export interface SweepPoint {
+  /** Of every GPU. */
+  readonly gpuBytes: number;
+  /** null where nothing fits. */
+  readonly latencyMs: number | null;
+  readonly streamedBytesPerCall: number | null;
+  readonly gpuWeightBytes: number | null;
+  /** What this budget gains over the one before it, in words; null where nothing changes. */
+  readonly step: string | null;
+}
+
+export interface SweepRange {
+  readonly fromBytes: number;
+  readonly toBytes: number;
+  readonly points: number;
+}
+
+/** Plans for evenly spaced budgets of each GPU, all else as asked. */
+export function sweepBudgets(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: PlanOptions,
+  { fromBytes, toBytes, points }: SweepRange,
+): SweepPoint[] {
+  const ids = options.budgets.gpus.size === 0 ? [0] : [...options.budgets.gpus.keys()];
+  let before: ReadonlyMap<string, string> = new Map();
+  return Array.from({ length: points }, (_, k): SweepPoint => {
+    const gpuBytes = Math.round(fromBytes + ((toBytes - fromBytes) * k) / Math.max(1, points - 1));
+    const gpus = new Map(ids.map((id) => [id, gpuBytes]));
+    const result = planDeviceMap(tensors, { ...options, budgets: { ...options.budgets, gpus }, explain: false });
+    if (result.status === 'infeasible') {
+      return { gpuBytes, latencyMs: null, streamedBytesPerCall: null, gpuWeightBytes: null, step: null };
+    }
+    const { plan } = result;
+    const now = new Map(partsOf(plan.placements).map(({ part, where }) => [part, where]));
+    const changes = [...now].filter(([part, where]) => before.get(part) !== where && where === 'resident');
+    const step = k === 0 || changes.length === 0 ? null : `${changes.map(([part]) => part).join(' and ')} on the GPU`;
+    before = now;
+    return {
+      gpuBytes,
+      latencyMs: plan.cost.latencyMs,
+      streamedBytesPerCall: plan.cost.streamedBytesPerCall,
+      gpuWeightBytes: plan.devices
+        .filter((device) => typeof device.id === 'number')
+        .reduce((sum, device) => sum + device.weightBytes, 0),
+      step,
+    };
+  });
+}
+
+/** The most pictures per call with which a plan fits, or 0. */
+export function largestBatch(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): number {
+  const possible = (batch: number) =>
+    fits(preparePlan(tensors, { ...options, workload: { ...options.workload, batch } }));
+  if (!possible(1)) return 0;
+  let low = 1;
+  let high = 2;
+  while (high < MOST_PICTURES && possible(high)) {
+    low = high;
+    high *= 2;
+  }
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (possible(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Without a RAM limit every batch fits somewhere. */
+const MOST_PICTURES = 65_536;
+
+/** Top-level modules, and whether all, some or none of each is resident. */
+function partsOf(
+  placements: readonly { readonly block: string; readonly execution: string }[],
+): { part: string; where: 'resident' | 'part' | 'away' }[] {
+  const parts = new Map<string, { resident: number; total: number }>();
+  for (const { block, execution } of placements) {
+    const part = block.split('.')[0] ?? block;
+    const count = parts.get(part) ?? { resident: 0, total: 0 };
+    count.total += 1;
+    if (execution === 'resident') count.resident += 1;
+    parts.set(part, count);
+  }
+  return [...parts].map(([part, { resident, total }]) => ({
+    part,
+    where: resident === total ? 'resident' : resident > 0 ? 'part' : 'away',
+  }));
+}
