@@ -23,13 +23,16 @@ export function usageError(message: string, hint?: string): Blip2Error {
 
 export interface CommandContext {
   readonly argv: readonly string[];
-  /** Aborted by the first Ctrl-C or SIGTERM; the command finishes what is in flight and returns. */
+  /**
+   * Aborted by the first Ctrl-C or SIGTERM; the command then finishes what is in flight and returns. Signals are caught
+   * once a command asks for this: one that does not, such as a long calculation, ends at the first signal.
+   */
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs a command to its exit code. The first signal asks it to stop, the second stops the process at once; either way
- * the exit code is 128 + the signal's number, as shells expect.
+ * Runs a command to its exit code. The second signal stops any process at once; the exit code is then 128 + the
+ * signal's number, as shells expect.
  */
 export async function main(command: (context: CommandContext) => Promise<number>): Promise<void> {
   const controller = new AbortController();
@@ -39,7 +42,6 @@ export async function main(command: (context: CommandContext) => Promise<number>
     process.exitCode = code;
     controller.abort(new Blip2Error('INTERRUPTED', `interrupted by ${signal}`));
   };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   // A reader that closes early (`| head -1`) has what it wanted.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
@@ -49,7 +51,13 @@ export async function main(command: (context: CommandContext) => Promise<number>
 
   const argv = process.argv.slice(2);
   try {
-    const code = await command({ argv, signal: controller.signal });
+    const code = await command({
+      argv,
+      get signal() {
+        if (process.listenerCount('SIGINT', onSignal) === 0) process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+        return controller.signal;
+      },
+    });
     process.exitCode ??= code;
   } catch (error) {
     if (!controller.signal.aborted || !isInterruption(error)) printError(error, argv.includes('--json'));
