@@ -1,6 +1,6 @@
 /** Options that make no sense together do not compile. What is tested here is tested by the compiler. */
 import { describe, expectTypeOf, it } from 'vitest';
-import { captionPresets } from './caption-presets.js';
+import type { captionPresets } from './caption-presets.js';
 import type { Captioner } from './captioner.js';
 import type { CaptionOptions, Picture } from './captioner-options.js';
 

@@ -57,6 +57,14 @@ describe('captioner on the demo checkpoint', () => {
     }
   });
 
+  it.each([1, 7, 32])('asks each picture its own question, %i in one run', async (batchSize) => {
+    const asked = entries.flatMap((entry) => [pathOf(entry), { image: pathOf(entry), prompt: entry.vqa.prompt ?? '' }]);
+    const ids = [];
+    for await (const { answers } of captioner.caption(asked, { batchSize, maxNewTokens: 40 }))
+      ids.push(answers[0]?.ids);
+    expect(ids).toEqual(entries.flatMap(({ caption, vqa }) => [caption.ids, vqa.ids]));
+  });
+
   it('gives the ids of transformers with 5 beams', async () => {
     const options = { maxNewTokens: 40, numBeams: 5, batchSize: 4 };
     const ids = [];

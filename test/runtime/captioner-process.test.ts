@@ -7,12 +7,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type * as Loader from '../../src/loader/index.js';
+import type * as Runtime from '../../src/runtime/index.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DEMO = join(ROOT, 'models/demo');
 const built = (path: string): string => pathToFileURL(join(ROOT, 'dist/src', path)).href;
-const runtime = (await import(built('runtime/index.js'))) as typeof import('../../src/runtime/index.js');
-const loader = (await import(built('loader/index.js'))) as typeof import('../../src/loader/index.js');
+const runtime = (await import(built('runtime/index.js'))) as typeof Runtime;
+const loader = (await import(built('loader/index.js'))) as typeof Loader;
 
 interface Entry {
   readonly image: string;
@@ -138,7 +140,7 @@ describe('the process', () => {
     };
     const before = await children();
     await using captioner = await create();
-    const [child] = (await children()).filter((pid) => !before.includes(pid));
+    const child = (await children()).find((pid) => !before.includes(pid));
     if (child === undefined) throw new Error('no process was started');
     const captioning = captioner.caption(pathOf(first), { onToken: () => void process.kill(child, 'SIGKILL') }).next();
     await expect(captioning).rejects.toMatchObject({ code: 'PROCESS_ENDED' });

@@ -134,7 +134,7 @@ export class EngineProcess implements CaptionWorker {
       hint: 'Memory may have run out, or a driver failed. Create a new captioner; a smaller batch or budget may help.',
       ...(cause === undefined ? {} : { cause }),
     });
-    for (const call of [...this.#pending.keys()]) this.#take(call)?.reject(this.#ended);
+    for (const call of this.#pending.keys()) this.#take(call)?.reject(this.#ended);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
