@@ -16,7 +16,16 @@ import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-co
 import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
 import { preparePrompts } from '../../src/runtime/text/prompts.js';
 import { createTokenizer } from '../../src/runtime/text/tokenizer.js';
-import { DEMO, goldenSources, GOLDENS, promptOf, readRecording, readTensors, tensorOf } from '../golden/golden.js';
+import {
+  DEMO,
+  floats,
+  goldenSources,
+  GOLDENS,
+  promptOf,
+  readRecording,
+  readTensors,
+  tensorOf,
+} from '../golden/golden.js';
 
 const json = async (...path: string[]): Promise<unknown> => JSON.parse(await readFile(join(...path), 'utf8'));
 interface Entry {
@@ -68,9 +77,9 @@ describe('traps of pictures', () => {
   it("18: pictures are resized as Pillow does it, which sharp's own resize is not", async () => {
     const name = 'shape-01.png';
     const config = parsePreprocessorConfig(await json(DEMO, 'preprocessor_config.json'));
-    const all = (await readTensors(join(GOLDENS, 'demo/goldens.safetensors'))).get('pixel_values_pillow');
+    const recordedPixels = await readTensors(join(GOLDENS, 'demo/goldens.safetensors'));
     const values = 3 * 96 * 96;
-    const pillow = (all?.data as Float32Array).subarray(values, 2 * values);
+    const pillow = floats(tensorOf(recordedPixels, 'pixel_values_pillow')).subarray(values, 2 * values);
     const error = ({ data }: { readonly data: Float32Array }) =>
       data.reduce((most, value, i) => Math.max(most, Math.abs(value - (pillow[i] ?? Number.NaN))), 0);
     const path = join(DEMO, 'pictures', name);
