@@ -15,6 +15,12 @@ export { type PlanOptions } from './plan/context.js';
 export { diffPlans, type PlanDiff } from './plan/diff-plans.js';
 export { explainMap, type MapExplanation } from './plan/explain-map.js';
 export { largestBatch, sweepBudgets, type SweepPoint, type SweepRange } from './plan/sweep.js';
+export { parsePlan, planJsonSchema } from './plan/plan-schema.js';
+export { htmlPicture } from './report/html-picture.js';
+export { ortAssignment } from './report/ort-assignment.js';
+export { pythonSnippet } from './report/python-snippet.js';
+export { svgPicture, type Measurement, type PictureOptions } from './report/svg-picture.js';
+export { textPicture, type TextPictureOptions } from './report/text-picture.js';
 export { planDeviceMap, type PlanResult } from './plan/plan-device-map.js';
 export {
   PLAN_SCHEMA,

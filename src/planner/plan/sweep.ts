@@ -1,8 +1,8 @@
 /** Budgets against what they buy: predicted latency and streamed bytes, and the largest batch. */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
-import type { PlanOptions } from './context.js';
+import { preparePlan, type PlanOptions } from './context.js';
 import { fits } from './infeasible.js';
-import { preparePlan } from './context.js';
+import type { Placement } from './plan-document.js';
 import { planDeviceMap } from './plan-device-map.js';
 
 export interface SweepPoint {
@@ -29,7 +29,7 @@ export function sweepBudgets(
   { fromBytes, toBytes, points }: SweepRange,
 ): SweepPoint[] {
   const ids = options.budgets.gpus.size === 0 ? [0] : [...options.budgets.gpus.keys()];
-  let before: ReadonlyMap<string, string> = new Map();
+  const held = new Set<string>();
   return Array.from({ length: points }, (_, k): SweepPoint => {
     const gpuBytes = Math.round(fromBytes + ((toBytes - fromBytes) * k) / Math.max(1, points - 1));
     const gpus = new Map(ids.map((id) => [id, gpuBytes]));
@@ -38,10 +38,8 @@ export function sweepBudgets(
       return { gpuBytes, latencyMs: null, streamedBytesPerCall: null, gpuWeightBytes: null, step: null };
     }
     const { plan } = result;
-    const now = new Map(partsOf(plan.placements).map(({ part, where }) => [part, where]));
-    const changes = [...now].filter(([part, where]) => before.get(part) !== where && where === 'resident');
-    const step = k === 0 || changes.length === 0 ? null : `${changes.map(([part]) => part).join(' and ')} on the GPU`;
-    before = now;
+    const fresh = residentParts(plan.placements).filter((part) => !held.has(part));
+    for (const part of fresh) held.add(part);
     return {
       gpuBytes,
       latencyMs: plan.cost.latencyMs,
@@ -49,7 +47,7 @@ export function sweepBudgets(
       gpuWeightBytes: plan.devices
         .filter((device) => typeof device.id === 'number')
         .reduce((sum, device) => sum + device.weightBytes, 0),
-      step,
+      step: k === 0 || fresh.length === 0 ? null : `${fresh.join(' and ')} on the GPU`,
     };
   });
 }
@@ -76,20 +74,14 @@ export function largestBatch(tensors: ReadonlyMap<string, TensorInfo>, options: 
 /** Without a RAM limit every batch fits somewhere. */
 const MOST_PICTURES = 65_536;
 
-/** Top-level modules, and whether all, some or none of each is resident. */
-function partsOf(
-  placements: readonly { readonly block: string; readonly execution: string }[],
-): { part: string; where: 'resident' | 'part' | 'away' }[] {
-  const parts = new Map<string, { resident: number; total: number }>();
-  for (const { block, execution } of placements) {
+/** Top-level modules of some weight that are on GPUs from end to end. */
+function residentParts(placements: readonly Placement[]): string[] {
+  const parts = new Map<string, { bytes: number; resident: boolean }>();
+  for (const { block, execution, weightBytes } of placements) {
     const part = block.split('.')[0] ?? block;
-    const count = parts.get(part) ?? { resident: 0, total: 0 };
-    count.total += 1;
-    if (execution === 'resident') count.resident += 1;
-    parts.set(part, count);
+    const known = parts.get(part) ?? { bytes: 0, resident: true };
+    parts.set(part, { bytes: known.bytes + weightBytes, resident: known.resident && execution === 'resident' });
   }
-  return [...parts].map(([part, { resident, total }]) => ({
-    part,
-    where: resident === total ? 'resident' : resident > 0 ? 'part' : 'away',
-  }));
+  const total = [...parts.values()].reduce((sum, part) => sum + part.bytes, 0);
+  return [...parts].filter(([, part]) => part.resident && part.bytes > 0.02 * total).map(([name]) => name);
 }

@@ -1,0 +1,92 @@
+/** The plan document as a schema: to read one back, and to publish. */
+import { z } from 'zod';
+import { Blip2Error } from '../../errors.js';
+import { LOAD_DTYPES } from '../profile/load-dtype.js';
+import { PLAN_SCHEMA, type PlanDocument } from './plan-document.js';
+
+const bytes = z.number().int();
+const device = z.union([z.number().int().nonnegative(), z.literal('cpu'), z.literal('disk')]);
+const runsOn = z.union([z.number().int().nonnegative(), z.literal('cpu')]);
+const ms = z.number();
+const dtype = z.enum(LOAD_DTYPES);
+
+export const planSchema = z
+  .object({
+    schema: z.literal(PLAN_SCHEMA),
+    tool: z.object({ name: z.string(), version: z.string() }),
+    checkpoint: z.object({ id: z.string(), files: z.array(z.string()), fingerprint: z.string().nullable() }),
+    engine: z.enum(['blip2-run', 'transformers']),
+    dtype,
+    dtypes: z.record(z.string(), dtype).describe('Module path to dtype, where it differs from dtype.'),
+    workload: z.object({ batch: bytes, beams: bytes, promptTokens: bytes, newTokens: bytes }),
+    devices: z
+      .array(
+        z.object({
+          id: device,
+          name: z.string(),
+          budgetBytes: bytes.nullable(),
+          weightBytes: bytes,
+          conversionBytes: bytes,
+          cacheBytes: bytes,
+          bufferBytes: bytes,
+          activationBytes: bytes,
+          stagingBytes: bytes,
+          reserveBytes: bytes,
+          freeBytes: bytes.nullable(),
+        }),
+      )
+      .describe('budget = weights + conversion + caches + buffers + activations + staging + reserve + free'),
+    device_map: z.record(z.string(), device).describe('The Hugging Face device map.'),
+    placements: z
+      .array(
+        z.object({
+          block: z.string(),
+          phase: z.enum(['image', 'prompt', 'token']),
+          device,
+          execution: z.enum(['resident', 'streamed', 'host']),
+          runsOn,
+          weightBytes: bytes,
+          latencyMs: ms,
+        }),
+      )
+      .describe('In the order the blocks run.'),
+    crossings: z.array(
+      z.object({
+        from: z.string(),
+        to: z.string(),
+        fromDevice: runsOn,
+        toDevice: runsOn,
+        timesPerCall: bytes,
+        latencyMs: ms,
+      }),
+    ),
+    cost: z.object({
+      latencyMs: ms,
+      imageMs: ms,
+      promptMs: ms,
+      tokenMs: ms,
+      crossingMs: ms,
+      streamedBytesPerCall: bytes,
+      streamedBytesPerToken: bytes,
+    }),
+    solver: z.object({ status: z.enum(['optimal', 'stopped', 'given']), boundMs: ms, gap: z.number() }),
+    assumptions: z.array(z.string()),
+    warnings: z.array(z.string()),
+  })
+  .meta({ title: 'BLIP-2 placement plan', id: PLAN_SCHEMA });
+
+/** @throws Blip2Error `PLAN_INVALID` naming every field that is wrong. */
+export function parsePlan(json: unknown): PlanDocument {
+  const parsed = planSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
+  throw new Blip2Error('PLAN_INVALID', `This is not a plan document: ${issues.slice(0, 5).join('; ')}`, {
+    hint: 'blip2-plan --format json writes one.',
+    details: { issues },
+  });
+}
+
+/** JSON Schema (draft 2020-12) of the plan document. */
+export function planJsonSchema(): object {
+  return z.toJSONSchema(planSchema);
+}

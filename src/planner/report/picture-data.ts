@@ -1,0 +1,106 @@
+/** What the pictures of a plan show, before any drawing: parts of the model, bars of memory, the strip of execution. */
+import type { DeviceMemory, Placement, PlanDocument } from '../plan/plan-document.js';
+
+/** A top-level piece of the model, which gets one colour and one name everywhere. */
+export interface Part {
+  readonly name: string;
+  /** Position in the order of execution: picks the colour. */
+  readonly index: number;
+  readonly weightBytes: number;
+}
+
+export interface BarSegment {
+  readonly label: string;
+  readonly bytes: number;
+  /** Index of a part, or a kind of memory that is no weight. */
+  readonly fill: number | 'copies' | 'caches' | 'buffers' | 'activations' | 'staging' | 'reserve' | 'free';
+}
+
+export interface DeviceBar {
+  readonly name: string;
+  readonly usedBytes: number;
+  readonly budgetBytes: number | null;
+  readonly segments: readonly BarSegment[];
+}
+
+export interface StripCell {
+  readonly placement: Placement;
+  readonly part: number;
+  /** The row of the device that runs the block. */
+  readonly lane: number;
+}
+
+export interface PictureData {
+  readonly parts: readonly Part[];
+  readonly bars: readonly DeviceBar[];
+  readonly lanes: readonly string[];
+  readonly cells: readonly StripCell[];
+}
+
+export function pictureData(plan: PlanDocument): PictureData {
+  const partOf = partNames(plan.placements);
+  const names = [...new Set(plan.placements.map(partOf))];
+  const parts = names.map((name, index): Part => ({
+    name,
+    index,
+    weightBytes: plan.placements.filter((p) => partOf(p) === name).reduce((sum, p) => sum + p.weightBytes, 0),
+  }));
+  const lanes = [...new Set(plan.placements.map((placement) => placement.runsOn))].sort((a, b) =>
+    a === 'cpu' ? 1 : b === 'cpu' ? -1 : a - b,
+  );
+  return {
+    parts,
+    bars: plan.devices
+      .filter((device) => device.weightBytes > 0 || (typeof device.id === 'number' && (device.budgetBytes ?? 0) > 0))
+      .map((device) => barOf(device, plan, parts, partOf)),
+    lanes: lanes.map(deviceName),
+    cells: plan.placements.map((placement) => ({
+      placement,
+      part: names.indexOf(partOf(placement)),
+      lane: lanes.indexOf(placement.runsOn),
+    })),
+  };
+}
+
+export function deviceName(id: number | string): string {
+  return typeof id === 'number' ? `GPU ${id}` : id === 'cpu' ? 'CPU' : id;
+}
+
+/** The first path component that differs between blocks. */
+function partNames(placements: readonly Placement[]): (placement: Placement) => string {
+  const paths = placements.map(({ block }) => block.split('.'));
+  let depth = 0;
+  while (paths.every((path) => path.length > depth + 1 && path[depth] === paths[0]?.[depth])) depth += 1;
+  return ({ block }) => block.split('.')[depth] ?? block;
+}
+
+function barOf(
+  device: DeviceMemory,
+  plan: PlanDocument,
+  parts: readonly Part[],
+  partOf: (placement: Placement) => string,
+): DeviceBar {
+  const weights = parts.map((part): BarSegment => ({
+    label: part.name,
+    bytes: plan.placements
+      .filter((placement) => placement.device === device.id && partOf(placement) === part.name)
+      .reduce((sum, placement) => sum + placement.weightBytes, 0),
+    fill: part.index,
+  }));
+  const rest: BarSegment[] = [
+    { label: 'float32 copies', bytes: device.conversionBytes, fill: 'copies' },
+    { label: 'caches', bytes: device.cacheBytes, fill: 'caches' },
+    { label: 'buffers', bytes: device.bufferBytes, fill: 'buffers' },
+    { label: 'activations', bytes: device.activationBytes, fill: 'activations' },
+    { label: 'staging', bytes: device.stagingBytes, fill: 'staging' },
+    { label: 'reserve', bytes: device.reserveBytes, fill: 'reserve' },
+  ];
+  const used = [...weights, ...rest].filter((segment) => segment.bytes > 0);
+  const free = device.freeBytes ?? 0;
+  return {
+    name: deviceName(device.id),
+    usedBytes: used.reduce((sum, segment) => sum + segment.bytes, 0),
+    budgetBytes: device.budgetBytes,
+    segments: [...used, ...(free > 0 ? [{ label: 'free', bytes: free, fill: 'free' } as const] : [])],
+  };
+}

@@ -1,0 +1,36 @@
+/** Python that loads a checkpoint with a plan's map, as transformers wants it. */
+import type { PlanDocument } from '../plan/plan-document.js';
+
+/**
+ * `max_memory` repeats the budgets in bytes with integer keys, for whoever wants transformers to plan again; the map
+ * itself needs none of it.
+ */
+export function pythonSnippet(plan: PlanDocument): string {
+  const model = plan.checkpoint.id || 'path/to/checkpoint';
+  const memory = plan.devices.flatMap(({ id, budgetBytes, weightBytes }) =>
+    id === 'disk' ? [] : [`${typeof id === 'number' ? String(id) : '"cpu"'}: ${budgetBytes ?? weightBytes}`],
+  );
+  const entries = Object.entries(plan.device_map).map(
+    ([key, device]) => `    ${pythonString(key)}: ${typeof device === 'number' ? device : pythonString(device)},`,
+  );
+  return `import torch
+from transformers import AutoProcessor, Blip2ForConditionalGeneration
+
+device_map = {
+${entries.join('\n')}
+}
+# The budgets this map was made for, in bytes.
+max_memory = {${memory.join(', ')}}
+
+processor = AutoProcessor.from_pretrained(${pythonString(model)})
+model = Blip2ForConditionalGeneration.from_pretrained(
+    ${pythonString(model)},
+    device_map=device_map,
+    dtype=torch.${plan.dtype},
+).eval()
+`;
+}
+
+function pythonString(text: string): string {
+  return JSON.stringify(text).replaceAll('\u007f', '\\x7f');
+}
