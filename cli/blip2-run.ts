@@ -9,6 +9,7 @@ import type { DeviceMap } from '../src/planner/map/device-map.js';
 import { planDeviceMap } from '../src/planner/plan/plan-device-map.js';
 import { readPlan } from '../src/planner/plan/read-plan.js';
 import { parseSize } from '../src/planner/size.js';
+import { PROVIDERS } from '../src/runtime/provider/provider.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs, wholeNumber } from './common/parser.js';
 import { budgetFlags, readBudgets } from './common/plan-options.js';
@@ -39,6 +40,12 @@ const parser = budgetFlags(
     conflicts: ['vram', 'ram', 'disk', 'reserve'],
     group: 'Model:',
     describe: 'device map or plan (JSON), instead of budgets; without either everything runs on the CPU',
+  })
+  .option('provider', {
+    choices: PROVIDERS,
+    default: 'auto' as const,
+    group: 'Model:',
+    describe: 'what the GPUs of the plan are; without a plan, what everything runs on',
   })
   .option('emulate-gpu', {
     type: 'boolean',
@@ -110,6 +117,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     // A command has no event loop to keep free.
     inProcess: true,
     ...(deviceMap === undefined ? {} : { deviceMap }),
+    ...(args.provider === 'auto' ? {} : { provider: args.provider }),
     ...(args['emulate-gpu'] === true ? { emulateGpu: true } : {}),
     ...(args.threads === undefined ? {} : { threads: args.threads }),
   });

@@ -8,8 +8,8 @@ import { generate } from './generation/generate.js';
 import type { GenerationOptions } from './generation/generation-options.js';
 import type { LocalPicture } from './image/picture-source.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
-import { Blip2Sessions } from './session/blip2-sessions.js';
-import { sessionSources } from './session/session-sources.js';
+import type { CaptionModel } from './session/caption-model.js';
+import { openCaptionModel } from './session/open-caption-model.js';
 import type { WordBatch } from './session/word-wires.js';
 import { answerText, promptText, preparePrompts } from './text/prompts.js';
 import { wordBatch } from './text/word-batch.js';
@@ -36,26 +36,26 @@ export class CaptionEngine implements CaptionWorker {
   readonly #config: Blip2Config;
   readonly #files: Omit<CheckpointFiles, 'preprocessor'>;
   readonly #pixels: PixelRules;
-  readonly #sessions: Blip2Sessions;
+  readonly #model: CaptionModel;
 
   private constructor(
     config: Blip2Config,
     files: Omit<CheckpointFiles, 'preprocessor'>,
     pixels: PixelRules,
-    sessions: Blip2Sessions,
+    model: CaptionModel,
   ) {
     this.#config = config;
     this.#files = files;
     this.#pixels = pixels;
-    this.#sessions = sessions;
+    this.#model = model;
   }
 
   static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionEngine> {
     const config = parseBlip2Config(checkpoint.config);
     const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
-    const sessions = await Blip2Sessions.create(await sessionSources(config, checkpoint, options));
-    return new CaptionEngine(config, files, pixels, sessions);
+    const model = await openCaptionModel(config, checkpoint, options);
+    return new CaptionEngine(config, files, pixels, model);
   }
 
   async captionBatch({ pictures, first, generation }: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
@@ -72,14 +72,14 @@ export class CaptionEngine implements CaptionWorker {
     const { data, shape } = await batchPixels(images, this.#pixels);
     signal?.throwIfAborted();
     const prepared = performance.now();
-    const prefix = await this.#sessions.encodeImages(data, shape, words);
+    const prefix = await this.#model.encodeImages(data, shape, words);
     const encoded = performance.now();
     const request = {
       contextIds,
       eosTokenIds: this.#config.text.eosTokenIds,
       randomStreams: pictures.map((_, row) => first + row),
     };
-    const sequences = await generate(this.#sessions.tokens({ prefix, ...prompts }), request, limited, hooks);
+    const sequences = await generate(this.#model.tokens({ prefix, ...prompts }), request, limited, hooks);
     const timing = {
       pixelsMs: prepared - started,
       imageMs: encoded - prepared,
@@ -123,6 +123,6 @@ export class CaptionEngine implements CaptionWorker {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sessions[Symbol.asyncDispose]();
+    await this.#model[Symbol.asyncDispose]();
   }
 }

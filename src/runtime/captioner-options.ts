@@ -3,11 +3,14 @@ import type { GeneratedSequence, TokenEvent } from './generation/generation-requ
 import type { GenerationOptions } from './generation/generation-options.js';
 import type { PictureSize } from './graph/picture-grid.js';
 import type { PictureSource } from './image/picture-source.js';
+import type { Provider } from './provider/provider.js';
 
 /** Where a model runs, and on what. */
 export interface DeviceOptions {
   /** The device of every module, as Hugging Face writes it. Absent: everything on the CPU. */
   readonly deviceMap?: DeviceMap;
+  /** What the GPUs of the map are. Default `auto`: CUDA where it works, else WebGPU. Without a map, what everything runs on. */
+  readonly provider?: Provider;
   /** Runs each GPU of the map as a CPU session of its own: the cuts are real, the devices are not. Default false. */
   readonly emulateGpu?: boolean;
   /** Threads of one operator on the CPU. Default: one per physical core. */

@@ -25,8 +25,7 @@ export class Module {
   }
 
   weight(name: string): Value {
-    const path = `${this.path}.${name}`;
-    return this.graph.weight(path, this.stage.weights.get(path));
+    return this.stage.weight(`${this.path}.${name}`);
   }
 
   node(op: string, inputs: readonly Value[], attributes: Attributes = {}): Value {

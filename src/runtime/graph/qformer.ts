@@ -19,7 +19,7 @@ interface Rows {
 
 /** The queries are the same for every picture: `query` holds one set of rows until the first layer. */
 export function lowerQueryTokens(stage: StageBuilder, block: Block): void {
-  const weight = stage.graph.weight(block.name, stage.weights.get(block.name));
+  const weight = stage.weight(block.name);
   stage.make('query', stage.module(block.name).reshape(weight, [-1, stage.config.qformer.hiddenSize]));
 }
 

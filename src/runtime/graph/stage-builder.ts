@@ -3,11 +3,37 @@
  * stage has made becomes an input of the graph; a wire that is wanted later becomes an output.
  */
 import type { ModelConfig } from '../../model/blip2-config.js';
-import { GraphBuilder, type Value } from '../onnx/graph-builder.js';
+import { GraphBuilder, type Value, type ValueType } from '../onnx/graph-builder.js';
 import { Module } from './module.js';
 import type { PictureGrid } from './picture-grid.js';
 import type { Weights } from './weights.js';
 import { wireType } from './wires.js';
+
+/** What differs between the graphs of providers. */
+export interface GraphStyle {
+  /** Of activations, the Q-Former's apart. */
+  readonly float: 'F16' | 'F32';
+  /** Weights are external data of the graph, mapped by ONNX Runtime, or inputs that the caller binds. */
+  readonly weights: 'external' | 'inputs';
+  readonly wireType: (config: ModelConfig, wire: string) => ValueType;
+}
+
+/** For ONNX Runtime's CPU provider. */
+const CPU_STYLE: GraphStyle = { float: 'F32', weights: 'external', wireType };
+
+/** A graph input that takes one weight, or several with equal trailing dimensions one after the other. */
+export interface WeightInput extends ValueType {
+  readonly dims: readonly number[];
+  readonly tensors: readonly string[];
+}
+
+/** Values that add up to a wire's next value. A norm of the wire can add them itself. */
+export interface Sum {
+  readonly module: Module;
+  readonly terms: readonly [Value, Value];
+  /** Added to every row. */
+  readonly bias?: Value;
+}
 
 export interface StageSources {
   readonly config: ModelConfig;
@@ -15,6 +41,7 @@ export interface StageSources {
   /** The base of external data. */
   readonly folder: string;
   readonly picture: PictureGrid;
+  readonly style?: GraphStyle;
 }
 
 export class StageBuilder {
@@ -22,32 +49,81 @@ export class StageBuilder {
   readonly config: ModelConfig;
   readonly weights: Weights;
   readonly picture: PictureGrid;
+  /** By the name of the graph input; empty where weights are external data. */
+  readonly weightInputs = new Map<string, WeightInput>();
+  readonly #style: GraphStyle;
   readonly #made = new Map<string, Value>();
+  readonly #sums = new Map<string, Sum>();
   readonly #memo = new Map<string, Value>();
 
-  constructor({ config, weights, folder, picture }: StageSources) {
+  constructor({ config, weights, folder, picture, style = CPU_STYLE }: StageSources) {
     this.config = config;
     this.weights = weights;
     this.picture = picture;
+    this.#style = style;
     this.graph = new GraphBuilder(folder);
+  }
+
+  /** Of activations. */
+  get float(): GraphStyle['float'] {
+    return this.#style.float;
   }
 
   module(path: string): Module {
     return new Module(this, path);
   }
 
+  /** A weight of the checkpoint, under another shape of as many elements where one is given. */
+  weight(name: string, dims?: readonly number[]): Value {
+    const tensor = this.weights.get(name);
+    if (this.#style.weights === 'external') return this.graph.weight(name, tensor);
+    return this.joinedWeight(name, [name], dims ?? tensor.shape);
+  }
+
+  /** Several weights of one dtype as one, for graphs whose weights are inputs. */
+  joinedWeight(name: string, tensors: readonly string[], dims: readonly number[]): Value {
+    const [dtype = this.float] = tensors.map((tensor) => this.weights.get(tensor).dtype);
+    if (!this.weightInputs.has(name)) {
+      this.graph.input(name, { dtype, dims });
+      this.weightInputs.set(name, { dtype, dims, tensors });
+    }
+    return name;
+  }
+
   /** The wire's newest value. */
   use(wire: string): Value {
+    this.#addUp(wire);
     let value = this.#made.get(wire);
     if (value === undefined) {
-      value = this.graph.input(wire, wireType(this.config, wire));
+      value = this.graph.input(wire, this.#style.wireType(this.config, wire));
       this.#made.set(wire, value);
     }
     return value;
   }
 
   make(wire: string, value: Value): void {
+    this.#sums.delete(wire);
     this.#made.set(wire, value);
+  }
+
+  /** Like `make`, of a sum that is added up once somebody uses it. */
+  makeSum(wire: string, sum: Sum): void {
+    this.#sums.set(wire, sum);
+  }
+
+  /** The wire's sum where nobody has used it yet; whoever takes it makes the wire. */
+  takeSum(wire: string): Sum | undefined {
+    const sum = this.#sums.get(wire);
+    this.#sums.delete(wire);
+    return sum;
+  }
+
+  #addUp(wire: string): void {
+    const sum = this.takeSum(wire);
+    if (sum === undefined) return;
+    const { module, terms, bias } = sum;
+    const [first, second] = terms;
+    this.make(wire, module.add(bias === undefined ? first : module.add(first, bias), second));
   }
 
   /**
@@ -55,9 +131,11 @@ export class StageBuilder {
    * like an input gets a prime, because names are unique in ONNX.
    */
   finish(wanted: Iterable<string>): string[] {
+    for (const wire of this.#sums.keys()) this.#addUp(wire);
     const inputs = new Set(this.graph.inputNames);
     const made = [...wanted].filter((wire) => this.#made.has(wire) && this.#made.get(wire) !== wire);
-    for (const wire of made) this.graph.output(outputName(wire, inputs), this.use(wire), wireType(this.config, wire));
+    for (const wire of made)
+      this.graph.output(outputName(wire, inputs), this.use(wire), this.#style.wireType(this.config, wire));
     return made;
   }
 

@@ -4,6 +4,7 @@ import type { TextConfig } from '../../model/language-config.js';
 import type { Value } from '../onnx/graph-builder.js';
 import type { StageBuilder } from './stage-builder.js';
 import { tokenShape } from './token-shape.js';
+import type { Weights } from './weights.js';
 import { textConfig } from './wires.js';
 
 const HEAD = 'language_model.lm_head.weight';
@@ -20,11 +21,18 @@ const TABLES: Readonly<Record<TextConfig['family'], readonly [string, ...string[
   ],
 };
 
-export function tokenTable(stage: StageBuilder): Value {
-  const names = TABLES[textConfig(stage.config).family];
-  const name = names.find((candidate) => stage.weights.has(candidate)) ?? names[0];
-  return stage.graph.weight(name, stage.weights.get(name));
+export const tokenTable = (stage: StageBuilder): Value =>
+  stage.weight(tokenTableName(textConfig(stage.config), stage.weights));
+
+/** The tensor that holds the token table in a checkpoint. */
+export function tokenTableName({ family }: TextConfig, weights: Pick<Weights, 'has'>): string {
+  const names = TABLES[family];
+  return names.find((candidate) => weights.has(candidate)) ?? names[0];
 }
+
+/** `[vocabulary, width]`: a table of the head's own, or the token table that it shares. */
+export const headTable = (stage: StageBuilder): Value =>
+  stage.weights.has(HEAD) ? stage.weight(HEAD) : tokenTable(stage);
 
 /** Logits of the last token of each row of the batch. */
 export function lowerHead(stage: StageBuilder, block: Block): void {
@@ -36,6 +44,5 @@ export function lowerHead(stage: StageBuilder, block: Block): void {
   const last = module.node('Gather', [tokens, module.graph.int64(-1)], { axis: { int: 1 } });
   const scaled = text.family === 't5' && text.scaleLogits;
   const rows = scaled ? module.node('Mul', [last, module.graph.float(text.hiddenSize ** -0.5)]) : last;
-  const table = stage.weights.has(HEAD) ? module.weight('weight') : tokenTable(stage);
-  stage.make('logits', module.node('Gemm', [rows, table], { transB: { int: 1 } }));
+  stage.make('logits', module.node('Gemm', [rows, headTable(stage)], { transB: { int: 1 } }));
 }

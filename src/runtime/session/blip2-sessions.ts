@@ -3,6 +3,7 @@ import type { Blip2Config } from '../../model/blip2-config.js';
 import type { TokenSource } from '../generation/token-source.js';
 import { imageProgram, promptProgram, tokenProgram } from '../graph/blip2-programs.js';
 import type { Program } from '../graph/program.js';
+import type { CaptionModel } from './caption-model.js';
 import { wireOf } from './kv-cache.js';
 import type { LanguagePrompt } from './language-prompt.js';
 import { DecoderTokenSource } from './decoder-token-source.js';
@@ -12,7 +13,7 @@ import { T5TokenSource } from './t5-token-source.js';
 import { wordWires, type WordBatch } from './word-wires.js';
 
 /** BLIP-2 as programs over sessions: pictures to rows for the language model, and rows with ids to logits. */
-export class Blip2Sessions implements AsyncDisposable {
+export class Blip2Sessions implements CaptionModel {
   readonly #queryTokens: number;
   readonly #image: ProgramRunner;
   readonly #language: (prompt: LanguagePrompt) => TokenSource;

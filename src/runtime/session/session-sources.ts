@@ -2,13 +2,11 @@ import { Blip2Error } from '../../errors.js';
 import type { Checkpoint, StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import { materializeTensors } from '../../loader/index.js';
 import type { ModelConfig } from '../../model/blip2-config.js';
-import { blip2Blocks } from '../../model/blocks.js';
-import type { Device } from '../../planner/map/device-map.js';
 import { isFloating } from '../../tensor/dtype.js';
 import { defaultCacheFolder } from '../cache-folder.js';
 import type { DeviceOptions } from '../captioner-options.js';
 import { cpuOptions } from './cpu-options.js';
-import { placeBlocks } from './place-blocks.js';
+import { placesOf } from './places.js';
 import type { SessionSources } from './start-program.js';
 
 /** Where sessions run: the host, or a GPU of the map by its number. Disk is the host too: its weights are mapped. */
@@ -20,13 +18,11 @@ export async function sessionSources<Config extends ModelConfig>(
   checkpoint: Checkpoint,
   options: DeviceOptions,
 ): Promise<SessionSources<SessionDevice, Config>> {
-  const { deviceMap, emulateGpu = false, threads, pictureSize } = options;
-  const places = placeBlocks(blip2Blocks(config), deviceMap ?? new Map<string, Device>([['', 'cpu']]));
-  const gpus = [...new Set(places.values())].filter((device) => typeof device === 'number');
-  if (gpus.length > 0 && !emulateGpu) {
-    throw new Blip2Error('GPU_MISSING', `the device map uses GPU ${gpus.join(', ')}, and no GPU can be used here`, {
-      hint: 'Plan for the CPU alone, or run each GPU of the map as a CPU session of its own with --emulate-gpu.',
-      details: { gpus },
+  const { threads, pictureSize } = options;
+  const { places, provider } = await placesOf(config, options);
+  if (provider === 'cuda') {
+    throw new Blip2Error('GPU_MODEL_UNSUPPORTED', 'on CUDA only models that generate text run', {
+      hint: 'Use --provider webgpu, or plan for the CPU alone.',
     });
   }
   return {
@@ -37,7 +33,10 @@ export async function sessionSources<Config extends ModelConfig>(
       const device = places.get(name);
       return typeof device === 'number' ? device : 'cpu';
     },
-    optionsOf: (_, folder) => cpuOptions(folder, threads === undefined ? {} : { threads }),
+    optionsOf: (place, folder) => ({
+      ...cpuOptions(folder, threads === undefined ? {} : { threads }),
+      ...(provider === 'webgpu' && typeof place === 'number' ? { executionProviders: ['webgpu', 'cpu'] } : {}),
+    }),
   };
 }
 

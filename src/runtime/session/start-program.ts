@@ -1,15 +1,13 @@
-import { open } from 'node:fs/promises';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
-import { convertFloats } from '../../loader/convert/convert-floats.js';
 import type { Blip2Config, ModelConfig } from '../../model/blip2-config.js';
 import type { Block } from '../../model/blocks.js';
-import { elementCount } from '../../tensor/tensor-info.js';
-import { pictureGrid, type PictureSize } from '../graph/picture-grid.js';
+import type { PictureSize } from '../graph/picture-grid.js';
 import { buildStages, type Program } from '../graph/program.js';
 import { Weights } from '../graph/weights.js';
 import { commonFolder } from '../onnx/common-folder.js';
 import { ProgramRunner } from './program-runner.js';
+import { sessionPicture } from './session-picture.js';
 
 export interface SessionSources<Place, Config extends ModelConfig = Blip2Config> {
   readonly config: Config;
@@ -23,8 +21,6 @@ export interface SessionSources<Place, Config extends ModelConfig = Blip2Config>
   readonly optionsOf: (place: Place, folder: string) => InferenceSession.SessionOptions;
 }
 
-const POSITIONS = 'vision_model.embeddings.position_embedding';
-
 /** Builds the graphs of a program, one per run of blocks at one place, and starts a session for each. */
 export async function startProgram<Place>(
   program: Program,
@@ -32,16 +28,7 @@ export async function startProgram<Place>(
 ): Promise<ProgramRunner> {
   const folder = commonFolder([...tensors.values()].map((tensor) => tensor.file));
   const weights = new Weights(config, tensors);
-  const picture = await pictureGrid(config.vision, pictureSize, () => readFloats(weights.get(POSITIONS)));
+  const picture = await sessionPicture(config, weights, pictureSize);
   const stages = buildStages(program, placeOf, { config, weights, folder, picture });
   return ProgramRunner.create(stages, (place) => optionsOf(place, folder));
-}
-
-async function readFloats({ file, begin, end, dtype, shape }: StoredTensor): Promise<Float32Array> {
-  const stored = new Uint8Array(end - begin);
-  await using handle = await open(file);
-  await handle.read(stored, 0, stored.length, begin);
-  const values = new Float32Array(elementCount(shape));
-  convertFloats(stored, dtype, new Uint8Array(values.buffer), 'F32');
-  return values;
 }

@@ -1,0 +1,46 @@
+/**
+ * How graphs for a GPU differ from those for the CPU: activations are `[batch, tokens, width]` in the device's float, and
+ * weights are inputs of the graph, bound to memory that the caller fills. So one graph serves every layer that looks
+ * alike, whether its weights stay on the device or pass through it.
+ */
+import type { ModelConfig } from '../../../model/blip2-config.js';
+import type { ValueType } from '../../onnx/graph-builder.js';
+import type { GraphStyle } from '../stage-builder.js';
+import { headSize, textConfig, wireType } from '../wires.js';
+
+/** Of activations: float16 on GPUs, float32 where a CPU stands in for one. The Q-Former computes in float32 on both. */
+export type GpuFloat = 'F16' | 'F32';
+
+export interface GpuStyle extends GraphStyle {
+  readonly float: GpuFloat;
+}
+
+export function gpuStyle(float: GpuFloat): GpuStyle {
+  return { float, weights: 'inputs', wireType: (config, wire) => gpuWireType(config, float, wire) };
+}
+
+/**
+ * Beside the wires of the CPU's graphs: `patches` are the rows between the layers of the vision model; `seqlens` and
+ * `total` are what `GroupQueryAttention` asks for (cached tokens of each row, and the longest row with its new tokens).
+ */
+function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueType {
+  switch (wire) {
+    case 'patches':
+      return { dtype: float, dims: ['batch', 'patches', config.vision.hiddenSize] };
+    case 'language_input':
+      return { dtype: float, dims: ['batch', config.numQueryTokens, textConfig(config).hiddenSize] };
+    case 'hidden':
+      return { dtype: float, dims: ['batch', 'tokens', textConfig(config).hiddenSize] };
+    case 'seqlens':
+      return { dtype: 'I32', dims: ['batch'] };
+    case 'total':
+      return { dtype: 'I32', dims: [1] };
+    case 'logits':
+      return { dtype: 'F32', dims: ['batch', textConfig(config).vocabSize] };
+    default: {
+      if (!/^(past|present)\./.test(wire)) return wireType(config, wire);
+      const text = textConfig(config);
+      return { dtype: float, dims: ['batch', text.heads, 'capacity', headSize(text)] };
+    }
+  }
+}

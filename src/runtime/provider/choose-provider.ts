@@ -1,0 +1,30 @@
+import { Blip2Error } from '../../errors.js';
+import { cudaAnswer } from './cuda-provider.js';
+import type { Provider } from './provider.js';
+import { webgpuAnswer } from './webgpu-provider.js';
+
+/**
+ * The provider for the GPUs of a map.
+ * @param gpus their numbers
+ * @throws Blip2Error `GPU_MISSING` with the reason of each provider that was tried
+ */
+export async function chooseGpuProvider(asked: Provider, gpus: readonly number[]): Promise<'cuda' | 'webgpu'> {
+  const reasons: string[] = [];
+  let devices = 0;
+  for (const provider of ['cuda', 'webgpu'] as const) {
+    if (asked !== 'auto' && asked !== provider) continue;
+    const answer = provider === 'cuda' ? cudaAnswer() : await webgpuAnswer();
+    if (answer.works && gpus.every((gpu) => gpu < answer.devices.length)) return provider;
+    if (answer.works) devices = Math.max(devices, answer.devices.length);
+    reasons.push(answer.works ? `${provider}: ${answer.devices.length} GPU here` : `${provider}: ${answer.reason}`);
+  }
+  if (asked === 'cpu') reasons.push('--provider cpu was asked for');
+  throw new Blip2Error(
+    'GPU_MISSING',
+    `the device map uses GPU ${gpus.join(', ')}, which cannot be used here (${reasons.join('; ')})`,
+    {
+      hint: 'Plan for the CPU alone, or run each GPU of the map as a CPU session of its own with --emulate-gpu.',
+      details: { gpus, reasons, devices },
+    },
+  );
+}

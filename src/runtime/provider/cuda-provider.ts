@@ -1,0 +1,68 @@
+/** CUDA on this machine: the driver, the provider's library, and how sessions use them. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CudaDriver } from './memory/cuda-driver.js';
+import { CudaMemory } from './memory/cuda-memory.js';
+import { ortFolder } from './ort/ort-api.js';
+import { OrtSession } from './ort/ort-session.js';
+import type { ProviderAnswer } from './provider.js';
+import { identityModel } from './identity-model.js';
+
+const PROVIDER_LIBRARY = 'libonnxruntime_providers_cuda.so';
+const NAME_BYTES = 256;
+
+/** Tries a session: only that shows whether the library finds the CUDA and cuDNN libraries that it was built for. */
+export function cudaAnswer(): ProviderAnswer {
+  if (process.platform !== 'linux') return { works: false, reason: 'CUDA is used on Linux only' };
+  if (!existsSync(join(ortFolder(), PROVIDER_LIBRARY))) {
+    return { works: false, reason: `${PROVIDER_LIBRARY} is not in ${ortFolder()}` };
+  }
+  const driver = CudaDriver.load();
+  if (driver === null) return { works: false, reason: 'no CUDA driver, or no card that it drives' };
+  try {
+    new OrtSession(identityModel(), { cuda: cudaSettings() })[Symbol.dispose]();
+  } catch (error) {
+    return { works: false, reason: error instanceof Error ? error.message : String(error) };
+  }
+  return { works: true, devices: cudaDevices(driver) };
+}
+
+/** The cards that the driver names. Asking takes no memory on them, so what is free is not known. */
+function cudaDevices(driver: CudaDriver) {
+  return Array.from({ length: driver.deviceCount() }, (_, device) => {
+    const name = new Uint8Array(NAME_BYTES);
+    driver.call('cuDeviceGetName', name, name.length, device);
+    return {
+      name: new TextDecoder().decode(name.subarray(0, name.indexOf(0))),
+      memoryBytes: Number(driver.create('cuDeviceTotalMem_v2', device)),
+      freeBytes: null,
+    };
+  });
+}
+
+/** @returns null where there is no driver */
+export function openCudaMemory(device: number): CudaMemory | null {
+  const driver = CudaDriver.load();
+  return driver === null ? null : new CudaMemory(driver, device);
+}
+
+/** cuBLAS takes this much for each session at its first product instead of its default, 32 MiB, and is no slower. */
+const CUBLAS_WORKSPACE = ':16:8';
+
+/**
+ * Exact float32 where float32 is asked for, and an arena that never takes more than a run needs.
+ * @param order a stream to run in, or the recording of runs, which needs a stream of the session's own
+ */
+export function cudaSettings(order?: { readonly stream: bigint } | 'recorded'): Record<string, string> {
+  process.env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
+  return {
+    device_id: '0',
+    arena_extend_strategy: 'kSameAsRequested',
+    use_tf32: '0',
+    ...(order === undefined
+      ? {}
+      : order === 'recorded'
+        ? { enable_cuda_graph: '1' }
+        : { user_compute_stream: String(order.stream) }),
+  };
+}

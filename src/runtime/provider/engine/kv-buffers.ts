@@ -1,0 +1,81 @@
+/** Keys and values of all layers on the device: buffers of fixed length that past and new tokens share. */
+import type { OptConfig } from '../../../model/language-config.js';
+import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
+import { headSize, type CachePart } from '../../graph/wires.js';
+import type { Address, DeviceMemory } from '../memory/device-memory.js';
+import type { BoundTensor } from '../ort/ort-session.js';
+
+export class KvBuffers {
+  readonly rows: number;
+  /** Tokens that a row has room for. */
+  readonly capacity: number;
+  readonly #memory: DeviceMemory;
+  readonly #config: OptConfig;
+  readonly #float: GpuFloat;
+  readonly #base: Address;
+
+  constructor(memory: DeviceMemory, config: OptConfig, float: GpuFloat, size: { rows: number; capacity: number }) {
+    this.rows = size.rows;
+    this.capacity = size.capacity;
+    this.#memory = memory;
+    this.#config = config;
+    this.#float = float;
+    const bytes = this.#parts * this.#partBytes;
+    this.#base = memory.allocate(bytes);
+    // What lies behind the last token is masked, not skipped: it has to be numbers.
+    memory.zero(this.#base, bytes);
+  }
+
+  get #parts(): number {
+    return 2 * this.#config.layers;
+  }
+
+  get #headBytes(): number {
+    return this.capacity * headSize(this.#config) * (this.#float === 'F16' ? 2 : 4);
+  }
+
+  get #rowBytes(): number {
+    return this.#config.heads * this.#headBytes;
+  }
+
+  get #partBytes(): number {
+    return this.rows * this.#rowBytes;
+  }
+
+  /** `[rows, heads, capacity, headSize]` of one layer, from row `first` on. */
+  tensor(layer: number, part: CachePart, first: number, rows: number): BoundTensor {
+    return {
+      place: this.#memory.place,
+      address: this.#address(2 * layer + (part === 'key' ? 0 : 1), first),
+      dtype: this.#float,
+      dims: [rows, this.#config.heads, this.capacity, headSize(this.#config)],
+    };
+  }
+
+  #address(part: number, row: number): Address {
+    return this.#base + BigInt(part * this.#partBytes + row * this.#rowBytes);
+  }
+
+  copyRow(from: number, to: number): void {
+    for (let part = 0; part < this.#parts; part++) {
+      this.#memory.copy(this.#address(part, to), this.#address(part, from), this.#rowBytes);
+    }
+  }
+
+  /** Takes over the tokens of smaller buffers. */
+  copyFrom(other: KvBuffers): void {
+    const headBytes = Math.min(this.#headBytes, other.#headBytes);
+    for (let part = 0; part < this.#parts; part++) {
+      for (let row = 0; row < Math.min(this.rows, other.rows); row++) {
+        for (let head = 0; head < this.#config.heads; head++) {
+          const to = this.#address(part, row) + BigInt(head * this.#headBytes);
+          this.#memory.copy(to, other.#address(part, row) + BigInt(head * other.#headBytes), headBytes);
+        }
+      }
+    }
+  }
+
+  free(): void {
+    this.#memory.free(this.#base);
+  }
+}

@@ -1,0 +1,97 @@
+/** The CUDA driver's own API, as far as memory, copies and their order need it. */
+import koffi, { type LibraryHandle } from 'koffi';
+import { Blip2Error } from '../../../errors.js';
+
+const LIBRARY: Partial<Record<NodeJS.Platform, string>> = { linux: 'libcuda.so.1', win32: 'nvcuda.dll' };
+
+const FUNCTIONS = {
+  cuInit: 'uint32_t',
+  cuDeviceGetCount: '_Out_ int*',
+  cuDeviceGetName: 'void*, int, int',
+  cuDeviceTotalMem_v2: '_Out_ size_t*, int',
+  cuDevicePrimaryCtxRetain: '_Out_ void**, int',
+  cuDevicePrimaryCtxRelease_v2: 'int',
+  cuCtxSetCurrent: 'void*',
+  cuCtxSynchronize: '',
+  cuMemGetInfo_v2: '_Out_ size_t*, _Out_ size_t*',
+  cuMemAlloc_v2: '_Out_ uint64_t*, size_t',
+  cuMemFree_v2: 'uint64_t',
+  cuMemHostAlloc: '_Out_ void**, size_t, uint32_t',
+  cuMemFreeHost: 'void*',
+  cuMemHostRegister_v2: 'void*, size_t, uint32_t',
+  cuMemHostUnregister: 'void*',
+  cuMemcpyHtoDAsync_v2: 'uint64_t, void*, size_t, void*',
+  cuMemcpyDtoHAsync_v2: 'void*, uint64_t, size_t, void*',
+  cuMemcpyDtoDAsync_v2: 'uint64_t, uint64_t, size_t, void*',
+  cuMemsetD8Async: 'uint64_t, uint8_t, size_t, void*',
+  cuStreamCreate: '_Out_ void**, uint32_t',
+  cuStreamDestroy_v2: 'void*',
+  cuStreamSynchronize: 'void*',
+  cuStreamWaitEvent: 'void*, void*, uint32_t',
+  cuEventCreate: '_Out_ void**, uint32_t',
+  cuEventDestroy_v2: 'void*',
+  cuEventRecord: 'void*, void*',
+} as const;
+
+type FunctionName = keyof typeof FUNCTIONS;
+type Argument = bigint | number | Uint8Array | (bigint | number | null)[];
+type NativeFunction = (...args: Argument[]) => number;
+
+/** `CUDA_ERROR_OUT_OF_MEMORY` */
+export const OUT_OF_MEMORY = 2;
+
+export class CudaDriver {
+  /** Kept for ever: a handle that is collected closes the library under its callers. */
+  readonly library: LibraryHandle;
+  readonly #functions = new Map<FunctionName, NativeFunction>();
+
+  private constructor(library: LibraryHandle) {
+    this.library = library;
+  }
+
+  /** null where there is no driver, or no device that it drives. */
+  static load(): CudaDriver | null {
+    const name = LIBRARY[process.platform];
+    if (name === undefined) return null;
+    try {
+      const driver = new CudaDriver(koffi.load(name));
+      return driver.try('cuInit', 0) === 0 && driver.deviceCount() > 0 ? driver : null;
+    } catch {
+      return null;
+    }
+  }
+
+  deviceCount(): number {
+    const count = [0];
+    this.call('cuDeviceGetCount', count);
+    return count[0] ?? 0;
+  }
+
+  /** The driver's error code, 0 for none. */
+  try(name: FunctionName, ...args: Argument[]): number {
+    let native = this.#functions.get(name);
+    if (native === undefined) {
+      native = this.library.func(`int ${name}(${FUNCTIONS[name]})`) as NativeFunction;
+      this.#functions.set(name, native);
+    }
+    return native(...args);
+  }
+
+  /** @throws Blip2Error `CUDA_FAILED` */
+  call(name: FunctionName, ...args: Argument[]): void {
+    const code = this.try(name, ...args);
+    if (code !== 0) {
+      throw new Blip2Error('CUDA_FAILED', `the CUDA driver answered ${code} to ${name}`, {
+        hint: 'nvidia-smi shows whether the card still works.',
+        details: { function: name, code },
+      });
+    }
+  }
+
+  /** For functions whose first parameter receives a new object. */
+  create(name: FunctionName, ...args: Argument[]): bigint {
+    const slot: (bigint | number | null)[] = [null];
+    this.call(name, slot, ...args);
+    return BigInt(slot[0] ?? 0);
+  }
+}

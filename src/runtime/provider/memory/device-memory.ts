@@ -1,0 +1,48 @@
+/** Memory of a device by address, allocated to the byte, and the copies to and from it. */
+import type { MemoryPlace } from '../ort/ort-session.js';
+
+export type Address = bigint;
+
+/** Host memory at a fixed address, from which copies are fast. */
+export interface HostBuffer {
+  readonly address: Address;
+  readonly bytes: Uint8Array;
+}
+
+/** A point in the order of copies and runs that the other side can wait for. */
+export interface Fence {
+  /** Passed once all copies ahead that were asked for so far are done. */
+  afterCopies(): void;
+  /** Passed once all runs so far are done. */
+  afterRuns(): void;
+  /** Later runs wait until the fence is passed. */
+  holdRuns(): void;
+  /** Later copies ahead wait until the fence is passed. */
+  holdCopies(): void;
+}
+
+export interface DeviceMemory extends Disposable {
+  readonly place: MemoryPlace;
+  /** What ONNX Runtime's provider needs to run in the order of this memory's copies; undefined on the CPU. */
+  readonly stream: bigint | undefined;
+  /** @throws Blip2Error `OUT_OF_MEMORY` with the numbers */
+  allocate(bytes: number): Address;
+  free(address: Address): void;
+  /** Freed with the device. */
+  allocateHost(bytes: number): HostBuffer;
+  /** Makes copies from mapped memory fast and asynchronous, where the system allows it; returns how to undo that. */
+  pin(address: Address, bytes: number): () => void;
+  /** In the order of runs. */
+  upload(to: Address, from: Address, bytes: number): void;
+  /** In the order of runs; returns when done. */
+  download(to: Address, from: Address, bytes: number): void;
+  /** Within the device, in the order of runs. */
+  copy(to: Address, from: Address, bytes: number): void;
+  /** In the order of runs. */
+  zero(address: Address, bytes: number): void;
+  /** Beside the runs; `Fence` orders the two. */
+  uploadAhead(to: Address, from: Address, bytes: number): void;
+  createFence(): Fence;
+  /** Returns when all copies and runs are done. */
+  synchronize(): void;
+}

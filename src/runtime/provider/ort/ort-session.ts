@@ -1,0 +1,136 @@
+/** Sessions whose inputs and outputs are memory of the caller: weights, caches and activations are bound, never copied. */
+import type { Dtype } from '../../../tensor/dtype.js';
+import { DTYPE_BITS } from '../../../tensor/dtype.js';
+import { elementCount } from '../../../tensor/tensor-info.js';
+import { elementType } from '../../onnx/element-type.js';
+import { ortApi, type Pointer } from './ort-api.js';
+
+export interface OrtSessionOptions {
+  /** Options of the CUDA provider, by ONNX Runtime's names; absent runs on the CPU. */
+  readonly cuda?: Readonly<Record<string, string>>;
+  /** Threads of one operator on the CPU. */
+  readonly threads?: number;
+}
+
+/** Where a tensor's memory is, as ONNX Runtime names it. */
+export type MemoryPlace = 'Cpu' | 'Cuda';
+
+export interface BoundTensor {
+  readonly place: MemoryPlace;
+  readonly address: Pointer;
+  readonly dtype: Dtype;
+  readonly dims: readonly number[];
+}
+
+const ALL_OPTIMIZATIONS = 99;
+const WARNINGS_AND_WORSE_ARE_SILENT = 3;
+const DEVICE_ALLOCATOR = 0;
+const DEFAULT_MEMORY = 0;
+
+let environment: Pointer | undefined;
+const memoryInfos = new Map<string, Pointer>();
+
+function memoryInfo(place: MemoryPlace): Pointer {
+  const known = memoryInfos.get(place);
+  if (known !== undefined) return known;
+  const info = ortApi().create('CreateMemoryInfo', place, DEVICE_ALLOCATOR, 0, DEFAULT_MEMORY);
+  memoryInfos.set(place, info);
+  return info;
+}
+
+export class OrtSession implements Disposable {
+  readonly #session: Pointer;
+
+  /** @throws Blip2Error `ORT_FAILED`, among others where the provider's library does not load */
+  constructor(model: Uint8Array, { cuda, threads }: OrtSessionOptions = {}) {
+    const ort = ortApi();
+    environment ??= ort.create('CreateEnv', WARNINGS_AND_WORSE_ARE_SILENT, 'blip2-device-map');
+    const options = ort.create('CreateSessionOptions');
+    try {
+      ort.call('SetSessionGraphOptimizationLevel', options, ALL_OPTIMIZATIONS);
+      if (threads !== undefined) ort.call('SetIntraOpNumThreads', options, threads);
+      if (cuda !== undefined) appendCuda(options, cuda);
+      this.#session = ort.create('CreateSessionFromArray', environment, model, model.length, options);
+    } finally {
+      ort.release('SessionOptions', options);
+    }
+  }
+
+  bind(inputs: ReadonlyMap<string, BoundTensor>, outputs: ReadonlyMap<string, BoundTensor>): OrtBinding {
+    return new OrtBinding(this.#session, inputs, outputs);
+  }
+
+  [Symbol.dispose](): void {
+    ortApi().release('Session', this.#session);
+  }
+}
+
+function appendCuda(options: Pointer, settings: Readonly<Record<string, string>>): void {
+  const ort = ortApi();
+  const cuda = ort.create('CreateCUDAProviderOptions');
+  try {
+    const names = Object.keys(settings);
+    ort.call('UpdateCUDAProviderOptions', cuda, names, Object.values(settings), names.length);
+    ort.call('SessionOptionsAppendExecutionProvider_CUDA_V2', options, cuda);
+  } finally {
+    ort.release('CUDAProviderOptions', cuda);
+  }
+}
+
+/** A session with all its inputs and outputs in place: running it is one call. */
+export class OrtBinding implements Disposable {
+  readonly #session: Pointer;
+  readonly #binding: Pointer;
+  readonly #values: readonly Pointer[];
+
+  constructor(session: Pointer, inputs: ReadonlyMap<string, BoundTensor>, outputs: ReadonlyMap<string, BoundTensor>) {
+    const ort = ortApi();
+    this.#session = session;
+    this.#binding = ort.create('CreateIoBinding', session);
+    const bind = (call: 'BindInput' | 'BindOutput', tensors: ReadonlyMap<string, BoundTensor>) =>
+      [...tensors].map(([name, tensor]) => {
+        const value = createValue(tensor);
+        ort.call(call, this.#binding, name, value);
+        return value;
+      });
+    this.#values = [...bind('BindInput', inputs), ...bind('BindOutput', outputs)];
+  }
+
+  run(options: RunOptions): void {
+    ortApi().call('RunWithBinding', this.#session, options.pointer, this.#binding);
+  }
+
+  [Symbol.dispose](): void {
+    const ort = ortApi();
+    ort.release('IoBinding', this.#binding);
+    for (const value of this.#values) ort.release('Value', value);
+  }
+}
+
+function createValue({ place, address, dtype, dims }: BoundTensor): Pointer {
+  const bytes = (elementCount(dims) * DTYPE_BITS[dtype]) / 8;
+  const shape = BigInt64Array.from(dims, BigInt);
+  return ortApi().create(
+    'CreateTensorWithDataAsOrtValue',
+    memoryInfo(place),
+    address,
+    bytes,
+    shape,
+    dims.length,
+    elementType(dtype),
+  );
+}
+
+export class RunOptions implements Disposable {
+  readonly pointer: Pointer;
+
+  constructor(entries: Readonly<Record<string, string>> = {}) {
+    const ort = ortApi();
+    this.pointer = ort.create('CreateRunOptions');
+    for (const [key, value] of Object.entries(entries)) ort.call('AddRunConfigEntry', this.pointer, key, value);
+  }
+
+  [Symbol.dispose](): void {
+    ortApi().release('RunOptions', this.pointer);
+  }
+}

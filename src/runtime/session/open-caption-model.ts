@@ -1,0 +1,19 @@
+import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
+import type { Blip2Config } from '../../model/blip2-config.js';
+import type { DeviceOptions } from '../captioner-options.js';
+import { openCudaModel } from '../provider/engine/open-cuda-model.js';
+import { Blip2Sessions } from './blip2-sessions.js';
+import type { CaptionModel } from './caption-model.js';
+import { placesOf } from './places.js';
+import { sessionSources } from './session-sources.js';
+
+/** A model on the devices that the options name. */
+export async function openCaptionModel(
+  config: Blip2Config,
+  checkpoint: Checkpoint,
+  options: DeviceOptions,
+): Promise<CaptionModel> {
+  const { places, provider } = await placesOf(config, options);
+  if (provider === 'cuda') return openCudaModel(config, checkpoint, places, options);
+  return Blip2Sessions.create(await sessionSources(config, checkpoint, { ...options, provider }));
+}
