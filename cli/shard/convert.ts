@@ -1,7 +1,7 @@
 import { isFloatDtype } from '../../src/loader/convert/convert-floats.js';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
+import { openSource } from './open-source.js';
 import { runJob } from './run-job.js';
 import { matchesGlob, parseDtype, fromCheckpointTo, requireMatches, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';
@@ -34,7 +34,7 @@ export async function convert({ argv, signal }: CommandContext): Promise<number>
   if (args.dtype === undefined) throw usageError('say which --dtype', 'For example: --dtype float16.');
   const target = parseDtype(args.dtype);
   const kept = args['keep-fp32'] ?? [];
-  const source = await openCheckpoint(where);
+  const source = await openSource(where, args, signal);
   requireMatches('keep-fp32', kept, source.tensors.keys());
   const job = transformJob(source, (name, tensor) => {
     if (!isFloatDtype(tensor.dtype)) return { name, tensor };

@@ -1,8 +1,8 @@
 import { diffCheckpoints, type TensorDifference } from '../../src/loader/check/diff-checkpoints.js';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { ProgressLine } from '../common/progress.js';
+import { openSource } from './open-source.js';
 import { commonFlags } from './shard-options.js';
 
 const parser = commonFlags(
@@ -24,7 +24,7 @@ export async function diff({ argv, signal }: CommandContext): Promise<number> {
   if (args === null) return EXIT.ok;
   const atol = args.atol === undefined ? undefined : Number(args.atol);
   if (atol !== undefined && !(atol >= 0)) throw usageError(`--atol takes a number of at least 0, not "${args.atol}"`);
-  const [a, b] = [await openCheckpoint(args.a), await openCheckpoint(args.b)];
+  const [a, b] = [await openSource(args.a, args, signal), await openSource(args.b, args, signal)];
   const line = new ProgressLine(args.quiet !== true);
   const differences = await diffCheckpoints(a, b, {
     ...(atol === undefined ? {} : { atol }),

@@ -1,6 +1,6 @@
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
+import { openSource } from './open-source.js';
 import { runJob } from './run-job.js';
 import { matchesGlob, fromCheckpointTo, requireMatches, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';
@@ -29,7 +29,7 @@ export async function filter({ argv, signal }: CommandContext): Promise<number> 
   const { checkpoint: where, out } = args;
   const { include = ['*'], exclude = [] } = args;
   if (args.include === undefined && exclude.length === 0) throw usageError('say what to --include or --exclude');
-  const source = await openCheckpoint(where);
+  const source = await openSource(where, args, signal);
   requireMatches('include', include, source.tensors.keys());
   requireMatches('exclude', exclude, source.tensors.keys());
   const matches = (patterns: readonly string[], name: string) => patterns.some((pattern) => matchesGlob(pattern, name));

@@ -1,7 +1,7 @@
 import { hashCheckpoint } from '../../src/loader/check/hash-checkpoint.js';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
+import { openSource } from './open-source.js';
 import { RateLine } from './rate-line.js';
 import { commonFlags, fromCheckpoint } from './shard-options.js';
 
@@ -20,7 +20,7 @@ export async function hash({ argv, signal }: CommandContext): Promise<number> {
   if (args === null) return EXIT.ok;
   const { checkpoint: where } = args;
   const rate = new RateLine(args.quiet !== true);
-  const result = await hashCheckpoint(await openCheckpoint(where), {
+  const result = await hashCheckpoint(await openSource(where, args, signal), {
     signal,
     onProgress: (done, total) => rate.update(done, total),
   }).finally(() => rate.clear());

@@ -3,6 +3,7 @@ import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { formatSize } from '../../src/planner/size.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { revisionOf } from './open-source.js';
 import { commonFlags, fromCheckpoint } from './shard-options.js';
 
 const parser = commonFlags(
@@ -20,7 +21,7 @@ export async function inspect({ argv }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
   const { checkpoint: where } = args;
-  const { files, tensors, warnings } = await openCheckpoint(where);
+  const { files, tensors, warnings } = await openCheckpoint(where, revisionOf(args));
   const tree = moduleTree(tensors);
   const depth = args.depth ?? 2;
   if (args.json === true) {

@@ -1,7 +1,7 @@
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { Blip2Error } from '../../src/errors.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
+import { openSource } from './open-source.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';
@@ -16,7 +16,7 @@ export async function merge({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
   const { checkpoint: where, out } = args;
-  const source = await openCheckpoint(where);
+  const source = await openSource(where, args, signal);
   const gap = source.warnings.find(({ code }) => code === 'ShardNumberingGap');
   if (gap !== undefined) {
     throw new Blip2Error('MissingShard', `${gap.message} A merged file would lack their tensors.`, {

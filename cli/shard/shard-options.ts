@@ -9,6 +9,11 @@ import { wholeNumber } from '../common/parser.js';
 export function commonFlags<T>(parser: Argv<T>) {
   return parser
     .option('json', { type: 'boolean', describe: 'one JSON document on stdout; errors as JSON too' })
+    .option('revision', {
+      type: 'string',
+      nargs: 1,
+      describe: 'branch, tag or commit of a model on the hub [default: main]',
+    })
     .option('quiet', { alias: 'q', type: 'boolean', describe: 'nothing on stderr but errors' });
 }
 
@@ -29,7 +34,7 @@ export function fromCheckpoint<T>(parser: Argv<T>) {
   return parser.positional('checkpoint', {
     type: 'string',
     demandOption: true,
-    describe: 'folder, .safetensors file or *.safetensors.index.json',
+    describe: 'folder, .safetensors file, *.safetensors.index.json, or a model on the hub (owner/name)',
   });
 }
 

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { nameShards, splitByDevice, splitBySize } from '../../src/loader/shard/shard-plan.js';
 import { parseSize } from '../../src/planner/size.js';
 import { tensorBytes } from '../../src/tensor/tensor-info.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { placeByPlan } from './place-by-plan.js';
+import { openSource } from './open-source.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
 
@@ -32,7 +32,7 @@ export async function split({ argv, signal }: CommandContext): Promise<number> {
     throw usageError('say how to split', 'For example: --max-shard-size 2GiB, or --plan map.json.');
   }
   if (maxShardBytes === 0) throw usageError('--max-shard-size takes at least one byte');
-  const source = await openCheckpoint(where);
+  const source = await openSource(where, args, signal);
   const placement = args.plan === undefined ? null : placeByPlan(await readJson(args.plan), source);
   const tensors = new Map(
     [...source.tensors].map(([name, stored]) => [

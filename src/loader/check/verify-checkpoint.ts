@@ -7,7 +7,7 @@ import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
 import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
-import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import { openCheckpoint, type OpenOptions } from '../checkpoint/open-checkpoint.js';
 import { convertFloats, isFloatDtype } from '../convert/convert-floats.js';
 import { FileSource } from '../file/file-source.js';
 import { readChunks } from '../file/read-chunks.js';
@@ -23,10 +23,9 @@ export interface Finding {
   readonly tensor?: string;
 }
 
-export interface VerifyOptions {
+export interface VerifyOptions extends OpenOptions {
   /** Also reads every byte: checksums of the hub's cache, values that are not finite. */
   readonly deep?: boolean;
-  readonly signal?: AbortSignal;
   readonly onProgress?: (readBytes: number, totalBytes: number) => void;
 }
 
@@ -40,7 +39,7 @@ export interface Verification {
 export async function verifyCheckpoint(where: string, options: VerifyOptions = {}): Promise<Verification> {
   let checkpoint: Checkpoint;
   try {
-    checkpoint = await openCheckpoint(where);
+    checkpoint = await openCheckpoint(where, options);
   } catch (error) {
     if (!(error instanceof Blip2Error) || error.code === 'CheckpointNotFound') throw error;
     return { findings: await everyFault(where, error), files: 0, tensors: 0 };

@@ -81,6 +81,8 @@ export async function writeCheckpoint(
   const remaining = planned.filter(({ shard }) => !finished.has(shard.file));
   await checkSpace(folder, sum(remaining.map(({ layout }) => layout.sizeBytes)));
   await writeText(join(folder, JOB_FILE), `${JSON.stringify({ key })}\n`);
+  // Before the weights: where those are whole, the checkpoint is.
+  await copySideFiles(job.source.folder, folder);
   const total = sum(planned.map(({ layout }) => layout.sizeBytes));
   let done = total - sum(remaining.map(({ layout }) => layout.sizeBytes));
   for (const { shard, layout, tensors, metadata } of remaining) {
@@ -91,7 +93,6 @@ export async function writeCheckpoint(
     });
     done += layout.sizeBytes;
   }
-  await copySideFiles(job.source.folder, folder);
   if (index !== null) await writeText(join(folder, index), indexJson(job.shards, totalBytes));
   await rm(join(folder, JOB_FILE));
   return result(finished);

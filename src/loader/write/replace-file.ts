@@ -3,6 +3,7 @@
  * renamed. Whatever happens on the way, a file of the final name stays as it was.
  */
 import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { Blip2Error } from '../../errors.js';
 import { basename, dirname, join } from 'node:path';
 
 /** Temporary names are recognised by this, so that a later run can remove what a killed one left. */
@@ -26,7 +27,8 @@ export async function replaceFile(path: string, write: (handle: FileHandle) => P
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    throw new Blip2Error('DiskFull', `the disk is full: ${path} was not written`, { cause: error });
   }
   await syncFolder(dirname(path));
 }
