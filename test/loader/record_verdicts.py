@@ -8,34 +8,11 @@ import subprocess
 import tempfile
 
 import safetensors
-from safetensors import SafetensorError, deserialize
+
+from reference_reader import verdict
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
-
-# Display text of SafeTensorError (safetensors 0.8, tensor.rs) -> its name.
-NAMES = {
-    "header too small": "HeaderTooSmall",
-    "header too large": "HeaderTooLarge",
-    "invalid header length": "InvalidHeaderLength",
-    "invalid UTF-8 in header": "InvalidHeader",
-    "invalid JSON in header": "InvalidHeaderDeserialization",
-    "invalid offset for tensor": "InvalidOffset",
-    "overflow computing buffer size": "ValidationOverflow",
-    "The slice is slicing for subbytes": "MisalignedSlice",
-    "invalid shape, data type, or offset": "TensorInvalidInfo",
-    "incomplete metadata": "MetadataIncompleteBuffer",
-}
-
-
-def verdict(data: bytes) -> dict:
-    try:
-        tensors = deserialize(data)
-    except SafetensorError as error:
-        message = str(error).removeprefix("Error while deserializing: ")
-        return {"error": next(name for text, name in NAMES.items() if message.startswith(text))}
-    return {"tensors": {name: [t["dtype"], t["shape"], len(t["data"])] for name, t in sorted(tensors) if len(name) < 1000}}
-
 
 with tempfile.TemporaryDirectory() as folder:
     built = ROOT / "dist" / "recorder"
