@@ -1,11 +1,17 @@
 import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
+import type { SweepPoint } from '../../src/planner/plan/sweep.js';
 import { planSummary } from './summary.js';
 
-export const PLAN_FORMATS = ['map', 'json', 'yaml', 'table'] as const;
+export const PLAN_FORMATS = ['map', 'json', 'yaml', 'table', 'python', 'ort', 'svg', 'html'] as const;
 export type PlanFormat = (typeof PLAN_FORMATS)[number];
 
 /** A plan as text, ending in a newline. The same plan gives the same bytes. */
-export async function formatPlan(plan: PlanDocument, format: PlanFormat): Promise<string> {
+export async function formatPlan(
+  plan: PlanDocument,
+  format: PlanFormat,
+  sweep?: readonly SweepPoint[],
+): Promise<string> {
+  const pictures = sweep === undefined ? {} : { sweep };
   switch (format) {
     case 'map':
       return `${JSON.stringify(plan.device_map, null, 2)}\n`;
@@ -17,5 +23,41 @@ export async function formatPlan(plan: PlanDocument, format: PlanFormat): Promis
     }
     case 'table':
       return `${planSummary(plan)}\n`;
+    case 'python': {
+      const { pythonSnippet } = await import('../../src/planner/report/python-snippet.js');
+      return pythonSnippet(plan);
+    }
+    case 'ort': {
+      const { ortAssignment } = await import('../../src/planner/report/ort-assignment.js');
+      return `${ortAssignment(plan)}\n`;
+    }
+    case 'svg': {
+      const { svgPicture } = await import('../../src/planner/report/svg-picture.js');
+      return svgPicture(plan, pictures);
+    }
+    case 'html': {
+      const { htmlPicture } = await import('../../src/planner/report/html-picture.js');
+      return htmlPicture(plan, pictures);
+    }
+  }
+}
+
+/** The format that a file name asks for. */
+export function formatOfFile(file: string): PlanFormat {
+  const extension = /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase();
+  switch (extension) {
+    case 'yaml':
+    case 'yml':
+      return 'yaml';
+    case 'py':
+      return 'python';
+    case 'svg':
+      return 'svg';
+    case 'html':
+      return 'html';
+    case 'txt':
+      return 'table';
+    default:
+      return 'map';
   }
 }

@@ -65,7 +65,13 @@ export function infeasibleSummary(result: Infeasible): { message: string; hint: 
       return `${name} ${budgetBytes === null ? 'no limit' : formatSize(budgetBytes)}${reserve}`;
     });
   const short = result.shortBytes > 0 ? `, ${formatSize(result.shortBytes)} short` : '';
-  const remedies = result.remedies.map((remedy) => `${remedy.flag} (${formatSize(remedy.addedBytes)} more)`);
+  const remedies = result.remedies.map(({ flag, addedBytes, latencyMs }) => {
+    const notes = [
+      ...(addedBytes > 0 ? [`${formatSize(addedBytes)} more`] : []),
+      ...(latencyMs === null ? [] : [`about ${seconds(latencyMs)} a call`]),
+    ];
+    return notes.length === 0 ? flag : `${flag} (${notes.join(', ')})`;
+  });
   return {
     message: `does not fit: weights and caches take ${formatSize(result.neededBytes)}, the budgets are ${offers.join(', ')}${short}`,
     hint:

@@ -117,7 +117,10 @@ function budgetRemedy(context: PlanContext, device: Device): Remedy | null {
   };
 }
 
-/** The least whole number of MiB on one device with which a plan is found, in bytes; null where no amount helps. */
+/**
+ * Close to the least bytes on one device with which a plan is found: to the MiB, or to 1/1000 of large budgets. null where
+ * no amount helps.
+ */
 export function smallestBudget(context: PlanContext, device: Device, from: number): number | null {
   let low = Math.ceil(from / MIB) - 1;
   // Nothing ever takes more than every weight in float32, all caches, and all peaks at once.
@@ -130,7 +133,7 @@ export function smallestBudget(context: PlanContext, device: Device, from: numbe
     );
   let high = Math.ceil(most / MIB);
   if (!fits(withBudget(context, device, high * MIB))) return null;
-  while (high - low > 1) {
+  while (high - low > Math.max(1, high / 1000)) {
     const middle = Math.floor((low + high) / 2);
     if (fits(withBudget(context, device, middle * MIB))) high = middle;
     else low = middle;
@@ -149,7 +152,7 @@ export function fits(context: PlanContext): boolean {
       cost: item.cost.map((cost) => (cost === Infinity ? Infinity : 0)),
       inputs: [],
     }));
-    return solveExact({ ...problem, items }, { cutoff: 1e-6, effort: 50_000 }).status !== 'infeasible';
+    return solveExact({ ...problem, items }, { cutoff: 1e-6, effort: 20_000, width: 256 }).status !== 'infeasible';
   });
 }
 

@@ -13,6 +13,7 @@ export function bestBound(
   levels: Levels,
   upper: () => number,
   offer: (choice: Int32Array) => void,
+  rounds = chain.resources <= 3 ? 60 : 25,
 ): BoundSearch {
   const free = new Float64Array(chain.resources);
   let best: BoundSearch = { prices: free, relaxation: relax(chain, free, capacities, levels) };
@@ -27,7 +28,7 @@ export function bestBound(
 
   bisect(chain, capacities, attempt);
   if (chain.resources === 1) return best;
-  ascend(chain, capacities, upper, best, attempt);
+  if (best.relaxation.bound < upper()) ascend(chain, capacities, upper, best, attempt, rounds);
   return best;
 }
 
@@ -41,13 +42,14 @@ function ascend(
   upper: () => number,
   start: BoundSearch,
   attempt: (prices: Float64Array) => Relaxation,
+  rounds: number,
 ): void {
   let { relaxation, prices } = start;
   const direction = new Float64Array(chain.resources);
   let best = start.relaxation.bound;
   let length = 1;
   let sinceBetter = 0;
-  for (let round = 0; round < (chain.resources <= 3 ? 60 : 25); round++) {
+  for (let round = 0; round < rounds; round++) {
     const over = excess(relaxation, capacities);
     let norm = 0;
     for (const [r, e] of over.entries()) {

@@ -166,6 +166,8 @@ class Search {
         (choice) => {
           this.offer(choice);
         },
+        // Whether anything fits is mostly clear from equal prices.
+        this.cutoff < Infinity ? 10 : undefined,
       );
       if (search.relaxation.bound === Infinity) continue;
       boxes.push({ levels, floors, search, fronts: [], bound: search.relaxation.bound });

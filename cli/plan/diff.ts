@@ -1,0 +1,45 @@
+/** `blip2-plan diff a.json b.json`: what one plan does otherwise than another. */
+import { diffPlans, type PlanDiff } from '../../src/planner/plan/diff-plans.js';
+import type { Placement } from '../../src/planner/plan/plan-document.js';
+import { parsePlan } from '../../src/planner/plan/plan-schema.js';
+import { deviceName } from '../../src/planner/report/picture-data.js';
+import { formatMs } from '../../src/planner/report/picture-text.js';
+import { formatSize } from '../../src/planner/size.js';
+import { EXIT } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { readJson } from './plan-request.js';
+
+export async function diff(argv: readonly string[]): Promise<number> {
+  const parser = createParser('blip2-plan diff', '$0 <before> <after>', 'What changes from one plan to another.')
+    .positional('before', { type: 'string', demandOption: true, describe: 'plan written by --format json' })
+    .positional('after', { type: 'string', demandOption: true, describe: 'plan written by --format json' })
+    .option('json', { type: 'boolean', group: 'Output:', describe: 'the difference as JSON' });
+  const args = await parseArgs(parser, argv);
+  if (args === null) return EXIT.ok;
+  const [before, after] = await Promise.all([readJson(args.before), readJson(args.after)]);
+  const found = diffPlans(parsePlan(before), parsePlan(after));
+  process.stdout.write(args.json === true ? `${JSON.stringify(found, null, 2)}\n` : `${asText(found)}\n`);
+  return EXIT.ok;
+}
+
+function asText(found: PlanDiff): string {
+  const lines = [
+    `latency   ${formatMs(found.latencyMs.before)} -> ${formatMs(found.latencyMs.after)}`,
+    `streamed  ${formatSize(found.streamedBytesPerCall.before)} -> ${formatSize(found.streamedBytesPerCall.after)} per call`,
+    ...found.weightBytes
+      .filter(({ before, after }) => before !== after)
+      .map(
+        ({ device, before, after }) => `${deviceName(device).padEnd(8)}  ${formatSize(before)} -> ${formatSize(after)}`,
+      ),
+    found.moved.length === 0 ? 'no block moves' : `${found.moved.length} blocks move:`,
+  ];
+  for (const { block, from, to } of found.moved) lines.push(`  ${block}: ${where(from)} -> ${where(to)}`);
+  for (const block of found.onlyBefore) lines.push(`  ${block}: gone`);
+  for (const block of found.onlyAfter) lines.push(`  ${block}: new`);
+  return lines.join('\n');
+}
+
+function where({ execution, runsOn, device }: Placement): string {
+  const name = deviceName(runsOn);
+  return execution === 'resident' ? name : execution === 'host' ? `${name} (${device})` : `${name} (from ${device})`;
+}

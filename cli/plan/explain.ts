@@ -1,0 +1,76 @@
+/** `blip2-plan explain map.json`: what a device map means, what is wrong with it, and what ours would cost instead. */
+import { explainMap, type MapExplanation } from '../../src/planner/plan/explain-map.js';
+import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
+import { planDeviceMap, type PlanResult } from '../../src/planner/plan/plan-device-map.js';
+import { formatMs } from '../../src/planner/report/picture-text.js';
+import { formatSize } from '../../src/planner/size.js';
+import { EXIT } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { readJson, readRequest, REQUEST_LISTS, requestFlags } from './plan-request.js';
+import { planSummary } from './summary.js';
+
+export async function explain(argv: readonly string[]): Promise<number> {
+  const parser = requestFlags(
+    createParser('blip2-plan explain', '$0 <map> [checkpoint]', 'Validates and prices a device map against ours.'),
+  )
+    .positional('map', { type: 'string', demandOption: true, describe: 'device map or plan document (JSON)' })
+    .positional('checkpoint', { type: 'string', describe: 'what the map is for [default: Salesforce/blip2-opt-2.7b]' })
+    .option('json', { type: 'boolean', group: 'Output:', describe: 'the explanation as JSON' })
+    .epilogue('Exit status: 0 the map is sound and fits, 2 it is not, 3 it exceeds a budget, 1 anything else.');
+  const args = await parseArgs(parser, argv, REQUEST_LISTS);
+  if (args === null) return EXIT.ok;
+  const json = await readJson(args.map);
+  const map = parseDeviceMap(mapIn(json));
+  const { tensors, options } = await readRequest(args);
+  const given = explainMap(map, tensors, options);
+  const ours = options.budgets.gpus.size === 0 ? null : planDeviceMap(tensors, options);
+  if (args.json === true) {
+    process.stdout.write(`${JSON.stringify(asDocument(given, ours), null, 2)}\n`);
+  } else {
+    process.stdout.write(`${asText(given, ours)}\n`);
+  }
+  if (given.issues.length > 0) return EXIT.usage;
+  return given.overBudget.length > 0 ? EXIT.doesNotFit : EXIT.ok;
+}
+
+function mapIn(json: unknown): unknown {
+  return typeof json === 'object' && json !== null && 'device_map' in json ? json.device_map : json;
+}
+
+function asDocument(given: MapExplanation, ours: PlanResult | null): object {
+  return {
+    issues: given.issues.map((issue) =>
+      issue.code === 'MAP_PREFIX_CONFLICT' ? { ...issue, rewrite: Object.fromEntries(issue.rewrite) } : issue,
+    ),
+    overBudget: given.overBudget,
+    plan: given.plan,
+    ours: ours?.status === 'fits' ? ours.plan : null,
+  };
+}
+
+function asText(given: MapExplanation, ours: PlanResult | null): string {
+  const lines: string[] = [];
+  for (const issue of given.issues) {
+    lines.push(`${issue.code}: ${issue.message}`);
+    if (issue.code === 'MAP_PREFIX_CONFLICT') {
+      lines.push(`safe to all readers: ${JSON.stringify(Object.fromEntries(issue.rewrite))}`);
+    }
+  }
+  if (given.issues.length === 0)
+    lines.push('The map is sound: every reader of transformers gives every tensor the same device.');
+  for (const { device, bytes } of given.overBudget) {
+    lines.push(`${typeof device === 'number' ? `GPU ${device}` : device} is ${formatSize(bytes)} over its budget.`);
+  }
+  if (given.plan !== null) lines.push('', planSummary(given.plan));
+  if (given.plan !== null && ours?.status === 'fits') {
+    const theirs = given.plan.cost.latencyMs;
+    const best = ours.plan.cost.latencyMs;
+    lines.push(
+      '',
+      theirs > best * 1.001
+        ? `Ours within the same budgets: ${formatMs(best)}, ${(theirs / best).toFixed(2)} x as fast. blip2-plan with the same flags prints it.`
+        : 'No map within these budgets is predicted to be faster.',
+    );
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,176 @@
+/** What to plan: the flags that `blip2-plan` and its `explain` share, and what they ask of the library. */
+import { readFile } from 'node:fs/promises';
+import type { Argv } from 'yargs';
+import { Blip2Error } from '../../src/errors.js';
+import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
+import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
+import { parseMachineProfile, type MachineProfile } from '../../src/planner/price/device-profile.js';
+import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
+import type { PlanOptions } from '../../src/planner/plan/context.js';
+import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
+import { DEFAULT_WORKLOAD } from '../../src/planner/profile/workload.js';
+import { parseSize } from '../../src/planner/size.js';
+import type { TensorInfo } from '../../src/tensor/tensor-info.js';
+import { loadModel } from '../common/load-model.js';
+import { usageError } from '../common/main.js';
+import { wholeNumber } from '../common/parser.js';
+import { budgetFlags, readBudgets, type BudgetArgs } from '../common/plan-options.js';
+
+/** Flags that may be given several times. */
+export const REQUEST_LISTS: readonly string[] = ['vram', 'gpu', 'dtype', 'pin'];
+
+export function requestFlags<T>(parser: Argv<T>) {
+  return budgetFlags(parser)
+    .option('count-context', {
+      type: 'boolean',
+      group: 'Budget:',
+      describe: 'count what the driver takes for a process, as nvidia-smi does',
+    })
+    .option('gpu', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      group: 'Machine:',
+      describe: `speeds of a known card, repeatable in the order of --vram: ${[...KNOWN_GPUS.keys()].join(', ')}`,
+    })
+    .option('profile', {
+      type: 'string',
+      nargs: 1,
+      group: 'Machine:',
+      describe: 'speeds from a machine profile (JSON)',
+    })
+    .option('batch', { ...count('batch'), describe: `pictures per call [default: ${DEFAULT_WORKLOAD.batch}]` })
+    .option('beams', { ...count('beams'), describe: `beams per picture [default: ${DEFAULT_WORKLOAD.beams}]` })
+    .option('prompt-tokens', {
+      ...count('prompt-tokens'),
+      describe: `prompt, with the picture's tokens [default: ${DEFAULT_WORKLOAD.promptTokens}]`,
+    })
+    .option('max-new-tokens', {
+      ...count('max-new-tokens'),
+      describe: `tokens generated per picture [default: ${DEFAULT_WORKLOAD.newTokens}]`,
+    })
+    .option('dtype', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      group: 'Workload:',
+      describe: `what weights become: ${LOAD_DTYPES.join(', ')}, or module=dtype [default: float16]`,
+    })
+    .option('engine', {
+      choices: ['blip2-run', 'transformers'] as const,
+      default: 'blip2-run' as const,
+      group: 'Workload:',
+      describe: 'who will execute the map',
+    })
+    .option('pin', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      group: 'Placement:',
+      describe: 'module=device: what has to lie where (0, cpu, disk)',
+    });
+}
+
+function count(flag: string) {
+  return { type: 'string', nargs: 1, group: 'Workload:', coerce: wholeNumber(flag, 1) } as const;
+}
+
+export interface RequestArgs extends BudgetArgs {
+  readonly checkpoint?: string | undefined;
+  readonly reserve?: string | undefined;
+  readonly 'count-context'?: boolean | undefined;
+  readonly gpu?: readonly string[] | undefined;
+  readonly profile?: string | undefined;
+  readonly batch?: number | undefined;
+  readonly beams?: number | undefined;
+  readonly 'prompt-tokens'?: number | undefined;
+  readonly 'max-new-tokens'?: number | undefined;
+  readonly dtype?: readonly string[] | undefined;
+  readonly engine: 'blip2-run' | 'transformers';
+  readonly pin?: readonly string[] | undefined;
+}
+
+export interface PlanRequest {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly options: PlanOptions;
+  /** What the checkpoint's reader thought worth saying. */
+  readonly warnings: readonly string[];
+}
+
+export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
+  const { dtype, dtypes } = readDtypes(args.dtype ?? []);
+  const budgets = readBudgets(args);
+  const machine = await readMachine(args);
+  const pins = readPins(args.pin ?? []);
+  const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint);
+  return {
+    tensors,
+    warnings: (checkpoint?.warnings ?? []).map(({ message, code }) => `${message} [${code}]`),
+    options: {
+      config,
+      checkpoint: identity,
+      budgets,
+      workload: {
+        ...(args.batch === undefined ? {} : { batch: args.batch }),
+        ...(args.beams === undefined ? {} : { beams: args.beams }),
+        ...(args['prompt-tokens'] === undefined ? {} : { promptTokens: args['prompt-tokens'] }),
+        ...(args['max-new-tokens'] === undefined ? {} : { newTokens: args['max-new-tokens'] }),
+      },
+      dtype,
+      dtypes,
+      engine: args.engine,
+      pins,
+      ...(machine === null ? {} : { machine }),
+      ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
+      ...(args['count-context'] === undefined ? {} : { countContext: args['count-context'] }),
+    },
+  };
+}
+
+function readDtypes(flags: readonly string[]): { dtype: LoadDtype; dtypes: Map<string, LoadDtype> } {
+  let dtype: LoadDtype = 'float16';
+  const dtypes = new Map<string, LoadDtype>();
+  for (const flag of flags) {
+    const [name = '', module] = flag.split('=').toReversed();
+    const known = LOAD_DTYPES.find((each) => each === name);
+    if (known === undefined) throw usageError(`--dtype ${flag}: "${name}" is not one of ${LOAD_DTYPES.join(', ')}`);
+    if (module === undefined) dtype = known;
+    else dtypes.set(module, known);
+  }
+  return { dtype, dtypes };
+}
+
+function readPins(flags: readonly string[]): DeviceMap {
+  const pins = new Map<string, Device>();
+  for (const flag of flags) {
+    const at = flag.lastIndexOf('=');
+    const device = flag.slice(at + 1);
+    if (at < 0) throw usageError(`--pin ${flag} is not module=device`, 'For example: --pin qformer=0');
+    const value = /^\d+$/.test(device) ? Number(device) : device;
+    for (const [key, place] of parseDeviceMap({ [flag.slice(0, at)]: value })) pins.set(key, place);
+  }
+  return pins;
+}
+
+async function readMachine({ profile, gpu = [] }: RequestArgs): Promise<MachineProfile | null> {
+  if (profile !== undefined && gpu.length > 0) throw usageError('--profile and --gpu both say how fast the GPUs are');
+  if (profile !== undefined) return parseMachineProfile(await readJson(profile));
+  if (gpu.length === 0) return null;
+  const gpus = gpu.map((name) => {
+    const known = [...KNOWN_GPUS].find(([key]) => key.toLowerCase() === name.toLowerCase());
+    if (known !== undefined) return known[1];
+    throw usageError(`--gpu ${name} is not a known card`, `Known: ${[...KNOWN_GPUS.keys()].join(', ')}.`);
+  });
+  return { gpus, host: UNKNOWN_HOST };
+}
+
+/** @throws Blip2Error `BAD_FILE` where the file cannot be read or is no JSON. */
+export async function readJson(file: string): Promise<unknown> {
+  try {
+    const json: unknown = JSON.parse(await readFile(file, 'utf8'));
+    return json;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Blip2Error('BAD_FILE', `${file} cannot be read as JSON: ${why}`, { cause: error });
+  }
+}
