@@ -1,6 +1,10 @@
 /** The process that holds a model for a captioner elsewhere. Started by `EngineProcess`; it ends with its channel. */
+import sharp from 'sharp';
 import { CaptionEngine } from '../caption-engine.js';
 import { sendError, START_CALL, type Reply, type Request } from './messages.js';
+
+// Decoded pictures are read once: libvips would keep up to 50 MB of them.
+sharp.cache(false);
 
 const aborts = new Map<number, AbortController>();
 /** Calls that wait until the caller has taken a token. */
