@@ -204,7 +204,8 @@ describe('adversarial cases', () => {
     const needed = budget * GB + (larger?.addedBytes ?? 0);
     expect(plan(model, { 0: needed, cpu: 0 }).device_map).toEqual({ '': 0 });
     expect(
-      planDeviceMap(model.tensors, options(model, { 0: Math.floor(needed * 0.998), cpu: 0 }, { explain: false })).status,
+      planDeviceMap(model.tensors, options(model, { 0: Math.floor(needed * 0.998), cpu: 0 }, { explain: false }))
+        .status,
     ).toBe('infeasible');
     expect(number).toBeGreaterThan(0);
   });
