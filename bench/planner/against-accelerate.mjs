@@ -68,7 +68,9 @@ for (const engine of ['transformers', 'blip2-run']) {
       }
     }
   }
-  console.log(`\nengine ${engine}: planning takes ${median(times).toFixed(0)} ms (median), ${Math.max(...times).toFixed(0)} ms (most); ${unproven} not proven optimal, largest gap ${(100 * worst).toFixed(2)} %`);
+  console.log(
+    `\nengine ${engine}: planning takes ${median(times).toFixed(0)} ms (median), ${Math.max(...times).toFixed(0)} ms (most); ${unproven} not proven optimal, largest gap ${(100 * worst).toFixed(2)} %`,
+  );
   console.log('peer and GPUs                 rows  error  over budget  within  median x  best x  ours slower');
   for (const [key, { rows, failed, over, fits, worse, ratios }] of tally) {
     const most = ratios.length === 0 ? Number.NaN : Math.max(...ratios);
