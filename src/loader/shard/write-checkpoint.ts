@@ -14,6 +14,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { FileLayout } from '../write/file-layout.js';
 import { removeAbandonedFiles, replaceFile } from '../write/replace-file.js';
 import { layoutShard, writeShard, type ShardTensor, type WriteOptions } from '../write/write-shard.js';
+import { inParallel } from './in-parallel.js';
 import { copySideFiles } from './side-files.js';
 import { indexJson, type PlannedShard } from './shard-plan.js';
 
@@ -84,19 +85,26 @@ export async function writeCheckpoint(
   // Before the weights: where those are whole, the checkpoint is.
   await copySideFiles(job.source.folder, folder);
   const total = sum(planned.map(({ layout }) => layout.sizeBytes));
-  let done = total - sum(remaining.map(({ layout }) => layout.sizeBytes));
-  for (const { shard, layout, tensors, metadata } of remaining) {
+  const progress = new Map<Planned, number>();
+  const resumedBytes = total - sum(remaining.map(({ layout }) => layout.sizeBytes));
+  await inParallel(remaining, SHARDS_IN_FLIGHT, async (shardPlan) => {
+    const { shard, tensors, metadata } = shardPlan;
     await writeShard(join(folder, shard.file), tensors, {
       ...options,
       metadata,
-      onProgress: (writtenBytes) => options.onProgress?.(done + writtenBytes, total),
+      onProgress: (writtenBytes) => {
+        progress.set(shardPlan, writtenBytes);
+        options.onProgress?.(resumedBytes + sum([...progress.values()]), total);
+      },
     });
-    done += layout.sizeBytes;
-  }
+  });
   if (index !== null) await writeText(join(folder, index), indexJson(job.shards, totalBytes));
   await rm(join(folder, JOB_FILE));
   return result(finished);
 }
+
+/** While one shard waits for the disk, the next is written. Each has buffers of its own. */
+const SHARDS_IN_FLIGHT = 2;
 
 interface Planned {
   readonly shard: PlannedShard;
