@@ -1,4 +1,5 @@
 /** From a model, budgets and prices to the solver's numbers. */
+import type { Device } from '../map/device-map.js';
 import type { Item, Problem } from '../solve/problem.js';
 import type { Place, PriceList } from '../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
@@ -18,6 +19,7 @@ export function assemble(profile: ModelProfile, placing: Placing, prices: PriceL
   const { places } = placing;
   const gpuIds = [...placing.gpuBytes.keys()];
   const devices = [...gpuIds, 'cpu', 'disk'] as const;
+  const resource = new Map<Device, number>(devices.map((device, r) => [device, r]));
   const firstOfBond = new Map<string, number>();
   const position = new Map(profile.blocks.map((block, i) => [block.name, i]));
 
@@ -25,17 +27,19 @@ export function assemble(profile: ModelProfile, placing: Placing, prices: PriceL
     const previous = profile.blocks[i - 1];
     const sameAs = block.bond === null ? null : (firstOfBond.get(block.bond) ?? null);
     if (block.bond !== null && sameAs === null) firstOfBond.set(block.bond, i);
-    const charges = places.map((place) => chargesOf(block, place, profile.engine));
-    const bytes = (measure: typeof standingBytes) =>
-      charges.map((each) =>
-        devices.map((device) =>
-          each.filter((charge) => charge.device === device).reduce((sum, charge) => sum + measure(charge), 0),
-        ),
-      );
+    const use = places.map(() => devices.map(() => 0));
+    const peak = places.map(() => devices.map(() => 0));
+    for (const [p, place] of places.entries()) {
+      for (const charge of chargesOf(block, place, profile.engine)) {
+        const r = resource.get(charge.device) ?? 0;
+        add(use[p], r, standingBytes(charge));
+        add(peak[p], r, passingBytes(charge));
+      }
+    }
     return {
       cost: places.map((place) => (placing.allows(block, place) ? prices.blockMs(block, place) : Infinity)),
-      use: bytes(standingBytes),
-      peak: bytes(passingBytes),
+      use,
+      peak,
       sameAs,
       inputs: [
         ...(previous === undefined
@@ -57,4 +61,8 @@ export function assemble(profile: ModelProfile, placing: Placing, prices: PriceL
     ],
     items,
   };
+}
+
+function add(row: number[] | undefined, index: number, amount: number): void {
+  if (row !== undefined) row[index] = (row[index] ?? 0) + amount;
 }

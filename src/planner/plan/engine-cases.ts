@@ -92,6 +92,7 @@ function isAnchor(block: ProfileBlock, anchor: ProfileBlock | undefined): boolea
 }
 
 function pinAllows(pins: DeviceMap, block: ProfileBlock, place: Place): boolean {
+  if (pins.size === 0) return true;
   const pin: Device | undefined = longestPrefix(pins, block.name);
   return pin === undefined || deviceOfPlace(place) === pin;
 }

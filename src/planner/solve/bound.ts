@@ -17,11 +17,16 @@ export function bestBound(
 ): BoundSearch {
   const free = new Float64Array(chain.resources);
   let best: BoundSearch = { prices: free, relaxation: relax(chain, free, capacities, levels) };
-  offer(best.relaxation.choice);
-  if (best.relaxation.bound === Infinity || excess(best.relaxation, capacities).every((e) => e <= 0)) return best;
+  const offerIfFits = (relaxation: Relaxation): boolean => {
+    const fits =
+      relaxation.bound < Infinity && capacities.every((capacity, r) => (relaxation.used[r] ?? 0) <= capacity);
+    if (fits) offer(relaxation.choice);
+    return fits;
+  };
+  if (offerIfFits(best.relaxation) || best.relaxation.bound === Infinity) return best;
   const attempt = (prices: Float64Array): Relaxation => {
     const relaxation = relax(chain, prices, capacities, levels);
-    offer(relaxation.choice);
+    offerIfFits(relaxation);
     if (relaxation.bound > best.relaxation.bound) best = { prices, relaxation };
     return relaxation;
   };
