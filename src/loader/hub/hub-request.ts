@@ -46,7 +46,7 @@ function retryAfterMs(header: string | null): number | undefined {
 function unreachable(input: string | URL | Request, cause: unknown): Blip2Error {
   const address = input instanceof Request ? input.url : String(input);
   return new Blip2Error('HubUnreachable', `${new URL(address).origin} does not answer, after ${ATTEMPTS} attempts`, {
-    hint: 'Check the network and HF_ENDPOINT. With HF_HUB_OFFLINE=1 only the cache is used.',
+    hint: 'Check the network and HF_ENDPOINT. If a folder was meant: there is none of that name.',
     details: { address },
     cause,
   });
@@ -64,7 +64,7 @@ export function statusError(status: number, what: string): Blip2Error {
       });
     case 404:
       return new Blip2Error('HubNotFound', `the hub has no ${what}`, {
-        hint: 'Check the name and the revision.',
+        hint: 'Check the name and the revision. If a folder was meant: there is none of that name.',
         details,
       });
     case 429:

@@ -9,8 +9,11 @@ import { basename, dirname, join } from 'node:path';
 /** Temporary names are recognised by this, so that a later run can remove what a killed one left. */
 const TEMPORARY_SUFFIX = '.blip2-partial';
 
+let counter = 0;
+
+/** Ends in the process that writes it; two writes of one process do not meet either. */
 function temporaryName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}${TEMPORARY_SUFFIX}`);
+  return join(dirname(path), `.${basename(path)}.${counter++}.${process.pid}${TEMPORARY_SUFFIX}`);
 }
 
 /** @param write gets the open temporary file. Where it throws, the temporary file is removed. */

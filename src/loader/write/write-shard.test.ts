@@ -155,6 +155,18 @@ describe('materializeTensors', () => {
     expect((await readdir(cache)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
+  it('may be asked twice at the same time', async () => {
+    const source = await openCheckpoint(fixture.pathname);
+    const dtypes = new Map<string, Dtype>([['float16', 'F32']]);
+    const cache = join(folder, 'cache');
+    const both = await Promise.all([
+      materializeTensors(source, dtypes, cache),
+      materializeTensors(source, dtypes, cache),
+    ]);
+    expect(both[0].file).toBe(both[1].file);
+    expect(await readdir(cache)).toHaveLength(1);
+  });
+
   it('makes no file where nothing has to be converted', async () => {
     const checkpoint = await openCheckpoint(fixture.pathname);
     const result = await materializeTensors(checkpoint, new Map([['float32', 'F32']]), join(folder, 'cache'));
