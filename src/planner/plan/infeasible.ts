@@ -9,6 +9,8 @@ import type { Budgets } from './budgets.js';
 import { casesOf, choosePlaces, preparePlan, type PlanContext, type PlanOptions } from './context.js';
 
 const MIB = 2 ** 20;
+/** A remedy's latency is for orientation. */
+const ROUGH = { effort: 60_000, width: 256 } as const;
 
 export interface DeviceShare {
   readonly id: Device;
@@ -24,7 +26,7 @@ export interface Remedy {
   readonly flag: string;
   /** Bytes more than were offered; 0 where no budget changes. */
   readonly addedBytes: number;
-  /** Predicted latency of the best plan with it; null where the search was stopped. */
+  /** Predicted latency with it, for orientation; null where a quick search found no plan. */
   readonly latencyMs: number | null;
 }
 
@@ -99,7 +101,7 @@ function requestRemedies(
     if (found.some((remedy) => remedy.kind === kind)) continue;
     const changed = preparePlan(tensors, { ...options, ...change });
     if (!fits(changed)) continue;
-    found.push({ kind, flag, addedBytes: 0, latencyMs: choosePlaces(changed, options.solver)?.cost ?? null });
+    found.push({ kind, flag, addedBytes: 0, latencyMs: choosePlaces(changed, ROUGH)?.cost ?? null });
   }
   return found;
 }
@@ -113,7 +115,7 @@ function budgetRemedy(context: PlanContext, device: Device): Remedy | null {
     kind: 'budget',
     flag: `${name} ${exactSize(enough)}`,
     addedBytes: enough - now,
-    latencyMs: choosePlaces(withBudget(context, device, enough))?.cost ?? null,
+    latencyMs: choosePlaces(withBudget(context, device, enough), ROUGH)?.cost ?? null,
   };
 }
 

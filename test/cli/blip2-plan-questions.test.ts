@@ -1,0 +1,133 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { command } from './command.js';
+
+const plan = (...args: string[]) => command('blip2-plan', args);
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'blip2-plan-'));
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+describe('blip2-plan', () => {
+  it('writes the format that a file name asks for, and replaces nothing unasked', async () => {
+    const file = join(folder, 'load.py');
+    const first = await plan('--vram', '6G', '--engine', 'transformers', '-q', '-o', file);
+    expect(first).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect(await readFile(file, 'utf8')).toContain('max_memory = {0: 6442450944');
+    const second = await plan('--vram', '8G', '-q', '-o', file);
+    expect(second.code).toBe(2);
+    expect(second.stderr).toMatch(/it exists \[BAD_OUTPUT\]/);
+    expect(await readFile(file, 'utf8')).toContain('6442450944');
+    expect((await plan('--vram', '8G', '-q', '-f', 'python', '-o', file, '--force')).code).toBe(0);
+    expect(await readFile(file, 'utf8')).toContain('8589934592');
+  });
+
+  it('keeps pins, and says which module it cannot pin', async () => {
+    const { stdout } = await plan('--vram', '4G', '--pin', 'qformer=0', '--pin', 'vision_model=cpu', '-q');
+    expect(JSON.parse(stdout)).toMatchObject({ qformer: 0, vision_model: 'cpu' });
+    const unknown = await plan('--vram', '4G', '--pin', 'lm=0');
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toMatch(/"lm".*\[PIN_UNKNOWN\]/);
+  });
+
+  it('counts a dtype per module', async () => {
+    const whole = JSON.parse((await plan('--vram', '40G', '-q', '--json', '--dtype', 'float32')).stdout);
+    const mixed = JSON.parse(
+      (await plan('--vram', '40G', '-q', '--json', '--dtype', 'bfloat16', '--dtype', 'vision_model=float32')).stdout,
+    );
+    expect(whole.devices[0].weightBytes).toBe(14_979_047_424);
+    expect(mixed.devices[0].weightBytes).toBe(7_489_523_712 + 1_971_904_512);
+    expect(mixed.dtypes).toEqual({ vision_model: 'float32' });
+  });
+
+  it('answers what a budget range buys, and how many pictures fit', async () => {
+    const sweep = await plan('--vram', '4G', '--sweep', '2G..10G');
+    expect(sweep.stderr).toMatch(/per GPU +predicted +streamed\n +2 GiB .*\n/);
+    expect(sweep.stderr).toMatch(/language_model on the GPU/);
+    const most = Number((await plan('--vram', '8G', '--max-batch', '--max-new-tokens', '79', '-q')).stdout);
+    const fits = await plan('--vram', '8G', '--ram', '0', '--batch', String(most), '--max-new-tokens', '79', '-q');
+    const tooMany = await plan(
+      '--vram',
+      '8G',
+      '--ram',
+      '0',
+      '--batch',
+      String(most + 1),
+      '--max-new-tokens',
+      '79',
+      '-q',
+    );
+    expect([fits.code, tooMany.code]).toEqual([0, 3]);
+  });
+
+  it.each([
+    [['--vram', '4G', '--sweep', '2G'], 'USAGE'],
+    [['--vram', '4G', '--sweep', '8G..2G'], 'USAGE'],
+    [['--vram', '4G', '--gpu', 'Voodoo 2'], 'USAGE'],
+    [['--vram', '4G', '--dtype', 'vision_model=int8'], 'USAGE'],
+    [['--vram', '4G', '--pin', 'qformer'], 'USAGE'],
+    [['--vram', '4G', '--pin', 'qformer=cpu:0'], 'MAP_DEVICE'],
+    [['--vram', '4G', '--profile', 'no-such-file.json'], 'BAD_FILE'],
+  ])('%j is wrong usage', async (args, code) => {
+    const finished = await plan(...args);
+    expect(finished.code).toBe(2);
+    expect(finished.stderr.split('\n')[0]).toMatch(new RegExp(`\\[${code}\\]$`));
+  });
+});
+
+describe('blip2-plan explain', () => {
+  const article = {
+    query_tokens: 0,
+    vision_model: 'cpu',
+    qformer: 'cpu',
+    language_projection: 'cpu',
+    language_model: 0,
+  };
+
+  it('prices a sound map against ours', async () => {
+    const file = join(folder, 'article.json');
+    await writeFile(file, JSON.stringify(article));
+    const { code, stdout } = await plan('explain', file, '--vram', '6G', '--engine', 'transformers', '--gpu', 'h200');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^The map is sound/);
+    expect(stdout).toMatch(/Ours within the same budgets: .* x as fast/);
+  });
+
+  it('ends with 2 for a map that readers take differently, and prints one that they do not', async () => {
+    const file = join(folder, 'prefix.json');
+    await writeFile(file, JSON.stringify({ '': 'cpu', 'vision_model.encoder.layers.1': 0 }));
+    const { code, stdout } = await plan('explain', file, '--vram', '6G', '--json');
+    expect(code).toBe(2);
+    const [issue] = JSON.parse(stdout).issues;
+    expect(issue.code).toBe('MAP_PREFIX_CONFLICT');
+    expect(issue.rewrite['vision_model.encoder.layers.10']).toBe('cpu');
+    expect(issue.rewrite['vision_model.encoder.layers.1']).toBe(0);
+  });
+
+  it('ends with 3 for a map that is too large', async () => {
+    const file = join(folder, 'large.json');
+    await writeFile(file, JSON.stringify(article));
+    const { code, stdout } = await plan('explain', file, '--vram', '4G', '--engine', 'transformers');
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/GPU 0 is .* over its budget/);
+  });
+});
+
+describe('blip2-plan diff', () => {
+  it('lists what moves', async () => {
+    const [small, large] = [join(folder, 'small.json'), join(folder, 'large-plan.json')];
+    await writeFile(small, (await plan('--vram', '4G', '--json', '-q')).stdout);
+    await writeFile(large, (await plan('--vram', '10G', '--json', '-q')).stdout);
+    const { code, stdout } = await plan('diff', small, large);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/vision_model\.encoder\.layers\.0: GPU 0 \(from cpu\) -> GPU 0/);
+    const wrong = await plan('diff', small, join(folder, 'article.json'));
+    expect(wrong.code).toBe(2);
+  });
+});
