@@ -17,7 +17,7 @@ export class ProgressLine {
     if (!this.#live || nowMs - this.#lastDrawnMs < 100) return;
     this.#lastDrawnMs = nowMs;
     this.#drawn = true;
-    const width = process.stderr.columns ?? 80;
+    const width = process.stderr.columns > 0 ? process.stderr.columns : 80;
     process.stderr.write(`\r\u001b[2K${text.slice(0, width - 1)}`);
   }
 
