@@ -6,7 +6,8 @@ import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
-import { withHeader } from '../loader/safetensors-bytes.js';
+import { COMMIT, HubServer } from '../loader/hub-server.js';
+import { safetensorsBytes, withHeader } from '../loader/safetensors-bytes.js';
 import { command, DEMO, ROOT, script } from './command.js';
 
 const shard = (...args: string[]) => command('blip2-shard', args);
@@ -110,6 +111,20 @@ describe('blip2-shard', () => {
       ['language_model', 'language_projection', 'qformer', 'query_tokens', 'vision_model'], // prettier-ignore
     );
     expect(modules.children.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(modules.bytes);
+  });
+
+  it('takes a model on the hub: headers for inspecting, weights for merging', async () => {
+    const bytes = Uint8Array.from({ length: 400_000 }, (_, i) => i);
+    const content = safetensorsBytes([{ name: 'a', dtype: 'U8', shape: [bytes.length], bytes }]);
+    const server = await HubServer.start({ 'config.json': Buffer.from('{}'), 'model.safetensors': content });
+    const env = { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: join(folder, 'hub'), HF_HUB_OFFLINE: '0' };
+    const inspected = await command('blip2-shard', ['inspect', 'owner/model', '--json', '-q'], { env });
+    expect(JSON.parse(inspected.stdout)).toMatchObject({ modules: { tensors: 1, bytes: bytes.length } });
+    expect(server.sentBytes).toBeLessThan(200_000);
+    const out = join(folder, 'from-hub');
+    expect((await command('blip2-shard', ['merge', 'owner/model', out], { env })).code).toBe(0);
+    await server.stop();
+    expect((await shard('diff', out, join(folder, 'hub/models--owner--model/snapshots', COMMIT), '-q')).code).toBe(0);
   });
 
   it('verifies, and repairs what verify says', async () => {
