@@ -11,7 +11,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { convertFloats } from '../../dist/src/loader/index.js';
+import { FloatConverter } from '../../dist/src/loader/index.js';
 
 const [folder, scratch, ...flags] = process.argv.slice(2);
 if (scratch === undefined) throw new Error('which checkpoint, and where to write?');
@@ -74,16 +74,21 @@ for (const [name, rounds] of results) {
 
 if (!once) {
   const values = 1 << 24;
-  const floats = new Float32Array(values).map(() => Math.random() - 0.5);
-  const full = new Uint8Array(floats.buffer);
-  const half = new Uint8Array(full.length / 2).fill(1);
-  const copy = new Uint8Array(full.length).fill(1);
+  const converter = new FloatConverter(10 * values + 2048);
+  const full = converter.bytes.subarray(0, 4 * values);
+  const half = converter.bytes.subarray(4 * values + 2048, 6 * values + 2048);
+  const other = converter.bytes.subarray(6 * values + 2048);
+  new Float32Array(full.buffer, full.byteOffset, values).forEach((_, i, floats) => (floats[i] = Math.sin(i)));
+  half.fill(1);
+  other.fill(1);
+  const apart = new Uint8Array(full.length / 2).fill(1);
   const kernels = {
-    'copy of float32': () => copy.set(full),
-    'float32 to float16': () => convertFloats(full, 'F32', half, 'F16'),
-    'float32 to bfloat16': () => convertFloats(full, 'F32', half, 'BF16'),
-    'float16 to float32': () => convertFloats(half, 'F16', copy, 'F32'),
-    'bfloat16 to float32': () => convertFloats(half, 'BF16', copy, 'F32'),
+    'copy of float32': () => other.set(full),
+    'float32 to float16': () => converter.convert(full, 'F32', half, 'F16'),
+    'float32 to bfloat16': () => converter.convert(full, 'F32', half, 'BF16'),
+    'float16 to float32': () => converter.convert(half, 'F16', other, 'F32'),
+    'bfloat16 to float32': () => converter.convert(half, 'BF16', other, 'F32'),
+    'float32 to float16, out of its memory': () => converter.convert(full, 'F32', apart, 'F16'),
   };
   const times = new Map(Object.keys(kernels).map((name) => [name, []]));
   for (let round = 0; round < 15; round++) {

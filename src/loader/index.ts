@@ -7,7 +7,13 @@ export { SafetensorsError, type SafetensorsErrorCode } from './format/safetensor
 export { mapTensors, type MapOptions } from './mapping/map-tensors.js';
 export type { MappedTensors } from './mapping/mapped-tensors.js';
 export { typedArray, type TensorView, type TypedArray } from './mapping/tensor-view.js';
-export { convertFloats, FLOAT_DTYPES, isFloatDtype, type FloatDtype } from './convert/convert-floats.js';
+export {
+  convertFloats,
+  FloatConverter,
+  FLOAT_DTYPES,
+  isFloatDtype,
+  type FloatDtype,
+} from './convert/convert-floats.js';
 export { materializeTensors, type MaterializedTensors } from './write/materialize-tensors.js';
 export { layoutFile, type FileLayout, type LayoutOptions, type PlacedTensor } from './write/file-layout.js';
 export { writeShard, type ShardTensor, type WriteOptions } from './write/write-shard.js';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { convertFloats, FLOAT_DTYPES, type FloatDtype } from './convert-floats.js';
+import { convertFloats, FloatConverter, FLOAT_DTYPES, type FloatDtype } from './convert-floats.js';
 
 const recorded = JSON.parse(
   readFileSync(new URL('../../../test/fixtures/loader/conversions.json', import.meta.url), 'utf8'),
@@ -43,6 +43,22 @@ describe('convertFloats', () => {
       .digest('hex');
     expect(digest).toBe(recorded.sha256[`${from}-${to}`]);
   });
+
+  it.each(['F16', 'BF16'] as const)(
+    'converts to %s and back in its own memory, the odd values at the end too',
+    (dtype) => {
+      const full = bytesOf(float32Bits).subarray(0, 4 * (float32Bits.length - 3));
+      const converter = new FloatConverter(full.length + full.length / 2);
+      const source = converter.bytes.subarray(0, full.length);
+      const half = converter.bytes.subarray(full.length);
+      source.set(full);
+      converter.convert(source, 'F32', half, dtype);
+      expect(Buffer.compare(half, convert(full, 'F32', dtype))).toBe(0);
+      const back = convert(half, dtype, 'F32');
+      converter.convert(half, dtype, source, 'F32');
+      expect(Buffer.compare(source, back)).toBe(0);
+    },
+  );
 
   it('gives float16 and bfloat16 back after float32, whatever the length and alignment', () => {
     const sixteenBit = fc.constantFrom<FloatDtype>('F16', 'BF16');

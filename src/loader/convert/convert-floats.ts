@@ -20,21 +20,73 @@ const WINDOW_VALUES = 16 * 1024;
 /** Addresses whose last 12 bits are equal slow a copy between them down to a quarter (x86 takes them for the same). */
 const ALIAS_BYTES = 4096;
 const AREA_BYTES = 4 * WINDOW_VALUES + ALIAS_BYTES;
-const MEMORY_PAGES = Math.ceil((3 * AREA_BYTES) / 65_536);
+const PAGE_BYTES = 65_536;
 
-interface Engine {
-  readonly memory: Uint8Array;
-  readonly kernels: ReadonlyMap<string, KernelFunction>;
+/** Values that a kernel converts at a time. */
+const KERNEL_VALUES = 8;
+
+/** Kernels and the memory they work in. */
+export class FloatConverter {
+  /** Room for the caller: what lies in it is converted without being copied in and out. */
+  readonly bytes: Uint8Array;
+  readonly #memory: Uint8Array;
+  readonly #kernels: ReadonlyMap<string, KernelFunction>;
+
+  constructor(roomBytes = 0) {
+    const memory = new WebAssembly.Memory({ initial: Math.ceil((3 * AREA_BYTES + roomBytes) / PAGE_BYTES) });
+    this.#memory = new Uint8Array(memory.buffer);
+    this.#kernels = assemble(FLOAT_KERNELS, memory);
+    this.bytes = this.#memory.subarray(3 * AREA_BYTES, 3 * AREA_BYTES + roomBytes);
+  }
+
+  /** See `convertFloats`. */
+  convert(source: Uint8Array, from: Dtype, target: Uint8Array, to: Dtype): void {
+    const sourceBytes = DTYPE_BITS[from] / 8;
+    const targetBytes = DTYPE_BITS[to] / 8;
+    const count = source.length / sourceBytes;
+    if (target.length !== count * targetBytes) {
+      throw new RangeError(`${count} values do not go from ${source.length} into ${target.length} bytes`);
+    }
+    if (from === to) return target.set(source);
+    const steps = this.#steps(from, to);
+    const direct = this.#convertInPlace(source, target, steps, count);
+    for (let begin = direct; begin < count; begin += WINDOW_VALUES) {
+      const end = Math.min(begin + WINDOW_VALUES, count);
+      const targetBegin = begin * targetBytes;
+      const skew = (target.byteOffset + targetBegin + ALIAS_BYTES / 2) % ALIAS_BYTES;
+      this.#memory.set(source.subarray(begin * sourceBytes, end * sourceBytes));
+      let area = 0;
+      for (const { run, valueBytes } of steps) {
+        const next = area - (area % AREA_BYTES) + AREA_BYTES + skew;
+        run(area, next, area + (end - begin) * valueBytes);
+        area = next;
+      }
+      target.set(this.#memory.subarray(area, area + (end - begin) * targetBytes), targetBegin);
+    }
+  }
+
+  /** The values at the front that need no copy: whole turns of the kernel, where both sides lie in this memory. */
+  #convertInPlace(source: Uint8Array, target: Uint8Array, steps: readonly Step[], count: number): number {
+    const [step, ...more] = steps;
+    const { buffer } = this.#memory;
+    if (step === undefined || more.length > 0 || source.buffer !== buffer || target.buffer !== buffer) return 0;
+    const whole = count - (count % KERNEL_VALUES);
+    if (whole > 0) step.run(source.byteOffset, target.byteOffset, source.byteOffset + whole * step.valueBytes);
+    return whole;
+  }
+
+  #steps(from: Dtype, to: Dtype): Step[] {
+    const direct = this.#kernels.get(`${from}-${to}`);
+    if (direct !== undefined) return [{ run: direct, valueBytes: DTYPE_BITS[from] / 8 }];
+    if (isFloatDtype(from) && isFloatDtype(to)) return [...this.#steps(from, 'F32'), ...this.#steps('F32', to)];
+    throw new Blip2Error('ConversionUnsupported', `There is no conversion from ${from} to ${to}.`, {
+      hint: `Conversions exist between ${FLOAT_DTYPES.join(', ')}.`,
+      details: { from, to },
+    });
+  }
 }
 
-let shared: Engine | undefined;
-
-function engine(): Engine {
-  if (shared !== undefined) return shared;
-  const memory = new WebAssembly.Memory({ initial: MEMORY_PAGES });
-  shared = { memory: new Uint8Array(memory.buffer), kernels: assemble(FLOAT_KERNELS, memory) };
-  return shared;
-}
+let shared: FloatConverter | undefined;
 
 /**
  * Converts all values of `source` into `target`. Both are little-endian and need no alignment; they may not overlap.
@@ -42,42 +94,12 @@ function engine(): Engine {
  * @throws Blip2Error `ConversionUnsupported` for any other pair of dtypes.
  */
 export function convertFloats(source: Uint8Array, from: Dtype, target: Uint8Array, to: Dtype): void {
-  const count = (source.length * 8) / DTYPE_BITS[from];
-  if (target.length !== (count * DTYPE_BITS[to]) / 8) {
-    throw new RangeError(`${count} values do not go from ${source.length} into ${target.length} bytes`);
-  }
-  if (from === to) return target.set(source);
-  const { memory } = engine();
-  const steps = conversionSteps(from, to);
-  const sourceBytes = DTYPE_BITS[from] / 8;
-  const targetBytes = DTYPE_BITS[to] / 8;
-  for (let begin = 0; begin < count; begin += WINDOW_VALUES) {
-    const end = Math.min(begin + WINDOW_VALUES, count);
-    const targetBegin = begin * targetBytes;
-    const skew = (target.byteOffset + targetBegin + ALIAS_BYTES / 2) % ALIAS_BYTES;
-    memory.set(source.subarray(begin * sourceBytes, end * sourceBytes));
-    let area = 0;
-    for (const { run, valueBytes } of steps) {
-      const next = area - (area % AREA_BYTES) + AREA_BYTES + skew;
-      run(area, next, area + (end - begin) * valueBytes);
-      area = next;
-    }
-    target.set(memory.subarray(area, area + (end - begin) * targetBytes), targetBegin);
-  }
+  shared ??= new FloatConverter();
+  shared.convert(source, from, target, to);
 }
 
 interface Step {
   readonly run: KernelFunction;
   /** Bytes of a value before this step. */
   readonly valueBytes: number;
-}
-
-function conversionSteps(from: Dtype, to: Dtype): Step[] {
-  const direct = engine().kernels.get(`${from}-${to}`);
-  if (direct !== undefined) return [{ run: direct, valueBytes: DTYPE_BITS[from] / 8 }];
-  if (isFloatDtype(from) && isFloatDtype(to)) return [...conversionSteps(from, 'F32'), ...conversionSteps('F32', to)];
-  throw new Blip2Error('ConversionUnsupported', `There is no conversion from ${from} to ${to}.`, {
-    hint: `Conversions exist between ${FLOAT_DTYPES.join(', ')}.`,
-    details: { from, to },
-  });
 }

@@ -8,7 +8,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import { tensorBytes } from '../../tensor/tensor-info.js';
 import type { StoredTensor } from '../checkpoint/checkpoint.js';
-import { convertFloats } from '../convert/convert-floats.js';
+import { convertFloats, FloatConverter } from '../convert/convert-floats.js';
 import type { FileSource } from '../file/file-source.js';
 import { SourceFiles } from '../file/source-files.js';
 import { layoutFile, type FileLayout, type LayoutOptions, type PlacedTensor } from './file-layout.js';
@@ -75,6 +75,23 @@ interface Part {
   readonly end: number;
 }
 
+/** The buffers of one worker, in memory that conversions work in. */
+class Slot {
+  readonly converter: FloatConverter;
+  /** Bytes of the new file. */
+  readonly file: Uint8Array;
+  /** Bytes to be converted. */
+  readonly scratch: Uint8Array;
+
+  constructor(slotBytes: number) {
+    // Apart by half of what x86 compares of two addresses, see `convert-floats.ts`.
+    const scratchBegin = slotBytes + 2048;
+    this.converter = new FloatConverter(scratchBegin + slotBytes);
+    this.file = this.converter.bytes.subarray(0, slotBytes);
+    this.scratch = this.converter.bytes.subarray(scratchBegin);
+  }
+}
+
 class ShardWriter {
   readonly #handle: FileHandle;
   readonly #layout: FileLayout;
@@ -105,11 +122,10 @@ class ShardWriter {
   async run(): Promise<void> {
     const stretches = this.#stretches();
     const worker = async (): Promise<void> => {
-      const buffer = Buffer.allocUnsafeSlow(this.#slotBytes);
-      const scratch = Buffer.allocUnsafeSlow(this.#slotBytes);
+      const slot = new Slot(this.#slotBytes);
       for (const parts of stretches) {
         this.#options.signal?.throwIfAborted();
-        await this.#writeStretch(parts, buffer, scratch);
+        await this.#writeStretch(parts, slot);
       }
     };
     const count = Math.min(SLOTS, Math.ceil((this.#layout.sizeBytes - this.#written) / this.#slotBytes));
@@ -138,28 +154,28 @@ class ShardWriter {
     if (parts.length > 0) yield parts;
   }
 
-  async #writeStretch(parts: readonly Part[], buffer: Buffer, scratch: Buffer): Promise<void> {
+  async #writeStretch(parts: readonly Part[], slot: Slot): Promise<void> {
     const [first] = parts;
     if (first === undefined) return;
     let filled = 0;
     for (const part of parts) {
       const length = part.end - part.begin;
-      await this.#fill(part, buffer.subarray(filled, filled + length), scratch);
+      await this.#fill(part, slot.file.subarray(filled, filled + length), slot);
       filled += length;
     }
-    await writeAll(this.#handle, buffer.subarray(0, filled), first.begin);
+    await writeAll(this.#handle, slot.file.subarray(0, filled), first.begin);
     this.#written += filled;
     this.#options.onProgress?.(this.#written, this.#layout.sizeBytes);
   }
 
-  async #fill({ tensor, begin }: Part, into: Uint8Array, scratch: Buffer): Promise<void> {
+  async #fill({ tensor, begin }: Part, into: Uint8Array, slot: Slot): Promise<void> {
     const wanted = this.#tensors.get(tensor.name);
     if (wanted === undefined) throw new RangeError(tensor.name);
     const { source, dtype } = wanted;
     const file = await this.#sources.get(source.file);
     const done = begin - tensor.begin;
     if (source.dtype === dtype) return file.readInto(into, source.begin + done);
-    await this.#convert(file, { source, dtype }, done, into, scratch);
+    await this.#convert(file, { source, dtype }, done, into, slot);
   }
 
   async #convert(
@@ -167,7 +183,7 @@ class ShardWriter {
     { source, dtype }: ShardTensor,
     done: number,
     into: Uint8Array,
-    scratch: Buffer,
+    { scratch, converter }: Slot,
   ): Promise<void> {
     const fromBytes = DTYPE_BITS[source.dtype] / 8;
     const toBytes = DTYPE_BITS[dtype] / 8;
@@ -178,7 +194,7 @@ class ShardWriter {
       const values = Math.min(valuesPerTurn, count - value);
       const stored = scratch.subarray(0, values * fromBytes);
       await file.readInto(stored, source.begin + (first + value) * fromBytes);
-      convertFloats(stored, source.dtype, into.subarray(value * toBytes, (value + values) * toBytes), dtype);
+      converter.convert(stored, source.dtype, into.subarray(value * toBytes, (value + values) * toBytes), dtype);
     }
   }
 }
