@@ -1,24 +1,17 @@
 #!/usr/bin/env node
 /** `blip2-run`: captions pictures, or answers a question about them, where a device map says. */
-import { readFile } from 'node:fs/promises';
-import { Blip2Error } from '../src/errors.js';
-import { checkpointFingerprint } from '../src/loader/checkpoint/fingerprint.js';
-import type { Checkpoint } from '../src/loader/checkpoint/checkpoint.js';
 import { openCheckpoint } from '../src/loader/checkpoint/open-checkpoint.js';
-import type { DeviceMap } from '../src/planner/map/device-map.js';
-import { planDeviceMap } from '../src/planner/plan/plan-device-map.js';
-import { readPlan } from '../src/planner/plan/read-plan.js';
-import { parseSize } from '../src/planner/size.js';
 import { PROVIDERS } from '../src/runtime/provider/provider.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs, wholeNumber } from './common/parser.js';
-import { budgetFlags, readBudgets } from './common/plan-options.js';
-import { infeasibleSummary, planSummary } from './plan/summary.js';
+import { budgetFlags } from './common/plan-options.js';
 import { captionPictures } from './run/caption-pictures.js';
+import { chooseMap } from './run/choose-map.js';
+import { generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
 import { listImages, STDIN_LIST } from './run/list-images.js';
 
-const parser = budgetFlags(
-  createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.'),
+const parser = generationFlags(
+  budgetFlags(createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.')),
 )
   .positional('images', {
     type: 'string',
@@ -59,28 +52,6 @@ const parser = budgetFlags(
     group: 'Model:',
     describe: 'CPU threads of one operator',
   })
-  .option('question', {
-    type: 'string',
-    nargs: 1,
-    conflicts: 'prompt',
-    group: 'Text:',
-    describe: 'asked as "Question: ... Answer:"',
-  })
-  .option('prompt', { type: 'string', nargs: 1, group: 'Text:', describe: 'text to go on from, as it stands' })
-  .option('max-new-tokens', {
-    type: 'string',
-    nargs: 1,
-    coerce: wholeNumber('max-new-tokens', 1),
-    group: 'Text:',
-    describe: 'most tokens of an answer; tokens are shorter than words [default: 20]',
-  })
-  .option('min-new-tokens', {
-    type: 'string',
-    nargs: 1,
-    coerce: wholeNumber('min-new-tokens', 0),
-    group: 'Text:',
-    describe: 'fewest tokens before an answer may end [default: 0]',
-  })
   .option('json', { type: 'boolean', group: 'Output:', describe: 'one JSON object per picture; errors as JSON too' })
   .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'errors only on stderr' })
   .option('no-progress', { type: 'boolean', group: 'Output:', describe: 'no live line on stderr' })
@@ -104,12 +75,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
 
-  const deviceMap =
-    args.plan !== undefined
-      ? await givenMap(args.plan, checkpoint)
-      : hasBudgets(args)
-        ? plannedMap(args, checkpoint, say)
-        : undefined;
+  const deviceMap = await chooseMap(args, checkpoint, say);
 
   // The runtime and its native libraries are loaded only once there is something to run.
   const { createCaptioner } = await import('../src/runtime/captioner.js');
@@ -122,16 +88,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     ...(args.threads === undefined ? {} : { threads: args.threads }),
   });
   return await captionPictures(captioner, pictures, {
-    ask:
-      args.question !== undefined
-        ? { question: args.question }
-        : args.prompt !== undefined
-          ? { prompt: args.prompt }
-          : {},
-    generation: {
-      ...(args['max-new-tokens'] === undefined ? {} : { maxNewTokens: args['max-new-tokens'] }),
-      ...(args['min-new-tokens'] === undefined ? {} : { minNewTokens: args['min-new-tokens'] }),
-    },
+    options: { ...readAsk(args), ...readGeneration(args), batchSize: args.batch ?? 1 },
     signal,
     asJson: args.json === true,
     quiet: args.quiet === true,
@@ -142,62 +99,6 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
 /** yargs drops a lone `-` from positionals that have a name. */
 function nameStdin(word: string): string {
   return word === '-' ? STDIN_LIST : word;
-}
-
-interface BudgetArgs {
-  readonly vram?: string[] | undefined;
-  readonly ram?: string | undefined;
-  readonly disk?: string | undefined;
-  readonly reserve?: string | undefined;
-}
-
-function hasBudgets(args: BudgetArgs): boolean {
-  return args.vram !== undefined || args.ram !== undefined;
-}
-
-function plannedMap(args: BudgetArgs, checkpoint: Checkpoint, say: (text: string) => void): DeviceMap {
-  const result = planDeviceMap(checkpoint.tensors, {
-    config: checkpoint.config,
-    budgets: readBudgets(args),
-    ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
-  });
-  if (result.status === 'infeasible') {
-    const { message, hint } = infeasibleSummary(result);
-    throw new Blip2Error('DOES_NOT_FIT', message, { hint, details: { ...result } });
-  }
-  say(planSummary(result.plan));
-  return result.map;
-}
-
-async function givenMap(path: string, checkpoint: Checkpoint): Promise<DeviceMap> {
-  const { map, fingerprint } = readPlan(parseJson(path, await readText(path)));
-  if (fingerprint !== null && fingerprint !== checkpointFingerprint(checkpoint)) {
-    throw new Blip2Error('PLAN_MISMATCH', `${path} was made for another checkpoint than ${checkpoint.folder}`, {
-      hint: `Plan again: blip2-plan ${checkpoint.folder} --vram <size> > ${path}`,
-    });
-  }
-  return map;
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw usageError(`the plan ${path} cannot be read: ${reason}`);
-  }
-}
-
-function parseJson(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Blip2Error(
-      'PLAN_INVALID',
-      `${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
-  }
 }
 
 await main(blip2Run);

@@ -7,8 +7,7 @@ import { EXIT, printError } from '../common/main.js';
 import { ProgressLine } from '../common/progress.js';
 
 export interface CaptionRun {
-  readonly ask: Ask;
-  readonly generation: GenerationOptions;
+  readonly options: Ask & GenerationOptions & { readonly batchSize: number };
   readonly signal: AbortSignal;
   /** One JSON object per picture in place of plain captions. */
   readonly asJson: boolean;
@@ -17,7 +16,7 @@ export interface CaptionRun {
 }
 
 /**
- * Captions pictures one after the other, each written as soon as it is known. A picture that cannot be read is reported
+ * Captions pictures batch by batch, each batch written as soon as it is known. A picture that cannot be read is reported
  * and skipped: it neither stops the run nor shifts another picture's caption.
  * @returns the exit code
  */
@@ -29,58 +28,79 @@ export async function captionPictures(
   const line = new ProgressLine(run.progress);
   const began = performance.now();
   let failed = 0;
-  for (const [index, picture] of pictures.entries()) {
+  for (let done = 0; done < pictures.length; done += run.options.batchSize) {
     if (run.signal.aborted) break;
-    const rate = (1000 * index) / (performance.now() - began);
-    line.update(`${index}/${pictures.length} pictures, ${rate.toFixed(2)} a second, ${failed} failed`);
-    const outcome = await captionOne(captioner, picture, run);
+    const rate = (1000 * done) / (performance.now() - began);
+    line.update(`${done}/${pictures.length} pictures, ${rate.toFixed(2)} a second, ${failed} failed`);
+    const outcomes = await captionBatch(captioner, pictures.slice(done, done + run.options.batchSize), run);
     line.clear();
-    if (outcome.status === 'stopped') break;
-    if (outcome.status === 'failed') {
-      failed += 1;
-      if (run.asJson)
-        await write(`${JSON.stringify({ file_name: picture, text: null, error: errorRecord(outcome.error) })}\n`);
-      else printError(outcome.error, false);
-      continue;
+    for (const outcome of outcomes) {
+      if (outcome.status === 'failed') failed += 1;
+      await report(outcome, run.asJson, pictures.length > 1);
     }
-    await write(
-      run.asJson ? jsonLine(picture, outcome.caption) : plainLine(picture, outcome.caption, pictures.length > 1),
-    );
   }
   if (failed > 0 && !run.quiet) process.stderr.write(`${failed} of ${pictures.length} pictures failed\n`);
   return failed === 0 ? EXIT.ok : EXIT.someInputsFailed;
 }
 
 type Outcome =
-  | { readonly status: 'captioned'; readonly caption: Caption }
-  | { readonly status: 'failed'; readonly error: Blip2Error }
-  | { readonly status: 'stopped' };
+  | { readonly status: 'captioned'; readonly picture: string; readonly caption: Caption }
+  | { readonly status: 'failed'; readonly picture: string; readonly error: Blip2Error };
 
-async function captionOne(captioner: Captioner, picture: string, run: CaptionRun): Promise<Outcome> {
+/** Outcomes in the order of the pictures; none once the run is stopped. */
+async function captionBatch(captioner: Captioner, pictures: readonly string[], run: CaptionRun): Promise<Outcome[]> {
   try {
-    for await (const caption of captioner.caption(picture, { ...run.ask, ...run.generation, signal: run.signal })) {
-      return { status: 'captioned', caption };
+    const outcomes: Outcome[] = [];
+    for await (const caption of captioner.caption(pictures, { ...run.options, signal: run.signal })) {
+      const picture = pictures[caption.index];
+      if (picture !== undefined) outcomes.push({ status: 'captioned', picture, caption });
     }
-    return { status: 'stopped' };
+    return outcomes;
   } catch (error) {
-    if (run.signal.aborted) return { status: 'stopped' };
-    if (error instanceof Blip2Error && error.code.startsWith('IMAGE_')) return { status: 'failed', error };
-    throw error;
+    if (run.signal.aborted) return [];
+    if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
+    const [picture, ...others] = pictures;
+    if (picture === undefined) return [];
+    if (others.length === 0) return [{ status: 'failed', picture, error }];
+    // One broken picture fails its batch: the others are captioned alone.
+    const alone: Outcome[] = [];
+    for (const single of pictures) alone.push(...(await captionBatch(captioner, [single], run)));
+    return alone;
   }
 }
 
-/** Tabs and line breaks inside a caption become blanks, so that a line stays a picture. */
-function plainLine(picture: string, caption: Caption, named: boolean): string {
-  const text = caption.text.replaceAll(/\s+/g, ' ');
-  return named ? `${picture}\t${text}\n` : `${text}\n`;
+async function report(outcome: Outcome, asJson: boolean, named: boolean): Promise<void> {
+  if (outcome.status === 'captioned') {
+    const { picture, caption } = outcome;
+    await write(asJson ? jsonLine(picture, caption) : plainLines(picture, caption, named));
+    return;
+  }
+  const { picture, error } = outcome;
+  if (!asJson) return printError(error, false);
+  const { code, message } = error;
+  await write(`${JSON.stringify({ file_name: picture, text: null, error: { code, message } })}\n`);
 }
 
+/** A line per answer. Tabs and line breaks inside one become blanks, so that a line stays an answer. */
+function plainLines(picture: string, { answers }: Caption, named: boolean): string {
+  return answers
+    .map(({ text }) => text.replaceAll(/\s+/g, ' '))
+    .map((text) => (named ? `${picture}\t${text}\n` : `${text}\n`))
+    .join('');
+}
+
+/** `text` and `tokens` are the first answer's; where several were asked for, `answers` holds them all. */
 function jsonLine(picture: string, { text, answers, timing }: Caption): string {
-  return `${JSON.stringify({ file_name: picture, text, tokens: answers[0]?.ids ?? [], timing })}\n`;
-}
-
-function errorRecord({ code, message }: Blip2Error): { code: string; message: string } {
-  return { code, message };
+  const [first] = answers;
+  return `${JSON.stringify({
+    file_name: picture,
+    text,
+    tokens: first?.ids ?? [],
+    ...(answers.length > 1
+      ? { answers: answers.map((answer) => ({ text: answer.text, tokens: answer.ids, score: answer.score })) }
+      : {}),
+    timing,
+  })}\n`;
 }
 
 /** Waits for a slow reader instead of buffering without end. */

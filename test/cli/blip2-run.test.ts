@@ -7,7 +7,7 @@ import { command, DEMO, ROOT, script } from './command.js';
 
 interface Golden {
   readonly image: string;
-  readonly caption: { readonly ids: readonly number[]; readonly text: string };
+  readonly caption: { readonly ids: readonly number[]; readonly text: string; readonly beam5_ids: readonly number[] };
   readonly vqa: { readonly prompt: string; readonly ids: readonly number[]; readonly text: string };
 }
 
@@ -90,6 +90,44 @@ describe('blip2-run', () => {
     expect(JSON.parse(stdout)).toMatchObject({ text: goldens[0]?.vqa.text, tokens: goldens[0]?.vqa.ids });
   });
 
+  it('searches with beams over batches, as transformers does one by one', async () => {
+    const flags = ['--beams', '5', '--num-captions', '2', '--max-new-tokens', '40', '--batch', '8', '--json'];
+    const { code, stdout } = await run(`${DEMO}/pictures`, ...flags);
+    expect(code).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { tokens: number[]; answers: unknown[] });
+    expect(lines.map(({ tokens }) => tokens)).toEqual(goldens.map(({ caption }) => caption.beam5_ids));
+    expect(lines.map(({ answers }) => answers.length)).toEqual(goldens.map(() => 2));
+  });
+
+  it('draws the same tokens from the same seed', async () => {
+    const flags = ['--sample', '--top-k', '0', '--temperature', '3', '--seed', '7', '--num-captions', '3'];
+    const [a, b] = await Promise.all([run(picture('shape-00.png'), ...flags), run(picture('shape-00.png'), ...flags)]);
+    expect(a.code).toBe(0);
+    expect(new Set(a.stdout.trimEnd().split('\n')).size).toBeGreaterThan(1);
+    expect(a.stdout).toBe(b.stdout);
+  });
+
+  it('captions the rest of a batch that holds a broken picture', async () => {
+    const broken = await scratchFile('broken-in-batch.png', 'no picture');
+    const { code, stdout } = await run(
+      picture('shape-05.png'),
+      broken,
+      picture('shape-12.png'),
+      '--batch',
+      '3',
+      '--json',
+    );
+    expect(code).toBe(4);
+    const names = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { file_name: string; text: string | null });
+    expect(names.map(({ text }) => text)).toEqual([goldens[5]?.caption.text, null, goldens[12]?.caption.text]);
+  });
+
   it('reads a list of pictures from stdin', async () => {
     const list = `${picture('shape-05.png')}\n${picture('shape-12.png')}\n`;
     const { stdout } = await command('blip2-run', ['-', '--model', DEMO], { stdin: list });
@@ -129,6 +167,9 @@ describe('blip2-run', () => {
     ['a plan and budgets', [picture('shape-00.png'), '--plan', 'x.json', '--vram', '1G']],
     ['an unknown flag', [picture('shape-00.png'), '--beamz', '2']],
     ['a number that is none', [picture('shape-00.png'), '--max-new-tokens', '0']],
+    ['sampling flags without sampling', [picture('shape-00.png'), '--top-p', '0.9']],
+    ['beams that are sampled', [picture('shape-00.png'), '--beams', '2', '--sample']],
+    ['more captions than beams', [picture('shape-00.png'), '--beams', '2', '--num-captions', '3']],
     ['a plan that is not there', [picture('shape-00.png'), '--plan', 'nowhere.json']],
   ])('%s is wrong usage', async (_, args) => {
     const { code, stdout, stderr } = await run(...args);

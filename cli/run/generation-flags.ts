@@ -1,0 +1,127 @@
+import type { Argv } from 'yargs';
+import { captionPresets } from '../../src/runtime/caption-presets.js';
+import type { Ask } from '../../src/runtime/captioner-options.js';
+import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
+import { usageError } from '../common/main.js';
+import { wholeNumber } from '../common/parser.js';
+
+type PresetName = keyof typeof captionPresets;
+const PRESET_NAMES = Object.keys(captionPresets) as PresetName[];
+
+/** What is asked of the pictures, and how the answers are made. */
+export function generationFlags<T>(parser: Argv<T>) {
+  return parser
+    .option('question', { ...textFlag('Text:', 'asked as "Question: ... Answer:"'), conflicts: 'prompt' })
+    .option('prompt', textFlag('Text:', 'text to go on from, as it stands'))
+    .option('preset', {
+      choices: PRESET_NAMES,
+      group: 'Text:',
+      describe: 'fast: greedy, 20 tokens (the default); paper: as BLIP-2 was evaluated, 5 beams, 8 to 30 tokens',
+    })
+    .option('max-new-tokens', count('max-new-tokens', 1, 'most tokens of an answer; shorter than words [default: 20]'))
+    .option('min-new-tokens', count('min-new-tokens', 0, 'fewest tokens before an answer may end [default: 0]'))
+    .option('beams', count('beams', 1, 'sequences pursued at once [default: 1, greedy]'))
+    .option('length-penalty', number('length-penalty', 'with beams: above 0 favours long answers [default: 1]'))
+    .option('num-captions', count('num-captions', 1, 'answers per picture, with beams or --sample [default: 1]'))
+    .option(
+      'repetition-penalty',
+      number('repetition-penalty', 'above 1 makes repeated tokens less likely [default: 1]'),
+    )
+    .option('no-repeat-ngram', count('no-repeat-ngram', 0, 'no sequence of this many tokens twice [default: off]'))
+    .option('sample', { type: 'boolean', group: 'Text:', describe: 'draw tokens by their probability' })
+    .option('temperature', number('temperature', 'with --sample [default: 1]'))
+    .option('top-k', count('top-k', 0, 'with --sample: only the likeliest this many [default: 50]'))
+    .option('top-p', number('top-p', 'with --sample: only the likeliest up to this probability [default: 1]'))
+    .option('seed', count('seed', 0, 'with --sample: the same seed draws the same tokens'))
+    .option('batch', {
+      type: 'string',
+      nargs: 1,
+      coerce: wholeNumber('batch', 1),
+      group: 'Text:',
+      describe: 'pictures that run together [default: 1]',
+    });
+}
+
+export interface GenerationArgs {
+  readonly question?: string | undefined;
+  readonly prompt?: string | undefined;
+  readonly preset?: PresetName | undefined;
+  readonly 'max-new-tokens'?: number | undefined;
+  readonly 'min-new-tokens'?: number | undefined;
+  readonly beams?: number | undefined;
+  readonly 'length-penalty'?: number | undefined;
+  readonly 'num-captions'?: number | undefined;
+  readonly 'repetition-penalty'?: number | undefined;
+  readonly 'no-repeat-ngram'?: number | undefined;
+  readonly sample?: boolean | undefined;
+  readonly temperature?: number | undefined;
+  readonly 'top-k'?: number | undefined;
+  readonly 'top-p'?: number | undefined;
+  readonly seed?: number | undefined;
+}
+
+/** A question or prompt of the caller's takes the place of the preset's prompt. */
+export function readAsk({ question, prompt, preset }: GenerationArgs): Ask {
+  if (question !== undefined) return { question };
+  const text = prompt ?? (preset === 'paper' ? captionPresets.paper.prompt : undefined);
+  return text === undefined ? {} : { prompt: text };
+}
+
+/**
+ * @throws Blip2Error `USAGE` for flags of one way of choosing tokens beside another; values out of range are refused where
+ *   the options are resolved, before a picture is read.
+ */
+export function readGeneration(args: GenerationArgs): GenerationOptions {
+  const { prompt: _, ...preset } = { prompt: undefined, ...captionPresets[args.preset ?? 'fast'] };
+  const common = given({
+    maxNewTokens: args['max-new-tokens'],
+    minNewTokens: args['min-new-tokens'],
+    repetitionPenalty: args['repetition-penalty'],
+    noRepeatNgramSize: args['no-repeat-ngram'],
+    numReturnSequences: args['num-captions'],
+  });
+  const sampling = given({ temperature: args.temperature, topK: args['top-k'], topP: args['top-p'], seed: args.seed });
+  const beams = given({ numBeams: args.beams, lengthPenalty: args['length-penalty'] });
+  if (args.sample === true) {
+    if (Object.keys(beams).length > 0) throw usageError('--beams and --length-penalty do not go with --sample');
+    const { maxNewTokens } = preset;
+    return { maxNewTokens, ...common, ...sampling, doSample: true };
+  }
+  if (Object.keys(sampling).length > 0) throw usageError('--temperature, --top-k, --top-p and --seed need --sample');
+  const numBeams = beams.numBeams ?? ('numBeams' in preset ? preset.numBeams : 1);
+  if (numBeams === 1) {
+    if (beams.lengthPenalty !== undefined) throw usageError('--length-penalty needs --beams');
+    if ((common.numReturnSequences ?? 1) > 1) throw usageError('--num-captions needs --beams or --sample');
+    const { numReturnSequences: _one, ...greedy } = common;
+    return { maxNewTokens: preset.maxNewTokens, ...greedy };
+  }
+  return { ...preset, ...common, ...beams, numBeams };
+}
+
+type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** The fields that have a value. */
+function given<T extends object>(fields: T): Given<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>;
+}
+
+function textFlag(group: string, describe: string) {
+  return { type: 'string', nargs: 1, group, describe } as const;
+}
+
+function count(flag: string, min: number, describe: string) {
+  return { ...textFlag('Text:', describe), coerce: wholeNumber(flag, min) } as const;
+}
+
+function number(flag: string, describe: string) {
+  return { ...textFlag('Text:', describe), coerce: decimal(flag) } as const;
+}
+
+function decimal(flag: string): (value: unknown) => number | undefined {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const parsed = typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN;
+    if (!Number.isFinite(parsed)) throw usageError(`--${flag} takes a number, not ${JSON.stringify(value)}`);
+    return parsed;
+  };
+}
