@@ -9,6 +9,7 @@ import { captionPictures } from './run/caption-pictures.js';
 import { chooseMap } from './run/choose-map.js';
 import { generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
 import { listImages, STDIN_LIST } from './run/list-images.js';
+import { matchPictures } from './run/match-pictures.js';
 
 const parser = generationFlags(
   budgetFlags(createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.')),
@@ -52,6 +53,19 @@ const parser = generationFlags(
     group: 'Model:',
     describe: 'CPU threads of one operator',
   })
+  .option('match', {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    group: 'Retrieval checkpoints:',
+    conflicts: ['question', 'prompt', 'preset'],
+    describe: 'how well this text describes each picture; repeatable',
+  })
+  .option('embed', {
+    type: 'boolean',
+    group: 'Retrieval checkpoints:',
+    describe: "each picture's vectors, as JSON",
+  })
   .option('json', { type: 'boolean', group: 'Output:', describe: 'one JSON object per picture; errors as JSON too' })
   .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'errors only on stderr' })
   .option('no-progress', { type: 'boolean', group: 'Output:', describe: 'no live line on stderr' })
@@ -65,7 +79,7 @@ const parser = generationFlags(
   );
 
 async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv.map(nameStdin), ['vram', 'images']);
+  const args = await parseArgs(parser, argv.map(nameStdin), ['vram', 'images', 'match']);
   if (args === null) return EXIT.ok;
   if (args.images.length === 0) {
     throw usageError('no picture given', 'Name picture files or folders, or - for a list of paths on stdin.');
@@ -77,20 +91,32 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
 
   const deviceMap = await chooseMap(args, checkpoint, say);
 
-  // The runtime and its native libraries are loaded only once there is something to run.
-  const { createCaptioner } = await import('../src/runtime/captioner.js');
-  await using captioner = await createCaptioner(checkpoint, {
-    // A command has no event loop to keep free.
-    inProcess: true,
+  const devices = {
     ...(deviceMap === undefined ? {} : { deviceMap }),
     ...(args.provider === 'auto' ? {} : { provider: args.provider }),
     ...(args['emulate-gpu'] === true ? { emulateGpu: true } : {}),
     ...(args.threads === undefined ? {} : { threads: args.threads }),
-  });
+  };
+  const asJson = args.json === true;
+
+  // The runtime and its native libraries are loaded only once there is something to run.
+  if (args.match !== undefined || args.embed === true) {
+    const { createMatcher } = await import('../src/runtime/matcher.js');
+    await using matcher = await createMatcher(checkpoint, devices);
+    return await matchPictures(matcher, pictures, {
+      texts: args.match ?? [],
+      embed: args.embed === true,
+      asJson,
+      signal,
+    });
+  }
+  const { createCaptioner } = await import('../src/runtime/captioner.js');
+  // A command has no event loop to keep free.
+  await using captioner = await createCaptioner(checkpoint, { ...devices, inProcess: true });
   return await captionPictures(captioner, pictures, {
     options: { ...readAsk(args), ...readGeneration(args), batchSize: args.batch ?? 1 },
     signal,
-    asJson: args.json === true,
+    asJson,
     quiet: args.quiet === true,
     progress: args.quiet !== true && args['no-progress'] !== true,
   });

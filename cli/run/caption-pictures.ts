@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { Blip2Error } from '../../src/errors.js';
 import type { Captioner } from '../../src/runtime/captioner.js';
 import type { Ask, Caption } from '../../src/runtime/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { EXIT, printError } from '../common/main.js';
 import { ProgressLine } from '../common/progress.js';
+import { writeOut } from '../common/write-out.js';
 
 export interface CaptionRun {
   readonly options: Ask & GenerationOptions & { readonly batchSize: number };
@@ -72,13 +72,13 @@ async function captionBatch(captioner: Captioner, pictures: readonly string[], r
 async function report(outcome: Outcome, asJson: boolean, named: boolean): Promise<void> {
   if (outcome.status === 'captioned') {
     const { picture, caption } = outcome;
-    await write(asJson ? jsonLine(picture, caption) : plainLines(picture, caption, named));
+    await writeOut(asJson ? jsonLine(picture, caption) : plainLines(picture, caption, named));
     return;
   }
   const { picture, error } = outcome;
   if (!asJson) return printError(error, false);
   const { code, message } = error;
-  await write(`${JSON.stringify({ file_name: picture, text: null, error: { code, message } })}\n`);
+  await writeOut(`${JSON.stringify({ file_name: picture, text: null, error: { code, message } })}\n`);
 }
 
 /** A line per answer. Tabs and line breaks inside one become blanks, so that a line stays an answer. */
@@ -101,9 +101,4 @@ function jsonLine(picture: string, { text, answers, timing }: Caption): string {
       : {}),
     timing,
   })}\n`;
-}
-
-/** Waits for a slow reader instead of buffering without end. */
-async function write(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }

@@ -1,0 +1,48 @@
+import { Blip2Error } from '../../src/errors.js';
+import type { Matcher } from '../../src/runtime/matcher.js';
+import { EXIT, printError } from '../common/main.js';
+import { writeOut } from '../common/write-out.js';
+
+export interface MatchRun {
+  /** Texts to compare each picture with. */
+  readonly texts: readonly string[];
+  /** Writes the picture's unit vectors too; as JSON only. */
+  readonly embed: boolean;
+  readonly asJson: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Compares pictures with texts. A line per picture and text: probability that the text describes the picture, cosine
+ * similarity, text; or one JSON object per picture.
+ * @returns the exit code
+ */
+export async function matchPictures(matcher: Matcher, pictures: readonly string[], run: MatchRun): Promise<number> {
+  let failed = 0;
+  for (const picture of pictures) {
+    if (run.signal.aborted) break;
+    try {
+      const matches = run.texts.length === 0 ? [] : await matcher.match(picture, run.texts);
+      const embedding = run.embed ? (await matcher.embedImage(picture)).map((vector) => [...vector]) : undefined;
+      if (run.asJson || run.embed) {
+        await writeOut(`${JSON.stringify({ file_name: picture, matches, ...(run.embed ? { embedding } : {}) })}\n`);
+        continue;
+      }
+      const named = pictures.length > 1 ? `${picture}\t` : '';
+      for (const { text, probability, similarity } of matches) {
+        await writeOut(
+          `${named}${probability.toFixed(4)}\t${similarity.toFixed(4)}\t${text.replaceAll(/\s+/g, ' ')}\n`,
+        );
+      }
+    } catch (error) {
+      if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
+      failed += 1;
+      if (!run.asJson && !run.embed) printError(error, false);
+      else {
+        const { code, message } = error;
+        await writeOut(`${JSON.stringify({ file_name: picture, matches: null, error: { code, message } })}\n`);
+      }
+    }
+  }
+  return failed === 0 ? EXIT.ok : EXIT.someInputsFailed;
+}
