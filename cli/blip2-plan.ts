@@ -1,14 +1,19 @@
 #!/usr/bin/env node
 /** `blip2-plan`: where each part of a model lives, under stated budgets. stdout is the device map and nothing else. */
 import { Blip2Error } from '../src/errors.js';
+import type { PlanOptions } from '../src/planner/plan/context.js';
+import { explainMap } from '../src/planner/plan/explain-map.js';
+import type { PlanDocument } from '../src/planner/plan/plan-document.js';
 import { planDeviceMap } from '../src/planner/plan/plan-device-map.js';
 import { largestBatch, sweepBudgets } from '../src/planner/plan/sweep.js';
+import { transformersStrategy } from '../src/planner/plan/transformers-strategy.js';
+import { formatSize } from '../src/planner/size.js';
 import { textPicture } from '../src/planner/report/text-picture.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs } from './common/parser.js';
 import { formatOfFile, formatPlan, PLAN_FORMATS } from './plan/format-plan.js';
 import { writeOutput } from './plan/output.js';
-import { readRequest, REQUEST_LISTS, requestFlags } from './plan/plan-request.js';
+import { readRequest, REQUEST_LISTS, requestFlags, type PlanRequest } from './plan/plan-request.js';
 import { infeasibleSummary, planSummary } from './plan/summary.js';
 import { readSweep, sweepTable } from './plan/sweep.js';
 
@@ -16,6 +21,12 @@ const parser = requestFlags(createParser('blip2-plan', '$0 [checkpoint]', 'Plans
   .positional('checkpoint', {
     type: 'string',
     describe: 'folder, .safetensors or index file, or a published model [default: Salesforce/blip2-opt-2.7b]',
+  })
+  .option('strategy', {
+    choices: ['auto', 'balanced', 'sequential'] as const,
+    default: 'auto' as const,
+    group: 'Placement:',
+    describe: 'the fastest placement (auto), or what transformers would answer, for comparison',
   })
   .option('sweep', {
     type: 'string',
@@ -71,7 +82,8 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
     process.stdout.write(`${largestBatch(tensors, { ...options, budgets })}\n`);
     return EXIT.ok;
   }
-  const result = planDeviceMap(tensors, options);
+  const result =
+    args.strategy === 'auto' ? planDeviceMap(tensors, options) : theirPlan(tensors, options, args.strategy);
   if (result.status === 'infeasible') {
     const { message, hint } = infeasibleSummary(result);
     throw new Blip2Error('DOES_NOT_FIT', message, { hint, details: { ...result } });
@@ -85,6 +97,23 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
   if (sweep !== undefined) say(sweepTable(sweep));
   if (process.stderr.isTTY) say(`\n${textPicture(result.plan, { width: process.stderr.columns })}`);
   return EXIT.ok;
+}
+
+/** The map of transformers as a plan of ours: priced, and with a warning where it exceeds what it was made for. */
+function theirPlan(
+  tensors: PlanRequest['tensors'],
+  options: PlanOptions,
+  strategy: 'balanced' | 'sequential',
+): { status: 'fits'; plan: PlanDocument } {
+  const { config, budgets, dtype = 'float16' } = options;
+  const map = transformersStrategy({ tensors, config, budgets, dtype, strategy });
+  const { plan, overBudget } = explainMap(map, tensors, options);
+  if (plan === null) throw new Blip2Error('PLAN_INVALID', `The ${strategy} map leaves a block without a device.`);
+  const over = overBudget.map(
+    ({ device, bytes }) =>
+      `${typeof device === 'number' ? `GPU ${device}` : device} is ${formatSize(bytes)} over its budget.`,
+  );
+  return { status: 'fits', plan: { ...plan, warnings: [...plan.warnings, ...over] } };
 }
 
 await main(blip2Plan);

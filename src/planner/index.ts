@@ -21,6 +21,7 @@ export { ortAssignment } from './report/ort-assignment.js';
 export { pythonSnippet } from './report/python-snippet.js';
 export { svgPicture, type Measurement, type PictureOptions } from './report/svg-picture.js';
 export { textPicture, type TextPictureOptions } from './report/text-picture.js';
+export { transformersStrategy, type StrategyInput } from './plan/transformers-strategy.js';
 export { planDeviceMap, type PlanResult } from './plan/plan-device-map.js';
 export {
   PLAN_SCHEMA,
