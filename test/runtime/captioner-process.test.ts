@@ -133,11 +133,22 @@ describe('the process', () => {
     await expect(starting).rejects.toMatchObject({ code: 'GPU_MISSING' });
   });
 
+  const children = async () => {
+    const list = await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
+    return list.trim().split(' ').filter(Boolean).map(Number);
+  };
+
+  it.runIf(process.platform === 'linux')('leaves Ctrl-C to the caller', async () => {
+    const before = await children();
+    await using captioner = await create();
+    const child = (await children()).find((pid) => !before.includes(pid));
+    if (child === undefined) throw new Error('no process was started');
+    const interrupt = () => void process.kill(child, 'SIGINT');
+    const { value } = await captioner.caption(pathOf(first), { onToken: interrupt }).next();
+    expect(value).toMatchObject({ text: first.caption.text });
+  });
+
   it.runIf(process.platform === 'linux')('says so when it is killed', async () => {
-    const children = async () => {
-      const list = await readFile(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
-      return list.trim().split(' ').filter(Boolean).map(Number);
-    };
     const before = await children();
     await using captioner = await create();
     const child = (await children()).find((pid) => !before.includes(pid));

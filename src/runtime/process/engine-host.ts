@@ -25,6 +25,9 @@ process.on('message', (request: Request) => {
   }
 });
 
+// A terminal sends Ctrl-C to the caller's processes all at once. What it means is the caller's to say.
+process.on('SIGINT', () => {});
+
 // Whoever started this process is gone, or done with it.
 process.on('disconnect', () => process.exit());
 
