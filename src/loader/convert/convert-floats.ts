@@ -5,7 +5,7 @@
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import { Blip2Error } from '../../errors.js';
 import { FLOAT_KERNELS } from './float-kernels.js';
-import { assemble, type KernelFunction } from './wasm-module.js';
+import { assemble, instantiate, type KernelFunction } from './wasm-module.js';
 
 export const FLOAT_DTYPES = ['F32', 'F16', 'BF16'] as const;
 
@@ -25,6 +25,8 @@ const PAGE_BYTES = 65_536;
 /** Values that a kernel converts at a time. */
 const KERNEL_VALUES = 8;
 
+let compiled: WebAssembly.Module | undefined;
+
 /** Kernels and the memory they work in. */
 export class FloatConverter {
   /** Room for the caller: what lies in it is converted without being copied in and out. */
@@ -35,7 +37,8 @@ export class FloatConverter {
   constructor(roomBytes = 0) {
     const memory = new WebAssembly.Memory({ initial: Math.ceil((3 * AREA_BYTES + roomBytes) / PAGE_BYTES) });
     this.#memory = new Uint8Array(memory.buffer);
-    this.#kernels = assemble(FLOAT_KERNELS, memory);
+    compiled ??= assemble(FLOAT_KERNELS);
+    this.#kernels = instantiate(compiled, memory);
     this.bytes = this.#memory.subarray(3 * AREA_BYTES, 3 * AREA_BYTES + roomBytes);
   }
 

@@ -81,8 +81,8 @@ export interface Kernel {
 /** `kernel(source, target, end)`: byte addresses in the memory; runs while `source < end`, at least once. */
 export type KernelFunction = (source: number, target: number, end: number) => void;
 
-/** Assembles kernels that work in `memory`. */
-export function assemble(kernels: readonly Kernel[], memory: WebAssembly.Memory): Map<string, KernelFunction> {
+/** Assembles kernels into a module that works in whatever memory it is given. */
+export function assemble(kernels: readonly Kernel[]): WebAssembly.Module {
   const functionType = [0x60, ...vector([[I32], [I32], [I32]]), ...vector([])];
   const memoryImport = [...text('env'), ...text('memory'), 0x02, 0x00, 0x01];
   const exported = kernels.map(({ name }, i) => [...text(name), 0x00, ...leb(i)]);
@@ -94,8 +94,16 @@ export function assemble(kernels: readonly Kernel[], memory: WebAssembly.Memory)
     ...section(7, vector(exported)),
     ...section(10, vector(kernels.map(functionBody))),
   ];
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(bytes)), { env: { memory } });
-  return new Map(kernels.map(({ name }) => [name, exports[name] as KernelFunction]));
+  return new WebAssembly.Module(Uint8Array.from(bytes));
+}
+
+/** The kernels of a module, at work in `memory`, by name. */
+export function instantiate(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+): ReadonlyMap<string, KernelFunction> {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return new Map(Object.entries(exports) as [string, KernelFunction][]);
 }
 
 function functionBody({ sourceStep, locals, stores }: Kernel): number[] {
