@@ -1,7 +1,7 @@
 /** `blip2-plan explain map.json`: what a device map means, what is wrong with it, and what ours would cost instead. */
 import { explainMap, type MapExplanation } from '../../src/planner/plan/explain-map.js';
-import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
 import { planDeviceMap, type PlanResult } from '../../src/planner/plan/plan-device-map.js';
+import { readPlan } from '../../src/planner/plan/read-plan.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
 import { formatSize } from '../../src/planner/size.js';
 import { EXIT } from '../common/main.js';
@@ -20,7 +20,7 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const args = await parseArgs(parser, argv, REQUEST_LISTS);
   if (args === null) return EXIT.ok;
   const json = await readJson(args.map);
-  const map = parseDeviceMap(mapIn(json));
+  const { map } = readPlan(json);
   const { tensors, options } = await readRequest(args);
   const given = explainMap(map, tensors, options);
   const ours = options.budgets.gpus.size === 0 ? null : planDeviceMap(tensors, options);
@@ -31,10 +31,6 @@ export async function explain(argv: readonly string[]): Promise<number> {
   }
   if (given.issues.length > 0) return EXIT.usage;
   return given.overBudget.length > 0 ? EXIT.doesNotFit : EXIT.ok;
-}
-
-function mapIn(json: unknown): unknown {
-  return typeof json === 'object' && json !== null && 'device_map' in json ? json.device_map : json;
 }
 
 function asDocument(given: MapExplanation, ours: PlanResult | null): object {

@@ -6,7 +6,8 @@ import { formatSize } from '../size.js';
 import type { PlanDocument } from '../plan/plan-document.js';
 import type { SweepPoint } from '../plan/sweep.js';
 import { pictureData, type BarSegment, type PictureData } from './picture-data.js';
-import { escapeXml, formatMs } from './picture-text.js';
+import { formatMs } from './picture-text.js';
+import { Canvas, INNER, MARGIN, n, WIDTH } from './svg-canvas.js';
 import { treemap } from './treemap.js';
 
 export interface Measurement {
@@ -20,20 +21,8 @@ export interface PictureOptions {
   readonly measured?: Measurement;
 }
 
-/** Small on purpose: at 400 pixels across, text is still ten pixels high. */
-const WIDTH = 480;
-const MARGIN = 14;
-const INNER = WIDTH - 2 * MARGIN;
-
 /** The palette of Okabe and Ito, which colour-blind readers can tell apart. */
 const PART_COLOURS = ['#0072b2', '#cc79a7', '#e69f00', '#009e73', '#d55e00', '#56b4e9', '#8c6bb1', '#7f7f00'];
-
-const STYLE = `
-.p{--bg:#fff;--ink:#1a1a1a;--soft:#666;--line:#bbb;--free:#f3f3f3;background:var(--bg);font:12px system-ui,sans-serif}
-@media(prefers-color-scheme:dark){.p{--bg:#16181c;--ink:#eee;--soft:#aaa;--line:#555;--free:#24272d}}
-@media print{.p{--bg:#fff;--ink:#000;--soft:#444;--line:#999;--free:#f3f3f3}}
-.p text{fill:var(--ink)}.p .s{fill:var(--soft);font-size:11px}.p .h{font-weight:600;font-size:14px}.p .in{fill:#fff;font-size:11px;font-weight:600}
-.p .on{fill:#000}.p .l{stroke:var(--line);fill:none}.p .i{stroke:var(--ink);fill:none}.p .bg{fill:var(--bg)}`;
 
 export function svgPicture(plan: PlanDocument, options: PictureOptions = {}): string {
   const data = pictureData(plan);
@@ -45,43 +34,6 @@ export function svgPicture(plan: PlanDocument, options: PictureOptions = {}): st
   if (options.sweep !== undefined && options.sweep.length > 1) sweepCurve(canvas, plan, options.sweep);
   if (options.measured !== undefined) comparison(canvas, plan, options.measured);
   return canvas.toSvg(`Placement of ${plan.checkpoint.id || 'a checkpoint'}`);
-}
-
-class Canvas {
-  y = MARGIN;
-  private readonly parts: string[] = [];
-
-  text(x: number, text: string, kind = '', anchor: 'start' | 'end' | 'middle' = 'start', y = this.y): void {
-    this.parts.push(`<text x="${n(x)}" y="${n(y)}" class="${kind}" text-anchor="${anchor}">${escapeXml(text)}</text>`);
-  }
-
-  rect(x: number, y: number, width: number, height: number, fill: string, title = ''): void {
-    const tip = title === '' ? '' : `<title>${escapeXml(title)}</title>`;
-    this.parts.push(
-      `<rect x="${n(x)}" y="${n(y)}" width="${n(Math.max(0, width))}" height="${n(height)}" fill="${fill}">${tip}</rect>`,
-    );
-  }
-
-  path(d: string, kind: string): void {
-    this.parts.push(`<path d="${d}" class="${kind}"/>`);
-  }
-
-  section(title: string): void {
-    this.y += 26;
-    this.text(MARGIN, title, 'h');
-    this.y += 8;
-  }
-
-  toSvg(title: string): string {
-    const height = Math.ceil(this.y + MARGIN);
-    return (
-      `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" class="p" role="img" aria-label="${escapeXml(title)}">` +
-      `<title>${escapeXml(title)}</title><style>${STYLE}</style>` +
-      `<defs><pattern id="stream" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="1.6" height="4" fill="#fff" opacity=".75"/></pattern>` +
-      `<pattern id="reserve" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="2" height="5" fill="#888"/></pattern></defs>` +
-      `<rect width="${WIDTH}" height="${height}" class="bg"/>${this.parts.join('')}</svg>\n`
-    );
-  }
 }
 
 function heading(canvas: Canvas, plan: PlanDocument): void {
@@ -352,9 +304,4 @@ function spans<T>(values: readonly T[]): { value: T; start: number; end: number 
     else found.push({ value, start: i, end: i + 1 });
   }
   return found;
-}
-
-/** Two decimals are plenty, and keep the same picture the same bytes. */
-function n(value: number): string {
-  return String(Math.round(value * 100) / 100);
 }

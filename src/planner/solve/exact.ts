@@ -10,6 +10,7 @@ import { bestBound, type BoundSearch } from './bound.js';
 import { layOut, type Chain, type Levels } from './chain.js';
 import { reversed } from './reversed.js';
 import { leastCost, suffixFronts, type Front } from './surrogate.js';
+import { forcedUse, rangesOf, type Range } from './peaks.js';
 import { costOf, type Item, type Problem, type Solution } from './problem.js';
 
 export interface SolveOptions {
@@ -38,8 +39,6 @@ const DEFAULT_EFFORT = 1_500_000;
 /** Boxes of peak levels tried one by one: as many as let all their bounds be found in a fraction of a second. */
 const MOST_BOXES = 64;
 const STATES_PER_BOX_SEARCH = 30_000;
-/** Peaks closer together than this fraction of the capacity share a box. */
-const BOX_WIDTH = 1 / 64;
 /** Labels that a new one is compared with. */
 const MOST_COMPARED = 64;
 /** Costs closer than this fraction are equal. */
@@ -368,44 +367,4 @@ interface Layer {
 
 function emptyLayer(): Layer {
   return { cost: [], bound: [], state: [], parent: [], use: [], peak: [] };
-}
-
-/** `[item * resources + resource]`: bytes that the items from here on take at least, wherever they go. */
-function forcedUse(chain: Chain, levels: Levels): Float64Array {
-  const { items, places, resources } = chain;
-  const forced = new Float64Array((items + 1) * resources);
-  for (let i = items - 1; i >= 0; i--) {
-    for (let r = 0; r < resources; r++) {
-      let least = Infinity;
-      for (let p = 0; p < places; p++) {
-        const ip = i * places + p;
-        const open =
-          (chain.cost[ip] ?? Infinity) < Infinity && (chain.peak[ip * resources + r] ?? 0) <= (levels[r] ?? 0);
-        if (open) least = Math.min(least, chain.use[ip * resources + r] ?? 0);
-      }
-      forced[i * resources + r] = (forced[(i + 1) * resources + r] ?? 0) + (least === Infinity ? 0 : least);
-    }
-  }
-  return forced;
-}
-
-interface Range {
-  readonly floor: number;
-  readonly level: number;
-}
-
-/** The peaks that places have on a resource, in runs of nearby ones. */
-function rangesOf(chain: Chain, resource: number): Range[] {
-  const peaks = new Set<number>();
-  for (let ip = 0; ip < chain.items * chain.places; ip++) {
-    if ((chain.cost[ip] ?? Infinity) < Infinity) peaks.add(chain.peak[ip * chain.resources + resource] ?? 0);
-  }
-  const width = BOX_WIDTH * (chain.capacities[resource] ?? 0);
-  const ranges: Range[] = [];
-  for (const peak of [...peaks].sort((a, b) => a - b)) {
-    const last = ranges.at(-1);
-    if (last !== undefined && peak - last.floor <= width) ranges[ranges.length - 1] = { ...last, level: peak };
-    else ranges.push({ floor: peak, level: peak });
-  }
-  return ranges;
 }

@@ -1,0 +1,45 @@
+/** What every placement within limits on peaks must reckon with. */
+import type { Chain, Levels } from './chain.js';
+
+/** Peaks closer together than this fraction of the capacity share a box. */
+const BOX_WIDTH = 1 / 64;
+
+/** `[item * resources + resource]`: bytes that the items from here on take at least, wherever they go. */
+export function forcedUse(chain: Chain, levels: Levels): Float64Array {
+  const { items, places, resources } = chain;
+  const forced = new Float64Array((items + 1) * resources);
+  for (let i = items - 1; i >= 0; i--) {
+    for (let r = 0; r < resources; r++) {
+      let least = Infinity;
+      for (let p = 0; p < places; p++) {
+        const ip = i * places + p;
+        const open =
+          (chain.cost[ip] ?? Infinity) < Infinity && (chain.peak[ip * resources + r] ?? 0) <= (levels[r] ?? 0);
+        if (open) least = Math.min(least, chain.use[ip * resources + r] ?? 0);
+      }
+      forced[i * resources + r] = (forced[(i + 1) * resources + r] ?? 0) + (least === Infinity ? 0 : least);
+    }
+  }
+  return forced;
+}
+
+export interface Range {
+  readonly floor: number;
+  readonly level: number;
+}
+
+/** The peaks that places have on a resource, in runs of nearby ones. */
+export function rangesOf(chain: Chain, resource: number): Range[] {
+  const peaks = new Set<number>();
+  for (let ip = 0; ip < chain.items * chain.places; ip++) {
+    if ((chain.cost[ip] ?? Infinity) < Infinity) peaks.add(chain.peak[ip * chain.resources + resource] ?? 0);
+  }
+  const width = BOX_WIDTH * (chain.capacities[resource] ?? 0);
+  const ranges: Range[] = [];
+  for (const peak of [...peaks].sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && peak - last.floor <= width) ranges[ranges.length - 1] = { ...last, level: peak };
+    else ranges.push({ floor: peak, level: peak });
+  }
+  return ranges;
+}
