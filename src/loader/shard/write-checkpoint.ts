@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { tensorBytes } from '../../tensor/tensor-info.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { fileStamp } from '../file/file-stamp.js';
 import type { FileLayout } from '../write/file-layout.js';
 import { removeAbandonedFiles, replaceFile } from '../write/replace-file.js';
 import { layoutShard, writeShard, type ShardTensor, type WriteOptions } from '../write/write-shard.js';
@@ -151,10 +152,7 @@ async function identity(path: string): Promise<string | undefined> {
 /** The same for the same output out of the same files: names, sizes and times of the sources, and every header. */
 async function jobKey(source: Checkpoint, planned: readonly Planned[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const { path } of source.files) {
-    const { size, mtimeNs } = await stat(path, { bigint: true });
-    hash.update(`${JSON.stringify([path, String(size), String(mtimeNs)])}\n`);
-  }
+  for (const { path } of source.files) hash.update(await fileStamp(path));
   for (const { shard, layout, tensors } of planned) {
     hash.update(`${shard.file}\n`).update(layout.front);
     for (const { source: stored } of tensors.values()) hash.update(`${JSON.stringify([stored.file, stored.begin])}\n`);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Dtype } from '../../tensor/dtype.js';
 import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
 import { FileSource } from '../file/file-source.js';
+import { fileStamp } from '../file/file-stamp.js';
 import { readHeader } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { removeAbandonedFiles } from './replace-file.js';
@@ -68,10 +69,7 @@ export async function materializeTensors(
 async function fingerprint(tensors: ReadonlyMap<string, ShardTensor>): Promise<string> {
   const hash = createHash('sha256');
   const files = [...new Set([...tensors.values()].map(({ source }) => source.file))].sort();
-  for (const file of files) {
-    const { size, mtimeNs } = await stat(file, { bigint: true });
-    hash.update(`${JSON.stringify([file, String(size), String(mtimeNs)])}\n`);
-  }
+  for (const file of files) hash.update(await fileStamp(file));
   for (const [name, { source, dtype }] of tensors) {
     hash.update(`${JSON.stringify([name, dtype, source.file, source.begin, source.end])}\n`);
   }
