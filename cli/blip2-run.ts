@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** `blip2-run`: captions pictures, or answers a question about them, where a device map says. */
-import { openCheckpoint } from '../src/loader/checkpoint/open-checkpoint.js';
 import { PROVIDERS } from '../src/runtime/provider/provider.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
+import { openSource } from './common/open-source.js';
 import { createParser, parseArgs, wholeNumber } from './common/parser.js';
 import { budgetFlags } from './common/plan-options.js';
 import { captionPictures } from './run/caption-pictures.js';
@@ -26,8 +26,9 @@ const parser = generationFlags(
     nargs: 1,
     demandOption: true,
     group: 'Model:',
-    describe: 'checkpoint: folder, .safetensors or index file',
+    describe: 'checkpoint: folder, .safetensors or index file, or a model on the hub (owner/name)',
   })
+  .option('revision', { type: 'string', nargs: 1, group: 'Model:', describe: 'branch, tag or commit on the hub' })
   .option('plan', {
     type: 'string',
     nargs: 1,
@@ -85,7 +86,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     throw usageError('no picture given', 'Name picture files or folders, or - for a list of paths on stdin.');
   }
   const pictures = await listImages(args.images.map(String));
-  const checkpoint = await openCheckpoint(args.model);
+  const checkpoint = await openSource(args.model, args, signal);
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
 

@@ -9,6 +9,9 @@ import type { CheckpointIdentity } from '../../src/planner/plan/plan-document.js
 import type { TensorInfo } from '../../src/tensor/tensor-info.js';
 import { usageError } from './main.js';
 
+/** `owner/name`; anything deeper is a path. */
+const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;
+
 /** A model to plan: its tensors and configuration, from shard headers or from a preset. */
 export interface ModelTable {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
@@ -19,19 +22,21 @@ export interface ModelTable {
 }
 
 /**
- * Reads what a `[checkpoint]` argument names: a folder or file, or a published model whose tensors follow from its
- * config. Without an argument it is the default preset.
+ * Reads what a `[checkpoint]` argument names: a folder or file, a published model whose tensors follow from its config, or
+ * any other model on the hub. Without an argument it is the default preset. A revision is always looked up.
  */
-export async function loadModel(where: string = DEFAULT_PRESET): Promise<ModelTable> {
-  const preset = existsSync(where) ? undefined : findPreset(where);
-  if (preset !== undefined) return presetTable(preset);
+export async function loadModel(where: string = DEFAULT_PRESET, revision?: string): Promise<ModelTable> {
   if (!existsSync(where)) {
-    throw usageError(
-      `there is no checkpoint at ${where}, and no published BLIP-2 of that name`,
-      `Name a folder, or one of ${[...PRESETS.keys()].map((id) => id.slice(id.indexOf('/') + 1)).join(', ')}.`,
-    );
+    const preset = findPreset(where);
+    if (preset !== undefined && revision === undefined) return presetTable(preset);
+    if (!HUB_NAME.test(where)) {
+      throw usageError(
+        `there is no checkpoint at ${where}, and no published BLIP-2 of that name`,
+        `Name a folder, a model on the hub (owner/name), or one of ${[...PRESETS.keys()].map((id) => id.slice(id.indexOf('/') + 1)).join(', ')}.`,
+      );
+    }
   }
-  const checkpoint = await openCheckpoint(where);
+  const checkpoint = await openCheckpoint(where, revision === undefined ? {} : { revision });
   return {
     tensors: checkpoint.tensors,
     config: checkpoint.config,

@@ -21,6 +21,7 @@ export const REQUEST_LISTS: readonly string[] = ['vram', 'gpu', 'dtype', 'pin'];
 
 export function requestFlags<T>(parser: Argv<T>) {
   return budgetFlags(parser)
+    .option('revision', { type: 'string', nargs: 1, describe: 'branch, tag or commit of a model on the hub' })
     .option('count-context', {
       type: 'boolean',
       group: 'Budget:',
@@ -77,6 +78,7 @@ function count(flag: string) {
 
 export interface RequestArgs extends BudgetArgs {
   readonly checkpoint?: string | undefined;
+  readonly revision?: string | undefined;
   readonly reserve?: string | undefined;
   readonly 'count-context'?: boolean | undefined;
   readonly gpu?: readonly string[] | undefined;
@@ -102,7 +104,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   const budgets = readBudgets(args);
   const machine = await readMachine(args);
   const pins = readPins(args.pin ?? []);
-  const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint);
+  const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint, args.revision);
   return {
     tensors,
     warnings: (checkpoint?.warnings ?? []).map(({ message, code }) => `${message} [${code}]`),

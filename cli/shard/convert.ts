@@ -1,7 +1,7 @@
 import { isFloatDtype } from '../../src/loader/convert/convert-floats.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { openSource } from './open-source.js';
+import { openSource } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { matchesGlob, parseDtype, fromCheckpointTo, requireMatches, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';

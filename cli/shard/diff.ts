@@ -2,7 +2,7 @@ import { diffCheckpoints, type TensorDifference } from '../../src/loader/check/d
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { ProgressLine } from '../common/progress.js';
-import { openSource } from './open-source.js';
+import { openSource } from '../common/open-source.js';
 import { commonFlags } from './shard-options.js';
 
 const parser = commonFlags(

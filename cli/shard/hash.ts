@@ -1,8 +1,8 @@
 import { hashCheckpoint } from '../../src/loader/check/hash-checkpoint.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { openSource } from './open-source.js';
-import { RateLine } from './rate-line.js';
+import { openSource } from '../common/open-source.js';
+import { RateLine } from '../common/rate-line.js';
 import { commonFlags, fromCheckpoint } from './shard-options.js';
 
 const parser = commonFlags(

@@ -3,7 +3,7 @@ import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { formatSize } from '../../src/planner/size.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
-import { revisionOf } from './open-source.js';
+import { revisionOf } from '../common/open-source.js';
 import { commonFlags, fromCheckpoint } from './shard-options.js';
 
 const parser = commonFlags(

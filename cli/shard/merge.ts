@@ -1,7 +1,7 @@
 import { Blip2Error } from '../../src/errors.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { openSource } from './open-source.js';
+import { openSource } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';

@@ -1,6 +1,6 @@
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { openSource } from './open-source.js';
+import { openSource } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';

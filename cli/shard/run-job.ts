@@ -3,7 +3,7 @@ import { writeCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
 import { formatSize } from '../../src/planner/size.js';
 import { join } from 'node:path';
 import { EXIT } from '../common/main.js';
-import { RateLine } from './rate-line.js';
+import { RateLine } from '../common/rate-line.js';
 
 export interface JobFlags {
   readonly json?: boolean | undefined;

@@ -5,7 +5,7 @@ import { tensorBytes } from '../../src/tensor/tensor-info.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { placeByPlan } from './place-by-plan.js';
-import { openSource } from './open-source.js';
+import { openSource } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
 

@@ -1,8 +1,8 @@
 import { verifyCheckpoint } from '../../src/loader/check/verify-checkpoint.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { revisionOf } from './open-source.js';
-import { RateLine } from './rate-line.js';
+import { revisionOf } from '../common/open-source.js';
+import { RateLine } from '../common/rate-line.js';
 import { commonFlags, fromCheckpoint } from './shard-options.js';
 
 const parser = commonFlags(
