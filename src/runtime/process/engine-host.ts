@@ -28,8 +28,9 @@ process.on('message', (request: Request) => {
 // A terminal sends Ctrl-C to the caller's processes all at once. What it means is the caller's to say.
 process.on('SIGINT', () => {});
 
-// Whoever started this process is gone, or done with it.
-process.on('disconnect', () => process.exit());
+// Whoever started this process is gone, or done with it. Nothing is left to say or to save, and ONNX Runtime's CUDA
+// provider aborts with a message where its destructors run.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 async function start({ checkpoint, options }: Extract<Request, { kind: 'start' }>): Promise<Reply> {
   engine = await CaptionEngine.create(checkpoint, {

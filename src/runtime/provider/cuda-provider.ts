@@ -59,10 +59,13 @@ export function cudaSettings(order?: { readonly stream: bigint } | 'recorded'): 
     device_id: '0',
     arena_extend_strategy: 'kSameAsRequested',
     use_tf32: '0',
-    ...(order === undefined
-      ? {}
-      : order === 'recorded'
-        ? { enable_cuda_graph: '1' }
-        : { user_compute_stream: String(order.stream) }),
+    ...ordering(order),
   };
+}
+
+function ordering(order: { readonly stream: bigint } | 'recorded' | undefined): Record<string, string> {
+  if (order === undefined) return {};
+  if (order === 'recorded') return { enable_cuda_graph: '1' };
+  // The address alone is dropped without a word, and runs go to the default stream, which waits for nobody.
+  return { has_user_compute_stream: '1', user_compute_stream: String(order.stream) };
 }

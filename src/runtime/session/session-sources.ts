@@ -35,7 +35,9 @@ export async function sessionSources<Config extends ModelConfig>(
     },
     optionsOf: (place, folder) => ({
       ...cpuOptions(folder, threads === undefined ? {} : { threads }),
-      ...(provider === 'webgpu' && typeof place === 'number' ? { executionProviders: ['webgpu', 'cpu'] } : {}),
+      ...(provider === 'webgpu' && typeof place === 'number'
+        ? { executionProviders: ['webgpu', 'cpu'], logSeverityLevel: 3 as const }
+        : {}),
     }),
   };
 }

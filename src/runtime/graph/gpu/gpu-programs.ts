@@ -35,6 +35,7 @@ export function gpuObstacle({ qformer, text }: Blip2Config): string | null {
   if (text.family !== 'opt') return `language models of the family ${text.family} run on the CPU only`;
   if (text.embedSize !== text.hiddenSize)
     return 'an OPT whose token table is narrower than its decoder runs on the CPU only';
+  if ((text.hiddenSize / text.heads) % 8 !== 0) return 'its heads are not a multiple of 8 wide';
   if (qformer.text !== null) return 'an InstructBLIP runs on the CPU only';
   return null;
 }

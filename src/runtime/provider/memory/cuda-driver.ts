@@ -10,7 +10,6 @@ const FUNCTIONS = {
   cuDeviceGetName: 'void*, int, int',
   cuDeviceTotalMem_v2: '_Out_ size_t*, int',
   cuDevicePrimaryCtxRetain: '_Out_ void**, int',
-  cuDevicePrimaryCtxRelease_v2: 'int',
   cuCtxSetCurrent: 'void*',
   cuCtxSynchronize: '',
   cuMemGetInfo_v2: '_Out_ size_t*, _Out_ size_t*',
@@ -40,6 +39,8 @@ type NativeFunction = (...args: Argument[]) => number;
 /** `CUDA_ERROR_OUT_OF_MEMORY` */
 export const OUT_OF_MEMORY = 2;
 
+let loaded: CudaDriver | null | undefined;
+
 export class CudaDriver {
   /** Kept for ever: a handle that is collected closes the library under its callers. */
   readonly library: LibraryHandle;
@@ -49,8 +50,13 @@ export class CudaDriver {
     this.library = library;
   }
 
-  /** null where there is no driver, or no device that it drives. */
+  /** null where there is no driver, or no device that it drives. One for the process, never closed. */
   static load(): CudaDriver | null {
+    loaded ??= CudaDriver.#open();
+    return loaded;
+  }
+
+  static #open(): CudaDriver | null {
     const name = LIBRARY[process.platform];
     if (name === undefined) return null;
     try {

@@ -114,12 +114,12 @@ export class CudaMemory implements DeviceMemory {
     this.#driver.call('cuCtxSynchronize');
   }
 
+  /** The context stays until the process ends: ONNX Runtime frees what it holds in it even later. */
   [Symbol.dispose](): void {
     this.synchronize();
     for (const event of this.#events) this.#driver.call('cuEventDestroy_v2', event);
     for (const address of this.#host) this.#driver.call('cuMemFreeHost', address);
     for (const address of this.#live.keys()) this.free(address);
     for (const stream of [this.stream, this.#copies]) this.#driver.call('cuStreamDestroy_v2', stream);
-    this.#driver.call('cuDevicePrimaryCtxRelease_v2', this.#device);
   }
 }
