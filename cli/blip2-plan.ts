@@ -11,6 +11,7 @@ import { formatSize } from '../src/planner/size.js';
 import { textPicture } from '../src/planner/report/text-picture.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs } from './common/parser.js';
+import { deviceTable, listDevices } from './plan/list-devices.js';
 import { formatOfFile, formatPlan, PLAN_FORMATS } from './plan/format-plan.js';
 import { writeOutput } from './plan/output.js';
 import { readRequest, REQUEST_LISTS, requestFlags, type PlanRequest } from './plan/plan-request.js';
@@ -38,6 +39,11 @@ const parser = requestFlags(createParser('blip2-plan', '$0 [checkpoint]', 'Plans
     type: 'boolean',
     group: 'Questions:',
     describe: 'the most pictures per call that fit, instead of a plan',
+  })
+  .option('devices', {
+    type: 'boolean',
+    group: 'Questions:',
+    describe: 'what blip2-run can use on this machine, instead of a plan',
   })
   .option('format', {
     alias: 'f',
@@ -68,6 +74,11 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
   if (first === 'diff') return (await import('./plan/diff.js')).diff(rest);
   const args = await parseArgs(parser, argv, REQUEST_LISTS);
   if (args === null) return EXIT.ok;
+  if (args.devices === true) {
+    const devices = await listDevices();
+    process.stdout.write(`${args.json === true ? JSON.stringify(devices, null, 2) : deviceTable(devices)}\n`);
+    return EXIT.ok;
+  }
   if (args.vram === undefined && args.ram === undefined) {
     throw usageError('say how much memory there is', 'For example: blip2-plan --vram 10G, or --ram 12G for no GPU.');
   }

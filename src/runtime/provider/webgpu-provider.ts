@@ -13,6 +13,7 @@ export async function webgpuAnswer(): Promise<ProviderAnswer> {
     return { works: true, devices: [{ name: 'WebGPU adapter', memoryBytes: null, freeBytes: null }] };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { works: false, reason: reason.split('\n')[0] ?? reason };
+    // ONNX Runtime puts the place in its source before what went wrong.
+    return { works: false, reason: reason.split(' was false. ').at(-1)?.trim() ?? reason };
   }
 }
