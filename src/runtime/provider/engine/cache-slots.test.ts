@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, constant, integer, nat, property, tuple } from 'fast-check';
 import { expect, it } from 'vitest';
 import { assignSlots } from './cache-slots.js';
 
@@ -24,11 +24,11 @@ function follow(rows: number, steps: readonly (readonly number[])[]): void {
 }
 
 it('every sequence finds its own past, however rows end, repeat and change places', () => {
-  const case_ = fc.integer({ min: 1, max: 7 }).chain((rows) => {
-    const step = fc.array(fc.nat({ max: 6 }), { minLength: 1, maxLength: rows });
-    return fc.tuple(fc.constant(rows), fc.array(step, { maxLength: 8 }));
+  const case_ = integer({ min: 1, max: 7 }).chain((rows) => {
+    const step = array(nat({ max: 6 }), { minLength: 1, maxLength: rows });
+    return tuple(constant(rows), array(step, { maxLength: 8 }));
   });
-  fc.assert(fc.property(case_, ([rows, steps]) => follow(rows, steps)));
+  assert(property(case_, ([rows, steps]) => follow(rows, steps)));
 });
 
 it('copies nothing where sequences only end or change places', () => {
