@@ -112,8 +112,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     });
   }
   const { createCaptioner } = await import('../src/runtime/captioner.js');
-  // A command has no event loop to keep free.
-  await using captioner = await createCaptioner(checkpoint, { ...devices, inProcess: true });
+  await using captioner = await createCaptioner(checkpoint, devices);
   return await captionPictures(captioner, pictures, {
     options: { ...readAsk(args), ...readGeneration(args), batchSize: args.batch ?? 1 },
     signal,
