@@ -1,6 +1,6 @@
 /** Reading safetensors checkpoints: strict headers, zero-copy weights. */
 export type { Checkpoint, CheckpointWarning, ShardFile, StoredTensor } from './checkpoint/checkpoint.js';
-export { openCheckpoint, type OpenOptions } from './checkpoint/open-checkpoint.js';
+export { openCheckpoint } from './checkpoint/open-checkpoint.js';
 export { FileSource } from './file/file-source.js';
 export { MAX_HEADER_BYTES, readHeader, type ByteSource, type SafetensorsHeader } from './format/read-header.js';
 export { SafetensorsError, type SafetensorsErrorCode } from './format/safetensors-error.js';
@@ -31,5 +31,5 @@ export { openForRepair } from './check/repair-checkpoint.js';
 export { verifyCheckpoint, type Finding, type Verification, type VerifyOptions } from './check/verify-checkpoint.js';
 export { parseSlice, sliceTensor, type SliceItem } from './slice/slice-tensor.js';
 export { downloadTensors } from './hub/open-hub-checkpoint.js';
-export type { HubOptions } from './hub/hub-settings.js';
+export type { HubOptions, OpenOptions } from './hub/hub-settings.js';
 export { openShared, type SharedTensor } from './mapping/shared-tensor.js';

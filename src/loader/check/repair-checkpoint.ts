@@ -10,7 +10,8 @@ import type { Checkpoint, ShardFile, StoredTensor } from '../checkpoint/checkpoi
 import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
 import { readIndexFile } from '../checkpoint/parse-index.js';
 import { FileSource } from '../file/file-source.js';
-import { scanHeader, type HeaderEntry } from '../format/parse-header.js';
+import { scanHeader } from '../format/parse-header.js';
+import type { HeaderEntry } from '../format/parsed-header.js';
 import { readHeaderText } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 

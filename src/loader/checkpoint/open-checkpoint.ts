@@ -2,25 +2,10 @@
  * Opens a checkpoint: its configuration, its index and the header of every shard, each checked against the others.
  * Weights are never read.
  */
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Blip2Error } from '../../errors.js';
-import { FileSource } from '../file/file-source.js';
-import { readHeader, type ByteSource } from '../format/read-header.js';
-import { isRepositoryName, type HubOptions } from '../hub/hub-settings.js';
-import { SafetensorsError } from '../format/safetensors-error.js';
-import type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint.js';
-import { checkIndex, type OpenShard } from './check-index.js';
-import { findCheckpoint, type FoundCheckpoint } from './find-checkpoint.js';
-import { readIndexFile } from './parse-index.js';
-
-/** Shards opened at the same time. Each costs a few system calls on Node's pool of four threads. */
-const CONCURRENT_SHARDS = 16;
-
-export interface OpenOptions extends HubOptions {
-  /** Branch, tag or commit, for a checkpoint on the hub. Default `main`. */
-  readonly revision?: string;
-}
+import { stat } from 'node:fs/promises';
+import { isRepositoryName, type OpenOptions } from '../hub/hub-settings.js';
+import type { Checkpoint } from './checkpoint.js';
+import { openLocal } from './open-found.js';
 
 /**
  * @param where a folder (a snapshot of the hub's cache too: symbolic links are followed), a `.safetensors` file, a
@@ -38,89 +23,5 @@ export async function openCheckpoint(where: string, options: OpenOptions = {}): 
     const { openHubCheckpoint } = await import('../hub/open-hub-checkpoint.js');
     return openHubCheckpoint(where, options);
   }
-  const found = await findCheckpoint(where);
-  return openFound(found, (name) => openLocalShard(join(found.folder, name), name));
-}
-
-/** Opens what was found, each shard by `openShard`. */
-export async function openFound(found: FoundCheckpoint, openShard: ShardOpener): Promise<Checkpoint> {
-  const [config, index] = await Promise.all([
-    readConfig(found),
-    found.index === null ? null : readIndexFile(join(found.folder, found.index)),
-  ]);
-  const names = index === null ? [found.single ?? ''] : [...new Set(index.weightMap.values())].sort();
-  const shards = await openShards(found.folder, names, openShard);
-  const indexed = index === null ? null : checkIndex(index, shards, join(found.folder, found.index ?? ''));
-  return {
-    folder: found.folder,
-    config,
-    files: shards.map((shard) => shard.file),
-    tensors: indexed?.tensors ?? new Map(shards.flatMap((shard) => [...shard.tensors])),
-    warnings: [...found.warnings, ...shards.flatMap(deviationWarnings), ...(indexed?.warnings ?? [])],
-  };
-}
-
-/** Reads the header of the shard that the checkpoint calls `name`. */
-export type ShardOpener = (name: string) => Promise<OpenShard>;
-
-export async function openLocalShard(path: string, name: string): Promise<OpenShard> {
-  await using source = await FileSource.open(path);
-  // Awaited here: the file is closed when this function returns.
-  return await openShardSource(source, name);
-}
-
-export async function openShardSource(source: ByteSource, name: string): Promise<OpenShard> {
-  const { metadata, tensors, dataStart, deviations } = await readHeader(source);
-  const { path, sizeBytes } = source;
-  const file: ShardFile = { name, path, sizeBytes, dataStart, metadata: metadata ?? new Map<string, string>() };
-  return { file, tensors, deviations };
-}
-
-async function readConfig(found: FoundCheckpoint): Promise<unknown> {
-  if (!found.hasConfig) return null;
-  const path = join(found.folder, 'config.json');
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as unknown;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('CONFIG_INVALID', `${path} cannot be read as JSON: ${reason}`, { cause });
-  }
-}
-
-/** Opens all shards. Missing ones are reported together; any other fault is that of the first shard that has one. */
-async function openShards(folder: string, names: readonly string[], openShard: ShardOpener): Promise<OpenShard[]> {
-  const shards: OpenShard[] = [];
-  const missing: string[] = [];
-  let failure: unknown;
-  for (let start = 0; start < names.length; start += CONCURRENT_SHARDS) {
-    const batch = names.slice(start, start + CONCURRENT_SHARDS);
-    const results = await Promise.allSettled(batch.map(openShard));
-    for (const [i, result] of results.entries()) {
-      if (result.status === 'fulfilled') shards.push(result.value);
-      else if (isMissing(result.reason)) missing.push(batch[i] ?? '');
-      else failure ??= result.reason;
-    }
-  }
-  if (missing.length > 0) throw missingShards(folder, missing, names.length);
-  if (failure !== undefined) throw failure as Error;
-  return shards;
-}
-
-function isMissing(reason: unknown): boolean {
-  return reason instanceof SafetensorsError && (reason.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-}
-
-function missingShards(folder: string, missing: readonly string[], count: number): SafetensorsError {
-  const listed = missing.slice(0, 20).join(', ') + (missing.length > 20 ? ', …' : '');
-  return new SafetensorsError('MissingShard', folder, `${missing.length} of ${count} shards missing: ${listed}`, {
-    hint: 'Download the missing files into the folder; the other shards are there.',
-    details: { missing },
-  });
-}
-
-function deviationWarnings({ file, deviations }: OpenShard): CheckpointWarning[] {
-  return deviations.map((deviation) => ({
-    code: 'SpecificationDeviation',
-    message: `${file.name}: ${deviation}. Readers accept it; the specification does not.`,
-  }));
+  return openLocal(where);
 }

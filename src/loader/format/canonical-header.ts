@@ -7,7 +7,7 @@
  * other header gets no verdict here: `parse-header.ts` reads it character by character.
  */
 import { isDtype } from '../../tensor/dtype.js';
-import type { HeaderEntry, ParsedHeader } from './parse-header.js';
+import type { HeaderEntry, ParsedHeader } from './parsed-header.js';
 
 /** The parsed header, or undefined where the text is not in the form described above, right or wrong. */
 export function parseCanonicalHeader(json: string): ParsedHeader | undefined {

@@ -7,7 +7,7 @@
  */
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
-import type { HeaderEntry } from './parse-header.js';
+import type { HeaderEntry } from './parsed-header.js';
 import { SafetensorsError } from './safetensors-error.js';
 import { multiplyU64, subtractU64, type U64 } from './u64.js';
 

@@ -5,7 +5,8 @@
 import type { StoredTensor } from '../checkpoint/checkpoint.js';
 import { checkLayout } from './check-layout.js';
 import { foreignFormat } from './foreign-format.js';
-import { parseHeader, type ParsedHeader } from './parse-header.js';
+import { parseHeader } from './parse-header.js';
+import type { ParsedHeader } from './parsed-header.js';
 import { SafetensorsError } from './safetensors-error.js';
 
 /** The reference reader's limit, `MAX_HEADER_SIZE`. The header of blip2-opt-2.7b has 0.18 MB. */

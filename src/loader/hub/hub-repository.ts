@@ -5,7 +5,7 @@ import { Blip2Error } from '../../errors.js';
 import type { OpenShard } from '../checkpoint/check-index.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { pickWeights } from '../checkpoint/find-checkpoint.js';
-import { openFound, openLocalShard, openShardSource } from '../checkpoint/open-checkpoint.js';
+import { openFound, openLocalShard, openShardSource } from '../checkpoint/open-found.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { downloadFile, type DownloadOptions } from './download-file.js';
 import { exists, HubCache } from './hub-cache.js';

@@ -17,6 +17,11 @@ export interface HubOptions {
   readonly retryDelayMs?: number;
 }
 
+export interface OpenOptions extends HubOptions {
+  /** Branch, tag or commit, for a checkpoint on the hub. Default `main`. */
+  readonly revision?: string;
+}
+
 export interface HubSettings {
   readonly endpoint: string;
   readonly token: string | undefined;

@@ -1,10 +1,10 @@
 /** Checkpoints by their name on the hub: the cache first, and of the hub only what is asked for. */
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { openCheckpoint, type OpenOptions } from '../checkpoint/open-checkpoint.js';
+import { openLocal } from '../checkpoint/open-found.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { exists, HubCache } from './hub-cache.js';
 import { HubRepository, offlineError, type DownloadManyOptions } from './hub-repository.js';
-import { hubSettings, type HubOptions } from './hub-settings.js';
+import { hubSettings, type HubOptions, type OpenOptions } from './hub-settings.js';
 
 /**
  * @param repo `owner/name`.
@@ -25,7 +25,7 @@ async function openCached(repo: string, revision: string, cacheFolder: string): 
   const commit = await cache.commitOf(revision);
   if (commit === undefined || !(await exists(cache.snapshot(commit)))) return null;
   try {
-    return { ...(await openCheckpoint(cache.snapshot(commit))), hub: { repo, revision, commit } };
+    return { ...(await openLocal(cache.snapshot(commit))), hub: { repo, revision, commit } };
   } catch (error) {
     if (error instanceof SafetensorsError && (error.code === 'MissingShard' || error.code === 'CheckpointNotFound'))
       return null;

@@ -5,7 +5,8 @@ import { SafetensorsError } from '../format/safetensors-error.js';
 import { mapWindows, type FileWindow } from './map-windows.js';
 import { MappedTensors, type LoadedTensor, type LoadedWindow } from './mapped-tensors.js';
 import { networkFileSystem } from './network-file-system.js';
-import { loadMemoryMapper, MappingRefused, type MemoryMapper } from './memory-mapper.js';
+import { loadMemoryMapper } from './load-memory-mapper.js';
+import { MappingRefused, type MemoryMapper } from './memory-mapper.js';
 
 export interface MapOptions {
   /**

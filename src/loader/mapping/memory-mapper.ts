@@ -31,14 +31,3 @@ export interface MemoryMapper {
 export class MappingRefused extends Error {
   override readonly name = 'MappingRefused';
 }
-
-/** null where this system has no mapper (Windows), or where koffi cannot be loaded: files are read then. */
-export async function loadMemoryMapper(): Promise<MemoryMapper | null> {
-  if (process.platform === 'win32') return null;
-  try {
-    const { posixMapper } = await import('./posix-mapper.js');
-    return posixMapper();
-  } catch {
-    return null;
-  }
-}

@@ -1,7 +1,7 @@
 /** A mapped tensor in another thread: buffers over foreign memory cannot be sent, addresses can. */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { loadMemoryMapper } from './memory-mapper.js';
+import { loadMemoryMapper } from './load-memory-mapper.js';
 import type { TensorView } from './tensor-view.js';
 
 /** What `MappedTensors.share` gives. It can be posted to a worker of this process. */
