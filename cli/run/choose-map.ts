@@ -16,6 +16,7 @@ export interface MapArgs {
   readonly ram?: string | undefined;
   readonly disk?: string | undefined;
   readonly reserve?: string | undefined;
+  readonly 'emulate-gpu'?: boolean | undefined;
 }
 
 /** The map to run: the one given, one planned for the budgets, or none, which leaves the choice to the provider. */
@@ -32,6 +33,8 @@ function plannedMap(args: MapArgs, checkpoint: Checkpoint, say: (text: string) =
   const result = planDeviceMap(checkpoint.tensors, {
     config: checkpoint.config,
     budgets: readBudgets(args),
+    // What a real driver takes comes out of the budget; an emulated GPU has none.
+    countContext: args['emulate-gpu'] !== true,
     ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
   });
   if (result.status === 'infeasible') {
