@@ -23,10 +23,7 @@ export function assemble(profile: ModelProfile, placing: Placing, prices: PriceL
   const firstOfBond = new Map<string, number>();
   const position = new Map(profile.blocks.map((block, i) => [block.name, i]));
 
-  const items = profile.blocks.map((block, i): Item => {
-    const previous = profile.blocks[i - 1];
-    const sameAs = block.bond === null ? null : (firstOfBond.get(block.bond) ?? null);
-    if (block.bond !== null && sameAs === null) firstOfBond.set(block.bond, i);
+  const bytesOf = (block: ProfileBlock): Pick<Item, 'use' | 'peak'> => {
     const use = places.map(() => devices.map(() => 0));
     const peak = places.map(() => devices.map(() => 0));
     for (const [p, place] of places.entries()) {
@@ -36,15 +33,24 @@ export function assemble(profile: ModelProfile, placing: Placing, prices: PriceL
         add(peak[p], r, passingBytes(charge));
       }
     }
+    return { use, peak };
+  };
+  // A model is a few kinds of blocks many times over, so most of these numbers are needed only once.
+  const bytesOfAlike = oncePerKind(bytesOf);
+  const costsOfAlike = oncePerKind((block) => places.map((place) => prices.blockMs(block, place)));
+  const crossingsOfAlike = oncePerKind((block) => places.map((a) => places.map((b) => prices.crossingMs(block, a, b))));
+
+  const items = profile.blocks.map((block, i): Item => {
+    const previous = profile.blocks[i - 1];
+    const sameAs = block.bond === null ? null : (firstOfBond.get(block.bond) ?? null);
+    if (block.bond !== null && sameAs === null) firstOfBond.set(block.bond, i);
+    const costs = costsOfAlike(block);
     return {
-      cost: places.map((place) => (placing.allows(block, place) ? prices.blockMs(block, place) : Infinity)),
-      use,
-      peak,
+      ...bytesOfAlike(block),
+      cost: places.map((place, p) => (placing.allows(block, place) ? (costs[p] ?? Infinity) : Infinity)),
       sameAs,
       inputs: [
-        ...(previous === undefined
-          ? []
-          : [{ from: i - 1, cost: places.map((a) => places.map((b) => prices.crossingMs(previous, a, b))) }]),
+        ...(previous === undefined ? [] : [{ from: i - 1, cost: crossingsOfAlike(previous) }]),
         ...block.extraInputs.map((input) => ({
           from: position.get(input.from) ?? 0,
           cost: places.map((a) => places.map((b) => prices.extraInputMs(input, block.elementBytes, a, b))),
@@ -61,6 +67,30 @@ export function assemble(profile: ModelProfile, placing: Placing, prices: PriceL
     ],
     items,
   };
+}
+
+/** `compute`, which must not look at names, evaluated once for all blocks that are alike in every number. */
+function oncePerKind<T>(compute: (block: ProfileBlock) => T): (block: ProfileBlock) => T {
+  const known = new Map<string, T>();
+  return (block) => {
+    const key = numbersOf(block);
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const value = compute(block);
+    known.set(key, value);
+    return value;
+  };
+}
+
+const keys = new WeakMap<ProfileBlock, string>();
+
+function numbersOf(block: ProfileBlock): string {
+  const found = keys.get(block);
+  if (found !== undefined) return found;
+  const { name: _name, tensors: _tensors, bond: _bond, extraInputs: _inputs, ...numbers } = block;
+  const key = JSON.stringify(numbers);
+  keys.set(block, key);
+  return key;
 }
 
 function add(row: number[] | undefined, index: number, amount: number): void {

@@ -68,23 +68,24 @@ export function blip2Profile(
 
   const profileBlocks = blocks.map((block): ProfileBlock => {
     const names = owned.byBlock.get(block.name) ?? [];
+    const own = sizesOf(tensors, names, rules);
     const isHead = block.kind === 'head';
     // The head of a tied model reads the token table, which the first block of the bond already holds.
-    const readNames = isHead && !headOwnsTensor ? [table.name] : names;
+    const read = isHead && !headOwnsTensor ? sizesOf(tensors, [table.name], rules) : own;
     const work = blip2Work(block, context);
     return {
       name: block.name,
       kind: block.kind,
       phase: block.phase,
       tensors: names,
-      weightBytes: bytesOf(tensors, names, rules),
-      float32Bytes: names.reduce((sum, name) => sum + 4 * elementCount(infoOf(tensors, name).shape), 0),
+      weightBytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
+      float32Bytes: own.reduce((sum, { elements }) => sum + 4 * elements, 0),
       bufferBytes: 0,
-      largestLeafBytes: largestLeaf(tensors, readNames, rules),
+      largestLeafBytes: largestLeaf(read),
       cacheElements: work.cacheElements,
       activationElements: work.activationElements,
       elementBytes: elementBytes(block, dtype, rules),
-      runs: work.runs.map((run) => blockRun(run, work, tensors, readNames, rules)),
+      runs: work.runs.map((run) => blockRun(run, work, read, rules)),
       bond: bondOf(block, bonded),
       extraInputs: work.extraInputs,
       hostTraffic: work.hostTraffic,
@@ -119,17 +120,32 @@ function bondOf(block: Block, headBonded: boolean): string | null {
   return headBonded && (TOKEN_TABLES.has(block.kind) || block.kind === 'head') ? 'vocabulary' : null;
 }
 
-function blockRun(
-  run: RunCost,
-  work: BlockWork,
-  tensors: ReadonlyMap<string, TensorInfo>,
-  names: readonly string[],
-  rules: DtypeRules,
-): BlockRun {
+interface TensorSize {
+  readonly name: string;
+  /** Path of the module that holds the tensor. */
+  readonly module: string;
+  /** Once loaded. */
+  readonly bytes: number;
+  readonly elements: number;
+}
+
+function sizesOf(tensors: ReadonlyMap<string, TensorInfo>, names: readonly string[], rules: DtypeRules): TensorSize[] {
+  return names.map((name) => {
+    const info = infoOf(tensors, name);
+    return {
+      name,
+      module: moduleOf(name),
+      bytes: loadedBytes(name, info, rules),
+      elements: elementCount(info.shape),
+    };
+  });
+}
+
+function blockRun(run: RunCost, work: BlockWork, sizes: readonly TensorSize[], rules: DtypeRules): BlockRun {
   const used =
-    run.uses === 'all' ? names : names.filter((name) => CROSS_KEYS.test(name) === (run.uses === 'cross-keys'));
-  const streamedBytes = bytesOf(tensors, used, rules);
-  const elements = used.reduce((sum, name) => sum + elementCount(infoOf(tensors, name).shape), 0);
+    run.uses === 'all' ? sizes : sizes.filter(({ name }) => CROSS_KEYS.test(name) === (run.uses === 'cross-keys'));
+  const streamedBytes = used.reduce((sum, { bytes }) => sum + bytes, 0);
+  const elements = used.reduce((sum, tensor) => sum + tensor.elements, 0);
   const perElement = elements === 0 ? 0 : streamedBytes / elements;
   return {
     phase: run.phase,
@@ -138,7 +154,7 @@ function blockRun(
     readBytes: run.rowElements === null ? streamedBytes : Math.min(streamedBytes, run.rowElements * perElement),
     streamedBytes,
     stateBytes: work.cacheElements === 0 ? 0 : run.stateElements * (rules.dtype === 'float32' ? 4 : 2),
-    leaves: new Set(used.map(moduleOf)).size,
+    leaves: new Set(used.map(({ module }) => module)).size,
     outputElements: run.outputElements,
   };
 }
@@ -174,7 +190,11 @@ function ownTensors(
     if (table.copies.has(name)) continue;
     const owner = name === table.name ? tokens?.name : longestPrefix(blockOf, name);
     if (owner === undefined) unknown.push(name);
-    else byBlock.set(owner, [...(byBlock.get(owner) ?? []), name]);
+    else {
+      const names = byBlock.get(owner);
+      if (names === undefined) byBlock.set(owner, [name]);
+      else names.push(name);
+    }
   }
   return { byBlock, unknown };
 }
@@ -215,17 +235,10 @@ function aliasesOf(config: ModelConfig, tensors: ReadonlyMap<string, TensorInfo>
   ]);
 }
 
-function largestLeaf(tensors: ReadonlyMap<string, TensorInfo>, names: readonly string[], rules: DtypeRules): number {
+function largestLeaf(sizes: readonly TensorSize[]): number {
   const leaves = new Map<string, number>();
-  for (const name of names) {
-    const leaf = moduleOf(name);
-    leaves.set(leaf, (leaves.get(leaf) ?? 0) + loadedBytes(name, infoOf(tensors, name), rules));
-  }
+  for (const { module, bytes } of sizes) leaves.set(module, (leaves.get(module) ?? 0) + bytes);
   return Math.max(0, ...leaves.values());
-}
-
-function bytesOf(tensors: ReadonlyMap<string, TensorInfo>, names: readonly string[], rules: DtypeRules): number {
-  return names.reduce((sum, name) => sum + loadedBytes(name, infoOf(tensors, name), rules), 0);
 }
 
 function infoOf(tensors: ReadonlyMap<string, TensorInfo>, name: string): TensorInfo {

@@ -31,7 +31,7 @@ export function bestBound(
     return relaxation;
   };
 
-  bisect(chain, capacities, attempt);
+  bisect(chain, capacities, attempt, () => best.relaxation.bound >= upper());
   if (chain.resources === 1) return best;
   if (best.relaxation.bound < upper()) ascend(chain, capacities, upper, best, attempt, rounds);
   return best;
@@ -81,13 +81,19 @@ function ascend(
 }
 
 /** One price for every byte, wherever it is: where the sum of all capacities is just kept. */
-function bisect(chain: Chain, capacities: Float64Array, attempt: (prices: Float64Array) => Relaxation): void {
+function bisect(
+  chain: Chain,
+  capacities: Float64Array,
+  attempt: (prices: Float64Array) => Relaxation,
+  enough: () => boolean,
+): void {
   const overAt = (price: number): number =>
     excess(attempt(new Float64Array(chain.resources).fill(price)), capacities).reduce((sum, over) => sum + over, 0);
   let low = 0;
   let high = steepestPrice(chain);
   for (let i = 0; i < 60; i++) {
     if (overAt(high) <= 0) break;
+    if (enough()) return;
     low = high;
     high *= 4;
   }
@@ -96,7 +102,7 @@ function bisect(chain: Chain, capacities: Float64Array, attempt: (prices: Float6
     const over = overAt(middle);
     if (over > 0) low = middle;
     else high = middle;
-    if (over === 0 || high - low < 1e-4 * high) break;
+    if (over === 0 || high - low < 1e-4 * high || enough()) break;
   }
 }
 

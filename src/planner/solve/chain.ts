@@ -20,6 +20,8 @@ export interface Chain {
   readonly use: Float64Array;
   readonly peak: Float64Array;
   readonly stages: readonly Stage[];
+  /** Where the states after each item begin in a list of all states; the last entry is the length of that list. */
+  readonly stageStart: Int32Array;
 }
 
 export interface Stage {
@@ -50,6 +52,9 @@ export function layOut(problem: Problem): Chain {
       }
     }
   }
+  const stages = layOutStages(problem);
+  const stageStart = new Int32Array(items.length + 1);
+  for (let i = 0; i < items.length; i++) stageStart[i + 1] = (stageStart[i] ?? 0) + (stages[i]?.states ?? places);
   return {
     items: items.length,
     places,
@@ -59,7 +64,8 @@ export function layOut(problem: Problem): Chain {
     cost,
     use,
     peak,
-    stages: layOutStages(problem),
+    stages,
+    stageStart,
   };
 }
 
@@ -128,8 +134,8 @@ function layOutStages({ items, places }: Problem): Stage[] {
 export type Levels = Float64Array;
 
 export interface Relaxation {
-  /** Cheapest rest of the chain after item i in a state, bytes priced: `[item][state]`. */
-  readonly rest: readonly Float64Array[];
+  /** Cheapest rest of the chain after item i in a state, bytes priced: `[stageStart[item] + state]`. */
+  readonly rest: Float64Array;
   /** Lower bound on the cost of any placement that keeps to the capacities and levels. */
   readonly bound: number;
   /** A cheapest placement at these prices; it need not fit. */
@@ -149,34 +155,37 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
     }
     priced[ip] = value;
   }
-  const rest: Float64Array[] = Array.from({ length: items }, () => new Float64Array(0));
-  const best: Int32Array[] = Array.from({ length: items }, () => new Int32Array(0));
-  rest[items - 1] = new Float64Array(places);
+  const { stageStart } = chain;
+  // After the last item nothing is left to pay.
+  const rest = new Float64Array(stageStart[items] ?? 0);
+  const pick = new Int32Array(rest.length);
   for (let i = items - 2; i >= 0; i--) {
     const stage = chain.stages[i];
-    const after = rest[i + 1];
-    if (stage === undefined || after === undefined) continue;
-    const values = new Float64Array(stage.states).fill(Infinity);
-    const pick = new Int32Array(stage.states).fill(-1);
-    for (let state = 0; state < stage.states; state++) {
+    if (stage === undefined) continue;
+    const { next, step, states } = stage;
+    const here = stageStart[i] ?? 0;
+    const there = stageStart[i + 1] ?? 0;
+    for (let state = 0; state < states; state++) {
+      let least = Infinity;
+      let place = -1;
       for (let p = 0; p < places; p++) {
-        const target = stage.next[state * places + p] ?? -1;
+        const at = state * places + p;
+        const target = next[at] ?? -1;
         if (target < 0) continue;
-        const value =
-          (stage.step[state * places + p] ?? 0) + (priced[(i + 1) * places + p] ?? Infinity) + (after[target] ?? 0);
-        if (value < (values[state] ?? Infinity)) {
-          values[state] = value;
-          pick[state] = p;
+        const value = (step[at] ?? 0) + (priced[(i + 1) * places + p] ?? Infinity) + (rest[there + target] ?? 0);
+        if (value < least) {
+          least = value;
+          place = p;
         }
       }
+      rest[here + state] = least;
+      pick[here + state] = place;
     }
-    rest[i] = values;
-    best[i] = pick;
   }
   let total = Infinity;
   let first = 0;
   for (let p = 0; p < places; p++) {
-    const value = (priced[p] ?? Infinity) + (rest[0]?.[p] ?? 0);
+    const value = (priced[p] ?? Infinity) + (rest[p] ?? 0);
     if (value < total) {
       total = value;
       first = p;
@@ -186,7 +195,7 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
   const used = new Float64Array(resources);
   let state = first;
   for (let i = 0; i < items; i++) {
-    const place = i === 0 ? first : (best[i - 1]?.[state] ?? 0);
+    const place = i === 0 ? first : (pick[(stageStart[i - 1] ?? 0) + state] ?? 0);
     if (i > 0) state = chain.stages[i - 1]?.next[state * places + place] ?? 0;
     choice[i] = place;
     for (let r = 0; r < resources; r++)

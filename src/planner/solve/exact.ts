@@ -109,7 +109,7 @@ class Search {
   run(): SolveResult {
     const boxes = this.boxes();
     let open = Infinity;
-    for (const width of [64, 512, this.width]) {
+    for (const width of [32, 512, this.width]) {
       open = Infinity;
       for (const box of boxes) {
         if (this.beaten(box.bound)) continue;
@@ -195,11 +195,11 @@ class Search {
   /** The second bound costs more than the first, so only boxes that may be walked get it. */
   private sharpen(box: Box): void {
     const { prices } = box.search;
-    box.fronts = suffixFronts(this.chain, prices, box.levels);
     const room = this.chain.capacities.reduce(
       (sum, capacity, r) => sum + (prices[r] ?? 0) * (capacity - (box.floors[r] ?? 0)),
       0,
     );
+    box.fronts = suffixFronts(this.chain, prices, box.levels, room, this.upper());
     box.bound = Math.max(box.bound, leastCost(box.fronts[0], room));
   }
 
@@ -215,9 +215,8 @@ class Search {
     for (let i = 0; i < chain.items; i++) {
       const grown = emptyLayer();
       const stage = i === 0 ? undefined : chain.stages[i - 1];
-      const rest = relaxation.rest[i];
+      const restStart = chain.stageStart[i] ?? 0;
       const front = box.fronts[i + 1];
-      if (rest === undefined) break;
       const parents = i === 0 ? 1 : layer.cost.length;
       for (let parent = 0; parent < parents; parent++) {
         const from = i === 0 ? 0 : (layer.state[parent] ?? 0);
@@ -229,7 +228,7 @@ class Search {
           const cost = (i === 0 ? 0 : (layer.cost[parent] ?? 0)) + (chain.cost[ip] ?? Infinity) + step;
           if (cost === Infinity) continue;
           let fits = true;
-          let bound = cost + (rest[state] ?? Infinity);
+          let bound = cost + (relaxation.rest[restStart + state] ?? Infinity);
           let room = 0;
           const at = grown.use.length;
           for (let r = 0; r < resources; r++) {

@@ -13,31 +13,55 @@ export interface Front {
 }
 
 /** Pairs kept per item; beyond that neighbours merge into one that is as light and as cheap as either. */
-const MOST_PAIRS = 2000;
+const MOST_PAIRS = 700;
 
-/** `fronts[i]` is about item i and all after it; the last one is empty. */
-export function suffixFronts(chain: Chain, prices: Float64Array, levels: Levels): Front[] {
-  const { items, places, resources } = chain;
+type Option = readonly [weight: number, cost: number];
+
+/**
+ * `fronts[i]` is about item i and all after it; the last one is empty. Pairs that the items before leave no room for, or
+ * that cost `upper` together with the cheapest choice of those, are left out.
+ */
+export function suffixFronts(chain: Chain, prices: Float64Array, levels: Levels, room: number, upper: number): Front[] {
+  const options = Array.from({ length: chain.items }, (_, i) => optionsOf(chain, i, prices, levels));
+  const limits: Option[] = [];
+  let weightBefore = 0;
+  let costBefore = 0;
+  for (const own of options) {
+    limits.push([loose(room) - weightBefore, loose(upper) - costBefore]);
+    weightBefore += own[0]?.[0] ?? 0;
+    costBefore += own.at(-1)?.[1] ?? 0;
+  }
   const fronts: Front[] = [];
   let front: Front = { weight: Float64Array.of(0), cost: Float64Array.of(0) };
-  for (let i = items - 1; i >= 0; i--) {
+  for (let i = chain.items - 1; i >= 0; i--) {
     fronts.push(front);
-    const options: [number, number][] = [];
-    for (let p = 0; p < places; p++) {
-      const ip = i * places + p;
-      const cost = chain.cost[ip] ?? Infinity;
-      let weight = 0;
-      let open = cost < Infinity;
-      for (let r = 0; r < resources; r++) {
-        weight += (prices[r] ?? 0) * (chain.use[ip * resources + r] ?? 0);
-        if ((chain.peak[ip * resources + r] ?? 0) > (levels[r] ?? 0)) open = false;
-      }
-      if (open) options.push([weight, cost]);
-    }
-    front = merged(front, options);
+    front = merged(front, options[i] ?? [], limits[i] ?? [Infinity, Infinity]);
   }
   fronts.push(front);
   return fronts.toReversed();
+}
+
+/** The places an item may take, lightest first, none of which is worse than another in both. */
+function optionsOf(chain: Chain, item: number, prices: Float64Array, levels: Levels): Option[] {
+  const { places, resources } = chain;
+  const options: Option[] = [];
+  for (let p = 0; p < places; p++) {
+    const ip = item * places + p;
+    const cost = chain.cost[ip] ?? Infinity;
+    let weight = 0;
+    let open = cost < Infinity;
+    for (let r = 0; r < resources; r++) {
+      weight += (prices[r] ?? 0) * (chain.use[ip * resources + r] ?? 0);
+      if ((chain.peak[ip * resources + r] ?? 0) > (levels[r] ?? 0)) open = false;
+    }
+    if (open) options.push([weight, cost]);
+  }
+  return paretoOf(options);
+}
+
+/** Sums in another order differ in their last digits. */
+function loose(limit: number): number {
+  return limit + 1e-9 * Math.abs(limit) + 1e-12;
 }
 
 /** The least cost of the items after `i` that weigh no more than `room`; Infinity where none do. */
@@ -45,8 +69,7 @@ export function leastCost(front: Front | undefined, room: number): number {
   if (front === undefined) return 0;
   let low = 0;
   let high = front.weight.length;
-  // Sums in another order differ in their last digits.
-  const limit = room + 1e-9 * Math.abs(room) + 1e-12;
+  const limit = loose(room);
   while (low < high) {
     const middle = (low + high) >>> 1;
     if ((front.weight[middle] ?? Infinity) <= limit) low = middle + 1;
@@ -56,13 +79,13 @@ export function leastCost(front: Front | undefined, room: number): number {
 }
 
 /** The front with one more item in it: every option shifts it, and the shifted fronts are merged. */
-function merged(front: Front, options: readonly (readonly [number, number])[]): Front {
+function merged(front: Front, options: readonly Option[], limits: Option): Front {
   let result: Front = { weight: new Float64Array(0), cost: new Float64Array(0) };
-  for (const [weight, cost] of paretoOf(options)) result = mergedWithShift(result, front, weight, cost);
+  for (const option of options) result = mergedWithShift(result, front, option, limits);
   return result.weight.length > MOST_PAIRS ? coarsened(result) : result;
 }
 
-function mergedWithShift(a: Front, b: Front, weight: number, cost: number): Front {
+function mergedWithShift(a: Front, b: Front, [weight, cost]: Option, [mostWeight, mostCost]: Option): Front {
   const weights = new Float64Array(a.weight.length + b.weight.length);
   const costs = new Float64Array(weights.length);
   let size = 0;
@@ -73,9 +96,10 @@ function mergedWithShift(a: Front, b: Front, weight: number, cost: number): Fron
     const left = a.weight[i] ?? Infinity;
     const right = (b.weight[j] ?? Infinity) + weight;
     const takeLeft = left <= right;
+    if ((takeLeft ? left : right) > mostWeight) break;
     const value = takeLeft ? (a.cost[i++] ?? Infinity) : (b.cost[j++] ?? Infinity) + cost;
     // Equal but for rounding is equal.
-    if (value >= least - 1e-12 * Math.abs(least)) continue;
+    if (value >= least - 1e-12 * Math.abs(least) || value > mostCost) continue;
     weights[size] = takeLeft ? left : right;
     costs[size++] = value;
     least = value;
@@ -83,7 +107,7 @@ function mergedWithShift(a: Front, b: Front, weight: number, cost: number): Fron
   return { weight: weights.slice(0, size), cost: costs.slice(0, size) };
 }
 
-function paretoOf(pairs: readonly (readonly [number, number])[]): (readonly [number, number])[] {
+function paretoOf(pairs: readonly Option[]): Option[] {
   const sorted = [...pairs].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let least = Infinity;
   return sorted.filter(([, cost]) => {
