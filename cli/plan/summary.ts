@@ -28,6 +28,7 @@ function deviceRow(device: DeviceMemory): string {
     ['buffers', device.bufferBytes],
     ['activations', device.activationBytes],
     ['staging', device.stagingBytes],
+    ['overhead', device.overheadBytes],
     ['reserve', device.reserveBytes],
     ['free', device.freeBytes],
   ];

@@ -61,10 +61,25 @@ function check(document: PlanDocument, tensors: ReadonlyMap<string, TensorInfo>)
   expect(document.devices.reduce((sum, device) => sum + device.weightBytes, 0)).toBe(total);
   for (const device of document.devices) {
     if (device.budgetBytes === null) continue;
-    const { weightBytes, conversionBytes, cacheBytes, bufferBytes, activationBytes, stagingBytes, reserveBytes } =
-      device;
+    const {
+      weightBytes,
+      conversionBytes,
+      cacheBytes,
+      bufferBytes,
+      activationBytes,
+      stagingBytes,
+      overheadBytes,
+      reserveBytes,
+    } = device;
     const used =
-      weightBytes + conversionBytes + cacheBytes + bufferBytes + activationBytes + stagingBytes + reserveBytes;
+      weightBytes +
+      conversionBytes +
+      cacheBytes +
+      bufferBytes +
+      activationBytes +
+      stagingBytes +
+      overheadBytes +
+      reserveBytes;
     expect(used + (device.freeBytes ?? 0)).toBe(device.budgetBytes);
     expect(used).toBeLessThanOrEqual(device.budgetBytes);
   }
@@ -295,7 +310,10 @@ describe('adversarial cases', () => {
 describe('toy checkpoints', () => {
   const f16 = (...shape: number[]): TensorInfo => ({ dtype: 'F16', shape });
   // A host so slow that any use of the GPU pays: what is tested is what fits.
-  const machine = { gpus: [UNKNOWN_GPU], host: { ...UNKNOWN_HOST, memoryBytesPerSecond: 1e5 } };
+  // Budgets of kilobytes would all go to the workspace of a real card.
+  const rates = { ...UNKNOWN_GPU.engines.transformers, workspaceBytes: 0 };
+  const card = { ...UNKNOWN_GPU, engines: { ...UNKNOWN_GPU.engines, transformers: rates } };
+  const machine = { gpus: [card], host: { ...UNKNOWN_HOST, memoryBytesPerSecond: 1e5 } };
   const one = { workload: { promptTokens: 1, newTokens: 1 }, engine: 'transformers', machine } as const;
   const toy = (tensors: [string, TensorInfo][], budgets: PlanOptions['budgets'], rest: Partial<PlanOptions> = {}) => {
     const result = planDeviceMap(new Map(tensors), { budgets, ...one, ...rest });

@@ -26,7 +26,9 @@ export interface PlanInput {
   readonly profile: ModelProfile;
   readonly dtypes: ReadonlyMap<string, LoadDtype>;
   readonly budgets: Budgets;
-  /** GPU number -> bytes not to be planned with. */
+  /** GPU number -> bytes that the engine takes beside the model. */
+  readonly overheads: ReadonlyMap<number, number>;
+  /** GPU number -> bytes to leave free. */
   readonly reserves: ReadonlyMap<number, number>;
   readonly machine: MachineProfile;
   readonly prices: PriceList;
@@ -121,7 +123,13 @@ function memoryTable(input: PlanInput): DeviceMemory[] {
   const { profile, choice, budgets, machine } = input;
   const charges = profile.blocks.flatMap((block, i) => chargesOf(block, placeAt(choice, i), profile.engine));
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
-  const row = (id: Device, name: string, budgetBytes: number | null, reserveBytes: number): DeviceMemory => {
+  const row = (
+    id: Device,
+    name: string,
+    budgetBytes: number | null,
+    overheadBytes: number,
+    reserveBytes: number,
+  ): DeviceMemory => {
     const own = charges.filter((charge) => charge.device === id);
     const sum = (field: keyof Omit<Charge, 'device'>) => own.reduce((total, charge) => total + charge[field], 0);
     const top = own.reduce<Charge | null>(
@@ -138,17 +146,21 @@ function memoryTable(input: PlanInput): DeviceMemory[] {
       bufferBytes: sum('bufferBytes'),
       activationBytes: top?.activationBytes ?? 0,
       stagingBytes: top?.stagingBytes ?? 0,
+      overheadBytes,
       reserveBytes,
     };
     const total = Object.values(used).reduce((a, b) => a + b, 0);
     return { id, name, budgetBytes, ...used, freeBytes: budgetBytes === null ? null : budgetBytes - total };
   };
   return [
-    ...gpuIds.map((id, i) =>
-      row(id, gpuAt(machine, i)?.name ?? 'GPU', budgets.gpus.get(id) ?? 0, input.reserves.get(id) ?? 0),
-    ),
-    row('cpu', machine.host.name, budgets.ramBytes, 0),
-    row('disk', 'disk', budgets.diskBytes, 0),
+    ...gpuIds.map((id, i) => {
+      const budget = budgets.gpus.get(id) ?? 0;
+      const overhead = Math.min(budget, input.overheads.get(id) ?? 0);
+      const reserve = Math.min(budget - overhead, input.reserves.get(id) ?? 0);
+      return row(id, gpuAt(machine, i)?.name ?? 'GPU', budget, overhead, reserve);
+    }),
+    row('cpu', machine.host.name, budgets.ramBytes, 0, 0),
+    row('disk', 'disk', budgets.diskBytes, 0, 0),
   ];
 }
 

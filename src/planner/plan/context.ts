@@ -55,6 +55,9 @@ export interface PlanContext {
   readonly checkpoint: CheckpointIdentity;
   readonly profile: ModelProfile;
   readonly budgets: Budgets;
+  /** GPU number -> bytes that the engine takes beside the model. */
+  readonly overheads: ReadonlyMap<number, number>;
+  /** GPU number -> bytes to leave free. */
   readonly reserves: ReadonlyMap<number, number>;
   readonly machine: MachineProfile;
   readonly prices: PriceList;
@@ -70,20 +73,20 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
   const pins = options.pins ?? new Map<string, Device>();
   checkPins(pins, profile);
-  const reserves = new Map(
-    gpuIds.map((id, i) => [
-      id,
-      Math.min(
-        budgets.gpus.get(id) ?? 0,
-        (options.reserveBytes ?? 0) + (options.countContext === true ? (gpuAt(machine, i)?.contextBytes ?? 0) : 0),
-      ),
-    ]),
-  );
+  const overheads = new Map<number, number>();
+  const reserves = new Map<number, number>();
+  for (const [i, id] of gpuIds.entries()) {
+    const rates = gpuAt(machine, i)?.engines[profile.engine];
+    const context = options.countContext === true ? (rates?.contextBytes ?? 0) : 0;
+    overheads.set(id, context + (rates?.workspaceBytes ?? 0));
+    reserves.set(id, options.reserveBytes ?? 0);
+  }
   return {
     tool: TOOL,
     checkpoint: options.checkpoint ?? { id: '', files: [], fingerprint: null },
     profile,
     budgets,
+    overheads,
     reserves,
     machine,
     prices: priceList(profile, machine, gpuIds),
@@ -150,16 +153,21 @@ export function choosePlaces(context: PlanContext, options: SolveOptions = {}): 
 }
 
 export function casesOf(context: PlanContext): Placing[] {
-  const { budgets, reserves } = context;
+  const { budgets } = context;
   const ids = [...budgets.gpus.keys()].sort((a, b) => a - b);
   return engineCases({
     profile: context.profile,
     machine: context.machine,
-    gpuBytes: new Map(ids.map((id) => [id, Math.max(0, (budgets.gpus.get(id) ?? 0) - (reserves.get(id) ?? 0))])),
+    gpuBytes: new Map(ids.map((id) => [id, (budgets.gpus.get(id) ?? 0) - takenBytes(context, id)])),
     ramBytes: budgets.ramBytes,
     diskBytes: budgets.diskBytes,
     pins: context.pins,
   });
+}
+
+/** Bytes of a GPU's budget that no placement may use: all of it where the engine alone takes more. */
+export function takenBytes({ budgets, overheads, reserves }: PlanContext, gpu: number): number {
+  return Math.min(budgets.gpus.get(gpu) ?? 0, (overheads.get(gpu) ?? 0) + (reserves.get(gpu) ?? 0));
 }
 
 function assumptionsOf(machine: MachineProfile, gpuIds: readonly number[], budgets: Budgets): string[] {

@@ -6,7 +6,7 @@ import type { Item } from '../solve/problem.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { assemble } from './assemble.js';
 import type { Budgets } from './budgets.js';
-import { casesOf, choosePlaces, preparePlan, type PlanContext, type PlanOptions } from './context.js';
+import { casesOf, choosePlaces, preparePlan, takenBytes, type PlanContext, type PlanOptions } from './context.js';
 
 const MIB = 2 ** 20;
 /** A remedy's latency is for orientation. */
@@ -16,6 +16,7 @@ export interface DeviceShare {
   readonly id: Device;
   /** null where no limit was set. */
   readonly budgetBytes: number | null;
+  /** Left free on request, or taken by the engine itself. */
   readonly reserveBytes: number;
 }
 
@@ -44,11 +45,11 @@ export interface Infeasible {
 
 export function explainInfeasible(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): Infeasible {
   const context = preparePlan(tensors, options);
-  const { budgets, profile, reserves } = context;
+  const { budgets, profile } = context;
   const cacheBytes = profile.blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
   const neededBytes = profile.weightBytes + cacheBytes;
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
-  const usable = gpuIds.map((id) => (budgets.gpus.get(id) ?? 0) - (reserves.get(id) ?? 0));
+  const usable = gpuIds.map((id) => (budgets.gpus.get(id) ?? 0) - takenBytes(context, id));
   const offeredBytes =
     budgets.ramBytes === null ? null : usable.reduce((a, b) => a + b, 0) + budgets.ramBytes + budgets.diskBytes;
   const largest = gpuIds.reduce<number | undefined>(
@@ -69,7 +70,7 @@ export function explainInfeasible(tensors: ReadonlyMap<string, TensorInfo>, opti
     offeredBytes,
     shortBytes: offeredBytes === null ? 0 : Math.max(0, neededBytes - offeredBytes),
     devices: [
-      ...gpuIds.map((id) => ({ id, budgetBytes: budgets.gpus.get(id) ?? 0, reserveBytes: reserves.get(id) ?? 0 })),
+      ...gpuIds.map((id) => ({ id, budgetBytes: budgets.gpus.get(id) ?? 0, reserveBytes: takenBytes(context, id) })),
       { id: 'cpu', budgetBytes: budgets.ramBytes, reserveBytes: 0 },
       { id: 'disk', budgetBytes: budgets.diskBytes, reserveBytes: 0 },
     ],

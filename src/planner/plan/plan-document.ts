@@ -17,7 +17,7 @@ export interface CheckpointIdentity {
   readonly fingerprint: string | null;
 }
 
-/** A device's memory, adding up: budget = weights + conversion + caches + buffers + activations + staging + reserve + free. */
+/** A device's memory, adding up: budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free. */
 export interface DeviceMemory {
   readonly id: Device;
   readonly name: string;
@@ -31,6 +31,8 @@ export interface DeviceMemory {
   /** Activations and staged weights of the block with the largest sum of both. */
   readonly activationBytes: number;
   readonly stagingBytes: number;
+  /** What the engine itself takes: workspaces of its libraries, and the driver's context where that is counted. */
+  readonly overheadBytes: number;
   readonly reserveBytes: number;
   readonly freeBytes: number | null;
 }

@@ -8,6 +8,8 @@ import type { Place } from '../price/price-list.js';
 import { costOf } from '../solve/problem.js';
 import { assemble } from './assemble.js';
 import { casesOf, choosePlaces, preparePlan, type PlanOptions } from './context.js';
+import type { MachineProfile } from '../price/device-profile.js';
+import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { planDeviceMap } from './plan-device-map.js';
 
 const engines = ['blip2-run', 'transformers'] as const;
@@ -35,12 +37,20 @@ const budgets = fc.record({
   disk: fc.constantFrom(0, 600_000),
 });
 
+// Budgets of kilobytes would all go to the workspaces of real cards.
+const rates = { ...UNKNOWN_GPU.engines.transformers, workspaceBytes: 0 };
+const machine: MachineProfile = {
+  gpus: [{ ...UNKNOWN_GPU, engines: { ...UNKNOWN_GPU.engines, transformers: rates } }],
+  host: UNKNOWN_HOST,
+};
+
 const optionsOf = (
   { gpus, ram, disk }: { gpus: readonly number[]; ram: number | null; disk: number },
   engine: PlanOptions['engine'] = 'blip2-run',
 ): PlanOptions => ({
   budgets: { gpus: new Map(gpus.map((bytes, id) => [id, bytes])), ramBytes: ram, diskBytes: disk },
   engine,
+  machine,
   explain: false,
 });
 

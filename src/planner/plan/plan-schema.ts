@@ -31,11 +31,12 @@ export const planSchema = z
           bufferBytes: bytes,
           activationBytes: bytes,
           stagingBytes: bytes,
+          overheadBytes: bytes,
           reserveBytes: bytes,
           freeBytes: bytes.nullable(),
         }),
       )
-      .describe('budget = weights + conversion + caches + buffers + activations + staging + reserve + free'),
+      .describe('budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free'),
     device_map: z.record(z.string(), device).describe('The Hugging Face device map.'),
     placements: z
       .array(

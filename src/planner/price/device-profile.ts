@@ -18,6 +18,10 @@ const engineRates = z.strictObject({
   leafMs: time,
   /** Milliseconds more for every module whose weights have to be copied first. */
   streamedLeafMs: time,
+  /** Device memory that the driver and the engine's libraries take before any tensor exists; budgets count it on request. */
+  contextBytes: z.number().int().nonnegative(),
+  /** Device memory that libraries take from the engine's own allocator while it runs: always within the budget. */
+  workspaceBytes: z.number().int().nonnegative(),
 });
 
 export const gpuProfileSchema = z.strictObject({
@@ -28,8 +32,6 @@ export const gpuProfileSchema = z.strictObject({
   /** Small copies between host and GPU: activations that cross, not weights. */
   link: z.strictObject({ bytesPerSecond: rate, latencyMs: time }),
   engines: z.strictObject({ 'blip2-run': engineRates, transformers: engineRates }),
-  /** Memory that the driver takes for a process before any tensor exists. */
-  contextBytes: z.number().int().nonnegative(),
   source: z.string(),
 });
 

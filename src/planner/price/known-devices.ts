@@ -6,7 +6,20 @@ import type { GpuProfile, HostProfile } from './device-profile.js';
 
 const GB = 1e9;
 const TFLOP = 1e12;
+const MIB = 2 ** 20;
 const GIB = 2 ** 30;
+
+/**
+ * ONNX Runtime 1.30 on an H200, measured: 561 MiB for a process with one session (527 MiB of them the CUDA context, with
+ * `CUBLAS_WORKSPACE_CONFIG=:16:8`), and 52 MiB for each of four more sessions. Its libraries take nothing beyond that.
+ */
+const ORT_MEMORY = { contextBytes: (561 + 4 * 52) * MIB, workspaceBytes: 0 } as const;
+
+/**
+ * cuBLAS takes its workspace from torch's allocator: 32 MiB on Hopper, 8.1 MiB on other cards (torch's
+ * `CUBLAS_WORKSPACE_CONFIG` defaults, `:4096:8` and `:4096:2:16:8`). 4 MiB more are for the allocator's rounding.
+ */
+const torchWorkspace = (hopper: boolean): number => (hopper ? 36 : 12) * MIB;
 
 interface DataSheet {
   readonly memoryGiB: number;
@@ -28,10 +41,15 @@ function fromDataSheet(name: string, sheet: DataSheet): GpuProfile {
     flopsPerSecond: { float16: half, bfloat16: half, float32: 0.6 * sheet.float32 * TFLOP },
     link: { bytesPerSecond: 0.5 * sheet.link * GB, latencyMs: 0.03 },
     engines: {
-      'blip2-run': { streamBytesPerSecond: 0.15 * sheet.link * GB, leafMs: 0.01, streamedLeafMs: 0.05 },
-      transformers: { streamBytesPerSecond: 0.16 * sheet.link * GB, leafMs: 0.045, streamedLeafMs: 1.1 },
+      'blip2-run': { streamBytesPerSecond: 0.15 * sheet.link * GB, leafMs: 0.01, streamedLeafMs: 0.05, ...ORT_MEMORY },
+      transformers: {
+        streamBytesPerSecond: 0.16 * sheet.link * GB,
+        leafMs: 0.045,
+        streamedLeafMs: 1.1,
+        contextBytes: 500 * MIB,
+        workspaceBytes: torchWorkspace(name === 'H100'),
+      },
     },
-    contextBytes: 500 * 2 ** 20,
     source: "estimate: the vendor's data sheet scaled by rates usual for such cards",
   };
 }
@@ -62,10 +80,15 @@ const H200: GpuProfile = {
   flopsPerSecond: { float16: 0.45 * 989 * TFLOP, bfloat16: 0.45 * 989 * TFLOP, float32: 0.6 * 66.9 * TFLOP },
   link: { bytesPerSecond: 0.5 * 64 * GB, latencyMs: 0.03 },
   engines: {
-    'blip2-run': { streamBytesPerSecond: 2.4 * GB, leafMs: 0.01, streamedLeafMs: 0.05 },
-    transformers: { streamBytesPerSecond: 10 * GB, leafMs: 0.045, streamedLeafMs: 1.1 },
+    'blip2-run': { streamBytesPerSecond: 2.4 * GB, leafMs: 0.01, streamedLeafMs: 0.05, ...ORT_MEMORY },
+    transformers: {
+      streamBytesPerSecond: 10 * GB,
+      leafMs: 0.045,
+      streamedLeafMs: 1.1,
+      contextBytes: 700 * MIB,
+      workspaceBytes: torchWorkspace(true),
+    },
   },
-  contextBytes: 700 * 2 ** 20,
   source:
     'streaming and time per module fitted to eight placements measured on one H200 (transformers 5.17), within 9 %; blip2-run streaming measured with ONNX Runtime 1.30 on WebGPU; memory and arithmetic are estimates',
 };

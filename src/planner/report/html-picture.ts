@@ -33,7 +33,18 @@ export function htmlPicture(plan: PlanDocument, options: PictureOptions = {}): s
 }
 
 function memoryTable(plan: PlanDocument): string {
-  const head = ['device', 'budget', 'weights', 'float32 copies', 'caches', 'activations', 'staging', 'reserve', 'free'];
+  const head = [
+    'device',
+    'budget',
+    'weights',
+    'float32 copies',
+    'caches',
+    'activations',
+    'staging',
+    'overhead',
+    'reserve',
+    'free',
+  ];
   const rows = plan.devices
     .filter((device) => device.weightBytes > 0 || typeof device.id === 'number')
     .map((device) => [
@@ -45,6 +56,7 @@ function memoryTable(plan: PlanDocument): string {
         device.cacheBytes + device.bufferBytes,
         device.activationBytes,
         device.stagingBytes,
+        device.overheadBytes,
         device.reserveBytes,
       ].map(formatSize),
       device.freeBytes === null ? '' : formatSize(device.freeBytes),

@@ -13,7 +13,7 @@ export interface BarSegment {
   readonly label: string;
   readonly bytes: number;
   /** Index of a part, or a kind of memory that is no weight. */
-  readonly fill: number | 'copies' | 'caches' | 'buffers' | 'activations' | 'staging' | 'reserve' | 'free';
+  readonly fill: number | 'copies' | 'caches' | 'buffers' | 'activations' | 'staging' | 'overhead' | 'reserve' | 'free';
 }
 
 export interface DeviceBar {
@@ -93,6 +93,7 @@ function barOf(
     { label: 'buffers', bytes: device.bufferBytes, fill: 'buffers' },
     { label: 'activations', bytes: device.activationBytes, fill: 'activations' },
     { label: 'staging', bytes: device.stagingBytes, fill: 'staging' },
+    { label: 'overhead', bytes: device.overheadBytes, fill: 'overhead' },
     { label: 'reserve', bytes: device.reserveBytes, fill: 'reserve' },
   ];
   const used = [...weights, ...rest].filter((segment) => segment.bytes > 0);

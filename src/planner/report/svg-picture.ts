@@ -287,6 +287,7 @@ function fillOf(fill: BarSegment['fill']): string {
     buffers: '#c7c7c7',
     activations: '#f0e442',
     staging: '#fdae6b',
+    overhead: '#9e9ac8',
     reserve: 'url(#reserve)',
     free: 'var(--free)',
   }[fill];

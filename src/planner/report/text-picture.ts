@@ -18,6 +18,7 @@ const MARKS: Readonly<Record<Exclude<BarSegment['fill'], number>, string>> = {
   buffers: 'b',
   activations: 'a',
   staging: 's',
+  overhead: 'o',
   reserve: 'x',
   free: '.',
 };
@@ -47,7 +48,7 @@ export function textPicture(plan: PlanDocument, { width, paint = (text) => text 
     '',
     data.parts.map((part) => `${mark(part.index)} ${part.name} ${formatSize(part.weightBytes)}`).join('   '),
   );
-  lines.push('k caches   a activations   s staging   = float32 copies   x reserve   . free');
+  lines.push('k caches   a activations   s staging   o overhead   = float32 copies   x reserve   . free');
   return lines.join('\n');
 }
 
