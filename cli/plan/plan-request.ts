@@ -44,7 +44,7 @@ export function requestFlags<T>(parser: Argv<T>) {
     .option('beams', { ...count('beams'), describe: `beams per picture [default: ${DEFAULT_WORKLOAD.beams}]` })
     .option('prompt-tokens', {
       ...count('prompt-tokens'),
-      describe: `prompt, with the picture's tokens [default: ${DEFAULT_WORKLOAD.promptTokens}]`,
+      describe: `prompt, with the picture's tokens [default: these and one more]`,
     })
     .option('max-new-tokens', {
       ...count('max-new-tokens'),

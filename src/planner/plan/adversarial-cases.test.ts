@@ -307,6 +307,16 @@ describe('adversarial cases', () => {
   });
 });
 
+it('prompts of a caption are as long as the model at hand makes them', () => {
+  const config = { ...opt.config, num_query_tokens: 8 };
+  const tensors = blip2Tensors(parseBlip2Config(config), { dtype: 'F32', ownHead: false });
+  const budgets = { 0: 10 * 2 ** 30 };
+  const asked = planDeviceMap(tensors, options({ config, tensors }, budgets, { workload: { promptTokens: 20 } }));
+  const usual = planDeviceMap(tensors, options({ config, tensors }, budgets));
+  expect(usual.status === 'fits' && usual.plan.workload.promptTokens).toBe(9);
+  expect(asked.status === 'fits' && asked.plan.workload.promptTokens).toBe(20);
+});
+
 describe('toy checkpoints', () => {
   const f16 = (...shape: number[]): TensorInfo => ({ dtype: 'F16', shape });
   // A host so slow that any use of the GPU pays: what is tested is what fits.

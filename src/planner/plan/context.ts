@@ -97,15 +97,14 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
 }
 
 function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): ModelProfile {
+  const config = isBlip2(options.config) ? parseModelConfig(options.config) : null;
   const shared = {
     dtype: options.dtype ?? 'float16',
     ...(options.dtypes === undefined ? {} : { overrides: options.dtypes }),
-    workload: parseWorkload(options.workload),
+    workload: parseWorkload(options.workload, config?.numQueryTokens),
     engine: options.engine ?? 'blip2-run',
   } as const;
-  const profile = isBlip2(options.config)
-    ? blip2Profile(tensors, parseModelConfig(options.config), shared)
-    : genericProfile(tensors, shared);
+  const profile = config === null ? genericProfile(tensors, shared) : blip2Profile(tensors, config, shared);
   return options.ties === undefined && options.buffers === undefined ? profile : withExtras(profile, options);
 }
 

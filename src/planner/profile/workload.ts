@@ -7,12 +7,13 @@ export interface Workload {
   readonly batch: number;
   /** Beams per picture; 1 is greedy search. */
   readonly beams: number;
-  /** Tokens of the prompt, the picture's query tokens included: 33 for a caption (32 and one start token). */
+  /** Tokens of the prompt, the picture's query tokens included: these and one start token for a caption. */
   readonly promptTokens: number;
   /** Tokens generated per picture. */
   readonly newTokens: number;
 }
 
+/** For models with 32 query tokens, as all published ones have, and for checkpoints that have none. */
 export const DEFAULT_WORKLOAD: Workload = { batch: 1, beams: 1, promptTokens: 33, newTokens: 20 };
 
 export const workloadSchema = z.strictObject({
@@ -22,9 +23,15 @@ export const workloadSchema = z.strictObject({
   newTokens: z.number().int().positive().default(DEFAULT_WORKLOAD.newTokens),
 });
 
-/** @throws Blip2Error `BAD_WORKLOAD` naming the field that is not a positive whole number. */
-export function parseWorkload(workload: Partial<Workload> = {}): Workload {
-  const parsed = workloadSchema.safeParse(workload);
+/**
+ * Fills in what was not said; a caption's prompt is the model's query tokens and one more.
+ * @throws Blip2Error `BAD_WORKLOAD` naming the field that is not a positive whole number.
+ */
+export function parseWorkload(
+  workload: Partial<Workload> = {},
+  queryTokens = DEFAULT_WORKLOAD.promptTokens - 1,
+): Workload {
+  const parsed = workloadSchema.safeParse({ promptTokens: queryTokens + 1, ...workload });
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new Blip2Error('BAD_WORKLOAD', `The workload is not usable: ${issues.join('; ')}`, {
