@@ -106,7 +106,8 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
   await writeOutput(await formatPlan(result.plan, format, sweep), args.output, args.force === true);
   if (format !== 'table') say(planSummary(result.plan));
   if (sweep !== undefined) say(sweepTable(sweep));
-  if (process.stderr.isTTY) say(`\n${textPicture(result.plan, { width: process.stderr.columns })}`);
+  if (process.stderr.isTTY)
+    say(`\n${textPicture(result.plan, { width: process.stderr.columns > 0 ? process.stderr.columns : 80 })}`);
   return EXIT.ok;
 }
 

@@ -62,7 +62,7 @@ export function parseMachineProfile(json: unknown): MachineProfile {
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
   throw new Blip2Error('PROFILE_INVALID', `The machine profile is not usable: ${issues.join('; ')}`, {
-    hint: 'blip2-plan --calibrate writes a profile of this machine that can be edited.',
+    hint: 'Profiles of known cards are in KNOWN_GPUS of blip2-device-map/planner: copy one and change its numbers.',
     details: { issues },
   });
 }

@@ -101,7 +101,7 @@ export const KNOWN_GPUS: ReadonlyMap<string, GpuProfile> = new Map([
 /** Stands for a card nobody named: near an RTX 3080. Absolute times are rough with it; the order of placements is not. */
 export const UNKNOWN_GPU: GpuProfile = {
   ...fromDataSheet('unknown GPU', { memoryGiB: 10, bandwidth: 760, float16: 119, float32: 29.8, link: 32 }),
-  source: 'estimate: a mid-range card on PCIe 4.0; name the card or calibrate for better times',
+  source: 'estimate: a mid-range card on PCIe 4.0; name the card (--gpu) or give a profile for better times',
 };
 
 export const UNKNOWN_HOST: HostProfile = {
