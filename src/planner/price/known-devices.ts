@@ -80,7 +80,7 @@ const H200: GpuProfile = {
   flopsPerSecond: { float16: 0.45 * 989 * TFLOP, bfloat16: 0.45 * 989 * TFLOP, float32: 0.6 * 66.9 * TFLOP },
   link: { bytesPerSecond: 0.5 * 64 * GB, latencyMs: 0.03 },
   engines: {
-    'blip2-run': { streamBytesPerSecond: 2.4 * GB, leafMs: 0.01, streamedLeafMs: 0.05, ...ORT_MEMORY },
+    'blip2-run': { streamBytesPerSecond: 55 * GB, leafMs: 0.005, streamedLeafMs: 0, ...ORT_MEMORY },
     transformers: {
       streamBytesPerSecond: 10 * GB,
       leafMs: 0.045,
@@ -90,7 +90,7 @@ const H200: GpuProfile = {
     },
   },
   source:
-    'streaming and time per module fitted to eight placements measured on one H200 (transformers 5.17), within 9 %; blip2-run streaming measured with ONNX Runtime 1.30 on WebGPU; memory and arithmetic are estimates',
+    'streaming and time per module fitted to eight placements measured on one H200 (transformers 5.17), within 9 %; blip2-run streaming and time per module measured with CUDA and ONNX Runtime 1.30 (bench/gpu); memory and arithmetic are estimates',
 };
 
 export const KNOWN_GPUS: ReadonlyMap<string, GpuProfile> = new Map([
