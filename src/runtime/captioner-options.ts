@@ -1,4 +1,5 @@
 import type { DeviceMap } from '../planner/map/device-map.js';
+import type { QuantScheme } from '../tensor/quantized.js';
 import type { GeneratedSequence, TokenEvent } from './generation/generation-request.js';
 import type { GenerationOptions } from './generation/generation-options.js';
 import type { PictureSize } from './graph/picture-grid.js';
@@ -9,6 +10,10 @@ import type { Provider } from './provider/provider.js';
 export interface DeviceOptions {
   /** The device of every module, as Hugging Face writes it. Absent: everything on the CPU. */
   readonly deviceMap?: DeviceMap;
+  /** Blocks in host memory that the CPU runs. The others whose device is not a GPU pass through one, where the map has any. */
+  readonly hostBlocks?: ReadonlySet<string>;
+  /** Module path of a block -> what its weights become; see `quantizableWeights`. Converted once and kept, as below. */
+  readonly quant?: ReadonlyMap<string, QuantScheme>;
   /** What the GPUs of the map are. Default `auto`: CUDA where it works, else WebGPU. Without a map, what everything runs on. */
   readonly provider?: Provider;
   /** Runs each GPU of the map as a CPU session of its own: the cuts are real, the devices are not. Default false. */

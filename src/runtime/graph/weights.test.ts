@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../loader/index.js';
 import { parseBlip2Config } from '../../model/blip2-config.js';
+import { quantizedInfos } from '../../tensor/quantized.js';
 import { Weights } from './weights.js';
 
 const DEMO = join(import.meta.dirname, '../../../models/demo');
@@ -28,5 +29,38 @@ describe('weights that do not belong to their config.json', () => {
     expect(() => weights.get(NAME)).toThrow(
       expect.objectContaining({ code: 'TENSOR_SHAPE', details: { tensor: NAME, shape, expected: stored.shape } }),
     );
+  });
+});
+
+describe('quantised weights', () => {
+  const LINEAR = 'language_model.model.decoder.layers.0.fc1.weight';
+
+  async function quantized(columns = 0) {
+    const checkpoint = await openCheckpoint(DEMO);
+    const stored = checkpoint.tensors.get(LINEAR);
+    if (stored === undefined) throw new Error(`the demo has no ${LINEAR}`);
+    const [rows = 0, width = 0] = stored.shape;
+    const { values, scales } = quantizedInfos([rows, width + columns], 'int8');
+    const tensors = new Map(checkpoint.tensors);
+    tensors.delete(LINEAR);
+    tensors.set(`${LINEAR}.int8`, { ...stored, ...values }).set(`${LINEAR}.int8_scales`, { ...stored, ...scales });
+    return { weights: new Weights(parseBlip2Config(checkpoint.config), tensors), shape: [rows, width] };
+  }
+
+  it('are found by name, with the shape of the weight', async () => {
+    const { weights, shape } = await quantized();
+    expect(weights.quantized(LINEAR)).toEqual({
+      values: `${LINEAR}.int8`,
+      scales: `${LINEAR}.int8_scales`,
+      scheme: 'int8',
+      blockSize: 32,
+      shape,
+    });
+    expect(weights.quantized('language_model.model.decoder.layers.0.fc2.weight')).toBeNull();
+  });
+
+  it('of another width are refused', async () => {
+    const { weights } = await quantized(64);
+    expect(() => weights.quantized(LINEAR)).toThrow(expect.objectContaining({ code: 'TENSOR_SHAPE' }));
   });
 });

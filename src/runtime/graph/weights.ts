@@ -2,7 +2,22 @@ import { Blip2Error } from '../../errors.js';
 import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import type { ModelConfig } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
+import {
+  quantizedInfos,
+  quantizedNames,
+  storedBlockSize,
+  storedScheme,
+  type QuantScheme,
+  type QuantizedNames,
+} from '../../tensor/quantized.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
+
+/** A linear weight `[out, in]` that the checkpoint holds in small integers: two tensors by name. */
+export interface QuantizedWeight extends QuantizedNames {
+  readonly scheme: QuantScheme;
+  readonly blockSize: number;
+  readonly shape: readonly [number, number];
+}
 
 /** The tensors of a checkpoint as a graph asks for them: every shape is checked against the configuration. */
 export class Weights {
@@ -34,18 +49,40 @@ export class Weights {
       });
     }
     const expected = this.#expected.get(name);
-    if (expected !== undefined && !sameShape(expected.shape, tensor.shape)) {
-      throw new Blip2Error(
-        'TENSOR_SHAPE',
-        `tensor ${name} has shape [${tensor.shape.join(', ')}], but config.json implies [${expected.shape.join(', ')}]`,
-        {
-          hint: 'Check that config.json belongs to these weights.',
-          details: { tensor: name, shape: tensor.shape, expected: expected.shape },
-        },
-      );
-    }
+    if (expected !== undefined && !sameShape(expected.shape, tensor.shape))
+      throw wrongShape(name, tensor, expected.shape);
     return tensor;
   }
+
+  /**
+   * The integers and scales of a linear weight; null where the checkpoint does not hold it so.
+   * @throws Blip2Error `TENSOR_MISSING` without its scales, `TENSOR_SHAPE` when config.json implies another shape
+   */
+  quantized(name: string): QuantizedWeight | null {
+    const scheme = storedScheme(this.#tensors, name);
+    if (scheme === null) return null;
+    const names = quantizedNames(name, scheme);
+    const values = this.get(names.values);
+    const blockSize = storedBlockSize(values, scheme);
+    const [rows = 0, columns = 0] = this.#expected.get(name)?.shape ?? [];
+    const implied = quantizedInfos([rows, columns], scheme, blockSize);
+    for (const part of ['values', 'scales'] as const) {
+      const tensor = this.get(names[part]);
+      if (!sameShape(implied[part].shape, tensor.shape)) throw wrongShape(names[part], tensor, implied[part].shape);
+    }
+    return { ...names, scheme, blockSize, shape: [rows, columns] };
+  }
+}
+
+function wrongShape(name: string, { shape }: TensorInfo, expected: readonly number[]): Blip2Error {
+  return new Blip2Error(
+    'TENSOR_SHAPE',
+    `tensor ${name} has shape [${shape.join(', ')}], but config.json implies [${expected.join(', ')}]`,
+    {
+      hint: 'Check that config.json belongs to these weights.',
+      details: { tensor: name, shape, expected },
+    },
+  );
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
