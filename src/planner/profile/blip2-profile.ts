@@ -5,9 +5,10 @@ import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { blip2Blocks, type Block, type BlockKind } from '../../model/blocks.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import { longestPrefix } from '../map/longest-prefix.js';
-import { blip2Work, type BlockWork, type RunCost } from './blip2-work.js';
 import { loadedBytes, loadedDtype, type DtypeRules, type LoadDtype } from './load-dtype.js';
 import type { BlockRun, Engine, ModelProfile, ProfileBlock } from './model-profile.js';
+import { blip2Work } from './work/blip2-work.js';
+import type { BlockWork, RunCost } from './work/block-work.js';
 import type { Workload } from './workload.js';
 
 export interface Blip2ProfileOptions {

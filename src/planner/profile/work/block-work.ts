@@ -1,0 +1,60 @@
+/** What one block costs for a workload, and the parts that costs are put together from. */
+import type { ModelConfig } from '../../../model/blip2-config.js';
+import type { BlockPhase } from '../../../model/blocks.js';
+import type { Workload } from '../workload.js';
+
+export interface RunCost {
+  readonly phase: BlockPhase;
+  readonly runs: number;
+  readonly flops: number;
+  /** Which tensors of the block a run needs: the keys and values of T5's cross-attention are made once per prompt. */
+  readonly uses: 'all' | 'cross-keys' | 'all-but-cross-keys';
+  /** Elements that a table look-up reads; null where a run reads its tensors whole. */
+  readonly rowElements: number | null;
+  readonly stateElements: number;
+  readonly outputElements: number;
+}
+
+export interface BlockWork {
+  readonly runs: readonly RunCost[];
+  readonly cacheElements: number;
+  readonly activationElements: number;
+  readonly extraInputs: readonly {
+    readonly from: string;
+    readonly phase: BlockPhase;
+    readonly runs: number;
+    readonly elements: number;
+  }[];
+  readonly hostTraffic: { readonly transfers: number; readonly elements: number };
+}
+
+export interface WorkContext {
+  readonly config: ModelConfig;
+  readonly workload: Workload;
+  /** Rows per picture during the prompt: the beams where the engine copies prompts per beam, else 1. */
+  readonly prefillRowsPerPicture: number;
+}
+
+export const NO_TRAFFIC = { transfers: 0, elements: 0 } as const;
+
+export function run(phase: BlockPhase, runs: number, cost: Partial<RunCost>): RunCost {
+  return {
+    phase,
+    runs,
+    flops: cost.flops ?? 0,
+    uses: cost.uses ?? 'all',
+    rowElements: cost.rowElements ?? null,
+    stateElements: cost.stateElements ?? 0,
+    outputElements: cost.outputElements ?? 0,
+  };
+}
+
+export function work(runs: readonly RunCost[], rest: Partial<BlockWork>): BlockWork {
+  return {
+    runs: runs.filter((each) => each.runs > 0),
+    cacheElements: rest.cacheElements ?? 0,
+    activationElements: rest.activationElements ?? 0,
+    extraInputs: rest.extraInputs ?? [],
+    hostTraffic: rest.hostTraffic ?? NO_TRAFFIC,
+  };
+}

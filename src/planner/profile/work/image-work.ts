@@ -1,0 +1,111 @@
+/** What runs once per picture: the vision model, the Q-Former, the projections and the heads of retrieval. */
+import { isRetrieval } from '../../../model/blip2-config.js';
+import type { Block } from '../../../model/blocks.js';
+import { NO_TRAFFIC, run, type BlockWork, type WorkContext } from './block-work.js';
+
+export function imageWork(block: Block, context: WorkContext): BlockWork {
+  const { config, workload } = context;
+  const pictures = workload.batch;
+  const { hiddenSize: d, intermediateSize: f, heads } = config.vision;
+  const s = Math.floor(config.vision.imageSize / config.vision.patchSize) ** 2 + 1;
+  const q = config.numQueryTokens;
+  const { hiddenSize: h, intermediateSize: fi } = config.qformer;
+  const picture = s * d;
+  const words = config.qformer.text === null ? 0 : Math.max(0, workload.promptTokens - q);
+  const j = q + words;
+
+  switch (block.kind) {
+    case 'vision-embeddings': {
+      const patch = config.vision.channels * config.vision.patchSize ** 2;
+      const pixels = config.vision.channels * config.vision.imageSize ** 2;
+      return image(pictures, {
+        flops: 2 * (s - 1) * patch * d,
+        output: picture,
+        activation: pixels + 2 * picture,
+        hostTraffic: { transfers: 1, elements: pictures * pixels },
+      });
+    }
+    case 'vision-layer':
+      return image(pictures, {
+        flops: 2 * s * (4 * d * d + 2 * d * f) + 4 * s * s * d,
+        output: picture,
+        activation: Math.max(2 * picture + 2 * s * f, 4 * picture + 2 * heads * s * s),
+      });
+    case 'vision-norm':
+      return image(pictures, { flops: 8 * picture, output: picture, activation: 2 * picture });
+    case 'query-tokens':
+      return image(pictures, { flops: 0, output: picture + q * h, activation: q * h });
+    case 'qformer-norm':
+      return image(pictures, { flops: 8 * q * h, output: picture + j * h, activation: picture + 2 * j * h });
+    case 'qformer-embeddings':
+    case 'text-embeddings':
+      return image(pictures, {
+        flops: 8 * j * h,
+        output: picture + j * h,
+        activation: picture + 2 * j * h,
+        rowElements: 2 * words * h,
+      });
+    case 'qformer-layer': {
+      const frequency = config.qformer.crossAttentionFrequency;
+      const cross = block.index % frequency === 0;
+      const last = config.qformer.layers - 1;
+      const pictureStillNeeded = block.index < last - (last % frequency);
+      const rows = config.qformer.heads;
+      return image(pictures, {
+        flops:
+          8 * j * h * h + 4 * j * j * h + 4 * j * h * fi + (cross ? 4 * q * h * h + 4 * s * d * h + 4 * q * s * h : 0),
+        output: j * h + (pictureStillNeeded ? picture : 0),
+        activation:
+          picture +
+          Math.max(
+            4 * j * h + 2 * rows * j * j,
+            2 * j * h + 2 * j * fi,
+            cross ? 2 * j * h + 2 * s * h + 2 * rows * q * s : 0,
+          ),
+      });
+    }
+    case 'vision-projection':
+    case 'text-projection':
+    case 'match-head': {
+      const width = block.kind === 'match-head' ? 2 : isRetrieval(config) ? config.embedSize : 0;
+      const rows = block.kind === 'text-projection' ? words : q;
+      return image(pictures, {
+        flops: 2 * rows * h * width,
+        output: j * h,
+        activation: rows * (h + width),
+        hostTraffic: { transfers: 1, elements: pictures * rows * width },
+      });
+    }
+    case 'projection': {
+      const width = isRetrieval(config) ? 0 : config.text.hiddenSize;
+      return image(pictures, { flops: 2 * q * h * width, output: q * width, activation: q * (h + width) });
+    }
+    default:
+      throw new RangeError(`${block.name} does not run once per picture`);
+  }
+}
+
+interface PerPicture {
+  readonly flops: number;
+  readonly output: number;
+  readonly activation: number;
+  /** Elements that a table look-up reads. */
+  readonly rowElements?: number;
+  readonly hostTraffic?: BlockWork['hostTraffic'];
+}
+
+function image(pictures: number, per: PerPicture): BlockWork {
+  return {
+    runs: [
+      run('image', 1, {
+        flops: pictures * per.flops,
+        outputElements: pictures * per.output,
+        ...(per.rowElements === undefined ? {} : { rowElements: pictures * per.rowElements }),
+      }),
+    ],
+    cacheElements: 0,
+    activationElements: pictures * per.activation,
+    extraInputs: [],
+    hostTraffic: per.hostTraffic ?? NO_TRAFFIC,
+  };
+}
