@@ -16,7 +16,7 @@ import { ortAssignment } from './ort-assignment.js';
 import { pythonSnippet } from './python-snippet.js';
 import { svgPicture } from './svg-picture.js';
 import { textPicture } from './text-picture.js';
-import { treemap } from './treemap.js';
+import { treemap } from './svg/treemap.js';
 
 const preset = PRESETS.get(DEFAULT_PRESET);
 if (preset === undefined) throw new Error('preset');

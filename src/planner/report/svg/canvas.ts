@@ -1,5 +1,5 @@
 /** What is drawn on: shapes and text of one SVG, collected from top to bottom. */
-import { escapeXml } from './picture-text.js';
+import { escapeXml } from '../picture-text.js';
 
 /** Small on purpose: at 400 pixels across, text is still ten pixels high. */
 export const WIDTH = 480;

@@ -1,0 +1,70 @@
+/** Where the bytes are: an area per block, grouped by the parts of the model. */
+import type { PlanDocument } from '../../plan/plan-document.js';
+import { formatSize } from '../../size.js';
+import type { PictureData } from '../picture-data.js';
+import { treemap } from './treemap.js';
+import { INNER, MARGIN, type Canvas } from './canvas.js';
+import { partColour } from './colours.js';
+
+export function bytesTreemap(canvas: Canvas, plan: PlanDocument, data: PictureData): void {
+  canvas.section('Where the bytes are');
+  const area = { x: MARGIN, y: canvas.y + 4, width: INNER, height: 150 };
+  const areas = treemap(
+    data.parts.map((part) => part.weightBytes),
+    area,
+  );
+  for (const [k, part] of data.parts.entries()) {
+    const outer = areas[k];
+    if (outer === undefined) continue;
+    const cells = data.cells.filter((each) => each.part === part.index);
+    const inner = treemap(
+      cells.map((each) => each.placement.weightBytes),
+      outer,
+    );
+    for (const [c, each] of cells.entries()) {
+      const box = inner[c];
+      if (box === undefined || box.width < 0.3 || box.height < 0.3) continue;
+      const tip = `${each.placement.block} ${formatSize(each.placement.weightBytes)}, ${each.placement.execution}`;
+      canvas.rect(
+        box.x + 0.4,
+        box.y + 0.4,
+        box.width - 0.8,
+        Math.max(0.1, box.height - 0.8),
+        partColour(part.index),
+        tip,
+      );
+      if (each.placement.execution !== 'resident') {
+        canvas.rect(box.x + 0.4, box.y + 0.4, box.width - 0.8, Math.max(0.1, box.height - 0.8), 'url(#stream)', tip);
+      }
+    }
+    const label = `${part.name} ${formatSize(part.weightBytes)}`;
+    if (outer.width > 6.8 * label.length + 10 && outer.height > 22) {
+      canvas.rect(outer.x + 3, outer.y + 3, 6.8 * label.length + 6, 17, partColour(part.index));
+      canvas.text(outer.x + 6, label, 'in', 'start', outer.y + 15);
+    }
+  }
+  canvas.y = area.y + area.height + 14;
+  const away = plan.placements.some((placement) => placement.execution !== 'resident');
+  const small = data.parts.filter(
+    (part) => part.weightBytes < 0.02 * data.parts.reduce((sum, p) => sum + p.weightBytes, 0),
+  );
+  const rest = small.map((part) => `${part.name} ${formatSize(part.weightBytes)}`).join(', ');
+  const note = [away ? 'hatched: not held by a GPU' : '', rest === '' ? '' : `too small to name: ${rest}`].filter(
+    (t) => t !== '',
+  );
+  for (const line of note.flatMap((text) => lines(text, 80))) {
+    canvas.text(MARGIN, line, 's');
+    canvas.y += 15;
+  }
+}
+
+/** Breaks at blanks. */
+function lines(text: string, columns: number): string[] {
+  const rows: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = rows.at(-1);
+    if (last !== undefined && last.length + word.length < columns) rows[rows.length - 1] = `${last} ${word}`;
+    else rows.push(word);
+  }
+  return rows;
+}

@@ -1,0 +1,22 @@
+import type { BarSegment } from '../picture-data.js';
+
+/** The palette of Okabe and Ito, which colour-blind readers can tell apart. */
+export const PART_COLOURS = ['#0072b2', '#cc79a7', '#e69f00', '#009e73', '#d55e00', '#56b4e9', '#8c6bb1', '#7f7f00'];
+
+export function fillOf(fill: BarSegment['fill']): string {
+  if (typeof fill === 'number') return partColour(fill);
+  return {
+    copies: '#b3a369',
+    caches: '#9ecae1',
+    buffers: '#c7c7c7',
+    activations: '#f0e442',
+    staging: '#fdae6b',
+    overhead: '#9e9ac8',
+    reserve: 'url(#reserve)',
+    free: 'var(--free)',
+  }[fill];
+}
+
+export function partColour(part: number): string {
+  return PART_COLOURS[part % PART_COLOURS.length] ?? '#000';
+}

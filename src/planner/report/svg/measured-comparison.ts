@@ -1,0 +1,44 @@
+/** Predicted latency and memory beside what was measured. */
+import type { PlanDocument } from '../../plan/plan-document.js';
+import { formatSize } from '../../size.js';
+import { formatMs } from '../picture-text.js';
+import { INNER, MARGIN, type Canvas } from './canvas.js';
+import { PART_COLOURS } from './colours.js';
+
+export interface Measurement {
+  readonly label: string;
+  readonly latencyMs: number;
+  readonly gpuPeakBytes: number;
+}
+
+export function measuredComparison(canvas: Canvas, plan: PlanDocument, measured: Measurement): void {
+  canvas.section('Predicted and measured');
+  const predictedBytes = plan.devices
+    .filter((device) => typeof device.id === 'number')
+    .reduce((sum, device) => sum + (device.budgetBytes ?? 0) - (device.freeBytes ?? 0), 0);
+  const rows = [
+    ['latency', plan.cost.latencyMs, measured.latencyMs, formatMs],
+    ['GPU memory', predictedBytes, measured.gpuPeakBytes, formatSize],
+  ] as const;
+  for (const [name, predicted, actual, format] of rows) {
+    const scale = (INNER - 175) / Math.max(predicted, actual, 1e-9);
+    const off = actual === 0 ? '' : ` (${(100 * (predicted / actual - 1)).toFixed(0)} %)`;
+    canvas.y += 16;
+    canvas.text(MARGIN, name);
+    for (const [label, value, colour] of [
+      ['predicted', predicted, PART_COLOURS[0] ?? ''],
+      [measured.label, actual, PART_COLOURS[4] ?? ''],
+    ] as const) {
+      canvas.y += 5;
+      canvas.rect(MARGIN, canvas.y, value * scale, 14, colour);
+      canvas.text(
+        MARGIN + value * scale + 5,
+        `${label} ${format(value)}${label === 'predicted' ? off : ''}`,
+        's',
+        'start',
+        canvas.y + 11,
+      );
+      canvas.y += 14;
+    }
+  }
+}
