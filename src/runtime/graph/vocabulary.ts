@@ -30,9 +30,13 @@ export function tokenTableName({ family }: TextConfig, weights: Pick<Weights, 'h
   return names.find((candidate) => weights.has(candidate)) ?? names[0];
 }
 
-/** `[vocabulary, width]`: a table of the head's own, or the token table that it shares. */
-export const headTable = (stage: StageBuilder): Value =>
-  stage.weights.has(HEAD) ? stage.weight(HEAD) : tokenTable(stage);
+/** The weight `[vocabulary, width]` of the head: a table of its own, quantised or not, or the token table that it shares. */
+export function headTableName({ config, weights }: StageBuilder): string {
+  const isOwn = weights.has(HEAD) || weights.quantized(HEAD) !== null;
+  return isOwn ? HEAD : tokenTableName(textConfig(config), weights);
+}
+
+export const headTable = (stage: StageBuilder): Value => stage.weight(headTableName(stage));
 
 /** Logits of the last token of each row of the batch. */
 export function lowerHead(stage: StageBuilder, block: Block): void {

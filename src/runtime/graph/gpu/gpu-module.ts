@@ -1,11 +1,76 @@
 /** Operators that the GPU providers run fastest, over `[batch, tokens, width]`. */
 import type { Activation } from '../../../model/config-fields.js';
+import { QUANT_BITS, quantizedNames } from '../../../tensor/quantized.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
+import type { QuantizedWeight } from '../weights.js';
+import { toFloat } from './casts.js';
 
-/** `x W^T` with the weight as it is stored; on CUDA twice as fast as `Gemm` for a single row. */
-export function product(module: Module, x: Value, weight: Value = module.weight('weight')): Value {
+/** `x W^T` with the module's weight as it is stored. */
+export function product(module: Module, x: Value): Value {
+  return namedProduct(module, x, `${module.path}.weight`);
+}
+
+/** `x W^T` with a weight of any name. */
+export function namedProduct(module: Module, x: Value, name: string): Value {
+  return joinedProduct(module, x, [name], name);
+}
+
+/** `x W^T` with several weights laid one below the other: their results side by side. */
+export function joinedProduct(
+  module: Module,
+  x: Value,
+  names: readonly string[],
+  joinedName = `${module.path}.weight`,
+): Value {
+  const { stage } = module;
+  const quantized = names.map((name) => stage.weights.quantized(name));
+  if (quantized.every((weight) => weight === null)) {
+    const shapes = names.map((name) => stage.weights.get(name).shape);
+    const rows = shapes.reduce((sum, [count = 0]) => sum + count, 0);
+    return floatProduct(module, x, stage.joinedWeight(joinedName, names, [rows, shapes[0]?.[1] ?? 0]));
+  }
+  const known = quantized.filter((weight) => weight !== null);
+  if (known.length === names.length && known.every((weight) => isAlike(weight, known[0]))) {
+    return quantizedProduct(module, x, known, joinedName);
+  }
+  const parts = names.map((name) => namedProduct(module, x, name));
+  return module.node('Concat', parts, { axis: { int: -1 } });
+}
+
+/** On CUDA twice as fast as `Gemm` for a single row. */
+export function floatProduct(module: Module, x: Value, weight: Value): Value {
   return module.fused('FusedMatMul', [x, weight], { transB: { int: 1 } });
+}
+
+const isAlike = (weight: QuantizedWeight, other: QuantizedWeight | undefined): boolean =>
+  weight.scheme === other?.scheme && weight.blockSize === other.blockSize && weight.shape[1] === other.shape[1];
+
+/** `x` has to be of the same dtype as the product that the caller wants: so have the scales. */
+function quantizedProduct(module: Module, x: Value, parts: readonly QuantizedWeight[], name: string): Value {
+  const { stage } = module;
+  const [first] = parts;
+  if (first === undefined) throw new Error('a product with no weight');
+  const { scheme, blockSize, shape } = first;
+  const [, columns] = shape;
+  const rows = parts.reduce((sum, { shape: [count] }) => sum + count, 0);
+  const blocks = Math.ceil(columns / blockSize);
+  const bits = QUANT_BITS[scheme];
+  const names = quantizedNames(name, scheme);
+  const values = stage.joinedWeight(
+    names.values,
+    parts.map((part) => part.values),
+    [rows, blocks, (blockSize * bits) / 8],
+  );
+  const stored = parts.map((part) => part.scales);
+  const scales = stage.joinedWeight(names.scales, stored, [rows, blocks]);
+  const isSame = stored.every((tensor) => stage.weights.get(tensor).dtype === stage.float);
+  return module.fused('MatMulNBits', [x, values, isSame ? scales : toFloat(module, scales)], {
+    K: { int: columns },
+    N: { int: rows },
+    bits: { int: bits },
+    block_size: { int: blockSize },
+  });
 }
 
 export function bias(module: Module): Value | undefined {

@@ -1,16 +1,12 @@
-/**
- * OPT's decoder for GPUs: `hidden` (tokens with their positions) to `logits` and `next_ids`. Keys and values are written
- * into buffers of fixed length that are past and present at once, so no token costs a copy of its cache.
- */
+/** OPT's decoder for GPUs: `hidden`, tokens with their positions, through its layers. */
 import type { Block } from '../../../model/blocks.js';
 import type { OptConfig } from '../../../model/language-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
-import { headTable } from '../vocabulary.js';
-import { pastWire, presentWire, textConfig } from '../wires.js';
-import { castTo } from './casts.js';
-import { activatedLinear, addLinear, normOf, product } from './gpu-module.js';
+import { textConfig } from '../wires.js';
+import { fusedAttention, hasFusedAttention, unfusedAttention } from './gpu-attention.js';
+import { activatedLinear, addLinear, joinedProduct, normOf, product } from './gpu-module.js';
 
 const LAYER_NORM_EPS = 1e-5;
 
@@ -34,45 +30,37 @@ export function lowerGpuOptLayer(stage: StageBuilder, block: Block): void {
 
 function selfAttention(self: Module, layer: number, x: Value): Value {
   const { stage } = self;
-  const { hiddenSize, heads } = optConfig(stage);
+  const text = optConfig(stage);
+  const { hiddenSize, heads } = text;
+  const geometry = { layer, heads, headSize: hiddenSize / heads, scale: (hiddenSize / heads) ** -0.5 };
   const qkv = self.child('qkv');
-  const parts = (kind: string) => ['q_proj', 'k_proj', 'v_proj'].map((name) => `${self.path}.${name}.${kind}`);
-  const weight = stage.joinedWeight(`${qkv.path}.weight`, parts('weight'), [3 * hiddenSize, hiddenSize]);
-  const projected = product(qkv, x, weight);
+  const names = (kind: string) => ['q_proj', 'k_proj', 'v_proj'].map((name) => `${self.path}.${name}.${kind}`);
+  const projected = joinedProduct(qkv, x, names('weight'));
   const biased = stage.weights.expects(`${self.path}.q_proj.bias`)
-    ? qkv.add(projected, stage.joinedWeight(`${qkv.path}.bias`, parts('bias'), [3 * hiddenSize]))
+    ? qkv.add(projected, stage.joinedWeight(`${qkv.path}.bias`, names('bias'), [3 * hiddenSize]))
     : projected;
-  const operands = [
-    biased,
-    '',
-    '',
-    stage.use(pastWire(layer, 'key')),
-    stage.use(pastWire(layer, 'value')),
-    stage.use('seqlens'),
-    stage.use('total'),
-  ];
-  const [output, key, value] = stage.graph.nodes('GroupQueryAttention', operands, [true, true, true], {
-    ...self.named('GroupQueryAttention', {
-      num_heads: { int: heads },
-      kv_num_heads: { int: heads },
-      scale: (hiddenSize / heads) ** -0.5,
-    }),
-    domain: 'com.microsoft',
-  });
-  stage.make(presentWire(layer, 'key'), key);
-  stage.make(presentWire(layer, 'value'), value);
-  return output;
+  if (hasFusedAttention(text)) return fusedAttention(self, biased, geometry);
+  const [query, key, value] = stage.graph.nodes(
+    'Split',
+    [biased],
+    [true, true, true],
+    self.named('Split', { axis: { int: -1 }, num_outputs: { int: 3 } }),
+  );
+  return unfusedAttention(self, { query, key, value }, geometry);
 }
 
 export function lowerGpuOptNorm(stage: StageBuilder, block: Block): void {
   stage.make('hidden', normOf(stage.module(block.name), 'hidden', optConfig(stage).hiddenSize, LAYER_NORM_EPS));
 }
 
-/** Logits of the last token in float32. */
-export function lowerGpuHead(stage: StageBuilder, block: Block): void {
+/** From the token table's width to the decoder's; positions are rows of the latter. */
+export function lowerGpuOptProjectIn(stage: StageBuilder, block: Block): void {
   const module = stage.module(block.name);
-  const last = module.node('Gather', [stage.use('hidden'), module.graph.int64(-1)], { axis: { int: 1 } });
-  stage.make('logits', castTo(module, product(module, last, headTable(stage)), 'F32'));
+  stage.make('hidden', module.add(product(module, stage.use('embedded')), stage.use('position_rows')));
+}
+
+export function lowerGpuOptProjectOut(stage: StageBuilder, block: Block): void {
+  stage.make('embedded', product(stage.module(block.name), stage.use('hidden')));
 }
 
 function optConfig(stage: StageBuilder): OptConfig {

@@ -3,7 +3,8 @@ import type { Blip2Config } from '../../../model/blip2-config.js';
 import { blip2Blocks, type BlockKind } from '../../../model/blocks.js';
 import type { Lowering, Step } from '../program.js';
 import { lowerQFormerLayer, lowerQFormerNorm, lowerQueryTokens } from '../qformer.js';
-import { lowerGpuHead, lowerGpuOptLayer, lowerGpuOptNorm } from './gpu-opt.js';
+import { lowerGpuHead } from './gpu-head.js';
+import { lowerGpuOptLayer, lowerGpuOptNorm, lowerGpuOptProjectIn, lowerGpuOptProjectOut } from './gpu-opt.js';
 import { lowerGpuProjection, lowerGpuVisionEmbeddings, lowerGpuVisionLayer, lowerGpuVisionNorm } from './gpu-vision.js';
 
 type Lowerings = Partial<Record<BlockKind, Lowering>>;
@@ -19,8 +20,10 @@ const IMAGE: Lowerings = {
 };
 
 const TOKEN: Lowerings = {
+  'opt-project-in': lowerGpuOptProjectIn,
   'opt-layer': lowerGpuOptLayer,
   'opt-norm': lowerGpuOptNorm,
+  'opt-project-out': lowerGpuOptProjectOut,
   head: lowerGpuHead,
 };
 
@@ -33,9 +36,6 @@ export const gpuTokenSteps = (config: Blip2Config): Step[] => steps(config, TOKE
 /** Why a model cannot run on a GPU by these programs; null where it can. */
 export function gpuObstacle({ qformer, text }: Blip2Config): string | null {
   if (text.family !== 'opt') return `language models of the family ${text.family} run on the CPU only`;
-  if (text.embedSize !== text.hiddenSize)
-    return 'an OPT whose token table is narrower than its decoder runs on the CPU only';
-  if ((text.hiddenSize / text.heads) % 8 !== 0) return 'its heads are not a multiple of 8 wide';
   if (qformer.text !== null) return 'an InstructBLIP runs on the CPU only';
   return null;
 }

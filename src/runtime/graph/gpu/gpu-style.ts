@@ -21,7 +21,9 @@ export function gpuStyle(float: GpuFloat): GpuStyle {
 
 /**
  * Beside the wires of the CPU's graphs: `patches` are the rows between the layers of the vision model; `seqlens` and
- * `total` are what `GroupQueryAttention` asks for (cached tokens of each row, and the longest row with its new tokens).
+ * `total` are what `GroupQueryAttention` asks for (cached tokens of each row, and the longest row with its new tokens);
+ * without it, `cache_positions` and `attention_bias` say where new tokens go and which are seen. `position_rows` are rows
+ * of the position table, where they cannot be added to the tokens' rows before the graph.
  */
 function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueType {
   switch (wire) {
@@ -31,6 +33,16 @@ function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueT
       return { dtype: float, dims: ['batch', config.numQueryTokens, textConfig(config).hiddenSize] };
     case 'hidden':
       return { dtype: float, dims: ['batch', 'tokens', textConfig(config).hiddenSize] };
+    case 'embedded': {
+      const text = textConfig(config);
+      return { dtype: float, dims: ['batch', 'tokens', text.family === 'opt' ? text.embedSize : text.hiddenSize] };
+    }
+    case 'position_rows':
+      return { dtype: float, dims: ['batch', 'tokens', textConfig(config).hiddenSize] };
+    case 'cache_positions':
+      return { dtype: 'I64', dims: ['batch', 1, 'tokens', 1] };
+    case 'attention_bias':
+      return { dtype: float, dims: ['bias_rows', 'bias_heads', 'tokens', 'capacity'] };
     case 'seqlens':
       return { dtype: 'I32', dims: ['batch'] };
     case 'total':

@@ -3,7 +3,7 @@ import type { Block } from '../../../model/blocks.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { castTo, toFloat } from './casts.js';
-import { activatedLinear, addLinear, bias, normOf, product } from './gpu-module.js';
+import { activatedLinear, addLinear, bias, floatProduct, normOf, product } from './gpu-module.js';
 
 /** The patches as rows of pixels times the convolution's weights: its stride is its size. */
 export function lowerGpuVisionEmbeddings(stage: StageBuilder, block: Block): void {
@@ -20,7 +20,7 @@ export function lowerGpuVisionEmbeddings(stage: StageBuilder, block: Block): voi
 
   const conv = module.child('patch_embedding');
   const weight = stage.weight(`${conv.path}.weight`, [hiddenSize, patchPixels]);
-  const projected = conv.add(product(conv, patches, weight), conv.weight('bias'));
+  const projected = conv.add(floatProduct(conv, patches, weight), conv.weight('bias'));
   const batch = module.node('Shape', [pixels], { start: { int: 0 }, end: { int: 1 } });
   const classShape = module.node('Concat', [batch, stage.graph.int64s([1, 1])], { axis: { int: 0 } });
   const classRows = module.node('Expand', [module.weight('class_embedding'), classShape]);

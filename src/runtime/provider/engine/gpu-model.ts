@@ -4,7 +4,7 @@ import { Blip2Error } from '../../../errors.js';
 import type { StoredTensor } from '../../../loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../../model/blip2-config.js';
 import type { Block } from '../../../model/blocks.js';
-import type { OptConfig } from '../../../model/language-config.js';
+import type { DecoderOnlyConfig } from '../../../model/language-config.js';
 import type { CaptionModel } from '../../session/caption-model.js';
 import type { TokenSource } from '../../generation/token-source.js';
 import { gpuImageSteps, gpuObstacle, gpuTokenSteps } from '../../graph/gpu/gpu-programs.js';
@@ -18,11 +18,12 @@ import type { DeviceMemory } from '../memory/device-memory.js';
 import type { OrtSessionOptions } from '../ort/ort-session.js';
 import { GpuDecoder } from './gpu-decoder.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
+import { HostStaging } from './host-staging.js';
 import { GpuProgram, weightsOf, type UnitWeight } from './gpu-program.js';
 import { gpuUnits, type Unit } from './gpu-units.js';
 import { ResidentWeights, sizeOf } from './resident-weights.js';
 import { Staging } from './staging.js';
-import { TokenRows } from './token-rows.js';
+import { TableRows } from './table-rows.js';
 import { WeightFiles } from './weight-files.js';
 import { alignedBytes } from './alignment.js';
 
@@ -58,11 +59,11 @@ export class GpuModel implements CaptionModel {
     const { config, memory, tensors, picture, float } = sources;
     const owned: Disposable[] = [memory];
     try {
-      const text = optConfig(config);
+      const text = decoderConfig(config);
       const weights = new Weights(config, tensors);
       const { image, token } = planUnits(sources, weights);
       const table = weights.get(tokenTableName(text, weights));
-      const positions = weights.get(POSITIONS);
+      const positions = text.family === 'opt' ? weights.get(POSITIONS) : null;
 
       const needed = [...image, ...token].flatMap((unit) => weightsOf(unit, (name) => weights.get(name)));
       const isResident = ({ block }: UnitWeight) => sources.isResident(block);
@@ -70,7 +71,8 @@ export class GpuModel implements CaptionModel {
       const streamed = needed.filter(
         (weight) => !isResident(weight) && !resident.some(({ name }) => name === weight.name),
       );
-      const files = await WeightFiles.open([...needed.flatMap((weight) => weight.tensors), table, positions], memory);
+      const tables = positions === null ? [table] : [table, positions];
+      const files = await WeightFiles.open([...needed.flatMap((weight) => weight.tensors), ...tables], memory);
       owned.unshift(files);
       const residentWeights = new ResidentWeights(
         memory,
@@ -88,25 +90,26 @@ export class GpuModel implements CaptionModel {
         owned.unshift(program);
         return program;
       };
+      const hostStaging = new HostStaging(memory);
       const encoder = new GpuImageEncoder({
         program: start(image, false),
         memory,
+        staging: hostStaging,
         config,
         float,
-        visionTokens: picture.rows * picture.columns + 1,
+        picture,
       });
       owned.unshift(encoder);
+      const rowsOf = (tensor: StoredTensor) =>
+        new TableRows(tensor.shape[1] ?? 0, { bytes: files.bytesOf(tensor), dtype: tensor.dtype });
       const decoder = new GpuDecoder({
         program: start(token, recorded),
         memory,
+        staging: hostStaging,
         config: text,
         float,
         records: recorded,
-        tokenRows: new TokenRows(
-          text.hiddenSize,
-          { bytes: files.bytesOf(table), dtype: table.dtype },
-          { bytes: files.bytesOf(positions), dtype: positions.dtype },
-        ),
+        tables: { tokens: rowsOf(table), positions: positions === null ? null : rowsOf(positions) },
       });
       owned.unshift(decoder);
       return new GpuModel(encoder, decoder, owned);
@@ -130,9 +133,9 @@ export class GpuModel implements CaptionModel {
   }
 }
 
-function optConfig(config: Blip2Config): OptConfig {
+function decoderConfig(config: Blip2Config): DecoderOnlyConfig {
   const obstacle = gpuObstacle(config);
-  if (obstacle === null && config.text.family === 'opt') return config.text;
+  if (obstacle === null && config.text.family !== 't5') return config.text;
   throw new Blip2Error('GPU_MODEL_UNSUPPORTED', `this model does not run on a GPU yet: ${obstacle ?? ''}`, {
     hint: 'Plan for the CPU alone (no --vram), or use --provider cpu with --emulate-gpu.',
   });

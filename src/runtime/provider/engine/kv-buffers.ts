@@ -1,25 +1,30 @@
 /** Keys and values of all layers on the device: buffers of fixed length that past and new tokens share. */
-import type { OptConfig } from '../../../model/language-config.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
-import { headSize, type CachePart } from '../../graph/wires.js';
+import type { CachePart } from '../../graph/wires.js';
 import type { Address, DeviceMemory } from '../memory/device-memory.js';
 import type { BoundTensor } from '../ort/ort-session.js';
+
+/** What each token leaves in the caches. */
+export interface KvShape {
+  readonly layers: number;
+  readonly heads: number;
+  readonly headSize: number;
+  readonly float: GpuFloat;
+}
 
 export class KvBuffers {
   readonly rows: number;
   /** Tokens that a row has room for. */
   readonly capacity: number;
   readonly #memory: DeviceMemory;
-  readonly #config: OptConfig;
-  readonly #float: GpuFloat;
+  readonly #shape: KvShape;
   readonly #base: Address;
 
-  constructor(memory: DeviceMemory, config: OptConfig, float: GpuFloat, size: { rows: number; capacity: number }) {
+  constructor(memory: DeviceMemory, shape: KvShape, size: { rows: number; capacity: number }) {
     this.rows = size.rows;
     this.capacity = size.capacity;
     this.#memory = memory;
-    this.#config = config;
-    this.#float = float;
+    this.#shape = shape;
     const bytes = this.#parts * this.#partBytes;
     this.#base = memory.allocate(bytes);
     // What lies behind the last token is masked, not skipped: it has to be numbers.
@@ -27,15 +32,15 @@ export class KvBuffers {
   }
 
   get #parts(): number {
-    return 2 * this.#config.layers;
+    return 2 * this.#shape.layers;
   }
 
   get #headBytes(): number {
-    return this.capacity * headSize(this.#config) * (this.#float === 'F16' ? 2 : 4);
+    return this.capacity * this.#shape.headSize * (this.#shape.float === 'F16' ? 2 : 4);
   }
 
   get #rowBytes(): number {
-    return this.#config.heads * this.#headBytes;
+    return this.#shape.heads * this.#headBytes;
   }
 
   get #partBytes(): number {
@@ -44,11 +49,12 @@ export class KvBuffers {
 
   /** `[rows, heads, capacity, headSize]` of one layer, from row `first` on. */
   tensor(layer: number, part: CachePart, first: number, rows: number): BoundTensor {
+    const { heads, headSize, float } = this.#shape;
     return {
       place: this.#memory.place,
       address: this.#address(2 * layer + (part === 'key' ? 0 : 1), first),
-      dtype: this.#float,
-      dims: [rows, this.#config.heads, this.capacity, headSize(this.#config)],
+      dtype: float,
+      dims: [rows, heads, this.capacity, headSize],
     };
   }
 
@@ -67,7 +73,7 @@ export class KvBuffers {
     const headBytes = Math.min(this.#headBytes, other.#headBytes);
     for (let part = 0; part < this.#parts; part++) {
       for (let row = 0; row < Math.min(this.rows, other.rows); row++) {
-        for (let head = 0; head < this.#config.heads; head++) {
+        for (let head = 0; head < this.#shape.heads; head++) {
           const to = this.#address(part, row) + BigInt(head * this.#headBytes);
           this.#memory.copy(to, other.#address(part, row) + BigInt(head * other.#headBytes), headBytes);
         }

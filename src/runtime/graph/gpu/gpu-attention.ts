@@ -1,0 +1,72 @@
+/** Attention over caches of fixed length that are past and present at once: no token costs a copy of its cache. */
+import type { DecoderOnlyConfig } from '../../../model/language-config.js';
+import type { Value } from '../../onnx/graph-builder.js';
+import type { Module } from '../module.js';
+import { headSize, pastWire, presentWire, type CachePart } from '../wires.js';
+
+/** Whether `GroupQueryAttention` takes heads of this width on every provider; with rotary positions it asks for more. */
+export function hasFusedAttention(text: DecoderOnlyConfig): boolean {
+  return headSize(text) % (text.family === 'llama' ? 16 : 8) === 0;
+}
+
+export interface CachedAttention {
+  readonly layer: number;
+  readonly heads: number;
+  readonly headSize: number;
+  /** Factor on the scores. */
+  readonly scale: number;
+}
+
+/**
+ * Writes new keys and values at their places and attends, causally.
+ * @param qkv `[batch, tokens, 3 * heads * headSize]`: queries, keys, values
+ * @param rotary cosines and sines of every position's angles, `[positions, headSize / 2]`
+ */
+export function fusedAttention(
+  self: Module,
+  qkv: Value,
+  { layer, heads, scale }: CachedAttention,
+  rotary?: readonly [Value, Value],
+): Value {
+  const { stage } = self;
+  const operands = [
+    qkv,
+    '',
+    '',
+    stage.use(pastWire(layer, 'key')),
+    stage.use(pastWire(layer, 'value')),
+    stage.use('seqlens'),
+    stage.use('total'),
+    ...(rotary ?? []),
+  ];
+  const counts = { num_heads: { int: heads }, kv_num_heads: { int: heads } };
+  const attributes = { ...counts, scale, ...(rotary === undefined ? {} : { do_rotary: { int: 1 } }) };
+  const [output, key, value] = stage.graph.nodes('GroupQueryAttention', operands, [true, true, true], {
+    ...self.named('GroupQueryAttention', attributes),
+    domain: 'com.microsoft',
+  });
+  stage.make(presentWire(layer, 'key'), key);
+  stage.make(presentWire(layer, 'value'), value);
+  return output;
+}
+
+/** The same by operators that take heads of every width, and any bias on the scores: `attention_bias`. */
+export function unfusedAttention(
+  self: Module,
+  { query, key, value }: { readonly query: Value; readonly key: Value; readonly value: Value },
+  { layer, heads, headSize: width, scale }: CachedAttention,
+): Value {
+  const { stage } = self;
+  const written = (part: CachePart, rows: Value): Value => {
+    const perHead = self.node('Transpose', [self.reshape(rows, [0, 0, heads, width])], {
+      perm: { ints: [0, 2, 1, 3] },
+    });
+    const places = self.node('Expand', [stage.use('cache_positions'), self.node('Shape', [perHead])]);
+    const operands = [stage.use(pastWire(layer, part)), places, perHead];
+    const present = self.node('ScatterElements', operands, { axis: { int: 2 } });
+    stage.make(presentWire(layer, part), present);
+    return present;
+  };
+  const operands = [query, written('key', key), written('value', value), '', '', stage.use('attention_bias')];
+  return self.fused('MultiHeadAttention', operands, { num_heads: { int: heads }, scale });
+}
