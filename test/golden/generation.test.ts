@@ -10,59 +10,21 @@ import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-co
 import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
 import { answerText, preparePrompts } from '../../src/runtime/text/prompts.js';
 import { createTokenizer } from '../../src/runtime/text/tokenizer.js';
-import {
-  BATCHES,
-  CHECKPOINTS,
-  DEMO,
-  goldenSources,
-  GOLDENS,
-  readRecording,
-  rowsOf,
-  sourcesOf,
-  tensorOf,
-} from './golden.js';
-
-/** `min_new_tokens` to `minNewTokens`. */
-const camel = (options: object): GenerationOptions =>
-  Object.fromEntries(
-    Object.entries(options).map(([name, value]: [string, unknown]) => [
-      name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase()),
-      value,
-    ]),
-  );
+import { BATCHES, CHECKPOINTS, DEMO, goldenSources, GOLDENS, readRecording, sourcesOf } from './golden.js';
+import { recordedGeneration } from './recorded-generation.js';
 
 describe.each(CHECKPOINTS)('%s', (name) => {
   it.each(BATCHES)('%s: ids of every generation setting', async (batch) => {
     const sources = await goldenSources(name);
-    const { text, numQueryTokens } = sources.config;
     await using sessions = await Blip2Sessions.create(sources);
-    const { tensors, answers } = await readRecording(name, batch);
-    const prefix = tensorOf(tensors, 'language_input');
-    const inputs = rowsOf(tensorOf(tensors, 'input_ids'));
-    const masks = rowsOf(tensorOf(tensors, 'attention_mask'));
-    const contextIds = inputs.map((row, picture) =>
-      text.family === 't5' ? [text.decoderStartTokenId] : row.filter((_, i) => masks[picture]?.[i] === 1),
-    );
-    expect(Object.keys(answers)).toHaveLength(5);
-    for (const [setting, { options, ids }] of Object.entries(answers)) {
-      const result = await generate(
-        sessions.tokens({
-          prefix,
-          textIds: inputs.map((row) => row.slice(numQueryTokens)),
-          textMask: masks.map((row) => row.slice(numQueryTokens)),
-        }),
-        { contextIds, eosTokenIds: text.eosTokenIds },
-        camel(options),
-      );
-      const expected = ids.map((row, picture) => {
-        const fresh = row.slice(text.family === 't5' ? 1 : inputs[picture]?.length);
-        const end = fresh.findIndex((id) => text.eosTokenIds.includes(id));
-        return end < 0 ? fresh : fresh.slice(0, end + 1);
-      });
+    const { prompt, request, settings } = recordedGeneration(sources.config, await readRecording(name, batch));
+    expect(settings).toHaveLength(5);
+    for (const { name: setting, options, ids } of settings) {
+      const result = await generate(sessions.tokens(prompt), request, options);
       expect(
         result.map(([sequence]) => sequence?.ids),
         setting,
-      ).toEqual(expected);
+      ).toEqual(ids);
     }
   });
 });

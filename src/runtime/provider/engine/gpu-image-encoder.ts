@@ -5,6 +5,8 @@ import type { Blip2Config } from '../../../model/blip2-config.js';
 import { elementCount } from '../../../tensor/tensor-info.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { PictureGrid } from '../../graph/picture-grid.js';
+import { wireOf } from '../../session/kv-cache.js';
+import { wordWires, type WordBatch } from '../../session/word-wires.js';
 import { ProgramRun, type ProgramRunParts, type WireType } from './program-run.js';
 import { runOptions } from './run-options.js';
 
@@ -23,18 +25,26 @@ export class GpuImageEncoder implements Disposable {
   }
 
   /** As `CaptionModel.encodeImages`. */
-  encode(pixels: Float32Array, shape: readonly number[]): Tensor {
+  encode(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Tensor {
     const { config, float } = this.#parts;
     const [pictures = 0] = shape;
     const dims = [pictures, config.numQueryTokens, config.text.hiddenSize];
-    const run = this.#runOf(new Map([['pixel_values', { dtype: 'F32', dims: shape }]]), dims);
-    run.run((_, bytes) => bytes.set(new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength)));
+    const given = words === undefined ? new Map<string, Tensor>() : wordWires(words, config.numQueryTokens);
+    given.set('pixel_values', new Tensor('float32', pixels, shape));
+    const run = this.#runOf(given, dims);
+    run.run((wire, bytes) => {
+      const { buffer, byteOffset } = wireOf(given, wire).data as Float32Array | BigInt64Array;
+      bytes.set(new Uint8Array(buffer, byteOffset, bytes.length));
+    });
     const rows = new Float32Array(elementCount(dims));
     convertFloats(run.read('language_input'), float, new Uint8Array(rows.buffer), 'F32');
     return new Tensor('float32', rows, dims);
   }
 
-  #runOf(inputs: ReadonlyMap<string, WireType>, resultDims: readonly number[]): ProgramRun {
+  #runOf(given: ReadonlyMap<string, Tensor>, resultDims: readonly number[]): ProgramRun {
+    const inputs = new Map<string, WireType>(
+      [...given].map(([wire, { type, dims }]) => [wire, { dtype: type === 'int64' ? 'I64' : 'F32', dims }]),
+    );
     const key = JSON.stringify([...inputs]);
     if (this.#bound?.key === key) return this.#bound.run;
     this[Symbol.dispose]();

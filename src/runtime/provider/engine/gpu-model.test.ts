@@ -3,17 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEMO, GOLDENS, floats } from '../../../../test/golden/golden.js';
+import { openOnHost } from '../../../../test/golden/open-on-host.js';
 import { openCheckpoint } from '../../../loader/index.js';
-import { parseBlip2Config, type Blip2Config } from '../../../model/blip2-config.js';
+import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { generate } from '../../generation/generate.js';
 import type { GenerationOptions } from '../../generation/generation-options.js';
-import { pictureGrid } from '../../graph/picture-grid.js';
 import { preparePixels } from '../../image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../image/preprocessor-config.js';
 import { preparePrompts } from '../../text/prompts.js';
 import { createTokenizer } from '../../text/tokenizer.js';
-import { HostMemory } from '../memory/host-memory.js';
-import { GpuModel } from './gpu-model.js';
+import type { GpuModel } from './gpu-model.js';
 
 interface DemoAnswer {
   readonly prompt: string | null;
@@ -29,23 +28,10 @@ interface DemoEntry {
 
 type IsResident = (block: string) => boolean;
 
-async function openOnHost(config: Blip2Config, isResident: IsResident): Promise<GpuModel> {
-  const { tensors } = await openCheckpoint(DEMO);
-  return GpuModel.open({
-    config,
-    tensors,
-    picture: await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size'))),
-    isResident,
-    memory: new HostMemory(),
-    float: 'F32',
-    sessionOptions: () => ({ threads: 1 }),
-    canRecord: false,
-  });
-}
-
 const json = async (path: string): Promise<unknown> => JSON.parse(await readFile(path, 'utf8'));
 const entries = (await json(join(GOLDENS, 'demo/goldens.json'))) as DemoEntry[];
-const config = parseBlip2Config((await openCheckpoint(DEMO)).config);
+const { config: configJson, tensors } = await openCheckpoint(DEMO);
+const config = parseBlip2Config(configJson);
 const tokenizer = createTokenizer(
   await json(join(DEMO, 'tokenizer.json')),
   await json(join(DEMO, 'tokenizer_config.json')),
@@ -77,7 +63,7 @@ const PLACEMENTS: readonly [string, IsResident][] = [
 
 describe('the demo on a device', () => {
   it.each(PLACEMENTS)('answers as transformers with %s', async (_, isResident) => {
-    await using model = await openOnHost(config, isResident);
+    await using model = await openOnHost(config, tensors, isResident);
     for (const entry of entries.slice(0, 4)) {
       for (const asked of [entry.caption, entry.vqa]) {
         expect(await answer(model, [entry], [asked]), entry.image).toEqual([asked.ids]);
@@ -87,7 +73,7 @@ describe('the demo on a device', () => {
   });
 
   it('runs pictures together, asked the same or not', async () => {
-    await using model = await openOnHost(config, (block) => !block.includes('.layers.1'));
+    await using model = await openOnHost(config, tensors, (block) => !block.includes('.layers.1'));
     const some = entries.slice(4, 8);
     const captions = some.map(({ caption }) => caption);
     expect(await answer(model, some, captions)).toEqual(captions.map(({ ids }) => ids));
@@ -97,7 +83,7 @@ describe('the demo on a device', () => {
   });
 
   it('has room for more tokens than its first caches', async () => {
-    await using model = await openOnHost(config, () => true);
+    await using model = await openOnHost(config, tensors, () => true);
     const [entry] = entries;
     if (entry === undefined) throw new Error('no pictures');
     const [ids = []] = await answer(model, [entry], [entry.caption], { maxNewTokens: 90, minNewTokens: 90 });

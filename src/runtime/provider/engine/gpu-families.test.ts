@@ -1,0 +1,44 @@
+/** Every family on the CPU as a device: rows for the language model and ids equal to transformers', wherever weights are. */
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import {
+  BATCHES,
+  floats,
+  GOLDENS,
+  maxDifference,
+  readRecording,
+  tensorOf,
+  wordsOf,
+} from '../../../../test/golden/golden.js';
+import { recordedGeneration } from '../../../../test/golden/recorded-generation.js';
+import { openCheckpoint } from '../../../loader/index.js';
+import { parseBlip2Config } from '../../../model/blip2-config.js';
+import { generate } from '../../generation/generate.js';
+import { openOnHost } from '../../../../test/golden/open-on-host.js';
+
+const TOLERANCE = 1e-4;
+const FAMILIES = ['tiny-opt', 'tiny-opt-postnorm', 'tiny-opt-projected'];
+const PLACEMENTS: readonly [string, (block: string) => boolean][] = [
+  ['resident', () => true],
+  ['streamed', () => false],
+];
+
+describe.each(FAMILIES)('%s on a device', (name) => {
+  it.each(PLACEMENTS)('answers as transformers, %s', async (_, isResident) => {
+    const checkpoint = await openCheckpoint(join(GOLDENS, name));
+    const config = parseBlip2Config(checkpoint.config);
+    await using model = await openOnHost(config, checkpoint.tensors, isResident);
+    for (const batch of BATCHES) {
+      const recording = await readRecording(name, batch);
+      const { prompt, request, settings } = recordedGeneration(config, recording);
+      const pixels = tensorOf(recording.tensors, 'pixel_values');
+      const prefix = await model.encodeImages(floats(pixels), pixels.dims, wordsOf(recording));
+      expect(maxDifference(floats(prefix), floats(prompt.prefix))).toBeLessThan(TOLERANCE);
+      for (const { name: setting, options, ids } of settings) {
+        const sequences = await generate(model.tokens({ ...prompt, prefix }), request, options);
+        const found = sequences.map(([first]) => first?.ids);
+        expect(found, `${batch} ${setting}`).toEqual(ids);
+      }
+    }
+  });
+});
