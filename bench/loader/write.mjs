@@ -11,7 +11,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FloatConverter } from '../../dist/src/loader/index.js';
+import { FloatConverter, KernelMemory } from '../../dist/src/loader/index.js';
 
 const [folder, scratch, ...flags] = process.argv.slice(2);
 if (scratch === undefined) throw new Error('which checkpoint, and where to write?');
@@ -74,10 +74,10 @@ for (const [name, rounds] of results) {
 
 if (!once) {
   const values = 1 << 24;
-  const converter = new FloatConverter(10 * values + 2048);
-  const full = converter.bytes.subarray(0, 4 * values);
-  const half = converter.bytes.subarray(4 * values + 2048, 6 * values + 2048);
-  const other = converter.bytes.subarray(6 * values + 2048);
+  const converter = new FloatConverter(new KernelMemory(10 * values + 2048));
+  const full = converter.memory.room.subarray(0, 4 * values);
+  const half = converter.memory.room.subarray(4 * values + 2048, 6 * values + 2048);
+  const other = converter.memory.room.subarray(6 * values + 2048);
   new Float32Array(full.buffer, full.byteOffset, values).forEach((_, i, floats) => (floats[i] = Math.sin(i)));
   half.fill(1);
   other.fill(1);

@@ -14,9 +14,13 @@ export {
   isFloatDtype,
   type FloatDtype,
 } from './convert/convert-floats.js';
+export { KernelMemory } from './convert/kernel-memory.js';
+export { BlockQuantizer } from './convert/quantize-blocks.js';
 export { materializeTensors, type MaterializedTensors } from './write/materialize-tensors.js';
+export { quantizeCheckpoint, type WeightToQuantize } from './quant/quantize-checkpoint.js';
 export { layoutFile, type FileLayout, type LayoutOptions, type PlacedTensor } from './write/file-layout.js';
-export { writeShard, type ShardTensor, type WriteOptions } from './write/write-shard.js';
+export { quantizedTensors, type ShardTensor } from './write/shard-tensor.js';
+export { writeShard, type WriteOptions } from './write/write-shard.js';
 export { nameShards, splitByDevice, splitBySize, type PlannedShard } from './shard/shard-plan.js';
 export {
   writeCheckpoint,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { KernelMemory } from './kernel-memory.js';
 import { convertFloats, FloatConverter, FLOAT_DTYPES, type FloatDtype } from './convert-floats.js';
 
 const recorded = JSON.parse(
@@ -48,9 +49,9 @@ describe('convertFloats', () => {
     'converts to %s and back in its own memory, the odd values at the end too',
     (dtype) => {
       const full = bytesOf(float32Bits).subarray(0, 4 * (float32Bits.length - 3));
-      const converter = new FloatConverter(full.length + full.length / 2);
-      const source = converter.bytes.subarray(0, full.length);
-      const half = converter.bytes.subarray(full.length);
+      const converter = new FloatConverter(new KernelMemory(full.length + full.length / 2));
+      const source = converter.memory.room.subarray(0, full.length);
+      const half = converter.memory.room.subarray(full.length);
       source.set(full);
       converter.convert(source, 'F32', half, dtype);
       expect(Buffer.compare(half, convert(full, 'F32', dtype))).toBe(0);

@@ -4,8 +4,8 @@
  */
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import { Blip2Error } from '../../errors.js';
-import { FLOAT_KERNELS } from './float-kernels.js';
-import { assemble, instantiate, type KernelFunction } from './wasm-module.js';
+import { ALIAS_BYTES, AREA_BYTES, KernelMemory, WINDOW_VALUES } from './kernel-memory.js';
+import type { KernelFunction } from './wasm-module.js';
 
 export const FLOAT_DTYPES = ['F32', 'F16', 'BF16'] as const;
 
@@ -15,31 +15,15 @@ export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
   return (FLOAT_DTYPES as readonly Dtype[]).includes(dtype);
 }
 
-/** Values that pass at a time: three areas of 64 KiB stay within the smallest second-level caches, of 256 KiB. */
-const WINDOW_VALUES = 16 * 1024;
-/** Addresses whose last 12 bits are equal slow a copy between them down to a quarter (x86 takes them for the same). */
-const ALIAS_BYTES = 4096;
-const AREA_BYTES = 4 * WINDOW_VALUES + ALIAS_BYTES;
-const PAGE_BYTES = 65_536;
-
 /** Values that a kernel converts at a time. */
 const KERNEL_VALUES = 8;
 
-let compiled: WebAssembly.Module | undefined;
-
-/** Kernels and the memory they work in. */
+/** What lies in the room of its memory is converted without being copied in and out. */
 export class FloatConverter {
-  /** Room for the caller: what lies in it is converted without being copied in and out. */
-  readonly bytes: Uint8Array;
-  readonly #memory: Uint8Array;
-  readonly #kernels: ReadonlyMap<string, KernelFunction>;
+  readonly memory: KernelMemory;
 
-  constructor(roomBytes = 0) {
-    const memory = new WebAssembly.Memory({ initial: Math.ceil((3 * AREA_BYTES + roomBytes) / PAGE_BYTES) });
-    this.#memory = new Uint8Array(memory.buffer);
-    compiled ??= assemble(FLOAT_KERNELS);
-    this.#kernels = instantiate(compiled, memory);
-    this.bytes = this.#memory.subarray(3 * AREA_BYTES, 3 * AREA_BYTES + roomBytes);
+  constructor(memory: KernelMemory) {
+    this.memory = memory;
   }
 
   /** See `convertFloats`. */
@@ -52,34 +36,34 @@ export class FloatConverter {
     }
     if (from === to) return target.set(source);
     const steps = this.#steps(from, to);
+    const { bytes } = this.memory;
     const direct = this.#convertInPlace(source, target, steps, count);
     for (let begin = direct; begin < count; begin += WINDOW_VALUES) {
       const end = Math.min(begin + WINDOW_VALUES, count);
       const targetBegin = begin * targetBytes;
       const skew = (target.byteOffset + targetBegin + ALIAS_BYTES / 2) % ALIAS_BYTES;
-      this.#memory.set(source.subarray(begin * sourceBytes, end * sourceBytes));
+      bytes.set(source.subarray(begin * sourceBytes, end * sourceBytes));
       let area = 0;
       for (const { run, valueBytes } of steps) {
         const next = area - (area % AREA_BYTES) + AREA_BYTES + skew;
-        run(area, next, area + (end - begin) * valueBytes);
+        run(area, area + (end - begin) * valueBytes, next);
         area = next;
       }
-      target.set(this.#memory.subarray(area, area + (end - begin) * targetBytes), targetBegin);
+      target.set(bytes.subarray(area, area + (end - begin) * targetBytes), targetBegin);
     }
   }
 
   /** The values at the front that need no copy: whole turns of the kernel, where both sides lie in this memory. */
   #convertInPlace(source: Uint8Array, target: Uint8Array, steps: readonly Step[], count: number): number {
     const [step, ...more] = steps;
-    const { buffer } = this.#memory;
-    if (step === undefined || more.length > 0 || source.buffer !== buffer || target.buffer !== buffer) return 0;
+    if (step === undefined || more.length > 0 || !this.memory.holds(source) || !this.memory.holds(target)) return 0;
     const whole = count - (count % KERNEL_VALUES);
-    if (whole > 0) step.run(source.byteOffset, target.byteOffset, source.byteOffset + whole * step.valueBytes);
+    if (whole > 0) step.run(source.byteOffset, source.byteOffset + whole * step.valueBytes, target.byteOffset);
     return whole;
   }
 
   #steps(from: Dtype, to: Dtype): Step[] {
-    const direct = this.#kernels.get(`${from}-${to}`);
+    const direct = this.memory.kernels.get(`${from}-${to}`);
     if (direct !== undefined) return [{ run: direct, valueBytes: DTYPE_BITS[from] / 8 }];
     if (isFloatDtype(from) && isFloatDtype(to)) return [...this.#steps(from, 'F32'), ...this.#steps('F32', to)];
     throw new Blip2Error('ConversionUnsupported', `There is no conversion from ${from} to ${to}.`, {
@@ -97,7 +81,7 @@ let shared: FloatConverter | undefined;
  * @throws Blip2Error `ConversionUnsupported` for any other pair of dtypes.
  */
 export function convertFloats(source: Uint8Array, from: Dtype, target: Uint8Array, to: Dtype): void {
-  shared ??= new FloatConverter();
+  shared ??= new FloatConverter(new KernelMemory());
   shared.convert(source, from, target, to);
 }
 

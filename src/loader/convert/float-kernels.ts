@@ -6,21 +6,20 @@
 import * as w from './wasm-module.js';
 import type { Kernel, Local, Vector } from './wasm-module.js';
 
-const halves = (
-  locals: readonly Local[],
-  convert: (offset: number, local: Local) => Vector,
-  bytes: number,
-): [Vector, Vector] => {
+/** The one local of a kernel that has one. */
+export function only(locals: readonly Local[]): Local {
   const [local] = locals;
   if (local === undefined) throw new RangeError('a kernel needs its local');
-  return [convert(0, local), convert(bytes, local)];
-};
+  return local;
+}
 
 /**
  * After `fp16_ieee_from_fp32_value` of Maratyszcza's FP16: scaling up and down makes everything above the largest float16
  * infinite; adding a power of two chosen by the exponent rounds the mantissa, also of subnormals.
+ * @param bits any local, which has the value's bits afterwards
+ * @returns float16 in the lower half of each lane
  */
-function float32ToFloat16(offset: number, bits: Local): Vector {
+export function float32ToFloat16(value: Vector, bits: Local): Vector {
   const magnitudeBits = w.and(bits.get, w.splat(0x7fffffff));
   const scaled = w.mulFloat(w.mulFloat(magnitudeBits, w.splat(0x77800000)), w.splat(0x08800000));
   const exponent = w.maximum(w.and(bits.get, w.splat(0x7f800000)), w.splat(0x38800000));
@@ -29,46 +28,54 @@ function float32ToFloat16(offset: number, bits: Local): Vector {
   const nan = w.or(w.and(w.shiftRight(bits.get, 13), w.splat(0x03ff)), w.splat(0x7e00));
   const isNan = w.above(magnitudeBits, w.splat(0x7f800000));
   const sign = w.and(w.shiftRight(bits.get, 16), w.splat(0x8000));
-  return w.after(bits.set(w.load(offset)), w.or(w.select(isNan, nan, magnitude), sign));
+  return w.after(bits.set(value), w.or(w.select(isNan, nan, magnitude), sign));
 }
 
-function float32ToBfloat16(offset: number, bits: Local): Vector {
+function float32ToBfloat16(value: Vector, bits: Local): Vector {
   const odd = w.and(w.shiftRight(bits.get, 16), w.splat(1));
   const rounded = w.shiftRight(w.add(w.add(bits.get, w.splat(0x7fff)), odd), 16);
   const isNan = w.above(w.and(bits.get, w.splat(0x7fffffff)), w.splat(0x7f800000));
-  return w.after(bits.set(w.load(offset)), w.select(isNan, w.splat(0xffff), rounded));
+  return w.after(bits.set(value), w.select(isNan, w.splat(0xffff), rounded));
 }
 
 /** A subnormal is 0.5 + m * 2^-24 less 0.5; any other number moves its exponent from bias 15 to bias 127. */
-function float16ToFloat32(offset: number, bits: Local): Vector {
+export function float16ToFloat32(value: Vector, bits: Local): Vector {
   const magnitude = w.and(bits.get, w.splat(0x7fff));
   const subnormal = w.subFloat(w.or(magnitude, w.splat(0x3f000000)), w.splat(0x3f000000));
   const special = w.and(w.above(magnitude, w.splat(0x7bff)), w.splat(0x7f800000));
   const quiet = w.and(w.above(magnitude, w.splat(0x7c00)), w.splat(0x00400000));
   const normal = w.or(w.or(w.add(w.shiftLeft(magnitude, 13), w.splat(0x38000000)), special), quiet);
   const sign = w.shiftLeft(w.and(bits.get, w.splat(0x8000)), 16);
-  const value = w.select(w.below(magnitude, w.splat(0x0400)), subnormal, normal);
-  return w.after(bits.set(w.loadU16(offset)), w.or(value, sign));
+  const converted = w.select(w.below(magnitude, w.splat(0x0400)), subnormal, normal);
+  return w.after(bits.set(value), w.or(converted, sign));
 }
 
+const narrowing = (name: string, convert: (value: Vector, bits: Local) => Vector): Kernel => ({
+  name,
+  sourceStep: 32,
+  targetSteps: [16],
+  locals: 1,
+  stores: (locals) => [w.store(0, 0, w.narrow(convert(w.load(0), only(locals)), convert(w.load(16), only(locals))))],
+});
+
 export const FLOAT_KERNELS: readonly Kernel[] = [
+  narrowing('F32-F16', float32ToFloat16),
+  narrowing('F32-BF16', float32ToBfloat16),
   {
-    name: 'F32-F16',
-    sourceStep: 32,
+    name: 'F16-F32',
+    sourceStep: 16,
+    targetSteps: [32],
     locals: 1,
-    stores: (locals) => [w.narrow(...halves(locals, float32ToFloat16, 16))],
+    stores: (locals) => [
+      w.store(0, 0, float16ToFloat32(w.loadU16(0), only(locals))),
+      w.store(0, 16, float16ToFloat32(w.loadU16(8), only(locals))),
+    ],
   },
-  {
-    name: 'F32-BF16',
-    sourceStep: 32,
-    locals: 1,
-    stores: (locals) => [w.narrow(...halves(locals, float32ToBfloat16, 16))],
-  },
-  { name: 'F16-F32', sourceStep: 16, locals: 1, stores: (locals) => halves(locals, float16ToFloat32, 8) },
   {
     name: 'BF16-F32',
     sourceStep: 16,
+    targetSteps: [32],
     locals: 0,
-    stores: () => [w.shiftLeft(w.loadU16(0), 16), w.shiftLeft(w.loadU16(8), 16)],
+    stores: () => [w.store(0, 0, w.shiftLeft(w.loadU16(0), 16)), w.store(0, 16, w.shiftLeft(w.loadU16(8), 16))],
   },
 ];

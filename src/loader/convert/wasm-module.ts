@@ -24,11 +24,10 @@ const I32_BELOW = 0x49;
 const I32_ADD = 0x6a;
 const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
-/** Parameters of every kernel, by their index. The locals follow. */
+/** Parameters of every kernel, by their index: the addresses of its targets follow, then the locals. */
 const SOURCE = 0;
-const TARGET = 1;
-const END = 2;
-const FIRST_LOCAL = 3;
+const END = 1;
+const FIRST_TARGET = 2;
 
 /** Loads 16 bytes of the source, `offset` bytes after where the loop stands. */
 export const load = (offset: number): Vector => [GET, SOURCE, ...simd(0x00), 0, ...leb(offset)];
@@ -39,6 +38,31 @@ export const splat = (value: number): Vector => {
   const lane = [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
   return [...simd(0x0c), ...lane, ...lane, ...lane, ...lane];
 };
+/** The same byte in all 16 lanes. */
+export const splatByte = (value: number): Vector => splat(value * 0x01010101);
+
+/** Bytes that a kernel writes to one of its targets. */
+export type Store = readonly number[];
+
+/** Stores 16 bytes `offset` bytes after where the loop stands in a target. */
+export const store = (target: number, offset: number, value: Vector): Store => [
+  GET,
+  FIRST_TARGET + target,
+  ...value,
+  ...simd(0x0b),
+  0,
+  ...leb(offset),
+];
+/** Stores the lowest 16 bits. */
+export const storeU16 = (target: number, offset: number, value: Vector): Store => [
+  GET,
+  FIRST_TARGET + target,
+  ...value,
+  ...simd(0x59),
+  0,
+  ...leb(offset),
+  0,
+];
 
 export const and = binary(0x4e);
 export const or = binary(0x50);
@@ -46,18 +70,41 @@ export const add = binary(0xae);
 /** All bits where `a > b`, as signed integers: one instruction on x86, which has no unsigned comparison. */
 export const above = binary(0x3b);
 export const below = binary(0x39);
+/** All bits where `a = b`, as integers. */
+export const equal = binary(0x37);
+export const xor = binary(0x51);
+export const subtract = binary(0xb1);
 /** Of signed integers. */
 export const maximum = binary(0xb8);
+export const maximumUnsigned = binary(0xb9);
 export const addFloat = binary(0xe4);
 export const subFloat = binary(0xe5);
 export const mulFloat = binary(0xe6);
+export const divFloat = binary(0xe7);
+/** Of 16 signed bytes; the sum stays at 127 where it would be more, at -128 where it would be less. */
+export const addBytes = binary(0x6f);
+export const minimumBytes = binary(0x76);
+export const maximumBytes = binary(0x78);
 export const shiftLeft = shift(0xab);
 /** Fills with zeros. */
 export const shiftRight = shift(0xad);
+/** Of 16-bit integers; fills with zeros. */
+export const shiftRight16 = shift(0x8d);
+/** Lane `i` of the result is lane `i ^ distance` of the vector: distance 1 swaps neighbours, 2 the halves. `through` has the vector. */
+export const swapLanes = (value: Vector, through: Local, distance: 1 | 2): Vector => {
+  const bytes = Array.from({ length: 16 }, (_, byte) => byte ^ (4 * distance));
+  return [...through.set(value), ...through.get, ...simd(0x0d), ...bytes];
+};
 /** `mask ? a : b`, bit by bit. */
 export const select = (mask: Vector, a: Vector, b: Vector): Vector => [...a, ...b, ...mask, ...simd(0x52)];
 /** Two vectors of 32-bit integers below 2^16 to one of 16-bit integers. */
 export const narrow = (low: Vector, high: Vector): Vector => [...low, ...high, ...simd(0x86)];
+/** Two vectors of signed 32-bit integers to one of 16-bit integers, each as near as it can be had. */
+export const narrowSigned = (low: Vector, high: Vector): Vector => [...low, ...high, ...simd(0x85)];
+/** Two vectors of signed 16-bit integers to one of bytes, each as near as it can be had. */
+export const narrowToBytes = (low: Vector, high: Vector): Vector => [...low, ...high, ...simd(0x65)];
+/** The same to unsigned bytes. */
+export const narrowToUnsignedBytes = (low: Vector, high: Vector): Vector => [...low, ...high, ...simd(0x66)];
 
 /** A local variable. */
 export interface Local {
@@ -69,28 +116,35 @@ export interface Local {
 /** Runs instructions before a value for their effect on locals. */
 export const after = (effect: Vector, value: Vector): Vector => [...effect, DROP, ...value];
 
-/** A loop that stores `stores` one after the other, 16 bytes each, and then moves on. */
+/** A loop that makes its stores one after the other and moves on, source and targets each by their step. */
 export interface Kernel {
   readonly name: string;
   /** Bytes of source per turn. */
   readonly sourceStep: number;
+  /** Bytes of every target per turn. */
+  readonly targetSteps: readonly number[];
   readonly locals: number;
-  readonly stores: (locals: readonly Local[]) => readonly Vector[];
+  readonly stores: (locals: readonly Local[]) => readonly Store[];
 }
 
-/** `kernel(source, target, end)`: byte addresses in the memory; runs while `source < end`, at least once. */
-export type KernelFunction = (source: number, target: number, end: number) => void;
+/** `kernel(source, end, target, ...)`: byte addresses in the memory; runs while `source < end`, at least once. */
+export type KernelFunction = (source: number, end: number, ...targets: number[]) => void;
 
 /** Assembles kernels into a module that works in whatever memory it is given. */
 export function assemble(kernels: readonly Kernel[]): WebAssembly.Module {
-  const functionType = [0x60, ...vector([[I32], [I32], [I32]]), ...vector([])];
+  const targetCounts = [...new Set(kernels.map(({ targetSteps }) => targetSteps.length))];
+  const functionType = (targets: number) => [
+    0x60,
+    ...vector(Array.from({ length: FIRST_TARGET + targets }, () => [I32])),
+    ...vector([]),
+  ];
   const memoryImport = [...text('env'), ...text('memory'), 0x02, 0x00, 0x01];
   const exported = kernels.map(({ name }, i) => [...text(name), 0x00, ...leb(i)]);
   const bytes = [
     ...MAGIC_AND_VERSION,
-    ...section(1, vector([functionType])),
+    ...section(1, vector(targetCounts.map(functionType))),
     ...section(2, vector([memoryImport])),
-    ...section(3, vector(kernels.map(() => [0]))),
+    ...section(3, vector(kernels.map(({ targetSteps }) => leb(targetCounts.indexOf(targetSteps.length))))),
     ...section(7, vector(exported)),
     ...section(10, vector(kernels.map(functionBody))),
   ];
@@ -106,11 +160,14 @@ export function instantiate(
   return new Map(Object.entries(exports) as [string, KernelFunction][]);
 }
 
-function functionBody({ sourceStep, locals, stores }: Kernel): number[] {
-  const values = stores(Array.from({ length: locals }, (_, i) => local(FIRST_LOCAL + i)));
-  const storing = values.flatMap((value, i) => [GET, TARGET, ...value, ...simd(0x0b), 0, ...leb(16 * i)]);
+function functionBody({ sourceStep, targetSteps, locals, stores }: Kernel): number[] {
+  const firstLocal = FIRST_TARGET + targetSteps.length;
+  const storing = stores(Array.from({ length: locals }, (_, i) => local(firstLocal + i))).flat();
   const advance = (index: number, by: number) => [GET, index, I32_CONST, ...signedLeb(by), I32_ADD, SET, index];
-  const next = [...advance(TARGET, 16 * values.length), ...advance(SOURCE, sourceStep)];
+  const next = [
+    ...targetSteps.flatMap((step, target) => advance(FIRST_TARGET + target, step)),
+    ...advance(SOURCE, sourceStep),
+  ];
   const repeat = [GET, SOURCE, GET, END, I32_BELOW, BRANCH_IF, 0];
   const body = [LOOP, NO_RESULT, ...storing, ...next, ...repeat, END_BLOCK, END_BLOCK];
   const code = [...vector(locals === 0 ? [] : [[...leb(locals), V128]]), ...body];

@@ -33,6 +33,7 @@ export type SafetensorsErrorCode =
   | 'ChecksumMismatch'
   | 'NotDownloaded'
   | 'TensorTooLarge'
+  | 'NotQuantizable'
   | 'MappingClosed';
 
 export interface SafetensorsErrorOptions {

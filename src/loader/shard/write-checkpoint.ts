@@ -9,12 +9,12 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
-import { tensorBytes } from '../../tensor/tensor-info.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { fileStamp } from '../file/file-stamp.js';
 import type { FileLayout } from '../write/file-layout.js';
 import { removeAbandonedFiles, replaceFile } from '../write/replace-file.js';
-import { layoutShard, writeShard, type ShardTensor, type WriteOptions } from '../write/write-shard.js';
+import { shardDataBytes, type ShardTensor } from '../write/shard-tensor.js';
+import { layoutShard, writeShard, type WriteOptions } from '../write/write-shard.js';
 import { inParallel } from './in-parallel.js';
 import { copySideFiles } from './side-files.js';
 import { indexJson, type PlannedShard } from './shard-plan.js';
@@ -60,7 +60,7 @@ export async function writeCheckpoint(
   options: CheckpointWriteOptions = {},
 ): Promise<WrittenCheckpoint> {
   const planned = job.shards.map((shard) => planShard(job, shard, options));
-  const totalBytes = sum([...job.tensors.values()].map(({ source, dtype }) => tensorBytes(source, dtype)));
+  const totalBytes = shardDataBytes(job.tensors.values());
   const index = planned.length > 1 ? INDEX : null;
   const result = (resumed: ReadonlySet<string>): WrittenCheckpoint => ({
     folder,

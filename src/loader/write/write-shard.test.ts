@@ -10,7 +10,8 @@ import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
 import { convertFloats, isFloatDtype } from '../convert/convert-floats.js';
 import { layoutFile } from './file-layout.js';
 import { materializeTensors } from './materialize-tensors.js';
-import { writeShard, type ShardTensor } from './write-shard.js';
+import type { ShardTensor } from './shard-tensor.js';
+import { writeShard } from './write-shard.js';
 
 const fixture = new URL('../../../test/fixtures/loader/all-dtypes.safetensors', import.meta.url);
 

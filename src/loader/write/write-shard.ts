@@ -1,24 +1,22 @@
 /**
- * Writes a safetensors file out of tensors that lie in other files, converting their dtype on the way.
+ * Writes a safetensors file out of tensors that lie in other files, converting or quantising them on the way.
  *
  * The data passes through a fixed set of buffers, whatever the size of a tensor: each is filled with the next stretch of
  * the new file and written to its place, several at the same time, so that reading, converting and writing overlap.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
-import { tensorBytes } from '../../tensor/tensor-info.js';
-import type { StoredTensor } from '../checkpoint/checkpoint.js';
-import { convertFloats, FloatConverter } from '../convert/convert-floats.js';
+import { DTYPE_BITS } from '../../tensor/dtype.js';
+import { QUANT_BITS, QUANT_BLOCK_SIZE } from '../../tensor/quantized.js';
+import { FloatConverter } from '../convert/convert-floats.js';
+import { KernelMemory } from '../convert/kernel-memory.js';
+import { BlockQuantizer, SCALE_BYTES } from '../convert/quantize-blocks.js';
 import type { FileSource } from '../file/file-source.js';
 import { SourceFiles } from '../file/source-files.js';
-import { layoutFile, type FileLayout, type LayoutOptions, type PlacedTensor } from './file-layout.js';
+import { SafetensorsError } from '../format/safetensors-error.js';
+import { layoutFile, type FileLayout, type LayoutOptions } from './file-layout.js';
 import { replaceFile } from './replace-file.js';
-
-/** A tensor of the new file: where its bytes come from, and the dtype it is to have. */
-export interface ShardTensor {
-  readonly source: StoredTensor;
-  readonly dtype: Dtype;
-}
+import { checkConversion, writtenInfo, type ShardTensor } from './shard-tensor.js';
+import { blockRuns, stretches, type BlockRange, type Part, type QuantizedWeight } from './stretches.js';
 
 export interface WriteOptions extends LayoutOptions {
   /** All buffers together. */
@@ -39,8 +37,10 @@ const SLOTS = 8;
 
 /** Where the parts of a new file's tensors come from. */
 export function layoutShard(tensors: ReadonlyMap<string, ShardTensor>, options: LayoutOptions = {}): FileLayout {
-  const infos = [...tensors].map(([name, { source, dtype }]) => [name, { dtype, shape: source.shape }] as const);
-  return layoutFile(infos, options);
+  return layoutFile(
+    [...tensors].map(([name, tensor]) => [name, writtenInfo(tensor)] as const),
+    options,
+  );
 }
 
 /**
@@ -53,7 +53,7 @@ export async function writeShard(
   tensors: ReadonlyMap<string, ShardTensor>,
   options: WriteOptions = {},
 ): Promise<FileLayout> {
-  for (const { source, dtype } of tensors.values()) checkConversion(source.dtype, dtype);
+  for (const [name, tensor] of tensors) checkConversion(name, tensor);
   const layout = layoutShard(tensors, options);
   await using sources = new SourceFiles();
   await replaceFile(path, async (handle) => {
@@ -63,21 +63,10 @@ export async function writeShard(
   return layout;
 }
 
-/** Throws at once where the pair of dtypes has no conversion. */
-function checkConversion(from: Dtype, to: Dtype): void {
-  convertFloats(new Uint8Array(0), from, new Uint8Array(0), to);
-}
-
-/** A stretch of one tensor, in bytes of the new file. */
-interface Part {
-  readonly tensor: PlacedTensor;
-  readonly begin: number;
-  readonly end: number;
-}
-
 /** The buffers of one worker, in memory that conversions work in. */
 class Slot {
   readonly converter: FloatConverter;
+  readonly quantizer: BlockQuantizer;
   /** Bytes of the new file. */
   readonly file: Uint8Array;
   /** Bytes to be converted. */
@@ -86,9 +75,11 @@ class Slot {
   constructor(slotBytes: number) {
     // Apart by half of what x86 compares of two addresses, see `convert-floats.ts`.
     const scratchBegin = slotBytes + 2048;
-    this.converter = new FloatConverter(scratchBegin + slotBytes);
-    this.file = this.converter.bytes.subarray(0, slotBytes);
-    this.scratch = this.converter.bytes.subarray(scratchBegin);
+    const memory = new KernelMemory(scratchBegin + slotBytes);
+    this.converter = new FloatConverter(memory);
+    this.quantizer = new BlockQuantizer(memory);
+    this.file = memory.room.subarray(0, slotBytes);
+    this.scratch = memory.room.subarray(scratchBegin);
   }
 }
 
@@ -120,12 +111,15 @@ class ShardWriter {
   }
 
   async run(): Promise<void> {
-    const stretches = this.#stretches();
+    const queue = stretches(this.#layout, this.#tensors, this.#slotBytes);
     const worker = async (): Promise<void> => {
       const slot = new Slot(this.#slotBytes);
-      for (const parts of stretches) {
+      for (const stretch of queue) {
         this.#options.signal?.throwIfAborted();
-        await this.#writeStretch(parts, slot);
+        this.#written += await (stretch.kind === 'bytes'
+          ? this.#writeParts(stretch.parts, slot)
+          : this.#writeBlocks(stretch, slot));
+        this.#options.onProgress?.(this.#written, this.#layout.sizeBytes);
       }
     };
     const count = Math.min(SLOTS, Math.ceil((this.#layout.sizeBytes - this.#written) / this.#slotBytes));
@@ -133,45 +127,49 @@ class ShardWriter {
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
-  /** The data of the new file, in pieces that fill a buffer. Shared by the workers: each takes the next. */
-  *#stretches(): Generator<Part[], void> {
-    let parts: Part[] = [];
-    let filled = 0;
-    for (const tensor of this.#layout.tensors) {
-      for (let begin = tensor.begin; begin < tensor.end;) {
-        const room = this.#slotBytes - filled;
-        // Cut between values, the longest of which has 8 bytes.
-        const length = Math.min(tensor.end - begin, room - (room % 8));
-        if (length > 0) parts.push({ tensor, begin, end: begin + length });
-        begin += length;
-        filled += length;
-        if (begin === tensor.end && filled < this.#slotBytes) continue;
-        yield parts;
-        parts = [];
-        filled = 0;
-      }
-    }
-    if (parts.length > 0) yield parts;
-  }
-
-  async #writeStretch(parts: readonly Part[], slot: Slot): Promise<void> {
-    const [first] = parts;
-    if (first === undefined) return;
+  /** Returns the bytes written. */
+  async #writeParts(parts: readonly Part[], slot: Slot): Promise<number> {
     let filled = 0;
     for (const part of parts) {
       const length = part.end - part.begin;
       await this.#fill(part, slot.file.subarray(filled, filled + length), slot);
       filled += length;
     }
-    await writeAll(this.#handle, slot.file.subarray(0, filled), first.begin);
-    this.#written += filled;
-    this.#options.onProgress?.(this.#written, this.#layout.sizeBytes);
+    await writeAll(this.#handle, slot.file.subarray(0, filled), parts[0]?.begin ?? 0);
+    return filled;
   }
 
-  async #fill({ tensor, begin }: Part, into: Uint8Array, slot: Slot): Promise<void> {
-    const wanted = this.#tensors.get(tensor.name);
-    if (wanted === undefined) throw new RangeError(tensor.name);
-    const { source, dtype } = wanted;
+  /** Returns the bytes written. */
+  async #writeBlocks(range: BlockRange, { scratch, file, quantizer }: Slot): Promise<number> {
+    const { weight, first, end } = range;
+    const { source, scheme } = weight;
+    const valueBytes = DTYPE_BITS[source.dtype] / 8;
+    const blockBytes = (QUANT_BLOCK_SIZE[scheme] * QUANT_BITS[scheme]) / 8;
+    const runs = blockRuns(range);
+    const begin = source.begin + (runs[0]?.begin ?? 0) * valueBytes;
+    const stored = scratch.subarray(0, source.begin + (runs.at(-1)?.end ?? 0) * valueBytes - begin);
+    await (await this.#sources.get(source.file)).readInto(stored, begin);
+    const values = file.subarray(0, (end - first) * blockBytes);
+    const scales = file.subarray(values.length, values.length + (end - first) * SCALE_BYTES);
+    for (const run of runs) {
+      const runBegin = source.begin + run.begin * valueBytes - begin;
+      const runBytes = stored.subarray(runBegin, runBegin + (run.end - run.begin) * valueBytes);
+      const runValues = values.subarray(run.blocksBefore * blockBytes);
+      const faulty = quantizer.quantize(
+        runBytes,
+        source.dtype,
+        scheme,
+        runValues,
+        scales.subarray(run.blocksBefore * SCALE_BYTES),
+      );
+      if (faulty !== null) throw notQuantizable(weight, run.begin + faulty * QUANT_BLOCK_SIZE[scheme]);
+    }
+    for (const tensor of weight.values) await writeAll(this.#handle, values, tensor.begin + first * blockBytes);
+    for (const tensor of weight.scales) await writeAll(this.#handle, scales, tensor.begin + first * SCALE_BYTES);
+    return values.length * weight.values.length + scales.length * weight.scales.length;
+  }
+
+  async #fill({ tensor, wanted: { source, dtype }, begin }: Part, into: Uint8Array, slot: Slot): Promise<void> {
     const file = await this.#sources.get(source.file);
     const done = begin - tensor.begin;
     if (source.dtype === dtype) return file.readInto(into, source.begin + done);
@@ -207,9 +205,21 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-/** Bytes of data that a shard of these tensors has, without its header. */
-export function shardDataBytes(tensors: Iterable<ShardTensor>): number {
-  let sum = 0;
-  for (const { source, dtype } of tensors) sum += tensorBytes(source, dtype);
-  return sum;
+/** @param position of the first value of the block at fault, in its weight */
+function notQuantizable({ source, scheme, values, scales }: QuantizedWeight, position: number): SafetensorsError {
+  const [, columns = 1] = source.shape;
+  const name = (values[0] ?? scales[0])?.name.replace(/\.int[48](_scales)?$/, '') ?? '';
+  const row = Math.floor(position / columns);
+  const column = position % columns;
+  const last = Math.min(columns, column + QUANT_BLOCK_SIZE[scheme]) - 1;
+  return new SafetensorsError(
+    'NotQuantizable',
+    source.file,
+    `${JSON.stringify(name)} cannot be stored as ${scheme}: in row ${row}, columns ${column} to ${last}, a value is infinite, not a number, or above what a float16 scale can express`,
+    {
+      tensor: name,
+      hint: '`blip2-shard verify --deep` counts such values. Leave this weight as it is, or fetch the checkpoint again.',
+      details: { row, column, scheme },
+    },
+  );
 }

@@ -1,0 +1,64 @@
+/** A file of tensors made from other files, kept in a folder under a fingerprint of what it is made of. */
+import { createHash } from 'node:crypto';
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ShardFile, StoredTensor } from '../checkpoint/checkpoint.js';
+import { openLocalShard } from '../checkpoint/open-found.js';
+import { fileStamp } from '../file/file-stamp.js';
+import { SafetensorsError } from '../format/safetensors-error.js';
+import { removeAbandonedFiles } from './replace-file.js';
+import type { ShardTensor } from './shard-tensor.js';
+import { writeShard, type WriteOptions } from './write-shard.js';
+
+export interface CachedShard {
+  readonly file: ShardFile;
+  /** Every tensor that was asked for. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** false where an earlier run had written it. */
+  readonly written: boolean;
+}
+
+export type CacheOptions = Pick<WriteOptions, 'signal' | 'onProgress' | 'bufferBytes'>;
+
+/**
+ * @param cacheFolder is made where it does not exist. The file's name is a fingerprint of the tensors, what they become,
+ *   and the paths, sizes and times of the source files, so a changed checkpoint is converted again.
+ * @throws as `writeShard`.
+ */
+export async function cachedShard(
+  tensors: ReadonlyMap<string, ShardTensor>,
+  cacheFolder: string,
+  options: CacheOptions = {},
+): Promise<CachedShard> {
+  await mkdir(cacheFolder, { recursive: true });
+  const path = join(cacheFolder, `${await fingerprint(tensors)}.safetensors`);
+  // A file of this name is whole: see `replaceFile`.
+  const written = !(await exists(path));
+  if (written) {
+    await removeAbandonedFiles(cacheFolder);
+    await writeShard(path, tensors, options);
+  }
+  const shard = await openLocalShard(path, path);
+  for (const name of tensors.keys()) {
+    if (!shard.tensors.has(name))
+      throw new SafetensorsError('FileChanged', path, `lost ${JSON.stringify(name)}`, { tensor: name });
+  }
+  return { file: shard.file, tensors: shard.tensors, written };
+}
+
+async function fingerprint(tensors: ReadonlyMap<string, ShardTensor>): Promise<string> {
+  const hash = createHash('sha256');
+  const files = [...new Set([...tensors.values()].map(({ source }) => source.file))].sort();
+  for (const file of files) hash.update(await fileStamp(file));
+  for (const [name, { source, dtype, quantized }] of tensors) {
+    hash.update(`${JSON.stringify([name, dtype, source.file, source.begin, source.end, quantized])}\n`);
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
