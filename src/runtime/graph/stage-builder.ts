@@ -25,6 +25,8 @@ const CPU_STYLE: GraphStyle = { float: 'F32', weights: 'external', wireType };
 export interface WeightInput extends ValueType {
   readonly dims: readonly number[];
   readonly tensors: readonly string[];
+  /** Each tensor is stored `[out, in]`, and the input takes them as `[in, out]`, side by side. */
+  readonly transposed: boolean;
 }
 
 /** Values that add up to a wire's next value. A norm of the wire can add them itself. */
@@ -80,12 +82,15 @@ export class StageBuilder {
     return this.joinedWeight(name, [name], dims ?? tensor.shape);
   }
 
-  /** Several weights of one dtype as one, for graphs whose weights are inputs. */
-  joinedWeight(name: string, tensors: readonly string[], dims: readonly number[]): Value {
+  /**
+   * Several weights of one dtype as one, for graphs whose weights are inputs.
+   * @param dims as many elements as the tensors have, read `[in, out]` where `transposed`
+   */
+  joinedWeight(name: string, tensors: readonly string[], dims: readonly number[], transposed = false): Value {
     const [dtype = this.float] = tensors.map((tensor) => this.weights.get(tensor).dtype);
     if (!this.weightInputs.has(name)) {
       this.graph.input(name, { dtype, dims });
-      this.weightInputs.set(name, { dtype, dims, tensors });
+      this.weightInputs.set(name, { dtype, dims, tensors, transposed });
     }
     return name;
   }

@@ -14,6 +14,7 @@ import { tokenTableName } from '../../graph/vocabulary.js';
 import { Weights } from '../../graph/weights.js';
 import { presentWire } from '../../graph/wires.js';
 import type { LanguagePrompt } from '../../session/language-prompt.js';
+import type { WordBatch } from '../../session/word-wires.js';
 import type { DeviceMemory } from '../memory/device-memory.js';
 import type { OrtSessionOptions } from '../ort/ort-session.js';
 import { GpuDecoder } from './gpu-decoder.js';
@@ -21,11 +22,12 @@ import { GpuImageEncoder } from './gpu-image-encoder.js';
 import { HostStaging } from './host-staging.js';
 import { GpuProgram, weightsOf, type UnitWeight } from './gpu-program.js';
 import { gpuUnits, type Unit } from './gpu-units.js';
-import { ResidentWeights, sizeOf } from './resident-weights.js';
+import { ResidentWeights } from './resident-weights.js';
 import { Staging } from './staging.js';
 import { TableRows } from './table-rows.js';
 import { WeightFiles } from './weight-files.js';
-import { alignedBytes } from './alignment.js';
+import { sizeOf, WeightLoader } from './weight-loader.js';
+import { alignedBytes } from '../memory/alignment.js';
 
 export interface GpuModelSources {
   readonly config: Blip2Config;
@@ -74,13 +76,12 @@ export class GpuModel implements CaptionModel {
       const tables = positions === null ? [table] : [table, positions];
       const files = await WeightFiles.open([...needed.flatMap((weight) => weight.tensors), ...tables], memory);
       owned.unshift(files);
-      const residentWeights = new ResidentWeights(
-        memory,
-        files,
-        new Map(resident.map((weight) => [weight.name, weight.tensors])),
-      );
+      const loader = new WeightLoader(memory, files, sources.sessionOptions(false));
+      owned.unshift(loader);
+      const named = new Map(resident.map((weight) => [weight.name, weight]));
+      const residentWeights = new ResidentWeights(memory, loader, named);
       files.unpinAllBut(streamed.flatMap((weight) => weight.tensors));
-      const staging = openStaging([...image, ...token], streamed, memory, files);
+      const staging = openStaging([...image, ...token], streamed, memory, loader);
 
       const recorded = sources.canRecord && token.length === 1;
       const start = (units: readonly Unit[], records: boolean) => {
@@ -119,8 +120,8 @@ export class GpuModel implements CaptionModel {
     }
   }
 
-  encodeImages(pixels: Float32Array, shape: readonly number[]): Promise<Tensor> {
-    return Promise.resolve(this.#image.encode(pixels, shape));
+  encodeImages(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
+    return Promise.resolve(this.#image.encode(pixels, shape, words));
   }
 
   tokens(prompt: LanguagePrompt): TokenSource {
@@ -160,12 +161,13 @@ function openStaging(
   units: readonly Unit[],
   streamed: readonly UnitWeight[],
   memory: DeviceMemory,
-  files: WeightFiles,
+  loader: WeightLoader,
 ): Staging | null {
   if (streamed.length === 0) return null;
   const bytes = new Map<string, number>();
-  for (const { block, tensors } of streamed) {
-    bytes.set(block, (bytes.get(block) ?? 0) + alignedBytes(sizeOf(tensors)));
+  for (const weight of streamed) {
+    const { block } = weight;
+    bytes.set(block, (bytes.get(block) ?? 0) + alignedBytes(sizeOf(weight)));
   }
   const sizes = units.map(({ blocks }) => ({
     layers: blocks.length,
@@ -174,7 +176,7 @@ function openStaging(
   const layers = sizes.filter((unit) => unit.layers === 1).map((unit) => unit.bytes);
   return new Staging(
     memory,
-    files,
+    loader,
     Staging.halfBytes(Math.max(0, ...layers), Math.max(...sizes.map((unit) => unit.bytes))),
   );
 }

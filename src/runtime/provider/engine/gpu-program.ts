@@ -9,26 +9,27 @@ import {
   type OrtBinding,
   type OrtSessionOptions,
 } from '../ort/ort-session.js';
-import { alignedBytes } from './alignment.js';
+import { alignedBytes } from '../memory/alignment.js';
 import type { GpuStage, Unit } from './gpu-units.js';
-import { sizeOf, type ResidentWeights } from './resident-weights.js';
+import type { ResidentWeights } from './resident-weights.js';
 import type { Cargo, Staging } from './staging.js';
+import { sizeOf, type Weight } from './weight-loader.js';
 
 /** A unit's weight: its graph input, and the tensors that fill it. */
-export interface UnitWeight {
+export interface UnitWeight extends Weight {
   readonly input: string;
   /** As in the checkpoint, or of the joined tensors: the same in all programs. */
   readonly name: string;
   readonly block: string;
-  readonly tensors: readonly StoredTensor[];
 }
 
 export function weightsOf(unit: Unit, tensorOf: (name: string) => StoredTensor): UnitWeight[] {
-  return [...unit.stage.weights].map(([input, { tensors, block }]) => ({
+  return [...unit.stage.weights].map(([input, { tensors, block, transposed }]) => ({
     input,
     name: unit.rename(input),
     block: unit.rename(`${block}.`).slice(0, -1),
     tensors: tensors.map((tensor) => tensorOf(unit.rename(tensor))),
+    transposed,
   }));
 }
 
@@ -73,7 +74,7 @@ export class GpuProgram implements Disposable {
       const session = this.#sessions.get(unit.stage);
       if (session === undefined) throw new Error('a unit without a session');
       const named = (names: readonly string[], use: 'input' | 'output') =>
-        names.map((name) => [name, wireOf(wireOfOutput(unit.rename(name)), index, use)] as const);
+        names.map((name) => [name, this.#located(wireOf(wireOfOutput(unit.rename(name)), index, use))] as const);
       const inputs = new Map([...named(unit.stage.inputs, 'input'), ...this.#boundWeights(unit, index)]);
       return session.bind(inputs, new Map(named(unit.stage.outputs, 'output')));
     });
@@ -82,15 +83,20 @@ export class GpuProgram implements Disposable {
   #boundWeights(unit: Unit, index: number): (readonly [string, BoundTensor])[] {
     const { memory, resident, staging, tensorOf } = this.#parts;
     const cargo = this.#cargos[index] ?? null;
+    const streamed = cargo === null || staging === null ? [] : staging.addressesOf(cargo);
     return weightsOf(unit, tensorOf).map(({ input, name, tensors }) => {
       const [first] = tensors;
-      const offset = cargo?.tensors.find(({ tensor }) => tensor === first)?.offset ?? 0;
-      const streamed = cargo === null || staging === null ? undefined : staging.addressOf(cargo) + BigInt(offset);
-      const address = resident.addressOf(name) ?? streamed;
+      const place = cargo?.weights.findIndex((weight) => weight.tensors[0] === first) ?? -1;
+      const address = resident.addressOf(name) ?? streamed[place];
       const type = unit.stage.weights.get(input);
       if (address === undefined || type === undefined) throw new Error(`${name} is neither resident nor streamed`);
-      return [input, { place: memory.place, address, dtype: type.dtype, dims: type.dims }];
+      return [input, this.#located({ place: memory.place, address, dtype: type.dtype, dims: type.dims })];
     });
+  }
+
+  #located(tensor: BoundTensor): BoundTensor {
+    const { memory } = this.#parts;
+    return tensor.place === memory.place ? memory.locate(tensor) : tensor;
   }
 
   /**
@@ -134,18 +140,9 @@ function loadCargos({ units, tensorOf, resident, staging }: GpuProgramParts): (C
   return units.map((unit): Cargo | null => {
     const streamed = weightsOf(unit, tensorOf).filter(({ name }) => resident.addressOf(name) === undefined);
     if (streamed.length === 0 || staging === null) return null;
-    let bytes = 0;
-    const tensors = streamed.flatMap((weight) => {
-      let offset = bytes;
-      bytes += alignedBytes(sizeOf(weight.tensors));
-      return weight.tensors.map((tensor) => {
-        const placed = { offset, tensor };
-        offset += tensor.end - tensor.begin;
-        return placed;
-      });
-    });
+    const bytes = streamed.reduce((sum, weight) => sum + alignedBytes(sizeOf(weight)), 0);
     const halves = staging.halvesFor(bytes, next);
     if (halves.length === 1) next = next === 0 ? 1 : 0;
-    return { bytes, halves, tensors };
+    return { bytes, halves, weights: streamed };
   });
 }

@@ -1,6 +1,7 @@
 /** Keys and values of all layers on the device: buffers of fixed length that past and new tokens share. */
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { CachePart } from '../../graph/wires.js';
+import { alignedBytes } from '../memory/alignment.js';
 import type { Address, DeviceMemory } from '../memory/device-memory.js';
 import type { BoundTensor } from '../ort/ort-session.js';
 
@@ -19,20 +20,19 @@ export class KvBuffers {
   readonly #memory: DeviceMemory;
   readonly #shape: KvShape;
   readonly #base: Address;
+  readonly #parts: readonly Address[];
 
   constructor(memory: DeviceMemory, shape: KvShape, size: { rows: number; capacity: number }) {
     this.rows = size.rows;
     this.capacity = size.capacity;
     this.#memory = memory;
     this.#shape = shape;
-    const bytes = this.#parts * this.#partBytes;
+    const sizes = Array.from({ length: 2 * shape.layers }, () => this.#partBytes);
+    const bytes = sizes.reduce((sum, size) => sum + alignedBytes(size), 0);
     this.#base = memory.allocate(bytes);
+    this.#parts = memory.divide(this.#base, sizes);
     // What lies behind the last token is masked, not skipped: it has to be numbers.
     memory.zero(this.#base, bytes);
-  }
-
-  get #parts(): number {
-    return 2 * this.#shape.layers;
   }
 
   get #headBytes(): number {
@@ -59,11 +59,13 @@ export class KvBuffers {
   }
 
   #address(part: number, row: number): Address {
-    return this.#base + BigInt(part * this.#partBytes + row * this.#rowBytes);
+    const address = this.#parts[part];
+    if (address === undefined) throw new RangeError(`no cache ${part}`);
+    return address + BigInt(row * this.#rowBytes);
   }
 
   copyRow(from: number, to: number): void {
-    for (let part = 0; part < this.#parts; part++) {
+    for (let part = 0; part < this.#parts.length; part++) {
       this.#memory.copy(this.#address(part, to), this.#address(part, from), this.#rowBytes);
     }
   }
@@ -71,7 +73,7 @@ export class KvBuffers {
   /** Takes over the tokens of smaller buffers. */
   copyFrom(other: KvBuffers): void {
     const headBytes = Math.min(this.#headBytes, other.#headBytes);
-    for (let part = 0; part < this.#parts; part++) {
+    for (let part = 0; part < this.#parts.length; part++) {
       for (let row = 0; row < Math.min(this.rows, other.rows); row++) {
         for (let head = 0; head < this.#shape.heads; head++) {
           const to = this.#address(part, row) + BigInt(head * this.#headBytes);

@@ -6,7 +6,7 @@ import type { Dtype } from '../../../tensor/dtype.js';
 import { tensorBytes } from '../../../tensor/tensor-info.js';
 import type { Address, DeviceMemory } from '../memory/device-memory.js';
 import type { BoundTensor, OrtBinding, RunOptions } from '../ort/ort-session.js';
-import { alignedBytes } from './alignment.js';
+import { alignedBytes } from '../memory/alignment.js';
 import type { GpuProgram } from './gpu-program.js';
 import type { HostStaging } from './host-staging.js';
 
@@ -39,6 +39,7 @@ export class ProgramRun implements Disposable {
   readonly #wires: ProgramWires;
   readonly #options: RunOptions;
   readonly #inputOffsets = new Map<string, number>();
+  readonly #inputAddresses: readonly Address[];
   readonly #inputBytes: number;
   readonly #inputs: Address;
   readonly #results = new Map<string, BoundTensor>();
@@ -59,6 +60,7 @@ export class ProgramRun implements Disposable {
     }
     this.#inputBytes = bytes;
     this.#inputs = this.#allocate(bytes);
+    this.#inputAddresses = parts.memory.divide(this.#inputs, [...wires.inputs.values()].map(sizeOf));
     const made = new Map<string, number>();
     this.#bindings = parts.program.bind((wire, _, use) => {
       const tensor = this.#tensor(wire, use, made.get(wire) ?? 0);
@@ -75,7 +77,8 @@ export class ProgramRun implements Disposable {
     const chain = chains?.get(wire);
     const input = inputs.get(wire);
     if (use === 'input' && made === 0 && input !== undefined) {
-      const address = this.#inputs + BigInt(this.#inputOffsets.get(wire) ?? 0);
+      const address = this.#inputAddresses[[...inputs.keys()].indexOf(wire)];
+      if (address === undefined) throw new Error(`no memory for ${wire}`);
       return { place: this.#parts.memory.place, address, ...input };
     }
     if (chain !== undefined) {

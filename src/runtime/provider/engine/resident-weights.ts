@@ -1,40 +1,27 @@
 /** Weights that stay on the device: one allocation of exactly their bytes, filled once. */
-import type { StoredTensor } from '../../../loader/checkpoint/checkpoint.js';
+import { alignedBytes } from '../memory/alignment.js';
 import type { Address, DeviceMemory } from '../memory/device-memory.js';
-import { alignedBytes } from './alignment.js';
-import type { WeightFiles } from './weight-files.js';
+import { sizeOf, type Weight, type WeightLoader } from './weight-loader.js';
 
 export class ResidentWeights {
   readonly bytes: number;
-  readonly #base: Address;
-  readonly #offsets: ReadonlyMap<string, number>;
+  readonly #addresses = new Map<string, Address>();
 
-  /** @param weights by graph input; several tensors lie one after the other */
-  constructor(memory: DeviceMemory, files: WeightFiles, weights: ReadonlyMap<string, readonly StoredTensor[]>) {
-    const offsets = new Map<string, number>();
-    let bytes = 0;
-    for (const [name, tensors] of weights) {
-      offsets.set(name, bytes);
-      bytes += alignedBytes(sizeOf(tensors));
-    }
-    this.bytes = bytes;
-    this.#offsets = offsets;
-    this.#base = memory.allocate(bytes);
-    for (const [name, tensors] of weights) {
-      let to = this.#base + BigInt(offsets.get(name) ?? 0);
-      for (const tensor of tensors) {
-        memory.upload(to, files.addressOf(tensor), tensor.end - tensor.begin);
-        to += BigInt(tensor.end - tensor.begin);
-      }
-    }
+  /** @param weights by a name that is the same in all programs */
+  constructor(memory: DeviceMemory, loader: WeightLoader, weights: ReadonlyMap<string, Weight>) {
+    const sizes = [...weights.values()].map(sizeOf);
+    this.bytes = sizes.reduce((sum, bytes) => sum + alignedBytes(bytes), 0);
+    const addresses = memory.divide(memory.allocate(this.bytes), sizes);
+    [...weights].forEach(([name, weight], index) => {
+      const address = addresses[index];
+      if (address === undefined) throw new RangeError(`no memory for ${name}`);
+      this.#addresses.set(name, address);
+      loader.load(weight, address, false);
+    });
     memory.synchronize();
   }
 
   addressOf(name: string): Address | undefined {
-    const offset = this.#offsets.get(name);
-    return offset === undefined ? undefined : this.#base + BigInt(offset);
+    return this.#addresses.get(name);
   }
 }
-
-export const sizeOf = (tensors: readonly StoredTensor[]): number =>
-  tensors.reduce((sum, { begin, end }) => sum + end - begin, 0);

@@ -2,10 +2,9 @@
  * Device memory that weights pass through: two halves, one being filled while the other is read. What is larger than a
  * half takes both.
  */
-import type { StoredTensor } from '../../../loader/checkpoint/checkpoint.js';
 import type { Address, DeviceMemory, Fence } from '../memory/device-memory.js';
-import { alignedBytes } from './alignment.js';
-import type { WeightFiles } from './weight-files.js';
+import { alignedBytes } from '../memory/alignment.js';
+import { sizeOf, type Weight, type WeightLoader } from './weight-loader.js';
 
 type Half = 0 | 1;
 
@@ -13,13 +12,12 @@ type Half = 0 | 1;
 export interface Cargo {
   readonly bytes: number;
   readonly halves: readonly Half[];
-  /** From the start of the first of its halves. */
-  readonly tensors: readonly { readonly offset: number; readonly tensor: StoredTensor }[];
+  readonly weights: readonly Weight[];
 }
 
 export class Staging {
   readonly #memory: DeviceMemory;
-  readonly #files: WeightFiles;
+  readonly #loader: WeightLoader;
   readonly #base: Address;
   readonly #halfBytes: number;
   readonly #filled: readonly [Fence, Fence];
@@ -27,9 +25,9 @@ export class Staging {
   /** What each half holds or is about to hold. */
   readonly #holds: [Cargo | null, Cargo | null] = [null, null];
 
-  constructor(memory: DeviceMemory, files: WeightFiles, halfBytes: number) {
+  constructor(memory: DeviceMemory, loader: WeightLoader, halfBytes: number) {
     this.#memory = memory;
-    this.#files = files;
+    this.#loader = loader;
     this.#halfBytes = halfBytes;
     this.#base = memory.allocate(2 * halfBytes);
     this.#filled = [memory.createFence(), memory.createFence()];
@@ -44,8 +42,9 @@ export class Staging {
     return alignedBytes(Math.max(largest, Math.ceil(whole / 2)));
   }
 
-  addressOf({ halves: [first = 0] }: Pick<Cargo, 'halves'>): Address {
-    return this.#base + BigInt(first * this.#halfBytes);
+  /** Of each weight. */
+  addressesOf({ halves: [first = 0], weights }: Cargo): readonly Address[] {
+    return this.#memory.divide(this.#base + BigInt(first * this.#halfBytes), weights.map(sizeOf));
   }
 
   halvesFor(bytes: number, next: Half): readonly Half[] {
@@ -63,11 +62,10 @@ export class Staging {
       this.#holds[half] = cargo;
       this.#drained[half].holdCopies();
     }
-    const base = this.addressOf(cargo);
-    for (const { offset, tensor } of cargo.tensors) {
-      const from = this.#files.addressOf(tensor);
-      this.#memory.uploadAhead(base + BigInt(offset), from, tensor.end - tensor.begin);
-    }
+    this.addressesOf(cargo).forEach((address, index) => {
+      const weight = cargo.weights[index];
+      if (weight !== undefined) this.#loader.load(weight, address, true);
+    });
     for (const half of cargo.halves) this.#filled[half].afterCopies();
     return true;
   }

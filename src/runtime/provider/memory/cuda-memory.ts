@@ -2,21 +2,26 @@
 import koffi from 'koffi';
 import { Blip2Error } from '../../../errors.js';
 import { formatSize } from '../../../planner/size.js';
+import type { BoundTensor } from '../ort/ort-session.js';
+import { divideAligned } from './alignment.js';
 import { OUT_OF_MEMORY, type CudaDriver } from './cuda-driver.js';
-import type { Address, DeviceMemory, Fence, HostBuffer } from './device-memory.js';
+import type { Address, DeviceMemory, Fence, HostBuffer, HostRange } from './device-memory.js';
 
 /** `CU_STREAM_NON_BLOCKING` and `CU_EVENT_DISABLE_TIMING` */
 const NON_BLOCKING = 1;
 const NO_TIMING = 2;
-/** `CU_MEMHOSTREGISTER_READ_ONLY`: without it the driver refuses mappings that may not be written. */
-const READ_ONLY = 8;
+/** `CU_MEMHOSTREGISTER_READ_ONLY` (without it the driver refuses mappings that may not be written) and `_PORTABLE` (for all devices). */
+const READ_ONLY_EVERYWHERE = 8 | 1;
 
 export class CudaMemory implements DeviceMemory {
-  readonly place = 'Cuda';
+  readonly place: `Cuda:${number}`;
   readonly stream: bigint;
   readonly #driver: CudaDriver;
   readonly #device: number;
+  readonly #context: bigint;
   readonly #copies: bigint;
+  /** Passed once runs here are done whose results another device copies. */
+  readonly #peerFence: bigint;
   readonly #live = new Map<Address, number>();
   readonly #host: bigint[] = [];
   readonly #events: bigint[] = [];
@@ -24,14 +29,23 @@ export class CudaMemory implements DeviceMemory {
   constructor(driver: CudaDriver, device: number) {
     this.#driver = driver;
     this.#device = device;
-    driver.call('cuCtxSetCurrent', driver.create('cuDevicePrimaryCtxRetain', device));
-    this.stream = driver.create('cuStreamCreate', NON_BLOCKING);
+    this.place = `Cuda:${device}`;
+    this.#context = driver.create('cuDevicePrimaryCtxRetain', device);
+    this.stream = this.#here().create('cuStreamCreate', NON_BLOCKING);
     this.#copies = driver.create('cuStreamCreate', NON_BLOCKING);
+    this.#peerFence = driver.create('cuEventCreate', NO_TIMING);
+    this.#events.push(this.#peerFence);
+  }
+
+  /** The driver, with this device's context current: runs on other devices change that. */
+  #here(): CudaDriver {
+    this.#driver.call('cuCtxSetCurrent', this.#context);
+    return this.#driver;
   }
 
   allocate(bytes: number): Address {
     const slot: (bigint | number | null)[] = [null];
-    const code = this.#driver.try('cuMemAlloc_v2', slot, Math.max(bytes, 1));
+    const code = this.#here().try('cuMemAlloc_v2', slot, Math.max(bytes, 1));
     if (code === OUT_OF_MEMORY) throw this.#outOfMemory(bytes);
     if (code !== 0) throw new Blip2Error('CUDA_FAILED', `the CUDA driver answered ${code} to an allocation`);
     const address = BigInt(slot[0] ?? 0);
@@ -55,71 +69,92 @@ export class CudaMemory implements DeviceMemory {
   #info(): { freeBytes: number; totalBytes: number } {
     const free = [0];
     const total = [0];
-    this.#driver.call('cuMemGetInfo_v2', free, total);
+    this.#here().call('cuMemGetInfo_v2', free, total);
     return { freeBytes: Number(free[0]), totalBytes: Number(total[0]) };
   }
 
   free(address: Address): void {
-    if (this.#live.delete(address)) this.#driver.call('cuMemFree_v2', address);
+    if (this.#live.delete(address)) this.#here().call('cuMemFree_v2', address);
+  }
+
+  divide(allocation: Address, sizes: readonly number[]): readonly Address[] {
+    return divideAligned(allocation, sizes);
+  }
+
+  locate(tensor: BoundTensor): BoundTensor {
+    return tensor;
   }
 
   allocateHost(bytes: number): HostBuffer {
-    const address = this.#driver.create('cuMemHostAlloc', bytes, 0);
+    const address = this.#here().create('cuMemHostAlloc', bytes, 0);
     this.#host.push(address);
     return { address, bytes: new Uint8Array(koffi.view(address, bytes)) };
   }
 
   pin(address: Address, bytes: number): () => void {
-    const refused = this.#driver.try('cuMemHostRegister_v2', address, bytes, READ_ONLY) !== 0;
+    const refused = this.#here().try('cuMemHostRegister_v2', address, bytes, READ_ONLY_EVERYWHERE) !== 0;
     if (refused) return () => undefined;
     return () => {
       this.synchronize();
-      this.#driver.call('cuMemHostUnregister', address);
+      this.#here().call('cuMemHostUnregister', address);
     };
   }
 
   upload(to: Address, from: Address, bytes: number): void {
-    this.#driver.call('cuMemcpyHtoDAsync_v2', to, from, bytes, this.stream);
+    this.#here().call('cuMemcpyHtoDAsync_v2', to, from, bytes, this.stream);
   }
 
   download(to: Address, from: Address, bytes: number): void {
-    this.#driver.call('cuMemcpyDtoHAsync_v2', to, from, bytes, this.stream);
-    this.#driver.call('cuStreamSynchronize', this.stream);
+    this.#here().call('cuMemcpyDtoHAsync_v2', to, from, bytes, this.stream);
+    this.#here().call('cuStreamSynchronize', this.stream);
   }
 
   copy(to: Address, from: Address, bytes: number): void {
-    this.#driver.call('cuMemcpyDtoDAsync_v2', to, from, bytes, this.stream);
+    this.#here().call('cuMemcpyDtoDAsync_v2', to, from, bytes, this.stream);
+  }
+
+  copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void {
+    if (!(source instanceof CudaMemory)) return this.upload(to, from, bytes);
+    const fence = source.#peerFence;
+    source.#here().call('cuEventRecord', fence, source.stream);
+    const driver = this.#here();
+    driver.call('cuStreamWaitEvent', this.stream, fence, 0);
+    driver.call('cuMemcpyPeerAsync', to, this.#context, from, source.#context, bytes, this.stream);
   }
 
   zero(address: Address, bytes: number): void {
-    this.#driver.call('cuMemsetD8Async', address, 0, bytes, this.stream);
+    this.#here().call('cuMemsetD8Async', address, 0, bytes, this.stream);
   }
 
-  uploadAhead(to: Address, from: Address, bytes: number): void {
-    this.#driver.call('cuMemcpyHtoDAsync_v2', to, from, bytes, this.#copies);
+  uploadParts(to: Address, parts: readonly HostRange[], ahead: boolean): void {
+    let next = to;
+    for (const { address, bytes } of parts) {
+      this.#here().call('cuMemcpyHtoDAsync_v2', next, address, bytes, ahead ? this.#copies : this.stream);
+      next += BigInt(bytes);
+    }
   }
 
   createFence(): Fence {
-    const event = this.#driver.create('cuEventCreate', NO_TIMING);
+    const event = this.#here().create('cuEventCreate', NO_TIMING);
     this.#events.push(event);
     return {
-      afterCopies: () => this.#driver.call('cuEventRecord', event, this.#copies),
-      afterRuns: () => this.#driver.call('cuEventRecord', event, this.stream),
-      holdRuns: () => this.#driver.call('cuStreamWaitEvent', this.stream, event, 0),
-      holdCopies: () => this.#driver.call('cuStreamWaitEvent', this.#copies, event, 0),
+      afterCopies: () => this.#here().call('cuEventRecord', event, this.#copies),
+      afterRuns: () => this.#here().call('cuEventRecord', event, this.stream),
+      holdRuns: () => this.#here().call('cuStreamWaitEvent', this.stream, event, 0),
+      holdCopies: () => this.#here().call('cuStreamWaitEvent', this.#copies, event, 0),
     };
   }
 
   synchronize(): void {
-    this.#driver.call('cuCtxSynchronize');
+    this.#here().call('cuCtxSynchronize');
   }
 
   /** The context stays until the process ends: ONNX Runtime frees what it holds in it even later. */
   [Symbol.dispose](): void {
     this.synchronize();
-    for (const event of this.#events) this.#driver.call('cuEventDestroy_v2', event);
-    for (const address of this.#host) this.#driver.call('cuMemFreeHost', address);
+    for (const event of this.#events) this.#here().call('cuEventDestroy_v2', event);
+    for (const address of this.#host) this.#here().call('cuMemFreeHost', address);
     for (const address of this.#live.keys()) this.free(address);
-    for (const stream of [this.stream, this.#copies]) this.#driver.call('cuStreamDestroy_v2', stream);
+    for (const stream of [this.stream, this.#copies]) this.#here().call('cuStreamDestroy_v2', stream);
   }
 }

@@ -1,5 +1,5 @@
 /** Memory of a device by address, allocated to the byte, and the copies to and from it. */
-import type { MemoryPlace } from '../ort/ort-session.js';
+import type { BoundTensor, MemoryPlace } from '../ort/ort-session.js';
 
 export type Address = bigint;
 
@@ -7,6 +7,12 @@ export type Address = bigint;
 export interface HostBuffer {
   readonly address: Address;
   readonly bytes: Uint8Array;
+}
+
+/** Bytes in this process's memory. */
+export interface HostRange {
+  readonly address: Address;
+  readonly bytes: number;
 }
 
 /** A point in the order of copies and runs that the other side can wait for. */
@@ -27,21 +33,31 @@ export interface DeviceMemory extends Disposable {
   readonly stream: bigint | undefined;
   /** @throws Blip2Error `OUT_OF_MEMORY` with the numbers */
   allocate(bytes: number): Address;
-  free(address: Address): void;
+  /** With everything that it was divided into. */
+  free(allocation: Address): void;
+  /**
+   * Addresses of tensors of these sizes in an allocation, each on a border of its own: together they need
+   * `alignedBytes` of each. The same sizes give the same addresses; tensors of different divisions are not there at once.
+   */
+  divide(allocation: Address, sizes: readonly number[]): readonly Address[];
+  /** A tensor as a binding names it, which may be by another address than the one that copies go by. */
+  locate(tensor: BoundTensor): BoundTensor;
   /** Freed with the device. */
   allocateHost(bytes: number): HostBuffer;
   /** Makes copies from mapped memory fast and asynchronous, where the system allows it; returns how to undo that. */
   pin(address: Address, bytes: number): () => void;
   /** In the order of runs. */
   upload(to: Address, from: Address, bytes: number): void;
+  /** Host ranges one after the other into one tensor, in the order of runs or, `ahead`, beside them: see `Fence`. */
+  uploadParts(to: Address, parts: readonly HostRange[], ahead: boolean): void;
   /** In the order of runs; returns when done. */
   download(to: Address, from: Address, bytes: number): void;
   /** Within the device, in the order of runs. */
   copy(to: Address, from: Address, bytes: number): void;
+  /** From another device's memory, after its runs so far and before later runs here. */
+  copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void;
   /** In the order of runs. */
   zero(address: Address, bytes: number): void;
-  /** Beside the runs; `Fence` orders the two. */
-  uploadAhead(to: Address, from: Address, bytes: number): void;
   createFence(): Fence;
   /** Returns when all copies and runs are done. */
   synchronize(): void;

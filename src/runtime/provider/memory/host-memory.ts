@@ -1,6 +1,8 @@
 /** The CPU as a device: the same programs run on it, in order, without anything in parallel. */
 import koffi from 'koffi';
-import type { Address, DeviceMemory, Fence, HostBuffer } from './device-memory.js';
+import type { BoundTensor } from '../ort/ort-session.js';
+import { divideAligned } from './alignment.js';
+import type { Address, DeviceMemory, Fence, HostBuffer, HostRange } from './device-memory.js';
 
 const ALIGNMENT = 64;
 
@@ -24,6 +26,14 @@ export class HostMemory implements DeviceMemory {
     if (this.#live.delete(address)) this.#free(address);
   }
 
+  divide(allocation: Address, sizes: readonly number[]): readonly Address[] {
+    return divideAligned(allocation, sizes);
+  }
+
+  locate(tensor: BoundTensor): BoundTensor {
+    return tensor;
+  }
+
   allocateHost(bytes: number): HostBuffer {
     const address = this.allocate(bytes);
     return { address, bytes: new Uint8Array(koffi.view(address, bytes)) };
@@ -45,12 +55,20 @@ export class HostMemory implements DeviceMemory {
     this.#memcpy(to, from, bytes);
   }
 
+  copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void {
+    source.download(to, from, bytes);
+  }
+
   zero(address: Address, bytes: number): void {
     this.#memset(address, 0, bytes);
   }
 
-  uploadAhead(to: Address, from: Address, bytes: number): void {
-    this.#memcpy(to, from, bytes);
+  uploadParts(to: Address, parts: readonly HostRange[]): void {
+    let next = to;
+    for (const { address, bytes } of parts) {
+      this.#memcpy(next, address, bytes);
+      next += BigInt(bytes);
+    }
   }
 
   createFence(): Fence {

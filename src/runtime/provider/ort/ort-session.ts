@@ -12,8 +12,8 @@ export interface OrtSessionOptions {
   readonly threads?: number;
 }
 
-/** Where a tensor's memory is, as ONNX Runtime names it. */
-export type MemoryPlace = 'Cpu' | 'Cuda';
+/** Where a tensor's memory is: ONNX Runtime's name for the kind of memory, and the number of the device. */
+export type MemoryPlace = 'Cpu' | `Cuda:${number}`;
 
 export interface BoundTensor {
   readonly place: MemoryPlace;
@@ -33,7 +33,8 @@ const memoryInfos = new Map<string, Pointer>();
 function memoryInfo(place: MemoryPlace): Pointer {
   const known = memoryInfos.get(place);
   if (known !== undefined) return known;
-  const info = ortApi().create('CreateMemoryInfo', place, DEVICE_ALLOCATOR, 0, DEFAULT_MEMORY);
+  const [kind = place, device = '0'] = place.split(':');
+  const info = ortApi().create('CreateMemoryInfo', kind, DEVICE_ALLOCATOR, Number(device), DEFAULT_MEMORY);
   memoryInfos.set(place, info);
   return info;
 }
