@@ -3,12 +3,13 @@ import type { StoredTensor } from '../../src/loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../src/model/blip2-config.js';
 import { pictureGrid } from '../../src/runtime/graph/picture-grid.js';
 import { HostMemory } from '../../src/runtime/provider/memory/host-memory.js';
-import { GpuModel } from '../../src/runtime/provider/engine/gpu-model.js';
+import { GpuModel, type GpuModelSources } from '../../src/runtime/provider/engine/gpu-model.js';
 
 export async function openOnHost(
   config: Blip2Config,
   tensors: ReadonlyMap<string, StoredTensor>,
   isResident: (block: string) => boolean,
+  device: Partial<GpuModelSources> = {},
 ): Promise<GpuModel> {
   return GpuModel.open({
     config,
@@ -19,5 +20,6 @@ export async function openOnHost(
     float: 'F32',
     sessionOptions: () => ({ threads: 1 }),
     canRecord: false,
+    ...device,
   });
 }

@@ -15,6 +15,8 @@ export interface GraphStyle {
   readonly float: 'F16' | 'F32';
   /** Weights are external data of the graph, mapped by ONNX Runtime, or inputs that the caller binds. */
   readonly weights: 'external' | 'inputs';
+  /** Whether products read weights `[in, out]`, and not as they are stored; only where weights are inputs. */
+  readonly transposesWeights?: boolean;
   readonly wireType: (config: ModelConfig, wire: string) => ValueType;
 }
 
@@ -69,6 +71,10 @@ export class StageBuilder {
   /** Of activations. */
   get float(): GraphStyle['float'] {
     return this.#style.float;
+  }
+
+  get transposesWeights(): boolean {
+    return this.#style.transposesWeights ?? false;
   }
 
   module(path: string): Module {

@@ -28,7 +28,7 @@ export function joinedProduct(
   if (quantized.every((weight) => weight === null)) {
     const shapes = names.map((name) => stage.weights.get(name).shape);
     const rows = shapes.reduce((sum, [count = 0]) => sum + count, 0);
-    return floatProduct(module, x, stage.joinedWeight(joinedName, names, [rows, shapes[0]?.[1] ?? 0]));
+    return floatProduct(module, x, { name: joinedName, tensors: names, rows, columns: shapes[0]?.[1] ?? 0 });
   }
   const known = quantized.filter((weight) => weight !== null);
   if (known.length === names.length && known.every((weight) => isAlike(weight, known[0]))) {
@@ -38,9 +38,23 @@ export function joinedProduct(
   return module.node('Concat', parts, { axis: { int: -1 } });
 }
 
-/** On CUDA twice as fast as `Gemm` for a single row. */
-export function floatProduct(module: Module, x: Value, weight: Value): Value {
-  return module.fused('FusedMatMul', [x, weight], { transB: { int: 1 } });
+/** Tensors that together are one matrix, `rows` outputs from `columns` inputs. */
+export interface FloatWeight {
+  readonly name: string;
+  readonly tensors: readonly string[];
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * On CUDA twice as fast as `Gemm` for a single row. WebGPU has no kernel for it; there `MatMul` of a transposed weight is
+ * twice as fast as `Gemm`.
+ */
+export function floatProduct(module: Module, x: Value, { name, tensors, rows, columns }: FloatWeight): Value {
+  const { stage } = module;
+  if (stage.transposesWeights)
+    return module.node('MatMul', [x, stage.joinedWeight(name, tensors, [columns, rows], true)]);
+  return module.fused('FusedMatMul', [x, stage.joinedWeight(name, tensors, [rows, columns])], { transB: { int: 1 } });
 }
 
 const isAlike = (weight: QuantizedWeight, other: QuantizedWeight | undefined): boolean =>

@@ -15,8 +15,9 @@ export interface GpuStyle extends GraphStyle {
   readonly float: GpuFloat;
 }
 
-export function gpuStyle(float: GpuFloat): GpuStyle {
-  return { float, weights: 'inputs', wireType: (config, wire) => gpuWireType(config, float, wire) };
+/** @param transposesWeights for providers whose fastest product reads `[in, out]` */
+export function gpuStyle(float: GpuFloat, transposesWeights = false): GpuStyle {
+  return { float, weights: 'inputs', transposesWeights, wireType: (config, wire) => gpuWireType(config, float, wire) };
 }
 
 /**

@@ -19,8 +19,9 @@ export function lowerGpuVisionEmbeddings(stage: StageBuilder, block: Block): voi
   const patches = module.reshape(grid, [-1, rows * columns, patchPixels]);
 
   const conv = module.child('patch_embedding');
-  const weight = stage.weight(`${conv.path}.weight`, [hiddenSize, patchPixels]);
-  const projected = conv.add(floatProduct(conv, patches, weight), conv.weight('bias'));
+  const name = `${conv.path}.weight`;
+  const kernels = { name, tensors: [name], rows: hiddenSize, columns: patchPixels };
+  const projected = conv.add(floatProduct(conv, patches, kernels), conv.weight('bias'));
   const batch = module.node('Shape', [pixels], { start: { int: 0 }, end: { int: 1 } });
   const classShape = module.node('Concat', [batch, stage.graph.int64s([1, 1])], { axis: { int: 0 } });
   const classRows = module.node('Expand', [module.weight('class_embedding'), classShape]);

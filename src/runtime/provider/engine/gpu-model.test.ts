@@ -82,6 +82,20 @@ describe('the demo on a device', () => {
     expect(await answer(model, some, mixed, { numBeams: 5 })).toEqual(mixed.map(({ beam5_ids: ids }) => ids));
   });
 
+  it('answers as transformers with weights transposed on their way, resident and streamed', async () => {
+    const isResident: IsResident = (block) => /[02468]$/.test(block);
+    await using model = await openOnHost(config, tensors, isResident, { transposesWeights: true });
+    for (const { image, caption } of entries.slice(8, 12)) {
+      expect(
+        await answer(
+          model,
+          entries.filter((entry) => entry.image === image),
+          [caption],
+        ),
+      ).toEqual([caption.ids]);
+    }
+  });
+
   it('has room for more tokens than its first caches', async () => {
     await using model = await openOnHost(config, tensors, () => true);
     const [entry] = entries;

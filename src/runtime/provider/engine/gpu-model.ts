@@ -37,6 +37,8 @@ export interface GpuModelSources {
   readonly isResident: (block: string) => boolean;
   readonly memory: DeviceMemory;
   readonly float: GpuFloat;
+  /** Whether the device's products are faster with weights `[in, out]`. */
+  readonly transposesWeights?: boolean;
   /** @param recorded whether runs of one token are recorded and replayed */
   readonly sessionOptions: (recorded: boolean) => OrtSessionOptions;
   /** Whether the provider can record a run. */
@@ -142,8 +144,8 @@ function decoderConfig(config: Blip2Config): DecoderOnlyConfig {
   });
 }
 
-function planUnits({ config, picture, float, isResident }: GpuModelSources, weights: Weights) {
-  const sources = { config, weights, folder: '/', picture, style: gpuStyle(float) };
+function planUnits({ config, picture, float, transposesWeights, isResident }: GpuModelSources, weights: Weights) {
+  const sources = { config, weights, folder: '/', picture, style: gpuStyle(float, transposesWeights) };
   const units = (steps: ReturnType<typeof gpuImageSteps>, outputs: (blocks: readonly Block[]) => string[]) =>
     gpuUnits(steps, sources, { outputs, whole: steps.every(({ block }) => isResident(block.name)) });
   const caches = (blocks: readonly Block[]) =>

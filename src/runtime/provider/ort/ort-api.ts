@@ -23,8 +23,11 @@ const FUNCTIONS = {
   SetIntraOpNumThreads: [24, 'void*, int'],
   CreateRunOptions: [39, '_Out_ void**'],
   CreateTensorWithDataAsOrtValue: [49, 'void*, void*, size_t, int64_t*, size_t, int, _Out_ void**'],
+  AllocatorAlloc: [75, 'void*, size_t, _Out_ void**'],
+  AllocatorFree: [76, 'void*, void*'],
   CreateMemoryInfo: [68, 'str, int, int, int, _Out_ void**'],
   AddSessionConfigEntry: [130, 'void*, str, str'],
+  CreateAllocator: [131, 'void*, void*, _Out_ void**'],
   RunWithBinding: [133, 'void*, void*, void*'],
   CreateIoBinding: [134, 'void*, _Out_ void**'],
   BindInput: [136, 'void*, str, void*'],
@@ -33,6 +36,8 @@ const FUNCTIONS = {
   SessionOptionsAppendExecutionProvider_CUDA_V2: [204, 'void*, void*'],
   CreateCUDAProviderOptions: [205, '_Out_ void**'],
   UpdateCUDAProviderOptions: [206, 'void*, str*, str*, size_t'],
+  SessionOptionsAppendExecutionProvider: [216, 'void*, str, str*, str*, size_t'],
+  CopyTensors: [386, 'void*, void**, void**, void*, size_t'],
 } as const;
 
 const RELEASES = {
@@ -42,15 +47,16 @@ const RELEASES = {
   Value: 96,
   RunOptions: 97,
   SessionOptions: 100,
+  Allocator: 132,
   IoBinding: 135,
   CUDAProviderOptions: 208,
 } as const;
 
 const GET_ERROR_MESSAGE = 2;
-const TABLE_LENGTH = 209;
+const TABLE_LENGTH = 387;
 
 type FunctionName = keyof typeof FUNCTIONS;
-type Argument = Pointer | number | string | Uint8Array | BigInt64Array | readonly string[] | (Pointer | null)[];
+type Argument = Pointer | number | string | Uint8Array | BigInt64Array | readonly string[] | (Pointer | null)[] | null;
 type NativeFunction = (...args: Argument[]) => Pointer | null;
 
 export class OrtApi {

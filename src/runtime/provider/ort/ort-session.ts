@@ -8,15 +8,18 @@ import { ortApi, type Pointer } from './ort-api.js';
 export interface OrtSessionOptions {
   /** Options of the CUDA provider, by ONNX Runtime's names; absent runs on the CPU. */
   readonly cuda?: Readonly<Record<string, string>>;
+  /** Options of the WebGPU provider, without their common prefix. */
+  readonly webgpu?: Readonly<Record<string, string>>;
   /** Threads of one operator on the CPU. */
   readonly threads?: number;
 }
 
 /** Where a tensor's memory is: ONNX Runtime's name for the kind of memory, and the number of the device. */
-export type MemoryPlace = 'Cpu' | `Cuda:${number}`;
+export type MemoryPlace = 'Cpu' | `Cuda:${number}` | 'WebGPU_Buf';
 
 export interface BoundTensor {
   readonly place: MemoryPlace;
+  /** On WebGPU, the handle of a buffer. */
   readonly address: Pointer;
   readonly dtype: Dtype;
   readonly dims: readonly number[];
@@ -27,10 +30,15 @@ const WARNINGS_AND_WORSE_ARE_SILENT = 3;
 const DEVICE_ALLOCATOR = 0;
 const DEFAULT_MEMORY = 0;
 
-let environment: Pointer | undefined;
+let created: Pointer | undefined;
 const memoryInfos = new Map<string, Pointer>();
 
-function memoryInfo(place: MemoryPlace): Pointer {
+export function environment(): Pointer {
+  created ??= ortApi().create('CreateEnv', WARNINGS_AND_WORSE_ARE_SILENT, 'blip2-device-map');
+  return created;
+}
+
+export function memoryInfo(place: MemoryPlace): Pointer {
   const known = memoryInfos.get(place);
   if (known !== undefined) return known;
   const [kind = place, device = '0'] = place.split(':');
@@ -43,15 +51,18 @@ export class OrtSession implements Disposable {
   readonly #session: Pointer;
 
   /** @throws Blip2Error `ORT_FAILED`, among others where the provider's library does not load */
-  constructor(model: Uint8Array, { cuda, threads }: OrtSessionOptions = {}) {
+  constructor(model: Uint8Array, { cuda, webgpu, threads }: OrtSessionOptions = {}) {
     const ort = ortApi();
-    environment ??= ort.create('CreateEnv', WARNINGS_AND_WORSE_ARE_SILENT, 'blip2-device-map');
     const options = ort.create('CreateSessionOptions');
     try {
       ort.call('SetSessionGraphOptimizationLevel', options, ALL_OPTIMIZATIONS);
       if (threads !== undefined) ort.call('SetIntraOpNumThreads', options, threads);
       if (cuda !== undefined) appendCuda(options, cuda);
-      this.#session = ort.create('CreateSessionFromArray', environment, model, model.length, options);
+      if (webgpu !== undefined) {
+        const [names, values] = [Object.keys(webgpu), Object.values(webgpu)];
+        ort.call('SessionOptionsAppendExecutionProvider', options, 'WebGPU', names, values, names.length);
+      }
+      this.#session = ort.create('CreateSessionFromArray', environment(), model, model.length, options);
     } finally {
       ort.release('SessionOptions', options);
     }
@@ -59,6 +70,11 @@ export class OrtSession implements Disposable {
 
   bind(inputs: ReadonlyMap<string, BoundTensor>, outputs: ReadonlyMap<string, BoundTensor>): OrtBinding {
     return new OrtBinding(this.#session, inputs, outputs);
+  }
+
+  /** Of device memory as the session's provider hands it out. */
+  createAllocator(place: MemoryPlace): Pointer {
+    return ortApi().create('CreateAllocator', this.#session, memoryInfo(place));
   }
 
   [Symbol.dispose](): void {
@@ -108,7 +124,7 @@ export class OrtBinding implements Disposable {
   }
 }
 
-function createValue({ place, address, dtype, dims }: BoundTensor): Pointer {
+export function createValue({ place, address, dtype, dims }: BoundTensor): Pointer {
   const bytes = (elementCount(dims) * DTYPE_BITS[dtype]) / 8;
   const shape = BigInt64Array.from(dims, BigInt);
   return ortApi().create(
