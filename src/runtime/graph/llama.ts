@@ -62,17 +62,25 @@ function rotate(module: Module, x: Value): Value {
   return module.fused('RotaryEmbedding', operands, { num_heads: { int: heads }, interleaved: { int: 0 } });
 }
 
-/** Cosines or sines of every position's angles, `[maxPositions, headSize / 2]`, angles in float32 as in transformers. */
 function rotaryTable(stage: StageBuilder, kind: 'cos' | 'sin'): Value {
-  const { maxPositions, headSize, ropeTheta } = llamaConfig(stage);
+  const config = llamaConfig(stage);
+  return stage.once(`rotary ${kind}`, () =>
+    stage.graph.constant(
+      `rotary.${kind}`,
+      'F32',
+      [config.maxPositions, config.headSize / 2],
+      rotaryAngles(config, kind),
+    ),
+  );
+}
+
+/** Cosines or sines of every position's angles, `[maxPositions, headSize / 2]`, angles in float32 as in transformers. */
+export function rotaryAngles({ maxPositions, headSize, ropeTheta }: LlamaConfig, kind: 'cos' | 'sin'): Float32Array {
   const half = headSize / 2;
-  return stage.once(`rotary ${kind}`, () => {
-    const frequencies = Float32Array.from({ length: half }, (_, i) => 1 / Math.fround(ropeTheta ** (i / half)));
-    const table = Float32Array.from({ length: maxPositions * half }, (_, at) =>
-      Math[kind](Math.fround(Math.floor(at / half) * (frequencies[at % half] ?? 0))),
-    );
-    return stage.graph.constant(`rotary.${kind}`, 'F32', [maxPositions, half], table);
-  });
+  const frequencies = Float32Array.from({ length: half }, (_, i) => 1 / Math.fround(ropeTheta ** (i / half)));
+  return Float32Array.from({ length: maxPositions * half }, (_, at) =>
+    Math[kind](Math.fround(Math.floor(at / half) * (frequencies[at % half] ?? 0))),
+  );
 }
 
 export function lowerLlamaNorm(stage: StageBuilder, block: Block): void {

@@ -6,7 +6,8 @@ import type { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { textConfig } from '../wires.js';
 import { fusedAttention, hasFusedAttention, unfusedAttention } from './gpu-attention.js';
-import { activatedLinear, addLinear, joinedProduct, normOf, product } from './gpu-module.js';
+import { activatedLinear, addLinear, joinedLinear, normOf, splitInThree } from './gpu-module.js';
+import { product } from './gpu-product.js';
 
 const LAYER_NORM_EPS = 1e-5;
 
@@ -29,23 +30,12 @@ export function lowerGpuOptLayer(stage: StageBuilder, block: Block): void {
 }
 
 function selfAttention(self: Module, layer: number, x: Value): Value {
-  const { stage } = self;
-  const text = optConfig(stage);
+  const text = optConfig(self.stage);
   const { hiddenSize, heads } = text;
   const geometry = { layer, heads, headSize: hiddenSize / heads, scale: (hiddenSize / heads) ** -0.5 };
-  const qkv = self.child('qkv');
-  const names = (kind: string) => ['q_proj', 'k_proj', 'v_proj'].map((name) => `${self.path}.${name}.${kind}`);
-  const projected = joinedProduct(qkv, x, names('weight'));
-  const biased = stage.weights.expects(`${self.path}.q_proj.bias`)
-    ? qkv.add(projected, stage.joinedWeight(`${qkv.path}.bias`, names('bias'), [3 * hiddenSize]))
-    : projected;
-  if (hasFusedAttention(text)) return fusedAttention(self, biased, geometry);
-  const [query, key, value] = stage.graph.nodes(
-    'Split',
-    [biased],
-    [true, true, true],
-    self.named('Split', { axis: { int: -1 }, num_outputs: { int: 3 } }),
-  );
+  const qkv = joinedLinear(self, 'qkv', ['q_proj', 'k_proj', 'v_proj'], x);
+  if (hasFusedAttention(text)) return fusedAttention(self, qkv, geometry);
+  const [query, key, value] = splitInThree(self, qkv);
   return unfusedAttention(self, { query, key, value }, geometry);
 }
 

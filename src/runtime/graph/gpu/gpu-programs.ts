@@ -1,13 +1,40 @@
-/** The programs of BLIP-2 on a GPU: once per picture, and once per token. Rows of token tables are looked up by the host. */
+/** The programs of BLIP-2 on a GPU: once per picture, once per prompt (T5), and once per token. The host looks rows of tables up. */
 import type { Blip2Config } from '../../../model/blip2-config.js';
-import { blip2Blocks, type BlockKind } from '../../../model/blocks.js';
+import { blip2Blocks, type Block, type BlockKind } from '../../../model/blocks.js';
 import type { Lowering, Step } from '../program.js';
-import { lowerQFormerLayer, lowerQFormerNorm, lowerQueryTokens } from '../qformer.js';
+import {
+  lowerQFormerEmbeddings,
+  lowerQFormerJointLayer,
+  lowerQFormerLayer,
+  lowerQFormerNorm,
+  lowerQueryTokens,
+} from '../qformer.js';
+import { crossWire, presentWire } from '../wires.js';
 import { lowerGpuHead } from './gpu-head.js';
+import { lowerGpuLlamaLayer, lowerGpuLlamaNorm } from './gpu-llama.js';
 import { lowerGpuOptLayer, lowerGpuOptNorm, lowerGpuOptProjectIn, lowerGpuOptProjectOut } from './gpu-opt.js';
+import {
+  lowerGpuT5CrossCache,
+  lowerGpuT5DecoderLayer,
+  lowerGpuT5DecoderNorm,
+  lowerGpuT5EncoderLayer,
+  lowerGpuT5EncoderNorm,
+} from './gpu-t5.js';
 import { lowerGpuProjection, lowerGpuVisionEmbeddings, lowerGpuVisionLayer, lowerGpuVisionNorm } from './gpu-vision.js';
 
 type Lowerings = Partial<Record<BlockKind, Lowering>>;
+
+/** Layers of such a kind differ in nothing but their weights. */
+export const GPU_TWINS: ReadonlySet<BlockKind> = new Set<BlockKind>([
+  'vision-layer',
+  'opt-layer',
+  'llama-layer',
+  't5-encoder-layer',
+  't5-decoder-layer',
+]);
+
+/** Wires that lead from one unit of a program to the next. */
+export const GPU_CHAINS = ['patches', 'hidden', 'embedded', 'decoded', 'encoder_hidden', 'encoded'] as const;
 
 const IMAGE: Lowerings = {
   'vision-embeddings': lowerGpuVisionEmbeddings,
@@ -19,25 +46,54 @@ const IMAGE: Lowerings = {
   projection: lowerGpuProjection,
 };
 
+/** With an instruction, which the Q-Former reads beside the picture. */
+const INSTRUCTED_IMAGE: Lowerings = {
+  ...IMAGE,
+  'qformer-embeddings': lowerQFormerEmbeddings,
+  'qformer-layer': lowerQFormerJointLayer,
+};
+
+/** A decoder layer takes part in both programs of T5: its cross-attention's keys and values are made once per prompt. */
+const T5_PROMPT: Lowerings = {
+  't5-encoder-layer': lowerGpuT5EncoderLayer,
+  't5-encoder-norm': lowerGpuT5EncoderNorm,
+  't5-decoder-layer': lowerGpuT5CrossCache,
+};
+
 const TOKEN: Lowerings = {
   'opt-project-in': lowerGpuOptProjectIn,
   'opt-layer': lowerGpuOptLayer,
   'opt-norm': lowerGpuOptNorm,
   'opt-project-out': lowerGpuOptProjectOut,
+  'llama-layer': lowerGpuLlamaLayer,
+  'llama-norm': lowerGpuLlamaNorm,
+  't5-decoder-layer': lowerGpuT5DecoderLayer,
+  't5-decoder-norm': lowerGpuT5DecoderNorm,
   head: lowerGpuHead,
 };
 
-/** `pixel_values` to `language_input`. */
-export const gpuImageSteps = (config: Blip2Config): Step[] => steps(config, IMAGE);
+/** `pixel_values`, and the words of an InstructBLIP, to `language_input`. */
+export const gpuImageSteps = (config: Blip2Config): Step[] =>
+  steps(config, config.qformer.text === null ? IMAGE : INSTRUCTED_IMAGE);
 
-/** `hidden`, `seqlens`, `total` and the caches to `logits`. */
+/** T5's encoder: `encoder_hidden` and `encoder_bias` to the keys and values of cross-attention. Others have no such program. */
+export const gpuPromptSteps = (config: Blip2Config): Step[] =>
+  config.text.family === 't5' ? steps(config, T5_PROMPT) : [];
+
+/** New tokens and the caches to `logits`. */
 export const gpuTokenSteps = (config: Blip2Config): Step[] => steps(config, TOKEN);
 
 /** Why a model cannot run on a GPU by these programs; null where it can. */
-export function gpuObstacle({ qformer, text }: Blip2Config): string | null {
-  if (text.family !== 'opt') return `language models of the family ${text.family} run on the CPU only`;
-  if (qformer.text !== null) return 'an InstructBLIP runs on the CPU only';
-  return null;
+export function gpuObstacle({ text }: Blip2Config): string | null {
+  return text.family === 't5' ? 'language models of the family t5 run on the CPU only' : null;
+}
+
+const DECODER_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-layer', 'llama-layer', 't5-decoder-layer']);
+
+/** The caches that a block writes in a program: of new tokens, or of the prompt that cross-attention reads. */
+export function gpuCacheWires(program: 'prompt' | 'token', { kind, index }: Block): string[] {
+  const wire = program === 'prompt' ? crossWire : presentWire;
+  return DECODER_LAYERS.has(kind) ? [wire(index, 'key'), wire(index, 'value')] : [];
 }
 
 function steps(config: Blip2Config, lowerings: Lowerings): Step[] {

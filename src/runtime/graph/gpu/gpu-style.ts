@@ -32,8 +32,20 @@ function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueT
       return { dtype: float, dims: ['batch', 'patches', config.vision.hiddenSize] };
     case 'language_input':
       return { dtype: float, dims: ['batch', config.numQueryTokens, textConfig(config).hiddenSize] };
-    case 'hidden':
+    case 'hidden': {
+      const text = textConfig(config);
+      return { dtype: text.family === 't5' ? 'F32' : float, dims: ['batch', 'tokens', text.hiddenSize] };
+    }
+    case 'decoded':
       return { dtype: float, dims: ['batch', 'tokens', textConfig(config).hiddenSize] };
+    case 'encoder_hidden':
+      return { dtype: 'F32', dims: ['batch', 'prompt_tokens', textConfig(config).hiddenSize] };
+    case 'encoded':
+      return { dtype: float, dims: ['batch', 'prompt_tokens', textConfig(config).hiddenSize] };
+    case 'encoder_bias':
+      return { dtype: float, dims: ['batch', textConfig(config).heads, 'prompt_tokens', 'prompt_tokens'] };
+    case 'cross_bias':
+      return { dtype: float, dims: ['batch', 1, 'tokens', 'prompt_tokens'] };
     case 'embedded': {
       const text = textConfig(config);
       return { dtype: float, dims: ['batch', 'tokens', text.family === 'opt' ? text.embedSize : text.hiddenSize] };
@@ -51,9 +63,11 @@ function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueT
     case 'logits':
       return { dtype: 'F32', dims: ['batch', textConfig(config).vocabSize] };
     default: {
-      if (!/^(past|present)\./.test(wire)) return wireType(config, wire);
+      const kind = /^(past|present|cross)\./.exec(wire)?.[1];
+      if (kind === undefined) return wireType(config, wire);
       const text = textConfig(config);
-      return { dtype: float, dims: ['batch', text.heads, 'capacity', headSize(text)] };
+      const length = kind === 'cross' ? 'prompt_tokens' : 'capacity';
+      return { dtype: float, dims: ['batch', text.heads, length, headSize(text)] };
     }
   }
 }

@@ -3,7 +3,8 @@ import type { Block } from '../../../model/blocks.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { castTo, toFloat } from './casts.js';
-import { activatedLinear, addLinear, bias, floatProduct, normOf, product } from './gpu-module.js';
+import { activatedLinear, addLinear, bias, normOf, splitInThree } from './gpu-module.js';
+import { floatProduct, product } from './gpu-product.js';
 
 /** The patches as rows of pixels times the convolution's weights: its stride is its size. */
 export function lowerGpuVisionEmbeddings(stage: StageBuilder, block: Block): void {
@@ -43,12 +44,7 @@ export function lowerGpuVisionLayer(stage: StageBuilder, block: Block): void {
   const self = module.child('self_attn');
   const qkv = self.child('qkv');
   const normed = normOf(module.child('layer_norm1'), 'patches', hiddenSize, layerNormEps);
-  const parts = stage.graph.nodes(
-    'Split',
-    [product(qkv, normed)],
-    [true, true, true],
-    self.named('Split', { axis: { int: -1 }, num_outputs: { int: 3 } }),
-  );
+  const parts = splitInThree(self, product(qkv, normed));
   const offset = bias(qkv);
   const operands = offset === undefined ? parts : [...parts, offset];
   const scale = (hiddenSize / heads) ** -0.5;

@@ -1,0 +1,66 @@
+/** LLaMA's decoder for GPUs: `hidden`, the tokens, through its layers. */
+import type { Block } from '../../../model/blocks.js';
+import type { LlamaConfig } from '../../../model/language-config.js';
+import type { Value } from '../../onnx/graph-builder.js';
+import { rotaryAngles } from '../llama.js';
+import type { Module } from '../module.js';
+import type { StageBuilder } from '../stage-builder.js';
+import { textConfig } from '../wires.js';
+import { toFloat } from './casts.js';
+import { fusedAttention, hasFusedAttention, unfusedAttention } from './gpu-attention.js';
+import { addLinear, joinedLinear, linear, rmsNormOf } from './gpu-module.js';
+
+export function lowerGpuLlamaLayer(stage: StageBuilder, block: Block): void {
+  const { rmsNormEps, activation } = llamaConfig(stage);
+  const module = stage.module(block.name);
+  const self = module.child('self_attn');
+  const x = rmsNormOf(module.child('input_layernorm'), 'hidden', rmsNormEps);
+  addLinear('hidden', self.child('o_proj'), selfAttention(self, block.index, x));
+
+  const mlp = module.child('mlp');
+  const inner = rmsNormOf(module.child('post_attention_layernorm'), 'hidden', rmsNormEps);
+  const gate = mlp.activation(linear(mlp.child('gate_proj'), inner), activation);
+  addLinear('hidden', mlp.child('down_proj'), mlp.node('Mul', [gate, linear(mlp.child('up_proj'), inner)]));
+}
+
+function selfAttention(self: Module, layer: number, x: Value): Value {
+  const { stage } = self;
+  const text = llamaConfig(stage);
+  const { heads, headSize } = text;
+  const geometry = { layer, heads, headSize, scale: headSize ** -0.5 };
+  const rotary = [rotaryTable(stage, 'cos'), rotaryTable(stage, 'sin')] as const;
+  if (hasFusedAttention(text))
+    return fusedAttention(self, joinedLinear(self, 'qkv', ['q_proj', 'k_proj', 'v_proj'], x), geometry, rotary);
+  const positions = stage.once('positions', () =>
+    self.node('Squeeze', [stage.use('cache_positions'), self.graph.int64s([1, 3])]),
+  );
+  const rotated = (name: string) => {
+    const rows = linear(self.child(name), x);
+    return self.fused('RotaryEmbedding', [rows, positions, ...rotary], { num_heads: { int: heads } });
+  };
+  const value = linear(self.child('v_proj'), x);
+  return unfusedAttention(self, { query: rotated('q_proj'), key: rotated('k_proj'), value }, geometry);
+}
+
+function rotaryTable(stage: StageBuilder, kind: 'cos' | 'sin'): Value {
+  const { maxPositions, headSize } = llamaConfig(stage);
+  return stage.once(`rotary ${kind}`, () => {
+    const table = stage.graph.constant(
+      `rotary.${kind}`,
+      'F32',
+      [maxPositions, headSize / 2],
+      rotaryAngles(llamaConfig(stage), kind),
+    );
+    return toFloat(stage.module('rotary'), table);
+  });
+}
+
+export function lowerGpuLlamaNorm(stage: StageBuilder, block: Block): void {
+  stage.make('hidden', rmsNormOf(stage.module(block.name), 'hidden', llamaConfig(stage).rmsNormEps));
+}
+
+function llamaConfig(stage: StageBuilder): LlamaConfig {
+  const text = textConfig(stage.config);
+  if (text.family !== 'llama') throw new Error('a LLaMA block in a model that is not LLaMA');
+  return text;
+}

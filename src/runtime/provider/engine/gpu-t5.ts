@@ -1,0 +1,160 @@
+/** T5 on a device: the encoder runs once per prompt, and the decoder reads what cross-attention made of it. */
+import type { T5Config } from '../../../model/language-config.js';
+import type { TokenSource } from '../../generation/token-source.js';
+import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
+import type { CachePart } from '../../graph/wires.js';
+import { fullMasks, type LanguagePrompt } from '../../session/language-prompt.js';
+import type { Mask } from '../../session/attention-bias.js';
+import { CacheRows } from './cache-rows.js';
+import { GrowingCaches } from './growing-caches.js';
+import type { GpuProgram } from './gpu-program.js';
+import type { KvBuffers } from './kv-buffers.js';
+import { ProgramRun, type ProgramRunParts } from './program-run.js';
+import { runOptions } from './run-options.js';
+import { T5Wires, type T5Tables } from './t5-wires.js';
+
+export interface GpuT5Parts extends Omit<ProgramRunParts, 'ownStream'> {
+  /** From prompts to what cross-attention reads; `program` is the decoder. */
+  readonly encoder: GpuProgram;
+  readonly config: T5Config;
+  readonly float: GpuFloat;
+  readonly tables: T5Tables;
+  /** Whether the provider may record a run of one token and replay it. */
+  readonly records: boolean;
+}
+
+/** New tokens that the first caches have room for. */
+const FIRST_ROOM = 64;
+
+export class GpuT5 implements Disposable {
+  readonly #parts: GpuT5Parts;
+  readonly #wires: T5Wires;
+  readonly #self: GrowingCaches;
+  /** Of whole prompts, filled up to the room there is; what is behind a prompt is hidden like its padding. */
+  readonly #cross: GrowingCaches;
+  #promptRun: { readonly key: string; readonly run: ProgramRun } | null = null;
+  /** By the number of rows. */
+  readonly #tokenRuns = new Map<number, ProgramRun>();
+
+  constructor(parts: GpuT5Parts) {
+    const { config, float, memory } = parts;
+    this.#parts = parts;
+    this.#wires = new T5Wires(config, float, parts.tables);
+    const shape = { layers: config.decoderLayers, heads: config.heads, headSize: config.headSize, float };
+    this.#self = new GrowingCaches(memory, shape, () => this.#forgetRuns());
+    this.#cross = new GrowingCaches(memory, shape, () => this.#forgetRuns());
+  }
+
+  /** One prompt at a time: the next one overwrites the caches of the last. */
+  tokens(prompt: LanguagePrompt): TokenSource {
+    const { config } = this.#parts;
+    const masks = fullMasks(prompt);
+    let rows = new CacheRows([]);
+    /** The prompt of each row of the caches. */
+    const pictures: number[] = [];
+    const step = (ids: readonly number[]): Promise<Float32Array> => {
+      const idsOfRows = rows.lengths.map(() => config.padTokenId);
+      rows.slots.forEach((slot, sequence) => (idsOfRows[slot] = ids[sequence] ?? 0));
+      const masksOfRows = rows.lengths.map((_, row) => masks[pictures[row] ?? 0] ?? []);
+      const logits = rows.inOrder(this.#step(idsOfRows, rows.length, masksOfRows), config.vocabSize);
+      rows.grow();
+      return Promise.resolve(logits);
+    };
+    return {
+      vocabSize: config.vocabSize,
+      prefill: () => {
+        this.#encode(prompt, masks);
+        rows = new CacheRows(masks.map(() => 0));
+        pictures.splice(0, pictures.length, ...masks.keys());
+        return step(masks.map(() => config.decoderStartTokenId));
+      },
+      advance: (ids, parents) => {
+        const count = Math.max(parents.length, rows.count);
+        const self = this.#self.reserve(count, rows.length + 1);
+        const cross = this.#cross.reserve(count, 1);
+        rows.continueFrom(parents, (from, to) => {
+          self.copyRow(from, to);
+          if (pictures[to] !== pictures[from]) cross.copyRow(from, to);
+          pictures[to] = pictures[from] ?? 0;
+        });
+        return step(ids);
+      },
+    };
+  }
+
+  #encode(prompt: LanguagePrompt, masks: readonly Mask[]): void {
+    const count = masks.length;
+    const caches = this.#cross.reserve(count, masks[0]?.length ?? 0);
+    const length = caches.capacity;
+    const run = this.#promptRunOf(count, caches);
+    run.run((wire, bytes) => this.#wires.writePrompt(wire, bytes, prompt, length));
+  }
+
+  #promptRunOf(rows: number, caches: KvBuffers): ProgramRun {
+    const length = caches.capacity;
+    const key = `${rows}x${length}`;
+    if (this.#promptRun?.key === key) return this.#promptRun.run;
+    this.#promptRun?.run[Symbol.dispose]();
+    const { encoder, config, float, memory } = this.#parts;
+    const dims = [rows, length, config.hiddenSize];
+    const wires = {
+      inputs: this.#wires.promptTypes(rows, length),
+      chains: new Map([
+        ['encoder_hidden', { dtype: 'F32', dims } as const],
+        ['encoded', { dtype: float, dims }],
+      ]),
+      kept: (wire: string) => cacheTensor(wire, { cross: caches }, rows),
+    };
+    const parts = { ...this.#parts, program: encoder, ownStream: false };
+    const run = new ProgramRun(parts, wires, runOptions(memory, 'enqueued'));
+    this.#promptRun = { key, run };
+    return run;
+  }
+
+  /** Logits of each row, good until the next run. */
+  #step(ids: readonly number[], past: number, masks: readonly Mask[]): Float32Array {
+    const self = this.#self.reserve(ids.length, Math.max(past + 1, FIRST_ROOM));
+    const cross = this.#cross.reserve(ids.length, 1);
+    const run = this.#tokenRunOf(ids.length, self, cross);
+    const room = { capacity: self.capacity, promptLength: cross.capacity };
+    run.run((wire, bytes) => this.#wires.writeToken(wire, bytes, { ids, past, masks }, room), true);
+    const { buffer, byteOffset, byteLength } = run.read('logits');
+    return new Float32Array(buffer, byteOffset, byteLength / 4);
+  }
+
+  #tokenRunOf(rows: number, self: KvBuffers, cross: KvBuffers): ProgramRun {
+    const known = this.#tokenRuns.get(rows);
+    if (known !== undefined) return known;
+    const { config, float, memory, records } = this.#parts;
+    const dims = [rows, 1, config.hiddenSize];
+    const wires = {
+      inputs: this.#wires.tokenTypes({ first: 0, rows, tokens: 1 }, self.capacity, cross.capacity),
+      chains: new Map([
+        ['hidden', { dtype: 'F32', dims } as const],
+        ['decoded', { dtype: float, dims }],
+      ]),
+      results: new Map([['logits', { dtype: 'F32', dims: [rows, config.vocabSize] } as const]]),
+      kept: (wire: string) => cacheTensor(wire, { past: self, present: self, cross }, rows),
+    };
+    const options = runOptions(memory, records ? 'recorded' : 'enqueued');
+    const run = new ProgramRun({ ...this.#parts, ownStream: records }, wires, options);
+    this.#tokenRuns.set(rows, run);
+    return run;
+  }
+
+  #forgetRuns(): void {
+    this.#promptRun?.run[Symbol.dispose]();
+    this.#promptRun = null;
+    for (const run of this.#tokenRuns.values()) run[Symbol.dispose]();
+    this.#tokenRuns.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.#forgetRuns();
+  }
+}
+
+function cacheTensor(wire: string, caches: Readonly<Record<string, KvBuffers>>, rows: number) {
+  const parts = /^(past|present|cross)\.(\d+)\.(key|value)$/.exec(wire);
+  return caches[parts?.[1] ?? '']?.tensor(Number(parts?.[2]), parts?.[3] as CachePart, 0, rows);
+}
