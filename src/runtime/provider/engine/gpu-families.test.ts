@@ -17,7 +17,7 @@ import { generate } from '../../generation/generate.js';
 import { openOnHost } from '../../../../test/golden/open-on-host.js';
 
 const TOLERANCE = 1e-4;
-const FAMILIES = ['tiny-opt', 'tiny-opt-postnorm', 'tiny-opt-projected', 'tiny-instructblip-llama'];
+const FAMILIES = ['tiny-opt', 'tiny-opt-postnorm', 'tiny-opt-projected'];
 const PLACEMENTS: readonly [string, (block: string) => boolean][] = [
   ['resident', () => true],
   ['streamed', () => false],
