@@ -1,5 +1,7 @@
 import type { Argv } from 'yargs';
 import type { Budgets } from '../../src/planner/plan/budgets.js';
+import { QUANT_SCHEMES, type QuantScheme } from '../../src/tensor/quantized.js';
+import { usageError } from './main.js';
 import { parseSize } from '../../src/planner/size.js';
 
 /** The flags that state budgets, for every command that plans. */
@@ -24,6 +26,12 @@ export function budgetFlags<T>(parser: Argv<T>) {
       nargs: 1,
       group: 'Budget:',
       describe: 'left free on every GPU, for its driver and others [default: 0]',
+    })
+    .option('allow-quant', {
+      type: 'string',
+      nargs: 1,
+      group: 'Budget:',
+      describe: `quantise language layers where that saves time: ${QUANT_SCHEMES.join(', ')}, or both with a comma`,
     });
 }
 
@@ -40,4 +48,14 @@ export function readBudgets({ vram = [], ram, disk }: BudgetArgs): Budgets {
     ramBytes: ram === undefined ? null : parseSize(ram),
     diskBytes: disk === undefined ? 0 : parseSize(disk),
   };
+}
+
+/** `int8,int4` of `--allow-quant`. */
+export function readAllowQuant(flag: string | undefined): QuantScheme[] {
+  if (flag === undefined) return [];
+  return flag.split(',').map((name) => {
+    const scheme = QUANT_SCHEMES.find((each) => each === name.trim().toLowerCase());
+    if (scheme !== undefined) return scheme;
+    throw usageError(`--allow-quant ${flag}: "${name}" is not one of ${QUANT_SCHEMES.join(', ')}`);
+  });
 }

@@ -20,9 +20,9 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const args = await parseArgs(parser, argv, REQUEST_LISTS);
   if (args === null) return EXIT.ok;
   const json = await readJson(args.map);
-  const { map } = readPlan(json);
+  const { map, quant } = readPlan(json);
   const { tensors, options } = await readRequest(args);
-  const given = explainMap(map, tensors, options);
+  const given = explainMap(map, tensors, options, quant);
   const ours = options.budgets.gpus.size === 0 ? null : planDeviceMap(tensors, options);
   if (args.json === true) {
     process.stdout.write(`${JSON.stringify(asDocument(given, ours), null, 2)}\n`);

@@ -14,7 +14,7 @@ import type { TensorInfo } from '../../src/tensor/tensor-info.js';
 import { loadModel } from '../common/load-model.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
-import { budgetFlags, readBudgets, type BudgetArgs } from '../common/plan-options.js';
+import { budgetFlags, readAllowQuant, readBudgets, type BudgetArgs } from '../common/plan-options.js';
 
 /** Flags that may be given several times. */
 export const REQUEST_LISTS: readonly string[] = ['vram', 'gpu', 'dtype', 'pin'];
@@ -80,6 +80,7 @@ export interface RequestArgs extends BudgetArgs {
   readonly checkpoint?: string | undefined;
   readonly revision?: string | undefined;
   readonly reserve?: string | undefined;
+  readonly 'allow-quant'?: string | undefined;
   readonly 'count-context'?: boolean | undefined;
   readonly gpu?: readonly string[] | undefined;
   readonly profile?: string | undefined;
@@ -122,6 +123,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       dtypes,
       engine: args.engine,
       pins,
+      allowQuant: readAllowQuant(args['allow-quant']),
       ...(machine === null ? {} : { machine }),
       ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
       ...(args['count-context'] === undefined ? {} : { countContext: args['count-context'] }),

@@ -13,6 +13,10 @@ export function planSummary(plan: PlanDocument): string {
     `predicted ${seconds(cost.latencyMs)} a caption (estimate): pictures ${seconds(cost.imageMs)}, prompt ` +
       `${seconds(cost.promptMs)}, tokens ${seconds(cost.tokenMs)}, crossings ${seconds(cost.crossingMs)}` +
       (cost.streamedBytesPerCall === 0 ? '' : `; ${formatSize(cost.streamedBytesPerCall)} of weights streamed`),
+    ...plan.accuracy.map(
+      ({ scheme, blocks, weightError }) =>
+        `${scheme}   ${blocks} blocks: their weights are off by about ${(100 * weightError).toPrecision(2)} % of their size`,
+    ),
     `solver ${plan.solver.status}${plan.solver.gap === 0 ? '' : `, within ${(100 * plan.solver.gap).toFixed(1)} %`}`,
     ...plan.assumptions.map((text) => `assumed: ${text}`),
     ...plan.warnings.map((text) => `warning: ${text}`),
@@ -48,7 +52,11 @@ function runsOf(plan: PlanDocument): string[] {
   for (const { block, runsOn, execution } of plan.placements) {
     const part = block.split('.')[0] ?? block;
     const where = runsOn === 'cpu' ? 'cpu' : `gpu${runsOn}`;
-    const place = execution === 'streamed' ? `${where} (streamed)` : where;
+    const notes = [
+      ...(execution === 'streamed' ? ['streamed'] : []),
+      ...(block in plan.quant ? [plan.quant[block]] : []),
+    ];
+    const place = notes.length === 0 ? where : `${where} (${notes.join(', ')})`;
     const last = runs.at(-1);
     if (last?.part === part && last.place === place) last.count += 1;
     else runs.push({ part, place, count: 1 });

@@ -2,6 +2,7 @@
  * Which weights may be quantised: the linear layers of the language model and its head, which decoding reads once per
  * token. Tables, norms, biases, the vision model and the Q-Former keep their floats: they run once per picture.
  */
+import { storedScheme } from '../tensor/quantized.js';
 import type { TensorInfo } from '../tensor/tensor-info.js';
 import { isRetrieval, type ModelConfig } from './blip2-config.js';
 import type { Block, BlockKind } from './blocks.js';
@@ -24,7 +25,7 @@ export interface QuantizableWeight {
 }
 
 /**
- * The weights of `block` that may be quantised, empty where it keeps its floats.
+ * The weights of `block` that may be quantised, empty where it keeps its floats or the checkpoint holds a quantised head.
  * @param tensors what the checkpoint holds
  * @param table the tensor that holds the token table
  */
@@ -37,6 +38,7 @@ export function quantizableWeights(
   if (isRetrieval(config) || !QUANTIZABLE.has(block.kind)) return [];
   if (block.kind === 'head') {
     const name = `${block.name}.weight`;
+    if (storedScheme(tensors, name) !== null) return [];
     return [{ name, source: tensors.has(name) ? name : table }];
   }
   return [...tensors]

@@ -3,6 +3,7 @@ import type { Device } from '../map/device-map.js';
 import type { Item, Problem } from '../solve/problem.js';
 import type { Place, PriceList } from '../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
+import { accuracyPrices } from './accuracy.js';
 import { chargesOf, passingBytes, standingBytes } from './memory.js';
 
 export interface Placing {
@@ -37,7 +38,10 @@ export function assemble(profile: ModelProfile, placing: Placing, prices: PriceL
   };
   // A model is a few kinds of blocks many times over, so most of these numbers are needed only once.
   const bytesOfAlike = oncePerKind(bytesOf);
-  const costsOfAlike = oncePerKind((block) => places.map((place) => prices.blockMs(block, place)));
+  const accuracyMs = accuracyPrices(profile, gpuIds, prices);
+  const costsOfAlike = oncePerKind((block) =>
+    places.map((place) => prices.blockMs(block, place) + accuracyMs(block, place)),
+  );
   const crossingsOfAlike = oncePerKind((block) => places.map((a) => places.map((b) => prices.crossingMs(block, a, b))));
 
   const items = profile.blocks.map((block, i): Item => {
@@ -87,8 +91,8 @@ const keys = new WeakMap<ProfileBlock, string>();
 function numbersOf(block: ProfileBlock): string {
   const found = keys.get(block);
   if (found !== undefined) return found;
-  const { name: _name, tensors: _tensors, bond: _bond, extraInputs: _inputs, ...numbers } = block;
-  const key = JSON.stringify(numbers);
+  const { name: _name, tensors: _tensors, bond: _bond, extraInputs: _inputs, forms, ...numbers } = block;
+  const key = JSON.stringify([numbers, [...forms].map(([scheme, form]) => [scheme, numbersOf(form)])]);
   keys.set(block, key);
   return key;
 }

@@ -1,11 +1,13 @@
 /** The plan document of a placement, chosen by the solver or written by hand. */
+import type { QuantScheme } from '../../tensor/quantized.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import { runsOn, type Place, type PriceList } from '../price/price-list.js';
 import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import { formatSize } from '../size.js';
-import type { ModelProfile } from '../profile/model-profile.js';
+import { formOf, type ModelProfile } from '../profile/model-profile.js';
+import { accuracyNotes, accuracyPrices } from './accuracy.js';
 import type { Budgets } from './budgets.js';
 import { chargesOf, type Charge } from './memory.js';
 import { deviceOfPlace } from './place-device.js';
@@ -55,11 +57,12 @@ export function buildPlan(input: PlanInput): BuiltPlan {
       device: deviceOfPlace(place),
       execution: place.execution,
       runsOn: runsOn(place),
-      weightBytes: block.weightBytes,
+      weightBytes: formOf(block, place.scheme).weightBytes,
       latencyMs: rounded(prices.blockMs(block, place)),
     };
   });
   const crossings = crossingsOf(profile, choice, prices);
+  const quant = quantOf(profile, choice);
   const document: PlanDocument = {
     schema: PLAN_SCHEMA,
     tool: input.tool,
@@ -67,6 +70,8 @@ export function buildPlan(input: PlanInput): BuiltPlan {
     engine: profile.engine,
     dtype: profile.dtype,
     dtypes: Object.fromEntries(input.dtypes),
+    quant: Object.fromEntries(quant),
+    accuracy: accuracyNotes(profile, choice, accuracyPrices(profile, input.budgets.gpus.keys(), prices), quant),
     workload: profile.workload,
     devices: memoryTable(input),
     device_map: Object.fromEntries(map),
@@ -82,6 +87,16 @@ export function buildPlan(input: PlanInput): BuiltPlan {
     warnings: [...profile.warnings, ...input.warnings, ...idleGpus(input, placements)],
   };
   return { document, map };
+}
+
+/** Block -> what its weights are stored as, where they are not floats. */
+function quantOf(profile: ModelProfile, choice: readonly Place[]): Map<string, QuantScheme> {
+  const quant = new Map<string, QuantScheme>();
+  for (const [i, block] of profile.blocks.entries()) {
+    const { scheme } = formOf(block, placeAt(choice, i).scheme);
+    if (scheme !== null) quant.set(block.name, scheme);
+  }
+  return quant;
 }
 
 /** A GPU that stands by while weights lie elsewhere is a surprise worth a sentence. */
@@ -216,7 +231,7 @@ function costOfPlan(
     const place = placeAt(choice, i);
     for (const phase of ['image', 'prompt', 'token'] as const) byPhase[phase] += prices.phaseMs(block, place, phase);
     if (place.execution !== 'streamed') continue;
-    for (const run of block.runs) {
+    for (const run of formOf(block, place.scheme).runs) {
       streamedBytesPerCall += run.runs * run.streamedBytes;
       if (run.phase === 'token') streamedBytesPerToken += run.streamedBytes;
     }

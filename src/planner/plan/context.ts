@@ -1,6 +1,7 @@
 /** What is settled before a placement is chosen, and the choice itself. */
 import { Blip2Error } from '../../errors.js';
 import { parseModelConfig } from '../../model/blip2-config.js';
+import type { QuantScheme } from '../../tensor/quantized.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
@@ -38,6 +39,8 @@ export interface PlanOptions {
   readonly countContext?: boolean;
   /** Module path -> device that must hold it. */
   readonly pins?: DeviceMap;
+  /** Schemes that the language model's linear weights may be quantised with, where that saves time. Default none. */
+  readonly allowQuant?: readonly QuantScheme[];
   /** Tensor name that the files leave out -> the stored tensor it shares. BLIP-2's own ties are known. */
   readonly ties?: ReadonlyMap<string, string>;
   /** Tensors that modules create themselves (non-persistent buffers); they stay where their module runs. */
@@ -62,6 +65,9 @@ export interface PlanContext {
   readonly machine: MachineProfile;
   readonly prices: PriceList;
   readonly pins: DeviceMap;
+  readonly schemes: readonly QuantScheme[];
+  /** Block -> the scheme it must have, null for none; absent where the solver chooses. */
+  readonly settled: ReadonlyMap<string, QuantScheme | null>;
   readonly assumptions: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -91,6 +97,8 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
     machine,
     prices: priceList(profile, machine, gpuIds),
     pins,
+    schemes: options.allowQuant ?? [],
+    settled: new Map(),
     assumptions: assumptionsOf(machine, gpuIds, budgets),
     warnings: [],
   };
@@ -103,9 +111,37 @@ function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOption
     ...(options.dtypes === undefined ? {} : { overrides: options.dtypes }),
     workload: parseWorkload(options.workload, config?.numQueryTokens),
     engine: options.engine ?? 'blip2-run',
+    schemes: options.allowQuant ?? [],
   } as const;
   const profile = config === null ? genericProfile(tensors, shared) : blip2Profile(tensors, config, shared);
+  checkQuantization(profile, shared.schemes);
   return options.ties === undefined && options.buffers === undefined ? profile : withExtras(profile, options);
+}
+
+function checkQuantization(profile: ModelProfile, schemes: readonly QuantScheme[]): void {
+  if (profile.engine === 'transformers') {
+    const stored = profile.blocks.find((block) => block.scheme !== null);
+    if (schemes.length === 0 && stored === undefined) return;
+    throw new Blip2Error(
+      'BAD_QUANT',
+      stored === undefined
+        ? 'transformers cannot run weights quantised the way allowed here.'
+        : `transformers cannot run ${stored.name}, whose weights this checkpoint stores as ${stored.scheme}.`,
+      {
+        hint: 'Plan for blip2-run, or leave --allow-quant out and give the checkpoint with floats.',
+        details: { schemes },
+      },
+    );
+  }
+  if (schemes.length === 0 || profile.blocks.some((block) => block.forms.size > 0)) return;
+  if (profile.blocks.some((block) => block.scheme !== null)) return;
+  throw new Blip2Error(
+    'BAD_QUANT',
+    'No block of this checkpoint can be quantised: that takes a BLIP-2 language model.',
+    {
+      hint: 'Leave --allow-quant out.',
+    },
+  );
 }
 
 function isBlip2(config: unknown): boolean {
@@ -161,6 +197,11 @@ export function casesOf(context: PlanContext): Placing[] {
     ramBytes: budgets.ramBytes,
     diskBytes: budgets.diskBytes,
     pins: context.pins,
+    schemes: context.schemes,
+    allowsScheme: (block, scheme) => {
+      const settled = context.settled.get(block.name);
+      return settled === undefined ? scheme === null || block.forms.has(scheme) : scheme === settled;
+    },
   });
 }
 

@@ -22,7 +22,11 @@ export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
     moved: after.placements.flatMap((to) => {
       const from = old.get(to.block);
       if (from === undefined) return [];
-      const same = from.device === to.device && from.execution === to.execution && from.runsOn === to.runsOn;
+      const same =
+        from.device === to.device &&
+        from.execution === to.execution &&
+        from.runsOn === to.runsOn &&
+        before.quant[to.block] === after.quant[to.block];
       return same ? [] : [{ block: to.block, from, to }];
     }),
     onlyBefore: [...old.keys()].filter((block) => !fresh.has(block)),

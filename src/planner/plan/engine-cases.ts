@@ -7,8 +7,9 @@
 import type { Device, DeviceMap } from '../map/device-map.js';
 import { longestPrefix } from '../map/longest-prefix.js';
 import type { MachineProfile } from '../price/device-profile.js';
-import type { Place } from '../price/price-list.js';
+import type { Location, Place } from '../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
+import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Placing } from './assemble.js';
 import { deviceOfPlace } from './place-device.js';
 
@@ -20,22 +21,32 @@ export interface CaseInput {
   readonly ramBytes: number | null;
   readonly diskBytes: number;
   readonly pins: DeviceMap;
+  /** Schemes that some block may take. */
+  readonly schemes: readonly QuantScheme[];
+  /** Whether a block may have a scheme, or none. */
+  readonly allowsScheme: (block: ProfileBlock, scheme: QuantScheme | null) => boolean;
 }
 
 export function engineCases(input: CaseInput): Placing[] {
   const { profile, gpuBytes, diskBytes } = input;
   const ids = [...gpuBytes.keys()];
   const stores = diskBytes > 0 ? (['cpu', 'disk'] as const) : (['cpu'] as const);
-  const host = stores.map((store): Place => ({ execution: 'host', store }));
-  const resident = (gpu: number): Place => ({ execution: 'resident', gpu });
-  const streamedTo = (gpu: number) => stores.map((store): Place => ({ execution: 'streamed', gpu, store }));
-  const build = (places: readonly Place[], rule: Placing['allows'] = () => true): Placing => ({
-    places,
+  const host = stores.map((store): Location => ({ execution: 'host', store }));
+  const resident = (gpu: number): Location => ({ execution: 'resident', gpu });
+  const streamedTo = (gpu: number) => stores.map((store): Location => ({ execution: 'streamed', gpu, store }));
+  const build = (
+    locations: readonly Location[],
+    rule: (block: ProfileBlock, place: Location) => boolean = () => true,
+  ): Placing => ({
+    places: [null, ...input.schemes].flatMap((scheme) => locations.map((location): Place => ({ ...location, scheme }))),
     gpuBytes,
     ramBytes: input.ramBytes,
     diskBytes,
     allows: (block, place) =>
-      rule(block, place) && pinAllows(input.pins, block, place) && rootStaysLoaded(block, place),
+      input.allowsScheme(block, place.scheme) &&
+      rule(block, place) &&
+      pinAllows(input.pins, block, place) &&
+      rootStaysLoaded(block, place),
   });
 
   if (profile.engine === 'blip2-run') {

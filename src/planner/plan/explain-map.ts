@@ -1,5 +1,6 @@
 /** What somebody else's device map means: its faults, its price, and what the planner would do with the same memory. */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { QuantScheme } from '../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../map/device-map.js';
 import { validateDeviceMap, type MapIssue } from '../map/validate-device-map.js';
 import type { Place } from '../price/price-list.js';
@@ -19,11 +20,13 @@ export interface MapExplanation {
 
 /**
  * @param options as for `planDeviceMap`; GPUs that the map names and `budgets` does not are taken to be large enough
+ * @param quant block -> what the map's owner quantised it to; the others keep what the checkpoint holds
  */
 export function explainMap(
   map: DeviceMap,
   tensors: ReadonlyMap<string, TensorInfo>,
   options: PlanOptions,
+  quant: ReadonlyMap<string, QuantScheme> = new Map(),
 ): MapExplanation {
   const named = new Set([...map.values()].filter((device) => typeof device === 'number'));
   const unknown = [...named].filter((id) => !options.budgets.gpus.has(id)).sort((a, b) => a - b);
@@ -31,7 +34,9 @@ export function explainMap(
     ...options.budgets.gpus,
     ...unknown.map((id): [number, number] => [id, Number.MAX_SAFE_INTEGER]),
   ]);
-  const context = preparePlan(tensors, { ...options, budgets: { ...options.budgets, gpus } });
+  const asked = { ...options, allowQuant: [...new Set(quant.values())], budgets: { ...options.budgets, gpus } };
+  const prepared = preparePlan(tensors, asked);
+  const context = { ...prepared, settled: settledSchemes(prepared.profile, quant) };
   const issues = validateDeviceMap(map, context.profile);
   const choice = placesOfMap(map, context);
   if (choice === null) return { issues, plan: null, overBudget: [] };
@@ -65,9 +70,11 @@ function placesOfMap(map: DeviceMap, context: PlanContext): readonly Place[] | n
   const main = gpus.length === 0 ? null : Math.min(...gpus);
   if (profile.engine === 'blip2-run') return cheapestExecution(profile, devices, context);
   return devices.map((device): Place => {
-    if (typeof device === 'number') return { execution: 'resident', gpu: device };
+    if (typeof device === 'number') return { execution: 'resident', gpu: device, scheme: null };
     const store = device ?? 'cpu';
-    return main === null ? { execution: 'host', store } : { execution: 'streamed', gpu: main, store };
+    return main === null
+      ? { execution: 'host', store, scheme: null }
+      : { execution: 'streamed', gpu: main, store, scheme: null };
   });
 }
 
@@ -81,8 +88,29 @@ function cheapestExecution(
   for (const [i, block] of profile.blocks.entries()) pins.set(block.name, devices[i] ?? 'cpu');
   const answer = choosePlaces({ ...context, pins });
   if (answer !== null) return answer.choice;
-  return devices.map((device): Place =>
-    typeof device === 'number' ? { execution: 'resident', gpu: device } : { execution: 'host', store: device ?? 'cpu' },
+  return devices.map((device, i): Place => {
+    const scheme = context.settled.get(profile.blocks[i]?.name ?? '') ?? null;
+    return typeof device === 'number'
+      ? { execution: 'resident', gpu: device, scheme }
+      : { execution: 'host', store: device ?? 'cpu', scheme };
+  });
+}
+
+/** The scheme of every block under `quant`; a token table bonded to the head goes with it. */
+function settledSchemes(
+  profile: ModelProfile,
+  quant: ReadonlyMap<string, QuantScheme>,
+): ReadonlyMap<string, QuantScheme | null> {
+  const ofBond = new Map<string, QuantScheme>();
+  for (const block of profile.blocks) {
+    const scheme = quant.get(block.name);
+    if (scheme !== undefined && block.bond !== null && block.forms.has(scheme)) ofBond.set(block.bond, scheme);
+  }
+  return new Map(
+    profile.blocks.map((block) => {
+      const scheme = quant.get(block.name) ?? (block.bond === null ? undefined : ofBond.get(block.bond));
+      return [block.name, scheme !== undefined && block.forms.has(scheme) ? scheme : null];
+    }),
   );
 }
 

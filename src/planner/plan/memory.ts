@@ -1,7 +1,8 @@
 /** The bytes a block takes in a place, device by device: one definition for the solver, the plan and its explanation. */
 import type { Place } from '../price/price-list.js';
 import { hostWidening } from '../price/price-list.js';
-import type { Engine, ProfileBlock } from '../profile/model-profile.js';
+import { formOf, type Engine, type ProfileBlock } from '../profile/model-profile.js';
+import { streamedBytes } from '../profile/streamed-groups.js';
 import type { Device } from '../map/device-map.js';
 
 /** Bytes on one device. The last two count only while the block runs. */
@@ -27,13 +28,17 @@ const NONE = {
   stagingBytes: 0,
 } as const;
 
-export function chargesOf(block: ProfileBlock, place: Place, engine: Engine): Charge[] {
+export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Charge[] {
+  const block = formOf(whole, place.scheme);
   const { weightBytes, bufferBytes } = block;
   const cacheBytes = block.cacheElements * block.elementBytes;
   const activationBytes = block.activationElements * block.elementBytes;
   switch (place.execution) {
-    case 'resident':
-      return [{ ...NONE, device: place.gpu, weightBytes, cacheBytes, bufferBytes, activationBytes }];
+    case 'resident': {
+      const running = { ...NONE, device: place.gpu, cacheBytes, bufferBytes, activationBytes };
+      if (block.lookUp !== 'rows') return [{ ...running, weightBytes }];
+      return [running, { ...NONE, device: 'cpu', weightBytes }];
+    }
     case 'streamed': {
       const stagingBytes = stagedBytes(block, engine);
       return [
@@ -54,7 +59,8 @@ export function chargesOf(block: ProfileBlock, place: Place, engine: Engine): Ch
         const conversionBytes = engine === 'blip2-run' ? block.float32Bytes - weightBytes : 0;
         return [{ ...NONE, device: 'cpu', weightBytes, conversionBytes, ...running }];
       }
-      const stagingBytes = Math.ceil(stagedBytes(block, engine) * hostWidening(block, engine));
+      const read = engine === 'transformers' ? block.largestLeafBytes : streamedBytes(block);
+      const stagingBytes = Math.ceil(read * hostWidening(block, engine));
       return [
         { ...NONE, device: 'disk', weightBytes },
         { ...NONE, device: 'cpu', ...running, stagingBytes },
@@ -73,8 +79,12 @@ export function passingBytes(charge: Charge): number {
   return charge.activationBytes + charge.stagingBytes;
 }
 
-/** transformers copies module by module, `blip2-run` a whole block. */
+/**
+ * transformers copies module by module. `blip2-run` has two buffers, so that one block is copied while another runs; what
+ * is streamed in one piece fills both.
+ */
 function stagedBytes(block: ProfileBlock, engine: Engine): number {
   if (engine === 'transformers') return block.largestLeafBytes;
-  return Math.max(0, ...block.runs.map((run) => run.streamedBytes));
+  const own = streamedBytes(block);
+  return block.streamedWithBytes === null ? 2 * own : 2 * Math.ceil((own + block.streamedWithBytes) / 2);
 }

@@ -1,5 +1,6 @@
 /** The whole plan as a JSON document. Same input, same bytes: nothing in it depends on when or how fast it was made. */
 import type { Device } from '../map/device-map.js';
+import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Place } from '../price/price-list.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { Engine } from '../profile/model-profile.js';
@@ -73,12 +74,23 @@ export interface PlanCost {
   readonly streamedBytesPerToken: number;
 }
 
+/** What quantised blocks cost in accuracy. */
+export interface AccuracyNote {
+  readonly scheme: QuantScheme;
+  /** How many blocks are quantised so. */
+  readonly blocks: number;
+  /** Root mean square error of their weights, as a fraction of the weights' own, for normally distributed values. */
+  readonly weightError: number;
+  /** Milliseconds that the solver charged for it beside the latency: what quantising had to save. */
+  readonly priceMs: number;
+}
+
 export interface SolverReport {
   /** `optimal` is proven; `stopped` is within `gap`; `given` was not chosen by the solver. */
   readonly status: 'optimal' | 'stopped' | 'given';
-  /** No placement that fits is predicted to be faster than this. */
+  /** No placement that fits is predicted to be faster than this; prices of accuracy count as time. */
   readonly boundMs: number;
-  /** (latency - bound) / latency. */
+  /** (latency - bound) / latency, with prices of accuracy on both sides. */
   readonly gap: number;
 }
 
@@ -90,6 +102,9 @@ export interface PlanDocument {
   readonly dtype: LoadDtype;
   /** Module path -> dtype where it differs from `dtype`. */
   readonly dtypes: Readonly<Record<string, LoadDtype>>;
+  /** Block -> what its linear weights are stored as, where they are not floats. */
+  readonly quant: Readonly<Record<string, QuantScheme>>;
+  readonly accuracy: readonly AccuracyNote[];
   readonly workload: Workload;
   readonly devices: readonly DeviceMemory[];
   readonly device_map: Readonly<Record<string, Device>>;

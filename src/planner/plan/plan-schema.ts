@@ -1,6 +1,7 @@
 /** The plan document as a schema: to read one back, and to publish. */
 import { z } from 'zod';
 import { Blip2Error } from '../../errors.js';
+import { QUANT_SCHEMES } from '../../tensor/quantized.js';
 import { LOAD_DTYPES } from '../profile/load-dtype.js';
 import { PLAN_SCHEMA, type PlanDocument } from './plan-document.js';
 
@@ -9,6 +10,7 @@ const device = z.union([z.number().int().nonnegative(), z.literal('cpu'), z.lite
 const runsOn = z.union([z.number().int().nonnegative(), z.literal('cpu')]);
 const ms = z.number();
 const dtype = z.enum(LOAD_DTYPES);
+const scheme = z.enum(QUANT_SCHEMES);
 
 export const planSchema = z
   .object({
@@ -18,6 +20,14 @@ export const planSchema = z
     engine: z.enum(['blip2-run', 'transformers']),
     dtype,
     dtypes: z.record(z.string(), dtype).describe('Module path to dtype, where it differs from dtype.'),
+    quant: z
+      .record(z.string(), scheme)
+      .default({})
+      .describe('Block to what its linear weights are stored as, where they are not floats.'),
+    accuracy: z
+      .array(z.object({ scheme, blocks: bytes, weightError: z.number(), priceMs: ms }))
+      .default([])
+      .describe('What quantised blocks cost in accuracy, and what that was weighed at.'),
     workload: z.object({ batch: bytes, beams: bytes, promptTokens: bytes, newTokens: bytes }),
     devices: z
       .array(

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Blip2Error } from '../../errors.js';
 import type { DeviceMap } from '../map/device-map.js';
 import { parseDeviceMap } from '../map/parse-device-map.js';
+import { QUANT_SCHEMES, type QuantScheme } from '../../tensor/quantized.js';
 import { PLAN_SCHEMA } from './plan-document.js';
 
 /** What executing a plan needs of its document. */
@@ -9,11 +10,17 @@ export interface GivenPlan {
   readonly map: DeviceMap;
   /** Fingerprint of the checkpoint that the plan was made for; null where it does not say. */
   readonly fingerprint: string | null;
+  /** Block -> what its weights become. */
+  readonly quant: ReadonlyMap<string, QuantScheme>;
+  /** Blocks that the CPU runs although a GPU might; empty for a map, which does not say. */
+  readonly hostBlocks: ReadonlySet<string>;
 }
 
 const planSchema = z.looseObject({
   schema: z.literal(PLAN_SCHEMA),
   checkpoint: z.looseObject({ fingerprint: z.string().nullable() }),
+  quant: z.record(z.string(), z.enum(QUANT_SCHEMES)).default({}),
+  placements: z.array(z.looseObject({ block: z.string(), execution: z.string() })).default([]),
   device_map: z.unknown(),
 });
 
@@ -23,7 +30,7 @@ const planSchema = z.looseObject({
  */
 export function readPlan(json: unknown): GivenPlan {
   if (typeof json !== 'object' || json === null || !('schema' in json)) {
-    return { map: parseDeviceMap(json), fingerprint: null };
+    return { map: parseDeviceMap(json), fingerprint: null, quant: new Map(), hostBlocks: new Set() };
   }
   const parsed = planSchema.safeParse(json);
   if (!parsed.success) {
@@ -33,5 +40,11 @@ export function readPlan(json: unknown): GivenPlan {
       details: { issues },
     });
   }
-  return { map: parseDeviceMap(parsed.data.device_map), fingerprint: parsed.data.checkpoint.fingerprint };
+  const { device_map, checkpoint, quant, placements } = parsed.data;
+  return {
+    map: parseDeviceMap(device_map),
+    fingerprint: checkpoint.fingerprint,
+    quant: new Map(Object.entries(quant)),
+    hostBlocks: new Set(placements.flatMap(({ block, execution }) => (execution === 'host' ? [block] : []))),
+  };
 }

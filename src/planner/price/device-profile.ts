@@ -8,6 +8,12 @@ import { Blip2Error } from '../../errors.js';
 const rate = z.number().positive();
 const time = z.number().nonnegative();
 
+/** An estimate, for profiles that do not say: unpacking costs arithmetic, which slow memory hides and fast memory does not. */
+export const TYPICAL_QUANTIZED_BANDWIDTH = { int8: 0.7, int4: 0.6 } as const;
+
+/** What kernels for quantised weights reach of the memory bandwidth, one row at a time. */
+const quantizedBandwidth = z.strictObject({ int8: rate, int4: rate });
+
 const flops = z.strictObject({ float16: rate, bfloat16: rate, float32: rate });
 
 /** How one engine drives a GPU. */
@@ -28,6 +34,7 @@ export const gpuProfileSchema = z.strictObject({
   name: z.string(),
   memoryBytes: z.number().int().positive().optional(),
   memoryBytesPerSecond: rate,
+  quantizedBandwidth: quantizedBandwidth.default(TYPICAL_QUANTIZED_BANDWIDTH),
   flopsPerSecond: flops,
   /** Small copies between host and GPU: activations that cross, not weights. */
   link: z.strictObject({ bytesPerSecond: rate, latencyMs: time }),
@@ -38,6 +45,7 @@ export const gpuProfileSchema = z.strictObject({
 export const hostProfileSchema = z.strictObject({
   name: z.string(),
   memoryBytesPerSecond: rate,
+  quantizedBandwidth: quantizedBandwidth.default(TYPICAL_QUANTIZED_BANDWIDTH),
   /** Float32 rate; half-precision weights are widened first. */
   flopsPerSecond: rate,
   leafMs: time,
@@ -45,6 +53,7 @@ export const hostProfileSchema = z.strictObject({
   source: z.string(),
 });
 
+export type QuantizedBandwidth = z.infer<typeof quantizedBandwidth>;
 export type GpuProfile = z.infer<typeof gpuProfileSchema>;
 export type HostProfile = z.infer<typeof hostProfileSchema>;
 

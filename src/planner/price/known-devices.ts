@@ -2,7 +2,7 @@
  * Device profiles by name. Only entries that say "measured" were measured; the others scale the vendor's memory and
  * tensor-core figures by what such cards reach in practice (80 % of bandwidth, 45 % of dense float16, half of the link).
  */
-import type { GpuProfile, HostProfile } from './device-profile.js';
+import { TYPICAL_QUANTIZED_BANDWIDTH, type GpuProfile, type HostProfile } from './device-profile.js';
 
 const GB = 1e9;
 const TFLOP = 1e12;
@@ -10,10 +10,11 @@ const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 /**
- * ONNX Runtime 1.30 on an H200, measured: 561 MiB for a process with one session (527 MiB of them the CUDA context, with
- * `CUBLAS_WORKSPACE_CONFIG=:16:8`), and 52 MiB for each of four more sessions. Its libraries take nothing beyond that.
+ * ONNX Runtime 1.30 on an H200, measured: 527 MiB of CUDA context, 53 MiB for the first session and 52 MiB for each of the
+ * four more that a model takes whose vision model and decoder both stream (with `CUBLAS_WORKSPACE_CONFIG=:16:8`), and up
+ * to 60 MiB that the arena grows by beside weights, caches and staging.
  */
-const ORT_MEMORY = { contextBytes: (561 + 4 * 52) * MIB, workspaceBytes: 0 } as const;
+const ORT_MEMORY = { contextBytes: (527 + 53 + 4 * 52 + 60) * MIB, workspaceBytes: 0 } as const;
 
 /**
  * cuBLAS takes its workspace from torch's allocator: 32 MiB on Hopper, 8.1 MiB on other cards (torch's
@@ -38,6 +39,7 @@ function fromDataSheet(name: string, sheet: DataSheet): GpuProfile {
     name,
     memoryBytes: sheet.memoryGiB * GIB,
     memoryBytesPerSecond: 0.8 * sheet.bandwidth * GB,
+    quantizedBandwidth: TYPICAL_QUANTIZED_BANDWIDTH,
     flopsPerSecond: { float16: half, bfloat16: half, float32: 0.6 * sheet.float32 * TFLOP },
     link: { bytesPerSecond: 0.5 * sheet.link * GB, latencyMs: 0.03 },
     engines: {
@@ -77,6 +79,8 @@ const H200: GpuProfile = {
   name: 'H200',
   memoryBytes: 141 * GB,
   memoryBytesPerSecond: 0.8 * 4800 * GB,
+  // 3.4 and 2.4 ms per token for all of opt-2.7b's decoder and head, less the launches.
+  quantizedBandwidth: { int8: 0.35, int4: 0.33 },
   flopsPerSecond: { float16: 0.45 * 989 * TFLOP, bfloat16: 0.45 * 989 * TFLOP, float32: 0.6 * 66.9 * TFLOP },
   link: { bytesPerSecond: 0.5 * 64 * GB, latencyMs: 0.03 },
   engines: {
@@ -107,6 +111,7 @@ export const UNKNOWN_GPU: GpuProfile = {
 export const UNKNOWN_HOST: HostProfile = {
   name: 'unknown host',
   memoryBytesPerSecond: 25 * GB,
+  quantizedBandwidth: TYPICAL_QUANTIZED_BANDWIDTH,
   flopsPerSecond: 0.4 * TFLOP,
   leafMs: 0.01,
   diskBytesPerSecond: 1.5 * GB,

@@ -5,14 +5,18 @@
  * their weights, since neither engine copies ahead; a cut between two places costs a copy per run.
  */
 import type { BlockPhase } from '../../model/blocks.js';
-import type { BlockRun, Engine, ModelProfile, ProfileBlock } from '../profile/model-profile.js';
-import type { GpuProfile, MachineProfile } from './device-profile.js';
+import type { QuantScheme } from '../../tensor/quantized.js';
+import { formOf, type BlockRun, type Engine, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
+import type { GpuProfile, MachineProfile, QuantizedBandwidth } from './device-profile.js';
 
 /** Where a block's weights live and who runs it. `host` runs on the CPU; its weights are in RAM or read from disk. */
-export type Place =
+export type Location =
   | { readonly execution: 'resident'; readonly gpu: number }
   | { readonly execution: 'streamed'; readonly gpu: number; readonly store: 'cpu' | 'disk' }
   | { readonly execution: 'host'; readonly store: 'cpu' | 'disk' };
+
+/** A location, and what a block's weights are quantised to for it; null leaves them as they are loaded. */
+export type Place = Location & { readonly scheme: QuantScheme | null };
 
 /**
  * What torch 2.15 keeps of its float32 rates with float16 or bfloat16 weights on an x86 CPU without half-precision
@@ -48,7 +52,8 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
     return ms;
   };
 
-  const phaseMs = (block: ProfileBlock, place: Place, phase: BlockPhase): number => {
+  const phaseMs = (whole: ProfileBlock, place: Place, phase: BlockPhase): number => {
+    const block = formOf(whole, place.scheme);
     let ms = 0;
     for (const run of block.runs) if (run.phase === phase) ms += run.runs * runMs(block, run, place);
     const traffic = block.hostTraffic;
@@ -80,8 +85,9 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
     if (place.execution === 'host') {
       const widening = hostWidening(block, engine);
       const half = engine === 'transformers' && block.elementBytes === 2;
+      const floatBytes = (run.readBytes - run.quantizedBytes) * widening;
       const compute = Math.max(
-        (1000 * (run.readBytes * widening + run.stateBytes)) /
+        (1000 * (floatBytes + quantizedTraffic(block, run, host.quantizedBandwidth) + run.stateBytes)) /
           (host.memoryBytesPerSecond * (half ? HALF_ON_CPU.bytes : 1)),
         (1000 * run.flops) / (host.flopsPerSecond * (half ? HALF_ON_CPU.flops : 1)),
       );
@@ -93,8 +99,10 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
     const gpu = gpuOf(place.gpu);
     const rates = gpu.engines[engine];
     const computeDtype = block.elementBytes === 4 ? 'float32' : dtype;
+    const floatBytes = run.readBytes - run.quantizedBytes;
     const compute = Math.max(
-      (1000 * (run.readBytes + run.stateBytes)) / gpu.memoryBytesPerSecond,
+      (1000 * (floatBytes + quantizedTraffic(block, run, gpu.quantizedBandwidth) + run.stateBytes)) /
+        gpu.memoryBytesPerSecond,
       (1000 * run.flops) / gpu.flopsPerSecond[computeDtype],
     );
     const launches = run.leaves * rates.leafMs;
@@ -103,6 +111,11 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
     const fetch = place.store === 'disk' ? (1000 * run.streamedBytes) / host.diskBytesPerSecond : 0;
     return compute + launches + copy + fetch;
   }
+}
+
+/** Float bytes that would take as long to read as a run's quantised ones. */
+function quantizedTraffic(block: ProfileBlock, run: BlockRun, reached: QuantizedBandwidth): number {
+  return block.scheme === null ? 0 : run.quantizedBytes / reached[block.scheme];
 }
 
 /** Bytes a CPU reads per loaded byte: `blip2-run` keeps float32 there, transformers keeps the target dtype. */

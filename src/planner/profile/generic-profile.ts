@@ -2,6 +2,7 @@
  * The profile of any checkpoint, from its tensor names alone: repeated blocks (`layers.N`, `blocks.N`, `h.N` and the
  * like) stay whole, everything else goes module by module. What a name cannot tell is assumed, and the assumption said.
  */
+import { isFloating } from '../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { BlockPhase } from '../../model/blocks.js';
 import { loadedBytes, type DtypeRules, type LoadDtype } from './load-dtype.js';
@@ -116,6 +117,7 @@ function genericBlock(
   const phase: BlockPhase = IMAGE.test(name) ? 'image' : 'token';
   const leaves = new Map<string, number>();
   let weightBytes = 0;
+  let float32Bytes = 0;
   let elements = 0;
   let cacheWidth = 0;
   let widest = 0;
@@ -127,6 +129,7 @@ function genericBlock(
     const leaf = tensor.includes('.') ? tensor.slice(0, tensor.lastIndexOf('.')) : tensor;
     leaves.set(leaf, (leaves.get(leaf) ?? 0) + bytes);
     weightBytes += bytes;
+    float32Bytes += isFloating(info.dtype) ? 4 * elementCount(info.shape) : bytes;
     elements += elementCount(info.shape);
     if (info.shape.length >= 2) {
       for (const dim of info.shape) widest = Math.max(widest, dim);
@@ -141,6 +144,7 @@ function genericBlock(
     phase: kind,
     runs,
     flops: isTable ? 0 : 2 * elements * tokens,
+    quantizedBytes: 0,
     readBytes: isTable ? Math.min(weightBytes, tokens * rowWidth * elementBytes) : weightBytes,
     streamedBytes: weightBytes,
     stateBytes: kind === 'token' ? rows * cacheWidth * (promptTokens + newTokens / 2) * elementBytes : 0,
@@ -157,7 +161,11 @@ function genericBlock(
     phase,
     tensors: names,
     weightBytes,
-    float32Bytes: elements * 4,
+    float32Bytes,
+    scheme: null,
+    forms: new Map(),
+    lookUp: null,
+    streamedWithBytes: null,
     bufferBytes: 0,
     largestLeafBytes: Math.max(0, ...leaves.values()),
     cacheElements: rows * cacheWidth * (promptTokens + newTokens),

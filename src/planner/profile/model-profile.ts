@@ -4,6 +4,7 @@
  * serves every device.
  */
 import type { BlockPhase } from '../../model/blocks.js';
+import type { QuantScheme } from '../../tensor/quantized.js';
 import type { LoadDtype } from './load-dtype.js';
 import type { Workload } from './workload.js';
 
@@ -18,6 +19,8 @@ export interface BlockRun {
   readonly flops: number;
   /** Weight bytes that a run reads where they live: a table look-up reads rows, not the table. */
   readonly readBytes: number;
+  /** The part of `readBytes` that is small integers and their scales, which kernels of their own read. */
+  readonly quantizedBytes: number;
   /** Weight bytes that must travel before a run when they live elsewhere: whole tables, too. */
   readonly streamedBytes: number;
   /** Cache bytes read and written per run. */
@@ -36,12 +39,23 @@ export interface ProfileBlock {
   readonly tensors: readonly string[];
   /** Loaded bytes. A tied tensor counts in the first block that holds it. */
   readonly weightBytes: number;
-  /** The same weights as float32: what a device without half-precision kernels keeps. */
+  /** The same weights with every float as float32: what a device without half-precision kernels keeps. */
   readonly float32Bytes: number;
+  /** What its linear weights are stored as; null for floats. */
+  readonly scheme: QuantScheme | null;
+  /** The block with its linear weights quantised, for every scheme that is open to it. */
+  readonly forms: ReadonlyMap<QuantScheme, ProfileBlock>;
+  /**
+   * A table whose rows the host looks up, so that no GPU holds it: `head` where the language model's head multiplies with
+   * the same tensor, which a GPU then does hold. null for all that is no such table.
+   */
+  readonly lookUp: 'rows' | 'head' | null;
   /** Bytes of tensors the module creates itself and never streams (non-persistent buffers). */
   readonly bufferBytes: number;
   /** Largest module with tensors of its own: what streaming leaf by leaf has to hold at a time. */
   readonly largestLeafBytes: number;
+  /** Weight bytes of the neighbours that `blip2-run` streams with it in one piece; null for a block streamed by itself. */
+  readonly streamedWithBytes: number | null;
   /** Key and value elements kept between runs, for the whole workload. */
   readonly cacheElements: number;
   /** Elements alive at the peak of one run, inputs and outputs included. */
@@ -73,4 +87,9 @@ export interface ModelProfile {
   readonly weightBytes: number;
   readonly assumptions: readonly string[];
   readonly warnings: readonly string[];
+}
+
+/** The block as a place with `scheme` holds it; null leaves it as it is loaded. */
+export function formOf(block: ProfileBlock, scheme: QuantScheme | null): ProfileBlock {
+  return scheme === null ? block : (block.forms.get(scheme) ?? block);
 }
