@@ -32,7 +32,7 @@ const sessions = await Blip2Sessions.create({
   config,
   tensors,
   placeOf: () => 'cpu',
-  optionsOf: (_, base) => cpuOptions(base, { threads }),
+  optionsOf: (_, weights) => cpuOptions(weights, { threads }),
 });
 const size = vision.channels * vision.imageSize ** 2;
 const jobs = Array.from({ length: batch }, (_, picture) => ({

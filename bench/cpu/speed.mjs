@@ -44,7 +44,7 @@ const sessions = await Blip2Sessions.create({
   config,
   tensors: checkpoint.tensors,
   placeOf: () => 'cpu',
-  optionsOf: (_, base) => cpuOptions(base, { threads }),
+  optionsOf: (_, weights) => cpuOptions(weights, { threads }),
 });
 const readyMs = performance.now() - began;
 const ready = memory();

@@ -79,7 +79,7 @@ describe('tiny-retrieval', () => {
         config,
         tensors: checkpoint.tensors,
         placeOf: (block) => (blocks.indexOf(block.name) <= cut ? 0 : 1),
-        optionsOf: (_, base) => cpuOptions(base, { threads: 1 }),
+        optionsOf: (_, weights) => cpuOptions(weights, { threads: 1 }),
       });
       const vision = await sessions.see(floats(pixels), pixels.dims);
       const difference = (name: string, ours: Float32Array) => maxDifference(ours, floats(tensorOf(recorded, name)));

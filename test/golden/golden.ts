@@ -7,7 +7,7 @@ import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import type { Block } from '../../src/model/blocks.js';
 import type { SessionSources } from '../../src/runtime/session/start-program.js';
 import type { WordBatch } from '../../src/runtime/session/word-wires.js';
-import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
+import { cpuOptions, type StageWeights } from '../../src/runtime/session/cpu-options.js';
 
 export const GOLDENS = join(import.meta.dirname, '../fixtures/goldens');
 export const DEMO = join(import.meta.dirname, '../../models/demo');
@@ -83,7 +83,7 @@ export function sourcesOf(
   { config, tensors }: Checkpoint,
   placeOf: (block: Block) => number = () => 0,
 ): SessionSources<number> {
-  const optionsOf = (_: number, folder: string) => cpuOptions(folder, { threads: 1 });
+  const optionsOf = (_: number, weights: StageWeights) => cpuOptions(weights, { threads: 1 });
   return { config: parseBlip2Config(config), tensors, placeOf, optionsOf };
 }
 

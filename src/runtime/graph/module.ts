@@ -1,6 +1,7 @@
 import type { Activation } from '../../model/config-fields.js';
 import type { Attributes } from '../onnx/attributes.js';
 import type { GraphBuilder, NodeOptions, Value } from '../onnx/graph-builder.js';
+import { linearProduct } from './linear-product.js';
 import type { StageBuilder } from './stage-builder.js';
 
 /**
@@ -43,8 +44,8 @@ export class Module {
 
   /** `x W^T + b` over rows, with the weight `[out, in]` as it is stored. The bias is there when config.json implies one. */
   linear(rows: Value): Value {
-    const bias = this.stage.weights.expects(`${this.path}.bias`) ? [this.weight('bias')] : [];
-    return this.node('Gemm', [rows, this.weight('weight'), ...bias], { transB: { int: 1 } });
+    const bias = this.stage.weights.expects(`${this.path}.bias`) ? this.weight('bias') : undefined;
+    return linearProduct(this, rows, `${this.path}.weight`, bias);
   }
 
   /** Normalisation of the last axis, statistics in float32. Scale and bias are there when config.json implies them. */

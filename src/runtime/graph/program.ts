@@ -18,6 +18,8 @@ export interface Program {
 
 export interface Stage<Place> {
   readonly place: Place;
+  /** Whether its linear weights are quantised: all of them are, or none. */
+  readonly quantized: boolean;
   /** The encoded ONNX model; its weights are external, relative to the folder given to `buildStages`. */
   readonly model: Uint8Array;
   readonly inputs: readonly string[];
@@ -26,41 +28,51 @@ export interface Stage<Place> {
   readonly blocks: readonly Block[];
 }
 
-/** Cuts a program into maximal runs of blocks at one place and builds each run's graph. */
+/**
+ * Cuts a program into maximal runs of blocks at one place and builds each run's graph. Blocks with quantised weights and
+ * blocks without do not share one: sessions treat their weights differently.
+ */
 export function buildStages<Place>(
   program: Program,
   placeOf: (block: Block) => Place,
   sources: StageSources,
 ): Stage<Place>[] {
-  const runs = cutByPlace(program.steps, placeOf).map(({ place, steps }) => {
+  const { weights } = sources;
+  const cut = cutIntoRuns(program.steps, (block) => ({
+    place: placeOf(block),
+    quantized: weights.quantizes(block.name),
+  }));
+  const runs = cut.map(({ steps, ...kind }) => {
     const builder = new StageBuilder(sources);
     for (const { block, lower } of steps) lower(builder, block);
-    return { place, blocks: steps.map((step) => step.block), builder };
+    return { ...kind, blocks: steps.map((step) => step.block), builder };
   });
   const needed = new Set(program.outputs);
   for (const { builder } of runs.toReversed()) {
     for (const wire of builder.finish(needed)) needed.delete(wire);
     for (const wire of builder.graph.inputNames) needed.add(wire);
   }
-  return runs.map(({ place, blocks, builder: { graph } }) => ({
-    place,
-    blocks,
+  return runs.map(({ builder: { graph }, ...run }) => ({
+    ...run,
     model: graph.toModel(),
     inputs: graph.inputNames,
     outputs: graph.outputNames,
   }));
 }
 
-function cutByPlace<Place>(
-  steps: readonly Step[],
-  placeOf: (block: Block) => Place,
-): { place: Place; steps: Step[] }[] {
-  const runs: { place: Place; steps: Step[] }[] = [];
+interface Run<Place> {
+  readonly place: Place;
+  readonly quantized: boolean;
+  readonly steps: Step[];
+}
+
+function cutIntoRuns<Place>(steps: readonly Step[], kindOf: (block: Block) => Omit<Run<Place>, 'steps'>): Run<Place>[] {
+  const runs: Run<Place>[] = [];
   for (const step of steps) {
-    const place = placeOf(step.block);
+    const kind = kindOf(step.block);
     const last = runs.at(-1);
-    if (last !== undefined && last.place === place) last.steps.push(step);
-    else runs.push({ place, steps: [step] });
+    if (last?.place === kind.place && last.quantized === kind.quantized) last.steps.push(step);
+    else runs.push({ ...kind, steps: [step] });
   }
   return runs;
 }

@@ -2,6 +2,7 @@
 import type { Block } from '../../model/blocks.js';
 import type { TextConfig } from '../../model/language-config.js';
 import type { Value } from '../onnx/graph-builder.js';
+import { linearProduct } from './linear-product.js';
 import type { StageBuilder } from './stage-builder.js';
 import { tokenShape } from './token-shape.js';
 import type { Weights } from './weights.js';
@@ -36,8 +37,6 @@ export function headTableName({ config, weights }: StageBuilder): string {
   return isOwn ? HEAD : tokenTableName(textConfig(config), weights);
 }
 
-export const headTable = (stage: StageBuilder): Value => stage.weight(headTableName(stage));
-
 /** Logits of the last token of each row of the batch. */
 export function lowerHead(stage: StageBuilder, block: Block): void {
   const text = textConfig(stage.config);
@@ -48,5 +47,5 @@ export function lowerHead(stage: StageBuilder, block: Block): void {
   const last = module.node('Gather', [tokens, module.graph.int64(-1)], { axis: { int: 1 } });
   const scaled = text.family === 't5' && text.scaleLogits;
   const rows = scaled ? module.node('Mul', [last, module.graph.float(text.hiddenSize ** -0.5)]) : last;
-  stage.make('logits', module.node('Gemm', [rows, headTable(stage)], { transB: { int: 1 } }));
+  stage.make('logits', linearProduct(module, rows, headTableName(stage)));
 }

@@ -23,10 +23,12 @@ export interface QuantizedWeight extends QuantizedNames {
 export class Weights {
   readonly #tensors: ReadonlyMap<string, StoredTensor>;
   readonly #expected: ReadonlyMap<string, TensorInfo>;
+  readonly #quantized: readonly string[];
 
   constructor(config: ModelConfig, tensors: ReadonlyMap<string, StoredTensor>) {
     this.#tensors = tensors;
     this.#expected = blip2Tensors(config, { dtype: 'F32', ownHead: true });
+    this.#quantized = [...this.#expected.keys()].filter((name) => storedScheme(tensors, name) !== null);
   }
 
   /** Whether the file holds the tensor. */
@@ -52,6 +54,11 @@ export class Weights {
     if (expected !== undefined && !sameShape(expected.shape, tensor.shape))
       throw wrongShape(name, tensor, expected.shape);
     return tensor;
+  }
+
+  /** Whether the checkpoint holds weights of a block in small integers. */
+  quantizes(block: string): boolean {
+    return this.#quantized.some((name) => name.startsWith(`${block}.`));
   }
 
   /**

@@ -43,7 +43,7 @@ describe.skipIf(process.platform !== 'linux')('mapped weights', () => {
       config: parseBlip2Config(checkpoint.config),
       tensors: checkpoint.tensors,
       placeOf: () => 0,
-      optionsOf: (_, folder) => cpuOptions(folder),
+      optionsOf: (_, weights) => cpuOptions(weights),
     });
     const ranges = await mappings();
     await runner[Symbol.asyncDispose]();

@@ -5,15 +5,17 @@ import { openCudaModel } from '../provider/engine/open-cuda-model.js';
 import { Blip2Sessions } from './blip2-sessions.js';
 import type { CaptionModel } from './caption-model.js';
 import { placesOf } from './places.js';
+import { quantizeBlocks } from './quantize-blocks.js';
 import { sessionSources } from './session-sources.js';
 
-/** A model on the devices that the options name. */
+/** A model on the devices that the options name, in the precision that they ask for. */
 export async function openCaptionModel(
   config: Blip2Config,
   checkpoint: Checkpoint,
   options: DeviceOptions,
 ): Promise<CaptionModel> {
   const { places, provider } = await placesOf(config, options);
-  if (provider === 'cuda') return openCudaModel(config, checkpoint, places, options);
-  return Blip2Sessions.create(await sessionSources(config, checkpoint, { ...options, provider }));
+  const prepared = await quantizeBlocks(config, checkpoint, options);
+  if (provider === 'cuda') return openCudaModel(config, prepared, places, options);
+  return Blip2Sessions.create(await sessionSources(config, prepared, { ...options, provider }));
 }

@@ -19,12 +19,13 @@ export class ProgramRunner implements AsyncDisposable {
 
   static async create<Place>(
     stages: readonly Stage<Place>[],
-    optionsOf: (place: Place) => InferenceSession.SessionOptions,
+    optionsOf: (stage: Stage<Place>) => InferenceSession.SessionOptions,
   ): Promise<ProgramRunner> {
     const sessions: StageSession[] = [];
     try {
-      for (const { place, model, inputs, outputs } of stages) {
-        sessions.push({ session: await InferenceSession.create(model, optionsOf(place)), inputs, outputs });
+      for (const stage of stages) {
+        const { model, inputs, outputs } = stage;
+        sessions.push({ session: await InferenceSession.create(model, optionsOf(stage)), inputs, outputs });
       }
     } catch (error) {
       await release(sessions);

@@ -27,14 +27,14 @@ export async function sessionSources<Config extends ModelConfig>(
   }
   return {
     config,
-    tensors: await float32Tensors(checkpoint, options),
+    tensors: new Map([...checkpoint.tensors, ...(await float32Tensors(checkpoint, options))]),
     ...(pictureSize === undefined ? {} : { pictureSize }),
     placeOf: ({ name }) => {
       const device = places.get(name);
       return typeof device === 'number' ? device : 'cpu';
     },
-    optionsOf: (place, folder) => ({
-      ...cpuOptions(folder, threads === undefined ? {} : { threads }),
+    optionsOf: (place, weights) => ({
+      ...cpuOptions(weights, threads === undefined ? {} : { threads }),
       ...(provider === 'webgpu' && typeof place === 'number'
         ? { executionProviders: ['webgpu', 'cpu'], logSeverityLevel: 3 as const }
         : {}),
@@ -42,7 +42,7 @@ export async function sessionSources<Config extends ModelConfig>(
   };
 }
 
-/** The CPU computes in float32: float16 and bfloat16 weights are converted once and mapped from then on. */
+/** The CPU computes in float32: float16 and bfloat16 weights, and scales, are converted once and mapped from then on. */
 async function float32Tensors(
   checkpoint: Checkpoint,
   { cacheFolder = defaultCacheFolder(), signal, onConvert }: DeviceOptions,

@@ -6,22 +6,22 @@ import type { PictureSize } from '../graph/picture-grid.js';
 import { buildStages, type Program } from '../graph/program.js';
 import { Weights } from '../graph/weights.js';
 import { commonFolder } from '../onnx/common-folder.js';
+import type { StageWeights } from './cpu-options.js';
 import { ProgramRunner } from './program-runner.js';
 import { sessionPicture } from './session-picture.js';
 
 export interface SessionSources<Place, Config extends ModelConfig = Blip2Config> {
   readonly config: Config;
-  /** float32, every one that the blocks need. */
+  /** Every one that the blocks need, floats as float32. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Of every picture, when it is not the size that the model was made for: position embeddings are interpolated. */
   readonly pictureSize?: PictureSize;
   /** Blocks at one place share a session as far as they follow each other. */
   readonly placeOf: (block: Block) => Place;
-  /** @param folder the base of external data, for `model_external_initializers_file_folder_path`. */
-  readonly optionsOf: (place: Place, folder: string) => InferenceSession.SessionOptions;
+  readonly optionsOf: (place: Place, weights: StageWeights) => InferenceSession.SessionOptions;
 }
 
-/** Builds the graphs of a program, one per run of blocks at one place, and starts a session for each. */
+/** Builds the graphs of a program and starts a session for each. */
 export async function startProgram<Place>(
   program: Program,
   { config, tensors, pictureSize, placeOf, optionsOf }: SessionSources<Place, ModelConfig>,
@@ -30,5 +30,5 @@ export async function startProgram<Place>(
   const weights = new Weights(config, tensors);
   const picture = await sessionPicture(config, weights, pictureSize);
   const stages = buildStages(program, placeOf, { config, weights, folder, picture });
-  return ProgramRunner.create(stages, (place) => optionsOf(place, folder));
+  return ProgramRunner.create(stages, ({ place, quantized }) => optionsOf(place, { folder, quantized }));
 }
