@@ -53,6 +53,8 @@ export class OrtSession implements Disposable {
   /** @throws Blip2Error `ORT_FAILED`, among others where the provider's library does not load */
   constructor(model: Uint8Array, { cuda, webgpu, threads }: OrtSessionOptions = {}) {
     const ort = ortApi();
+    // Providers write to its log while they are appended.
+    const env = environment();
     const options = ort.create('CreateSessionOptions');
     try {
       ort.call('SetSessionGraphOptimizationLevel', options, ALL_OPTIMIZATIONS);
@@ -62,7 +64,7 @@ export class OrtSession implements Disposable {
         const [names, values] = [Object.keys(webgpu), Object.values(webgpu)];
         ort.call('SessionOptionsAppendExecutionProvider', options, 'WebGPU', names, values, names.length);
       }
-      this.#session = ort.create('CreateSessionFromArray', environment(), model, model.length, options);
+      this.#session = ort.create('CreateSessionFromArray', env, model, model.length, options);
     } finally {
       ort.release('SessionOptions', options);
     }
