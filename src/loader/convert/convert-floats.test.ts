@@ -61,6 +61,24 @@ describe('convertFloats', () => {
     },
   );
 
+  it.each([
+    ['F32', 'F16'],
+    ['F16', 'F32'],
+  ] as const)('%s to %s is the same with and without a value near by that is not a number', (from, to) => {
+    const full = from === 'F32';
+    const exponent = full ? 0x7f800000 : 0x7c00;
+    const finite = [...(full ? float32Bits : float16Bits)].filter((bits) => (bits & exponent) !== exponent);
+    const toBytes = (bits: readonly number[]) => bytesOf(full ? Uint32Array.from(bits) : Uint16Array.from(bits));
+    const converted = (bits: readonly number[]) => {
+      const { buffer } = convert(toBytes(bits), from, to);
+      return [...(full ? new Uint16Array(buffer) : new Uint32Array(buffer))];
+    };
+    // One among every eight values, which a kernel converts at a time.
+    const amongNan = finite.flatMap((bits, i) => (i % 7 === 0 ? [0x7fff_ffff >> (full ? 0 : 16), bits] : [bits]));
+    const kept = converted(amongNan).filter((_, i) => i % 8 !== 0);
+    expect(Buffer.compare(bytesOf(Uint32Array.from(kept)), bytesOf(Uint32Array.from(converted(finite))))).toBe(0);
+  });
+
   it('gives float16 and bfloat16 back after float32, whatever the length and alignment', () => {
     const sixteenBit = fc.constantFrom<FloatDtype>('F16', 'BF16');
     const values = fc.uint16Array({ max: 0x7c00, maxLength: 70 });

@@ -5,7 +5,6 @@
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import { Blip2Error } from '../../errors.js';
 import { ALIAS_BYTES, AREA_BYTES, KernelMemory, WINDOW_VALUES } from './kernel-memory.js';
-import type { KernelFunction } from './wasm-module.js';
 
 export const FLOAT_DTYPES = ['F32', 'F16', 'BF16'] as const;
 
@@ -17,6 +16,8 @@ export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
 
 /** Values that a kernel converts at a time. */
 const KERNEL_VALUES = 8;
+/** Values that are converted again at most where one is not a number. */
+const RUN_VALUES = 1024 * 1024;
 
 /** What lies in the room of its memory is converted without being copied in and out. */
 export class FloatConverter {
@@ -44,9 +45,9 @@ export class FloatConverter {
       const skew = (target.byteOffset + targetBegin + ALIAS_BYTES / 2) % ALIAS_BYTES;
       bytes.set(source.subarray(begin * sourceBytes, end * sourceBytes));
       let area = 0;
-      for (const { run, valueBytes } of steps) {
+      for (const { kernel, valueBytes } of steps) {
         const next = area - (area % AREA_BYTES) + AREA_BYTES + skew;
-        run(area, area + (end - begin) * valueBytes, next);
+        this.memory.convert(kernel, area, area + (end - begin) * valueBytes, next);
         area = next;
       }
       target.set(bytes.subarray(area, area + (end - begin) * targetBytes), targetBegin);
@@ -58,13 +59,23 @@ export class FloatConverter {
     const [step, ...more] = steps;
     if (step === undefined || more.length > 0 || !this.memory.holds(source) || !this.memory.holds(target)) return 0;
     const whole = count - (count % KERNEL_VALUES);
-    if (whole > 0) step.run(source.byteOffset, source.byteOffset + whole * step.valueBytes, target.byteOffset);
+    const targetBytes = target.length / count;
+    for (let begin = 0; begin < whole; begin += RUN_VALUES) {
+      const end = Math.min(whole, begin + RUN_VALUES);
+      const first = source.byteOffset + begin * step.valueBytes;
+      this.memory.convert(
+        step.kernel,
+        first,
+        first + (end - begin) * step.valueBytes,
+        target.byteOffset + begin * targetBytes,
+      );
+    }
     return whole;
   }
 
   #steps(from: Dtype, to: Dtype): Step[] {
-    const direct = this.memory.kernels.get(`${from}-${to}`);
-    if (direct !== undefined) return [{ run: direct, valueBytes: DTYPE_BITS[from] / 8 }];
+    const kernel = `${from}-${to}`;
+    if (this.memory.has(kernel)) return [{ kernel, valueBytes: DTYPE_BITS[from] / 8 }];
     if (isFloatDtype(from) && isFloatDtype(to)) return [...this.#steps(from, 'F32'), ...this.#steps('F32', to)];
     throw new Blip2Error('ConversionUnsupported', `There is no conversion from ${from} to ${to}.`, {
       hint: `Conversions exist between ${FLOAT_DTYPES.join(', ')}.`,
@@ -86,7 +97,7 @@ export function convertFloats(source: Uint8Array, from: Dtype, target: Uint8Arra
 }
 
 interface Step {
-  readonly run: KernelFunction;
+  readonly kernel: string;
   /** Bytes of a value before this step. */
   readonly valueBytes: number;
 }

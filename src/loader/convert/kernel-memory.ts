@@ -2,7 +2,7 @@
  * Memory that the kernels work in: room for the caller, whose bytes are converted where they lie, and a window that all
  * other bytes pass in pieces, which stays in the processor's cache.
  */
-import { FLOAT_KERNELS } from './float-kernels.js';
+import { CHECKED_FLOAT_KERNELS, FLOAT_KERNELS } from './float-kernels.js';
 import { QUANT_KERNELS } from './quant-kernels.js';
 import { assemble, instantiate, type KernelFunction } from './wasm-module.js';
 
@@ -13,23 +13,56 @@ export const ALIAS_BYTES = 4096;
 /** float32 of a window, and room to begin where the addresses differ. */
 export const AREA_BYTES = 4 * WINDOW_VALUES + ALIAS_BYTES;
 const AREAS = 3;
+/** Where checked kernels say what they met: 16 bytes before the room. */
+const LARGEST = AREAS * AREA_BYTES;
+const ROOM = LARGEST + 16;
 const PAGE_BYTES = 65_536;
 
-let compiled: WebAssembly.Module | undefined;
+const LIMITS = new Map(CHECKED_FLOAT_KERNELS.map(({ name, limit }) => [name, limit]));
+
+let compiled: Record<'all' | 'checked', WebAssembly.Module> | undefined;
 
 export class KernelMemory {
   /** All of the memory: the three areas, then the room. */
   readonly bytes: Uint8Array;
   /** The caller's. */
   readonly room: Uint8Array;
-  readonly kernels: ReadonlyMap<string, KernelFunction>;
+  readonly #kernels: ReadonlyMap<string, KernelFunction>;
+  readonly #checked: ReadonlyMap<string, KernelFunction>;
+  readonly #largest: Int32Array;
 
   constructor(roomBytes = 0) {
-    const memory = new WebAssembly.Memory({ initial: Math.ceil((AREAS * AREA_BYTES + roomBytes) / PAGE_BYTES) });
+    const memory = new WebAssembly.Memory({ initial: Math.ceil((ROOM + roomBytes) / PAGE_BYTES) });
     this.bytes = new Uint8Array(memory.buffer);
-    this.room = this.bytes.subarray(AREAS * AREA_BYTES, AREAS * AREA_BYTES + roomBytes);
-    compiled ??= assemble([...FLOAT_KERNELS, ...QUANT_KERNELS]);
-    this.kernels = instantiate(compiled, memory);
+    this.room = this.bytes.subarray(ROOM, ROOM + roomBytes);
+    this.#largest = new Int32Array(memory.buffer, LARGEST, 4);
+    compiled ??= {
+      all: assemble([...FLOAT_KERNELS, ...QUANT_KERNELS]),
+      checked: assemble(CHECKED_FLOAT_KERNELS),
+    };
+    this.#kernels = instantiate(compiled.all, memory);
+    this.#checked = instantiate(compiled.checked, memory);
+  }
+
+  /** @throws RangeError */
+  kernel(name: string): KernelFunction {
+    const kernel = this.#kernels.get(name);
+    if (kernel === undefined) throw new RangeError(`no kernel ${name}`);
+    return kernel;
+  }
+
+  has(name: string): boolean {
+    return this.#kernels.has(name);
+  }
+
+  /** Runs a kernel of one target, the checked one first where there is one. */
+  convert(name: string, source: number, end: number, target: number): void {
+    const checked = this.#checked.get(name);
+    if (checked !== undefined) {
+      checked(source, end, target, LARGEST);
+      if (Math.max(...this.#largest) <= (LIMITS.get(name) ?? 0)) return;
+    }
+    this.kernel(name)(source, end, target);
   }
 
   /** Whether bytes lie in this memory: their `byteOffset` is then their address. */

@@ -37,9 +37,8 @@ export class BlockQuantizer {
     scales: Uint8Array,
   ): number | null {
     checkQuantizable(from);
-    const { bytes, kernels } = this.#converter.memory;
-    const kernel = kernels.get(scheme);
-    if (kernel === undefined) throw new RangeError(scheme);
+    const { bytes } = this.#converter.memory;
+    const kernel = this.#converter.memory.kernel(scheme);
     const blockSize = QUANT_BLOCK_SIZE[scheme];
     const blockBytes = (blockSize * QUANT_BITS[scheme]) / 8;
     const fromBytes = DTYPE_BITS[from] / 8;

@@ -33,6 +33,8 @@ const FIRST_TARGET = 2;
 export const load = (offset: number): Vector => [GET, SOURCE, ...simd(0x00), 0, ...leb(offset)];
 /** Loads four unsigned 16-bit integers and widens them to 32 bits. */
 export const loadU16 = (offset: number): Vector => [GET, SOURCE, ...simd(0x04), 0, ...leb(offset)];
+/** Loads four signed 16-bit integers and widens them to 32 bits. */
+export const loadI16 = (offset: number): Vector => [GET, SOURCE, ...simd(0x03), 0, ...leb(offset)];
 /** The same 32-bit integer in all four lanes. */
 export const splat = (value: number): Vector => {
   const lane = [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
@@ -75,6 +77,7 @@ export const equal = binary(0x37);
 export const xor = binary(0x51);
 export const subtract = binary(0xb1);
 /** Of signed integers. */
+export const minimum = binary(0xb6);
 export const maximum = binary(0xb8);
 export const maximumUnsigned = binary(0xb9);
 export const addFloat = binary(0xe4);
@@ -88,6 +91,8 @@ export const maximumBytes = binary(0x78);
 export const shiftLeft = shift(0xab);
 /** Fills with zeros. */
 export const shiftRight = shift(0xad);
+/** Fills with the sign. */
+export const shiftRightSigned = shift(0xac);
 /** Of 16-bit integers; fills with zeros. */
 export const shiftRight16 = shift(0x8d);
 /** Lane `i` of the result is lane `i ^ distance` of the vector: distance 1 swaps neighbours, 2 the halves. `through` has the vector. */
