@@ -13,8 +13,7 @@ export function lowerGpuHead(stage: StageBuilder, block: Block): void {
   const last = module.node('Gather', [stage.use(lastWire(text)), module.graph.int64(-1)], { axis: { int: 1 } });
   const logits = castTo(module, namedProduct(module, last, headTableName(stage)), 'F32');
   const isScaled = text.family === 't5' && text.scaleLogits;
-  const factor = module.graph.float(text.hiddenSize ** -0.5);
-  stage.make('logits', isScaled ? module.node('Mul', [logits, factor]) : logits);
+  stage.make('logits', isScaled ? module.node('Mul', [logits, module.graph.float(text.hiddenSize ** -0.5)]) : logits);
 }
 
 /** What the decoder ends with. */
