@@ -7,6 +7,7 @@ import type { PlanDocument } from '../src/planner/plan/plan-document.js';
 import { planDeviceMap } from '../src/planner/plan/plan-device-map.js';
 import { largestBatch, sweepBudgets } from '../src/planner/plan/sweep.js';
 import { transformersStrategy } from '../src/planner/plan/transformers-strategy.js';
+import { doesNotFit } from '../src/planner/report/does-not-fit.js';
 import { formatSize } from '../src/planner/size.js';
 import { textPicture } from '../src/planner/report/text-picture.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
@@ -15,7 +16,7 @@ import { deviceTable, listDevices } from './plan/list-devices.js';
 import { formatOfFile, formatPlan, PLAN_FORMATS } from './plan/format-plan.js';
 import { writeOutput } from './plan/output.js';
 import { readRequest, REQUEST_LISTS, requestFlags, type PlanRequest } from './plan/plan-request.js';
-import { infeasibleSummary, planSummary } from './plan/summary.js';
+import { planSummary } from './plan/summary.js';
 import { readSweep, sweepTable } from './plan/sweep.js';
 
 const parser = requestFlags(createParser('blip2-plan', '$0 [checkpoint]', 'Plans where each part of a model lives.'))
@@ -88,23 +89,21 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
   };
   for (const warning of warnings) say(`warning: ${warning}`);
   if (args['max-batch'] === true) {
-    // Host memory without a limit takes any batch: what is asked is what the stated memory takes.
-    const budgets = { ...options.budgets, ramBytes: options.budgets.ramBytes ?? 0 };
-    process.stdout.write(`${largestBatch(tensors, { ...options, budgets })}\n`);
+    process.stdout.write(`${largestBatch(tensors, options)}\n`);
     return EXIT.ok;
   }
   const result =
     args.strategy === 'auto' ? planDeviceMap(tensors, options) : theirPlan(tensors, options, args.strategy);
-  if (result.status === 'infeasible') {
-    const { message, hint } = infeasibleSummary(result);
-    throw new Blip2Error('DOES_NOT_FIT', message, { hint, details: { ...result } });
-  }
+  if (result.status === 'infeasible') throw doesNotFit(result);
   const range = args.sweep === undefined ? null : readSweep(args.sweep);
   const sweep = range === null ? undefined : sweepBudgets(tensors, options, range);
   const format =
     args.json === true ? 'json' : (args.format ?? (args.output === undefined ? 'map' : formatOfFile(args.output)));
   await writeOutput(await formatPlan(result.plan, format, sweep), args.output, args.force === true);
   if (format !== 'table') say(planSummary(result.plan));
+  if (format === 'map' && Object.keys(result.plan.quant).length > 0) {
+    say('warning: a device map does not say what is quantised; give blip2-run the whole plan (--format json)');
+  }
   if (sweep !== undefined) say(sweepTable(sweep));
   if (process.stderr.isTTY)
     say(`\n${textPicture(result.plan, { width: process.stderr.columns > 0 ? process.stderr.columns : 80 })}`);

@@ -4,6 +4,7 @@ import type { Placement } from '../../src/planner/plan/plan-document.js';
 import { parsePlan } from '../../src/planner/plan/plan-schema.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
+import type { QuantScheme } from '../../src/tensor/quantized.js';
 import { formatSize } from '../../src/planner/size.js';
 import { EXIT } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
@@ -31,15 +32,19 @@ function asText(found: PlanDiff): string {
       .map(
         ({ device, before, after }) => `${deviceName(device).padEnd(8)}  ${formatSize(before)} -> ${formatSize(after)}`,
       ),
-    found.moved.length === 0 ? 'no block moves' : `${found.moved.length} blocks move:`,
+    found.moved.length === 0 ? 'no block changes' : `${found.moved.length} blocks change:`,
   ];
-  for (const { block, from, to } of found.moved) lines.push(`  ${block}: ${where(from)} -> ${where(to)}`);
+  for (const { block, from, to, scheme } of found.moved) {
+    lines.push(`  ${block}: ${where(from, scheme.before)} -> ${where(to, scheme.after)}`);
+  }
   for (const block of found.onlyBefore) lines.push(`  ${block}: gone`);
   for (const block of found.onlyAfter) lines.push(`  ${block}: new`);
   return lines.join('\n');
 }
 
-function where({ execution, runsOn, device }: Placement): string {
+function where({ execution, runsOn, device }: Placement, scheme: QuantScheme | null): string {
   const name = deviceName(runsOn);
-  return execution === 'resident' ? name : execution === 'host' ? `${name} (${device})` : `${name} (from ${device})`;
+  const place =
+    execution === 'resident' ? name : execution === 'host' ? `${name} (${device})` : `${name} (from ${device})`;
+  return scheme === null ? place : `${place} as ${scheme}`;
 }

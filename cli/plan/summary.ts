@@ -1,5 +1,4 @@
 import { formatSize } from '../../src/planner/size.js';
-import type { Infeasible } from '../../src/planner/plan/infeasible.js';
 import type { DeviceMemory, PlanDocument } from '../../src/planner/plan/plan-document.js';
 
 /** The story of a plan for a person: what it is for, a row of memory per device, what runs where, and what it costs. */
@@ -62,30 +61,6 @@ function runsOf(plan: PlanDocument): string[] {
     else runs.push({ part, place, count: 1 });
   }
   return runs.map(({ part, place, count }) => `${part}${count > 1 ? ` x${count}` : ''} ${place};`);
-}
-
-/** What is short, and what to type instead. */
-export function infeasibleSummary(result: Infeasible): { message: string; hint: string } {
-  const offers = result.devices
-    .filter((device) => device.budgetBytes === null || device.budgetBytes > 0 || typeof device.id === 'number')
-    .map(({ id, budgetBytes, reserveBytes }) => {
-      const name = typeof id === 'number' ? `gpu${id}` : id;
-      const reserve = reserveBytes > 0 ? `, ${formatSize(reserveBytes)} of it reserved` : '';
-      return `${name} ${budgetBytes === null ? 'no limit' : formatSize(budgetBytes)}${reserve}`;
-    });
-  const short = result.shortBytes > 0 ? `, ${formatSize(result.shortBytes)} short` : '';
-  const remedies = result.remedies.map(({ flag, addedBytes, latencyMs }) => {
-    const notes = [
-      ...(addedBytes > 0 ? [`${formatSize(addedBytes)} more`] : []),
-      ...(latencyMs === null ? [] : [`about ${seconds(latencyMs)} a call`]),
-    ];
-    return notes.length === 0 ? flag : `${flag} (${notes.join(', ')})`;
-  });
-  return {
-    message: `does not fit: weights and caches take ${formatSize(result.neededBytes)}, the budgets are ${offers.join(', ')}${short}`,
-    hint:
-      remedies.length === 0 ? 'No change of one budget makes it fit.' : `Works as asked: ${remedies.join(', or ')}.`,
-  };
 }
 
 function seconds(ms: number): string {

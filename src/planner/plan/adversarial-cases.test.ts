@@ -288,8 +288,8 @@ describe('adversarial cases', () => {
     if (result.status !== 'infeasible') throw new Error('it fits');
     expect(result.shortBytes).toBeGreaterThan(5.5 * GB);
     expect(result.devices).toEqual([
-      { id: 'cpu', budgetBytes: GB, reserveBytes: 0 },
-      { id: 'disk', budgetBytes: GB, reserveBytes: 0 },
+      { id: 'cpu', budgetBytes: GB, overheadBytes: 0, reserveBytes: 0 },
+      { id: 'disk', budgetBytes: GB, overheadBytes: 0, reserveBytes: 0 },
     ]);
   });
 

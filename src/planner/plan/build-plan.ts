@@ -9,7 +9,7 @@ import { formatSize } from '../size.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
 import { accuracyNotes, accuracyPrices } from './accuracy.js';
 import type { Budgets } from './budgets.js';
-import { chargesOf, type Charge } from './memory.js';
+import { chargesOf, weightsOn, type Charge } from './memory.js';
 import { deviceOfPlace } from './place-device.js';
 import {
   PLAN_SCHEMA,
@@ -55,6 +55,7 @@ export function buildPlan(input: PlanInput): BuiltPlan {
       block: block.name,
       phase: block.phase,
       device: deviceOfPlace(place),
+      weightsOn: weightsOn(block, place),
       execution: place.execution,
       runsOn: runsOn(place),
       weightBytes: formOf(block, place.scheme).weightBytes,

@@ -1,10 +1,16 @@
 /** What changes from one plan to another. */
+import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Device } from '../map/device-map.js';
 import type { Placement, PlanDocument } from './plan-document.js';
 
 export interface PlanDiff {
-  /** Blocks that live or run elsewhere, in the order they run. */
-  readonly moved: readonly { readonly block: string; readonly from: Placement; readonly to: Placement }[];
+  /** Blocks that live or run elsewhere or are quantised otherwise, in the order they run. */
+  readonly moved: readonly {
+    readonly block: string;
+    readonly from: Placement;
+    readonly to: Placement;
+    readonly scheme: { readonly before: QuantScheme | null; readonly after: QuantScheme | null };
+  }[];
   readonly onlyBefore: readonly string[];
   readonly onlyAfter: readonly string[];
   readonly latencyMs: { readonly before: number; readonly after: number };
@@ -22,12 +28,13 @@ export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
     moved: after.placements.flatMap((to) => {
       const from = old.get(to.block);
       if (from === undefined) return [];
+      const scheme = { before: before.quant[to.block] ?? null, after: after.quant[to.block] ?? null };
       const same =
         from.device === to.device &&
         from.execution === to.execution &&
         from.runsOn === to.runsOn &&
-        before.quant[to.block] === after.quant[to.block];
-      return same ? [] : [{ block: to.block, from, to }];
+        scheme.before === scheme.after;
+      return same ? [] : [{ block: to.block, from, to, scheme }];
     }),
     onlyBefore: [...old.keys()].filter((block) => !fresh.has(block)),
     onlyAfter: [...fresh.keys()].filter((block) => !old.has(block)),

@@ -4,6 +4,8 @@ import { exactSize } from '../size.js';
 import { solveExact } from '../solve/exact.js';
 import type { Item } from '../solve/problem.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { QUANT_SCHEMES } from '../../tensor/quantized.js';
+import type { ProfileBlock } from '../profile/model-profile.js';
 import { assemble } from './assemble.js';
 import type { Budgets } from './budgets.js';
 import { casesOf, choosePlaces, preparePlan, takenBytes, type PlanContext, type PlanOptions } from './context.js';
@@ -16,13 +18,15 @@ export interface DeviceShare {
   readonly id: Device;
   /** null where no limit was set. */
   readonly budgetBytes: number | null;
-  /** Left free on request, or taken by the engine itself. */
+  /** Taken by the engine itself, whatever is placed there. */
+  readonly overheadBytes: number;
+  /** Left free on request. */
   readonly reserveBytes: number;
 }
 
 /** One change that makes a plan possible, all else as asked. */
 export interface Remedy {
-  readonly kind: 'budget' | 'dtype' | 'batch' | 'beams';
+  readonly kind: 'budget' | 'dtype' | 'quant' | 'batch' | 'beams';
   /** What to type. */
   readonly flag: string;
   /** Bytes more than were offered; 0 where no budget changes. */
@@ -33,7 +37,7 @@ export interface Remedy {
 
 export interface Infeasible {
   readonly status: 'infeasible';
-  /** Weights and caches of the whole model, whatever runs where. */
+  /** Weights and caches of the whole model, whatever runs where, at the smallest that the request allows. */
   readonly neededBytes: number;
   /** What the devices offer together after reserves; null where RAM is not limited. */
   readonly offeredBytes: number | null;
@@ -47,7 +51,7 @@ export function explainInfeasible(tensors: ReadonlyMap<string, TensorInfo>, opti
   const context = preparePlan(tensors, options);
   const { budgets, profile } = context;
   const cacheBytes = profile.blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
-  const neededBytes = profile.weightBytes + cacheBytes;
+  const neededBytes = profile.blocks.reduce((sum, block) => sum + smallestBytes(block), cacheBytes);
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
   const usable = gpuIds.map((id) => (budgets.gpus.get(id) ?? 0) - takenBytes(context, id));
   const offeredBytes =
@@ -70,15 +74,19 @@ export function explainInfeasible(tensors: ReadonlyMap<string, TensorInfo>, opti
     offeredBytes,
     shortBytes: offeredBytes === null ? 0 : Math.max(0, neededBytes - offeredBytes),
     devices: [
-      ...gpuIds.map((id) => ({ id, budgetBytes: budgets.gpus.get(id) ?? 0, reserveBytes: takenBytes(context, id) })),
-      { id: 'cpu', budgetBytes: budgets.ramBytes, reserveBytes: 0 },
-      { id: 'disk', budgetBytes: budgets.diskBytes, reserveBytes: 0 },
+      ...gpuIds.map((id) => {
+        const budgetBytes = budgets.gpus.get(id) ?? 0;
+        const overheadBytes = Math.min(budgetBytes, context.overheads.get(id) ?? 0);
+        return { id, budgetBytes, overheadBytes, reserveBytes: takenBytes(context, id) - overheadBytes };
+      }),
+      { id: 'cpu', budgetBytes: budgets.ramBytes, overheadBytes: 0, reserveBytes: 0 },
+      { id: 'disk', budgetBytes: budgets.diskBytes, overheadBytes: 0, reserveBytes: 0 },
     ],
     remedies: [...(explain ? requestRemedies(tensors, options, context) : []), ...larger],
   };
 }
 
-/** A lighter request: half-precision without exceptions, fewer pictures at a time, fewer beams. */
+/** A lighter request: half-precision without exceptions, quantised weights, fewer pictures at a time, fewer beams. */
 function requestRemedies(
   tensors: ReadonlyMap<string, TensorInfo>,
   options: PlanOptions,
@@ -88,6 +96,13 @@ function requestRemedies(
   const tries: { kind: Remedy['kind']; flag: string; change: Partial<PlanOptions> }[] = [];
   if (profile.dtype !== 'bfloat16')
     tries.push({ kind: 'dtype', flag: '--dtype bfloat16', change: { dtype: 'bfloat16' } });
+  const untried = QUANT_SCHEMES.filter((scheme) => options.allowQuant?.includes(scheme) !== true);
+  if (profile.blocks.some((block) => block.lookUp !== null)) {
+    for (const scheme of untried) {
+      const allowQuant = [...(options.allowQuant ?? []), scheme];
+      tries.push({ kind: 'quant', flag: `--allow-quant ${allowQuant.join(',')}`, change: { allowQuant } });
+    }
+  }
   for (let fewer = Math.floor(batch / 2); fewer >= 1; fewer = Math.floor(fewer / 2)) {
     tries.push({
       kind: 'batch',
@@ -105,6 +120,11 @@ function requestRemedies(
     found.push({ kind, flag, addedBytes: 0, latencyMs: choosePlaces(changed, ROUGH)?.cost ?? null });
   }
   return found;
+}
+
+/** Bytes of a block's weights in its smallest form. */
+function smallestBytes(block: ProfileBlock): number {
+  return Math.min(block.weightBytes, ...[...block.forms.values()].map((form) => form.weightBytes));
 }
 
 function budgetRemedy(context: PlanContext, device: Device): Remedy | null {

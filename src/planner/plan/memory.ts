@@ -3,6 +3,7 @@ import type { Place } from '../price/price-list.js';
 import { hostWidening } from '../price/price-list.js';
 import { formOf, type Engine, type ProfileBlock } from '../profile/model-profile.js';
 import { streamedBytes } from '../profile/streamed-groups.js';
+import { deviceOfPlace } from './place-device.js';
 import type { Device } from '../map/device-map.js';
 
 /** Bytes on one device. The last two count only while the block runs. */
@@ -36,8 +37,9 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
   switch (place.execution) {
     case 'resident': {
       const running = { ...NONE, device: place.gpu, cacheBytes, bufferBytes, activationBytes };
-      if (block.lookUp !== 'rows') return [{ ...running, weightBytes }];
-      return [running, { ...NONE, device: 'cpu', weightBytes }];
+      const home = weightsOn(whole, place);
+      if (home === place.gpu) return [{ ...running, weightBytes }];
+      return [running, { ...NONE, device: home, weightBytes }];
     }
     case 'streamed': {
       const stagingBytes = stagedBytes(block, engine);
@@ -67,6 +69,12 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
       ];
     }
   }
+}
+
+/** The device whose memory a block's weights take. */
+export function weightsOn(block: ProfileBlock, place: Place): Device {
+  const looksUp = place.execution === 'resident' && formOf(block, place.scheme).lookUp === 'rows';
+  return looksUp ? 'cpu' : deviceOfPlace(place);
 }
 
 /** Adds up while the model is loaded. */

@@ -42,8 +42,10 @@ export interface Placement {
   /** Module path or root parameter. */
   readonly block: string;
   readonly phase: BlockPhase;
-  /** Where the weights live: the device map's value. */
+  /** The device map's value. */
   readonly device: Device;
+  /** Whose memory the weights take: `device`, but for tables that the host looks rows up in for a GPU. */
+  readonly weightsOn: Device;
   readonly execution: Place['execution'];
   /** Where the block runs. */
   readonly runsOn: number | 'cpu';

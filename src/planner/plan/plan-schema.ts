@@ -54,6 +54,7 @@ export const planSchema = z
           block: z.string(),
           phase: z.enum(['image', 'prompt', 'token']),
           device,
+          weightsOn: device,
           execution: z.enum(['resident', 'streamed', 'host']),
           runsOn,
           weightBytes: bytes,

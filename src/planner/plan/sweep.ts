@@ -52,10 +52,19 @@ export function sweepBudgets(
   });
 }
 
-/** The most pictures per call with which a plan fits, or 0. */
+/**
+ * The most pictures per call with which a plan fits, or 0. Host memory without a limit would take any number, so what is
+ * asked then is what the GPUs take, beside the tables that are looked up in host memory.
+ */
 export function largestBatch(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): number {
-  const possible = (batch: number) =>
-    fits(preparePlan(tensors, { ...options, workload: { ...options.workload, batch } }));
+  const possible = (batch: number) => {
+    const context = preparePlan(tensors, { ...options, workload: { ...options.workload, batch } });
+    const { budgets, profile } = context;
+    const ramBytes =
+      budgets.ramBytes ??
+      profile.blocks.reduce((sum, block) => sum + (block.lookUp === 'rows' ? block.weightBytes : 0), 0);
+    return fits({ ...context, budgets: { ...budgets, ramBytes } });
+  };
   if (!possible(1)) return 0;
   let low = 1;
   let high = 2;
@@ -71,7 +80,7 @@ export function largestBatch(tensors: ReadonlyMap<string, TensorInfo>, options: 
   return low;
 }
 
-/** Without a RAM limit every batch fits somewhere. */
+/** Where nothing grows with the batch, as in a model of tables alone. */
 const MOST_PICTURES = 65_536;
 
 /** Top-level modules of some weight that are on GPUs from end to end. */

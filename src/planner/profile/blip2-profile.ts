@@ -60,11 +60,7 @@ export function blip2Profile(
   checkTensors(tensors, config, table);
   // Both names of one OPT table may be in a file; which bytes differ cannot be seen from headers, so they stay together.
   const bonded = !table.ownHead || languageFamily(config) === 'opt';
-  const context = {
-    config,
-    workload,
-    prefillRowsPerPicture: engine === 'transformers' ? workload.beams : 1,
-  };
+  const context = { config, workload, engine };
 
   const profileBlocks = blocks.map((block): ProfileBlock => {
     const names = owned.byBlock.get(block.name) ?? [];

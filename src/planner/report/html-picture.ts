@@ -69,7 +69,8 @@ function blockTable(plan: PlanDocument): string {
   const rows: { first: string; last: string; count: number; key: string; bytes: number; ms: number; where: string }[] =
     [];
   for (const placement of plan.placements) {
-    const where = `${placement.execution} on ${deviceName(placement.runsOn)}`;
+    const scheme = plan.quant[placement.block];
+    const where = `${placement.execution} on ${deviceName(placement.runsOn)}${scheme === undefined ? '' : `, ${scheme}`}`;
     const key = `${placement.block.replace(/\d+$/, '')} ${where} ${placement.device}`;
     const last = rows.at(-1);
     if (last?.key === key) {

@@ -1,4 +1,5 @@
 /** What the pictures of a plan show, before any drawing: parts of the model, bars of memory, the strip of execution. */
+import type { QuantScheme } from '../../tensor/quantized.js';
 import type { DeviceMemory, Placement, PlanDocument } from '../plan/plan-document.js';
 
 /** A top-level piece of the model, which gets one colour and one name everywhere. */
@@ -28,6 +29,7 @@ export interface StripCell {
   readonly part: number;
   /** The row of the device that runs the block. */
   readonly lane: number;
+  readonly scheme: QuantScheme | null;
 }
 
 export interface PictureData {
@@ -35,6 +37,8 @@ export interface PictureData {
   readonly bars: readonly DeviceBar[];
   readonly lanes: readonly string[];
   readonly cells: readonly StripCell[];
+  /** What is said of quantised blocks; empty where there are none. */
+  readonly quantized: readonly string[];
 }
 
 export function pictureData(plan: PlanDocument): PictureData {
@@ -58,7 +62,12 @@ export function pictureData(plan: PlanDocument): PictureData {
       placement,
       part: names.indexOf(partOf(placement)),
       lane: lanes.indexOf(placement.runsOn),
+      scheme: plan.quant[placement.block] ?? null,
     })),
+    quantized: plan.accuracy.map(
+      ({ scheme, blocks, weightError }) =>
+        `${scheme}: ${blocks} block${blocks === 1 ? '' : 's'}, weights off by about ${(100 * weightError).toPrecision(2)} %`,
+    ),
   };
 }
 
@@ -83,7 +92,7 @@ function barOf(
   const weights = parts.map((part): BarSegment => ({
     label: part.name,
     bytes: plan.placements
-      .filter((placement) => placement.device === device.id && partOf(placement) === part.name)
+      .filter((placement) => placement.weightsOn === device.id && partOf(placement) === part.name)
       .reduce((sum, placement) => sum + placement.weightBytes, 0),
     fill: part.index,
   }));

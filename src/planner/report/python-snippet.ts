@@ -1,11 +1,23 @@
 /** Python that loads a checkpoint with a plan's map, as transformers wants it. */
+import { Blip2Error } from '../../errors.js';
 import type { PlanDocument } from '../plan/plan-document.js';
 
 /**
  * `max_memory` repeats the budgets in bytes with integer keys, for whoever wants transformers to plan again; the map
  * itself needs none of it.
+ * @throws Blip2Error `PLAN_QUANTIZED` where blocks are quantised
  */
 export function pythonSnippet(plan: PlanDocument): string {
+  const quantized = Object.keys(plan.quant).length;
+  if (quantized > 0) {
+    throw new Blip2Error(
+      'PLAN_QUANTIZED',
+      `The plan quantises ${quantized} blocks in a way that transformers cannot.`,
+      {
+        hint: 'Plan with --engine transformers and without --allow-quant.',
+      },
+    );
+  }
   const model = plan.checkpoint.id || 'path/to/checkpoint';
   const memory = plan.devices.flatMap(({ id, budgetBytes, weightBytes }) =>
     id === 'disk' ? [] : [`${typeof id === 'number' ? String(id) : '"cpu"'}: ${budgetBytes ?? weightBytes}`],

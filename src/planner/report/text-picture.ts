@@ -48,6 +48,7 @@ export function textPicture(plan: PlanDocument, { width, paint = (text) => text 
     '',
     data.parts.map((part) => `${mark(part.index)} ${part.name} ${formatSize(part.weightBytes)}`).join('   '),
   );
+  lines.push(...data.quantized);
   lines.push('k caches   a activations   s staging   o overhead   = float32 copies   x reserve   . free');
   return lines.join('\n');
 }

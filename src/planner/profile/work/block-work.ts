@@ -1,6 +1,7 @@
 /** What one block costs for a workload, and the parts that costs are put together from. */
 import type { ModelConfig } from '../../../model/blip2-config.js';
 import type { BlockPhase } from '../../../model/blocks.js';
+import type { Engine } from '../model-profile.js';
 import type { Workload } from '../workload.js';
 
 export interface RunCost {
@@ -31,8 +32,23 @@ export interface BlockWork {
 export interface WorkContext {
   readonly config: ModelConfig;
   readonly workload: Workload;
-  /** Rows per picture during the prompt: the beams where the engine copies prompts per beam, else 1. */
-  readonly prefillRowsPerPicture: number;
+  readonly engine: Engine;
+}
+
+/** Rows of a prompt: transformers copies it for every beam before it runs. */
+export function promptRows({ workload, engine }: WorkContext): number {
+  return workload.batch * (engine === 'transformers' ? workload.beams : 1);
+}
+
+/**
+ * Tokens that a row of a decoder-only model's cache has room for. On a GPU, `blip2-run` makes room for 31 new tokens at
+ * least and for whole multiples of 64, so that one graph serves most captions.
+ */
+export function cacheLength({ workload, engine }: WorkContext): number {
+  const { promptTokens, newTokens } = workload;
+  return engine === 'transformers'
+    ? promptTokens + newTokens
+    : 64 * Math.ceil((promptTokens + Math.max(newTokens, 31)) / 64);
 }
 
 export const NO_TRAFFIC = { transfers: 0, elements: 0 } as const;

@@ -1,23 +1,20 @@
 /** The decoder-only language models, OPT and LLaMA: once over the prompt, then once per further token. */
 import type { Block } from '../../../model/blocks.js';
 import type { DecoderOnlyConfig } from '../../../model/language-config.js';
-import { run, work, type BlockWork, type RunCost, type WorkContext } from './block-work.js';
+import { cacheLength, promptRows, run, work, type BlockWork, type RunCost, type WorkContext } from './block-work.js';
 import { headWork } from './head-work.js';
 
-export function decoderWork(
-  block: Block,
-  text: DecoderOnlyConfig,
-  { workload, prefillRowsPerPicture }: WorkContext,
-): BlockWork {
+export function decoderWork(block: Block, text: DecoderOnlyConfig, context: WorkContext): BlockWork {
+  const { workload } = context;
   const { batch, beams, promptTokens: t, newTokens } = workload;
   const { hiddenSize: d, ffnSize: f, vocabSize: v, heads } = text;
   const e = text.family === 'opt' ? text.embedSize : d;
   const inner = text.family === 'llama' ? heads * text.headSize : d;
   const gates = text.family === 'llama' ? 3 : 2;
-  const prompts = batch * prefillRowsPerPicture;
+  const prompts = promptRows(context);
   const rows = batch * beams;
   const steps = newTokens - 1;
-  const length = t + newTokens;
+  const length = cacheLength(context);
   // Mean length of the cache over the decode steps, the new token included.
   const mean = t + newTokens / 2;
   const perToken = (prompt: Partial<RunCost>, token: Partial<RunCost>) => [

@@ -1,15 +1,16 @@
 /** T5: the encoder once over the prompt, the decoder once per token, its cross keys and values once. */
 import type { Block } from '../../../model/blocks.js';
 import type { T5Config } from '../../../model/language-config.js';
-import { run, work, type BlockWork, type WorkContext } from './block-work.js';
+import { promptRows, run, work, type BlockWork, type WorkContext } from './block-work.js';
 import { headWork } from './head-work.js';
 
-export function t5Work(block: Block, text: T5Config, { workload, prefillRowsPerPicture }: WorkContext): BlockWork {
+export function t5Work(block: Block, text: T5Config, context: WorkContext): BlockWork {
+  const { workload } = context;
   const { batch, beams, promptTokens: t, newTokens } = workload;
   const { hiddenSize: d, ffnSize: f, vocabSize: v, heads } = text;
   const inner = heads * text.headSize;
   const gates = text.gated ? 3 : 2;
-  const prompts = batch * prefillRowsPerPicture;
+  const prompts = promptRows(context);
   const rows = batch * beams;
   const mean = (newTokens + 1) / 2;
 

@@ -36,6 +36,9 @@ export function bytesTreemap(canvas: Canvas, plan: PlanDocument, data: PictureDa
       if (each.placement.execution !== 'resident') {
         canvas.rect(box.x + 0.4, box.y + 0.4, box.width - 0.8, Math.max(0.1, box.height - 0.8), 'url(#stream)', tip);
       }
+      if (each.scheme !== null) {
+        canvas.rect(box.x + 0.4, box.y + 0.4, box.width - 0.8, Math.max(0.1, box.height - 0.8), 'url(#quantized)', tip);
+      }
     }
     const label = `${part.name} ${formatSize(part.weightBytes)}`;
     if (outer.width > 6.8 * label.length + 10 && outer.height > 22) {
@@ -49,9 +52,12 @@ export function bytesTreemap(canvas: Canvas, plan: PlanDocument, data: PictureDa
     (part) => part.weightBytes < 0.02 * data.parts.reduce((sum, p) => sum + p.weightBytes, 0),
   );
   const rest = small.map((part) => `${part.name} ${formatSize(part.weightBytes)}`).join(', ');
-  const note = [away ? 'hatched: not held by a GPU' : '', rest === '' ? '' : `too small to name: ${rest}`].filter(
-    (t) => t !== '',
-  );
+  const dotted = data.quantized.length === 0 ? '' : 'dotted: quantised';
+  const note = [
+    away ? 'hatched: not held by a GPU' : '',
+    dotted,
+    rest === '' ? '' : `too small to name: ${rest}`,
+  ].filter((t) => t !== '');
   for (const line of note.flatMap((text) => lines(text, 80))) {
     canvas.text(MARGIN, line, 's');
     canvas.y += 15;

@@ -44,6 +44,7 @@ export class Canvas {
       `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" class="p" role="img" aria-label="${escapeXml(title)}">` +
       `<title>${escapeXml(title)}</title><style>${STYLE}</style>` +
       `<defs><pattern id="stream" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="1.6" height="4" fill="#fff" opacity=".75"/></pattern>` +
+      `<pattern id="quantized" width="4" height="4" patternUnits="userSpaceOnUse"><circle cx="2" cy="2" r=".9" fill="#fff"/></pattern>` +
       `<pattern id="reserve" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="2" height="5" fill="#888"/></pattern></defs>` +
       `<rect width="${WIDTH}" height="${height}" class="bg"/>${this.parts.join('')}</svg>\n`
     );

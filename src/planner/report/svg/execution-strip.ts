@@ -28,9 +28,11 @@ export function executionStrip(canvas: Canvas, data: PictureData): void {
     const x = left + i * cell;
     const y = top + each.lane * (laneHeight + 4);
     const { block, execution, latencyMs, weightBytes } = each.placement;
-    const tip = `${block}: ${execution}, ${formatSize(weightBytes)}, ${formatMs(latencyMs)}`;
+    const form = each.scheme === null ? execution : `${execution}, ${each.scheme}`;
+    const tip = `${block}: ${form}, ${formatSize(weightBytes)}, ${formatMs(latencyMs)}`;
     canvas.rect(x, y, cell * 0.96, laneHeight, partColour(each.part), tip);
     if (execution === 'streamed') canvas.rect(x, y, cell * 0.96, laneHeight, 'url(#stream)', tip);
+    if (each.scheme !== null) canvas.rect(x, y, cell * 0.96, laneHeight, 'url(#quantized)', tip);
     const before = data.cells[i - 1];
     if (before !== undefined && before.lane !== each.lane) {
       crossings += 1;
@@ -46,6 +48,10 @@ export function executionStrip(canvas: Canvas, data: PictureData): void {
     `${data.cells.length} blocks, ${streamed === 0 ? 'none' : `${streamed} (hatched)`} streamed; ${crossings === 0 ? 'no' : crossings} crossing${crossings === 1 ? '' : 's'} between devices`,
     's',
   );
+  for (const text of data.quantized) {
+    canvas.y += 15;
+    canvas.text(MARGIN, `${text} (dotted)`, 's');
+  }
 }
 
 function spans<T>(values: readonly T[]): { value: T; start: number; end: number }[] {

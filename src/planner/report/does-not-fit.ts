@@ -1,0 +1,37 @@
+import { Blip2Error } from '../../errors.js';
+import type { Infeasible } from '../plan/infeasible.js';
+import { formatSize } from '../size.js';
+import { formatMs } from './picture-text.js';
+
+/** `DOES_NOT_FIT`, for callers that go no further without a plan: what is short, what to type instead, and the result. */
+export function doesNotFit(result: Infeasible): Blip2Error {
+  const short = result.shortBytes > 0 ? `, ${formatSize(result.shortBytes)} short` : '';
+  const remedies = result.remedies.map(({ flag, addedBytes, latencyMs }) => {
+    const notes = [
+      ...(addedBytes > 0 ? [`${formatSize(addedBytes)} more`] : []),
+      ...(latencyMs === null ? [] : [`about ${formatMs(latencyMs)} a call`]),
+    ];
+    return notes.length === 0 ? flag : `${flag} (${notes.join(', ')})`;
+  });
+  return new Blip2Error(
+    'DOES_NOT_FIT',
+    `does not fit: weights and caches take ${formatSize(result.neededBytes)}, the budgets are ${offers(result)}${short}`,
+    {
+      hint:
+        remedies.length === 0 ? 'No change of one budget makes it fit.' : `Works as asked: ${remedies.join(', or ')}.`,
+      details: { ...result },
+    },
+  );
+}
+
+function offers({ devices }: Infeasible): string {
+  return devices
+    .filter((device) => device.budgetBytes === null || device.budgetBytes > 0 || typeof device.id === 'number')
+    .map(({ id, budgetBytes, overheadBytes, reserveBytes }) => {
+      const name = typeof id === 'number' ? `gpu${id}` : id;
+      const overhead = overheadBytes > 0 ? `, ${formatSize(overheadBytes)} of it taken by the engine` : '';
+      const reserve = reserveBytes > 0 ? `, ${formatSize(reserveBytes)} of it reserved` : '';
+      return `${name} ${budgetBytes === null ? 'no limit' : formatSize(budgetBytes)}${overhead}${reserve}`;
+    })
+    .join(', ');
+}
