@@ -55,12 +55,12 @@ export const store = (target: number, offset: number, value: Vector): Store => [
   0,
   ...leb(offset),
 ];
-/** Stores the lowest 16 bits. */
-export const storeU16 = (target: number, offset: number, value: Vector): Store => [
+/** Stores the lower 8 bytes. */
+export const storeLowerHalf = (target: number, offset: number, value: Vector): Store => [
   GET,
   FIRST_TARGET + target,
   ...value,
-  ...simd(0x59),
+  ...simd(0x5b),
   0,
   ...leb(offset),
   0,
@@ -95,10 +95,10 @@ export const shiftRight = shift(0xad);
 export const shiftRightSigned = shift(0xac);
 /** Of 16-bit integers; fills with zeros. */
 export const shiftRight16 = shift(0x8d);
-/** Lane `i` of the result is lane `i ^ distance` of the vector: distance 1 swaps neighbours, 2 the halves. `through` has the vector. */
-export const swapLanes = (value: Vector, through: Local, distance: 1 | 2): Vector => {
-  const bytes = Array.from({ length: 16 }, (_, byte) => byte ^ (4 * distance));
-  return [...through.set(value), ...through.get, ...simd(0x0d), ...bytes];
+/** Four lanes of the eight of two vectors, by their number. */
+export const shuffle = (a: Vector, b: Vector, lanes: readonly number[]): Vector => {
+  const bytes = lanes.flatMap((lane) => [4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3]);
+  return [...a, ...b, ...simd(0x0d), ...bytes];
 };
 /** `mask ? a : b`, bit by bit. */
 export const select = (mask: Vector, a: Vector, b: Vector): Vector => [...a, ...b, ...mask, ...simd(0x52)];
