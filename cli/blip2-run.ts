@@ -1,15 +1,19 @@
 #!/usr/bin/env node
 /** `blip2-run`: captions pictures, or answers a question about them, where a device map says. */
+import type { Progress } from '../src/runtime/captioner-options.js';
 import { PROVIDERS } from '../src/runtime/provider/provider.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { openSource } from './common/open-source.js';
 import { createParser, parseArgs, wholeNumber } from './common/parser.js';
 import { budgetFlags } from './common/plan-options.js';
+import { RateLine } from './common/rate-line.js';
+import { planSummary } from './plan/summary.js';
 import { captionPictures } from './run/caption-pictures.js';
-import { chooseMap } from './run/choose-map.js';
 import { generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
 import { listImages, STDIN_LIST } from './run/list-images.js';
 import { matchPictures } from './run/match-pictures.js';
+import { planWorkload } from './run/plan-workload.js';
+import { readPlacement } from './run/read-placement.js';
 
 const parser = generationFlags(
   budgetFlags(createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.')),
@@ -32,7 +36,7 @@ const parser = generationFlags(
   .option('plan', {
     type: 'string',
     nargs: 1,
-    conflicts: ['vram', 'ram', 'disk', 'reserve'],
+    conflicts: ['vram', 'ram', 'disk', 'reserve', 'allow-quant'],
     group: 'Model:',
     describe: 'device map or plan (JSON), instead of budgets; without either everything runs on the CPU',
   })
@@ -90,10 +94,17 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
 
-  const deviceMap = await chooseMap(args, checkpoint, say);
-
-  const devices = {
-    ...(deviceMap === undefined ? {} : { deviceMap }),
+  const [ask, generation, batch] = [readAsk(args), readGeneration(args), args.batch ?? 1];
+  const placement = await readPlacement(args, () => planWorkload(checkpoint, ask, generation, batch));
+  const rate = new RateLine(args.quiet !== true && args['no-progress'] !== true);
+  const onProgress = (progress: Progress) => {
+    if (progress.stage === 'planned') say(planSummary(progress.plan));
+    if (progress.stage === 'converting') rate.update(progress.doneBytes, progress.totalBytes);
+  };
+  const options = {
+    ...placement,
+    onProgress,
+    signal,
     ...(args.provider === 'auto' ? {} : { provider: args.provider }),
     ...(args['emulate-gpu'] === true ? { emulateGpu: true } : {}),
     ...(args.threads === undefined ? {} : { threads: args.threads }),
@@ -103,7 +114,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   // The runtime and its native libraries are loaded only once there is something to run.
   if (args.match !== undefined || args.embed === true) {
     const { createMatcher } = await import('../src/runtime/matcher.js');
-    await using matcher = await createMatcher(checkpoint, devices);
+    await using matcher = await createMatcher(checkpoint, options).finally(() => rate.clear());
     return await matchPictures(matcher, pictures, {
       texts: args.match ?? [],
       embed: args.embed === true,
@@ -112,9 +123,9 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     });
   }
   const { createCaptioner } = await import('../src/runtime/captioner.js');
-  await using captioner = await createCaptioner(checkpoint, devices);
+  await using captioner = await createCaptioner(checkpoint, options).finally(() => rate.clear());
   return await captionPictures(captioner, pictures, {
-    options: { ...readAsk(args), ...readGeneration(args), batchSize: args.batch ?? 1 },
+    options: { ...ask, ...generation, batchSize: batch },
     signal,
     asJson,
     quiet: args.quiet === true,

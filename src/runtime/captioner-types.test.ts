@@ -2,9 +2,35 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import type { captionPresets } from './caption-presets.js';
 import type { Captioner } from './captioner.js';
-import type { CaptionOptions, Picture } from './captioner-options.js';
+import type { DeviceMap } from '../planner/map/device-map.js';
+import type { Budgets } from '../planner/plan/budgets.js';
+import type { PlanDocument } from '../planner/plan/plan-document.js';
+import type { CaptionerOptions, CaptionOptions, Picture, Progress } from './captioner-options.js';
 
 type Pictures = Parameters<Captioner['caption']>[0];
+
+describe('CaptionerOptions', () => {
+  it('takes a plan, budgets, or neither', () => {
+    expectTypeOf<object>().toExtend<CaptionerOptions>();
+    expectTypeOf<{ plan: PlanDocument; provider: 'cuda' }>().toExtend<CaptionerOptions>();
+    expectTypeOf<{ plan: DeviceMap; emulateGpu: true }>().toExtend<CaptionerOptions>();
+    expectTypeOf<{ budgets: Budgets; signal: AbortSignal }>().toExtend<CaptionerOptions>();
+    expectTypeOf<{
+      budgets: Budgets;
+      planning: { allowQuant: ['int8', 'int4']; workload: { batch: 8 } };
+      onProgress: (progress: Progress) => void;
+    }>().toExtend<CaptionerOptions>();
+  });
+
+  it('refuses what contradicts itself', () => {
+    expectTypeOf<{ plan: PlanDocument; budgets: Budgets }>().not.toExtend<CaptionerOptions>();
+    expectTypeOf<{ plan: DeviceMap; planning: { allowQuant: ['int8'] } }>().not.toExtend<CaptionerOptions>();
+    expectTypeOf<{ planning: { allowQuant: ['int8'] } }>().not.toExtend<CaptionerOptions>();
+    expectTypeOf<{ budgets: Budgets; planning: { allowQuant: ['int2'] } }>().not.toExtend<CaptionerOptions>();
+    expectTypeOf<{ budgets: { gpus: number } }>().not.toExtend<CaptionerOptions>();
+    expectTypeOf<{ provider: 'tpu' }>().not.toExtend<CaptionerOptions>();
+  });
+});
 
 describe('CaptionOptions', () => {
   it('takes what belongs together', () => {

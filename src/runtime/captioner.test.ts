@@ -6,6 +6,7 @@ import { materializeTensors, openCheckpoint } from '../loader/index.js';
 import type { Dtype } from '../tensor/dtype.js';
 import type { Device } from '../planner/map/device-map.js';
 import { createCaptioner, type Captioner } from './captioner.js';
+import type { Progress } from './captioner-options.js';
 
 const DEMO = join(import.meta.dirname, '../../models/demo');
 const GOLDENS = join(import.meta.dirname, '../../test/fixtures/goldens/demo/goldens.json');
@@ -115,7 +116,9 @@ describe('checkpoints that are not float32', () => {
     const converted: number[] = [];
     const options = {
       cacheFolder: join(folder, `${dtype}-cache`),
-      onConvert: (writtenBytes: number) => converted.push(writtenBytes),
+      onProgress: (progress: Progress) => {
+        if (progress.stage === 'converting') converted.push(progress.doneBytes);
+      },
       inProcess: true,
       threads: 1,
     };
@@ -131,7 +134,7 @@ describe('checkpoints that are not float32', () => {
 });
 
 describe('device maps', () => {
-  const map = (rows: Record<string, Device>) => ({ deviceMap: new Map(Object.entries(rows)) });
+  const map = (rows: Record<string, Device>) => ({ plan: new Map(Object.entries(rows)) });
   const article = map({ query_tokens: 0, vision_model: 'cpu', language_model: 0, language_projection: 0, qformer: 0 });
 
   it('runs a hand-written map with its GPU emulated, cut where the map cuts', async () => {

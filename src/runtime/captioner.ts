@@ -3,6 +3,7 @@ import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import type { AskedPicture, CaptionWorker } from './caption-engine.js';
 import type { Ask, Caption, CaptionerOptions, CaptionOptions, DeviceOptions, Picture } from './captioner-options.js';
+import { placedDevices } from './placement.js';
 import { localPicture } from './image/picture-source.js';
 
 /**
@@ -13,12 +14,13 @@ import { localPicture } from './image/picture-source.js';
  *     for await (const { text } of captioner.caption('picture.png')) console.log(text);
  *
  * @throws Blip2Error `CONFIG_INVALID`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `CHECKPOINT_FILE_MISSING`, `IMAGE_SIZE`,
- *   `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `GPU_MISSING`, `PROCESS_ENDED`
+ *   `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `GPU_MISSING`, `PLAN_MISMATCH`, `DOES_NOT_FIT`, `OUT_OF_MEMORY`, `PROCESS_ENDED`
  */
 export async function createCaptioner(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Captioner> {
-  const { inProcess = false, ...device } = options;
   const config = parseBlip2Config(checkpoint.config);
-  return new Captioner(config, await startWorker(inProcess, checkpoint, device));
+  const { inProcess = false, onProgress } = options;
+  const worker = await startWorker(inProcess, checkpoint, await placedDevices(checkpoint, options));
+  return new Captioner(config, worker, onProgress);
 }
 
 /** Loads what it needs only: a caller whose model is elsewhere never loads ONNX Runtime. */
@@ -34,10 +36,12 @@ async function startWorker(inProcess: boolean, checkpoint: Checkpoint, options: 
 export class Captioner implements AsyncDisposable {
   readonly config: Blip2Config;
   readonly #worker: CaptionWorker;
+  readonly #onProgress: CaptionerOptions['onProgress'];
 
-  constructor(config: Blip2Config, worker: CaptionWorker) {
+  constructor(config: Blip2Config, worker: CaptionWorker, onProgress?: CaptionerOptions['onProgress']) {
     this.config = config;
     this.#worker = worker;
+    this.#onProgress = onProgress;
   }
 
   /**
@@ -59,8 +63,10 @@ export class Captioner implements AsyncDisposable {
     let first = 0;
     for await (const batch of inBatches(pictures, batchSize)) {
       const asked = await Promise.all(batch.map((picture) => askedPicture(picture, ask, signal)));
-      yield* await this.#worker.captionBatch({ pictures: asked, first, generation }, hooks);
+      const captions = await this.#worker.captionBatch({ pictures: asked, first, generation }, hooks);
       first += batch.length;
+      this.#onProgress?.({ stage: 'captioning', donePictures: first });
+      yield* captions;
     }
   }
 

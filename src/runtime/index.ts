@@ -9,8 +9,10 @@ export type {
   CaptionHooks,
   CaptionOptions,
   CaptionTiming,
-  DeviceOptions,
+  EngineOptions,
   Picture,
+  ProcessOptions,
+  Progress,
 } from './captioner-options.js';
 export type { GeneratedSequence, TokenEvent } from './generation/generation-request.js';
 export type {
@@ -20,6 +22,7 @@ export type {
   SamplingOptions,
 } from './generation/generation-options.js';
 export type { PictureSize } from './graph/picture-grid.js';
+export type { PlacementOptions, PlanningOptions } from './placement.js';
 export type { RgbPicture } from './image/decode-picture.js';
 export type { PictureSource } from './image/picture-source.js';
 export { createMatcher, similarity, type Match, type Matcher, type TextEmbedding } from './matcher.js';

@@ -1,11 +1,12 @@
 import { Blip2Error } from '../errors.js';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseRetrievalConfig, type QFormerTextConfig, type RetrievalConfig } from '../model/blip2-config.js';
-import type { DeviceOptions } from './captioner-options.js';
+import type { CaptionerOptions } from './captioner-options.js';
 import { readCheckpointFiles } from './checkpoint-files.js';
 import { softmax } from './generation/softmax.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
 import { localPicture, type PictureSource } from './image/picture-source.js';
+import { placedDevices } from './placement.js';
 import type { RetrievalSessions } from './session/retrieval-sessions.js';
 import { wordBatch } from './text/word-batch.js';
 import type { TextTokenizer } from './text/tokenizer.js';
@@ -35,7 +36,7 @@ export interface TextEmbedding {
  * @throws Blip2Error `CONFIG_INVALID`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `CHECKPOINT_FILE_MISSING`, `MAP_UNCOVERED`,
  *   `MAP_BLOCK_CUT`, `GPU_MISSING`
  */
-export async function createMatcher(checkpoint: Checkpoint, options: DeviceOptions = {}): Promise<Matcher> {
+export async function createMatcher(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Matcher> {
   const config = parseRetrievalConfig(checkpoint.config);
   if (config.qformer.text === null) throw new Error('a retrieval checkpoint reads texts');
   const { preprocessor, tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
@@ -44,7 +45,8 @@ export async function createMatcher(checkpoint: Checkpoint, options: DeviceOptio
     import('./session/retrieval-sessions.js'),
     import('./session/session-sources.js'),
   ]);
-  const sessions = await RetrievalSessions.create(await sessionSources(config, checkpoint, options));
+  const devices = await placedDevices(checkpoint, options);
+  const sessions = await RetrievalSessions.create(await sessionSources(config, checkpoint, devices));
   return new Matcher(config, { pixels, tokenizer, words: config.qformer.text }, sessions);
 }
 

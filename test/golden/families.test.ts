@@ -98,12 +98,12 @@ describe('tiny-retrieval', () => {
   });
 
   it('runs where a device map says', async () => {
-    const deviceMap = new Map<string, Device>([
+    const plan = new Map<string, Device>([
       ['', 'cpu'],
       ['qformer', 0],
     ]);
     await using matcher = await createMatcher(await openCheckpoint(folder), {
-      deviceMap,
+      plan,
       emulateGpu: true,
       threads: 1,
     });

@@ -26,7 +26,7 @@ async function planWithGpu(folder: string) {
   });
   if (planned.status !== 'fits') throw new Error('a part does not fit where the whole would');
   expect(new Set(planned.map.values()).size).toBeGreaterThan(1);
-  return { checkpoint, deviceMap: planned.map };
+  return { checkpoint, plan: planned.map };
 }
 
 describe.each([...CHECKPOINTS, 'tiny-opt-coco', 'tiny-retrieval'])('%s', (name) => {
@@ -48,9 +48,9 @@ describe('plans with the Q-Former on a GPU', () => {
   it.each(['tiny-instructblip-llama', 'tiny-instructblip-t5'])(
     '%s gives the same answer whole and cut',
     async (name) => {
-      const { checkpoint, deviceMap } = await planWithGpu(join(GOLDENS, name));
+      const { checkpoint, plan } = await planWithGpu(join(GOLDENS, name));
       const texts = [];
-      for (const options of [{}, { deviceMap, emulateGpu: true }]) {
+      for (const options of [{}, { plan, emulateGpu: true }]) {
         await using captioner = await createCaptioner(checkpoint, { ...options, threads: 1, inProcess: true });
         for await (const { answers } of captioner.caption(PICTURE, { prompt: 'what is it' }))
           texts.push(answers[0]?.ids);
@@ -60,9 +60,9 @@ describe('plans with the Q-Former on a GPU', () => {
   );
 
   it('tiny-retrieval gives the same match whole and cut', async () => {
-    const { checkpoint, deviceMap } = await planWithGpu(join(GOLDENS, 'tiny-retrieval'));
+    const { checkpoint, plan } = await planWithGpu(join(GOLDENS, 'tiny-retrieval'));
     const found = [];
-    for (const options of [{}, { deviceMap, emulateGpu: true }]) {
+    for (const options of [{}, { plan, emulateGpu: true }]) {
       await using matcher = await createMatcher(checkpoint, { ...options, threads: 1 });
       found.push((await matcher.match(PICTURE, ['what is it']))[0]?.probability ?? Number.NaN);
     }

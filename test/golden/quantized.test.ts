@@ -10,7 +10,9 @@ import { openCheckpoint, type Checkpoint, type StoredTensor } from '../../src/lo
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Blocks } from '../../src/model/blocks.js';
 import { quantizableWeights } from '../../src/model/quantizable-weights.js';
-import { createCaptioner } from '../../src/runtime/captioner.js';
+import { CaptionEngine } from '../../src/runtime/caption-engine.js';
+import { Captioner } from '../../src/runtime/captioner.js';
+import type { DeviceOptions } from '../../src/runtime/captioner-options.js';
 import { tokenTableName } from '../../src/runtime/graph/vocabulary.js';
 import { openCaptionModel } from '../../src/runtime/session/open-caption-model.js';
 import { quantizeBlocks } from '../../src/runtime/session/quantize-blocks.js';
@@ -130,6 +132,10 @@ interface Entry {
   readonly caption: { readonly text: string };
 }
 
+async function captionerWith(checkpoint: Checkpoint, options: DeviceOptions): Promise<Captioner> {
+  return new Captioner(parseBlip2Config(checkpoint.config), await CaptionEngine.create(checkpoint, options));
+}
+
 describe('the demo', () => {
   it.each([
     ['int8', 16],
@@ -139,14 +145,8 @@ describe('the demo', () => {
     const checkpoint = await openCheckpoint(DEMO);
     const quant = quantOf(checkpoint, scheme);
     const converted: number[] = [];
-    const options = {
-      quant,
-      cacheFolder: folder,
-      inProcess: true,
-      threads: 1,
-      onConvert: (bytes: number) => converted.push(bytes),
-    };
-    await using captioner = await createCaptioner(checkpoint, options);
+    const options = { quant, cacheFolder: folder, threads: 1, onConvert: (bytes: number) => converted.push(bytes) };
+    await using captioner = await captionerWith(checkpoint, options);
     expect(converted.length).toBeGreaterThan(0);
     let equal = 0;
     const pictures = entries.map(({ image }) => join(DEMO, 'pictures', image));
@@ -166,14 +166,14 @@ describe('the demo', () => {
     tensors.delete(table);
     tensors.set(`${head}.weight`, stored);
     const quant = new Map([[head, 'int8' as const]]);
-    const options = { quant, cacheFolder: folder, inProcess: true, threads: 1 };
-    await using captioner = await createCaptioner({ ...checkpoint, tensors }, options);
+    const options = { quant, cacheFolder: folder, threads: 1 };
+    await using captioner = await captionerWith({ ...checkpoint, tensors }, options);
     for await (const { text } of captioner.caption(join(DEMO, 'pictures/shape-00.png'))) expect(text).not.toBe('');
   });
 
   it('refuses to quantise what is no block', async () => {
     const quant = new Map([['language_model', 'int8' as const]]);
-    const creating = createCaptioner(await openCheckpoint(DEMO), { quant, cacheFolder: folder, inProcess: true });
+    const creating = captionerWith(await openCheckpoint(DEMO), { quant, cacheFolder: folder });
     await expect(creating).rejects.toMatchObject({ code: 'QUANT_BLOCK_UNKNOWN' });
   });
 });

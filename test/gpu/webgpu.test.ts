@@ -29,10 +29,10 @@ describe.skipIf(!answer.works)('the demo on WebGPU', () => {
         caption: { ids: number[] };
       }[];
       if (entry === undefined) throw new Error('no pictures');
-      const deviceMap = parseDeviceMap(map);
+      const plan = parseDeviceMap(map);
       await using captioner = await createCaptioner(await openCheckpoint(DEMO), {
         provider: 'webgpu',
-        deviceMap,
+        plan,
         inProcess: true,
       });
       const maxNewTokens = 6;

@@ -128,8 +128,8 @@ describe('a captioner in a process of its own', () => {
 
 describe('the process', () => {
   it('refuses a device map as it starts', async () => {
-    const deviceMap = new Map([['', 0]]);
-    const starting = runtime.createCaptioner(await loader.openCheckpoint(DEMO), { deviceMap });
+    const plan = new Map([['', 0]]);
+    const starting = runtime.createCaptioner(await loader.openCheckpoint(DEMO), { plan });
     await expect(starting).rejects.toMatchObject({ code: 'GPU_MISSING' });
   });
 

@@ -1,0 +1,26 @@
+import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
+import { isRetrieval, parseModelConfig } from '../../src/model/blip2-config.js';
+import type { Workload } from '../../src/planner/profile/workload.js';
+import type { Ask } from '../../src/runtime/captioner-options.js';
+import { readCheckpointFiles } from '../../src/runtime/checkpoint-files.js';
+import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
+import { preparePrompts, promptText } from '../../src/runtime/text/prompts.js';
+
+/** What a run asks of a plan: pictures together, beams, lengths. Prompts are counted by the checkpoint's own tokenizer. */
+export async function planWorkload(
+  checkpoint: Checkpoint,
+  ask: Ask,
+  generation: GenerationOptions,
+  batch: number,
+): Promise<Partial<Workload>> {
+  const config = parseModelConfig(checkpoint.config);
+  if (isRetrieval(config)) return { batch };
+  const { tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
+  const { textIds } = preparePrompts([promptText(ask, config)], tokenizer, config);
+  return {
+    batch,
+    beams: generation.numBeams ?? 1,
+    promptTokens: config.numQueryTokens + (textIds[0]?.length ?? 0),
+    ...(generation.maxNewTokens === undefined ? {} : { newTokens: generation.maxNewTokens }),
+  };
+}

@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { Blip2Error } from '../../src/errors.js';
+import type { DeviceMap } from '../../src/planner/map/device-map.js';
+import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
+import type { Workload } from '../../src/planner/profile/workload.js';
+import { parseSize } from '../../src/planner/size.js';
+import type { PlacementOptions } from '../../src/runtime/placement.js';
+import { usageError } from '../common/main.js';
+import { readAllowQuant, readBudgets } from '../common/plan-options.js';
+
+export interface PlacementArgs {
+  readonly plan?: string | undefined;
+  readonly vram?: string[] | undefined;
+  readonly ram?: string | undefined;
+  readonly disk?: string | undefined;
+  readonly reserve?: string | undefined;
+  readonly 'allow-quant'?: string | undefined;
+  readonly provider: string;
+}
+
+/**
+ * A plan or map from a file, budgets, or neither. Quantising is the planner's choice: it needs a plan, and without budgets the
+ * CPU alone is planned for.
+ */
+export async function readPlacement(
+  args: PlacementArgs,
+  workload: () => Promise<Partial<Workload>>,
+): Promise<PlacementOptions> {
+  if (args.plan !== undefined) return { plan: await readPlanFile(args.plan) };
+  const allowQuant = readAllowQuant(args['allow-quant']);
+  if (args.vram === undefined && args.ram === undefined && allowQuant.length === 0) return {};
+  if (args.vram === undefined && (args.provider === 'cuda' || args.provider === 'webgpu')) {
+    throw usageError(
+      `--provider ${args.provider} with --ram or --allow-quant needs the memory of the GPU`,
+      'Add --vram.',
+    );
+  }
+  return {
+    budgets: readBudgets(args),
+    planning: {
+      workload: await workload(),
+      ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
+      allowQuant,
+    },
+  };
+}
+
+async function readPlanFile(path: string): Promise<PlanDocument | DeviceMap> {
+  const json = parseJson(path, await readText(path));
+  if (typeof json === 'object' && json !== null && 'schema' in json) {
+    const { parsePlan } = await import('../../src/planner/plan/plan-schema.js');
+    return parsePlan(json);
+  }
+  const { parseDeviceMap } = await import('../../src/planner/map/parse-device-map.js');
+  return parseDeviceMap(json);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw usageError(`the plan ${path} cannot be read: ${reason}`);
+  }
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Blip2Error(
+      'PLAN_INVALID',
+      `${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}

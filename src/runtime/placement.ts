@@ -1,0 +1,94 @@
+/** From what a caller says about placement to what runs where. */
+import { Blip2Error } from '../errors.js';
+import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
+import { checkpointFingerprint } from '../loader/checkpoint/fingerprint.js';
+import type { DeviceMap } from '../planner/map/device-map.js';
+import type { Budgets } from '../planner/plan/budgets.js';
+import type { PlanOptions } from '../planner/plan/context.js';
+import type { PlanDocument } from '../planner/plan/plan-document.js';
+import type { DeviceOptions, EngineOptions, ProcessOptions } from './captioner-options.js';
+
+/** What a plan for budgets is made with. */
+export type PlanningOptions = Pick<PlanOptions, 'workload' | 'allowQuant' | 'reserveBytes' | 'machine' | 'pins'>;
+
+/** A plan, or budgets to make one for, or neither: everything on the CPU, or on the first GPU of the provider asked for. */
+export type PlacementOptions =
+  | {
+      /** A plan of this package's planner, or a Hugging Face device map. */
+      readonly plan: PlanDocument | DeviceMap;
+      readonly budgets?: never;
+      readonly planning?: never;
+    }
+  | {
+      /** What a driver takes of a GPU for the process is part of that GPU's budget. */
+      readonly budgets: Budgets;
+      readonly planning?: PlanningOptions;
+      readonly plan?: never;
+    }
+  | { readonly plan?: never; readonly budgets?: never; readonly planning?: never };
+
+/**
+ * The options with their placement settled: a plan read, or one made for the budgets and reported.
+ * @throws Blip2Error `OPTION_INVALID` for a plan and budgets at once, `PLAN_MISMATCH` for a plan of another checkpoint,
+ *   `DOES_NOT_FIT` with the planner's result as its details, `PLAN_INVALID`; those of `planDeviceMap`
+ */
+export async function placedDevices(
+  checkpoint: Checkpoint,
+  options: EngineOptions & PlacementOptions & ProcessOptions,
+): Promise<DeviceOptions> {
+  const { plan, budgets, planning, inProcess: _, onProgress, ...engine } = options;
+  // The types allow one of them; a caller without types is told.
+  if (plan !== undefined && budgets !== undefined) {
+    throw new Blip2Error('OPTION_INVALID', 'a plan and budgets are given; only one of them can say what runs where');
+  }
+  const devices: DeviceOptions = {
+    ...engine,
+    ...(onProgress === undefined
+      ? {}
+      : { onConvert: (doneBytes, totalBytes) => onProgress({ stage: 'converting', doneBytes, totalBytes }) }),
+  };
+  if (plan !== undefined) return { ...devices, ...(await readGiven(checkpoint, plan)) };
+  if (budgets === undefined) return devices;
+  const made = await planFor(checkpoint, budgets, { ...planning, countContext: engine.emulateGpu !== true });
+  onProgress?.({ stage: 'planned', plan: made });
+  return { ...devices, ...(await readGiven(checkpoint, made)) };
+}
+
+async function planFor(
+  checkpoint: Checkpoint,
+  budgets: Budgets,
+  options: PlanningOptions & Pick<PlanOptions, 'countContext'>,
+): Promise<PlanDocument> {
+  const [{ planDeviceMap }, { doesNotFit }] = await Promise.all([
+    import('../planner/plan/plan-device-map.js'),
+    import('../planner/report/does-not-fit.js'),
+  ]);
+  const { folder, files, tensors, config } = checkpoint;
+  const identity = {
+    id: folder,
+    files: files.map(({ name }) => name),
+    fingerprint: checkpointFingerprint(checkpoint),
+  };
+  const result = planDeviceMap(tensors, { ...options, budgets, config, checkpoint: identity });
+  if (result.status === 'infeasible') throw doesNotFit(result);
+  return result.plan;
+}
+
+async function readGiven(
+  checkpoint: Checkpoint,
+  plan: PlanDocument | DeviceMap,
+): Promise<Pick<DeviceOptions, 'deviceMap' | 'hostBlocks' | 'quant'>> {
+  if (isMap(plan)) return { deviceMap: plan };
+  const { readPlan } = await import('../planner/plan/read-plan.js');
+  const { fingerprint, map, quant, hostBlocks } = readPlan(plan);
+  if (fingerprint !== null && fingerprint !== checkpointFingerprint(checkpoint)) {
+    throw new Blip2Error('PLAN_MISMATCH', `the plan was made for another checkpoint than ${checkpoint.folder}`, {
+      hint: `Plan again: blip2-plan ${checkpoint.folder} --vram <size> --format json`,
+    });
+  }
+  return { deviceMap: map, quant, hostBlocks };
+}
+
+function isMap(plan: PlanDocument | DeviceMap): plan is DeviceMap {
+  return plan instanceof Map;
+}
