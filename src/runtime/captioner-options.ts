@@ -36,6 +36,8 @@ export interface DeviceOptions extends EngineOptions {
   readonly deviceMap?: DeviceMap;
   /** Blocks in host memory that the CPU runs. The others whose device is not a GPU pass through one, where the map has any. */
   readonly hostBlocks?: ReadonlySet<string>;
+  /** Block in host memory -> the GPU that it passes through. Default: the first of the map, for all. */
+  readonly streamGpus?: ReadonlyMap<string, number>;
   /** Module path of a block -> what its weights become; see `quantizableWeights`. */
   readonly quant?: ReadonlyMap<string, QuantScheme>;
   /** Called while weights are converted. */

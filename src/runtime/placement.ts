@@ -77,16 +77,16 @@ async function planFor(
 async function readGiven(
   checkpoint: Checkpoint,
   plan: PlanDocument | DeviceMap,
-): Promise<Pick<DeviceOptions, 'deviceMap' | 'hostBlocks' | 'quant'>> {
+): Promise<Pick<DeviceOptions, 'deviceMap' | 'hostBlocks' | 'streamGpus' | 'quant'>> {
   if (isMap(plan)) return { deviceMap: plan };
   const { readPlan } = await import('../planner/plan/read-plan.js');
-  const { fingerprint, map, quant, hostBlocks } = readPlan(plan);
+  const { fingerprint, map, ...placement } = readPlan(plan);
   if (fingerprint !== null && fingerprint !== checkpointFingerprint(checkpoint)) {
     throw new Blip2Error('PLAN_MISMATCH', `the plan was made for another checkpoint than ${checkpoint.folder}`, {
       hint: `Plan again: blip2-plan ${checkpoint.folder} --vram <size> --format json`,
     });
   }
-  return { deviceMap: map, quant, hostBlocks };
+  return { deviceMap: map, ...placement };
 }
 
 function isMap(plan: PlanDocument | DeviceMap): plan is DeviceMap {

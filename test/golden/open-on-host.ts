@@ -1,25 +1,38 @@
-/** The device programs on the CPU, whose memory stands in for a GPU's: same units, same copies, same caches. */
+/** The device programs on the CPU, whose memory stands in for GPUs': same units, same copies, same caches. */
 import type { StoredTensor } from '../../src/loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../src/model/blip2-config.js';
+import { gpuStyle } from '../../src/runtime/graph/gpu/gpu-style.js';
 import { pictureGrid } from '../../src/runtime/graph/picture-grid.js';
+import type { EngineDevice } from '../../src/runtime/provider/engine/engine-device.js';
+import { GpuModel } from '../../src/runtime/provider/engine/gpu-model.js';
 import { HostMemory } from '../../src/runtime/provider/memory/host-memory.js';
-import { GpuModel, type GpuModelSources } from '../../src/runtime/provider/engine/gpu-model.js';
+
+export interface HostDevices {
+  /** What a device is, where that is not host memory and float32. */
+  readonly device?: (number: number) => Partial<EngineDevice>;
+  /** The number of the device of each block. Default: one for all. */
+  readonly deviceOf?: (block: string) => number;
+}
 
 export async function openOnHost(
   config: Blip2Config,
   tensors: ReadonlyMap<string, StoredTensor>,
   isResident: (block: string) => boolean,
-  device: Partial<GpuModelSources> = {},
+  { device = () => ({}), deviceOf = () => 0 }: HostDevices = {},
 ): Promise<GpuModel> {
-  return GpuModel.open({
-    config,
-    tensors,
-    picture: await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size'))),
-    isResident,
-    memory: new HostMemory(),
-    float: 'F32',
-    sessionOptions: () => ({ threads: 1 }),
-    canRecord: false,
-    ...device,
-  });
+  const devices = new Map<number, EngineDevice>();
+  const open = (number: number): EngineDevice => {
+    const opened = devices.get(number) ?? {
+      memory: new HostMemory(),
+      style: gpuStyle('F32'),
+      sessionOptions: () => ({ threads: 1 }),
+      canRecord: false,
+      ...device(number),
+    };
+    devices.set(number, opened);
+    return opened;
+  };
+  const picture = await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size')));
+  const placeOf = (block: string) => ({ device: open(deviceOf(block)), isResident: isResident(block) });
+  return GpuModel.open({ config, tensors, picture, placeOf });
 }

@@ -14,13 +14,17 @@ export interface GivenPlan {
   readonly quant: ReadonlyMap<string, QuantScheme>;
   /** Blocks that the CPU runs although a GPU might; empty for a map, which does not say. */
   readonly hostBlocks: ReadonlySet<string>;
+  /** Block in host memory -> the GPU that it passes through. */
+  readonly streamGpus: ReadonlyMap<string, number>;
 }
 
 const planSchema = z.looseObject({
   schema: z.literal(PLAN_SCHEMA),
   checkpoint: z.looseObject({ fingerprint: z.string().nullable() }),
   quant: z.record(z.string(), z.enum(QUANT_SCHEMES)).default({}),
-  placements: z.array(z.looseObject({ block: z.string(), execution: z.string() })).default([]),
+  placements: z
+    .array(z.looseObject({ block: z.string(), execution: z.string(), runsOn: z.union([z.number(), z.literal('cpu')]) }))
+    .default([]),
   device_map: z.unknown(),
 });
 
@@ -30,7 +34,13 @@ const planSchema = z.looseObject({
  */
 export function readPlan(json: unknown): GivenPlan {
   if (typeof json !== 'object' || json === null || !('schema' in json)) {
-    return { map: parseDeviceMap(json), fingerprint: null, quant: new Map(), hostBlocks: new Set() };
+    return {
+      map: parseDeviceMap(json),
+      fingerprint: null,
+      quant: new Map(),
+      hostBlocks: new Set(),
+      streamGpus: new Map(),
+    };
   }
   const parsed = planSchema.safeParse(json);
   if (!parsed.success) {
@@ -45,6 +55,11 @@ export function readPlan(json: unknown): GivenPlan {
     map: parseDeviceMap(device_map),
     fingerprint: checkpoint.fingerprint,
     quant: new Map(Object.entries(quant)),
+    streamGpus: new Map(
+      placements.flatMap(({ block, execution, runsOn }) =>
+        execution === 'streamed' && runsOn !== 'cpu' ? [[block, runsOn] as const] : [],
+      ),
+    ),
     hostBlocks: new Set(placements.flatMap(({ block, execution }) => (execution === 'host' ? [block] : []))),
   };
 }

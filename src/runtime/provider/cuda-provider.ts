@@ -20,7 +20,7 @@ export function cudaAnswer(): ProviderAnswer {
   const driver = CudaDriver.load();
   if (driver === null) return { works: false, reason: 'no CUDA driver, or no card that it drives' };
   try {
-    new OrtSession(identityModel(), { cuda: cudaSettings() })[Symbol.dispose]();
+    new OrtSession(identityModel(), { cuda: cudaSettings(0) })[Symbol.dispose]();
   } catch (error) {
     return { works: false, reason: error instanceof Error ? error.message : String(error) };
   }
@@ -53,10 +53,10 @@ const CUBLAS_WORKSPACE = ':16:8';
  * Exact float32 where float32 is asked for, and an arena that never takes more than a run needs.
  * @param order a stream to run in, or the recording of runs, which needs a stream of the session's own
  */
-export function cudaSettings(order?: { readonly stream: bigint } | 'recorded'): Record<string, string> {
+export function cudaSettings(device: number, order?: { readonly stream: bigint } | 'recorded'): Record<string, string> {
   process.env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
   return {
-    device_id: '0',
+    device_id: String(device),
     arena_extend_strategy: 'kSameAsRequested',
     use_tf32: '0',
     ...ordering(order),

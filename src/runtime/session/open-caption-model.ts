@@ -1,7 +1,8 @@
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../model/blip2-config.js';
 import type { DeviceOptions } from '../captioner-options.js';
-import { openCudaModel } from '../provider/engine/open-cuda-model.js';
+import { cudaDevice } from '../provider/engine/cuda-device.js';
+import { openEngineModel } from '../provider/engine/open-engine-model.js';
 import { Blip2Sessions } from './blip2-sessions.js';
 import type { CaptionModel } from './caption-model.js';
 import { placesOf } from './places.js';
@@ -16,6 +17,6 @@ export async function openCaptionModel(
 ): Promise<CaptionModel> {
   const { places, provider } = await placesOf(config, options);
   const prepared = await quantizeBlocks(config, checkpoint, options);
-  if (provider === 'cuda') return openCudaModel(config, prepared, places, options);
+  if (provider === 'cuda') return openEngineModel(config, prepared, places, options, cudaDevice);
   return Blip2Sessions.create(await sessionSources(config, prepared, { ...options, provider }));
 }

@@ -24,17 +24,14 @@ import { lowerGpuProjection, lowerGpuVisionEmbeddings, lowerGpuVisionLayer, lowe
 
 type Lowerings = Partial<Record<BlockKind, Lowering>>;
 
-/** Layers of such a kind differ in nothing but their weights. */
-export const GPU_TWINS: ReadonlySet<BlockKind> = new Set<BlockKind>([
+/** Layers, each of which may be a unit of its own. */
+export const GPU_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>([
   'vision-layer',
   'opt-layer',
   'llama-layer',
   't5-encoder-layer',
   't5-decoder-layer',
 ]);
-
-/** Wires that lead from one unit of a program to the next. */
-export const GPU_CHAINS = ['patches', 'hidden', 'embedded', 'decoded', 'encoder_hidden', 'encoded'] as const;
 
 const IMAGE: Lowerings = {
   'vision-embeddings': lowerGpuVisionEmbeddings,

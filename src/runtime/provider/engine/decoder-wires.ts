@@ -3,7 +3,7 @@ import { convertFloats } from '../../../loader/convert/convert-floats.js';
 import type { DecoderOnlyConfig } from '../../../model/language-config.js';
 import { hasFusedAttention } from '../../graph/gpu/gpu-attention.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
-import type { WireType } from './program-run.js';
+import type { WireType } from './wire-type.js';
 import type { TableRows } from './table-rows.js';
 
 /** Rows of the caches that run together, and their new tokens. */

@@ -9,16 +9,14 @@ import type { BoundTensor } from '../ort/ort-session.js';
 import { CacheRows } from './cache-rows.js';
 import { DecoderWires, type DecoderTables, type NewTokens, type RunShape } from './decoder-wires.js';
 import { GrowingCaches } from './growing-caches.js';
-import type { KvBuffers } from './kv-buffers.js';
+import type { LayerCaches } from './layer-caches.js';
 import { ProgramRun, type ProgramRunParts } from './program-run.js';
-import { runOptions } from './run-options.js';
 
-export interface GpuDecoderParts extends Omit<ProgramRunParts, 'ownStream'> {
+export interface GpuDecoderParts extends ProgramRunParts {
   readonly config: DecoderOnlyConfig;
+  /** Of what the host gives to the devices. */
   readonly float: GpuFloat;
   readonly tables: DecoderTables;
-  /** Whether the provider may record a run of one token and replay it. */
-  readonly records: boolean;
 }
 
 /** New tokens that the first caches have room for at least. */
@@ -34,12 +32,15 @@ export class GpuDecoder implements Disposable {
   readonly #runs = new Map<string, { readonly shape: RunShape; readonly run: ProgramRun }>();
 
   constructor(parts: GpuDecoderParts) {
-    const { config, float, memory } = parts;
+    const { config, float, program } = parts;
     this.#parts = parts;
     this.#wires = new DecoderWires(config, float, parts.tables);
-    this.#total = memory.allocateHost(4);
-    const shape = { layers: config.layers, heads: config.heads, headSize: headSize(config), float };
-    this.#caches = new GrowingCaches(memory, shape, () => this.#forgetRuns());
+    const layers = program.devicesOf(config.family === 'opt' ? 'opt-layer' : 'llama-layer');
+    const [first] = layers;
+    if (first === undefined) throw new Error('a decoder without layers');
+    this.#total = first.memory.allocateHost(4);
+    const shape = { layers, heads: config.heads, headSize: headSize(config) };
+    this.#caches = new GrowingCaches(shape, () => this.#forgetRuns());
   }
 
   /** One prompt at a time: the next one overwrites the caches of the last. */
@@ -107,23 +108,24 @@ export class GpuDecoder implements Disposable {
     const caches = this.#caches.reserve(shape.first + shape.rows, shape.tokens);
     const run = this.#runOf(shape, caches);
     // A recorded run is replayed with the total that it was recorded with; the lengths on the device do the masking.
-    const total = this.#isRecorded(shape) ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
+    const total = shape.tokens === 1 && this.#records ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
     new DataView(this.#total.bytes.buffer).setInt32(0, total, true);
     run.run((wire, bytes) => this.#wires.write(wire, bytes, tokens, caches.capacity), true);
     const { buffer, byteOffset, byteLength } = run.read('logits');
     return new Float32Array(buffer, byteOffset, byteLength / 4);
   }
 
-  #isRecorded({ tokens }: RunShape): boolean {
-    return this.#parts.records && tokens === 1;
+  get #records(): boolean {
+    const { program } = this.#parts;
+    return program.units.some(({ device }) => program.records(device));
   }
 
-  #runOf(shape: RunShape, caches: KvBuffers): ProgramRun {
+  #runOf(shape: RunShape, caches: LayerCaches): ProgramRun {
     const key = `${shape.first}:${shape.rows}x${shape.tokens}`;
     const known = this.#runs.get(key);
     if (known !== undefined) return known.run;
     if (shape.tokens > 1) this.#forgetRuns(({ tokens }) => tokens > 1);
-    const { config, float, memory, records } = this.#parts;
+    const { config, float } = this.#parts;
     const wires = {
       inputs: this.#wires.types(shape, caches.capacity),
       chains: new Map([
@@ -139,8 +141,7 @@ export class GpuDecoder implements Disposable {
           : caches.tensor(Number(cache[1]), cache[2] as CachePart, shape.first, shape.rows);
       },
     };
-    const options = runOptions(memory, records ? (this.#isRecorded(shape) ? 'recorded' : 'unrecorded') : 'enqueued');
-    const run = new ProgramRun({ ...this.#parts, ownStream: records }, wires, options);
+    const run = new ProgramRun(this.#parts, wires, shape.tokens === 1);
     this.#runs.set(key, { shape, run });
     return run;
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   BATCHES,
+  CHECKPOINTS,
   floats,
   GOLDENS,
   maxDifference,
@@ -17,13 +18,12 @@ import { generate } from '../../generation/generate.js';
 import { openOnHost } from '../../../../test/golden/open-on-host.js';
 
 const TOLERANCE = 1e-4;
-const FAMILIES = ['tiny-opt', 'tiny-opt-postnorm', 'tiny-opt-projected'];
 const PLACEMENTS: readonly [string, (block: string) => boolean][] = [
   ['resident', () => true],
   ['streamed', () => false],
 ];
 
-describe.each(FAMILIES)('%s on a device', (name) => {
+describe.each(CHECKPOINTS)('%s on a device', (name) => {
   it.each(PLACEMENTS)('answers as transformers, %s', async (_, isResident) => {
     const checkpoint = await openCheckpoint(join(GOLDENS, name));
     const config = parseBlip2Config(checkpoint.config);

@@ -7,11 +7,12 @@ import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { PictureGrid } from '../../graph/picture-grid.js';
 import { wireOf } from '../../session/kv-cache.js';
 import { wordWires, type WordBatch } from '../../session/word-wires.js';
-import { ProgramRun, type ProgramRunParts, type WireType } from './program-run.js';
-import { runOptions } from './run-options.js';
+import { ProgramRun, type ChainType, type ProgramRunParts } from './program-run.js';
+import type { WireType } from './wire-type.js';
 
-export interface GpuImageEncoderParts extends Omit<ProgramRunParts, 'ownStream'> {
+export interface GpuImageEncoderParts extends ProgramRunParts {
   readonly config: Blip2Config;
+  /** Of what the devices give to the host. */
   readonly float: GpuFloat;
   readonly picture: PictureGrid;
 }
@@ -48,17 +49,29 @@ export class GpuImageEncoder implements Disposable {
     const key = JSON.stringify([...inputs]);
     if (this.#bound?.key === key) return this.#bound.run;
     this[Symbol.dispose]();
-    const { config, float, picture, memory } = this.#parts;
-    const [pictures = 0] = resultDims;
-    const patches = picture.rows * picture.columns + 1;
-    const wires = {
+    const { float } = this.#parts;
+    const run = new ProgramRun(this.#parts, {
       inputs,
-      chains: new Map([['patches', { dtype: float, dims: [pictures, patches, config.vision.hiddenSize] }]]),
+      chains: this.#chains(given, resultDims[0] ?? 0),
       results: new Map([['language_input', { dtype: float, dims: resultDims }]]),
-    };
-    const run = new ProgramRun({ ...this.#parts, ownStream: false }, wires, runOptions(memory, 'enqueued'));
+    });
     this.#bound = { key, run };
     return run;
+  }
+
+  #chains(given: ReadonlyMap<string, Tensor>, pictures: number): Map<string, ChainType> {
+    const { config, float, picture } = this.#parts;
+    const { vision, qformer, numQueryTokens } = config;
+    const patches = picture.rows * picture.columns + 1;
+    const words = given.get('word_ids')?.dims[1] ?? 0;
+    const query = (count: number): WireType => ({ dtype: 'F32', dims: [count * numQueryTokens, qformer.hiddenSize] });
+    return new Map<string, ChainType>([
+      ['patches', { dtype: float, dims: [pictures, patches, vision.hiddenSize] }],
+      ['vision', { dtype: 'F32', dims: [pictures * patches, vision.hiddenSize] }],
+      // One set of queries does for all pictures until the first layer.
+      ['query', (blocks) => query(blocks.some(({ kind }) => kind === 'qformer-layer') ? pictures : 1)],
+      ['words', { dtype: 'F32', dims: [pictures * words, qformer.hiddenSize] }],
+    ]);
   }
 
   [Symbol.dispose](): void {

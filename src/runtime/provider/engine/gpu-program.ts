@@ -1,62 +1,57 @@
-/** A program whose units are bound to device memory: its weights stay there or are copied ahead of the unit that reads them. */
+/** A program whose units are bound to the memory of their devices: weights stay there or are copied ahead of the unit that reads them. */
 import type { StoredTensor } from '../../../loader/checkpoint/checkpoint.js';
+import type { Dtype } from '../../../tensor/dtype.js';
+import type { BlockKind } from '../../../model/blocks.js';
 import { wireOfOutput } from '../../graph/stage-builder.js';
-import type { DeviceMemory } from '../memory/device-memory.js';
-import {
-  OrtSession,
-  type RunOptions,
-  type BoundTensor,
-  type OrtBinding,
-  type OrtSessionOptions,
-} from '../ort/ort-session.js';
 import { alignedBytes } from '../memory/alignment.js';
+import { OrtSession, type RunOptions, type BoundTensor, type OrtBinding } from '../ort/ort-session.js';
+import { CargoQueue } from './cargo-queue.js';
+import type { EngineDevice } from './engine-device.js';
 import type { GpuStage, Unit } from './gpu-units.js';
-import type { ResidentWeights } from './resident-weights.js';
-import type { Cargo, Staging } from './staging.js';
-import { sizeOf, type Weight } from './weight-loader.js';
-
-/** A unit's weight: its graph input, and the tensors that fill it. */
-export interface UnitWeight extends Weight {
-  readonly input: string;
-  /** As in the checkpoint, or of the joined tensors: the same in all programs. */
-  readonly name: string;
-  readonly block: string;
-}
-
-export function weightsOf(unit: Unit, tensorOf: (name: string) => StoredTensor): UnitWeight[] {
-  return [...unit.stage.weights].map(([input, { tensors, block, transposed }]) => ({
-    input,
-    name: unit.rename(input),
-    block: unit.rename(`${block}.`).slice(0, -1),
-    tensors: tensors.map((tensor) => tensorOf(unit.rename(tensor))),
-    transposed,
-  }));
-}
+import type { DeviceWeights } from './load-weights.js';
+import type { Cargo } from './staging.js';
+import { weightsOf } from './unit-weights.js';
+import { sizeOf } from './weight-loader.js';
 
 export interface GpuProgramParts {
   readonly units: readonly Unit[];
   readonly tensorOf: (name: string) => StoredTensor;
-  readonly memory: DeviceMemory;
-  readonly resident: ResidentWeights;
-  /** null where nothing is streamed. */
-  readonly staging: Staging | null;
-  readonly session: OrtSessionOptions;
+  readonly weights: ReadonlyMap<EngineDevice, DeviceWeights>;
+  /** Whether devices that stream nothing here are to record runs, where their providers can. */
+  readonly records: boolean;
 }
 
-/** The bound tensors of one unit's wires. */
-export type WireOf = (wire: string, unit: number, use: 'input' | 'output') => BoundTensor;
+/** A wire of a unit, and its dtype on the unit's device. */
+export interface UnitWire {
+  readonly wire: string;
+  readonly dtype: Dtype;
+  readonly unit: number;
+  readonly use: 'input' | 'output';
+}
+
+/** A unit that is ready to run. */
+export interface BoundUnit {
+  readonly binding: OrtBinding;
+  readonly options: RunOptions;
+  /** Brings what other devices have made. */
+  readonly prepare: () => void;
+}
 
 export class GpuProgram implements Disposable {
   readonly #parts: GpuProgramParts;
   readonly #sessions = new Map<GpuStage, OrtSession>();
   readonly #cargos: readonly (Cargo | null)[];
+  readonly #queues: ReadonlyMap<EngineDevice, CargoQueue>;
 
   constructor(parts: GpuProgramParts) {
     this.#parts = parts;
     this.#cargos = loadCargos(parts);
+    this.#queues = cargoQueues(parts, this.#cargos);
     try {
-      for (const { stage } of parts.units) {
-        if (!this.#sessions.has(stage)) this.#sessions.set(stage, new OrtSession(stage.model, parts.session));
+      for (const { stage, device } of parts.units) {
+        if (this.#sessions.has(stage)) continue;
+        const session = new OrtSession(stage.model, device.sessionOptions(this.records(device)));
+        this.#sessions.set(stage, session);
       }
     } catch (error) {
       this[Symbol.dispose]();
@@ -64,25 +59,41 @@ export class GpuProgram implements Disposable {
     }
   }
 
-  /** Whether the whole program is one run of one session. */
-  get isWhole(): boolean {
-    return this.#parts.units.length === 1 && this.#cargos[0] === null;
+  get units(): readonly Unit[] {
+    return this.#parts.units;
   }
 
-  bind(wireOf: WireOf): OrtBinding[] {
+  /** The devices of the layers of a kind, in their order. */
+  devicesOf(kind: BlockKind): EngineDevice[] {
+    return this.units.flatMap(({ device, blocks }) => blocks.filter((block) => block.kind === kind).map(() => device));
+  }
+
+  /** Whether the program's sessions on a device record runs of one shape and replay them. */
+  records(device: EngineDevice): boolean {
+    return this.#parts.records && device.canRecord && !this.#queues.has(device);
+  }
+
+  /** @param tensorOf the memory of one unit's wire */
+  bind(tensorOf: (wire: UnitWire) => BoundTensor): OrtBinding[] {
     return this.#parts.units.map((unit, index) => {
       const session = this.#sessions.get(unit.stage);
       if (session === undefined) throw new Error('a unit without a session');
-      const named = (names: readonly string[], use: 'input' | 'output') =>
-        names.map((name) => [name, this.#located(wireOf(wireOfOutput(unit.rename(name)), index, use))] as const);
+      const named = (wires: ReadonlyMap<string, Dtype>, use: 'input' | 'output') =>
+        [...wires].map(([name, dtype]) => {
+          const tensor = tensorOf({ wire: wireOfOutput(unit.rename(name)), dtype, unit: index, use });
+          return [name, located(unit.device, tensor)] as const;
+        });
       const inputs = new Map([...named(unit.stage.inputs, 'input'), ...this.#boundWeights(unit, index)]);
       return session.bind(inputs, new Map(named(unit.stage.outputs, 'output')));
     });
   }
 
   #boundWeights(unit: Unit, index: number): (readonly [string, BoundTensor])[] {
-    const { memory, resident, staging, tensorOf } = this.#parts;
+    const { weights, tensorOf } = this.#parts;
+    const { device } = unit;
+    const { memory } = device;
     const cargo = this.#cargos[index] ?? null;
+    const { resident, staging } = weights.get(device) ?? NO_WEIGHTS;
     const streamed = cargo === null || staging === null ? [] : staging.addressesOf(cargo);
     return weightsOf(unit, tensorOf).map(({ input, name, tensors }) => {
       const [first] = tensors;
@@ -90,43 +101,26 @@ export class GpuProgram implements Disposable {
       const address = resident.addressOf(name) ?? streamed[place];
       const type = unit.stage.weights.get(input);
       if (address === undefined || type === undefined) throw new Error(`${name} is neither resident nor streamed`);
-      return [input, this.#located({ place: memory.place, address, dtype: type.dtype, dims: type.dims })];
+      return [input, located(device, { place: memory.place, address, dtype: type.dtype, dims: type.dims })];
     });
-  }
-
-  #located(tensor: BoundTensor): BoundTensor {
-    const { memory } = this.#parts;
-    return tensor.place === memory.place ? memory.locate(tensor) : tensor;
   }
 
   /**
+   * @param bound the units in their order
    * @param repeats whether the same program is likely to run next: its first weights are copied ahead
    */
-  run(bindings: readonly OrtBinding[], options: RunOptions, repeats = false): void {
-    const { staging } = this.#parts;
-    const cargos = this.#cargos.filter((cargo) => cargo !== null);
-    if (staging === null || cargos.length === 0) {
-      for (const binding of bindings) binding.run(options);
-      return;
-    }
-    let next = staging.holds(cargos[0]) ? cargos.findIndex((cargo) => !staging.holds(cargo)) : 0;
-    if (next === 0) staging.clear();
-    if (next === -1) next = cargos.length;
-    const fill = () => {
-      for (let cargo = cargos[next]; cargo !== undefined && staging.fill(cargo); cargo = cargos[next]) next++;
-    };
-    fill();
-    bindings.forEach((binding, index) => {
+  run(bound: readonly BoundUnit[], repeats = false): void {
+    for (const queue of this.#queues.values()) queue.start();
+    bound.forEach(({ binding, options, prepare }, index) => {
       const cargo = this.#cargos[index] ?? null;
-      if (cargo !== null) staging.await(cargo);
+      const device = this.#parts.units[index]?.device;
+      const queue = device === undefined || cargo === null ? undefined : this.#queues.get(device);
+      if (cargo !== null) queue?.await(cargo);
+      prepare();
       binding.run(options);
-      if (cargo !== null) staging.drain(cargo);
-      fill();
+      if (cargo !== null) queue?.passed(cargo);
     });
-    if (repeats) {
-      next = 0;
-      fill();
-    }
+    if (repeats) for (const queue of this.#queues.values()) queue.rewind();
   }
 
   [Symbol.dispose](): void {
@@ -135,14 +129,38 @@ export class GpuProgram implements Disposable {
   }
 }
 
-function loadCargos({ units, tensorOf, resident, staging }: GpuProgramParts): (Cargo | null)[] {
-  let next: 0 | 1 = 0;
+const NO_WEIGHTS: DeviceWeights = { resident: { addressOf: () => undefined }, staging: null };
+
+const located = ({ memory }: EngineDevice, tensor: BoundTensor): BoundTensor =>
+  tensor.place === memory.place ? memory.locate(tensor) : tensor;
+
+function loadCargos({ units, tensorOf, weights }: GpuProgramParts): (Cargo | null)[] {
+  const next = new Map<EngineDevice, 0 | 1>();
   return units.map((unit): Cargo | null => {
+    const { resident, staging } = weights.get(unit.device) ?? NO_WEIGHTS;
     const streamed = weightsOf(unit, tensorOf).filter(({ name }) => resident.addressOf(name) === undefined);
     if (streamed.length === 0 || staging === null) return null;
     const bytes = streamed.reduce((sum, weight) => sum + alignedBytes(sizeOf(weight)), 0);
-    const halves = staging.halvesFor(bytes, next);
-    if (halves.length === 1) next = next === 0 ? 1 : 0;
+    const half = next.get(unit.device) ?? 0;
+    const halves = staging.halvesFor(bytes, half);
+    if (halves.length === 1) next.set(unit.device, half === 0 ? 1 : 0);
     return { bytes, halves, weights: streamed };
   });
+}
+
+function cargoQueues({ units, weights }: GpuProgramParts, cargos: readonly (Cargo | null)[]) {
+  const queues = new Map<EngineDevice, CargoQueue>();
+  for (const device of new Set(units.map((unit) => unit.device))) {
+    const own = cargos.filter((cargo, index) => cargo !== null && units[index]?.device === device);
+    const staging = weights.get(device)?.staging ?? null;
+    if (staging === null || own.length === 0) continue;
+    queues.set(
+      device,
+      new CargoQueue(
+        staging,
+        own.filter((cargo) => cargo !== null),
+      ),
+    );
+  }
+  return queues;
 }

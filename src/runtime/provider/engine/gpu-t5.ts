@@ -8,19 +8,17 @@ import type { Mask } from '../../session/attention-bias.js';
 import { CacheRows } from './cache-rows.js';
 import { GrowingCaches } from './growing-caches.js';
 import type { GpuProgram } from './gpu-program.js';
-import type { KvBuffers } from './kv-buffers.js';
+import type { LayerCaches } from './layer-caches.js';
 import { ProgramRun, type ProgramRunParts } from './program-run.js';
-import { runOptions } from './run-options.js';
 import { T5Wires, type T5Tables } from './t5-wires.js';
 
-export interface GpuT5Parts extends Omit<ProgramRunParts, 'ownStream'> {
+export interface GpuT5Parts extends ProgramRunParts {
   /** From prompts to what cross-attention reads; `program` is the decoder. */
   readonly encoder: GpuProgram;
   readonly config: T5Config;
+  /** Of what the host gives to the devices. */
   readonly float: GpuFloat;
   readonly tables: T5Tables;
-  /** Whether the provider may record a run of one token and replay it. */
-  readonly records: boolean;
 }
 
 /** New tokens that the first caches have room for. */
@@ -37,12 +35,12 @@ export class GpuT5 implements Disposable {
   readonly #tokenRuns = new Map<number, ProgramRun>();
 
   constructor(parts: GpuT5Parts) {
-    const { config, float, memory } = parts;
+    const { config, float, program } = parts;
     this.#parts = parts;
     this.#wires = new T5Wires(config, float, parts.tables);
-    const shape = { layers: config.decoderLayers, heads: config.heads, headSize: config.headSize, float };
-    this.#self = new GrowingCaches(memory, shape, () => this.#forgetRuns());
-    this.#cross = new GrowingCaches(memory, shape, () => this.#forgetRuns());
+    const shape = { layers: program.devicesOf('t5-decoder-layer'), heads: config.heads, headSize: config.headSize };
+    this.#self = new GrowingCaches(shape, () => this.#forgetRuns());
+    this.#cross = new GrowingCaches(shape, () => this.#forgetRuns());
   }
 
   /** One prompt at a time: the next one overwrites the caches of the last. */
@@ -90,12 +88,12 @@ export class GpuT5 implements Disposable {
     run.run((wire, bytes) => this.#wires.writePrompt(wire, bytes, prompt, length));
   }
 
-  #promptRunOf(rows: number, caches: KvBuffers): ProgramRun {
+  #promptRunOf(rows: number, caches: LayerCaches): ProgramRun {
     const length = caches.capacity;
     const key = `${rows}x${length}`;
     if (this.#promptRun?.key === key) return this.#promptRun.run;
     this.#promptRun?.run[Symbol.dispose]();
-    const { encoder, config, float, memory } = this.#parts;
+    const { encoder, config, float } = this.#parts;
     const dims = [rows, length, config.hiddenSize];
     const wires = {
       inputs: this.#wires.promptTypes(rows, length),
@@ -105,8 +103,7 @@ export class GpuT5 implements Disposable {
       ]),
       kept: (wire: string) => cacheTensor(wire, { cross: caches }, rows),
     };
-    const parts = { ...this.#parts, program: encoder, ownStream: false };
-    const run = new ProgramRun(parts, wires, runOptions(memory, 'enqueued'));
+    const run = new ProgramRun({ ...this.#parts, program: encoder }, wires);
     this.#promptRun = { key, run };
     return run;
   }
@@ -122,10 +119,10 @@ export class GpuT5 implements Disposable {
     return new Float32Array(buffer, byteOffset, byteLength / 4);
   }
 
-  #tokenRunOf(rows: number, self: KvBuffers, cross: KvBuffers): ProgramRun {
+  #tokenRunOf(rows: number, self: LayerCaches, cross: LayerCaches): ProgramRun {
     const known = this.#tokenRuns.get(rows);
     if (known !== undefined) return known;
-    const { config, float, memory, records } = this.#parts;
+    const { config, float } = this.#parts;
     const dims = [rows, 1, config.hiddenSize];
     const wires = {
       inputs: this.#wires.tokenTypes({ first: 0, rows, tokens: 1 }, self.capacity, cross.capacity),
@@ -136,8 +133,7 @@ export class GpuT5 implements Disposable {
       results: new Map([['logits', { dtype: 'F32', dims: [rows, config.vocabSize] } as const]]),
       kept: (wire: string) => cacheTensor(wire, { past: self, present: self, cross }, rows),
     };
-    const options = runOptions(memory, records ? 'recorded' : 'enqueued');
-    const run = new ProgramRun({ ...this.#parts, ownStream: records }, wires, options);
+    const run = new ProgramRun(this.#parts, wires, true);
     this.#tokenRuns.set(rows, run);
     return run;
   }
@@ -154,7 +150,7 @@ export class GpuT5 implements Disposable {
   }
 }
 
-function cacheTensor(wire: string, caches: Readonly<Record<string, KvBuffers>>, rows: number) {
+function cacheTensor(wire: string, caches: Readonly<Record<string, LayerCaches>>, rows: number) {
   const parts = /^(past|present|cross)\.(\d+)\.(key|value)$/.exec(wire);
   return caches[parts?.[1] ?? '']?.tensor(Number(parts?.[2]), parts?.[3] as CachePart, 0, rows);
 }

@@ -1,35 +1,28 @@
 /** The caches of one prompt after another: grown when rows or tokens ask for more, never shrunk. */
-import type { DeviceMemory } from '../memory/device-memory.js';
-import { KvBuffers, type KvShape } from './kv-buffers.js';
+import { LayerCaches, type CacheShape } from './layer-caches.js';
 
 /** Caches grow by this many tokens. */
 const CAPACITY_STEP = 64;
 
 export class GrowingCaches {
-  readonly #memory: DeviceMemory;
-  readonly #shape: KvShape;
+  readonly #shape: CacheShape;
   /** Called before buffers move: whoever is bound to them has to let go. */
   readonly #onMove: () => void;
-  #buffers: KvBuffers | null = null;
+  #caches: LayerCaches | null = null;
 
-  constructor(memory: DeviceMemory, shape: KvShape, onMove: () => void) {
-    this.#memory = memory;
+  constructor(shape: CacheShape, onMove: () => void) {
     this.#shape = shape;
     this.#onMove = onMove;
   }
 
-  reserve(rows: number, tokens: number): KvBuffers {
-    const old = this.#buffers;
+  reserve(rows: number, tokens: number): LayerCaches {
+    const old = this.#caches;
     if (old !== null && old.rows >= rows && old.capacity >= tokens) return old;
     this.#onMove();
     const capacity = Math.max(old?.capacity ?? 0, Math.ceil(tokens / CAPACITY_STEP) * CAPACITY_STEP);
-    const grown = new KvBuffers(this.#memory, this.#shape, { rows: Math.max(rows, old?.rows ?? 0), capacity });
-    if (old !== null) {
-      grown.copyFrom(old);
-      this.#memory.synchronize();
-      old.free();
-    }
-    this.#buffers = grown;
+    const grown = new LayerCaches(this.#shape, { rows: Math.max(rows, old?.rows ?? 0), capacity });
+    if (old !== null) grown.takeOver(old);
+    this.#caches = grown;
     return grown;
   }
 }

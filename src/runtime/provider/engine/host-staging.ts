@@ -2,17 +2,18 @@
 import type { DeviceMemory, HostBuffer } from '../memory/device-memory.js';
 
 export class HostStaging {
-  readonly #memory: DeviceMemory;
+  readonly #memories: readonly DeviceMemory[];
   #buffer: HostBuffer | null = null;
   #isRead = false;
 
-  constructor(memory: DeviceMemory) {
-    this.#memory = memory;
+  /** @param memories of the devices that read the buffer */
+  constructor(memories: readonly DeviceMemory[]) {
+    this.#memories = memories;
   }
 
   /** To be filled and uploaded; waits for the uploads from it before. */
   forUpload(bytes: number): HostBuffer {
-    if (this.#isRead) this.#memory.synchronize();
+    if (this.#isRead) this.#synchronize();
     this.#isRead = true;
     return this.#reserve(bytes);
   }
@@ -23,12 +24,16 @@ export class HostStaging {
     return this.#reserve(bytes);
   }
 
+  #synchronize(): void {
+    for (const memory of this.#memories) memory.synchronize();
+  }
+
   #reserve(bytes: number): HostBuffer {
-    if (this.#buffer === null || this.#buffer.bytes.length < bytes) {
-      this.#memory.synchronize();
-      const grown = Math.max(bytes, 2 * (this.#buffer?.bytes.length ?? 0));
-      this.#buffer = this.#memory.allocateHost(grown);
-    }
+    if (this.#buffer !== null && this.#buffer.bytes.length >= bytes) return this.#buffer;
+    const [owner] = this.#memories;
+    if (owner === undefined) throw new Error('no device');
+    this.#synchronize();
+    this.#buffer = owner.allocateHost(Math.max(bytes, 2 * (this.#buffer?.bytes.length ?? 0)));
     return this.#buffer;
   }
 }

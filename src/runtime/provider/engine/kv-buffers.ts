@@ -28,7 +28,7 @@ export class KvBuffers {
     this.#memory = memory;
     this.#shape = shape;
     const sizes = Array.from({ length: 2 * shape.layers }, () => this.#partBytes);
-    const bytes = sizes.reduce((sum, size) => sum + alignedBytes(size), 0);
+    const bytes = sizes.reduce((sum, part) => sum + alignedBytes(part), 0);
     this.#base = memory.allocate(bytes);
     this.#parts = memory.divide(this.#base, sizes);
     // What lies behind the last token is masked, not skipped: it has to be numbers.

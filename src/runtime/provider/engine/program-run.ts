@@ -1,25 +1,28 @@
 /**
- * Runs of one shape through a program: the device memory of its wires, and its bindings. Inputs are uploaded in one piece,
- * results are downloaded when they are asked for, and what leads from unit to unit stays on the device.
+ * Runs of one shape through a program: the device memory of its wires, and its bindings. Inputs are uploaded in one piece to
+ * each device that reads them, results are downloaded when they are asked for, and what leads from unit to unit stays on its
+ * device until a unit on another one reads it.
  */
-import type { Dtype } from '../../../tensor/dtype.js';
-import { tensorBytes } from '../../../tensor/tensor-info.js';
-import type { Address, DeviceMemory } from '../memory/device-memory.js';
-import type { BoundTensor, OrtBinding, RunOptions } from '../ort/ort-session.js';
-import { alignedBytes } from '../memory/alignment.js';
-import type { GpuProgram } from './gpu-program.js';
+import type { Block } from '../../../model/blocks.js';
+import { convertFloats } from '../../../loader/convert/convert-floats.js';
+import type { BoundTensor, RunOptions } from '../ort/ort-session.js';
+import type { EngineDevice } from './engine-device.js';
+import type { BoundUnit, GpuProgram, UnitWire } from './gpu-program.js';
 import type { HostStaging } from './host-staging.js';
+import { RunInputs } from './run-inputs.js';
+import { runOptions } from './run-options.js';
+import { WireCrossing } from './wire-crossing.js';
+import { wireBytes, type WireType } from './wire-type.js';
 
-export interface WireType {
-  readonly dtype: Dtype;
-  readonly dims: readonly number[];
-}
+/** Of a wire that is not the same size all along, its type after the blocks of a unit. */
+export type ChainType = WireType | ((blocks: readonly Block[]) => WireType);
 
+/** Types are those that the host writes and reads; a device may have another float. */
 export interface ProgramWires {
   /** What the host gives to each run. */
   readonly inputs: ReadonlyMap<string, WireType>;
   /** What leads from unit to unit. One that is an input too starts with the input. */
-  readonly chains?: ReadonlyMap<string, WireType>;
+  readonly chains?: ReadonlyMap<string, ChainType>;
   /** What the host may read after each run. */
   readonly results?: ReadonlyMap<string, WireType>;
   /** Memory of the caller, such as caches. */
@@ -28,79 +31,110 @@ export interface ProgramWires {
 
 export interface ProgramRunParts {
   readonly program: GpuProgram;
-  readonly memory: DeviceMemory;
+  /** For inputs and results. */
   readonly staging: HostStaging;
-  /** Whether the program's sessions run in streams of their own, which do not wait for the memory's copies. */
-  readonly ownStream: boolean;
+  /** For wires that change their float between two devices. */
+  readonly crossingStaging: HostStaging;
 }
+
+/** A wire's newest value, on every device that has it. */
+type Copies = Map<EngineDevice, BoundTensor>;
 
 export class ProgramRun implements Disposable {
   readonly #parts: ProgramRunParts;
   readonly #wires: ProgramWires;
-  readonly #options: RunOptions;
-  readonly #inputOffsets = new Map<string, number>();
-  readonly #inputAddresses: readonly Address[];
-  readonly #inputBytes: number;
-  readonly #inputs: Address;
-  readonly #results = new Map<string, BoundTensor>();
-  /** Each chain's two buffers are written in turns. */
-  readonly #chains = new Map<string, readonly [BoundTensor, BoundTensor]>();
-  readonly #owned: Address[] = [];
-  readonly #bindings: readonly OrtBinding[];
+  readonly #inputs: RunInputs;
+  readonly #newest = new Map<string, Copies>();
+  /** How many units so far have made a wire. */
+  readonly #made = new Map<string, number>();
+  readonly #buffers = new Map<EngineDevice, Map<string, BoundTensor>>();
+  readonly #crossings = new Map<number, WireCrossing[]>();
+  readonly #options = new Map<EngineDevice, RunOptions>();
+  readonly #units: readonly BoundUnit[];
 
-  /** @param options disposed with the run */
-  constructor(parts: ProgramRunParts, wires: ProgramWires, options: RunOptions) {
+  /** @param recorded whether devices whose sessions record are to record and replay this shape */
+  constructor(parts: ProgramRunParts, wires: ProgramWires, recorded = false) {
+    const { program } = parts;
     this.#parts = parts;
     this.#wires = wires;
-    this.#options = options;
-    let bytes = 0;
-    for (const [wire, type] of wires.inputs) {
-      this.#inputOffsets.set(wire, bytes);
-      bytes += alignedBytes(sizeOf(type));
+    this.#inputs = new RunInputs(program, wires.inputs, parts.staging);
+    for (const { device } of program.units) {
+      if (this.#options.has(device)) continue;
+      const kind = program.records(device) ? (recorded ? 'recorded' : 'unrecorded') : 'enqueued';
+      this.#options.set(device, runOptions(device.memory, kind));
     }
-    this.#inputBytes = bytes;
-    this.#inputs = this.#allocate(bytes);
-    this.#inputAddresses = parts.memory.divide(this.#inputs, [...wires.inputs.values()].map(sizeOf));
-    const made = new Map<string, number>();
-    this.#bindings = parts.program.bind((wire, _, use) => {
-      const tensor = this.#tensor(wire, use, made.get(wire) ?? 0);
-      if (use === 'output') made.set(wire, (made.get(wire) ?? 0) + 1);
-      return tensor;
-    });
+    this.#units = program
+      .bind((wire) => this.#tensor(wire))
+      .map((binding, index) => ({ binding, options: this.#optionsOf(index), prepare: () => this.#cross(index) }));
   }
 
-  /** @param made how many units before this one have made the wire */
-  #tensor(wire: string, use: 'input' | 'output', made: number): BoundTensor {
-    const { inputs, chains, results, kept } = this.#wires;
-    const keptTensor = kept?.(wire);
-    if (keptTensor !== undefined) return keptTensor;
-    const chain = chains?.get(wire);
-    const input = inputs.get(wire);
-    if (use === 'input' && made === 0 && input !== undefined) {
-      const address = this.#inputAddresses[[...inputs.keys()].indexOf(wire)];
-      if (address === undefined) throw new Error(`no memory for ${wire}`);
-      return { place: this.#parts.memory.place, address, ...input };
-    }
-    if (chain !== undefined) {
-      const known = this.#chains.get(wire) ?? [this.#newTensor(chain), this.#newTensor(chain)];
-      this.#chains.set(wire, known);
-      return known[(use === 'input' ? made + 1 : made) % 2 === 0 ? 0 : 1];
-    }
-    const result = results?.get(wire);
-    if (result === undefined) throw new Error(`nobody gives the wire ${wire}`);
-    const tensor = this.#results.get(wire) ?? this.#newTensor(result);
-    this.#results.set(wire, tensor);
+  #optionsOf(unit: number): RunOptions {
+    const options = this.#options.get(this.#deviceOf(unit));
+    if (options === undefined) throw new Error('a unit without options');
+    return options;
+  }
+
+  #deviceOf(unit: number): EngineDevice {
+    const device = this.#parts.program.units[unit]?.device;
+    if (device === undefined) throw new RangeError(`no unit ${unit}`);
+    return device;
+  }
+
+  #tensor(given: UnitWire): BoundTensor {
+    return this.#wires.kept?.(given.wire) ?? (given.use === 'input' ? this.#read(given) : this.#write(given));
+  }
+
+  #read({ wire, dtype, unit }: UnitWire): BoundTensor {
+    const device = this.#deviceOf(unit);
+    const newest = this.#newest.get(wire);
+    if (newest === undefined) return this.#inputs.tensor(wire, device);
+    const here = newest.get(device);
+    if (here !== undefined) return here;
+    const [[maker, made] = []] = newest;
+    if (maker === undefined || made === undefined) throw new Error(`nobody makes the wire ${wire}`);
+    const copy = this.#buffer(wire, { dtype, dims: made.dims }, device);
+    newest.set(device, copy);
+    const from = { memory: maker.memory, tensor: made };
+    const crossing = new WireCrossing(from, { memory: device.memory, tensor: copy }, this.#parts.crossingStaging);
+    this.#crossings.set(unit, [...(this.#crossings.get(unit) ?? []), crossing]);
+    return copy;
+  }
+
+  #write({ wire, dtype, unit }: UnitWire): BoundTensor {
+    const device = this.#deviceOf(unit);
+    this.#made.set(wire, (this.#made.get(wire) ?? 0) + 1);
+    const tensor = this.#buffer(wire, { dtype, dims: this.#dimsOf(wire, unit) }, device);
+    this.#newest.set(wire, new Map([[device, tensor]]));
     return tensor;
   }
 
-  #newTensor(type: WireType): BoundTensor {
-    return { place: this.#parts.memory.place, address: this.#allocate(sizeOf(type)), ...type };
+  #dimsOf(wire: string, unit: number): readonly number[] {
+    const type = this.#wires.chains?.get(wire) ?? this.#wires.results?.get(wire);
+    if (type === undefined) throw new Error(`nobody reads the wire ${wire}`);
+    return (typeof type === 'function' ? type(this.#parts.program.units[unit]?.blocks ?? []) : type).dims;
   }
 
-  #allocate(bytes: number): Address {
-    const address = this.#parts.memory.allocate(bytes);
-    this.#owned.push(address);
-    return address;
+  /** Each device has two buffers for a wire, written in turns: a unit never writes what it reads. */
+  #buffer(wire: string, { dtype, dims }: WireType, device: EngineDevice): BoundTensor {
+    const ofDevice = this.#buffers.get(device) ?? new Map<string, BoundTensor>();
+    this.#buffers.set(device, ofDevice);
+    const key = `${wire}:${(this.#made.get(wire) ?? 0) % 2}:${dims.join('x')}`;
+    const { memory } = device;
+    const tensor = ofDevice.get(key) ?? {
+      place: memory.place,
+      address: memory.allocate(wireBytes({ dtype, dims })),
+      dims,
+      dtype,
+    };
+    ofDevice.set(key, tensor);
+    return tensor;
+  }
+
+  #cross(unit: number): void {
+    const crossings = this.#crossings.get(unit) ?? [];
+    for (const crossing of crossings) crossing.run();
+    const device = this.#deviceOf(unit);
+    if (crossings.length > 0 && this.#parts.program.records(device)) device.memory.synchronize();
   }
 
   /**
@@ -108,35 +142,43 @@ export class ProgramRun implements Disposable {
    * @param repeats whether the same program is likely to run next
    */
   run(fill: (wire: string, bytes: Uint8Array) => void, repeats = false): void {
-    const { program, memory, staging, ownStream } = this.#parts;
-    const buffer = staging.forUpload(this.#inputBytes);
-    for (const [wire, type] of this.#wires.inputs) {
-      const offset = this.#inputOffsets.get(wire) ?? 0;
-      fill(wire, buffer.bytes.subarray(offset, offset + sizeOf(type)));
-    }
-    memory.upload(this.#inputs, buffer.address, this.#inputBytes);
-    if (ownStream) memory.synchronize();
-    program.run(this.#bindings, this.#options, repeats);
+    const { program } = this.#parts;
+    this.#inputs.upload(fill);
+    // Sessions that record run in streams of their own, which do not wait for the memory's copies.
+    for (const device of this.#options.keys()) if (program.records(device)) device.memory.synchronize();
+    program.run(this.#units, repeats);
   }
 
   /** A result of the last run, good until the next run of any shape. */
   read(wire: string): Uint8Array {
-    const { memory, staging } = this.#parts;
-    const tensor = this.#results.get(wire);
-    if (tensor === undefined) throw new Error(`the program makes no ${wire}`);
-    const bytes = sizeOf(tensor);
+    const { staging } = this.#parts;
+    const type = this.#wires.results?.get(wire);
+    const [[device, tensor] = []] = this.#newest.get(wire) ?? [];
+    if (type === undefined || device === undefined || tensor === undefined) {
+      throw new Error(`the program makes no ${wire}`);
+    }
+    const bytes = wireBytes(tensor);
     const buffer = staging.forDownload(bytes);
-    memory.download(buffer.address, tensor.address, bytes);
-    return buffer.bytes.subarray(0, bytes);
+    device.memory.download(buffer.address, tensor.address, bytes);
+    const read = buffer.bytes.subarray(0, bytes);
+    if (tensor.dtype === type.dtype) return read;
+    const converted = new Uint8Array(wireBytes(type));
+    convertFloats(read, tensor.dtype, converted, type.dtype);
+    return converted;
+  }
+
+  /** How many wires go from one device to another in a run. */
+  get crossings(): number {
+    return [...this.#crossings.values()].reduce((sum, ofUnit) => sum + ofUnit.length, 0);
   }
 
   [Symbol.dispose](): void {
-    const { memory } = this.#parts;
-    memory.synchronize();
-    for (const binding of this.#bindings) binding[Symbol.dispose]();
-    this.#options[Symbol.dispose]();
-    for (const address of this.#owned) memory.free(address);
+    for (const device of this.#options.keys()) device.memory.synchronize();
+    for (const { binding } of this.#units) binding[Symbol.dispose]();
+    for (const options of this.#options.values()) options[Symbol.dispose]();
+    for (const [{ memory }, tensors] of this.#buffers) {
+      for (const { address } of tensors.values()) memory.free(address);
+    }
+    this.#inputs[Symbol.dispose]();
   }
 }
-
-const sizeOf = ({ dtype, dims }: WireType): number => tensorBytes({ dtype, shape: dims });

@@ -4,7 +4,7 @@ import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import { fullMasks, type LanguagePrompt } from '../../session/language-prompt.js';
 import type { Mask } from '../../session/attention-bias.js';
 import { HIDDEN, joined, writeFloats, type RunShape } from './decoder-wires.js';
-import type { WireType } from './program-run.js';
+import type { WireType } from './wire-type.js';
 import type { RelativeBias } from './relative-bias.js';
 import type { TableRows } from './table-rows.js';
 

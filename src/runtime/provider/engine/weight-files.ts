@@ -15,6 +15,8 @@ interface MappedFile {
   unpin: () => void;
 }
 
+const NOT_PINNED = (): void => undefined;
+
 export class WeightFiles implements Disposable {
   readonly #files: ReadonlyMap<string, MappedFile>;
   readonly #unmap: (file: MappedFile) => void;
@@ -25,7 +27,7 @@ export class WeightFiles implements Disposable {
   }
 
   /** @throws Blip2Error `WEIGHTS_NOT_MAPPED` where the system maps no files this way */
-  static async open(tensors: Iterable<StoredTensor>, memory: DeviceMemory): Promise<WeightFiles> {
+  static async open(tensors: Iterable<StoredTensor>): Promise<WeightFiles> {
     if (process.platform === 'win32') {
       throw new Blip2Error('WEIGHTS_NOT_MAPPED', 'weights for a GPU are mapped on Linux only', {
         hint: 'Use --provider cpu.',
@@ -35,15 +37,14 @@ export class WeightFiles implements Disposable {
     const mmap = libc.func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)');
     const munmap = libc.func('int munmap(intptr_t, size_t)');
     const files = new Map<string, MappedFile>();
-    for (const [path, { begin, end }] of rangesOf(tensors)) {
+    for (const [path, { end }] of rangesOf(tensors)) {
       const { size } = await stat(path);
       await using handle = await open(path);
       const address = BigInt(mmap(0, size, PROT_READ, MAP_SHARED, handle.fd, 0) as number | bigint);
       if (address === -1n || size < end) {
         throw new Blip2Error('WEIGHTS_NOT_MAPPED', `${path} (${size} bytes) cannot be mapped up to byte ${end}`);
       }
-      const from = begin - (begin % PAGE_BYTES);
-      files.set(path, { address, sizeBytes: size, unpin: memory.pin(address + BigInt(from), end - from) });
+      files.set(path, { address, sizeBytes: size, unpin: NOT_PINNED });
     }
     return new WeightFiles(files, ({ address, sizeBytes }) => void munmap(address, sizeBytes));
   }
@@ -58,13 +59,23 @@ export class WeightFiles implements Disposable {
     return new Uint8Array(koffi.view(this.addressOf(tensor), tensor.end - tensor.begin));
   }
 
+  /** Makes copies of these tensors fast, to all devices of the memory's kind. */
+  pin(tensors: Iterable<StoredTensor>, memory: DeviceMemory): void {
+    for (const [path, { begin, end }] of rangesOf(tensors)) {
+      const file = this.#files.get(path);
+      if (file === undefined) continue;
+      const from = begin - (begin % PAGE_BYTES);
+      file.unpin = memory.pin(file.address + BigInt(from), end - from);
+    }
+  }
+
   /** Files from which nothing is copied any more need not stay in memory. */
   unpinAllBut(streamed: Iterable<StoredTensor>): void {
     const kept = new Set([...streamed].map(({ file }) => file));
     for (const [path, file] of this.#files) {
       if (kept.has(path)) continue;
       file.unpin();
-      file.unpin = () => undefined;
+      file.unpin = NOT_PINNED;
     }
   }
 

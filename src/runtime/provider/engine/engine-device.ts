@@ -1,0 +1,25 @@
+/** What the units of programs run on: GPUs, and the CPU beside them. */
+import type { GpuStyle } from '../../graph/gpu/gpu-style.js';
+import type { DeviceMemory } from '../memory/device-memory.js';
+import type { OrtSessionOptions } from '../ort/ort-session.js';
+
+export interface EngineDevice {
+  readonly memory: DeviceMemory;
+  /** Of its graphs: its float is that of activations and caches there. */
+  readonly style: GpuStyle;
+  /** @param recorded whether runs of one token are recorded and replayed */
+  readonly sessionOptions: (recorded: boolean) => OrtSessionOptions;
+  /** Whether its provider can record a run. */
+  readonly canRecord: boolean;
+}
+
+/** The device that runs a block, and whether the block's weights stay there or pass through it on every run. */
+export interface BlockPlace {
+  readonly device: EngineDevice;
+  readonly isResident: boolean;
+}
+
+export type PlaceOf = (block: string) => BlockPlace;
+
+/** Whether its memory is this process's own, so that weights can be read where their file is mapped. */
+export const isHost = ({ memory }: EngineDevice): boolean => memory.place === 'Cpu';

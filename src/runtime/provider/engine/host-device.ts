@@ -1,0 +1,13 @@
+import { gpuStyle } from '../../graph/gpu/gpu-style.js';
+import { HostMemory } from '../memory/host-memory.js';
+import type { EngineDevice } from './engine-device.js';
+
+/** The CPU as one of the devices of a model: it computes in float32, from weights where their files are mapped. */
+export function hostDevice({ threads }: { readonly threads?: number }): EngineDevice {
+  return {
+    memory: new HostMemory(),
+    style: gpuStyle('F32'),
+    sessionOptions: () => (threads === undefined ? {} : { threads }),
+    canRecord: false,
+  };
+}
