@@ -10,8 +10,9 @@ import { namedProduct } from './gpu-product.js';
 export function lowerGpuHead(stage: StageBuilder, block: Block): void {
   const text = textConfig(stage.config);
   const module = stage.module(block.name);
-  const last = module.node('Gather', [stage.use(lastWire(text)), module.graph.int64(-1)], { axis: { int: 1 } });
-  const logits = castTo(module, namedProduct(module, last, headTableName(stage)), 'F32');
+  const last = module.node('Gather', [stage.use(lastWire(text)), module.graph.int64s([-1])], { axis: { int: 1 } });
+  const products = castTo(module, namedProduct(module, last, headTableName(stage)), 'F32');
+  const logits = module.reshape(products, [-1, text.vocabSize]);
   const isScaled = text.family === 't5' && text.scaleLogits;
   stage.make('logits', isScaled ? module.node('Mul', [logits, module.graph.float(text.hiddenSize ** -0.5)]) : logits);
 }

@@ -4,6 +4,7 @@ import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
 import type { QuantizedWeight } from '../weights.js';
 import { castTo } from './casts.js';
+import { mixedProduct } from './mixed-product.js';
 
 /** `x W^T` with the module's weight as it is stored. */
 export function product(module: Module, x: Value): Value {
@@ -59,11 +60,15 @@ export interface FloatWeight {
  * On CUDA twice as fast as `Gemm` for a single row. WebGPU has no kernel for it; there `MatMul` of a transposed weight is
  * twice as fast as `Gemm`.
  */
-export function floatProduct(module: Module, x: Value, { name, tensors, rows, columns }: FloatWeight): Value {
+export function floatProduct(module: Module, x: Value, weight: FloatWeight): Value {
   const { stage } = module;
-  if (stage.transposesWeights)
-    return module.node('MatMul', [x, stage.joinedWeight(name, tensors, [columns, rows], true)]);
-  return module.fused('FusedMatMul', [x, stage.joinedWeight(name, tensors, [rows, columns])], { transB: { int: 1 } });
+  const { name, tensors, rows, columns } = weight;
+  if (!stage.transposesWeights) {
+    return module.fused('FusedMatMul', [x, stage.joinedWeight(name, tensors, [rows, columns])], { transB: { int: 1 } });
+  }
+  const isHalf = tensors.every((tensor) => stage.weights.get(tensor).dtype === 'F16');
+  if (isHalf && stage.float === 'F32') return mixedProduct(module, x, weight);
+  return module.node('MatMul', [x, stage.joinedWeight(name, tensors, [columns, rows], true)]);
 }
 
 const isAlike = (weight: QuantizedWeight, other: QuantizedWeight | undefined): boolean =>
