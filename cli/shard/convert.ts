@@ -1,17 +1,21 @@
 import { isFloatDtype } from '../../src/loader/convert/convert-floats.js';
+import { quantizedTensors, type ShardTensor } from '../../src/loader/write/shard-tensor.js';
+import { QUANT_SCHEMES, quantizedHalf } from '../../src/tensor/quantized.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { openSource } from '../common/open-source.js';
+import { configDtype } from './config-dtype.js';
 import { runJob } from './run-job.js';
 import { matchesGlob, parseDtype, fromCheckpointTo, requireMatches, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';
+import { weightsToQuantize } from './weights-to-quantize.js';
 
 const parser = writeFlags(
   fromCheckpointTo(
     createParser(
       'blip2-shard convert',
       '$0 <checkpoint> <out>',
-      'Converts float32, float16 and bfloat16 tensors, rounding to nearest even as PyTorch does. Other dtypes stay.',
+      'Converts float32, float16 and bfloat16 tensors, rounding to nearest even as PyTorch does, or stores linear layers as small integers for blip2-run. Other dtypes stay.',
     ),
   ),
 )
@@ -22,24 +26,49 @@ const parser = writeFlags(
     nargs: 1,
     describe: 'names that stay or become float32, * for any characters; repeatable',
   })
+  .option('quant', {
+    choices: QUANT_SCHEMES,
+    nargs: 1,
+    describe: 'weights as int8 or int4 in blocks: the linear layers of the language model and its head',
+  })
+  .option('only', {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    describe: 'with --quant: names of the weights, * for any characters; repeatable',
+  })
   .example(
     "$0 ckpt out --dtype float16 --keep-fp32 'qformer.*' --keep-fp32 query_tokens",
     'what transformers keeps in float32',
-  );
+  )
+  .example('$0 ckpt out --quant int8', 'half the bytes of float16, for blip2-run')
+  .example("$0 ckpt out --quant int4 --only '*.fc?.weight' --dtype float16", 'the rest in float16');
 
 export async function convert({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['keep-fp32', 'keepFp32']);
+  const args = await parseArgs(parser, argv, ['keep-fp32', 'keepFp32', 'only']);
   if (args === null) return EXIT.ok;
-  const { checkpoint: where, out } = args;
-  if (args.dtype === undefined) throw usageError('say which --dtype', 'For example: --dtype float16.');
-  const target = parseDtype(args.dtype);
+  const { checkpoint: where, out, quant } = args;
+  if (args.dtype === undefined && quant === undefined)
+    throw usageError('say which --dtype, or --quant', 'For example: --dtype float16.');
+  if (args.only !== undefined && quant === undefined) throw usageError('--only needs --quant');
+  const target = args.dtype === undefined ? null : parseDtype(args.dtype);
   const kept = args['keep-fp32'] ?? [];
+  if (kept.length > 0 && target === null) throw usageError('--keep-fp32 needs --dtype');
   const source = await openSource(where, args, signal);
   requireMatches('keep-fp32', kept, source.tensors.keys());
-  const job = transformJob(source, (name, tensor) => {
-    if (!isFloatDtype(tensor.dtype)) return { name, tensor };
+  const weights = quant === undefined ? [] : weightsToQuantize(source, args.only);
+  const quantized = new Map(weights.map((weight) => [weight.source, weight]));
+  const converted = (name: string, tensor: ShardTensor): ShardTensor => {
+    // The scales of weights that are quantised already belong to their integers.
+    if (target === null || !isFloatDtype(tensor.dtype) || quantizedHalf(name, source.tensors) !== null) return tensor;
     const dtype = kept.some((pattern) => matchesGlob(pattern, name)) ? 'F32' : target;
-    return { name, tensor: { source: tensor.source, dtype } };
+    return { source: tensor.source, dtype };
+  };
+  const job = transformJob(source, (name, tensor) => {
+    const weight = quantized.get(name);
+    if (weight === undefined || quant === undefined) return [[name, converted(name, tensor)]];
+    const floats = weight.keepsFloats ? [[name, converted(name, tensor)] as const] : [];
+    return [...floats, ...quantizedTensors(weight.name, tensor.source, quant)];
   });
-  return runJob(job, out, args, signal);
+  return runJob(target === null ? job : { ...job, configDtype: configDtype(target, job.tensors) }, out, args, signal);
 }

@@ -34,7 +34,7 @@ export async function filter({ argv, signal }: CommandContext): Promise<number> 
   requireMatches('exclude', exclude, source.tensors.keys());
   const matches = (patterns: readonly string[], name: string) => patterns.some((pattern) => matchesGlob(pattern, name));
   const job = transformJob(source, (name, tensor) =>
-    matches(include, name) && !matches(exclude, name) ? { name, tensor } : null,
+    matches(include, name) && !matches(exclude, name) ? [[name, tensor]] : [],
   );
   return runJob(job, out, args, signal);
 }

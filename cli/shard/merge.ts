@@ -24,7 +24,7 @@ export async function merge({ argv, signal }: CommandContext): Promise<number> {
     });
   }
   return runJob(
-    transformJob(source, (name, tensor) => ({ name, tensor }), true),
+    transformJob(source, (name, tensor) => [[name, tensor]], true),
     out,
     args,
     signal,

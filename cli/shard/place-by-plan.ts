@@ -5,14 +5,20 @@ import { longestPrefix } from '../../src/planner/map/longest-prefix.js';
 import { readPlan } from '../../src/planner/plan/read-plan.js';
 import { LOAD_DTYPES, loadedDtype, type DtypeRules, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
 import type { Dtype } from '../../src/tensor/dtype.js';
-import { isFloatDtype } from '../../src/loader/convert/convert-floats.js';
+import { quantizedHalf, type QuantScheme } from '../../src/tensor/quantized.js';
+import { isFloatDtype, type FloatDtype } from '../../src/loader/convert/convert-floats.js';
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { usageError } from '../common/main.js';
+import { parseDtype } from './shard-options.js';
 
 export interface TensorPlacement {
   readonly deviceOf: (name: string) => string;
   /** A bare device map keeps what is stored. */
   readonly dtypeOf: (name: string, stored: Dtype) => Dtype;
+  /** Block -> what its weights become. */
+  readonly quant: ReadonlyMap<string, QuantScheme>;
+  /** What config.json is to say; null where it keeps what it said. */
+  readonly dtype: FloatDtype | null;
 }
 
 /** The part of a plan document that says in which dtype a block is used. */
@@ -24,25 +30,33 @@ const dtypesSchema = z.object({
 
 /** @throws Blip2Error `USAGE` where the map leaves a tensor out, and those of `readPlan`. */
 export function placeByPlan(json: unknown, { tensors, config }: Checkpoint): TensorPlacement {
-  const { map } = readPlan(json);
-  const uncovered = [...tensors.keys()].find((name) => deviceOf(map, name) === undefined);
-  if (uncovered !== undefined)
-    throw usageError(`the device map has no device for "${uncovered}"`, 'Add its module, or "" for everything else.');
+  const { map, quant } = readPlan(json);
+  const placed = (name: string): string => {
+    const device = deviceOf(map, name);
+    if (device !== undefined) return String(device);
+    throw usageError(`the device map has no device for "${name}"`, 'Add its module, or "" for everything else.');
+  };
+  // Before anything is written: a map that leaves a tensor out is refused as a whole.
+  for (const name of tensors.keys()) placed(name);
   const plan = dtypesSchema.safeParse(json);
   return {
-    deviceOf: (name) => String(deviceOf(map, name)),
-    dtypeOf: plan.success ? plannedDtypes(plan.data, familyOf(config)) : (_, stored) => stored,
+    deviceOf: placed,
+    dtypeOf: plan.success ? plannedDtypes(plan.data, familyOf(config), tensors) : (_, stored) => stored,
+    quant,
+    dtype: plan.success ? parseDtype(plan.data.dtype) : null,
   };
 }
 
 function plannedDtypes(
   { dtype, dtypes, placements }: z.infer<typeof dtypesSchema>,
   blip2: DtypeRules['blip2'],
+  tensors: Checkpoint['tensors'],
 ): (name: string, stored: Dtype) => Dtype {
   const overrides = new Map<string, LoadDtype>(Object.entries(dtypes));
   const runsOn = new Map(placements.map((placement) => [placement.block, placement.runsOn]));
   return (name, stored) => {
-    if (!isFloatDtype(stored)) return stored;
+    // The scales of weights that are quantised already belong to their integers.
+    if (!isFloatDtype(stored) || quantizedHalf(name, tensors) !== null) return stored;
     // The CPU computes in float32; half-precision weights there would be converted at every start.
     if (longestPrefix(runsOn, name) === 'cpu') return 'F32';
     return loadedDtype(name, stored, { dtype, overrides, blip2 });

@@ -30,7 +30,7 @@ export async function rename({ argv, signal }: CommandContext): Promise<number> 
   }
   const job = transformJob(source, (name, tensor) => {
     const [from, to] = prefixes.find(([old]) => name.startsWith(old)) ?? ['', ''];
-    return { name: to + name.slice(from.length), tensor };
+    return [[to + name.slice(from.length), tensor]];
   });
   return runJob(job, out, args, signal);
 }

@@ -21,7 +21,7 @@ export async function repair({ argv, signal }: CommandContext): Promise<number> 
   const { checkpoint: where, out } = args;
   const source = await openForRepair(where);
   return runJob(
-    transformJob(source, (name, tensor) => ({ name, tensor })),
+    transformJob(source, (name, tensor) => [[name, tensor]]),
     out,
     args,
     signal,

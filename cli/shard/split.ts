@@ -4,7 +4,11 @@ import { parseSize } from '../../src/planner/size.js';
 import { tensorBytes } from '../../src/tensor/tensor-info.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { placeByPlan } from './place-by-plan.js';
+import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
+import { quantizedTensors, writtenInfo, type ShardTensor } from '../../src/loader/write/shard-tensor.js';
+import { configDtype } from './config-dtype.js';
+import { placeByPlan, type TensorPlacement } from './place-by-plan.js';
+import { quantizableWeightsOf } from './weights-to-quantize.js';
 import { openSource } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
@@ -34,18 +38,39 @@ export async function split({ argv, signal }: CommandContext): Promise<number> {
   if (maxShardBytes === 0) throw usageError('--max-shard-size takes at least one byte');
   const source = await openSource(where, args, signal);
   const placement = args.plan === undefined ? null : placeByPlan(await readJson(args.plan), source);
-  const tensors = new Map(
-    [...source.tensors].map(([name, stored]) => [
-      name,
-      { source: stored, dtype: placement?.dtypeOf(name, stored.dtype) ?? stored.dtype },
-    ]),
-  );
-  const sizes = new Map([...tensors].map(([name, { source: stored, dtype }]) => [name, tensorBytes(stored, dtype)]));
+  const tensors = placement === null ? unchanged(source) : placedTensors(source, placement);
+  const sizes = new Map([...tensors].map(([name, tensor]) => [name, tensorBytes(writtenInfo(tensor))]));
   const shards =
     placement === null
       ? nameShards(splitBySize(sizes, maxShardBytes ?? Number.POSITIVE_INFINITY))
       : splitByDevice(sizes, placement.deviceOf, maxShardBytes);
-  return runJob({ source, shards, tensors }, out, args, signal);
+  const dtype = placement?.dtype ?? null;
+  const job = { source, shards, tensors, ...(dtype === null ? {} : { configDtype: configDtype(dtype, tensors) }) };
+  return runJob(job, out, args, signal);
+}
+
+function unchanged({ tensors }: Checkpoint): Map<string, ShardTensor> {
+  return new Map([...tensors].map(([name, source]) => [name, { source, dtype: source.dtype }]));
+}
+
+/** Every tensor in the dtype that the plan gives it, the weights of its quantised blocks in small integers. */
+function placedTensors(source: Checkpoint, { dtypeOf, quant }: TensorPlacement): Map<string, ShardTensor> {
+  const weights = quant.size === 0 ? [] : quantizableWeightsOf(source);
+  const planned = new Map(
+    weights.flatMap((weight) => {
+      const scheme = quant.get(weight.block ?? '');
+      return scheme === undefined ? [] : [[weight.source, { ...weight, scheme }] as const];
+    }),
+  );
+  const tensors = new Map<string, ShardTensor>();
+  for (const [name, stored] of source.tensors) {
+    const weight = planned.get(name);
+    if (weight === undefined || weight.keepsFloats)
+      tensors.set(name, { source: stored, dtype: dtypeOf(name, stored.dtype) });
+    if (weight === undefined) continue;
+    for (const [half, tensor] of quantizedTensors(weight.name, stored, weight.scheme)) tensors.set(half, tensor);
+  }
+  return tensors;
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -2,34 +2,34 @@
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { nameShards } from '../../src/loader/shard/shard-plan.js';
 import type { CheckpointJob } from '../../src/loader/shard/write-checkpoint.js';
-import type { ShardTensor } from '../../src/loader/write/write-shard.js';
+import type { ShardTensor } from '../../src/loader/write/shard-tensor.js';
 import { usageError } from '../common/main.js';
 
-/** What becomes of a tensor; null leaves it out. */
+/** What becomes of a tensor: nothing, itself, or several tensors of the new checkpoint, by name. */
 export type Transform = (
   name: string,
   tensor: ShardTensor,
-) => { readonly name: string; readonly tensor: ShardTensor } | null;
+) => readonly (readonly [name: string, tensor: ShardTensor])[];
 
 /** @throws Blip2Error `USAGE` where two tensors get one name, or none is left. */
 export function transformJob(source: Checkpoint, transform: Transform, merge = false): CheckpointJob {
   const tensors = new Map<string, ShardTensor>();
   const byFile = new Map<string, string[]>();
   for (const [oldName, stored] of source.tensors) {
-    const result = transform(oldName, { source: stored, dtype: stored.dtype });
-    if (result === null) continue;
-    if (tensors.has(result.name))
-      throw usageError(`two tensors would be named "${result.name}"; one of them is "${oldName}"`);
-    tensors.set(result.name, result.tensor);
     const file = merge ? '' : stored.file;
     const names = byFile.get(file) ?? [];
     byFile.set(file, names);
-    names.push(result.name);
+    for (const [name, tensor] of transform(oldName, { source: stored, dtype: stored.dtype })) {
+      if (tensors.has(name)) throw usageError(`two tensors would be named "${name}"; one of them is "${oldName}"`);
+      tensors.set(name, tensor);
+      names.push(name);
+    }
   }
   if (tensors.size === 0) throw usageError('no tensor would be left');
   const [only] = source.files;
   // The metadata of a single file is kept; that of shards differs between them and says how they were made.
   const metadata =
     source.files.length === 1 && only !== undefined && only.metadata.size > 0 ? only.metadata : undefined;
-  return { source, shards: nameShards([...byFile.values()]), tensors, ...(metadata === undefined ? {} : { metadata }) };
+  const shards = nameShards([...byFile.values()].filter((names) => names.length > 0));
+  return { source, shards, tensors, ...(metadata === undefined ? {} : { metadata }) };
 }

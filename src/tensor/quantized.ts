@@ -55,3 +55,20 @@ export function storedScheme(tensors: Pick<ReadonlyMap<string, unknown>, 'has'>,
 export function storedBlockSize(values: TensorInfo, scheme: QuantScheme): number {
   return ((values.shape[2] ?? 0) * 8) / QUANT_BITS[scheme];
 }
+
+/** The quantised weight that a tensor is one half of; null for any other tensor, also where the other half is missing. */
+export function quantizedHalf(
+  name: string,
+  tensors: Pick<ReadonlyMap<string, unknown>, 'has'>,
+): { readonly weight: string; readonly scheme: QuantScheme; readonly half: keyof QuantizedNames } | null {
+  for (const scheme of QUANT_SCHEMES) {
+    for (const half of ['values', 'scales'] as const) {
+      const suffix = quantizedNames('', scheme)[half];
+      if (!name.endsWith(suffix)) continue;
+      const weight = name.slice(0, -suffix.length);
+      const names = quantizedNames(weight, scheme);
+      if (tensors.has(names.values) && tensors.has(names.scales)) return { weight, scheme, half };
+    }
+  }
+  return null;
+}

@@ -93,6 +93,35 @@ describe('blip2-shard', () => {
     expect((await shard('diff', DEMO, full, '--atol', '0.02')).code).toBe(0);
   });
 
+  it('stores the linear layers of the language model as small integers, and what is left in another dtype', async () => {
+    const out = join(folder, 'int4');
+    const args = ['--quant', 'int4', '--only', '*.layers.0.*', '--only', '*lm_head*', '--dtype', 'float16'];
+    expect((await shard('convert', DEMO, out, ...args)).code).toBe(0);
+    const { tensors, files, config } = await openCheckpoint(out);
+    expect(config).toMatchObject({ dtype: 'float16', text_config: { dtype: 'float16' } });
+    const layer = 'language_model.model.decoder.layers.0.fc1.weight';
+    expect([
+      tensors.has(layer),
+      tensors.get(`${layer}.int4`)?.dtype,
+      tensors.get(`${layer}.int4_scales`)?.dtype,
+    ]).toEqual([false, 'U8', 'F16']);
+    expect(tensors.get('language_model.model.decoder.layers.1.fc1.weight')?.dtype).toBe('F16');
+    // The head of this model is its token table, which is looked up in too.
+    expect(tensors.has('language_model.lm_head.weight.int4')).toBe(true);
+    expect(tensors.has('language_model.model.decoder.embed_tokens.weight')).toBe(true);
+    expect(files.some(({ metadata }) => metadata.get('quantization') === 'int4 in blocks of 64')).toBe(true);
+    // Converting once more leaves the scales to their integers.
+    const full = join(folder, 'int4-float32');
+    expect((await shard('convert', out, full, '--dtype', 'float32', '-q')).code).toBe(0);
+    expect((await openCheckpoint(full)).tensors.get(`${layer}.int4_scales`)?.dtype).toBe('F16');
+  });
+
+  it('refuses to quantise what blip2-run would not use so', async () => {
+    const { code, stderr } = await shard('convert', DEMO, join(folder, 'no'), '--quant', 'int8', '--only', 'vision*');
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('[USAGE]') as string });
+    expect(await readdir(folder)).not.toContain('no');
+  });
+
   it('filters and renames', async () => {
     const [vision, renamed] = [join(folder, 'vision'), join(folder, 'renamed')];
     expect((await shard('filter', DEMO, vision, '--include', 'vision_model.*', '--exclude', '*.bias')).code).toBe(0);

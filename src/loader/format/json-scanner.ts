@@ -45,6 +45,11 @@ export class JsonScanner {
     this.#text = text;
   }
 
+  /** Where it stands in the text: after `kind`, at the first character of the next value. */
+  get at(): number {
+    return this.#at;
+  }
+
   /** What the next value is, from its first character. */
   kind(): 'object' | 'array' | 'string' | 'number' | 'literal' | 'end' {
     switch (this.#next()) {

@@ -9,14 +9,16 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
+import { QUANT_BLOCK_SIZE, QUANT_SCHEMES } from '../../tensor/quantized.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { fileStamp } from '../file/file-stamp.js';
 import type { FileLayout } from '../write/file-layout.js';
-import { removeAbandonedFiles, replaceFile } from '../write/replace-file.js';
+import { removeAbandonedFiles } from '../write/replace-file.js';
 import { shardDataBytes, type ShardTensor } from '../write/shard-tensor.js';
 import { layoutShard, writeShard, type WriteOptions } from '../write/write-shard.js';
 import { inParallel } from './in-parallel.js';
-import { copySideFiles } from './side-files.js';
+import type { ConfigDtype } from './config-dtype.js';
+import { copySideFiles, writeText } from './side-files.js';
 import { indexJson, type PlannedShard } from './shard-plan.js';
 
 export interface CheckpointJob {
@@ -27,6 +29,8 @@ export interface CheckpointJob {
   readonly tensors: ReadonlyMap<string, ShardTensor>;
   /** For every shard; `format: pt` unless given, without which transformers 4 refuses a file. */
   readonly metadata?: ReadonlyMap<string, string>;
+  /** What config.json is to say of the dtype, where it changes. */
+  readonly configDtype?: ConfigDtype;
 }
 
 export interface CheckpointWriteOptions extends Omit<WriteOptions, 'metadata'> {
@@ -74,7 +78,7 @@ export async function writeCheckpoint(
     totalBytes,
   });
   await refuseInputs(job.source, folder, planned);
-  const key = await jobKey(job.source, planned);
+  const key = await jobKey(job, planned);
   const finished = await finishedShards(folder, key, planned);
   if (options.dryRun === true) return result(finished);
 
@@ -84,7 +88,7 @@ export async function writeCheckpoint(
   await checkSpace(folder, sum(remaining.map(({ layout }) => layout.sizeBytes)));
   await writeText(join(folder, JOB_FILE), `${JSON.stringify({ key })}\n`);
   // Before the weights: where those are whole, the checkpoint is.
-  await copySideFiles(job.source.folder, folder);
+  await copySideFiles(job.source.folder, folder, job.configDtype);
   const total = sum(planned.map(({ layout }) => layout.sizeBytes));
   const progress = new Map<Planned, number>();
   const resumedBytes = total - sum(remaining.map(({ layout }) => layout.sizeBytes));
@@ -123,6 +127,11 @@ function planShard(job: CheckpointJob, shard: PlannedShard, options: CheckpointW
   }
   const metadata = new Map(job.metadata ?? [['format', 'pt']]);
   if (shard.device !== undefined) metadata.set('device', shard.device);
+  const schemes = QUANT_SCHEMES.filter((scheme) =>
+    [...tensors.values()].some(({ quantized }) => quantized?.scheme === scheme),
+  );
+  const quantization = schemes.map((scheme) => `${scheme} in blocks of ${QUANT_BLOCK_SIZE[scheme]}`);
+  if (quantization.length > 0) metadata.set('quantization', quantization.join(', '));
   return { shard, tensors, metadata, layout: layoutShard(tensors, { ...options, metadata }) };
 }
 
@@ -150,8 +159,8 @@ async function identity(path: string): Promise<string | undefined> {
 }
 
 /** The same for the same output out of the same files: names, sizes and times of the sources, and every header. */
-async function jobKey(source: Checkpoint, planned: readonly Planned[]): Promise<string> {
-  const hash = createHash('sha256');
+async function jobKey({ source, configDtype }: CheckpointJob, planned: readonly Planned[]): Promise<string> {
+  const hash = createHash('sha256').update(`${JSON.stringify(configDtype ?? null)}\n`);
   for (const { path } of source.files) hash.update(await fileStamp(path));
   for (const { shard, layout, tensors } of planned) {
     hash.update(`${shard.file}\n`).update(layout.front);
@@ -196,12 +205,6 @@ async function checkSpace(folder: string, neededBytes: number): Promise<void> {
   if (freeBytes >= neededBytes) return;
   throw new Blip2Error('DiskFull', `${folder} needs ${neededBytes} bytes; its disk has ${freeBytes} free`, {
     details: { neededBytes, freeBytes },
-  });
-}
-
-function writeText(path: string, text: string): Promise<void> {
-  return replaceFile(path, async (handle) => {
-    await handle.writeFile(text);
   });
 }
 
