@@ -12,6 +12,12 @@ export interface RuledSequence {
   readonly newTokens: number;
 }
 
+/** Whether the rules leave logits as they are. */
+export function keepsLogits(settings: GenerationSettings, newTokens: number): boolean {
+  const { repetitionPenalty, noRepeatNgramSize, minNewTokens } = settings;
+  return repetitionPenalty === 1 && noRepeatNgramSize === 0 && newTokens >= minNewTokens;
+}
+
 /** Changes one row of scores, `[vocabSize]`, in place. */
 export function applyLogitsRules(scores: Float32Array, sequence: RuledSequence, settings: GenerationSettings): void {
   penalizeRepetition(scores, sequence.ids, settings.repetitionPenalty);

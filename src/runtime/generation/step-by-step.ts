@@ -4,13 +4,14 @@
  */
 import type { GeneratedSequence, GenerationHooks, GenerationRequest } from './generation-request.js';
 import type { GenerationSettings, Strategy } from './generation-options.js';
-import { applyLogitsRules } from './logits-rules.js';
+import { applyLogitsRules, keepsLogits } from './logits-rules.js';
 import { randomStream } from './random-stream.js';
 import { applySamplingFilters } from './sampling-filters.js';
 import { argmax, softmax } from './softmax.js';
-import type { TokenSource } from './token-source.js';
+import type { TokenSource, TokenSteps } from './token-source.js';
 
 type StepStrategy = Exclude<Strategy, { kind: 'beam' }>;
+type StepSettings = GenerationSettings & { readonly strategy: StepStrategy };
 
 interface OpenSequence {
   readonly picture: number;
@@ -26,20 +27,15 @@ interface OpenSequence {
 export async function generateStepByStep(
   source: TokenSource,
   request: GenerationRequest,
-  settings: GenerationSettings & { readonly strategy: StepStrategy },
+  settings: StepSettings,
   { signal, onToken }: GenerationHooks,
 ): Promise<GeneratedSequence[][]> {
   const results: GeneratedSequence[][] = request.contextIds.map(() => []);
   let open = openSequences(request, settings.strategy);
   signal?.throwIfAborted();
-  let logits = await source.prefill();
+  let next = await nextIds(open, source, settings, (steps) => steps.prefill());
   for (;;) {
-    for (const sequence of open) {
-      const scores = logits.slice(sequence.row * source.vocabSize, (sequence.row + 1) * source.vocabSize);
-      const newTokens = sequence.ids.length - sequence.contextLength;
-      applyLogitsRules(scores, { ids: sequence.ids, newTokens }, settings);
-      sequence.ids.push(sequence.choose(scores));
-    }
+    open.forEach(({ ids }, index) => ids.push(next[index] ?? 0));
     if (onToken) {
       for (const { picture, sequence, ids } of open) await onToken({ picture, sequence, id: ids.at(-1) ?? -1 });
     }
@@ -53,12 +49,32 @@ export async function generateStepByStep(
     });
     if (open.length === 0) return results;
     signal?.throwIfAborted();
-    logits = await source.advance(
-      open.map(({ ids }) => ids.at(-1) ?? -1),
-      open.map(({ row }) => row),
-    );
+    const newest = open.map(({ ids }) => ids.at(-1) ?? -1);
+    const parents = open.map(({ row }) => row);
     open.forEach((sequence, row) => (sequence.row = row));
+    next = await nextIds(open, source, settings, (steps) => steps.advance(newest, parents));
   }
+}
+
+/** One step of the model, and what each open sequence makes of it. */
+async function nextIds(
+  open: readonly OpenSequence[],
+  source: TokenSource,
+  settings: StepSettings,
+  step: <Result>(steps: TokenSteps<Result>) => Promise<Result>,
+): Promise<number[]> {
+  const newTokens = (open[0]?.ids.length ?? 0) - (open[0]?.contextLength ?? 0);
+  if (source.likeliest !== undefined && settings.strategy.kind === 'greedy' && keepsLogits(settings, newTokens)) {
+    const ids = await step(source.likeliest);
+    return open.map(({ row }) => ids[row] ?? 0);
+  }
+  const { vocabSize } = source;
+  const logits = await step<Float32Array>(source);
+  return open.map(({ ids, row, choose }) => {
+    const scores = logits.slice(row * vocabSize, (row + 1) * vocabSize);
+    applyLogitsRules(scores, { ids, newTokens }, settings);
+    return choose(scores);
+  });
 }
 
 function openSequences({ contextIds, randomStreams }: GenerationRequest, strategy: StepStrategy): OpenSequence[] {

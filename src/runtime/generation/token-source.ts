@@ -5,10 +5,20 @@
  * continues. Greedy search drops finished rows this way, beam search reorders them, and both start from one row per
  * picture, whatever the number of beams.
  */
-export interface TokenSource {
+export interface TokenSource extends TokenSteps<Float32Array> {
   readonly vocabSize: number;
   /** Runs the prompts. Logits of the next id, float32, row-major `[pictures, vocabSize]`. */
   prefill(): Promise<Float32Array>;
   /** Feeds one id per row. Logits of the next id, float32, row-major `[ids.length, vocabSize]`. */
   advance(ids: readonly number[], parents: readonly number[]): Promise<Float32Array>;
+  /**
+   * The same steps for who wants nothing but the likeliest next id of each row, the lowest of equals: there where the model
+   * finds it on its device, which spares the logits their way to the host. Steps of both kinds may follow each other.
+   */
+  readonly likeliest?: TokenSteps<readonly number[]>;
+}
+
+export interface TokenSteps<Result> {
+  prefill(): Promise<Result>;
+  advance(ids: readonly number[], parents: readonly number[]): Promise<Result>;
 }

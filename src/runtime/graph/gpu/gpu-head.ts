@@ -1,12 +1,13 @@
 import type { Block } from '../../../model/blocks.js';
 import type { TextConfig } from '../../../model/language-config.js';
+import { elementType } from '../../onnx/element-type.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { headTableName } from '../vocabulary.js';
 import { textConfig } from '../wires.js';
 import { castTo } from './casts.js';
 import { namedProduct } from './gpu-product.js';
 
-/** Logits of the last token in float32. */
+/** `logits` of the last token in float32, and `next_ids`, the likeliest of each row. */
 export function lowerGpuHead(stage: StageBuilder, block: Block): void {
   const text = textConfig(stage.config);
   const module = stage.module(block.name);
@@ -14,7 +15,10 @@ export function lowerGpuHead(stage: StageBuilder, block: Block): void {
   const products = castTo(module, namedProduct(module, last, headTableName(stage)), 'F32');
   const logits = module.reshape(products, [-1, text.vocabSize]);
   const isScaled = text.family === 't5' && text.scaleLogits;
-  stage.make('logits', isScaled ? module.node('Mul', [logits, module.graph.float(text.hiddenSize ** -0.5)]) : logits);
+  const scaled = isScaled ? module.node('Mul', [logits, module.graph.float(text.hiddenSize ** -0.5)]) : logits;
+  const likeliest = module.node('ArgMax', [scaled], { axis: { int: -1 }, keepdims: { int: 0 } });
+  stage.make('logits', scaled);
+  stage.make('next_ids', module.node('Cast', [likeliest], { to: { int: elementType('I32') } }));
 }
 
 /** What the decoder ends with. */

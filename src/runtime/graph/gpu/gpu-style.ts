@@ -13,11 +13,25 @@ export type GpuFloat = 'F16' | 'F32';
 
 export interface GpuStyle extends GraphStyle {
   readonly float: GpuFloat;
+  /** Of weights that activations are multiplied with. */
+  readonly matrices: GpuFloat;
 }
 
-/** @param transposesWeights for providers whose fastest product reads `[in, out]` */
-export function gpuStyle(float: GpuFloat, transposesWeights = false): GpuStyle {
-  return { float, weights: 'inputs', transposesWeights, wireType: (config, wire) => gpuWireType(config, float, wire) };
+export function gpuStyle(float: GpuFloat): GpuStyle {
+  return {
+    float,
+    matrices: float,
+    weights: 'inputs',
+    wireType: (config, wire) => gpuWireType(config, float, wire),
+  };
+}
+
+/**
+ * WebGPU adds up a product in the product's own dtype: float16 activations would lose ten times as much as on CUDA. So
+ * activations are float32, and only matrices are float16.
+ */
+export function webgpuStyle(matrices: GpuFloat): GpuStyle {
+  return { ...gpuStyle('F32'), matrices, transposesWeights: true };
 }
 
 /**
@@ -62,6 +76,8 @@ function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueT
       return { dtype: 'I32', dims: [1] };
     case 'logits':
       return { dtype: 'F32', dims: ['batch', textConfig(config).vocabSize] };
+    case 'next_ids':
+      return { dtype: 'I32', dims: ['batch'] };
     default: {
       const kind = /^(past|present|cross)\./.exec(wire)?.[1];
       if (kind === undefined) return wireType(config, wire);

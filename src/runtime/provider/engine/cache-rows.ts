@@ -40,13 +40,4 @@ export class CacheRows {
   grow(): void {
     for (const slot of this.slots) this.lengths[slot] = (this.lengths[slot] ?? 0) + 1;
   }
-
-  /** Rows of results in the order of the sequences. */
-  inOrder(rows: Float32Array, width: number): Float32Array {
-    const ordered = new Float32Array(this.slots.length * width);
-    this.slots.forEach((slot, sequence) => {
-      ordered.set(rows.subarray(slot * width, (slot + 1) * width), sequence * width);
-    });
-    return ordered;
-  }
 }

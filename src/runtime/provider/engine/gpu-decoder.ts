@@ -1,6 +1,6 @@
 /** OPT or LLaMA on a device: tokens go in as rows, logits come out, and everything between stays where it is. */
 import type { DecoderOnlyConfig } from '../../../model/language-config.js';
-import type { TokenSource } from '../../generation/token-source.js';
+import type { TokenSource, TokenSteps } from '../../generation/token-source.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import { headSize, type CachePart } from '../../graph/wires.js';
 import type { LanguagePrompt } from '../../session/language-prompt.js';
@@ -11,6 +11,7 @@ import { DecoderWires, type DecoderTables, type NewTokens, type RunShape } from 
 import { GrowingCaches } from './growing-caches.js';
 import type { LayerCaches } from './layer-caches.js';
 import { ProgramRun, type ProgramRunParts } from './program-run.js';
+import { LIKELIEST, logitsOf, resultWires, type StepResult } from './step-result.js';
 
 export interface GpuDecoderParts extends ProgramRunParts {
   readonly config: DecoderOnlyConfig;
@@ -47,12 +48,11 @@ export class GpuDecoder implements Disposable {
   tokens(prompt: LanguagePrompt): TokenSource {
     const { vocabSize } = this.#parts.config;
     let rows = new CacheRows([]);
-    return {
-      vocabSize,
+    const stepsFor = <Result>(result: StepResult<Result>): TokenSteps<Result> => ({
       prefill: () => {
         const prompts = this.#promptRows(prompt);
         rows = new CacheRows(prompts.map(({ length }) => length));
-        return Promise.resolve(this.#prefill(prompts));
+        return Promise.resolve(this.#prefill(prompts, result));
       },
       advance: (ids, parents) => {
         const caches = this.#caches.reserve(Math.max(parents.length, rows.count), rows.length + 1);
@@ -61,11 +61,13 @@ export class GpuDecoder implements Disposable {
         const tokens: Float32Array[][] = rows.lengths.map(() => [idle]);
         rows.slots.forEach((slot, row) => (tokens[slot] = [this.#wires.rowOfToken(ids[row] ?? 0)]));
         const shape = { first: 0, rows: rows.count, tokens: 1 };
-        const logits = rows.inOrder(this.#run(shape, { rows: tokens, past: rows.lengths }), vocabSize);
+        const bytes = this.#run(shape, { rows: tokens, past: rows.lengths }, result.wire);
+        const next = result.read(bytes, rows.slots);
         rows.grow();
-        return Promise.resolve(logits);
+        return Promise.resolve(next);
       },
-    };
+    });
+    return { vocabSize, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST) };
   }
 
   /**
@@ -86,33 +88,31 @@ export class GpuDecoder implements Disposable {
     });
   }
 
-  #prefill(prompts: readonly Float32Array[][]): Float32Array {
-    const { vocabSize } = this.#parts.config;
+  #prefill<Result>(prompts: readonly Float32Array[][], { wire, read, join }: StepResult<Result>): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
     this.#caches.reserve(prompts.length, longest + FIRST_ROOM);
     // Prompts of several lengths run one after the other: there is no padding to mask.
     if (prompts.every(({ length }) => length === longest)) {
       const shape = { first: 0, rows: prompts.length, tokens: longest };
-      return this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }).slice();
+      return read(this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, wire), [...prompts.keys()]);
     }
-    const logits = new Float32Array(prompts.length * vocabSize);
-    prompts.forEach((rows, row) => {
-      const shape = { first: row, rows: 1, tokens: rows.length };
-      logits.set(this.#run(shape, { rows: [rows], past: [0] }), row * vocabSize);
-    });
-    return logits;
+    return join(
+      prompts.map((rows, row) => {
+        const shape = { first: row, rows: 1, tokens: rows.length };
+        return read(this.#run(shape, { rows: [rows], past: [0] }, wire), [0]);
+      }),
+    );
   }
 
-  /** Logits of each row, good until the next run. */
-  #run(shape: RunShape, tokens: NewTokens): Float32Array {
+  /** The bytes of a result, good until the next run. */
+  #run(shape: RunShape, tokens: NewTokens, result: string): Uint8Array {
     const caches = this.#caches.reserve(shape.first + shape.rows, shape.tokens);
     const run = this.#runOf(shape, caches);
     // A recorded run is replayed with the total that it was recorded with; the lengths on the device do the masking.
     const total = shape.tokens === 1 && this.#records ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
     new DataView(this.#total.bytes.buffer).setInt32(0, total, true);
     run.run((wire, bytes) => this.#wires.write(wire, bytes, tokens, caches.capacity), true);
-    const { buffer, byteOffset, byteLength } = run.read('logits');
-    return new Float32Array(buffer, byteOffset, byteLength / 4);
+    return run.read(result);
   }
 
   get #records(): boolean {
@@ -132,7 +132,7 @@ export class GpuDecoder implements Disposable {
         ['hidden', { dtype: float, dims: [shape.rows, shape.tokens, config.hiddenSize] }],
         ['embedded', { dtype: float, dims: [shape.rows, shape.tokens, this.#wires.width] }],
       ]),
-      results: new Map([['logits', { dtype: 'F32', dims: [shape.rows, config.vocabSize] } as const]]),
+      results: resultWires(shape.rows, config.vocabSize),
       kept: (wire: string): BoundTensor | undefined => {
         if (wire === 'total') return { place: 'Cpu', address: this.#total.address, dtype: 'I32', dims: [1] };
         const cache = /^(?:past|present)\.(\d+)\.(key|value)$/.exec(wire);

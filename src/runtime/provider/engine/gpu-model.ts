@@ -111,6 +111,6 @@ function planUnits({ config, picture, placeOf }: GpuModelSources, weights: Weigh
   return {
     image: units(gpuImageSteps(config), ['language_input']),
     prompt: units(prompt, caches('prompt', prompt)),
-    token: units(token, ['logits', ...caches('token', token)]),
+    token: units(token, ['logits', 'next_ids', ...caches('token', token)]),
   };
 }

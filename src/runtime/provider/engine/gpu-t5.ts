@@ -1,6 +1,6 @@
 /** T5 on a device: the encoder runs once per prompt, and the decoder reads what cross-attention made of it. */
 import type { T5Config } from '../../../model/language-config.js';
-import type { TokenSource } from '../../generation/token-source.js';
+import type { TokenSource, TokenSteps } from '../../generation/token-source.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { CachePart } from '../../graph/wires.js';
 import { fullMasks, type LanguagePrompt } from '../../session/language-prompt.js';
@@ -10,6 +10,7 @@ import { GrowingCaches } from './growing-caches.js';
 import type { GpuProgram } from './gpu-program.js';
 import type { LayerCaches } from './layer-caches.js';
 import { ProgramRun, type ProgramRunParts } from './program-run.js';
+import { LIKELIEST, logitsOf, resultWires, type StepResult } from './step-result.js';
 import { T5Wires, type T5Tables } from './t5-wires.js';
 
 export interface GpuT5Parts extends ProgramRunParts {
@@ -50,21 +51,21 @@ export class GpuT5 implements Disposable {
     let rows = new CacheRows([]);
     /** The prompt of each row of the caches. */
     const pictures: number[] = [];
-    const step = (ids: readonly number[]): Promise<Float32Array> => {
+    const step = <Result>(ids: readonly number[], { wire, read }: StepResult<Result>): Promise<Result> => {
       const idsOfRows = rows.lengths.map(() => config.padTokenId);
       rows.slots.forEach((slot, sequence) => (idsOfRows[slot] = ids[sequence] ?? 0));
       const masksOfRows = rows.lengths.map((_, row) => masks[pictures[row] ?? 0] ?? []);
-      const logits = rows.inOrder(this.#step(idsOfRows, rows.length, masksOfRows), config.vocabSize);
+      const next = read(this.#step(idsOfRows, rows.length, masksOfRows, wire), rows.slots);
       rows.grow();
-      return Promise.resolve(logits);
+      return Promise.resolve(next);
     };
-    return {
-      vocabSize: config.vocabSize,
+    const stepsFor = <Result>(result: StepResult<Result>): TokenSteps<Result> => ({
       prefill: () => {
         this.#encode(prompt, masks);
         rows = new CacheRows(masks.map(() => 0));
         pictures.splice(0, pictures.length, ...masks.keys());
-        return step(masks.map(() => config.decoderStartTokenId));
+        const first = masks.map(() => config.decoderStartTokenId);
+        return step(first, result);
       },
       advance: (ids, parents) => {
         const count = Math.max(parents.length, rows.count);
@@ -75,9 +76,10 @@ export class GpuT5 implements Disposable {
           if (pictures[to] !== pictures[from]) cross.copyRow(from, to);
           pictures[to] = pictures[from] ?? 0;
         });
-        return step(ids);
+        return step(ids, result);
       },
-    };
+    });
+    return { vocabSize: config.vocabSize, ...stepsFor(logitsOf(config.vocabSize)), likeliest: stepsFor(LIKELIEST) };
   }
 
   #encode(prompt: LanguagePrompt, masks: readonly Mask[]): void {
@@ -108,15 +110,14 @@ export class GpuT5 implements Disposable {
     return run;
   }
 
-  /** Logits of each row, good until the next run. */
-  #step(ids: readonly number[], past: number, masks: readonly Mask[]): Float32Array {
+  /** The bytes of a result, good until the next run. */
+  #step(ids: readonly number[], past: number, masks: readonly Mask[], result: string): Uint8Array {
     const self = this.#self.reserve(ids.length, Math.max(past + 1, FIRST_ROOM));
     const cross = this.#cross.reserve(ids.length, 1);
     const run = this.#tokenRunOf(ids.length, self, cross);
     const room = { capacity: self.capacity, promptLength: cross.capacity };
     run.run((wire, bytes) => this.#wires.writeToken(wire, bytes, { ids, past, masks }, room), true);
-    const { buffer, byteOffset, byteLength } = run.read('logits');
-    return new Float32Array(buffer, byteOffset, byteLength / 4);
+    return run.read(result);
   }
 
   #tokenRunOf(rows: number, self: LayerCaches, cross: LayerCaches): ProgramRun {
@@ -130,7 +131,7 @@ export class GpuT5 implements Disposable {
         ['hidden', { dtype: 'F32', dims } as const],
         ['decoded', { dtype: float, dims }],
       ]),
-      results: new Map([['logits', { dtype: 'F32', dims: [rows, config.vocabSize] } as const]]),
+      results: resultWires(rows, config.vocabSize),
       kept: (wire: string) => cacheTensor(wire, { past: self, present: self, cross }, rows),
     };
     const run = new ProgramRun(this.#parts, wires, true);
