@@ -80,11 +80,6 @@ export const gpuPromptSteps = (config: Blip2Config): Step[] =>
 /** New tokens and the caches to `logits`. */
 export const gpuTokenSteps = (config: Blip2Config): Step[] => steps(config, TOKEN);
 
-/** Why a model cannot run on a GPU by these programs; null where it can. */
-export function gpuObstacle({ text }: Blip2Config): string | null {
-  return text.family === 't5' ? 'language models of the family t5 run on the CPU only' : null;
-}
-
 const DECODER_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-layer', 'llama-layer', 't5-decoder-layer']);
 
 /** The caches that a block writes in a program: of new tokens, or of the prompt that cross-attention reads. */

@@ -14,6 +14,7 @@ import type { CaptionModel } from '../../session/caption-model.js';
 
 const WIDER = {
   'tiny-opt': { hidden_size: 64, word_embed_proj_dim: 64, num_attention_heads: 4 },
+  'tiny-instructblip-llama': { hidden_size: 64, num_attention_heads: 4, head_dim: 16 },
 } as const;
 
 let folder: string;

@@ -13,9 +13,8 @@ import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
 import type { LanguagePrompt } from '../../session/language-prompt.js';
 
 const TOLERANCE = 1e-5;
-const CASES = ['tiny-opt', 'tiny-opt-projected'].flatMap((name) =>
-  QUANT_SCHEMES.map((scheme) => [name, scheme] as const),
-);
+const FAMILIES = ['tiny-opt', 'tiny-opt-projected', 'tiny-instructblip-llama', 'tiny-flan-t5', 'tiny-t5-relu-tied'];
+const CASES = FAMILIES.flatMap((name) => QUANT_SCHEMES.map((scheme) => [name, scheme] as const));
 
 let folder: string;
 beforeAll(async () => {
