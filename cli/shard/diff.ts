@@ -16,7 +16,7 @@ const parser = commonFlags(
 ).option('atol', {
   type: 'string',
   nargs: 1,
-  describe: 'floats that differ by no more are equal, also across float dtypes',
+  describe: 'floats that differ by no more are equal, also across float dtypes and with int8 and int4 weights',
 });
 
 export async function diff({ argv, signal }: CommandContext): Promise<number> {

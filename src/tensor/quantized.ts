@@ -56,19 +56,27 @@ export function storedBlockSize(values: TensorInfo, scheme: QuantScheme): number
   return ((values.shape[2] ?? 0) * 8) / QUANT_BITS[scheme];
 }
 
-/** The quantised weight that a tensor is one half of; null for any other tensor, also where the other half is missing. */
-export function quantizedHalf(
-  name: string,
-  tensors: Pick<ReadonlyMap<string, unknown>, 'has'>,
-): { readonly weight: string; readonly scheme: QuantScheme; readonly half: keyof QuantizedNames } | null {
+export interface QuantizedHalf {
+  readonly weight: string;
+  readonly scheme: QuantScheme;
+  readonly half: keyof QuantizedNames;
+}
+
+/** The quantised weight that a tensor of this name is one half of; null for any other name. */
+export function parseQuantizedName(name: string): QuantizedHalf | null {
   for (const scheme of QUANT_SCHEMES) {
     for (const half of ['values', 'scales'] as const) {
       const suffix = quantizedNames('', scheme)[half];
-      if (!name.endsWith(suffix)) continue;
-      const weight = name.slice(0, -suffix.length);
-      const names = quantizedNames(weight, scheme);
-      if (tensors.has(names.values) && tensors.has(names.scales)) return { weight, scheme, half };
+      if (name.endsWith(suffix)) return { weight: name.slice(0, -suffix.length), scheme, half };
     }
   }
   return null;
+}
+
+/** The same, only where the table of tensors has both halves. */
+export function quantizedHalf(name: string, tensors: Pick<ReadonlyMap<string, unknown>, 'has'>): QuantizedHalf | null {
+  const half = parseQuantizedName(name);
+  if (half === null) return null;
+  const { values, scales } = quantizedNames(half.weight, half.scheme);
+  return tensors.has(values) && tensors.has(scales) ? half : null;
 }

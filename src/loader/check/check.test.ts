@@ -10,6 +10,8 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
 import { nameShards, splitBySize } from '../shard/shard-plan.js';
 import { writeCheckpoint } from '../shard/write-checkpoint.js';
+import { quantizeCheckpoint } from '../quant/quantize-checkpoint.js';
+import type { QuantScheme } from '../../tensor/quantized.js';
 import { diffCheckpoints } from './diff-checkpoints.js';
 import { hashCheckpoint } from './hash-checkpoint.js';
 import { moduleTree } from './module-tree.js';
@@ -36,6 +38,71 @@ async function single(name: string, content: Uint8Array): Promise<string> {
   await writeFile(path, content);
   return path;
 }
+
+describe('weights in small integers', () => {
+  const fixture = (name: string) => new URL(`../../../test/fixtures/loader/${name}`, import.meta.url).pathname;
+
+  /** Every matrix of the fixture under its own name, in small integers. */
+  async function quantized(scheme: QuantScheme): Promise<Checkpoint> {
+    const source = await openCheckpoint(fixture('quantized-source.safetensors'));
+    const weights = [...source.tensors.keys()].map((name) => ({ name, source: name, scheme }));
+    return quantizeCheckpoint(source, weights, join(folder, scheme));
+  }
+
+  it('are one weight each in the tree', async () => {
+    const source = await openCheckpoint(fixture('quantized-source.safetensors'));
+    const tree = moduleTree((await quantized('int4')).tensors);
+    expect(tree.children.map(({ path }) => path).sort()).toEqual([...source.tensors.keys()].sort());
+    expect(tree.children.find(({ path }) => path === 'odd')).toMatchObject({
+      tensors: 2,
+      // 7 rows of 75 values, filled up to two blocks of 64; half a byte each, and a scale per block.
+      parameters: 7 * 128,
+      bytes: 7 * 64 + 7 * 2 * 2,
+      dtypes: new Map([['int4', 7 * 128]]),
+    });
+  });
+
+  it('differ from their floats by at most half a step, and from each other', async () => {
+    const source = await openCheckpoint(fixture('quantized-source.safetensors'));
+    const [int8, int4] = [await quantized('int8'), await quantized('int4')];
+    const of = (differences: Awaited<ReturnType<typeof diffCheckpoints>>, name: string) =>
+      differences.find((difference) => difference.name === name);
+    const differences = await diffCheckpoints(source, int8, { atol: 0 });
+    expect(differences.every(({ kind }) => kind === 'values')).toBe(true);
+    const values = of(differences, 'even');
+    // The largest of 3072 values with a deviation of 0.03 is about 0.12; half a step is a 254th of it.
+    expect(values).toMatchObject({ kind: 'values', maxAbs: expect.closeTo(0.0004, 3) as number });
+    expect(of(await diffCheckpoints(source, int8), 'even')).toEqual({
+      kind: 'dtype',
+      name: 'even',
+      a: 'F32',
+      b: 'int8',
+    });
+    expect(of(await diffCheckpoints(int4, int8, { atol: 0 }), 'odd')).toMatchObject({ kind: 'values' });
+    expect(await diffCheckpoints(int8, int8)).toEqual([]);
+    expect(await diffCheckpoints(int4, int4, { atol: 0 })).toEqual([]);
+    expect(of(await diffCheckpoints(source, int8, { atol: 0.01 }), 'even')).toBeUndefined();
+  });
+
+  it('are looked at in halves by verify', async () => {
+    const zeros = (bytes: number) => new Uint8Array(bytes);
+    const path = await single(
+      'model.safetensors',
+      safetensorsBytes([
+        { name: 'fine.int8', dtype: 'U8', shape: [2, 1, 32], bytes: zeros(64) },
+        { name: 'fine.int8_scales', dtype: 'F16', shape: [2, 1], bytes: zeros(4) },
+        { name: 'alone.int8_scales', dtype: 'F16', shape: [2, 1], bytes: zeros(4) },
+        { name: 'short.int4', dtype: 'U8', shape: [2, 1, 32], bytes: zeros(64) },
+        { name: 'short.int4_scales', dtype: 'F16', shape: [1, 1], bytes: zeros(2) },
+      ]),
+    );
+    const { findings } = await verifyCheckpoint(path);
+    expect(findings.map(({ code, severity, tensor }) => [code, severity, tensor])).toEqual([
+      ['QuantizedWeight', 'warning', 'alone.int8_scales'],
+      ['QuantizedWeight', 'warning', 'short.int4'],
+    ]);
+  });
+});
 
 describe('hashCheckpoint', () => {
   it('is the same for any sharding and alignment of the same tensors, and splitting then merging gives it back', async () => {

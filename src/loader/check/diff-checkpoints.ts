@@ -1,9 +1,14 @@
-/** What differs between two checkpoints, tensor by tensor. */
+/**
+ * What differs between two checkpoints, weight by weight: one in small integers is compared by what it stands for.
+ */
 import { DTYPE_BITS } from '../../tensor/dtype.js';
+import { elementCount } from '../../tensor/tensor-info.js';
 import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
 import { convertFloats, isFloatDtype } from '../convert/convert-floats.js';
 import { readChunks } from '../file/read-chunks.js';
 import { SourceFiles } from '../file/source-files.js';
+import { dequantizeRows } from '../quant/dequantize-rows.js';
+import { storedWeights, weightDtype, weightShape, type StoredWeight } from '../quant/stored-weights.js';
 
 export type TensorDifference =
   | { readonly kind: 'only-in-a' | 'only-in-b'; readonly name: string }
@@ -13,8 +18,8 @@ export type TensorDifference =
 
 export interface DiffOptions {
   /**
-   * Float values that differ by no more than this are equal, also across float dtypes. Absent, bytes are compared and a
-   * different dtype is a difference.
+   * Float values that differ by no more than this are equal, also across float dtypes and with weights in small integers.
+   * Absent, bytes are compared and a different dtype is a difference.
    */
   readonly atol?: number;
   readonly signal?: AbortSignal;
@@ -29,38 +34,70 @@ export async function diffCheckpoints(
   const differences: TensorDifference[] = [];
   await using sources = new SourceFiles();
   let done = 0;
-  for (const [name, ofA] of a.tensors) {
+  const weightsOfA = storedWeights(a.tensors);
+  const weightsOfB = storedWeights(b.tensors);
+  for (const [name, ofA] of weightsOfA) {
     options.signal?.throwIfAborted();
-    const ofB = b.tensors.get(name);
+    const ofB = weightsOfB.get(name);
     const difference =
       ofB === undefined
         ? ({ kind: 'only-in-a', name } as const)
         : await diffTensor(name, ofA, ofB, sources, options.atol);
     if (difference !== null) differences.push(difference);
-    options.onProgress?.(++done, a.tensors.size);
+    options.onProgress?.(++done, weightsOfA.size);
   }
-  for (const name of b.tensors.keys()) if (!a.tensors.has(name)) differences.push({ kind: 'only-in-b', name });
+  for (const name of weightsOfB.keys()) if (!weightsOfA.has(name)) differences.push({ kind: 'only-in-b', name });
   return differences;
 }
 
+type Weight = StoredWeight<StoredTensor>;
+
 async function diffTensor(
   name: string,
-  a: StoredTensor,
-  b: StoredTensor,
+  a: Weight,
+  b: Weight,
   sources: SourceFiles,
   atol: number | undefined,
 ): Promise<TensorDifference | null> {
-  if (a.shape.length !== b.shape.length || a.shape.some((dim, i) => dim !== b.shape[i])) {
-    return { kind: 'shape', name, a: `[${a.shape.join(', ')}]`, b: `[${b.shape.join(', ')}]` };
+  if (!sameShape(a, b)) return { kind: 'shape', name, a: describeShape(a), b: describeShape(b) };
+  const [dtypeOfA, dtypeOfB] = [weightDtype(a), weightDtype(b)];
+  if (atol !== undefined && isReal(a) && isReal(b)) {
+    const maxAbs = await largestDifference(a, b, sources);
+    return maxAbs > atol ? { kind: 'values', name, maxAbs } : null;
   }
-  const comparable = atol !== undefined && isFloatDtype(a.dtype) && isFloatDtype(b.dtype);
-  if (a.dtype !== b.dtype && !comparable) return { kind: 'dtype', name, a: a.dtype, b: b.dtype };
-  if (!comparable) {
-    return (await sameBytes(a, b, sources)) ? null : { kind: 'values', name, maxAbs: null };
+  if (dtypeOfA !== dtypeOfB) return { kind: 'dtype', name, a: dtypeOfA, b: dtypeOfB };
+  for (const [ofA, ofB] of pairs(a, b)) {
+    if (!(await sameBytes(ofA, ofB, sources))) return { kind: 'values', name, maxAbs: null };
   }
-  const maxAbs = await largestDifference(a, b, sources);
-  return maxAbs > atol ? { kind: 'values', name, maxAbs } : null;
+  return null;
 }
+
+/** Whether its values are numbers that a difference can be taken of. */
+function isReal(weight: Weight): boolean {
+  return weight.kind === 'quantized' || isFloatDtype(weight.tensor.dtype);
+}
+
+function pairs(a: Weight, b: Weight): [StoredTensor, StoredTensor][] {
+  if (a.kind === 'plain') return b.kind === 'plain' ? [[a.tensor, b.tensor]] : [];
+  if (b.kind === 'plain') return [];
+  return [
+    [a.values, b.values],
+    [a.scales, b.scales],
+  ];
+}
+
+/** A weight in blocks may have any number of columns that fills as many blocks. */
+function sameShape(a: Weight, b: Weight): boolean {
+  const [shapeOfA, shapeOfB] = [weightShape(a), weightShape(b)];
+  if (shapeOfA.length !== shapeOfB.length) return false;
+  const below = (weight: Weight, dim: number) => (weight.kind === 'quantized' && dim === 1 ? weight.blockSize : 1);
+  return shapeOfA.every((sizeOfA, dim) => {
+    const sizeOfB = shapeOfB[dim] ?? 0;
+    return Math.max(sizeOfA - below(a, dim), sizeOfB - below(b, dim)) < Math.min(sizeOfA, sizeOfB);
+  });
+}
+
+const describeShape = (weight: Weight): string => `[${weightShape(weight).join(', ')}]`;
 
 async function sameBytes(a: StoredTensor, b: StoredTensor, sources: SourceFiles): Promise<boolean> {
   const chunksOfB = readChunks(await sources.get(b.file), b.begin, b.end);
@@ -71,26 +108,52 @@ async function sameBytes(a: StoredTensor, b: StoredTensor, sources: SourceFiles)
   return true;
 }
 
-/** Values compared at a time. */
+/** Values compared at a time, if rows are not longer. */
 const BLOCK_VALUES = 1024 * 1024;
 
-async function largestDifference(a: StoredTensor, b: StoredTensor, sources: SourceFiles): Promise<number> {
-  const [fileA, fileB] = [await sources.get(a.file), await sources.get(b.file)];
-  const bytesA = DTYPE_BITS[a.dtype] / 8;
-  const bytesB = DTYPE_BITS[b.dtype] / 8;
-  const count = (a.end - a.begin) / bytesA;
+async function largestDifference(a: Weight, b: Weight, sources: SourceFiles): Promise<number> {
+  // Where one is filled up to a whole block, the other has fewer columns.
+  const [shapeOfA, shapeOfB] = [weightShape(a), weightShape(b)];
+  const shape = (shapeOfA[1] ?? 0) <= (shapeOfB[1] ?? 0) ? shapeOfA : shapeOfB;
+  const count = elementCount(shape);
+  const columns = a.kind === 'plain' && b.kind === 'plain' ? 1 : (shape[1] ?? 0);
+  const step = Math.max(1, Math.floor(BLOCK_VALUES / columns)) * columns;
   let largest = 0;
-  for (let from = 0; from < count; from += BLOCK_VALUES) {
-    const to = Math.min(count, from + BLOCK_VALUES);
-    const [ofA, ofB] = await Promise.all([
-      fileA.read(a.begin + from * bytesA, a.begin + to * bytesA),
-      fileB.read(b.begin + from * bytesB, b.begin + to * bytesB),
+  for (let from = 0; from < count; from += step) {
+    const to = Math.min(count, from + step);
+    const [valuesA, valuesB] = await Promise.all([
+      readValues(a, { from, to, columns }, sources),
+      readValues(b, { from, to, columns }, sources),
     ]);
-    const valuesA = toFloat32(ofA, a);
-    const valuesB = toFloat32(ofB, b);
     for (let i = 0; i < valuesA.length; i++) largest = Math.max(largest, distance(valuesA[i] ?? 0, valuesB[i] ?? 0));
   }
   return largest;
+}
+
+/** Values `[from, to)` of rows of so many columns; whole rows where the weight is in small integers. */
+interface ValueRange {
+  readonly from: number;
+  readonly to: number;
+  readonly columns: number;
+}
+
+async function readValues(
+  weight: Weight,
+  { from, to, columns }: ValueRange,
+  sources: SourceFiles,
+): Promise<Float32Array> {
+  if (weight.kind === 'plain') {
+    const { file, begin, dtype } = weight.tensor;
+    const bytes = DTYPE_BITS[dtype] / 8;
+    return toFloat32(await (await sources.get(file)).read(begin + from * bytes, begin + to * bytes), weight.tensor);
+  }
+  const { scheme, blockSize } = weight;
+  const rows = async ({ file, begin, end, shape }: StoredTensor): Promise<Uint8Array> => {
+    const rowBytes = (end - begin) / (shape[0] ?? 1);
+    return (await sources.get(file)).read(begin + (from / columns) * rowBytes, begin + (to / columns) * rowBytes);
+  };
+  const [values, scales] = await Promise.all([rows(weight.values), rows(weight.scales)]);
+  return dequantizeRows({ scheme, blockSize, values, scales }, columns);
 }
 
 function toFloat32(bytes: Uint8Array, { dtype }: StoredTensor): Float32Array {

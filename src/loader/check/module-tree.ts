@@ -1,15 +1,16 @@
 /** Tensors as the tree of modules that their dotted names spell. Pure. */
-import type { Dtype } from '../../tensor/dtype.js';
-import { elementCount, tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
+import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
+import { storedWeights, weightBytes, weightDtype, weightShape, type StoredWeight } from '../quant/stored-weights.js';
 
 export interface ModuleNode {
   /** Dotted path; '' for the root. */
   readonly path: string;
   readonly tensors: number;
+  /** Of a weight in small integers its rows times whole blocks: the file does not say how full the last one is. */
   readonly parameters: number;
   readonly bytes: number;
-  /** dtype -> parameters of it, most first. */
-  readonly dtypes: ReadonlyMap<Dtype, number>;
+  /** dtype, or `int8` and `int4` -> parameters of it, most first. */
+  readonly dtypes: ReadonlyMap<string, number>;
   /** By the order of the tensors; none for a tensor. */
   readonly children: readonly ModuleNode[];
 }
@@ -17,33 +18,34 @@ export interface ModuleNode {
 export function moduleTree(tensors: ReadonlyMap<string, TensorInfo>): ModuleNode {
   return node(
     '',
-    [...tensors].map(([name, info]) => ({ rest: name.split('.'), info })),
+    [...storedWeights(tensors)].map(([name, weight]) => ({ rest: name.split('.'), weight })),
   );
 }
 
 interface Leaf {
   /** What of the name is below this node. */
   readonly rest: readonly string[];
-  readonly info: TensorInfo;
+  readonly weight: StoredWeight<TensorInfo>;
 }
 
 function node(path: string, leaves: readonly Leaf[]): ModuleNode {
-  const dtypes = new Map<Dtype, number>();
+  const dtypes = new Map<string, number>();
   const groups = new Map<string, Leaf[]>();
-  for (const { rest, info } of leaves) {
-    dtypes.set(info.dtype, (dtypes.get(info.dtype) ?? 0) + elementCount(info.shape));
+  for (const { rest, weight } of leaves) {
+    const dtype = weightDtype(weight);
+    dtypes.set(dtype, (dtypes.get(dtype) ?? 0) + elementCount(weightShape(weight)));
     const [key, ...below] = rest;
     if (key === undefined) continue;
     const group = groups.get(key) ?? [];
     groups.set(key, group);
-    group.push({ rest: below, info });
+    group.push({ rest: below, weight });
   }
   const children = [...groups].map(([key, group]) => node(path === '' ? key : `${path}.${key}`, group));
   return {
     path,
-    tensors: leaves.length,
-    parameters: leaves.reduce((sum, { info }) => sum + elementCount(info.shape), 0),
-    bytes: leaves.reduce((sum, { info }) => sum + tensorBytes(info), 0),
+    tensors: leaves.reduce((sum, { weight }) => sum + (weight.kind === 'plain' ? 1 : 2), 0),
+    parameters: leaves.reduce((sum, { weight }) => sum + elementCount(weightShape(weight)), 0),
+    bytes: leaves.reduce((sum, { weight }) => sum + weightBytes(weight), 0),
     dtypes: new Map([...dtypes].sort(([, a], [, b]) => b - a)),
     children,
   };

@@ -15,6 +15,8 @@ import { readChunks } from '../file/read-chunks.js';
 import { SourceFiles } from '../file/source-files.js';
 import { readHeader } from '../format/read-header.js';
 import { readIndexFile } from '../checkpoint/parse-index.js';
+import { pairFault } from '../quant/stored-weights.js';
+import { parseQuantizedName, quantizedNames } from '../../tensor/quantized.js';
 
 export interface Finding {
   readonly severity: 'error' | 'warning';
@@ -46,7 +48,7 @@ export async function verifyCheckpoint(where: string, options: VerifyOptions = {
     return { findings: await everyFault(where, error), files: 0, tensors: 0 };
   }
   const findings: Finding[] = checkpoint.warnings.map((warning) => ({ severity: 'warning', ...warning }));
-  findings.push(...alignment(checkpoint));
+  findings.push(...alignment(checkpoint), ...quantized(checkpoint));
   if (options.deep === true) findings.push(...(await deepFindings(checkpoint, options)));
   return {
     findings: findings.toSorted((a, b) => Number(a.severity === 'warning') - Number(b.severity === 'warning')),
@@ -102,6 +104,26 @@ function alignment({ files, tensors }: Checkpoint): Finding[] {
     const message = `${name}: ${unaligned.length} tensors do not begin at a multiple of their dtype's size, the first is ${JSON.stringify(first[0])}. \`blip2-shard convert\` aligns them.`;
     return [{ severity: 'warning' as const, code: 'Unaligned', message, file: path, tensor: first[0] }];
   });
+}
+
+/** Weights in small integers that `blip2-run` could not use: half of one, or halves that do not fit each other. */
+function quantized({ tensors }: Checkpoint): Finding[] {
+  const findings: Finding[] = [];
+  for (const [name, tensor] of tensors) {
+    const parsed = parseQuantizedName(name);
+    if (parsed === null) continue;
+    const { weight, scheme, half } = parsed;
+    const names = quantizedNames(weight, scheme);
+    const [values, scales] = [tensors.get(names.values), tensors.get(names.scales)];
+    const missing = values === undefined ? names.values : scales === undefined ? names.scales : null;
+    // Both halves are there: said once.
+    const misfit = values && scales && half === 'values' ? pairFault(values, scales, scheme) : null;
+    const fault = missing === null ? misfit : `lacks ${missing}`;
+    if (fault === null) continue;
+    const message = `${JSON.stringify(weight)} as ${scheme} ${fault}; blip2-run cannot use it.`;
+    findings.push({ severity: 'warning', code: 'QuantizedWeight', message, file: tensor.file, tensor: name });
+  }
+  return findings;
 }
 
 async function deepFindings(checkpoint: Checkpoint, { signal, onProgress }: VerifyOptions): Promise<Finding[]> {
