@@ -7,6 +7,7 @@ import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
 import { parseMachineProfile, type MachineProfile } from '../../src/planner/price/device-profile.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
 import type { PlanOptions } from '../../src/planner/plan/context.js';
+import { OBJECTIVES, type Objective } from '../../src/planner/plan/plan-document.js';
 import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
 import { DEFAULT_WORKLOAD } from '../../src/planner/profile/workload.js';
 import { parseSize } from '../../src/planner/size.js';
@@ -63,6 +64,19 @@ export function requestFlags<T>(parser: Argv<T>) {
       group: 'Workload:',
       describe: 'who will execute the map',
     })
+    .option('objective', {
+      choices: OBJECTIVES,
+      default: 'latency' as const,
+      group: 'Placement:',
+      describe: 'the fastest call, the most calls in a pipeline of devices, or the fewest GPUs',
+    })
+    .option('time-limit', {
+      type: 'string',
+      nargs: 1,
+      group: 'Placement:',
+      coerce: seconds,
+      describe: 'seconds to search; then the best placement so far, with its gap [default: until it is proven]',
+    })
     .option('pin', {
       type: 'string',
       array: true,
@@ -70,6 +84,12 @@ export function requestFlags<T>(parser: Argv<T>) {
       group: 'Placement:',
       describe: 'module=device: what has to lie where (0, cpu, disk)',
     });
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+  throw usageError(`--time-limit ${text} is not a number of seconds`, 'For example: --time-limit 0.5');
 }
 
 function count(flag: string) {
@@ -90,6 +110,8 @@ export interface RequestArgs extends BudgetArgs {
   readonly 'max-new-tokens'?: number | undefined;
   readonly dtype?: readonly string[] | undefined;
   readonly engine: 'blip2-run' | 'transformers';
+  readonly objective: Objective;
+  readonly 'time-limit'?: number | undefined;
   readonly pin?: readonly string[] | undefined;
 }
 
@@ -124,6 +146,8 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       engine: args.engine,
       pins,
       allowQuant: readAllowQuant(args['allow-quant']),
+      objective: args.objective,
+      ...(args['time-limit'] === undefined ? {} : { timeLimitMs: 1000 * args['time-limit'] }),
       ...(machine === null ? {} : { machine }),
       ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
       ...(args['count-context'] === undefined ? {} : { countContext: args['count-context'] }),

@@ -16,10 +16,23 @@ export function planSummary(plan: PlanDocument): string {
       ({ scheme, blocks, weightError }) =>
         `${scheme}   ${blocks} blocks: their weights are off by about ${(100 * weightError).toPrecision(2)} % of their size`,
     ),
-    `solver ${plan.solver.status}${plan.solver.gap === 0 ? '' : `, within ${(100 * plan.solver.gap).toFixed(1)} %`}`,
+    proofLine(plan),
     ...plan.assumptions.map((text) => `assumed: ${text}`),
     ...plan.warnings.map((text) => `warning: ${text}`),
   ].join('\n');
+}
+
+/** What is proven of the plan, in the terms of what it is best at. */
+function proofLine({ solver, cost }: PlanDocument): string {
+  const status = `solver ${solver.status}${solver.gap === 0 ? '' : `, within ${(100 * solver.gap).toFixed(1)} %`}`;
+  switch (solver.objective) {
+    case 'latency':
+      return status;
+    case 'throughput':
+      return `${status}, for throughput: a call every ${seconds(cost.busiestMs)}, when every device works on a call of its own`;
+    case 'fewest-devices':
+      return `${status}, for the fewest GPUs`;
+  }
 }
 
 function deviceRow(device: DeviceMemory): string {

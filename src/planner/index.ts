@@ -25,10 +25,13 @@ export { textPicture, type TextPictureOptions } from './report/text-picture.js';
 export { transformersStrategy, type StrategyInput } from './plan/transformers-strategy.js';
 export { planDeviceMap, type PlanResult } from './plan/plan-device-map.js';
 export {
+  OBJECTIVES,
   PLAN_SCHEMA,
   type CheckpointIdentity,
   type Crossing,
+  type AccuracyNote,
   type DeviceMemory,
+  type Objective,
   type Placement,
   type PlanCost,
   type PlanDocument,

@@ -41,8 +41,10 @@ describe('blip2-plan', () => {
     const mixed = JSON.parse(
       (await plan('--vram', '40G', '-q', '--json', '--dtype', 'bfloat16', '--dtype', 'vision_model=float32')).stdout,
     );
-    expect(whole.devices[0].weightBytes).toBe(14_979_047_424);
-    expect(mixed.devices[0].weightBytes).toBe(7_489_523_712 + 1_971_904_512);
+    // The table of positions (2050 x 2560) is looked up in host memory.
+    expect(whole.devices[0].weightBytes).toBe(14_979_047_424 - 20_992_000);
+    expect(whole.devices[1].weightBytes).toBe(20_992_000);
+    expect(mixed.devices[0].weightBytes).toBe(7_489_523_712 + 1_971_904_512 - 10_496_000);
     expect(mixed.dtypes).toEqual({ vision_model: 'float32' });
   });
 
@@ -51,12 +53,23 @@ describe('blip2-plan', () => {
     expect(sweep.stderr).toMatch(/per GPU +predicted +streamed\n +2 GiB .*\n/);
     expect(sweep.stderr).toMatch(/language_model on the GPU/);
     const most = Number((await plan('--vram', '8G', '--max-batch', '--max-new-tokens', '79', '-q')).stdout);
-    const fits = await plan('--vram', '8G', '--ram', '0', '--batch', String(most), '--max-new-tokens', '79', '-q');
+    // Room for the table of positions alone.
+    const fits = await plan(
+      '--vram',
+      '8G',
+      '--ram',
+      '10496000B',
+      '--batch',
+      String(most),
+      '--max-new-tokens',
+      '79',
+      '-q',
+    );
     const tooMany = await plan(
       '--vram',
       '8G',
       '--ram',
-      '0',
+      '10496000B',
       '--batch',
       String(most + 1),
       '--max-new-tokens',
@@ -66,7 +79,29 @@ describe('blip2-plan', () => {
     expect([fits.code, tooMany.code]).toEqual([0, 3]);
   });
 
+  it('quantises where allowed, and says what that costs', async () => {
+    const { stdout, stderr } = await plan('--vram', '4G', '--gpu', 'H200', '--allow-quant', 'int8', '--json');
+    const document = JSON.parse(stdout);
+    expect(Object.keys(document.quant)).toContain('language_model.lm_head');
+    expect(stderr).toMatch(/int8 {3}\d+ blocks: their weights are off by about 0\.53 %/);
+    const map = await plan('--vram', '4G', '--gpu', 'H200', '--allow-quant', 'int8');
+    expect(map.stderr).toMatch(/a device map does not say what is quantised/);
+    expect((await plan('--vram', '4G')).stderr).not.toMatch(/int8/);
+  });
+
+  it('plans for throughput, for few GPUs, and for as long as it may', async () => {
+    const two = ['--vram', '10G', '--vram', '10G', '--json'];
+    const few = JSON.parse((await plan(...two, '--objective', 'fewest-devices', '-q')).stdout);
+    expect(few.placements.every(({ runsOn }: { runsOn: unknown }) => runsOn === 0)).toBe(true);
+    const many = await plan(...two, '--objective', 'throughput', '--time-limit', '2');
+    expect(many.stderr).toMatch(/for throughput: a call every \d+/);
+    expect(JSON.parse(many.stdout).cost.busiestMs).toBeLessThan(0.7 * few.cost.busiestMs);
+  });
+
   it.each([
+    [['--vram', '4G', '--allow-quant', 'int2'], 'USAGE'],
+    [['--vram', '4G', '--engine', 'transformers', '--allow-quant', 'int8'], 'BAD_QUANT'],
+    [['--vram', '4G', '--time-limit', 'soon'], 'USAGE'],
     [['--vram', '4G', '--sweep', '2G'], 'USAGE'],
     [['--vram', '4G', '--sweep', '8G..2G'], 'USAGE'],
     [['--vram', '4G', '--gpu', 'Voodoo 2'], 'USAGE'],

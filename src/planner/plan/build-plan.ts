@@ -80,12 +80,17 @@ export function buildPlan(input: PlanInput): BuiltPlan {
     crossings,
     cost: costOfPlan(profile, choice, prices, crossings),
     solver: {
+      objective: input.solver.objective,
       status: input.solver.status,
       boundMs: rounded(input.solver.boundMs),
       gap: Number(input.solver.gap.toPrecision(3)),
     },
     assumptions: [...profile.assumptions, ...input.assumptions],
-    warnings: [...profile.warnings, ...input.warnings, ...idleGpus(input, placements)],
+    warnings: [
+      ...profile.warnings,
+      ...input.warnings,
+      ...(input.solver.objective === 'fewest-devices' ? [] : idleGpus(input, placements)),
+    ],
   };
   return { document, map };
 }
@@ -226,11 +231,13 @@ function costOfPlan(
   crossings: readonly Crossing[],
 ): PlanCost {
   const byPhase = { image: 0, prompt: 0, token: 0 };
+  const busy = new Map<number | 'cpu', number>();
   let streamedBytesPerCall = 0;
   let streamedBytesPerToken = 0;
   for (const [i, block] of profile.blocks.entries()) {
     const place = placeAt(choice, i);
     for (const phase of ['image', 'prompt', 'token'] as const) byPhase[phase] += prices.phaseMs(block, place, phase);
+    busy.set(runsOn(place), (busy.get(runsOn(place)) ?? 0) + prices.blockMs(block, place));
     if (place.execution !== 'streamed') continue;
     for (const run of formOf(block, place.scheme).runs) {
       streamedBytesPerCall += run.runs * run.streamedBytes;
@@ -244,6 +251,7 @@ function costOfPlan(
     promptMs: rounded(byPhase.prompt),
     tokenMs: rounded(byPhase.token),
     crossingMs: rounded(crossingMs),
+    busiestMs: rounded(Math.max(0, ...busy.values())),
     streamedBytesPerCall,
     streamedBytesPerToken,
   };

@@ -1,4 +1,4 @@
-/** What is settled before a placement is chosen, and the choice itself. */
+/** What is settled before a placement is chosen. */
 import { Blip2Error } from '../../errors.js';
 import { parseModelConfig } from '../../model/blip2-config.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
@@ -6,18 +6,16 @@ import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
-import { priceList, type Place, type PriceList } from '../price/price-list.js';
+import { priceList, type PriceList } from '../price/price-list.js';
 import { blip2Profile } from '../profile/blip2-profile.js';
 import { withExtras } from '../profile/extras.js';
 import { genericProfile } from '../profile/generic-profile.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { Engine, ModelProfile } from '../profile/model-profile.js';
 import { parseWorkload, type Workload } from '../profile/workload.js';
-import { solveExact, type SolveOptions } from '../solve/exact.js';
-import { assemble, type Placing } from './assemble.js';
+import type { SolveOptions } from '../solve/exact.js';
 import { checkBudgets, type Budgets } from './budgets.js';
-import { engineCases } from './engine-cases.js';
-import type { CheckpointIdentity } from './plan-document.js';
+import type { CheckpointIdentity, Objective } from './plan-document.js';
 
 export interface PlanOptions {
   /** The parsed JSON of `config.json`; without a BLIP-2 configuration blocks are found by their names. */
@@ -45,6 +43,10 @@ export interface PlanOptions {
   readonly ties?: ReadonlyMap<string, string>;
   /** Tensors that modules create themselves (non-persistent buffers); they stay where their module runs. */
   readonly buffers?: ReadonlyMap<string, TensorInfo>;
+  /** What the plan is best at. Default `latency`. */
+  readonly objective?: Objective;
+  /** How long to search; then the best placement found is the answer, with its gap. Default: until it is proven. */
+  readonly timeLimitMs?: number;
   readonly solver?: SolveOptions;
   /** Whether to look for remedies where nothing fits. Default true. */
   readonly explain?: boolean;
@@ -158,51 +160,6 @@ function checkPins(pins: DeviceMap, profile: ModelProfile): void {
       details: { key },
     });
   }
-}
-
-export interface Answer {
-  readonly choice: readonly Place[];
-  readonly cost: number;
-  readonly bound: number;
-  readonly status: 'optimal' | 'stopped';
-}
-
-/** The best placement over all the cases an engine allows, or null where none fits. */
-export function choosePlaces(context: PlanContext, options: SolveOptions = {}): Answer | null {
-  let best: Answer | null = null;
-  let bound = Infinity;
-  for (const placing of casesOf(context)) {
-    const result = solveExact(assemble(context.profile, placing, context.prices), options);
-    if (result.status === 'infeasible') {
-      if (!result.proven) bound = Math.min(bound, 0);
-      continue;
-    }
-    bound = Math.min(bound, result.bound);
-    if (best !== null && result.solution.cost >= best.cost) continue;
-    const choice = result.solution.choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
-    best = { choice, cost: result.solution.cost, bound: result.bound, status: result.status };
-  }
-  if (best === null) return null;
-  const proven = bound >= best.cost * (1 - 1e-9);
-  return { ...best, bound: proven ? best.cost : bound, status: proven ? 'optimal' : 'stopped' };
-}
-
-export function casesOf(context: PlanContext): Placing[] {
-  const { budgets } = context;
-  const ids = [...budgets.gpus.keys()].sort((a, b) => a - b);
-  return engineCases({
-    profile: context.profile,
-    machine: context.machine,
-    gpuBytes: new Map(ids.map((id) => [id, (budgets.gpus.get(id) ?? 0) - takenBytes(context, id)])),
-    ramBytes: budgets.ramBytes,
-    diskBytes: budgets.diskBytes,
-    pins: context.pins,
-    schemes: context.schemes,
-    allowsScheme: (block, scheme) => {
-      const settled = context.settled.get(block.name);
-      return settled === undefined ? scheme === null || block.forms.has(scheme) : scheme === settled;
-    },
-  });
 }
 
 /** Bytes of a GPU's budget that no placement may use: all of it where the engine alone takes more. */

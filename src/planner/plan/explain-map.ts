@@ -7,7 +7,8 @@ import type { Place } from '../price/price-list.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { buildPlan, costOfChoice } from './build-plan.js';
-import { choosePlaces, preparePlan, type PlanContext, type PlanOptions } from './context.js';
+import { choosePlaces } from './choose-places.js';
+import { preparePlan, type PlanContext, type PlanOptions } from './context.js';
 import type { PlanDocument } from './plan-document.js';
 
 export interface MapExplanation {
@@ -45,7 +46,7 @@ export function explainMap(
     ...context,
     dtypes: options.dtypes ?? new Map<string, LoadDtype>(),
     choice,
-    solver: { status: 'given', boundMs: cost.latencyMs, gap: 0 },
+    solver: { status: 'given', objective: 'latency', boundMs: cost.latencyMs, gap: 0 },
   });
   const devices = document.devices.map((device) =>
     typeof device.id === 'number' && !options.budgets.gpus.has(device.id)
@@ -87,7 +88,7 @@ function cheapestExecution(
   const pins = new Map<string, Device>();
   for (const [i, block] of profile.blocks.entries()) pins.set(block.name, devices[i] ?? 'cpu');
   const answer = choosePlaces({ ...context, pins });
-  if (answer !== null) return answer.choice;
+  if (answer.status !== 'none') return answer.choice;
   return devices.map((device, i): Place => {
     const scheme = context.settled.get(profile.blocks[i]?.name ?? '') ?? null;
     return typeof device === 'number'

@@ -8,7 +8,8 @@ import { QUANT_SCHEMES } from '../../tensor/quantized.js';
 import type { ProfileBlock } from '../profile/model-profile.js';
 import { assemble } from './assemble.js';
 import type { Budgets } from './budgets.js';
-import { casesOf, choosePlaces, preparePlan, takenBytes, type PlanContext, type PlanOptions } from './context.js';
+import { casesOf, choosePlaces } from './choose-places.js';
+import { preparePlan, takenBytes, type PlanContext, type PlanOptions } from './context.js';
 
 const MIB = 2 ** 20;
 /** A remedy's latency is for orientation. */
@@ -37,6 +38,8 @@ export interface Remedy {
 
 export interface Infeasible {
   readonly status: 'infeasible';
+  /** Whether nothing fits for certain; false where the search ended before it found a placement. */
+  readonly proven: boolean;
   /** Weights and caches of the whole model, whatever runs where, at the smallest that the request allows. */
   readonly neededBytes: number;
   /** What the devices offer together after reserves; null where RAM is not limited. */
@@ -47,7 +50,11 @@ export interface Infeasible {
   readonly remedies: readonly Remedy[];
 }
 
-export function explainInfeasible(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): Infeasible {
+export function explainInfeasible(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: PlanOptions,
+  proven: boolean,
+): Infeasible {
   const context = preparePlan(tensors, options);
   const { budgets, profile } = context;
   const cacheBytes = profile.blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
@@ -60,7 +67,8 @@ export function explainInfeasible(tensors: ReadonlyMap<string, TensorInfo>, opti
     (most, id) => (most === undefined || (budgets.gpus.get(id) ?? 0) > (budgets.gpus.get(most) ?? 0) ? id : most),
     undefined,
   );
-  const explain = options.explain !== false;
+  // Remedies for what may be no ailment would mislead.
+  const explain = proven && options.explain !== false;
   const growable: Device[] = !explain
     ? []
     : [...(largest === undefined ? [] : [largest]), 'cpu', ...(budgets.diskBytes > 0 ? ['disk' as const] : [])];
@@ -70,6 +78,7 @@ export function explainInfeasible(tensors: ReadonlyMap<string, TensorInfo>, opti
     .sort((a, b) => a.addedBytes - b.addedBytes);
   return {
     status: 'infeasible',
+    proven,
     neededBytes,
     offeredBytes,
     shortBytes: offeredBytes === null ? 0 : Math.max(0, neededBytes - offeredBytes),
@@ -117,9 +126,15 @@ function requestRemedies(
     if (found.some((remedy) => remedy.kind === kind)) continue;
     const changed = preparePlan(tensors, { ...options, ...change });
     if (!fits(changed)) continue;
-    found.push({ kind, flag, addedBytes: 0, latencyMs: choosePlaces(changed, ROUGH)?.cost ?? null });
+    found.push({ kind, flag, addedBytes: 0, latencyMs: roughMs(changed) });
   }
   return found;
+}
+
+/** Predicted latency by a quick search; null where it finds no placement. */
+function roughMs(context: PlanContext): number | null {
+  const answer = choosePlaces(context, ROUGH);
+  return answer.status === 'none' ? null : answer.cost;
 }
 
 /** Bytes of a block's weights in its smallest form. */
@@ -136,7 +151,7 @@ function budgetRemedy(context: PlanContext, device: Device): Remedy | null {
     kind: 'budget',
     flag: `${name} ${exactSize(enough)}`,
     addedBytes: enough - now,
-    latencyMs: choosePlaces(withBudget(context, device, enough), ROUGH)?.cost ?? null,
+    latencyMs: roughMs(withBudget(context, device, enough)),
   };
 }
 

@@ -8,8 +8,10 @@ import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { DeviceMap } from '../map/device-map.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile } from '../profile/model-profile.js';
+import { chooseFor } from './choose-for.js';
+import type { SolveOptions } from '../solve/exact.js';
 import { buildPlan } from './build-plan.js';
-import { choosePlaces, preparePlan, type PlanOptions } from './context.js';
+import { preparePlan, type PlanOptions } from './context.js';
 import { explainInfeasible, type Infeasible } from './infeasible.js';
 import type { PlanDocument } from './plan-document.js';
 
@@ -18,23 +20,32 @@ export type PlanResult =
   | Infeasible;
 
 /**
- * Finds the placement with the lowest predicted latency that keeps to every budget. "Does not fit" is a result.
+ * Finds the placement that keeps to every budget and is best at the objective: by default, of the lowest predicted latency.
+ * "Does not fit" is a result. Without a time limit the same input gives the same plan.
  * @throws Blip2Error for input that means nothing: `BAD_BUDGET`, `BAD_WORKLOAD`, `CONFIG_INVALID`, `TENSORS_MISSING`,
  * `TENSOR_SHAPE`, `PIN_UNKNOWN`.
  */
 export function planDeviceMap(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): PlanResult {
   const context = preparePlan(tensors, options);
-  const answer = choosePlaces(context, options.solver);
-  if (answer === null) return explainInfeasible(tensors, options);
+  const objective = options.objective ?? 'latency';
+  const answer = chooseFor(objective, context, limited(options));
+  if (answer.status === 'none') return explainInfeasible(tensors, options, answer.proven);
   const { document, map } = buildPlan({
     ...context,
     dtypes: options.dtypes ?? new Map<string, LoadDtype>(),
     choice: answer.choice,
     solver: {
       status: answer.status,
+      objective,
       boundMs: answer.bound,
       gap: answer.cost === 0 ? 0 : Math.max(0, (answer.cost - answer.bound) / answer.cost),
     },
   });
   return { status: 'fits', plan: document, map, profile: context.profile };
+}
+
+function limited({ solver = {}, timeLimitMs }: PlanOptions): SolveOptions {
+  if (timeLimitMs === undefined) return solver;
+  const end = performance.now() + timeLimitMs;
+  return { ...solver, stop: () => performance.now() >= end || solver.stop?.() === true };
 }

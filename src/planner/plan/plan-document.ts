@@ -9,6 +9,11 @@ import type { BlockPhase } from '../../model/blocks.js';
 
 export const PLAN_SCHEMA = 'blip2-device-map/plan/1';
 
+export const OBJECTIVES = ['latency', 'throughput', 'fewest-devices'] as const;
+
+/** What a plan is best at: see `chooseFor`. */
+export type Objective = (typeof OBJECTIVES)[number];
+
 /** What a plan was made for, so that it is not run on something else. */
 export interface CheckpointIdentity {
   /** Folder, hub id or preset name, as it was asked for. */
@@ -71,6 +76,8 @@ export interface PlanCost {
   readonly promptMs: number;
   readonly tokenMs: number;
   readonly crossingMs: number;
+  /** Milliseconds that the busiest device works per call: the interval at which calls can follow one another. */
+  readonly busiestMs: number;
   /** Weight bytes copied to GPUs per call, and per generated token within that. */
   readonly streamedBytesPerCall: number;
   readonly streamedBytesPerToken: number;
@@ -88,11 +95,16 @@ export interface AccuracyNote {
 }
 
 export interface SolverReport {
+  /** What the plan is best at; the bound and the gap are in its terms. */
+  readonly objective: Objective;
   /** `optimal` is proven; `stopped` is within `gap`; `given` was not chosen by the solver. */
   readonly status: 'optimal' | 'stopped' | 'given';
-  /** No placement that fits is predicted to be faster than this; prices of accuracy count as time. */
+  /**
+   * No placement that fits is predicted to be faster than this; prices of accuracy count as time. For `throughput`: none
+   * has a busiest device that is busy for less.
+   */
   readonly boundMs: number;
-  /** (latency - bound) / latency, with prices of accuracy on both sides. */
+  /** (cost - bound) / cost, with prices of accuracy on both sides. */
   readonly gap: number;
 }
 

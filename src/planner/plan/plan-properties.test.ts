@@ -7,7 +7,8 @@ import { conflictingReadings } from '../map/prefix-readings.js';
 import type { Place } from '../price/price-list.js';
 import { costOf } from '../solve/problem.js';
 import { assemble } from './assemble.js';
-import { casesOf, choosePlaces, preparePlan, type PlanOptions } from './context.js';
+import { casesOf, choosePlaces } from './choose-places.js';
+import { preparePlan, type PlanOptions } from './context.js';
 import type { MachineProfile } from '../price/device-profile.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { planDeviceMap } from './plan-device-map.js';
@@ -55,7 +56,7 @@ const optionsOf = (
 });
 
 const costFor = (tensors: Map<string, TensorInfo>, options: PlanOptions): number =>
-  choosePlaces(preparePlan(tensors, options))?.cost ?? Infinity;
+  choosePlaces(preparePlan(tensors, options)).cost;
 
 describe.each(engines)('plans for %s', (engine) => {
   it('keep every budget to the byte, place every tensor once, and add up', () => {
@@ -119,7 +120,7 @@ describe('choosePlaces', () => {
             best = Math.min(best, costOf(problem, choice));
           }
         }
-        const found = choosePlaces(context)?.cost ?? Infinity;
+        const found = choosePlaces(context).cost;
         if (best === Infinity) expect(found).toBe(Infinity);
         else expect(found).toBeCloseTo(best, 9);
       }),

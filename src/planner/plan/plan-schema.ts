@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { QUANT_SCHEMES } from '../../tensor/quantized.js';
 import { LOAD_DTYPES } from '../profile/load-dtype.js';
-import { PLAN_SCHEMA, type PlanDocument } from './plan-document.js';
+import { OBJECTIVES, PLAN_SCHEMA, type PlanDocument } from './plan-document.js';
 
 const bytes = z.number().int();
 const device = z.union([z.number().int().nonnegative(), z.literal('cpu'), z.literal('disk')]);
@@ -78,10 +78,16 @@ export const planSchema = z
       promptMs: ms,
       tokenMs: ms,
       crossingMs: ms,
+      busiestMs: ms,
       streamedBytesPerCall: bytes,
       streamedBytesPerToken: bytes,
     }),
-    solver: z.object({ status: z.enum(['optimal', 'stopped', 'given']), boundMs: ms, gap: z.number() }),
+    solver: z.object({
+      objective: z.enum(OBJECTIVES),
+      status: z.enum(['optimal', 'stopped', 'given']),
+      boundMs: ms,
+      gap: z.number(),
+    }),
     assumptions: z.array(z.string()),
     warnings: z.array(z.string()),
   })

@@ -11,7 +11,8 @@ import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { costOf } from '../solve/problem.js';
 import { assemble } from './assemble.js';
-import { casesOf, choosePlaces, preparePlan, type PlanContext, type PlanOptions } from './context.js';
+import { casesOf, choosePlaces } from './choose-places.js';
+import { preparePlan, type PlanContext, type PlanOptions } from './context.js';
 import { explainMap } from './explain-map.js';
 import { planDeviceMap } from './plan-device-map.js';
 import type { PlanDocument } from './plan-document.js';
@@ -218,7 +219,7 @@ describe('choosePlaces with schemes', () => {
           };
           walk([]);
         }
-        const found = choosePlaces(context)?.cost ?? Infinity;
+        const found = choosePlaces(context).cost;
         if (best === Infinity) expect(found).toBe(Infinity);
         else expect(found).toBeCloseTo(best, 9);
       }),
@@ -230,7 +231,7 @@ describe('choosePlaces with schemes', () => {
     fc.assert(
       fc.property(decoders, limits, (model, limit) => {
         const cost = (allowQuant: PlanOptions['allowQuant']) =>
-          choosePlaces(languagePart(model, limit, allowQuant))?.cost ?? Infinity;
+          choosePlaces(languagePart(model, limit, allowQuant)).cost;
         const floats = cost([]);
         const one = cost(['int8']);
         expect(one).toBeLessThanOrEqual(floats * (1 + 1e-9));

@@ -3,8 +3,9 @@ import type { Infeasible } from '../plan/infeasible.js';
 import { formatSize } from '../size.js';
 import { formatMs } from './picture-text.js';
 
-/** `DOES_NOT_FIT`, for callers that go no further without a plan: what is short, what to type instead, and the result. */
+/** `DOES_NOT_FIT` (`SEARCH_STOPPED` where that is not certain), for callers that go no further without a plan: what is short, what to type instead, and the result. */
 export function doesNotFit(result: Infeasible): Blip2Error {
+  if (!result.proven) return stoppedSearch(result);
   const short = result.shortBytes > 0 ? `, ${formatSize(result.shortBytes)} short` : '';
   const remedies = result.remedies.map(({ flag, addedBytes, latencyMs }) => {
     const notes = [
@@ -22,6 +23,13 @@ export function doesNotFit(result: Infeasible): Blip2Error {
       details: { ...result },
     },
   );
+}
+
+function stoppedSearch(result: Infeasible): Blip2Error {
+  return new Blip2Error('SEARCH_STOPPED', `the search ended before it found a placement within ${offers(result)}`, {
+    hint: 'Allow more time (--time-limit) or more memory.',
+    details: { ...result },
+  });
 }
 
 function offers({ devices }: Infeasible): string {
