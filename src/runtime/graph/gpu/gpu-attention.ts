@@ -61,7 +61,10 @@ export function unfusedAttention(
     const perHead = self.node('Transpose', [self.reshape(rows, [0, 0, heads, width])], {
       perm: { ints: [0, 2, 1, 3] },
     });
-    const places = self.node('Expand', [stage.use('cache_positions'), self.node('Shape', [perHead])]);
+    // The same for keys and values of all layers.
+    const places = stage.once('places in the caches', () =>
+      self.node('Expand', [stage.use('cache_positions'), self.node('Shape', [perHead])]),
+    );
     const operands = [stage.use(pastWire(layer, part)), places, perHead];
     const present = self.node('ScatterElements', operands, { axis: { int: 2 } });
     stage.make(presentWire(layer, part), present);

@@ -90,12 +90,12 @@ function attended(module: Module, operands: readonly Value[]): Value {
   );
 }
 
-/** Of float32 rows, in the device's float. */
+/** Of float32 rows, in the device's float: the operator's result is of its scale's type. */
 function rmsNorm(module: Module, x: Value): Value {
-  const scale = castTo(module, module.weight('weight'), 'F32');
+  const { weights, float } = module.stage;
   const { layerNormEps: epsilon } = t5Config(module.stage);
-  const normed = module.node('SimplifiedLayerNormalization', [x, scale], { axis: { int: -1 }, epsilon });
-  return toFloat(module, normed);
+  const normed = module.rmsNorm(x, epsilon);
+  return weights.get(`${module.path}.weight`).dtype === float ? normed : toFloat(module, normed);
 }
 
 function t5Config(stage: StageBuilder): T5Config {
