@@ -2,6 +2,8 @@
 import { InferenceSession } from 'onnxruntime-node';
 import type { ProviderAnswer } from './provider.js';
 import { identityModel } from './identity-model.js';
+import { HostMemory } from './memory/host-memory.js';
+import { OrtSession, RunOptions, type BoundTensor } from './ort/ort-session.js';
 
 export async function webgpuAnswer(): Promise<ProviderAnswer> {
   try {
@@ -15,5 +17,32 @@ export async function webgpuAnswer(): Promise<ProviderAnswer> {
     const reason = error instanceof Error ? error.message : String(error);
     // ONNX Runtime puts the place in its source before what went wrong.
     return { works: false, reason: reason.split(' was false. ').at(-1)?.trim() ?? reason };
+  }
+}
+
+/** Graphs and bindings are this project's own: checking each call again costs time with every node. */
+export function webgpuSettings(): Record<string, string> {
+  return { validationMode: 'disabled' };
+}
+
+let computesHalf: boolean | undefined;
+
+/** Whether the adapter's shaders know float16: only a run shows it. */
+export function webgpuComputesHalf(): boolean {
+  computesHalf ??= runsHalf();
+  return computesHalf;
+}
+
+function runsHalf(): boolean {
+  using memory = new HostMemory();
+  using session = new OrtSession(identityModel('F16'), { webgpu: webgpuSettings(), silent: true });
+  const tensor = (): BoundTensor => ({ place: 'Cpu', address: memory.allocate(2), dtype: 'F16', dims: [1] });
+  using binding = session.bind(new Map([['x', tensor()]]), new Map([['y', tensor()]]));
+  using options = new RunOptions();
+  try {
+    binding.run(options);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -2,6 +2,7 @@ import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../model/blip2-config.js';
 import type { DeviceOptions } from '../captioner-options.js';
 import { cudaDevice } from '../provider/engine/cuda-device.js';
+import { webgpuDevice } from '../provider/engine/webgpu-device.js';
 import { openEngineModel } from '../provider/engine/open-engine-model.js';
 import { Blip2Sessions } from './blip2-sessions.js';
 import type { CaptionModel } from './caption-model.js';
@@ -18,5 +19,8 @@ export async function openCaptionModel(
   const { places, provider } = await placesOf(config, options);
   const prepared = await quantizeBlocks(config, checkpoint, options);
   if (provider === 'cuda') return openEngineModel(config, prepared, places, options, cudaDevice);
+  if (provider === 'webgpu' && process.platform === 'linux') {
+    return openEngineModel(config, prepared, places, options, webgpuDevice);
+  }
   return Blip2Sessions.create(await sessionSources(config, prepared, { ...options, provider }));
 }

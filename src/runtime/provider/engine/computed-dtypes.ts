@@ -4,9 +4,11 @@ import { longestPrefix } from '../../../planner/map/longest-prefix.js';
 import { loadedDtype } from '../../../planner/profile/load-dtype.js';
 import type { Dtype } from '../../../tensor/dtype.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
-import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
+import type { GpuFloat, GpuStyle } from '../../graph/gpu/gpu-style.js';
 import { tokenTableName } from '../../graph/vocabulary.js';
 import { HEAD, sharesTable } from './shared-head.js';
+
+const LOADED = { F16: 'float16', F32: 'float32' } as const satisfies Record<GpuFloat, string>;
 
 /** Tables whose rows the host looks up, in any dtype. */
 const TABLES: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-tokens', 'opt-positions', 'llama-tokens', 't5-tokens']);
@@ -14,20 +16,22 @@ const TABLES: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-tokens', 'opt-po
 /**
  * The dtype in which each tensor is computed with: its device's float, except where BLIP-2 needs float32. An InstructBLIP's
  * Q-Former is one of the exceptions too: the graphs compute it in float32.
- * @param floatOf of the device that runs a block
+ * @param styleOf of the device that runs a block
  */
 export function computedDtypes(
   config: Blip2Config,
   tensors: ReadonlyMap<string, TensorInfo>,
-  floatOf: (block: string) => GpuFloat,
+  styleOf: (block: string) => Pick<GpuStyle, 'float' | 'matrices'>,
 ): Map<string, Dtype> {
   const blocks = new Map(blip2Blocks(config).map((block) => [block.name, block]));
   const table = tokenTableName(config.text, tensors);
-  const computed = [...tensors].map(([name, { dtype }]) => {
+  const computed = [...tensors].map(([name, { dtype, shape }]) => {
     const shared = name === table && sharesTable(tensors);
     const block = shared ? blocks.get(HEAD) : longestPrefix(blocks, name);
     if (block === undefined || TABLES.has(block.kind)) return [name, dtype] as const;
-    const rules = { dtype: floatOf(block.name) === 'F16' ? 'float16' : 'float32', blip2: 'blip-2' } as const;
+    const { float, matrices } = styleOf(block.name);
+    const isMatrix = shape.length > 1 && name.endsWith('.weight');
+    const rules = { dtype: LOADED[isMatrix ? matrices : float], blip2: 'blip-2' } as const;
     return [name, loadedDtype(name, dtype, rules)] as const;
   });
   return new Map(computed);

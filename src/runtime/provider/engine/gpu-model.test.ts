@@ -8,7 +8,7 @@ import { openCheckpoint } from '../../../loader/index.js';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { generate } from '../../generation/generate.js';
 import type { GenerationOptions } from '../../generation/generation-options.js';
-import { gpuStyle } from '../../graph/gpu/gpu-style.js';
+import { webgpuStyle } from '../../graph/gpu/gpu-style.js';
 import { preparePixels } from '../../image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../image/preprocessor-config.js';
 import { preparePrompts } from '../../text/prompts.js';
@@ -86,7 +86,7 @@ describe('the demo on a device', () => {
   it('answers as transformers with weights transposed on their way, resident and streamed', async () => {
     const isResident: IsResident = (block) => /[02468]$/.test(block);
     await using model = await openOnHost(config, tensors, isResident, {
-      device: () => ({ style: gpuStyle('F32', true) }),
+      device: () => ({ style: webgpuStyle('F32') }),
     });
     for (const { image, caption } of entries.slice(8, 12)) {
       expect(

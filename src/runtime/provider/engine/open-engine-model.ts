@@ -33,7 +33,7 @@ export async function openEngineModel(
   };
   try {
     const placeOf = placeOnDevices(config, checkpoint.tensors, places, options, open);
-    const dtypes = computedDtypes(config, checkpoint.tensors, (block) => placeOf(block).device.style.float);
+    const dtypes = computedDtypes(config, checkpoint.tensors, (block) => placeOf(block).device.style);
     const { tensors } = await materializeTensors(checkpoint, dtypes, cacheFolder, {
       ...(signal === undefined ? {} : { signal }),
       ...(onConvert === undefined ? {} : { onProgress: onConvert }),

@@ -19,6 +19,7 @@ const FUNCTIONS = {
   CreateEnv: [3, 'int, str, _Out_ void**'],
   CreateSessionFromArray: [8, 'void*, void*, size_t, void*, _Out_ void**'],
   CreateSessionOptions: [10, '_Out_ void**'],
+  SetSessionLogSeverityLevel: [22, 'void*, int'],
   SetSessionGraphOptimizationLevel: [23, 'void*, int'],
   SetIntraOpNumThreads: [24, 'void*, int'],
   CreateRunOptions: [39, '_Out_ void**'],

@@ -12,6 +12,8 @@ export interface OrtSessionOptions {
   readonly webgpu?: Readonly<Record<string, string>>;
   /** Threads of one operator on the CPU. */
   readonly threads?: number;
+  /** Whether errors of runs are thrown only, and not printed as well. */
+  readonly silent?: boolean;
 }
 
 /** Where a tensor's memory is: ONNX Runtime's name for the kind of memory, and the number of the device. */
@@ -26,7 +28,9 @@ export interface BoundTensor {
 }
 
 const ALL_OPTIMIZATIONS = 99;
-const WARNINGS_AND_WORSE_ARE_SILENT = 3;
+/** The least severe of what is printed. */
+const ERRORS = 3;
+const FATAL = 4;
 const DEVICE_ALLOCATOR = 0;
 const DEFAULT_MEMORY = 0;
 
@@ -34,7 +38,7 @@ let created: Pointer | undefined;
 const memoryInfos = new Map<string, Pointer>();
 
 export function environment(): Pointer {
-  created ??= ortApi().create('CreateEnv', WARNINGS_AND_WORSE_ARE_SILENT, 'blip2-device-map');
+  created ??= ortApi().create('CreateEnv', ERRORS, 'blip2-device-map');
   return created;
 }
 
@@ -51,13 +55,14 @@ export class OrtSession implements Disposable {
   readonly #session: Pointer;
 
   /** @throws Blip2Error `ORT_FAILED`, among others where the provider's library does not load */
-  constructor(model: Uint8Array, { cuda, webgpu, threads }: OrtSessionOptions = {}) {
+  constructor(model: Uint8Array, { cuda, webgpu, threads, silent }: OrtSessionOptions = {}) {
     const ort = ortApi();
     // Providers write to its log while they are appended.
     const env = environment();
     const options = ort.create('CreateSessionOptions');
     try {
       ort.call('SetSessionGraphOptimizationLevel', options, ALL_OPTIMIZATIONS);
+      ort.call('SetSessionLogSeverityLevel', options, silent === true ? FATAL : ERRORS);
       if (threads !== undefined) ort.call('SetIntraOpNumThreads', options, threads);
       if (cuda !== undefined) appendCuda(options, cuda);
       if (webgpu !== undefined) {
