@@ -5,12 +5,12 @@
  */
 import type { Block } from '../../../model/blocks.js';
 import { convertFloats } from '../../../loader/convert/convert-floats.js';
-import type { BoundTensor, RunOptions } from '../ort/ort-session.js';
+import type { BoundTensor } from '../ort/ort-session.js';
 import type { EngineDevice } from './engine-device.js';
 import type { BoundUnit, GpuProgram, UnitWire } from './gpu-program.js';
 import type { HostStaging } from './host-staging.js';
 import { RunInputs } from './run-inputs.js';
-import { runOptions } from './run-options.js';
+import { runOptions, type RunKind } from './run-options.js';
 import { WireCrossing } from './wire-crossing.js';
 import { wireBytes, type WireType } from './wire-type.js';
 
@@ -49,7 +49,7 @@ export class ProgramRun implements Disposable {
   readonly #made = new Map<string, number>();
   readonly #buffers = new Map<EngineDevice, Map<string, BoundTensor>>();
   readonly #crossings = new Map<number, WireCrossing[]>();
-  readonly #options = new Map<EngineDevice, RunOptions>();
+  readonly #devices: ReadonlySet<EngineDevice>;
   readonly #units: readonly BoundUnit[];
 
   /** @param recorded whether devices whose sessions record are to record and replay this shape */
@@ -57,21 +57,21 @@ export class ProgramRun implements Disposable {
     const { program } = parts;
     this.#parts = parts;
     this.#wires = wires;
+    this.#devices = new Set(program.units.map(({ device }) => device));
     this.#inputs = new RunInputs(program, wires.inputs, parts.staging);
-    for (const { device } of program.units) {
-      if (this.#options.has(device)) continue;
-      const kind = program.records(device) ? (recorded ? 'recorded' : 'unrecorded') : 'enqueued';
-      this.#options.set(device, runOptions(device.memory, kind));
-    }
-    this.#units = program
-      .bind((wire) => this.#tensor(wire))
-      .map((binding, index) => ({ binding, options: this.#optionsOf(index), prepare: () => this.#cross(index) }));
+    const bindings = program.bind((wire) => this.#tensor(wire));
+    this.#units = bindings.map((binding, index) => {
+      const options = runOptions(this.#deviceOf(index).memory, this.#kindOf(index, recorded));
+      return { binding, options, prepare: () => this.#cross(index) };
+    });
   }
 
-  #optionsOf(unit: number): RunOptions {
-    const options = this.#options.get(this.#deviceOf(unit));
-    if (options === undefined) throw new Error('a unit without options');
-    return options;
+  #kindOf(unit: number, recorded: boolean): RunKind {
+    const { program } = this.#parts;
+    if (program.records(this.#deviceOf(unit))) return recorded ? 'recorded' : 'unrecorded';
+    const { stage } = program.units[unit] ?? {};
+    const isLast = program.units.findLastIndex((other) => other.stage === stage) === unit;
+    return isLast ? 'awaited' : 'enqueued';
   }
 
   #deviceOf(unit: number): EngineDevice {
@@ -145,7 +145,7 @@ export class ProgramRun implements Disposable {
     const { program } = this.#parts;
     this.#inputs.upload(fill);
     // Sessions that record run in streams of their own, which do not wait for the memory's copies.
-    for (const device of this.#options.keys()) if (program.records(device)) device.memory.synchronize();
+    for (const device of this.#devices) if (program.records(device)) device.memory.synchronize();
     program.run(this.#units, repeats);
   }
 
@@ -173,9 +173,11 @@ export class ProgramRun implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const device of this.#options.keys()) device.memory.synchronize();
-    for (const { binding } of this.#units) binding[Symbol.dispose]();
-    for (const options of this.#options.values()) options[Symbol.dispose]();
+    for (const device of this.#devices) device.memory.synchronize();
+    for (const { binding, options } of this.#units) {
+      binding[Symbol.dispose]();
+      options[Symbol.dispose]();
+    }
     for (const [{ memory }, tensors] of this.#buffers) {
       for (const { address } of tensors.values()) memory.free(address);
     }
