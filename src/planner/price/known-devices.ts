@@ -2,7 +2,12 @@
  * Device profiles by name. Only entries that say "measured" were measured; the others scale the vendor's memory and
  * tensor-core figures by what such cards reach in practice (80 % of bandwidth, 45 % of dense float16, half of the link).
  */
-import { TYPICAL_QUANTIZED_BANDWIDTH, type GpuProfile, type HostProfile } from './device-profile.js';
+import {
+  GPU_QUANTIZED_BANDWIDTH,
+  HOST_QUANTIZED_BANDWIDTH,
+  type GpuProfile,
+  type HostProfile,
+} from './device-profile.js';
 
 const GB = 1e9;
 const TFLOP = 1e12;
@@ -39,7 +44,7 @@ function fromDataSheet(name: string, sheet: DataSheet): GpuProfile {
     name,
     memoryBytes: sheet.memoryGiB * GIB,
     memoryBytesPerSecond: 0.8 * sheet.bandwidth * GB,
-    quantizedBandwidth: TYPICAL_QUANTIZED_BANDWIDTH,
+    quantizedBandwidth: GPU_QUANTIZED_BANDWIDTH,
     flopsPerSecond: { float16: half, bfloat16: half, float32: 0.6 * sheet.float32 * TFLOP },
     link: { bytesPerSecond: 0.5 * sheet.link * GB, latencyMs: 0.03 },
     engines: {
@@ -111,7 +116,7 @@ export const UNKNOWN_GPU: GpuProfile = {
 export const UNKNOWN_HOST: HostProfile = {
   name: 'unknown host',
   memoryBytesPerSecond: 25 * GB,
-  quantizedBandwidth: TYPICAL_QUANTIZED_BANDWIDTH,
+  quantizedBandwidth: HOST_QUANTIZED_BANDWIDTH,
   flopsPerSecond: 0.4 * TFLOP,
   leafMs: 0.01,
   diskBytesPerSecond: 1.5 * GB,

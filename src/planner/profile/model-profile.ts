@@ -39,7 +39,7 @@ export interface ProfileBlock {
   readonly tensors: readonly string[];
   /** Loaded bytes. A tied tensor counts in the first block that holds it. */
   readonly weightBytes: number;
-  /** The same weights with every float as float32: what a device without half-precision kernels keeps. */
+  /** The same weights as a device without half-precision kernels keeps them: every float as float32. */
   readonly float32Bytes: number;
   /** What its linear weights are stored as; null for floats. */
   readonly scheme: QuantScheme | null;

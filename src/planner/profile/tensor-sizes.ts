@@ -12,7 +12,7 @@ export interface TensorSize {
   readonly module: string;
   /** Once loaded. */
   readonly bytes: number;
-  /** With floats as float32. */
+  /** On a CPU: floats as float32, and for every scale of a quantised weight its block's sum beside it. */
   readonly float32Bytes: number;
   readonly elements: number;
   readonly quantized: boolean;
@@ -62,7 +62,7 @@ function sizeOf(name: string, info: TensorInfo, rules: DtypeRules): TensorSize {
     name,
     module: weight.slice(0, Math.max(0, weight.lastIndexOf('.'))),
     bytes: loadedBytes(name, info, rules),
-    float32Bytes: isFloating(info.dtype) ? 4 * elementCount(info.shape) : tensorBytes(info),
+    float32Bytes: isFloating(info.dtype) ? (quantized ? 8 : 4) * elementCount(info.shape) : tensorBytes(info),
     elements: elementCount(info.shape),
     quantized,
   };
