@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CudaDriver } from './memory/cuda-driver.js';
 import { CudaMemory } from './memory/cuda-memory.js';
+import { cardMemory } from './memory/nvidia-management.js';
 import { ortFolder } from './ort/ort-api.js';
 import { OrtSession } from './ort/ort-session.js';
-import type { ProviderAnswer } from './provider.js';
+import type { ProviderAnswer, ProviderDevice } from './provider.js';
 import { identityModel } from './identity-model.js';
 
 const PROVIDER_LIBRARY = 'libonnxruntime_providers_cuda.so';
-const NAME_BYTES = 256;
 
 /** Tries a session: only that shows whether the library finds the CUDA and cuDNN libraries that it was built for. */
 export function cudaAnswer(): ProviderAnswer {
@@ -27,17 +27,20 @@ export function cudaAnswer(): ProviderAnswer {
   return { works: true, devices: cudaDevices(driver) };
 }
 
-/** The cards that the driver names. Asking takes no memory on them, so what is free is not known. */
-function cudaDevices(driver: CudaDriver) {
-  return Array.from({ length: driver.deviceCount() }, (_, device) => {
-    const name = new Uint8Array(NAME_BYTES);
-    driver.call('cuDeviceGetName', name, name.length, device);
-    return {
-      name: new TextDecoder().decode(name.subarray(0, name.indexOf(0))),
-      memoryBytes: Number(driver.create('cuDeviceTotalMem_v2', device)),
-      freeBytes: null,
-    };
-  });
+/** The cards that the driver names. Asking takes no memory on them. */
+function cudaDevices(driver: CudaDriver): ProviderDevice[] {
+  return Array.from({ length: driver.deviceCount() }, (_, device) => ({
+    name: driver.describe('cuDeviceGetName', device),
+    memoryBytes: Number(driver.create('cuDeviceTotalMem_v2', device)),
+    freeBytes: cardMemory(driver.describe('cuDeviceGetPCIBusId', device))?.freeBytes ?? null,
+  }));
+}
+
+/** Free memory of a CUDA device, seen from outside; null where there is no such device, or nobody tells. */
+export function freeCudaBytes(device: number): number | null {
+  const driver = CudaDriver.load();
+  if (driver === null || device >= driver.deviceCount()) return null;
+  return cardMemory(driver.describe('cuDeviceGetPCIBusId', device))?.freeBytes ?? null;
 }
 
 /** @returns null where there is no driver */

@@ -4,6 +4,7 @@ import type { Dtype } from '../../../tensor/dtype.js';
 import type { BlockKind } from '../../../model/blocks.js';
 import { wireOfOutput } from '../../graph/stage-builder.js';
 import { alignedBytes } from '../memory/alignment.js';
+import { namedOutOfMemory } from '../memory/out-of-memory.js';
 import { OrtSession, type RunOptions, type BoundTensor, type OrtBinding } from '../ort/ort-session.js';
 import { CargoQueue } from './cargo-queue.js';
 import type { EngineDevice } from './engine-device.js';
@@ -50,8 +51,8 @@ export class GpuProgram implements Disposable {
     try {
       for (const { stage, device } of parts.units) {
         if (this.#sessions.has(stage)) continue;
-        const session = new OrtSession(stage.model, device.sessionOptions(this.records(device)));
-        this.#sessions.set(stage, session);
+        const start = () => new OrtSession(stage.model, device.sessionOptions(this.records(device)));
+        this.#sessions.set(stage, within(device, start));
       }
     } catch (error) {
       this[Symbol.dispose]();
@@ -111,13 +112,14 @@ export class GpuProgram implements Disposable {
    */
   run(bound: readonly BoundUnit[], repeats = false): void {
     for (const queue of this.#queues.values()) queue.start();
-    bound.forEach(({ binding, options, prepare }, index) => {
+    this.units.forEach(({ device }, index) => {
+      const unit = bound[index];
+      if (unit === undefined) throw new RangeError(`unit ${index} is not bound`);
       const cargo = this.#cargos[index] ?? null;
-      const device = this.#parts.units[index]?.device;
-      const queue = device === undefined || cargo === null ? undefined : this.#queues.get(device);
+      const queue = this.#queues.get(device);
       if (cargo !== null) queue?.await(cargo);
-      prepare();
-      binding.run(options);
+      unit.prepare();
+      within(device, () => unit.binding.run(unit.options));
       if (cargo !== null) queue?.passed(cargo);
     });
     if (repeats) for (const queue of this.#queues.values()) queue.rewind();
@@ -130,6 +132,15 @@ export class GpuProgram implements Disposable {
 }
 
 const NO_WEIGHTS: DeviceWeights = { resident: { addressOf: () => undefined }, staging: null };
+
+/** Says with the device's numbers when a session finds no memory. */
+function within<Result>({ memory }: EngineDevice, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw namedOutOfMemory(error, memory);
+  }
+}
 
 const located = ({ memory }: EngineDevice, tensor: BoundTensor): BoundTensor =>
   tensor.place === memory.place ? memory.locate(tensor) : tensor;

@@ -8,6 +8,7 @@ const FUNCTIONS = {
   cuInit: 'uint32_t',
   cuDeviceGetCount: '_Out_ int*',
   cuDeviceGetName: 'void*, int, int',
+  cuDeviceGetPCIBusId: 'void*, int, int',
   cuDeviceTotalMem_v2: '_Out_ size_t*, int',
   cuDevicePrimaryCtxRetain: '_Out_ void**, int',
   cuCtxSetCurrent: 'void*',
@@ -39,6 +40,8 @@ type NativeFunction = (...args: Argument[]) => number;
 
 /** `CUDA_ERROR_OUT_OF_MEMORY` */
 export const OUT_OF_MEMORY = 2;
+
+const TEXT_BYTES = 256;
 
 let loaded: CudaDriver | null | undefined;
 
@@ -72,6 +75,13 @@ export class CudaDriver {
     const count = [0];
     this.call('cuDeviceGetCount', count);
     return count[0] ?? 0;
+  }
+
+  /** What the driver writes about a device as text. */
+  describe(name: 'cuDeviceGetName' | 'cuDeviceGetPCIBusId', device: number): string {
+    const text = new Uint8Array(TEXT_BYTES);
+    this.call(name, text, text.length, device);
+    return new TextDecoder().decode(text.subarray(0, text.indexOf(0)));
   }
 
   /** The driver's error code, 0 for none. */

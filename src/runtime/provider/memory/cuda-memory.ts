@@ -1,11 +1,11 @@
 /** Memory of one CUDA device: allocations of exact size, one stream for runs and one for copies ahead of them. */
 import koffi from 'koffi';
 import { Blip2Error } from '../../../errors.js';
-import { formatSize } from '../../../planner/size.js';
 import type { BoundTensor } from '../ort/ort-session.js';
 import { divideAligned } from './alignment.js';
 import { OUT_OF_MEMORY, type CudaDriver } from './cuda-driver.js';
-import type { Address, DeviceMemory, Fence, HostBuffer, HostRange } from './device-memory.js';
+import type { Address, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
+import { outOfMemory } from './out-of-memory.js';
 
 /** `CU_STREAM_NON_BLOCKING` and `CU_EVENT_DISABLE_TIMING` */
 const NON_BLOCKING = 1;
@@ -46,31 +46,23 @@ export class CudaMemory implements DeviceMemory {
   allocate(bytes: number): Address {
     const slot: (bigint | number | null)[] = [null];
     const code = this.#here().try('cuMemAlloc_v2', slot, Math.max(bytes, 1));
-    if (code === OUT_OF_MEMORY) throw this.#outOfMemory(bytes);
+    if (code === OUT_OF_MEMORY) throw outOfMemory(this.room(), bytes);
     if (code !== 0) throw new Blip2Error('CUDA_FAILED', `the CUDA driver answered ${code} to an allocation`);
     const address = BigInt(slot[0] ?? 0);
     this.#live.set(address, bytes);
     return address;
   }
 
-  #outOfMemory(bytes: number): Blip2Error {
-    const { freeBytes, totalBytes } = this.#info();
-    const held = [...this.#live.values()].reduce((sum, size) => sum + size, 0);
-    return new Blip2Error(
-      'OUT_OF_MEMORY',
-      `GPU ${this.#device} has ${formatSize(freeBytes)} of ${formatSize(totalBytes)} free; ${formatSize(bytes)} more are needed beside the ${formatSize(held)} held here`,
-      {
-        hint: 'End other programs on this GPU, or plan again with a smaller --vram.',
-        details: { device: this.#device, neededBytes: bytes, freeBytes, totalBytes, heldBytes: held },
-      },
-    );
-  }
-
-  #info(): { freeBytes: number; totalBytes: number } {
-    const free = [0];
-    const total = [0];
+  room(): MemoryRoom {
+    const [free, total] = [[0], [0]];
     this.#here().call('cuMemGetInfo_v2', free, total);
-    return { freeBytes: Number(free[0]), totalBytes: Number(total[0]) };
+    const heldBytes = [...this.#live.values()].reduce((sum, size) => sum + size, 0);
+    return {
+      device: `GPU ${this.#device}`,
+      totalBytes: Number(total[0]),
+      freeBytes: Number(free[0]),
+      heldBytes,
+    };
   }
 
   free(address: Address): void {

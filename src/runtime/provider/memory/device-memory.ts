@@ -27,6 +27,17 @@ export interface Fence {
   holdCopies(): void;
 }
 
+/** What a device's memory holds. */
+export interface MemoryRoom {
+  /** The device, as a person knows it. */
+  readonly device: string;
+  readonly totalBytes: number;
+  /** Of all processes. */
+  readonly freeBytes: number;
+  /** What this memory has allocated. */
+  readonly heldBytes: number;
+}
+
 export interface DeviceMemory extends Disposable {
   readonly place: MemoryPlace;
   /** What ONNX Runtime's provider needs to run in the order of this memory's copies; undefined on the CPU. */
@@ -42,6 +53,8 @@ export interface DeviceMemory extends Disposable {
   divide(allocation: Address, sizes: readonly number[]): readonly Address[];
   /** A tensor as a binding names it, which may be by another address than the one that copies go by. */
   locate(tensor: BoundTensor): BoundTensor;
+  /** null where the system does not tell. */
+  room(): MemoryRoom | null;
   /** Freed with the device. */
   allocateHost(bytes: number): HostBuffer;
   /** Makes copies from mapped memory fast and asynchronous, where the system allows it; returns how to undo that. */

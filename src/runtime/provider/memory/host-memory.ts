@@ -2,7 +2,7 @@
 import koffi from 'koffi';
 import type { BoundTensor } from '../ort/ort-session.js';
 import { divideAligned } from './alignment.js';
-import type { Address, DeviceMemory, Fence, HostBuffer, HostRange } from './device-memory.js';
+import type { Address, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
 
 const ALIGNMENT = 64;
 
@@ -32,6 +32,10 @@ export class HostMemory implements DeviceMemory {
 
   locate(tensor: BoundTensor): BoundTensor {
     return tensor;
+  }
+
+  room(): MemoryRoom | null {
+    return null;
   }
 
   allocateHost(bytes: number): HostBuffer {

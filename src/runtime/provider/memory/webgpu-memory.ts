@@ -118,6 +118,11 @@ export class WebGpuMemory implements DeviceMemory {
     return { ...tensor, address: buffer.handle };
   }
 
+  /** WebGPU does not tell. */
+  room(): null {
+    return null;
+  }
+
   allocateHost(bytes: number): HostBuffer {
     return this.#host.allocateHost(bytes);
   }

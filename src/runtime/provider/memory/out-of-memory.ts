@@ -1,0 +1,29 @@
+import { Blip2Error } from '../../../errors.js';
+import { formatSize } from '../../../planner/size.js';
+import type { DeviceMemory, MemoryRoom } from './device-memory.js';
+
+/** @param neededBytes what was asked for; null where the library that asked does not say */
+export function outOfMemory(room: MemoryRoom, neededBytes: number | null): Blip2Error {
+  const { device, freeBytes, totalBytes, heldBytes } = room;
+  const needed = neededBytes === null ? 'more is' : `${formatSize(neededBytes)} more are`;
+  return new Blip2Error(
+    'OUT_OF_MEMORY',
+    `${device} has ${formatSize(freeBytes)} of ${formatSize(totalBytes)} free; ${needed} needed beside the ${formatSize(heldBytes)} held here`,
+    {
+      hint: 'End other programs on this GPU, plan again with a smaller --vram, or let --replan do so.',
+      details: { device, neededBytes, freeBytes, totalBytes, heldBytes },
+    },
+  );
+}
+
+/** How ONNX Runtime, CUDA and cuBLAS say that a session found no memory. */
+const SIGNS = /failed to allocate memory|out of memory|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_ALLOC_FAILED/i;
+
+/** What a session threw, as `OUT_OF_MEMORY` with the device's numbers where that is what it means. */
+export function namedOutOfMemory(error: unknown, memory: DeviceMemory): unknown {
+  if (!(error instanceof Blip2Error) || error.code !== 'ORT_FAILED' || !SIGNS.test(error.message)) return error;
+  const room = memory.room();
+  if (room === null) return error;
+  const size = /requested buffer of size (\d+)/.exec(error.message)?.[1];
+  return outOfMemory(room, size === undefined ? null : Number(size));
+}
