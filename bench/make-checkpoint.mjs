@@ -30,6 +30,9 @@ const { positionals, values } = parseArgs({
   },
 });
 const NOISE_BYTES = 1 << 24;
+/** Every tensor begins elsewhere in the noise: ONNX Runtime keeps one copy of prepacked weights that are alike. */
+const SHIFT_BYTES = 64;
+const SHIFTS = 1 << 12;
 const [folder] = positionals;
 if (folder === undefined) throw new Error('which folder?');
 
@@ -53,10 +56,13 @@ const parsed = parseBlip2Config(config);
 const tensors = blip2Tensors(parsed, { dtype: values.dtype, ownHead: preset?.ownHead ?? false });
 const shards = cutIntoShards(tensors, Number(values.shard));
 
-const table = values.sparse ? null : encode(randomFloats(NOISE_BYTES / (values.dtype === 'F32' ? 4 : 2)));
+const table = values.sparse
+  ? null
+  : encode(randomFloats((NOISE_BYTES + SHIFTS * SHIFT_BYTES) / (values.dtype === 'F32' ? 4 : 2)));
 
 await mkdir(folder, { recursive: true });
 const weightMap = {};
+let tensorsWritten = 0;
 for (const [index, shard] of shards.entries()) {
   const part = `model-${String(index + 1).padStart(5, '0')}-of-${String(shards.length).padStart(5, '0')}.safetensors`;
   for (const [name] of shard) weightMap[name] = part;
@@ -107,6 +113,7 @@ async function writeShard(path, shard) {
   await write(length);
   await write(text);
   for (const [name, tensor] of shard) {
+    tensorsWritten += 1;
     for (let left = tensorBytes(tensor); left > 0; left -= NOISE_BYTES) await write(noise(name, tensor, left));
   }
   await new Promise((done) => stream.end(done));
@@ -116,7 +123,8 @@ async function writeShard(path, shard) {
 function noise(name, tensor, leftBytes) {
   const size = Math.min(leftBytes, NOISE_BYTES);
   if (name.endsWith('.weight') && tensor.shape.length === 1) return encode(new Float32Array(tensor.shape[0]).fill(1));
-  return table.subarray(0, size);
+  const start = (tensorsWritten % SHIFTS) * SHIFT_BYTES;
+  return table.subarray(start, start + size);
 }
 
 function randomFloats(count) {

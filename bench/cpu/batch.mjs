@@ -3,19 +3,21 @@
  * and every prompt is different; prompts have different lengths.
  *
  *   npm run build && node bench/cpu/batch.mjs CHECKPOINT [--batch 8] [--tokens 20] [--rounds 3] [--threads N]
+ *     [--quant int8|int4]
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { openCheckpoint } from '../../dist/src/loader/index.js';
 import { parseBlip2Config } from '../../dist/src/model/blip2-config.js';
 import { generate } from '../../dist/src/runtime/generation/generate.js';
-import { Blip2Sessions } from '../../dist/src/runtime/session/blip2-sessions.js';
-import { cpuOptions } from '../../dist/src/runtime/session/cpu-options.js';
+import { openCaptionModel } from '../../dist/src/runtime/session/open-caption-model.js';
+import { languageQuant } from './language-quant.mjs';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     batch: { type: 'string', default: '8' },
+    quant: { type: 'string' },
     tokens: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: String(availableParallelism()) },
@@ -25,14 +27,13 @@ const [folder] = positionals;
 if (folder === undefined) throw new Error('which checkpoint?');
 const [batch, tokens, threads] = [values.batch, values.tokens, values.threads].map(Number);
 
-const { config: json, tensors } = await openCheckpoint(folder);
-const config = parseBlip2Config(json);
+const checkpoint = await openCheckpoint(folder);
+const config = parseBlip2Config(checkpoint.config);
 const { text, vision } = config;
-const sessions = await Blip2Sessions.create({
-  config,
-  tensors,
-  placeOf: () => 'cpu',
-  optionsOf: (_, weights) => cpuOptions(weights, { threads }),
+const sessions = await openCaptionModel(config, checkpoint, {
+  provider: 'cpu',
+  threads,
+  quant: languageQuant(config, values.quant),
 });
 const size = vision.channels * vision.imageSize ** 2;
 const jobs = Array.from({ length: batch }, (_, picture) => ({

@@ -2,7 +2,8 @@
  * One captioner on this machine's CPU: time to ready, anonymous memory, picture, prompt and token times, and how fast
  * decoding reads its weights next to a plain memory sweep of the same run. Prints one JSON object.
  *
- *   npm run build && node bench/cpu/speed.mjs CHECKPOINT [--tokens 20] [--threads N] [--rounds 3] [--prompt-tokens 1] [--batch 1]
+ *   npm run build && node bench/cpu/speed.mjs CHECKPOINT [--tokens 20] [--threads N] [--rounds 3] [--prompt-tokens 1]
+ *     [--batch 1] [--quant int8|int4]
  */
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -11,8 +12,9 @@ import { parseArgs } from 'node:util';
 import { openCheckpoint } from '../../dist/src/loader/index.js';
 import { parseBlip2Config } from '../../dist/src/model/blip2-config.js';
 import { blip2Blocks } from '../../dist/src/model/blocks.js';
-import { Blip2Sessions } from '../../dist/src/runtime/session/blip2-sessions.js';
-import { cpuOptions } from '../../dist/src/runtime/session/cpu-options.js';
+import { openCaptionModel } from '../../dist/src/runtime/session/open-caption-model.js';
+import { quantizeBlocks } from '../../dist/src/runtime/session/quantize-blocks.js';
+import { languageQuant } from './language-quant.mjs';
 import { memorySweep } from './memory-sweep.mjs';
 
 const { positionals, values } = parseArgs({
@@ -23,6 +25,7 @@ const { positionals, values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     'prompt-tokens': { type: 'string', default: '1' },
     batch: { type: 'string', default: '1' },
+    quant: { type: 'string' },
   },
 });
 const [folder] = positionals;
@@ -33,19 +36,16 @@ const batch = Number(values.batch);
 
 const sweepBytesPerSecond = await memorySweep(threads);
 
-const warm = await openCheckpoint(folder);
+const opened = await openCheckpoint(folder);
+const config = parseBlip2Config(opened.config);
+const quant = languageQuant(config, values.quant);
+const warm = await quantizeBlocks(config, opened, { quant });
 for (const file of warm.files) await readThrough(file.path);
 
 const before = memory();
 let began = performance.now();
 const checkpoint = await openCheckpoint(folder);
-const config = parseBlip2Config(checkpoint.config);
-const sessions = await Blip2Sessions.create({
-  config,
-  tensors: checkpoint.tensors,
-  placeOf: () => 'cpu',
-  optionsOf: (_, weights) => cpuOptions(weights, { threads }),
-});
+const sessions = await openCaptionModel(config, checkpoint, { provider: 'cpu', threads, quant });
 const readyMs = performance.now() - began;
 const ready = memory();
 
@@ -80,7 +80,7 @@ for (let round = 0; round < Number(values.rounds); round++) {
   rounds.push({ imageMs, prefillMs, tokenMs: median(tokenMs), totalMs });
 }
 const after = memory();
-const weightBytes = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + tensor.end - tensor.begin, 0);
+const weightBytes = [...warm.tensors.values()].reduce((sum, tensor) => sum + tensor.end - tensor.begin, 0);
 const tokenBytes = bytesPerToken();
 const tokenMs = median(rounds.map((round) => round.tokenMs));
 await sessions[Symbol.asyncDispose]();
@@ -88,6 +88,7 @@ await sessions[Symbol.asyncDispose]();
 const figures = {
   threads,
   batch,
+  quant: values.quant ?? null,
   weightBytes,
   readyMs: Math.round(readyMs),
   anonymousAtReadyBytes: ready.anonymous - before.anonymous,
@@ -107,11 +108,11 @@ process.stdout.write(`${JSON.stringify(figures, null, 1)}\n`);
 
 /** Weights that one token reads: not the position table, cross-attention's keys, or a token table that is not the head. */
 function bytesPerToken() {
-  const ownHead = checkpoint.tensors.has('language_model.lm_head.weight');
+  const ownHead = [...warm.tensors.keys()].some((name) => name.startsWith('language_model.lm_head.'));
   const rowsOnly = ['opt-positions', ...(ownHead ? ['opt-tokens', 't5-tokens'] : [])];
   const blocks = blip2Blocks(config).filter((block) => block.phase === 'token' && !rowsOnly.includes(block.kind));
   let bytes = 0;
-  for (const [name, tensor] of checkpoint.tensors) {
+  for (const [name, tensor] of warm.tensors) {
     if (/EncDecAttention\.[kv]\./.test(name)) continue;
     if (blocks.some((block) => name.startsWith(`${block.name}.`))) bytes += tensor.end - tensor.begin;
   }

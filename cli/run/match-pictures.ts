@@ -22,8 +22,8 @@ export async function matchPictures(matcher: Matcher, pictures: readonly string[
   for (const picture of pictures) {
     if (run.signal.aborted) break;
     try {
-      const matches = run.texts.length === 0 ? [] : await matcher.match(picture, run.texts);
-      const embedding = run.embed ? (await matcher.embedImage(picture)).map((vector) => [...vector]) : undefined;
+      const matches = run.texts.length === 0 ? [] : await matcher.match(picture, run.texts, run);
+      const embedding = run.embed ? (await matcher.embedImage(picture, run)).map((vector) => [...vector]) : undefined;
       if (run.asJson || run.embed) {
         await writeOut(`${JSON.stringify({ file_name: picture, matches, ...(run.embed ? { embedding } : {}) })}\n`);
         continue;
@@ -35,6 +35,7 @@ export async function matchPictures(matcher: Matcher, pictures: readonly string[
         );
       }
     } catch (error) {
+      if (run.signal.aborted) break;
       if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
       failed += 1;
       if (!run.asJson && !run.embed) printError(error, false);

@@ -29,8 +29,8 @@ async function startWorker(inProcess: boolean, checkpoint: Checkpoint, options: 
     const { CaptionEngine } = await import('./caption-engine.js');
     return CaptionEngine.create(checkpoint, options);
   }
-  const { EngineProcess } = await import('./process/engine-process.js');
-  return EngineProcess.create(checkpoint, options);
+  const { CaptionProcess } = await import('./process/caption-process.js');
+  return CaptionProcess.create(checkpoint, options);
 }
 
 export class Captioner implements AsyncDisposable {

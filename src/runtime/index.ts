@@ -25,4 +25,6 @@ export type { PictureSize } from './graph/picture-grid.js';
 export type { PlacementOptions, PlanningOptions } from './placement.js';
 export type { RgbPicture } from './image/decode-picture.js';
 export type { PictureSource } from './image/picture-source.js';
-export { createMatcher, similarity, type Match, type Matcher, type TextEmbedding } from './matcher.js';
+export type { Match, TextEmbedding } from './match-engine.js';
+export { createMatcher, type Matcher, type MatchOptions } from './matcher.js';
+export { similarity } from './similarity.js';

@@ -7,8 +7,9 @@ import { blip2Blocks } from '../../src/model/blocks.js';
 import { parseRetrievalConfig } from '../../src/model/blip2-config.js';
 import type { Device } from '../../src/planner/map/device-map.js';
 import { createCaptioner } from '../../src/runtime/captioner.js';
-import { createMatcher, similarity } from '../../src/runtime/matcher.js';
+import { createMatcher } from '../../src/runtime/matcher.js';
 import { RetrievalSessions } from '../../src/runtime/session/retrieval-sessions.js';
+import { similarity } from '../../src/runtime/similarity.js';
 import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
 import { DEMO, floats, GOLDENS, maxDifference, readTensors, rowsOf, tensorOf } from './golden.js';
 
@@ -53,15 +54,20 @@ interface Compared {
 describe('tiny-retrieval', () => {
   const folder = join(GOLDENS, 'tiny-retrieval');
 
-  it('matches and embeds pictures and texts as transformers does', async () => {
+  it('matches and embeds pictures and several texts at once as transformers does one by one', async () => {
     await using matcher = await createMatcher(await openCheckpoint(folder), OPTIONS);
-    for (const entry of (await readEntries('tiny-retrieval')) as Compared[]) {
-      const [match] = await matcher.match(pictureOf(entry), [entry.text]);
+    const entries = (await readEntries('tiny-retrieval')) as Compared[];
+    const texts = entries.map((entry) => entry.text);
+    const embeddings = await matcher.embedTexts(texts);
+    for (const [index, entry] of entries.entries()) {
+      const matches = await matcher.match(pictureOf(entry), texts);
+      expect(matches.map((each) => each.text)).toEqual(texts);
+      const match = matches[index];
       expect(match?.probability).toBeCloseTo(entry.probability, 4);
       expect(match?.similarity).toBeCloseTo(entry.similarity, 4);
       const image = await matcher.embedImage(pictureOf(entry));
       expect(maxDifference(joined(image), Float32Array.from(entry.image_embeds))).toBeLessThan(TOLERANCE);
-      const { vector, words } = await matcher.embedText(entry.text);
+      const { vector, words } = embeddings[index] ?? { vector: new Float32Array(), words: [] };
       expect(maxDifference(joined(words), Float32Array.from(entry.text_embeds))).toBeLessThan(TOLERANCE);
       expect(similarity(image, vector)).toBeCloseTo(entry.similarity, 4);
     }
@@ -103,9 +109,9 @@ describe('tiny-retrieval', () => {
       ['qformer', 0],
     ]);
     await using matcher = await createMatcher(await openCheckpoint(folder), {
+      ...OPTIONS,
       plan,
       emulateGpu: true,
-      threads: 1,
     });
     const [entry] = (await readEntries('tiny-retrieval')) as Compared[];
     if (entry === undefined) throw new Error('nothing recorded');

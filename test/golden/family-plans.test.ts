@@ -63,7 +63,7 @@ describe('plans with the Q-Former on a GPU', () => {
     const { checkpoint, plan } = await planWithGpu(join(GOLDENS, 'tiny-retrieval'));
     const found = [];
     for (const options of [{}, { plan, emulateGpu: true }]) {
-      await using matcher = await createMatcher(checkpoint, { ...options, threads: 1 });
+      await using matcher = await createMatcher(checkpoint, { ...options, threads: 1, inProcess: true });
       found.push((await matcher.match(PICTURE, ['what is it']))[0]?.probability ?? Number.NaN);
     }
     expect(found[1]).toBeCloseTo(found[0] ?? Number.NaN, 6);

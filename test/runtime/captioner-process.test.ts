@@ -126,6 +126,34 @@ describe('a captioner in a process of its own', () => {
   });
 });
 
+describe('a matcher in a process of its own', () => {
+  const folder = join(ROOT, 'test/fixtures/goldens/tiny-retrieval');
+
+  it('compares and embeds as transformers does, passes on errors, and stops when told', async () => {
+    const recorded = JSON.parse(await readFile(join(folder, 'end-to-end.json'), 'utf8')) as readonly {
+      readonly picture: string;
+      readonly text: string;
+      readonly probability: number;
+    }[];
+    await using matcher = await runtime.createMatcher(await loader.openCheckpoint(folder), { threads: 1 });
+    const texts = recorded.map(({ text }) => text);
+    for (const [index, { picture, probability }] of recorded.entries()) {
+      const matches = await matcher.match(join(DEMO, 'pictures', picture), texts);
+      expect(matches[index]?.probability).toBeCloseTo(probability, 4);
+    }
+    const [vector] = await matcher.embedImage(pathOf(first));
+    expect(Math.hypot(...(vector ?? []))).toBeCloseTo(1, 5);
+    await expect(matcher.embedImage('no/such/picture.png')).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
+    const control = new AbortController();
+    const matching = matcher.match(pathOf(first), texts, { signal: control.signal });
+    control.abort(new Error('enough'));
+    await expect(matching).rejects.toThrow('enough');
+    expect(await matcher.embedTexts(texts)).toHaveLength(texts.length);
+    const loaded = process.platform === 'linux' ? await readFile('/proc/self/maps', 'utf8') : '';
+    expect(loaded).not.toContain('onnxruntime');
+  });
+});
+
 describe('the process', () => {
   it('refuses a device map as it starts', async () => {
     const plan = new Map([['', 0]]);

@@ -1,29 +1,47 @@
-/** What a captioner and the process that holds its model say to each other. */
+/** What a caller and the process that holds its model say to each other. */
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { CaptionBatch } from '../caption-engine.js';
 import type { Caption, DeviceOptions } from '../captioner-options.js';
+import type { LocalPicture } from '../image/picture-source.js';
+import type { Match, TextEmbedding } from '../match-engine.js';
 import type { TokenEvent } from '../generation/generation-request.js';
 
 /** Options that are data: what is called back stays with the caller. */
 export type SentOptions = Omit<DeviceOptions, 'signal' | 'onConvert'>;
 
-/** To the process that holds the model. `call` numbers the batches. */
+/** Everything that the process does, by name: what it is given and what it answers. */
+export interface Works {
+  readonly start: {
+    readonly given: { readonly checkpoint: Checkpoint; readonly options: SentOptions };
+    readonly answer: null;
+  };
+  readonly caption: {
+    readonly given: { readonly batch: CaptionBatch; readonly tokens: boolean };
+    readonly answer: Caption[];
+  };
+  readonly match: {
+    readonly given: { readonly picture: LocalPicture; readonly texts: readonly string[] };
+    readonly answer: Match[];
+  };
+  readonly 'embed-image': { readonly given: { readonly picture: LocalPicture }; readonly answer: Float32Array[] };
+  readonly 'embed-texts': { readonly given: { readonly texts: readonly string[] }; readonly answer: TextEmbedding[] };
+}
+
+export type Work = { [Kind in keyof Works]: { readonly kind: Kind } & Works[Kind]['given'] }[keyof Works];
+
+/** To the process that holds the model. `call` numbers the works. */
 export type Request =
-  | { readonly kind: 'start'; readonly checkpoint: Checkpoint; readonly options: SentOptions }
-  | { readonly kind: 'caption'; readonly call: number; readonly batch: CaptionBatch; readonly tokens: boolean }
+  | { readonly kind: 'work'; readonly call: number; readonly work: Work }
   | { readonly kind: 'token-taken'; readonly call: number }
   | { readonly kind: 'abort'; readonly call: number };
 
-/** From it. Starting is call 0. */
+/** From it. */
 export type Reply =
-  | { readonly kind: 'started' }
   | { readonly kind: 'converted'; readonly writtenBytes: number; readonly totalBytes: number }
   | { readonly kind: 'token'; readonly call: number; readonly event: TokenEvent }
-  | { readonly kind: 'captions'; readonly call: number; readonly captions: Caption[] }
+  | { readonly kind: 'done'; readonly call: number; readonly answer: Works[keyof Works]['answer'] }
   | { readonly kind: 'failed'; readonly call: number; readonly error: SentError };
-
-export const START_CALL = 0;
 
 interface SentError {
   readonly name: string;

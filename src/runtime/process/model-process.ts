@@ -8,9 +8,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
-import type { CaptionBatch, CaptionWorker } from '../caption-engine.js';
-import type { Caption, CaptionHooks, DeviceOptions } from '../captioner-options.js';
-import { receiveError, START_CALL, type Reply, type Request } from './messages.js';
+import type { CaptionHooks, DeviceOptions } from '../captioner-options.js';
+import { receiveError, type Reply, type Request, type Work, type Works } from './messages.js';
 
 /**
  * What keeps resident memory flat: V8 would let its young generation grow to 48 MiB in steps, and glibc would give every
@@ -21,14 +20,14 @@ const MALLOC_ARENA_MAX = '2';
 
 interface PendingCall {
   readonly onToken: CaptionHooks['onToken'];
-  readonly resolve: (captions: Caption[]) => void;
+  readonly resolve: (answer: Works[keyof Works]['answer']) => void;
   readonly reject: (error: unknown) => void;
 }
 
-export class EngineProcess implements CaptionWorker {
+export class ModelProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, PendingCall>();
-  #lastCall = START_CALL;
+  #lastCall = 0;
   #ended: Blip2Error | undefined;
 
   private constructor(child: ChildProcess, onConvert: DeviceOptions['onConvert']) {
@@ -39,24 +38,24 @@ export class EngineProcess implements CaptionWorker {
   }
 
   /** @throws Blip2Error `PROCESS_ENDED`; what starting the model throws */
-  static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<EngineProcess> {
+  static async start(checkpoint: Checkpoint, options: DeviceOptions): Promise<ModelProcess> {
     const { signal, onConvert, ...sent } = options;
     signal?.throwIfAborted();
-    const child = fork(fileURLToPath(new URL('./engine-host.js', import.meta.url)), {
+    const child = fork(fileURLToPath(new URL('./model-host.js', import.meta.url)), {
       // The caller's own flags (a debugger's port, code on the command line) are not for this process.
       execArgv: [`--max-semi-space-size=${SEMI_SPACE_MIB}`],
       env: { MALLOC_ARENA_MAX, ...process.env },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    const engine = new EngineProcess(child, onConvert);
+    const model = new ModelProcess(child, onConvert);
     const abort = () => child.kill();
     signal?.addEventListener('abort', abort);
     try {
-      await engine.#call(START_CALL, { kind: 'start', checkpoint, options: sent });
-      return engine;
+      await model.#call(++model.#lastCall, { kind: 'start', checkpoint, options: sent });
+      return model;
     } catch (error) {
-      await engine[Symbol.asyncDispose]();
+      await model[Symbol.asyncDispose]();
       signal?.throwIfAborted();
       throw error;
     } finally {
@@ -64,7 +63,11 @@ export class EngineProcess implements CaptionWorker {
     }
   }
 
-  async captionBatch(batch: CaptionBatch, { signal, onToken }: CaptionHooks): Promise<Caption[]> {
+  /** @throws what the work throws there; Blip2Error `PROCESS_ENDED`; the signal's reason when aborted */
+  async perform<Kind extends keyof Works>(
+    work: { readonly kind: Kind } & Works[Kind]['given'] & Work,
+    { signal, onToken }: CaptionHooks = {},
+  ): Promise<Works[Kind]['answer']> {
     signal?.throwIfAborted();
     const call = ++this.#lastCall;
     const abort = () => {
@@ -73,18 +76,19 @@ export class EngineProcess implements CaptionWorker {
     };
     signal?.addEventListener('abort', abort);
     try {
-      return await this.#call(call, { kind: 'caption', call, batch, tokens: onToken !== undefined }, onToken);
+      return await this.#call(call, work, onToken);
     } finally {
       signal?.removeEventListener('abort', abort);
     }
   }
 
-  #call(call: number, request: Request, onToken?: CaptionHooks['onToken']): Promise<Caption[]> {
+  /** The process answers each kind of work with its own kind of answer. */
+  #call<Answer>(call: number, work: Work, onToken?: CaptionHooks['onToken']): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
-      this.#pending.set(call, { onToken, resolve, reject });
+      this.#pending.set(call, { onToken, resolve: (answer) => resolve(answer as Answer), reject });
       this.#keepAlive();
-      this.#send(request);
+      this.#send({ kind: 'work', call, work });
     });
   }
 
@@ -92,12 +96,10 @@ export class EngineProcess implements CaptionWorker {
     switch (reply.kind) {
       case 'converted':
         return onConvert?.(reply.writtenBytes, reply.totalBytes);
-      case 'started':
-        return this.#take(START_CALL)?.resolve([]);
       case 'token':
         return void this.#passToken(reply);
-      case 'captions':
-        return this.#take(reply.call)?.resolve(reply.captions);
+      case 'done':
+        return this.#take(reply.call)?.resolve(reply.answer);
       case 'failed':
         return this.#take(reply.call)?.reject(receiveError(reply.error));
     }

@@ -1,0 +1,25 @@
+import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
+import type { CaptionBatch, CaptionWorker } from '../caption-engine.js';
+import type { Caption, CaptionHooks, DeviceOptions } from '../captioner-options.js';
+import { ModelProcess } from './model-process.js';
+
+/** Captions made in a process of their own. */
+export class CaptionProcess implements CaptionWorker {
+  readonly #process: ModelProcess;
+
+  private constructor(process: ModelProcess) {
+    this.#process = process;
+  }
+
+  static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionProcess> {
+    return new CaptionProcess(await ModelProcess.start(checkpoint, options));
+  }
+
+  captionBatch(batch: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
+    return this.#process.perform({ kind: 'caption', batch, tokens: hooks.onToken !== undefined }, hooks);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+  }
+}

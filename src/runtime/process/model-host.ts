@@ -1,0 +1,91 @@
+/** The process that holds a model for a caller elsewhere. Started by `ModelProcess`; it ends with its channel. */
+import sharp from 'sharp';
+import { isRetrieval, parseModelConfig } from '../../model/blip2-config.js';
+import { CaptionEngine } from '../caption-engine.js';
+import type { CaptionHooks } from '../captioner-options.js';
+import { MatchEngine } from '../match-engine.js';
+import { sendError, type Reply, type Request, type Work, type Works } from './messages.js';
+
+// Decoded pictures are read once: libvips would keep up to 50 MB of them.
+sharp.cache(false);
+
+const aborts = new Map<number, AbortController>();
+/** Calls that wait until the caller has taken a token. */
+const takers = new Map<number, () => void>();
+let engine: CaptionEngine | MatchEngine | undefined;
+
+process.on('message', (request: Request) => {
+  switch (request.kind) {
+    case 'work':
+      return void answer(request.call, request.work);
+    case 'token-taken':
+      return takers.get(request.call)?.();
+    case 'abort':
+      aborts.get(request.call)?.abort();
+      return takers.get(request.call)?.();
+  }
+});
+
+// A terminal sends Ctrl-C to the caller's processes all at once. What it means is the caller's to say.
+process.on('SIGINT', () => {});
+
+// Whoever started this process is gone, or done with it. Nothing is left to say or to save, and ONNX Runtime's CUDA
+// provider aborts with a message where its destructors run.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
+async function answer(call: number, work: Work): Promise<void> {
+  const abort = new AbortController();
+  aborts.set(call, abort);
+  try {
+    send({ kind: 'done', call, answer: await perform(call, work, abort.signal) });
+  } catch (error) {
+    send({ kind: 'failed', call, error: sendError(error) });
+  } finally {
+    aborts.delete(call);
+    takers.delete(call);
+  }
+}
+
+async function perform(call: number, work: Work, signal: AbortSignal): Promise<Works[keyof Works]['answer']> {
+  switch (work.kind) {
+    case 'start':
+      engine = await open(work);
+      return null;
+    case 'caption':
+      return captioning().captionBatch(work.batch, { signal, ...(work.tokens ? { onToken: tokenSender(call) } : {}) });
+    case 'match':
+      return matching().match(work.picture, work.texts, signal);
+    case 'embed-image':
+      return matching().embedImage(work.picture, signal);
+    case 'embed-texts':
+      return matching().embedTexts(work.texts, signal);
+  }
+}
+
+function open({ checkpoint, options }: Works['start']['given']): Promise<CaptionEngine | MatchEngine> {
+  const onConvert = (writtenBytes: number, totalBytes: number) => send({ kind: 'converted', writtenBytes, totalBytes });
+  const Engine = isRetrieval(parseModelConfig(checkpoint.config)) ? MatchEngine : CaptionEngine;
+  return Engine.create(checkpoint, { ...options, onConvert });
+}
+
+function captioning(): CaptionEngine {
+  if (engine instanceof CaptionEngine) return engine;
+  throw new Error('no model that captions has started');
+}
+
+function matching(): MatchEngine {
+  if (engine instanceof MatchEngine) return engine;
+  throw new Error('no model that matches has started');
+}
+
+function tokenSender(call: number): NonNullable<CaptionHooks['onToken']> {
+  return (event) =>
+    new Promise<void>((resolve) => {
+      takers.set(call, resolve);
+      send({ kind: 'token', call, event });
+    });
+}
+
+function send(reply: Reply): void {
+  process.send?.(reply);
+}
