@@ -20,9 +20,12 @@ export async function webgpuAnswer(): Promise<ProviderAnswer> {
   }
 }
 
-/** Graphs and bindings are this project's own: checking each call again costs time with every node. */
+/**
+ * Graphs and bindings are this project's own: checking each call again costs time with every node. Without 64-bit integers
+ * the argmax of the logits would be converted on the CPU.
+ */
 export function webgpuSettings(): Record<string, string> {
-  return { validationMode: 'disabled' };
+  return { validationMode: 'disabled', enableInt64: '1' };
 }
 
 let computesHalf: boolean | undefined;
