@@ -3,7 +3,7 @@ import type { StoredTensor } from '../../src/loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../src/model/blip2-config.js';
 import { gpuStyle } from '../../src/runtime/graph/gpu/gpu-style.js';
 import { pictureGrid } from '../../src/runtime/graph/picture-grid.js';
-import type { EngineDevice } from '../../src/runtime/provider/engine/engine-device.js';
+import type { EngineDevice, PlaceOf } from '../../src/runtime/provider/engine/engine-device.js';
 import { GpuModel } from '../../src/runtime/provider/engine/gpu-model.js';
 import { HostMemory } from '../../src/runtime/provider/memory/host-memory.js';
 
@@ -18,8 +18,16 @@ export async function openOnHost(
   config: Blip2Config,
   tensors: ReadonlyMap<string, StoredTensor>,
   isResident: (block: string) => boolean,
-  { device = () => ({}), deviceOf = () => 0 }: HostDevices = {},
+  devices: HostDevices = {},
 ): Promise<GpuModel> {
+  const picture = await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size')));
+  return GpuModel.open({ config, tensors, picture, placeOf: hostPlaces(isResident, devices) });
+}
+
+export function hostPlaces(
+  isResident: (block: string) => boolean,
+  { device = () => ({}), deviceOf = () => 0 }: HostDevices,
+): PlaceOf {
   const devices = new Map<number, EngineDevice>();
   const open = (number: number): EngineDevice => {
     const opened = devices.get(number) ?? {
@@ -32,7 +40,5 @@ export async function openOnHost(
     devices.set(number, opened);
     return opened;
   };
-  const picture = await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size')));
-  const placeOf = (block: string) => ({ device: open(deviceOf(block)), isResident: isResident(block) });
-  return GpuModel.open({ config, tensors, picture, placeOf });
+  return (block) => ({ device: open(deviceOf(block)), isResident: isResident(block) });
 }

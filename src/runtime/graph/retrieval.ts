@@ -28,12 +28,12 @@ export function lowerMatchHead(stage: StageBuilder, block: Block): void {
 }
 
 /** torch's `normalize`: the length is at least 1e-12. */
-function unitRows(module: Module, rows: Value): Value {
+export function unitRows(module: Module, rows: Value): Value {
   const length = module.node('ReduceL2', [rows, module.graph.int64s([-1])], { keepdims: { int: 1 } });
   return module.node('Div', [rows, module.node('Max', [length, module.graph.float(1e-12)])]);
 }
 
-function embedSize({ config }: StageBuilder): number {
+export function embedSize({ config }: StageBuilder): number {
   if (!isRetrieval(config)) throw new Error('a head of retrieval in a model that generates text');
   return config.embedSize;
 }

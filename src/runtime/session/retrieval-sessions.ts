@@ -4,13 +4,14 @@ import type { Program } from '../graph/program.js';
 import { imageEmbedProgram, matchProgram, textEmbedProgram, visionProgram } from '../graph/retrieval-programs.js';
 import { wireOf } from './kv-cache.js';
 import type { ProgramRunner } from './program-runner.js';
+import type { RetrievalModel } from './retrieval-model.js';
 import { startProgram, type SessionSources } from './start-program.js';
 import { wordWires, type WordBatch } from './word-wires.js';
 
 type Runners = Readonly<Record<'vision' | 'image' | 'text' | 'match', ProgramRunner>>;
 
 /** The four programs of a retrieval checkpoint over sessions. */
-export class RetrievalSessions implements AsyncDisposable {
+export class RetrievalSessions implements RetrievalModel {
   readonly #config: RetrievalConfig;
   readonly #runners: Runners;
 
@@ -41,27 +42,19 @@ export class RetrievalSessions implements AsyncDisposable {
     }
   }
 
-  /**
-   * @param pixels normalised, float32, row-major
-   * @param shape `[pictures, channels, height, width]`
-   * @returns what the other methods read of the pictures, float32 `[pictures * tokens, hiddenSize]`
-   */
   async see(pixels: Float32Array, shape: readonly number[]): Promise<Tensor> {
     const wires = await this.#runners.vision.run(new Map([['pixel_values', new Tensor('float32', pixels, shape)]]));
     return wireOf(wires, 'vision');
   }
 
-  /** Unit vectors of pictures, `[pictures, numQueryTokens, embedSize]`. */
   async embedImages(vision: Tensor): Promise<Tensor> {
     return wireOf(await this.#runners.image.run(new Map([['vision', vision]])), 'image_embeds');
   }
 
-  /** Unit vectors of texts, `[texts, words, embedSize]`; those of padding mean nothing. */
   async embedTexts(words: WordBatch): Promise<Tensor> {
     return wireOf(await this.#runners.text.run(wordWires(words, 0)), 'text_embeds');
   }
 
-  /** Logits of no match and of match of each picture with the text of the same row, `[pictures, 2]`. */
   async match(vision: Tensor, words: WordBatch): Promise<Tensor> {
     const given = wordWires(words, this.#config.numQueryTokens);
     return wireOf(await this.#runners.match.run(given.set('vision', vision)), 'match_logits');

@@ -1,4 +1,4 @@
-import type { Blip2Config } from '../../../model/blip2-config.js';
+import { isRetrieval, type ModelConfig } from '../../../model/blip2-config.js';
 import { blip2Blocks, type BlockKind } from '../../../model/blocks.js';
 import { longestPrefix } from '../../../planner/map/longest-prefix.js';
 import { loadedDtype } from '../../../planner/profile/load-dtype.js';
@@ -19,12 +19,12 @@ const TABLES: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-tokens', 'opt-po
  * @param styleOf of the device that runs a block
  */
 export function computedDtypes(
-  config: Blip2Config,
+  config: ModelConfig,
   tensors: ReadonlyMap<string, TensorInfo>,
   styleOf: (block: string) => Pick<GpuStyle, 'float' | 'matrices'>,
 ): Map<string, Dtype> {
   const blocks = new Map(blip2Blocks(config).map((block) => [block.name, block]));
-  const table = tokenTableName(config.text, tensors);
+  const table = isRetrieval(config) ? null : tokenTableName(config.text, tensors);
   const computed = [...tensors].map(([name, { dtype, shape }]) => {
     const shared = name === table && sharesTable(tensors);
     const block = shared ? blocks.get(HEAD) : longestPrefix(blocks, name);

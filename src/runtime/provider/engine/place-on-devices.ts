@@ -1,5 +1,5 @@
 import { Blip2Error } from '../../../errors.js';
-import type { Blip2Config } from '../../../model/blip2-config.js';
+import { isRetrieval, type ModelConfig } from '../../../model/blip2-config.js';
 import type { Device } from '../../../planner/map/device-map.js';
 import type { DeviceOptions } from '../../captioner-options.js';
 import { tokenTableName } from '../../graph/vocabulary.js';
@@ -14,7 +14,7 @@ import { HEAD, sharesTable } from './shared-head.js';
  * @throws Blip2Error `GPU_NOT_IN_MAP` for a block that is to stream through a GPU that the map does not use
  */
 export function placeOnDevices(
-  config: Blip2Config,
+  config: ModelConfig,
   tensors: ReadonlyMap<string, unknown>,
   places: ReadonlyMap<string, Device>,
   { hostBlocks = new Set(), streamGpus = new Map() }: Pick<DeviceOptions, 'hostBlocks' | 'streamGpus'>,
@@ -22,11 +22,11 @@ export function placeOnDevices(
 ): PlaceOf {
   const gpus = [...new Set(places.values())].filter((device) => typeof device === 'number').sort((a, b) => a - b);
   const [main] = gpus;
-  const table = tokenTableName(config.text, tensors).replace(/\.weight$/, '');
+  const table = isRetrieval(config) ? null : tokenTableName(config.text, tensors).replace(/\.weight$/, '');
   const place = (block: string): BlockPlace => {
     const home = places.get(block);
     if (typeof home === 'number') return { device: open(home), isResident: true };
-    const shared = block === HEAD && sharesTable(tensors) ? places.get(table) : undefined;
+    const shared = table !== null && block === HEAD && sharesTable(tensors) ? places.get(table) : undefined;
     if (typeof shared === 'number') return { device: open(shared), isResident: true };
     if (hostBlocks.has(block) || main === undefined) return { device: open('cpu'), isResident: true };
     const gpu = streamGpus.get(block) ?? main;

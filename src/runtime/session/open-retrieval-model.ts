@@ -1,0 +1,24 @@
+import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
+import type { RetrievalConfig } from '../../model/blip2-config.js';
+import type { DeviceOptions } from '../captioner-options.js';
+import { cudaDevice } from '../provider/engine/cuda-device.js';
+import { openEngineRetrieval } from '../provider/engine/open-engine-model.js';
+import { webgpuDevice } from '../provider/engine/webgpu-device.js';
+import { placesOf } from './places.js';
+import type { RetrievalModel } from './retrieval-model.js';
+import { RetrievalSessions } from './retrieval-sessions.js';
+import { sessionSources } from './session-sources.js';
+
+/** A model that compares pictures with texts, on the devices that the options name. */
+export async function openRetrievalModel(
+  config: RetrievalConfig,
+  checkpoint: Checkpoint,
+  options: DeviceOptions,
+): Promise<RetrievalModel> {
+  const { places, provider } = await placesOf(config, options);
+  if (provider === 'cuda') return openEngineRetrieval(config, checkpoint, places, options, cudaDevice);
+  if (provider === 'webgpu' && process.platform === 'linux') {
+    return openEngineRetrieval(config, checkpoint, places, options, webgpuDevice);
+  }
+  return RetrievalSessions.create(await sessionSources(config, checkpoint, { ...options, provider }));
+}
