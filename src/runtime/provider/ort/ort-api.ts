@@ -20,6 +20,7 @@ const FUNCTIONS = {
   CreateSessionFromArray: [8, 'void*, void*, size_t, void*, _Out_ void**'],
   CreateSessionOptions: [10, '_Out_ void**'],
   SetSessionLogSeverityLevel: [22, 'void*, int'],
+  EnableProfiling: [14, 'void*, str'],
   SetSessionGraphOptimizationLevel: [23, 'void*, int'],
   SetIntraOpNumThreads: [24, 'void*, int'],
   CreateRunOptions: [39, '_Out_ void**'],
