@@ -1,4 +1,5 @@
-import type { CheckpointJob, WrittenCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
+import type { CheckpointJob } from '../../src/loader/shard/planned-shard.js';
+import type { WrittenCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
 import { writeCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
 import { formatSize } from '../../src/planner/size.js';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /** Subcommands that write the same shards with other names, dtypes or fewer tensors. */
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { nameShards } from '../../src/loader/shard/shard-plan.js';
-import type { CheckpointJob } from '../../src/loader/shard/write-checkpoint.js';
+import type { CheckpointJob } from '../../src/loader/shard/planned-shard.js';
 import type { ShardTensor } from '../../src/loader/write/shard-tensor.js';
 import { usageError } from '../common/main.js';
 

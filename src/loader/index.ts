@@ -22,12 +22,8 @@ export { layoutFile, type FileLayout, type LayoutOptions, type PlacedTensor } fr
 export { quantizedTensors, type ShardTensor } from './write/shard-tensor.js';
 export { writeShard, type WriteOptions } from './write/write-shard.js';
 export { nameShards, splitByDevice, splitBySize, type PlannedShard } from './shard/shard-plan.js';
-export {
-  writeCheckpoint,
-  type CheckpointJob,
-  type CheckpointWriteOptions,
-  type WrittenCheckpoint,
-} from './shard/write-checkpoint.js';
+export { writeCheckpoint, type CheckpointWriteOptions, type WrittenCheckpoint } from './shard/write-checkpoint.js';
+export type { CheckpointJob } from './shard/planned-shard.js';
 export { diffCheckpoints, type DiffOptions, type TensorDifference } from './check/diff-checkpoints.js';
 export { hashCheckpoint, type CheckpointHash, type HashOptions } from './check/hash-checkpoint.js';
 export { moduleTree, type ModuleNode } from './check/module-tree.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -99,6 +99,29 @@ describe('writeCheckpoint', () => {
     expect(result.every(({ resumed }) => resumed)).toBe(false);
     expect((await readdir(out)).sort()).toEqual([...undisturbed.keys()].sort());
     for (const [name, hash] of undisturbed) expect(await sha256(join(out, name))).toBe(hash);
+  });
+
+  it('writes a finished shard again whose content is no longer what was written', async () => {
+    const shards = nameShards(splitBySize(sizes(source), 500));
+    await writeCheckpoint(job(shards), out);
+    const path = join(out, shards[0]?.file ?? '');
+    const before = await readFile(path);
+    await rm(out, { recursive: true });
+    const controller = new AbortController();
+    const onProgress = () => {
+      if (existsSync(path)) controller.abort(new Error('stop'));
+    };
+    const stopped = writeCheckpoint(job(shards), out, { signal: controller.signal, onProgress });
+    await expect(stopped).rejects.toThrow('stop');
+
+    const { mtime, atime } = await stat(path);
+    const damaged = Buffer.from(before);
+    damaged[damaged.length - 1] = (damaged.at(-1) ?? 0) ^ 1;
+    await writeFile(path, damaged);
+    await utimes(path, atime, mtime);
+    const { shards: result } = await writeCheckpoint(job(shards), out);
+    expect(result[0]?.resumed).toBe(false);
+    expect(Buffer.compare(await readFile(path), before)).toBe(0);
   });
 
   it('says what it would do, and does nothing', async () => {

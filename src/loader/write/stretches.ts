@@ -11,8 +11,15 @@ import { QUANT_BLOCK_SIZE, type QuantScheme } from '../../tensor/quantized.js';
 import type { FileLayout, PlacedTensor } from './file-layout.js';
 import type { ShardTensor } from './shard-tensor.js';
 
-export type Stretch =
-  { readonly kind: 'bytes'; readonly parts: readonly Part[] } | ({ readonly kind: 'blocks' } & BlockRange);
+export type Stretch = { readonly kind: 'bytes'; readonly parts: readonly Part[] } | BlockStretch;
+
+/** Blocks `[first, end)` of a weight, counted through all its rows. */
+export interface BlockStretch {
+  readonly kind: 'blocks';
+  readonly weight: QuantizedWeight;
+  readonly first: number;
+  readonly end: number;
+}
 
 /** A stretch of one tensor, in bytes of the new file. */
 export interface Part {
@@ -22,13 +29,7 @@ export interface Part {
   readonly end: number;
 }
 
-/** Blocks `[first, end)` of a weight, counted through all its rows, and where they go: any number of places each. */
-export interface BlockRange {
-  readonly weight: QuantizedWeight;
-  readonly first: number;
-  readonly end: number;
-}
-
+/** A weight and where it goes in small integers: any number of places each. */
 export interface QuantizedWeight {
   readonly source: StoredTensor;
   readonly scheme: QuantScheme;
@@ -97,6 +98,19 @@ function* blockRanges(weight: QuantizedWeight, stretchBytes: number): Generator<
   }
 }
 
+/** Where a stretch lies in the new file, in the order in which its bytes are written. */
+export function stretchRanges(stretch: Stretch): { readonly begin: number; readonly end: number }[] {
+  if (stretch.kind === 'bytes') {
+    const { parts } = stretch;
+    return [{ begin: parts[0]?.begin ?? 0, end: parts.at(-1)?.end ?? 0 }];
+  }
+  const { weight, first, end } = stretch;
+  return [...weight.values, ...weight.scales].map(({ begin, shape, end: tensorEnd }) => {
+    const blockBytes = (tensorEnd - begin) / elementCount(shape.slice(0, 2));
+    return { begin: begin + first * blockBytes, end: begin + end * blockBytes };
+  });
+}
+
 /** Consecutive values of a weight that fill blocks, the last of which may end early. */
 export interface BlockRun {
   /** Blocks before it in the range. */
@@ -107,7 +121,7 @@ export interface BlockRun {
 }
 
 /** The runs of values that a range of blocks is made of: one for every row whose last block is not full, else one. */
-export function blockRuns({ weight: { source, scheme }, first, end }: BlockRange): BlockRun[] {
+export function blockRuns({ weight: { source, scheme }, first, end }: BlockStretch): BlockRun[] {
   const blockSize = QUANT_BLOCK_SIZE[scheme];
   const columns = source.shape[1] ?? 0;
   if (columns % blockSize === 0) return [{ blocksBefore: 0, begin: first * blockSize, end: end * blockSize }];

@@ -5,22 +5,24 @@
  * the new file and written to its place, several at the same time, so that reading, converting and writing overlap.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { DTYPE_BITS } from '../../tensor/dtype.js';
-import { QUANT_BITS, QUANT_BLOCK_SIZE } from '../../tensor/quantized.js';
-import { FloatConverter } from '../convert/convert-floats.js';
-import { KernelMemory } from '../convert/kernel-memory.js';
-import { BlockQuantizer, SCALE_BYTES } from '../convert/quantize-blocks.js';
-import type { FileSource } from '../file/file-source.js';
+import { availableParallelism } from 'node:os';
 import { SourceFiles } from '../file/source-files.js';
-import { SafetensorsError } from '../format/safetensors-error.js';
 import { layoutFile, type FileLayout, type LayoutOptions } from './file-layout.js';
+import { StretchMaker } from './make-stretch.js';
 import { replaceFile } from './replace-file.js';
 import { checkConversion, writtenInfo, type ShardTensor } from './shard-tensor.js';
-import { blockRuns, stretches, type BlockRange, type Part, type QuantizedWeight } from './stretches.js';
+import { digestOfShard, digestOfWrites } from './shard-digest.js';
+import { ShardThreads } from './shard-threads.js';
+import { StretchQueue } from './stretch-queue.js';
+import { stretches, type Stretch } from './stretches.js';
 
 export interface WriteOptions extends LayoutOptions {
-  /** All buffers together. */
+  /** The buffers of this thread together; each further thread has an eighth of it. */
   readonly bufferBytes?: number;
+  /** Threads that read, convert and write. Default: up to four for a file of at least 64 MiB, else one. */
+  readonly threads?: number;
+  /** Also hashes what is written. */
+  readonly digest?: boolean;
   readonly signal?: AbortSignal;
   /** Called with the bytes of the new file written so far. */
   readonly onProgress?: (writtenBytes: number, totalBytes: number) => void;
@@ -34,6 +36,10 @@ export const DEFAULT_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /** Stretches in work at the same time: one for each thread of Node's pool for file calls, and as many waiting. */
 const SLOTS = 8;
+
+/** Below it a thread's start, about 50 ms, would take longer than it saves. */
+const MIN_THREADED_BYTES = 64 * 1024 * 1024;
+const MAX_THREADS = 4;
 
 /** Where the parts of a new file's tensors come from. */
 export function layoutShard(tensors: ReadonlyMap<string, ShardTensor>, options: LayoutOptions = {}): FileLayout {
@@ -52,148 +58,108 @@ export async function writeShard(
   path: string,
   tensors: ReadonlyMap<string, ShardTensor>,
   options: WriteOptions = {},
-): Promise<FileLayout> {
+): Promise<WrittenShard> {
   for (const [name, tensor] of tensors) checkConversion(name, tensor);
   const layout = layoutShard(tensors, options);
-  await using sources = new SourceFiles();
+  const stretchBytes = stretchBytesOf(options);
+  const list = [...stretches(layout, tensors, stretchBytes)];
+  let digest: string | null = null;
   await replaceFile(path, async (handle) => {
     await writeAll(handle, layout.front, 0);
-    await new ShardWriter(handle, layout, tensors, sources, options).run();
+    const digests = await new ShardWriter(handle, layout, tensors, list, options).run();
+    digest = options.digest === true ? digestOfShard(layout, digests) : null;
   });
-  return layout;
+  return { layout, digest };
 }
 
-/** The buffers of one worker, in memory that conversions work in. */
-class Slot {
-  readonly converter: FloatConverter;
-  readonly quantizer: BlockQuantizer;
-  /** Bytes of the new file. */
-  readonly file: Uint8Array;
-  /** Bytes to be converted. */
-  readonly scratch: Uint8Array;
-
-  constructor(slotBytes: number) {
-    // Apart by half of what x86 compares of two addresses, see `convert-floats.ts`.
-    const scratchBegin = slotBytes + 2048;
-    const memory = new KernelMemory(scratchBegin + slotBytes);
-    this.converter = new FloatConverter(memory);
-    this.quantizer = new BlockQuantizer(memory);
-    this.file = memory.room.subarray(0, slotBytes);
-    this.scratch = memory.room.subarray(scratchBegin);
-  }
+export interface WrittenShard {
+  readonly layout: FileLayout;
+  /** Of the file's content, see `shard-digest.ts`; null where it was not asked for. */
+  readonly digest: string | null;
 }
 
+/** Half of a slot holds bytes of the new file, half bytes to be converted. Multiples of 8 keep values whole. */
+export function stretchBytesOf({ bufferBytes = DEFAULT_BUFFER_BYTES }: WriteOptions): number {
+  return Math.max(4096, Math.floor(bufferBytes / SLOTS / 2 / 4096) * 4096);
+}
+
+/** The first thread's part of the work, which is all of it where there is no other. */
 class ShardWriter {
   readonly #handle: FileHandle;
   readonly #layout: FileLayout;
   readonly #tensors: ReadonlyMap<string, ShardTensor>;
-  readonly #sources: SourceFiles;
+  readonly #list: readonly Stretch[];
+  readonly #queue: StretchQueue;
+  readonly #threads: number;
   readonly #options: WriteOptions;
-  readonly #slotBytes: number;
-  #written: number;
 
   constructor(
     handle: FileHandle,
     layout: FileLayout,
     tensors: ReadonlyMap<string, ShardTensor>,
-    sources: SourceFiles,
+    list: readonly Stretch[],
     options: WriteOptions,
   ) {
     this.#handle = handle;
     this.#layout = layout;
     this.#tensors = tensors;
-    this.#sources = sources;
+    this.#list = list;
+    const usual = layout.sizeBytes < MIN_THREADED_BYTES ? 1 : Math.min(MAX_THREADS, availableParallelism());
+    this.#threads = options.threads ?? usual;
+    this.#queue = StretchQueue.create(list.length, this.#threads);
     this.#options = options;
-    this.#written = layout.front.length;
-    // Half of a slot holds bytes of the new file, half bytes to be converted. Multiples of 8 keep values whole.
-    const { bufferBytes = DEFAULT_BUFFER_BYTES } = options;
-    this.#slotBytes = Math.max(4096, Math.floor(bufferBytes / SLOTS / 2 / 4096) * 4096);
   }
 
-  async run(): Promise<void> {
-    const queue = stretches(this.#layout, this.#tensors, this.#slotBytes);
-    const worker = async (): Promise<void> => {
-      const slot = new Slot(this.#slotBytes);
-      for (const stretch of queue) {
-        this.#options.signal?.throwIfAborted();
-        this.#written += await (stretch.kind === 'bytes'
-          ? this.#writeParts(stretch.parts, slot)
-          : this.#writeBlocks(stretch, slot));
-        this.#options.onProgress?.(this.#written, this.#layout.sizeBytes);
-      }
+  /** Returns the digests of all stretches. */
+  async run(): Promise<Uint8Array> {
+    const threads = new ShardThreads(this.#queue, this.#threads, {
+      fd: this.#handle.fd,
+      layout: this.#layout,
+      tensors: this.#tensors,
+      stretchBytes: stretchBytesOf(this.#options),
+      digest: this.#options.digest === true,
+    });
+    await using sources = new SourceFiles();
+    const next = () => threads.takeLeft() ?? this.#queue.take();
+    const work = async (): Promise<void> => {
+      const maker = new StretchMaker(stretchBytesOf(this.#options));
+      for (let index = next(); index !== null; index = next()) await this.#make(index, maker, sources);
     };
-    const count = Math.min(SLOTS, Math.ceil((this.#layout.sizeBytes - this.#written) / this.#slotBytes));
-    const results = await Promise.allSettled(Array.from({ length: count }, worker));
+    const slots = Array.from({ length: Math.min(SLOTS, this.#list.length) }, () =>
+      work().catch((error: unknown) => this.#stop(error)),
+    );
+    // After a failure nobody begins another stretch, and the file is closed when the last one has ended.
+    const results = await Promise.allSettled(slots);
+    await threads.end();
     for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await work();
+    return this.#queue.digests;
   }
 
-  /** Returns the bytes written. */
-  async #writeParts(parts: readonly Part[], slot: Slot): Promise<number> {
-    let filled = 0;
-    for (const part of parts) {
-      const length = part.end - part.begin;
-      await this.#fill(part, slot.file.subarray(filled, filled + length), slot);
-      filled += length;
+  #stop(error: unknown): never {
+    this.#queue.stop();
+    throw error;
+  }
+
+  async #make(index: number, maker: StretchMaker, sources: SourceFiles): Promise<void> {
+    const { signal, digest, onProgress } = this.#options;
+    signal?.throwIfAborted();
+    const stretch = this.#list[index];
+    if (stretch === undefined) throw new RangeError(String(index));
+    const making = maker.make(stretch);
+    let step = making.next();
+    for (; step.done !== true; step = making.next()) {
+      const { file, position, into } = step.value;
+      await (await sources.get(file)).readInto(into, position);
     }
-    await writeAll(this.#handle, slot.file.subarray(0, filled), parts[0]?.begin ?? 0);
-    return filled;
-  }
-
-  /** Returns the bytes written. */
-  async #writeBlocks(range: BlockRange, { scratch, file, quantizer }: Slot): Promise<number> {
-    const { weight, first, end } = range;
-    const { source, scheme } = weight;
-    const valueBytes = DTYPE_BITS[source.dtype] / 8;
-    const blockBytes = (QUANT_BLOCK_SIZE[scheme] * QUANT_BITS[scheme]) / 8;
-    const runs = blockRuns(range);
-    const begin = source.begin + (runs[0]?.begin ?? 0) * valueBytes;
-    const stored = scratch.subarray(0, source.begin + (runs.at(-1)?.end ?? 0) * valueBytes - begin);
-    await (await this.#sources.get(source.file)).readInto(stored, begin);
-    const values = file.subarray(0, (end - first) * blockBytes);
-    const scales = file.subarray(values.length, values.length + (end - first) * SCALE_BYTES);
-    for (const run of runs) {
-      const runBegin = source.begin + run.begin * valueBytes - begin;
-      const runBytes = stored.subarray(runBegin, runBegin + (run.end - run.begin) * valueBytes);
-      const runValues = values.subarray(run.blocksBefore * blockBytes);
-      const faulty = quantizer.quantize(
-        runBytes,
-        source.dtype,
-        scheme,
-        runValues,
-        scales.subarray(run.blocksBefore * SCALE_BYTES),
-      );
-      if (faulty !== null) throw notQuantizable(weight, run.begin + faulty * QUANT_BLOCK_SIZE[scheme]);
+    for (const { bytes, position } of step.value) {
+      await writeAll(this.#handle, bytes, position);
+      this.#queue.addWritten(0, bytes.length);
     }
-    for (const tensor of weight.values) await writeAll(this.#handle, values, tensor.begin + first * blockBytes);
-    for (const tensor of weight.scales) await writeAll(this.#handle, scales, tensor.begin + first * SCALE_BYTES);
-    return values.length * weight.values.length + scales.length * weight.scales.length;
-  }
-
-  async #fill({ tensor, wanted: { source, dtype }, begin }: Part, into: Uint8Array, slot: Slot): Promise<void> {
-    const file = await this.#sources.get(source.file);
-    const done = begin - tensor.begin;
-    if (source.dtype === dtype) return file.readInto(into, source.begin + done);
-    await this.#convert(file, { source, dtype }, done, into, slot);
-  }
-
-  async #convert(
-    file: FileSource,
-    { source, dtype }: ShardTensor,
-    done: number,
-    into: Uint8Array,
-    { scratch, converter }: Slot,
-  ): Promise<void> {
-    const fromBytes = DTYPE_BITS[source.dtype] / 8;
-    const toBytes = DTYPE_BITS[dtype] / 8;
-    const valuesPerTurn = Math.floor(scratch.length / fromBytes);
-    const first = done / toBytes;
-    const count = into.length / toBytes;
-    for (let value = 0; value < count; value += valuesPerTurn) {
-      const values = Math.min(valuesPerTurn, count - value);
-      const stored = scratch.subarray(0, values * fromBytes);
-      await file.readInto(stored, source.begin + (first + value) * fromBytes);
-      converter.convert(stored, source.dtype, into.subarray(value * toBytes, (value + values) * toBytes), dtype);
-    }
+    if (digest === true) this.#queue.setDigest(index, digestOfWrites(step.value));
+    // A stretch that was begun twice counts twice.
+    const written = Math.min(this.#layout.front.length + this.#queue.writtenBytes, this.#layout.sizeBytes);
+    onProgress?.(written, this.#layout.sizeBytes);
   }
 }
 
@@ -203,23 +169,4 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;
   }
-}
-
-/** @param position of the first value of the block at fault, in its weight */
-function notQuantizable({ source, scheme, values, scales }: QuantizedWeight, position: number): SafetensorsError {
-  const [, columns = 1] = source.shape;
-  const name = (values[0] ?? scales[0])?.name.replace(/\.int[48](_scales)?$/, '') ?? '';
-  const row = Math.floor(position / columns);
-  const column = position % columns;
-  const last = Math.min(columns, column + QUANT_BLOCK_SIZE[scheme]) - 1;
-  return new SafetensorsError(
-    'NotQuantizable',
-    source.file,
-    `${JSON.stringify(name)} cannot be stored as ${scheme}: in row ${row}, columns ${column} to ${last}, a value is infinite, not a number, or above what a float16 scale can express`,
-    {
-      tensor: name,
-      hint: '`blip2-shard verify --deep` counts such values. Leave this weight as it is, or fetch the checkpoint again.',
-      details: { row, column, scheme },
-    },
-  );
 }

@@ -1,0 +1,44 @@
+import { QUANT_BLOCK_SIZE, QUANT_SCHEMES } from '../../tensor/quantized.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { FileLayout, LayoutOptions } from '../write/file-layout.js';
+import type { ShardTensor } from '../write/shard-tensor.js';
+import { layoutShard } from '../write/write-shard.js';
+import type { ConfigDtype } from './config-dtype.js';
+import type { PlannedShard } from './shard-plan.js';
+
+export interface CheckpointJob {
+  /** Where side files come from, and what may not be overwritten. */
+  readonly source: Checkpoint;
+  readonly shards: readonly PlannedShard[];
+  /** Every tensor that the shards name. */
+  readonly tensors: ReadonlyMap<string, ShardTensor>;
+  /** For every shard; `format: pt` unless given, without which transformers 4 refuses a file. */
+  readonly metadata?: ReadonlyMap<string, string>;
+  /** What config.json is to say of the dtype, where it changes. */
+  readonly configDtype?: ConfigDtype;
+}
+
+/** A shard with everything that its file will hold. */
+export interface Planned {
+  readonly shard: PlannedShard;
+  readonly tensors: ReadonlyMap<string, ShardTensor>;
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly layout: FileLayout;
+}
+
+export function planShard(job: CheckpointJob, shard: PlannedShard, options: LayoutOptions): Planned {
+  const tensors = new Map<string, ShardTensor>();
+  for (const name of shard.tensors) {
+    const tensor = job.tensors.get(name);
+    if (tensor === undefined) throw new RangeError(name);
+    tensors.set(name, tensor);
+  }
+  const metadata = new Map(job.metadata ?? [['format', 'pt']]);
+  if (shard.device !== undefined) metadata.set('device', shard.device);
+  const schemes = QUANT_SCHEMES.filter((scheme) =>
+    [...tensors.values()].some(({ quantized }) => quantized?.scheme === scheme),
+  );
+  const quantization = schemes.map((scheme) => `${scheme} in blocks of ${QUANT_BLOCK_SIZE[scheme]}`);
+  if (quantization.length > 0) metadata.set('quantization', quantization.join(', '));
+  return { shard, tensors, metadata, layout: layoutShard(tensors, { ...options, metadata }) };
+}
