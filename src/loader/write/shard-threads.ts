@@ -1,5 +1,4 @@
 /** Further threads for a job that the first thread could do alone: where one cannot start, or fails, it does. */
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { FileLayout } from './file-layout.js';
 import type { ShardTensor } from './shard-tensor.js';
@@ -29,7 +28,8 @@ export class ShardThreads {
       // Flags of this process, such as --input-type, may be of no use to a thread or stop it.
       const worker = new Worker(new URL('./shard-thread.js', import.meta.url), { workerData, execArgv: [] });
       worker.on('error', () => undefined);
-      await once(worker, 'exit');
+      // Not `once` of node:events, which rejects at the error before the exit.
+      await new Promise((resolve) => worker.on('exit', resolve));
       const stretch = queue.inHand(i + 1);
       if (stretch !== null) this.#left.push(stretch);
     });
