@@ -51,7 +51,8 @@ export function blip2Profile(
   const { dtype, workload, engine, schemes = [] } = options;
   const rules: DtypeRules = {
     dtype,
-    blip2: isRetrieval(config) || config.qformer.text === null ? 'blip-2' : 'instructblip',
+    // transformers computes an InstructBLIP's Q-Former in the model's dtype; this engine computes each in float32.
+    blip2: engine === 'transformers' && isInstructed(config) ? 'instructblip' : 'blip-2',
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
   };
   const blocks = blip2Blocks(config);
@@ -132,6 +133,8 @@ function bytesOf(
     hostTraffic: work.hostTraffic,
   };
 }
+
+const isInstructed = (config: ModelConfig): boolean => !isRetrieval(config) && config.qformer.text !== null;
 
 /** `blip2-run` looks rows of the language model's tables up in host memory and sends them where they are needed. */
 function lookUpOf(block: Block, table: VocabularyTable, engine: Engine): ProfileBlock['lookUp'] {
