@@ -161,7 +161,7 @@ describe('blip2-plan diff', () => {
     await writeFile(large, (await plan('--vram', '10G', '--json', '-q')).stdout);
     const { code, stdout } = await plan('diff', small, large);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/vision_model\.encoder\.layers\.0: GPU 0 \(from cpu\) -> GPU 0/);
+    expect(stdout).toMatch(/vision_model\.encoder\.layers\.38: GPU 0 \(from cpu\) -> GPU 0/);
     const wrong = await plan('diff', small, join(folder, 'article.json'));
     expect(wrong.code).toBe(2);
   });

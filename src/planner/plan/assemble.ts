@@ -4,6 +4,7 @@ import type { Item, Problem } from '../solve/problem.js';
 import type { Place, PriceList } from '../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { accuracyPrices } from './accuracy.js';
+import { oncePerKind } from './alike.js';
 import { chargesOf, passingBytes, standingBytes } from './memory.js';
 
 export interface Placing {
@@ -71,30 +72,6 @@ export function assemble(profile: ModelProfile, placing: Placing, prices: PriceL
     ],
     items,
   };
-}
-
-/** `compute`, which must not look at names, evaluated once for all blocks that are alike in every number. */
-function oncePerKind<T>(compute: (block: ProfileBlock) => T): (block: ProfileBlock) => T {
-  const known = new Map<string, T>();
-  return (block) => {
-    const key = numbersOf(block);
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const value = compute(block);
-    known.set(key, value);
-    return value;
-  };
-}
-
-const keys = new WeakMap<ProfileBlock, string>();
-
-function numbersOf(block: ProfileBlock): string {
-  const found = keys.get(block);
-  if (found !== undefined) return found;
-  const { name: _name, tensors: _tensors, bond: _bond, extraInputs: _inputs, forms, ...numbers } = block;
-  const key = JSON.stringify([numbers, [...forms].map(([scheme, form]) => [scheme, numbersOf(form)])]);
-  keys.set(block, key);
-  return key;
 }
 
 function add(row: number[] | undefined, index: number, amount: number): void {

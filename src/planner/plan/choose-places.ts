@@ -4,6 +4,7 @@ import { solveExact, type SolveOptions } from '../solve/exact.js';
 import { assemble, type Placing } from './assemble.js';
 import { takenBytes, type PlanContext } from './context.js';
 import { engineCases } from './engine-cases.js';
+import { tidyChoice } from './tidy-choice.js';
 
 export type Answer =
   | {
@@ -34,7 +35,12 @@ export function choosePlaces(context: PlanContext, options: SolveOptions = {}): 
     bound = Math.min(bound, result.bound);
     if (best !== null && result.solution.cost >= best.cost) continue;
     const choice = result.solution.choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
-    best = { status: result.status, choice, cost: result.solution.cost, bound: result.bound };
+    best = {
+      status: result.status,
+      choice: tidyChoice(context.profile, choice, placing.allows),
+      cost: result.solution.cost,
+      bound: result.bound,
+    };
   }
   if (best === null) return { status: 'none', proven: bound === Infinity, cost: Infinity };
   const proven = bound >= best.cost * (1 - 1e-9);

@@ -100,6 +100,22 @@ describe.each(engines)('plans for %s', (engine) => {
 });
 
 describe('choosePlaces', () => {
+  it('puts what is streamed of equal layers side by side, and keeps pins', () => {
+    const tensors = new Map<string, TensorInfo>(
+      Array.from({ length: 12 }, (_, i) => [`model.layers.${i}.fc.weight`, { dtype: 'F32', shape: [900, 64] }]),
+    );
+    const streamed = (options: Partial<PlanOptions>): number[] => {
+      const context = preparePlan(tensors, { ...optionsOf({ gpus: [900_000], ram: null, disk: 0 }), ...options });
+      const answer = choosePlaces(context);
+      if (answer.status === 'none') throw new Error('RAM has no limit');
+      return answer.choice.flatMap(({ execution }, i) => (execution === 'resident' ? [] : [i]));
+    };
+    const away = streamed({});
+    expect(away.length).toBeGreaterThan(2);
+    expect(away).toEqual(away.map((_, k) => 12 - away.length + k));
+    expect(streamed({ pins: new Map([['model.layers.0', 'cpu']]) })).toContain(0);
+  });
+
   it('finds what trying every placement finds', () => {
     fc.assert(
       fc.property(models, budgets, fc.constantFrom(...engines), (tensors, limits, engine) => {

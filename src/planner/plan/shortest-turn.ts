@@ -12,6 +12,7 @@ import type { Problem } from '../solve/problem.js';
 import { assemble, type Placing } from './assemble.js';
 import { casesOf, type Answer } from './choose-places.js';
 import type { PlanContext } from './context.js';
+import { tidyChoice } from './tidy-choice.js';
 
 /** Bounds closer than this fraction mean nothing: predictions are not better. */
 const CLOSE = 0.02;
@@ -51,7 +52,11 @@ export function shortestTurn(context: PlanContext, options: SolveOptions = {}): 
   const { placing, cost } = best;
   return {
     status: certain && cost - bound <= CLOSE * cost ? 'optimal' : 'stopped',
-    choice: best.choice.map((p) => placing.places[p]).filter((place) => place !== undefined),
+    choice: tidyChoice(
+      context.profile,
+      best.choice.map((p) => placing.places[p]).filter((place) => place !== undefined),
+      placing.allows,
+    ),
     cost,
     bound: certain ? Math.min(bound, cost) : 0,
   };
