@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 /** `blip2-run`: captions pictures, or answers a question about them, where a device map says. */
+import { Blip2Error } from '../src/errors.js';
+import { formatSize } from '../src/planner/size.js';
 import type { Progress } from '../src/runtime/captioner-options.js';
+import type { PlacementOptions } from '../src/runtime/placement.js';
 import { PROVIDERS } from '../src/runtime/provider/provider.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { openSource } from './common/open-source.js';
@@ -22,7 +25,7 @@ const parser = generationFlags(
     type: 'string',
     array: true,
     default: [] as string[],
-    describe: 'picture files, folders of pictures, or - for a list on stdin',
+    describe: 'picture files, URLs, folders of pictures, or - for a list on stdin',
   })
   .option('model', {
     alias: 'm',
@@ -71,6 +74,18 @@ const parser = generationFlags(
     group: 'Retrieval checkpoints:',
     describe: "each picture's vectors, as JSON",
   })
+  .option('replan', {
+    type: 'boolean',
+    implies: 'vram',
+    group: 'Model:',
+    describe: 'where a GPU has less memory free than --vram says: plan again for what is left',
+  })
+  .option('stream', {
+    type: 'boolean',
+    conflicts: ['json', 'batch', 'beams', 'num-captions', 'match', 'embed'],
+    group: 'Output:',
+    describe: 'write words as they are made',
+  })
   .option('json', { type: 'boolean', group: 'Output:', describe: 'one JSON object per picture; errors as JSON too' })
   .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'errors only on stderr' })
   .option('no-progress', { type: 'boolean', group: 'Output:', describe: 'no live line on stderr' })
@@ -87,7 +102,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv.map(nameStdin), ['vram', 'images', 'match']);
   if (args === null) return EXIT.ok;
   if (args.images.length === 0) {
-    throw usageError('no picture given', 'Name picture files or folders, or - for a list of paths on stdin.');
+    throw usageError('no picture given', 'Name picture files, URLs or folders, or - for a list on stdin.');
   }
   const pictures = await listImages(args.images.map(String));
   const checkpoint = await openSource(args.model, args, signal);
@@ -95,42 +110,54 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
 
   const [ask, generation, batch] = [readAsk(args), readGeneration(args), args.batch ?? 1];
+  if (args.stream === true && generation.numBeams !== undefined && generation.numBeams > 1) {
+    throw usageError('beams change their minds, so --stream has nothing to write while they run');
+  }
   const placement = await readPlacement(args, () => planWorkload(checkpoint, ask, generation, batch));
   const rate = new RateLine(args.quiet !== true && args['no-progress'] !== true);
   const onProgress = (progress: Progress) => {
     if (progress.stage === 'planned') say(planSummary(progress.plan));
     if (progress.stage === 'converting') rate.update(progress.doneBytes, progress.totalBytes);
   };
-  const options = {
-    ...placement,
+  const devices = {
     onProgress,
     signal,
     ...(args.provider === 'auto' ? {} : { provider: args.provider }),
     ...(args['emulate-gpu'] === true ? { emulateGpu: true } : {}),
     ...(args.threads === undefined ? {} : { threads: args.threads }),
   };
-  const asJson = args.json === true;
+  const common = { asJson: args.json === true, signal };
+  const tally = { done: 0, failed: 0 };
 
   // The runtime and its native libraries are loaded only once there is something to run.
-  if (args.match !== undefined || args.embed === true) {
-    const { createMatcher } = await import('../src/runtime/matcher.js');
-    await using matcher = await createMatcher(checkpoint, options).finally(() => rate.clear());
-    return await matchPictures(matcher, pictures, {
-      texts: args.match ?? [],
-      embed: args.embed === true,
-      asJson,
-      signal,
-    });
+  const attempt = async (placed: PlacementOptions): Promise<number> => {
+    if (args.match !== undefined || args.embed === true) {
+      const { createMatcher } = await import('../src/runtime/matcher.js');
+      await using matcher = await createMatcher(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());
+      return await matchPictures(matcher, pictures, { ...common, texts: args.match ?? [], embed: args.embed === true });
+    }
+    const { createCaptioner } = await import('../src/runtime/captioner.js');
+    await using captioner = await createCaptioner(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());
+    const run = {
+      ...common,
+      options: { ...ask, ...generation, batchSize: batch },
+      stream: args.stream === true,
+      quiet: args.quiet === true,
+      progress: args.quiet !== true && args['no-progress'] !== true,
+    };
+    return await captionPictures(captioner, pictures, run, tally);
+  };
+
+  try {
+    return await attempt(placement);
+  } catch (error) {
+    if (!(error instanceof Blip2Error) || args.replan !== true || placement.budgets === undefined) throw error;
+    const { remainingBudgets } = await import('./run/replan.js');
+    const budgets = remainingBudgets(error, placement.budgets);
+    if (budgets === null) throw error;
+    say(`${error.message}; planning again for ${[...budgets.gpus.values()].map(formatSize).join(' and ')}`);
+    return await attempt({ ...placement, budgets });
   }
-  const { createCaptioner } = await import('../src/runtime/captioner.js');
-  await using captioner = await createCaptioner(checkpoint, options).finally(() => rate.clear());
-  return await captionPictures(captioner, pictures, {
-    options: { ...ask, ...generation, batchSize: batch },
-    signal,
-    asJson,
-    quiet: args.quiet === true,
-    progress: args.quiet !== true && args['no-progress'] !== true,
-  });
 }
 
 /** yargs drops a lone `-` from positionals that have a name. */

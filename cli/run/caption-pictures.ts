@@ -1,18 +1,27 @@
 import { Blip2Error } from '../../src/errors.js';
 import type { Captioner } from '../../src/runtime/captioner.js';
-import type { Ask, Caption } from '../../src/runtime/captioner-options.js';
+import type { AnswerToken, Ask, Caption } from '../../src/runtime/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { EXIT, printError } from '../common/main.js';
 import { ProgressLine } from '../common/progress.js';
 import { writeOut } from '../common/write-out.js';
+import { inOneLine, StreamedLine } from './streamed-line.js';
 
 export interface CaptionRun {
   readonly options: Ask & GenerationOptions & { readonly batchSize: number };
   readonly signal: AbortSignal;
+  /** Writes plain captions as they are made; one picture and one answer at a time. */
+  readonly stream: boolean;
   /** One JSON object per picture in place of plain captions. */
   readonly asJson: boolean;
   readonly quiet: boolean;
   readonly progress: boolean;
+}
+
+/** How far a run has come, so that another captioner can go on where one failed. */
+export interface Tally {
+  done: number;
+  failed: number;
 }
 
 /**
@@ -24,23 +33,25 @@ export async function captionPictures(
   captioner: Captioner,
   pictures: readonly string[],
   run: CaptionRun,
+  tally: Tally,
 ): Promise<number> {
-  const line = new ProgressLine(run.progress);
+  const line = new ProgressLine(run.progress && !run.stream);
   const began = performance.now();
-  let failed = 0;
-  for (let done = 0; done < pictures.length; done += run.options.batchSize) {
-    if (run.signal.aborted) break;
-    const rate = (1000 * done) / (performance.now() - began);
-    line.update(`${done}/${pictures.length} pictures, ${rate.toFixed(2)} a second, ${failed} failed`);
-    const outcomes = await captionBatch(captioner, pictures.slice(done, done + run.options.batchSize), run);
+  while (tally.done < pictures.length && !run.signal.aborted) {
+    const rate = (1000 * tally.done) / (performance.now() - began);
+    line.update(`${tally.done}/${pictures.length} pictures, ${rate.toFixed(2)} a second, ${tally.failed} failed`);
+    const batch = pictures.slice(tally.done, tally.done + run.options.batchSize);
+    const stream = run.stream ? new StreamedLine(pictures.length > 1 ? batch[0] : undefined) : undefined;
+    const outcomes = await captionBatch(captioner, batch, run, stream);
     line.clear();
     for (const outcome of outcomes) {
-      if (outcome.status === 'failed') failed += 1;
-      await report(outcome, run.asJson, pictures.length > 1);
+      if (outcome.status === 'failed') tally.failed += 1;
+      await report(outcome, run.asJson, pictures.length > 1, stream);
     }
+    tally.done += batch.length;
   }
-  if (failed > 0 && !run.quiet) process.stderr.write(`${failed} of ${pictures.length} pictures failed\n`);
-  return failed === 0 ? EXIT.ok : EXIT.someInputsFailed;
+  if (tally.failed > 0 && !run.quiet) process.stderr.write(`${tally.failed} of ${pictures.length} pictures failed\n`);
+  return tally.failed === 0 ? EXIT.ok : EXIT.someInputsFailed;
 }
 
 type Outcome =
@@ -48,10 +59,19 @@ type Outcome =
   | { readonly status: 'failed'; readonly picture: string; readonly error: Blip2Error };
 
 /** Outcomes in the order of the pictures; none once the run is stopped. */
-async function captionBatch(captioner: Captioner, pictures: readonly string[], run: CaptionRun): Promise<Outcome[]> {
+async function captionBatch(
+  captioner: Captioner,
+  pictures: readonly string[],
+  run: CaptionRun,
+  stream?: StreamedLine,
+): Promise<Outcome[]> {
+  const hooks = {
+    signal: run.signal,
+    ...(stream === undefined ? {} : { onToken: ({ text }: AnswerToken) => stream.add(text) }),
+  };
   try {
     const outcomes: Outcome[] = [];
-    for await (const caption of captioner.caption(pictures, { ...run.options, signal: run.signal })) {
+    for await (const caption of captioner.caption(pictures, { ...run.options, ...hooks })) {
       const picture = pictures[caption.index];
       if (picture !== undefined) outcomes.push({ status: 'captioned', picture, caption });
     }
@@ -69,11 +89,11 @@ async function captionBatch(captioner: Captioner, pictures: readonly string[], r
   }
 }
 
-async function report(outcome: Outcome, asJson: boolean, named: boolean): Promise<void> {
+async function report(outcome: Outcome, asJson: boolean, named: boolean, stream?: StreamedLine): Promise<void> {
   if (outcome.status === 'captioned') {
     const { picture, caption } = outcome;
-    await writeOut(asJson ? jsonLine(picture, caption) : plainLines(picture, caption, named));
-    return;
+    if (stream !== undefined) return stream.end(plainLines(picture, caption, named));
+    return writeOut(asJson ? jsonLine(picture, caption) : plainLines(picture, caption, named));
   }
   const { picture, error } = outcome;
   if (!asJson) return printError(error, false);
@@ -84,7 +104,7 @@ async function report(outcome: Outcome, asJson: boolean, named: boolean): Promis
 /** A line per answer. Tabs and line breaks inside one become blanks, so that a line stays an answer. */
 function plainLines(picture: string, { answers }: Caption, named: boolean): string {
   return answers
-    .map(({ text }) => text.replaceAll(/\s+/g, ' '))
+    .map(({ text }) => inOneLine(text))
     .map((text) => (named ? `${picture}\t${text}\n` : `${text}\n`))
     .join('');
 }

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { isUrlText } from '../../src/runtime/image/picture-source.js';
 import { usageError } from '../common/main.js';
 
 /** What a folder is searched for: the formats that the picture decoder reads. */
@@ -10,8 +11,8 @@ const IMAGE_EXTENSION = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
 export const STDIN_LIST = '/dev/stdin';
 
 /**
- * The pictures that a command line names: files as they stand, the pictures of folders in name order, and for `STDIN_LIST` one
- * path per line of stdin.
+ * The pictures that a command line names: files and URLs as they stand, the pictures of folders in name order, and for `STDIN_LIST` one
+ * path or URL per line of stdin.
  * @throws Blip2Error `USAGE` for a path that does not exist and for a folder without a picture.
  */
 export async function listImages(args: readonly string[]): Promise<string[]> {
@@ -24,9 +25,10 @@ export async function listImages(args: readonly string[]): Promise<string[]> {
 }
 
 async function expand(path: string): Promise<string[]> {
+  if (isUrlText(path)) return [path];
   const entry = await stat(path).catch(() => null);
   if (entry === null)
-    throw usageError(`there is no picture at ${path}`, 'Name picture files, folders, or - for a list on stdin.');
+    throw usageError(`there is no picture at ${path}`, 'Name picture files, URLs, folders, or - for a list on stdin.');
   if (!entry.isDirectory()) return [path];
   const names = (await readdir(path)).filter((name) => IMAGE_EXTENSION.test(name)).toSorted();
   if (names.length === 0) throw usageError(`the folder ${path} holds no picture (jpg, png, webp, gif, tiff, avif)`);

@@ -5,12 +5,14 @@ import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import type { Ask, Caption, CaptionHooks, DeviceOptions } from './captioner-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { generate } from './generation/generate.js';
+import type { GenerationHooks } from './generation/generation-request.js';
 import type { GenerationOptions } from './generation/generation-options.js';
 import type { LocalPicture } from './image/picture-source.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
 import type { CaptionModel } from './session/caption-model.js';
 import { openCaptionModel } from './session/open-caption-model.js';
 import type { WordBatch } from './session/word-wires.js';
+import { AnswerStream } from './text/answer-stream.js';
 import { answerText, promptText, preparePrompts } from './text/prompts.js';
 import { wordBatch } from './text/word-batch.js';
 
@@ -79,7 +81,8 @@ export class CaptionEngine implements CaptionWorker {
       eosTokenIds: this.#config.text.eosTokenIds,
       randomStreams: pictures.map((_, row) => first + row),
     };
-    const sequences = await generate(this.#model.tokens({ prefix, ...prompts }), request, limited, hooks);
+    const source = this.#model.tokens({ prefix, ...prompts });
+    const sequences = await generate(source, request, limited, this.#generationHooks(hooks, first));
     const timing = {
       pixelsMs: prepared - started,
       imageMs: encoded - prepared,
@@ -89,6 +92,23 @@ export class CaptionEngine implements CaptionWorker {
       const answers = ofPicture.map((sequence) => ({ ...sequence, text: answerText(sequence.ids, tokenizer) }));
       return { index: first + row, text: answers[0]?.text ?? '', answers, timing };
     });
+  }
+
+  /** What generation says of rows of a batch, as the caller of all pictures reads it. */
+  #generationHooks({ signal, onToken }: CaptionHooks, first: number): GenerationHooks {
+    const stopping = signal === undefined ? {} : { signal };
+    if (onToken === undefined) return stopping;
+    const streams = new Map<string, AnswerStream>();
+    const streamOf = (key: string): AnswerStream => {
+      const stream = streams.get(key) ?? new AnswerStream(this.#files.tokenizer);
+      streams.set(key, stream);
+      return stream;
+    };
+    return {
+      ...stopping,
+      onToken: ({ picture, sequence, id }) =>
+        onToken({ index: first + picture, answer: sequence, id, text: streamOf(`${picture} ${sequence}`).push(id) }),
+    };
   }
 
   /** An InstructBLIP's Q-Former reads what its language model is asked. */

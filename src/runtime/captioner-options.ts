@@ -1,7 +1,7 @@
 import type { DeviceMap } from '../planner/map/device-map.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
 import type { QuantScheme } from '../tensor/quantized.js';
-import type { GeneratedSequence, TokenEvent } from './generation/generation-request.js';
+import type { GeneratedSequence } from './generation/generation-request.js';
 import type { GenerationOptions } from './generation/generation-options.js';
 import type { PictureSize } from './graph/picture-grid.js';
 import type { PictureSource } from './image/picture-source.js';
@@ -73,11 +73,22 @@ export type Ask =
   | { readonly question: string; readonly prompt?: never }
   | { readonly prompt: string; readonly question?: never };
 
+/** A token of greedy search or sampling, as soon as it is chosen. Beams change their minds, so they report none. */
+export interface AnswerToken {
+  /** Position of its picture among the pictures given. */
+  readonly index: number;
+  /** Which of the picture's answers. */
+  readonly answer: number;
+  readonly id: number;
+  /** What it adds to the answer's text: nothing where it is a special token or part of a character. */
+  readonly text: string;
+}
+
 export interface CaptionHooks {
   /** Ends the work within one token, with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called for every new id of greedy search and sampling; the next step waits for it. */
-  readonly onToken?: (event: TokenEvent) => void | Promise<void>;
+  /** Called for every new token; the next step waits for it. */
+  readonly onToken?: (token: AnswerToken) => void | Promise<void>;
 }
 
 export interface RunOptions {

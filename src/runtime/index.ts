@@ -3,6 +3,7 @@ export { createCaptioner, type Captioner } from './captioner.js';
 export { captionPresets } from './caption-presets.js';
 export type {
   Answer,
+  AnswerToken,
   Ask,
   Caption,
   CaptionerOptions,
@@ -14,7 +15,7 @@ export type {
   ProcessOptions,
   Progress,
 } from './captioner-options.js';
-export type { GeneratedSequence, TokenEvent } from './generation/generation-request.js';
+export type { GeneratedSequence } from './generation/generation-request.js';
 export type {
   BeamOptions,
   GenerationOptions,

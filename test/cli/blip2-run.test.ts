@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command, DEMO, ROOT, script } from './command.js';
 
@@ -128,6 +129,55 @@ describe('blip2-run', () => {
     expect(names.map(({ text }) => text)).toEqual([goldens[5]?.caption.text, null, goldens[12]?.caption.text]);
   });
 
+  it('quantises where it is allowed to, by budget and by plan, once', async () => {
+    const env = { XDG_CACHE_HOME: join(scratch, 'cache') };
+    const flags = ['--model', DEMO, picture('shape-00.png')];
+    const budgeted = await command('blip2-run', [...flags, '--allow-quant', 'int8'], { env });
+    expect(budgeted).toMatchObject({ code: 0, stdout: `${goldens[0]?.caption.text}\n` });
+    expect(budgeted.stderr).toMatch(/^int8 +\d+ blocks/m);
+    const planned = await command('blip2-plan', [DEMO, '--ram', '16M', '--allow-quant', 'int4', '--json', '-q']);
+    expect(Object.values((JSON.parse(planned.stdout) as { quant: object }).quant)).toContain('int4');
+    const plan = await scratchFile('quant.json', planned.stdout);
+    const kept = async () => (await readdir(join(scratch, 'cache/blip2-device-map'))).length;
+    const counts = [await kept()];
+    for (const _ of [1, 2]) {
+      const finished = await command('blip2-run', [...flags, '--plan', plan], { env });
+      expect(finished).toMatchObject({ code: 0, stderr: '' });
+      counts.push(await kept());
+    }
+    expect(counts[1]).toBeGreaterThan(counts[0] ?? 0);
+    expect(counts[2]).toBe(counts[1]);
+  }, 60_000);
+
+  it('writes words as they are made', async () => {
+    const chunks: string[] = [];
+    const child = spawn(
+      process.execPath,
+      [script('blip2-run'), picture('shape-00.png'), picture('shape-01.png'), '-m', DEMO, '--stream'],
+      { cwd: ROOT },
+    );
+    child.stdout.setEncoding('utf8').on('data', (text: string) => chunks.push(text));
+    await new Promise((resolve) => child.on('close', resolve));
+    expect(chunks.join('')).toBe(
+      [0, 1].map((i) => `${picture(goldens[i]?.image ?? '')}\t${goldens[i]?.caption.text}\n`).join(''),
+    );
+    expect(chunks.length).toBeGreaterThan(2);
+  });
+
+  it('takes URLs among paths', async () => {
+    const path = picture('shape-05.png');
+    const bytes = await readFile(join(ROOT, path));
+    const data = `data:image/png;base64,${bytes.toString('base64')}`;
+    const file = pathToFileURL(join(ROOT, path)).href;
+    const { code, stdout } = await run(file, data, 'http://127.0.0.1:1/nothing.png', '--json');
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { text: string | null });
+    expect(code).toBe(4);
+    expect(lines.map(({ text }) => text)).toEqual([goldens[5]?.caption.text, goldens[5]?.caption.text, null]);
+  });
+
   it('reads a list of pictures from stdin', async () => {
     const list = `${picture('shape-05.png')}\n${picture('shape-12.png')}\n`;
     const { stdout } = await command('blip2-run', ['-', '--model', DEMO], { stdin: list });
@@ -170,6 +220,8 @@ describe('blip2-run', () => {
     ['sampling flags without sampling', [picture('shape-00.png'), '--top-p', '0.9']],
     ['beams that are sampled', [picture('shape-00.png'), '--beams', '2', '--sample']],
     ['more captions than beams', [picture('shape-00.png'), '--beams', '2', '--num-captions', '3']],
+    ['beams that are streamed', [picture('shape-00.png'), '--stream', '--preset', 'paper']],
+    ['planning again without a budget', [picture('shape-00.png'), '--replan']],
     ['a plan that is not there', [picture('shape-00.png'), '--plan', 'nowhere.json']],
   ])('%s is wrong usage', async (_, args) => {
     const { code, stdout, stderr } = await run(...args);

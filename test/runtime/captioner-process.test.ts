@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as Loader from '../../src/loader/index.js';
+import type { AnswerToken } from '../../src/runtime/captioner-options.js';
 import type * as Runtime from '../../src/runtime/index.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -88,12 +89,20 @@ describe('a captioner in a process of its own', () => {
   });
 
   it('streams tokens as they are made', async () => {
-    const seen: number[] = [];
-    const onToken = ({ id }: { readonly id: number }) => void seen.push(id);
-    for await (const { answers } of captioner.caption(pathOf(second), { onToken, maxNewTokens: 40 })) {
-      expect(answers[0]?.ids).toEqual(second.caption.ids);
+    const pictures = [pathOf(first), pathOf(second)];
+    const ids: number[][] = [[], []];
+    const texts = ['', ''];
+    const onToken = ({ index, id, text }: AnswerToken): void => {
+      ids[index]?.push(id);
+      texts[index] += text;
+    };
+    const captions = [];
+    for await (const { text } of captioner.caption(pictures, { onToken, maxNewTokens: 40, batchSize: 2 })) {
+      captions.push(text);
     }
-    expect(seen).toEqual(second.caption.ids);
+    expect(captions).toEqual([first.caption.text, second.caption.text]);
+    expect(ids).toEqual([first.caption.ids, second.caption.ids]);
+    expect(texts).toEqual(captions);
   });
 
   it('stops within one token when told, and goes on with the next call', async () => {

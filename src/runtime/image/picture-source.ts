@@ -14,6 +14,9 @@ export type LocalPicture = string | Uint8Array | RgbPicture;
 /** A scheme of two letters or more, so that `C:\picture.png` is a path. */
 const URL_TEXT = /^(https?|file|data):/i;
 
+/** Whether a text stands for a picture's URL, not its path. */
+export const isUrlText = (text: string): boolean => URL_TEXT.test(text);
+
 /**
  * Fetches what is elsewhere; a path stays a path.
  * @throws Blip2Error `IMAGE_NOT_FOUND` where a server has no such picture or cannot be reached, `IMAGE_UNREADABLE` for
@@ -21,7 +24,7 @@ const URL_TEXT = /^(https?|file|data):/i;
  */
 export async function localPicture(source: PictureSource, signal?: AbortSignal): Promise<LocalPicture> {
   if (source instanceof Uint8Array) return source;
-  if (typeof source === 'string') return URL_TEXT.test(source) ? localPicture(parseUrl(source), signal) : source;
+  if (typeof source === 'string') return isUrlText(source) ? localPicture(parseUrl(source), signal) : source;
   if (!(source instanceof URL)) return checkedPixels(source);
   if (source.protocol === 'file:') return fileURLToPath(source);
   return fetchPicture(source, signal);

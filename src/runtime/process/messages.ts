@@ -2,10 +2,9 @@
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { CaptionBatch } from '../caption-engine.js';
-import type { Caption, DeviceOptions } from '../captioner-options.js';
+import type { AnswerToken, Caption, DeviceOptions } from '../captioner-options.js';
 import type { LocalPicture } from '../image/picture-source.js';
 import type { Match, TextEmbedding } from '../match-engine.js';
-import type { TokenEvent } from '../generation/generation-request.js';
 
 /** Options that are data: what is called back stays with the caller. */
 export type SentOptions = Omit<DeviceOptions, 'signal' | 'onConvert'>;
@@ -39,7 +38,7 @@ export type Request =
 /** From it. */
 export type Reply =
   | { readonly kind: 'converted'; readonly writtenBytes: number; readonly totalBytes: number }
-  | { readonly kind: 'token'; readonly call: number; readonly event: TokenEvent }
+  | { readonly kind: 'token'; readonly call: number; readonly token: AnswerToken }
   | { readonly kind: 'done'; readonly call: number; readonly answer: Works[keyof Works]['answer'] }
   | { readonly kind: 'failed'; readonly call: number; readonly error: SentError };
 

@@ -79,10 +79,10 @@ function matching(): MatchEngine {
 }
 
 function tokenSender(call: number): NonNullable<CaptionHooks['onToken']> {
-  return (event) =>
+  return (token) =>
     new Promise<void>((resolve) => {
       takers.set(call, resolve);
-      send({ kind: 'token', call, event });
+      send({ kind: 'token', call, token });
     });
 }
 

@@ -105,9 +105,9 @@ export class ModelProcess implements AsyncDisposable {
     }
   }
 
-  async #passToken({ call, event }: Extract<Reply, { kind: 'token' }>): Promise<void> {
+  async #passToken({ call, token }: Extract<Reply, { kind: 'token' }>): Promise<void> {
     try {
-      await this.#pending.get(call)?.onToken?.(event);
+      await this.#pending.get(call)?.onToken?.(token);
       this.#send({ kind: 'token-taken', call });
     } catch (error) {
       // What the caller's own function throws is the call's result; the model stops and its answer finds nobody.
