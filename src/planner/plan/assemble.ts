@@ -1,7 +1,7 @@
 /** From a model, budgets and prices to the solver's numbers. */
 import type { Device } from '../map/device-map.js';
 import type { Item, Problem } from '../solve/problem.js';
-import type { Place, PriceList } from '../price/price-list.js';
+import { runsOn, type Place, type PriceList } from '../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { accuracyPrices } from './accuracy.js';
 import { oncePerKind } from './alike.js';
@@ -65,6 +65,7 @@ export function assemble(profile: ModelProfile, placing: Placing, prices: PriceL
   });
   return {
     places: places.length,
+    homes: places.map((place) => resource.get(runsOn(place)) ?? 0),
     capacities: [
       ...gpuIds.map((id) => placing.gpuBytes.get(id) ?? 0),
       placing.ramBytes ?? Number.MAX_SAFE_INTEGER,

@@ -51,6 +51,7 @@ const problems = (mostItems: number): fc.Arbitrary<Problem> =>
         .chain((rows) =>
           fc.record({
             places: fc.constant(places),
+            homes: fc.array(fc.nat(resources - 1), { minLength: places, maxLength: places }),
             capacities: fc.array(fc.integer({ min: 0, max: 8 * rows.length }), {
               minLength: resources,
               maxLength: resources,
@@ -73,7 +74,80 @@ const problems = (mostItems: number): fc.Arbitrary<Problem> =>
         ),
     );
 
+/** A model as planners meet it: runs of equal blocks on equal or unequal cards, and a host that always has room. */
+const cards: fc.Arbitrary<Problem> = fc
+  .record({
+    capacities: fc.oneof(
+      fc.integer({ min: 4, max: 24 }).map((each) => [each, each]),
+      fc.array(fc.integer({ min: 4, max: 24 }), { minLength: 2, maxLength: 2 }),
+    ),
+    runs: fc.array(
+      fc.record({
+        length: fc.integer({ min: 1, max: 4 }),
+        bytes: fc.integer({ min: 1, max: 9 }),
+        fast: fc.integer({ min: 0, max: 3 }),
+        slow: fc.integer({ min: 4, max: 40 }),
+        streamed: fc.integer({ min: 4, max: 40 }),
+        peak: fc.integer({ min: 0, max: 3 }),
+        toll: fc.integer({ min: 0, max: 4 }),
+      }),
+      { minLength: 1, maxLength: 2 },
+    ),
+    tied: fc.boolean(),
+  })
+  .map(({ capacities, runs, tied }): Problem => {
+    // Resident on either card, streamed to the first or the second, run by the host.
+    const homes = [0, 1, 0, 1, 2];
+    const none = [0, 0, 0];
+    const on = (r: number, bytes: number): number[] => none.map((_, k) => (k === r ? bytes : 0));
+    const blocks = runs.flatMap((run) => Array.from({ length: run.length }, () => run));
+    const items = blocks.map((run, i): Item => ({
+      cost: [run.fast, run.fast, run.streamed, run.streamed, run.slow],
+      use: [on(0, run.bytes), on(1, run.bytes), on(0, 1), on(1, 1), none],
+      peak: [on(0, run.peak), on(1, run.peak), on(0, run.bytes), on(1, run.bytes), none],
+      sameAs: tied && i > 1 && i === blocks.length - 1 ? 0 : null,
+      inputs:
+        i === 0
+          ? []
+          : [
+              {
+                from: i - 1,
+                cost: homes.map((a) => homes.map((b) => (a === b ? 0 : run.toll * (Number(a < 2) + Number(b < 2))))),
+              },
+            ],
+    }));
+    return { places: homes.length, homes, capacities: [...capacities, 1e9], items };
+  });
+
 describe('solveExact', () => {
+  it('agrees with brute force on runs of equal blocks and equal cards', () => {
+    fc.assert(
+      fc.property(cards, (problem) => {
+        const result = solveExact(problem);
+        expect(result.status).toBe('optimal');
+        if (result.status === 'optimal') expect(result.solution.cost).toBeCloseTo(bruteForce(problem), 9);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('has an answer and a true bound even if it is stopped at once', () => {
+    fc.assert(
+      fc.property(problems(7), (problem) => {
+        const expected = bruteForce(problem);
+        const result = solveExact(problem, { stop: () => true });
+        if (expected === Infinity) {
+          expect(result.status).toBe('infeasible');
+          return;
+        }
+        if (result.status === 'infeasible') throw new Error('a placement fits');
+        expect(result.solution.cost).toBeGreaterThanOrEqual(expected - 1e-9);
+        expect(result.bound).toBeLessThanOrEqual(expected + 1e-6);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('agrees with brute force', () => {
     fc.assert(
       fc.property(problems(8), (problem) => {

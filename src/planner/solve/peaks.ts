@@ -1,9 +1,6 @@
 /** What every placement within limits on peaks must reckon with. */
 import type { Chain, Levels } from './chain.js';
 
-/** Peaks closer together than this fraction of the capacity share a box. */
-const BOX_WIDTH = 1 / 64;
-
 /** `[item * resources + resource]`: bytes that the items from here on take at least, wherever they go. */
 export function forcedUse(chain: Chain, levels: Levels): Float64Array {
   const { items, places, resources } = chain;
@@ -28,13 +25,12 @@ export interface Range {
   readonly level: number;
 }
 
-/** The peaks that places have on a resource, in runs of nearby ones. */
-export function rangesOf(chain: Chain, resource: number): Range[] {
+/** The peaks that places have on a resource, those no further apart than `width` in one range. */
+export function rangesOf(chain: Chain, resource: number, width: number): Range[] {
   const peaks = new Set<number>();
   for (let ip = 0; ip < chain.items * chain.places; ip++) {
     if ((chain.cost[ip] ?? Infinity) < Infinity) peaks.add(chain.peak[ip * chain.resources + resource] ?? 0);
   }
-  const width = BOX_WIDTH * (chain.capacities[resource] ?? 0);
   const ranges: Range[] = [];
   for (const peak of [...peaks].sort((a, b) => a - b)) {
     const last = ranges.at(-1);

@@ -7,6 +7,11 @@
  */
 export interface Problem {
   readonly places: number;
+  /**
+   * Per place, the resource of the device that runs it. Going from one place to another of the same device should be free:
+   * bounds are then at their best. They hold in any case.
+   */
+  readonly homes: readonly number[];
   /** Bytes. */
   readonly capacities: readonly number[];
   readonly items: readonly Item[];

@@ -1,5 +1,6 @@
 /** Prices per byte that make the relaxation's bound high, found by bisection for one resource and by subgradients for more. */
-import { relax, type Chain, type Levels, type Relaxation } from './chain.js';
+import type { Chain, Levels } from './chain.js';
+import { relax, type Relaxation } from './relax.js';
 
 export interface BoundSearch {
   readonly prices: Float64Array;
@@ -17,16 +18,16 @@ export function bestBound(
 ): BoundSearch {
   const free = new Float64Array(chain.resources);
   let best: BoundSearch = { prices: free, relaxation: relax(chain, free, capacities, levels) };
-  const offerIfFits = (relaxation: Relaxation): boolean => {
+  const offerIfFits = (relaxation: Relaxation, prices: Float64Array): boolean => {
     const fits =
       relaxation.bound < Infinity && capacities.every((capacity, r) => (relaxation.used[r] ?? 0) <= capacity);
-    if (fits) offer(relaxation.choice);
+    if (fits && costAt(relaxation, prices, capacities) < upper()) offer(relaxation.choice);
     return fits;
   };
-  if (offerIfFits(best.relaxation) || best.relaxation.bound === Infinity) return best;
+  if (offerIfFits(best.relaxation, free) || best.relaxation.bound === Infinity) return best;
   const attempt = (prices: Float64Array): Relaxation => {
     const relaxation = relax(chain, prices, capacities, levels);
-    offerIfFits(relaxation);
+    offerIfFits(relaxation, prices);
     if (relaxation.bound > best.relaxation.bound) best = { prices, relaxation };
     return relaxation;
   };
@@ -104,6 +105,11 @@ function bisect(
     else high = middle;
     if (over === 0 || high - low < 1e-4 * high || enough()) break;
   }
+}
+
+/** What the relaxed placement itself costs, without the prices. */
+function costAt({ bound, used }: Relaxation, prices: Float64Array, capacities: Float64Array): number {
+  return prices.reduce((sum, price, r) => sum + price * ((capacities[r] ?? 0) - (used[r] ?? 0)), bound);
 }
 
 function excess(relaxation: Relaxation, capacities: Float64Array): number[] {

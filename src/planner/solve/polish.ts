@@ -1,0 +1,116 @@
+/**
+ * Betters a placement that fits by small changes: a stretch of items moves to another place, two items change places. A
+ * search that decides item by item fills the first devices too well and notices too late; this mends that.
+ */
+import { costOf, type Problem, type Solution } from './problem.js';
+
+/** Lengths of the stretches that are moved. */
+const STRETCHES = [1, 2, 3, 4, 6, 8, 12, 16];
+const MOST_SWEEPS = 8;
+/** Sweeps end when they gain less than this fraction. */
+const LEAST_GAIN = 1e-6;
+
+export function polished(problem: Problem, solution: Solution, stop: () => boolean): Solution {
+  let best = solution;
+  const groups = bonded(problem);
+  for (let sweep = 0; sweep < MOST_SWEEPS && !stop(); sweep++) {
+    const before = best.cost;
+    const trial = new Trial(problem, groups, best);
+    trial.moveStretches();
+    trial.swapItems();
+    best = trial.best;
+    if (before - best.cost <= LEAST_GAIN * before) break;
+  }
+  return best;
+}
+
+/** For every item, all the items that share its place. */
+function bonded({ items }: Problem): readonly (readonly number[])[] {
+  const groups: number[][] = [];
+  for (const [i, { sameAs }] of items.entries()) {
+    const group = sameAs === null ? [] : (groups[sameAs] ?? []);
+    group.push(i);
+    groups.push(group);
+  }
+  return groups;
+}
+
+class Trial {
+  best: Solution;
+  private readonly problem: Problem;
+  private readonly groups: readonly (readonly number[])[];
+  private readonly choice: number[];
+  private readonly use: Float64Array;
+
+  constructor(problem: Problem, groups: readonly (readonly number[])[], start: Solution) {
+    this.problem = problem;
+    this.groups = groups;
+    this.best = start;
+    this.choice = [...start.choice];
+    this.use = new Float64Array(problem.capacities.length);
+    for (const [i, item] of problem.items.entries()) {
+      for (let r = 0; r < this.use.length; r++) {
+        this.use[r] = (this.use[r] ?? 0) + (item.use[this.choice[i] ?? 0]?.[r] ?? 0);
+      }
+    }
+  }
+
+  moveStretches(): void {
+    const { items, places } = this.problem;
+    for (let i = 0; i < items.length; i++) {
+      for (const length of STRETCHES) {
+        if (i + length > items.length) break;
+        for (let p = 0; p < places; p++) {
+          const changes: [number, number][] = [];
+          for (let k = i; k < i + length; k++) if (this.choice[k] !== p) changes.push([k, p]);
+          if (changes.length > 0) this.attempt(changes);
+        }
+      }
+    }
+  }
+
+  swapItems(): void {
+    const { items } = this.problem;
+    for (let i = 0; i < items.length; i++) {
+      for (let k = i + 1; k < items.length; k++) {
+        const a = this.choice[i] ?? 0;
+        const b = this.choice[k] ?? 0;
+        if (a === b) continue;
+        this.attempt([
+          [i, b],
+          [k, a],
+        ]);
+      }
+    }
+  }
+
+  /** Keeps the changes if they fit and save something. */
+  private attempt(changes: readonly (readonly [number, number])[]): void {
+    const { items, capacities } = this.problem;
+    const undo: [number, number][] = [];
+    for (const [leader, to] of changes) {
+      for (const i of this.groups[leader] ?? []) {
+        const from = this.choice[i] ?? 0;
+        if (from === to) continue;
+        undo.push([i, from]);
+        this.place(i, to);
+      }
+    }
+    // Most changes fail here, before anything dear is computed.
+    const fits =
+      this.use.every((use, r) => use <= (capacities[r] ?? 0)) &&
+      undo.every(([i]) => (items[i]?.cost[this.choice[i] ?? 0] ?? Infinity) < Infinity);
+    const cost = fits ? costOf(this.problem, this.choice) : Infinity;
+    if (cost < this.best.cost) this.best = { choice: [...this.choice], cost };
+    else for (const [i, from] of undo.toReversed()) this.place(i, from);
+  }
+
+  private place(i: number, to: number): void {
+    const rows = this.problem.items[i]?.use;
+    const from = this.choice[i] ?? 0;
+    for (let r = 0; r < this.use.length; r++) {
+      this.use[r] = (this.use[r] ?? 0) - (rows?.[from]?.[r] ?? 0) + (rows?.[to]?.[r] ?? 0);
+    }
+    this.choice[i] = to;
+  }
+}

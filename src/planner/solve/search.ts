@@ -1,0 +1,123 @@
+/** Boxes of peaks, bounded and walked again and again with more labels until nothing is left open. */
+import { peakBoxes, type Box } from './boxes.js';
+import { layOut, type Chain } from './chain.js';
+import { deviceShares, type DeviceShare } from './device-shares.js';
+import { equalDevices } from './equal-devices.js';
+import { polished } from './polish.js';
+import { bestBound } from './prices.js';
+import { costOf, type Problem, type Solution } from './problem.js';
+import { Walk } from './walk.js';
+import { decompose } from './worths.js';
+
+export interface SearchLimits {
+  readonly cutoff: number;
+  readonly width: number;
+  readonly effort: number;
+  readonly stop: () => boolean;
+}
+
+/** Labels kept per item, pass by pass: narrow passes find good placements, which make wide ones cheap. */
+const WIDTHS = [32, 512, 4000, 32_000];
+/** Rounds of the search for worths, before the first two passes: with two devices prices say nearly as much. */
+const ROUNDS = 8;
+/** Costs closer than this fraction are equal. */
+const SAME = 1e-9;
+
+export class Search {
+  private readonly problem: Problem;
+  private readonly limits: SearchLimits;
+  private readonly chain: Chain;
+  private readonly shares: readonly DeviceShare[];
+  private readonly walk: Walk;
+  private readonly equals: Int32Array;
+  private best: Solution | null = null;
+
+  constructor(problem: Problem, limits: SearchLimits) {
+    this.problem = problem;
+    this.limits = limits;
+    this.chain = layOut(problem);
+    this.shares = deviceShares(problem, this.chain);
+    this.equals = equalDevices(problem, this.chain);
+    this.walk = new Walk(this.chain, {
+      // A label with many devices is compared and bounded once for each of them.
+      effort: limits.effort * Math.min(1, 3 / Math.max(1, this.chain.resources)),
+      before: this.equals,
+      beaten: (bound) => this.beaten(bound),
+      offer: (choice) => {
+        this.offer(choice);
+      },
+      stop: limits.stop,
+    });
+  }
+
+  get labels(): number {
+    return this.walk.tried;
+  }
+
+  /** The best placement met, and what every placement costs at least: Infinity where none is better, or none fits. */
+  run(): { best: Solution | null; bound: number } {
+    let boxes = this.boxes();
+    let polishedCost = Infinity;
+    for (const [pass, width] of WIDTHS.entries()) {
+      boxes = boxes.flatMap((box) => this.walked(box, Math.min(width, this.limits.width), pass));
+      boxes = boxes.filter(({ bound }) => !this.beaten(bound)).sort((a, b) => a.bound - b.bound);
+      if (boxes.length === 0 || this.walk.halted || width >= this.limits.width) break;
+      if (this.best !== null && this.chain.resources > 1 && this.best.cost < polishedCost) {
+        this.best = polished(this.problem, this.best, this.limits.stop);
+        polishedCost = this.best.cost;
+      }
+    }
+    const open = boxes.filter(({ bound }) => !this.beaten(bound));
+    return { best: this.best, bound: Math.min(Infinity, ...open.map(({ bound }) => bound)) };
+  }
+
+  private boxes(): Box[] {
+    const { chain, limits } = this;
+    // Whether anything fits is mostly clear from equal prices.
+    const rounds = limits.cutoff < Infinity ? 10 : undefined;
+    const upper = (): number => this.upper();
+    const offer = (choice: ArrayLike<number>): void => {
+      this.offer(choice);
+    };
+    return peakBoxes(chain, this.equals)
+      .map((box): Box => {
+        const search = bestBound(chain, box.capacities, box.levels, upper, offer, rounds);
+        return { ...box, search, worth: null, bound: search.relaxation.bound };
+      })
+      .filter(({ bound }) => bound < Infinity)
+      .sort((a, b) => a.bound - b.bound);
+  }
+
+  /** The box with a better bound, or nothing once it is closed. */
+  private walked(box: Box, width: number, pass: number): Box[] {
+    if (this.beaten(box.bound)) return [];
+    if (this.walk.halted) return [box];
+    const decomposition = decompose(this.chain, this.shares, {
+      prices: box.search.prices,
+      capacities: box.capacities,
+      levels: box.levels,
+      from: box.worth,
+      rounds: this.chain.resources > 2 && pass < 2 ? ROUNDS : 1,
+      upper: () => this.upper(),
+    });
+    const { worth } = decomposition;
+    const bound = Math.max(box.bound, decomposition.bound);
+    if (this.beaten(bound)) return [];
+    const left = this.walk.run(box, decomposition, width);
+    return left === Infinity ? [] : [{ ...box, worth, bound: Math.max(bound, left) }];
+  }
+
+  private beaten(bound: number): boolean {
+    return bound >= this.upper() * (1 - SAME);
+  }
+
+  private upper(): number {
+    return this.best?.cost ?? this.limits.cutoff;
+  }
+
+  private offer(choice: ArrayLike<number>): void {
+    const places = Array.from(choice);
+    const cost = costOf(this.problem, places);
+    if (cost < this.upper() * (1 - SAME)) this.best = { choice: places, cost };
+  }
+}

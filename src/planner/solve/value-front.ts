@@ -1,0 +1,103 @@
+/**
+ * Pairs of weight and value, none of which is both heavier and worth less than another: what a device can still earn
+ * with the room it has left.
+ */
+export interface ValueFront {
+  /** Ascending; the first is the least that the device can take. */
+  readonly weight: Float64Array;
+  /** Ascending. */
+  readonly value: Float64Array;
+}
+
+/** Pairs kept; beyond that neighbours merge into one that is as light and as valuable as either. */
+const MOST_PAIRS = 2000;
+
+/** Not even nothing is possible. */
+export const EMPTY: ValueFront = { weight: new Float64Array(0), value: new Float64Array(0) };
+
+export const NOTHING: ValueFront = { weight: Float64Array.of(0), value: Float64Array.of(0) };
+
+/** The most value within `room`; -Infinity where even the lightest pair is too heavy. */
+export function valueWithin(front: ValueFront, room: number): number {
+  const { weight, value } = front;
+  let low = 0;
+  let high = weight.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((weight[middle] ?? Infinity) <= room) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? -Infinity : (value[low - 1] ?? -Infinity);
+}
+
+let weights = new Float64Array(4 * MOST_PAIRS);
+let values = new Float64Array(4 * MOST_PAIRS);
+
+function reserve(pairs: number): void {
+  if (weights.length >= pairs) return;
+  weights = new Float64Array(2 * pairs);
+  values = new Float64Array(2 * pairs);
+}
+
+/** Which pairs of a front are of use. */
+export interface Limits {
+  /** Heavier pairs do not fit. */
+  readonly weight: number;
+  /** A pair counts only if its value less `price` x its weight is at least `least`. */
+  readonly price: number;
+  readonly least: number;
+}
+
+export const NO_LIMITS: Limits = { weight: Infinity, price: 0, least: -Infinity };
+
+/** The better of two fronts at every weight, each of them moved by a weight and a value first. */
+export function better(
+  a: ValueFront,
+  [weightA, valueA]: readonly [number, number],
+  b: ValueFront,
+  [weightB, valueB]: readonly [number, number],
+  limits: Limits,
+): ValueFront {
+  const { weight: aw, value: av } = a;
+  const { weight: bw, value: bv } = b;
+  const { price } = limits;
+  const least = limits.least - 1e-9 * Math.abs(limits.least);
+  const aEnd = aw.length;
+  const bEnd = bw.length;
+  reserve(aEnd + bEnd);
+  let size = 0;
+  let i = 0;
+  let j = 0;
+  let top = -Infinity;
+  while (i < aEnd || j < bEnd) {
+    const left = i < aEnd ? (aw[i] ?? 0) + weightA : Infinity;
+    const right = j < bEnd ? (bw[j] ?? 0) + weightB : Infinity;
+    const takeLeft = left <= right;
+    const weight = takeLeft ? left : right;
+    if (weight > limits.weight) break;
+    const value = takeLeft ? (av[i++] ?? 0) + valueA : (bv[j++] ?? 0) + valueB;
+    // Equal but for rounding is equal.
+    if (value <= top + 1e-12 * Math.abs(top) || value - price * weight < least) continue;
+    top = value;
+    if (size > 0 && weights[size - 1] === weight) size -= 1;
+    weights[size] = weight;
+    values[size++] = value;
+  }
+  if (size > MOST_PAIRS) size = coarsen(size);
+  return { weight: weights.slice(0, size), value: values.slice(0, size) };
+}
+
+/** In place: one pair per bucket of weight, with the bucket's least weight and greatest value. */
+function coarsen(size: number): number {
+  const first = weights[0] ?? 0;
+  const width = ((weights[size - 1] ?? 0) - first) / (MOST_PAIRS / 2);
+  let kept = 0;
+  let bucket = -1;
+  for (let k = 0; k < size; k++) {
+    const own = Math.floor(((weights[k] ?? 0) - first) / width);
+    if (own !== bucket) weights[kept++] = weights[k] ?? 0;
+    values[kept - 1] = values[k] ?? 0;
+    bucket = own;
+  }
+  return kept;
+}
