@@ -1,15 +1,15 @@
-import fc from 'fast-check';
+import { array, assert, integer, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CacheRows } from './cache-rows.js';
 
 /** For each step, the sequence that each of the next ones continues, as a fraction of those there are. */
-const steps = fc.array(fc.array(fc.nat(99), { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 8 });
-const prompts = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 });
+const steps = array(array(nat(99), { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 8 });
+const prompts = array(integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 });
 
 describe('CacheRows', () => {
   it('finds every sequence in its row, as long as it is', () => {
-    fc.assert(
-      fc.property(prompts, steps, (lengths, changes) => {
+    assert(
+      property(prompts, steps, (lengths, changes) => {
         const rows = new CacheRows(lengths);
         let sequences = lengths.map((length, prompt) => Array.from({ length }, () => `prompt ${prompt}`));
         const caches = new Map(sequences.map((tokens, row) => [row, [...tokens]]));
