@@ -7,7 +7,8 @@ export function hostDevice({ threads }: { readonly threads?: number }): EngineDe
   return {
     memory: new HostMemory(),
     style: gpuStyle('F32'),
-    sessionOptions: () => (threads === undefined ? {} : { threads }),
+    // Each run of host blocks is a session with threads of its own: all but one would spin for nothing.
+    sessionOptions: () => ({ spins: false, ...(threads === undefined ? {} : { threads }) }),
     canRecord: false,
   };
 }

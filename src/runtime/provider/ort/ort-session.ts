@@ -12,6 +12,8 @@ export interface OrtSessionOptions {
   readonly webgpu?: Readonly<Record<string, string>>;
   /** Threads of one operator on the CPU. */
   readonly threads?: number;
+  /** Whether those threads wait for work by spinning, which answers sooner and takes cores from everyone else. Default true. */
+  readonly spins?: boolean;
   /** Where the session writes which node ran on what, once it ends: a path to which ONNX Runtime adds the time. */
   readonly profile?: string;
   /** Whether errors of runs are thrown only, and not printed as well. */
@@ -57,7 +59,7 @@ export class OrtSession implements Disposable {
   readonly #session: Pointer;
 
   /** @throws Blip2Error `ORT_FAILED`, among others where the provider's library does not load */
-  constructor(model: Uint8Array, { cuda, webgpu, threads, profile, silent }: OrtSessionOptions = {}) {
+  constructor(model: Uint8Array, { cuda, webgpu, threads, spins, profile, silent }: OrtSessionOptions = {}) {
     const ort = ortApi();
     // Providers write to its log while they are appended.
     const env = environment();
@@ -67,6 +69,7 @@ export class OrtSession implements Disposable {
       ort.call('SetSessionLogSeverityLevel', options, silent === true ? FATAL : ERRORS);
       if (profile !== undefined) ort.call('EnableProfiling', options, profile);
       if (threads !== undefined) ort.call('SetIntraOpNumThreads', options, threads);
+      if (spins === false) ort.call('AddSessionConfigEntry', options, 'session.intra_op.allow_spinning', '0');
       if (cuda !== undefined) appendCuda(options, cuda);
       if (webgpu !== undefined) {
         const [names, values] = [Object.keys(webgpu), Object.values(webgpu)];
