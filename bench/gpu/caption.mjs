@@ -1,29 +1,37 @@
 /**
- * One model on GPU 0, placed by a plan for a budget or by a map; 20 tokens of a made-up picture, greedy, again and again.
+ * One model on the GPUs, placed by a plan for budgets or by a map; 20 tokens of a made-up picture, greedy, again and again.
  * Prints one JSON line.
  *
- *   npm run build && node bench/gpu/caption.mjs CHECKPOINT [--vram 6G [--reserve 1000M] | --map FILE] [--provider cuda|webgpu]
- *     [--tokens 20] [--rounds 7] [--logits FILE]
+ *   npm run build && node bench/gpu/caption.mjs CHECKPOINT [--vram 6G [--vram 1=4G] [--allow-quant int8] | --map FILE | --quant int8]
+ *     [--gpu H200] [--provider cuda|webgpu] [--tokens 20] [--rounds 7] [--logits FILE] [--logits-each-token]
  *
- * Without budget and map everything is on the GPU. --logits keeps the prompt's logits, float32, for `transformers_peer.py`.
+ * Budgets are planned as blip2-run plans them: with the profile of the card that --gpu names, what the driver and the sessions
+ * take counted. Without budget and map everything is on the GPU; --quant then says what the language model is quantised to.
+ * --logits keeps the prompt's logits, float32, for `transformers_peer.py`; --logits-each-token brings every token's logits to
+ * the host, as sampling does.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { openCheckpoint } from '../../dist/src/loader/index.js';
 import { parseBlip2Config } from '../../dist/src/model/blip2-config.js';
-import { parseDeviceMap, parseSize, planDeviceMap } from '../../dist/src/planner/index.js';
+import { blip2Blocks } from '../../dist/src/model/blocks.js';
+import { KNOWN_GPUS, UNKNOWN_HOST, parseDeviceMap, parseSize, planDeviceMap } from '../../dist/src/planner/index.js';
+import { readPlan } from '../../dist/src/planner/plan/read-plan.js';
 import { openCaptionModel } from '../../dist/src/runtime/session/open-caption-model.js';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    vram: { type: 'string' },
-    reserve: { type: 'string', default: '0' },
+    vram: { type: 'string', multiple: true },
+    'allow-quant': { type: 'string' },
+    quant: { type: 'string' },
+    gpu: { type: 'string', default: 'H200' },
     map: { type: 'string' },
     provider: { type: 'string', default: 'cuda' },
     tokens: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '7' },
     logits: { type: 'string' },
+    'logits-each-token': { type: 'boolean', default: false },
   },
 });
 const [folder] = positionals;
@@ -32,11 +40,11 @@ const startedMs = performance.now();
 
 const checkpoint = await openCheckpoint(folder);
 const config = parseBlip2Config(checkpoint.config);
-const { deviceMap, predicted } = placement();
+const { options, predicted } = placement();
 const opened = performance.now();
 const model = await openCaptionModel(config, checkpoint, {
   provider: values.provider,
-  ...(deviceMap === undefined ? {} : { deviceMap }),
+  ...options,
 });
 const loadMs = performance.now() - opened;
 
@@ -56,7 +64,8 @@ const medianOf = (field) => Number(median(counted.map((round) => round[field])).
 const figures = {
   engine: 'blip2-run',
   provider: values.provider,
-  place: values.map ?? values.vram ?? 'full',
+  place: values.map ?? values.vram?.join(' ') ?? 'full',
+  quant: values['allow-quant'] ?? values.quant ?? null,
   captionMs: medianOf('captionMs'),
   allMs: rounds.map((round) => Number(round.captionMs.toFixed(1))),
   imageMs: medianOf('imageMs'),
@@ -74,45 +83,39 @@ process.exit(0);
 
 function placement() {
   if (values.map !== undefined) {
-    return { deviceMap: parseDeviceMap(JSON.parse(readFileSync(values.map, 'utf8'))), predicted: null };
+    return { options: { deviceMap: parseDeviceMap(JSON.parse(readFileSync(values.map, 'utf8'))) }, predicted: null };
   }
-  if (values.vram === undefined) return { deviceMap: new Map([['', 0]]), predicted: null };
+  if (values.vram === undefined) {
+    const blocks = values.quant === undefined ? [] : blip2Blocks(config);
+    const quant = new Map(blocks.map(({ name }) => [name, values.quant]));
+    return { options: { deviceMap: new Map([['', 0]]), quant }, predicted: null };
+  }
+  const gpus = new Map(
+    values.vram.map((given, index) => {
+      const [size = '', gpu = String(index)] = given.split('=').toReversed();
+      return [Number(gpu), parseSize(size)];
+    }),
+  );
+  const card = KNOWN_GPUS.get(values.gpu);
+  if (card === undefined) throw new Error(`no card ${values.gpu}`);
   const result = planDeviceMap(checkpoint.tensors, {
     config: checkpoint.config,
-    budgets: { gpus: new Map([[0, parseSize(values.vram)]]), ramBytes: null, diskBytes: 0 },
-    reserveBytes: parseSize(values.reserve),
-    machine: machine(),
+    budgets: { gpus, ramBytes: null, diskBytes: 0 },
+    countContext: true,
+    machine: { gpus: [card], host: UNKNOWN_HOST },
+    ...(values['allow-quant'] === undefined ? {} : { allowQuant: values['allow-quant'].split(',') }),
   });
   if (result.status === 'infeasible') throw new Error(`does not fit: ${JSON.stringify(result.devices)}`);
+  const { map, quant, hostBlocks, streamGpus } = readPlan(JSON.parse(JSON.stringify(result.plan)));
   const { devices, cost } = result.plan;
   return {
-    deviceMap: result.map,
-    predicted: { latencyMs: cost.latencyMs, gpu: devices[0], streamedBytesPerToken: cost.streamedBytesPerToken },
-  };
-}
-
-/** An H200 as it was measured with this engine: see the results beside this file. The host is never asked to compute. */
-function machine() {
-  const rates = { streamBytesPerSecond: 55e9, leafMs: 0.005, streamedLeafMs: 0, contextBytes: 0, workspaceBytes: 0 };
-  return {
-    gpus: [
-      {
-        name: 'H200',
-        memoryBytes: 141e9,
-        memoryBytesPerSecond: 2.1e12,
-        flopsPerSecond: { float16: 4e14, bfloat16: 4e14, float32: 4e13 },
-        link: { bytesPerSecond: 55e9, latencyMs: 0.02 },
-        engines: { 'blip2-run': rates, transformers: rates },
-        source: 'measured',
-      },
-    ],
-    host: {
-      name: 'host',
-      memoryBytesPerSecond: 1e6,
-      flopsPerSecond: 1e6,
-      leafMs: 1000,
-      diskBytesPerSecond: 1e9,
-      source: 'never used',
+    options: { deviceMap: map, quant, hostBlocks, streamGpus },
+    predicted: {
+      latencyMs: cost.latencyMs,
+      gpus: devices.filter(({ id }) => typeof id === 'number'),
+      streamedBytesPerToken: cost.streamedBytesPerToken,
+      hostBlocks: hostBlocks.size,
+      quantisedBlocks: quant.size,
     },
   };
 }
@@ -122,14 +125,15 @@ async function caption() {
   const prefix = await model.encodeImages(pixels, [1, channels, imageSize, imageSize]);
   const encoded = performance.now();
   const source = model.tokens({ prefix, ...prompt });
-  let logits = await source.prefill();
-  const prefilled = performance.now();
-  if (values.logits !== undefined) writeFileSync(values.logits, new Uint8Array(logits.buffer));
-  const ids = [likeliest(logits)];
-  while (ids.length < Number(values.tokens)) {
-    logits = await source.advance([ids.at(-1)], [0]);
-    ids.push(likeliest(logits));
+  const wantsLogits = values.logits !== undefined && rounds.length === 0;
+  if (wantsLogits) {
+    const logits = await source.prefill();
+    writeFileSync(values.logits, new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength));
   }
+  const steps = values['logits-each-token'] || source.likeliest === undefined ? logitSteps(source) : source.likeliest;
+  const ids = [...(await steps.prefill())];
+  const prefilled = performance.now();
+  while (ids.length < Number(values.tokens)) ids.push(...(await steps.advance([ids.at(-1)], [0])));
   const ended = performance.now();
   return {
     captionMs: ended - began,
@@ -137,6 +141,13 @@ async function caption() {
     prefillMs: prefilled - encoded,
     tokenMs: (ended - prefilled) / (ids.length - 1),
     ids,
+  };
+}
+
+function logitSteps(source) {
+  return {
+    prefill: async () => [likeliest(await source.prefill())],
+    advance: async (ids, parents) => [likeliest(await source.advance(ids, parents))],
   };
 }
 

@@ -4,8 +4,8 @@
  *
  *   node bench/gpu/table.mjs CHECKPOINT RESULTS.json PYTHON ROW [ROW ...]
  *
- * ROW: ours:full  ours:6G:1000M (budget: reserve)  ours-map:FILE  webgpu:full  auto:6GiB  map:FILE  transformers:full
- *      accuracy. Followed by @N for N rounds, as in auto:2GiB@2.
+ * ROW: ours:full  ours:full:int8  ours:6G  ours:4G:int8 (quantising allowed)  ours-map:FILE  webgpu:full  webgpu:full:int8
+ *      auto:6GiB  map:FILE  transformers:full  accuracy. Followed by @N for N rounds, as in auto:2GiB@2.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -54,13 +54,11 @@ function commandOf(row) {
   const theirs = (...args) => [python, [join(here, 'transformers_peer.py'), checkpoint, ...args, ...repeat]];
   switch (kind) {
     case 'ours':
-      return rest[0] === 'full'
-        ? ours('--logits', LOGITS)
-        : ours('--vram', rest[0], ...(rest[1] === undefined ? [] : ['--reserve', rest[1]]));
+      return ours(...placed(rest), ...(row.startsWith('ours:full@') ? ['--logits', LOGITS] : []));
     case 'ours-map':
       return ours('--map', rest[0]);
     case 'webgpu':
-      return ours('--provider', 'webgpu');
+      return ours('--provider', 'webgpu', ...placed(rest));
     case 'auto':
       return theirs('--auto', rest[0]);
     case 'map':
@@ -72,6 +70,12 @@ function commandOf(row) {
     default:
       throw new Error(`no row ${row}`);
   }
+}
+
+/** Budget and what may be quantised; without a budget, what is quantised. */
+function placed([place, quant]) {
+  if (place === 'full') return quant === undefined ? [] : ['--quant', quant];
+  return ['--vram', place, ...(quant === undefined ? [] : ['--allow-quant', quant])];
 }
 
 /** The last JSON line that the process wrote, or why there is none. */
