@@ -15,6 +15,7 @@ import { captionPictures } from './run/caption-pictures.js';
 import { generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
 import { listImages, STDIN_LIST } from './run/list-images.js';
 import { matchPictures } from './run/match-pictures.js';
+import { pictureSize } from './run/picture-size.js';
 import { planWorkload } from './run/plan-workload.js';
 import { readPlacement } from './run/read-placement.js';
 
@@ -53,6 +54,14 @@ const parser = generationFlags(
     type: 'boolean',
     group: 'Model:',
     describe: 'run every GPU of the plan as a session of its own on the CPU',
+  })
+  .option('picture-size', {
+    type: 'string',
+    nargs: 1,
+    coerce: pictureSize,
+    group: 'Model:',
+    describe:
+      "pixels that pictures are brought to, such as 364 or 364x224 (width x height) [default: the checkpoint's]",
   })
   .option('threads', {
     type: 'string',
@@ -99,7 +108,7 @@ const parser = generationFlags(
   );
 
 async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv.map(nameStdin), ['vram', 'images', 'match']);
+  const args = await parseArgs(parser, argv.map(nameStdin), ['vram', 'images', 'match', 'stop-id']);
   if (args === null) return EXIT.ok;
   if (args.images.length === 0) {
     throw usageError('no picture given', 'Name picture files, URLs or folders, or - for a list on stdin.');
@@ -125,6 +134,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     ...(args.provider === 'auto' ? {} : { provider: args.provider }),
     ...(args['emulate-gpu'] === true ? { emulateGpu: true } : {}),
     ...(args.threads === undefined ? {} : { threads: args.threads }),
+    ...(args['picture-size'] === undefined ? {} : { pictureSize: args['picture-size'] }),
   };
   const common = { asJson: args.json === true, signal };
   const tally = { done: 0, failed: 0 };

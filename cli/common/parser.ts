@@ -47,10 +47,13 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lis
 /** yargs makes an array of any flag that is given twice, whatever its type. */
 function refuseRepeats(parsed: object, lists: readonly string[]): void {
   for (const [flag, value] of Object.entries(parsed)) {
-    if (!Array.isArray(value) || flag === '_' || lists.includes(flag)) continue;
-    throw usageError(`--${flag} is given ${value.length} times and takes one value`);
+    if (!Array.isArray(value) || flag === '_' || lists.includes(kebab(flag))) continue;
+    throw usageError(`--${kebab(flag)} is given ${value.length} times and takes one value`);
   }
 }
+
+/** yargs gives a flag under its name and in camel case. */
+const kebab = (flag: string): string => flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** For `coerce`: yargs turns `--batch x` into NaN in silence. */
 export function wholeNumber(flag: string, min: number): (value: unknown) => number | undefined {

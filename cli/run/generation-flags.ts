@@ -6,6 +6,7 @@ import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
 
 type PresetName = keyof typeof captionPresets;
+const EARLY_STOPPING = ['always', 'never'] as const;
 const PRESET_NAMES = Object.keys(captionPresets) as PresetName[];
 
 /** What is asked of the pictures, and how the answers are made. */
@@ -22,12 +23,25 @@ export function generationFlags<T>(parser: Argv<T>) {
     .option('min-new-tokens', count('min-new-tokens', 0, 'fewest tokens before an answer may end [default: 0]'))
     .option('beams', count('beams', 1, 'sequences pursued at once [default: 1, greedy]'))
     .option('length-penalty', number('length-penalty', 'with beams: above 0 favours long answers [default: 1]'))
+    .option('early-stopping', {
+      choices: EARLY_STOPPING,
+      group: 'Text:',
+      describe:
+        'with beams: always, once as many answers ended; never, before nothing can improve [default: an estimate]',
+    })
     .option('num-captions', count('num-captions', 1, 'answers per picture, with beams or --sample [default: 1]'))
     .option(
       'repetition-penalty',
       number('repetition-penalty', 'above 1 makes repeated tokens less likely [default: 1]'),
     )
     .option('no-repeat-ngram', count('no-repeat-ngram', 0, 'no sequence of this many tokens twice [default: off]'))
+    .option('stop-id', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      group: 'Text:',
+      describe: "token id that ends an answer, repeatable [default: the checkpoint's]",
+    })
     .option('sample', { type: 'boolean', group: 'Text:', describe: 'draw tokens by their probability' })
     .option('temperature', number('temperature', 'with --sample [default: 1]'))
     .option('top-k', count('top-k', 0, 'with --sample: only the likeliest this many [default: 50]'))
@@ -50,6 +64,8 @@ export interface GenerationArgs {
   readonly 'min-new-tokens'?: number | undefined;
   readonly beams?: number | undefined;
   readonly 'length-penalty'?: number | undefined;
+  readonly 'early-stopping'?: (typeof EARLY_STOPPING)[number] | undefined;
+  readonly 'stop-id'?: readonly string[] | undefined;
   readonly 'num-captions'?: number | undefined;
   readonly 'repetition-penalty'?: number | undefined;
   readonly 'no-repeat-ngram'?: number | undefined;
@@ -78,12 +94,18 @@ export function readGeneration(args: GenerationArgs): GenerationOptions {
     minNewTokens: args['min-new-tokens'],
     repetitionPenalty: args['repetition-penalty'],
     noRepeatNgramSize: args['no-repeat-ngram'],
+    eosTokenIds: readStopIds(args['stop-id']),
     numReturnSequences: args['num-captions'],
   });
   const sampling = given({ temperature: args.temperature, topK: args['top-k'], topP: args['top-p'], seed: args.seed });
-  const beams = given({ numBeams: args.beams, lengthPenalty: args['length-penalty'] });
+  const beams = given({
+    numBeams: args.beams,
+    lengthPenalty: args['length-penalty'],
+    earlyStopping: readEarlyStopping(args['early-stopping']),
+  });
   if (args.sample === true) {
-    if (Object.keys(beams).length > 0) throw usageError('--beams and --length-penalty do not go with --sample');
+    if (Object.keys(beams).length > 0)
+      throw usageError('--beams, --length-penalty and --early-stopping do not go with --sample');
     const { maxNewTokens } = preset;
     return { maxNewTokens, ...common, ...sampling, doSample: true };
   }
@@ -91,11 +113,20 @@ export function readGeneration(args: GenerationArgs): GenerationOptions {
   const numBeams = beams.numBeams ?? ('numBeams' in preset ? preset.numBeams : 1);
   if (numBeams === 1) {
     if (beams.lengthPenalty !== undefined) throw usageError('--length-penalty needs --beams');
+    if (beams.earlyStopping !== undefined) throw usageError('--early-stopping needs --beams');
     if ((common.numReturnSequences ?? 1) > 1) throw usageError('--num-captions needs --beams or --sample');
     const { numReturnSequences: _one, ...greedy } = common;
     return { maxNewTokens: preset.maxNewTokens, ...greedy };
   }
   return { ...preset, ...common, ...beams, numBeams };
+}
+
+function readEarlyStopping(flag: GenerationArgs['early-stopping']): true | 'never' | undefined {
+  return flag === 'always' ? true : flag;
+}
+
+function readStopIds(flags: readonly string[] | undefined): number[] | undefined {
+  return flags?.map((flag) => wholeNumber('stop-id', 0)(flag) ?? 0);
 }
 
 type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };

@@ -149,6 +149,17 @@ describe('blip2-run', () => {
     expect(counts[2]).toBe(counts[1]);
   }, 60_000);
 
+  it('takes pictures of another size, and ids that end an answer', async () => {
+    const [caption] = goldens;
+    const stop = caption?.caption.ids[2] ?? -1;
+    const flags = ['--picture-size', '64x48', '--stop-id', String(stop), '--stop-id', '2', '--json'];
+    const { code, stdout } = await run(picture('shape-00.png'), ...flags);
+    expect(code).toBe(0);
+    expect((JSON.parse(stdout) as { tokens: number[] }).tokens.slice(0, -1)).not.toContain(stop);
+    const own = await run(picture('shape-00.png'), '--stop-id', String(stop), '--json');
+    expect(JSON.parse(own.stdout)).toMatchObject({ tokens: caption?.caption.ids.slice(0, 3) });
+  });
+
   it('writes words as they are made', async () => {
     const chunks: string[] = [];
     const child = spawn(
@@ -219,6 +230,8 @@ describe('blip2-run', () => {
     ['a number that is none', [picture('shape-00.png'), '--max-new-tokens', '0']],
     ['sampling flags without sampling', [picture('shape-00.png'), '--top-p', '0.9']],
     ['beams that are sampled', [picture('shape-00.png'), '--beams', '2', '--sample']],
+    ['stopping early without beams', [picture('shape-00.png'), '--early-stopping', 'never']],
+    ['a size that is none', [picture('shape-00.png'), '--picture-size', '64 by 64']],
     ['more captions than beams', [picture('shape-00.png'), '--beams', '2', '--num-captions', '3']],
     ['beams that are streamed', [picture('shape-00.png'), '--stream', '--preset', 'paper']],
     ['planning again without a budget', [picture('shape-00.png'), '--replan']],
