@@ -155,7 +155,7 @@ function mapAll(
   const loaded = new Map<FileWindow, LoadedWindow>();
   try {
     for (const window of planned) {
-      const mapping = mapper.map(source.fd, window.begin, window.end);
+      const mapping = mapper.map(source, window.begin, window.end);
       loaded.set(window, { buffer: mapping.buffer, begin: window.begin, mapping });
     }
     return loaded;

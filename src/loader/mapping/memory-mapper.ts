@@ -15,14 +15,21 @@ export interface MappedWindow {
   readonly advise: (advice: 'needed' | 'done', begin: number, end: number) => void;
 }
 
+/** An open file, by the names that systems map it by. */
+export interface MappableFile {
+  readonly fd: number;
+  /** Absolute. */
+  readonly path: string;
+}
+
 export interface MemoryMapper {
   /** Offsets of windows have to be multiples of this. */
   readonly pageBytes: number;
   /**
-   * Maps `[begin, end)` of an open file. The mapping outlives the file descriptor.
+   * Maps `[begin, end)` of an open file. The mapping outlives its being open.
    * @throws MappingRefused where the system does not map this file.
    */
-  map(fd: number, begin: number, end: number): MappedWindow;
+  map(file: MappableFile, begin: number, end: number): MappedWindow;
   /** Memory of this process as a buffer that does not own it. */
   view(address: bigint, byteLength: number): ArrayBuffer;
 }

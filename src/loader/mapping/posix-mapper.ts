@@ -1,6 +1,9 @@
-/** `mmap` of Linux and macOS through koffi. Measured on Linux x64 only. */
+/**
+ * `mmap` of Linux and macOS through koffi. Run on Linux x64 only; on macOS, whose manual gives the constants the same
+ * values, MADV_DONTNEED is a hint: pages go when memory is short.
+ */
 import koffi from 'koffi';
-import { MappingRefused, type MappedWindow, type MemoryMapper } from './memory-mapper.js';
+import { MappingRefused, type MappableFile, type MappedWindow, type MemoryMapper } from './memory-mapper.js';
 
 const PROT_READ = 1;
 const MAP_PRIVATE = 2;
@@ -23,7 +26,7 @@ function createMapper(): MemoryMapper {
 
   const pageBytes = getpagesize() as number;
 
-  const map = (fd: number, begin: number, end: number): MappedWindow => {
+  const map = ({ fd }: MappableFile, begin: number, end: number): MappedWindow => {
     const length = end - begin;
     // Private, because some network and FUSE file systems refuse shared mappings; nothing is ever written.
     const address = mmap(0, length, PROT_READ, MAP_PRIVATE, fd, begin) as number | bigint;
