@@ -18,29 +18,45 @@ if (!answer.works) console.warn(`WebGPU is not tested here: ${answer.reason}`);
 /** Software shaders are compiled for every new shape: a few tokens take seconds. */
 const LIMIT_MS = 240_000;
 
-const entries = JSON.parse(await readFile(join(GOLDENS, 'demo/goldens.json'), 'utf8')) as {
-  image: string;
-  caption: { ids: number[]; beam5_ids: number[] };
-}[];
-
-async function captions(count: number, devices: DeviceOptions, generation = {}): Promise<(readonly number[])[]> {
-  await using engine = await CaptionEngine.create(await openCheckpoint(DEMO), { provider: 'webgpu', ...devices });
-  const pictures = entries.slice(0, count).map(({ image }) => ({ image: join(DEMO, 'pictures', image), ask: {} }));
-  const batch = { pictures, first: 0, generation: { maxNewTokens: 40, ...generation } };
-  return (await engine.captionBatch(batch, {})).map(({ answers }) => answers[0]?.ids ?? []);
+interface DemoAnswer {
+  readonly prompt: string | null;
+  readonly ids: readonly number[];
+  readonly beam5_ids: readonly number[];
 }
 
-const expected = (count: number, tokens = 40) =>
-  entries.slice(0, count).map(({ caption: { ids } }) => ids.slice(0, tokens));
+const entries = JSON.parse(await readFile(join(GOLDENS, 'demo/goldens.json'), 'utf8')) as {
+  readonly image: string;
+  readonly caption: DemoAnswer;
+  readonly vqa: DemoAnswer;
+}[];
+
+type Asked = readonly { readonly image: string; readonly asked: DemoAnswer }[];
+
+async function answers(asked: Asked, devices: DeviceOptions, generation = {}): Promise<(readonly number[])[]> {
+  await using engine = await CaptionEngine.create(await openCheckpoint(DEMO), { provider: 'webgpu', ...devices });
+  const pictures = asked.map(({ image, asked: { prompt } }) => ({
+    image: join(DEMO, 'pictures', image),
+    ask: prompt === null ? {} : { prompt },
+  }));
+  const batch = { pictures, first: 0, generation: { maxNewTokens: 40, ...generation } };
+  return (await engine.captionBatch(batch, {})).map((answered) => answered.answers[0]?.ids ?? []);
+}
+
+const captioned = (count: number): Asked =>
+  entries.slice(0, count).map(({ image, caption }) => ({ image, asked: caption }));
 
 describe.skipIf(!answer.works)('the demo on WebGPU', () => {
   it('captions all pictures as transformers', { timeout: LIMIT_MS }, async () => {
-    expect(await captions(entries.length, { deviceMap: parseDeviceMap({ '': 0 }) })).toEqual(expected(entries.length));
+    const ids = await answers(captioned(entries.length), { deviceMap: parseDeviceMap({ '': 0 }) });
+    expect(ids).toEqual(entries.map(({ caption }) => caption.ids));
   });
 
-  it('searches with beams as transformers', { timeout: LIMIT_MS }, async () => {
-    const ids = await captions(1, { deviceMap: parseDeviceMap({ '': 0 }) }, { numBeams: 5 });
-    expect(ids).toEqual(entries.slice(0, 1).map(({ caption }) => caption.beam5_ids));
+  it('searches with beams after prompts of several lengths', { timeout: LIMIT_MS }, async () => {
+    const asked = entries
+      .slice(1, 3)
+      .map(({ image, caption, vqa }, index) => ({ image, asked: index === 0 ? caption : vqa }));
+    const ids = await answers(asked, { deviceMap: parseDeviceMap({ '': 0 }) }, { numBeams: 5 });
+    expect(ids).toEqual(asked.map(({ asked: { beam5_ids: beams } }) => beams));
   });
 
   const layer = (number: number) => `language_model.model.decoder.layers.${number}`;
@@ -60,8 +76,8 @@ describe.skipIf(!answer.works)('the demo on WebGPU', () => {
   it.each(placements)(
     'captions as transformers with %s',
     async (_, placement) => {
-      const tokens = 8;
-      expect(await captions(1, placement, { maxNewTokens: tokens })).toEqual(expected(1, tokens));
+      const ids = await answers(captioned(1), placement, { maxNewTokens: 8 });
+      expect(ids).toEqual(entries.slice(0, 1).map(({ caption }) => caption.ids.slice(0, 8)));
     },
     LIMIT_MS,
   );

@@ -6,7 +6,12 @@ export interface SlotChange {
   /** Row of the caches for each sequence. */
   readonly slots: readonly number[];
   /** Rows to copy before the next token. No target is a source of another copy. */
-  readonly copies: readonly { readonly from: number; readonly to: number }[];
+  readonly copies: readonly RowCopy[];
+}
+
+export interface RowCopy {
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -19,7 +24,7 @@ export function assignSlots(slots: readonly number[], parents: readonly number[]
   const needed = new Set(sources);
   const free = Array.from({ length: rows }, (_, row) => row).filter((row) => !needed.has(row));
   const taken = new Set<number>();
-  const copies: { from: number; to: number }[] = [];
+  const copies: RowCopy[] = [];
   const next = sources.map((from) => {
     if (!taken.has(from)) {
       taken.add(from);

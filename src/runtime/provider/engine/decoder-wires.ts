@@ -6,10 +6,8 @@ import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { WireType } from './wire-type.js';
 import type { TableRows } from './table-rows.js';
 
-/** Rows of the caches that run together, and their new tokens. */
+/** The first rows of the caches, which run together, and their new tokens. */
 export interface RunShape {
-  /** The first of the rows. */
-  readonly first: number;
   readonly rows: number;
   readonly tokens: number;
 }

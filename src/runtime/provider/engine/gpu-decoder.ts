@@ -7,6 +7,7 @@ import type { LanguagePrompt } from '../../session/language-prompt.js';
 import type { HostBuffer } from '../memory/device-memory.js';
 import type { BoundTensor } from '../ort/ort-session.js';
 import { CacheRows } from './cache-rows.js';
+import type { RowCopy } from './cache-slots.js';
 import { DecoderWires, type DecoderTables, type NewTokens, type RunShape } from './decoder-wires.js';
 import { GrowingCaches } from './growing-caches.js';
 import type { LayerCaches } from './layer-caches.js';
@@ -56,11 +57,13 @@ export class GpuDecoder implements Disposable {
       },
       advance: (ids, parents) => {
         const caches = this.#caches.reserve(Math.max(parents.length, rows.count), rows.length + 1);
-        rows.continueFrom(parents, (from, to) => caches.copyRow(from, to));
+        const copies: RowCopy[] = [];
+        rows.continueFrom(parents, (from, to) => copies.push({ from, to }));
+        caches.copyRows(copies);
         const idle = new Float32Array(this.#wires.width);
         const tokens: Float32Array[][] = rows.lengths.map(() => [idle]);
         rows.slots.forEach((slot, row) => (tokens[slot] = [this.#wires.rowOfToken(ids[row] ?? 0)]));
-        const shape = { first: 0, rows: rows.count, tokens: 1 };
+        const shape = { rows: rows.count, tokens: 1 };
         const bytes = this.#run(shape, { rows: tokens, past: rows.lengths }, result.wire);
         const next = result.read(bytes, rows.slots);
         rows.grow();
@@ -90,23 +93,23 @@ export class GpuDecoder implements Disposable {
 
   #prefill<Result>(prompts: readonly Float32Array[][], { wire, read, join }: StepResult<Result>): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
-    this.#caches.reserve(prompts.length, longest + FIRST_ROOM);
-    // Prompts of several lengths run one after the other: there is no padding to mask.
+    const caches = this.#caches.reserve(prompts.length, longest + FIRST_ROOM);
     if (prompts.every(({ length }) => length === longest)) {
-      const shape = { first: 0, rows: prompts.length, tokens: longest };
+      const shape = { rows: prompts.length, tokens: longest };
       return read(this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, wire), [...prompts.keys()]);
     }
-    return join(
-      prompts.map((rows, row) => {
-        const shape = { first: row, rows: 1, tokens: rows.length };
-        return read(this.#run(shape, { rows: [rows], past: [0] }, wire), [0]);
-      }),
-    );
+    // Prompts of several lengths run one after the other, each in the first row: there is no padding to mask.
+    const results = [...prompts.entries()].toReversed().map(([row, tokens]) => {
+      const result = read(this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [0] }, wire), [0]);
+      if (row > 0) caches.copyRows([{ from: 0, to: row }]);
+      return result;
+    });
+    return join(results.toReversed());
   }
 
   /** The bytes of a result, good until the next run. */
   #run(shape: RunShape, tokens: NewTokens, result: string): Uint8Array {
-    const caches = this.#caches.reserve(shape.first + shape.rows, shape.tokens);
+    const caches = this.#caches.reserve(shape.rows, shape.tokens);
     const run = this.#runOf(shape, caches);
     // A recorded run is replayed with the total that it was recorded with; the lengths on the device do the masking.
     const total = shape.tokens === 1 && this.#records ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
@@ -121,7 +124,7 @@ export class GpuDecoder implements Disposable {
   }
 
   #runOf(shape: RunShape, caches: LayerCaches): ProgramRun {
-    const key = `${shape.first}:${shape.rows}x${shape.tokens}`;
+    const key = `${shape.rows}x${shape.tokens}`;
     const known = this.#runs.get(key);
     if (known !== undefined) return known.run;
     if (shape.tokens > 1) this.#forgetRuns(({ tokens }) => tokens > 1);
@@ -136,9 +139,7 @@ export class GpuDecoder implements Disposable {
       kept: (wire: string): BoundTensor | undefined => {
         if (wire === 'total') return { place: 'Cpu', address: this.#total.address, dtype: 'I32', dims: [1] };
         const cache = /^(?:past|present)\.(\d+)\.(key|value)$/.exec(wire);
-        return cache === null
-          ? undefined
-          : caches.tensor(Number(cache[1]), cache[2] as CachePart, shape.first, shape.rows);
+        return cache === null ? undefined : caches.tensor(Number(cache[1]), cache[2] as CachePart, shape.rows);
       },
     };
     const run = new ProgramRun(this.#parts, wires, shape.tokens === 1);

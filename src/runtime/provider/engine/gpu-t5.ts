@@ -6,6 +6,7 @@ import type { CachePart } from '../../graph/wires.js';
 import { fullMasks, type LanguagePrompt } from '../../session/language-prompt.js';
 import type { Mask } from '../../session/attention-bias.js';
 import { CacheRows } from './cache-rows.js';
+import type { RowCopy } from './cache-slots.js';
 import { GrowingCaches } from './growing-caches.js';
 import type { GpuProgram } from './gpu-program.js';
 import type { LayerCaches } from './layer-caches.js';
@@ -71,11 +72,11 @@ export class GpuT5 implements Disposable {
         const count = Math.max(parents.length, rows.count);
         const self = this.#self.reserve(count, rows.length + 1);
         const cross = this.#cross.reserve(count, 1);
-        rows.continueFrom(parents, (from, to) => {
-          self.copyRow(from, to);
-          if (pictures[to] !== pictures[from]) cross.copyRow(from, to);
-          pictures[to] = pictures[from] ?? 0;
-        });
+        const copies: RowCopy[] = [];
+        rows.continueFrom(parents, (from, to) => copies.push({ from, to }));
+        self.copyRows(copies);
+        cross.copyRows(copies.filter(({ from, to }) => pictures[to] !== pictures[from]));
+        for (const { from, to } of copies) pictures[to] = pictures[from] ?? 0;
         return step(ids, result);
       },
     });
@@ -126,7 +127,7 @@ export class GpuT5 implements Disposable {
     const { config, float } = this.#parts;
     const dims = [rows, 1, config.hiddenSize];
     const wires = {
-      inputs: this.#wires.tokenTypes({ first: 0, rows, tokens: 1 }, self.capacity, cross.capacity),
+      inputs: this.#wires.tokenTypes({ rows, tokens: 1 }, self.capacity, cross.capacity),
       chains: new Map([
         ['hidden', { dtype: 'F32', dims } as const],
         ['decoded', { dtype: float, dims }],
@@ -153,5 +154,5 @@ export class GpuT5 implements Disposable {
 
 function cacheTensor(wire: string, caches: Readonly<Record<string, LayerCaches>>, rows: number) {
   const parts = /^(past|present|cross)\.(\d+)\.(key|value)$/.exec(wire);
-  return caches[parts?.[1] ?? '']?.tensor(Number(parts?.[2]), parts?.[3] as CachePart, 0, rows);
+  return caches[parts?.[1] ?? '']?.tensor(Number(parts?.[2]), parts?.[3] as CachePart, rows);
 }

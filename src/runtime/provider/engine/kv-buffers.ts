@@ -2,8 +2,9 @@
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { CachePart } from '../../graph/wires.js';
 import { alignedBytes } from '../memory/alignment.js';
-import type { Address, DeviceMemory } from '../memory/device-memory.js';
+import type { Address, Copy, DeviceMemory } from '../memory/device-memory.js';
 import type { BoundTensor } from '../ort/ort-session.js';
+import type { RowCopy } from './cache-slots.js';
 
 /** What each token leaves in the caches. */
 export interface KvShape {
@@ -47,12 +48,12 @@ export class KvBuffers {
     return this.rows * this.#rowBytes;
   }
 
-  /** `[rows, heads, capacity, headSize]` of one layer, from row `first` on. */
-  tensor(layer: number, part: CachePart, first: number, rows: number): BoundTensor {
+  /** `[rows, heads, capacity, headSize]` of one layer. */
+  tensor(layer: number, part: CachePart, rows: number): BoundTensor {
     const { heads, headSize, float } = this.#shape;
     return {
       place: this.#memory.place,
-      address: this.#address(2 * layer + (part === 'key' ? 0 : 1), first),
+      address: this.#address(2 * layer + (part === 'key' ? 0 : 1), 0),
       dtype: float,
       dims: [rows, heads, this.capacity, headSize],
     };
@@ -64,23 +65,27 @@ export class KvBuffers {
     return address + BigInt(row * this.#rowBytes);
   }
 
-  copyRow(from: number, to: number): void {
-    for (let part = 0; part < this.#parts.length; part++) {
-      this.#memory.copy(this.#address(part, to), this.#address(part, from), this.#rowBytes);
-    }
+  /** No row that is copied to is copied from. */
+  copyRows(rows: readonly RowCopy[]): void {
+    const bytes = this.#rowBytes;
+    const ofPart = (part: number) =>
+      rows.map(({ from, to }) => ({ to: this.#address(part, to), from: this.#address(part, from), bytes }));
+    this.#memory.copy(this.#parts.flatMap((_, part) => ofPart(part)));
   }
 
   /** Takes over the tokens of smaller buffers. */
   copyFrom(other: KvBuffers): void {
-    const headBytes = Math.min(this.#headBytes, other.#headBytes);
+    const bytes = Math.min(this.#headBytes, other.#headBytes);
+    const copies: Copy[] = [];
     for (let part = 0; part < this.#parts.length; part++) {
       for (let row = 0; row < Math.min(this.rows, other.rows); row++) {
         for (let head = 0; head < this.#shape.heads; head++) {
           const to = this.#address(part, row) + BigInt(head * this.#headBytes);
-          this.#memory.copy(to, other.#address(part, row) + BigInt(head * other.#headBytes), headBytes);
+          copies.push({ to, from: other.#address(part, row) + BigInt(head * other.#headBytes), bytes });
         }
       }
     }
+    this.#memory.copy(copies);
   }
 
   free(): void {

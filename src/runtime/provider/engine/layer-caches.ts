@@ -1,6 +1,7 @@
 /** Keys and values of all layers, those of each layer on the device that runs it. */
 import type { CachePart } from '../../graph/wires.js';
 import type { BoundTensor } from '../ort/ort-session.js';
+import type { RowCopy } from './cache-slots.js';
 import type { EngineDevice } from './engine-device.js';
 import { KvBuffers } from './kv-buffers.js';
 
@@ -38,15 +39,17 @@ export class LayerCaches implements CacheSize {
     this.#buffers = buffers;
   }
 
-  /** `[rows, heads, capacity, headSize]` of one layer, from row `first` on. */
-  tensor(layer: number, part: CachePart, first: number, rows: number): BoundTensor {
+  /** `[rows, heads, capacity, headSize]` of one layer. */
+  tensor(layer: number, part: CachePart, rows: number): BoundTensor {
     const found = this.#layers[layer];
     if (found === undefined) throw new RangeError(`no layer ${layer}`);
-    return found.buffers.tensor(found.index, part, first, rows);
+    return found.buffers.tensor(found.index, part, rows);
   }
 
-  copyRow(from: number, to: number): void {
-    for (const buffers of this.#buffers.values()) buffers.copyRow(from, to);
+  /** No row that is copied to is copied from. */
+  copyRows(rows: readonly RowCopy[]): void {
+    if (rows.length === 0) return;
+    for (const buffers of this.#buffers.values()) buffers.copyRows(rows);
   }
 
   /** Takes over the tokens of smaller caches and frees them. */

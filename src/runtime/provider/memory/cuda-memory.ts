@@ -4,7 +4,7 @@ import { Blip2Error } from '../../../errors.js';
 import type { BoundTensor } from '../ort/ort-session.js';
 import { divideAligned } from './alignment.js';
 import { OUT_OF_MEMORY, type CudaDriver } from './cuda-driver.js';
-import type { Address, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
+import type { Address, Copy, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
 import { outOfMemory } from './out-of-memory.js';
 
 /** `CU_STREAM_NON_BLOCKING` and `CU_EVENT_DISABLE_TIMING` */
@@ -101,8 +101,9 @@ export class CudaMemory implements DeviceMemory {
     this.#here().call('cuStreamSynchronize', this.stream);
   }
 
-  copy(to: Address, from: Address, bytes: number): void {
-    this.#here().call('cuMemcpyDtoDAsync_v2', to, from, bytes, this.stream);
+  copy(copies: readonly Copy[]): void {
+    const driver = this.#here();
+    for (const { to, from, bytes } of copies) driver.call('cuMemcpyDtoDAsync_v2', to, from, bytes, this.stream);
   }
 
   copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void {

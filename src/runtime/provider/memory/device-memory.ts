@@ -9,6 +9,13 @@ export interface HostBuffer {
   readonly bytes: Uint8Array;
 }
 
+/** Bytes that go from one place of a device to another. */
+export interface Copy {
+  readonly to: Address;
+  readonly from: Address;
+  readonly bytes: number;
+}
+
 /** Bytes in this process's memory. */
 export interface HostRange {
   readonly address: Address;
@@ -65,8 +72,8 @@ export interface DeviceMemory extends Disposable {
   uploadParts(to: Address, parts: readonly HostRange[], ahead: boolean): void;
   /** In the order of runs; returns when done. */
   download(to: Address, from: Address, bytes: number): void;
-  /** Within the device, in the order of runs. */
-  copy(to: Address, from: Address, bytes: number): void;
+  /** Within the device, in the order of runs. No copy's target is another's source. */
+  copy(copies: readonly Copy[]): void;
   /** From another device's memory, after its runs so far and before later runs here. */
   copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void;
   /** In the order of runs. */

@@ -2,7 +2,7 @@
 import koffi from 'koffi';
 import type { BoundTensor } from '../ort/ort-session.js';
 import { divideAligned } from './alignment.js';
-import type { Address, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
+import type { Address, Copy, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
 
 const ALIGNMENT = 64;
 
@@ -55,8 +55,8 @@ export class HostMemory implements DeviceMemory {
     this.#memcpy(to, from, bytes);
   }
 
-  copy(to: Address, from: Address, bytes: number): void {
-    this.#memcpy(to, from, bytes);
+  copy(copies: readonly Copy[]): void {
+    for (const { to, from, bytes } of copies) this.#memcpy(to, from, bytes);
   }
 
   copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void {

@@ -1,126 +1,58 @@
 /**
- * Memory of a WebGPU adapter. A buffer there is a handle, not an address: addresses are numbers of this class, and a
- * buffer is made for each tensor that an allocation is divided into. Copies and runs share one queue, so nothing needs a
- * fence, and nothing is copied beside a run.
+ * Memory of a WebGPU adapter. Each tensor is a buffer of its own; copies and runs share one queue, so nothing needs a fence,
+ * and nothing is copied beside a run.
  */
 import { identityModel } from '../identity-model.js';
 import { copyTensor } from '../ort/copy-tensor.js';
 import { ortApi, type Pointer } from '../ort/ort-api.js';
 import { OrtSession, type BoundTensor } from '../ort/ort-session.js';
-import { alignedBytes } from './alignment.js';
-import type { Address, DeviceMemory, Fence, HostBuffer, HostRange } from './device-memory.js';
+import { BufferRows } from './buffer-rows.js';
+import type { Address, Copy, DeviceMemory, Fence, HostBuffer, HostRange } from './device-memory.js';
 import { HostMemory } from './host-memory.js';
+import { WebGpuBuffers, type GpuBuffer } from './webgpu-buffers.js';
 
-/** One tensor's memory. */
-interface GpuBuffer {
-  readonly address: Address;
-  readonly bytes: number;
-  readonly handle: Pointer;
-}
-
-interface Division {
-  readonly start: Address;
-  readonly sizes: readonly number[];
-  readonly addresses: readonly Address[];
-}
-
-interface Allocation {
-  readonly bytes: number;
-  readonly divisions: Division[];
-  /** In the order of their addresses. */
-  readonly buffers: GpuBuffer[];
-}
-
-/** Further than any allocation is long: the quotient of an address is the allocation's number. */
-const SPACING = 1n << 44n;
+const WORD_BYTES = 4;
 
 export class WebGpuMemory implements DeviceMemory {
   readonly place = 'WebGPU_Buf';
   readonly stream = undefined;
   readonly #host = new HostMemory();
+  readonly #settings: Readonly<Record<string, string>>;
+  /** Keeps the device, whose buffers outlive other sessions. */
   readonly #session: OrtSession;
   readonly #allocator: Pointer;
-  readonly #allocations = new Map<bigint, Allocation>();
-  #count = 0n;
+  readonly #buffers: WebGpuBuffers;
+  #rows: BufferRows | null = null;
+  /** What rows are rearranged in. */
+  #spare: { readonly address: Address; readonly bytes: number } | null = null;
 
   /** @param settings of the provider; all its sessions share one device */
   constructor(settings: Readonly<Record<string, string>>) {
+    this.#settings = settings;
     this.#session = new OrtSession(identityModel(), { webgpu: settings });
     this.#allocator = this.#session.createAllocator(this.place);
-  }
-
-  /** Takes nothing until it is divided or used. */
-  allocate(bytes: number): Address {
-    this.#count += 1n;
-    this.#allocations.set(this.#count, { bytes, divisions: [], buffers: [] });
-    return this.#count * SPACING;
-  }
-
-  free(allocation: Address): void {
-    const number = allocation / SPACING;
-    for (const { handle } of this.#allocations.get(number)?.buffers ?? []) this.#freeBuffer(handle);
-    this.#allocations.delete(number);
-  }
-
-  #freeBuffer(handle: Pointer): void {
-    ortApi().call('AllocatorFree', this.#allocator, handle);
-  }
-
-  divide(allocation: Address, sizes: readonly number[]): readonly Address[] {
-    const { divisions, buffers, bytes } = this.#allocationOf(allocation);
-    const known = divisions.find(
-      ({ start, sizes: others }) =>
-        start === allocation && others.length === sizes.length && others.every((size, index) => size === sizes[index]),
-    );
-    if (known !== undefined) return known.addresses;
-    // The first division has the allocation's own addresses, so that copies to the whole of it reach its tensors.
-    const last = buffers.at(-1);
-    const end = last === undefined ? allocation : last.address + BigInt(alignedBytes(last.bytes));
-    const isFirst = buffers.length === 0;
-    let next = isFirst ? allocation : maximum(end, (allocation / SPACING) * SPACING + BigInt(alignedBytes(bytes)));
-    const addresses = sizes.map((size) => {
-      const address = next;
-      buffers.push({ address, bytes: size, handle: this.#createBuffer(size) });
-      next += BigInt(alignedBytes(size));
-      return address;
-    });
-    divisions.push({ start: allocation, sizes: [...sizes], addresses });
-    return addresses;
-  }
-
-  #createBuffer(bytes: number): Pointer {
-    return ortApi().create('AllocatorAlloc', this.#allocator, Math.max(bytes, 1));
-  }
-
-  #allocationOf(address: Address): Allocation {
-    const allocation = this.#allocations.get(address / SPACING);
-    if (allocation === undefined) throw new RangeError(`nothing is allocated at ${address}`);
-    return allocation;
-  }
-
-  /** The buffers from an address on; an allocation that was never divided is one. */
-  #buffersFrom(address: Address): readonly GpuBuffer[] {
-    const { buffers, bytes } = this.#allocationOf(address);
-    if (buffers.length === 0) this.divide((address / SPACING) * SPACING, [bytes]);
-    const first = buffers.findIndex((buffer) => address < buffer.address + BigInt(alignedBytes(buffer.bytes)));
-    return first === -1 ? [] : buffers.slice(first);
-  }
-
-  #bufferAt(address: Address): { readonly buffer: GpuBuffer; readonly offset: number } {
-    const [buffer] = this.#buffersFrom(address);
-    if (buffer === undefined || address < buffer.address) throw new RangeError(`nothing lies at ${address}`);
-    return { buffer, offset: Number(address - buffer.address) };
-  }
-
-  locate(tensor: BoundTensor): BoundTensor {
-    const { buffer, offset } = this.#bufferAt(tensor.address);
-    if (offset !== 0) throw new RangeError('a tensor begins inside a buffer');
-    return { ...tensor, address: buffer.handle };
+    this.#buffers = new WebGpuBuffers(this.#allocator);
   }
 
   /** WebGPU does not tell. */
   room(): null {
     return null;
+  }
+
+  allocate(bytes: number): Address {
+    return this.#buffers.allocate(bytes);
+  }
+
+  free(allocation: Address): void {
+    this.#buffers.free(allocation);
+  }
+
+  divide(allocation: Address, sizes: readonly number[]): readonly Address[] {
+    return this.#buffers.divide(allocation, sizes);
+  }
+
+  locate(tensor: BoundTensor): BoundTensor {
+    return { ...tensor, address: this.#buffers.beginningAt(tensor.address).handle };
   }
 
   allocateHost(bytes: number): HostBuffer {
@@ -133,44 +65,86 @@ export class WebGpuMemory implements DeviceMemory {
 
   upload(to: Address, from: Address, bytes: number): void {
     const end = to + BigInt(bytes);
-    for (const { address, bytes: size, handle } of this.#buffersFrom(to)) {
+    for (const { address, bytes: size, handle } of this.#buffers.from(to)) {
       if (address >= end) break;
       if (address < to) throw new RangeError('an upload begins inside a buffer');
       const count = Math.min(size, Number(end - address));
-      copyTensor(hostBytes(from + (address - to), count), this.#deviceBytes(handle, count));
+      copyTensor(hostBytes(from + (address - to), count), deviceBytes(handle, count));
     }
   }
 
   uploadParts(to: Address, parts: readonly HostRange[]): void {
     const [only] = parts;
     if (only !== undefined && parts.length === 1) return this.upload(to, only.address, only.bytes);
-    const joined = this.#host.allocate(parts.reduce((sum, { bytes }) => sum + bytes, 0));
+    const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+    const joined = this.#host.allocate(bytes);
     this.#host.uploadParts(joined, parts);
-    this.upload(
-      to,
-      joined,
-      parts.reduce((sum, { bytes }) => sum + bytes, 0),
-    );
+    this.upload(to, joined, bytes);
     this.#host.free(joined);
   }
 
   download(to: Address, from: Address, bytes: number): void {
-    const { buffer, offset } = this.#bufferAt(from);
-    if (offset !== 0) throw new RangeError('a download begins inside a buffer');
-    copyTensor(this.#deviceBytes(buffer.handle, bytes), hostBytes(to, bytes));
+    copyTensor(deviceBytes(this.#buffers.beginningAt(from).handle, bytes), hostBytes(to, bytes));
   }
 
-  /** By way of the host: the provider copies whole buffers only. */
-  copy(to: Address, from: Address, bytes: number): void {
-    const [source, target] = [this.#bufferAt(from), this.#bufferAt(to)];
-    const whole = this.#host.allocate(Math.max(source.buffer.bytes, target.buffer.bytes));
-    const moved = this.#host.allocate(bytes);
-    this.download(whole, source.buffer.address, source.buffer.bytes);
-    this.#host.copy(moved, whole + BigInt(source.offset), bytes);
-    this.download(whole, target.buffer.address, target.buffer.bytes);
-    this.#host.copy(whole + BigInt(target.offset), moved, bytes);
-    this.upload(target.buffer.address, whole, target.buffer.bytes);
-    for (const address of [whole, moved]) this.#host.free(address);
+  copy(copies: readonly Copy[]): void {
+    const byTarget = new Map<GpuBuffer, Copy[]>();
+    for (const copy of copies) {
+      const { buffer } = this.#buffers.at(copy.to);
+      byTarget.set(buffer, [...(byTarget.get(buffer) ?? []), copy]);
+    }
+    for (const [target, own] of byTarget) {
+      if (!this.#rearrange(target, own)) this.#copyByHost(target, own);
+    }
+  }
+
+  /** False where the copies are not of rows of one buffer. */
+  #rearrange(target: GpuBuffer, copies: readonly Copy[]): boolean {
+    const rowBytes = copies[0]?.bytes ?? 0;
+    const isRows = rowBytes % WORD_BYTES === 0 && target.bytes % rowBytes === 0;
+    if (!isRows || copies.some(({ bytes }) => bytes !== rowBytes)) return false;
+    const rowOf = (address: Address): number => {
+      const { buffer, offset } = this.#buffers.at(address);
+      return buffer === target ? offset / rowBytes : -1;
+    };
+    const sources = Array.from({ length: target.bytes / rowBytes }, (_, row) => row);
+    for (const { to, from } of copies) {
+      const row = rowOf(from);
+      if (!(row in sources) || !(rowOf(to) in sources)) return false;
+      sources[rowOf(to)] = row;
+    }
+    this.#rows ??= new BufferRows(this.#settings);
+    this.#rows.rearrange(target.handle, rowBytes, sources, this.#spareBuffer(target.bytes));
+    return true;
+  }
+
+  #spareBuffer(bytes: number): Pointer {
+    if (this.#spare === null || this.#spare.bytes < bytes) {
+      if (this.#spare !== null) this.free(this.#spare.address);
+      this.#spare = { address: this.allocate(bytes), bytes };
+    }
+    return this.#buffers.beginningAt(this.#spare.address).handle;
+  }
+
+  /** The provider copies whole buffers only. */
+  #copyByHost(target: GpuBuffer, copies: readonly Copy[]): void {
+    const read = new Map<GpuBuffer, Address>();
+    const bytesOf = (buffer: GpuBuffer): Address => {
+      const known = read.get(buffer);
+      if (known !== undefined) return known;
+      const bytes = this.#host.allocate(buffer.bytes);
+      this.download(bytes, buffer.address, buffer.bytes);
+      read.set(buffer, bytes);
+      return bytes;
+    };
+    const moves = copies.map(({ to, from, bytes }) => {
+      const source = this.#buffers.at(from);
+      const offset = BigInt(this.#buffers.at(to).offset);
+      return { to: bytesOf(target) + offset, from: bytesOf(source.buffer) + BigInt(source.offset), bytes };
+    });
+    this.#host.copy(moves);
+    this.upload(target.address, bytesOf(target), target.bytes);
+    for (const address of read.values()) this.#host.free(address);
   }
 
   copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void {
@@ -194,19 +168,21 @@ export class WebGpuMemory implements DeviceMemory {
   /** Downloads wait for what they need; nothing else is ever waited for. */
   synchronize(): void {}
 
-  #deviceBytes(handle: Pointer, bytes: number): BoundTensor {
-    return { place: this.place, address: handle, dtype: 'U8', dims: [bytes] };
-  }
-
   [Symbol.dispose](): void {
-    for (const number of this.#allocations.keys()) this.free(number * SPACING);
+    this.#buffers.freeAll();
+    this.#rows?.[Symbol.dispose]();
     ortApi().release('Allocator', this.#allocator);
     this.#session[Symbol.dispose]();
     this.#host[Symbol.dispose]();
   }
 }
 
-const maximum = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+const deviceBytes = (handle: Pointer, bytes: number): BoundTensor => ({
+  place: 'WebGPU_Buf',
+  address: handle,
+  dtype: 'U8',
+  dims: [bytes],
+});
 
 const hostBytes = (address: Address, bytes: number): BoundTensor => ({
   place: 'Cpu',
