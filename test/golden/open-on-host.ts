@@ -34,6 +34,7 @@ export function hostPlaces(
       memory: new HostMemory(),
       style: gpuStyle('F32'),
       sessionOptions: () => ({ threads: 1 }),
+      isHost: false,
       canRecord: false,
       ...device(number),
     };

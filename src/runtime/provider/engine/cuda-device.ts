@@ -11,6 +11,7 @@ export function cudaDevice(gpu: number): EngineDevice {
     memory,
     style: gpuStyle('F16'),
     sessionOptions: (recorded) => ({ cuda: cudaSettings(gpu, recorded ? 'recorded' : memory) }),
+    isHost: false,
     canRecord: true,
   };
 }

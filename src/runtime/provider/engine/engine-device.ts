@@ -4,6 +4,8 @@ import type { DeviceMemory } from '../memory/device-memory.js';
 import type { OrtSessionOptions } from '../ort/ort-session.js';
 
 export interface EngineDevice {
+  /** Whether it is the CPU beside the GPUs: weights of its blocks are read where their file is mapped. */
+  readonly isHost: boolean;
   readonly memory: DeviceMemory;
   /** Of its graphs: its float is that of activations and caches there. */
   readonly style: GpuStyle;
@@ -20,6 +22,3 @@ export interface BlockPlace {
 }
 
 export type PlaceOf = (block: string) => BlockPlace;
-
-/** Whether its memory is this process's own, so that weights can be read where their file is mapped. */
-export const isHost = ({ memory }: EngineDevice): boolean => memory.place === 'Cpu';

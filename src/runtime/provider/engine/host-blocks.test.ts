@@ -38,6 +38,7 @@ describe('the demo with blocks that the CPU runs', async () => {
       memory: new HostMemory(),
       style: gpuStyle('F16'),
       sessionOptions: () => ({ threads: 1 }),
+      isHost: false,
       canRecord: false,
     });
     const options = { cacheFolder, hostBlocks, threads: 1 };

@@ -2,7 +2,7 @@
 import type { StoredTensor } from '../../../loader/checkpoint/checkpoint.js';
 import { alignedBytes } from '../memory/alignment.js';
 import type { Address } from '../memory/device-memory.js';
-import { isHost, type EngineDevice, type PlaceOf } from './engine-device.js';
+import type { EngineDevice, PlaceOf } from './engine-device.js';
 import type { Unit } from './gpu-units.js';
 import { MappedWeights } from './mapped-weights.js';
 import { ResidentWeights } from './resident-weights.js';
@@ -45,7 +45,7 @@ export function loadWeights(
     const own = units.filter((unit) => unit.device === device);
     return { device, own, ...needed(own, tensorOf, placeOf) };
   });
-  const copied = devices.filter(({ device, streamed }) => !isHost(device) || streamed.length > 0);
+  const copied = devices.filter(({ device, streamed }) => !device.isHost || streamed.length > 0);
   const [first] = copied;
   // What is pinned is pinned for all devices, and a file is pinned once.
   if (first !== undefined)
@@ -58,7 +58,7 @@ export function loadWeights(
   for (const { device, own, resident, streamed } of devices) {
     const { memory } = device;
     const named = new Map(resident.map((weight) => [weight.name, weight]));
-    if (isHost(device) && streamed.length === 0) {
+    if (device.isHost && streamed.length === 0) {
       weights.set(device, { resident: new MappedWeights(memory, files, named), staging: null });
       continue;
     }

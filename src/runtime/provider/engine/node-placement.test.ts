@@ -59,6 +59,7 @@ async function runPlan(gpuBytes: readonly number[]) {
       memory: new CountingMemory(),
       style: gpuStyle('F32'),
       sessionOptions: () => ({ threads: 1, profile: join(folder, String(id)) }),
+      isHost: false,
       canRecord: false,
     };
     devices.set(id, device);

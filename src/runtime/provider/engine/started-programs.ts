@@ -5,7 +5,7 @@ import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { PictureGrid } from '../../graph/picture-grid.js';
 import type { Weights } from '../../graph/weights.js';
 import type { DeviceMemory } from '../memory/device-memory.js';
-import { isHost, type PlaceOf } from './engine-device.js';
+import type { PlaceOf } from './engine-device.js';
 import { GpuProgram } from './gpu-program.js';
 import type { Unit } from './gpu-units.js';
 import { HostStaging } from './host-staging.js';
@@ -79,7 +79,7 @@ export async function startPrograms<Name extends string>(
     const shared = {
       staging: new HostStaging(memories),
       crossingStaging: new HostStaging(memories),
-      float: (devices.find((device) => !isHost(device)) ?? devices[0])?.style.float ?? 'F32',
+      float: (devices.find(({ isHost }) => !isHost) ?? devices[0])?.style.float ?? 'F32',
     };
     return { files, programs: programs as Record<Name, GpuProgram | null>, shared, owned, memories };
   } catch (error) {

@@ -13,6 +13,7 @@ export function webgpuDevice(): EngineDevice {
     memory: new WebGpuMemory(settings),
     style: webgpuStyle(webgpuComputesHalf() ? 'F16' : 'F32'),
     sessionOptions: () => ({ webgpu: settings }),
+    isHost: false,
     canRecord: false,
   };
 }
