@@ -46,6 +46,11 @@ const parser = requestFlags(createParser('blip2-plan', '$0 [checkpoint]', 'Plans
     group: 'Questions:',
     describe: 'what blip2-run can use on this machine, instead of a plan',
   })
+  .option('calibrate', {
+    type: 'boolean',
+    group: 'Questions:',
+    describe: 'measures this machine for later plans (under 20 s), instead of a plan',
+  })
   .option('format', {
     alias: 'f',
     choices: PLAN_FORMATS,
@@ -80,6 +85,7 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
     process.stdout.write(`${args.json === true ? JSON.stringify(devices, null, 2) : deviceTable(devices)}\n`);
     return EXIT.ok;
   }
+  if (args.calibrate === true) return (await import('./plan/calibrate.js')).calibrate(args.quiet === true);
   if (args.vram === undefined && args.ram === undefined) {
     throw usageError('say how much memory there is', 'For example: blip2-plan --vram 10G, or --ram 12G for no GPU.');
   }

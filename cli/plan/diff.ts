@@ -8,7 +8,7 @@ import type { QuantScheme } from '../../src/tensor/quantized.js';
 import { formatSize } from '../../src/planner/size.js';
 import { EXIT } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { readJson } from './plan-request.js';
+import { readJson } from '../common/read-json.js';
 
 export async function diff(argv: readonly string[]): Promise<number> {
   const parser = createParser('blip2-plan diff', '$0 <before> <after>', 'What changes from one plan to another.')

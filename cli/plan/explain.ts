@@ -6,7 +6,8 @@ import { formatMs } from '../../src/planner/report/picture-text.js';
 import { formatSize } from '../../src/planner/size.js';
 import { EXIT } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { readJson, readRequest, REQUEST_LISTS, requestFlags } from './plan-request.js';
+import { readJson } from '../common/read-json.js';
+import { readRequest, REQUEST_LISTS, requestFlags } from './plan-request.js';
 import { planSummary } from './summary.js';
 
 export async function explain(argv: readonly string[]): Promise<number> {

@@ -1,10 +1,8 @@
 /** What to plan: the flags that `blip2-plan` and its `explain` share, and what they ask of the library. */
-import { readFile } from 'node:fs/promises';
 import type { Argv } from 'yargs';
-import { Blip2Error } from '../../src/errors.js';
 import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
 import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
-import { parseMachineProfile, type MachineProfile } from '../../src/planner/price/device-profile.js';
+import type { MachineProfile } from '../../src/planner/price/device-profile.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
 import type { PlanOptions } from '../../src/planner/plan/context.js';
 import { OBJECTIVES, type Objective } from '../../src/planner/plan/plan-document.js';
@@ -13,6 +11,7 @@ import { DEFAULT_WORKLOAD } from '../../src/planner/profile/workload.js';
 import { parseSize } from '../../src/planner/size.js';
 import type { TensorInfo } from '../../src/tensor/tensor-info.js';
 import { loadModel } from '../common/load-model.js';
+import { machineProfile } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
 import { budgetFlags, readAllowQuant, readBudgets, type BudgetArgs } from '../common/plan-options.js';
@@ -39,7 +38,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       type: 'string',
       nargs: 1,
       group: 'Machine:',
-      describe: 'speeds from a machine profile (JSON)',
+      describe: 'speeds from a machine profile (JSON), or none for estimates [default: what --calibrate measured here]',
     })
     .option('batch', { ...count('batch'), describe: `pictures per call [default: ${DEFAULT_WORKLOAD.batch}]` })
     .option('beams', { ...count('beams'), describe: `beams per picture [default: ${DEFAULT_WORKLOAD.beams}]` })
@@ -181,24 +180,15 @@ function readPins(flags: readonly string[]): DeviceMap {
 }
 
 async function readMachine({ profile, gpu = [] }: RequestArgs): Promise<MachineProfile | null> {
-  if (profile !== undefined && gpu.length > 0) throw usageError('--profile and --gpu both say how fast the GPUs are');
-  if (profile !== undefined) return parseMachineProfile(await readJson(profile));
-  if (gpu.length === 0) return null;
+  if (profile !== undefined && profile !== 'none' && gpu.length > 0) {
+    throw usageError('--profile and --gpu both say how fast the GPUs are');
+  }
+  const measured = await machineProfile(profile);
+  if (gpu.length === 0) return measured;
   const gpus = gpu.map((name) => {
     const known = [...KNOWN_GPUS].find(([key]) => key.toLowerCase() === name.toLowerCase());
     if (known !== undefined) return known[1];
     throw usageError(`--gpu ${name} is not a known card`, `Known: ${[...KNOWN_GPUS.keys()].join(', ')}.`);
   });
-  return { gpus, host: UNKNOWN_HOST };
-}
-
-/** @throws Blip2Error `BAD_FILE` where the file cannot be read or is no JSON. */
-export async function readJson(file: string): Promise<unknown> {
-  try {
-    const json: unknown = JSON.parse(await readFile(file, 'utf8'));
-    return json;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Blip2Error('BAD_FILE', `${file} cannot be read as JSON: ${why}`, { cause: error });
-  }
+  return { gpus, host: measured?.host ?? UNKNOWN_HOST };
 }

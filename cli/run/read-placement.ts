@@ -6,6 +6,7 @@ import type { Workload } from '../../src/planner/profile/workload.js';
 import { parseSize } from '../../src/planner/size.js';
 import type { PlacementOptions } from '../../src/runtime/placement.js';
 import { usageError } from '../common/main.js';
+import { machineProfile } from '../common/machine-profile.js';
 import { readAllowQuant, readBudgets } from '../common/plan-options.js';
 
 export interface PlacementArgs {
@@ -35,9 +36,11 @@ export async function readPlacement(
       'Add --vram.',
     );
   }
+  const machine = await machineProfile(undefined);
   return {
     budgets: readBudgets(args),
     planning: {
+      ...(machine === null ? {} : { machine }),
       workload: await workload(),
       ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
       allowQuant,

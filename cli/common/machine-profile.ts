@@ -1,0 +1,24 @@
+import { parseMachineProfile, type MachineProfile } from '../../src/planner/price/device-profile.js';
+import { UNKNOWN_GPU } from '../../src/planner/price/known-devices.js';
+import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
+import { readMachineFile } from '../../src/runtime/calibrate/machine-file.js';
+import { readJson } from './read-json.js';
+
+/** What `--profile` and the environment's `BLIP2_PROFILE` take to mean estimates, whatever was measured. */
+const NONE = 'none';
+
+/**
+ * The speeds of this machine: those of a file, else those that `--calibrate` left behind, else null for estimates.
+ * @throws Blip2Error `BAD_FILE` where the file cannot be read or is no JSON, `PROFILE_INVALID` where it is no profile
+ */
+export async function machineProfile(flag: string | undefined): Promise<MachineProfile | null> {
+  const choice = flag ?? process.env['BLIP2_PROFILE'];
+  if (choice === NONE) return null;
+  if (choice === undefined || choice === '') return withCard(await readMachineFile(defaultCacheFolder()));
+  return withCard(parseMachineProfile(await readJson(choice)));
+}
+
+/** A machine without a card still plans for one: the stated estimate stands for it. */
+function withCard(profile: MachineProfile | null): MachineProfile | null {
+  return profile === null || profile.gpus.length > 0 ? profile : { ...profile, gpus: [UNKNOWN_GPU] };
+}

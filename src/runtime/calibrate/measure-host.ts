@@ -1,0 +1,77 @@
+/** What the CPU reaches with the engine that will run on it. */
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { HostProfile } from '../../planner/price/device-profile.js';
+import { UNKNOWN_HOST } from '../../planner/price/known-devices.js';
+import { GraphBuilder } from '../onnx/graph-builder.js';
+import { cpuOptions } from '../session/cpu-options.js';
+import { diskRate } from './measure-disk.js';
+import { LEAVES, layerTensors, leavesGraph, MANY_ROWS, productGraph, WIDTH } from './probe-graphs.js';
+import { medianMs } from './timing.js';
+
+const BUDGET_MS = 1500;
+
+/**
+ * Rates of ONNX Runtime on this CPU with weights mapped from a file, and of the disk that the file is on. The file (315 MB)
+ * is written first, and is the caller's to remove.
+ */
+export async function measureHost(file: string, source: string): Promise<HostProfile> {
+  const tensors = layerTensors(file);
+  await writeWeights(file, tensors.at(-1)?.end ?? 0);
+  const folder = dirname(file);
+  const disk = await diskRate(file);
+  const model = productGraph(new GraphBuilder(folder), 'F32', (graph, layer) => {
+    const tensor = tensors[layer];
+    if (tensor === undefined) throw new RangeError(`there is no layer ${layer}`);
+    return graph.weight(`layer.${layer}.weight`, tensor);
+  });
+  const options = cpuOptions({ folder, quantized: false });
+  const session = await InferenceSession.create(model, options);
+  const weightBytes = tensors.at(-1)?.end ?? 0;
+  const one = await medianMs(BUDGET_MS, () => session.run({ x: rows(1) }));
+  const many = await medianMs(BUDGET_MS, () => session.run({ x: rows(MANY_ROWS) }));
+  await session.release();
+  const leaves = await InferenceSession.create(leavesGraph('F32'), options);
+  const x = new Tensor('float32', new Float32Array(16), [1, 16]);
+  const chain = await medianMs(BUDGET_MS / 3, () => leaves.run({ x }));
+  await leaves.release();
+  const flops = (2 * MANY_ROWS * weightBytes) / 4;
+  return {
+    name: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} threads`,
+    memoryBytesPerSecond: round((1000 * weightBytes) / one),
+    quantizedBandwidth: UNKNOWN_HOST.quantizedBandwidth,
+    flopsPerSecond: round((1000 * flops) / many),
+    leafMs: round(chain / LEAVES),
+    diskBytesPerSecond: round(disk ?? UNKNOWN_HOST.diskBytesPerSecond),
+    source: disk === null ? `${source}; its disk is an estimate (no reads past the page cache here)` : source,
+  };
+}
+
+function rows(count: number): Tensor {
+  return new Tensor('float32', new Float32Array(count * WIDTH).fill(0.5), [count, WIDTH]);
+}
+
+/** Small numbers of every kind: neither zeros nor denormals, which some processors treat in their own time. */
+async function writeWeights(file: string, bytes: number): Promise<void> {
+  const block = new Float32Array(1 << 20);
+  const noise = createHash('sha512').update('weights').digest();
+  for (let i = 0; i < block.length; i++) block[i] = ((noise[i % noise.length] ?? 0) - 127.5) / 8192;
+  const chunk = new Uint8Array(block.buffer);
+  const handle = await open(file, 'w');
+  try {
+    for (let at = 0; at < bytes; at += chunk.length) {
+      await handle.write(chunk, 0, Math.min(chunk.length, bytes - at), at);
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Four digits: more would be noise. */
+export function round(value: number): number {
+  return Number(value.toPrecision(4));
+}

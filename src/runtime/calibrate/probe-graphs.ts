@@ -1,0 +1,67 @@
+/** Small models whose running time says what a device does: products with large weights, and many nodes with tiny ones. */
+import { fileURLToPath } from 'node:url';
+import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
+import { GraphBuilder } from '../onnx/graph-builder.js';
+
+/** Width and inner width of the layers of opt-2.7b: what the products are measured with. */
+export const WIDTH = 2560;
+export const INNER = 10_240;
+/** Linear layers one after the other: together more than any cache holds. */
+export const LAYERS = 3;
+/** Rows of a picture's or a prompt's pass. */
+export const MANY_ROWS = 257;
+/** Modules in the chain that times what a module costs beside its arithmetic. */
+export const LEAVES = 128;
+
+/** Shape `[out, in]` of a layer, as checkpoints store it. */
+export function layerShape(layer: number): [number, number] {
+  return layer % 2 === 0 ? [INNER, WIDTH] : [WIDTH, INNER];
+}
+
+/** `x [rows, 2560]` through the layers; `weightOf` adds each layer's weight to the graph. */
+export function productGraph(
+  graph: GraphBuilder,
+  dtype: 'F32' | 'F16',
+  weightOf: (graph: GraphBuilder, layer: number) => string,
+): Uint8Array {
+  let value = graph.input('x', { dtype, dims: ['rows', WIDTH] });
+  for (let layer = 0; layer < LAYERS; layer++) {
+    value = graph.node('Gemm', [value, weightOf(graph, layer)], {
+      name: `layer.${layer}`,
+      attributes: { transB: { int: 1 } },
+    });
+  }
+  graph.output('y', value, { dtype, dims: ['rows', layerShape(LAYERS - 1)[0]] });
+  return graph.toModel();
+}
+
+/** The layers as tensors of one file that holds nothing else. */
+export function layerTensors(file: string): StoredTensor[] {
+  let begin = 0;
+  return Array.from({ length: LAYERS }, (_, layer) => {
+    const shape = layerShape(layer);
+    const end = begin + 4 * shape[0] * shape[1];
+    const tensor: StoredTensor = { dtype: 'F32', shape, file, begin, end };
+    begin = end;
+    return tensor;
+  });
+}
+
+/** Tiny modules one after the other, each with the nodes that surround a linear layer in a decoder. */
+export function leavesGraph(dtype: 'F32' | 'F16'): Uint8Array {
+  const size = 16;
+  const graph = new GraphBuilder(fileURLToPath(new URL('.', import.meta.url)));
+  const type = { dtype, dims: [1, size] } as const;
+  const zeros = new Uint8Array((dtype === 'F32' ? 4 : 2) * size * size);
+  const weight = graph.constant('weight', dtype, [size, size], zeros);
+  const bias = graph.constant('bias', dtype, [size], zeros.subarray(0, zeros.length / size));
+  let value = graph.input('x', type);
+  for (let leaf = 0; leaf < LEAVES; leaf++) {
+    const product = graph.node('Gemm', [value, weight], { name: `leaf.${leaf}/product` });
+    const sum = graph.node('Add', [product, bias], { name: `leaf.${leaf}/bias` });
+    const gate = graph.node('Sigmoid', [sum], { name: `leaf.${leaf}/gate` });
+    value = graph.node('Mul', [sum, gate], { name: `leaf.${leaf}/mul` });
+  }
+  graph.output('y', value, type);
+  return graph.toModel();
+}
