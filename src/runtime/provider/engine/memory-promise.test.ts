@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DEMO } from '../../../../test/golden/golden.js';
 import { openCheckpoint } from '../../../loader/index.js';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
-import { planDeviceMap, UNKNOWN_GPU, UNKNOWN_HOST } from '../../../planner/index.js';
+import { planDeviceMap, type Device, UNKNOWN_GPU, UNKNOWN_HOST } from '../../../planner/index.js';
 import { gpuStyle } from '../../graph/gpu/gpu-style.js';
 import { pictureGrid } from '../../graph/picture-grid.js';
 import type { Address } from '../memory/device-memory.js';
@@ -74,7 +74,7 @@ async function openPlanned(sizes: readonly number[]) {
   const placeOf = (block: string) => places.get(block) ?? { device: open('cpu'), isResident: true };
   const picture = await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size')));
   await using model = await GpuModel.open({ config, tensors: checkpoint.tensors, picture, placeOf });
-  const held = () => new Map([...memories].map(([id, memory]) => [id, memory.heldBytes]));
+  const held = () => new Map<Device, number>([...memories].map(([id, memory]) => [id, memory.heldBytes]));
   const loaded = held();
   const { imageSize, channels } = config.vision;
   const prefix = await model.encodeImages(new Float32Array(channels * imageSize ** 2), [
