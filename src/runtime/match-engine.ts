@@ -8,8 +8,8 @@ import { softmax } from './generation/softmax.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
 import type { LocalPicture } from './image/picture-source.js';
 import { similarity } from './similarity.js';
-import { RetrievalSessions } from './session/retrieval-sessions.js';
-import { sessionSources } from './session/session-sources.js';
+import { openRetrievalModel } from './session/open-retrieval-model.js';
+import type { RetrievalModel } from './session/retrieval-model.js';
 import type { WordBatch } from './session/word-wires.js';
 import { wordBatch } from './text/word-batch.js';
 import type { TextTokenizer } from './text/tokenizer.js';
@@ -47,11 +47,11 @@ interface InputRules {
 
 export class MatchEngine implements MatchWorker {
   readonly #inputs: InputRules;
-  readonly #sessions: RetrievalSessions;
+  readonly #model: RetrievalModel;
 
-  private constructor(inputs: InputRules, sessions: RetrievalSessions) {
+  private constructor(inputs: InputRules, model: RetrievalModel) {
     this.#inputs = inputs;
-    this.#sessions = sessions;
+    this.#model = model;
   }
 
   static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<MatchEngine> {
@@ -60,18 +60,18 @@ export class MatchEngine implements MatchWorker {
     if (words === null) throw new Error('a retrieval checkpoint reads texts');
     const { preprocessor, tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
-    const sessions = await RetrievalSessions.create(await sessionSources(config, checkpoint, options));
-    return new MatchEngine({ pixels, tokenizer, words }, sessions);
+    const model = await openRetrievalModel(config, checkpoint, options);
+    return new MatchEngine({ pixels, tokenizer, words }, model);
   }
 
   async match(picture: LocalPicture, texts: readonly string[], signal?: AbortSignal): Promise<Match[]> {
     const batches = inBatches(texts).map((some) => ({ some, words: this.#words(some) }));
     const vision = await this.#see(picture, signal);
-    const image = splitRows(await this.#sessions.embedImages(vision))[0] ?? [];
+    const image = splitRows(await this.#model.embedImages(vision))[0] ?? [];
     const matches: Match[] = [];
     for (const { some, words } of batches) {
       signal?.throwIfAborted();
-      const logits = floatsOf(await this.#sessions.match(repeated(vision, some.length), words));
+      const logits = floatsOf(await this.#model.match(repeated(vision, some.length), words));
       const embeddings = await this.#embed(words);
       for (const [row, text] of some.entries()) {
         const [, probability = Number.NaN] = softmax(logits.slice(2 * row, 2 * row + 2));
@@ -83,7 +83,7 @@ export class MatchEngine implements MatchWorker {
   }
 
   async embedImage(picture: LocalPicture, signal?: AbortSignal): Promise<Float32Array[]> {
-    return splitRows(await this.#sessions.embedImages(await this.#see(picture, signal)))[0] ?? [];
+    return splitRows(await this.#model.embedImages(await this.#see(picture, signal)))[0] ?? [];
   }
 
   async embedTexts(texts: readonly string[], signal?: AbortSignal): Promise<TextEmbedding[]> {
@@ -97,7 +97,7 @@ export class MatchEngine implements MatchWorker {
   }
 
   async #embed(words: WordBatch): Promise<TextEmbedding[]> {
-    const rows = splitRows(await this.#sessions.embedTexts(words));
+    const rows = splitRows(await this.#model.embedTexts(words));
     return rows.map((vectors, row) => {
       const tokens = words.mask[row]?.filter((bit) => bit === 1).length ?? 0;
       return { vector: vectors[0] ?? new Float32Array(), words: vectors.slice(0, tokens) };
@@ -107,7 +107,7 @@ export class MatchEngine implements MatchWorker {
   async #see(picture: LocalPicture, signal: AbortSignal | undefined): Promise<Tensor> {
     const { data, shape } = await batchPixels([picture], this.#inputs.pixels);
     signal?.throwIfAborted();
-    return this.#sessions.see(data, shape);
+    return this.#model.see(data, shape);
   }
 
   #words(texts: readonly string[]): WordBatch {
@@ -115,7 +115,7 @@ export class MatchEngine implements MatchWorker {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sessions[Symbol.asyncDispose]();
+    await this.#model[Symbol.asyncDispose]();
   }
 }
 

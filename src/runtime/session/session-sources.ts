@@ -1,4 +1,3 @@
-import { Blip2Error } from '../../errors.js';
 import type { Checkpoint, StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import { materializeTensors } from '../../loader/index.js';
 import type { ModelConfig } from '../../model/blip2-config.js';
@@ -20,11 +19,6 @@ export async function sessionSources<Config extends ModelConfig>(
 ): Promise<SessionSources<SessionDevice, Config>> {
   const { threads, pictureSize } = options;
   const { places, provider } = await placesOf(config, options);
-  if (provider === 'cuda') {
-    throw new Blip2Error('GPU_MODEL_UNSUPPORTED', 'on CUDA only models that generate text run', {
-      hint: 'Use --provider webgpu, or plan for the CPU alone.',
-    });
-  }
   return {
     config,
     tensors: new Map([...checkpoint.tensors, ...(await float32Tensors(checkpoint, options))]),
