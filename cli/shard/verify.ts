@@ -9,7 +9,7 @@ const parser = commonFlags(
   fromCheckpoint(createParser('blip2-shard verify', '$0 <checkpoint>', 'Every rule of the format, every fault.')),
 ).option('deep', {
   type: 'boolean',
-  describe: "read every byte: checksums of the hub's cache, values that are not finite",
+  describe: "read every byte: checksums of the hub's cache, values that are not finite; downloads a model on the hub",
 });
 
 export async function verify({ argv, signal }: CommandContext): Promise<number> {

@@ -150,6 +150,8 @@ describe('blip2-shard', () => {
     const inspected = await command('blip2-shard', ['inspect', 'owner/model', '--json', '-q'], { env });
     expect(JSON.parse(inspected.stdout)).toMatchObject({ modules: { tensors: 1, bytes: bytes.length } });
     expect(server.sentBytes).toBeLessThan(200_000);
+    const verified = await command('blip2-shard', ['verify', 'owner/model', '--deep', '--json', '-q'], { env });
+    expect(JSON.parse(verified.stdout)).toEqual({ ok: true, findings: [], files: 1, tensors: 1 });
     const out = join(folder, 'from-hub');
     expect((await command('blip2-shard', ['merge', 'owner/model', out], { env })).code).toBe(0);
     await server.stop();

@@ -204,6 +204,12 @@ describe('hubSettings', () => {
     expect(await settings({ HF_HOME: '/h', HUGGINGFACE_HUB_CACHE: '/c' })).toMatchObject({ cacheFolder: '/c' });
     expect(await settings({ HF_HUB_CACHE: '/d', HUGGINGFACE_HUB_CACHE: '/c' })).toMatchObject({ cacheFolder: '/d' });
     expect(await settings({ XDG_CACHE_HOME: '/x' })).toMatchObject({ cacheFolder: '/x/huggingface/hub' });
+    expect(await settings({ HF_TOKEN: '', HF_ENDPOINT: ' ', HF_TOKEN_PATH: '/nowhere' })).toMatchObject({
+      endpoint: 'https://huggingface.co',
+      token: undefined,
+    });
+    expect((await settings({ HF_TOKEN: 't', HF_HUB_DISABLE_IMPLICIT_TOKEN: '1' })).token).toBeUndefined();
+    expect((await settings({ HUGGING_FACE_HUB_TOKEN: 'older' })).token).toBe('older');
     expect(await settings({ HF_ENDPOINT: 'https://hub.example/', HF_TOKEN: 't', HF_HUB_OFFLINE: '1' })).toMatchObject({
       endpoint: 'https://hub.example',
       token: 't',

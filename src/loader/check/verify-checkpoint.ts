@@ -27,7 +27,7 @@ export interface Finding {
 }
 
 export interface VerifyOptions extends OpenOptions {
-  /** Also reads every byte: checksums of the hub's cache, values that are not finite. */
+  /** Also reads every byte: checksums of the hub's cache, values that are not finite. Downloads a model on the hub. */
   readonly deep?: boolean;
   readonly onProgress?: (readBytes: number, totalBytes: number) => void;
 }
@@ -43,6 +43,7 @@ export async function verifyCheckpoint(where: string, options: VerifyOptions = {
   let checkpoint: Checkpoint;
   try {
     checkpoint = await openCheckpoint(where, options);
+    if (options.deep === true) checkpoint = await onThisMachine(checkpoint, options);
   } catch (error) {
     if (!(error instanceof Blip2Error) || error.code === 'CheckpointNotFound') throw error;
     return { findings: await everyFault(where, error), files: 0, tensors: 0 };
@@ -55,6 +56,13 @@ export async function verifyCheckpoint(where: string, options: VerifyOptions = {
     files: checkpoint.files.length,
     tensors: checkpoint.tensors.size,
   };
+}
+
+/** Every byte of a model on the hub, in its cache. */
+async function onThisMachine(checkpoint: Checkpoint, options: VerifyOptions): Promise<Checkpoint> {
+  if (checkpoint.hub === undefined) return checkpoint;
+  const { downloadTensors } = await import('../hub/open-hub-checkpoint.js');
+  return downloadTensors(checkpoint, checkpoint.tensors.keys(), options);
 }
 
 /** The fault that stopped the opening, and those of every other shard. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 export interface HubOptions {
   /** Default: `HF_ENDPOINT`, then huggingface.co. */
   readonly endpoint?: string;
-  /** Default: `HF_TOKEN`, then the file that `hf auth login` writes. */
+  /** Default, unless `HF_HUB_DISABLE_IMPLICIT_TOKEN`: `HF_TOKEN`, then the file that `hf auth login` writes. */
   readonly token?: string;
   /** Default: `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_HOME`/hub, `XDG_CACHE_HOME`/huggingface/hub, ~/.cache/huggingface/hub. */
   readonly cacheFolder?: string;
@@ -39,12 +39,20 @@ export function isRepositoryName(where: string): boolean {
 }
 
 export async function hubSettings(options: HubOptions, env: NodeJS.ProcessEnv = process.env): Promise<HubSettings> {
-  const home = env['HF_HOME'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'huggingface');
+  // A variable that is set to nothing is not set: shells and containers leave such behind.
+  const variable = (name: string): string | undefined => (env[name]?.trim() === '' ? undefined : env[name]?.trim());
+  const isOn = (name: string): boolean => /^(1|on|yes|true)$/i.test(variable(name) ?? '');
+  const home = variable('HF_HOME') ?? join(variable('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
+  const ownToken = async (): Promise<string | undefined> =>
+    variable('HF_TOKEN') ??
+    variable('HUGGING_FACE_HUB_TOKEN') ??
+    (await readToken(variable('HF_TOKEN_PATH') ?? join(home, 'token')));
   return {
-    endpoint: (options.endpoint ?? env['HF_ENDPOINT'] ?? 'https://huggingface.co').replace(/\/+$/, ''),
-    token: options.token ?? env['HF_TOKEN'] ?? (await readToken(env['HF_TOKEN_PATH'] ?? join(home, 'token'))),
-    cacheFolder: options.cacheFolder ?? env['HF_HUB_CACHE'] ?? env['HUGGINGFACE_HUB_CACHE'] ?? join(home, 'hub'),
-    offline: options.offline ?? /^(1|on|yes|true)$/i.test(env['HF_HUB_OFFLINE'] ?? ''),
+    endpoint: (options.endpoint ?? variable('HF_ENDPOINT') ?? 'https://huggingface.co').replace(/\/+$/, ''),
+    token: options.token ?? (isOn('HF_HUB_DISABLE_IMPLICIT_TOKEN') ? undefined : await ownToken()),
+    cacheFolder:
+      options.cacheFolder ?? variable('HF_HUB_CACHE') ?? variable('HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub'),
+    offline: options.offline ?? isOn('HF_HUB_OFFLINE'),
     signal: options.signal,
     retryDelayMs: options.retryDelayMs ?? 500,
   };
