@@ -33,6 +33,15 @@ export function accuracyPrices(profile: ModelProfile, gpus: Iterable<number>, pr
     scheme === null ? 0 : (ACCURACY_PRICE[scheme] * fastestMs * readBytes(block)) / quantizableBytes;
 }
 
+/** The rule in words, for a plan that may quantise. */
+export function accuracyRule(schemes: readonly QuantScheme[]): string[] {
+  if (schemes.length === 0) return [];
+  const parts = schemes.map((scheme) => `${100 * ACCURACY_PRICE[scheme]} % (${scheme})`);
+  return [
+    `A block is quantised only where that saves more than its part of ${parts.join(' or ')} of the fastest possible time.`,
+  ];
+}
+
 /** What a plan says about its quantised blocks, scheme by scheme. */
 export function accuracyNotes(
   profile: ModelProfile,

@@ -1,6 +1,7 @@
 /** The choice of a place for every block: the solver over all the cases that an engine allows. */
 import type { Place } from '../price/price-list.js';
 import { solveExact, type SolveOptions } from '../solve/exact.js';
+import type { Problem } from '../solve/problem.js';
 import { assemble, type Placing } from './assemble.js';
 import { takenBytes, type PlanContext } from './context.js';
 import { engineCases } from './engine-cases.js';
@@ -27,7 +28,9 @@ export function choosePlaces(context: PlanContext, options: SolveOptions = {}): 
   let best: Exclude<Answer, { status: 'none' }> | null = null;
   let bound = Infinity;
   for (const placing of casesOf(context)) {
-    const result = solveExact(assemble(context.profile, placing, context.prices), options);
+    const problem = assemble(context.profile, placing, context.prices);
+    if (exceedsEverything(problem)) continue;
+    const result = solveExact(problem, options);
     if (result.status === 'infeasible') {
       if (!result.proven) bound = 0;
       continue;
@@ -45,6 +48,15 @@ export function choosePlaces(context: PlanContext, options: SolveOptions = {}): 
   if (best === null) return { status: 'none', proven: bound === Infinity, cost: Infinity };
   const proven = bound >= best.cost * (1 - 1e-9);
   return { ...best, bound: proven ? best.cost : bound, status: proven ? 'optimal' : 'stopped' };
+}
+
+/** Whether the items are more than all resources together: a proof that costs nothing. */
+function exceedsEverything({ items, capacities }: Problem): boolean {
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+  const least = items.map((item) =>
+    Math.min(...item.use.filter((_, p) => (item.cost[p] ?? Infinity) < Infinity).map(sum)),
+  );
+  return sum(least) > sum(capacities);
 }
 
 export function casesOf(context: PlanContext): Placing[] {

@@ -14,6 +14,7 @@ import type { LoadDtype } from '../profile/load-dtype.js';
 import type { Engine, ModelProfile } from '../profile/model-profile.js';
 import { parseWorkload, type Workload } from '../profile/workload.js';
 import type { SolveOptions } from '../solve/exact.js';
+import { accuracyRule } from './accuracy.js';
 import { checkBudgets, type Budgets } from './budgets.js';
 import type { CheckpointIdentity, Objective } from './plan-document.js';
 
@@ -101,7 +102,7 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
     pins,
     schemes: options.allowQuant ?? [],
     settled: new Map(),
-    assumptions: assumptionsOf(machine, gpuIds, budgets),
+    assumptions: [...assumptionsOf(machine, gpuIds, budgets), ...accuracyRule(options.allowQuant ?? [])],
     warnings: [],
   };
 }

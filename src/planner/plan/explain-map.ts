@@ -6,7 +6,8 @@ import { validateDeviceMap, type MapIssue } from '../map/validate-device-map.js'
 import type { Place } from '../price/price-list.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
-import { buildPlan, costOfChoice } from './build-plan.js';
+import { buildPlan } from './build-plan.js';
+import { costOfChoice } from './plan-cost.js';
 import { choosePlaces } from './choose-places.js';
 import { preparePlan, type PlanContext, type PlanOptions } from './context.js';
 import type { PlanDocument } from './plan-document.js';

@@ -18,8 +18,9 @@ import { tidyChoice } from './tidy-choice.js';
 const CLOSE = 0.02;
 const WEIGHT_ROUNDS = 20;
 const STEPS = 8;
-/** What one step may cost: most find a placement soon, the last would search long for one that is not there. */
-const STEP = { effort: 60_000, width: 128 } as const;
+/** What one search may cost: bounds and latencies need not be the last word here. */
+const BOUND = { effort: 30_000, width: 128 } as const;
+const STEP = { effort: 150_000, width: 512 } as const;
 /** Time as the solver counts it: like bytes, in whole numbers of about their size. */
 const FULL = 2 ** 30;
 
@@ -97,7 +98,7 @@ function turnBound(each: Case, { stop = () => false }: SolveOptions): number {
       cost: item.cost.map((ms, p) => ms * (current[deviceOf[p] ?? 0] ?? 0)),
       inputs: [],
     }));
-    const result = solveExact({ ...problem, items }, { ...STEP, stop });
+    const result = solveExact({ ...problem, items }, { ...BOUND, stop });
     if (result.status === 'infeasible') break;
     bound = Math.max(bound, result.bound);
     const ms = busy(each, result.solution.choice);

@@ -1,0 +1,83 @@
+/** The price of a placement: milliseconds by phase, copies between devices, and bytes that are streamed. */
+import { runsOn, type Place, type PriceList } from '../price/price-list.js';
+import { formOf, type ModelProfile } from '../profile/model-profile.js';
+import type { Crossing, PlanCost } from './plan-document.js';
+
+export function crossingsOf(profile: ModelProfile, choice: readonly Place[], prices: PriceList): Crossing[] {
+  const crossings: Crossing[] = [];
+  const position = new Map(profile.blocks.map((block, i) => [block.name, i]));
+  for (const [i, block] of profile.blocks.entries()) {
+    const place = placeAt(choice, i);
+    const previous = profile.blocks[i - 1];
+    const add = (from: string, source: Place, timesPerCall: number, latencyMs: number) => {
+      if (runsOn(source) === runsOn(place)) return;
+      crossings.push({
+        from,
+        to: block.name,
+        fromDevice: runsOn(source),
+        toDevice: runsOn(place),
+        timesPerCall,
+        latencyMs: rounded(latencyMs),
+      });
+    };
+    if (previous !== undefined) {
+      const source = placeAt(choice, i - 1);
+      const times = previous.runs.reduce((sum, run) => sum + (run.outputElements > 0 ? run.runs : 0), 0);
+      add(previous.name, source, times, prices.crossingMs(previous, source, place));
+    }
+    for (const input of block.extraInputs) {
+      const source = placeAt(choice, position.get(input.from) ?? 0);
+      add(input.from, source, input.runs, prices.extraInputMs(input, block.elementBytes, source, place));
+    }
+  }
+  return crossings;
+}
+
+/** The price of a placement. */
+export function costOfChoice(profile: ModelProfile, choice: readonly Place[], prices: PriceList): PlanCost {
+  return costOfPlan(profile, choice, prices, crossingsOf(profile, choice, prices));
+}
+
+export function costOfPlan(
+  profile: ModelProfile,
+  choice: readonly Place[],
+  prices: PriceList,
+  crossings: readonly Crossing[],
+): PlanCost {
+  const byPhase = { image: 0, prompt: 0, token: 0 };
+  const busy = new Map<number | 'cpu', number>();
+  let streamedBytesPerCall = 0;
+  let streamedBytesPerToken = 0;
+  for (const [i, block] of profile.blocks.entries()) {
+    const place = placeAt(choice, i);
+    for (const phase of ['image', 'prompt', 'token'] as const) byPhase[phase] += prices.phaseMs(block, place, phase);
+    busy.set(runsOn(place), (busy.get(runsOn(place)) ?? 0) + prices.blockMs(block, place));
+    if (place.execution !== 'streamed') continue;
+    for (const run of formOf(block, place.scheme).runs) {
+      streamedBytesPerCall += run.runs * run.streamedBytes;
+      if (run.phase === 'token') streamedBytesPerToken += run.streamedBytes;
+    }
+  }
+  const crossingMs = crossings.reduce((sum, crossing) => sum + crossing.latencyMs, 0);
+  return {
+    latencyMs: rounded(byPhase.image + byPhase.prompt + byPhase.token + crossingMs),
+    imageMs: rounded(byPhase.image),
+    promptMs: rounded(byPhase.prompt),
+    tokenMs: rounded(byPhase.token),
+    crossingMs: rounded(crossingMs),
+    busiestMs: rounded(Math.max(0, ...busy.values())),
+    streamedBytesPerCall,
+    streamedBytesPerToken,
+  };
+}
+
+export function placeAt(choice: readonly Place[], index: number): Place {
+  const place = choice[index];
+  if (place === undefined) throw new RangeError(`block ${index} has no place`);
+  return place;
+}
+
+/** Microseconds are below what any prediction means; rounding keeps documents the same on every machine. */
+export function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
