@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpoint, type Checkpoint } from '../loader/index.js';
+import type { PlanDocument } from '../planner/plan/plan-document.js';
+import { createCaptioner } from './captioner.js';
+import type { CaptionerOptions, Progress } from './captioner-options.js';
+import { placedDevices } from './placement.js';
+
+const DEMO = join(import.meta.dirname, '../../models/demo');
+const PICTURE = join(DEMO, 'pictures/shape-00.png');
+const MIB = 2 ** 20;
+const budgets = (gpu: number) => ({ gpus: new Map([[0, gpu]]), ramBytes: null, diskBytes: 0 });
+
+let checkpoint: Checkpoint;
+let folder: string;
+beforeAll(async () => {
+  checkpoint = await openCheckpoint(DEMO);
+  folder = await mkdtemp(join(tmpdir(), 'blip2-placement-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** The plan that budgets lead to. */
+async function planFor(gpu: number, planning: NonNullable<CaptionerOptions['planning']> = {}): Promise<PlanDocument> {
+  const seen: Progress[] = [];
+  const onProgress = (progress: Progress) => void seen.push(progress);
+  await placedDevices(checkpoint, { budgets: budgets(gpu), planning, emulateGpu: true, onProgress });
+  const [planned] = seen;
+  if (planned?.stage !== 'planned') throw new Error('no plan was reported');
+  return planned.plan;
+}
+
+describe('placement', () => {
+  it('plans for budgets, tells the plan, quantises where it may, and reports every stage in order', async () => {
+    const stages: Progress['stage'][] = [];
+    await using captioner = await createCaptioner(checkpoint, {
+      budgets: { gpus: new Map(), ramBytes: null, diskBytes: 0 },
+      planning: { allowQuant: ['int8'], workload: { batch: 2 } },
+      cacheFolder: folder,
+      inProcess: true,
+      threads: 1,
+      onProgress: ({ stage }) => void stages.push(stage),
+    });
+    for await (const { text } of captioner.caption([PICTURE, PICTURE], { batchSize: 2 })) {
+      expect(text).toBe('a small red ring above a small red circle on a white background');
+    }
+    expect([...new Set(stages)]).toEqual(['planned', 'converting', 'captioning']);
+  });
+
+  it('takes the plan that budgets lead to, whole or as its map, for the same places', async () => {
+    const plan = await planFor(4 * MIB, { allowQuant: ['int4'], workload: { newTokens: 8 } });
+    expect(plan.workload.newTokens).toBe(8);
+    const given = await placedDevices(checkpoint, { plan });
+    expect(given.deviceMap).toEqual(new Map(Object.entries(plan.device_map)));
+    expect(given.quant).toEqual(new Map(Object.entries(plan.quant)));
+    expect(given.hostBlocks?.size).toBeGreaterThan(0);
+    const map = new Map(Object.entries(plan.device_map));
+    expect(await placedDevices(checkpoint, { plan: map })).toEqual({ deviceMap: map });
+  });
+
+  it('refuses a plan of another checkpoint, budgets that nothing fits, and both at once', async () => {
+    const plan = await planFor(4 * MIB);
+    const other = { ...checkpoint, tensors: new Map([...checkpoint.tensors].slice(1)) };
+    await expect(placedDevices(other, { plan })).rejects.toMatchObject({ code: 'PLAN_MISMATCH' });
+    const tight = { gpus: new Map([[0, MIB]]), ramBytes: MIB, diskBytes: 0 };
+    await expect(placedDevices(checkpoint, { budgets: tight })).rejects.toMatchObject({
+      code: 'DOES_NOT_FIT',
+      details: { status: 'infeasible' },
+    });
+    const both = { plan, budgets: tight } as unknown as CaptionerOptions;
+    await expect(placedDevices(checkpoint, both)).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+  });
+});
