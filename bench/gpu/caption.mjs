@@ -51,7 +51,7 @@ const loadMs = performance.now() - opened;
 const { channels, imageSize } = config.vision;
 // The same ramp that the peer is given.
 const pixels = new Float32Array(channels * imageSize ** 2).map((_, i) => (i % 251) / 125.5 - 1);
-const prompt = { textIds: [[config.text.bosTokenId]], textMask: [[1]] };
+const prompt = { textIds: [[config.text.bosTokenId ?? 1]], textMask: [[1]] };
 const rounds = [];
 let firstCaptionMs = 0;
 for (let round = 0; round <= Number(values.rounds); round++) {
