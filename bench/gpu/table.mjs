@@ -9,14 +9,15 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const [checkpoint, resultsFile, python, ...rows] = process.argv.slice(2);
 if (rows.length === 0) throw new Error('which rows?');
 const here = import.meta.dirname;
-const LOGITS = `${resultsFile}.logits`;
+/** Logits of the prompt, by the kind of the row that left them. */
+const logitsOf = (kind) => `${resultsFile}.${kind}.logits`;
 const LIMIT_MS = 150_000;
 const MIB = 2 ** 20;
 const results = [];
@@ -28,8 +29,22 @@ for (const row of rows) {
   writeFileSync(resultsFile, JSON.stringify(results, null, 1));
   const peak =
     result.peakBytes === undefined ? '' : `${Math.round((result.peakBytes - result.atStartBytes) / MIB)} MiB`;
-  const { captionMs, imageMs, prefillMs, tokenMs, loadMs, processToFirstCaptionMs, error, ratio } = result;
-  const figures = { captionMs, imageMs, prefillMs, tokenMs, loadMs, processToFirstCaptionMs, peak, ratio, error };
+  const { captionMs, imageMs, prefillMs, tokenMs, loadMs, processToFirstCaptionMs } = result;
+  const { relativeError, ratio, others, exitCode, error } = result;
+  const figures = {
+    captionMs,
+    imageMs,
+    prefillMs,
+    tokenMs,
+    loadMs,
+    processToFirstCaptionMs,
+    peak,
+    relativeError,
+    ratio,
+    others,
+    exitCode,
+    error,
+  };
   process.stdout.write(`${row} ${JSON.stringify(figures)} in ${Math.round(performance.now() - began)} ms\n`);
 }
 
@@ -54,11 +69,11 @@ function commandOf(row) {
   const theirs = (...args) => [python, [join(here, 'transformers_peer.py'), checkpoint, ...args, ...repeat]];
   switch (kind) {
     case 'ours':
-      return ours(...placed(rest), ...(row.startsWith('ours:full@') ? ['--logits', LOGITS] : []));
+      return ours(...placed(rest), ...kept(what));
     case 'ours-map':
       return ours('--map', rest[0]);
     case 'webgpu':
-      return ours('--provider', 'webgpu', ...placed(rest));
+      return ours('--provider', 'webgpu', ...placed(rest), ...kept(what));
     case 'auto':
       return theirs('--auto', rest[0]);
     case 'map':
@@ -66,10 +81,16 @@ function commandOf(row) {
     case 'transformers':
       return theirs();
     case 'accuracy':
-      return theirs('--judge', LOGITS);
+      return theirs('--judge', ...['ours', 'webgpu'].map(logitsOf).filter((file) => existsSync(file)));
     default:
       throw new Error(`no row ${row}`);
   }
+}
+
+/** What everything on the GPU in float16 says to the prompt is kept to be judged. */
+function kept(what) {
+  const [kind, place, quant] = what.split(':');
+  return place === 'full' && quant === undefined ? ['--logits', logitsOf(kind)] : [];
 }
 
 /** Budget and what may be quantised; without a budget, what is quantised. */
@@ -78,7 +99,7 @@ function placed([place, quant]) {
   return ['--vram', place, ...(quant === undefined ? [] : ['--allow-quant', quant])];
 }
 
-/** The last JSON line that the process wrote, or why there is none. */
+/** The JSON that the process wrote, or why there is none; with the exit code where that is not 0. */
 async function run(command, args) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let out = '';
@@ -88,8 +109,10 @@ async function run(command, args) {
   const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
   await once(child, 'close');
   clearTimeout(timer);
-  const json = out.split('\n').findLast((line) => line.startsWith('{'));
-  if (json !== undefined) return JSON.parse(json);
+  const said = out.split('\n').filter((line) => line.startsWith('{'));
+  const [first, ...others] = said.map((line) => JSON.parse(line));
+  const exitCode = child.exitCode === 0 ? {} : { exitCode: child.signalCode ?? child.exitCode };
+  if (first !== undefined) return { ...first, ...(others.length === 0 ? {} : { others }), ...exitCode };
   return {
     error: `${child.signalCode ?? child.exitCode}: ${err.trim().split('\n').slice(-6).join(' | ').slice(0, 900)}`,
   };

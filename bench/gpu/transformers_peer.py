@@ -1,7 +1,7 @@
 """transformers + accelerate on GPU 0, placed as the caller says: the peer of caption.mjs. Prints one JSON line.
 
   python transformers_peer.py CHECKPOINT [--auto 6GiB | --map FILE] [--tokens 20] [--rounds 3]
-  python transformers_peer.py CHECKPOINT --judge LOGITS
+  python transformers_peer.py CHECKPOINT --judge LOGITS [LOGITS ...]
 
 Without --auto and --map everything is on the GPU. --judge compares logits of the prompt, as caption.mjs keeps them, and
 those of float16 transformers with float32 transformers.
@@ -76,10 +76,13 @@ def judge(args):
         del model
         torch.cuda.empty_cache()
     exact = logits[torch.float32]
-    ours = torch.frombuffer(bytearray(open(args.judge, "rb").read()), dtype=torch.float32).double()
     error = lambda x: float((x - exact).norm() / exact.norm())  # noqa: E731
     theirs = error(logits[torch.float16])
-    print(json.dumps({"engine": "judge", "oursRelativeError": error(ours), "transformersFloat16RelativeError": theirs, "ratio": error(ours) / theirs}))
+    for path in args.judge:
+        with open(path, "rb") as file:
+            ours = error(torch.frombuffer(bytearray(file.read()), dtype=torch.float32).double())
+        judged = {"logits": path.rsplit(".", 2)[-2], "relativeError": ours, "ratio": ours / theirs}
+        print(json.dumps({"engine": "judge", **judged, "transformersFloat16RelativeError": theirs}))
 
 
 parser = argparse.ArgumentParser()
@@ -88,7 +91,7 @@ parser.add_argument("--auto")
 parser.add_argument("--map")
 parser.add_argument("--tokens", type=int, default=20)
 parser.add_argument("--rounds", type=int, default=3)
-parser.add_argument("--judge")
+parser.add_argument("--judge", nargs="+")
 arguments = parser.parse_args()
 if arguments.judge is None:
     run(arguments)
