@@ -19,12 +19,14 @@ export function cudaAnswer(): ProviderAnswer {
   }
   const driver = CudaDriver.load();
   if (driver === null) return { works: false, reason: 'no CUDA driver, or no card that it drives' };
+  // Before the session, whose context takes memory.
+  const devices = cudaDevices(driver);
   try {
     new OrtSession(identityModel(), { cuda: cudaSettings(0) })[Symbol.dispose]();
   } catch (error) {
     return { works: false, reason: error instanceof Error ? error.message : String(error) };
   }
-  return { works: true, devices: cudaDevices(driver) };
+  return { works: true, devices };
 }
 
 /** The cards that the driver names. Asking takes no memory on them. */
