@@ -1,14 +1,13 @@
 /**
- * What a run that was stopped or killed leaves beside its shards: which job it was, and the hash of every shard that was
- * finished. The same job started again keeps the shards that still have their hash.
+ * What a run that was stopped or killed leaves beside its shards: the hash of the job. The same job started again keeps
+ * the shards that hold, byte for byte, what it would write.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { fileStamp } from '../file/file-stamp.js';
-import { digestOfFile } from '../write/shard-digest.js';
-import { stretches } from '../write/stretches.js';
+import { isWritten } from '../write/is-written.js';
 import { stretchBytesOf, type WriteOptions } from '../write/write-shard.js';
 import type { CheckpointJob, Planned } from './planned-shard.js';
 import { writeText } from './side-files.js';
@@ -21,10 +20,7 @@ export class JobFile {
   readonly #job: CheckpointJob;
   readonly #planned: readonly Planned[];
   readonly #options: WriteOptions;
-  /** Finished shard -> digest. */
-  readonly #digests = new Map<string, string>();
   #key = '';
-  #written: Promise<void> = Promise.resolve();
 
   constructor(folder: string, job: CheckpointJob, planned: readonly Planned[], options: WriteOptions) {
     this.#folder = folder;
@@ -34,7 +30,7 @@ export class JobFile {
   }
 
   /**
-   * The shards that an earlier run of this job has written and that are still what it wrote: each is read and hashed.
+   * The shards that an earlier run of this job has written and that are still what it wrote: each is read.
    * @throws Blip2Error `OutputExists` where the folder has weights of something else
    */
   async finished(): Promise<ReadonlySet<string>> {
@@ -42,37 +38,32 @@ export class JobFile {
     const names = await readdir(this.#folder).catch(() => []);
     const weights = names.filter((name) => name.endsWith('.safetensors') || name === INDEX);
     if (weights.length === 0) return new Set();
-    const earlier = await readJob(this.#path);
-    if (earlier?.key !== this.#key) {
+    if ((await readFile(this.#path, 'utf8').catch(() => '')) !== this.#text) {
       const listed = weights.slice(0, 3).join(', ');
       throw new Blip2Error('OutputExists', `${this.#folder} has weights of another job: ${listed}`, {
         hint: 'Give an empty folder, or remove them.',
       });
     }
+    const finished = new Set<string>();
+    const { signal } = this.#options;
     for (const { shard, layout, tensors } of this.#planned) {
-      const digest = earlier.shards.get(shard.file);
-      if (digest === undefined || !weights.includes(shard.file)) continue;
-      const list = [...stretches(layout, tensors, stretchBytesOf(this.#options))];
-      const now = await digestOfFile(join(this.#folder, shard.file), layout, list, this.#options);
-      if (now === digest) this.#digests.set(shard.file, digest);
+      if (!weights.includes(shard.file)) continue;
+      const options = { stretchBytes: stretchBytesOf(this.#options), signal };
+      if (await isWritten(join(this.#folder, shard.file), layout, tensors, options)) finished.add(shard.file);
     }
-    return new Set(this.#digests.keys());
+    return finished;
   }
 
-  /** One after the other: the file that is written last says all. */
   write(): Promise<void> {
-    const text = JSON.stringify({ key: this.#key, shards: Object.fromEntries(this.#digests) });
-    this.#written = this.#written.then(() => writeText(this.#path, `${text}\n`));
-    return this.#written;
-  }
-
-  async add(shard: string, digest: string): Promise<void> {
-    this.#digests.set(shard, digest);
-    await this.write();
+    return writeText(this.#path, this.#text);
   }
 
   remove(): Promise<void> {
     return rm(this.#path);
+  }
+
+  get #text(): string {
+    return `${JSON.stringify({ key: this.#key })}\n`;
   }
 
   get #path(): string {
@@ -82,7 +73,7 @@ export class JobFile {
   /** The same for the same output out of the same files: names, sizes and times of the sources, and every header. */
   async #keyOf(): Promise<string> {
     const { source, configDtype } = this.#job;
-    const hash = createHash('sha256').update(`${JSON.stringify([configDtype, stretchBytesOf(this.#options)])}\n`);
+    const hash = createHash('sha256').update(`${JSON.stringify(configDtype ?? null)}\n`);
     for (const { path } of source.files) hash.update(await fileStamp(path));
     for (const { shard, layout, tensors } of this.#planned) {
       hash.update(`${shard.file}\n`).update(layout.front);
@@ -90,24 +81,5 @@ export class JobFile {
         hash.update(`${JSON.stringify([stored.file, stored.begin])}\n`);
     }
     return hash.digest('hex');
-  }
-}
-
-interface EarlierJob {
-  readonly key: string;
-  readonly shards: ReadonlyMap<string, string>;
-}
-
-/** null where there is none. */
-async function readJob(path: string): Promise<EarlierJob | null> {
-  try {
-    const job = JSON.parse(await readFile(path, 'utf8')) as { key?: unknown; shards?: unknown } | null;
-    if (typeof job?.key !== 'string') return null;
-    const digests = Object.entries(job.shards ?? {}).filter(
-      (entry): entry is [string, string] => typeof entry[1] === 'string',
-    );
-    return { key: job.key, shards: new Map(digests) };
-  } catch {
-    return null;
   }
 }

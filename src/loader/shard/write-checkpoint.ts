@@ -75,16 +75,14 @@ export async function writeCheckpoint(
   const resumedBytes = total - sum(remaining.map(({ layout }) => layout.sizeBytes));
   await inParallel(remaining, SHARDS_IN_FLIGHT, async (shardPlan) => {
     const { shard, tensors, metadata } = shardPlan;
-    const { digest } = await writeShard(join(folder, shard.file), tensors, {
+    await writeShard(join(folder, shard.file), tensors, {
       ...options,
       metadata,
-      digest: planned.length > 1,
       onProgress: (writtenBytes) => {
         progress.set(shardPlan, writtenBytes);
         options.onProgress?.(resumedBytes + sum([...progress.values()]), total);
       },
     });
-    if (digest !== null) await jobFile.add(shard.file, digest);
   });
   if (index !== null) await writeText(join(folder, index), indexJson(job.shards, totalBytes));
   await jobFile.remove();

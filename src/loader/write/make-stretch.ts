@@ -7,6 +7,7 @@ import { QUANT_BITS, QUANT_BLOCK_SIZE } from '../../tensor/quantized.js';
 import { FloatConverter } from '../convert/convert-floats.js';
 import { KernelMemory } from '../convert/kernel-memory.js';
 import { BlockQuantizer, SCALE_BYTES } from '../convert/quantize-blocks.js';
+import type { SourceFiles } from '../file/source-files.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import {
   blockRuns,
@@ -61,6 +62,17 @@ export class StretchMaker {
       filled += length;
     }
     return stretchRanges(stretch).map(({ begin }) => ({ bytes: this.#made.subarray(0, filled), position: begin }));
+  }
+
+  /** The same for a thread that does something else while it waits. The bytes are valid until the next stretch is made. */
+  async makeFrom(stretch: Stretch, sources: SourceFiles): Promise<readonly WriteRequest[]> {
+    const making = this.make(stretch);
+    let step = making.next();
+    for (; step.done !== true; step = making.next()) {
+      const { file, position, into } = step.value;
+      await (await sources.get(file)).readInto(into, position);
+    }
+    return step.value;
   }
 
   *#fill({ tensor, wanted, begin }: Part, into: Uint8Array): Generator<ReadRequest, void, void> {

@@ -2,12 +2,11 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { StretchMaker, type ReadRequest, type WriteRequest } from './make-stretch.js';
-import { digestOfWrites } from './shard-digest.js';
 import type { ThreadData } from './shard-threads.js';
 import { StretchQueue } from './stretch-queue.js';
 import { stretches } from './stretches.js';
 
-const { fd, layout, tensors, stretchBytes, memory, thread, digest } = workerData as ThreadData;
+const { fd, layout, tensors, stretchBytes, memory, thread } = workerData as ThreadData;
 const queue = new StretchQueue(memory);
 const list = [...stretches(layout, tensors, stretchBytes)];
 const maker = new StretchMaker(stretchBytes);
@@ -36,6 +35,5 @@ for (let index = queue.takeInHand(thread); index !== null; index = queue.takeInH
   let step = making.next();
   for (; step.done !== true; step = making.next()) read(step.value);
   for (const request of step.value) write(request);
-  if (digest) queue.setDigest(index, digestOfWrites(step.value));
 }
 for (const file of files.values()) closeSync(file);

@@ -13,8 +13,6 @@ export interface ThreadData {
   readonly stretchBytes: number;
   readonly memory: QueueMemory;
   readonly thread: number;
-  /** Whether stretches get their digests. */
-  readonly digest: boolean;
 }
 
 export class ShardThreads {

@@ -9,36 +9,32 @@ export interface QueueMemory {
   readonly state: SharedArrayBuffer;
   /** Float64: bytes that each thread has written. */
   readonly written: SharedArrayBuffer;
-  /** SHA-256 of every stretch. */
-  readonly digests: SharedArrayBuffer;
+  readonly stretches: number;
 }
 
 const NEXT = 0;
 const STOP = 1;
 const FIRST_HAND = 2;
 const NOTHING = -1;
-const DIGEST_BYTES = 32;
 
 export class StretchQueue {
   readonly memory: QueueMemory;
   readonly #state: Int32Array;
   readonly #written: Float64Array;
-  readonly #digests: Uint8Array;
   readonly #count: number;
 
   constructor(memory: QueueMemory) {
     this.memory = memory;
     this.#state = new Int32Array(memory.state);
     this.#written = new Float64Array(memory.written);
-    this.#digests = new Uint8Array(memory.digests);
-    this.#count = memory.digests.byteLength / DIGEST_BYTES;
+    this.#count = memory.stretches;
   }
 
   static create(stretches: number, threads: number): StretchQueue {
     const queue = new StretchQueue({
       state: new SharedArrayBuffer(4 * (FIRST_HAND + threads)),
       written: new SharedArrayBuffer(8 * threads),
-      digests: new SharedArrayBuffer(DIGEST_BYTES * stretches),
+      stretches,
     });
     queue.#state.fill(NOTHING, FIRST_HAND);
     return queue;
@@ -75,14 +71,5 @@ export class StretchQueue {
 
   get writtenBytes(): number {
     return this.#written.reduce((sum, bytes) => sum + bytes, 0);
-  }
-
-  setDigest(stretch: number, digest: Uint8Array): void {
-    this.#digests.set(digest, stretch * DIGEST_BYTES);
-  }
-
-  /** Of all stretches, in their order. */
-  get digests(): Uint8Array {
-    return this.#digests;
   }
 }

@@ -10,8 +10,7 @@ import { SourceFiles } from '../file/source-files.js';
 import { layoutFile, type FileLayout, type LayoutOptions } from './file-layout.js';
 import { StretchMaker } from './make-stretch.js';
 import { replaceFile } from './replace-file.js';
-import { checkConversion, writtenInfo, type ShardTensor } from './shard-tensor.js';
-import { digestOfShard, digestOfWrites } from './shard-digest.js';
+import { checkConversion, shardDataBytes, writtenInfo, type ShardTensor } from './shard-tensor.js';
 import { ShardThreads } from './shard-threads.js';
 import { StretchQueue } from './stretch-queue.js';
 import { stretches, type Stretch } from './stretches.js';
@@ -19,10 +18,8 @@ import { stretches, type Stretch } from './stretches.js';
 export interface WriteOptions extends LayoutOptions {
   /** The buffers of this thread together; each further thread has an eighth of it. */
   readonly bufferBytes?: number;
-  /** Threads that read, convert and write. Default: up to four for a file of at least 64 MiB, else one. */
+  /** Threads that read, convert and write. Default: up to four where at least 64 MiB are converted, else one. */
   readonly threads?: number;
-  /** Also hashes what is written. */
-  readonly digest?: boolean;
   readonly signal?: AbortSignal;
   /** Called with the bytes of the new file written so far. */
   readonly onProgress?: (writtenBytes: number, totalBytes: number) => void;
@@ -58,24 +55,16 @@ export async function writeShard(
   path: string,
   tensors: ReadonlyMap<string, ShardTensor>,
   options: WriteOptions = {},
-): Promise<WrittenShard> {
+): Promise<FileLayout> {
   for (const [name, tensor] of tensors) checkConversion(name, tensor);
   const layout = layoutShard(tensors, options);
   const stretchBytes = stretchBytesOf(options);
   const list = [...stretches(layout, tensors, stretchBytes)];
-  let digest: string | null = null;
   await replaceFile(path, async (handle) => {
     await writeAll(handle, layout.front, 0);
-    const digests = await new ShardWriter(handle, layout, tensors, list, options).run();
-    digest = options.digest === true ? digestOfShard(layout, digests) : null;
+    await new ShardWriter(handle, layout, tensors, list, options).run();
   });
-  return { layout, digest };
-}
-
-export interface WrittenShard {
-  readonly layout: FileLayout;
-  /** Of the file's content, see `shard-digest.ts`; null where it was not asked for. */
-  readonly digest: string | null;
+  return layout;
 }
 
 /** Half of a slot holds bytes of the new file, half bytes to be converted. Multiples of 8 keep values whole. */
@@ -104,20 +93,18 @@ class ShardWriter {
     this.#layout = layout;
     this.#tensors = tensors;
     this.#list = list;
-    const usual = layout.sizeBytes < MIN_THREADED_BYTES ? 1 : Math.min(MAX_THREADS, availableParallelism());
+    const usual = calculatedBytes(tensors) < MIN_THREADED_BYTES ? 1 : Math.min(MAX_THREADS, availableParallelism());
     this.#threads = options.threads ?? usual;
     this.#queue = StretchQueue.create(list.length, this.#threads);
     this.#options = options;
   }
 
-  /** Returns the digests of all stretches. */
-  async run(): Promise<Uint8Array> {
+  async run(): Promise<void> {
     const threads = new ShardThreads(this.#queue, this.#threads, {
       fd: this.#handle.fd,
       layout: this.#layout,
       tensors: this.#tensors,
       stretchBytes: stretchBytesOf(this.#options),
-      digest: this.#options.digest === true,
     });
     await using sources = new SourceFiles();
     const next = () => threads.takeLeft() ?? this.#queue.take();
@@ -133,7 +120,6 @@ class ShardWriter {
     await threads.end();
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     await work();
-    return this.#queue.digests;
   }
 
   #stop(error: unknown): never {
@@ -142,25 +128,25 @@ class ShardWriter {
   }
 
   async #make(index: number, maker: StretchMaker, sources: SourceFiles): Promise<void> {
-    const { signal, digest, onProgress } = this.#options;
+    const { signal, onProgress } = this.#options;
     signal?.throwIfAborted();
     const stretch = this.#list[index];
     if (stretch === undefined) throw new RangeError(String(index));
-    const making = maker.make(stretch);
-    let step = making.next();
-    for (; step.done !== true; step = making.next()) {
-      const { file, position, into } = step.value;
-      await (await sources.get(file)).readInto(into, position);
-    }
-    for (const { bytes, position } of step.value) {
+    for (const { bytes, position } of await maker.makeFrom(stretch, sources)) {
       await writeAll(this.#handle, bytes, position);
       this.#queue.addWritten(0, bytes.length);
     }
-    if (digest === true) this.#queue.setDigest(index, digestOfWrites(step.value));
     // A stretch that was begun twice counts twice.
     const written = Math.min(this.#layout.front.length + this.#queue.writtenBytes, this.#layout.sizeBytes);
     onProgress?.(written, this.#layout.sizeBytes);
   }
+}
+
+/** Bytes that are not only copied, which Node's pool of threads does already. */
+function calculatedBytes(tensors: ReadonlyMap<string, ShardTensor>): number {
+  return shardDataBytes(
+    [...tensors.values()].filter(({ source, dtype, quantized }) => source.dtype !== dtype || quantized !== undefined),
+  );
 }
 
 /** A single write may be short; this one is not. */
