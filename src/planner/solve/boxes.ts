@@ -20,20 +20,60 @@ export interface Box {
   readonly bound: number;
 }
 
+export type BoxSides = Pick<Box, 'levels' | 'floors' | 'capacities'>;
+
 /** As many as let all their bounds be found in a fraction of a second. */
-const MOST_BOXES = 48;
+const MOST_BOXES = 64;
 const STATES_PER_BOX_SEARCH = 30_000;
-/** Widths of a range that are tried, as fractions of the capacity: the finest that gives few enough boxes is taken. */
-const WIDTHS = [1 / 1024, 1 / 512, 1 / 256, 1 / 128, 1 / 64];
+/** How far apart the peaks of one range may be, as fractions of the capacity. */
+const COARSE = 1 / 64;
+const FINE = [1 / 1024, 1 / 512, 1 / 256, 1 / 128];
+/** Boxes that one is cut into at most. */
+const MOST_PARTS = 12;
 
 /**
  * Every combination of peak ranges that leaves room on every resource. Of equal devices (`before`: an equal one, or -1) the
  * earlier takes the larger peak.
  */
-export function peakBoxes(chain: Chain, before: Int32Array): Pick<Box, 'levels' | 'floors' | 'capacities'>[] {
-  let ranges: Range[][] = [[]];
-  for (const each of peakRanges(chain)) ranges = ranges.flatMap((set) => each.map((range) => [...set, range]));
-  return ranges
+export function peakBoxes(chain: Chain, before: Int32Array): BoxSides[] {
+  const states = chain.stages.reduce((sum, stage) => sum + stage.states, 1);
+  const most = Math.max(3, Math.min(MOST_BOXES, STATES_PER_BOX_SEARCH / states));
+  const whole = Array.from({ length: chain.resources }, (): Range => ({ floor: 0, level: Infinity }));
+  return combined(chain, before, cut(chain, whole, [COARSE], most));
+}
+
+/** The parts of a box whose bounds could not close it, each of which knows its peaks better. */
+export function boxParts(chain: Chain, before: Int32Array, { floors, levels }: BoxSides): BoxSides[] {
+  const sides = Array.from(floors, (floor, r): Range => ({ floor, level: levels[r] ?? floor }));
+  return combined(chain, before, cut(chain, sides, FINE, MOST_PARTS));
+}
+
+/** Cuts the sides of a box as finely as gives `most` boxes: all alike if that goes, else those with the most peaks. */
+function cut(chain: Chain, sides: readonly Range[], widths: readonly number[], most: number): Range[][] {
+  const at = (width: number): Range[][] =>
+    sides.map((side, r) => rangesOf(chain, r, width * (chain.capacities[r] ?? 0), side));
+  for (const width of widths) {
+    const ranges = at(width);
+    if (ranges.reduce((product, own) => product * own.length, 1) <= most) return ranges;
+  }
+  const result = at(Infinity);
+  const byCount = at(widths.at(-1) ?? 1)
+    .map((own, r) => ({ r, count: own.length }))
+    .sort((a, b) => b.count - a.count || a.r - b.r);
+  let count = 1;
+  for (const { r } of byCount) {
+    const finest = widths.map((width) => at(width)[r] ?? []).find((own) => count * own.length <= most);
+    if (finest === undefined) continue;
+    result[r] = finest;
+    count *= finest.length;
+  }
+  return result;
+}
+
+function combined(chain: Chain, before: Int32Array, ranges: readonly (readonly Range[])[]): BoxSides[] {
+  let sets: Range[][] = [[]];
+  for (const each of ranges) sets = sets.flatMap((set) => each.map((range) => [...set, range]));
+  return sets
     .map((set) => ({
       levels: Float64Array.from(set, (range) => range.level),
       floors: Float64Array.from(set, (range) => range.floor),
@@ -41,30 +81,4 @@ export function peakBoxes(chain: Chain, before: Int32Array): Pick<Box, 'levels' 
     }))
     .filter(({ capacities }) => capacities.every((capacity) => capacity >= 0))
     .filter(({ floors }) => before.every((a, b) => a < 0 || (floors[a] ?? 0) >= (floors[b] ?? 0)));
-}
-
-/** Ranges of peaks per resource, as fine as there are boxes to spare. */
-function peakRanges(chain: Chain): Range[][] {
-  const states = chain.stages.reduce((sum, stage) => sum + stage.states, 1);
-  const most = Math.max(3, Math.min(MOST_BOXES, STATES_PER_BOX_SEARCH / states));
-  const at = (width: number): Range[][] =>
-    Array.from({ length: chain.resources }, (_, r) => rangesOf(chain, r, width * (chain.capacities[r] ?? 0)));
-  // One device alone is proven quickly in any case; there every box only costs time.
-  for (const width of chain.resources === 1 ? WIDTHS.slice(-1) : WIDTHS) {
-    const ranges = at(width);
-    if (ranges.reduce((product, own) => product * own.length, 1) <= most) return ranges;
-  }
-  // All together they are too many: the resources with the most peaks are cut, as far as it goes.
-  const coarse = at(Infinity);
-  const byCount = at(WIDTHS.at(-1) ?? 1)
-    .map((own, r) => ({ r, count: own.length }))
-    .sort((a, b) => b.count - a.count || a.r - b.r);
-  let count = 1;
-  for (const { r } of byCount) {
-    const finest = WIDTHS.map((width) => at(width)[r] ?? []).find((own) => count * own.length <= most);
-    if (finest === undefined) continue;
-    coarse[r] = finest;
-    count *= finest.length;
-  }
-  return coarse;
 }

@@ -25,11 +25,13 @@ export interface Range {
   readonly level: number;
 }
 
-/** The peaks that places have on a resource, those no further apart than `width` in one range. */
-export function rangesOf(chain: Chain, resource: number, width: number): Range[] {
+/** The peaks within a range that places have on a resource, those no further apart than `width` in one range. */
+export function rangesOf(chain: Chain, resource: number, width: number, within: Range = ALL): Range[] {
   const peaks = new Set<number>();
   for (let ip = 0; ip < chain.items * chain.places; ip++) {
-    if ((chain.cost[ip] ?? Infinity) < Infinity) peaks.add(chain.peak[ip * chain.resources + resource] ?? 0);
+    const peak = chain.peak[ip * chain.resources + resource] ?? 0;
+    const open = (chain.cost[ip] ?? Infinity) < Infinity && peak >= within.floor && peak <= within.level;
+    if (open) peaks.add(peak);
   }
   const ranges: Range[] = [];
   for (const peak of [...peaks].sort((a, b) => a - b)) {
@@ -39,3 +41,5 @@ export function rangesOf(chain: Chain, resource: number, width: number): Range[]
   }
   return ranges;
 }
+
+const ALL: Range = { floor: 0, level: Infinity };

@@ -1,5 +1,5 @@
 /** Boxes of peaks, bounded and walked again and again with more labels until nothing is left open. */
-import { peakBoxes, type Box } from './boxes.js';
+import { boxParts, peakBoxes, type Box, type BoxSides } from './boxes.js';
 import { layOut, type Chain } from './chain.js';
 import { deviceShares, type DeviceShare } from './device-shares.js';
 import { equalDevices } from './equal-devices.js';
@@ -20,6 +20,8 @@ export interface SearchLimits {
 const WIDTHS = [32, 512, 4000, 32_000];
 /** Rounds of the search for worths, before the first two passes: with two devices prices say nearly as much. */
 const ROUNDS = 8;
+/** Of the labels, for boxes before they are cut: most problems need no more. */
+const COARSE_SHARE = 0.5;
 /** Costs closer than this fraction are equal. */
 const SAME = 1e-9;
 
@@ -31,6 +33,7 @@ export class Search {
   private readonly walk: Walk;
   private readonly equals: Int32Array;
   private best: Solution | null = null;
+  private polishedCost = Infinity;
 
   constructor(problem: Problem, limits: SearchLimits) {
     this.problem = problem;
@@ -39,8 +42,6 @@ export class Search {
     this.shares = deviceShares(problem, this.chain);
     this.equals = equalDevices(problem, this.chain);
     this.walk = new Walk(this.chain, {
-      // A label with many devices is compared and bounded once for each of them.
-      effort: limits.effort * Math.min(1, 3 / Math.max(1, this.chain.resources)),
       before: this.equals,
       beaten: (bound) => this.beaten(bound),
       offer: (choice) => {
@@ -56,22 +57,41 @@ export class Search {
 
   /** The best placement met, and what every placement costs at least: Infinity where none is better, or none fits. */
   run(): { best: Solution | null; bound: number } {
-    let boxes = this.boxes();
-    let polishedCost = Infinity;
-    for (const [pass, width] of WIDTHS.entries()) {
-      boxes = boxes.flatMap((box) => this.walked(box, Math.min(width, this.limits.width), pass));
-      boxes = boxes.filter(({ bound }) => !this.beaten(bound)).sort((a, b) => a.bound - b.bound);
-      if (boxes.length === 0 || this.walk.halted || width >= this.limits.width) break;
-      if (this.best !== null && this.chain.resources > 1 && this.best.cost < polishedCost) {
-        this.best = polished(this.problem, this.best, this.limits.stop);
-        polishedCost = this.best.cost;
-      }
+    const { chain, limits, equals } = this;
+    // A label with many devices is compared and bounded once for each of them.
+    const effort = limits.effort * Math.min(1, 3 / Math.max(1, chain.resources));
+    let boxes = this.passes(this.bounded(peakBoxes(chain, equals), 0), COARSE_SHARE * effort);
+    if (boxes.length > 0 && !limits.stop()) {
+      const parts = boxes.flatMap((box) => this.bounded(boxParts(chain, equals, box), box.bound));
+      boxes = this.passes(parts, effort);
     }
-    const open = boxes.filter(({ bound }) => !this.beaten(bound));
-    return { best: this.best, bound: Math.min(Infinity, ...open.map(({ bound }) => bound)) };
+    return { best: this.best, bound: Math.min(Infinity, ...boxes.map(({ bound }) => bound)) };
   }
 
-  private boxes(): Box[] {
+  /** Walks boxes with more and more labels; returns those that are still open. */
+  private passes(start: Box[], effort: number): Box[] {
+    const { walk, limits } = this;
+    walk.effort = effort;
+    walk.halted = false;
+    let boxes = start;
+    for (const [pass, width] of WIDTHS.entries()) {
+      boxes = boxes
+        .sort((a, b) => a.bound - b.bound)
+        .flatMap((box) => this.walked(box, Math.min(width, limits.width), pass));
+      boxes = boxes.filter(({ bound }) => !this.beaten(bound));
+      if (boxes.length === 0 || walk.halted || width >= limits.width) break;
+      this.polish();
+    }
+    return boxes.filter(({ bound }) => !this.beaten(bound));
+  }
+
+  private polish(): void {
+    if (this.best === null || this.chain.resources < 2 || this.best.cost >= this.polishedCost) return;
+    this.best = polished(this.problem, this.best, this.limits.stop);
+    this.polishedCost = this.best.cost;
+  }
+
+  private bounded(sides: readonly BoxSides[], least: number): Box[] {
     const { chain, limits } = this;
     // Whether anything fits is mostly clear from equal prices.
     const rounds = limits.cutoff < Infinity ? 10 : undefined;
@@ -79,13 +99,12 @@ export class Search {
     const offer = (choice: ArrayLike<number>): void => {
       this.offer(choice);
     };
-    return peakBoxes(chain, this.equals)
+    return sides
       .map((box): Box => {
         const search = bestBound(chain, box.capacities, box.levels, upper, offer, rounds);
-        return { ...box, search, worth: null, bound: search.relaxation.bound };
+        return { ...box, search, worth: null, bound: Math.max(least, search.relaxation.bound) };
       })
-      .filter(({ bound }) => bound < Infinity)
-      .sort((a, b) => a.bound - b.bound);
+      .filter(({ bound }) => bound < Infinity);
   }
 
   /** The box with a better bound, or nothing once it is closed. */

@@ -12,8 +12,6 @@ import { valueWithin } from './value-front.js';
 import { worthFrom, type Decomposition } from './worths.js';
 
 export interface WalkRules {
-  /** Labels tried altogether before the walk halts. */
-  readonly effort: number;
   /** Per resource, an equal one that has to be used first, or -1. */
   readonly before: Int32Array;
   readonly beaten: (bound: number) => boolean;
@@ -23,6 +21,8 @@ export interface WalkRules {
 
 export class Walk {
   tried = 0;
+  /** Labels tried altogether before the walk halts. */
+  effort = Infinity;
   halted = false;
   private readonly chain: Chain;
   private readonly rules: WalkRules;
@@ -49,7 +49,7 @@ export class Walk {
       layer = kept.labels;
       history.push(layer);
       if (layer.size === 0) return open;
-      if (this.tried > rules.effort || rules.stop()) {
+      if (this.tried > this.effort || rules.stop()) {
         this.halted = true;
         return layer.bound.reduce((least, bound) => Math.min(least, bound), open);
       }
