@@ -11,7 +11,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FloatConverter, KernelMemory } from '../../dist/src/loader/index.js';
+import { BlockQuantizer, FloatConverter, KernelMemory } from '../../dist/src/loader/index.js';
 
 const [folder, scratch, ...flags] = process.argv.slice(2);
 if (scratch === undefined) throw new Error('which checkpoint, and where to write?');
@@ -82,12 +82,16 @@ if (!once) {
   half.fill(1);
   other.fill(1);
   const apart = new Uint8Array(full.length / 2).fill(1);
+  const quantizer = new BlockQuantizer(converter.memory);
+  const [integers, scales] = [new Uint8Array(values), new Uint8Array(values / 16)];
   const kernels = {
     'copy of float32': () => other.set(full),
     'float32 to float16': () => converter.convert(full, 'F32', half, 'F16'),
     'float32 to bfloat16': () => converter.convert(full, 'F32', half, 'BF16'),
     'float16 to float32': () => converter.convert(half, 'F16', other, 'F32'),
     'bfloat16 to float32': () => converter.convert(half, 'BF16', other, 'F32'),
+    'float16 to int8': () => quantizer.quantize(half, 'F16', 'int8', integers, scales),
+    'float16 to int4': () => quantizer.quantize(half, 'F16', 'int4', integers, scales),
     'float32 to float16, out of its memory': () => converter.convert(full, 'F32', apart, 'F16'),
   };
   const times = new Map(Object.keys(kernels).map((name) => [name, []]));
