@@ -1,12 +1,17 @@
 /** `blip2-plan explain map.json`: what a device map means, what is wrong with it, and what ours would cost instead. */
 import { explainMap, type MapExplanation } from '../../src/planner/plan/explain-map.js';
 import { planDeviceMap, type PlanResult } from '../../src/planner/plan/plan-device-map.js';
+import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
 import { readPlan } from '../../src/planner/plan/read-plan.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
+import type { Measurement } from '../../src/planner/report/svg/measured-comparison.js';
 import { formatSize } from '../../src/planner/size.js';
-import { EXIT } from '../common/main.js';
+import { EXIT, usageError } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';
+import { formatOfFile } from './format-plan.js';
+import { measuredCaptions } from './measured-captions.js';
+import { writeOutput } from './output.js';
 import { readRequest, REQUEST_LISTS, requestFlags } from './plan-request.js';
 import { planSummary } from './summary.js';
 
@@ -16,6 +21,20 @@ export async function explain(argv: readonly string[]): Promise<number> {
   )
     .positional('map', { type: 'string', demandOption: true, describe: 'device map or plan document (JSON)' })
     .positional('checkpoint', { type: 'string', describe: 'what the map is for [default: Salesforce/blip2-opt-2.7b]' })
+    .option('measured', {
+      type: 'string',
+      nargs: 1,
+      group: 'Output:',
+      describe: 'times that blip2-run --json wrote, to show beside the predicted ones',
+    })
+    .option('output', {
+      alias: 'o',
+      type: 'string',
+      nargs: 1,
+      group: 'Output:',
+      describe: 'a picture of the map as well: a file ending in .svg or .html',
+    })
+    .option('force', { type: 'boolean', group: 'Output:', describe: 'replace the file of --output' })
     .option('json', { type: 'boolean', group: 'Output:', describe: 'the explanation as JSON' })
     .epilogue('Exit status: 0 the map is sound and fits, 2 it is not, 3 it exceeds a budget, 1 anything else.');
   const args = await parseArgs(parser, argv, REQUEST_LISTS);
@@ -24,14 +43,33 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const { map, quant } = readPlan(json);
   const { tensors, options } = await readRequest(args);
   const given = explainMap(map, tensors, options, quant);
+  const measured = args.measured === undefined ? undefined : await measuredCaptions(args.measured);
   const ours = options.budgets.gpus.size === 0 ? null : planDeviceMap(tensors, options);
   if (args.json === true) {
     process.stdout.write(`${JSON.stringify(asDocument(given, ours), null, 2)}\n`);
   } else {
     process.stdout.write(`${asText(given, ours)}\n`);
+    if (measured !== undefined && given.plan !== null) {
+      process.stdout.write(`${besideMeasured(given.plan.cost.latencyMs, measured.latencyMs)}\n`);
+    }
+  }
+  if (args.output !== undefined && given.plan !== null) {
+    await writeOutput(await picture(given.plan, args.output, measured), args.output, args.force === true);
   }
   if (given.issues.length > 0) return EXIT.usage;
   return given.overBudget.length > 0 ? EXIT.doesNotFit : EXIT.ok;
+}
+
+function besideMeasured(predictedMs: number, measuredMs: number): string {
+  return `measured ${formatMs(measuredMs)} a call: predicted is ${(predictedMs / measuredMs).toFixed(2)} x that`;
+}
+
+async function picture(plan: PlanDocument, file: string, measured: Measurement | undefined): Promise<string> {
+  const options = measured === undefined ? {} : { measured };
+  const format = formatOfFile(file);
+  if (format === 'svg') return (await import('../../src/planner/report/svg-picture.js')).svgPicture(plan, options);
+  if (format === 'html') return (await import('../../src/planner/report/html-picture.js')).htmlPicture(plan, options);
+  throw usageError(`--output ${file} is neither .svg nor .html`);
 }
 
 function asDocument(given: MapExplanation, ours: PlanResult | null): object {

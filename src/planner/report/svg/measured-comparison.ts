@@ -8,7 +8,8 @@ import { PART_COLOURS } from './colours.js';
 export interface Measurement {
   readonly label: string;
   readonly latencyMs: number;
-  readonly gpuPeakBytes: number;
+  /** null where nobody looked. */
+  readonly gpuPeakBytes: number | null;
 }
 
 export function measuredComparison(canvas: Canvas, plan: PlanDocument, measured: Measurement): void {
@@ -16,10 +17,10 @@ export function measuredComparison(canvas: Canvas, plan: PlanDocument, measured:
   const predictedBytes = plan.devices
     .filter((device) => typeof device.id === 'number')
     .reduce((sum, device) => sum + (device.budgetBytes ?? 0) - (device.freeBytes ?? 0), 0);
-  const rows = [
+  const rows: [string, number, number, (value: number) => string][] = [
     ['latency', plan.cost.latencyMs, measured.latencyMs, formatMs],
-    ['GPU memory', predictedBytes, measured.gpuPeakBytes, formatSize],
-  ] as const;
+  ];
+  if (measured.gpuPeakBytes !== null) rows.push(['GPU memory', predictedBytes, measured.gpuPeakBytes, formatSize]);
   for (const [name, predicted, actual, format] of rows) {
     const scale = (INNER - 175) / Math.max(predicted, actual, 1e-9);
     const off = actual === 0 ? '' : ` (${(100 * (predicted / actual - 1)).toFixed(0)} %)`;
