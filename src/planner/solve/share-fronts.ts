@@ -47,6 +47,8 @@ export interface Bidder {
   readonly capacity: number;
   /** Per byte of its capacity: what tells hopeless pairs from others. */
   readonly price: number;
+  /** Most pairs of a front. */
+  readonly pairs: number;
 }
 
 /** What a device earns at most up to each item, its bytes priced: `[2 * item + (1 if the item before is here)]`. */
@@ -67,7 +69,7 @@ export function earnedBefore({ share, options, price }: Bidder, worth: Float64Ar
 
 /** Solutions that earn the device less than `least` are of no interest. */
 export function shareFronts(
-  { share, options, price, capacity }: Bidder,
+  { share, options, price, pairs, capacity }: Bidder,
   worth: Float64Array,
   before: Float64Array,
   least: number,
@@ -80,9 +82,9 @@ export function shareFronts(
     const left = outside.at(-1) ?? NOTHING;
     const stay = inside.at(-1) ?? NOTHING;
     const toll = share.tolls[i] ?? 0;
-    const ifOutside = { weight, price, least: least - spare - (before[2 * i] ?? 0) };
-    const ifInside = { weight, price, least: least - spare - (before[2 * i + 1] ?? 0) };
-    const loosest = { weight, price, least: Math.min(ifOutside.least + toll, ifInside.least) };
+    const ifOutside = { weight, price, pairs, least: least - spare - (before[2 * i] ?? 0) };
+    const ifInside = { weight, price, pairs, least: least - spare - (before[2 * i + 1] ?? 0) };
+    const loosest = { weight, price, pairs, least: Math.min(ifOutside.least + toll, ifInside.least) };
     let taken: ValueFront = EMPTY;
     for (const option of options[i] ?? []) {
       taken = better(taken, [0, 0], stay, [option.weight, (worth[i] ?? 0) - option.cost], loosest);

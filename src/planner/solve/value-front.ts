@@ -9,9 +9,6 @@ export interface ValueFront {
   readonly value: Float64Array;
 }
 
-/** Pairs kept; beyond that neighbours merge into one that is as light and as valuable as either. */
-const MOST_PAIRS = 2000;
-
 /** Not even nothing is possible. */
 export const EMPTY: ValueFront = { weight: new Float64Array(0), value: new Float64Array(0) };
 
@@ -30,8 +27,8 @@ export function valueWithin(front: ValueFront, room: number): number {
   return low === 0 ? -Infinity : (value[low - 1] ?? -Infinity);
 }
 
-let weights = new Float64Array(4 * MOST_PAIRS);
-let values = new Float64Array(4 * MOST_PAIRS);
+let weights = new Float64Array(1024);
+let values = new Float64Array(1024);
 
 function reserve(pairs: number): void {
   if (weights.length >= pairs) return;
@@ -46,9 +43,9 @@ export interface Limits {
   /** A pair counts only if its value less `price` x its weight is at least `least`. */
   readonly price: number;
   readonly least: number;
+  /** Most pairs kept; beyond that neighbours merge into one that is as light and as valuable as either. */
+  readonly pairs: number;
 }
-
-export const NO_LIMITS: Limits = { weight: Infinity, price: 0, least: -Infinity };
 
 /** The better of two fronts at every weight, each of them moved by a weight and a value first. */
 export function better(
@@ -83,14 +80,14 @@ export function better(
     weights[size] = weight;
     values[size++] = value;
   }
-  if (size > MOST_PAIRS) size = coarsen(size);
+  if (size > limits.pairs) size = coarsen(size, limits.pairs);
   return { weight: weights.slice(0, size), value: values.slice(0, size) };
 }
 
 /** In place: one pair per bucket of weight, with the bucket's least weight and greatest value. */
-function coarsen(size: number): number {
+function coarsen(size: number, pairs: number): number {
   const first = weights[0] ?? 0;
-  const width = ((weights[size - 1] ?? 0) - first) / (MOST_PAIRS / 2);
+  const width = ((weights[size - 1] ?? 0) - first) / (pairs / 2);
   let kept = 0;
   let bucket = -1;
   for (let k = 0; k < size; k++) {
