@@ -2,7 +2,7 @@
 /** `blip2-run`: captions pictures, or answers a question about them, where a device map says. */
 import { Blip2Error } from '../src/errors.js';
 import { formatSize } from '../src/planner/size.js';
-import type { Progress } from '../src/runtime/captioner-options.js';
+import type { Progress } from '../src/runtime/device-options.js';
 import type { PlacementOptions } from '../src/runtime/placement.js';
 import { PROVIDERS } from '../src/runtime/provider/provider.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';

@@ -2,7 +2,8 @@
 import { Blip2Error } from '../errors.js';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
-import type { Ask, Caption, CaptionHooks, DeviceOptions } from './captioner-options.js';
+import type { Ask, Caption, CaptionHooks } from './captioner-options.js';
+import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { generate } from './generation/generate.js';
 import type { GenerationHooks } from './generation/generation-request.js';

@@ -5,7 +5,8 @@ import type { Captioner } from './captioner.js';
 import type { DeviceMap } from '../planner/map/device-map.js';
 import type { Budgets } from '../planner/plan/budgets.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
-import type { CaptionerOptions, CaptionOptions, Picture, Progress } from './captioner-options.js';
+import type { CaptionerOptions, CaptionOptions, Picture } from './captioner-options.js';
+import type { Progress } from './device-options.js';
 
 type Pictures = Parameters<Captioner['caption']>[0];
 

@@ -6,7 +6,7 @@ import { materializeTensors, openCheckpoint } from '../loader/index.js';
 import type { Dtype } from '../tensor/dtype.js';
 import type { Device } from '../planner/map/device-map.js';
 import { createCaptioner, type Captioner } from './captioner.js';
-import type { Progress } from './captioner-options.js';
+import type { Progress } from './device-options.js';
 
 const DEMO = join(import.meta.dirname, '../../models/demo');
 const GOLDENS = join(import.meta.dirname, '../../test/fixtures/goldens/demo/goldens.json');

@@ -2,7 +2,8 @@ import { Blip2Error } from '../errors.js';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import type { AskedPicture, CaptionWorker } from './caption-engine.js';
-import type { Ask, Caption, CaptionerOptions, CaptionOptions, DeviceOptions, Picture } from './captioner-options.js';
+import type { Ask, Caption, CaptionerOptions, CaptionOptions, Picture } from './captioner-options.js';
+import type { DeviceOptions } from './device-options.js';
 import { placedDevices } from './placement.js';
 import { localPicture } from './image/picture-source.js';
 

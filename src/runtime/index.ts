@@ -10,11 +10,9 @@ export type {
   CaptionHooks,
   CaptionOptions,
   CaptionTiming,
-  EngineOptions,
   Picture,
-  ProcessOptions,
-  Progress,
 } from './captioner-options.js';
+export type { EngineOptions, ProcessOptions, Progress } from './device-options.js';
 export type { GeneratedSequence } from './generation/generation-request.js';
 export type {
   BeamOptions,

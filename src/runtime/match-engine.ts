@@ -2,7 +2,7 @@
 import { Tensor } from 'onnxruntime-node';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseRetrievalConfig, type QFormerTextConfig } from '../model/blip2-config.js';
-import type { DeviceOptions } from './captioner-options.js';
+import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles } from './checkpoint-files.js';
 import { softmax } from './generation/softmax.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';

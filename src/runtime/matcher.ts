@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseRetrievalConfig, type RetrievalConfig } from '../model/blip2-config.js';
-import type { CaptionerOptions, DeviceOptions } from './captioner-options.js';
+import type { CaptionerOptions } from './captioner-options.js';
+import type { DeviceOptions } from './device-options.js';
 import { localPicture, type PictureSource } from './image/picture-source.js';
 import type { Match, MatchWorker, TextEmbedding } from './match-engine.js';
 import { placedDevices } from './placement.js';

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint, type Checkpoint } from '../loader/index.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
 import { createCaptioner } from './captioner.js';
-import type { CaptionerOptions, Progress } from './captioner-options.js';
+import type { CaptionerOptions } from './captioner-options.js';
+import type { Progress } from './device-options.js';
 import { placedDevices } from './placement.js';
 
 const DEMO = join(import.meta.dirname, '../../models/demo');

@@ -6,7 +6,7 @@ import type { DeviceMap } from '../planner/map/device-map.js';
 import type { Budgets } from '../planner/plan/budgets.js';
 import type { PlanOptions } from '../planner/plan/context.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
-import type { DeviceOptions, EngineOptions, ProcessOptions } from './captioner-options.js';
+import type { DeviceOptions, EngineOptions, ProcessOptions } from './device-options.js';
 
 /** What a plan for budgets is made with. */
 export type PlanningOptions = Pick<PlanOptions, 'workload' | 'allowQuant' | 'reserveBytes' | 'machine' | 'pins'>;

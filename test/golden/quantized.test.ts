@@ -12,7 +12,7 @@ import { blip2Blocks } from '../../src/model/blocks.js';
 import { quantizableWeights } from '../../src/model/quantizable-weights.js';
 import { CaptionEngine } from '../../src/runtime/caption-engine.js';
 import { Captioner } from '../../src/runtime/captioner.js';
-import type { DeviceOptions } from '../../src/runtime/captioner-options.js';
+import type { DeviceOptions } from '../../src/runtime/device-options.js';
 import { tokenTableName } from '../../src/runtime/graph/vocabulary.js';
 import { openCaptionModel } from '../../src/runtime/session/open-caption-model.js';
 import { quantizeBlocks } from '../../src/runtime/session/quantize-blocks.js';

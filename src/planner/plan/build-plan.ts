@@ -2,43 +2,16 @@
 import type { QuantScheme } from '../../tensor/quantized.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
-import { runsOn, type Place, type PriceList } from '../price/price-list.js';
-import type { MachineProfile } from '../price/device-profile.js';
-import type { LoadDtype } from '../profile/load-dtype.js';
+import { runsOn, type Place } from '../price/price-list.js';
 import { formatSize } from '../size.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
 import { accuracyNotes, accuracyPrices } from './accuracy.js';
-import type { Budgets } from './budgets.js';
 import { weightsOn } from './memory.js';
 import { memoryTable } from './memory-table.js';
 import { costOfPlan, crossingsOf, placeAt, rounded } from './plan-cost.js';
 import { deviceOfPlace } from './place-device.js';
-import {
-  PLAN_SCHEMA,
-  type CheckpointIdentity,
-  type PlanDocument,
-  type Placement,
-  type SolverReport,
-} from './plan-document.js';
-
-export interface PlanInput {
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly checkpoint: CheckpointIdentity;
-  readonly profile: ModelProfile;
-  readonly dtypes: ReadonlyMap<string, LoadDtype>;
-  readonly budgets: Budgets;
-  /** GPU number -> bytes that the engine takes beside the model. */
-  readonly overheads: ReadonlyMap<number, number>;
-  /** GPU number -> bytes to leave free. */
-  readonly reserves: ReadonlyMap<number, number>;
-  readonly machine: MachineProfile;
-  readonly prices: PriceList;
-  /** A place for every block of the profile. */
-  readonly choice: readonly Place[];
-  readonly solver: SolverReport;
-  readonly assumptions: readonly string[];
-  readonly warnings: readonly string[];
-}
+import type { PlanInput } from './plan-input.js';
+import { PLAN_SCHEMA, type PlanDocument, type Placement } from './plan-document.js';
 
 export interface BuiltPlan {
   readonly document: PlanDocument;

@@ -3,7 +3,7 @@ import type { Device } from '../map/device-map.js';
 import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
 import { chargesOf, type Charge } from './memory.js';
 import { placeAt } from './plan-cost.js';
-import type { PlanInput } from './build-plan.js';
+import type { PlanInput } from './plan-input.js';
 import type { DeviceMemory } from './plan-document.js';
 
 export function memoryTable(input: PlanInput): DeviceMemory[] {

@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { CaptionBatch, CaptionWorker } from '../caption-engine.js';
-import type { Caption, CaptionHooks, DeviceOptions } from '../captioner-options.js';
+import type { Caption, CaptionHooks } from '../captioner-options.js';
+import type { DeviceOptions } from '../device-options.js';
 import { ModelProcess } from './model-process.js';
 
 /** Captions made in a process of their own. */

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
-import type { DeviceOptions } from '../captioner-options.js';
+import type { DeviceOptions } from '../device-options.js';
 import type { LocalPicture } from '../image/picture-source.js';
 import type { Match, MatchWorker, TextEmbedding } from '../match-engine.js';
 import { ModelProcess } from './model-process.js';

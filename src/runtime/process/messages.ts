@@ -2,7 +2,8 @@
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { CaptionBatch } from '../caption-engine.js';
-import type { AnswerToken, Caption, DeviceOptions } from '../captioner-options.js';
+import type { AnswerToken, Caption } from '../captioner-options.js';
+import type { DeviceOptions } from '../device-options.js';
 import type { LocalPicture } from '../image/picture-source.js';
 import type { Match, TextEmbedding } from '../match-engine.js';
 

@@ -8,7 +8,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
-import type { CaptionHooks, DeviceOptions } from '../captioner-options.js';
+import type { CaptionHooks } from '../captioner-options.js';
+import type { DeviceOptions } from '../device-options.js';
 import { receiveError, type Reply, type Request, type Work, type Works } from './messages.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { RetrievalConfig } from '../../model/blip2-config.js';
-import type { DeviceOptions } from '../captioner-options.js';
+import type { DeviceOptions } from '../device-options.js';
 import { cudaDevice } from '../provider/engine/cuda-device.js';
 import { openEngineRetrieval } from '../provider/engine/open-engine-model.js';
 import { webgpuDevice } from '../provider/engine/webgpu-device.js';

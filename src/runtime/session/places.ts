@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../../model/blip2-config.js';
 import { blip2Blocks } from '../../model/blocks.js';
 import type { Device } from '../../planner/map/device-map.js';
-import type { DeviceOptions } from '../captioner-options.js';
+import type { DeviceOptions } from '../device-options.js';
 import { chooseGpuProvider } from '../provider/choose-provider.js';
 import { placeBlocks } from './place-blocks.js';
 

@@ -5,7 +5,7 @@ import type { Blip2Config } from '../../model/blip2-config.js';
 import { blip2Blocks } from '../../model/blocks.js';
 import { quantizableWeights } from '../../model/quantizable-weights.js';
 import { defaultCacheFolder } from '../cache-folder.js';
-import type { DeviceOptions } from '../captioner-options.js';
+import type { DeviceOptions } from '../device-options.js';
 import { tokenTableName } from '../graph/vocabulary.js';
 
 /**

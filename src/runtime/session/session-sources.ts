@@ -3,7 +3,7 @@ import { materializeTensors } from '../../loader/index.js';
 import type { ModelConfig } from '../../model/blip2-config.js';
 import { isFloating } from '../../tensor/dtype.js';
 import { defaultCacheFolder } from '../cache-folder.js';
-import type { DeviceOptions } from '../captioner-options.js';
+import type { DeviceOptions } from '../device-options.js';
 import { cpuOptions } from './cpu-options.js';
 import { placesOf } from './places.js';
 import type { SessionSources } from './start-program.js';

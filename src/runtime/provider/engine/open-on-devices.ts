@@ -3,7 +3,7 @@ import { materializeTensors } from '../../../loader/index.js';
 import type { ModelConfig } from '../../../model/blip2-config.js';
 import type { Device } from '../../../planner/map/device-map.js';
 import { defaultCacheFolder } from '../../cache-folder.js';
-import type { DeviceOptions } from '../../captioner-options.js';
+import type { DeviceOptions } from '../../device-options.js';
 import { Weights } from '../../graph/weights.js';
 import { sessionPicture } from '../../session/session-picture.js';
 import { computedDtypes } from './computed-dtypes.js';

@@ -1,7 +1,7 @@
 import { Blip2Error } from '../../../errors.js';
 import { isRetrieval, type ModelConfig } from '../../../model/blip2-config.js';
 import type { Device } from '../../../planner/map/device-map.js';
-import type { DeviceOptions } from '../../captioner-options.js';
+import type { DeviceOptions } from '../../device-options.js';
 import { tokenTableName } from '../../graph/vocabulary.js';
 import type { BlockPlace, EngineDevice, PlaceOf } from './engine-device.js';
 import { HEAD, sharesTable } from './shared-head.js';

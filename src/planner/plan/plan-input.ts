@@ -1,0 +1,26 @@
+import type { MachineProfile } from '../price/device-profile.js';
+import type { Place, PriceList } from '../price/price-list.js';
+import type { LoadDtype } from '../profile/load-dtype.js';
+import type { ModelProfile } from '../profile/model-profile.js';
+import type { Budgets } from './budgets.js';
+import type { CheckpointIdentity, SolverReport } from './plan-document.js';
+
+/** What a plan document is made of. */
+export interface PlanInput {
+  readonly tool: { readonly name: string; readonly version: string };
+  readonly checkpoint: CheckpointIdentity;
+  readonly profile: ModelProfile;
+  readonly dtypes: ReadonlyMap<string, LoadDtype>;
+  readonly budgets: Budgets;
+  /** GPU number -> bytes that the engine takes beside the model. */
+  readonly overheads: ReadonlyMap<number, number>;
+  /** GPU number -> bytes to leave free. */
+  readonly reserves: ReadonlyMap<number, number>;
+  readonly machine: MachineProfile;
+  readonly prices: PriceList;
+  /** A place for every block of the profile. */
+  readonly choice: readonly Place[];
+  readonly solver: SolverReport;
+  readonly assumptions: readonly string[];
+  readonly warnings: readonly string[];
+}
