@@ -18,7 +18,7 @@ export interface SearchLimits {
 
 /** Labels kept per item, pass by pass: narrow passes find good placements, which make wide ones cheap. */
 const WIDTHS = [32, 512, 4000, 32_000];
-/** Rounds of the search for worths, before the first two passes: with two devices prices say nearly as much. */
+/** Rounds of the search for worths in the first pass over three or more devices; for two, prices say nearly as much. */
 const ROUNDS = 8;
 /** Of the labels, for boxes before they are cut: most problems need no more. */
 const COARSE_SHARE = 0.5;
@@ -59,7 +59,7 @@ export class Search {
   run(): { best: Solution | null; bound: number } {
     const { chain, limits, equals } = this;
     // A label with many devices is compared and bounded once for each of them.
-    const effort = limits.effort * Math.min(1, 3 / Math.max(1, chain.resources));
+    const effort = limits.effort * Math.min(1, 2 / Math.max(1, chain.resources));
     let boxes = this.passes(this.bounded(peakBoxes(chain, equals), 0), COARSE_SHARE * effort);
     if (boxes.length > 0 && !limits.stop()) {
       const parts = boxes.flatMap((box) => this.bounded(boxParts(chain, equals, box), box.bound));
@@ -116,7 +116,7 @@ export class Search {
       capacities: box.capacities,
       levels: box.levels,
       from: box.worth,
-      rounds: this.chain.resources > 2 && pass < 2 ? ROUNDS : 1,
+      rounds: this.chain.resources > 2 && pass === 0 ? ROUNDS : 1,
       upper: () => this.upper(),
     });
     const { worth } = decomposition;

@@ -18,9 +18,9 @@ export interface Decomposition {
   readonly bound: number;
 }
 
-/** Pairs of a front: where one device alone can be full, a rougher bound closes the little that is left. */
-const PAIRS = 2000;
-const PAIRS_ALONE = 400;
+/** Pairs of a front. With one device a rougher bound closes the little that is left, with many it costs too much. */
+const PAIRS_OF_TWO = 2000;
+const PAIRS = 400;
 /** How far above the best bound the first steps aim, as a fraction. */
 const FIRST_REACH = 0.02;
 
@@ -47,7 +47,7 @@ export function decompose(
     options: shareOptions(chain, { resource, ...share }, outer, levels),
     capacity: resource < 0 ? Infinity : (capacities[resource] ?? 0),
     price: outer[resource] === 0 ? (prices[resource] ?? 0) : 0,
-    pairs: chain.resources === 1 ? PAIRS_ALONE : PAIRS,
+    pairs: chain.resources === 2 ? PAIRS_OF_TWO : PAIRS,
   }));
   const fixed = outer.reduce((sum, price, r) => sum + price * (capacities[r] ?? 0), 0);
   let worth = search.from ?? firstWorths(chain, shares, prices);
