@@ -84,6 +84,7 @@ export function blip2Profile(
     const floats: ProfileBlock = {
       ...common,
       ...bytesOf(own, read, work, rules, lookUp),
+      activationElements: work.activationElements + dequantizedElements(block, own, workload),
       scheme: schemeOf(names),
       forms: new Map(),
       lookUp,
@@ -96,7 +97,8 @@ export function blip2Profile(
       // A head with weights of its own leaves the table to be looked up and nothing else.
       if (followsHead) return { ...floats, lookUp: 'rows' };
       const sizes = quantizedSizes(own, weights, scheme, tensors, rules);
-      return { ...floats, ...bytesOf(sizes, sizes, work, rules, lookUp), scheme };
+      const activationElements = work.activationElements + dequantizedElements(block, sizes, workload);
+      return { ...floats, ...bytesOf(sizes, sizes, work, rules, lookUp), activationElements, scheme };
     };
     return { ...floats, forms: new Map(schemes.map((scheme) => [scheme, quantized(scheme)])) };
   });
@@ -112,6 +114,14 @@ export function blip2Profile(
     assumptions: [],
     warnings: owned.unknown.length === 0 ? [] : [unknownWarning(owned.unknown)],
   };
+}
+
+/** A product of several rows is made with the weight as floats: the largest of the block is there while it runs. */
+function dequantizedElements(block: Block, sizes: readonly TensorSize[], { batch, beams }: Workload): number {
+  const rows = block.kind === 'head' ? batch * beams : Infinity;
+  if (rows === 1) return 0;
+  const values = sizes.filter(({ name, quantized }) => quantized && !name.endsWith('_scales'));
+  return Math.max(0, ...values.map(({ name, elements }) => elements * (name.endsWith('.int4') ? 2 : 1)));
 }
 
 /** The fields of a block that follow from the sizes of its tensors; `read` also has what it shares with an earlier block. */

@@ -46,10 +46,20 @@ export function promptRows({ workload, engine }: WorkContext): number {
  */
 export function cacheLength({ workload, engine }: WorkContext): number {
   const { promptTokens, newTokens } = workload;
-  return engine === 'transformers'
-    ? promptTokens + newTokens
-    : 64 * Math.ceil((promptTokens + Math.max(newTokens, 31)) / 64);
+  return engine === 'transformers' ? promptTokens + newTokens : inSteps(promptTokens + Math.max(newTokens, 31));
 }
+
+/** Tokens that the two caches of a T5 decoder layer have room for in all rows: its own, and those of the prompts. */
+export function t5CachedTokens(context: WorkContext): number {
+  const { batch, beams, promptTokens, newTokens } = context.workload;
+  const rows = batch * beams;
+  return context.engine === 'transformers'
+    ? rows * newTokens + promptRows(context) * promptTokens
+    : rows * (inSteps(newTokens) + inSteps(promptTokens));
+}
+
+/** `blip2-run` gives caches room for this many tokens more at a time. */
+const inSteps = (tokens: number): number => 64 * Math.ceil(tokens / 64);
 
 export const NO_TRAFFIC = { transfers: 0, elements: 0 } as const;
 

@@ -1,7 +1,7 @@
 /** T5: the encoder once over the prompt, the decoder once per token, its cross keys and values once. */
 import type { Block } from '../../../model/blocks.js';
 import type { T5Config } from '../../../model/language-config.js';
-import { promptRows, run, work, type BlockWork, type WorkContext } from './block-work.js';
+import { promptRows, run, t5CachedTokens, work, type BlockWork, type WorkContext } from './block-work.js';
 import { headWork } from './head-work.js';
 
 export function t5Work(block: Block, text: T5Config, context: WorkContext): BlockWork {
@@ -70,7 +70,7 @@ export function t5Work(block: Block, text: T5Config, context: WorkContext): Bloc
           }),
         ],
         {
-          cacheElements: rows * 2 * newTokens * inner + prompts * 2 * t * inner,
+          cacheElements: 2 * t5CachedTokens(context) * inner,
           activationElements: Math.max(
             prompts * (t * d + 2 * t * inner),
             rows * (2 * newTokens * inner + t5Peak(1, d, f, inner, heads, t + newTokens)),
