@@ -1,5 +1,6 @@
 import type { Value } from '../onnx/graph-builder.js';
 import type { Module } from './module.js';
+import { plainAttention } from './plain-attention.js';
 
 export interface AttentionInputs {
   /** `[batch, queries, heads * headSize]`, before scaling. */
@@ -28,6 +29,7 @@ export function attention(module: Module, inputs: AttentionInputs): AttentionOut
   const { query, key, value, heads, scale, bias = '', past } = inputs;
   const operands = [query, key, value, '', '', bias, past?.key ?? '', past?.value ?? ''];
   while (operands.at(-1) === '') operands.pop();
+  if (module.stage.plainAttention && past === undefined) return { output: plainAttention(module, inputs) };
   const options = {
     ...module.named('MultiHeadAttention', { num_heads: { int: heads }, scale }),
     domain: 'com.microsoft',

@@ -17,6 +17,8 @@ export interface GraphStyle {
   readonly weights: 'external' | 'inputs';
   /** Whether products read weights `[in, out]`, and not as they are stored; only where weights are inputs. */
   readonly transposesWeights?: boolean;
+  /** Whether attention is made of single operators, for a device that the provider's fused one is wrong on. */
+  readonly plainAttention?: boolean;
   readonly wireType: (config: ModelConfig, wire: string) => ValueType;
 }
 
@@ -71,6 +73,10 @@ export class StageBuilder {
   /** Of activations. */
   get float(): GraphStyle['float'] {
     return this.#style.float;
+  }
+
+  get plainAttention(): boolean {
+    return this.#style.plainAttention ?? false;
   }
 
   get transposesWeights(): boolean {

@@ -2,6 +2,7 @@
 import type { DecoderOnlyConfig } from '../../../model/language-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
+import { plainAttention, type PlainAttentionInputs } from '../plain-attention.js';
 import { headSize, pastWire, presentWire, type CachePart } from '../wires.js';
 
 /** Whether `GroupQueryAttention` takes heads of this width on every provider; with rotary positions it asks for more. */
@@ -70,6 +71,14 @@ export function unfusedAttention(
     stage.make(presentWire(layer, part), present);
     return present;
   };
-  const operands = [query, written('key', key), written('value', value), '', '', stage.use('attention_bias')];
-  return self.fused('MultiHeadAttention', operands, { num_heads: { int: heads }, scale });
+  const cached = { query, key: written('key', key), value: written('value', value), bias: stage.use('attention_bias') };
+  return biasedAttention(self, { ...cached, perHead: true, heads, scale });
+}
+
+/** Attention with a bias on the scores, fused where the device gets that right. */
+export function biasedAttention(module: Module, inputs: PlainAttentionInputs): Value {
+  if (module.stage.plainAttention) return plainAttention(module, inputs);
+  const { query, key, value, heads, scale, bias = '' } = inputs;
+  const attributes = { num_heads: { int: heads }, scale };
+  return module.fused('MultiHeadAttention', [query, key, value, '', '', bias], attributes);
 }

@@ -30,8 +30,8 @@ export function gpuStyle(float: GpuFloat): GpuStyle {
  * WebGPU adds up a product in the product's own dtype: float16 activations would lose ten times as much as on CUDA. So
  * activations are float32, and only matrices are float16.
  */
-export function webgpuStyle(matrices: GpuFloat): GpuStyle {
-  return { ...gpuStyle('F32'), matrices, transposesWeights: true };
+export function webgpuStyle(matrices: GpuFloat, plainAttention = false): GpuStyle {
+  return { ...gpuStyle('F32'), matrices, transposesWeights: true, plainAttention };
 }
 
 /**

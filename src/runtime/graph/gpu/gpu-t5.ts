@@ -10,7 +10,8 @@ import type { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { crossWire, textConfig } from '../wires.js';
 import { castTo, toFloat } from './casts.js';
-import { unfusedAttention } from './gpu-attention.js';
+import type { PlainAttentionInputs } from '../plain-attention.js';
+import { biasedAttention, unfusedAttention } from './gpu-attention.js';
 import { joinedLinear, splitInThree } from './gpu-module.js';
 import { exactProduct, product } from './gpu-product.js';
 
@@ -19,7 +20,7 @@ export function lowerGpuT5EncoderLayer(stage: StageBuilder, block: Block): void 
   sublayer(module, 0, 'encoder_hidden', (layer, x) => {
     const self = layer.child('SelfAttention');
     const [query, key, value] = splitInThree(self, joinedLinear(self, 'qkv', ['q', 'k', 'v'], x));
-    return attended(self, [query, key, value, '', '', stage.use('encoder_bias')]);
+    return attended(self, { query, key, value, bias: stage.use('encoder_bias') });
   });
   feedForward(module, 1, 'encoder_hidden');
 }
@@ -53,7 +54,8 @@ export function lowerGpuT5DecoderLayer(stage: StageBuilder, block: Block): void 
   sublayer(module, 1, 'hidden', (layer, x) => {
     const cross = layer.child('EncDecAttention');
     const [key, value] = [stage.use(crossWire(block.index, 'key')), stage.use(crossWire(block.index, 'value'))];
-    return attended(cross, [product(cross.child('q'), x), key, value, '', '', stage.use('cross_bias')]);
+    const query = product(cross.child('q'), x);
+    return attended(cross, { query, key, value, perHead: true, bias: stage.use('cross_bias') });
   });
   feedForward(module, 2, 'hidden');
 }
@@ -82,12 +84,9 @@ function feedForward(block: Module, index: number, wire: string): void {
   });
 }
 
-function attended(module: Module, operands: readonly Value[]): Value {
+function attended(module: Module, inputs: Omit<PlainAttentionInputs, 'heads' | 'scale'>): Value {
   const { heads } = t5Config(module.stage);
-  return product(
-    module.child('o'),
-    module.fused('MultiHeadAttention', operands, { num_heads: { int: heads }, scale: 1 }),
-  );
+  return product(module.child('o'), biasedAttention(module, { ...inputs, heads, scale: 1 }));
 }
 
 /** Of float32 rows, in the device's float: the operator's result is of its scale's type. */

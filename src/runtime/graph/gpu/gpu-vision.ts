@@ -1,6 +1,8 @@
 /** The vision transformer for GPUs: `pixel_values` to `patches`, and through its layers to the rows that the Q-Former reads. */
 import type { Block } from '../../../model/blocks.js';
 import type { Value } from '../../onnx/graph-builder.js';
+import type { Module } from '../module.js';
+import { plainAttention } from '../plain-attention.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { castTo, toFloat } from './casts.js';
 import { activatedLinear, addLinear, bias, normOf, splitInThree } from './gpu-module.js';
@@ -44,16 +46,27 @@ export function lowerGpuVisionLayer(stage: StageBuilder, block: Block): void {
   const self = module.child('self_attn');
   const qkv = self.child('qkv');
   const normed = normOf(module.child('layer_norm1'), 'patches', hiddenSize, layerNormEps);
-  const parts = splitInThree(self, product(qkv, normed));
-  const offset = bias(qkv);
-  const operands = offset === undefined ? parts : [...parts, offset];
-  const scale = (hiddenSize / heads) ** -0.5;
-  const attended = self.fused('MultiHeadAttention', operands, { num_heads: { int: heads }, scale });
-  addLinear('patches', self.child('projection'), attended);
+  const geometry = { heads, scale: (hiddenSize / heads) ** -0.5 };
+  addLinear('patches', self.child('projection'), attend(self, product(qkv, normed), bias(qkv), geometry));
 
   const mlp = module.child('mlp');
   const inner = normOf(module.child('layer_norm2'), 'patches', hiddenSize, layerNormEps);
   addLinear('patches', mlp.child('fc2'), activatedLinear(mlp.child('fc1'), inner, activation));
+}
+
+/** @param offset added to queries, keys and values */
+function attend(
+  self: Module,
+  projected: Value,
+  offset: Value | undefined,
+  { heads, scale }: { readonly heads: number; readonly scale: number },
+): Value {
+  if (self.stage.plainAttention) {
+    const [query, key, value] = splitInThree(self, offset === undefined ? projected : self.add(projected, offset));
+    return plainAttention(self, { query, key, value, heads, scale });
+  }
+  const operands = [...splitInThree(self, projected), ...(offset === undefined ? [] : [offset])];
+  return self.fused('MultiHeadAttention', operands, { num_heads: { int: heads }, scale });
 }
 
 /** Ends in float32 rows, as the Q-Former reads them. */

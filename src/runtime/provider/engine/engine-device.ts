@@ -11,6 +11,8 @@ export interface EngineDevice {
   readonly style: GpuStyle;
   /** @param recorded whether runs of one token are recorded and replayed */
   readonly sessionOptions: (recorded: boolean) => OrtSessionOptions;
+  /** New tokens that its attention takes at once; absent: any number. */
+  readonly queryLimit?: number;
   /** Whether its provider can record a run. */
   readonly canRecord: boolean;
 }

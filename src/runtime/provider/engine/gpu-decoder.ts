@@ -94,17 +94,25 @@ export class GpuDecoder implements Disposable {
   #prefill<Result>(prompts: readonly Float32Array[][], { wire, read, join }: StepResult<Result>): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
     const caches = this.#caches.reserve(prompts.length, longest + FIRST_ROOM);
-    if (prompts.every(({ length }) => length === longest)) {
+    const limit = Math.min(...this.#parts.program.units.map(({ device }) => device.queryLimit ?? Infinity));
+    if (longest <= limit && prompts.every(({ length }) => length === longest)) {
       const shape = { rows: prompts.length, tokens: longest };
       return read(this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, wire), [...prompts.keys()]);
     }
     // Prompts of several lengths run one after the other, each in the first row: there is no padding to mask.
     const results = [...prompts.entries()].toReversed().map(([row, tokens]) => {
-      const result = read(this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [0] }, wire), [0]);
+      let past = 0;
+      for (; tokens.length - past > limit; past += limit) this.#runOne(tokens.slice(past, past + limit), past, wire);
+      const result = read(this.#runOne(tokens.slice(past), past, wire), [0]);
       if (row > 0) caches.copyRows([{ from: 0, to: row }]);
       return result;
     });
     return join(results.toReversed());
+  }
+
+  /** New tokens of the first row alone. */
+  #runOne(tokens: readonly Float32Array[], past: number, wire: string): Uint8Array {
+    return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, wire);
   }
 
   /** The bytes of a result, good until the next run. */

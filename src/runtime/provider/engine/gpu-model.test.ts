@@ -85,21 +85,23 @@ describe('the demo on a device', () => {
     expect(await answer(model, some, mixed, { numBeams: 5 })).toEqual(mixed.map(({ beam5_ids: ids }) => ids));
   });
 
-  it.each(['F32', 'F16'] as const)(
-    'answers as transformers in the form of WebGPU, with %s matrices',
-    async (matrices) => {
-      const style = webgpuStyle(matrices);
-      const folder = await mkdtemp(join(tmpdir(), 'blip2-gpu-model-'));
-      onTestFinished(() => rm(folder, { recursive: true }));
-      const dtypes = computedDtypes(config, tensors, () => style);
-      const computed = await materializeTensors(await openCheckpoint(DEMO), dtypes, folder);
-      const isResident: IsResident = (block) => /[02468]$/.test(block);
-      await using model = await openOnHost(config, computed.tensors, isResident, { device: () => ({ style }) });
-      for (const entry of entries.slice(8, 12)) {
-        expect(await answer(model, [entry], [entry.caption])).toEqual([entry.caption.ids]);
-      }
-    },
-  );
+  it.each([
+    ['float32 matrices', webgpuStyle('F32'), {}],
+    ['float16 matrices', webgpuStyle('F16'), {}],
+    ['attention of few queries by single operators', webgpuStyle('F32', true), { queryLimit: 4 }],
+  ])('answers as transformers in the form of WebGPU, %s', async (_, style, limits) => {
+    const folder = await mkdtemp(join(tmpdir(), 'blip2-gpu-model-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const dtypes = computedDtypes(config, tensors, () => style);
+    const computed = await materializeTensors(await openCheckpoint(DEMO), dtypes, folder);
+    const isResident: IsResident = (block) => /[02468]$/.test(block);
+    await using model = await openOnHost(config, computed.tensors, isResident, {
+      device: () => ({ style, ...limits }),
+    });
+    for (const entry of entries.slice(8, 12)) {
+      expect(await answer(model, [entry], [entry.caption])).toEqual([entry.caption.ids]);
+    }
+  });
 
   it('has room for more tokens than its first caches', async () => {
     await using model = await openOnHost(config, tensors, () => true);

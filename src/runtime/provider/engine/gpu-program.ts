@@ -112,13 +112,15 @@ export class GpuProgram implements Disposable {
    */
   run(bound: readonly BoundUnit[], repeats = false): void {
     for (const queue of this.#queues.values()) queue.start();
-    this.units.forEach(({ device }, index) => {
+    this.units.forEach(({ device, stage }, index) => {
       const unit = bound[index];
       if (unit === undefined) throw new RangeError(`unit ${index} is not bound`);
       const cargo = this.#cargos[index] ?? null;
       const queue = this.#queues.get(device);
       if (cargo !== null) queue?.await(cargo);
       unit.prepare();
+      // The CPU computes shapes beside WebGPU, and reads their tensors when they are bound.
+      if (device.memory.place === 'WebGPU_Buf') unit.binding.bindAgain(wiresOf(stage));
       within(device, () => unit.binding.run(unit.options));
       if (cargo !== null) queue?.passed(cargo);
     });
@@ -130,6 +132,9 @@ export class GpuProgram implements Disposable {
     this.#sessions.clear();
   }
 }
+
+/** Inputs that change between runs; caches stay where they are. */
+const wiresOf = ({ inputs }: GpuStage): string[] => [...inputs.keys()].filter((name) => !/^(past|cross)\./.test(name));
 
 const NO_WEIGHTS: DeviceWeights = { resident: { addressOf: () => undefined }, staging: null };
 

@@ -111,19 +111,31 @@ function appendCuda(options: Pointer, settings: Readonly<Record<string, string>>
 export class OrtBinding implements Disposable {
   readonly #session: Pointer;
   readonly #binding: Pointer;
-  readonly #values: readonly Pointer[];
+  readonly #inputs: ReadonlyMap<string, Pointer>;
+  readonly #outputs: ReadonlyMap<string, Pointer>;
 
   constructor(session: Pointer, inputs: ReadonlyMap<string, BoundTensor>, outputs: ReadonlyMap<string, BoundTensor>) {
     const ort = ortApi();
     this.#session = session;
     this.#binding = ort.create('CreateIoBinding', session);
     const bind = (call: 'BindInput' | 'BindOutput', tensors: ReadonlyMap<string, BoundTensor>) =>
-      [...tensors].map(([name, tensor]) => {
-        const value = createValue(tensor);
-        ort.call(call, this.#binding, name, value);
-        return value;
-      });
-    this.#values = [...bind('BindInput', inputs), ...bind('BindOutput', outputs)];
+      new Map(
+        [...tensors].map(([name, tensor]) => {
+          const value = createValue(tensor);
+          ort.call(call, this.#binding, name, value);
+          return [name, value] as const;
+        }),
+      );
+    this.#inputs = bind('BindInput', inputs);
+    this.#outputs = bind('BindOutput', outputs);
+  }
+
+  /** An input that a node on another device reads is copied there while it is bound, and then stays as it was. */
+  bindAgain(inputs: Iterable<string>): void {
+    for (const name of inputs) {
+      const value = this.#inputs.get(name);
+      if (value !== undefined) ortApi().call('BindInput', this.#binding, name, value);
+    }
   }
 
   run(options: RunOptions): void {
@@ -133,7 +145,7 @@ export class OrtBinding implements Disposable {
   [Symbol.dispose](): void {
     const ort = ortApi();
     ort.release('IoBinding', this.#binding);
-    for (const value of this.#values) ort.release('Value', value);
+    for (const value of [...this.#inputs.values(), ...this.#outputs.values()]) ort.release('Value', value);
   }
 }
 
