@@ -16,7 +16,7 @@ const GIB = 2 ** 30;
 
 /**
  * ONNX Runtime 1.30 on an H200, measured: beside weights, caches, staging and room for dequantised weights, 527 MiB of CUDA
- * context and 656 to 731 MiB with sessions and their arenas, over 17 plans of blip2-opt-2.7b and blip2-flan-t5-xl (bench/gpu,
+ * context and 656 to 731 MiB with sessions and their arenas, over 15 plans of blip2-opt-2.7b and blip2-flan-t5-xl (bench/gpu,
  * `CUBLAS_WORKSPACE_CONFIG=:16:8`).
  */
 const ORT_MEMORY = { contextBytes: 750 * MIB, workspaceBytes: 0 } as const;
