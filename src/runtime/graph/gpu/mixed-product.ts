@@ -9,7 +9,10 @@ import type { Module } from '../module.js';
 import { castTo } from './casts.js';
 import type { FloatWeight } from './gpu-product.js';
 
-/** Sums of this many products in float16 err less than rounding their result does. */
+/**
+ * Products added up in float16. Measured on an H200, 2560 to 10240 inputs: relative error 0.9e-3 in chunks of 64, 1.2e-3 of
+ * 128, 5e-3 to 11e-3 uncut; a single row takes 0.08 ms instead of 0.85 ms with 10240 inputs and 2560 outputs.
+ */
 const CHUNK = 64;
 /** Kernels read this many elements at once. */
 const VECTOR = 4;
