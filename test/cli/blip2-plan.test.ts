@@ -58,7 +58,7 @@ describe('blip2-plan', () => {
     const args = ['--vram', '1G', '--ram', '1G'];
     const [text, json] = await Promise.all([plan(...args), plan(...args, '--json')]);
     expect([text.code, json.code]).toEqual([3, 3]);
-    expect(text.stderr).toMatch(/^error: does not fit: .* short \[DOES_NOT_FIT\]\nWorks as asked: --vram /);
+    expect(text.stderr).toMatch(/^error: does not fit: .* short \[DOES_NOT_FIT\]\nWorks as asked: .*--vram \d+MiB /);
     expect(JSON.parse(json.stderr)).toMatchObject({ code: 'DOES_NOT_FIT', details: { status: 'infeasible' } });
     expect(text.stdout + json.stdout).toBe('');
   });
