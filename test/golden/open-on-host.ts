@@ -3,7 +3,7 @@ import type { StoredTensor } from '../../src/loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../src/model/blip2-config.js';
 import { gpuStyle } from '../../src/runtime/graph/gpu/gpu-style.js';
 import { pictureGrid } from '../../src/runtime/graph/picture-grid.js';
-import type { EngineDevice, PlaceOf } from '../../src/runtime/provider/engine/engine-device.js';
+import type { EngineDevice, PlaceOf } from '../../src/runtime/provider/engine/device/engine-device.js';
 import { GpuModel } from '../../src/runtime/provider/engine/gpu-model.js';
 import { HostMemory } from '../../src/runtime/provider/memory/host-memory.js';
 

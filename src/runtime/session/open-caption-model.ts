@@ -1,8 +1,8 @@
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../model/blip2-config.js';
 import type { DeviceOptions } from '../device-options.js';
-import { cudaDevice } from '../provider/engine/cuda-device.js';
-import { webgpuDevice } from '../provider/engine/webgpu-device.js';
+import { cudaDevice } from '../provider/engine/device/cuda-device.js';
+import { webgpuDevice } from '../provider/engine/device/webgpu-device.js';
 import { openEngineModel } from '../provider/engine/open-engine-model.js';
 import { Blip2Sessions } from './blip2-sessions.js';
 import type { CaptionModel } from './caption-model.js';

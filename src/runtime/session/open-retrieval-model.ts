@@ -1,9 +1,9 @@
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { RetrievalConfig } from '../../model/blip2-config.js';
 import type { DeviceOptions } from '../device-options.js';
-import { cudaDevice } from '../provider/engine/cuda-device.js';
+import { cudaDevice } from '../provider/engine/device/cuda-device.js';
 import { openEngineRetrieval } from '../provider/engine/open-engine-model.js';
-import { webgpuDevice } from '../provider/engine/webgpu-device.js';
+import { webgpuDevice } from '../provider/engine/device/webgpu-device.js';
 import { placesOf } from './places.js';
 import type { RetrievalModel } from './retrieval-model.js';
 import { RetrievalSessions } from './retrieval-sessions.js';

@@ -6,9 +6,9 @@ import { elementCount } from '../../../tensor/tensor-info.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { PictureGrid } from '../../graph/picture-grid.js';
 import { wordWires, type WordBatch } from '../../session/word-wires.js';
-import { fillFrom, typesOf } from './given-tensors.js';
+import { fillFrom, typesOf } from './program/given-tensors.js';
 import { imageChains } from './image-chains.js';
-import { ProgramRun, type ProgramRunParts } from './program-run.js';
+import { ProgramRun, type ProgramRunParts } from './program/program-run.js';
 
 export interface GpuImageEncoderParts extends ProgramRunParts {
   readonly config: Blip2Config;

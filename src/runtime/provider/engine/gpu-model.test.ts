@@ -14,7 +14,7 @@ import { preparePixels } from '../../image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../image/preprocessor-config.js';
 import { preparePrompts } from '../../text/prompts.js';
 import { createTokenizer } from '../../text/tokenizer.js';
-import { computedDtypes } from './computed-dtypes.js';
+import { computedDtypes } from './device/computed-dtypes.js';
 import type { GpuModel } from './gpu-model.js';
 
 interface DemoAnswer {

@@ -9,10 +9,10 @@ import { Weights } from '../../graph/weights.js';
 import type { LanguagePrompt } from '../../session/language-prompt.js';
 import type { WordBatch } from '../../session/word-wires.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
-import { gpuUnits } from './gpu-units.js';
-import { openLanguageModel, type LanguageModel } from './language-model.js';
-import { LanguageTables } from './language-tables.js';
-import { startPrograms, type EngineSources } from './started-programs.js';
+import { gpuUnits } from './units/gpu-units.js';
+import { openLanguageModel, type LanguageModel } from './language/language-model.js';
+import { LanguageTables } from './language/language-tables.js';
+import { startPrograms, type EngineSources } from './program/started-programs.js';
 
 export class GpuModel implements CaptionModel {
   readonly #image: GpuImageEncoder;

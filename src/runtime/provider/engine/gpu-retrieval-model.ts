@@ -7,11 +7,11 @@ import { Weights } from '../../graph/weights.js';
 import type { RetrievalModel } from '../../session/retrieval-model.js';
 import type { Wires } from '../../session/kv-cache.js';
 import { wordWires, type WordBatch } from '../../session/word-wires.js';
-import { fillFrom, typesOf } from './given-tensors.js';
-import { gpuUnits } from './gpu-units.js';
+import { fillFrom, typesOf } from './program/given-tensors.js';
+import { gpuUnits } from './units/gpu-units.js';
 import { imageChains } from './image-chains.js';
-import { ProgramRun } from './program-run.js';
-import { startPrograms, type EngineSources, type StartedPrograms } from './started-programs.js';
+import { ProgramRun } from './program/program-run.js';
+import { startPrograms, type EngineSources, type StartedPrograms } from './program/started-programs.js';
 
 export class GpuRetrievalModel implements RetrievalModel {
   readonly #sources: EngineSources<RetrievalConfig>;

@@ -8,7 +8,7 @@ import { gpuStyle } from '../../graph/gpu/gpu-style.js';
 import { pictureGrid } from '../../graph/picture-grid.js';
 import type { Address } from '../memory/device-memory.js';
 import { HostMemory } from '../memory/host-memory.js';
-import type { EngineDevice } from './engine-device.js';
+import type { EngineDevice } from './device/engine-device.js';
 import { GpuModel } from './gpu-model.js';
 
 const KIB = 2 ** 10;

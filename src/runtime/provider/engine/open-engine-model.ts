@@ -2,7 +2,7 @@ import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
 import type { Blip2Config, RetrievalConfig } from '../../../model/blip2-config.js';
 import type { Device } from '../../../planner/map/device-map.js';
 import type { DeviceOptions } from '../../device-options.js';
-import type { EngineDevice } from './engine-device.js';
+import type { EngineDevice } from './device/engine-device.js';
 import { GpuModel } from './gpu-model.js';
 import { GpuRetrievalModel } from './gpu-retrieval-model.js';
 import { openOnDevices } from './open-on-devices.js';

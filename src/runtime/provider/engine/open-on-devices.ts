@@ -6,11 +6,11 @@ import { defaultCacheFolder } from '../../cache-folder.js';
 import type { DeviceOptions } from '../../device-options.js';
 import { Weights } from '../../graph/weights.js';
 import { sessionPicture } from '../../session/session-picture.js';
-import { computedDtypes } from './computed-dtypes.js';
-import type { EngineDevice } from './engine-device.js';
-import { hostDevice } from './host-device.js';
-import { placeOnDevices } from './place-on-devices.js';
-import type { EngineSources } from './started-programs.js';
+import { computedDtypes } from './device/computed-dtypes.js';
+import type { EngineDevice } from './device/engine-device.js';
+import { hostDevice } from './device/host-device.js';
+import { placeOnDevices } from './device/place-on-devices.js';
+import type { EngineSources } from './program/started-programs.js';
 
 /** Where a model is to run. */
 export interface EngineRequest {

@@ -1,0 +1,38 @@
+import { isRetrieval, type ModelConfig } from '../../../../model/blip2-config.js';
+import { blip2Blocks, type BlockKind } from '../../../../model/blocks.js';
+import { longestPrefix } from '../../../../planner/map/longest-prefix.js';
+import { loadedDtype } from '../../../../planner/profile/load-dtype.js';
+import type { Dtype } from '../../../../tensor/dtype.js';
+import type { TensorInfo } from '../../../../tensor/tensor-info.js';
+import type { GpuFloat, GpuStyle } from '../../../graph/gpu/gpu-style.js';
+import { tokenTableName } from '../../../graph/vocabulary.js';
+import { HEAD, sharesTable } from './shared-head.js';
+
+const LOADED = { F16: 'float16', F32: 'float32' } as const satisfies Record<GpuFloat, string>;
+
+/** Tables whose rows the host looks up, in any dtype. */
+const TABLES: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-tokens', 'opt-positions', 'llama-tokens', 't5-tokens']);
+
+/**
+ * The dtype in which each tensor is computed with: its device's float, except where BLIP-2 needs float32. An InstructBLIP's
+ * Q-Former is one of the exceptions too: the graphs compute it in float32.
+ * @param styleOf of the device that runs a block
+ */
+export function computedDtypes(
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  styleOf: (block: string) => Pick<GpuStyle, 'float' | 'matrices'>,
+): Map<string, Dtype> {
+  const blocks = new Map(blip2Blocks(config).map((block) => [block.name, block]));
+  const table = isRetrieval(config) ? null : tokenTableName(config.text, tensors);
+  const computed = [...tensors].map(([name, { dtype, shape }]) => {
+    const shared = name === table && sharesTable(tensors);
+    const block = shared ? blocks.get(HEAD) : longestPrefix(blocks, name);
+    if (block === undefined || TABLES.has(block.kind)) return [name, dtype] as const;
+    const { float, matrices } = styleOf(block.name);
+    const isMatrix = shape.length > 1 && name.endsWith('.weight');
+    const rules = { dtype: LOADED[isMatrix ? matrices : float], blip2: 'blip-2' } as const;
+    return [name, loadedDtype(name, dtype, rules)] as const;
+  });
+  return new Map(computed);
+}

@@ -1,0 +1,17 @@
+import { Blip2Error } from '../../../../errors.js';
+import { gpuStyle } from '../../../graph/gpu/gpu-style.js';
+import { cudaSettings, openCudaMemory } from '../../cuda-provider.js';
+import type { EngineDevice } from './engine-device.js';
+
+/** @throws Blip2Error `GPU_MISSING` */
+export function cudaDevice(gpu: number): EngineDevice {
+  const memory = openCudaMemory(gpu);
+  if (memory === null) throw new Blip2Error('GPU_MISSING', 'the CUDA driver cannot be loaded');
+  return {
+    memory,
+    style: gpuStyle('F16'),
+    sessionOptions: (recorded) => ({ cuda: cudaSettings(gpu, recorded ? 'recorded' : memory) }),
+    isHost: false,
+    canRecord: true,
+  };
+}

@@ -1,0 +1,26 @@
+/** What the units of programs run on: GPUs, and the CPU beside them. */
+import type { GpuStyle } from '../../../graph/gpu/gpu-style.js';
+import type { DeviceMemory } from '../../memory/device-memory.js';
+import type { OrtSessionOptions } from '../../ort/ort-session.js';
+
+export interface EngineDevice {
+  /** Whether it is the CPU beside the GPUs: weights of its blocks are read where their file is mapped. */
+  readonly isHost: boolean;
+  readonly memory: DeviceMemory;
+  /** Of its graphs: its float is that of activations and caches there. */
+  readonly style: GpuStyle;
+  /** @param recorded whether runs of one token are recorded and replayed */
+  readonly sessionOptions: (recorded: boolean) => OrtSessionOptions;
+  /** New tokens that its attention takes at once; absent: any number. */
+  readonly queryLimit?: number;
+  /** Whether its provider can record a run. */
+  readonly canRecord: boolean;
+}
+
+/** The device that runs a block, and whether the block's weights stay there or pass through it on every run. */
+export interface BlockPlace {
+  readonly device: EngineDevice;
+  readonly isResident: boolean;
+}
+
+export type PlaceOf = (block: string) => BlockPlace;

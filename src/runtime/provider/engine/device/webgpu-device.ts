@@ -1,0 +1,22 @@
+import { webgpuStyle } from '../../../graph/gpu/gpu-style.js';
+import { WebGpuMemory } from '../../memory/webgpu-memory.js';
+import { FEW_QUERIES, webgpuAttendsToMany } from '../../webgpu-attention.js';
+import { webgpuComputesHalf, webgpuSettings } from '../../webgpu-provider.js';
+import type { EngineDevice } from './engine-device.js';
+
+/**
+ * The WebGPU adapter of this machine: float16 matrices where its shaders know float16, else float32. Runs are not
+ * recorded: a recorded run of these graphs, played again with other inputs, answered wrongly.
+ */
+export function webgpuDevice(): EngineDevice {
+  const settings = webgpuSettings();
+  const attendsToMany = webgpuAttendsToMany();
+  return {
+    memory: new WebGpuMemory(settings),
+    style: webgpuStyle(webgpuComputesHalf() ? 'F16' : 'F32', !attendsToMany),
+    ...(attendsToMany ? {} : { queryLimit: FEW_QUERIES }),
+    sessionOptions: () => ({ webgpu: settings }),
+    isHost: false,
+    canRecord: false,
+  };
+}

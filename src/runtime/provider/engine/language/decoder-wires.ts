@@ -1,0 +1,131 @@
+/** What the host gives a decoder for each run: rows of tables, and where in the caches they go. */
+import { convertFloats } from '../../../../loader/convert/convert-floats.js';
+import type { DecoderOnlyConfig } from '../../../../model/language-config.js';
+import { hasFusedAttention } from '../../../graph/gpu/gpu-attention.js';
+import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
+import type { WireType } from '../program/wire-type.js';
+import type { TableRows } from './table-rows.js';
+
+/** The first rows of the caches, which run together, and their new tokens. */
+export interface RunShape {
+  readonly rows: number;
+  readonly tokens: number;
+}
+
+/** New tokens: a row of the token table or of the picture for each. */
+export interface NewTokens {
+  readonly rows: readonly (readonly Float32Array[])[];
+  /** Tokens that are in each row's cache. */
+  readonly past: readonly number[];
+}
+
+export interface DecoderTables {
+  readonly tokens: TableRows;
+  /** OPT has one; its first two rows belong to padding. */
+  readonly positions: TableRows | null;
+}
+
+const FIRST_POSITION = 2;
+/** The lowest number of float16: what it is added to takes no part in a softmax. */
+export const HIDDEN = -65_504;
+
+export class DecoderWires {
+  readonly #config: DecoderOnlyConfig;
+  readonly #float: GpuFloat;
+  readonly #tables: DecoderTables;
+
+  constructor(config: DecoderOnlyConfig, float: GpuFloat, tables: DecoderTables) {
+    this.#config = config;
+    this.#float = float;
+    this.#tables = tables;
+  }
+
+  rowOfToken(id: number): Float32Array {
+    return this.#tables.tokens.row(id);
+  }
+
+  get width(): number {
+    return this.#tables.tokens.width;
+  }
+
+  /** Positions have the decoder's width, which a projected table's rows get on the device only. */
+  get #isProjected(): boolean {
+    return this.width !== this.#config.hiddenSize;
+  }
+
+  types({ rows, tokens }: RunShape, capacity: number): Map<string, WireType> {
+    const float = (dims: readonly number[]): WireType => ({ dtype: this.#float, dims });
+    const { hiddenSize } = this.#config;
+    const types = new Map<string, WireType>();
+    types.set(this.#isProjected ? 'embedded' : 'hidden', float([rows, tokens, this.width]));
+    if (this.#isProjected) types.set('position_rows', float([rows, tokens, hiddenSize]));
+    if (hasFusedAttention(this.#config)) {
+      types.set('seqlens', { dtype: 'I32', dims: [rows] });
+    } else {
+      types.set('cache_positions', { dtype: 'I64', dims: [rows, 1, tokens, 1] });
+      types.set('attention_bias', float([rows, 1, tokens, capacity]));
+    }
+    return types;
+  }
+
+  write(wire: string, target: Uint8Array, { rows, past }: NewTokens, capacity: number): void {
+    const tokens = rows[0]?.length ?? 0;
+    const perToken = <T>(of: (row: number, token: number) => T): T[] =>
+      past.flatMap((length, row) => Array.from({ length: tokens }, (_, token) => of(row, length + token)));
+    switch (wire) {
+      case 'hidden':
+        return writeFloats(sum(rows.flat(), this.#positionRows(perToken)), target, this.#float);
+      case 'embedded':
+        return writeFloats(joined(rows.flat()), target, this.#float);
+      case 'position_rows':
+        return writeFloats(joined(this.#positionRows(perToken) ?? []), target, this.#float);
+      case 'seqlens':
+        return target.set(new Uint8Array(Int32Array.from(past, (length) => length + tokens - 1).buffer));
+      case 'cache_positions': {
+        const positions = perToken((_, position) => BigInt(position));
+        return target.set(new Uint8Array(BigInt64Array.from(positions).buffer));
+      }
+      case 'attention_bias': {
+        const hidden = perToken((_, position) => causalRow(position, capacity));
+        return writeFloats(joined(hidden), target, this.#float);
+      }
+      default:
+        throw new Error(`a decoder does not read ${wire}`);
+    }
+  }
+
+  #positionRows(perToken: (of: (row: number, position: number) => Float32Array) => Float32Array[]) {
+    const { positions } = this.#tables;
+    return positions === null ? null : perToken((_, position) => positions.row(position + FIRST_POSITION));
+  }
+}
+
+/** Keys behind a position are hidden from it. */
+export function causalRow(position: number, capacity: number): Float32Array {
+  return new Float32Array(capacity).fill(HIDDEN, position + 1);
+}
+
+export function joined(rows: readonly Float32Array[]): Float32Array {
+  const [first] = rows;
+  const width = first?.length ?? 0;
+  const all = new Float32Array(rows.length * width);
+  rows.forEach((row, index) => all.set(row, index * width));
+  return all;
+}
+
+function sum(rows: readonly Float32Array[], others: readonly Float32Array[] | null): Float32Array {
+  const all = joined(rows);
+  if (others === null) return all;
+  let at = 0;
+  for (const row of others) {
+    for (const value of row) {
+      all[at] = (all[at] ?? 0) + value;
+      at++;
+    }
+  }
+  return all;
+}
+
+export function writeFloats(values: Float32Array, target: Uint8Array, dtype: GpuFloat): void {
+  convertFloats(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), 'F32', target, dtype);
+}

@@ -1,0 +1,40 @@
+import type { TextConfig } from '../../../../model/language-config.js';
+import type { TokenSource } from '../../../generation/token-source.js';
+import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
+import type { LanguagePrompt } from '../../../session/language-prompt.js';
+import { GpuDecoder } from './gpu-decoder.js';
+import type { GpuProgram } from '../program/gpu-program.js';
+import { GpuT5 } from './gpu-t5.js';
+import type { TableReaders } from './language-tables.js';
+import type { ProgramRunParts } from '../program/program-run.js';
+import { RelativeBias } from './relative-bias.js';
+
+/** Prompts to logits, on devices. */
+export interface LanguageModel extends Disposable {
+  tokens(prompt: LanguagePrompt): TokenSource;
+}
+
+export interface LanguageModelParts extends Omit<ProgramRunParts, 'program'> {
+  readonly text: TextConfig;
+  readonly tables: TableReaders;
+  /** Of what the host gives to the devices. */
+  readonly float: GpuFloat;
+  /** T5's encoder. */
+  readonly prompt: GpuProgram | null;
+  readonly token: GpuProgram;
+}
+
+export function openLanguageModel({ text, tables, prompt, token, ...parts }: LanguageModelParts): LanguageModel {
+  if (text.family !== 't5') return new GpuDecoder({ ...parts, program: token, config: text, tables });
+  const { tokens, distances } = tables;
+  if (prompt === null || distances === null) throw new Error('T5 without an encoder');
+  const encoderBias = new RelativeBias(text, distances.encoder, true);
+  const decoderBias = new RelativeBias(text, distances.decoder, false);
+  return new GpuT5({
+    ...parts,
+    encoder: prompt,
+    program: token,
+    config: text,
+    tables: { tokens, encoderBias, decoderBias },
+  });
+}
