@@ -13,7 +13,7 @@ export async function chooseGpuProvider(asked: Provider, gpus: readonly number[]
   let devices = 0;
   for (const provider of ['cuda', 'webgpu'] as const) {
     if (asked !== 'auto' && asked !== provider) continue;
-    const answer = provider === 'cuda' ? cudaAnswer() : await webgpuAnswer();
+    const answer = provider === 'cuda' ? cudaAnswer(gpus[0]) : await webgpuAnswer();
     if (answer.works && gpus.every((gpu) => gpu < answer.devices.length)) return provider;
     if (answer.works) devices = Math.max(devices, answer.devices.length);
     reasons.push(answer.works ? `${provider}: ${answer.devices.length} GPU here` : `${provider}: ${answer.reason}`);

@@ -11,8 +11,11 @@ import { identityModel } from './identity-model.js';
 
 const PROVIDER_LIBRARY = 'libonnxruntime_providers_cuda.so';
 
-/** Tries a session: only that shows whether the library finds the CUDA and cuDNN libraries that it was built for. */
-export function cudaAnswer(): ProviderAnswer {
+/**
+ * Tries a session: only that shows whether the library finds the CUDA and cuDNN libraries that it was built for.
+ * @param device where it is tried, because a session takes memory of its device
+ */
+export function cudaAnswer(device = 0): ProviderAnswer {
   if (process.platform !== 'linux') return { works: false, reason: 'CUDA is used on Linux only' };
   if (!existsSync(join(ortFolder(), PROVIDER_LIBRARY))) {
     return { works: false, reason: `${PROVIDER_LIBRARY} is not in ${ortFolder()}` };
@@ -22,7 +25,7 @@ export function cudaAnswer(): ProviderAnswer {
   // Before the session, whose context takes memory.
   const devices = cudaDevices(driver);
   try {
-    new OrtSession(identityModel(), { cuda: cudaSettings(0) })[Symbol.dispose]();
+    new OrtSession(identityModel(), { cuda: cudaSettings(Math.min(device, devices.length - 1)) })[Symbol.dispose]();
   } catch (error) {
     return { works: false, reason: error instanceof Error ? error.message : String(error) };
   }
