@@ -92,6 +92,7 @@ export class GpuRetrievalModel implements RetrievalModel {
     const bound = this.#runs.get(name);
     if (bound?.key === key) return bound.run;
     bound?.run[Symbol.dispose]();
+    this.#runs.delete(name);
     const { programs, shared } = this.#started;
     const program = programs[name];
     if (program === null) throw new Error(`no blocks make ${name}`);

@@ -96,6 +96,7 @@ export class GpuT5 implements Disposable {
     const key = `${rows}x${length}`;
     if (this.#promptRun?.key === key) return this.#promptRun.run;
     this.#promptRun?.run[Symbol.dispose]();
+    this.#promptRun = null;
     const { encoder, config, float } = this.#parts;
     const dims = [rows, length, config.hiddenSize];
     const wires = {

@@ -25,18 +25,24 @@ export class LayerCaches implements CacheSize {
   /** Of each layer, the buffers and its number among those that are there. */
   readonly #layers: readonly { readonly buffers: KvBuffers; readonly index: number }[];
 
+  /** @throws Blip2Error `OUT_OF_MEMORY`; what was allocated on other devices is freed */
   constructor({ layers, heads, headSize }: CacheShape, size: CacheSize) {
     this.rows = size.rows;
     this.capacity = size.capacity;
     const buffers = new Map<EngineDevice, KvBuffers>();
-    this.#layers = layers.map((device, layer) => {
-      const own = layers.filter((other) => other === device).length;
-      const shape = { layers: own, heads, headSize, float: device.style.float };
-      const there = buffers.get(device) ?? new KvBuffers(device.memory, shape, size);
-      buffers.set(device, there);
-      return { buffers: there, index: layers.slice(0, layer).filter((other) => other === device).length };
-    });
     this.#buffers = buffers;
+    try {
+      this.#layers = layers.map((device, layer) => {
+        const own = layers.filter((other) => other === device).length;
+        const shape = { layers: own, heads, headSize, float: device.style.float };
+        const there = buffers.get(device) ?? new KvBuffers(device.memory, shape, size);
+        buffers.set(device, there);
+        return { buffers: there, index: layers.slice(0, layer).filter((other) => other === device).length };
+      });
+    } catch (error) {
+      for (const there of buffers.values()) there.free();
+      throw error;
+    }
   }
 
   /** `[rows, heads, capacity, headSize]` of one layer. */

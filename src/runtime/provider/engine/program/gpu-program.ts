@@ -76,17 +76,26 @@ export class GpuProgram implements Disposable {
 
   /** @param tensorOf the memory of one unit's wire */
   bind(tensorOf: (wire: UnitWire) => BoundTensor): OrtBinding[] {
-    return this.#parts.units.map((unit, index) => {
-      const session = this.#sessions.get(unit.stage);
-      if (session === undefined) throw new Error('a unit without a session');
-      const named = (wires: ReadonlyMap<string, Dtype>, use: 'input' | 'output') =>
-        [...wires].map(([name, dtype]) => {
-          const tensor = tensorOf({ wire: wireOfOutput(unit.rename(name)), dtype, unit: index, use });
-          return [name, located(unit.device, tensor)] as const;
-        });
-      const inputs = new Map([...named(unit.stage.inputs, 'input'), ...this.#boundWeights(unit, index)]);
-      return session.bind(inputs, new Map(named(unit.stage.outputs, 'output')));
-    });
+    const bindings: OrtBinding[] = [];
+    try {
+      for (const [index, unit] of this.#parts.units.entries()) bindings.push(this.#bindUnit(unit, index, tensorOf));
+      return bindings;
+    } catch (error) {
+      for (const binding of bindings) binding[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #bindUnit(unit: Unit, index: number, tensorOf: (wire: UnitWire) => BoundTensor): OrtBinding {
+    const session = this.#sessions.get(unit.stage);
+    if (session === undefined) throw new Error('a unit without a session');
+    const named = (wires: ReadonlyMap<string, Dtype>, use: 'input' | 'output') =>
+      [...wires].map(([name, dtype]) => {
+        const tensor = tensorOf({ wire: wireOfOutput(unit.rename(name)), dtype, unit: index, use });
+        return [name, located(unit.device, tensor)] as const;
+      });
+    const inputs = new Map([...named(unit.stage.inputs, 'input'), ...this.#boundWeights(unit, index)]);
+    return session.bind(inputs, new Map(named(unit.stage.outputs, 'output')));
   }
 
   #boundWeights(unit: Unit, index: number): (readonly [string, BoundTensor])[] {

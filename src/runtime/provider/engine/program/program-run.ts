@@ -52,18 +52,26 @@ export class ProgramRun implements Disposable {
   readonly #devices: ReadonlySet<EngineDevice>;
   readonly #units: readonly BoundUnit[];
 
-  /** @param recorded whether devices whose sessions record are to record and replay this shape */
+  /**
+   * @param recorded whether devices whose sessions record are to record and replay this shape
+   * @throws Blip2Error `OUT_OF_MEMORY`; what was allocated is freed
+   */
   constructor(parts: ProgramRunParts, wires: ProgramWires, recorded = false) {
     const { program } = parts;
     this.#parts = parts;
     this.#wires = wires;
     this.#devices = new Set(program.units.map(({ device }) => device));
     this.#inputs = new RunInputs(program, wires.inputs, parts.staging);
-    const bindings = program.bind((wire) => this.#tensor(wire));
-    this.#units = bindings.map((binding, index) => {
-      const options = runOptions(this.#deviceOf(index).memory, this.#kindOf(index, recorded));
-      return { binding, options, prepare: () => this.#cross(index) };
-    });
+    try {
+      const bindings = program.bind((wire) => this.#tensor(wire));
+      this.#units = bindings.map((binding, index) => {
+        const options = runOptions(this.#deviceOf(index).memory, this.#kindOf(index, recorded));
+        return { binding, options, prepare: () => this.#cross(index) };
+      });
+    } catch (error) {
+      this.#free();
+      throw error;
+    }
   }
 
   #kindOf(unit: number, recorded: boolean): RunKind {
@@ -178,6 +186,10 @@ export class ProgramRun implements Disposable {
       binding[Symbol.dispose]();
       options[Symbol.dispose]();
     }
+    this.#free();
+  }
+
+  #free(): void {
     for (const [{ memory }, tensors] of this.#buffers) {
       for (const { address } of tensors.values()) memory.free(address);
     }

@@ -19,12 +19,17 @@ interface Piece {
 export class RunInputs implements Disposable {
   readonly #types: ReadonlyMap<string, WireType>;
   readonly #staging: HostStaging;
-  readonly #pieces: readonly Piece[];
+  readonly #pieces: Piece[] = [];
 
   constructor(program: GpuProgram, types: ReadonlyMap<string, WireType>, staging: HostStaging) {
     this.#types = types;
     this.#staging = staging;
-    this.#pieces = [...readWires(program, types)].map(([device, wires]) => piece(device, wires));
+    try {
+      for (const [device, wires] of readWires(program, types)) this.#pieces.push(piece(device, wires));
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
   }
 
   tensor(wire: string, device: EngineDevice): BoundTensor {
