@@ -37,16 +37,21 @@ export class WeightFiles implements Disposable {
     const mmap = libc.func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)');
     const munmap = libc.func('int munmap(intptr_t, size_t)');
     const files = new Map<string, MappedFile>();
-    for (const [path, { end }] of rangesOf(tensors)) {
-      const { size } = await stat(path);
-      await using handle = await open(path);
-      const address = BigInt(mmap(0, size, PROT_READ, MAP_SHARED, handle.fd, 0) as number | bigint);
-      if (address === -1n || size < end) {
-        throw new Blip2Error('WEIGHTS_NOT_MAPPED', `${path} (${size} bytes) cannot be mapped up to byte ${end}`);
+    const mapped = new WeightFiles(files, ({ address, sizeBytes }) => void munmap(address, sizeBytes));
+    try {
+      for (const [path, { end }] of rangesOf(tensors)) {
+        const { size } = await stat(path);
+        if (size < end) throw notMapped(path, size, end);
+        await using handle = await open(path);
+        const address = BigInt(mmap(0, size, PROT_READ, MAP_SHARED, handle.fd, 0) as number | bigint);
+        if (address === -1n) throw notMapped(path, size, end);
+        files.set(path, { address, sizeBytes: size, unpin: NOT_PINNED });
       }
-      files.set(path, { address, sizeBytes: size, unpin: NOT_PINNED });
+      return mapped;
+    } catch (error) {
+      mapped[Symbol.dispose]();
+      throw error;
     }
-    return new WeightFiles(files, ({ address, sizeBytes }) => void munmap(address, sizeBytes));
   }
 
   addressOf({ file, begin }: StoredTensor): Address {
@@ -85,6 +90,17 @@ export class WeightFiles implements Disposable {
       this.#unmap(file);
     }
   }
+}
+
+function notMapped(path: string, sizeBytes: number, neededBytes: number): Blip2Error {
+  return new Blip2Error(
+    'WEIGHTS_NOT_MAPPED',
+    `${path} (${sizeBytes} bytes) cannot be mapped up to byte ${neededBytes}`,
+    {
+      hint: 'Check that the file is complete (blip2-shard verify) and that nothing rewrites it.',
+      details: { path, sizeBytes, neededBytes },
+    },
+  );
 }
 
 /** Multiples of this are page borders on every system that drivers for GPUs exist for. */
