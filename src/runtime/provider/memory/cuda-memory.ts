@@ -47,7 +47,12 @@ export class CudaMemory implements DeviceMemory {
     const slot: (bigint | number | null)[] = [null];
     const code = this.#here().try('cuMemAlloc_v2', slot, Math.max(bytes, 1));
     if (code === OUT_OF_MEMORY) throw outOfMemory(this.room(), bytes);
-    if (code !== 0) throw new Blip2Error('CUDA_FAILED', `the CUDA driver answered ${code} to an allocation`);
+    if (code !== 0) {
+      throw new Blip2Error('CUDA_FAILED', `the CUDA driver answered ${code} to an allocation of ${bytes} bytes`, {
+        hint: 'nvidia-smi shows whether the card still works.',
+        details: { code, bytes },
+      });
+    }
     const address = BigInt(slot[0] ?? 0);
     this.#live.set(address, bytes);
     return address;

@@ -6,7 +6,12 @@ import type { EngineDevice } from './engine-device.js';
 /** @throws Blip2Error `GPU_MISSING` */
 export function cudaDevice(gpu: number): EngineDevice {
   const memory = openCudaMemory(gpu);
-  if (memory === null) throw new Blip2Error('GPU_MISSING', 'the CUDA driver cannot be loaded');
+  if (memory === null) {
+    throw new Blip2Error('GPU_MISSING', `the CUDA driver cannot be loaded for GPU ${gpu}`, {
+      hint: 'nvidia-smi shows whether it is there; blip2-plan --devices lists what this machine has.',
+      details: { gpu },
+    });
+  }
   return {
     memory,
     style: gpuStyle('F16'),
