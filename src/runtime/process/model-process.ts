@@ -96,13 +96,24 @@ export class ModelProcess implements AsyncDisposable {
   #receive(reply: Reply, onConvert: DeviceOptions['onConvert']): void {
     switch (reply.kind) {
       case 'converted':
-        return onConvert?.(reply.writtenBytes, reply.totalBytes);
+        return this.#passProgress(reply, onConvert);
       case 'token':
         return void this.#passToken(reply);
       case 'done':
         return this.#take(reply.call)?.resolve(reply.answer);
       case 'failed':
         return this.#take(reply.call)?.reject(receiveError(reply.error));
+    }
+  }
+
+  #passProgress(
+    { writtenBytes, totalBytes }: Extract<Reply, { kind: 'converted' }>,
+    report: DeviceOptions['onConvert'],
+  ) {
+    try {
+      report?.(writtenBytes, totalBytes);
+    } catch (error) {
+      for (const call of this.#pending.keys()) this.#take(call)?.reject(error);
     }
   }
 
