@@ -4,6 +4,7 @@ import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
 import type { QuantizedWeight } from '../weights.js';
 import { castTo } from './casts.js';
+import type { FloatWeight } from './float-weight.js';
 import { mixedProduct } from './mixed-product.js';
 
 /** `x W^T` with the module's weight as it is stored. */
@@ -46,14 +47,6 @@ export function joinedProduct(
   }
   const parts = names.map((name) => namedProduct(module, x, name));
   return module.node('Concat', parts, { axis: { int: -1 } });
-}
-
-/** Tensors that together are one matrix, `rows` outputs from `columns` inputs. */
-export interface FloatWeight {
-  readonly name: string;
-  readonly tensors: readonly string[];
-  readonly rows: number;
-  readonly columns: number;
 }
 
 /**

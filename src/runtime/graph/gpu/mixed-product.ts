@@ -7,7 +7,7 @@
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
 import { castTo } from './casts.js';
-import type { FloatWeight } from './gpu-product.js';
+import type { FloatWeight } from './float-weight.js';
 
 /**
  * Products added up in float16. Measured on an H200, 2560 to 10240 inputs: relative error 0.9e-3 in chunks of 64, 1.2e-3 of

@@ -57,7 +57,7 @@ export async function startPrograms<Name extends string>(
   const all = named.flatMap(([, own]) => own);
   const tensorOf = (name: string) => weights.get(name);
   const needed = all.flatMap((unit) =>
-    [...unit.stage.weights].flatMap(([, { tensors: parts }]) => parts.map((part) => tensorOf(unit.rename(part)))),
+    [...unit.stage.weights.values()].flatMap(({ tensors: parts }) => parts.map((part) => tensorOf(unit.rename(part)))),
   );
   /** The last opened first. */
   const owned: Disposable[] = [];

@@ -1,7 +1,6 @@
 /** Puts weights where their units read them: in a device's memory, in the mapped file, or on the way between the two. */
 import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
 import { alignedBytes } from '../../memory/alignment.js';
-import type { Address } from '../../memory/device-memory.js';
 import type { EngineDevice, PlaceOf } from '../device/engine-device.js';
 import type { Unit } from '../units/gpu-units.js';
 import { MappedWeights } from './mapped-weights.js';
@@ -9,12 +8,9 @@ import { ResidentWeights } from './resident-weights.js';
 import { Staging } from './staging.js';
 import { weightsOf, type UnitWeight } from '../units/unit-weights.js';
 import type { WeightFiles } from './weight-files.js';
+import type { WeightHome } from './weight-home.js';
 import { sizeOf } from '../units/weight.js';
 import { WeightLoader } from './weight-loader.js';
-
-export interface WeightHome {
-  addressOf(name: string): Address | undefined;
-}
 
 export interface DeviceWeights {
   readonly resident: WeightHome;

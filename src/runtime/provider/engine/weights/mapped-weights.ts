@@ -1,6 +1,6 @@
 /** Weights for the CPU: read where their file is mapped. Only tensors that a graph wants side by side are copied together. */
 import type { Address, DeviceMemory } from '../../memory/device-memory.js';
-import type { WeightHome } from './load-weights.js';
+import type { WeightHome } from './weight-home.js';
 import type { WeightFiles } from './weight-files.js';
 import { sizeOf, type Weight } from '../units/weight.js';
 
