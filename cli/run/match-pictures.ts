@@ -2,6 +2,7 @@ import { Blip2Error } from '../../src/errors.js';
 import type { Matcher } from '../../src/runtime/matcher.js';
 import { EXIT, printError } from '../common/main.js';
 import { writeOut } from '../common/write-out.js';
+import { inOneLine } from './streamed-line.js';
 
 export interface MatchRun {
   /** Texts to compare each picture with. */
@@ -30,9 +31,7 @@ export async function matchPictures(matcher: Matcher, pictures: readonly string[
       }
       const named = pictures.length > 1 ? `${picture}\t` : '';
       for (const { text, probability, similarity } of matches) {
-        await writeOut(
-          `${named}${probability.toFixed(4)}\t${similarity.toFixed(4)}\t${text.replaceAll(/\s+/g, ' ')}\n`,
-        );
+        await writeOut(`${named}${probability.toFixed(4)}\t${similarity.toFixed(4)}\t${inOneLine(text)}\n`);
       }
     } catch (error) {
       if (run.signal.aborted) break;
