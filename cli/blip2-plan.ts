@@ -9,6 +9,7 @@ import { largestBatch, sweepBudgets } from '../src/planner/plan/sweep.js';
 import { transformersStrategy } from '../src/planner/plan/transformers-strategy.js';
 import { doesNotFit } from '../src/planner/report/does-not-fit.js';
 import { formatSize } from '../src/planner/size.js';
+import { quantizedHalf } from '../src/tensor/quantized.js';
 import { textPicture } from '../src/planner/report/text-picture.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs } from './common/parser.js';
@@ -107,13 +108,18 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
     args.json === true ? 'json' : (args.format ?? (args.output === undefined ? 'map' : formatOfFile(args.output)));
   await writeOutput(await formatPlan(result.plan, format, sweep), args.output, args.force === true);
   if (format !== 'table') say(planSummary(result.plan));
-  if (format === 'map' && Object.keys(result.plan.quant).length > 0) {
+  if (format === 'map' && Object.keys(result.plan.quant).some((block) => !storedQuantized(block, tensors))) {
     say('warning: a device map does not say what is quantised; give blip2-run the whole plan (--format json)');
   }
   if (sweep !== undefined) say(sweepTable(sweep));
   if (process.stderr.isTTY)
     say(`\n${textPicture(result.plan, { width: process.stderr.columns > 0 ? process.stderr.columns : 80 })}`);
   return EXIT.ok;
+}
+
+/** Whether the checkpoint itself holds a block in small integers: then a device map need not say so. */
+function storedQuantized(block: string, tensors: PlanRequest['tensors']): boolean {
+  return [...tensors.keys()].some((name) => name.startsWith(`${block}.`) && quantizedHalf(name, tensors) !== null);
 }
 
 /** The map of transformers as a plan of ours: priced, and with a warning where it exceeds what it was made for. */

@@ -42,7 +42,8 @@ const parser = generationFlags(
     nargs: 1,
     conflicts: ['vram', 'ram', 'disk', 'reserve', 'allow-quant'],
     group: 'Model:',
-    describe: 'device map or plan (JSON), instead of budgets; without either everything runs on the CPU',
+    describe:
+      'plan (JSON) or device map, which says neither what is quantised nor what the CPU runs; instead of budgets [default: all on the CPU]',
   })
   .option('provider', {
     choices: PROVIDERS,
@@ -81,6 +82,7 @@ const parser = generationFlags(
   .option('embed', {
     type: 'boolean',
     group: 'Retrieval checkpoints:',
+    conflicts: ['question', 'prompt', 'preset'],
     describe: "each picture's vectors, as JSON",
   })
   .option('replan', {

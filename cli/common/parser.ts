@@ -38,7 +38,7 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lis
   } catch (error) {
     // yargs wraps what `coerce` throws in an error of its own that keeps the message only.
     const message = error instanceof Error ? error.message : String(error);
-    throw usageError(message.replaceAll('\n', ' '), 'Run with --help for the options.');
+    throw usageError(message.trim().replaceAll(/\s+/g, ' '), 'Run with --help for the options.');
   }
   process.stdout.write(`${text}\n`);
   return null;

@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { link, rename, unlink, writeFile } from 'node:fs/promises';
 import { Blip2Error } from '../../src/errors.js';
+import { usageError } from '../common/main.js';
 
 /**
  * Writes `text` to stdout, or completely to `file`, which is not replaced unless `force` says so.
- * @throws Blip2Error `BAD_OUTPUT`
+ * @throws Blip2Error `BAD_OUTPUT`, `USAGE` for a file without a name
  */
 export async function writeOutput(text: string, file: string | undefined, force: boolean): Promise<void> {
   if (file === undefined || file === '-') {
     process.stdout.write(text);
     return;
   }
+  if (file === '') throw usageError('--output is given an empty file name');
   const temporary = `${file}.${randomUUID()}.part`;
   try {
     await writeFile(temporary, text, { flag: 'wx' });

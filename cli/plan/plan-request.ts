@@ -74,7 +74,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       nargs: 1,
       group: 'Placement:',
       coerce: seconds,
-      describe: 'seconds to search; then the best placement so far, with its gap [default: until it is proven]',
+      describe: 'seconds to search at most, then the best placement so far, with its gap; more than 1 searches longer [default: until it is proven, or a fixed effort of about a second]',
     })
     .option('pin', {
       type: 'string',
@@ -126,7 +126,18 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   const budgets = readBudgets(args);
   const machine = await readMachine(args);
   const pins = readPins(args.pin ?? []);
+  for (const [module, device] of pins) {
+    if (typeof device === 'number' && !budgets.gpus.has(device))
+      throw usageError(
+        `--pin ${module}=${device} names a GPU without --vram`,
+        'GPUs are numbered from 0 in the order of --vram.',
+      );
+  }
   const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint, args.revision);
+  for (const module of dtypes.keys()) {
+    if (module === '' || [...tensors.keys()].some((name) => name === module || name.startsWith(`${module}.`))) continue;
+    throw usageError(`--dtype ${module}=${dtypes.get(module)}: no tensor of this model is in "${module}"`);
+  }
   return {
     tensors,
     warnings: (checkpoint?.warnings ?? []).map(({ message, code }) => `${message} [${code}]`),

@@ -29,7 +29,10 @@ export async function readPlacement(
 ): Promise<PlacementOptions> {
   if (args.plan !== undefined) return { plan: await readPlanFile(args.plan) };
   const allowQuant = readAllowQuant(args['allow-quant']);
-  if (args.vram === undefined && args.ram === undefined && allowQuant.length === 0) return {};
+  if (args.vram === undefined && args.ram === undefined && allowQuant.length === 0) {
+    if (args.disk === undefined && args.reserve === undefined) return {};
+    throw usageError('--disk and --reserve are parts of a budget, and none is given', 'Add --vram or --ram.');
+  }
   if (args.vram === undefined && (args.provider === 'cuda' || args.provider === 'webgpu')) {
     throw usageError(
       `--provider ${args.provider} with --ram or --allow-quant needs the memory of the GPU`,

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { command } from './command.js';
+import { command, DEMO } from './command.js';
 
 const plan = (...args: string[]) => command('blip2-plan', args);
 
@@ -89,6 +89,15 @@ describe('blip2-plan', () => {
     expect((await plan('--vram', '4G')).stderr).not.toMatch(/int8/);
   });
 
+  it('plans a checkpoint that is quantised already, whose device map says all there is to say', async () => {
+    const out = join(folder, 'int8');
+    await command('blip2-shard', ['convert', DEMO, out, '--quant', 'int8', '-q']);
+    const { code, stderr } = await command('blip2-plan', [out, '--vram', '3M']);
+    expect(code).toBe(0);
+    expect(stderr).toContain('int8');
+    expect(stderr).not.toContain('warning');
+  });
+
   it('plans for throughput, for few GPUs, and for as long as it may', async () => {
     const two = ['--vram', '10G', '--vram', '10G', '--json'];
     const few = JSON.parse((await plan(...two, '--objective', 'fewest-devices', '-q')).stdout);
@@ -106,7 +115,11 @@ describe('blip2-plan', () => {
     [['--vram', '4G', '--sweep', '8G..2G'], 'USAGE'],
     [['--vram', '4G', '--gpu', 'Voodoo 2'], 'USAGE'],
     [['--vram', '4G', '--dtype', 'vision_model=int8'], 'USAGE'],
+    [['--vram', '4G', '--dtype', 'visoin_model=float32'], 'USAGE'],
     [['--vram', '4G', '--pin', 'qformer'], 'USAGE'],
+    [['--vram', '4G', '--pin', 'qformer=1'], 'USAGE'],
+    [['--vram', '4G', '--output', ''], 'USAGE'],
+    [['--vram', '4G', '--profile', 'package.json'], 'PROFILE_INVALID'],
     [['--vram', '4G', '--pin', 'qformer=cpu:0'], 'MAP_DEVICE'],
     [['--vram', '4G', '--profile', 'no-such-file.json'], 'BAD_FILE'],
   ])('%j is wrong usage', async (args, code) => {

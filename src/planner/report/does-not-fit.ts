@@ -34,7 +34,7 @@ function stoppedSearch(result: Infeasible): Blip2Error {
 
 function offers({ devices }: Infeasible): string {
   return devices
-    .filter((device) => device.budgetBytes === null || device.budgetBytes > 0 || typeof device.id === 'number')
+    .filter(({ id, budgetBytes }) => id !== 'disk' || budgetBytes !== 0)
     .map(({ id, budgetBytes, overheadBytes, reserveBytes }) => {
       const name = typeof id === 'number' ? `gpu${id}` : id;
       const overhead = overheadBytes > 0 ? `, ${formatSize(overheadBytes)} of it taken by the engine` : '';
