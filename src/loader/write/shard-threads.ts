@@ -23,8 +23,8 @@ export class ShardThreads {
   constructor(queue: StretchQueue, threads: number, data: Omit<ThreadData, 'memory' | 'thread'>) {
     this.#ended = Array.from({ length: threads - 1 }, async (_, i) => {
       const workerData: ThreadData = { ...data, memory: queue.memory, thread: i + 1 };
-      // Flags of this process, such as --input-type, may be of no use to a thread or stop it.
-      const worker = new Worker(new URL('./shard-thread.js', import.meta.url), { workerData, execArgv: [] });
+      const worker = startWorker(workerData);
+      if (worker === null) return;
       worker.on('error', () => undefined);
       // Not `once` of node:events, which rejects at the error before the exit.
       await new Promise((resolve) => worker.on('exit', resolve));
@@ -41,5 +41,15 @@ export class ShardThreads {
   /** Resolves when all have ended. Until then the new file may not be closed. */
   async end(): Promise<void> {
     await Promise.all(this.#ended);
+  }
+}
+
+/** null where the system gives no further thread. */
+function startWorker(workerData: ThreadData): Worker | null {
+  try {
+    // Flags of this process, such as --input-type, may be of no use to a thread or stop it.
+    return new Worker(new URL('./shard-thread.js', import.meta.url), { workerData, execArgv: [] });
+  } catch {
+    return null;
   }
 }
