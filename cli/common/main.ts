@@ -45,7 +45,9 @@ export async function main(command: (context: CommandContext) => Promise<number>
   // A reader that closes early (`| head -1`) has what it wanted.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
-    throw error;
+    const lost = new Blip2Error('OUTPUT_FAILED', `the answer could not be written to stdout: ${error.message}`);
+    printError(lost, process.argv.includes('--json'));
+    process.exit(EXIT.failed);
   });
   process.stderr.on('error', () => undefined);
 

@@ -33,7 +33,8 @@ export async function diff({ argv, signal }: CommandContext): Promise<number> {
   }).finally(() => line.clear());
   if (args.json === true) process.stdout.write(`${JSON.stringify({ same: differences.length === 0, differences })}\n`);
   else for (const difference of differences) process.stdout.write(`${describe(difference)}\n`);
-  if (args.quiet !== true) process.stderr.write(`${differences.length} of ${a.tensors.size} tensors differ\n`);
+  if (args.quiet !== true)
+    process.stderr.write(`${differences.length} differences between ${a.tensors.size} and ${b.tensors.size} tensors\n`);
   return differences.length === 0 ? EXIT.ok : EXIT.failed;
 }
 

@@ -5,6 +5,7 @@ import { isRetrieval, parseModelConfig, type ModelConfig } from '../../src/model
 import { blip2Blocks } from '../../src/model/blocks.js';
 import { quantizableWeights, type QuantizableWeight } from '../../src/model/quantizable-weights.js';
 import { tokenTableName } from '../../src/runtime/graph/vocabulary.js';
+import { quantizedHalf } from '../../src/tensor/quantized.js';
 import { usageError } from '../common/main.js';
 import { matchesGlob } from './shard-options.js';
 
@@ -40,6 +41,9 @@ export function weightsToQuantize(checkpoint: Checkpoint, only: readonly string[
   const weights = quantizableWeightsOf(checkpoint);
   if (only === undefined) {
     if (weights.length > 0 && weights.every(({ block }) => block !== null)) return weights;
+    if ([...checkpoint.tensors.keys()].some((name) => quantizedHalf(name, checkpoint.tensors) !== null)) {
+      throw usageError('the weights of this checkpoint are quantised already', 'Convert the checkpoint with floats.');
+    }
     throw usageError('--quant does not know which weights of this model are linear layers', 'Name them with --only.');
   }
   const matching = (pattern: string) => weights.filter(({ name }) => matchesGlob(pattern, name));

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -282,6 +283,21 @@ describe('blip2-run', () => {
     child.stdout.resume();
     await new Promise((resolve) => child.on('close', resolve));
     expect(stderr).toBe('');
+  });
+
+  it.runIf(existsSync('/dev/full'))('says so where the answer cannot be written', async () => {
+    const child = spawn(
+      'sh',
+      ['-c', `"${process.execPath}" "${script('blip2-run')}" ${DEMO}/pictures -m ${DEMO} > /dev/full`],
+      {
+        cwd: ROOT,
+      },
+    );
+    let stderr = '';
+    child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: .*ENOSPC.* \[OUTPUT_FAILED\]\n$/);
   });
 
   it('stops at Ctrl-C with 130, after the pictures it has written', async () => {

@@ -122,6 +122,17 @@ describe('blip2-shard', () => {
     expect(await readdir(folder)).not.toContain('no');
   });
 
+  it('says that a checkpoint is quantised already, and that a file is no folder', async () => {
+    const [int8, again] = [join(folder, 'int8-once'), join(folder, 'int8-twice')];
+    await shard('convert', DEMO, int8, '--quant', 'int8', '-q');
+    const twice = await shard('convert', int8, again, '--quant', 'int4');
+    expect(twice).toMatchObject({ code: 2, stderr: expect.stringContaining('quantised already') as string });
+    const file = join(folder, 'a-file');
+    await writeFile(file, '');
+    const onFile = await shard('merge', DEMO, file);
+    expect(onFile).toMatchObject({ code: 2, stderr: expect.stringContaining('[BAD_OUTPUT]') as string });
+  });
+
   it('filters and renames', async () => {
     const [vision, renamed] = [join(folder, 'vision'), join(folder, 'renamed')];
     expect((await shard('filter', DEMO, vision, '--include', 'vision_model.*', '--exclude', '*.bias')).code).toBe(0);

@@ -63,7 +63,10 @@ export async function writeCheckpoint(
   const finished = await jobFile.finished();
   if (options.dryRun === true) return result(finished);
 
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('BAD_OUTPUT', `${folder} cannot be made: ${why}`, { hint: 'Name a folder.', cause });
+  });
   await removeAbandonedFiles(folder);
   const remaining = planned.filter(({ shard }) => !finished.has(shard.file));
   await checkSpace(folder, sum(remaining.map(({ layout }) => layout.sizeBytes)));
