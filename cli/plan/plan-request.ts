@@ -74,7 +74,8 @@ export function requestFlags<T>(parser: Argv<T>) {
       nargs: 1,
       group: 'Placement:',
       coerce: seconds,
-      describe: 'seconds to search at most, then the best placement so far, with its gap; more than 1 searches longer [default: until it is proven, or a fixed effort of about a second]',
+      describe:
+        'seconds to search at most, then the best placement so far, with its gap; more than 1 searches longer [default: until it is proven, or a fixed effort of about a second]',
     })
     .option('pin', {
       type: 'string',
