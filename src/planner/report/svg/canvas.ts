@@ -6,12 +6,13 @@ export const WIDTH = 480;
 export const MARGIN = 14;
 export const INNER = WIDTH - 2 * MARGIN;
 
+/** Viewers without custom properties of CSS, such as librsvg, leave out `var()` and keep the colour before it. */
 const STYLE = `
-.p{--bg:#fff;--ink:#1a1a1a;--soft:#666;--line:#bbb;--free:#f3f3f3;background:var(--bg);font:12px system-ui,sans-serif}
-@media(prefers-color-scheme:dark){.p{--bg:#16181c;--ink:#eee;--soft:#aaa;--line:#555;--free:#24272d}}
-@media print{.p{--bg:#fff;--ink:#000;--soft:#444;--line:#999;--free:#f3f3f3}}
-.p text{fill:var(--ink)}.p .s{fill:var(--soft);font-size:11px}.p .h{font-weight:600;font-size:14px}.p .in{fill:#fff;font-size:11px;font-weight:600}
-.p .on{fill:#000}.p .l{stroke:var(--line);fill:none}.p .i{stroke:var(--ink);fill:none}.p .bg{fill:var(--bg)}`;
+.p{--bg:#fff;--ink:#1a1a1a;--soft:#666;--line:#bbb;background:var(--bg);font:12px system-ui,sans-serif}
+@media(prefers-color-scheme:dark){.p{--bg:#16181c;--ink:#eee;--soft:#aaa;--line:#555}}
+@media print{.p{--bg:#fff;--ink:#000;--soft:#444;--line:#999}}
+.p text{fill:#1a1a1a;fill:var(--ink)}.p .s{fill:#666;fill:var(--soft);font-size:11px}.p .h{font-weight:600;font-size:14px}.p .in{fill:#fff;font-size:11px;font-weight:600}
+.p .on{fill:#000}.p .l{stroke:#bbb;stroke:var(--line);fill:none}.p .i{stroke:#1a1a1a;stroke:var(--ink);fill:none}.p .bg{fill:#fff;fill:var(--bg)}`;
 
 export class Canvas {
   y = MARGIN;

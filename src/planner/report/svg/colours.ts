@@ -3,6 +3,9 @@ import type { BarSegment } from '../picture-data.js';
 /** The palette of Okabe and Ito, which colour-blind readers can tell apart. */
 export const PART_COLOURS = ['#0072b2', '#cc79a7', '#e69f00', '#009e73', '#d55e00', '#56b4e9', '#8c6bb1', '#7f7f00'];
 
+/** A little darker than white paper, a little lighter than a dark one. */
+export const FREE_COLOUR = '#88888818';
+
 export function fillOf(fill: BarSegment['fill']): string {
   if (typeof fill === 'number') return partColour(fill);
   return {
@@ -13,7 +16,7 @@ export function fillOf(fill: BarSegment['fill']): string {
     staging: '#fdae6b',
     overhead: '#9e9ac8',
     reserve: 'url(#reserve)',
-    free: 'var(--free)',
+    free: FREE_COLOUR,
   }[fill];
 }
 

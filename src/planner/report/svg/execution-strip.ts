@@ -3,7 +3,7 @@ import { formatSize } from '../../size.js';
 import type { PictureData } from '../picture-data.js';
 import { formatMs } from '../picture-text.js';
 import { MARGIN, n, WIDTH, type Canvas } from './canvas.js';
-import { partColour } from './colours.js';
+import { FREE_COLOUR, partColour } from './colours.js';
 
 export function executionStrip(canvas: Canvas, data: PictureData): void {
   canvas.section('In the order it runs');
@@ -21,7 +21,7 @@ export function executionStrip(canvas: Canvas, data: PictureData): void {
   for (const [lane, name] of data.lanes.entries()) {
     const y = top + lane * (laneHeight + 4);
     canvas.text(MARGIN, name, '', 'start', y + 15);
-    canvas.rect(left, y, WIDTH - MARGIN - left, laneHeight, 'var(--free)');
+    canvas.rect(left, y, WIDTH - MARGIN - left, laneHeight, FREE_COLOUR);
   }
   let crossings = 0;
   for (const [i, each] of data.cells.entries()) {
