@@ -1,7 +1,8 @@
 /** The machine profile that calibration leaves behind, and that plans on this machine then use. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
+import { replaceFile } from '../../loader/write/replace-file.js';
 import { parseMachineProfile, type MachineProfile } from '../../planner/price/device-profile.js';
 
 const NAME = 'machine.json';
@@ -10,9 +11,7 @@ const NAME = 'machine.json';
 export async function writeMachineFile(profile: MachineProfile, cacheFolder: string): Promise<string> {
   const file = join(cacheFolder, NAME);
   await mkdir(cacheFolder, { recursive: true });
-  const unfinished = `${file}.${process.pid}.tmp`;
-  await writeFile(unfinished, `${JSON.stringify(profile, null, 2)}\n`);
-  await rename(unfinished, file);
+  await replaceFile(file, (handle) => handle.writeFile(`${JSON.stringify(profile, null, 2)}\n`));
   return file;
 }
 
