@@ -46,7 +46,10 @@ export interface PlanOptions {
   readonly buffers?: ReadonlyMap<string, TensorInfo>;
   /** What the plan is best at. Default `latency`. */
   readonly objective?: Objective;
-  /** How long to search; then the best placement found is the answer, with its gap. Default: until it is proven. */
+  /**
+   * How long to search at most; then the best placement found is the answer, with its gap. More than a second searches
+   * longer than the default, which ends when the answer is proven or after a fixed effort of about a second.
+   */
   readonly timeLimitMs?: number;
   readonly solver?: SolveOptions;
   /** Whether to look for remedies where nothing fits. Default true. */

@@ -9,7 +9,7 @@ import type { DeviceMap } from '../map/device-map.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import { chooseFor } from './choose-for.js';
-import type { SolveOptions } from '../solve/exact.js';
+import { DEFAULT_EFFORT, type SolveOptions } from '../solve/exact.js';
 import { buildPlan } from './build-plan.js';
 import { preparePlan, type PlanOptions } from './context.js';
 import { explainInfeasible, type Infeasible } from './infeasible.js';
@@ -47,5 +47,7 @@ export function planDeviceMap(tensors: ReadonlyMap<string, TensorInfo>, options:
 function limited({ solver = {}, timeLimitMs }: PlanOptions): SolveOptions {
   if (timeLimitMs === undefined) return solver;
   const end = performance.now() + timeLimitMs;
-  return { ...solver, stop: () => performance.now() >= end || solver.stop?.() === true };
+  // By default a search ends after about a second; whoever allows more gets more.
+  const effort = DEFAULT_EFFORT * Math.max(1, timeLimitMs / 1000);
+  return { effort, ...solver, stop: () => performance.now() >= end || solver.stop?.() === true };
 }

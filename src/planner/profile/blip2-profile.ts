@@ -90,7 +90,13 @@ export function blip2Profile(
       lookUp,
     };
     if (schemes.length === 0) return floats;
-    const weights = quantizableWeights(block, config, tensors, table.name);
+    const held = new Map(
+      names.flatMap((name) => {
+        const info = tensors.get(name);
+        return info === undefined ? [] : [[name, info] as const];
+      }),
+    );
+    const weights = quantizableWeights(block, config, held, table.name);
     const followsHead = floats.bond !== null && TOKEN_TABLES.has(block.kind);
     if (weights.length === 0 && !followsHead) return floats;
     const quantized = (scheme: QuantScheme): ProfileBlock => {

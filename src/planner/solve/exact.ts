@@ -31,7 +31,7 @@ export type SolveResult =
   | { readonly status: 'infeasible'; readonly proven: boolean; readonly labels: number };
 
 /** For up to two devices that can be full: about a second on one core. More devices get less, each label costs more. */
-const DEFAULT_EFFORT = 1_200_000;
+export const DEFAULT_EFFORT = 1_200_000;
 const MOST_WIDTH = 32_000;
 /** Labels tried to find anything that fits where a search for the best found nothing. */
 const RESCUE_EFFORT = 100_000;

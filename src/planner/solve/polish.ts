@@ -41,12 +41,17 @@ class Trial {
   private readonly groups: readonly (readonly number[])[];
   private readonly choice: number[];
   private readonly use: Float64Array;
+  /** Per item, the items that have it as an input. */
+  private readonly readers: readonly (readonly number[])[];
 
   constructor(problem: Problem, groups: readonly (readonly number[])[], start: Solution) {
     this.problem = problem;
     this.groups = groups;
     this.best = start;
     this.choice = [...start.choice];
+    const readers = problem.items.map((): number[] => []);
+    for (const [i, item] of problem.items.entries()) for (const { from } of item.inputs) readers[from]?.push(i);
+    this.readers = readers;
     this.use = new Float64Array(problem.capacities.length);
     for (const [i, item] of problem.items.entries()) {
       for (let r = 0; r < this.use.length; r++) {
@@ -86,7 +91,9 @@ class Trial {
 
   /** Keeps the changes if they fit and save something. */
   private attempt(changes: readonly (readonly [number, number])[]): void {
-    const { items, capacities } = this.problem;
+    const { capacities } = this.problem;
+    const touched = this.touchedBy(changes);
+    const before = this.costAround(touched);
     const undo: [number, number][] = [];
     for (const [leader, to] of changes) {
       for (const i of this.groups[leader] ?? []) {
@@ -97,12 +104,33 @@ class Trial {
       }
     }
     // Most changes fail here, before anything dear is computed.
-    const fits =
-      this.use.every((use, r) => use <= (capacities[r] ?? 0)) &&
-      undo.every(([i]) => (items[i]?.cost[this.choice[i] ?? 0] ?? Infinity) < Infinity);
-    const cost = fits ? costOf(this.problem, this.choice) : Infinity;
+    const promising = this.use.every((use, r) => use <= (capacities[r] ?? 0)) && this.costAround(touched) < before;
+    const cost = promising ? costOf(this.problem, this.choice) : Infinity;
     if (cost < this.best.cost) this.best = { choice: [...this.choice], cost };
     else for (const [i, from] of undo.toReversed()) this.place(i, from);
+  }
+
+  /** The items whose costs or inputs the changes alter. */
+  private touchedBy(changes: readonly (readonly [number, number])[]): ReadonlySet<number> {
+    const touched = new Set<number>();
+    for (const [leader] of changes) {
+      for (const i of this.groups[leader] ?? []) {
+        touched.add(i);
+        for (const reader of this.readers[i] ?? []) touched.add(reader);
+      }
+    }
+    return touched;
+  }
+
+  private costAround(touched: ReadonlySet<number>): number {
+    const { items } = this.problem;
+    let cost = 0;
+    for (const i of touched) {
+      const own = this.choice[i] ?? 0;
+      cost += items[i]?.cost[own] ?? Infinity;
+      for (const input of items[i]?.inputs ?? []) cost += input.cost[this.choice[input.from] ?? 0]?.[own] ?? 0;
+    }
+    return cost;
   }
 
   private place(i: number, to: number): void {

@@ -1,4 +1,4 @@
-/** Prices per byte that make the relaxation's bound high, found by bisection for one resource and by subgradients for more. */
+/** Prices per byte that make the relaxation's bound high, found along straight lines for one resource and by subgradients for more. */
 import type { Chain, Levels } from './chain.js';
 import { relax, type Relaxation } from './relax.js';
 
@@ -32,7 +32,7 @@ export function bestBound(
     return relaxation;
   };
 
-  bisect(chain, capacities, attempt, () => best.relaxation.bound >= upper());
+  onePrice(chain, capacities, best.relaxation, attempt, () => best.relaxation.bound >= upper());
   if (chain.resources === 1) return best;
   if (best.relaxation.bound < upper()) ascend(chain, capacities, upper, best, attempt, rounds);
   return best;
@@ -81,30 +81,44 @@ function ascend(
   }
 }
 
-/** One price for every byte, wherever it is: where the sum of all capacities is just kept. */
-function bisect(
+/**
+ * One price for every byte, wherever it is: where the sum of all capacities is just kept. The bound is concave in the price
+ * and made of straight lines, so the next price is where the lines of the two nearest ones meet.
+ */
+function onePrice(
   chain: Chain,
   capacities: Float64Array,
+  free: Relaxation,
   attempt: (prices: Float64Array) => Relaxation,
   enough: () => boolean,
 ): void {
-  const overAt = (price: number): number =>
-    excess(attempt(new Float64Array(chain.resources).fill(price)), capacities).reduce((sum, over) => sum + over, 0);
-  let low = 0;
-  let high = steepestPrice(chain);
-  for (let i = 0; i < 60; i++) {
-    if (overAt(high) <= 0) break;
+  const lineAt = (price: number, { bound, used }: Relaxation): Line => {
+    const slope = used.reduce((sum, bytes, r) => sum + bytes - (capacities[r] ?? 0), 0);
+    return { price, bound, slope };
+  };
+  const tried = (price: number): Line => lineAt(price, attempt(new Float64Array(chain.resources).fill(price)));
+  let low = lineAt(0, free);
+  let high = tried(steepestPrice(chain));
+  for (let i = 0; i < 60 && high.slope > 0; i++) {
     if (enough()) return;
     low = high;
-    high *= 4;
+    high = tried(4 * high.price);
   }
-  for (let i = 0; i < 40; i++) {
-    const middle = (low + high) / 2;
-    const over = overAt(middle);
-    if (over > 0) low = middle;
-    else high = middle;
-    if (over === 0 || high - low < 1e-4 * high || enough()) break;
+  for (let i = 0; i < 40 && low.slope > 0 && high.slope < 0 && !enough(); i++) {
+    const price = (high.bound - low.bound + low.slope * low.price - high.slope * high.price) / (low.slope - high.slope);
+    const most = low.bound + low.slope * (price - low.price);
+    const line = tried(price);
+    if (line.slope > 0) low = line;
+    else high = line;
+    if (line.bound >= most - 1e-9 * Math.abs(most)) break;
   }
+}
+
+/** A bound near a price: `slope` is what a unit of price adds to it. */
+interface Line {
+  readonly price: number;
+  readonly bound: number;
+  readonly slope: number;
 }
 
 /** What the relaxed placement itself costs, without the prices. */
