@@ -7,7 +7,7 @@ import { cardMemory } from './memory/nvidia-management.js';
 import { ortFolder } from './ort/ort-api.js';
 import { OrtSession } from './ort/ort-session.js';
 import type { ProviderAnswer, ProviderDevice } from './provider.js';
-import { identityModel } from './identity-model.js';
+import { identityModel } from './ort/identity-model.js';
 
 const PROVIDER_LIBRARY = 'libonnxruntime_providers_cuda.so';
 

@@ -1,7 +1,7 @@
 /** WebGPU on this machine: bundled with onnxruntime-node, it works wherever an adapter answers. */
 import { InferenceSession } from 'onnxruntime-node';
 import type { ProviderAnswer } from './provider.js';
-import { identityModel } from './identity-model.js';
+import { identityModel } from './ort/identity-model.js';
 import { HostMemory } from './memory/host-memory.js';
 import { OrtSession, RunOptions, type BoundTensor } from './ort/ort-session.js';
 

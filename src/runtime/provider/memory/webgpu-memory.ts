@@ -2,7 +2,7 @@
  * Memory of a WebGPU adapter. Each tensor is a buffer of its own; copies and runs share one queue, so nothing needs a fence,
  * and nothing is copied beside a run.
  */
-import { identityModel } from '../identity-model.js';
+import { identityModel } from '../ort/identity-model.js';
 import { copyTensor } from '../ort/copy-tensor.js';
 import { ortApi, type Pointer } from '../ort/ort-api.js';
 import { OrtSession, type BoundTensor } from '../ort/ort-session.js';

@@ -1,4 +1,4 @@
-import { GraphBuilder } from '../onnx/graph-builder.js';
+import { GraphBuilder } from '../../onnx/graph-builder.js';
 
 /** The smallest model there is: to try a provider with. */
 export function identityModel(dtype: 'F16' | 'F32' = 'F32'): Uint8Array {
