@@ -136,6 +136,8 @@ describe('blip2-run', () => {
     const budgeted = await command('blip2-run', [...flags, '--allow-quant', 'int8'], { env });
     expect(budgeted).toMatchObject({ code: 0, stdout: `${goldens[0]?.caption.text}\n` });
     expect(budgeted.stderr).toMatch(/^int8 +\d+ blocks/m);
+    // ONNX Runtime's usage reports would keep a device identifier here.
+    expect(await readdir(join(scratch, 'cache'))).toEqual(['blip2-device-map']);
     const planned = await command('blip2-plan', [DEMO, '--ram', '16M', '--allow-quant', 'int4', '--json', '-q']);
     expect(Object.values((JSON.parse(planned.stdout) as { quant: object }).quant)).toContain('int4');
     const plan = await scratchFile('quant.json', planned.stdout);

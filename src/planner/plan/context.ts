@@ -48,7 +48,8 @@ export interface PlanOptions {
   readonly objective?: Objective;
   /**
    * How long to search at most; then the best placement found is the answer, with its gap. More than a second searches
-   * longer than the default, which ends when the answer is proven or after a fixed effort of about a second.
+   * longer than the default, which ends when the answer is proven or after a fixed effort: under a second for a GPU or
+   * two, a few seconds for more GPUs and for throughput.
    */
   readonly timeLimitMs?: number;
   readonly solver?: SolveOptions;

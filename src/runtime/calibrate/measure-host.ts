@@ -1,4 +1,5 @@
 /** What the CPU reaches with the engine that will run on it. */
+import '../onnx/no-telemetry.js';
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';

@@ -1,4 +1,5 @@
 /** WebGPU on this machine: bundled with onnxruntime-node, it works wherever an adapter answers. */
+import '../onnx/no-telemetry.js';
 import { InferenceSession } from 'onnxruntime-node';
 import type { ProviderAnswer } from './provider.js';
 import { identityModel } from './ort/identity-model.js';

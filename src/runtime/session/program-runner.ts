@@ -1,4 +1,5 @@
 /** Runs a program: one session per stage, one stage after the other, wires by name. */
+import '../onnx/no-telemetry.js';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { wireOfOutput } from '../graph/stage-builder.js';
 import type { Stage } from '../graph/program.js';

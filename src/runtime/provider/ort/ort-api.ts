@@ -2,6 +2,7 @@
  * ONNX Runtime's C API, called in place: the library that onnxruntime-node brings exports it. Its Node binding keeps no
  * values on a CUDA device and copies every input; here inputs and outputs are addresses that the caller owns.
  */
+import '../../onnx/no-telemetry.js';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
