@@ -17,9 +17,12 @@ export interface PictureGrid {
   readonly positions: Float32Array | null;
 }
 
+/** The position embeddings are a constant of the graph, and a protobuf message holds less than 2 GiB. */
+const TABLE_LIMIT_BYTES = 2 ** 31;
+
 /**
  * @param readTable the checkpoint's position embeddings, read only where they have to be interpolated
- * @throws Blip2Error `IMAGE_SIZE` for pictures smaller than a patch
+ * @throws Blip2Error `IMAGE_SIZE` for pictures smaller than a patch, or of more patches than a graph can hold
  */
 export async function pictureGrid(
   { imageSize, patchSize, hiddenSize }: VisionConfig,
@@ -33,6 +36,14 @@ export async function pictureGrid(
     throw new Blip2Error(
       'IMAGE_SIZE',
       `pictures of ${width} x ${height} pixels hold no patch of ${patchSize} x ${patchSize}`,
+    );
+  }
+  const tableBytes = 4 * (rows * columns + 1) * hiddenSize;
+  if (tableBytes >= TABLE_LIMIT_BYTES) {
+    throw new Blip2Error(
+      'IMAGE_SIZE',
+      `pictures of ${width} x ${height} pixels need ${tableBytes} bytes of position embeddings; a graph holds less than ${TABLE_LIMIT_BYTES}`,
+      { hint: `This model was made for ${imageSize} x ${imageSize} pixels.`, details: { height, width, tableBytes } },
     );
   }
   // transformers interpolates whenever a picture is not square, even to the grid that the table has.
