@@ -43,7 +43,7 @@ const parser = generationFlags(
     conflicts: ['vram', 'ram', 'disk', 'reserve', 'allow-quant'],
     group: 'Model:',
     describe:
-      'plan (JSON) or device map, which says neither what is quantised nor what the CPU runs; instead of budgets [default: all on the CPU]',
+      'plan (JSON), instead of budgets; a bare device map, too, though it cannot say what is quantised or what the CPU runs [default: all on the CPU]',
   })
   .option('provider', {
     choices: PROVIDERS,

@@ -58,7 +58,7 @@ export class HubCache {
   }
 }
 
-export function isCommit(revision: string): boolean {
+function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision);
 }
 

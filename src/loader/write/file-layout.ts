@@ -19,7 +19,7 @@ export interface LayoutOptions {
   readonly alignBytes?: number;
 }
 
-export const DEFAULT_ALIGN_BYTES = 256;
+const DEFAULT_ALIGN_BYTES = 256;
 
 /** A tensor and its place, counted from the first byte of the file. */
 export interface PlacedTensor extends TensorInfo {

@@ -100,7 +100,7 @@ function idleGpus({ budgets, profile }: PlanInput, placements: readonly Placemen
 }
 
 /** Every block, and every alias that loading needs a key for, merged into the shortest safe map. */
-export function mapOf(profile: ModelProfile, choice: readonly Place[]): DeviceMap {
+function mapOf(profile: ModelProfile, choice: readonly Place[]): DeviceMap {
   const leaves = new Map<string, Device>();
   const tensors: string[] = [];
   for (const [i, block] of profile.blocks.entries()) {

@@ -57,7 +57,7 @@ export interface PlanOptions {
   readonly explain?: boolean;
 }
 
-export const TOOL = { name: 'blip2-device-map', version: '0.1.0' } as const;
+const TOOL = { name: 'blip2-device-map', version: '0.1.0' } as const;
 
 /** Everything that is settled before a placement is chosen. */
 export interface PlanContext {

@@ -159,7 +159,7 @@ function budgetRemedy(context: PlanContext, device: Device): Remedy | null {
  * Close to the least bytes on one device with which a plan is found: to the MiB, or to 1/1000 of large budgets. null where
  * no amount helps.
  */
-export function smallestBudget(context: PlanContext, device: Device, from: number): number | null {
+function smallestBudget(context: PlanContext, device: Device, from: number): number | null {
   let low = Math.ceil(from / MIB) - 1;
   // Nothing ever takes more than every weight in float32, all caches, and all peaks at once.
   const most =
@@ -194,7 +194,7 @@ export function fits(context: PlanContext): boolean {
   });
 }
 
-export function withBudget(context: PlanContext, device: Device, bytes: number): PlanContext {
+function withBudget(context: PlanContext, device: Device, bytes: number): PlanContext {
   const { budgets } = context;
   if (device === 'cpu') return { ...context, budgets: { ...budgets, ramBytes: bytes } };
   if (device === 'disk') return { ...context, budgets: { ...budgets, diskBytes: bytes } };

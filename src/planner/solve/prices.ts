@@ -131,7 +131,7 @@ function excess(relaxation: Relaxation, capacities: Float64Array): number[] {
 }
 
 /** Milliseconds per byte of the middling item: where to start looking. */
-export function steepestPrice(chain: Chain): number {
+function steepestPrice(chain: Chain): number {
   const ratios: number[] = [];
   for (let i = 0; i < chain.items; i++) {
     let low = Infinity;

@@ -28,7 +28,7 @@ export function applyLogitsRules(scores: Float32Array, sequence: RuledSequence, 
 }
 
 /** Once per distinct id: negative scores times the penalty, others divided by it. */
-export function penalizeRepetition(scores: Float32Array, ids: readonly number[], penalty: number): void {
+function penalizeRepetition(scores: Float32Array, ids: readonly number[], penalty: number): void {
   if (penalty === 1) return;
   for (const id of new Set(ids)) {
     const score = scores[id];
@@ -37,7 +37,7 @@ export function penalizeRepetition(scores: Float32Array, ids: readonly number[],
 }
 
 /** Bans each id that would complete an n-gram which `ids` already holds. */
-export function banRepeatedNgrams(scores: Float32Array, ids: readonly number[], size: number): void {
+function banRepeatedNgrams(scores: Float32Array, ids: readonly number[], size: number): void {
   if (size === 0 || ids.length + 1 < size) return;
   const start = ids.length - size + 1;
   for (let at = 0; at + size <= ids.length; at++) {

@@ -23,7 +23,7 @@ export async function preparePixels(source: LocalPicture, config: PreprocessorCo
 }
 
 /** Rescales and normalises, and moves the channels to the front. */
-export function toPixelValues({ data, width, height }: RgbPicture, config: PreprocessorConfig): PixelValues {
+function toPixelValues({ data, width, height }: RgbPicture, config: PreprocessorConfig): PixelValues {
   const plane = width * height;
   const values = new Float32Array(3 * plane);
   for (let channel = 0; channel < 3; channel++) {

@@ -46,7 +46,7 @@ export function environment(): Pointer {
   return created;
 }
 
-export function memoryInfo(place: MemoryPlace): Pointer {
+function memoryInfo(place: MemoryPlace): Pointer {
   const known = memoryInfos.get(place);
   if (known !== undefined) return known;
   const [kind = place, device = '0'] = place.split(':');

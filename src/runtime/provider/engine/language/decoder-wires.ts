@@ -101,7 +101,7 @@ export class DecoderWires {
 }
 
 /** Keys behind a position are hidden from it. */
-export function causalRow(position: number, capacity: number): Float32Array {
+function causalRow(position: number, capacity: number): Float32Array {
   return new Float32Array(capacity).fill(HIDDEN, position + 1);
 }
 
