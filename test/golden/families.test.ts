@@ -11,7 +11,8 @@ import { createMatcher } from '../../src/runtime/matcher.js';
 import { RetrievalSessions } from '../../src/runtime/session/retrieval-sessions.js';
 import { similarity } from '../../src/runtime/similarity.js';
 import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
-import { DEMO, floats, GOLDENS, maxDifference, readTensors, rowsOf, tensorOf } from './golden.js';
+import { DEMO, GOLDENS, maxDifference } from './golden.js';
+import { expectRecordedScores } from './recorded-scores.js';
 
 const TOLERANCE = 1e-4;
 const OPTIONS = { threads: 1, inProcess: true };
@@ -76,10 +77,7 @@ describe('tiny-retrieval', () => {
   it('gives the recorded scores of a padded batch, whole and cut in two after every block', async () => {
     const checkpoint = await openCheckpoint(folder);
     const config = parseRetrievalConfig(checkpoint.config);
-    const recorded = await readTensors(join(folder, 'goldens.safetensors'));
     const blocks = blip2Blocks(config).map((block) => block.name);
-    const pixels = tensorOf(recorded, 'pixel_values');
-    const words = { ids: rowsOf(tensorOf(recorded, 'input_ids')), mask: rowsOf(tensorOf(recorded, 'attention_mask')) };
     for (const cut of blocks.keys()) {
       await using sessions = await RetrievalSessions.create({
         config,
@@ -87,19 +85,7 @@ describe('tiny-retrieval', () => {
         placeOf: (block) => (blocks.indexOf(block.name) <= cut ? 0 : 1),
         optionsOf: (_, weights) => cpuOptions(weights, { threads: 1 }),
       });
-      const vision = await sessions.see(floats(pixels), pixels.dims);
-      const difference = (name: string, ours: Float32Array) => maxDifference(ours, floats(tensorOf(recorded, name)));
-      expect(difference('match_logits', floats(await sessions.match(vision, words)))).toBeLessThan(TOLERANCE);
-      expect(difference('image_embeds', floats(await sessions.embedImages(vision)))).toBeLessThan(TOLERANCE);
-      const texts = await sessions.embedTexts(words);
-      const [rows = 0, length = 0, width = 0] = texts.dims;
-      const theirs = floats(tensorOf(recorded, 'text_row_embeds'));
-      for (let row = 0; row < rows; row++) {
-        const shown = (words.mask[row] ?? []).filter((value) => value === 1).length * width;
-        const from = row * length * width;
-        const ours = floats(texts).subarray(from, from + shown);
-        expect(maxDifference(ours, theirs.subarray(from, from + shown))).toBeLessThan(TOLERANCE);
-      }
+      await expectRecordedScores(sessions);
     }
   });
 

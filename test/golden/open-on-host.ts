@@ -1,17 +1,34 @@
 /** The device programs on the CPU, whose memory stands in for GPUs': same units, same copies, same caches. */
 import type { StoredTensor } from '../../src/loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../src/model/blip2-config.js';
+import type { Placement } from '../../src/planner/plan/plan-document.js';
 import { gpuStyle } from '../../src/runtime/graph/gpu/gpu-style.js';
 import { pictureGrid } from '../../src/runtime/graph/picture-grid.js';
 import type { EngineDevice, PlaceOf } from '../../src/runtime/provider/engine/device/engine-device.js';
 import { GpuModel } from '../../src/runtime/provider/engine/gpu-model.js';
 import { HostMemory } from '../../src/runtime/provider/memory/host-memory.js';
 
+type DeviceId = Placement['runsOn'];
+
 export interface HostDevices {
   /** What a device is, where that is not host memory and float32. */
-  readonly device?: (number: number) => Partial<EngineDevice>;
-  /** The number of the device of each block. Default: one for all. */
-  readonly deviceOf?: (block: string) => number;
+  readonly device?: (id: DeviceId) => Partial<EngineDevice>;
+  /** The device of each block. Default: one for all. */
+  readonly deviceOf?: (block: string) => DeviceId;
+}
+
+/** The model as a plan places it. */
+export function openPlanOnHost(
+  config: Blip2Config,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  placements: readonly Placement[],
+  device: (id: DeviceId) => Partial<EngineDevice>,
+): Promise<GpuModel> {
+  const placed = new Map(placements.map((placement) => [placement.block, placement]));
+  return openOnHost(config, tensors, (block) => placed.get(block)?.execution !== 'streamed', {
+    device,
+    deviceOf: (block) => placed.get(block)?.runsOn ?? 'cpu',
+  });
 }
 
 export async function openOnHost(
@@ -28,17 +45,17 @@ export function hostPlaces(
   isResident: (block: string) => boolean,
   { device = () => ({}), deviceOf = () => 0 }: HostDevices,
 ): PlaceOf {
-  const devices = new Map<number, EngineDevice>();
-  const open = (number: number): EngineDevice => {
-    const opened = devices.get(number) ?? {
+  const devices = new Map<DeviceId, EngineDevice>();
+  const open = (id: DeviceId): EngineDevice => {
+    const opened = devices.get(id) ?? {
       memory: new HostMemory(),
       style: gpuStyle('F32'),
       sessionOptions: () => ({ threads: 1 }),
       isHost: false,
       canRecord: false,
-      ...device(number),
+      ...device(id),
     };
-    devices.set(number, opened);
+    devices.set(id, opened);
     return opened;
   };
   return (block) => ({ device: open(deviceOf(block)), isResident: isResident(block) });

@@ -1,15 +1,12 @@
 /** What the engine takes of each device, against what the plan said that it would. */
 import { describe, expect, it } from 'vitest';
 import { DEMO } from '../../../../test/golden/golden.js';
+import { openPlanOnHost } from '../../../../test/golden/open-on-host.js';
 import { openCheckpoint } from '../../../loader/index.js';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { planDeviceMap, type Device, UNKNOWN_GPU, UNKNOWN_HOST } from '../../../planner/index.js';
-import { gpuStyle } from '../../graph/gpu/gpu-style.js';
-import { pictureGrid } from '../../graph/picture-grid.js';
 import type { Address } from '../memory/device-memory.js';
 import { HostMemory } from '../memory/host-memory.js';
-import type { EngineDevice } from './device/engine-device.js';
-import { GpuModel } from './gpu-model.js';
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
@@ -51,29 +48,11 @@ async function openPlanned(sizes: readonly number[]) {
   if (result.status === 'infeasible') throw new Error('the demo does not fit');
   const { placements, devices } = result.plan;
   const memories = new Map<number | 'cpu', CountingMemory>();
-  const opened = new Map<number | 'cpu', EngineDevice>();
-  const open = (id: number | 'cpu'): EngineDevice => {
-    const memory = memories.get(id) ?? new CountingMemory();
+  await using model = await openPlanOnHost(config, checkpoint.tensors, placements, (id) => {
+    const memory = new CountingMemory();
     memories.set(id, memory);
-    const device = opened.get(id) ?? {
-      memory,
-      style: gpuStyle('F32'),
-      sessionOptions: () => ({ threads: 1 }),
-      isHost: false,
-      canRecord: false,
-    };
-    opened.set(id, device);
-    return device;
-  };
-  const places = new Map(
-    placements.map(({ block, runsOn, execution }) => [
-      block,
-      { device: open(runsOn), isResident: execution !== 'streamed' },
-    ]),
-  );
-  const placeOf = (block: string) => places.get(block) ?? { device: open('cpu'), isResident: true };
-  const picture = await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size')));
-  await using model = await GpuModel.open({ config, tensors: checkpoint.tensors, picture, placeOf });
+    return { memory };
+  });
   const held = () => new Map<Device, number>([...memories].map(([id, memory]) => [id, memory.heldBytes]));
   const loaded = held();
   const { imageSize, channels } = config.vision;

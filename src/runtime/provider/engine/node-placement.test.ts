@@ -4,17 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEMO } from '../../../../test/golden/golden.js';
+import { openPlanOnHost } from '../../../../test/golden/open-on-host.js';
 import { openCheckpoint } from '../../../loader/index.js';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { blip2Blocks, type BlockKind } from '../../../model/blocks.js';
 import { planDeviceMap } from '../../../planner/index.js';
 import { generate } from '../../generation/generate.js';
-import { gpuStyle } from '../../graph/gpu/gpu-style.js';
-import { pictureGrid } from '../../graph/picture-grid.js';
 import type { Address, DeviceMemory } from '../memory/device-memory.js';
 import { HostMemory } from '../memory/host-memory.js';
-import type { EngineDevice } from './device/engine-device.js';
-import { GpuModel } from './gpu-model.js';
 
 const MIB = 2 ** 20;
 /** Tables, whose rows the host looks up. */
@@ -53,31 +50,14 @@ async function runPlan(gpuBytes: readonly number[]) {
   if (result.status === 'infeasible') throw new Error('the demo does not fit');
   const { placements, crossings, workload } = result.plan;
   const folder = await mkdtemp(join(tmpdir(), 'blip2-profiles-'));
-  const devices = new Map<number | 'cpu', EngineDevice>();
-  const open = (id: number | 'cpu'): EngineDevice => {
-    const device = devices.get(id) ?? {
-      memory: new CountingMemory(),
-      style: gpuStyle('F32'),
-      sessionOptions: () => ({ threads: 1, profile: join(folder, String(id)) }),
-      isHost: false,
-      canRecord: false,
-    };
-    devices.set(id, device);
-    return device;
-  };
-  const places = new Map(
-    placements.map(({ block, runsOn, execution }) => [
-      block,
-      { device: open(runsOn), isResident: execution !== 'streamed' },
-    ]),
-  );
-  const placeOf = (block: string) => places.get(block) ?? { device: open('cpu'), isResident: true };
-  const picture = await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size')));
   arrivals = 0;
   {
     const { imageSize, channels } = config.vision;
     const tokens = { minNewTokens: workload.newTokens, maxNewTokens: workload.newTokens };
-    await using model = await GpuModel.open({ config, tensors: checkpoint.tensors, picture, placeOf });
+    await using model = await openPlanOnHost(config, checkpoint.tensors, placements, (id) => ({
+      memory: new CountingMemory(),
+      sessionOptions: () => ({ threads: 1, profile: join(folder, String(id)) }),
+    }));
     const pixels = new Float32Array(channels * imageSize ** 2).map((_, index) => (index % 251) / 125.5 - 1);
     const prefix = await model.encodeImages(pixels, [1, channels, imageSize, imageSize]);
     const request = { contextIds: [[2]], eosTokenIds: config.text.eosTokenIds };
