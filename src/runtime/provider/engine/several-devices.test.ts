@@ -46,8 +46,8 @@ async function run(
   isResident: (block: string) => boolean = () => true,
 ) {
   const { tensors, config, recording, blocks } = await readModel(name);
-  const memories = new Map<number, CountingMemory>();
-  const memory = (device: number) => {
+  const memories = new Map<number | 'cpu', CountingMemory>();
+  const memory = (device: number | 'cpu') => {
     const made = memories.get(device) ?? new CountingMemory();
     memories.set(device, made);
     return { memory: made };
