@@ -8,6 +8,7 @@ import { PROVIDERS } from '../src/runtime/provider/provider.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { openSource } from './common/open-source.js';
 import { createParser, parseArgs, wholeNumber } from './common/parser.js';
+import { pictureSize } from './common/picture-size.js';
 import { budgetFlags } from './common/plan-options.js';
 import { RateLine } from './common/rate-line.js';
 import { planSummary } from './plan/summary.js';
@@ -15,7 +16,6 @@ import { captionPictures } from './run/caption-pictures.js';
 import { generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
 import { listImages, STDIN_LIST } from './run/list-images.js';
 import { matchPictures } from './run/match-pictures.js';
-import { pictureSize } from './run/picture-size.js';
 import { planWorkload } from './run/plan-workload.js';
 import { readPlacement } from './run/read-placement.js';
 

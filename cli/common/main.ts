@@ -14,7 +14,7 @@ export const EXIT = {
 } as const;
 
 /** Errors that are mended on the command line or in a plan that was handed over. */
-const USAGE_CODES = /^(USAGE|BAD|MAP|PIN|PLAN|PROFILE|OPTION|PROMPT)(_|$)|^CheckpointNotFound$/;
+const USAGE_CODES = /^(USAGE|BAD|MAP|PIN|PLAN|PROFILE|OPTION|PROMPT)(_|$)|^(CheckpointNotFound|IMAGE_SIZE)$/;
 
 /** Wrong usage of a command: exit code 2. */
 export function usageError(message: string, hint?: string): Blip2Error {

@@ -4,6 +4,7 @@ import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
 import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
 import type { MachineProfile } from '../../src/planner/price/device-profile.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
+import type { PictureSize } from '../../src/model/picture-size.js';
 import type { PlanOptions } from '../../src/planner/plan/context.js';
 import { OBJECTIVES, type Objective } from '../../src/planner/plan/plan-document.js';
 import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
@@ -14,6 +15,7 @@ import { loadModel } from '../common/load-model.js';
 import { machineProfile } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
+import { pictureSize } from '../common/picture-size.js';
 import { budgetFlags, readAllowQuant, readBudgets, type BudgetArgs } from '../common/plan-options.js';
 
 /** Flags that may be given several times. */
@@ -49,6 +51,13 @@ export function requestFlags<T>(parser: Argv<T>) {
     .option('max-new-tokens', {
       ...count('max-new-tokens'),
       describe: `tokens generated per picture [default: ${DEFAULT_WORKLOAD.newTokens}]`,
+    })
+    .option('picture-size', {
+      type: 'string',
+      nargs: 1,
+      group: 'Workload:',
+      coerce: pictureSize,
+      describe: "pixels of a picture, such as 364 or 364x224 (width x height) [default: the checkpoint's]",
     })
     .option('dtype', {
       type: 'string',
@@ -108,6 +117,7 @@ export interface RequestArgs extends BudgetArgs {
   readonly beams?: number | undefined;
   readonly 'prompt-tokens'?: number | undefined;
   readonly 'max-new-tokens'?: number | undefined;
+  readonly 'picture-size'?: PictureSize | undefined;
   readonly dtype?: readonly string[] | undefined;
   readonly engine: 'blip2-run' | 'transformers';
   readonly objective: Objective;
@@ -151,6 +161,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
         ...(args.beams === undefined ? {} : { beams: args.beams }),
         ...(args['prompt-tokens'] === undefined ? {} : { promptTokens: args['prompt-tokens'] }),
         ...(args['max-new-tokens'] === undefined ? {} : { newTokens: args['max-new-tokens'] }),
+        ...(args['picture-size'] === undefined ? {} : { pictureSize: args['picture-size'] }),
       },
       dtype,
       dtypes,

@@ -4,9 +4,11 @@ import type { DeviceMemory, PlanDocument } from '../../src/planner/plan/plan-doc
 /** The story of a plan for a person: what it is for, a row of memory per device, what runs where, and what it costs. */
 export function planSummary(plan: PlanDocument): string {
   const { workload, cost } = plan;
+  const { pictureSize } = workload;
+  const pictures = pictureSize === null ? '' : `pictures of ${pictureSize.width} x ${pictureSize.height}, `;
   return [
     `${plan.checkpoint.id || 'checkpoint'}   ${plan.dtype}   batch ${workload.batch}, beams ${workload.beams}, ` +
-      `${workload.promptTokens} prompt + ${workload.newTokens} new tokens   for ${plan.engine}`,
+      `${pictures}${workload.promptTokens} prompt + ${workload.newTokens} new tokens   for ${plan.engine}`,
     ...plan.devices.filter((device) => device.weightBytes > 0 || typeof device.id === 'number').map(deviceRow),
     `order  ${runsOf(plan).join('  ')}`,
     `predicted ${seconds(cost.latencyMs)} a caption (estimate): pictures ${seconds(cost.imageMs)}, prompt ` +

@@ -1,7 +1,7 @@
 import type { DeviceMap } from '../planner/map/device-map.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
 import type { QuantScheme } from '../tensor/quantized.js';
-import type { PictureSize } from './graph/picture-grid.js';
+import type { PictureSize } from '../model/picture-size.js';
 import type { Provider } from './provider/provider.js';
 
 /** What a model runs on, wherever its parts are placed. */

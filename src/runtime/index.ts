@@ -20,7 +20,7 @@ export type {
   GreedyOptions,
   SamplingOptions,
 } from './generation/generation-options.js';
-export type { PictureSize } from './graph/picture-grid.js';
+export type { PictureSize } from '../model/picture-size.js';
 export type { PlacementOptions, PlanningOptions } from './placement.js';
 export type { RgbPicture } from './image/decode-picture.js';
 export type { PictureSource } from './image/picture-source.js';

@@ -60,6 +60,15 @@ describe('placement', () => {
     expect(await placedDevices(checkpoint, { plan: map })).toEqual({ deviceMap: map });
   });
 
+  it('plans for the pictures that are asked for', async () => {
+    const pictureSize = { height: 112, width: 84 };
+    const seen: Progress[] = [];
+    const asked = { budgets: budgets(4 * MIB), pictureSize, emulateGpu: true };
+    await placedDevices(checkpoint, { ...asked, onProgress: (progress) => void seen.push(progress) });
+    expect(seen).toMatchObject([{ stage: 'planned', plan: { workload: { pictureSize } } }]);
+    expect((await planFor(4 * MIB)).workload.pictureSize).toBeNull();
+  });
+
   it('refuses a plan of another checkpoint, budgets that nothing fits, and both at once', async () => {
     const plan = await planFor(4 * MIB);
     const other = { ...checkpoint, tensors: new Map([...checkpoint.tensors].slice(1)) };

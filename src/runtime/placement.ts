@@ -49,7 +49,12 @@ export async function placedDevices(
   };
   if (plan !== undefined) return { ...devices, ...(await readGiven(checkpoint, plan)) };
   if (budgets === undefined) return devices;
-  const made = await planFor(checkpoint, budgets, { ...planning, countContext: engine.emulateGpu !== true });
+  const { emulateGpu, pictureSize } = engine;
+  const made = await planFor(checkpoint, budgets, {
+    ...planning,
+    workload: { ...planning?.workload, ...(pictureSize === undefined ? {} : { pictureSize }) },
+    countContext: emulateGpu !== true,
+  });
   onProgress?.({ stage: 'planned', plan: made });
   return { ...devices, ...(await readGiven(checkpoint, made)) };
 }

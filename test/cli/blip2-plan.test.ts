@@ -37,6 +37,12 @@ describe('blip2-plan', () => {
     expect(load(yaml.stdout)).toEqual(JSON.parse(json.stdout));
   });
 
+  it('plans for larger pictures where they are asked for', async () => {
+    const { stdout, stderr } = await plan('--vram', '10G', '--picture-size', '364x224', '--format', 'json');
+    expect(JSON.parse(stdout)).toMatchObject({ workload: { pictureSize: { width: 364, height: 224 } } });
+    expect(stderr).toContain('pictures of 364 x 224');
+  });
+
   it.each([
     [['--vram', '10x'], 'BAD_SIZE'],
     [['--vram', '-3G'], 'USAGE'],
@@ -44,6 +50,8 @@ describe('blip2-plan', () => {
     [[], 'USAGE'],
     [['--vram', '1G', '--bogus'], 'USAGE'],
     [['--vram', '1G', '--batch', 'many'], 'USAGE'],
+    [['--vram', '1G', '--picture-size', '3x'], 'USAGE'],
+    [['--vram', '1G', '--picture-size', '8'], 'IMAGE_SIZE'],
     [['--vram', '1G', '--dtype', 'float8'], 'USAGE'],
     [['a', 'b', '--vram', '1G'], 'USAGE'],
     [['no-such-folder', '--vram', '1G'], 'USAGE'],

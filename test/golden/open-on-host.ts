@@ -3,10 +3,12 @@ import type { StoredTensor } from '../../src/loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../src/model/blip2-config.js';
 import type { Placement } from '../../src/planner/plan/plan-document.js';
 import { gpuStyle } from '../../src/runtime/graph/gpu/gpu-style.js';
-import { pictureGrid } from '../../src/runtime/graph/picture-grid.js';
+import type { PictureSize } from '../../src/model/picture-size.js';
+import { Weights } from '../../src/runtime/graph/weights.js';
 import type { EngineDevice, PlaceOf } from '../../src/runtime/provider/engine/device/engine-device.js';
 import { GpuModel } from '../../src/runtime/provider/engine/gpu-model.js';
 import { HostMemory } from '../../src/runtime/provider/memory/host-memory.js';
+import { sessionPicture } from '../../src/runtime/session/session-picture.js';
 
 type DeviceId = Placement['runsOn'];
 
@@ -15,6 +17,7 @@ export interface HostDevices {
   readonly device?: (id: DeviceId) => Partial<EngineDevice>;
   /** The device of each block. Default: one for all. */
   readonly deviceOf?: (block: string) => DeviceId;
+  readonly pictureSize?: PictureSize;
 }
 
 /** The model as a plan places it. */
@@ -23,11 +26,13 @@ export function openPlanOnHost(
   tensors: ReadonlyMap<string, StoredTensor>,
   placements: readonly Placement[],
   device: (id: DeviceId) => Partial<EngineDevice>,
+  pictureSize?: PictureSize,
 ): Promise<GpuModel> {
   const placed = new Map(placements.map((placement) => [placement.block, placement]));
   return openOnHost(config, tensors, (block) => placed.get(block)?.execution !== 'streamed', {
     device,
     deviceOf: (block) => placed.get(block)?.runsOn ?? 'cpu',
+    ...(pictureSize === undefined ? {} : { pictureSize }),
   });
 }
 
@@ -37,7 +42,7 @@ export async function openOnHost(
   isResident: (block: string) => boolean,
   devices: HostDevices = {},
 ): Promise<GpuModel> {
-  const picture = await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size')));
+  const picture = await sessionPicture(config, new Weights(config, tensors), devices.pictureSize);
   return GpuModel.open({ config, tensors, picture, placeOf: hostPlaces(isResident, devices) });
 }
 

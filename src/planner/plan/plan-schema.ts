@@ -1,5 +1,5 @@
 /** The plan document as a schema: to read one back, and to publish. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { QUANT_SCHEMES } from '../../tensor/quantized.js';
 import { LOAD_DTYPES } from '../profile/load-dtype.js';
@@ -28,7 +28,17 @@ export const planSchema = z
       .array(z.object({ scheme, blocks: bytes, weightError: z.number(), priceMs: ms }))
       .default([])
       .describe('What quantised blocks cost in accuracy, and what that was weighed at.'),
-    workload: z.object({ batch: bytes, beams: bytes, promptTokens: bytes, newTokens: bytes }),
+    workload: z.object({
+      batch: bytes,
+      beams: bytes,
+      promptTokens: bytes,
+      newTokens: bytes,
+      pictureSize: z
+        .object({ height: bytes, width: bytes })
+        .nullable()
+        .default(null)
+        .describe('Pixels that every picture is brought to; null for the size that the model was made for.'),
+    }),
     devices: z
       .array(
         z.object({

@@ -67,17 +67,17 @@ export function blip2Profile(
     const names = owned.byBlock.get(block.name) ?? [];
     const own = sizesOf(tensors, names, rules);
     const sharesTable = block.kind === 'head' && !table.ownHead;
+    const work = blip2Work(block, context);
     const common = {
       name: block.name,
       kind: block.kind,
       phase: block.phase,
       tensors: names,
-      bufferBytes: 0,
+      bufferBytes: 4 * work.constantElements,
       elementBytes: elementBytes(block, dtype, rules),
       bond: bondOf(block, bonded),
       streamedWithBytes: null,
     };
-    const work = blip2Work(block, context);
     // The head of a tied model reads the token table, which the first block of the bond already holds.
     const read = sharesTable ? sizesOf(tensors, [table.name], rules) : own;
     const lookUp = lookUpOf(block, table, engine);

@@ -1,5 +1,6 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
+import type { PictureSize } from '../../model/picture-size.js';
 
 /** What one call of the model has to do; it decides caches, activations and how often each block runs. */
 export interface Workload {
@@ -11,16 +12,22 @@ export interface Workload {
   readonly promptTokens: number;
   /** Tokens generated per picture. */
   readonly newTokens: number;
+  /** Pixels that every picture is brought to; null for the size that the model was made for. */
+  readonly pictureSize: PictureSize | null;
 }
 
 /** For models with 32 query tokens, as all published ones have, and for checkpoints that have none. */
-export const DEFAULT_WORKLOAD: Workload = { batch: 1, beams: 1, promptTokens: 33, newTokens: 20 };
+export const DEFAULT_WORKLOAD: Workload = { batch: 1, beams: 1, promptTokens: 33, newTokens: 20, pictureSize: null };
 
 export const workloadSchema = z.strictObject({
   batch: z.number().int().positive().default(DEFAULT_WORKLOAD.batch),
   beams: z.number().int().positive().default(DEFAULT_WORKLOAD.beams),
   promptTokens: z.number().int().positive().default(DEFAULT_WORKLOAD.promptTokens),
   newTokens: z.number().int().positive().default(DEFAULT_WORKLOAD.newTokens),
+  pictureSize: z
+    .strictObject({ height: z.number().int().positive(), width: z.number().int().positive() })
+    .nullable()
+    .default(null),
 });
 
 /**
@@ -35,7 +42,7 @@ export function parseWorkload(
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new Blip2Error('BAD_WORKLOAD', `The workload is not usable: ${issues.join('; ')}`, {
-    hint: 'batch, beams, promptTokens and newTokens are whole numbers from 1 up.',
+    hint: 'batch, beams, promptTokens, newTokens and the sides of pictureSize are whole numbers from 1 up.',
     details: { issues },
   });
 }

@@ -1,14 +1,9 @@
 import { Blip2Error } from '../../errors.js';
 import type { VisionConfig } from '../../model/blip2-config.js';
+import { patchGrid, type PictureSize } from '../../model/picture-size.js';
 import { interpolatePositions } from './interpolate-positions.js';
 
-/** Pixels that every picture of a graph has. */
-export interface PictureSize {
-  readonly height: number;
-  readonly width: number;
-}
-
-/** How the vision model cuts pictures of one size. */
+/** How the vision model cuts pictures of one size, with the positions that its graph has as a constant. */
 export interface PictureGrid {
   /** Patches from top to bottom, and from left to right. */
   readonly rows: number;
@@ -25,19 +20,13 @@ const TABLE_LIMIT_BYTES = 2 ** 31;
  * @throws Blip2Error `IMAGE_SIZE` for pictures smaller than a patch, or of more patches than a graph can hold
  */
 export async function pictureGrid(
-  { imageSize, patchSize, hiddenSize }: VisionConfig,
+  vision: VisionConfig,
   size: PictureSize | undefined,
   readTable: () => Promise<Float32Array>,
 ): Promise<PictureGrid> {
+  const { imageSize, patchSize, hiddenSize } = vision;
   const { height, width } = size ?? { height: imageSize, width: imageSize };
-  const patches = (pixels: number) => Math.floor(pixels / patchSize);
-  const [rows, columns, own] = [patches(height), patches(width), patches(imageSize)];
-  if (rows < 1 || columns < 1) {
-    throw new Blip2Error(
-      'IMAGE_SIZE',
-      `pictures of ${width} x ${height} pixels hold no patch of ${patchSize} x ${patchSize}`,
-    );
-  }
+  const { rows, columns, ownPositions } = patchGrid(vision, { height, width });
   const tableBytes = 4 * (rows * columns + 1) * hiddenSize;
   if (tableBytes >= TABLE_LIMIT_BYTES) {
     throw new Blip2Error(
@@ -46,8 +35,8 @@ export async function pictureGrid(
       { hint: `This model was made for ${imageSize} x ${imageSize} pixels.`, details: { height, width, tableBytes } },
     );
   }
-  // transformers interpolates whenever a picture is not square, even to the grid that the table has.
-  if (rows * columns === own * own && height === width) return { rows, columns, positions: null };
-  const positions = interpolatePositions(await readTable(), { side: own, width: hiddenSize }, { rows, columns });
+  if (ownPositions) return { rows, columns, positions: null };
+  const side = Math.floor(imageSize / patchSize);
+  const positions = interpolatePositions(await readTable(), { side, width: hiddenSize }, { rows, columns });
   return { rows, columns, positions };
 }

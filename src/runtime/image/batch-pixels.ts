@@ -1,6 +1,6 @@
 import { Blip2Error } from '../../errors.js';
 import type { VisionConfig } from '../../model/blip2-config.js';
-import type { PictureSize } from '../graph/picture-grid.js';
+import type { PictureSize } from '../../model/picture-size.js';
 import type { LocalPicture } from './picture-source.js';
 import { preparePixels } from './prepare-pixels.js';
 import type { PreprocessorConfig } from './preprocessor-config.js';

@@ -3,7 +3,8 @@ import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import { convertFloats } from '../../loader/convert/convert-floats.js';
 import type { ModelConfig } from '../../model/blip2-config.js';
 import { elementCount } from '../../tensor/tensor-info.js';
-import { pictureGrid, type PictureGrid, type PictureSize } from '../graph/picture-grid.js';
+import type { PictureSize } from '../../model/picture-size.js';
+import { pictureGrid, type PictureGrid } from '../graph/picture-grid.js';
 import type { Weights } from '../graph/weights.js';
 
 const POSITIONS = 'vision_model.embeddings.position_embedding';

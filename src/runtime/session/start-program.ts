@@ -2,7 +2,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import type { Blip2Config, ModelConfig } from '../../model/blip2-config.js';
 import type { Block } from '../../model/blocks.js';
-import type { PictureSize } from '../graph/picture-grid.js';
+import type { PictureSize } from '../../model/picture-size.js';
 import { buildStages, type Program } from '../graph/program.js';
 import { Weights } from '../graph/weights.js';
 import { commonFolder } from '../onnx/common-folder.js';

@@ -20,6 +20,8 @@ export interface BlockWork {
   readonly runs: readonly RunCost[];
   readonly cacheElements: number;
   readonly activationElements: number;
+  /** float32 elements of a constant that the graph holds in place of a tensor. */
+  readonly constantElements: number;
   readonly extraInputs: readonly {
     readonly from: string;
     readonly phase: BlockPhase;
@@ -80,6 +82,7 @@ export function work(runs: readonly RunCost[], rest: Partial<BlockWork>): BlockW
     runs: runs.filter((each) => each.runs > 0),
     cacheElements: rest.cacheElements ?? 0,
     activationElements: rest.activationElements ?? 0,
+    constantElements: rest.constantElements ?? 0,
     extraInputs: rest.extraInputs ?? [],
     hostTraffic: rest.hostTraffic ?? NO_TRAFFIC,
   };

@@ -1,13 +1,15 @@
 /** What runs once per picture: the vision model, the Q-Former, the projections and the heads of retrieval. */
 import { isRetrieval } from '../../../model/blip2-config.js';
 import type { Block } from '../../../model/blocks.js';
+import { patchGrid } from '../../../model/picture-size.js';
 import { NO_TRAFFIC, run, type BlockWork, type WorkContext } from './block-work.js';
 
 export function imageWork(block: Block, context: WorkContext): BlockWork {
   const { config, workload } = context;
   const pictures = workload.batch;
   const { hiddenSize: d, intermediateSize: f, heads } = config.vision;
-  const s = Math.floor(config.vision.imageSize / config.vision.patchSize) ** 2 + 1;
+  const { rows: patchRows, columns, ownPositions } = patchGrid(config.vision, workload.pictureSize);
+  const s = patchRows * columns + 1;
   const q = config.numQueryTokens;
   const { hiddenSize: h, intermediateSize: fi } = config.qformer;
   const picture = s * d;
@@ -17,11 +19,15 @@ export function imageWork(block: Block, context: WorkContext): BlockWork {
   switch (block.kind) {
     case 'vision-embeddings': {
       const patch = config.vision.channels * config.vision.patchSize ** 2;
-      const pixels = config.vision.channels * config.vision.imageSize ** 2;
+      const { imageSize, channels } = config.vision;
+      const { height, width } = workload.pictureSize ?? { height: imageSize, width: imageSize };
+      const pixels = channels * height * width;
       return image(pictures, {
         flops: 2 * (s - 1) * patch * d,
         output: picture,
         activation: pixels + 2 * picture,
+        // transformers interpolates the position table anew for every call.
+        constant: ownPositions || context.engine === 'transformers' ? 0 : picture,
         hostTraffic: { transfers: 1, elements: pictures * pixels },
       });
     }
@@ -91,6 +97,8 @@ interface PerPicture {
   readonly activation: number;
   /** Elements that a table look-up reads. */
   readonly rowElements?: number;
+  /** Elements of a constant in the graph, however many pictures. */
+  readonly constant?: number;
   readonly hostTraffic?: BlockWork['hostTraffic'];
 }
 
@@ -105,6 +113,7 @@ function image(pictures: number, per: PerPicture): BlockWork {
     ],
     cacheElements: 0,
     activationElements: pictures * per.activation,
+    constantElements: per.constant ?? 0,
     extraInputs: [],
     hostTraffic: per.hostTraffic ?? NO_TRAFFIC,
   };

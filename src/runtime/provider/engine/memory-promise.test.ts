@@ -6,6 +6,7 @@ import { openCheckpoint } from '../../../loader/index.js';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { planDeviceMap, type Device, UNKNOWN_GPU, UNKNOWN_HOST } from '../../../planner/index.js';
 import type { Address } from '../memory/device-memory.js';
+import type { PictureSize } from '../../../model/picture-size.js';
 import { HostMemory } from '../memory/host-memory.js';
 
 const KIB = 2 ** 10;
@@ -35,7 +36,7 @@ class CountingMemory extends HostMemory {
 }
 
 /** The demo over GPUs of these sizes, and what each of them holds before and after a prompt. */
-async function openPlanned(sizes: readonly number[]) {
+async function openPlanned(sizes: readonly number[], pictureSize?: PictureSize) {
   const checkpoint = await openCheckpoint(DEMO);
   const config = parseBlip2Config(checkpoint.config);
   const result = planDeviceMap(checkpoint.tensors, {
@@ -44,24 +45,22 @@ async function openPlanned(sizes: readonly number[]) {
     // A host too slow to compute: what does not stay on a GPU streams through one.
     machine: { gpus: [UNKNOWN_GPU], host: { ...UNKNOWN_HOST, flopsPerSecond: 1e6 } },
     budgets: { gpus: new Map(sizes.map((bytes, gpu) => [gpu, bytes])), ramBytes: null, diskBytes: 0 },
+    workload: { pictureSize: pictureSize ?? null },
   });
   if (result.status === 'infeasible') throw new Error('the demo does not fit');
   const { placements, devices } = result.plan;
   const memories = new Map<number | 'cpu', CountingMemory>();
-  await using model = await openPlanOnHost(config, checkpoint.tensors, placements, (id) => {
+  const device = (id: number | 'cpu') => {
     const memory = new CountingMemory();
     memories.set(id, memory);
     return { memory };
-  });
+  };
+  await using model = await openPlanOnHost(config, checkpoint.tensors, placements, device, pictureSize);
   const held = () => new Map<Device, number>([...memories].map(([id, memory]) => [id, memory.heldBytes]));
   const loaded = held();
   const { imageSize, channels } = config.vision;
-  const prefix = await model.encodeImages(new Float32Array(channels * imageSize ** 2), [
-    1,
-    channels,
-    imageSize,
-    imageSize,
-  ]);
+  const { height, width } = pictureSize ?? { height: imageSize, width: imageSize };
+  const prefix = await model.encodeImages(new Float32Array(channels * height * width), [1, channels, height, width]);
   const beforePrompt = held();
   await model.tokens({ prefix, textIds: [[2]], textMask: [[1]] }).prefill();
   return { devices: devices.filter(({ id }) => typeof id === 'number'), loaded, beforePrompt, after: held() };
@@ -84,5 +83,17 @@ describe('the memory of a plan', () => {
       expect(caches, `caches of ${id}`).toBeGreaterThanOrEqual(0);
       expect(caches, `caches of ${id}`).toBeLessThan(PROMPT_BYTES);
     }
+  });
+
+  it('has room for what larger pictures hand from block to block, and no less than that room', async () => {
+    const engineTook = async (pictureSize?: PictureSize) => {
+      const { devices, loaded, beforePrompt } = await openPlanned([40 * MIB], pictureSize);
+      const [{ activationBytes } = { activationBytes: 0 }] = devices;
+      return { activationBytes, took: (beforePrompt.get(0) ?? 0) - (loaded.get(0) ?? 0) };
+    };
+    const own = await engineTook();
+    const larger = await engineTook({ height: 280, width: 196 });
+    for (const { activationBytes, took } of [own, larger]) expect(took).toBeLessThanOrEqual(activationBytes);
+    expect(larger.took).toBeGreaterThan(own.activationBytes);
   });
 });

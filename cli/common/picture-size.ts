@@ -1,5 +1,5 @@
-import type { PictureSize } from '../../src/runtime/graph/picture-grid.js';
-import { usageError } from '../common/main.js';
+import type { PictureSize } from '../../src/model/picture-size.js';
+import { usageError } from './main.js';
 
 /** For `coerce`: `364` is a square, `364x224` is width by height. */
 export function pictureSize(value: unknown): PictureSize | undefined {
