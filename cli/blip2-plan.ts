@@ -139,4 +139,4 @@ function theirPlan(
   return { status: 'fits', plan: { ...plan, warnings: [...plan.warnings, ...over] } };
 }
 
-await main(blip2Plan);
+void main(blip2Plan);

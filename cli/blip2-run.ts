@@ -177,4 +177,4 @@ function nameStdin(word: string): string {
   return word === '-' ? STDIN_LIST : word;
 }
 
-await main(blip2Run);
+void main(blip2Run);

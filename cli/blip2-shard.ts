@@ -72,4 +72,4 @@ async function blip2Shard({ argv, signal }: CommandContext): Promise<number> {
   throw usageError('say what to do', `Subcommands: ${[...SUBCOMMANDS.keys()].join(', ')}.`);
 }
 
-await main(blip2Shard);
+void main(blip2Shard);

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
+import packageJson from '../../package.json' with { type: 'json' };
 import { usageError } from './main.js';
 
 /**
@@ -11,10 +11,11 @@ export function createParser(name: string, usage: string, description: string): 
     .scriptName(name)
     .command(usage, description)
     .locale('en')
+    .updateStrings({ 'Implications failed:': 'Missing dependent arguments:' })
     .strict()
     .exitProcess(false)
     .parserConfiguration({ 'boolean-negation': false })
-    .version(packageVersion())
+    .version(packageJson.version)
     .help()
     .alias({ h: 'help', v: 'version' })
     .wrap(Math.max(40, Math.min(100, process.stdout.columns ?? 100)));
@@ -65,10 +66,4 @@ export function wholeNumber(flag: string, min: number): (value: unknown) => numb
     }
     return number;
   };
-}
-
-/** This file is `dist/cli/common/parser.js` once built, so the package's root is three folders up. */
-function packageVersion(): string {
-  const json: unknown = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
-  return typeof json === 'object' && json !== null && 'version' in json ? String(json.version) : '0.0.0';
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Blip2Error } from '../../src/errors.js';
 import type { Measurement } from '../../src/planner/report/svg/measured-comparison.js';
 

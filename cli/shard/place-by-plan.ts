@@ -1,5 +1,5 @@
 /** A plan as the splitter needs it: a device and a dtype for every tensor. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { deviceOf } from '../../src/planner/map/device-map.js';
 import { longestPrefix } from '../../src/planner/map/longest-prefix.js';
 import { readPlan } from '../../src/planner/plan/read-plan.js';

@@ -4,7 +4,7 @@
  * Published files are written as differences from the class defaults of transformers, so the defaults here are part of
  * the model: each is that of `Blip2VisionConfig` or `Blip2QFormerConfig` in transformers 5. InstructBLIP's are the same.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Blip2Error } from '../errors.js';
 import { activation, int, positive, type Activation } from './config-fields.js';
 import { textSchema, type TextConfig } from './language-config.js';

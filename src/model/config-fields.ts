@@ -1,5 +1,5 @@
 /** What the parts of `config.json` have in common. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** `gelu` is the exact erf form, `gelu_new` the tanh approximation. */
 export type Activation = 'gelu' | 'gelu_new' | 'relu' | 'silu';

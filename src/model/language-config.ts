@@ -2,7 +2,7 @@
  * `text_config` of a checkpoint: the language model, with every default of `OPTConfig`, `T5Config` or `LlamaConfig` in
  * transformers 5.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { activation, int, positive, type Activation } from './config-fields.js';
 
 export interface OptConfig {

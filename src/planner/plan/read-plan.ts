@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import type { DeviceMap } from '../map/device-map.js';
 import { parseDeviceMap } from '../map/parse-device-map.js';

@@ -1,7 +1,7 @@
 /**
  * `preprocessor_config.json`, with the defaults of transformers' `BlipImageProcessor` for what the file leaves out.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 
 export interface PreprocessorConfig {
