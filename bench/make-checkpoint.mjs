@@ -1,10 +1,11 @@
 /**
  * Writes a checkpoint with random weights for any BLIP-2 configuration, as transformers would lay it out: config.json,
- * shards, index. For timing and memory: the weights are noise.
+ * shards, index. For timing, memory and whether two engines agree: the weights are noise, the same in every call.
  *
  *   npm run build && node bench/make-checkpoint.mjs FOLDER [--model PRESET | --config FILE] [--dtype F32|F16|BF16]
- *     [--shard BYTES] [--vision-layers N] [--qformer-layers N] [--text-layers N] [--sparse]
+ *     [--own-head] [--shard BYTES] [--vision-layers N] [--qformer-layers N] [--text-layers N] [--sparse]
  *
+ * With --config, --own-head adds a head beside the token table, as T5's files have it; presets say so themselves.
  * --sparse leaves all weights zero and takes no space on disk: sizes and planning only.
  */
 import { createWriteStream } from 'node:fs';
@@ -27,12 +28,24 @@ const { positionals, values } = parseArgs({
     'qformer-layers': { type: 'string' },
     'text-layers': { type: 'string' },
     sparse: { type: 'boolean', default: false },
+    'own-head': { type: 'boolean', default: false },
   },
 });
-const NOISE_BYTES = 1 << 24;
-/** Every tensor begins elsewhere in the noise: ONNX Runtime keeps one copy of prepacked weights that are alike. */
-const SHIFT_BYTES = 64;
-const SHIFTS = 1 << 12;
+/** Numbers of noise, a prime: no two rows of a tensor are the same, so that no two tokens are equally likely. */
+const NOISE = 8_388_593;
+/** Every tensor begins far from the others in the noise: layers that are nearly alike would say the same to all they are given. */
+const STRIDE = 2_654_435_761;
+/**
+ * Powers of two by which some tensors are larger than the others, so that 20 ids in a row differ: with all alike, every token
+ * leads to the same one. Tokens of a model whose head is a table of its own may weigh most, and ids depend on each other and
+ * on the picture; where the head is the token table they would only name themselves again, and positions weigh most.
+ */
+const SCALES = [
+  [/crossattention\.attention\.query\.weight$/, 16],
+  [/language_projection\.weight$/, 4],
+  [/decoder\.embed_positions\.weight$/, 128],
+  [/(shared|embed_tokens)\.weight$/, () => (ownHead ? 64 : 4)],
+];
 const [folder] = positionals;
 if (folder === undefined) throw new Error('which folder?');
 
@@ -53,12 +66,12 @@ setLayers(
 );
 
 const parsed = parseBlip2Config(config);
-const tensors = blip2Tensors(parsed, { dtype: values.dtype, ownHead: preset?.ownHead ?? false });
+const ownHead = values.config === undefined ? preset.ownHead : values['own-head'];
+const tensors = blip2Tensors(parsed, { dtype: values.dtype, ownHead });
 const shards = cutIntoShards(tensors, Number(values.shard));
 
-const table = values.sparse
-  ? null
-  : encode(randomFloats((NOISE_BYTES + SHIFTS * SHIFT_BYTES) / (values.dtype === 'F32' ? 4 : 2)));
+/** Encoded noise by its scale. */
+const tables = new Map();
 
 await mkdir(folder, { recursive: true });
 const weightMap = {};
@@ -114,26 +127,45 @@ async function writeShard(path, shard) {
   await write(text);
   for (const [name, tensor] of shard) {
     tensorsWritten += 1;
-    for (let left = tensorBytes(tensor); left > 0; left -= NOISE_BYTES) await write(noise(name, tensor, left));
+    for (const bytes of weightBytes(name, tensor)) await write(bytes);
   }
   await new Promise((done) => stream.end(done));
 }
 
-/** Bytes of one tensor, or of its next part: norms' scales are 1, all else is noise with transformers' deviation of 0.02. */
-function noise(name, tensor, leftBytes) {
-  const size = Math.min(leftBytes, NOISE_BYTES);
-  if (name.endsWith('.weight') && tensor.shape.length === 1) return encode(new Float32Array(tensor.shape[0]).fill(1));
-  const start = (tensorsWritten % SHIFTS) * SHIFT_BYTES;
-  return table.subarray(start, start + size);
+/** Norms' scales are 1, all else is noise with transformers' deviation of 0.02. */
+function* weightBytes(name, tensor) {
+  if (name.endsWith('.weight') && tensor.shape.length === 1) {
+    yield encode(new Float32Array(tensor.shape[0]).fill(1));
+    return;
+  }
+  const table = noise(scaleOf(name));
+  let start = ((tensorsWritten * STRIDE) % NOISE) * (values.dtype === 'F32' ? 4 : 2);
+  for (let left = tensorBytes(tensor); left > 0;) {
+    const bytes = table.subarray(start, start + left);
+    yield bytes;
+    left -= bytes.length;
+    start = 0;
+  }
 }
 
-function randomFloats(count) {
+function scaleOf(name) {
+  const [, scale = 1] = SCALES.find(([pattern]) => pattern.test(name)) ?? [];
+  return typeof scale === 'function' ? scale() : scale;
+}
+
+function noise(scale) {
+  const known = tables.get(scale) ?? encode(randomFloats(NOISE, scale));
+  tables.set(scale, known);
+  return known;
+}
+
+function randomFloats(count, scale) {
   let state = 0x9e3779b9;
   return Float32Array.from({ length: count }, () => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    return 0.02 * Math.sqrt(3) * (state / 2 ** 31);
+    return scale * 0.02 * Math.sqrt(3) * (state / 2 ** 31);
   });
 }
 
