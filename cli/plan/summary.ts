@@ -1,4 +1,4 @@
-import { formatSize } from '../../src/planner/size.js';
+import { formatCount, formatSize } from '../../src/planner/size.js';
 import type { DeviceMemory, PlanDocument } from '../../src/planner/plan/plan-document.js';
 
 /** The story of a plan for a person: what it is for, a row of memory per device, what runs where, and what it costs. */
@@ -56,7 +56,7 @@ function deviceRow(device: DeviceMemory): string {
   const budget =
     device.budgetBytes === null
       ? 'no limit'
-      : `budget ${formatSize(device.budgetBytes)} (${device.budgetBytes.toLocaleString('en')} bytes)`;
+      : `budget ${formatSize(device.budgetBytes)} (${formatCount(device.budgetBytes)} bytes)`;
   return `${id.padEnd(5)}  ${budget}: ${shown.join(', ')}`;
 }
 

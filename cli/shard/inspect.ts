@@ -1,6 +1,6 @@
 import { moduleTree, type ModuleNode } from '../../src/loader/check/module-tree.js';
 import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
-import { formatSize } from '../../src/planner/size.js';
+import { formatCount, formatSize } from '../../src/planner/size.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { revisionOf } from '../common/open-source.js';
@@ -50,7 +50,7 @@ function toRows(node: ModuleNode, depth: number, level: number): [string, string
   const name = node.path === '' ? '(all)' : node.path.slice(node.path.lastIndexOf('.') + 1);
   const row: [string, string, string, string] = [
     '  '.repeat(level) + name,
-    node.parameters.toLocaleString('en').replaceAll(',', ' '),
+    formatCount(node.parameters).replaceAll(',', ' '),
     formatSize(node.bytes),
     [...node.dtypes.keys()].join(' '),
   ];

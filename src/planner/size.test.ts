@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exactSize, formatSize, parseSize } from './size.js';
+import { exactSize, formatCount, formatSize, parseSize } from './size.js';
 
 describe('parseSize', () => {
   it.each([
@@ -79,5 +79,16 @@ describe('formatSize', () => {
     [150.25 * 2 ** 20, '150.3 MiB'],
   ])('%i prints as %s', (bytes, text) => {
     expect(formatSize(bytes)).toBe(text);
+  });
+});
+
+describe('formatCount', () => {
+  it('prints whole numbers as Intl does', () => {
+    const english = new Intl.NumberFormat('en');
+    fc.assert(
+      fc.property(fc.integer({ min: -(2 ** 53) + 1, max: 2 ** 53 - 1 }), (value) => {
+        expect(formatCount(value)).toBe(english.format(value));
+      }),
+    );
   });
 });

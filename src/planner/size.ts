@@ -72,3 +72,8 @@ export function exactSize(bytes: number): string {
   }
   return String(bytes);
 }
+
+/** `6,442,450,944`: a whole number in groups of three digits. Starting `Intl` for it would take as long as a small plan. */
+export function formatCount(value: number): string {
+  return String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
+}
