@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:os';
 import { Blip2Error } from '../../src/errors.js';
+import { withFlagNames } from './flag-names.js';
 
 export const EXIT = {
   ok: 0,
@@ -84,13 +85,15 @@ function exitCodeOf(error: unknown): number {
 /** Three lines at most: what and why with the numbers, then what to type next; one JSON line for programs. */
 export function printError(error: unknown, asJson: boolean): void {
   const known = error instanceof Blip2Error ? error : unexpected(error);
+  const { code, details } = known;
+  const message = withFlagNames(known.message);
+  const hint = known.hint === undefined ? undefined : withFlagNames(known.hint);
   if (asJson) {
-    const { code, message, hint, details } = known;
     process.stderr.write(`${JSON.stringify({ code, message, hint, details })}\n`);
     return;
   }
-  process.stderr.write(`error: ${known.message} [${known.code}]\n`);
-  if (known.hint !== undefined) process.stderr.write(`${known.hint}\n`);
+  process.stderr.write(`error: ${message} [${code}]\n`);
+  if (hint !== undefined) process.stderr.write(`${hint}\n`);
   if (process.env['BLIP2_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 }
 

@@ -39,10 +39,19 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lis
   } catch (error) {
     // yargs wraps what `coerce` throws in an error of its own that keeps the message only.
     const message = error instanceof Error ? error.message : String(error);
+    refuseDashedValue(message, argv);
     throw usageError(message.trim().replaceAll(/\s+/g, ' '), 'Run with --help for the options.');
   }
   process.stdout.write(`${text}\n`);
   return null;
+}
+
+/** yargs takes a word that begins with a dash for a flag, and says of `--vram -5G` that something is missing. */
+function refuseDashedValue(message: string, argv: readonly string[]): void {
+  const flag = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
+  const value = flag === undefined ? undefined : argv[argv.lastIndexOf(`--${flag}`) + 1];
+  if (value === undefined || !/^-\d/.test(value)) return;
+  throw usageError(`--${flag} takes no value such as ${value}`, 'Run with --help for what it takes.');
 }
 
 /** yargs makes an array of any flag that is given twice, whatever its type. */

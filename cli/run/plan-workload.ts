@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { isRetrieval, parseModelConfig } from '../../src/model/blip2-config.js';
+import { positionLimit } from '../../src/model/language-config.js';
 import type { Workload } from '../../src/planner/profile/workload.js';
 import type { Ask } from '../../src/runtime/captioner-options.js';
 import { readCheckpointFiles } from '../../src/runtime/checkpoint-files.js';
@@ -17,10 +18,15 @@ export async function planWorkload(
   if (isRetrieval(config)) return { batch };
   const { tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
   const { textIds } = preparePrompts([promptText(ask, config)], tokenizer, config);
+  const promptTokens = config.numQueryTokens + (textIds[0]?.length ?? 0);
+  // Captions end where the model's positions do, however many tokens are asked for.
+  const room = (positionLimit(config.text) ?? Infinity) - promptTokens;
   return {
     batch,
     beams: generation.numBeams ?? 1,
-    promptTokens: config.numQueryTokens + (textIds[0]?.length ?? 0),
-    ...(generation.maxNewTokens === undefined ? {} : { newTokens: generation.maxNewTokens }),
+    promptTokens,
+    ...(generation.maxNewTokens === undefined
+      ? {}
+      : { newTokens: Math.min(generation.maxNewTokens, Math.max(1, room)) }),
   };
 }

@@ -74,6 +74,11 @@ export type DecoderOnlyConfig = OptConfig | LlamaConfig;
 
 export type TextConfig = DecoderOnlyConfig | T5Config;
 
+/** The most tokens that the language model has positions for, the picture's included; null where positions are relative. */
+export function positionLimit(text: TextConfig): number | null {
+  return text.family === 't5' ? null : text.maxPositions;
+}
+
 const ids = z.union([int, z.array(int).nonempty()]).transform((v) => (typeof v === 'number' ? [v] : v));
 
 const optSchema = z

@@ -62,6 +62,16 @@ describe('blip2-plan', () => {
     expect(finished.stderr.split('\n')[0]).toMatch(new RegExp(`^error: .*\\[${code}\\]$`));
   });
 
+  it('says which value is wrong, in the words of the command line', async () => {
+    const [negative, long] = await Promise.all([
+      plan('--vram', '-5G'),
+      plan('--vram', '5G', '--max-new-tokens', '1000000000'),
+    ]);
+    expect(negative.stderr).toContain('--vram takes no value such as -5G');
+    expect(long.stderr).toMatch(/2048 positions. \[BAD_WORKLOAD\]\n--max-new-tokens may be 2015 at most/);
+    expect([negative.code, long.code]).toEqual([2, 2]);
+  });
+
   it('ends with 3 and the deficit where nothing fits, as text and as JSON', async () => {
     const args = ['--vram', '1G', '--ram', '1G'];
     const [text, json] = await Promise.all([plan(...args), plan(...args, '--json')]);

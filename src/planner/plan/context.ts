@@ -1,6 +1,7 @@
 /** What is settled before a placement is chosen. */
 import { Blip2Error } from '../../errors.js';
-import { parseModelConfig } from '../../model/blip2-config.js';
+import { isRetrieval, parseModelConfig } from '../../model/blip2-config.js';
+import { positionLimit, type TextConfig } from '../../model/language-config.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
@@ -120,9 +121,28 @@ function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOption
     engine: options.engine ?? 'blip2-run',
     schemes: options.allowQuant ?? [],
   } as const;
+  if (config !== null && !isRetrieval(config)) checkPositions(shared.workload, config.text);
   const profile = config === null ? genericProfile(tensors, shared) : blip2Profile(tensors, config, shared);
   checkQuantization(profile, shared.schemes);
   return options.ties === undefined && options.buffers === undefined ? profile : withExtras(profile, options);
+}
+
+/** New tokens may be fewer than asked for; caches are planned for all of them. */
+function checkPositions({ promptTokens, newTokens }: Workload, text: TextConfig): void {
+  const limit = positionLimit(text);
+  if (limit === null || promptTokens + newTokens <= limit) return;
+  const counts = `${promptTokens} tokens of prompt and ${newTokens} new ones`;
+  throw new Blip2Error(
+    'BAD_WORKLOAD',
+    `${counts} are ${promptTokens + newTokens}; this model has ${limit} positions.`,
+    {
+      hint:
+        promptTokens < limit
+          ? `newTokens may be ${limit - promptTokens} at most.`
+          : `promptTokens may be ${limit - 1} at most.`,
+      details: { promptTokens, newTokens, limit },
+    },
+  );
 }
 
 function checkQuantization(profile: ModelProfile, schemes: readonly QuantScheme[]): void {
