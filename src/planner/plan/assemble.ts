@@ -17,8 +17,9 @@ export interface Placing {
   readonly allows: (block: ProfileBlock, place: Place) => boolean;
 }
 
-export function assemble(profile: ModelProfile, placing: Placing, prices: PriceList): Problem {
+export function assemble(profile: ModelProfile, placing: Placing, list: PriceList): Problem {
   const { places } = placing;
+  const prices = list.amongst(places);
   const gpuIds = [...placing.gpuBytes.keys()];
   const devices = [...gpuIds, 'cpu', 'disk'] as const;
   const resource = new Map<Device, number>(devices.map((device, r) => [device, r]));

@@ -2,6 +2,7 @@
 import type { QuantScheme } from '../../tensor/quantized.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
+import { preparationNotes } from '../price/preparation.js';
 import { runsOn, type Place } from '../price/price-list.js';
 import { formatSize } from '../size.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
@@ -9,7 +10,7 @@ import { accuracyNotes, accuracyPrices } from './accuracy.js';
 import { weightsOn } from './memory.js';
 import { memoryTable } from './memory-table.js';
 import { costOfPlan, crossingsOf, placeAt, rounded } from './plan-cost.js';
-import { deviceOfPlace } from './place-device.js';
+import { deviceOfPlace } from '../price/place-device.js';
 import type { PlanInput } from './plan-input.js';
 import { PLAN_SCHEMA, type PlanDocument, type Placement } from './plan-document.js';
 
@@ -19,7 +20,8 @@ export interface BuiltPlan {
 }
 
 export function buildPlan(input: PlanInput): BuiltPlan {
-  const { profile, choice, prices } = input;
+  const { profile, choice } = input;
+  const prices = input.prices.amongst(choice);
   const map = mapOf(profile, choice);
   const placements = profile.blocks.map((block, i): Placement => {
     const place = placeAt(choice, i);
@@ -57,7 +59,12 @@ export function buildPlan(input: PlanInput): BuiltPlan {
       boundMs: rounded(input.solver.boundMs),
       gap: Number(input.solver.gap.toPrecision(3)),
     },
-    assumptions: [...profile.assumptions, ...input.assumptions, ...lookedUp(placements)],
+    assumptions: [
+      ...profile.assumptions,
+      ...input.assumptions,
+      ...lookedUp(placements),
+      ...preparationNotes(profile, choice),
+    ],
     warnings: [
       ...profile.warnings,
       ...input.warnings,

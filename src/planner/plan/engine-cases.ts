@@ -11,7 +11,7 @@ import type { Location, Place } from '../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Placing } from './assemble.js';
-import { deviceOfPlace } from './place-device.js';
+import { deviceOfPlace } from '../price/place-device.js';
 
 export interface CaseInput {
   readonly profile: ModelProfile;
@@ -55,6 +55,8 @@ export function engineCases(input: CaseInput): Placing[] {
   const anchor = anchorOf(profile);
   const mains = ids.filter((id, i) => !ids.slice(0, i).some((earlier, k) => asGood(input, earlier, k, id, i)));
   return [
+    // Everything on one GPU is cheaper than the same placement as one of many.
+    ...mains.map((main) => build([resident(main)])),
     ...mains.map((main) =>
       build([...ids.filter((id) => id >= main).map(resident), ...streamedTo(main)], (block, place) =>
         isAnchor(block, anchor) ? place.execution === 'resident' && place.gpu === main : true,

@@ -3,7 +3,7 @@ import type { Place } from '../price/price-list.js';
 import { hostWidening } from '../price/price-list.js';
 import { formOf, type Engine, type ProfileBlock } from '../profile/model-profile.js';
 import { streamedBytes } from '../profile/streamed-groups.js';
-import { deviceOfPlace } from './place-device.js';
+import { deviceOfPlace } from '../price/place-device.js';
 import type { Device } from '../map/device-map.js';
 
 /** Bytes on one device. The last two count only while the block runs. */

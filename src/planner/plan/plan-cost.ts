@@ -34,7 +34,8 @@ export function crossingsOf(profile: ModelProfile, choice: readonly Place[], pri
 }
 
 /** The price of a placement. */
-export function costOfChoice(profile: ModelProfile, choice: readonly Place[], prices: PriceList): PlanCost {
+export function costOfChoice(profile: ModelProfile, choice: readonly Place[], list: PriceList): PlanCost {
+  const prices = list.amongst(choice);
   return costOfPlan(profile, choice, prices, crossingsOf(profile, choice, prices));
 }
 

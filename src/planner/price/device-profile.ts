@@ -2,7 +2,7 @@
  * What a machine's parts can do, as far as placement needs to know. Rates are what programs reach, not what data sheets
  * promise; every profile says where its numbers come from.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 
 const rate = z.number().positive();
@@ -18,18 +18,29 @@ const quantizedBandwidth = z.strictObject({ int8: rate, int4: rate });
 
 const flops = z.strictObject({ float16: rate, bfloat16: rate, float32: rate });
 
-/** How one engine drives a GPU. */
+/** How an engine drives a GPU. */
 const engineRates = z.strictObject({
   /** Bytes per second of weights copied from host memory for a run. */
   streamBytesPerSecond: rate,
-  /** Milliseconds per module with weights that a run calls: launches, and the host work between them. */
-  leafMs: time,
   /** Milliseconds more for every module whose weights have to be copied first. */
   streamedLeafMs: time,
   /** Device memory that the driver and the engine's libraries take before any tensor exists; budgets count it on request. */
   contextBytes: z.number().int().nonnegative(),
   /** Device memory that libraries take from the engine's own allocator while it runs: always within the budget. */
   workspaceBytes: z.number().int().nonnegative(),
+});
+
+const blip2RunRates = engineRates.extend({
+  /** Milliseconds per module with weights that a run calls: its kernels begin one after the other. */
+  leafMs: time,
+});
+
+const transformersRates = engineRates.extend({
+  /** Milliseconds of the host per kernel launched, and per module called. */
+  launchMs: time,
+  moduleMs: time,
+  /** Milliseconds of the host more per module called where a map names more than one device: accelerate's hooks. */
+  hookMs: time,
 });
 
 export const gpuProfileSchema = z.strictObject({
@@ -40,7 +51,7 @@ export const gpuProfileSchema = z.strictObject({
   flopsPerSecond: flops,
   /** Small copies between host and GPU: activations that cross, not weights. */
   link: z.strictObject({ bytesPerSecond: rate, latencyMs: time }),
-  engines: z.strictObject({ 'blip2-run': engineRates, transformers: engineRates }),
+  engines: z.strictObject({ 'blip2-run': blip2RunRates, transformers: transformersRates }),
   source: z.string(),
 });
 

@@ -1,13 +1,15 @@
 /**
  * Milliseconds per call for a block in each place it may have: what the solver minimises.
  *
- * One run costs max(bytes / bandwidth, FLOPs / rate) plus the launches of its modules; streamed blocks first wait for
- * their weights, since neither engine copies ahead; a cut between two places costs a copy per run.
+ * A GPU takes max(bytes / bandwidth, FLOPs / rate) for a run. `blip2-run` adds the gaps between its kernels; transformers
+ * takes at least as long as Python needs to launch them. Streamed blocks first wait for their weights; a cut between two
+ * places costs a copy per run.
  */
 import type { BlockPhase } from '../../model/blocks.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import { formOf, type BlockRun, type Engine, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
 import type { GpuProfile, MachineProfile, QuantizedBandwidth } from './device-profile.js';
+import { deviceOfPlace } from './place-device.js';
 
 /** Where a block's weights live and who runs it. `host` runs on the CPU; its weights are in RAM or read from disk. */
 export type Location =
@@ -25,6 +27,8 @@ export type Place = Location & { readonly scheme: QuantScheme | null };
 const HALF_ON_CPU = { bytes: 0.45, flops: 0.25 } as const;
 
 export interface PriceList {
+  /** The prices of a placement that has these places and no others. */
+  amongst(places: readonly Place[]): PriceList;
   /** Milliseconds per call of all the runs of a block in `place`. */
   blockMs(block: ProfileBlock, place: Place): number;
   /** The part of `blockMs` that falls in one phase. */
@@ -35,7 +39,13 @@ export interface PriceList {
   extraInputMs(input: ProfileBlock['extraInputs'][number], elementBytes: number, a: Place, b: Place): number;
 }
 
+/** The prices of placements on several devices; of one device alone, see `amongst`. */
 export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[]): PriceList {
+  return priced(profile, machine, gpuIds, true);
+}
+
+/** @param hooked whether accelerate puts a hook on every module, as it does where a map names more than one device */
+function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[], hooked: boolean): PriceList {
   const { engine, dtype } = profile;
   const gpus = new Map(gpuIds.map((id, i) => [id, gpuAt(machine, i)]));
   const gpuOf = (id: number): GpuProfile => gpus.get(id) ?? gpuAt(machine, 0);
@@ -64,7 +74,12 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
     return ms;
   };
 
-  return {
+  const list: PriceList = {
+    amongst(places) {
+      const [first] = places.map(deviceOfPlace);
+      const several = places.some((place) => deviceOfPlace(place) !== first);
+      return several === hooked ? list : priced(profile, machine, gpuIds, several);
+    },
     blockMs: (block, place) =>
       phaseMs(block, place, 'image') + phaseMs(block, place, 'prompt') + phaseMs(block, place, 'token'),
     phaseMs,
@@ -80,6 +95,7 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
       return runsOn(a) === runsOn(b) ? 0 : input.runs * copyMs(input.elements * elementBytes, a, b);
     },
   };
+  return list;
 
   function runMs(block: ProfileBlock, run: BlockRun, place: Place): number {
     if (place.execution === 'host') {
@@ -97,7 +113,6 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
       return compute + fetch + run.leaves * host.leafMs;
     }
     const gpu = gpuOf(place.gpu);
-    const rates = gpu.engines[engine];
     const computeDtype = block.elementBytes === 4 ? 'float32' : dtype;
     const floatBytes = run.readBytes - run.quantizedBytes;
     const compute = Math.max(
@@ -105,11 +120,21 @@ export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds
         gpu.memoryBytesPerSecond,
       (1000 * run.flops) / gpu.flopsPerSecond[computeDtype],
     );
-    const launches = run.leaves * rates.leafMs;
-    if (place.execution === 'resident') return compute + launches;
-    const copy = (1000 * run.streamedBytes) / rates.streamBytesPerSecond + run.leaves * rates.streamedLeafMs;
+    const busy =
+      engine === 'transformers'
+        ? Math.max(compute, issueMs(run, gpu))
+        : compute + run.leaves * gpu.engines[engine].leafMs;
+    if (place.execution === 'resident') return busy;
+    const { streamBytesPerSecond, streamedLeafMs } = gpu.engines[engine];
+    const copy = (1000 * run.streamedBytes) / streamBytesPerSecond + run.leaves * streamedLeafMs;
     const fetch = place.store === 'disk' ? (1000 * run.streamedBytes) / host.diskBytesPerSecond : 0;
-    return compute + launches + copy + fetch;
+    return busy + copy + fetch;
+  }
+
+  /** Until all kernels of a run are launched, while the GPU works on the first of them. */
+  function issueMs({ torch }: BlockRun, gpu: GpuProfile): number {
+    const { launchMs, moduleMs, hookMs } = gpu.engines.transformers;
+    return torch.launches * launchMs + torch.modules * (hooked ? moduleMs + hookMs : moduleMs);
   }
 }
 

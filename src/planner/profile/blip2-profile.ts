@@ -197,6 +197,7 @@ function blockRun(
     streamedBytes: sendsRows ? readBytes : storedBytes,
     stateBytes: work.cacheElements === 0 ? 0 : run.stateElements * (rules.dtype === 'float32' ? 4 : 2),
     leaves: new Set(used.map(({ module }) => module)).size,
+    torch: run.torch,
     outputElements: run.outputElements,
   };
 }

@@ -7,6 +7,7 @@ import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { BlockPhase } from '../../model/blocks.js';
 import { loadedBytes, type DtypeRules, type LoadDtype } from './load-dtype.js';
 import type { BlockRun, Engine, ModelProfile, ProfileBlock } from './model-profile.js';
+import { likelyCalls } from './work/torch-calls.js';
 import type { Workload } from './workload.js';
 
 export interface GenericProfileOptions {
@@ -149,6 +150,7 @@ function genericBlock(
     streamedBytes: weightBytes,
     stateBytes: kind === 'token' ? rows * cacheWidth * (promptTokens + newTokens / 2) * elementBytes : 0,
     leaves: leaves.size,
+    torch: likelyCalls(leaves.size),
     outputElements: tokens * rowWidth,
   });
   const runs =

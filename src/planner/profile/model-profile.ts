@@ -6,6 +6,7 @@
 import type { BlockPhase } from '../../model/blocks.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { LoadDtype } from './load-dtype.js';
+import type { TorchCalls } from './work/torch-calls.js';
 import type { Workload } from './workload.js';
 
 /** Who executes the map. It decides what "cpu" means, and how beams are prefilled. */
@@ -27,6 +28,8 @@ export interface BlockRun {
   readonly stateBytes: number;
   /** Modules with tensors of their own that a run calls. */
   readonly leaves: number;
+  /** What transformers does on the host for a run. */
+  readonly torch: TorchCalls;
   /** Elements handed to the next block per run: what crosses if that block runs elsewhere. */
   readonly outputElements: number;
 }

@@ -12,8 +12,17 @@ import type { BlockWork, WorkContext } from './block-work.js';
 import { decoderWork } from './decoder-work.js';
 import { imageWork } from './image-work.js';
 import { t5Work } from './t5-work.js';
+import { torchCalls } from './torch-calls.js';
 
 export function blip2Work(block: Block, context: WorkContext): BlockWork {
+  const work = workOf(block, context);
+  return {
+    ...work,
+    runs: work.runs.map((each) => ({ ...each, torch: torchCalls(block, each.phase, context.config) })),
+  };
+}
+
+function workOf(block: Block, context: WorkContext): BlockWork {
   const { config } = context;
   if (isRetrieval(config) || block.phase === 'image') return imageWork(block, context);
   return config.text.family === 't5' ? t5Work(block, config.text, context) : decoderWork(block, config.text, context);

@@ -3,6 +3,7 @@ import type { ModelConfig } from '../../../model/blip2-config.js';
 import type { BlockPhase } from '../../../model/blocks.js';
 import type { Engine } from '../model-profile.js';
 import type { Workload } from '../workload.js';
+import { NO_CALLS, type TorchCalls } from './torch-calls.js';
 
 export interface RunCost {
   readonly phase: BlockPhase;
@@ -14,6 +15,7 @@ export interface RunCost {
   readonly rowElements: number | null;
   readonly stateElements: number;
   readonly outputElements: number;
+  readonly torch: TorchCalls;
 }
 
 export interface BlockWork {
@@ -74,6 +76,7 @@ export function run(phase: BlockPhase, runs: number, cost: Partial<RunCost>): Ru
     rowElements: cost.rowElements ?? null,
     stateElements: cost.stateElements ?? 0,
     outputElements: cost.outputElements ?? 0,
+    torch: cost.torch ?? NO_CALLS,
   };
 }
 
