@@ -1,19 +1,28 @@
 /** WebGPU on this machine: bundled with onnxruntime-node, it works wherever an adapter answers. */
 import '../onnx/no-telemetry.js';
 import { InferenceSession } from 'onnxruntime-node';
-import type { ProviderAnswer } from './provider.js';
+import type { ProviderAnswer, ProviderDevice } from './provider.js';
+import { vulkanAdapters } from './vulkan-adapters.js';
 import { identityModel } from './ort/identity-model.js';
 import { HostMemory } from './memory/host-memory.js';
 import { OrtSession, RunOptions, type BoundTensor } from './ort/ort-session.js';
 
+/** Where nobody tells which one it is. */
+const UNNAMED: ProviderDevice = { name: 'WebGPU adapter', memoryBytes: null, freeBytes: null };
+
+/** Opening an adapter takes a third of a second, and its last session closes it: this one keeps it for what comes next. */
+let kept: OrtSession | undefined;
+
 export async function webgpuAnswer(): Promise<ProviderAnswer> {
   try {
-    const session = await InferenceSession.create(identityModel(), {
-      executionProviders: ['webgpu'],
-      logSeverityLevel: 4,
-    });
-    await session.release();
-    return { works: true, devices: [{ name: 'WebGPU adapter', memoryBytes: null, freeBytes: null }] };
+    if (process.platform === 'linux') {
+      kept ??= new OrtSession(identityModel(), { webgpu: webgpuSettings(), silent: true });
+    } else {
+      const options = { executionProviders: ['webgpu'], logSeverityLevel: 4 as const };
+      await (await InferenceSession.create(identityModel(), options)).release();
+    }
+    const [adapter = UNNAMED] = vulkanAdapters();
+    return { works: true, devices: [adapter] };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     // ONNX Runtime puts the place in its source before what went wrong.
@@ -21,12 +30,19 @@ export async function webgpuAnswer(): Promise<ProviderAnswer> {
   }
 }
 
+/** Whoever holds the adapter by now closes it. */
+export function letGoOfAdapter(): void {
+  kept?.[Symbol.dispose]();
+  kept = undefined;
+}
+
 /**
  * Graphs and bindings are this project's own: checking each call again costs time with every node. Without 64-bit integers
- * the argmax of the logits would be converted on the CPU.
+ * the argmax of the logits would be converted on the CPU. Buffers are as large as what is asked for: by default the provider
+ * rounds them up, weights by a quarter.
  */
 export function webgpuSettings(): Record<string, string> {
-  return { validationMode: 'disabled', enableInt64: '1' };
+  return { validationMode: 'disabled', enableInt64: '1', storageBufferCacheMode: 'simple' };
 }
 
 let computesHalf: boolean | undefined;

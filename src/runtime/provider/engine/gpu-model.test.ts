@@ -88,7 +88,9 @@ describe('the demo on a device', () => {
   it.each([
     ['float32 matrices', webgpuStyle('F32'), {}],
     ['float16 matrices', webgpuStyle('F16'), {}],
+    ['few shapes', webgpuStyle('F32'), { keepsShapes: true }],
     ['attention of few queries by single operators', webgpuStyle('F32', true), { queryLimit: 4 }],
+    ['few queries and few shapes', webgpuStyle('F32', true), { queryLimit: 7, keepsShapes: true }],
   ])('answers as transformers in the form of WebGPU, %s', async (_, style, limits) => {
     const folder = await mkdtemp(join(tmpdir(), 'blip2-gpu-model-'));
     onTestFinished(() => rm(folder, { recursive: true }));
@@ -98,8 +100,9 @@ describe('the demo on a device', () => {
     await using model = await openOnHost(config, computed.tensors, isResident, {
       device: () => ({ style, ...limits }),
     });
-    for (const entry of entries.slice(8, 12)) {
+    for (const entry of entries.slice(8, 10)) {
       expect(await answer(model, [entry], [entry.caption])).toEqual([entry.caption.ids]);
+      expect(await answer(model, [entry], [entry.vqa])).toEqual([entry.vqa.ids]);
     }
   });
 

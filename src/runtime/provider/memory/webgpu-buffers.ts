@@ -54,26 +54,42 @@ export class WebGpuBuffers {
   }
 
   /**
-   * Makes a buffer for each size. The first division has the allocation's own addresses, so that copies to the whole of it
-   * reach its tensors.
+   * A buffer for each size: one of an earlier division from the same address, where one is large enough, else a new one. The
+   * first division has the allocation's own addresses, so that copies to the whole of it reach its tensors.
    */
   divide(start: Address, sizes: readonly number[]): readonly Address[] {
     const { divisions, buffers, bytes } = this.#allocationOf(start);
     const known = divisions.find((division) => division.start === start && areEqual(division.sizes, sizes));
     if (known !== undefined) return known.addresses;
+    const sameStart = divisions.filter((division) => division.start === start);
+    const idle = new Set(
+      sameStart.flatMap((division) => division.addresses).map((address) => this.beginningAt(address)),
+    );
+    const addresses = new Map<number, Address>();
+    // The largest first, each into the smallest that is large enough.
+    const order = [...sizes.keys()].toSorted((i, j) => (sizes[j] ?? 0) - (sizes[i] ?? 0));
+    for (const index of order) {
+      const size = sizes[index] ?? 0;
+      const found = smallestOf(idle, size);
+      if (found === undefined) continue;
+      idle.delete(found);
+      addresses.set(index, found.address);
+    }
     const last = buffers.at(-1);
     const afterLast = last === undefined ? start : last.address + BigInt(alignedBytes(last.bytes));
     const ownEnd = (start / SPACING) * SPACING + BigInt(alignedBytes(bytes));
     let next = last === undefined || afterLast > ownEnd ? afterLast : ownEnd;
-    const addresses = sizes.map((size) => {
+    const all = sizes.map((size, index) => {
+      const known = addresses.get(index);
+      if (known !== undefined) return known;
       const address = next;
       const handle = ortApi().create('AllocatorAlloc', this.#allocator, Math.max(size, 1));
       buffers.push({ address, bytes: size, handle });
       next += BigInt(alignedBytes(size));
       return address;
     });
-    divisions.push({ start, sizes: [...sizes], addresses });
-    return addresses;
+    divisions.push({ start, sizes: [...sizes], addresses: all });
+    return all;
   }
 
   /** The buffers from an address on; an allocation that was never divided is one. */
@@ -107,3 +123,6 @@ export class WebGpuBuffers {
 
 const areEqual = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, index) => size === b[index]);
+
+const smallestOf = (buffers: ReadonlySet<GpuBuffer>, bytes: number): GpuBuffer | undefined =>
+  [...buffers].filter((buffer) => buffer.bytes >= bytes).toSorted((a, b) => a.bytes - b.bytes)[0];

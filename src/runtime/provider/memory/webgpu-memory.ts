@@ -23,6 +23,8 @@ export class WebGpuMemory implements DeviceMemory {
   readonly #allocator: Pointer;
   readonly #buffers: WebGpuBuffers;
   #rows: BufferRows | null = null;
+  /** Where what comes in parts is put together. */
+  #joined: HostRange = { address: 0n, bytes: 0 };
   /** What rows are rearranged in. */
   #spare: { readonly address: Address; readonly bytes: number } | null = null;
 
@@ -77,10 +79,13 @@ export class WebGpuMemory implements DeviceMemory {
     const [only] = parts;
     if (only !== undefined && parts.length === 1) return this.upload(to, only.address, only.bytes);
     const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-    const joined = this.#host.allocate(bytes);
-    this.#host.uploadParts(joined, parts);
-    this.upload(to, joined, bytes);
-    this.#host.free(joined);
+    // Kept, because the system clears every page that it gives anew.
+    if (this.#joined.bytes < bytes) {
+      this.#host.free(this.#joined.address);
+      this.#joined = { address: this.#host.allocate(bytes), bytes };
+    }
+    this.#host.uploadParts(this.#joined.address, parts);
+    this.upload(to, this.#joined.address, bytes);
   }
 
   download(to: Address, from: Address, bytes: number): void {

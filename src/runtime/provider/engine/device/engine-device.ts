@@ -13,6 +13,8 @@ export interface EngineDevice {
   readonly sessionOptions: (recorded: boolean) => OrtSessionOptions;
   /** New tokens that its attention takes at once; absent: any number. */
   readonly queryLimit?: number;
+  /** Whether its provider keeps the memory of a run for runs of the same shape: then there should be few shapes. */
+  readonly keepsShapes?: boolean;
   /** Whether its provider can record a run. */
   readonly canRecord: boolean;
 }

@@ -1,7 +1,7 @@
 import { webgpuStyle } from '../../../graph/gpu/gpu-style.js';
 import { WebGpuMemory } from '../../memory/webgpu-memory.js';
 import { FEW_QUERIES, webgpuAttendsToMany } from '../../webgpu-attention.js';
-import { webgpuComputesHalf, webgpuSettings } from '../../webgpu-provider.js';
+import { letGoOfAdapter, webgpuComputesHalf, webgpuSettings } from '../../webgpu-provider.js';
 import type { EngineDevice } from './engine-device.js';
 
 /**
@@ -10,13 +10,16 @@ import type { EngineDevice } from './engine-device.js';
  */
 export function webgpuDevice(): EngineDevice {
   const settings = webgpuSettings();
+  const memory = new WebGpuMemory(settings);
+  letGoOfAdapter();
   const attendsToMany = webgpuAttendsToMany();
   return {
-    memory: new WebGpuMemory(settings),
+    memory,
     style: webgpuStyle(webgpuComputesHalf() ? 'F16' : 'F32', !attendsToMany),
     ...(attendsToMany ? {} : { queryLimit: FEW_QUERIES }),
     sessionOptions: () => ({ webgpu: settings }),
     isHost: false,
+    keepsShapes: true,
     canRecord: false,
   };
 }

@@ -52,8 +52,10 @@ export class GpuDecoder implements Disposable {
     const stepsFor = <Result>(result: StepResult<Result>): TokenSteps<Result> => ({
       prefill: () => {
         const prompts = this.#promptRows(prompt);
+        // A picture and the token that a text begins with.
+        const shortest = (prompt.prefix.dims[1] ?? 0) + 1;
         rows = new CacheRows(prompts.map(({ length }) => length));
-        return Promise.resolve(this.#prefill(prompts, result));
+        return Promise.resolve(this.#prefill(prompts, shortest, result));
       },
       advance: (ids, parents) => {
         const caches = this.#caches.reserve(Math.max(parents.length, rows.count), rows.length + 1);
@@ -91,28 +93,43 @@ export class GpuDecoder implements Disposable {
     });
   }
 
-  #prefill<Result>(prompts: readonly Float32Array[][], { wire, read, join }: StepResult<Result>): Result {
+  #prefill<Result>(
+    prompts: readonly Float32Array[][],
+    shortest: number,
+    { wire, read, join }: StepResult<Result>,
+  ): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
     const caches = this.#caches.reserve(prompts.length, longest + FIRST_ROOM);
-    const limit = Math.min(...this.#parts.program.units.map(({ device }) => device.queryLimit ?? Infinity));
-    if (longest <= limit && prompts.every(({ length }) => length === longest)) {
-      const shape = { rows: prompts.length, tokens: longest };
-      return read(this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, wire), [...prompts.keys()]);
+    if (prompts.every(({ length }) => length === longest)) {
+      return read(this.#runPrompts(prompts, shortest, wire), [...prompts.keys()]);
     }
     // Prompts of several lengths run one after the other, each in the first row: there is no padding to mask.
     const results = [...prompts.entries()].toReversed().map(([row, tokens]) => {
-      let past = 0;
-      for (; tokens.length - past > limit; past += limit) this.#runOne(tokens.slice(past, past + limit), past, wire);
-      const result = read(this.#runOne(tokens.slice(past), past, wire), [0]);
+      const result = read(this.#runPrompts([tokens], shortest, wire), [0]);
       if (row > 0) caches.copyRows([{ from: 0, to: row }]);
       return result;
     });
     return join(results.toReversed());
   }
 
-  /** New tokens of the first row alone. */
-  #runOne(tokens: readonly Float32Array[], past: number, wire: string): Uint8Array {
-    return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, wire);
+  /**
+   * Prompts of one length in the first rows, in stretches that the devices take. Where few shapes should run, all stretches
+   * are as long as the shortest prompt: the last one begins before the end of the one before it, and makes there what is there.
+   */
+  #runPrompts(prompts: readonly Float32Array[][], shortest: number, wire: string): Uint8Array {
+    const devices = this.#parts.program.units.map(({ device }) => device);
+    const sameShapes = devices.some(({ keepsShapes }) => keepsShapes === true);
+    const limits = devices.map(({ queryLimit }) => queryLimit ?? Infinity);
+    const stretch = Math.min(...limits, sameShapes ? shortest : Infinity);
+    const length = prompts[0]?.length ?? 0;
+    const run = (past: number): Uint8Array => {
+      const rows = prompts.map((tokens) => tokens.slice(past, past + stretch));
+      const tokens = Math.min(stretch, length - past);
+      return this.#run({ rows: rows.length, tokens }, { rows, past: rows.map(() => past) }, wire);
+    };
+    let past = 0;
+    for (; length - past > stretch; past += stretch) run(past);
+    return run(sameShapes ? Math.max(length - stretch, 0) : past);
   }
 
   /** The bytes of a result, good until the next run. */
