@@ -36,6 +36,7 @@ export class GraphBuilder {
   readonly #nodes: onnx.INodeProto[] = [];
   readonly #inputs: onnx.IValueInfoProto[] = [];
   readonly #outputs: onnx.IValueInfoProto[] = [];
+  readonly #types = new Map<Value, ValueType>();
   readonly #names = new Set<string>();
   readonly #renamed = new Map<Value, Value>();
   readonly #initializers = new Map<string, onnx.ITensorProto>();
@@ -57,6 +58,11 @@ export class GraphBuilder {
   input(name: string, type: ValueType): Value {
     this.#inputs.push(valueInfo(name, type));
     return name;
+  }
+
+  /** Says what a node's result is, where its sizes have names that nobody could infer. */
+  declare(value: Value, type: ValueType): void {
+    this.#types.set(value, type);
   }
 
   /** Makes a node's result an output of the graph, under a name of its own. */
@@ -149,6 +155,9 @@ export class GraphBuilder {
         })),
         input: this.#inputs,
         output: this.#outputs,
+        valueInfo: [...this.#types]
+          .filter(([value]) => !this.#renamed.has(value))
+          .map(([value, type]) => valueInfo(value, type)),
         initializer: [...this.#initializers.values()],
       },
     }).finish();

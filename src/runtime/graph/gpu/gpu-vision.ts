@@ -29,7 +29,7 @@ export function lowerGpuVisionEmbeddings(stage: StageBuilder, block: Block): voi
   const classShape = module.node('Concat', [batch, stage.graph.int64s([1, 1])], { axis: { int: 0 } });
   const classRows = module.node('Expand', [module.weight('class_embedding'), classShape]);
   const tokens = module.node('Concat', [classRows, projected], { axis: { int: 1 } });
-  stage.make('patches', module.add(tokens, positions(stage, block)));
+  stage.makeTyped('patches', module.add(tokens, positions(stage, block)));
 }
 
 function positions(stage: StageBuilder, block: Block): Value {
