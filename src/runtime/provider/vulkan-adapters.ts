@@ -119,19 +119,21 @@ function listAdapters(): ProviderDevice[] {
 }
 
 function describe(vulkan: LibraryHandle, handle: bigint): { readonly type: number; readonly device: ProviderDevice } {
-  const { type, name } = asked<{ type: number; name: string }>(deviceProperties, (properties) => {
+  const { type, name } = asked(deviceProperties, (properties) => {
     vulkan.func('void vkGetPhysicalDeviceProperties(uint64_t, void *)')(handle, properties);
-  });
+  }) as { type: number; name: string };
   const tellsBudget = extensionsOf(vulkan, handle).includes(BUDGET_EXTENSION);
-  let memory: { heaps: { size: bigint | number; flags: number }[]; heapCount: number } | undefined;
-  const { budgets, usages } = asked<{ budgets: bigint[]; usages: bigint[] }>(memoryBudget, (budget) => {
-    koffi.encode(budget, chained, { type: MEMORY_BUDGET, next: null });
+  let memory: unknown;
+  const budget = asked(memoryBudget, (room) => {
+    koffi.encode(room, chained, { type: MEMORY_BUDGET, next: null });
     memory = asked(memoryProperties, (properties) => {
-      koffi.encode(properties, chained, { type: MEMORY_PROPERTIES_2, next: tellsBudget ? budget : null });
+      koffi.encode(properties, chained, { type: MEMORY_PROPERTIES_2, next: tellsBudget ? room : null });
       vulkan.func('void vkGetPhysicalDeviceMemoryProperties2(uint64_t, void *)')(handle, properties);
     });
   });
-  const heaps = (memory?.heaps ?? []).slice(0, memory?.heapCount).map(({ size, flags }, index) => ({
+  const { heaps: all, heapCount } = memory as { heaps: { size: bigint | number; flags: number }[]; heapCount: number };
+  const { budgets, usages } = budget as { budgets: BigUint64Array; usages: BigUint64Array };
+  const heaps = all.slice(0, heapCount).map(({ size, flags }, index) => ({
     isLocal: (flags & DEVICE_LOCAL) !== 0,
     bytes: Number(size),
     freeBytes: tellsBudget ? Number((budgets[index] ?? 0n) - (usages[index] ?? 0n)) : null,
@@ -157,11 +159,11 @@ function extensionsOf(vulkan: LibraryHandle, handle: bigint): string[] {
 }
 
 /** What a function writes into a struct. */
-function asked<Answer>(struct: TypeObject, ask: (pointer: bigint) => void): Answer {
+function asked(struct: TypeObject, ask: (pointer: bigint) => void): unknown {
   const pointer = koffi.alloc(struct, 1);
   try {
     ask(pointer);
-    return koffi.decode(pointer, struct) as Answer;
+    return koffi.decode(pointer, struct);
   } finally {
     koffi.free(pointer);
   }

@@ -80,8 +80,8 @@ export class WebGpuBuffers {
     const ownEnd = (start / SPACING) * SPACING + BigInt(alignedBytes(bytes));
     let next = last === undefined || afterLast > ownEnd ? afterLast : ownEnd;
     const all = sizes.map((size, index) => {
-      const known = addresses.get(index);
-      if (known !== undefined) return known;
+      const reused = addresses.get(index);
+      if (reused !== undefined) return reused;
       const address = next;
       const handle = ortApi().create('AllocatorAlloc', this.#allocator, Math.max(size, 1));
       buffers.push({ address, bytes: size, handle });
