@@ -43,8 +43,8 @@ const STRIDE = 2_654_435_761;
 const SCALES = [
   [/crossattention\.attention\.query\.weight$/, 16],
   [/language_projection\.weight$/, 4],
-  [/decoder\.embed_positions\.weight$/, 128],
-  [/(shared|embed_tokens)\.weight$/, () => (ownHead ? 64 : 4)],
+  [/decoder\.embed_positions\.weight$/, 512],
+  [/(shared|embed_tokens)\.weight$/, () => (ownHead ? 64 : 16)],
 ];
 const [folder] = positionals;
 if (folder === undefined) throw new Error('which folder?');
