@@ -2,8 +2,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { parseMachineProfile } from '../../planner/price/device-profile.js';
-import { UNKNOWN_HOST } from '../../planner/price/known-devices.js';
+import { gpuProfileSchema, parseMachineProfile } from '../../planner/price/device-profile.js';
+import { KNOWN_GPUS, UNKNOWN_HOST } from '../../planner/price/known-devices.js';
+import { hostDevice } from '../provider/engine/device/host-device.js';
+import { measureGpu } from './measure-gpu.js';
 import { diskRate } from './measure-disk.js';
 import { readMachineFile, writeMachineFile } from './machine-file.js';
 import { leavesGraph, productGraph } from './probe-graphs.js';
@@ -40,6 +42,23 @@ it('builds graphs that ONNX Runtime runs', async () => {
     graph.input(`w${layer}`, { dtype: 'F32', dims: ['out', 'in'] }),
   );
   expect((await InferenceSession.create(product)).inputNames).toEqual(['x', 'w0', 'w1', 'w2']);
+});
+
+it('measures whatever the engine runs on: here the CPU', { timeout: 60_000 }, async () => {
+  const device = hostDevice({ threads: 2 });
+  using _ = device.memory;
+  const card = { name: 'Some H200', memoryBytes: 2 ** 30, freeBytes: null };
+  const profile = await measureGpu(device, card, 'measured');
+  // As strict as a file of profiles is read.
+  expect(gpuProfileSchema.parse(profile)).toEqual(profile);
+  const { memoryBytesPerSecond, flopsPerSecond, link, engines } = profile;
+  for (const rate of [memoryBytesPerSecond, link.bytesPerSecond, engines['blip2-run'].streamBytesPerSecond]) {
+    expect(rate).toBeGreaterThan(1e8);
+    expect(rate).toBeLessThan(1e13);
+  }
+  expect(flopsPerSecond.float32).toBeGreaterThan(1e8);
+  expect(engines['blip2-run'].leafMs).toBeLessThan(5);
+  expect(engines.transformers).toEqual(KNOWN_GPUS.get('H200')?.engines.transformers);
 });
 
 it('reads past the page cache, or says that it cannot', async () => {

@@ -36,12 +36,14 @@ async function measureCards(source: string, onPart: (part: string) => void): Pro
   const { cudaAnswer } = await import('../provider/cuda-provider.js');
   const answer = cudaAnswer();
   if (!answer.works) return [];
-  const { measureCuda } = await import('./measure-cuda.js');
+  const { cudaDevice } = await import('../provider/engine/device/cuda-device.js');
+  const { measureGpu } = await import('./measure-gpu.js');
   const profiles: GpuProfile[] = [];
   for (const [number, card] of answer.devices.entries()) {
     onPart(card.name);
-    const profile = await measureCuda(number, card, source);
-    if (profile !== null) profiles.push(profile);
+    const device = cudaDevice(number);
+    using _ = device.memory;
+    profiles.push(await measureGpu(device, card, source));
   }
   return profiles;
 }
