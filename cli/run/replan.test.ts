@@ -38,5 +38,7 @@ describe('remainingBudgets', () => {
   it('is nothing for other errors, or where nothing has shrunk', () => {
     expect(remainingBudgets(new Blip2Error('GPU_MISSING', 'no GPU'), budgets, () => 1)).toBeNull();
     expect(remainingBudgets(outOfMemory, budgets, () => 600)).toBeNull();
+    const ofHost = new Blip2Error('OUT_OF_MEMORY', 'no memory', { details: { ...details, device: 'the host' } });
+    expect(remainingBudgets(ofHost, budgets, () => 1)).toBeNull();
   });
 });

@@ -12,7 +12,8 @@ export function remainingBudgets(
   budgets: Budgets,
   freeBytes: (gpu: number) => number | null = freeCudaBytes,
 ): Budgets | null {
-  if (error.code !== 'OUT_OF_MEMORY') return null;
+  const { device } = error.details;
+  if (error.code !== 'OUT_OF_MEMORY' || typeof device !== 'string' || !device.startsWith('GPU ')) return null;
   const left = (gpu: number) => freeBytes(gpu) ?? roomOf(error, gpu);
   const gpus = new Map([...budgets.gpus].map(([gpu, bytes]) => [gpu, Math.min(bytes, left(gpu) ?? bytes)] as const));
   const shrinks = [...gpus].some(([gpu, bytes]) => bytes < (budgets.gpus.get(gpu) ?? 0));

@@ -39,7 +39,7 @@ type Argument = bigint | number | Uint8Array | (bigint | number | null)[];
 type NativeFunction = (...args: Argument[]) => number;
 
 /** `CUDA_ERROR_OUT_OF_MEMORY` */
-export const OUT_OF_MEMORY = 2;
+const OUT_OF_MEMORY = 2;
 
 const TEXT_BYTES = 256;
 
@@ -50,7 +50,8 @@ export class CudaDriver {
   readonly library: LibraryHandle;
   readonly #functions = new Map<FunctionName, NativeFunction>();
 
-  private constructor(library: LibraryHandle) {
+  /** @param library with the driver's functions: see `load` */
+  constructor(library: LibraryHandle) {
     this.library = library;
   }
 
@@ -97,12 +98,7 @@ export class CudaDriver {
   /** @throws Blip2Error `CUDA_FAILED` */
   call(name: FunctionName, ...args: Argument[]): void {
     const code = this.try(name, ...args);
-    if (code !== 0) {
-      throw new Blip2Error('CUDA_FAILED', `the CUDA driver answered ${code} to ${name}`, {
-        hint: 'nvidia-smi shows whether the card still works.',
-        details: { function: name, code },
-      });
-    }
+    if (code !== 0) throw failure(name, code);
   }
 
   /** For functions whose first parameter receives a new object. */
@@ -111,4 +107,20 @@ export class CudaDriver {
     this.call(name, slot, ...args);
     return BigInt(slot[0] ?? 0);
   }
+
+  /** The address of new memory; null where there is not so much left. */
+  allocate(name: 'cuMemAlloc_v2' | 'cuMemHostAlloc', bytes: number, ...flags: number[]): bigint | null {
+    const slot: (bigint | number | null)[] = [null];
+    const code = this.try(name, slot, bytes, ...flags);
+    if (code === OUT_OF_MEMORY) return null;
+    if (code !== 0) throw failure(name, code);
+    return BigInt(slot[0] ?? 0);
+  }
+}
+
+function failure(name: FunctionName, code: number): Blip2Error {
+  return new Blip2Error('CUDA_FAILED', `the CUDA driver answered ${code} to ${name}`, {
+    hint: 'nvidia-smi shows whether the card still works.',
+    details: { function: name, code },
+  });
 }

@@ -1,11 +1,10 @@
 /** Memory of one CUDA device: allocations of exact size, one stream for runs and one for copies ahead of them. */
 import koffi from 'koffi';
-import { Blip2Error } from '../../../errors.js';
 import type { BoundTensor } from '../ort/ort-session.js';
 import { divideAligned } from './alignment.js';
-import { OUT_OF_MEMORY, type CudaDriver } from './cuda-driver.js';
+import type { CudaDriver } from './cuda-driver.js';
 import type { Address, Copy, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
-import { outOfMemory } from './out-of-memory.js';
+import { hostOutOfMemory, outOfMemory } from './out-of-memory.js';
 
 /** `CU_STREAM_NON_BLOCKING` and `CU_EVENT_DISABLE_TIMING` */
 const NON_BLOCKING = 1;
@@ -23,7 +22,7 @@ export class CudaMemory implements DeviceMemory {
   /** Passed once runs here are done whose results another device copies. */
   readonly #peerFence: bigint;
   readonly #live = new Map<Address, number>();
-  readonly #host: bigint[] = [];
+  readonly #host = new Map<Address, number>();
   readonly #events: bigint[] = [];
 
   constructor(driver: CudaDriver, device: number) {
@@ -44,16 +43,8 @@ export class CudaMemory implements DeviceMemory {
   }
 
   allocate(bytes: number): Address {
-    const slot: (bigint | number | null)[] = [null];
-    const code = this.#here().try('cuMemAlloc_v2', slot, Math.max(bytes, 1));
-    if (code === OUT_OF_MEMORY) throw outOfMemory(this.room(), bytes);
-    if (code !== 0) {
-      throw new Blip2Error('CUDA_FAILED', `the CUDA driver answered ${code} to an allocation of ${bytes} bytes`, {
-        hint: 'nvidia-smi shows whether the card still works.',
-        details: { code, bytes },
-      });
-    }
-    const address = BigInt(slot[0] ?? 0);
+    const address = this.#here().allocate('cuMemAlloc_v2', Math.max(bytes, 1));
+    if (address === null) throw outOfMemory(this.room(), bytes);
     this.#live.set(address, bytes);
     return address;
   }
@@ -61,12 +52,11 @@ export class CudaMemory implements DeviceMemory {
   room(): MemoryRoom {
     const [free, total] = [[0], [0]];
     this.#here().call('cuMemGetInfo_v2', free, total);
-    const heldBytes = [...this.#live.values()].reduce((sum, size) => sum + size, 0);
     return {
       device: `GPU ${this.#device}`,
       totalBytes: Number(total[0]),
       freeBytes: Number(free[0]),
-      heldBytes,
+      heldBytes: bytesOf(this.#live),
     };
   }
 
@@ -83,8 +73,9 @@ export class CudaMemory implements DeviceMemory {
   }
 
   allocateHost(bytes: number): HostBuffer {
-    const address = this.#here().create('cuMemHostAlloc', bytes, 0);
-    this.#host.push(address);
+    const address = this.#here().allocate('cuMemHostAlloc', bytes, 0);
+    if (address === null) throw hostOutOfMemory(bytes, bytesOf(this.#host));
+    this.#host.set(address, bytes);
     return { address, bytes: new Uint8Array(koffi.view(address, bytes)) };
   }
 
@@ -151,8 +142,11 @@ export class CudaMemory implements DeviceMemory {
   [Symbol.dispose](): void {
     this.synchronize();
     for (const event of this.#events) this.#here().call('cuEventDestroy_v2', event);
-    for (const address of this.#host) this.#here().call('cuMemFreeHost', address);
+    for (const address of this.#host.keys()) this.#here().call('cuMemFreeHost', address);
     for (const address of this.#live.keys()) this.free(address);
     for (const stream of [this.stream, this.#copies]) this.#here().call('cuStreamDestroy_v2', stream);
   }
 }
+
+const bytesOf = (allocations: ReadonlyMap<Address, number>): number =>
+  [...allocations.values()].reduce((sum, bytes) => sum + bytes, 0);

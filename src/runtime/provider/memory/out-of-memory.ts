@@ -1,19 +1,31 @@
+import { freemem, totalmem } from 'node:os';
 import { Blip2Error } from '../../../errors.js';
 import { formatSize } from '../../../planner/size.js';
 import type { DeviceMemory, MemoryRoom } from './device-memory.js';
 
-/** @param neededBytes what was asked for; null where the library that asked does not say */
-export function outOfMemory(room: MemoryRoom, neededBytes: number | null): Blip2Error {
+const GPU_HINT = 'End other programs on this GPU, plan again with a smaller --vram, or let --replan do so.';
+
+/**
+ * @param neededBytes what was asked for; null where the library that asked does not say
+ * @param hint what helps where it is not a GPU's memory that is full
+ */
+export function outOfMemory(room: MemoryRoom, neededBytes: number | null, hint = GPU_HINT): Blip2Error {
   const { device, freeBytes, totalBytes, heldBytes } = room;
   const needed = neededBytes === null ? 'more is' : `${formatSize(neededBytes)} more are`;
   return new Blip2Error(
     'OUT_OF_MEMORY',
     `${device} has ${formatSize(freeBytes)} of ${formatSize(totalBytes)} free; ${needed} needed beside the ${formatSize(heldBytes)} held here`,
     {
-      hint: 'End other programs on this GPU, plan again with a smaller --vram, or let --replan do so.',
+      hint,
       details: { device, neededBytes, freeBytes, totalBytes, heldBytes },
     },
   );
+}
+
+/** The host's memory, of which drivers hold some in place for copies. */
+export function hostOutOfMemory(neededBytes: number, heldBytes: number): Blip2Error {
+  const room = { device: 'the host', totalBytes: totalmem(), freeBytes: freemem(), heldBytes };
+  return outOfMemory(room, neededBytes, 'End other programs, or caption fewer pictures at once (--batch).');
 }
 
 /** How ONNX Runtime, CUDA and cuBLAS say that a session found no memory. */
