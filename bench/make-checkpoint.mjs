@@ -1,6 +1,7 @@
 /**
  * Writes a checkpoint with random weights for any BLIP-2 configuration, as transformers would lay it out: config.json,
- * shards, index. For timing, memory and whether two engines agree: the weights are noise, the same in every call.
+ * shards, index, and a tokenizer whose words are the ids ("t17"). For timing, memory and whether two engines agree: the
+ * weights are noise, the same in every call.
  *
  *   npm run build && node bench/make-checkpoint.mjs FOLDER [--model PRESET | --config FILE] [--dtype F32|F16|BF16]
  *     [--own-head] [--shard BYTES] [--vision-layers N] [--qformer-layers N] [--text-layers N] [--sparse]
@@ -85,7 +86,48 @@ const totalBytes = [...tensors.values()].reduce((sum, tensor) => sum + tensorByt
 const index = { metadata: { total_size: totalBytes }, weight_map: weightMap };
 await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify(index, null, 2));
 await writeFile(join(folder, 'config.json'), JSON.stringify(config, null, 2));
+await writeFile(join(folder, 'preprocessor_config.json'), JSON.stringify(preprocessor(parsed.vision.imageSize)));
+await writeTokenizer(folder, parsed.text.vocabSize);
+if (parsed.qformer.text !== null)
+  await writeTokenizer(join(folder, 'qformer_tokenizer'), parsed.qformer.text.vocabSize);
 process.stderr.write(`${folder}: ${tensors.size} tensors, ${totalBytes} bytes, ${shards.length} shards\n`);
+
+function preprocessor(size) {
+  return {
+    image_processor_type: 'BlipImageProcessor',
+    do_resize: true,
+    do_rescale: true,
+    do_normalize: true,
+    size: { height: size, width: size },
+    resample: 3,
+    rescale_factor: 1 / 255,
+    image_mean: [0.48145466, 0.4578275, 0.40821073],
+    image_std: [0.26862954, 0.26130258, 0.27577711],
+  };
+}
+
+async function writeTokenizer(into, vocabSize) {
+  const vocab = Object.fromEntries(Array.from({ length: vocabSize }, (_, id) => [`t${id}`, id]));
+  const model = {
+    type: 'WordPiece',
+    unk_token: 't3',
+    continuing_subword_prefix: '##',
+    max_input_chars_per_word: 100,
+    vocab,
+  };
+  const tokenizer = {
+    version: '1.0',
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: 'Whitespace' },
+    post_processor: null,
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: false },
+    model,
+  };
+  await mkdir(into, { recursive: true });
+  await writeFile(join(into, 'tokenizer.json'), JSON.stringify(tokenizer));
+  await writeFile(join(into, 'tokenizer_config.json'), JSON.stringify({ unk_token: 't3' }));
+}
 
 function cutIntoShards(all, limitBytes) {
   const result = [];
