@@ -1,12 +1,13 @@
 /**
- * One model on the GPUs, placed by a plan for budgets or by a map; 20 tokens of a made-up picture, greedy, again and again.
+ * One model on the GPUs, placed by a plan for budgets or by a map; 20 tokens of made-up pictures, again and again.
  * Prints one JSON line.
  *
  *   npm run build && node bench/gpu/caption.mjs CHECKPOINT [--vram 6G [--vram 1=4G] [--allow-quant int8] | --map FILE | --quant int8]
- *     [--gpu H200] [--provider cuda|webgpu] [--tokens 20] [--rounds 7] [--logits FILE] [--logits-each-token]
+ *     [--gpu H200 | --profile FILE] [--provider cuda|webgpu] [--batch 1] [--beams 1] [--tokens 20] [--rounds 7]
+ *     [--logits FILE] [--logits-each-token]
  *
- * Budgets are planned as blip2-run plans them: with the profile of the card that --gpu names, what the driver and the sessions
- * take counted. Without budget and map everything is on the GPU; --quant then says what the language model is quantised to.
+ * Budgets are planned as blip2-run plans them: with the profile of the card that --gpu names or the one that
+ * blip2-plan --calibrate printed, what the driver and the sessions take counted. Without budget and map everything is on the GPU; --quant then says what the language model is quantised to.
  * --logits keeps the prompt's logits, float32, for `transformers_peer.py`; --logits-each-token brings every token's logits to
  * the host, as sampling does.
  */
@@ -16,7 +17,9 @@ import { openCheckpoint } from '../../dist/src/loader/index.js';
 import { parseBlip2Config } from '../../dist/src/model/blip2-config.js';
 import { blip2Blocks } from '../../dist/src/model/blocks.js';
 import { KNOWN_GPUS, UNKNOWN_HOST, parseDeviceMap, parseSize, planDeviceMap } from '../../dist/src/planner/index.js';
+import { parseMachineProfile } from '../../dist/src/planner/price/device-profile.js';
 import { readPlan } from '../../dist/src/planner/plan/read-plan.js';
+import { generate } from '../../dist/src/runtime/generation/generate.js';
 import { openCaptionModel } from '../../dist/src/runtime/session/open-caption-model.js';
 
 const { positionals, values } = parseArgs({
@@ -26,6 +29,9 @@ const { positionals, values } = parseArgs({
     'allow-quant': { type: 'string' },
     quant: { type: 'string' },
     gpu: { type: 'string', default: 'H200' },
+    profile: { type: 'string' },
+    batch: { type: 'string', default: '1' },
+    beams: { type: 'string', default: '1' },
     map: { type: 'string' },
     provider: { type: 'string', default: 'cuda' },
     tokens: { type: 'string', default: '20' },
@@ -49,9 +55,19 @@ const model = await openCaptionModel(config, checkpoint, {
 const loadMs = performance.now() - opened;
 
 const { channels, imageSize } = config.vision;
-// The same ramp that the peer is given.
-const pixels = new Float32Array(channels * imageSize ** 2).map((_, i) => (i % 251) / 125.5 - 1);
-const prompt = { textIds: [[config.text.bosTokenId ?? 1]], textMask: [[1]] };
+const [batch, beams, tokens] = [values.batch, values.beams, values.tokens].map(Number);
+// The first is the ramp that the peer is given.
+const pictureSize = channels * imageSize ** 2;
+const pixels = new Float32Array(batch * pictureSize).map((_, i) => {
+  const picture = Math.floor(i / pictureSize);
+  return (((1 + picture) * (i % pictureSize)) % 251) / 125.5 - 1;
+});
+const rows = (row) => Array.from({ length: batch }, () => row);
+const prompt = { textIds: rows([config.text.bosTokenId ?? 1]), textMask: rows([1]) };
+/** What an InstructBLIP's Q-Former reads. */
+const INSTRUCTION = [101, 2054, 2003, 2023, 102];
+const words =
+  config.qformer.text === null ? undefined : { ids: rows(INSTRUCTION), mask: rows(INSTRUCTION.map(() => 1)) };
 const rounds = [];
 let firstCaptionMs = 0;
 for (let round = 0; round <= Number(values.rounds); round++) {
@@ -74,6 +90,7 @@ const figures = {
   planMs: Math.round(opened - startedMs),
   loadMs: Math.round(loadMs),
   processToFirstCaptionMs: Math.round(firstCaptionMs),
+  ...(batch * beams === 1 ? {} : { batch, beams }),
   predicted,
   ids: rounds.at(-1).ids,
 };
@@ -96,13 +113,13 @@ function placement() {
       return [Number(gpu), parseSize(size)];
     }),
   );
-  const card = KNOWN_GPUS.get(values.gpu);
-  if (card === undefined) throw new Error(`no card ${values.gpu}`);
   const result = planDeviceMap(checkpoint.tensors, {
     config: checkpoint.config,
     budgets: { gpus, ramBytes: null, diskBytes: 0 },
     countContext: true,
-    machine: { gpus: [card], host: UNKNOWN_HOST },
+    provider: values.provider,
+    machine: machine(),
+    workload: { batch: Number(values.batch), beams: Number(values.beams), newTokens: Number(values.tokens) },
     ...(values['allow-quant'] === undefined ? {} : { allowQuant: values['allow-quant'].split(',') }),
   });
   if (result.status === 'infeasible') throw new Error(`does not fit: ${JSON.stringify(result.devices)}`);
@@ -120,11 +137,19 @@ function placement() {
   };
 }
 
+function machine() {
+  if (values.profile !== undefined) return parseMachineProfile(JSON.parse(readFileSync(values.profile, 'utf8')));
+  const card = KNOWN_GPUS.get(values.gpu);
+  if (card === undefined) throw new Error(`no card ${values.gpu}`);
+  return { gpus: [card], host: UNKNOWN_HOST };
+}
+
 async function caption() {
   const began = performance.now();
-  const prefix = await model.encodeImages(pixels, [1, channels, imageSize, imageSize]);
+  const prefix = await model.encodeImages(pixels, [batch, channels, imageSize, imageSize], words);
   const encoded = performance.now();
   const source = model.tokens({ prefix, ...prompt });
+  if (batch * beams > 1) return searched(source, began, encoded);
   const wantsLogits = values.logits !== undefined && rounds.length === 0;
   if (wantsLogits) {
     const logits = await source.prefill();
@@ -133,7 +158,7 @@ async function caption() {
   const steps = values['logits-each-token'] || source.likeliest === undefined ? logitSteps(source) : source.likeliest;
   const ids = [...(await steps.prefill())];
   const prefilled = performance.now();
-  while (ids.length < Number(values.tokens)) ids.push(...(await steps.advance([ids.at(-1)], [0])));
+  while (ids.length < tokens) ids.push(...(await steps.advance([ids.at(-1)], [0])));
   const ended = performance.now();
   return {
     captionMs: ended - began,
@@ -141,6 +166,21 @@ async function caption() {
     prefillMs: prefilled - encoded,
     tokenMs: (ended - prefilled) / (ids.length - 1),
     ids,
+  };
+}
+
+/** Several pictures or beams, none of which ends early. */
+async function searched(source, began, encoded) {
+  const contextIds = rows(config.text.family === 't5' ? [config.text.decoderStartTokenId] : prompt.textIds[0]);
+  const options = { numBeams: beams, maxNewTokens: tokens };
+  const found = await generate(source, { contextIds, eosTokenIds: [] }, options);
+  const ended = performance.now();
+  return {
+    captionMs: ended - began,
+    imageMs: encoded - began,
+    prefillMs: 0,
+    tokenMs: (ended - encoded) / tokens,
+    ids: found.map(([best]) => best.ids),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
 import type { MachineProfile } from '../../src/planner/price/device-profile.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
 import type { PictureSize } from '../../src/model/picture-size.js';
+import { GPU_PROVIDERS, type GpuProvider } from '../../src/planner/plan/gpu-provider.js';
 import type { PlanOptions } from '../../src/planner/plan/context.js';
 import { OBJECTIVES, type Objective } from '../../src/planner/plan/plan-document.js';
 import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
@@ -28,6 +29,12 @@ export function requestFlags<T>(parser: Argv<T>) {
       type: 'boolean',
       group: 'Budget:',
       describe: 'count what the driver takes for a process, as nvidia-smi does',
+    })
+    .option('provider', {
+      choices: GPU_PROVIDERS,
+      default: 'cuda' as const,
+      group: 'Machine:',
+      describe: 'what blip2-run will reach the GPUs through: memory and speed differ',
     })
     .option('gpu', {
       type: 'string',
@@ -111,6 +118,7 @@ export interface RequestArgs extends BudgetArgs {
   readonly reserve?: string | undefined;
   readonly 'allow-quant'?: string | undefined;
   readonly 'count-context'?: boolean | undefined;
+  readonly provider: GpuProvider;
   readonly gpu?: readonly string[] | undefined;
   readonly profile?: string | undefined;
   readonly batch?: number | undefined;
@@ -166,6 +174,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       dtype,
       dtypes,
       engine: args.engine,
+      provider: args.provider,
       pins,
       allowQuant: readAllowQuant(args['allow-quant']),
       objective: args.objective,

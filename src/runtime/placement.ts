@@ -49,20 +49,30 @@ export async function placedDevices(
   };
   if (plan !== undefined) return { ...devices, ...(await readGiven(checkpoint, plan)) };
   if (budgets === undefined) return devices;
-  const { emulateGpu, pictureSize } = engine;
+  const { pictureSize } = engine;
   const made = await planFor(checkpoint, budgets, {
     ...planning,
     workload: { ...planning?.workload, ...(pictureSize === undefined ? {} : { pictureSize }) },
-    countContext: emulateGpu !== true,
+    ...(await execution(engine)),
   });
   onProgress?.({ stage: 'planned', plan: made });
   return { ...devices, ...(await readGiven(checkpoint, made)) };
 }
 
+type Execution = Pick<PlanOptions, 'countContext' | 'provider'>;
+
+/** What the plan has to know about who executes it. A CPU that stands in for GPUs takes nothing of them. */
+async function execution({ provider = 'auto', emulateGpu = false }: EngineOptions): Promise<Execution> {
+  if (emulateGpu) return { countContext: false };
+  // Only here, because it loads native libraries.
+  const { likelyGpuProvider } = await import('./provider/choose-provider.js');
+  return { countContext: true, provider: likelyGpuProvider(provider) };
+}
+
 async function planFor(
   checkpoint: Checkpoint,
   budgets: Budgets,
-  options: PlanningOptions & Pick<PlanOptions, 'countContext'>,
+  options: PlanningOptions & Execution,
 ): Promise<PlanDocument> {
   const [{ planDeviceMap }, { doesNotFit }] = await Promise.all([
     import('../planner/plan/plan-device-map.js'),

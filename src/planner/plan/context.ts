@@ -8,15 +8,18 @@ import type { Device, DeviceMap } from '../map/device-map.js';
 import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { priceList, type PriceList } from '../price/price-list.js';
+import { webGpuProfile } from '../price/webgpu-profile.js';
 import { blip2Profile } from '../profile/blip2-profile.js';
 import { withExtras } from '../profile/extras.js';
 import { genericProfile } from '../profile/generic-profile.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { Engine, ModelProfile } from '../profile/model-profile.js';
+import { productPartBytes, withWebGpuBlocks } from '../profile/webgpu-blocks.js';
 import { parseWorkload, type Workload } from '../profile/workload.js';
 import type { SolveOptions } from '../solve/exact.js';
 import { accuracyRule } from './accuracy.js';
 import { checkBudgets, type Budgets } from './budgets.js';
+import type { GpuProvider } from './gpu-provider.js';
 import type { CheckpointIdentity, Objective } from './plan-document.js';
 
 export interface PlanOptions {
@@ -31,6 +34,8 @@ export interface PlanOptions {
   readonly dtypes?: ReadonlyMap<string, LoadDtype>;
   /** Who will execute the map. Default `blip2-run`. */
   readonly engine?: Engine;
+  /** What `blip2-run` reaches the GPUs through. Default `cuda`. */
+  readonly provider?: GpuProvider;
   /** What the devices can do; profiles go to GPUs in the order of their numbers. Default: stated estimates. */
   readonly machine?: MachineProfile;
   /** Bytes to leave free on every GPU. Default 0. */
@@ -82,8 +87,12 @@ export interface PlanContext {
 
 export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): PlanContext {
   const budgets = checkBudgets(options.budgets);
-  const profile = profileOf(tensors, options);
-  const machine = options.machine ?? { gpus: [UNKNOWN_GPU], host: UNKNOWN_HOST };
+  const loaded = profileOf(tensors, options);
+  const given = options.machine ?? { gpus: [UNKNOWN_GPU], host: UNKNOWN_HOST };
+  const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run';
+  const machine = isWebGpu ? { ...given, gpus: given.gpus.map(webGpuProfile) } : given;
+  const profile = isWebGpu ? withWebGpuBlocks(loaded) : loaded;
+  const partBytes = isWebGpu ? productPartBytes(loaded) : 0;
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
   const pins = options.pins ?? new Map<string, Device>();
   checkPins(pins, profile);
@@ -92,7 +101,7 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
   for (const [i, id] of gpuIds.entries()) {
     const rates = gpuAt(machine, i)?.engines[profile.engine];
     const context = options.countContext === true ? (rates?.contextBytes ?? 0) : 0;
-    overheads.set(id, context + (rates?.workspaceBytes ?? 0));
+    overheads.set(id, context + (rates?.workspaceBytes ?? 0) + partBytes);
     reserves.set(id, options.reserveBytes ?? 0);
   }
   return {

@@ -1,5 +1,5 @@
 import { Blip2Error } from '../../errors.js';
-import { cudaAnswer } from './cuda-provider.js';
+import { cudaAnswer, hasCuda } from './cuda-provider.js';
 import type { Provider } from './provider.js';
 import { webgpuAnswer } from './webgpu-provider.js';
 
@@ -27,4 +27,9 @@ export async function chooseGpuProvider(asked: Provider, gpus: readonly number[]
       details: { gpus, reasons, devices },
     },
   );
+}
+
+/** The provider that `chooseGpuProvider` will choose where it finds any; asking takes no memory of a GPU. */
+export function likelyGpuProvider(asked: Provider): 'cuda' | 'webgpu' {
+  return asked === 'webgpu' || (asked === 'auto' && !hasCuda()) ? 'webgpu' : 'cuda';
 }

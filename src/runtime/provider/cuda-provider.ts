@@ -32,6 +32,11 @@ export function cudaAnswer(device = 0): ProviderAnswer {
   return { works: true, devices };
 }
 
+/** Whether the provider's library and a card's driver are there; nothing is tried. */
+export function hasCuda(): boolean {
+  return process.platform === 'linux' && existsSync(join(ortFolder(), PROVIDER_LIBRARY)) && CudaDriver.load() !== null;
+}
+
 /** The cards that the driver names. Asking takes no memory on them. */
 function cudaDevices(driver: CudaDriver): ProviderDevice[] {
   return Array.from({ length: driver.deviceCount() }, (_, device) => ({

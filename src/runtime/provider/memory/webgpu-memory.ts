@@ -12,6 +12,8 @@ import { HostMemory } from './host-memory.js';
 import { WebGpuBuffers, type GpuBuffer } from './webgpu-buffers.js';
 
 const WORD_BYTES = 4;
+/** Uploads go through staging memory of their size, much of it on the card, which is free again once the device is done. */
+const MOST_IN_FLIGHT_BYTES = 64 * 2 ** 20;
 
 export class WebGpuMemory implements DeviceMemory {
   readonly place = 'WebGPU_Buf';
@@ -23,6 +25,8 @@ export class WebGpuMemory implements DeviceMemory {
   readonly #allocator: Pointer;
   readonly #buffers: WebGpuBuffers;
   #rows: BufferRows | null = null;
+  readonly #answer: HostBuffer;
+  #inFlightBytes = 0;
   /** Where what comes in parts is put together. */
   #joined: HostRange = { address: 0n, bytes: 0 };
   /** What rows are rearranged in. */
@@ -34,6 +38,7 @@ export class WebGpuMemory implements DeviceMemory {
     this.#session = new OrtSession(identityModel(), { webgpu: settings });
     this.#allocator = this.#session.createAllocator(this.place);
     this.#buffers = new WebGpuBuffers(this.#allocator);
+    this.#answer = this.#host.allocateHost(WORD_BYTES);
   }
 
   /** WebGPU does not tell. */
@@ -72,7 +77,15 @@ export class WebGpuMemory implements DeviceMemory {
       if (address < to) throw new RangeError('an upload begins inside a buffer');
       const count = Math.min(size, Number(end - address));
       copyTensor(hostBytes(from + (address - to), count), deviceBytes(handle, count));
+      this.#inFlightBytes += count;
+      if (this.#inFlightBytes >= MOST_IN_FLIGHT_BYTES) this.#await(handle);
     }
+  }
+
+  /** Returns when the device has done everything so far. */
+  #await(handle: Pointer): void {
+    copyTensor(deviceBytes(handle, WORD_BYTES), hostBytes(this.#answer.address, WORD_BYTES));
+    this.#inFlightBytes = 0;
   }
 
   uploadParts(to: Address, parts: readonly HostRange[]): void {

@@ -64,6 +64,9 @@ export function loadWeights(
     const home = new ResidentWeights(memory, loader, named);
     const largest = stagedBytes(own, streamed);
     const staging = largest === null ? null : new Staging(memory, loader, Staging.halfBytes(...largest));
+    staging?.makeRoom(
+      own.map(({ blocks }) => streamed.filter(({ block }) => blocks.some(({ name }) => name === block))),
+    );
     const turned = streamed.filter(({ transposed }) => transposed).map(sizeOf);
     if (turned.length > 0) loader.reserve(Math.max(...turned));
     weights.set(device, { resident: home, staging });

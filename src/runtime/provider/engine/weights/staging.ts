@@ -52,6 +52,17 @@ export class Staging {
     return bytes > this.#halfBytes ? [0, 1] : [next];
   }
 
+  /** Divides the halves for the weights of each unit, the largest first, so that memory with a buffer for each weight has few. */
+  makeRoom(units: readonly (readonly Weight[])[]): void {
+    const sized = units.map((weights) => ({
+      weights,
+      bytes: weights.reduce((sum, weight) => sum + alignedBytes(sizeOf(weight)), 0),
+    }));
+    for (const { weights, bytes } of sized.toSorted((a, b) => b.bytes - a.bytes)) {
+      for (const half of [0, 1] as const) this.addressesOf({ bytes, halves: this.halvesFor(bytes, half), weights });
+    }
+  }
+
   holds(cargo: Cargo | undefined): boolean {
     return cargo !== undefined && cargo.halves.every((half) => this.#holds[half] === cargo);
   }

@@ -1,0 +1,46 @@
+/**
+ * A card as ONNX Runtime's WebGPU reaches it: `blip2-run` there, in place of CUDA. Measured on one H200 (bench/gpu, ONNX
+ * Runtime 1.30, Vulkan); other cards are taken to lose as much beside what they are slower anyway.
+ */
+import type { GpuProfile } from './device-profile.js';
+
+const MIB = 2 ** 20;
+
+/** Of blip2-opt-2.7b in float16: 15.7 ms a token, of which 7 ms are the gaps between kernels. */
+const READ_BYTES_PER_SECOND = 700e9;
+const FLOPS_PER_SECOND = 10.8e12;
+/** Weights are written by one thread of the host into staging memory. */
+const STREAM_BYTES_PER_SECOND = 2.4e9;
+const LEAF_MS = 0.02;
+const LINK = { bytesPerSecond: 2e9, latencyMs: 0.2 } as const;
+/** 46 MiB of the driver's device, and its pools. */
+const CONTEXT_BYTES = 64 * MIB;
+/** Uploads in flight, one weight that is being turned, and what pools of small buffers round up. */
+const WORKSPACE_BYTES = 224 * MIB;
+
+/** The rate of two steps one after the other. */
+const both = (a: number, b: number): number => 1 / (1 / a + 1 / b);
+
+export function webGpuProfile(card: GpuProfile): GpuProfile {
+  const rates = card.engines['blip2-run'];
+  const flops = both(card.flopsPerSecond.float32, FLOPS_PER_SECOND);
+  return {
+    ...card,
+    name: `${card.name} through WebGPU`,
+    memoryBytesPerSecond: both(card.memoryBytesPerSecond, READ_BYTES_PER_SECOND),
+    quantizedBandwidth: { int8: 1, int4: 0.6 },
+    flopsPerSecond: { float16: flops, bfloat16: flops, float32: flops },
+    link: LINK,
+    engines: {
+      ...card.engines,
+      'blip2-run': {
+        ...rates,
+        streamBytesPerSecond: Math.min(rates.streamBytesPerSecond, STREAM_BYTES_PER_SECOND),
+        leafMs: Math.max(rates.leafMs, LEAF_MS),
+        contextBytes: CONTEXT_BYTES,
+        workspaceBytes: WORKSPACE_BYTES,
+      },
+    },
+    source: `WebGPU's losses as measured on an H200, over: ${card.source}`,
+  };
+}
