@@ -172,8 +172,8 @@ async function caption() {
 /** Several pictures or beams, none of which ends early. */
 async function searched(source, began, encoded) {
   const contextIds = rows(config.text.family === 't5' ? [config.text.decoderStartTokenId] : prompt.textIds[0]);
-  const options = { numBeams: beams, maxNewTokens: tokens };
-  const found = await generate(source, { contextIds, eosTokenIds: [] }, options);
+  const search = { numBeams: beams, maxNewTokens: tokens };
+  const found = await generate(source, { contextIds, eosTokenIds: [] }, search);
   const ended = performance.now();
   return {
     captionMs: ended - began,
