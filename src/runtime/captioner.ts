@@ -3,7 +3,6 @@ import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import type { AskedPicture, CaptionWorker } from './caption-engine.js';
 import type { Ask, Caption, CaptionerOptions, CaptionOptions, Picture } from './captioner-options.js';
-import type { DeviceOptions } from './device-options.js';
 import { placedDevices } from './placement.js';
 import { localPicture } from './image/picture-source.js';
 
@@ -19,19 +18,19 @@ import { localPicture } from './image/picture-source.js';
  */
 export async function createCaptioner(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Captioner> {
   const config = parseBlip2Config(checkpoint.config);
-  const { inProcess = false, onProgress } = options;
-  const worker = await startWorker(inProcess, checkpoint, await placedDevices(checkpoint, options));
-  return new Captioner(config, worker, onProgress);
+  return new Captioner(config, await startWorker(checkpoint, options), options.onProgress);
 }
 
 /** Loads what it needs only: a caller whose model is elsewhere never loads ONNX Runtime. */
-async function startWorker(inProcess: boolean, checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionWorker> {
-  if (inProcess) {
+async function startWorker(checkpoint: Checkpoint, options: CaptionerOptions): Promise<CaptionWorker> {
+  const place = () => placedDevices(checkpoint, options);
+  if (options.inProcess === true) {
+    const devices = await place();
     const { CaptionEngine } = await import('./caption-engine.js');
-    return CaptionEngine.create(checkpoint, options);
+    return CaptionEngine.create(checkpoint, devices);
   }
   const { CaptionProcess } = await import('./process/caption-process.js');
-  return CaptionProcess.create(checkpoint, options);
+  return CaptionProcess.create(checkpoint, place, options.signal);
 }
 
 export class Captioner implements AsyncDisposable {

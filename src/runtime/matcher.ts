@@ -1,7 +1,6 @@
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseRetrievalConfig, type RetrievalConfig } from '../model/blip2-config.js';
 import type { CaptionerOptions } from './captioner-options.js';
-import type { DeviceOptions } from './device-options.js';
 import { localPicture, type PictureSource } from './image/picture-source.js';
 import type { Match, MatchWorker, TextEmbedding } from './match-engine.js';
 import { placedDevices } from './placement.js';
@@ -16,18 +15,19 @@ import { placedDevices } from './placement.js';
  */
 export async function createMatcher(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Matcher> {
   const config = parseRetrievalConfig(checkpoint.config);
-  const devices = await placedDevices(checkpoint, options);
-  return new Matcher(config, await startWorker(options.inProcess === true, checkpoint, devices));
+  return new Matcher(config, await startWorker(checkpoint, options));
 }
 
 /** Loads what it needs only: a caller whose model is elsewhere never loads ONNX Runtime. */
-async function startWorker(inProcess: boolean, checkpoint: Checkpoint, options: DeviceOptions): Promise<MatchWorker> {
-  if (inProcess) {
+async function startWorker(checkpoint: Checkpoint, options: CaptionerOptions): Promise<MatchWorker> {
+  const place = () => placedDevices(checkpoint, options);
+  if (options.inProcess === true) {
+    const devices = await place();
     const { MatchEngine } = await import('./match-engine.js');
-    return MatchEngine.create(checkpoint, options);
+    return MatchEngine.create(checkpoint, devices);
   }
   const { MatchProcess } = await import('./process/match-process.js');
-  return MatchProcess.create(checkpoint, options);
+  return MatchProcess.create(checkpoint, place, options.signal);
 }
 
 export interface MatchOptions {

@@ -12,8 +12,13 @@ export class CaptionProcess implements CaptionWorker {
     this.#process = process;
   }
 
-  static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionProcess> {
-    return new CaptionProcess(await ModelProcess.start(checkpoint, options));
+  /** @param place says where the model is to run */
+  static async create(
+    checkpoint: Checkpoint,
+    place: () => Promise<DeviceOptions>,
+    signal?: AbortSignal,
+  ): Promise<CaptionProcess> {
+    return new CaptionProcess(await ModelProcess.start(checkpoint, place, signal));
   }
 
   captionBatch(batch: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {

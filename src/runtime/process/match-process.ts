@@ -12,8 +12,13 @@ export class MatchProcess implements MatchWorker {
     this.#process = process;
   }
 
-  static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<MatchProcess> {
-    return new MatchProcess(await ModelProcess.start(checkpoint, options));
+  /** @param place says where the model is to run */
+  static async create(
+    checkpoint: Checkpoint,
+    place: () => Promise<DeviceOptions>,
+    signal?: AbortSignal,
+  ): Promise<MatchProcess> {
+    return new MatchProcess(await ModelProcess.start(checkpoint, place, signal));
   }
 
   match(picture: LocalPicture, texts: readonly string[], signal?: AbortSignal): Promise<Match[]> {

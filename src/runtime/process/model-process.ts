@@ -29,18 +29,25 @@ export class ModelProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, PendingCall>();
   #lastCall = 0;
+  #onConvert: DeviceOptions['onConvert'];
   #ended: Blip2Error | undefined;
 
-  private constructor(child: ChildProcess, onConvert: DeviceOptions['onConvert']) {
+  private constructor(child: ChildProcess) {
     this.#child = child;
-    child.on('message', (reply: Reply) => this.#receive(reply, onConvert));
+    child.on('message', (reply: Reply) => this.#receive(reply));
     child.on('error', (cause) => this.#end(`it cannot be started or reached: ${cause.message}`, cause));
     child.on('exit', (code, signal) => this.#end(signal === null ? `its exit code is ${code}` : `signal ${signal}`));
   }
 
-  /** @throws Blip2Error `PROCESS_ENDED`; what starting the model throws */
-  static async start(checkpoint: Checkpoint, options: DeviceOptions): Promise<ModelProcess> {
-    const { signal, onConvert, ...sent } = options;
+  /**
+   * @param place says where the model is to run; called while the process loads its libraries
+   * @throws Blip2Error `PROCESS_ENDED`; what `place` and starting the model throw
+   */
+  static async start(
+    checkpoint: Checkpoint,
+    place: () => Promise<DeviceOptions>,
+    signal?: AbortSignal,
+  ): Promise<ModelProcess> {
     signal?.throwIfAborted();
     const child = fork(fileURLToPath(new URL('./model-host.js', import.meta.url)), {
       // The caller's own flags (a debugger's port, code on the command line) are not for this process.
@@ -49,11 +56,13 @@ export class ModelProcess implements AsyncDisposable {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    const model = new ModelProcess(child, onConvert);
+    const model = new ModelProcess(child);
     const abort = () => child.kill();
     signal?.addEventListener('abort', abort);
     try {
-      await model.#call(++model.#lastCall, { kind: 'start', checkpoint, options: sent });
+      const { signal: _, onConvert, ...options } = await place();
+      model.#onConvert = onConvert;
+      await model.#call(++model.#lastCall, { kind: 'start', checkpoint, options });
       return model;
     } catch (error) {
       await model[Symbol.asyncDispose]();
@@ -93,10 +102,10 @@ export class ModelProcess implements AsyncDisposable {
     });
   }
 
-  #receive(reply: Reply, onConvert: DeviceOptions['onConvert']): void {
+  #receive(reply: Reply): void {
     switch (reply.kind) {
       case 'converted':
-        return this.#passProgress(reply, onConvert);
+        return this.#passProgress(reply);
       case 'token':
         return void this.#passToken(reply);
       case 'done':
@@ -106,12 +115,9 @@ export class ModelProcess implements AsyncDisposable {
     }
   }
 
-  #passProgress(
-    { writtenBytes, totalBytes }: Extract<Reply, { kind: 'converted' }>,
-    report: DeviceOptions['onConvert'],
-  ) {
+  #passProgress({ writtenBytes, totalBytes }: Extract<Reply, { kind: 'converted' }>): void {
     try {
-      report?.(writtenBytes, totalBytes);
+      this.#onConvert?.(writtenBytes, totalBytes);
     } catch (error) {
       for (const call of this.#pending.keys()) this.#take(call)?.reject(error);
     }
