@@ -113,7 +113,9 @@ function peerArguments(kind, place) {
   if (kind === 'auto') return ['--auto', place];
   if (kind === 'map') return ['--map', place];
   if (kind === 'transformers') return [];
-  const judged = results.filter(({ ids, quant, error }) => ids !== undefined && quant === null && error === undefined);
+  const judged = results.filter(
+    ({ ids, quant = null, batch }) => ids !== undefined && quant === null && batch === undefined,
+  );
   writeFileSync(idsFile, JSON.stringify(Object.fromEntries(judged.map(({ row, ids }) => [row, ids]))));
   const logits = ['ours', 'webgpu'].map(logitsOf).filter((file) => existsSync(file));
   return [...(logits.length === 0 ? [] : ['--judge', ...logits]), '--judge-ids', idsFile];
