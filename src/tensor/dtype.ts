@@ -35,5 +35,5 @@ export function isDtype(name: string): name is Dtype {
 
 /** Floating dtypes a model can be loaded as: a target dtype replaces these and leaves integers and booleans alone. */
 export function isFloating(dtype: Dtype): boolean {
-  return dtype === 'BF16' || /^F\d/.test(dtype);
+  return dtype === 'BF16' || dtype.startsWith('F');
 }

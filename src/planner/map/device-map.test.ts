@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
@@ -80,6 +81,37 @@ describe('conflictingReadings', () => {
       ['axbc', 1],
     ]);
     expect(conflictingReadings(map, ['axbc.w'])).toEqual([{ tensor: 'axbc.w', dotted: 1, loader: undefined }]);
+  });
+  it('agrees with both rules spelled out', () => {
+    const path = fc
+      .array(fc.constantFrom('a', 'b', 'ab', 'ba'), { minLength: 1, maxLength: 4 })
+      .map((parts) => parts.join('.'));
+    const maps = fc.array(fc.tuple(fc.oneof(path, fc.constant('')), fc.constantFrom<Device>(0, 1, 'cpu')), {
+      minLength: 1,
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(maps, fc.array(path, { minLength: 1, maxLength: 12 }), (entries, names) => {
+        const map = new Map(entries);
+        const dots = (key: string) => key.split('.').length;
+        const keys = [...map.keys()].toSorted((a, b) => dots(b) - dots(a) || b.length - a.length);
+        const dotted = (name: string) =>
+          map.get(
+            [...map.keys()]
+              .filter((key) => key === '' || key === name || name.startsWith(`${key}.`))
+              .reduce((longest, key) => (key.length > longest.length ? key : longest), ''),
+          );
+        const loader = (name: string) => {
+          const claim = new RegExp(`^(${keys.join('|')})`).exec(name)?.[0];
+          return claim === undefined ? (map.get('') ?? 'cpu') : map.get(claim);
+        };
+        expect(conflictingReadings(map, names)).toEqual(
+          names
+            .map((tensor) => ({ tensor, dotted: dotted(tensor), loader: loader(tensor) }))
+            .filter((reading) => reading.dotted !== reading.loader && !(map.size === 1 && map.has(''))),
+        );
+      }),
+    );
   });
 });
 

@@ -17,27 +17,37 @@ export interface Reading {
 /** Every tensor that the two readings send to different places. */
 export function conflictingReadings(map: DeviceMap, tensors: Iterable<string>): Reading[] {
   if (map.size === 1 && map.has('')) return [];
-  const loader = loaderReading(map);
+  const pattern = loaderPattern(map);
+  const outer = outerKeys(map);
   const conflicts: Reading[] = [];
   for (const tensor of tensors) {
-    const reading = { tensor, dotted: deviceOf(map, tensor), loader: loader(tensor) };
-    if (reading.dotted !== reading.loader) conflicts.push(reading);
+    const claim = pattern?.exec(tensor)?.[0];
+    // A key that holds the tensor and no other key is the longest prefix as well.
+    if (claim !== undefined && tensor[claim.length] === '.' && map.has(claim) && !outer.has(claim)) continue;
+    const dotted = deviceOf(map, tensor);
+    const loader = claim !== undefined ? map.get(claim) : pattern === null ? undefined : (map.get('') ?? 'cpu');
+    if (dotted !== loader) conflicts.push({ tensor, dotted, loader });
   }
   return conflicts;
 }
 
-function loaderReading(map: DeviceMap): (tensor: string) => Device | undefined {
+/** What the loader matches names with; null where the keys make no expression, and loading fails. */
+function loaderPattern(map: DeviceMap): RegExp | null {
   const keys = [...map.keys()].sort((a, b) => dots(b) - dots(a) || b.length - a.length);
-  let pattern: RegExp;
   try {
-    pattern = new RegExp(`^(?:${keys.join('|')})`);
+    return new RegExp(`^(?:${keys.join('|')})`);
   } catch {
-    return () => undefined;
+    return null;
   }
-  return (tensor) => {
-    const match = pattern.exec(tensor);
-    return match === null ? (map.get('') ?? 'cpu') : map.get(match[0]);
-  };
+}
+
+/** Keys that other keys lie under. */
+function outerKeys(map: DeviceMap): Set<string> {
+  const outer = new Set<string>(['']);
+  for (const key of map.keys()) {
+    for (let dot = key.lastIndexOf('.'); dot > 0; dot = key.lastIndexOf('.', dot - 1)) outer.add(key.slice(0, dot));
+  }
+  return outer;
 }
 
 function dots(key: string): number {

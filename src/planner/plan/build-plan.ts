@@ -113,7 +113,7 @@ function mapOf(profile: ModelProfile, choice: readonly Place[]): DeviceMap {
   for (const [i, block] of profile.blocks.entries()) {
     const device = deviceOfPlace(placeAt(choice, i));
     leaves.set(block.name, device);
-    for (const tensor of block.tensors) if (deviceCovers(block.name, tensor)) tensors.push(tensor);
+    for (const tensor of block.tensors) if (covers(block.name, tensor)) tensors.push(tensor);
   }
   for (const [alias, block] of profile.aliases) {
     const device = leaves.get(block);
@@ -123,6 +123,6 @@ function mapOf(profile: ModelProfile, choice: readonly Place[]): DeviceMap {
 }
 
 /** A tied table may be stored under another module's name; that module has a key of its own. */
-function deviceCovers(block: string, tensor: string): boolean {
-  return tensor === block || tensor.startsWith(`${block}.`);
+function covers(block: string, tensor: string): boolean {
+  return tensor.startsWith(block) && (tensor.length === block.length || tensor[block.length] === '.');
 }

@@ -20,14 +20,12 @@ export interface Charge {
   readonly stagingBytes: number;
 }
 
-const NONE = {
-  weightBytes: 0,
-  conversionBytes: 0,
-  cacheBytes: 0,
-  bufferBytes: 0,
-  activationBytes: 0,
-  stagingBytes: 0,
-} as const;
+/** A charge of the parts that are not zero. */
+function chargeOn(device: Device, parts: Partial<Omit<Charge, 'device'>>): Charge {
+  const { weightBytes = 0, conversionBytes = 0, cacheBytes = 0, bufferBytes = 0 } = parts;
+  const { activationBytes = 0, stagingBytes = 0 } = parts;
+  return { device, weightBytes, conversionBytes, cacheBytes, bufferBytes, activationBytes, stagingBytes };
+}
 
 export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Charge[] {
   const block = formOf(whole, place.scheme);
@@ -36,17 +34,16 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
   const activationBytes = block.activationElements * block.elementBytes;
   switch (place.execution) {
     case 'resident': {
-      const running = { ...NONE, device: place.gpu, cacheBytes, bufferBytes, activationBytes };
       const home = weightsOn(whole, place);
-      if (home === place.gpu) return [{ ...running, weightBytes }];
-      return [running, { ...NONE, device: home, weightBytes }];
+      if (home === place.gpu) return [chargeOn(home, { weightBytes, cacheBytes, bufferBytes, activationBytes })];
+      return [chargeOn(place.gpu, { cacheBytes, bufferBytes, activationBytes }), chargeOn(home, { weightBytes })];
     }
     case 'streamed': {
       const stagingBytes = stagedBytes(block, engine);
       return [
-        { ...NONE, device: place.gpu, cacheBytes, bufferBytes, activationBytes, stagingBytes },
-        { ...NONE, device: place.store, weightBytes },
-        ...(place.store === 'disk' ? [{ ...NONE, device: 'cpu', stagingBytes } as const] : []),
+        chargeOn(place.gpu, { cacheBytes, bufferBytes, activationBytes, stagingBytes }),
+        chargeOn(place.store, { weightBytes }),
+        ...(place.store === 'disk' ? [chargeOn('cpu', { stagingBytes })] : []),
       ];
     }
     case 'host': {
@@ -59,14 +56,11 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
       };
       if (place.store === 'cpu') {
         const conversionBytes = engine === 'blip2-run' ? block.float32Bytes - weightBytes : 0;
-        return [{ ...NONE, device: 'cpu', weightBytes, conversionBytes, ...running }];
+        return [chargeOn('cpu', { ...running, weightBytes, conversionBytes })];
       }
       const read = engine === 'transformers' ? block.largestLeafBytes : streamedBytes(block);
       const stagingBytes = Math.ceil(read * hostWidening(block, engine));
-      return [
-        { ...NONE, device: 'disk', weightBytes },
-        { ...NONE, device: 'cpu', ...running, stagingBytes },
-      ];
+      return [chargeOn('disk', { weightBytes }), chargeOn('cpu', { ...running, stagingBytes })];
     }
   }
 }

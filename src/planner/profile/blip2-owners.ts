@@ -60,9 +60,13 @@ export function ownTensors(
   const tokens = blocks.find((block) => TOKEN_TABLES.has(block.kind));
   const byBlock = new Map<string, string[]>();
   const unknown: string[] = [];
+  let owner: string | undefined;
   for (const name of tensors.keys()) {
     if (table.copies.has(name)) continue;
-    const owner = name === table.name ? tokens?.name : longestPrefix(blockOf, name);
+    if (name === table.name) owner = tokens?.name;
+    // Blocks hold no blocks, and a block's tensors mostly follow one another.
+    else if (owner === undefined || name[owner.length] !== '.' || !name.startsWith(owner))
+      owner = longestPrefix(blockOf, name);
     if (owner === undefined) unknown.push(name);
     else {
       const names = byBlock.get(owner);

@@ -68,27 +68,32 @@ export function blip2Profile(
     const own = sizesOf(tensors, names, rules);
     const sharesTable = block.kind === 'head' && !table.ownHead;
     const work = blip2Work(block, context);
-    const common = {
+    // The head of a tied model reads the token table, which the first block of the bond already holds.
+    const tied = sharesTable ? sizesOf(tensors, [table.name], rules) : own;
+    const lookUp = lookUpOf(block, table, engine);
+    const bond = bondOf(block, bonded);
+    const stored = (sizes: readonly TensorSize[], read: readonly TensorSize[], scheme: QuantScheme | null) => ({
       name: block.name,
       kind: block.kind,
       phase: block.phase,
       tensors: names,
-      bufferBytes: 4 * work.constantElements,
-      elementBytes: elementBytes(block, dtype, rules),
-      bond: bondOf(block, bonded),
-      streamedWithBytes: null,
-    };
-    // The head of a tied model reads the token table, which the first block of the bond already holds.
-    const read = sharesTable ? sizesOf(tensors, [table.name], rules) : own;
-    const lookUp = lookUpOf(block, table, engine);
-    const floats: ProfileBlock = {
-      ...common,
-      ...bytesOf(own, read, work, rules, lookUp),
-      activationElements: work.activationElements + dequantizedElements(block, own, workload),
-      scheme: schemeOf(names),
-      forms: new Map(),
+      weightBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+      float32Bytes: sizes.reduce((sum, { float32Bytes }) => sum + float32Bytes, 0),
+      scheme,
+      forms: new Map<QuantScheme, ProfileBlock>(),
       lookUp,
-    };
+      bufferBytes: 4 * work.constantElements,
+      largestLeafBytes: largestLeaf(read),
+      streamedWithBytes: null,
+      cacheElements: work.cacheElements,
+      activationElements: work.activationElements + dequantizedElements(block, sizes, workload),
+      elementBytes: elementBytes(block, dtype, rules),
+      runs: work.runs.map((run) => blockRun(run, work, read, rules, lookUp !== null)),
+      bond,
+      extraInputs: work.extraInputs,
+      hostTraffic: work.hostTraffic,
+    });
+    const floats: ProfileBlock = stored(own, tied, schemeOf(names));
     if (schemes.length === 0) return floats;
     const held = new Map(
       names.flatMap((name) => {
@@ -97,14 +102,13 @@ export function blip2Profile(
       }),
     );
     const weights = quantizableWeights(block, config, held, table.name);
-    const followsHead = floats.bond !== null && TOKEN_TABLES.has(block.kind);
+    const followsHead = bond !== null && TOKEN_TABLES.has(block.kind);
     if (weights.length === 0 && !followsHead) return floats;
     const quantized = (scheme: QuantScheme): ProfileBlock => {
       // A head with weights of its own leaves the table to be looked up and nothing else.
       if (followsHead) return { ...floats, lookUp: 'rows' };
       const sizes = quantizedSizes(own, weights, scheme, tensors, rules);
-      const activationElements = work.activationElements + dequantizedElements(block, sizes, workload);
-      return { ...floats, ...bytesOf(sizes, sizes, work, rules, lookUp), activationElements, scheme };
+      return stored(sizes, sizes, scheme);
     };
     return { ...floats, forms: new Map(schemes.map((scheme) => [scheme, quantized(scheme)])) };
   });
@@ -130,26 +134,6 @@ function dequantizedElements(block: Block, sizes: readonly TensorSize[], { batch
   return Math.max(0, ...values.map(({ name, elements }) => elements * (name.endsWith('.int4') ? 2 : 1)));
 }
 
-/** The fields of a block that follow from the sizes of its tensors; `read` also has what it shares with an earlier block. */
-function bytesOf(
-  own: readonly TensorSize[],
-  read: readonly TensorSize[],
-  work: BlockWork,
-  rules: DtypeRules,
-  lookUp: ProfileBlock['lookUp'],
-) {
-  return {
-    weightBytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
-    float32Bytes: own.reduce((sum, { float32Bytes }) => sum + float32Bytes, 0),
-    largestLeafBytes: largestLeaf(read),
-    cacheElements: work.cacheElements,
-    activationElements: work.activationElements,
-    runs: work.runs.map((run) => blockRun(run, work, read, rules, lookUp !== null)),
-    extraInputs: work.extraInputs,
-    hostTraffic: work.hostTraffic,
-  };
-}
-
 const isInstructed = (config: ModelConfig): boolean => !isRetrieval(config) && config.qformer.text !== null;
 
 /** `blip2-run` looks rows of the language model's tables up in host memory and sends them where they are needed. */
@@ -161,7 +145,11 @@ function lookUpOf(block: Block, table: VocabularyTable, engine: Engine): Profile
 
 /** How the file stores a block: `blip2-shard convert --quant` quantises all of its linear weights alike. */
 function schemeOf(names: readonly string[]): QuantScheme | null {
-  return QUANT_SCHEMES.find((scheme) => names.some((name) => name.endsWith(`.${scheme}`))) ?? null;
+  const ofScheme = (scheme: QuantScheme) => {
+    const suffix = `.${scheme}`;
+    return names.some((name) => name.endsWith(suffix));
+  };
+  return QUANT_SCHEMES.find(ofScheme) ?? null;
 }
 
 /** Elements of activations and caches: float32 for the Q-Former under float16, as its weights are. */
