@@ -16,7 +16,7 @@ import { preparePlan } from '../../dist/src/planner/plan/context.js';
 import { weightsOn } from '../../dist/src/planner/plan/memory.js';
 
 const recorded = JSON.parse(readFileSync(process.argv[2] ?? 'peers.json', 'utf8'));
-const shapes = process.argv[3]?.split(',') ?? Object.keys(recorded.shapes);
+const shapes = process.argv[3] ? process.argv[3].split(',') : Object.keys(recorded.shapes);
 const splits = process.argv[4]?.split(',') ?? ['one', 'equal', 'unequal'];
 /** JSON has no infinity; null stands for a place that is closed. */
 const finite = (value) => (value === Infinity ? null : value);
