@@ -18,7 +18,7 @@ import { formatOfFile, formatPlan, PLAN_FORMATS } from './plan/format-plan.js';
 import { writeOutput } from './plan/output.js';
 import { readRequest, REQUEST_LISTS, requestFlags, type PlanRequest } from './plan/plan-request.js';
 import { planSummary } from './plan/summary.js';
-import { readSweep, sweepTable } from './plan/sweep.js';
+import { formatSweep, readSweep, sweepTable } from './plan/sweep.js';
 
 const parser = requestFlags(createParser('blip2-plan', '$0 [checkpoint]', 'Plans where each part of a model lives.'))
   .positional('checkpoint', {
@@ -35,7 +35,7 @@ const parser = requestFlags(createParser('blip2-plan', '$0 [checkpoint]', 'Plans
     type: 'string',
     nargs: 1,
     group: 'Questions:',
-    describe: 'latency against memory per GPU over a range such as 2G..16G',
+    describe: 'latency against memory per GPU over a range such as 2G..16G; without --vram instead of a plan',
   })
   .option('max-batch', {
     type: 'boolean',
@@ -87,9 +87,13 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
     return EXIT.ok;
   }
   if (args.calibrate === true) return (await import('./plan/calibrate.js')).calibrate(args.quiet === true);
-  if (args.vram === undefined && args.ram === undefined) {
+  const range = args.sweep === undefined ? null : readSweep(args.sweep);
+  const budgeted = args.vram !== undefined || args.ram !== undefined;
+  if (!budgeted && range === null) {
     throw usageError('say how much memory there is', 'For example: blip2-plan --vram 10G, or --ram 12G for no GPU.');
   }
+  const format =
+    args.json === true ? 'json' : (args.format ?? (args.output === undefined ? undefined : formatOfFile(args.output)));
   const { tensors, options, warnings } = await readRequest(args);
   const say = (text: string) => {
     if (args.quiet !== true) process.stderr.write(`${text}\n`);
@@ -99,16 +103,20 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
     process.stdout.write(`${largestBatch(tensors, options)}\n`);
     return EXIT.ok;
   }
+  if (!budgeted && range !== null) {
+    const points = sweepBudgets(tensors, options, range);
+    // A .json file holds a map where there is one.
+    const asked = args.format === undefined && format === 'map' ? 'json' : format;
+    await writeOutput(formatSweep(points, asked), args.output, args.force === true);
+    return EXIT.ok;
+  }
   const result =
     args.strategy === 'auto' ? planDeviceMap(tensors, options) : theirPlan(tensors, options, args.strategy);
   if (result.status === 'infeasible') throw doesNotFit(result);
-  const range = args.sweep === undefined ? null : readSweep(args.sweep);
   const sweep = range === null ? undefined : sweepBudgets(tensors, options, range);
-  const format =
-    args.json === true ? 'json' : (args.format ?? (args.output === undefined ? 'map' : formatOfFile(args.output)));
-  await writeOutput(await formatPlan(result.plan, format, sweep), args.output, args.force === true);
+  await writeOutput(await formatPlan(result.plan, format ?? 'map', sweep), args.output, args.force === true);
   if (format !== 'table') say(planSummary(result.plan));
-  if (format === 'map' && Object.keys(result.plan.quant).some((block) => !storedQuantized(block, tensors))) {
+  if ((format ?? 'map') === 'map' && Object.keys(result.plan.quant).some((block) => !storedQuantized(block, tensors))) {
     say('warning: a device map does not say what is quantised; give blip2-run the whole plan (--format json)');
   }
   if (sweep !== undefined) say(sweepTable(sweep));

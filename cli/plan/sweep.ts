@@ -2,6 +2,7 @@ import { formatMs } from '../../src/planner/report/picture-text.js';
 import type { SweepPoint, SweepRange } from '../../src/planner/plan/sweep.js';
 import { formatSize, parseSize } from '../../src/planner/size.js';
 import { usageError } from '../common/main.js';
+import type { PlanFormat } from './format-plan.js';
 
 const MOST_POINTS = 33;
 
@@ -26,4 +27,20 @@ export function sweepTable(points: readonly SweepPoint[]): string {
         `${formatSize(point.streamedBytesPerCall ?? 0).padStart(10)}  ${point.step ?? ''}`.trimEnd(),
   );
   return [`${'per GPU'.padStart(10)}  ${'predicted'.padStart(9)}  ${'streamed'.padStart(10)}`, ...rows].join('\n');
+}
+
+/** A sweep that no plan goes with. */
+export function formatSweep(points: readonly SweepPoint[], format: PlanFormat | undefined): string {
+  switch (format) {
+    case undefined:
+    case 'table':
+      return `${sweepTable(points)}\n`;
+    case 'json':
+      return `${JSON.stringify(points, null, 2)}\n`;
+    default:
+      throw usageError(
+        `a sweep by itself is a table or JSON; ${format} needs a plan`,
+        'Add --vram for the plan that the sweep is shown with.',
+      );
+  }
 }

@@ -79,6 +79,20 @@ describe('blip2-plan', () => {
     expect([fits.code, tooMany.code]).toEqual([0, 3]);
   });
 
+  it('sweeps without a plan where no memory is stated', async () => {
+    const [table, json, picture] = await Promise.all([
+      plan('--sweep', '2G..10G'),
+      plan('--sweep', '2G..10G', '--json'),
+      plan('--sweep', '2G..10G', '--format', 'svg'),
+    ]);
+    expect(table.stdout).toMatch(/^ +per GPU +predicted +streamed\n +2 GiB .*\n/);
+    const points: unknown = JSON.parse(json.stdout);
+    expect(points).toHaveLength(9);
+    expect(points).toMatchObject({ 8: { gpuBytes: 10 * 2 ** 30, streamedBytesPerCall: 0 } });
+    expect(picture.code).toBe(2);
+    expect(picture.stderr).toContain('svg needs a plan');
+  });
+
   it('quantises where allowed, and says what that costs', async () => {
     const { stdout, stderr } = await plan('--vram', '4G', '--gpu', 'H200', '--allow-quant', 'int8', '--json');
     const document = JSON.parse(stdout);
