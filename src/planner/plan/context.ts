@@ -14,7 +14,7 @@ import { withExtras } from '../profile/extras.js';
 import { genericProfile } from '../profile/generic-profile.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { Engine, ModelProfile } from '../profile/model-profile.js';
-import { productPartBytes, withWebGpuBlocks } from '../profile/webgpu-blocks.js';
+import { keptProductBytes, withWebGpuBlocks } from '../profile/webgpu-blocks.js';
 import { parseWorkload, type Workload } from '../profile/workload.js';
 import type { SolveOptions } from '../solve/exact.js';
 import { accuracyRule } from './accuracy.js';
@@ -92,7 +92,7 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
   const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run';
   const machine = isWebGpu ? { ...given, gpus: given.gpus.map(webGpuProfile) } : given;
   const profile = isWebGpu ? withWebGpuBlocks(loaded) : loaded;
-  const partBytes = isWebGpu ? productPartBytes(loaded) : 0;
+  const keptBytes = isWebGpu ? keptProductBytes(loaded) : 0;
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
   const pins = options.pins ?? new Map<string, Device>();
   checkPins(pins, profile);
@@ -101,7 +101,7 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
   for (const [i, id] of gpuIds.entries()) {
     const rates = gpuAt(machine, i)?.engines[profile.engine];
     const context = options.countContext === true ? (rates?.contextBytes ?? 0) : 0;
-    overheads.set(id, context + (rates?.workspaceBytes ?? 0) + partBytes);
+    overheads.set(id, context + (rates?.workspaceBytes ?? 0) + keptBytes);
     reserves.set(id, options.reserveBytes ?? 0);
   }
   return {

@@ -16,7 +16,7 @@ const LINK = { bytesPerSecond: 2e9, latencyMs: 0.2 } as const;
 /** 46 MiB of the driver's device, and its pools. */
 const CONTEXT_BYTES = 64 * MIB;
 /** Uploads in flight, one weight that is being turned, and what pools of small buffers round up. */
-const WORKSPACE_BYTES = 224 * MIB;
+const WORKSPACE_BYTES = 60 * MIB;
 
 /** The rate of two steps one after the other. */
 const both = (a: number, b: number): number => 1 / (1 / a + 1 / b);

@@ -21,16 +21,23 @@ const FLOPS_PER_BYTE = 64;
 /** Buffers of one size are there nearly twice: what one kernel has left is taken again only after some more. Measured. */
 const COPIES = 1.75;
 
-/** Device memory for the parts of products: of each kind of block and phase, those of the largest. */
-export function productPartBytes({ blocks }: ModelProfile): number {
+/**
+ * Device memory that the provider keeps for products: their parts, of each kind of block and phase those of the largest, and
+ * a quantised weight as floats.
+ */
+export function keptProductBytes({ blocks }: ModelProfile): number {
   const largest = new Map<string, number>();
-  for (const { kind, elementBytes, runs } of blocks) {
-    if (elementBytes === 4) continue;
-    for (const { phase, flops } of runs) {
-      const key = `${kind} ${phase}`;
+  let unpackedElements = 0;
+  for (const block of blocks) {
+    for (const { scheme, activationElements } of [block, ...block.forms.values()]) {
+      if (scheme !== null) unpackedElements = Math.max(unpackedElements, activationElements);
+    }
+    if (block.elementBytes === 4) continue;
+    for (const { phase, flops } of block.runs) {
+      const key = `${block.kind} ${phase}`;
       largest.set(key, Math.max(largest.get(key) ?? 0, flops));
     }
   }
   const flops = [...largest.values()].reduce((sum, each) => sum + each, 0);
-  return Math.ceil((COPIES * flops) / FLOPS_PER_BYTE);
+  return Math.ceil((COPIES * flops) / FLOPS_PER_BYTE) + 4 * unpackedElements;
 }

@@ -1,0 +1,73 @@
+/** Plans for WebGPU against what its runs took on one H200 (bench/gpu, blip2-opt-2.7b in float16, one picture, 20 tokens). */
+import { describe, expect, it } from 'vitest';
+import { parseBlip2Config } from '../../model/blip2-config.js';
+import { blip2Tensors } from '../../model/blip2-tensors.js';
+import { PRESETS } from '../../model/presets.js';
+import { KNOWN_GPUS, UNKNOWN_HOST } from '../price/known-devices.js';
+import type { QuantScheme } from '../../tensor/quantized.js';
+import { planDeviceMap } from './plan-device-map.js';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');
+const h200 = KNOWN_GPUS.get('H200');
+if (preset === undefined || h200 === undefined) throw new Error('no preset');
+const { config, ownHead } = preset;
+const tensors = blip2Tensors(parseBlip2Config(config), { dtype: 'F16', ownHead });
+
+function planned(gib: number, provider: 'cuda' | 'webgpu', allowQuant: readonly QuantScheme[] = []) {
+  const budgets = { gpus: new Map([[0, gib * GIB]]), ramBytes: null, diskBytes: 0 };
+  const machine = { gpus: [h200 ?? neverHere()], host: UNKNOWN_HOST };
+  const result = planDeviceMap(tensors, { config, provider, budgets, countContext: true, machine, allowQuant });
+  if (result.status === 'infeasible') throw new Error('does not fit');
+  const [gpu] = result.plan.devices;
+  if (gpu === undefined) throw new Error('no GPU');
+  return { plan: result.plan, gpu };
+}
+
+const neverHere = (): never => {
+  throw new Error('no H200');
+};
+
+describe('plans for WebGPU', () => {
+  // Peaks of the card beside weights, caches, activations and buffers for streaming.
+  it.each([
+    [12, [], 8000, 612],
+    [6, [], 5871, 534],
+    [4, [], 3801, 510],
+    [4, ['int8'], 3962, 689],
+  ] as const)('count at %d GiB what a run took (%s)', (gib, allowQuant, peakMiB, besideMiB) => {
+    const { gpu } = planned(gib, 'webgpu', allowQuant);
+    const overheadMiB = gpu.overheadBytes / MIB;
+    expect(overheadMiB).toBeGreaterThan(besideMiB);
+    expect(overheadMiB - besideMiB).toBeLessThan(0.05 * peakMiB);
+  });
+
+  it('count float32 caches where plans for CUDA count float16', () => {
+    const [webgpu, cuda] = [planned(12, 'webgpu').gpu, planned(12, 'cuda').gpu];
+    expect(webgpu.cacheBytes).toBe(2 * cuda.cacheBytes);
+    expect(webgpu.weightBytes).toBe(cuda.weightBytes);
+  });
+
+  it('are within a quarter of the measured time, and say what they are for', () => {
+    const { plan } = planned(12, 'webgpu');
+    expect(plan.cost.latencyMs / 397).toBeGreaterThan(0.75);
+    expect(plan.cost.latencyMs / 397).toBeLessThan(1.25);
+    expect(plan.assumptions.join()).toContain('H200 through WebGPU');
+    expect(planned(4, 'webgpu', ['int8']).plan.cost.latencyMs / 1064).toBeGreaterThan(0.75);
+  });
+
+  it('leave transformers as it is', () => {
+    const options = {
+      config,
+      engine: 'transformers',
+      budgets: { gpus: new Map([[0, 6 * GIB]]), ramBytes: null, diskBytes: 0 },
+    } as const;
+    const [plain, asked] = [
+      planDeviceMap(tensors, options),
+      planDeviceMap(tensors, { ...options, provider: 'webgpu' }),
+    ];
+    expect(asked).toEqual(plain);
+  });
+});
