@@ -72,6 +72,14 @@ describe('pictures', () => {
     }
   });
 
+  it('name every part of the model where its bytes are, on its area or below', () => {
+    const whole = svgPicture(small);
+    const words = whole.slice(whole.indexOf('Where the bytes are')).replaceAll(/<title>.*?<\/title>/g, '');
+    for (const part of new Set(small.placements.map(({ block }) => block.split('.')[0]))) {
+      expect(words).toMatch(new RegExp(`[> ]${part}[< ]`));
+    }
+  });
+
   it('escape what they quote, and load nothing', () => {
     const html = htmlPicture(small, { measured: { label: '<script>', latencyMs: 1, gpuPeakBytes: 1 } });
     expect(html).toContain('a &lt;b&gt; &amp; &quot;c&quot;');

@@ -2,9 +2,12 @@
 import type { PlanDocument } from '../../plan/plan-document.js';
 import { formatSize } from '../../size.js';
 import type { PictureData } from '../picture-data.js';
-import { treemap } from './treemap.js';
+import { treemap, type Rectangle } from './treemap.js';
 import { INNER, MARGIN, type Canvas } from './canvas.js';
-import { partColour } from './colours.js';
+import { inkOn, partColour } from './colours.js';
+
+/** Height of a row of a label. */
+const ROW = 17;
 
 export function bytesTreemap(canvas: Canvas, plan: PlanDocument, data: PictureData): void {
   canvas.section('Where the bytes are');
@@ -13,6 +16,7 @@ export function bytesTreemap(canvas: Canvas, plan: PlanDocument, data: PictureDa
     data.parts.map((part) => part.weightBytes),
     area,
   );
+  const unnamed: string[] = [];
   for (const [k, part] of data.parts.entries()) {
     const outer = areas[k];
     if (outer === undefined) continue;
@@ -40,28 +44,37 @@ export function bytesTreemap(canvas: Canvas, plan: PlanDocument, data: PictureDa
         canvas.rect(box.x + 0.4, box.y + 0.4, box.width - 0.8, Math.max(0.1, box.height - 0.8), 'url(#quantized)', tip);
       }
     }
-    const label = `${part.name} ${formatSize(part.weightBytes)}`;
-    if (outer.width > 6.8 * label.length + 10 && outer.height > 22) {
-      canvas.rect(outer.x + 3, outer.y + 3, 6.8 * label.length + 6, 17, partColour(part.index));
-      canvas.text(outer.x + 6, label, 'in', 'start', outer.y + 15);
+    const label = labelIn(outer, part.name, formatSize(part.weightBytes));
+    if (label === null) unnamed.push(`${part.name} ${formatSize(part.weightBytes)}`);
+    for (const [row, text] of (label ?? []).entries()) {
+      canvas.rect(outer.x + 3, outer.y + 3 + ROW * row, textWidth(text) + 6, ROW, partColour(part.index));
+      canvas.text(outer.x + 6, text, inkOn(part.index), 'start', outer.y + 15 + ROW * row);
     }
   }
   canvas.y = area.y + area.height + 14;
   const away = plan.placements.some((placement) => placement.execution !== 'resident');
-  const small = data.parts.filter(
-    (part) => part.weightBytes < 0.02 * data.parts.reduce((sum, p) => sum + p.weightBytes, 0),
-  );
-  const rest = small.map((part) => `${part.name} ${formatSize(part.weightBytes)}`).join(', ');
   const dotted = data.quantized.length === 0 ? '' : 'dotted: quantised';
   const note = [
     away ? 'hatched: not held by a GPU' : '',
     dotted,
-    rest === '' ? '' : `too small to name: ${rest}`,
+    unnamed.length === 0 ? '' : `too small to name: ${unnamed.join(', ')}`,
   ].filter((t) => t !== '');
   for (const line of note.flatMap((text) => lines(text, 80))) {
     canvas.text(MARGIN, line, 's');
     canvas.y += 15;
   }
+}
+
+/** The rows of a name and a size that an area has room for: side by side, or one below the other; null for neither. */
+function labelIn(area: Rectangle, name: string, size: string): readonly string[] | null {
+  const fits = (rows: readonly string[]) =>
+    area.height > ROW * rows.length + 5 && rows.every((row) => area.width > textWidth(row) + 10);
+  return [[`${name} ${size}`], [name, size]].find(fits) ?? null;
+}
+
+/** Of small bold text, in the widest of the usual fonts. */
+function textWidth(text: string): number {
+  return 6.8 * text.length;
 }
 
 /** Breaks at blanks. */

@@ -23,3 +23,11 @@ export function fillOf(fill: BarSegment['fill']): string {
 export function partColour(part: number): string {
   return PART_COLOURS[part % PART_COLOURS.length] ?? '#000';
 }
+
+/** Of the palette, those on which black is read better than white by far (WCAG's contrast: 6 to 9 against 2 to 3.4). */
+const LIGHT: ReadonlySet<string> = new Set(['#cc79a7', '#e69f00', '#009e73', '#56b4e9']);
+
+/** The class of a text on a part's colour. */
+export function inkOn(part: number): 'in' | 'in on' {
+  return LIGHT.has(partColour(part)) ? 'in on' : 'in';
+}

@@ -2,7 +2,7 @@
 import { formatSize } from '../../size.js';
 import type { BarSegment, PictureData } from '../picture-data.js';
 import { INNER, MARGIN, n, WIDTH, type Canvas } from './canvas.js';
-import { fillOf } from './colours.js';
+import { fillOf, inkOn } from './colours.js';
 
 export function memoryBars(canvas: Canvas, data: PictureData): void {
   canvas.section('Memory');
@@ -21,7 +21,7 @@ export function memoryBars(canvas: Canvas, data: PictureData): void {
         canvas.text(
           x + 5,
           segment.label,
-          light ? 's' : typeof segment.fill === 'number' ? 'in' : 's on',
+          light ? 's' : typeof segment.fill === 'number' ? inkOn(segment.fill) : 's on',
           'start',
           canvas.y + 15,
         );
