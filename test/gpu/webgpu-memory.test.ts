@@ -74,4 +74,16 @@ describe.skipIf(!answer.works)('memory of a WebGPU adapter', () => {
     const inside = { place: device.place, address: second + 4n, dtype: 'F32', dims: [1] } as const;
     expect(() => device.locate(inside)).toThrow(RangeError);
   });
+
+  it('uses the buffers of one division for the next that begins where it did', () => {
+    using device = new WebGpuMemory(webgpuSettings());
+    const base = device.allocate(4096);
+    const [a = 0n, b = 0n] = device.divide(base, [1000, 400]);
+    const [c, d, e = 0n] = device.divide(base, [300, 900, 300]);
+    expect([c, d]).toEqual([b, a]);
+    expect([a, b]).not.toContain(e);
+    expect(device.divide(base, [1000, 400])).toEqual([a, b]);
+    // Another beginning is there at the same time.
+    expect(device.divide(base + 2048n, [400])).not.toEqual([b]);
+  });
 });
