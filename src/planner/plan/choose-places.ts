@@ -30,13 +30,10 @@ export function choosePlaces(context: PlanContext, options: SolveOptions = {}): 
   for (const placing of casesOf(context)) {
     const problem = assemble(context.profile, placing, context.prices);
     if (exceedsEverything(problem)) continue;
-    const result = solveExact(problem, options);
-    if (result.status === 'infeasible') {
-      if (!result.proven) bound = 0;
-      continue;
-    }
+    const cutoff: number = Math.min(best?.cost ?? Infinity, options.cutoff ?? Infinity);
+    const result = solveExact(problem, { ...options, cutoff });
     bound = Math.min(bound, result.bound);
-    if (best !== null && result.solution.cost >= best.cost) continue;
+    if (result.status === 'infeasible') continue;
     const choice = result.solution.choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
     best = {
       status: result.status,

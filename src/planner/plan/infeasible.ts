@@ -190,7 +190,10 @@ export function fits(context: PlanContext): boolean {
       cost: item.cost.map((cost) => (cost === Infinity ? Infinity : 0)),
       inputs: [],
     }));
-    return solveExact({ ...problem, items }, { cutoff: 1e-6, effort: 20_000, width: 256 }).status !== 'infeasible';
+    return (
+      solveExact({ ...problem, items }, { cutoff: 1e-6, boundRounds: 10, effort: 20_000, width: 256 }).status !==
+      'infeasible'
+    );
   });
 }
 

@@ -2,7 +2,7 @@
  * A problem laid out for speed. A state after item i is its place, and the places of those earlier items that a later one
  * still refers to.
  */
-import type { Item, Problem } from './problem.js';
+import type { Input, Item, Problem } from './problem.js';
 
 export interface Chain {
   readonly items: number;
@@ -17,6 +17,8 @@ export interface Chain {
   readonly use: Float64Array;
   readonly peak: Float64Array;
   readonly stages: readonly Stage[];
+  /** Per item, `[state]` -> the first state after it from which everything that may follow costs the same. */
+  readonly alike: readonly Int32Array[];
   /** Where the states after each item begin in a list of all states; the last entry is the length of that list. */
   readonly stageStart: Int32Array;
 }
@@ -62,8 +64,43 @@ export function layOut(problem: Problem): Chain {
     use,
     peak,
     stages,
+    alike: alikeStates(stages, items.length, places),
     stageStart,
   };
+}
+
+/** From the last item back: states are alike if every next step costs the same and leads to states that are alike. */
+function alikeStates(stages: readonly Stage[], items: number, places: number): Int32Array[] {
+  let after: Int32Array = new Int32Array(places);
+  const result = [after];
+  const known = new Map<Stage, { readonly after: Int32Array; readonly own: Int32Array }>();
+  for (let i = items - 2; i >= 0; i--) {
+    const stage = stages[i];
+    if (stage === undefined) continue;
+    const found = known.get(stage);
+    if (found?.after === after) {
+      after = found.own;
+    } else {
+      const first = new Map<string, number>();
+      const own = new Int32Array(stage.states);
+      for (let state = 0; state < stage.states; state++) {
+        let key = '';
+        for (let at = state * places; at < (state + 1) * places; at++) {
+          const next = stage.next[at] ?? -1;
+          key += next < 0 ? '-,' : `${stage.step[at]}>${after[next]},`;
+        }
+        if (!first.has(key)) first.set(key, state);
+        own[state] = first.get(key) ?? state;
+      }
+      // The same array where nothing changes, so that runs of equal stages are looked at once.
+      const same = own.length === after.length && own.every((value, state) => value === after[state]);
+      const kept = same ? after : own;
+      known.set(stage, { after, own: kept });
+      after = kept;
+    }
+    result.push(after);
+  }
+  return result.toReversed();
 }
 
 function leaderOf(items: readonly Item[], i: number): number {
@@ -94,37 +131,72 @@ function layOutStages({ items, places }: Problem): Stage[] {
   }
   const open = items.map((_, i) => [...lastReader].filter(([j, last]) => j < i && last > i).map(([j]) => j));
   const stages: Stage[] = [];
+  const known = new Map<string, Stage>();
+  const numberOf = numbering();
   for (let i = 0; i + 1 < items.length; i++) {
-    const here = [i, ...(open[i] ?? [])];
-    const there = open[i + 1] ?? [];
-    const states = places ** here.length;
-    const next = new Int32Array(states * places).fill(-1);
-    const step = new Float64Array(states * places);
     const item = items[i + 1];
     if (item === undefined) continue;
-    for (let state = 0; state < states; state++) {
-      const placeOf = new Map<number, number>();
-      let rest = state;
-      for (const j of here) {
-        placeOf.set(j, rest % places);
-        rest = Math.floor(rest / places);
-      }
-      let carried = 0;
-      for (let k = there.length - 1; k >= 0; k--) {
-        carried = carried * places + (placeOf.get(there[k] ?? 0) ?? 0);
-      }
-      for (let p = 0; p < places; p++) {
-        if ((item.cost[p] ?? Infinity) === Infinity) continue;
-        if (item.sameAs !== null && placeOf.get(item.sameAs) !== p) continue;
-        let cost = 0;
-        for (const input of item.inputs) cost += input.cost[placeOf.get(input.from) ?? 0]?.[p] ?? 0;
-        next[state * places + p] = carried * places + p;
-        step[state * places + p] = cost;
-      }
-    }
-    stages.push({ states, next, step });
+    const here = [i, ...(open[i] ?? [])];
+    const there = open[i + 1] ?? [];
+    const placeIn = new Map(here.map((j, k) => [j, k]));
+    const carried = there.map((j) => placeIn.get(j) ?? 0);
+    const inputs = item.inputs.map(({ from, cost }) => ({ from: placeIn.get(from) ?? 0, cost }));
+    const sameAs = item.sameAs === null ? null : (placeIn.get(item.sameAs) ?? 0);
+    const closed = item.cost.map((cost) => cost === Infinity);
+    // Runs of equal items have equal stages.
+    const key = JSON.stringify([
+      here.length,
+      carried,
+      inputs.map(({ from, cost }) => [from, numberOf(cost)]),
+      sameAs,
+      closed.map(Number),
+    ]);
+    const stage = known.get(key) ?? stageOf(places, here.length, { carried, inputs, sameAs, closed });
+    known.set(key, stage);
+    stages.push(stage);
   }
   return stages;
+}
+
+/** The step to an item; places are named by their position among the places that a state holds. */
+interface StageRules {
+  readonly carried: readonly number[];
+  readonly inputs: readonly Input[];
+  readonly sameAs: number | null;
+  readonly closed: readonly boolean[];
+}
+
+function stageOf(places: number, held: number, { carried, inputs, sameAs, closed }: StageRules): Stage {
+  const states = places ** held;
+  const next = new Int32Array(states * places).fill(-1);
+  const step = new Float64Array(states * places);
+  const placeOf = new Int32Array(held);
+  for (let state = 0; state < states; state++) {
+    let rest = state;
+    for (let k = 0; k < held; k++) {
+      placeOf[k] = rest % places;
+      rest = Math.floor(rest / places);
+    }
+    let base = 0;
+    for (let k = carried.length - 1; k >= 0; k--) base = base * places + (placeOf[carried[k] ?? 0] ?? 0);
+    for (let p = 0; p < places; p++) {
+      if (closed[p] === true || (sameAs !== null && placeOf[sameAs] !== p)) continue;
+      let cost = 0;
+      for (const input of inputs) cost += input.cost[placeOf[input.from] ?? 0]?.[p] ?? 0;
+      next[state * places + p] = base * places + p;
+      step[state * places + p] = cost;
+    }
+  }
+  return { states, next, step };
+}
+
+function numbering(): (value: object) => number {
+  const numbers = new Map<object, number>();
+  return (value) => {
+    const found = numbers.get(value) ?? numbers.size;
+    numbers.set(value, found);
+    return found;
+  };
 }
 
 /** Upper limits on `peak` per kept resource: places that exceed one are closed. */

@@ -16,6 +16,8 @@ export interface SolveOptions {
   readonly effort?: number;
   /** Only placements cheaper than this are of interest. */
   readonly cutoff?: number;
+  /** Rounds of the search for prices per byte; few are enough to see whether anything fits. */
+  readonly boundRounds?: number;
   /** Asked now and then; true stops the search with its best answer, which is sought at least until there is one. */
   readonly stop?: () => boolean;
 }
@@ -28,7 +30,13 @@ export type SolveResult =
       readonly bound: number;
       readonly labels: number;
     }
-  | { readonly status: 'infeasible'; readonly proven: boolean; readonly labels: number };
+  | {
+      /** Nothing fits and costs less than the cutoff; unless `proven`, something that costs `bound` or more might. */
+      readonly status: 'infeasible';
+      readonly proven: boolean;
+      readonly bound: number;
+      readonly labels: number;
+    };
 
 /** For up to two devices that can be full: about a second on one core. More devices get less, each label costs more. */
 export const DEFAULT_EFFORT = 1_200_000;
@@ -48,13 +56,15 @@ export function solveExact(problem: Problem, options: SolveOptions = {}): SolveR
 
 function solve(problem: Problem, options: SolveOptions): SolveResult {
   const { cutoff = Infinity, width = MOST_WIDTH, stop = () => false } = options;
-  const search = new Search(problem, { cutoff, width, stop, effort: options.effort ?? DEFAULT_EFFORT });
+  const { effort = DEFAULT_EFFORT, boundRounds } = options;
+  const search = new Search(problem, { cutoff, width, stop, effort, boundRounds });
   const { best, bound } = search.run();
   const labels = search.labels;
   if (best !== null) return { ...graded(best, bound), solution: best, labels };
-  if (bound === Infinity || cutoff < Infinity) return { status: 'infeasible', proven: bound === Infinity, labels };
+  if (bound === Infinity || cutoff < Infinity)
+    return { status: 'infeasible', proven: bound === Infinity, bound, labels };
   const found = anyFitting(problem);
-  if (found === null) return { status: 'infeasible', proven: false, labels };
+  if (found === null) return { status: 'infeasible', proven: false, bound, labels };
   const solution = polished(problem, found, stop);
   return { ...graded(solution, bound), solution, labels };
 }
@@ -70,7 +80,7 @@ function anyFitting(problem: Problem): Solution | null {
     cost: item.cost.map((cost) => (cost === Infinity ? Infinity : 0)),
     inputs: [],
   }));
-  const limits = { cutoff: Infinity, width: 512, effort: RESCUE_EFFORT, stop: () => false };
+  const limits = { cutoff: Infinity, width: 512, effort: RESCUE_EFFORT, boundRounds: undefined, stop: () => false };
   const { best } = new Search({ ...problem, items: free }, limits).run();
   return best === null ? null : { choice: best.choice, cost: costOf(problem, best.choice) };
 }

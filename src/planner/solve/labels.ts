@@ -3,7 +3,10 @@ export class Labels {
   size = 0;
   cost: Float64Array;
   bound: Float64Array;
+  /** Of states that are alike, the first. */
   state: Int32Array;
+  /** Where the item itself goes. */
+  place: Int32Array;
   /** Index among the labels of the item before. */
   parent: Int32Array;
   /** Resources used so far, one bit each: which of several equal devices comes next follows from it. */
@@ -19,6 +22,7 @@ export class Labels {
     this.cost = new Float64Array(length);
     this.bound = new Float64Array(length);
     this.state = new Int32Array(length);
+    this.place = new Int32Array(length);
     this.parent = new Int32Array(length);
     this.used = new Int32Array(length);
     this.use = new Float64Array(length * resources);
@@ -41,6 +45,7 @@ export class Labels {
       picked.cost[to] = this.cost[k] ?? 0;
       picked.bound[to] = this.bound[k] ?? 0;
       picked.state[to] = this.state[k] ?? 0;
+      picked.place[to] = this.place[k] ?? 0;
       picked.parent[to] = this.parent[k] ?? 0;
       picked.used[to] = this.used[k] ?? 0;
       for (let r = 0; r < resources; r++) {
@@ -55,6 +60,7 @@ export class Labels {
     this.cost = resized(this.cost, new Float64Array(length));
     this.bound = resized(this.bound, new Float64Array(length));
     this.state = resized(this.state, new Int32Array(length));
+    this.place = resized(this.place, new Int32Array(length));
     this.parent = resized(this.parent, new Int32Array(length));
     this.used = resized(this.used, new Int32Array(length));
     this.use = resized(this.use, new Float64Array(length * this.resources));

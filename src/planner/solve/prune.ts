@@ -1,8 +1,9 @@
 /** Leaves out labels that another one makes pointless, and the least promising of too many. */
 import type { Labels } from './labels.js';
+import { Stairs } from './stairs.js';
 
-/** Labels that a new one is compared with. */
-const MOST_COMPARED = 64;
+/** Labels that a new one is compared with where more than two resources can run out. */
+const MOST_COMPARED = 256;
 
 export interface Pruned {
   readonly labels: Labels;
@@ -32,12 +33,16 @@ export function pruned(grown: Labels, resources: number, width: number): Pruned 
   let size = 0;
   let groupStart = 0;
   let group = -1;
+  let stairs: Stairs[] = [];
   for (const k of order) {
     if (state[k] !== group) {
       group = state[k] ?? 0;
       groupStart = size;
+      stairs = [];
     }
-    if (!dominated(grown, resources, survivors, groupStart, size, k)) survivors[size++] = k;
+    const pointless =
+      resources <= 2 ? below(grown, resources, stairs, k) : dominated(grown, resources, survivors, groupStart, size, k);
+    if (!pointless) survivors[size++] = k;
   }
   let kept = survivors.slice(0, size);
   if (size > width) {
@@ -48,7 +53,24 @@ export function pruned(grown: Labels, resources: number, width: number): Pruned 
   return { labels: grown.pick(kept), dropped };
 }
 
-/** Survivors of a group come in order of cost, so only bytes remain to be compared. */
+/**
+ * Survivors of a group come in order of cost, so only bytes remain to be compared: no more in use, and no more with the
+ * peak. One flight of stairs holds survivors of the same peaks; a label that is below none of them is added.
+ */
+function below({ use, peak }: Labels, resources: number, stairs: Stairs[], k: number): boolean {
+  const at = k * resources;
+  const [use0, peak0] = [use[at] ?? 0, peak[at] ?? 0];
+  const [use1, peak1] = resources > 1 ? [use[at + 1] ?? 0, peak[at + 1] ?? 0] : [0, 0];
+  let own: Stairs | null = null;
+  for (const flight of stairs) {
+    if (flight.covers(use0 + Math.min(0, peak0 - flight.peak0), use1 + Math.min(0, peak1 - flight.peak1))) return true;
+    if (flight.peak0 === peak0 && flight.peak1 === peak1) own = flight;
+  }
+  if (own === null) stairs.push((own = new Stairs(peak0, peak1)));
+  own.add(use0, use1);
+  return false;
+}
+
 function dominated(
   { use, peak }: Labels,
   resources: number,

@@ -9,10 +9,16 @@ export function reversed(problem: Problem): Problem {
   const { items } = problem;
   const last = items.length - 1;
   const inputs: Input[][] = items.map(() => []);
+  // Matrices that items share stay shared.
+  const turned = new Map<Input['cost'], number[][]>();
   const rootOf: number[] = [];
   for (const [i, item] of items.entries()) {
     rootOf.push(item.sameAs === null ? i : (rootOf[item.sameAs] ?? i));
-    for (const input of item.inputs) inputs[input.from]?.push({ from: last - i, cost: transposed(input.cost) });
+    for (const { from, cost } of item.inputs) {
+      const own = turned.get(cost) ?? transposed(cost);
+      turned.set(cost, own);
+      inputs[from]?.push({ from: last - i, cost: own });
+    }
   }
   const latest = new Map(rootOf.map((root, i) => [root, i]));
   return {

@@ -4,6 +4,7 @@ import { layOut, type Chain } from './chain.js';
 import { deviceShares, type DeviceShare } from './device-shares.js';
 import { equalDevices } from './equal-devices.js';
 import { polished } from './polish.js';
+import { forcedUse } from './peaks.js';
 import { bestBound } from './prices.js';
 import { costOf, type Problem, type Solution } from './problem.js';
 import { Walk } from './walk.js';
@@ -13,13 +14,46 @@ export interface SearchLimits {
   readonly cutoff: number;
   readonly width: number;
   readonly effort: number;
+  readonly boundRounds: number | undefined;
   readonly stop: () => boolean;
 }
 
-/** Labels kept per item, pass by pass: narrow passes find good placements, which make wide ones cheap. */
-const WIDTHS = [32, 512, 4000, 32_000];
-/** Rounds of the search for worths in the first pass over three or more devices; for two, prices say nearly as much. */
-const ROUNDS = 8;
+/** What a pass over the boxes may take. */
+interface Pass {
+  /** Labels kept per item. */
+  readonly width: number;
+  /** Rounds of the search for worths. */
+  readonly rounds: number;
+  /** Most pairs of a device's front. */
+  readonly pairs: number;
+}
+
+/**
+ * Narrow passes find good placements, which make wide ones cheap. A label for one device that can be full costs little, so
+ * that the first pass is all that most problems take. Worths need more than one round where prices say little: with three
+ * or more devices.
+ */
+const PASSES: readonly (readonly Pass[])[] = [
+  [
+    { width: 4, rounds: 1, pairs: 100 },
+    { width: 64, rounds: 1, pairs: 400 },
+    { width: 512, rounds: 1, pairs: 1000 },
+    { width: 4000, rounds: 1, pairs: 4000 },
+    { width: 32_000, rounds: 1, pairs: 4000 },
+  ],
+  [
+    { width: 32, rounds: 1, pairs: 400 },
+    { width: 512, rounds: 1, pairs: 2000 },
+    { width: 4000, rounds: 1, pairs: 4000 },
+    { width: 32_000, rounds: 1, pairs: 16_000 },
+  ],
+  [
+    { width: 32, rounds: 8, pairs: 400 },
+    { width: 512, rounds: 1, pairs: 400 },
+    { width: 4000, rounds: 1, pairs: 1000 },
+    { width: 32_000, rounds: 1, pairs: 4000 },
+  ],
+];
 /** Of the labels, for boxes before they are cut: most problems need no more. */
 const COARSE_SHARE = 0.5;
 /** Costs closer than this fraction are equal. */
@@ -58,6 +92,8 @@ export class Search {
   /** The best placement met, and what every placement costs at least: Infinity where none is better, or none fits. */
   run(): { best: Solution | null; bound: number } {
     const { chain, limits, equals } = this;
+    const least = forcedUse(chain, new Float64Array(chain.resources).fill(Infinity));
+    if (chain.capacities.some((capacity, r) => (least[r] ?? 0) > capacity)) return { best: null, bound: Infinity };
     // A label with many devices is compared and bounded once for each of them.
     const effort = limits.effort * Math.min(1, 2 / Math.max(1, chain.resources));
     let boxes = this.passes(this.bounded(peakBoxes(chain, equals), 0), COARSE_SHARE * effort);
@@ -74,12 +110,12 @@ export class Search {
     walk.effort = effort;
     walk.halted = false;
     let boxes = start;
-    for (const [pass, width] of WIDTHS.entries()) {
-      boxes = boxes
-        .sort((a, b) => a.bound - b.bound)
-        .flatMap((box) => this.walked(box, Math.min(width, limits.width), pass));
+    const passes = PASSES[Math.max(0, Math.min(this.chain.resources, PASSES.length) - 1)] ?? [];
+    for (const pass of passes) {
+      const width = Math.min(pass.width, limits.width);
+      boxes = boxes.sort((a, b) => a.bound - b.bound).flatMap((box) => this.walked(box, { ...pass, width }));
       boxes = boxes.filter(({ bound }) => !this.beaten(bound));
-      if (boxes.length === 0 || walk.halted || width >= limits.width) break;
+      if (boxes.length === 0 || walk.halted || pass.width >= limits.width) break;
       this.polish();
     }
     return boxes.filter(({ bound }) => !this.beaten(bound));
@@ -93,22 +129,20 @@ export class Search {
 
   private bounded(sides: readonly BoxSides[], least: number): Box[] {
     const { chain, limits } = this;
-    // Whether anything fits is mostly clear from equal prices.
-    const rounds = limits.cutoff < Infinity ? 10 : undefined;
     const upper = (): number => this.upper();
     const offer = (choice: ArrayLike<number>): void => {
       this.offer(choice);
     };
     return sides
       .map((box): Box => {
-        const search = bestBound(chain, box.capacities, box.levels, upper, offer, rounds);
+        const search = bestBound(chain, box.capacities, box.levels, upper, offer, limits.boundRounds);
         return { ...box, search, worth: null, bound: Math.max(least, search.relaxation.bound) };
       })
       .filter(({ bound }) => bound < Infinity);
   }
 
   /** The box with a better bound, or nothing once it is closed. */
-  private walked(box: Box, width: number, pass: number): Box[] {
+  private walked(box: Box, { width, rounds, pairs }: Pass): Box[] {
     if (this.beaten(box.bound)) return [];
     if (this.walk.halted) return [box];
     const decomposition = decompose(this.chain, this.shares, {
@@ -116,7 +150,8 @@ export class Search {
       capacities: box.capacities,
       levels: box.levels,
       from: box.worth,
-      rounds: this.chain.resources > 2 && pass === 0 ? ROUNDS : 1,
+      rounds,
+      pairs,
       upper: () => this.upper(),
     });
     const { worth } = decomposition;

@@ -8,6 +8,7 @@ import type { Chain } from './chain.js';
 import { Labels } from './labels.js';
 import { forcedUse } from './peaks.js';
 import { pruned } from './prune.js';
+import { Reach } from './reach.js';
 import { valueWithin } from './value-front.js';
 import { worthFrom, type Decomposition } from './worths.js';
 
@@ -68,6 +69,7 @@ export class Walk {
     const { prices, relaxation } = box.search;
     const { bidders, prices: outer, worth, fronts } = decomposition;
     const forced = forcedUse(chain, box.levels);
+    const reach = new Reach(chain, box.levels);
     const restWorth = worthFrom(worth);
     const device = new Int32Array(places);
     for (const [d, { share }] of bidders.entries()) for (const p of share.places) device[p] = d;
@@ -79,6 +81,7 @@ export class Walk {
     const peak = new Float64Array(resources);
     return (i, layer, parent, grown) => {
       const stage = i === 0 ? undefined : chain.stages[i - 1];
+      const alike = chain.alike[i];
       const restStart = chain.stageStart[i] ?? 0;
       const first = stage === undefined;
       const from = first ? 0 : (layer.state[parent] ?? 0);
@@ -104,10 +107,11 @@ export class Walk {
           const capacity = capacities[r] ?? 0;
           const later = forced[(i + 1) * resources + r] ?? 0;
           fits = sum + most + later <= capacity && passing <= (box.levels[r] ?? 0);
-          use[r] = sum;
+          const taken = fits ? reach.rounded(i + 1, r, sum, most) : sum;
+          use[r] = taken;
           peak[r] = most;
-          bound += (prices[r] ?? 0) * (sum + most - capacity);
-          second += (outer[r] ?? 0) * (sum + most - capacity);
+          bound += (prices[r] ?? 0) * (taken + most - capacity);
+          second += (outer[r] ?? 0) * (taken + most - capacity);
         }
         if (!fits || rules.beaten(bound)) continue;
         for (let d = 0; d < fronts.length; d++) {
@@ -116,12 +120,13 @@ export class Walk {
           const front = here === d ? fronts[d]?.inside[i + 1] : fronts[d]?.outside[i + 1];
           if (front !== undefined) second -= valueWithin(front, room);
         }
-        bound = Math.max(bound, second);
+        if (fronts.length > 0) bound = Math.max(bound, second);
         if (rules.beaten(bound)) continue;
         const k = grown.next();
         grown.cost[k] = cost;
         grown.bound[k] = bound;
-        grown.state[k] = state;
+        grown.state[k] = alike?.[state] ?? state;
+        grown.place[k] = p;
         grown.parent[k] = parent;
         grown.used[k] = own < 0 ? used : used | (1 << own);
         for (let r = 0; r < resources; r++) {
@@ -139,7 +144,7 @@ export class Walk {
     for (let k = 1; k < (last?.size ?? 0); k++) if ((last?.cost[k] ?? 0) < (last?.cost[label] ?? 0)) label = k;
     const choice: number[] = [];
     for (const layer of history.toReversed()) {
-      choice.push((layer.state[label] ?? 0) % this.chain.places);
+      choice.push(layer.place[label] ?? 0);
       label = layer.parent[label] ?? 0;
     }
     return choice.toReversed();

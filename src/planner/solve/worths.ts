@@ -18,9 +18,6 @@ export interface Decomposition {
   readonly bound: number;
 }
 
-/** Pairs of a front. With one device a rougher bound closes the little that is left, with many it costs too much. */
-const PAIRS_OF_TWO = 2000;
-const PAIRS = 400;
 /** How far above the best bound the first steps aim, as a fraction. */
 const FIRST_REACH = 0.02;
 
@@ -31,6 +28,8 @@ export interface DecompositionOptions {
   readonly capacities: Float64Array;
   readonly levels: Levels;
   readonly rounds: number;
+  /** Most pairs of a front. */
+  readonly pairs: number;
   readonly upper: () => number;
   /** Worths to start from, if any were found earlier. */
   readonly from: Float64Array | null;
@@ -47,7 +46,7 @@ export function decompose(
     options: shareOptions(chain, { resource, ...share }, outer, levels),
     capacity: resource < 0 ? Infinity : (capacities[resource] ?? 0),
     price: outer[resource] === 0 ? (prices[resource] ?? 0) : 0,
-    pairs: chain.resources === 2 ? PAIRS_OF_TWO : PAIRS,
+    pairs: search.pairs,
   }));
   const fixed = outer.reduce((sum, price, r) => sum + price * (capacities[r] ?? 0), 0);
   let worth = search.from ?? firstWorths(chain, shares, prices);
