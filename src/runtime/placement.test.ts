@@ -69,6 +69,28 @@ describe('placement', () => {
     expect((await planFor(4 * MIB)).workload.pictureSize).toBeNull();
   });
 
+  it('takes a plan that names no checkpoint where every block has the bytes that it counts, and no other', async () => {
+    const plan = await planFor(4 * MIB, { allowQuant: ['int8'] });
+    const nameless = { ...plan, checkpoint: { ...plan.checkpoint, fingerprint: null } };
+    expect((await placedDevices(checkpoint, { plan: nameless })).quant?.size).toBe(Object.keys(plan.quant).length);
+    const refusal = (changed: PlanDocument) =>
+      placedDevices(checkpoint, { plan: changed }).then(
+        () => null,
+        (error: unknown) => (error instanceof Error ? error.message : error),
+      );
+    const [first, ...others] = nameless.placements;
+    if (first === undefined) throw new Error('an empty plan');
+    expect(await refusal({ ...nameless, placements: others })).toContain(
+      `another model than ${DEMO}: it has no vision_model`,
+    );
+    const heavier = { ...first, weightBytes: first.weightBytes + 1000 };
+    expect(await refusal({ ...nameless, placements: [heavier, ...others] })).toMatch(
+      /embeddings has [\d,]+ bytes there and/,
+    );
+    const further = { ...first, block: 'language_model.decoder.block.99' };
+    expect(await refusal({ ...nameless, placements: [first, ...others, further] })).toContain('this checkpoint has no');
+  });
+
   it('refuses a plan of another checkpoint, budgets that nothing fits, and both at once', async () => {
     const plan = await planFor(4 * MIB);
     const other = { ...checkpoint, tensors: new Map([...checkpoint.tensors].slice(1)) };

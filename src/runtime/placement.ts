@@ -96,12 +96,23 @@ async function readGiven(
   if (isMap(plan)) return { deviceMap: plan };
   const { readPlan } = await import('../planner/plan/read-plan.js');
   const { fingerprint, map, ...placement } = readPlan(plan);
-  if (fingerprint !== null && fingerprint !== checkpointFingerprint(checkpoint)) {
-    throw new Blip2Error('PLAN_MISMATCH', `the plan was made for another checkpoint than ${checkpoint.folder}`, {
-      hint: `Plan again: blip2-plan ${checkpoint.folder} --vram <size> --format json`,
-    });
+  if (fingerprint === null) {
+    const [{ differingBlock }, { parsePlan }] = await Promise.all([
+      import('../planner/plan/differing-block.js'),
+      import('../planner/plan/plan-schema.js'),
+    ]);
+    const difference = differingBlock(parsePlan(plan), checkpoint.tensors, checkpoint.config);
+    if (difference !== null) throw mismatch(checkpoint, `another model than ${checkpoint.folder}: ${difference}`);
+  } else if (fingerprint !== checkpointFingerprint(checkpoint)) {
+    throw mismatch(checkpoint, `another checkpoint than ${checkpoint.folder}`);
   }
   return { deviceMap: map, ...placement };
+}
+
+function mismatch({ folder }: Checkpoint, other: string): Blip2Error {
+  return new Blip2Error('PLAN_MISMATCH', `the plan was made for ${other}`, {
+    hint: `Plan again: blip2-plan ${folder} --vram <size> --format json`,
+  });
 }
 
 function isMap(plan: PlanDocument | DeviceMap): plan is DeviceMap {
