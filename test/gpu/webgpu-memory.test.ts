@@ -86,4 +86,13 @@ describe.skipIf(!answer.works)('memory of a WebGPU adapter', () => {
     // Another beginning is there at the same time.
     expect(device.divide(base + 2048n, [400])).not.toEqual([b]);
   });
+
+  it('says with the numbers that there is no memory', () => {
+    const adapter = { name: 'some card', memoryBytes: 2 ** 33, freeBytes: 2 ** 30 };
+    using device = new WebGpuMemory(webgpuSettings(), () => adapter);
+    device.divide(device.allocate(512), [100, 300]);
+    const details = { device: 'GPU 0', neededBytes: 2 ** 31, freeBytes: 2 ** 30, totalBytes: 2 ** 33, heldBytes: 400 };
+    expect(() => device.allocate(2 ** 31)).toThrow(expect.objectContaining({ code: 'OUT_OF_MEMORY', details }));
+    expect(() => device.allocate(2 ** 30)).not.toThrow();
+  });
 });

@@ -35,6 +35,11 @@ export class WebGpuBuffers {
     this.#allocator = allocator;
   }
 
+  get heldBytes(): number {
+    const buffers = [...this.#allocations.values()].flatMap((allocation) => allocation.buffers);
+    return buffers.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   /** Takes nothing until it is divided or used. */
   allocate(bytes: number): Address {
     this.#count += 1n;

@@ -6,12 +6,17 @@ import { identityModel } from '../ort/identity-model.js';
 import { copyTensor } from '../ort/copy-tensor.js';
 import { ortApi, type Pointer } from '../ort/ort-api.js';
 import { OrtSession, type BoundTensor } from '../ort/ort-session.js';
+import type { ProviderDevice } from '../provider.js';
+import { vulkanAdapters } from '../vulkan-adapters.js';
 import { BufferRows } from './buffer-rows.js';
-import type { Address, Copy, DeviceMemory, Fence, HostBuffer, HostRange } from './device-memory.js';
+import type { Address, Copy, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
 import { HostMemory } from './host-memory.js';
+import { outOfMemory } from './out-of-memory.js';
 import { WebGpuBuffers, type GpuBuffer } from './webgpu-buffers.js';
 
 const WORD_BYTES = 4;
+/** Of these allocations the system is asked first: the provider does not say that there is no memory. */
+const LARGE_BYTES = 256 * 2 ** 20;
 /** Uploads go through staging memory of their size, much of it on the card, which is free again once the device is done. */
 const MOST_IN_FLIGHT_BYTES = 64 * 2 ** 20;
 
@@ -32,21 +37,30 @@ export class WebGpuMemory implements DeviceMemory {
   /** What rows are rearranged in. */
   #spare: { readonly address: Address; readonly bytes: number } | null = null;
 
-  /** @param settings of the provider; all its sessions share one device */
-  constructor(settings: Readonly<Record<string, string>>) {
+  readonly #adapter: () => ProviderDevice | undefined;
+
+  /**
+   * @param settings of the provider; all its sessions share one device
+   * @param adapter what the system tells of the device at the moment
+   */
+  constructor(settings: Readonly<Record<string, string>>, adapter = () => vulkanAdapters().at(0)) {
     this.#settings = settings;
+    this.#adapter = adapter;
     this.#session = new OrtSession(identityModel(), { webgpu: settings });
     this.#allocator = this.#session.createAllocator(this.place);
     this.#buffers = new WebGpuBuffers(this.#allocator);
     this.#answer = this.#host.allocateHost(WORD_BYTES);
   }
 
-  /** WebGPU does not tell. */
-  room(): null {
-    return null;
+  room(): MemoryRoom | null {
+    const { memoryBytes = null, freeBytes = null } = this.#adapter() ?? {};
+    if (memoryBytes === null || freeBytes === null) return null;
+    return { device: 'GPU 0', totalBytes: memoryBytes, freeBytes, heldBytes: this.#buffers.heldBytes };
   }
 
   allocate(bytes: number): Address {
+    const room = bytes < LARGE_BYTES ? null : this.room();
+    if (room !== null && room.freeBytes < bytes) throw outOfMemory(room, bytes);
     return this.#buffers.allocate(bytes);
   }
 
