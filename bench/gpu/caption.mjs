@@ -148,7 +148,7 @@ async function caption() {
   const began = performance.now();
   const prefix = await model.encodeImages(pixels, [batch, channels, imageSize, imageSize], words);
   const encoded = performance.now();
-  const source = model.tokens({ prefix, ...prompt });
+  const source = model.tokens({ prefix, ...prompt, room: { rows: batch * beams, newTokens: tokens } });
   if (batch * beams > 1) return searched(source, began, encoded);
   const wantsLogits = values.logits !== undefined && rounds.length === 0;
   if (wantsLogits) {

@@ -7,11 +7,12 @@ import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { generate } from './generation/generate.js';
 import type { GenerationHooks } from './generation/generation-request.js';
-import type { GenerationOptions } from './generation/generation-options.js';
+import { DEFAULT_NEW_TOKENS, type GenerationOptions } from './generation/generation-options.js';
 import type { LocalPicture } from './image/picture-source.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
 import type { CaptionModel } from './session/caption-model.js';
 import { openCaptionModel } from './session/open-caption-model.js';
+import type { DecodingRoom } from './session/language-prompt.js';
 import type { WordBatch } from './session/word-wires.js';
 import { AnswerStream } from './text/answer-stream.js';
 import { answerText, promptText, preparePrompts } from './text/prompts.js';
@@ -82,7 +83,7 @@ export class CaptionEngine implements CaptionWorker {
       eosTokenIds: this.#config.text.eosTokenIds,
       randomStreams: pictures.map((_, row) => first + row),
     };
-    const source = this.#model.tokens({ prefix, ...prompts });
+    const source = this.#model.tokens({ prefix, ...prompts, room: decodingRoom(limited, pictures.length) });
     const sequences = await generate(source, request, limited, this.#generationHooks(hooks, first));
     const timing = {
       pixelsMs: prepared - started,
@@ -140,10 +141,23 @@ export class CaptionEngine implements CaptionWorker {
         },
       );
     }
-    return { ...options, maxNewTokens: Math.min(options.maxNewTokens ?? 20, room) };
+    return { ...options, maxNewTokens: Math.min(options.maxNewTokens ?? DEFAULT_NEW_TOKENS, room) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#model[Symbol.asyncDispose]();
   }
+}
+
+/** Room for more new tokens than these is made when they come: most answers end long before. */
+const MOST_TOKENS_AT_ONCE = 1024;
+
+function decodingRoom(
+  { numBeams = 1, numReturnSequences = 1, maxNewTokens = DEFAULT_NEW_TOKENS }: GenerationOptions,
+  pictures: number,
+): DecodingRoom {
+  return {
+    rows: pictures * Math.max(numBeams, numReturnSequences),
+    newTokens: Math.min(maxNewTokens, MOST_TOKENS_AT_ONCE),
+  };
 }

@@ -4,6 +4,8 @@
  */
 import { Blip2Error } from '../../errors.js';
 
+export const DEFAULT_NEW_TOKENS = 20;
+
 interface CommonOptions {
   /** At most this many new tokens per sequence, the stop id included. Default 20. */
   readonly maxNewTokens?: number;
@@ -104,7 +106,7 @@ export function resolveGenerationOptions(
   options: GenerationOptions,
   defaultEosTokenIds: readonly number[],
 ): GenerationSettings {
-  const maxNewTokens = whole('maxNewTokens', options.maxNewTokens ?? 20, 1);
+  const maxNewTokens = whole('maxNewTokens', options.maxNewTokens ?? DEFAULT_NEW_TOKENS, 1);
   const minNewTokens = whole('minNewTokens', options.minNewTokens ?? 0, 0);
   if (minNewTokens > maxNewTokens) {
     throw invalid('minNewTokens', minNewTokens, `at most maxNewTokens (${maxNewTokens})`);

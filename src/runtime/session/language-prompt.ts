@@ -9,6 +9,15 @@ export interface LanguagePrompt {
   readonly textIds: readonly (readonly number[])[];
   /** Shaped as `textIds`. */
   readonly textMask: readonly Mask[];
+  /** What decoding may come to. Caches are made as large at once: growing them takes the room of both. */
+  readonly room?: DecodingRoom;
+}
+
+export interface DecodingRoom {
+  /** Sequences at once, of all pictures. */
+  readonly rows: number;
+  /** Of a sequence. */
+  readonly newTokens: number;
 }
 
 /** Masks over picture and text: the picture is always seen. */

@@ -55,6 +55,9 @@ export class GpuDecoder implements Disposable {
         // A picture and the token that a text begins with.
         const shortest = (prompt.prefix.dims[1] ?? 0) + 1;
         rows = new CacheRows(prompts.map(({ length }) => length));
+        const longest = Math.max(...prompts.map(({ length }) => length));
+        const { rows: most = 0, newTokens = 0 } = prompt.room ?? {};
+        this.#caches.reserve(Math.max(prompts.length, most), longest + Math.max(newTokens, FIRST_ROOM));
         return Promise.resolve(this.#prefill(prompts, shortest, result));
       },
       advance: (ids, parents) => {
@@ -99,7 +102,7 @@ export class GpuDecoder implements Disposable {
     { wire, read, join }: StepResult<Result>,
   ): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
-    const caches = this.#caches.reserve(prompts.length, longest + FIRST_ROOM);
+    const caches = this.#caches.reserve(prompts.length, longest);
     if (prompts.every(({ length }) => length === longest)) {
       return read(this.#runPrompts(prompts, shortest, wire), [...prompts.keys()]);
     }

@@ -62,6 +62,9 @@ export class GpuT5 implements Disposable {
     };
     const stepsFor = <Result>(result: StepResult<Result>): TokenSteps<Result> => ({
       prefill: () => {
+        const { rows: most = 0, newTokens = 0 } = prompt.room ?? {};
+        this.#cross.reserve(Math.max(masks.length, most), masks[0]?.length ?? 0);
+        this.#self.reserve(Math.max(masks.length, most), Math.max(newTokens, FIRST_ROOM));
         this.#encode(prompt, masks);
         rows = new CacheRows(masks.map(() => 0));
         pictures.splice(0, pictures.length, ...masks.keys());
