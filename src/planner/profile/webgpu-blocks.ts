@@ -25,7 +25,7 @@ const COPIES = 1.75;
  * Device memory that the provider keeps for products: their parts, of each kind of block and phase those of the largest, and
  * a quantised weight as floats.
  */
-export function keptProductBytes({ blocks }: ModelProfile): number {
+export function keptProductBytes({ blocks, workload }: ModelProfile): number {
   const largest = new Map<string, number>();
   let unpackedElements = 0;
   for (const block of blocks) {
@@ -35,7 +35,9 @@ export function keptProductBytes({ blocks }: ModelProfile): number {
     if (block.elementBytes === 4) continue;
     for (const { phase, flops } of block.runs) {
       const key = `${block.kind} ${phase}`;
-      largest.set(key, Math.max(largest.get(key) ?? 0, flops));
+      // Pictures and prompts run one after the other, T5's prompts apart.
+      const together = phase === 'token' || block.kind.startsWith('t5') ? 1 : workload.batch;
+      largest.set(key, Math.max(largest.get(key) ?? 0, flops / together));
     }
   }
   const flops = [...largest.values()].reduce((sum, each) => sum + each, 0);

@@ -25,8 +25,25 @@ export class GpuImageEncoder implements Disposable {
     this.#parts = parts;
   }
 
-  /** As `CaptionModel.encodeImages`. */
+  /** As `CaptionModel.encodeImages`; one picture after the other where few shapes should run. */
   encode(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Tensor {
+    const [pictures = 0, ...sizes] = shape;
+    const { program, config } = this.#parts;
+    if (pictures <= 1 || !program.units.some(({ device }) => device.keepsShapes)) {
+      return this.#encodeTogether(pixels, shape, words);
+    }
+    const each = pixels.length / pictures;
+    const dims = [config.numQueryTokens, config.text.hiddenSize];
+    const rows = new Float32Array(pictures * elementCount(dims));
+    for (let picture = 0; picture < pictures; picture++) {
+      const one = pixels.subarray(picture * each, (picture + 1) * each);
+      const made = this.#encodeTogether(one, [1, ...sizes], words === undefined ? undefined : wordsOf(words, picture));
+      rows.set(made.data as Float32Array, picture * elementCount(dims));
+    }
+    return new Tensor('float32', rows, [pictures, ...dims]);
+  }
+
+  #encodeTogether(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Tensor {
     const { config, float } = this.#parts;
     const [pictures = 0] = shape;
     const dims = [pictures, config.numQueryTokens, config.text.hiddenSize];
@@ -59,3 +76,8 @@ export class GpuImageEncoder implements Disposable {
     this.#bound = null;
   }
 }
+
+const wordsOf = ({ ids, mask }: WordBatch, picture: number): WordBatch => ({
+  ids: ids.slice(picture, picture + 1),
+  mask: mask.slice(picture, picture + 1),
+});

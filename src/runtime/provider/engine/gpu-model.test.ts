@@ -104,6 +104,14 @@ describe('the demo on a device', () => {
       expect(await answer(model, [entry], [entry.caption])).toEqual([entry.caption.ids]);
       expect(await answer(model, [entry], [entry.vqa])).toEqual([entry.vqa.ids]);
     }
+    const both = entries.slice(10, 12);
+    expect(
+      await answer(
+        model,
+        both,
+        both.map(({ caption }) => caption),
+      ),
+    ).toEqual(both.map(({ caption }) => caption.ids));
   });
 
   it('has room for more tokens than its first caches', async () => {

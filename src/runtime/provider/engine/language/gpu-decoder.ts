@@ -103,12 +103,15 @@ export class GpuDecoder implements Disposable {
   ): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
     const caches = this.#caches.reserve(prompts.length, longest);
-    if (prompts.every(({ length }) => length === longest)) {
-      return read(this.#runPrompts(prompts, shortest, wire), [...prompts.keys()]);
+    const limits = this.#parts.program.units.map(({ device }) => device.queryLimit ?? Infinity);
+    const stretch = Math.min(...limits, this.#keepsShapes ? shortest : Infinity);
+    if (!this.#keepsShapes && longest <= stretch && prompts.every(({ length }) => length === longest)) {
+      const shape = { rows: prompts.length, tokens: longest };
+      return read(this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, wire), [...prompts.keys()]);
     }
-    // Prompts of several lengths run one after the other, each in the first row: there is no padding to mask.
+    // One after the other, each in the first row: there is no padding to mask, and no shape for each number of prompts.
     const results = [...prompts.entries()].toReversed().map(([row, tokens]) => {
-      const result = read(this.#runPrompts([tokens], shortest, wire), [0]);
+      const result = read(this.#runPrompt(tokens, stretch, wire), [0]);
       if (row > 0) caches.copyRows([{ from: 0, to: row }]);
       return result;
     });
@@ -116,23 +119,21 @@ export class GpuDecoder implements Disposable {
   }
 
   /**
-   * Prompts of one length in the first rows, in stretches that the devices take. Where few shapes should run, all stretches
-   * are as long as the shortest prompt: the last one begins before the end of the one before it, and makes there what is there.
+   * A prompt in the first row, in stretches that the devices take. Where few shapes should run, all stretches have one length:
+   * the last one begins before the end of the one before it, and makes there what is there.
    */
-  #runPrompts(prompts: readonly Float32Array[][], shortest: number, wire: string): Uint8Array {
-    const devices = this.#parts.program.units.map(({ device }) => device);
-    const sameShapes = devices.some(({ keepsShapes }) => keepsShapes === true);
-    const limits = devices.map(({ queryLimit }) => queryLimit ?? Infinity);
-    const stretch = Math.min(...limits, sameShapes ? shortest : Infinity);
-    const length = prompts[0]?.length ?? 0;
+  #runPrompt(prompt: readonly Float32Array[], stretch: number, wire: string): Uint8Array {
     const run = (past: number): Uint8Array => {
-      const rows = prompts.map((tokens) => tokens.slice(past, past + stretch));
-      const tokens = Math.min(stretch, length - past);
-      return this.#run({ rows: rows.length, tokens }, { rows, past: rows.map(() => past) }, wire);
+      const tokens = prompt.slice(past, past + stretch);
+      return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, wire);
     };
     let past = 0;
-    for (; length - past > stretch; past += stretch) run(past);
-    return run(sameShapes ? Math.max(length - stretch, 0) : past);
+    for (; prompt.length - past > stretch; past += stretch) run(past);
+    return run(this.#keepsShapes ? Math.max(prompt.length - stretch, 0) : past);
+  }
+
+  get #keepsShapes(): boolean {
+    return this.#parts.program.units.some(({ device }) => device.keepsShapes);
   }
 
   /** The bytes of a result, good until the next run. */
