@@ -3,59 +3,43 @@
  * its libraries has over two hundred of them.
  *
  * The files are CommonJS, where what a dynamic import() asks for, native libraries above all, stays unread until then. The
- * library's own modules beside them serve as what `import.meta.url` points at: its threads and processes start there.
+ * processes and threads that commands start are files of the same folder: there `import.meta.url` points.
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-const COMMANDS = ['blip2-plan', 'blip2-run', 'blip2-shard'];
+const ENTRIES = [
+  'cli/blip2-plan.ts',
+  'cli/blip2-run.ts',
+  'cli/blip2-shard.ts',
+  'src/loader/write/shard-thread.ts',
+  'src/runtime/process/model-host.ts',
+];
 /** Of the packages that users install, the one that goes into the bundles; those that only develop this one go in, too. */
 const BUNDLED = 'zod';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'dist/cli');
 
-/** What `import.meta.url` becomes in a bundle: `bundledUrl` of a path that counts from the bundle's folder. */
-const banner =
-  "const bundleUrl = require('node:url').pathToFileURL(__filename); const bundledUrl = (path) => new URL(path, bundleUrl).href;";
-
-/** A module of ours keeps the address that it has without the bundle; a library that goes in has the bundle's. */
-const ownAddress = {
-  name: 'own-address',
-  setup({ onLoad }) {
-    onLoad({ filter: /\.m?[jt]s$/ }, async ({ path }) => {
-      const text = await readFile(path, 'utf8');
-      if (!text.includes('import.meta.url')) return undefined;
-      const built = path.includes('node_modules')
-        ? out
-        : join(root, 'dist', relative(root, path)).replace(/\.ts$/, '.js');
-      const address = `bundledUrl(${JSON.stringify(relative(out, built).replaceAll('\\', '/'))})`;
-      return {
-        contents: text.replaceAll('import.meta.url', address),
-        loader: path.endsWith('ts') ? 'ts' : 'js',
-      };
-    });
-  },
-};
-
 const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: COMMANDS.map((name) => join(root, `cli/${name}.ts`)),
+  entryPoints: ENTRIES.map((path) => join(root, path)),
+  entryNames: '[name]',
   bundle: true,
   format: 'cjs',
   platform: 'node',
   target: 'node20.19',
   outdir: out,
   minifySyntax: true,
-  banner: { js: banner },
+  banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+  define: { 'import.meta.url': 'bundleUrl' },
   alias: { 'string-width': join(root, 'scripts/plain-width.mjs') },
   external: Object.keys(dependencies).filter((name) => name !== BUNDLED),
-  plugins: [ownAddress],
   metafile: true,
 });
 await writeFile(join(out, 'package.json'), '{ "type": "commonjs" }\n');
