@@ -16,7 +16,6 @@ import { captionPictures } from './run/caption-pictures.js';
 import { generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
 import { listImages, STDIN_LIST } from './run/list-images.js';
 import { matchPictures } from './run/match-pictures.js';
-import { planWorkload } from './run/plan-workload.js';
 import { readPlacement } from './run/read-placement.js';
 
 const parser = generationFlags(
@@ -124,7 +123,10 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   if (args.stream === true && generation.numBeams !== undefined && generation.numBeams > 1) {
     throw usageError('beams change their minds, so --stream has nothing to write while they run');
   }
-  const placement = await readPlacement(args, () => planWorkload(checkpoint, ask, generation, batch));
+  const placement = await readPlacement(args, async () => {
+    const { planWorkload } = await import('./run/plan-workload.js');
+    return planWorkload(checkpoint, ask, generation, batch);
+  });
   const rate = new RateLine(args.quiet !== true && args['no-progress'] !== true);
   const onProgress = (progress: Progress) => {
     if (progress.stage === 'planned') say(planSummary(progress.plan));
