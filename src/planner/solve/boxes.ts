@@ -5,6 +5,7 @@
 import type { Chain, Levels } from './chain.js';
 import { rangesOf, type Range } from './peaks.js';
 import type { BoundSearch } from './prices.js';
+import type { Reach } from './reach.js';
 
 /** Placements whose peaks lie between two levels, on every resource. */
 export interface Box {
@@ -15,6 +16,8 @@ export interface Box {
   /** What is left of the capacities. */
   readonly capacities: Float64Array;
   readonly search: BoundSearch;
+  /** What is left of capacities, in steps that make a difference. */
+  readonly reach: Reach;
   /** What the items are worth, from the last walk; null until the first. */
   readonly worth: Float64Array | null;
   readonly bound: number;

@@ -12,14 +12,15 @@ export class Reach {
   private readonly chain: Chain;
   private readonly levels: Levels;
   /** `[resource][item]`: what the items from there on can add up to, ascending; null where that is too many sums. */
-  private readonly sums: readonly (readonly (Float64Array | null)[])[];
+  private readonly sums: (readonly (Float64Array | null)[])[] = [];
+  /** Peaks that the items from one on may have, by item and resource. */
+  private readonly peaks: (number[] | undefined)[] = [];
   /** The amounts by item and resource, for each peak that came before. */
   private readonly amounts: (Map<number, Float64Array | null> | undefined)[] = [];
 
   constructor(chain: Chain, levels: Levels) {
     this.chain = chain;
     this.levels = levels;
-    this.sums = Array.from({ length: chain.resources < 2 ? 0 : chain.resources }, (_, r) => sumsFrom(chain, levels, r));
   }
 
   /** `use` of a resource before item `from`, with the room added that no choice for the rest can fill. */
@@ -40,13 +41,16 @@ export class Reach {
 
   /** What the rest may need, with the largest peak: its own or the one before. */
   private amountsFrom(from: number, resource: number, peak: number): Float64Array | null {
-    const sums = this.sums[resource]?.[from] ?? null;
+    // With one device, labels are too few for this to pay.
+    if (this.chain.resources < 2) return null;
+    const sums = (this.sums[resource] ??= sumsFrom(this.chain, this.levels, resource))[from] ?? null;
     if (sums === null) return null;
     const at = from * this.chain.resources + resource;
     const known = (this.amounts[at] ??= new Map());
     const found = known.get(peak);
     if (found !== undefined) return found;
-    const peaks = [...new Set(this.peaksFrom(from, resource).map((own) => Math.max(own, peak)))];
+    const rest = (this.peaks[at] ??= this.peaksFrom(from, resource));
+    const peaks = [...new Set(rest.map((own) => Math.max(own, peak)))];
     const amounts =
       sums.length * peaks.length > MOST_AMOUNTS
         ? null

@@ -6,6 +6,7 @@ import { equalDevices } from './equal-devices.js';
 import { polished } from './polish.js';
 import { forcedUse } from './peaks.js';
 import { bestBound } from './prices.js';
+import { Reach } from './reach.js';
 import { costOf, type Problem, type Solution } from './problem.js';
 import { Walk } from './walk.js';
 import { decompose } from './worths.js';
@@ -136,7 +137,8 @@ export class Search {
     return sides
       .map((box): Box => {
         const search = bestBound(chain, box.capacities, box.levels, upper, offer, limits.boundRounds);
-        return { ...box, search, worth: null, bound: Math.max(least, search.relaxation.bound) };
+        const reach = new Reach(chain, box.levels);
+        return { ...box, search, reach, worth: null, bound: Math.max(least, search.relaxation.bound) };
       })
       .filter(({ bound }) => bound < Infinity);
   }

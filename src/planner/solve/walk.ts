@@ -8,7 +8,6 @@ import type { Chain } from './chain.js';
 import { Labels } from './labels.js';
 import { forcedUse } from './peaks.js';
 import { pruned } from './prune.js';
-import { Reach } from './reach.js';
 import { valueWithin } from './value-front.js';
 import { worthFrom, type Decomposition } from './worths.js';
 
@@ -69,7 +68,6 @@ export class Walk {
     const { prices, relaxation } = box.search;
     const { bidders, prices: outer, worth, fronts } = decomposition;
     const forced = forcedUse(chain, box.levels);
-    const reach = new Reach(chain, box.levels);
     const restWorth = worthFrom(worth);
     const device = new Int32Array(places);
     for (const [d, { share }] of bidders.entries()) for (const p of share.places) device[p] = d;
@@ -107,7 +105,7 @@ export class Walk {
           const capacity = capacities[r] ?? 0;
           const later = forced[(i + 1) * resources + r] ?? 0;
           fits = sum + most + later <= capacity && passing <= (box.levels[r] ?? 0);
-          const taken = fits ? reach.rounded(i + 1, r, sum, most) : sum;
+          const taken = fits ? box.reach.rounded(i + 1, r, sum, most) : sum;
           use[r] = taken;
           peak[r] = most;
           bound += (prices[r] ?? 0) * (taken + most - capacity);
