@@ -87,7 +87,7 @@ def judge(args):
         model = Blip2ForConditionalGeneration.from_pretrained(args.checkpoint, dtype=dtype, device_map={"": 0}).eval()
         given = inputs(model.config, dtype)
         with torch.no_grad():
-            prompt[dtype] = model(**given).logits[0, -1].double().cpu()
+            prompt[dtype] = step_logits(model, given, [0])[0].double().cpu()
             steps[dtype] = {name: step_logits(model, given, ids).float().cpu() for name, ids in sequences.items()}
         del model
         torch.cuda.empty_cache()
