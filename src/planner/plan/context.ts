@@ -91,7 +91,7 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
   const given = options.machine ?? { gpus: [UNKNOWN_GPU], host: UNKNOWN_HOST };
   const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run';
   const machine = isWebGpu ? { ...given, gpus: given.gpus.map(webGpuProfile) } : given;
-  const profile = isWebGpu ? withWebGpuBlocks(loaded) : loaded;
+  const profile = isWebGpu ? withWebGpuBlocks(loaded, tensors) : loaded;
   const keptBytes = isWebGpu ? keptProductBytes(loaded) : 0;
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
   const pins = options.pins ?? new Map<string, Device>();

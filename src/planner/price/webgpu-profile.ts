@@ -13,9 +13,9 @@ const FLOPS_PER_SECOND = 10.8e12;
 const STREAM_BYTES_PER_SECOND = 2.4e9;
 const LEAF_MS = 0.02;
 const LINK = { bytesPerSecond: 2e9, latencyMs: 0.2 } as const;
-/** 46 MiB of the driver's device, and its pools. */
+/** 46 MiB of the driver's device, and the ends of its pools. */
 const CONTEXT_BYTES = 64 * MIB;
-/** Uploads in flight, one weight that is being turned, and what pools of small buffers round up. */
+/** Uploads in flight, and one weight that is being turned. */
 const WORKSPACE_BYTES = 60 * MIB;
 
 /** The rate of two steps one after the other. */

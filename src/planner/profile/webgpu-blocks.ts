@@ -2,19 +2,43 @@
  * A model as WebGPU runs it: activations and caches are float32, and products of float16 weights are added up from parts in
  * float16, which the provider keeps for the next run of the same shape.
  */
+import { isFloating } from '../../tensor/dtype.js';
+import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { ModelProfile, ProfileBlock } from './model-profile.js';
 
-export function withWebGpuBlocks(profile: ModelProfile): ModelProfile {
-  return { ...profile, blocks: profile.blocks.map(widened) };
+export function withWebGpuBlocks(profile: ModelProfile, tensors: ReadonlyMap<string, TensorInfo>): ModelProfile {
+  return { ...profile, blocks: profile.blocks.map((block) => widened(block, tensors)) };
 }
 
 /** A head that reads another block's table has neither, and stays as wide as the table. */
-function widened(block: ProfileBlock): ProfileBlock {
-  if (block.weightBytes === 0 || block.elementBytes === 4) return block;
-  const runs = block.runs.map((run) => ({ ...run, stateBytes: 2 * run.stateBytes }));
-  const forms = [...block.forms].map(([scheme, form]) => [scheme, widened(form)] as const);
-  return { ...block, elementBytes: 4, runs, forms: new Map(forms) };
+function widened(block: ProfileBlock, tensors: ReadonlyMap<string, TensorInfo>): ProfileBlock {
+  if (block.weightBytes === 0) return block;
+  const runs =
+    block.elementBytes === 4 ? block.runs : block.runs.map((run) => ({ ...run, stateBytes: 2 * run.stateBytes }));
+  const forms = [...block.forms].map(([scheme, form]) => [scheme, widened(form, tensors)] as const);
+  const bufferBytes = block.bufferBytes + lostBytes(block, tensors);
+  return { ...block, elementBytes: 4, runs, bufferBytes, forms: new Map(forms) };
 }
+
+/** Up to this size Dawn cuts buffers out of a pool on Vulkan, in powers of two. */
+const POOLED_BYTES = 4 * 2 ** 20;
+
+/** What a block's weights and its two caches lose to the pool. */
+function lostBytes(
+  { lookUp, tensors: names, elementBytes, cacheElements }: ProfileBlock,
+  tensors: ReadonlyMap<string, TensorInfo>,
+) {
+  if (lookUp !== null) return 0;
+  const sizes = names.map((name) => {
+    const { shape, dtype } = tensors.get(name) ?? { shape: [], dtype: 'F32' };
+    const bytes = isFloating(dtype) ? (shape.length > 1 ? elementBytes : 4) : 1;
+    return elementCount(shape) * bytes;
+  });
+  return [...sizes, 2 * cacheElements, 2 * cacheElements].reduce((sum, bytes) => sum + lost(bytes), 0);
+}
+
+const lost = (bytes: number): number =>
+  bytes === 0 || bytes > POOLED_BYTES ? 0 : 2 ** Math.ceil(Math.log2(bytes)) - bytes;
 
 /** Each product is cut into chunks of 64 inputs: a row has a float16 for each chunk and output, 1/64 of a byte per operation. */
 const FLOPS_PER_BYTE = 64;
