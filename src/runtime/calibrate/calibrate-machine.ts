@@ -5,7 +5,7 @@ import type { GpuProfile, MachineProfile } from '../../planner/price/device-prof
 import { measureHost } from './measure-host.js';
 
 export interface CalibrateOptions {
-  /** Where 315 MB are written for a while: the disk that is measured. */
+  /** Where 839 MB are written for a while: the disk that is measured. */
   readonly cacheFolder: string;
   /** Called before each part with its name. */
   readonly onPart?: (part: string) => void;
@@ -22,10 +22,11 @@ export async function calibrateMachine({
   const source = `measured with ONNX Runtime on ${new Date().toISOString().slice(0, 10)} (blip2-plan --calibrate)`;
   await mkdir(cacheFolder, { recursive: true });
   const file = join(cacheFolder, `calibration-${process.pid}.bin`);
+  const gpus = await measureCards(source, onPart);
   onPart('the CPU, its memory and its disk');
   try {
-    const host = await measureHost(file, source);
-    return { schema: 'blip2-device-map/machine-profile/1', gpus: await measureCards(source, onPart), host };
+    const host = await measureHost(file, source, gpus.length > 0);
+    return { schema: 'blip2-device-map/machine-profile/1', gpus, host };
   } finally {
     await rm(file, { force: true });
   }

@@ -10,45 +10,72 @@ import { UNKNOWN_HOST } from '../../planner/price/known-devices.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
 import { cpuOptions } from '../session/cpu-options.js';
 import { diskRate } from './measure-disk.js';
-import { LEAVES, layerTensors, leavesGraph, MANY_ROWS, productGraph, WIDTH } from './probe-graphs.js';
+import {
+  INNER,
+  LARGE_LAYERS,
+  LAYERS,
+  LEAVES,
+  layerTensors,
+  leavesGraph,
+  MANY_ROWS,
+  productGraph,
+  WIDTH,
+} from './probe-graphs.js';
 import { medianMs } from './timing.js';
 
 const BUDGET_MS = 1500;
 
 /**
- * Rates of ONNX Runtime on this CPU with weights mapped from a file, and of the disk that the file is on. The file (315 MB)
+ * Rates of ONNX Runtime on this CPU with weights mapped from a file, and of the disk that the file is on. The file (839 MB)
  * is written first, and is the caller's to remove.
+ * @param besideGpu whether blocks will run beside a GPU's, where threads do not wait for the next one by spinning
  */
-export async function measureHost(file: string, source: string): Promise<HostProfile> {
+export async function measureHost(file: string, source: string, besideGpu: boolean): Promise<HostProfile> {
   const tensors = layerTensors(file);
   await writeWeights(file, tensors.at(-1)?.end ?? 0);
   const folder = dirname(file);
   const disk = await diskRate(file);
-  const model = productGraph(new GraphBuilder(folder), 'F32', (graph, layer) => {
-    const tensor = tensors[layer];
-    if (tensor === undefined) throw new RangeError(`there is no layer ${layer}`);
-    return graph.weight(`layer.${layer}.weight`, tensor);
-  });
-  const options = cpuOptions({ folder, quantized: false });
-  const session = await InferenceSession.create(model, options);
-  const weightBytes = tensors.at(-1)?.end ?? 0;
-  const one = await medianMs(BUDGET_MS, () => session.run({ x: rows(1) }));
-  const many = await medianMs(BUDGET_MS, () => session.run({ x: rows(MANY_ROWS) }));
-  await session.release();
+  const model = (layers: number) =>
+    productGraph(
+      new GraphBuilder(folder),
+      'F32',
+      (graph, layer) => {
+        const tensor = tensors[layer];
+        if (tensor === undefined) throw new RangeError(`there is no layer ${layer}`);
+        return graph.weight(`layer.${layer}.weight`, tensor);
+      },
+      layers,
+    );
+  const options = hostOptions(folder, besideGpu);
+  const timed = async (layers: number, count: number): Promise<number> => {
+    const session = await InferenceSession.create(model(layers), options);
+    const ms = await medianMs(BUDGET_MS, () => session.run({ x: rows(count) }));
+    await session.release();
+    return ms;
+  };
+  const one = await timed(LARGE_LAYERS, 1);
+  const many = await timed(LAYERS, MANY_ROWS);
   const leaves = await InferenceSession.create(leavesGraph('F32'), options);
   const x = new Tensor('float32', new Float32Array(16), [1, 16]);
   const chain = await medianMs(BUDGET_MS / 3, () => leaves.run({ x }));
   await leaves.release();
-  const flops = (2 * MANY_ROWS * weightBytes) / 4;
+  const flops = 2 * MANY_ROWS * WIDTH * INNER * LAYERS;
   return {
     name: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} threads`,
-    memoryBytesPerSecond: round((1000 * weightBytes) / one),
+    memoryBytesPerSecond: round((1000 * (tensors.at(-1)?.end ?? 0)) / one),
     quantizedBandwidth: UNKNOWN_HOST.quantizedBandwidth,
     flopsPerSecond: round((1000 * flops) / many),
     leafMs: round(chain / LEAVES),
     diskBytesPerSecond: round(disk ?? UNKNOWN_HOST.diskBytesPerSecond),
     source: disk === null ? `${source}; its disk is an estimate (no reads past the page cache here)` : source,
   };
+}
+
+function hostOptions(folder: string, besideGpu: boolean): InferenceSession.SessionOptions {
+  const options = cpuOptions({ folder, quantized: false });
+  if (!besideGpu) return options;
+  const { session } = options.extra as { readonly session: object };
+  return { ...options, extra: { session: { ...session, intra_op: { allow_spinning: '0' } } } };
 }
 
 function rows(count: number): Tensor {
