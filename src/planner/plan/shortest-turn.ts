@@ -16,11 +16,12 @@ import { tidyChoice } from './tidy-choice.js';
 
 /** Bounds closer than this fraction mean nothing: predictions are not better. */
 const CLOSE = 0.02;
-const WEIGHT_ROUNDS = 20;
+const WEIGHT_ROUNDS = 12;
 const STEPS = 8;
 /** What one search may cost: bounds and latencies need not be the last word here. */
-const BOUND = { effort: 30_000, width: 128 } as const;
-const STEP = { effort: 150_000, width: 512 } as const;
+const FIRST = { effort: 600_000 } as const;
+const BOUND = { effort: 30_000, width: 128, boundRounds: 25 } as const;
+const STEP = { effort: 150_000, width: 512, boundRounds: 25 } as const;
 /** Time as the solver counts it: like bytes, in whole numbers of about their size. */
 const FULL = 2 ** 30;
 
@@ -39,7 +40,7 @@ export function shortestTurn(context: PlanContext, options: SolveOptions = {}): 
   let certain = true;
   for (const placing of casesOf(context)) {
     const each = caseOf(context, placing);
-    const fastest = solveExact(each.problem, options);
+    const fastest = solveExact(each.problem, { ...FIRST, ...options });
     if (fastest.status === 'infeasible') {
       certain &&= fastest.proven;
       continue;

@@ -40,7 +40,7 @@ export type SolveResult =
 
 /** For up to two devices that can be full: about a second on one core. More devices get less, each label costs more. */
 export const DEFAULT_EFFORT = 1_200_000;
-/** With a gap wider than this, the bytes are packed anew as if crossings were free. */
+/** With a gap wider than this and effort to spare, the bytes are packed anew as if crossings were free. */
 const WIDE_GAP = 0.01;
 const PACKING = { width: 512, effort: 200_000 } as const;
 const MOST_WIDTH = 32_000;
@@ -64,7 +64,8 @@ function solve(problem: Problem, options: SolveOptions): SolveResult {
   const { best, bound } = search.run();
   const labels = search.labels;
   if (best !== null) {
-    const solution = bound < best.cost * (1 - WIDE_GAP) && !stop() ? repacked(problem, best, stop) : best;
+    const repack = bound < best.cost * (1 - WIDE_GAP) && effort > PACKING.effort && !stop();
+    const solution = repack ? repacked(problem, best, stop) : best;
     return { ...graded(solution, bound), solution, labels };
   }
   if (bound === Infinity || cutoff < Infinity)
