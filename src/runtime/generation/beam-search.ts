@@ -136,16 +136,19 @@ function bestCandidates(
 ): Candidate[] {
   const count = Math.max(2, 1 + settings.eosTokenIds.length) * running.length;
   const kept: { parent: RunningBeam; id: number; score: number }[] = [];
+  /** What a candidate has to exceed. */
+  let least = NaN;
   for (const parent of running) {
     const scores = logSoftmax(logits.subarray(parent.row * vocabSize, (parent.row + 1) * vocabSize));
     applyLogitsRules(scores, { ids: parent.ids, newTokens: parent.ids.length - contextLength }, settings);
     for (let id = 0; id < vocabSize; id++) {
       const score = Math.fround((scores[id] ?? -Infinity) + parent.score);
-      if (kept.length === count && score <= (kept[count - 1]?.score ?? -Infinity)) continue;
+      if (score <= least) continue;
       let at = kept.length;
       while (at > 0 && (kept[at - 1]?.score ?? -Infinity) < score) at--;
       kept.splice(at, 0, { parent, id, score });
       if (kept.length > count) kept.pop();
+      if (kept.length === count) least = kept.at(-1)?.score ?? NaN;
     }
   }
   return kept.map(({ parent, id, score }) => {
