@@ -1,6 +1,6 @@
 /**
  * The placement problems of rows that record_peers.py recorded, as numbers, with our answers: JSON lines for
- * exact_optimum.py.
+ * exact_optimum.py and count_program.py.
  *
  *   npm run build && node bench/planner/export-problems.mjs peers.json [shape,...] [split,...] > problems.jsonl
  *
@@ -32,9 +32,10 @@ for (const row of recorded.rows) {
     if (plan.placements.every(({ execution }) => execution === 'resident')) continue;
     const context = preparePlan(tensors, options);
     const cases = casesOf(context).map((placing) => {
-      const { capacities, items } = assemble(context.profile, placing, context.prices);
+      const { capacities, homes, items } = assemble(context.profile, placing, context.prices);
       return {
         capacities,
+        homes,
         items: items.map((item, i) => ({
           cost: item.cost.map(finite),
           use: item.use,
