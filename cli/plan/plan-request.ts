@@ -91,7 +91,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       group: 'Placement:',
       coerce: seconds,
       describe:
-        'seconds to search at most, then the best placement so far, with its gap; more than 1 searches longer [default: until it is proven, or a fixed effort: under a second for a GPU or two, a few for more]',
+        'seconds to search at most, then the best placement so far, with its gap; more than 1 searches longer [default: until it is proven, or a fixed effort: about a second for a GPU or two, some for more and for throughput]',
     })
     .option('pin', {
       type: 'string',
