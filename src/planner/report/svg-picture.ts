@@ -34,16 +34,13 @@ function heading(canvas: Canvas, plan: PlanDocument): void {
   const { workload: w, cost } = plan;
   canvas.y += 10;
   canvas.text(MARGIN, plan.checkpoint.id || 'checkpoint', 'h');
-  canvas.y += 17;
-  canvas.text(
-    MARGIN,
+  const lines = [
     `${plan.dtype}, for ${plan.engine}: batch ${w.batch}, beams ${w.beams}, ${w.promptTokens} prompt and ${w.newTokens} new tokens`,
-    's',
-  );
-  canvas.y += 17;
-  canvas.text(
-    MARGIN,
-    `predicted ${formatMs(cost.latencyMs)}: pictures ${formatMs(cost.imageMs)}, prompt ${formatMs(cost.promptMs)}, tokens ${formatMs(cost.tokenMs)}, crossings ${formatMs(cost.crossingMs)}`,
-    's',
-  );
+    `predicted ${formatMs(cost.latencyMs)} a call: pictures ${formatMs(cost.imageMs)}, prompt ${formatMs(cost.promptMs)},`,
+    `tokens ${formatMs(cost.tokenMs)}, crossings ${formatMs(cost.crossingMs)}`,
+  ];
+  for (const line of lines) {
+    canvas.y += 17;
+    canvas.text(MARGIN, line, 's');
+  }
 }
