@@ -7,7 +7,8 @@
  * that. Predictions are not better than 2 %, so nearly equal times leave the floats.
  */
 import { QUANT_SCHEMES, type QuantScheme } from '../../tensor/quantized.js';
-import type { Place, PriceList } from '../price/price-list.js';
+import type { PriceList } from '../price/price-list.js';
+import type { Place } from '../price/place.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import type { AccuracyNote } from './plan-document.js';
 

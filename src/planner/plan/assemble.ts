@@ -1,7 +1,8 @@
 /** From a model, budgets and prices to the solver's numbers. */
 import type { Device } from '../map/device-map.js';
 import type { Item, Problem } from '../solve/problem.js';
-import { runsOn, type Place, type PriceList } from '../price/price-list.js';
+import type { PriceList } from '../price/price-list.js';
+import { runsOn, type Place } from '../price/place.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { accuracyPrices } from './accuracy.js';
 import { oncePerKind } from './alike.js';

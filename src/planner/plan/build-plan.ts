@@ -3,14 +3,13 @@ import type { QuantScheme } from '../../tensor/quantized.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import { preparationNotes } from '../price/preparation.js';
-import { runsOn, type Place } from '../price/price-list.js';
+import { deviceOfPlace, runsOn, type Place } from '../price/place.js';
 import { formatSize } from '../size.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
 import { accuracyNotes, accuracyPrices } from './accuracy.js';
 import { weightsOn } from './memory.js';
 import { memoryTable } from './memory-table.js';
 import { costOfPlan, crossingsOf, placeAt, rounded } from './plan-cost.js';
-import { deviceOfPlace } from '../price/place-device.js';
 import type { PlanInput } from './plan-input.js';
 import { PLAN_SCHEMA, type PlanDocument, type Placement } from './plan-document.js';
 

@@ -5,7 +5,7 @@ import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { DEFAULT_PRESET, PRESETS } from '../../model/presets.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
-import { runsOn } from '../price/price-list.js';
+import { runsOn } from '../price/place.js';
 import { costOf } from '../solve/problem.js';
 import { assemble } from './assemble.js';
 import { chooseFor } from './choose-for.js';

@@ -1,5 +1,5 @@
 /** The choice of a place for every block: the solver over all the cases that an engine allows. */
-import type { Place } from '../price/price-list.js';
+import type { Place } from '../price/place.js';
 import { solveExact, type SolveOptions } from '../solve/exact.js';
 import type { Problem } from '../solve/problem.js';
 import { assemble, type Placing } from './assemble.js';

@@ -7,11 +7,10 @@
 import type { Device, DeviceMap } from '../map/device-map.js';
 import { longestPrefix } from '../map/longest-prefix.js';
 import type { MachineProfile } from '../price/device-profile.js';
-import type { Location, Place } from '../price/price-list.js';
+import { deviceOfPlace, type Location, type Place } from '../price/place.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Placing } from './assemble.js';
-import { deviceOfPlace } from '../price/place-device.js';
 
 export interface CaseInput {
   readonly profile: ModelProfile;

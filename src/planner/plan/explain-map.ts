@@ -3,7 +3,7 @@ import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../map/device-map.js';
 import { validateDeviceMap, type MapIssue } from '../map/validate-device-map.js';
-import type { Place } from '../price/price-list.js';
+import type { Place } from '../price/place.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { buildPlan } from './build-plan.js';

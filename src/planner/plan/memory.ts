@@ -1,9 +1,8 @@
 /** The bytes a block takes in a place, device by device: one definition for the solver, the plan and its explanation. */
-import type { Place } from '../price/price-list.js';
+import { deviceOfPlace, type Place } from '../price/place.js';
 import { hostWidening } from '../price/price-list.js';
 import { formOf, type Engine, type ProfileBlock } from '../profile/model-profile.js';
 import { streamedBytes } from '../profile/streamed-groups.js';
-import { deviceOfPlace } from '../price/place-device.js';
 import type { Device } from '../map/device-map.js';
 
 /** Bytes on one device. The last two count only while the block runs. */

@@ -1,5 +1,6 @@
 /** The price of a placement: milliseconds by phase, copies between devices, and bytes that are streamed. */
-import { runsOn, type Place, type PriceList } from '../price/price-list.js';
+import type { PriceList } from '../price/price-list.js';
+import { runsOn, type Place } from '../price/place.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
 import type { Crossing, PlanCost } from './plan-document.js';
 

@@ -1,7 +1,7 @@
 /** The whole plan as a JSON document. Same input, same bytes: nothing in it depends on when or how fast it was made. */
 import type { Device } from '../map/device-map.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
-import type { Place } from '../price/price-list.js';
+import type { Place } from '../price/place.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { Engine } from '../profile/model-profile.js';
 import type { Workload } from '../profile/workload.js';

@@ -1,5 +1,6 @@
 import type { MachineProfile } from '../price/device-profile.js';
-import type { Place, PriceList } from '../price/price-list.js';
+import type { PriceList } from '../price/price-list.js';
+import type { Place } from '../price/place.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import type { Budgets } from './budgets.js';

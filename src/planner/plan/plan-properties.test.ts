@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { deviceOf, type Device } from '../map/device-map.js';
 import { conflictingReadings } from '../map/prefix-readings.js';
-import type { Place } from '../price/price-list.js';
+import type { Place } from '../price/place.js';
 import { costOf } from '../solve/problem.js';
 import { assemble } from './assemble.js';
 import { casesOf, choosePlaces } from './choose-places.js';

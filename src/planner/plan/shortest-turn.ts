@@ -6,7 +6,7 @@
  * large follow from which devices come out busy. From above: the time that a device may take is a resource like memory, and
  * the solver looks for the fastest placement within less and less of it.
  */
-import { runsOn } from '../price/price-list.js';
+import { runsOn } from '../price/place.js';
 import { solveExact, type SolveOptions } from '../solve/exact.js';
 import type { Problem } from '../solve/problem.js';
 import { assemble, type Placing } from './assemble.js';

@@ -2,7 +2,7 @@
  * The same placement with like places side by side: which of equal layers in a row a solver streams is chance. Neither cost
  * nor memory changes as long as each layer runs on the same device as before.
  */
-import { runsOn, type Place } from '../price/price-list.js';
+import { runsOn, type Place } from '../price/place.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { numbersOf } from './alike.js';
 

@@ -1,7 +1,7 @@
 /** What a start costs beside loading. Latencies are of a caption, so this is said and not added to them. */
 import { QUANT_BITS, QUANT_BLOCK_SIZE, type QuantScheme } from '../../tensor/quantized.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
-import type { Place } from './price-list.js';
+import type { Place } from './place.js';
 
 /**
  * Seconds per 10^9 weights that ONNX Runtime 1.30 takes to bring quantised weights into the order that its CPU kernels read:

@@ -6,19 +6,9 @@
  * places costs a copy per run.
  */
 import type { BlockPhase } from '../../model/blocks.js';
-import type { QuantScheme } from '../../tensor/quantized.js';
 import { formOf, type BlockRun, type Engine, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
 import type { GpuProfile, MachineProfile, QuantizedBandwidth } from './device-profile.js';
-import { deviceOfPlace } from './place-device.js';
-
-/** Where a block's weights live and who runs it. `host` runs on the CPU; its weights are in RAM or read from disk. */
-export type Location =
-  | { readonly execution: 'resident'; readonly gpu: number }
-  | { readonly execution: 'streamed'; readonly gpu: number; readonly store: 'cpu' | 'disk' }
-  | { readonly execution: 'host'; readonly store: 'cpu' | 'disk' };
-
-/** A location, and what a block's weights are quantised to for it; null leaves them as they are loaded. */
-export type Place = Location & { readonly scheme: QuantScheme | null };
+import { deviceOfPlace, runsOn, type Place } from './place.js';
 
 /**
  * What torch 2.15 keeps of its float32 rates with float16 or bfloat16 weights on an x86 CPU without half-precision
@@ -148,11 +138,6 @@ export function hostWidening(block: ProfileBlock, engine: Engine): number {
   if (engine !== 'blip2-run') return 1;
   // A tied head holds no weights itself; the table it reads has the target dtype.
   return block.weightBytes > 0 ? block.float32Bytes / block.weightBytes : 4 / block.elementBytes;
-}
-
-/** The device that computes: a GPU's number, or the CPU. */
-export function runsOn(place: Place): number | 'cpu' {
-  return place.execution === 'host' ? 'cpu' : place.gpu;
 }
 
 function gpuAt(machine: MachineProfile, index: number): GpuProfile {
