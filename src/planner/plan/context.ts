@@ -12,6 +12,7 @@ import { webGpuProfile } from '../price/webgpu-profile.js';
 import { blip2Profile } from '../profile/blip2-profile.js';
 import { withExtras } from '../profile/extras.js';
 import { genericProfile } from '../profile/generic-profile.js';
+import { keptActivationBytes } from '../profile/kept-activations.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { Engine, ModelProfile } from '../profile/model-profile.js';
 import { keptProductBytes, withWebGpuBlocks } from '../profile/webgpu-blocks.js';
@@ -92,7 +93,7 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
   const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run';
   const machine = isWebGpu ? { ...given, gpus: given.gpus.map(webGpuProfile) } : given;
   const profile = isWebGpu ? withWebGpuBlocks(loaded, tensors) : loaded;
-  const keptBytes = isWebGpu ? keptProductBytes(loaded) : 0;
+  const keptBytes = isWebGpu ? keptProductBytes(loaded) : keptOnCuda(loaded, tensors, options);
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
   const pins = options.pins ?? new Map<string, Device>();
   checkPins(pins, profile);
@@ -119,6 +120,13 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
     assumptions: [...assumptionsOf(machine, gpuIds, budgets), ...accuracyRule(options.allowQuant ?? [])],
     warnings: [],
   };
+}
+
+function keptOnCuda(profile: ModelProfile, tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): number {
+  const { family, engine, workload } = profile;
+  if (family !== 'blip2' || engine !== 'blip2-run' || workload.batch * workload.beams === 1) return 0;
+  const single = profileOf(tensors, { ...options, workload: { ...options.workload, batch: 1, beams: 1 } });
+  return keptActivationBytes(profile, single);
 }
 
 function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): ModelProfile {

@@ -1,0 +1,58 @@
+/** What several rows at once take, against what one H200 took. */
+import { describe, expect, it } from 'vitest';
+import { blip2Tensors } from '../../model/blip2-tensors.js';
+import { parseModelConfig } from '../../model/blip2-config.js';
+import { KNOWN_GPUS, planDeviceMap, UNKNOWN_HOST } from '../index.js';
+import { preparePlan, takenBytes } from './context.js';
+
+const GIB = 2 ** 30;
+const MIB = 2 ** 20;
+/** InstructBLIP with vicuna-7b. */
+const CONFIG = {
+  model_type: 'instructblip',
+  image_token_index: 32000,
+  num_query_tokens: 32,
+  vision_config: {},
+  qformer_config: { vocab_size: 30523 },
+  text_config: {
+    model_type: 'llama',
+    hidden_size: 4096,
+    intermediate_size: 11008,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+    vocab_size: 32001,
+    max_position_embeddings: 2048,
+  },
+};
+const tensors = blip2Tensors(parseModelConfig(CONFIG), { dtype: 'F16', ownHead: true });
+const h200 = KNOWN_GPUS.get('H200');
+if (h200 === undefined) throw new Error('no profile of the H200');
+const options = {
+  config: CONFIG,
+  machine: { gpus: [h200], host: UNKNOWN_HOST },
+  budgets: { gpus: new Map([[0, 10 * GIB]]), ramBytes: null, diskBytes: 0 },
+};
+const taken = (batch: number, beams: number, allowQuant: readonly 'int8'[] = []) =>
+  takenBytes(preparePlan(tensors, { ...options, allowQuant, workload: { batch, beams } }), 0);
+
+describe('rows at once', () => {
+  it('take what the card took beyond the budget, caches apart', () => {
+    // 10671 and 10989 MiB of 10240, of which 256 were caches held twice.
+    expect(taken(8, 5) - taken(1, 1)).toBeGreaterThan((10671 - 10240 - 256) * MIB);
+    expect(taken(8, 5, ['int8']) - taken(1, 1, ['int8'])).toBeGreaterThan((10989 - 10240 - 256) * MIB);
+  });
+
+  it('take more, the more they are', () => {
+    const each = [taken(1, 1), taken(2, 1), taken(4, 1), taken(8, 1), taken(8, 5)];
+    expect(each).toEqual(each.toSorted((a, b) => a - b));
+    expect(new Set(each).size).toBe(each.length);
+  });
+
+  it('are within the budget of a plan', () => {
+    const result = planDeviceMap(tensors, { ...options, workload: { batch: 8, beams: 5 } });
+    if (result.status === 'infeasible') throw new Error('does not fit');
+    const gpu = result.plan.devices.find(({ id }) => id === 0);
+    expect(gpu?.overheadBytes).toBe(taken(8, 5));
+    expect(gpu?.freeBytes).toBeGreaterThanOrEqual(0);
+  });
+});
