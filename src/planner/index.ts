@@ -39,6 +39,12 @@ export {
 } from './plan/plan-document.js';
 export { parseMachineProfile, type GpuProfile, type HostProfile, type MachineProfile } from './price/device-profile.js';
 export { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from './price/known-devices.js';
+export {
+  type IntegerAnswer,
+  type IntegerLimits,
+  type IntegerProgram,
+  type IntegerSolver,
+} from './solve/integer/integer-program.js';
 export { LOAD_DTYPES, type LoadDtype } from './profile/load-dtype.js';
 export { type Engine, type ModelProfile, type ProfileBlock } from './profile/model-profile.js';
 export { DEFAULT_WORKLOAD, parseWorkload, type Workload } from './profile/workload.js';

@@ -6,14 +6,13 @@
  * - `fewest-devices`: as few GPUs as possible, at least one where any is offered; among those, latency.
  */
 import type { GpuProfile } from '../price/device-profile.js';
-import type { SolveOptions } from '../solve/exact.js';
-import { choosePlaces, type Answer } from './choose-places.js';
+import { choosePlaces, type Answer, type ChooseOptions } from './choose-places.js';
 import { takenBytes, type PlanContext } from './context.js';
 import { shortestTurn } from './shortest-turn.js';
 import type { Objective } from './plan-document.js';
 
 /** `cost` and `bound` of the answer are in the objective's terms: of the busiest device for `throughput`. */
-export function chooseFor(objective: Objective, context: PlanContext, options: SolveOptions = {}): Answer {
+export function chooseFor(objective: Objective, context: PlanContext, options: ChooseOptions = {}): Answer {
   switch (objective) {
     case 'latency':
       return choosePlaces(context, options);
@@ -24,7 +23,7 @@ export function chooseFor(objective: Objective, context: PlanContext, options: S
   }
 }
 
-function fewestGpus(context: PlanContext, options: SolveOptions): Answer {
+function fewestGpus(context: PlanContext, options: ChooseOptions): Answer {
   const ids = [...context.budgets.gpus.keys()].sort((a, b) => a - b);
   let certain = true;
   for (let count = ids.length === 0 ? 0 : 1; count <= ids.length; count++) {

@@ -1,7 +1,9 @@
 /** The choice of a place for every block: the solver over all the cases that an engine allows. */
 import type { Place } from '../price/place.js';
 import { solveExact, type SolveOptions } from '../solve/exact.js';
-import type { Problem } from '../solve/problem.js';
+import type { IntegerSolver } from '../solve/integer/integer-program.js';
+import { INTEGER_TOLERANCE, solveCounts } from '../solve/integer/solve-counts.js';
+import type { Problem, Solution } from '../solve/problem.js';
 import { assemble, type Placing } from './assemble.js';
 import { takenBytes, type PlanContext } from './context.js';
 import { engineCases } from './engine-cases.js';
@@ -9,7 +11,7 @@ import { tidyChoice } from './tidy-choice.js';
 
 export type Answer =
   | {
-      /** `optimal`: nothing that fits costs less. `stopped`: nothing that fits costs less than `bound`. */
+      /** `optimal`: nothing that fits costs less (by more than a millionth, with an integer solver). `stopped`: nothing that fits costs less than `bound`. */
       readonly status: 'optimal' | 'stopped';
       readonly choice: readonly Place[];
       /** Milliseconds per call, prices of accuracy included. */
@@ -23,28 +25,70 @@ export type Answer =
       readonly cost: typeof Infinity;
     };
 
+/** Costs closer than this fraction are equal. */
+const SAME = 1e-9;
+
+/** What a case of the engine has come to. */
+interface Case {
+  readonly placing: Placing;
+  readonly problem: Problem;
+  /** Nothing that fits here costs less. */
+  bound: number;
+}
+
+interface Best {
+  readonly placing: Placing;
+  readonly solution: Solution;
+}
+
+export interface ChooseOptions extends SolveOptions {
+  /** Goes on where the search ends without a proof, until there is one or `stop` says so. */
+  readonly integerSolver?: IntegerSolver | undefined;
+}
+
 /** The fastest placement over all the cases. */
-export function choosePlaces(context: PlanContext, options: SolveOptions = {}): Answer {
-  let best: Exclude<Answer, { status: 'none' }> | null = null;
-  let bound = Infinity;
+export function choosePlaces(context: PlanContext, { integerSolver, ...options }: ChooseOptions = {}): Answer {
+  let best: Best | null = null;
+  const cases: Case[] = [];
   for (const placing of casesOf(context)) {
     const problem = assemble(context.profile, placing, context.prices);
     if (exceedsEverything(problem)) continue;
-    const cutoff: number = Math.min(best?.cost ?? Infinity, options.cutoff ?? Infinity);
+    const cutoff: number = Math.min(best?.solution.cost ?? Infinity, options.cutoff ?? Infinity);
     const result = solveExact(problem, { ...options, cutoff });
-    bound = Math.min(bound, result.bound);
-    if (result.status === 'infeasible') continue;
-    const choice = result.solution.choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
-    best = {
-      status: result.status,
-      choice: tidyChoice(context.profile, choice, placing.allows),
-      cost: result.solution.cost,
-      bound: result.bound,
-    };
+    cases.push({ placing, problem, bound: result.bound });
+    if (result.status !== 'infeasible') best = { placing, solution: result.solution };
   }
+  if (integerSolver !== undefined) best = throughCounts(cases, best, integerSolver, options);
+  const bound = Math.min(Infinity, ...cases.map((own) => own.bound));
   if (best === null) return { status: 'none', proven: bound === Infinity, cost: Infinity };
-  const proven = bound >= best.cost * (1 - 1e-9);
-  return { ...best, bound: proven ? best.cost : bound, status: proven ? 'optimal' : 'stopped' };
+  const { placing, solution } = best;
+  const proven = bound >= solution.cost * (1 - (integerSolver === undefined ? SAME : INTEGER_TOLERANCE));
+  const choice = solution.choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
+  return {
+    status: proven ? 'optimal' : 'stopped',
+    choice: tidyChoice(context.profile, choice, placing.allows),
+    cost: solution.cost,
+    bound: proven ? solution.cost : bound,
+  };
+}
+
+/** The cases that are open, the most promising first. */
+function throughCounts(
+  cases: readonly Case[],
+  known: Best | null,
+  solver: IntegerSolver,
+  { cutoff = Infinity, stop = () => false }: SolveOptions,
+): Best | null {
+  let best = known;
+  for (const each of cases.toSorted((a, b) => a.bound - b.bound)) {
+    const upper = Math.min(best?.solution.cost ?? Infinity, cutoff);
+    if (stop() || each.bound >= upper * (1 - INTEGER_TOLERANCE)) break;
+    const result = solveCounts(each.problem, solver, { cutoff: upper, stop });
+    if (result === null) continue;
+    each.bound = Math.max(each.bound, result.bound);
+    if (result.solution !== null) best = { placing: each.placing, solution: result.solution };
+  }
+  return best;
 }
 
 /** Whether the items are more than all resources together: a proof that costs nothing. */

@@ -18,6 +18,7 @@ import type { Engine, ModelProfile } from '../profile/model-profile.js';
 import { keptProductBytes, withWebGpuBlocks } from '../profile/webgpu-blocks.js';
 import { parseWorkload, type Workload } from '../profile/workload.js';
 import type { SolveOptions } from '../solve/exact.js';
+import type { IntegerSolver } from '../solve/integer/integer-program.js';
 import { accuracyRule } from './accuracy.js';
 import { checkBudgets, type Budgets } from './budgets.js';
 import type { GpuProvider } from './gpu-provider.js';
@@ -59,6 +60,11 @@ export interface PlanOptions {
    * two, a few seconds for more GPUs and for throughput.
    */
   readonly timeLimitMs?: number;
+  /**
+   * Goes on where the planner's own search ends without a proof, until there is one or the time is up: what
+   * `blip2-device-map/highs` gives, or anything else that solves integer programs. Default none.
+   */
+  readonly integerSolver?: IntegerSolver;
   readonly solver?: SolveOptions;
   /** Whether to look for remedies where nothing fits. Default true. */
   readonly explain?: boolean;

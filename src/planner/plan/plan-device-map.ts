@@ -9,7 +9,8 @@ import type { DeviceMap } from '../map/device-map.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import { chooseFor } from './choose-for.js';
-import { DEFAULT_EFFORT, type SolveOptions } from '../solve/exact.js';
+import { DEFAULT_EFFORT } from '../solve/exact.js';
+import type { ChooseOptions } from './choose-places.js';
 import { buildPlan } from './build-plan.js';
 import { preparePlan, type PlanOptions } from './context.js';
 import { explainInfeasible, type Infeasible } from './infeasible.js';
@@ -44,10 +45,11 @@ export function planDeviceMap(tensors: ReadonlyMap<string, TensorInfo>, options:
   return { status: 'fits', plan: document, map, profile: context.profile };
 }
 
-function limited({ solver = {}, timeLimitMs }: PlanOptions): SolveOptions {
+function limited({ solver: given = {}, timeLimitMs, integerSolver }: PlanOptions): ChooseOptions {
+  const solver = { ...given, integerSolver };
   if (timeLimitMs === undefined) return solver;
   const end = performance.now() + timeLimitMs;
-  // By default a search ends after about a second; whoever allows more gets more.
-  const effort = DEFAULT_EFFORT * Math.max(1, timeLimitMs / 1000);
-  return { effort, ...solver, stop: () => performance.now() >= end || solver.stop?.() === true };
+  // By default a search ends after about a second; whoever allows more gets more, of the better way on where there is one.
+  const effort = integerSolver === undefined ? DEFAULT_EFFORT * Math.max(1, timeLimitMs / 1000) : DEFAULT_EFFORT;
+  return { effort, ...solver, stop: () => performance.now() >= end || given.stop?.() === true };
 }

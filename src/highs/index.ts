@@ -1,0 +1,72 @@
+/**
+ * `blip2-device-map/highs`: an integer solver for the planner, which brings none of its own. HiGHS as WebAssembly, in Node
+ * and in browsers; it blocks its thread while it searches.
+ */
+import highsModule, { type ModelData } from 'highs';
+import type { IntegerProgram, IntegerSolver } from '../planner/solve/integer/integer-program.js';
+
+export { type IntegerSolver };
+
+/** Relative: as close to the least cost as predictions are printed, and far above what floating point loses. */
+const GAP = 1e-7;
+/** Absolute: what a row may be off, in MiB for bytes, and a count from a whole number. */
+const TOLERANCE = 1e-7;
+
+// The package's ES module exports the loader itself; its types describe the CommonJS one, which wraps it.
+const loadHighs = highsModule as unknown as typeof highsModule.default;
+
+/** Loads HiGHS (about 0.1 s) and returns it as the planner's `integerSolver`. */
+export async function highsSolver(): Promise<IntegerSolver> {
+  const highs = await loadHighs();
+  const { modelStatus, callbackType } = highs.constants;
+  return (program, { cutoff, stop }) =>
+    highs.withModel(modelData(program, cutoff), (model) => {
+      model.options.set({
+        output_flag: false,
+        mip_rel_gap: GAP,
+        mip_abs_gap: 0,
+        mip_feasibility_tolerance: TOLERANCE,
+        primal_feasibility_tolerance: TOLERANCE,
+      });
+      const halt = (event: { interrupt: () => void }): undefined => {
+        if (stop()) event.interrupt();
+      };
+      model.run({ [callbackType.mipInterrupt]: halt, [callbackType.simplexInterrupt]: halt });
+      const status = model.getModelStatus();
+      if (status === modelStatus.infeasible || status === modelStatus.unboundedOrInfeasible)
+        return { values: null, bound: Infinity };
+      const found = Number.isFinite(model.getObjectiveValue()) && model.info.get('primal_solution_status') === 2;
+      const bound = model.info.get('mip_dual_bound');
+      return {
+        values: found ? Float64Array.from(model.getSolution().colValue) : null,
+        bound: typeof bound === 'number' ? bound : -Infinity,
+      };
+    });
+}
+
+/** The program, and a row that keeps its objective below the cutoff: then "infeasible" is the proof that nothing is better. */
+function modelData({ columns, rows }: IntegerProgram, cutoff: number): ModelData {
+  const charged = columns.flatMap(({ cost }, k) => (cost === 0 ? [] : [k]));
+  const below = { columns: charged, factors: charged.map((k) => columns[k]?.cost ?? 0), low: -Infinity, high: cutoff };
+  const all = cutoff === Infinity ? rows : [...rows, below];
+  const starts = [0];
+  for (const row of all) starts.push((starts.at(-1) ?? 0) + row.columns.length);
+  return {
+    numCols: columns.length,
+    numRows: all.length,
+    colCost: columns.map(({ cost }) => cost),
+    colLower: columns.map(() => 0),
+    colUpper: columns.map(({ upper }) => upper),
+    integrality: columns.map(({ whole }) => (whole ? 1 : 0)),
+    rowLower: all.map(({ low }) => low),
+    rowUpper: all.map(({ high }) => high),
+    matrix: {
+      format: 'csr',
+      numRows: all.length,
+      numCols: columns.length,
+      starts,
+      indices: all.flatMap((row) => row.columns),
+      values: all.flatMap((row) => row.factors),
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { highsSolver } from '../../../highs/index.js';
+import { costOf, type Item, type Problem } from '../problem.js';
+import { countProgram } from './count-program.js';
+import { INTEGER_TOLERANCE, solveCounts } from './solve-counts.js';
+
+const solver = await highsSolver();
+const MIB = 2 ** 20;
+
+/** Runs of equal blocks on two cards and a host, all bytes in uneven numbers near whole MiB, a skip and a bond now and then. */
+const problems: fc.Arbitrary<Problem> = fc
+  .record({
+    capacities: fc.array(fc.integer({ min: 2, max: 20 }), { minLength: 2, maxLength: 2 }),
+    runs: fc.array(
+      fc.record({
+        length: fc.integer({ min: 1, max: 4 }),
+        bytes: fc.integer({ min: 1, max: 9 }),
+        fast: fc.tuple(fc.nat(3), fc.nat(3)),
+        slow: fc.integer({ min: 4, max: 40 }),
+        streamed: fc.tuple(fc.integer({ min: 4, max: 40 }), fc.integer({ min: 4, max: 40 })),
+        peak: fc.nat(3),
+        ends: fc.tuple(fc.nat(4), fc.nat(4), fc.nat(4)),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    tied: fc.boolean(),
+    skip: fc.boolean(),
+  })
+  .map(({ capacities, runs, tied, skip }): Problem => {
+    const homes = [0, 1, 0, 1, 2];
+    const on = (r: number, mib: number): number[] => [0, 1, 2].map((k) => (k === r ? mib * (MIB + 7) : 0));
+    const blocks = runs.flatMap((run) => Array.from({ length: run.length }, () => run)).slice(0, 7);
+    const crossing = ([a, b, c]: readonly [number, number, number]): number[][] => {
+      const ends = [a, b, a, b, c];
+      return homes.map((from, p) => homes.map((to, q) => (from === to ? 0 : (ends[p] ?? 0) + (ends[q] ?? 0))));
+    };
+    const items = blocks.map((run, i): Item => ({
+      cost: [...run.fast, ...run.streamed, run.slow],
+      use: [on(0, run.bytes), on(1, run.bytes), on(0, 1), on(1, 1), [0, 0, 0]],
+      peak: [on(0, run.peak), on(1, run.peak), on(0, run.bytes), on(1, run.bytes), [0, 0, 0]],
+      sameAs: tied && i > 1 && i === blocks.length - 1 ? 0 : null,
+      inputs: [
+        ...(i > 0 ? [{ from: i - 1, cost: crossing(blocks[i - 1]?.ends ?? run.ends) }] : []),
+        ...(skip && i === 3 ? [{ from: 0, cost: crossing(run.ends) }] : []),
+      ],
+    }));
+    return { places: homes.length, homes, capacities: [...capacities.map((mib) => mib * MIB), 1e15], items };
+  });
+
+function bruteForce(problem: Problem): number {
+  const choice = problem.items.map(() => 0);
+  let best = Infinity;
+  const visit = (i: number): void => {
+    if (i === choice.length) {
+      best = Math.min(best, costOf(problem, choice));
+      return;
+    }
+    for (let p = 0; p < problem.places; p++) {
+      choice[i] = p;
+      visit(i + 1);
+    }
+  };
+  visit(0);
+  return best;
+}
+
+describe('solveCounts', () => {
+  it('finds what trying every placement finds, to the byte', () => {
+    fc.assert(
+      fc.property(problems, (problem) => {
+        if (problem.items.length > 6) return;
+        const expected = bruteForce(problem);
+        const result = solveCounts(problem, solver, { cutoff: 1e6, stop: () => false });
+        expect(result?.solution?.cost).toBeCloseTo(expected, 9);
+        expect(result?.bound).toBeGreaterThanOrEqual(expected * (1 - 3 * INTEGER_TOLERANCE));
+        expect(result?.bound).toBeLessThanOrEqual(expected);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('proves that nothing is cheaper than the best', () => {
+    fc.assert(
+      fc.property(problems, (problem) => {
+        if (problem.items.length > 5) return;
+        const cutoff = bruteForce(problem);
+        if (cutoff === 0) return;
+        const result = solveCounts(problem, solver, { cutoff, stop: () => false });
+        expect(result?.solution).toBeNull();
+        expect(result?.bound).toBe(cutoff * (1 - INTEGER_TOLERANCE));
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('countProgram', () => {
+  it('minimises the busiest device too', () => {
+    fc.assert(
+      fc.property(problems, (problem) => {
+        if (problem.items.length > 5) return;
+        const turnOf = (choice: readonly number[]): number => {
+          const ms = [0, 0, 0];
+          for (const [i, p] of choice.entries()) {
+            const home = problem.homes[p] ?? 0;
+            ms[home] = (ms[home] ?? 0) + (problem.items[i]?.cost[p] ?? Infinity);
+          }
+          return Math.max(...ms);
+        };
+        let best = Infinity;
+        const visit = (choice: number[]): void => {
+          if (choice.length < problem.items.length) {
+            for (let p = 0; p < problem.places; p++) visit([...choice, p]);
+          } else if (costOf(problem, choice) < Infinity) best = Math.min(best, turnOf(choice));
+        };
+        visit([]);
+        const counts = countProgram(problem, 'busiest');
+        const values = counts === null ? null : solver(counts.program, { cutoff: Infinity, stop: () => false }).values;
+        const choice = values === null ? [] : (counts?.choiceOf(values) ?? []);
+        expect(costOf(problem, choice)).toBeLessThan(Infinity);
+        expect(turnOf(choice)).toBeCloseTo(best, 5);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('is none where a crossing is not the sum of two ends', () => {
+    const items = [0, 1].map((i): Item => ({
+      cost: [1, 1, 1],
+      use: [[0], [0], [0]],
+      peak: [[0], [0], [0]],
+      sameAs: null,
+      inputs:
+        i === 0
+          ? []
+          : [
+              {
+                from: 0,
+                cost: [
+                  [0, 1, 5],
+                  [1, 0, 1],
+                  [5, 1, 0],
+                ],
+              },
+            ],
+    }));
+    expect(countProgram({ places: 3, homes: [0, 1, 2], capacities: [9], items })).toBeNull();
+  });
+});
