@@ -91,7 +91,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       group: 'Placement:',
       coerce: seconds,
       describe:
-        'seconds to search at most, then the best placement so far, with its gap; more than 1 searches longer [default: until it is proven, or a fixed effort: about a second for a GPU or two, some for more and for throughput]',
+        'seconds to search at most, then the best placement so far, with its gap; from 1 on, what is still open then goes on as an integer program until it is proven [default: a fixed effort of about a second]',
     })
     .option('pin', {
       type: 'string',
@@ -102,8 +102,17 @@ export function requestFlags<T>(parser: Argv<T>) {
     });
 }
 
+/** Below a second, an integer solver would be loaded in vain. */
+async function limits(seconds: number | undefined): Promise<Pick<PlanOptions, 'timeLimitMs' | 'integerSolver'>> {
+  if (seconds === undefined) return {};
+  const timeLimitMs = 1000 * seconds;
+  if (seconds < 1) return { timeLimitMs };
+  const { highsSolver } = await import('../../src/highs/index.js');
+  return { timeLimitMs, integerSolver: await highsSolver() };
+}
+
 function seconds(text: string): number {
-  const value = Number(text);
+  const value = Number(text.trim().replace(/s$/, ''));
   if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
   throw usageError(`--time-limit ${text} is not a number of seconds`, 'For example: --time-limit 0.5');
 }
@@ -178,7 +187,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       pins,
       allowQuant: readAllowQuant(args['allow-quant']),
       objective: args.objective,
-      ...(args['time-limit'] === undefined ? {} : { timeLimitMs: 1000 * args['time-limit'] }),
+      ...(await limits(args['time-limit'])),
       ...(machine === null ? {} : { machine }),
       ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
       ...(args['count-context'] === undefined ? {} : { countContext: args['count-context'] }),
