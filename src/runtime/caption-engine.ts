@@ -7,9 +7,15 @@ import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { generate } from './generation/generate.js';
 import type { GenerationHooks } from './generation/generation-request.js';
-import { DEFAULT_NEW_TOKENS, type GenerationOptions } from './generation/generation-options.js';
+import {
+  DEFAULT_NEW_TOKENS,
+  resolveGenerationOptions,
+  type GenerationOptions,
+  type Strategy,
+} from './generation/generation-options.js';
 import type { LocalPicture } from './image/picture-source.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
+import { PlannedRoom, type AskedWork } from './planned-room.js';
 import type { CaptionModel } from './session/caption-model.js';
 import { openCaptionModel } from './session/open-caption-model.js';
 import type { DecodingRoom } from './session/language-prompt.js';
@@ -41,25 +47,30 @@ export class CaptionEngine implements CaptionWorker {
   readonly #files: Omit<CheckpointFiles, 'preprocessor'>;
   readonly #pixels: PixelRules;
   readonly #model: CaptionModel;
+  readonly #room: PlannedRoom | null;
 
   private constructor(
     config: Blip2Config,
     files: Omit<CheckpointFiles, 'preprocessor'>,
     pixels: PixelRules,
     model: CaptionModel,
+    room: PlannedRoom | null,
   ) {
     this.#config = config;
     this.#files = files;
     this.#pixels = pixels;
     this.#model = model;
+    this.#room = room;
   }
 
   static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionEngine> {
     const config = parseBlip2Config(checkpoint.config);
     const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
+    const room = PlannedRoom.of(checkpoint, config.vision, options);
+    await room?.checkPictures(pixels.size);
     const model = await openCaptionModel(config, checkpoint, options);
-    return new CaptionEngine(config, files, pixels, model);
+    return new CaptionEngine(config, files, pixels, model, room);
   }
 
   async captionBatch({ pictures, first, generation }: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
@@ -70,6 +81,16 @@ export class CaptionEngine implements CaptionWorker {
     const { contextIds, ...prompts } = preparePrompts(texts, tokenizer, this.#config);
     const limited = this.#withinPositions(generation, prompts.textIds[0]?.length ?? 0);
     const words = this.#instructions(texts);
+    const { eosTokenIds } = this.#config.text;
+    const { maxNewTokens, strategy } = resolveGenerationOptions(limited, eosTokenIds);
+    const work = {
+      batch: pictures.length,
+      beams: rowsOf(strategy),
+      promptTokens: this.#config.numQueryTokens + (prompts.textIds[0]?.length ?? 0),
+      newTokens: maxNewTokens,
+      pictureSize: this.#pixels.size,
+    };
+    await this.#room?.check(work);
 
     const started = performance.now();
     const images = pictures.map(({ image }) => image);
@@ -80,10 +101,10 @@ export class CaptionEngine implements CaptionWorker {
     const encoded = performance.now();
     const request = {
       contextIds,
-      eosTokenIds: this.#config.text.eosTokenIds,
+      eosTokenIds,
       randomStreams: pictures.map((_, row) => first + row),
     };
-    const source = this.#model.tokens({ prefix, ...prompts, room: decodingRoom(limited, pictures.length) });
+    const source = this.#model.tokens({ prefix, ...prompts, room: decodingRoom(work) });
     const sequences = await generate(source, request, limited, this.#generationHooks(hooks, first));
     const timing = {
       pixelsMs: prepared - started,
@@ -149,15 +170,15 @@ export class CaptionEngine implements CaptionWorker {
   }
 }
 
+/** Sequences at once, of one picture. */
+function rowsOf(strategy: Strategy): number {
+  if (strategy.kind === 'beam') return strategy.beams;
+  return strategy.kind === 'sampling' ? strategy.returned : 1;
+}
+
 /** Room for more new tokens than these is made when they come: most answers end long before. */
 const MOST_TOKENS_AT_ONCE = 1024;
 
-function decodingRoom(
-  { numBeams = 1, numReturnSequences = 1, maxNewTokens = DEFAULT_NEW_TOKENS }: GenerationOptions,
-  pictures: number,
-): DecodingRoom {
-  return {
-    rows: pictures * Math.max(numBeams, numReturnSequences),
-    newTokens: Math.min(maxNewTokens, MOST_TOKENS_AT_ONCE),
-  };
+function decodingRoom({ batch, beams, newTokens }: AskedWork): DecodingRoom {
+  return { rows: batch * beams, newTokens: Math.min(newTokens, MOST_TOKENS_AT_ONCE) };
 }

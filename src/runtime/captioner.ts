@@ -48,7 +48,7 @@ export class Captioner implements AsyncDisposable {
    * Captions in the order of the pictures, each as soon as its batch is done. The next pictures are asked for once the
    * captions of the last have been taken.
    * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, `PROMPT_INVALID`, `PROMPT_TOO_LONG`, `OPTION_INVALID`,
-   *   `PROCESS_ENDED`; the signal's reason when aborted
+   *   `PLAN_MISMATCH` for work that the plan's budgets have no room for, `PROCESS_ENDED`; the signal's reason when aborted
    */
   async *caption(
     pictures: Picture | Iterable<Picture> | AsyncIterable<Picture>,

@@ -36,6 +36,8 @@ export interface DeviceOptions extends EngineOptions {
   readonly streamGpus?: ReadonlyMap<string, number>;
   /** Module path of a block -> what its weights become; see `quantizableWeights`. */
   readonly quant?: ReadonlyMap<string, QuantScheme>;
+  /** What the placement was planned as, budgets included: work that they have no room for is refused. */
+  readonly plan?: PlanDocument;
   /** Called while weights are converted. */
   readonly onConvert?: (writtenBytes: number, totalBytes: number) => void;
 }

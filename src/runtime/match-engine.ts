@@ -7,6 +7,7 @@ import { readCheckpointFiles } from './checkpoint-files.js';
 import { softmax } from './generation/softmax.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
 import type { LocalPicture } from './image/picture-source.js';
+import { PlannedRoom } from './planned-room.js';
 import { similarity } from './similarity.js';
 import { openRetrievalModel } from './session/open-retrieval-model.js';
 import type { RetrievalModel } from './session/retrieval-model.js';
@@ -60,6 +61,7 @@ export class MatchEngine implements MatchWorker {
     if (words === null) throw new Error('a retrieval checkpoint reads texts');
     const { preprocessor, tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
+    await PlannedRoom.of(checkpoint, config.vision, options)?.checkPictures(pixels.size);
     const model = await openRetrievalModel(config, checkpoint, options);
     return new MatchEngine({ pixels, tokenizer, words }, model);
   }

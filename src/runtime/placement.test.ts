@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint, type Checkpoint } from '../loader/index.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
 import { createCaptioner } from './captioner.js';
-import type { CaptionerOptions } from './captioner-options.js';
-import type { Progress } from './device-options.js';
+import type { CaptionerOptions, CaptionOptions } from './captioner-options.js';
+import type { EngineOptions, Progress } from './device-options.js';
 import { placedDevices } from './placement.js';
 
 const DEMO = join(import.meta.dirname, '../../models/demo');
@@ -89,6 +89,40 @@ describe('placement', () => {
     );
     const further = { ...first, block: 'language_model.decoder.block.99' };
     expect(await refusal({ ...nameless, placements: [first, ...others, further] })).toContain('this checkpoint has no');
+  });
+
+  it('refuses work that the budgets of a plan have no room for, and does less', async () => {
+    const wide = await planFor(64 * MIB);
+    const gpu = wide.devices.find(({ id }) => id === 0);
+    const plan = await planFor(64 * MIB - (gpu?.freeBytes ?? 0));
+    const caption = async (given: PlanDocument, options: CaptionOptions, devices: EngineOptions = {}) => {
+      await using captioner = await createCaptioner(checkpoint, {
+        ...devices,
+        plan: given,
+        emulateGpu: true,
+        cacheFolder: folder,
+        inProcess: true,
+        threads: 1,
+      });
+      const texts = [];
+      for await (const { text } of captioner.caption([PICTURE, PICTURE], options)) texts.push(text);
+      return texts;
+    };
+    expect(await caption(plan, { maxNewTokens: 20 })).toHaveLength(2);
+    expect(await caption(wide, { maxNewTokens: 40, batchSize: 2, prompt: 'a small red' })).toHaveLength(2);
+    const error = await caption(plan, { maxNewTokens: 40, batchSize: 2 }).catch((refusal: unknown) => refusal);
+    expect(error).toMatchObject({
+      code: 'PLAN_MISMATCH',
+      message: expect.stringMatching(
+        /made for batchSize 1, maxNewTokens 20; batchSize 2, maxNewTokens 40 would take .+ more than the .+ of GPU 0$/,
+      ),
+      hint: 'Plan again for batchSize 2, maxNewTokens 40, or ask for less.',
+      details: { planned: { batch: 1, newTokens: 20 }, asked: { batch: 2, newTokens: 40 } },
+    });
+    await expect(caption(plan, { numBeams: 5 })).rejects.toMatchObject({ code: 'PLAN_MISMATCH' });
+    await expect(caption(plan, { question: 'how big is the ring?' })).rejects.toThrow(/promptTokens \d+;/);
+    const pictureSize = { width: 112, height: 224 };
+    await expect(caption(plan, {}, { pictureSize })).rejects.toThrow(/pictureSize 112x224 would take/);
   });
 
   it('refuses a plan of another checkpoint, budgets that nothing fits, and both at once', async () => {

@@ -14,13 +14,19 @@ export type PlanningOptions = Pick<PlanOptions, 'workload' | 'allowQuant' | 'res
 /** A plan, or budgets to make one for, or neither: everything on the CPU, or on the first GPU of the provider asked for. */
 export type PlacementOptions =
   | {
-      /** A plan of this package's planner, or a Hugging Face device map. */
+      /**
+       * A plan of this package's planner, or a Hugging Face device map. Work that a plan's budgets have no room for is
+       * refused (`PLAN_MISMATCH`); a map has no budgets.
+       */
       readonly plan: PlanDocument | DeviceMap;
       readonly budgets?: never;
       readonly planning?: never;
     }
   | {
-      /** What a driver takes of a GPU for the process is part of that GPU's budget. */
+      /**
+       * What a driver takes of a GPU for the process is part of that GPU's budget. Work that has no room in them is refused
+       * (`PLAN_MISMATCH`): say what will be asked in `planning.workload`.
+       */
       readonly budgets: Budgets;
       readonly planning?: PlanningOptions;
       readonly plan?: never;
@@ -92,7 +98,7 @@ async function planFor(
 async function readGiven(
   checkpoint: Checkpoint,
   plan: PlanDocument | DeviceMap,
-): Promise<Pick<DeviceOptions, 'deviceMap' | 'hostBlocks' | 'streamGpus' | 'quant'>> {
+): Promise<Pick<DeviceOptions, 'deviceMap' | 'hostBlocks' | 'streamGpus' | 'quant' | 'plan'>> {
   if (isMap(plan)) return { deviceMap: plan };
   const { readPlan } = await import('../planner/plan/read-plan.js');
   const { fingerprint, map, ...placement } = readPlan(plan);
@@ -106,7 +112,7 @@ async function readGiven(
   } else if (fingerprint !== checkpointFingerprint(checkpoint)) {
     throw mismatch(checkpoint, `another checkpoint than ${checkpoint.folder}`);
   }
-  return { deviceMap: map, ...placement };
+  return { deviceMap: map, ...placement, plan };
 }
 
 function mismatch({ folder }: Checkpoint, other: string): Blip2Error {

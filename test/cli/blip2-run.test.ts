@@ -267,6 +267,20 @@ describe('blip2-run', () => {
     }
   });
 
+  it('refuses work that a plan has no room for, with the flags to plan again with', async () => {
+    const planned = await command('blip2-plan', [DEMO, '--vram', '4M', '--json', '-q']);
+    const plan = await scratchFile('small.json', planned.stdout);
+    const flags = ['--batch', '16', '--beams', '5'];
+    const refused = await run(`${DEMO}/pictures`, '--plan', plan, '--emulate-gpu', ...flags);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /^error: the plan was made for --batch 1, --beams 1; --batch 16, --beams 5 would take .+ \[PLAN_MISMATCH\]\nPlan again for --batch 16, --beams 5, or ask for less\.\n$/,
+    );
+    const again = await command('blip2-plan', [DEMO, '--vram', '6M', ...flags, '--json', '-q']);
+    const larger = await scratchFile('larger.json', again.stdout);
+    expect((await run(`${DEMO}/pictures`, '--plan', larger, '--emulate-gpu', ...flags)).code).toBe(0);
+  });
+
   it('says that a GPU is missing instead of running on the CPU in silence', async () => {
     const plan = await scratchFile('gpu.json', '{"": 0}');
     const { code, stderr } = await run(picture('shape-00.png'), '--plan', plan);
