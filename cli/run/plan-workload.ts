@@ -1,9 +1,9 @@
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
-import { isRetrieval, parseModelConfig } from '../../src/model/blip2-config.js';
+import { isRetrieval, parseModelConfig, type Blip2Config } from '../../src/model/blip2-config.js';
 import { positionLimit } from '../../src/model/language-config.js';
 import type { Workload } from '../../src/planner/profile/workload.js';
 import type { Ask } from '../../src/runtime/captioner-options.js';
-import { readCheckpointFiles } from '../../src/runtime/checkpoint-files.js';
+import { readTokenizer } from '../../src/runtime/checkpoint-files.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { preparePrompts, promptText } from '../../src/runtime/text/prompts.js';
 
@@ -16,9 +16,7 @@ export async function planWorkload(
 ): Promise<Partial<Workload>> {
   const config = parseModelConfig(checkpoint.config);
   if (isRetrieval(config)) return { batch };
-  const { tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
-  const { textIds } = preparePrompts([promptText(ask, config)], tokenizer, config);
-  const promptTokens = config.numQueryTokens + (textIds[0]?.length ?? 0);
+  const promptTokens = config.numQueryTokens + (await textTokens(checkpoint, promptText(ask, config), config));
   // Captions end where the model's positions do, however many tokens are asked for.
   const room = (positionLimit(config.text) ?? Infinity) - promptTokens;
   return {
@@ -29,4 +27,11 @@ export async function planWorkload(
       ? {}
       : { newTokens: Math.min(generation.maxNewTokens, Math.max(1, room)) }),
   };
+}
+
+/** A caption without a prompt starts from one token, whatever the tokenizer: the process that captions reads that. */
+async function textTokens({ folder }: Checkpoint, prompt: string | null, config: Blip2Config): Promise<number> {
+  if (prompt === null) return 1;
+  const { textIds } = preparePrompts([prompt], await readTokenizer(folder), config);
+  return textIds[0]?.length ?? 0;
 }

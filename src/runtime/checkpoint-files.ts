@@ -18,13 +18,17 @@ export async function readCheckpointFiles(folder: string, config: ModelConfig): 
   const instructs = config.qformer.text !== null && !isRetrieval(config);
   const [preprocessor, tokenizer, wordTokenizer] = await Promise.all([
     readJson(folder, 'preprocessor_config.json'),
-    readTokenizer(folder, ''),
+    readTokenizer(folder),
     instructs ? readTokenizer(folder, 'qformer_tokenizer/') : null,
   ]);
   return { preprocessor: parsePreprocessorConfig(preprocessor), tokenizer, wordTokenizer };
 }
 
-async function readTokenizer(folder: string, prefix: string): Promise<TextTokenizer> {
+/**
+ * @param prefix of the tokenizer's files: the language model's have none
+ * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CHECKPOINT_FILE_INVALID`, `TOKENIZER_INVALID`
+ */
+export async function readTokenizer(folder: string, prefix = ''): Promise<TextTokenizer> {
   const [tokenizer, tokenizerConfig] = await Promise.all([
     readJson(folder, `${prefix}tokenizer.json`),
     readJson(folder, `${prefix}tokenizer_config.json`),
