@@ -66,6 +66,18 @@ const memoryProperties = koffi.struct({
   heaps: koffi.array(koffi.struct({ size: 'uint64_t', flags: 'uint32_t' }), HEAPS),
 });
 
+const LOADER = 'libvulkan.so.1';
+
+/** Why there is no Vulkan here; null where its loader is. Asked first, because Dawn writes to stderr where it is not. */
+export function vulkanAbsence(): string | null {
+  try {
+    koffi.load(LOADER).unload();
+    return null;
+  } catch {
+    return `Vulkan's loader ${LOADER} is not here (package libvulkan1 or vulkan-loader, and the GPU's driver)`;
+  }
+}
+
 /** The adapter that Dawn prefers first; none where there is no loader, or it knows none. */
 export function vulkanAdapters(): ProviderDevice[] {
   try {
@@ -76,7 +88,7 @@ export function vulkanAdapters(): ProviderDevice[] {
 }
 
 function listAdapters(): ProviderDevice[] {
-  const vulkan = koffi.load('libvulkan.so.1');
+  const vulkan = koffi.load(LOADER);
   const create = vulkan.func('vkCreateInstance', 'int', [
     koffi.pointer(instanceCreateInfo),
     'void *',

@@ -2,7 +2,7 @@
 import '../onnx/no-telemetry.js';
 import { InferenceSession } from 'onnxruntime-node';
 import type { ProviderAnswer, ProviderDevice } from './provider.js';
-import { vulkanAdapters } from './vulkan-adapters.js';
+import { vulkanAbsence, vulkanAdapters } from './vulkan-adapters.js';
 import { identityModel } from './ort/identity-model.js';
 import { HostMemory } from './memory/host-memory.js';
 import { OrtSession, RunOptions, type BoundTensor } from './ort/ort-session.js';
@@ -14,6 +14,8 @@ const UNNAMED: ProviderDevice = { name: 'WebGPU adapter', memoryBytes: null, fre
 let kept: OrtSession | undefined;
 
 export async function webgpuAnswer(): Promise<ProviderAnswer> {
+  const absence = process.platform === 'linux' ? vulkanAbsence() : null;
+  if (absence !== null) return { works: false, reason: absence };
   try {
     if (process.platform === 'linux') {
       kept ??= new OrtSession(identityModel(), { webgpu: webgpuSettings(), silent: true });
