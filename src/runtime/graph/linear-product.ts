@@ -11,6 +11,12 @@ import type { QuantizedWeight } from './weights.js';
  */
 const ACCURACY_LEVEL = 4;
 
+/** The linear layer `module` over rows `[rows, in]`. Its bias is there when config.json implies one. */
+export function linear(module: Module, rows: Value): Value {
+  const bias = module.stage.weights.expects(`${module.path}.bias`) ? module.weight('bias') : undefined;
+  return linearProduct(module, rows, `${module.path}.weight`, bias);
+}
+
 /**
  * @param rows `[rows, in]`
  * @param weight name of the weight

@@ -3,14 +3,15 @@ import type { Block } from '../../model/blocks.js';
 import type { LlamaConfig } from '../../model/language-config.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { attention } from './attention.js';
-import type { Module } from './module.js';
+import { linear } from './linear-product.js';
+import { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
 import { tokenShape } from './token-shape.js';
 import { tokenTable } from './vocabulary.js';
 import { pastWire, presentWire, textConfig } from './wires.js';
 
 export function lowerLlamaTokens(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const text = module.node('Gather', [tokenTable(stage), stage.use('input_ids')]);
   const tokens = module.node('Concat', [stage.use('prefix'), text], { axis: { int: 1 } });
   stage.make('hidden', module.reshape(tokens, [-1, llamaConfig(stage).hiddenSize]));
@@ -18,7 +19,7 @@ export function lowerLlamaTokens(stage: StageBuilder, block: Block): void {
 
 export function lowerLlamaLayer(stage: StageBuilder, block: Block): void {
   const { rmsNormEps, activation } = llamaConfig(stage);
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const x = stage.use('hidden');
   const attended = module.add(
     x,
@@ -27,9 +28,9 @@ export function lowerLlamaLayer(stage: StageBuilder, block: Block): void {
 
   const normed = module.child('post_attention_layernorm').rmsNorm(attended, rmsNormEps);
   const mlp = module.child('mlp');
-  const gate = mlp.activation(mlp.child('gate_proj').linear(normed), activation);
-  const inner = mlp.node('Mul', [gate, mlp.child('up_proj').linear(normed)]);
-  stage.make('hidden', module.add(attended, mlp.child('down_proj').linear(inner)));
+  const gate = mlp.activation(linear(mlp.child('gate_proj'), normed), activation);
+  const inner = mlp.node('Mul', [gate, linear(mlp.child('up_proj'), normed)]);
+  stage.make('hidden', module.add(attended, linear(mlp.child('down_proj'), inner)));
 }
 
 function selfAttention(module: Module, layer: number, rows: Value): Value {
@@ -37,7 +38,7 @@ function selfAttention(module: Module, layer: number, rows: Value): Value {
   const { heads, headSize } = llamaConfig(stage);
   const self = module.child('self_attn');
   const project = (name: string) =>
-    self.node('Reshape', [self.child(name).linear(rows), tokenShape(stage, 'positions')]);
+    self.node('Reshape', [linear(self.child(name), rows), tokenShape(stage, 'positions')]);
   const { output, present } = attention(self, {
     query: rotate(self.child('q_proj'), project('q_proj')),
     key: rotate(self.child('k_proj'), project('k_proj')),
@@ -51,7 +52,7 @@ function selfAttention(module: Module, layer: number, rows: Value): Value {
     stage.make(presentWire(layer, 'key'), present.key);
     stage.make(presentWire(layer, 'value'), present.value);
   }
-  return self.child('o_proj').linear(self.reshape(output, [-1, heads * headSize]));
+  return linear(self.child('o_proj'), self.reshape(output, [-1, heads * headSize]));
 }
 
 /** Turns the two halves of each head against each other by angles that grow with the position. */
@@ -84,7 +85,7 @@ export function rotaryAngles({ maxPositions, headSize, ropeTheta }: LlamaConfig,
 }
 
 export function lowerLlamaNorm(stage: StageBuilder, block: Block): void {
-  stage.make('hidden', stage.module(block.name).rmsNorm(stage.use('hidden'), llamaConfig(stage).rmsNormEps));
+  stage.make('hidden', new Module(stage, block.name).rmsNorm(stage.use('hidden'), llamaConfig(stage).rmsNormEps));
 }
 
 function llamaConfig(stage: StageBuilder): LlamaConfig {

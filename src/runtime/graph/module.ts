@@ -1,7 +1,6 @@
 import type { Activation } from '../../model/config-fields.js';
 import type { Attributes } from '../onnx/attributes.js';
 import type { GraphBuilder, NodeOptions, Value } from '../onnx/graph-builder.js';
-import { linearProduct } from './linear-product.js';
 import type { StageBuilder } from './stage-builder.js';
 
 /**
@@ -40,12 +39,6 @@ export class Module {
 
   named(op: string, attributes: Attributes = {}): NodeOptions {
     return { name: `${this.path}/${op}`, attributes };
-  }
-
-  /** `x W^T + b` over rows, with the weight `[out, in]` as it is stored. The bias is there when config.json implies one. */
-  linear(rows: Value): Value {
-    const bias = this.stage.weights.expects(`${this.path}.bias`) ? this.weight('bias') : undefined;
-    return linearProduct(this, rows, `${this.path}.weight`, bias);
   }
 
   /** Normalisation of the last axis, statistics in float32. Scale and bias are there when config.json implies them. */

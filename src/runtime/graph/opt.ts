@@ -6,7 +6,8 @@ import type { OptConfig } from '../../model/language-config.js';
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { attention } from './attention.js';
-import type { Module } from './module.js';
+import { linear } from './linear-product.js';
+import { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
 import { tokenShape } from './token-shape.js';
 import { tokenTable } from './vocabulary.js';
@@ -17,7 +18,7 @@ const LAYER_NORM_EPS = 1e-5;
 
 export function lowerOptTokens(stage: StageBuilder, block: Block): void {
   const { embedSize } = optConfig(stage);
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const text = module.node('Gather', [tokenTable(stage), stage.use('input_ids')]);
   const tokens = module.node('Concat', [prefixRows(module), text], { axis: { int: 1 } });
   stage.make(embedWire(stage), module.reshape(tokens, [-1, embedSize]));
@@ -40,11 +41,11 @@ function prefixRows(module: Module): Value {
 }
 
 export function lowerOptProjectIn(stage: StageBuilder, block: Block): void {
-  stage.make('hidden', stage.module(block.name).linear(stage.use('embedded')));
+  stage.make('hidden', linear(new Module(stage, block.name), stage.use('embedded')));
 }
 
 export function lowerOptProjectOut(stage: StageBuilder, block: Block): void {
-  stage.make('embedded', stage.module(block.name).linear(stage.use('hidden')));
+  stage.make('embedded', linear(new Module(stage, block.name), stage.use('hidden')));
 }
 
 /** Before `project_in` and after `project_out` rows have the token table's width, which is usually the decoder's. */
@@ -54,21 +55,21 @@ function embedWire(stage: StageBuilder): 'embedded' | 'hidden' {
 }
 
 export function lowerOptPositions(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const rows = module.node('Gather', [module.weight('weight'), module.reshape(stage.use('positions'), [-1])]);
   stage.make('hidden', module.add(stage.use('hidden'), rows));
 }
 
 export function lowerOptLayer(stage: StageBuilder, block: Block): void {
   const { hiddenSize, preNorm, activation } = optConfig(stage);
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const withNorm = (name: string, x: Value, branch: (x: Value) => Value): Value => {
     const norm = (y: Value) => module.child(name).layerNorm(y, hiddenSize, LAYER_NORM_EPS);
     return preNorm ? module.add(x, branch(norm(x))) : norm(module.add(x, branch(x)));
   };
   const attended = withNorm('self_attn_layer_norm', stage.use('hidden'), (x) => selfAttention(module, block.index, x));
   const output = withNorm('final_layer_norm', attended, (x) =>
-    module.child('fc2').linear(module.activation(module.child('fc1').linear(x), activation)),
+    linear(module.child('fc2'), module.activation(linear(module.child('fc1'), x), activation)),
   );
   stage.make('hidden', output);
 }
@@ -78,7 +79,7 @@ function selfAttention(module: Module, layer: number, rows: Value): Value {
   const { hiddenSize, heads } = optConfig(stage);
   const self = module.child('self_attn');
   const project = (name: string) =>
-    self.node('Reshape', [self.child(name).linear(rows), tokenShape(stage, 'positions')]);
+    self.node('Reshape', [linear(self.child(name), rows), tokenShape(stage, 'positions')]);
   const { output, present } = attention(self, {
     query: project('q_proj'),
     key: project('k_proj'),
@@ -92,11 +93,11 @@ function selfAttention(module: Module, layer: number, rows: Value): Value {
     stage.make(presentWire(layer, 'key'), present.key);
     stage.make(presentWire(layer, 'value'), present.value);
   }
-  return self.child('out_proj').linear(self.reshape(output, [-1, hiddenSize]));
+  return linear(self.child('out_proj'), self.reshape(output, [-1, hiddenSize]));
 }
 
 export function lowerOptNorm(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   stage.make('hidden', module.layerNorm(stage.use('hidden'), optConfig(stage).hiddenSize, LAYER_NORM_EPS));
 }
 

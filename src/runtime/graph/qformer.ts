@@ -5,7 +5,8 @@
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { attention } from './attention.js';
-import type { Module } from './module.js';
+import { linear } from './linear-product.js';
+import { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
 import { tokenShape } from './token-shape.js';
 import { visionTokens } from './vision.js';
@@ -20,22 +21,22 @@ interface Rows {
 /** The queries are the same for every picture: `query` holds one set of rows until the first layer. */
 export function lowerQueryTokens(stage: StageBuilder, block: Block): void {
   const weight = stage.weight(block.name);
-  stage.make('query', stage.module(block.name).reshape(weight, [-1, stage.config.qformer.hiddenSize]));
+  stage.make('query', new Module(stage, block.name).reshape(weight, [-1, stage.config.qformer.hiddenSize]));
 }
 
 export function lowerQFormerNorm(stage: StageBuilder, block: Block): void {
-  normalize(stage.module(block.name), 'query');
+  normalize(new Module(stage, block.name), 'query');
 }
 
 /** Norm of queries and words: the same one. */
 export function lowerQFormerJointNorm(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   normalize(module, 'query');
   normalize(module, 'words');
 }
 
 export function lowerQFormerTextNorm(stage: StageBuilder, block: Block): void {
-  normalize(stage.module(block.name), 'words');
+  normalize(new Module(stage, block.name), 'words');
 }
 
 function normalize(module: Module, wire: 'query' | 'words'): void {
@@ -45,7 +46,7 @@ function normalize(module: Module, wire: 'query' | 'words'): void {
 
 /** Words as BERT embeds them: row of the word plus row of its position. */
 export function lowerTextEmbeddings(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const ids = stage.use('word_ids');
   const words = module.child('word_embeddings');
   const positions = module.child('position_embeddings');
@@ -58,14 +59,14 @@ export function lowerTextEmbeddings(stage: StageBuilder, block: Block): void {
 /** InstructBLIP: the words of the instruction, and the norm that BLIP-2 has outside of its embeddings. */
 export function lowerQFormerEmbeddings(stage: StageBuilder, block: Block): void {
   lowerTextEmbeddings(stage, block);
-  const norm = stage.module(block.name).child('layernorm');
+  const norm = new Module(stage, block.name).child('layernorm');
   normalize(norm, 'query');
   normalize(norm, 'words');
 }
 
 /** Queries alone. The first layer's self-attention is the same for every picture, so it runs once. */
 export function lowerQFormerLayer(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const x = stage.use('query');
   const attended = bertAttention(module.child('attention'), x, queryShape(stage), {
     rows: x,
@@ -78,7 +79,7 @@ export function lowerQFormerLayer(stage: StageBuilder, block: Block): void {
 
 /** Words alone, without a picture. */
 export function lowerQFormerTextLayer(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const x = stage.use('words');
   const shape = jointShape(stage);
   const attended = bertAttention(module.child('attention'), x, shape, { rows: x, shape }, stage.use('word_bias'));
@@ -88,7 +89,7 @@ export function lowerQFormerTextLayer(stage: StageBuilder, block: Block): void {
 /** Queries and words attend to each other; only the queries read the picture. */
 export function lowerQFormerJointLayer(stage: StageBuilder, block: Block): void {
   const { qformer, numQueryTokens } = stage.config;
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const shape = jointShape(stage);
   const given = stage.use('query');
   const batch = block.index === 0 ? module.node('Gather', [shape, module.graph.int64s([0])]) : undefined;
@@ -122,9 +123,9 @@ function readPicture(module: Module, block: Block, rows: Value): Value {
 function feedForward(module: Module, kind: '_query' | '', x: Value): Value {
   const { hiddenSize, layerNormEps, activation } = module.stage.config.qformer;
   const inner = module.child(`intermediate${kind}`);
-  const hidden = inner.activation(inner.child('dense').linear(x), activation);
+  const hidden = inner.activation(linear(inner.child('dense'), x), activation);
   const output = module.child(`output${kind}`);
-  const sum = output.add(output.child('dense').linear(hidden), x);
+  const sum = output.add(linear(output.child('dense'), hidden), x);
   return output.child('LayerNorm').layerNorm(sum, hiddenSize, layerNormEps);
 }
 
@@ -133,7 +134,7 @@ function bertAttention(module: Module, rows: Value, shape: Value, memory: Rows, 
   const { hiddenSize, heads, layerNormEps } = module.stage.config.qformer;
   const inner = module.child('attention');
   const project = (name: string, from: Rows) =>
-    inner.node('Reshape', [inner.child(name).linear(from.rows), from.shape]);
+    inner.node('Reshape', [linear(inner.child(name), from.rows), from.shape]);
   const { output } = attention(inner, {
     query: project('query', { rows, shape }),
     key: project('key', memory),
@@ -143,7 +144,7 @@ function bertAttention(module: Module, rows: Value, shape: Value, memory: Rows, 
     ...(bias === undefined ? {} : { bias }),
   });
   const last = module.child('output');
-  const sum = last.add(last.child('dense').linear(last.reshape(output, [-1, hiddenSize])), rows);
+  const sum = last.add(linear(last.child('dense'), last.reshape(output, [-1, hiddenSize])), rows);
   return last.child('LayerNorm').layerNorm(sum, hiddenSize, layerNormEps);
 }
 
@@ -159,7 +160,7 @@ function queryShape({ graph, config }: StageBuilder): Value {
 /** `[batch, queries and words, -1]`, or of words alone: whatever the words' mask is made for. */
 function jointShape(stage: StageBuilder): Value {
   return stage.once('shape of word_bias', () => {
-    const module = stage.module('word_bias');
+    const module = new Module(stage, 'word_bias');
     const sizes = module.node('Shape', [stage.use('word_bias')]);
     const outer = module.node('Gather', [sizes, stage.graph.int64s([0, 2])]);
     return module.node('Concat', [outer, stage.graph.int64s([-1])], { axis: { int: 0 } });
@@ -183,7 +184,7 @@ function repeatQueries(module: Module, queries: Value, batch: Value): Value {
 
 export function lowerProjection(stage: StageBuilder, block: Block): void {
   const { hiddenSize } = textConfig(stage.config);
-  const module = stage.module(block.name);
-  const rows = module.linear(stage.use('query'));
+  const module = new Module(stage, block.name);
+  const rows = linear(module, stage.use('query'));
   stage.make('language_input', module.reshape(rows, [-1, stage.config.numQueryTokens, hiddenSize]));
 }

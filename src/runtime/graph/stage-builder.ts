@@ -4,7 +4,6 @@
  */
 import type { ModelConfig } from '../../model/blip2-config.js';
 import { GraphBuilder, type Value, type ValueType } from '../onnx/graph-builder.js';
-import { Module } from './module.js';
 import type { PictureGrid } from './picture-grid.js';
 import type { Weights } from './weights.js';
 import { wireType } from './wires.js';
@@ -35,7 +34,7 @@ export interface WeightInput extends ValueType {
 
 /** Values that add up to a wire's next value. A norm of the wire can add them itself. */
 export interface Sum {
-  readonly module: Module;
+  readonly add: (a: Value, b: Value) => Value;
   readonly terms: readonly [Value, Value];
   /** Added to every row. */
   readonly bias?: Value;
@@ -81,10 +80,6 @@ export class StageBuilder {
 
   get transposesWeights(): boolean {
     return this.#style.transposesWeights ?? false;
-  }
-
-  module(path: string): Module {
-    return new Module(this, path);
   }
 
   /** A weight of the checkpoint, under another shape of as many elements where one is given. */
@@ -147,9 +142,9 @@ export class StageBuilder {
   #addUp(wire: string): void {
     const sum = this.takeSum(wire);
     if (sum === undefined) return;
-    const { module, terms, bias } = sum;
+    const { add, terms, bias } = sum;
     const [first, second] = terms;
-    this.make(wire, module.add(bias === undefined ? first : module.add(first, bias), second));
+    this.make(wire, add(bias === undefined ? first : add(first, bias), second));
   }
 
   /**

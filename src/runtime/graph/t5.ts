@@ -6,7 +6,8 @@ import type { T5Config } from '../../model/language-config.js';
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { attention, type AttentionInputs } from './attention.js';
-import type { Module } from './module.js';
+import { linear } from './linear-product.js';
+import { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
 import { tokenShape } from './token-shape.js';
 import { tokenTable } from './vocabulary.js';
@@ -14,14 +15,14 @@ import { crossWire, pastWire, presentWire, textConfig } from './wires.js';
 
 /** Pictures and prompt for the encoder. */
 export function lowerT5PromptTokens(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const text = module.node('Gather', [tokenTable(stage), stage.use('input_ids')]);
   const tokens = module.node('Concat', [stage.use('prefix'), text], { axis: { int: 1 } });
   stage.make('encoder_hidden', module.reshape(tokens, [-1, t5Config(stage).hiddenSize]));
 }
 
 export function lowerT5EncoderLayer(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const self = module.child('layer.0.SelfAttention');
   if (block.index === 0) {
     const bias = positionBias(self, stage.use('encoder_buckets'));
@@ -37,13 +38,13 @@ export function lowerT5EncoderLayer(stage: StageBuilder, block: Block): void {
 }
 
 export function lowerT5EncoderNorm(stage: StageBuilder, block: Block): void {
-  stage.make('encoder_hidden', rmsNorm(stage.module(block.name), stage.use('encoder_hidden')));
+  stage.make('encoder_hidden', rmsNorm(new Module(stage, block.name), stage.use('encoder_hidden')));
 }
 
 /** The keys and values of a decoder layer's cross-attention: they depend on the prompt only. */
 export function lowerT5CrossCache(stage: StageBuilder, block: Block): void {
   const { heads, headSize } = t5Config(stage);
-  const cross = stage.module(block.name).child('layer.1.EncDecAttention');
+  const cross = new Module(stage, block.name).child('layer.1.EncDecAttention');
   const shape = stage.once('encoder head shape', () => {
     const tokens = stage.graph.node('Shape', [stage.use('encoder_mask')], { name: 'encoder_heads/Shape' });
     const parts = [tokens, stage.graph.int64s([heads, headSize])];
@@ -53,7 +54,7 @@ export function lowerT5CrossCache(stage: StageBuilder, block: Block): void {
     ['key', 'k'],
     ['value', 'v'],
   ] as const) {
-    const rows = cross.child(name).linear(stage.use('encoder_hidden'));
+    const rows = linear(cross.child(name), stage.use('encoder_hidden'));
     const perHead = cross.node('Reshape', [rows, shape]);
     stage.make(crossWire(block.index, part), cross.node('Transpose', [perHead], { perm: { ints: [0, 2, 1, 3] } }));
   }
@@ -61,13 +62,13 @@ export function lowerT5CrossCache(stage: StageBuilder, block: Block): void {
 
 /** The ids that the decoder has made so far, or the newest of them. */
 export function lowerT5DecoderTokens(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const tokens = module.node('Gather', [tokenTable(stage), stage.use('decoder_ids')]);
   stage.make('hidden', module.reshape(tokens, [-1, t5Config(stage).hiddenSize]));
 }
 
 export function lowerT5DecoderLayer(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const self = module.child('layer.0.SelfAttention');
   const cross = module.child('layer.1.EncDecAttention');
   if (block.index === 0) {
@@ -89,7 +90,7 @@ export function lowerT5DecoderLayer(stage: StageBuilder, block: Block): void {
     return rows;
   });
   const afterCross = sublayer(module, 1, afterSelf, (x) => {
-    const query = cross.node('Reshape', [cross.child('q').linear(x), shape]);
+    const query = cross.node('Reshape', [linear(cross.child('q'), x), shape]);
     const key = stage.use(crossWire(block.index, 'key'));
     const value = stage.use(crossWire(block.index, 'value'));
     return attend(cross, { query, key, value, bias: stage.use('cross_bias') }).rows;
@@ -98,7 +99,7 @@ export function lowerT5DecoderLayer(stage: StageBuilder, block: Block): void {
 }
 
 export function lowerT5DecoderNorm(stage: StageBuilder, block: Block): void {
-  stage.make('hidden', rmsNorm(stage.module(block.name), stage.use('hidden')));
+  stage.make('hidden', rmsNorm(new Module(stage, block.name), stage.use('hidden')));
 }
 
 /** `x + branch(norm(x))`, the shape of every sublayer. */
@@ -111,23 +112,23 @@ function feedForward(block: Module, index: number, x: Value): Value {
   const { gated, activation } = t5Config(block.stage);
   const dense = block.child(`layer.${index}.DenseReluDense`);
   return sublayer(block, index, x, (normed) => {
-    const inner = (name: string) => dense.child(name).linear(normed);
+    const inner = (name: string) => linear(dense.child(name), normed);
     const hidden = gated
       ? dense.node('Mul', [dense.activation(inner('wi_0'), activation), inner('wi_1')])
       : dense.activation(inner('wi'), activation);
-    return dense.child('wo').linear(hidden);
+    return linear(dense.child('wo'), hidden);
   });
 }
 
 function projections(module: Module, [q, k, v]: readonly [string, string, string], rows: Value, shape: Value) {
-  const project = (name: string) => module.node('Reshape', [module.child(name).linear(rows), shape]);
+  const project = (name: string) => module.node('Reshape', [linear(module.child(name), rows), shape]);
   return { query: project(q), key: project(k), value: project(v) };
 }
 
 function attend(module: Module, inputs: Omit<AttentionInputs, 'heads' | 'scale'>) {
   const { heads, headSize } = t5Config(module.stage);
   const { output, present } = attention(module, { ...inputs, heads, scale: 1 });
-  const rows = module.child('o').linear(module.reshape(output, [-1, heads * headSize]));
+  const rows = linear(module.child('o'), module.reshape(output, [-1, heads * headSize]));
   return { rows, present };
 }
 

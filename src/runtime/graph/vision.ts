@@ -2,12 +2,13 @@
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { attention } from './attention.js';
-import type { Module } from './module.js';
+import { linear } from './linear-product.js';
+import { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
 
 export function lowerVisionEmbeddings(stage: StageBuilder, block: Block): void {
   const { hiddenSize, patchSize } = stage.config.vision;
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const pixels = stage.use('pixel_values');
   const size = [patchSize, patchSize];
   const conv = module.child('patch_embedding');
@@ -35,12 +36,12 @@ function positions(module: Module): Value {
 
 export function lowerVisionLayer(stage: StageBuilder, block: Block): void {
   const { hiddenSize, heads, activation, layerNormEps } = stage.config.vision;
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const x = stage.use('vision');
 
   const self = module.child('self_attn');
   const normed = module.child('layer_norm1').layerNorm(x, hiddenSize, layerNormEps);
-  const qkv = self.reshape(self.child('qkv').linear(normed), [-1, visionTokens(stage), 3 * hiddenSize]);
+  const qkv = self.reshape(linear(self.child('qkv'), normed), [-1, visionTokens(stage), 3 * hiddenSize]);
   const [query, key, value] = stage.graph.nodes(
     'Split',
     [qkv],
@@ -48,16 +49,16 @@ export function lowerVisionLayer(stage: StageBuilder, block: Block): void {
     self.named('Split', { axis: { int: -1 }, num_outputs: { int: 3 } }),
   );
   const { output } = attention(self, { query, key, value, heads, scale: (hiddenSize / heads) ** -0.5 });
-  const attended = module.add(x, self.child('projection').linear(self.reshape(output, [-1, hiddenSize])));
+  const attended = module.add(x, linear(self.child('projection'), self.reshape(output, [-1, hiddenSize])));
 
   const mlp = module.child('mlp');
-  const inner = mlp.child('fc1').linear(module.child('layer_norm2').layerNorm(attended, hiddenSize, layerNormEps));
-  stage.make('vision', module.add(attended, mlp.child('fc2').linear(mlp.activation(inner, activation))));
+  const inner = linear(mlp.child('fc1'), module.child('layer_norm2').layerNorm(attended, hiddenSize, layerNormEps));
+  stage.make('vision', module.add(attended, linear(mlp.child('fc2'), mlp.activation(inner, activation))));
 }
 
 export function lowerVisionNorm(stage: StageBuilder, block: Block): void {
   const { hiddenSize, layerNormEps } = stage.config.vision;
-  stage.make('vision', stage.module(block.name).layerNorm(stage.use('vision'), hiddenSize, layerNormEps));
+  stage.make('vision', new Module(stage, block.name).layerNorm(stage.use('vision'), hiddenSize, layerNormEps));
 }
 
 /** Patches of one picture and the class token. */

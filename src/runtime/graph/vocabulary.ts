@@ -3,6 +3,7 @@ import type { Block } from '../../model/blocks.js';
 import type { TextConfig } from '../../model/language-config.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { linearProduct } from './linear-product.js';
+import { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
 import { tokenShape } from './token-shape.js';
 import type { Weights } from './weights.js';
@@ -40,7 +41,7 @@ export function headTableName({ config, weights }: StageBuilder): string {
 /** Logits of the last token of each row of the batch. */
 export function lowerHead(stage: StageBuilder, block: Block): void {
   const text = textConfig(stage.config);
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const hidden = stage.use(text.family === 'opt' && text.embedSize !== text.hiddenSize ? 'embedded' : 'hidden');
   const shape = tokenShape(stage, text.family === 't5' ? 'decoder_ids' : 'positions');
   const tokens = module.node('Reshape', [hidden, shape]);

@@ -1,6 +1,7 @@
 import type { Block } from '../../../model/blocks.js';
 import type { TextConfig } from '../../../model/language-config.js';
 import { elementType } from '../../onnx/element-type.js';
+import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { headTableName } from '../vocabulary.js';
 import { textConfig } from '../wires.js';
@@ -10,7 +11,7 @@ import { namedProduct } from './gpu-product.js';
 /** `logits` of the last token in float32, and `next_ids`, the likeliest of each row. */
 export function lowerGpuHead(stage: StageBuilder, block: Block): void {
   const text = textConfig(stage.config);
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const last = module.node('Gather', [stage.use(lastWire(text)), module.graph.int64s([-1])], { axis: { int: 1 } });
   const products = castTo(module, namedProduct(module, last, headTableName(stage)), 'F32');
   const logits = module.reshape(products, [-1, text.vocabSize]);

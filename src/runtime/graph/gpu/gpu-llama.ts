@@ -3,7 +3,7 @@ import type { Block } from '../../../model/blocks.js';
 import type { LlamaConfig } from '../../../model/language-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import { rotaryAngles } from '../llama.js';
-import type { Module } from '../module.js';
+import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { textConfig } from '../wires.js';
 import { toFloat } from './casts.js';
@@ -12,7 +12,7 @@ import { addLinear, joinedLinear, linear, rmsNormOf } from './gpu-module.js';
 
 export function lowerGpuLlamaLayer(stage: StageBuilder, block: Block): void {
   const { rmsNormEps, activation } = llamaConfig(stage);
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const self = module.child('self_attn');
   const x = rmsNormOf(module.child('input_layernorm'), 'hidden', rmsNormEps);
   addLinear('hidden', self.child('o_proj'), selfAttention(self, block.index, x));
@@ -51,12 +51,12 @@ function rotaryTable(stage: StageBuilder, kind: 'cos' | 'sin'): Value {
       [maxPositions, headSize / 2],
       rotaryAngles(llamaConfig(stage), kind),
     );
-    return toFloat(stage.module('rotary'), table);
+    return toFloat(new Module(stage, 'rotary'), table);
   });
 }
 
 export function lowerGpuLlamaNorm(stage: StageBuilder, block: Block): void {
-  stage.make('hidden', rmsNormOf(stage.module(block.name), 'hidden', llamaConfig(stage).rmsNormEps));
+  stage.make('hidden', rmsNormOf(new Module(stage, block.name), 'hidden', llamaConfig(stage).rmsNormEps));
 }
 
 function llamaConfig(stage: StageBuilder): LlamaConfig {

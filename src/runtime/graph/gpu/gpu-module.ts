@@ -45,7 +45,8 @@ export function addLinear(wire: string, module: Module, x: Value): void {
   const skip = stage.use(wire);
   const offset = bias(module);
   const branch = product(module, x);
-  stage.makeSum(wire, { module, terms: [branch, skip], ...(offset === undefined ? {} : { bias: offset }) });
+  const add = (a: Value, b: Value) => module.add(a, b);
+  stage.makeSum(wire, { add, terms: [branch, skip], ...(offset === undefined ? {} : { bias: offset }) });
 }
 
 /** Layer norm of a wire; a sum that waits to be added is added in the same node. */

@@ -2,7 +2,7 @@
 import type { Block } from '../../../model/blocks.js';
 import type { OptConfig } from '../../../model/language-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
-import type { Module } from '../module.js';
+import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { textConfig } from '../wires.js';
 import { fusedAttention, hasFusedAttention, unfusedAttention } from './gpu-attention.js';
@@ -13,7 +13,7 @@ const LAYER_NORM_EPS = 1e-5;
 
 export function lowerGpuOptLayer(stage: StageBuilder, block: Block): void {
   const { hiddenSize, preNorm, activation } = optConfig(stage);
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const withNorm = (name: string, branch: (x: Value) => void): void => {
     const norm = () => normOf(module.child(name), 'hidden', hiddenSize, LAYER_NORM_EPS);
     if (preNorm) return branch(norm());
@@ -40,17 +40,17 @@ function selfAttention(self: Module, layer: number, x: Value): Value {
 }
 
 export function lowerGpuOptNorm(stage: StageBuilder, block: Block): void {
-  stage.make('hidden', normOf(stage.module(block.name), 'hidden', optConfig(stage).hiddenSize, LAYER_NORM_EPS));
+  stage.make('hidden', normOf(new Module(stage, block.name), 'hidden', optConfig(stage).hiddenSize, LAYER_NORM_EPS));
 }
 
 /** From the token table's width to the decoder's; positions are rows of the latter. */
 export function lowerGpuOptProjectIn(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   stage.make('hidden', module.add(product(module, stage.use('embedded')), stage.use('position_rows')));
 }
 
 export function lowerGpuOptProjectOut(stage: StageBuilder, block: Block): void {
-  stage.make('embedded', product(stage.module(block.name), stage.use('hidden')));
+  stage.make('embedded', product(new Module(stage, block.name), stage.use('hidden')));
 }
 
 function optConfig(stage: StageBuilder): OptConfig {

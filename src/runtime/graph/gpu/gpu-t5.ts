@@ -6,7 +6,7 @@
 import type { Block } from '../../../model/blocks.js';
 import type { T5Config } from '../../../model/language-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
-import type { Module } from '../module.js';
+import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { crossWire, textConfig } from '../wires.js';
 import { castTo, toFloat } from './casts.js';
@@ -16,7 +16,7 @@ import { joinedLinear, splitInThree } from './gpu-module.js';
 import { exactProduct, product } from './gpu-product.js';
 
 export function lowerGpuT5EncoderLayer(stage: StageBuilder, block: Block): void {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   sublayer(module, 0, 'encoder_hidden', (layer, x) => {
     const self = layer.child('SelfAttention');
     const [query, key, value] = splitInThree(self, joinedLinear(self, 'qkv', ['q', 'k', 'v'], x));
@@ -26,12 +26,12 @@ export function lowerGpuT5EncoderLayer(stage: StageBuilder, block: Block): void 
 }
 
 export function lowerGpuT5EncoderNorm(stage: StageBuilder, block: Block): void {
-  stage.make('encoded', rmsNorm(stage.module(block.name), stage.use('encoder_hidden')));
+  stage.make('encoded', rmsNorm(new Module(stage, block.name), stage.use('encoder_hidden')));
 }
 
 /** The keys and values of a decoder layer's cross-attention: they depend on the prompt only. */
 export function lowerGpuT5CrossCache(stage: StageBuilder, block: Block): void {
-  const cross = stage.module(block.name).child('layer.1.EncDecAttention');
+  const cross = new Module(stage, block.name).child('layer.1.EncDecAttention');
   const { heads, headSize } = t5Config(stage);
   for (const [part, name] of [
     ['key', 'k'],
@@ -44,7 +44,7 @@ export function lowerGpuT5CrossCache(stage: StageBuilder, block: Block): void {
 
 export function lowerGpuT5DecoderLayer(stage: StageBuilder, block: Block): void {
   const { heads, headSize } = t5Config(stage);
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   sublayer(module, 0, 'hidden', (layer, x) => {
     const self = layer.child('SelfAttention');
     const [query, key, value] = splitInThree(self, joinedLinear(self, 'qkv', ['q', 'k', 'v'], x));
@@ -61,7 +61,7 @@ export function lowerGpuT5DecoderLayer(stage: StageBuilder, block: Block): void 
 }
 
 export function lowerGpuT5DecoderNorm(stage: StageBuilder, block: Block): void {
-  stage.make('decoded', rmsNorm(stage.module(block.name), stage.use('hidden')));
+  stage.make('decoded', rmsNorm(new Module(stage, block.name), stage.use('hidden')));
 }
 
 /** Adds to the wire what `branch` makes of its norm. */

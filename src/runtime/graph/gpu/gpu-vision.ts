@@ -1,7 +1,7 @@
 /** The vision transformer for GPUs: `pixel_values` to `patches`, and through its layers to the rows that the Q-Former reads. */
 import type { Block } from '../../../model/blocks.js';
 import type { Value } from '../../onnx/graph-builder.js';
-import type { Module } from '../module.js';
+import { Module } from '../module.js';
 import { plainAttention } from '../plain-attention.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { castTo, toFloat } from './casts.js';
@@ -12,7 +12,7 @@ import { floatProduct, product } from './gpu-product.js';
 export function lowerGpuVisionEmbeddings(stage: StageBuilder, block: Block): void {
   const { hiddenSize, patchSize, channels } = stage.config.vision;
   const { rows, columns } = stage.picture;
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const pixels = toFloat(module, stage.use('pixel_values'));
   const last = [rows * patchSize, columns * patchSize];
   const whole = module.node('Slice', [pixels, ...[[0, 0], last, [2, 3]].map((list) => module.graph.int64s(list))]);
@@ -33,7 +33,7 @@ export function lowerGpuVisionEmbeddings(stage: StageBuilder, block: Block): voi
 }
 
 function positions(stage: StageBuilder, block: Block): Value {
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const { config, picture } = stage;
   if (picture.positions === null) return module.weight('position_embedding');
   const dims = [1, picture.rows * picture.columns + 1, config.vision.hiddenSize];
@@ -42,7 +42,7 @@ function positions(stage: StageBuilder, block: Block): Value {
 
 export function lowerGpuVisionLayer(stage: StageBuilder, block: Block): void {
   const { hiddenSize, heads, activation, layerNormEps } = stage.config.vision;
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const self = module.child('self_attn');
   const qkv = self.child('qkv');
   const normed = normOf(module.child('layer_norm1'), 'patches', hiddenSize, layerNormEps);
@@ -72,7 +72,7 @@ function attend(
 /** Ends in float32 rows, as the Q-Former reads them. */
 export function lowerGpuVisionNorm(stage: StageBuilder, block: Block): void {
   const { hiddenSize, layerNormEps } = stage.config.vision;
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const normed = castTo(module, normOf(module, 'patches', hiddenSize, layerNormEps), 'F32');
   stage.make('vision', module.reshape(normed, [-1, hiddenSize]));
 }
@@ -80,7 +80,7 @@ export function lowerGpuVisionNorm(stage: StageBuilder, block: Block): void {
 /** From the Q-Former's float32 rows to the language model's. */
 export function lowerGpuProjection(stage: StageBuilder, block: Block): void {
   const { numQueryTokens, qformer } = stage.config;
-  const module = stage.module(block.name);
+  const module = new Module(stage, block.name);
   const rows = module.reshape(toFloat(module, stage.use('query')), [-1, numQueryTokens, qformer.hiddenSize]);
   stage.make('language_input', module.add(product(module, rows), module.weight('bias')));
 }

@@ -7,6 +7,7 @@ import { convertFloats } from '../../../loader/convert/convert-floats.js';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { HostMemory } from '../../provider/memory/host-memory.js';
 import { OrtSession, RunOptions } from '../../provider/ort/ort-session.js';
+import { Module } from '../module.js';
 import { StageBuilder } from '../stage-builder.js';
 import { Weights } from '../weights.js';
 import { webgpuStyle } from './gpu-style.js';
@@ -33,7 +34,7 @@ it.each([
   });
   const { graph } = stage;
   const x = graph.input('x', { dtype: 'F32', dims: ['batch', 'tokens', columns] });
-  const made = mixedProduct(stage.module('fc2'), x, { name: NAME, tensors: [NAME], rows, columns });
+  const made = mixedProduct(new Module(stage, 'fc2'), x, { name: NAME, tensors: [NAME], rows, columns });
   graph.output('y', made, { dtype: 'F32', dims: ['batch', 'tokens', rows] });
 
   using memory = new HostMemory();
