@@ -13,7 +13,7 @@ import { budgetFlags } from './common/plan-options.js';
 import { RateLine } from './common/rate-line.js';
 import { planSummary } from './plan/summary.js';
 import { captionPictures } from './run/caption-pictures.js';
-import { generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
+import { GENERATION_FLAGS, generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
 import { listImages, STDIN_LIST } from './run/list-images.js';
 import { matchPictures } from './run/match-pictures.js';
 import { readPlacement } from './run/read-placement.js';
@@ -75,13 +75,13 @@ const parser = generationFlags(
     array: true,
     nargs: 1,
     group: 'Retrieval checkpoints:',
-    conflicts: ['question', 'prompt', 'preset'],
+    conflicts: GENERATION_FLAGS,
     describe: 'how well this text describes each picture; repeatable',
   })
   .option('embed', {
     type: 'boolean',
     group: 'Retrieval checkpoints:',
-    conflicts: ['question', 'prompt', 'preset'],
+    conflicts: GENERATION_FLAGS,
     describe: "each picture's vectors, as JSON",
   })
   .option('replan', {

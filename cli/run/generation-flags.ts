@@ -9,51 +9,54 @@ type PresetName = keyof typeof captionPresets;
 const EARLY_STOPPING = ['always', 'never'] as const;
 const PRESET_NAMES = Object.keys(captionPresets) as PresetName[];
 
+const FLAGS = {
+  question: { ...textFlag('Text:', 'asked as "Question: ... Answer:"'), conflicts: 'prompt' },
+  prompt: textFlag('Text:', 'text to go on from, as it stands'),
+  preset: {
+    choices: PRESET_NAMES,
+    group: 'Text:',
+    describe: 'fast: greedy, 20 tokens (the default); paper: as BLIP-2 was evaluated, 5 beams, 8 to 30 tokens',
+  },
+  'max-new-tokens': count('max-new-tokens', 1, 'most tokens of an answer; shorter than words [default: 20]'),
+  'min-new-tokens': count('min-new-tokens', 0, 'fewest tokens before an answer may end [default: 0]'),
+  beams: count('beams', 1, 'sequences pursued at once [default: 1, greedy]'),
+  'length-penalty': number('length-penalty', 'with beams: above 0 favours long answers [default: 1]'),
+  'early-stopping': {
+    choices: EARLY_STOPPING,
+    group: 'Text:',
+    describe:
+      'with beams: always, once as many answers ended; never, before nothing can improve [default: an estimate]',
+  },
+  'num-captions': count('num-captions', 1, 'answers per picture, with beams or --sample [default: 1]'),
+  'repetition-penalty': number('repetition-penalty', 'above 1 makes repeated tokens less likely [default: 1]'),
+  'no-repeat-ngram': count('no-repeat-ngram', 0, 'no sequence of this many tokens twice [default: off]'),
+  'stop-id': {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    group: 'Text:',
+    describe: "token id that ends an answer, repeatable [default: the checkpoint's]",
+  },
+  sample: { type: 'boolean', group: 'Text:', describe: 'draw tokens by their probability' },
+  temperature: number('temperature', 'with --sample [default: 1]'),
+  'top-k': count('top-k', 0, 'with --sample: only the likeliest this many [default: 50]'),
+  'top-p': number('top-p', 'with --sample: only the likeliest up to this probability [default: 1]'),
+  seed: count('seed', 0, 'with --sample: the same seed draws the same tokens'),
+  batch: {
+    type: 'string',
+    nargs: 1,
+    coerce: wholeNumber('batch', 1),
+    group: 'Text:',
+    describe: 'pictures that run together [default: 1]',
+  },
+} as const;
+
+/** Their names: none goes with a task that makes no text. */
+export const GENERATION_FLAGS: readonly string[] = Object.keys(FLAGS);
+
 /** What is asked of the pictures, and how the answers are made. */
 export function generationFlags<T>(parser: Argv<T>) {
-  return parser
-    .option('question', { ...textFlag('Text:', 'asked as "Question: ... Answer:"'), conflicts: 'prompt' })
-    .option('prompt', textFlag('Text:', 'text to go on from, as it stands'))
-    .option('preset', {
-      choices: PRESET_NAMES,
-      group: 'Text:',
-      describe: 'fast: greedy, 20 tokens (the default); paper: as BLIP-2 was evaluated, 5 beams, 8 to 30 tokens',
-    })
-    .option('max-new-tokens', count('max-new-tokens', 1, 'most tokens of an answer; shorter than words [default: 20]'))
-    .option('min-new-tokens', count('min-new-tokens', 0, 'fewest tokens before an answer may end [default: 0]'))
-    .option('beams', count('beams', 1, 'sequences pursued at once [default: 1, greedy]'))
-    .option('length-penalty', number('length-penalty', 'with beams: above 0 favours long answers [default: 1]'))
-    .option('early-stopping', {
-      choices: EARLY_STOPPING,
-      group: 'Text:',
-      describe:
-        'with beams: always, once as many answers ended; never, before nothing can improve [default: an estimate]',
-    })
-    .option('num-captions', count('num-captions', 1, 'answers per picture, with beams or --sample [default: 1]'))
-    .option(
-      'repetition-penalty',
-      number('repetition-penalty', 'above 1 makes repeated tokens less likely [default: 1]'),
-    )
-    .option('no-repeat-ngram', count('no-repeat-ngram', 0, 'no sequence of this many tokens twice [default: off]'))
-    .option('stop-id', {
-      type: 'string',
-      array: true,
-      nargs: 1,
-      group: 'Text:',
-      describe: "token id that ends an answer, repeatable [default: the checkpoint's]",
-    })
-    .option('sample', { type: 'boolean', group: 'Text:', describe: 'draw tokens by their probability' })
-    .option('temperature', number('temperature', 'with --sample [default: 1]'))
-    .option('top-k', count('top-k', 0, 'with --sample: only the likeliest this many [default: 50]'))
-    .option('top-p', number('top-p', 'with --sample: only the likeliest up to this probability [default: 1]'))
-    .option('seed', count('seed', 0, 'with --sample: the same seed draws the same tokens'))
-    .option('batch', {
-      type: 'string',
-      nargs: 1,
-      coerce: wholeNumber('batch', 1),
-      group: 'Text:',
-      describe: 'pictures that run together [default: 1]',
-    });
+  return parser.options(FLAGS);
 }
 
 export interface GenerationArgs {

@@ -48,4 +48,13 @@ describe('blip2-run on a retrieval checkpoint', () => {
     expect(caption.stderr).toContain('no language model');
     expect(match.stderr).toContain('Salesforce/blip2-itm-vit-g');
   });
+
+  it.each(['--beams=2', '--batch=2', '--sample', '--max-new-tokens=3', '--stop-id=2', '--preset=paper'])(
+    'refuses %s, which is about text that nobody makes',
+    async (flag) => {
+      const refused = await command('blip2-run', [picture, '-m', FOLDER, '--match', 'a', flag]);
+      expect(refused).toMatchObject({ code: 2, stdout: '' });
+      expect(refused.stderr).toContain(`Arguments match and ${/^--([\w-]+)/.exec(flag)?.[1]} are mutually exclusive`);
+    },
+  );
 });
