@@ -66,8 +66,8 @@ class CountBuilder {
   private readonly devices: readonly number[];
   /** Per resource that can run out, its terms in MiB. */
   private readonly room = new Map<number, Term[]>();
-  /** Per such resource, the column of the largest peak. */
-  private readonly peaks = new Map<number, number>();
+  /** Per such resource, the heights that its largest peak may have, and the column that says which it is. */
+  private readonly levels = new Map<number, readonly Level[]>();
 
   constructor(problem: Problem, objective: CountObjective, endsOf: EndsOf) {
     this.problem = problem;
@@ -80,9 +80,16 @@ class CountBuilder {
     const { problem, draft } = this;
     for (const [r, capacity] of problem.capacities.entries()) {
       if (!canRunOut(problem, r, capacity)) continue;
-      const peak = draft.column(capacity / MIB, 0, false);
-      this.peaks.set(r, peak);
-      this.room.set(r, [[peak, 1]]);
+      const levels = peaksOf(problem, r).map((bytes): Level => ({ bytes, column: draft.column(1) }));
+      draft.row(
+        levels.map(({ column }): Term => [column, 1]),
+        { low: 1, high: 1 },
+      );
+      this.levels.set(r, levels);
+      this.room.set(
+        r,
+        levels.map(({ bytes, column }): Term => [column, bytes / MIB]),
+      );
     }
     const runs = runsOf(problem).map((run) => this.addRun(run));
     this.addTies(runs);
@@ -159,7 +166,7 @@ class CountBuilder {
   }
 
   private addCounts(run: Run): Map<number, number> {
-    const { draft, peaks, room, objective } = this;
+    const { draft, room, objective } = this;
     const { items, capacities } = this.problem;
     const item = items[run[0] ?? -1];
     const counts = new Map<number, number>();
@@ -169,25 +176,10 @@ class CountBuilder {
       if (cost === Infinity || capacities.some((capacity, r) => (use[r] ?? 0) + (peak[r] ?? 0) > capacity)) continue;
       const column = draft.column(run.length, objective === 'sum' ? cost : 0);
       counts.set(place, column);
-      const peaking = [...peaks].filter(([r]) => (peak[r] ?? 0) > 0);
-      const some = run.length === 1 || peaking.length === 0 ? column : draft.column(1);
-      if (some !== column) {
-        draft.row(
-          [
-            [column, 1],
-            [some, -run.length],
-          ],
-          { high: 0 },
-        );
-      }
-      for (const [r, most] of peaking) {
-        draft.row(
-          [
-            [some, (peak[r] ?? 0) / MIB],
-            [most, -1],
-          ],
-          { high: 0 },
-        );
+      for (const [r, levels] of this.levels) {
+        const enough = levels.filter(({ bytes }) => bytes >= (peak[r] ?? 0));
+        if (enough.length === levels.length) continue;
+        draft.row([[column, 1], ...enough.map((level): Term => [level.column, -run.length])], { high: 0 });
       }
       for (const [r, terms] of room) if ((use[r] ?? 0) > 0) terms.push([column, (use[r] ?? 0) / MIB]);
     }
@@ -250,6 +242,21 @@ class CountBuilder {
       draft.row([...terms, [busiest, -1]], { high: 0 });
     }
   }
+}
+
+/** One of the heights that the largest peak on a resource may have. */
+interface Level {
+  readonly bytes: number;
+  readonly column: number;
+}
+
+/** The different peaks of open places on a resource, ascending from none. */
+function peaksOf({ items }: Problem, resource: number): number[] {
+  const peaks = new Set([0]);
+  for (const { cost, peak } of items) {
+    for (const [p, own] of peak.entries()) if ((cost[p] ?? Infinity) < Infinity) peaks.add(own[resource] ?? 0);
+  }
+  return [...peaks].sort((a, b) => a - b);
 }
 
 function canRunOut({ items, places }: Problem, resource: number, capacity: number): boolean {
