@@ -53,6 +53,13 @@ const SUBCOMMANDS: ReadonlyMap<string, { readonly describe: string; readonly loa
         load: async () => (await import('./shard/hash.js')).hash,
       },
     ],
+    [
+      'cache',
+      {
+        describe: 'converted and quantised weights that runs keep: list, remove',
+        load: async () => (await import('./shard/cache.js')).cache,
+      },
+    ],
   ]);
 
 const list = [...SUBCOMMANDS].map(([name, { describe }]) => `  ${name.padEnd(9)}${describe}`).join('\n');

@@ -31,5 +31,6 @@ export { openForRepair } from './check/repair-checkpoint.js';
 export { verifyCheckpoint, type Finding, type Verification, type VerifyOptions } from './check/verify-checkpoint.js';
 export { parseSlice, sliceTensor, type SliceItem } from './slice/slice-tensor.js';
 export { downloadTensors } from './hub/open-hub-checkpoint.js';
+export { listCache, removeCached, type CachedFile } from './cache/list-cache.js';
 export type { HubOptions, OpenOptions } from './hub/hub-settings.js';
 export { openShared, type SharedTensor } from './mapping/shared-tensor.js';

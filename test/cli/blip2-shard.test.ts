@@ -227,4 +227,30 @@ describe('blip2-shard', () => {
     }
     expect(await contents(resolve(ROOT, DEMO))).toEqual(input);
   });
+
+  it('lists and removes what runs keep of converted weights', async () => {
+    const env = { XDG_CACHE_HOME: join(folder, 'user-cache') };
+    const half = join(folder, 'to-be-cached');
+    const cache = (...args: string[]) => command('blip2-shard', ['cache', ...args], { env });
+    expect(await cache('ls')).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(/^0 files, 0 bytes in/) });
+    await shard('convert', DEMO, half, '--dtype', 'float16', '-q');
+    const caption = () => command('blip2-run', [`${DEMO}/pictures/shape-00.png`, '-m', half], { env });
+    const first = await caption();
+    expect(first.code).toBe(0);
+    const { stdout } = await cache('ls');
+    expect(stdout).toMatch(/^ID +SIZE +MADE +HOLDS +FROM\n/);
+    const [, row = ''] = stdout.split('\n');
+    expect(row).toMatch(new RegExp(`^[0-9a-f]{8}  .+ MiB  \\d{4}-\\d\\d-\\d\\d  F32  +.*${half}$`));
+    const id = row.slice(0, 8);
+    expect((await cache('rm', 'x')).code).toBe(2);
+    expect(await cache('prune')).toMatchObject({ code: 0, stdout: '' });
+    expect((await cache('rm', id, '--dry-run')).stdout).toBe(`${id}\n`);
+    expect((await cache('rm', id.slice(0, 3), '-q')).stdout).toBe(`${id}\n`);
+    expect((await cache('ls', '-q')).stdout).toBe('');
+    expect((await caption()).stdout).toBe(first.stdout);
+    await rm(half, { recursive: true });
+    expect((await cache('ls')).stdout).toContain('(gone or changed)');
+    const pruned = JSON.parse((await cache('prune', '--json')).stdout) as { removed: { id: string }[] };
+    expect(pruned.removed).toMatchObject([{ id: expect.stringContaining(id), isStale: true }]);
+  }, 60_000);
 });

@@ -2,7 +2,7 @@
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { cachedShard, type CacheOptions } from '../write/cached-shard.js';
+import { cachedShard, type CacheOptions } from '../cache/cached-shard.js';
 import { quantizedTensors, type ShardTensor } from '../write/shard-tensor.js';
 
 export interface WeightToQuantize {

@@ -5,7 +5,7 @@
 import type { Dtype } from '../../tensor/dtype.js';
 import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { cachedShard, type CacheOptions } from './cached-shard.js';
+import { cachedShard, type CacheOptions } from '../cache/cached-shard.js';
 import { shardDataBytes, type ShardTensor } from './shard-tensor.js';
 
 export interface MaterializedTensors {

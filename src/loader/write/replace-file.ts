@@ -31,7 +31,10 @@ export async function replaceFile(path: string, write: (handle: FileHandle) => P
   } catch (error) {
     await rm(temporary, { force: true });
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    throw new Blip2Error('DiskFull', `the disk is full: ${path} was not written`, { cause: error });
+    throw new Blip2Error('DiskFull', `the disk is full: ${path} was not written`, {
+      hint: 'Make room there. blip2-shard cache ls shows what runs have kept of converted weights.',
+      cause: error,
+    });
   }
   await syncFolder(dirname(path));
 }

@@ -6,9 +6,10 @@ import type { ShardFile, StoredTensor } from '../checkpoint/checkpoint.js';
 import { openLocalShard } from '../checkpoint/open-found.js';
 import { fileStamp } from '../file/file-stamp.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { removeAbandonedFiles } from './replace-file.js';
-import type { ShardTensor } from './shard-tensor.js';
-import { writeShard, type WriteOptions } from './write-shard.js';
+import { removeAbandonedFiles } from '../write/replace-file.js';
+import type { ShardTensor } from '../write/shard-tensor.js';
+import { writeShard, type WriteOptions } from '../write/write-shard.js';
+import { cachedName, SOURCES } from './cached-file.js';
 
 export interface CachedShard {
   readonly file: ShardFile;
@@ -31,12 +32,14 @@ export async function cachedShard(
   options: CacheOptions = {},
 ): Promise<CachedShard> {
   await mkdir(cacheFolder, { recursive: true });
-  const path = join(cacheFolder, `${await fingerprint(tensors)}.safetensors`);
+  const stamps = await sourceStamps(tensors);
+  const path = join(cacheFolder, cachedName(fingerprint(stamps, tensors)));
   // A file of this name is whole: see `replaceFile`.
   const written = !(await exists(path));
   if (written) {
     await removeAbandonedFiles(cacheFolder);
-    await writeShard(path, tensors, options);
+    const metadata = new Map([[SOURCES, JSON.stringify(stamps)]]);
+    await writeShard(path, tensors, { ...options, metadata });
   }
   const shard = await openLocalShard(path, path);
   for (const name of tensors.keys()) {
@@ -46,10 +49,16 @@ export async function cachedShard(
   return { file: shard.file, tensors: shard.tensors, written };
 }
 
-async function fingerprint(tensors: ReadonlyMap<string, ShardTensor>): Promise<string> {
-  const hash = createHash('sha256');
+async function sourceStamps(tensors: ReadonlyMap<string, ShardTensor>): Promise<string[]> {
   const files = [...new Set([...tensors.values()].map(({ source }) => source.file))].sort();
-  for (const file of files) hash.update(await fileStamp(file));
+  const stamps: string[] = [];
+  for (const file of files) stamps.push(await fileStamp(file));
+  return stamps;
+}
+
+function fingerprint(stamps: readonly string[], tensors: ReadonlyMap<string, ShardTensor>): string {
+  const hash = createHash('sha256');
+  for (const stamp of stamps) hash.update(stamp);
   for (const [name, { source, dtype, quantized }] of tensors) {
     hash.update(`${JSON.stringify([name, dtype, source.file, source.begin, source.end, quantized])}\n`);
   }

@@ -1,0 +1,103 @@
+/** `blip2-shard cache`: the converted and quantised weights that runs keep for later ones. */
+import { dirname } from 'node:path';
+import { listCache, removeCached, type CachedFile } from '../../src/loader/cache/list-cache.js';
+import { removeAbandonedFiles } from '../../src/loader/write/replace-file.js';
+import { formatSize } from '../../src/planner/size.js';
+import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+
+const TASKS = ['ls', 'rm', 'prune'] as const;
+
+/** Characters of an id that are shown; as many as tell it from others are enough to name it. */
+const SHOWN = 8;
+
+const parser = createParser(
+  'blip2-shard cache',
+  '$0 <task> [ids..]',
+  'Converted and quantised weights that runs keep for later ones: ls lists them, rm removes some, prune removes what no run will find again.',
+)
+  .positional('task', { choices: TASKS, demandOption: true, describe: 'what to do' })
+  .positional('ids', {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    describe: 'of rm: first characters of ids',
+  })
+  .option('all', { type: 'boolean', describe: 'of rm: everything' })
+  .option('dry-run', { type: 'boolean', describe: 'say what would be removed, remove nothing' })
+  .option('json', { type: 'boolean', describe: 'one JSON document on stdout; errors as JSON too' })
+  .option('quiet', { alias: 'q', type: 'boolean', describe: 'nothing on stderr but errors' })
+  .example('$0 ls', 'what is kept, largest first')
+  .example('$0 rm 3f2a', 'removes one')
+  .example('$0 prune', 'removes what is made of files that are gone or have changed')
+  .epilogue('What is removed is made again by the run that needs it.');
+
+export async function cache({ argv }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv, ['ids']);
+  if (args === null) return EXIT.ok;
+  const ids = args.ids.map(String);
+  if (args.task !== 'rm' && (ids.length > 0 || args.all === true)) {
+    throw usageError(`${args.task} takes no ids`, 'Only rm does.');
+  }
+  if (args.task === 'ls' && args['dry-run'] === true) throw usageError('ls removes nothing: --dry-run has no meaning');
+  const folder = defaultCacheFolder();
+  const files = await listCache(folder);
+  if (args.task === 'ls') {
+    process.stdout.write(args.json === true ? `${JSON.stringify({ folder, files })}\n` : table(files));
+    if (args.quiet !== true) process.stderr.write(`${total(files)} in ${folder}\n`);
+    return EXIT.ok;
+  }
+  const removed = args.task === 'prune' ? files.filter(({ isStale }) => isStale) : named(files, ids, args.all === true);
+  if (args['dry-run'] !== true) {
+    await removeCached(removed);
+    if (files.length > 0) await removeAbandonedFiles(folder);
+  }
+  process.stdout.write(
+    args.json === true
+      ? `${JSON.stringify({ folder, removed })}\n`
+      : removed.map(({ id }) => `${id.slice(0, SHOWN)}\n`).join(''),
+  );
+  if (args.quiet !== true) {
+    process.stderr.write(`${args['dry-run'] === true ? 'would remove' : 'removed'} ${total(removed)}\n`);
+  }
+  return EXIT.ok;
+}
+
+function named(files: readonly CachedFile[], ids: readonly string[], all: boolean): readonly CachedFile[] {
+  if (all && ids.length > 0) throw usageError('--all and ids both say what to remove');
+  if (all) return files;
+  if (ids.length === 0) throw usageError('say what to remove', 'Name ids that blip2-shard cache ls shows, or --all.');
+  const chosen = ids.map((id) => {
+    const [file, other] = id === '' ? [] : files.filter((each) => each.id.startsWith(id));
+    if (file !== undefined && other === undefined) return file;
+    throw usageError(
+      file === undefined ? `nothing in the cache has the id "${id}"` : `several ids begin with "${id}"`,
+      'See blip2-shard cache ls.',
+    );
+  });
+  return [...new Set(chosen)];
+}
+
+const total = (files: readonly CachedFile[]): string =>
+  `${files.length} ${files.length === 1 ? 'file' : 'files'}, ${formatSize(files.reduce((sum, file) => sum + file.sizeBytes, 0))}`;
+
+function table(files: readonly CachedFile[]): string {
+  if (files.length === 0) return '';
+  const rows = files.map((file) => [
+    file.id.slice(0, SHOWN),
+    formatSize(file.sizeBytes),
+    new Date(file.madeMs).toISOString().slice(0, 10),
+    file.holds.join(' '),
+    `${[...new Set(file.madeOf.map((path) => dirname(path)))].join(' ') || '?'}${file.isStale ? ' (gone or changed)' : ''}`,
+  ]);
+  const all = [['ID', 'SIZE', 'MADE', 'HOLDS', 'FROM'], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const lines = all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return `${lines.join('\n')}\n`;
+}
