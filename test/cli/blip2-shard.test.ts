@@ -232,7 +232,11 @@ describe('blip2-shard', () => {
     const env = { XDG_CACHE_HOME: join(folder, 'user-cache') };
     const half = join(folder, 'to-be-cached');
     const cache = (...args: string[]) => command('blip2-shard', ['cache', ...args], { env });
-    expect(await cache('ls')).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(/^0 files, 0 bytes in/) });
+    expect(await cache('ls')).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringMatching(/^0 files, 0 bytes in/),
+    });
     await shard('convert', DEMO, half, '--dtype', 'float16', '-q');
     const caption = () => command('blip2-run', [`${DEMO}/pictures/shape-00.png`, '-m', half], { env });
     const first = await caption();
