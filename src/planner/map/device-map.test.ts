@@ -127,6 +127,17 @@ describe('emitDeviceMap', () => {
     expect(map.has('language_model')).toBe(false);
     expect(conflictingReadings(map, all)).toEqual([]);
   });
+  it('leaves a key of their own to leaves that stand apart', () => {
+    const leaves = new Map<string, Device>([
+      ['a.b.x', 0],
+      ['a.b.y', 0],
+      ['a.c.z.weight', 0],
+      ['a.c.z.bias', 0],
+      ['d', 'cpu'],
+    ]);
+    const apart = new Set(['a.c.z.weight', 'a.c.z.bias']);
+    expect([...emitDeviceMap(leaves, leaves.keys(), apart).keys()]).toEqual(['a.b', 'a.c.z.weight', 'a.c.z.bias', 'd']);
+  });
   it('falls back to unmerged keys, and refuses names that no map can tell apart', () => {
     const leaves = new Map<string, Device>([
       ['a.b.x', 0],

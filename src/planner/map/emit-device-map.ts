@@ -9,23 +9,32 @@ import { conflictingReadings } from './prefix-readings.js';
 interface Node {
   readonly children: Map<string, Node>;
   device: Device | undefined;
+  /** Keeps a key of its own. */
+  apart: boolean;
 }
 
 /**
  * @param leaves device of every block (module path or parameter name), in the order the model runs
  * @param tensors every tensor name the map has to place
+ * @param apart leaves that no key above them may stand for
  * @throws Blip2Error `MAP_AMBIGUOUS` where module names are such that no map is read the same way by all
  */
-export function emitDeviceMap(leaves: DeviceMap, tensors: Iterable<string>): DeviceMap {
-  const root: Node = { children: new Map(), device: undefined };
+export function emitDeviceMap(
+  leaves: DeviceMap,
+  tensors: Iterable<string>,
+  apart: ReadonlySet<string> = new Set(),
+): DeviceMap {
+  const root: Node = { children: new Map(), device: undefined, apart: false };
   for (const [name, device] of leaves) {
     let node = root;
     for (const part of name === '' ? [] : name.split('.')) {
       let child = node.children.get(part);
-      if (child === undefined) node.children.set(part, (child = { children: new Map(), device: undefined }));
+      if (child === undefined)
+        node.children.set(part, (child = { children: new Map(), device: undefined, apart: false }));
       node = child;
     }
     node.device = device;
+    node.apart = apart.has(name);
   }
   const names = [...tensors];
   const short = new Map(collapsed(root, ''));
@@ -48,11 +57,11 @@ function collapsed(node: Node, path: string): [string, Device][] {
   return [...own, ...parts];
 }
 
-/** The one device of a subtree, or undefined. */
+/** The one device that one key may give a subtree, or undefined. */
 function uniform(node: Node): Device | undefined {
   let device = node.device;
   for (const child of node.children.values()) {
-    const below = uniform(child);
+    const below = child.apart ? undefined : uniform(child);
     if (below === undefined || (device !== undefined && below !== device)) return undefined;
     device = below;
   }

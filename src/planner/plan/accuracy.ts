@@ -7,7 +7,7 @@
  * that. Predictions are not better than 2 %, so nearly equal times leave the floats.
  */
 import { QUANT_SCHEMES, type QuantScheme } from '../../tensor/quantized.js';
-import type { PriceList } from '../price/price-list.js';
+import type { Prices } from '../price/price-list.js';
 import type { Place } from '../price/place.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import type { AccuracyNote } from './plan-document.js';
@@ -20,7 +20,7 @@ export const ACCURACY_PRICE: Readonly<Record<QuantScheme, number>> = { int8: 0.0
 export type AccuracyPrices = (block: ProfileBlock, place: Place) => number;
 
 /** The fastest possible time takes each block where it is fastest, crossings left out. */
-export function accuracyPrices(profile: ModelProfile, gpus: Iterable<number>, prices: PriceList): AccuracyPrices {
+export function accuracyPrices(profile: ModelProfile, gpus: Iterable<number>, prices: Prices): AccuracyPrices {
   if (profile.blocks.every((block) => block.forms.size === 0)) return () => 0;
   const places: Place[] = [...gpus].map((gpu) => ({ execution: 'resident', gpu, scheme: null }));
   places.push({ execution: 'host', store: 'cpu', scheme: null });

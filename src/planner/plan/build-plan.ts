@@ -3,6 +3,7 @@ import type { QuantScheme } from '../../tensor/quantized.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import { preparationNotes } from '../price/preparation.js';
+import type { Hooked } from '../price/hooks.js';
 import { deviceOfPlace, runsOn, type Place } from '../price/place.js';
 import { formatSize } from '../size.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
@@ -13,6 +14,10 @@ import { costOfPlan, crossingsOf, placeAt, rounded } from './plan-cost.js';
 import type { PlanInput } from './plan-input.js';
 import { PLAN_SCHEMA, type PlanDocument, type Placement } from './plan-document.js';
 
+const NAMED_BY_TENSORS =
+  'What stays on the GPU and runs for every token is named tensor by tensor: accelerate would hook each module below a key that ' +
+  'is a module, in every call. It warns that such keys match no submodule, and places them all the same.';
+
 export interface BuiltPlan {
   readonly document: PlanDocument;
   readonly map: DeviceMap;
@@ -21,7 +26,7 @@ export interface BuiltPlan {
 export function buildPlan(input: PlanInput): BuiltPlan {
   const { profile, choice } = input;
   const prices = input.prices.amongst(choice);
-  const map = mapOf(profile, choice);
+  const { map, apart } = mapOf(profile, choice, prices.hooked);
   const placements = profile.blocks.map((block, i): Placement => {
     const place = placeAt(choice, i);
     return {
@@ -62,6 +67,7 @@ export function buildPlan(input: PlanInput): BuiltPlan {
       ...profile.assumptions,
       ...input.assumptions,
       ...lookedUp(placements),
+      ...(apart.size === 0 ? [] : [NAMED_BY_TENSORS]),
       ...preparationNotes(profile, choice),
     ],
     warnings: [
@@ -105,20 +111,40 @@ function idleGpus({ budgets, profile }: PlanInput, placements: readonly Placemen
     );
 }
 
-/** Every block, and every alias that loading needs a key for, merged into the shortest safe map. */
-function mapOf(profile: ModelProfile, choice: readonly Place[]): DeviceMap {
+/**
+ * Every block, and every alias that loading needs a key for, merged into the shortest safe map; tensor by tensor where hooks
+ * are spared in a map that has hooks.
+ */
+function mapOf(
+  profile: ModelProfile,
+  choice: readonly Place[],
+  hooked: Hooked,
+): { map: DeviceMap; apart: ReadonlySet<string> } {
   const leaves = new Map<string, Device>();
   const tensors: string[] = [];
+  const devices = new Map<string, Device>();
+  const apart = new Set<string>();
+  const hasHooks = profile.blocks.some((block, i) => hooked(block, placeAt(choice, i)));
   for (const [i, block] of profile.blocks.entries()) {
-    const device = deviceOfPlace(placeAt(choice, i));
+    const place = placeAt(choice, i);
+    const device = deviceOfPlace(place);
+    devices.set(block.name, device);
+    const own = block.tensors.filter((tensor) => covers(block.name, tensor));
+    if (hasHooks && !hooked(block, place)) {
+      for (const tensor of own) {
+        leaves.set(tensor, device);
+        apart.add(tensor);
+      }
+      continue;
+    }
     leaves.set(block.name, device);
-    for (const tensor of block.tensors) if (covers(block.name, tensor)) tensors.push(tensor);
+    tensors.push(...own);
   }
   for (const [alias, block] of profile.aliases) {
-    const device = leaves.get(block);
+    const device = devices.get(block);
     if (device !== undefined) leaves.set(alias, device);
   }
-  return emitDeviceMap(leaves, [...tensors, ...leaves.keys()]);
+  return { map: emitDeviceMap(leaves, [...tensors, ...leaves.keys()], apart), apart };
 }
 
 /** A tied table may be stored under another module's name; that module has a key of its own. */

@@ -52,15 +52,22 @@ export function engineCases(input: CaseInput): Placing[] {
     return [build([...ids.map(resident), ...streamingGpus(input).flatMap(streamedTo), ...host])];
   }
   const anchor = anchorOf(profile);
+  const streamedBeside = (main: number, gpus: readonly number[]): Placing =>
+    build([...gpus.map(resident), ...streamedTo(main)], (block, place) =>
+      isAnchor(block, anchor) ? place.execution === 'resident' && place.gpu === main : true,
+    );
   const mains = ids.filter((id, i) => !ids.slice(0, i).some((earlier, k) => asGood(input, earlier, k, id, i)));
   return [
     // Everything on one GPU is cheaper than the same placement as one of many.
     ...mains.map((main) => build([resident(main)])),
     ...mains.map((main) =>
-      build([...ids.filter((id) => id >= main).map(resident), ...streamedTo(main)], (block, place) =>
-        isAnchor(block, anchor) ? place.execution === 'resident' && place.gpu === main : true,
+      streamedBeside(
+        main,
+        ids.filter((id) => id >= main),
       ),
     ),
+    // Beside one GPU fewer modules are hooked.
+    ...(ids.length > 1 ? mains.map((main) => streamedBeside(main, [main])) : []),
     build(host),
   ];
 }

@@ -4,6 +4,7 @@ import type { QuantScheme } from '../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../map/device-map.js';
 import { validateDeviceMap, type MapIssue } from '../map/validate-device-map.js';
 import type { Place } from '../price/place.js';
+import { priceList } from '../price/price-list.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { buildPlan } from './build-plan.js';
@@ -38,7 +39,13 @@ export function explainMap(
   ]);
   const asked = { ...options, allowQuant: [...new Set(quant.values())], budgets: { ...options.budgets, gpus } };
   const prepared = preparePlan(tensors, asked);
-  const context = { ...prepared, settled: settledSchemes(prepared.profile, quant) };
+  const prices = priceList(
+    prepared.profile,
+    prepared.machine,
+    [...gpus.keys()].sort((a, b) => a - b),
+    map,
+  );
+  const context = { ...prepared, prices, settled: settledSchemes(prepared.profile, quant) };
   const issues = validateDeviceMap(map, context.profile);
   const choice = placesOfMap(map, context);
   if (choice === null) return { issues, plan: null, overBudget: [] };

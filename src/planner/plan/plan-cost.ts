@@ -1,10 +1,10 @@
 /** The price of a placement: milliseconds by phase, copies between devices, and bytes that are streamed. */
-import type { PriceList } from '../price/price-list.js';
+import type { PriceList, Prices } from '../price/price-list.js';
 import { runsOn, type Place } from '../price/place.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
 import type { Crossing, PlanCost } from './plan-document.js';
 
-export function crossingsOf(profile: ModelProfile, choice: readonly Place[], prices: PriceList): Crossing[] {
+export function crossingsOf(profile: ModelProfile, choice: readonly Place[], prices: Prices): Crossing[] {
   const crossings: Crossing[] = [];
   const position = new Map(profile.blocks.map((block, i) => [block.name, i]));
   for (const [i, block] of profile.blocks.entries()) {
@@ -43,7 +43,7 @@ export function costOfChoice(profile: ModelProfile, choice: readonly Place[], li
 export function costOfPlan(
   profile: ModelProfile,
   choice: readonly Place[],
-  prices: PriceList,
+  prices: Prices,
   crossings: readonly Crossing[],
 ): PlanCost {
   const byPhase = { image: 0, prompt: 0, token: 0 };

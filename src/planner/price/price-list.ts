@@ -6,9 +6,11 @@
  * places costs a copy per run.
  */
 import type { BlockPhase } from '../../model/blocks.js';
+import type { DeviceMap } from '../map/device-map.js';
 import { formOf, type BlockRun, type Engine, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
 import type { GpuProfile, MachineProfile, QuantizedBandwidth } from './device-profile.js';
-import { deviceOfPlace, runsOn, type Place } from './place.js';
+import { hookedAmongst, hookedUnder, type Hooked } from './hooks.js';
+import { runsOn, type Place } from './place.js';
 
 /**
  * What torch 2.15 keeps of its float32 rates with float16 or bfloat16 weights on an x86 CPU without half-precision
@@ -16,9 +18,9 @@ import { deviceOfPlace, runsOn, type Place } from './place.js';
  */
 const HALF_ON_CPU = { bytes: 0.45, flops: 0.25 } as const;
 
-export interface PriceList {
-  /** The prices of a placement that has these places and no others. */
-  amongst(places: readonly Place[]): PriceList;
+export interface Prices {
+  /** Whether accelerate hooks a block's modules. */
+  readonly hooked: Hooked;
   /** Milliseconds per call of all the runs of a block in `place`. */
   blockMs(block: ProfileBlock, place: Place): number;
   /** The part of `blockMs` that falls in one phase. */
@@ -29,13 +31,25 @@ export interface PriceList {
   extraInputMs(input: ProfileBlock['extraInputs'][number], elementBytes: number, a: Place, b: Place): number;
 }
 
-/** The prices of placements on several devices; of one device alone, see `amongst`. */
-export function priceList(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[]): PriceList {
-  return priced(profile, machine, gpuIds, true);
+export interface PriceList {
+  /** The prices of a placement that has these places and no others. */
+  amongst(places: readonly Place[]): Prices;
 }
 
-/** @param hooked whether accelerate puts a hook on every module, as it does where a map names more than one device */
-function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[], hooked: boolean): PriceList {
+/** @param given the map of the placements, where it is not made by `emitDeviceMap` */
+export function priceList(
+  profile: ModelProfile,
+  machine: MachineProfile,
+  gpuIds: readonly number[],
+  given?: DeviceMap,
+): PriceList {
+  return {
+    amongst: (places) =>
+      priced(profile, machine, gpuIds, given === undefined ? hookedAmongst(profile, places) : hookedUnder(given)),
+  };
+}
+
+function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[], hooked: Hooked): Prices {
   const { engine, dtype } = profile;
   const gpus = new Map(gpuIds.map((id, i) => [id, gpuAt(machine, i)]));
   const gpuOf = (id: number): GpuProfile => gpus.get(id) ?? gpuAt(machine, 0);
@@ -64,12 +78,8 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
     return ms;
   };
 
-  const list: PriceList = {
-    amongst(places) {
-      const [first] = places.map(deviceOfPlace);
-      const several = places.some((place) => deviceOfPlace(place) !== first);
-      return several === hooked ? list : priced(profile, machine, gpuIds, several);
-    },
+  return {
+    hooked,
     blockMs: (block, place) =>
       phaseMs(block, place, 'image') + phaseMs(block, place, 'prompt') + phaseMs(block, place, 'token'),
     phaseMs,
@@ -85,7 +95,6 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
       return runsOn(a) === runsOn(b) ? 0 : input.runs * copyMs(input.elements * elementBytes, a, b);
     },
   };
-  return list;
 
   function runMs(block: ProfileBlock, run: BlockRun, place: Place): number {
     if (place.execution === 'host') {
@@ -112,7 +121,7 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
     );
     const busy =
       engine === 'transformers'
-        ? Math.max(compute, issueMs(run, gpu))
+        ? Math.max(compute, issueMs(run, gpu, hooked(block, place)))
         : compute + run.leaves * gpu.engines[engine].leafMs;
     if (place.execution === 'resident') return busy;
     const { streamBytesPerSecond, streamedLeafMs } = gpu.engines[engine];
@@ -120,12 +129,12 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
     const fetch = place.store === 'disk' ? (1000 * run.streamedBytes) / host.diskBytesPerSecond : 0;
     return busy + copy + fetch;
   }
+}
 
-  /** Until all kernels of a run are launched, while the GPU works on the first of them. */
-  function issueMs({ torch }: BlockRun, gpu: GpuProfile): number {
-    const { launchMs, moduleMs, hookMs } = gpu.engines.transformers;
-    return torch.launches * launchMs + torch.modules * (hooked ? moduleMs + hookMs : moduleMs);
-  }
+/** Until all kernels of a run are launched, while the GPU works on the first of them. */
+function issueMs({ torch }: BlockRun, gpu: GpuProfile, hooked: boolean): number {
+  const { launchMs, moduleMs, hookMs } = gpu.engines.transformers;
+  return torch.launches * launchMs + torch.modules * (hooked ? moduleMs + hookMs : moduleMs);
 }
 
 /** Float bytes that would take as long to read as a run's quantised ones. */
