@@ -89,7 +89,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       type: 'string',
       nargs: 1,
       group: 'Placement:',
-      coerce: seconds,
+      coerce: parseSeconds,
       describe:
         'seconds to search at most, then the best placement so far, with its gap; from 1 on, what is still open then goes on as an integer program until it is proven [default: a fixed effort of about a second]',
     })
@@ -111,7 +111,7 @@ async function limits(seconds: number | undefined): Promise<Pick<PlanOptions, 't
   return { timeLimitMs, integerSolver: await highsSolver() };
 }
 
-function seconds(text: string): number {
+function parseSeconds(text: string): number {
   const value = Number(text.trim().replace(/s$/, ''));
   if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
   throw usageError(`--time-limit ${text} is not a number of seconds`, 'For example: --time-limit 0.5');
