@@ -30,7 +30,9 @@ export async function verify({ argv, signal }: CommandContext): Promise<number> 
       process.stdout.write(`${severity}: ${message} [${code}]\n`);
   if (args.quiet !== true) {
     const sound =
-      errors.length === 0 ? `sound: ${result.tensors} tensors in ${result.files} files` : `${errors.length} errors`;
+      errors.length === 0
+        ? `sound: ${result.tensors} tensors in ${result.files} files`
+        : `${errors.length} ${errors.length === 1 ? 'error' : 'errors'}`;
     process.stderr.write(`${sound}, ${result.findings.length - errors.length} warnings\n`);
   }
   return errors.length === 0 ? EXIT.ok : EXIT.failed;

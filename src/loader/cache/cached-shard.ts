@@ -1,10 +1,12 @@
 /** A file of tensors made from other files, kept in a folder under a fingerprint of what it is made of. */
 import { createHash } from 'node:crypto';
-import { mkdir, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Blip2Error } from '../../errors.js';
 import type { ShardFile, StoredTensor } from '../checkpoint/checkpoint.js';
 import { openLocalShard } from '../checkpoint/open-found.js';
 import { fileStamp } from '../file/file-stamp.js';
+import { makeFolder } from '../file/make-folder.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { removeAbandonedFiles } from '../write/replace-file.js';
 import type { ShardTensor } from '../write/shard-tensor.js';
@@ -24,21 +26,20 @@ export type CacheOptions = Pick<WriteOptions, 'signal' | 'onProgress' | 'bufferB
 /**
  * @param cacheFolder is made where it does not exist. The file's name is a fingerprint of the tensors, what they become,
  *   and the paths, sizes and times of the source files, so a changed checkpoint is converted again.
- * @throws as `writeShard`.
+ * @throws Blip2Error `CACHE_FOLDER` where the folder cannot be made or written; as `writeShard`
  */
 export async function cachedShard(
   tensors: ReadonlyMap<string, ShardTensor>,
   cacheFolder: string,
   options: CacheOptions = {},
 ): Promise<CachedShard> {
-  await mkdir(cacheFolder, { recursive: true });
   const stamps = await sourceStamps(tensors);
   const path = join(cacheFolder, cachedName(fingerprint(stamps, tensors)));
   // A file of this name is whole: see `replaceFile`.
   const written = !(await exists(path));
   if (written) {
-    await removeAbandonedFiles(cacheFolder);
     const metadata = new Map([[SOURCES, JSON.stringify(stamps)]]);
+    await prepare(cacheFolder);
     await writeShard(path, tensors, { ...options, metadata });
   }
   const shard = await openLocalShard(path, path);
@@ -47,6 +48,21 @@ export async function cachedShard(
       throw new SafetensorsError('FileChanged', path, `lost ${JSON.stringify(name)}`, { tensor: name });
   }
   return { file: shard.file, tensors: shard.tensors, written };
+}
+
+async function prepare(cacheFolder: string): Promise<void> {
+  try {
+    await makeFolder(cacheFolder);
+    await access(cacheFolder, constants.W_OK);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('CACHE_FOLDER', `converted weights cannot be kept in ${cacheFolder}: ${why}`, {
+      hint: 'Let cacheFolder (XDG_CACHE_HOME on Linux) be a folder that can be written.',
+      details: { cacheFolder },
+      cause,
+    });
+  }
+  await removeAbandonedFiles(cacheFolder);
 }
 
 async function sourceStamps(tensors: ReadonlyMap<string, ShardTensor>): Promise<string[]> {

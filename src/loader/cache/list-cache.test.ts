@@ -69,6 +69,14 @@ describe('the cache of converted weights', () => {
     ]);
   });
 
+  it('is refused where it cannot be written', async () => {
+    cacheFolder = join(source, 'below-a-file');
+    await expect(convert()).rejects.toMatchObject({
+      code: 'CACHE_FOLDER',
+      message: expect.stringContaining(`cannot be kept in ${cacheFolder}: ENOTDIR`),
+    });
+  });
+
   it('loses what is removed, and a run makes it again', async () => {
     const path = await convert();
     await removeCached(await listCache(cacheFolder));

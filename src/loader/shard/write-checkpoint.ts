@@ -4,10 +4,11 @@
  * A shard appears under its name only when it is whole and on the disk, and the index comes last, so a reader never
  * meets half a checkpoint. A run that was stopped or killed is taken up again: see `job-file.ts`.
  */
-import { mkdir, realpath, stat, statfs } from 'node:fs/promises';
+import { realpath, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { makeFolder } from '../file/make-folder.js';
 import { removeAbandonedFiles } from '../write/replace-file.js';
 import { shardDataBytes } from '../write/shard-tensor.js';
 import { writeShard, type WriteOptions } from '../write/write-shard.js';
@@ -63,7 +64,7 @@ export async function writeCheckpoint(
   const finished = await jobFile.finished();
   if (options.dryRun === true) return result(finished);
 
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+  await makeFolder(folder).catch((cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('BAD_OUTPUT', `${folder} cannot be made: ${why}`, { hint: 'Name a folder.', cause });
   });

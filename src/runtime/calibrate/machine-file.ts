@@ -1,7 +1,8 @@
 /** The machine profile that calibration leaves behind, and that plans on this machine then use. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
+import { makeFolder } from '../../loader/file/make-folder.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { parseMachineProfile, type MachineProfile } from '../../planner/price/device-profile.js';
 
@@ -10,7 +11,7 @@ const NAME = 'machine.json';
 /** Returns the file's path. */
 export async function writeMachineFile(profile: MachineProfile, cacheFolder: string): Promise<string> {
   const file = join(cacheFolder, NAME);
-  await mkdir(cacheFolder, { recursive: true });
+  await makeFolder(cacheFolder);
   await replaceFile(file, (handle) => handle.writeFile(`${JSON.stringify(profile, null, 2)}\n`));
   return file;
 }
