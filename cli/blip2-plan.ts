@@ -75,7 +75,8 @@ const parser = requestFlags(createParser('blip2-plan', '$0 [checkpoint]', 'Plans
   .example('$0 diff a.json b.json', 'what changes between two plans')
   .epilogue('Exit status: 0 fits, 2 wrong usage, 3 does not fit, 1 anything else.');
 
-async function blip2Plan({ argv }: CommandContext): Promise<number> {
+async function blip2Plan(context: CommandContext): Promise<number> {
+  const { argv } = context;
   const [first, ...rest] = argv;
   if (first === 'explain') return (await import('./plan/explain.js')).explain(rest);
   if (first === 'diff') return (await import('./plan/diff.js')).diff(rest);
@@ -86,7 +87,8 @@ async function blip2Plan({ argv }: CommandContext): Promise<number> {
     process.stdout.write(`${args.json === true ? JSON.stringify(devices, null, 2) : deviceTable(devices)}\n`);
     return EXIT.ok;
   }
-  if (args.calibrate === true) return (await import('./plan/calibrate.js')).calibrate(args.quiet === true);
+  if (args.calibrate === true)
+    return (await import('./plan/calibrate.js')).calibrate(args.quiet === true, context.signal);
   const range = args.sweep === undefined ? null : readSweep(args.sweep);
   const budgeted = args.vram !== undefined || args.ram !== undefined;
   if (!budgeted && range === null) {

@@ -2,7 +2,7 @@ import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
 import { EXIT } from '../common/main.js';
 
 /** Measures this machine, keeps the profile for later plans, and prints it on stdout. */
-export async function calibrate(quiet: boolean): Promise<number> {
+export async function calibrate(quiet: boolean, signal: AbortSignal): Promise<number> {
   // Only here, because these load native libraries.
   const { calibrateMachine } = await import('../../src/runtime/calibrate/calibrate-machine.js');
   const { writeMachineFile } = await import('../../src/runtime/calibrate/machine-file.js');
@@ -10,7 +10,7 @@ export async function calibrate(quiet: boolean): Promise<number> {
     if (!quiet) process.stderr.write(`${text}\n`);
   };
   const cacheFolder = defaultCacheFolder();
-  const profile = await calibrateMachine({ cacheFolder, onPart: (part) => say(`measuring ${part}`) });
+  const profile = await calibrateMachine({ cacheFolder, signal, onPart: (part) => say(`measuring ${part}`) });
   const { memoryBytesPerSecond, flopsPerSecond, leafMs, diskBytesPerSecond } = profile.host;
   say(
     `cpu: ${rate(memoryBytesPerSecond)} of weights, ${tera(flopsPerSecond)}, ${leafMs} ms a module, disk ${rate(diskBytesPerSecond)}`,

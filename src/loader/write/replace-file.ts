@@ -12,7 +12,7 @@ const TEMPORARY_SUFFIX = '.blip2-partial';
 let counter = 0;
 
 /** Ends in the process that writes it; two writes of one process do not meet either. */
-function temporaryName(path: string): string {
+export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${counter++}.${process.pid}${TEMPORARY_SUFFIX}`);
 }
 

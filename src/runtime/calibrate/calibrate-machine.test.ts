@@ -5,6 +5,7 @@ import { afterAll, expect, it } from 'vitest';
 import { gpuProfileSchema, parseMachineProfile } from '../../planner/price/device-profile.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../planner/price/known-devices.js';
 import { hostDevice } from '../provider/engine/device/host-device.js';
+import { calibrateMachine } from './calibrate-machine.js';
 import { measureGpu } from './measure-gpu.js';
 import { diskRate } from './measure-disk.js';
 import { readMachineFile, writeMachineFile } from './machine-file.js';
@@ -67,4 +68,14 @@ it('reads past the page cache, or says that it cannot', async () => {
   const rate = await diskRate(file);
   if (rate !== null) expect(rate).toBeGreaterThan(0);
   expect(await diskRate(join(folder, 'absent'))).toBeNull();
+});
+
+it('leaves no file behind where it is told to stop', async () => {
+  const controller = new AbortController();
+  const onPart = (part: string) => {
+    if (part.includes('CPU')) setTimeout(() => controller.abort(new Error('enough')), 20);
+  };
+  const cacheFolder = join(folder, 'stopped');
+  await expect(calibrateMachine({ cacheFolder, onPart, signal: controller.signal })).rejects.toThrow('enough');
+  expect(await readdir(cacheFolder)).toEqual([]);
 });

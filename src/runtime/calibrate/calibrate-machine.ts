@@ -1,6 +1,8 @@
 /** Measures this machine with the engine that runs captions on it. */
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../../loader/file/make-folder.js';
+import { removeAbandonedFiles, temporaryName } from '../../loader/write/replace-file.js';
 import type { GpuProfile, MachineProfile } from '../../planner/price/device-profile.js';
 import { measureHost } from './measure-host.js';
 
@@ -9,6 +11,8 @@ export interface CalibrateOptions {
   readonly cacheFolder: string;
   /** Called before each part with its name. */
   readonly onPart?: (part: string) => void;
+  /** Ends the measurement, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -18,21 +22,27 @@ export interface CalibrateOptions {
 export async function calibrateMachine({
   cacheFolder,
   onPart = () => undefined,
+  signal = new AbortController().signal,
 }: CalibrateOptions): Promise<MachineProfile> {
   const source = `measured with ONNX Runtime on ${new Date().toISOString().slice(0, 10)} (blip2-plan --calibrate)`;
-  await mkdir(cacheFolder, { recursive: true });
-  const file = join(cacheFolder, `calibration-${process.pid}.bin`);
-  const gpus = await measureCards(source, onPart);
+  await makeFolder(cacheFolder);
+  await removeAbandonedFiles(cacheFolder);
+  const file = temporaryName(join(cacheFolder, 'calibration'));
+  const gpus = await measureCards(source, onPart, signal);
   onPart('the CPU, its memory and its disk');
   try {
-    const host = await measureHost(file, source, gpus.length > 0);
+    const host = await measureHost(file, source, { besideGpu: gpus.length > 0, signal });
     return { schema: 'blip2-device-map/machine-profile/1', gpus, host };
   } finally {
     await rm(file, { force: true });
   }
 }
 
-async function measureCards(source: string, onPart: (part: string) => void): Promise<GpuProfile[]> {
+async function measureCards(
+  source: string,
+  onPart: (part: string) => void,
+  signal: AbortSignal,
+): Promise<GpuProfile[]> {
   // Only here, because these load native libraries.
   const { cudaAnswer } = await import('../provider/cuda-provider.js');
   const answer = cudaAnswer();
@@ -41,6 +51,7 @@ async function measureCards(source: string, onPart: (part: string) => void): Pro
   const { measureGpu } = await import('./measure-gpu.js');
   const profiles: GpuProfile[] = [];
   for (const [number, card] of answer.devices.entries()) {
+    signal.throwIfAborted();
     onPart(card.name);
     const device = cudaDevice(number);
     using _ = device.memory;

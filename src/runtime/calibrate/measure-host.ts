@@ -25,14 +25,24 @@ import { medianMs } from './timing.js';
 
 const BUDGET_MS = 1500;
 
+export interface HostMeasurement {
+  /** Whether blocks will run beside a GPU's, where threads do not wait for the next one by spinning. */
+  readonly besideGpu: boolean;
+  /** Ends it, with the signal's reason. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Rates of ONNX Runtime on this CPU with weights mapped from a file, and of the disk that the file is on. The file (839 MB)
  * is written first, and is the caller's to remove.
- * @param besideGpu whether blocks will run beside a GPU's, where threads do not wait for the next one by spinning
  */
-export async function measureHost(file: string, source: string, besideGpu: boolean): Promise<HostProfile> {
+export async function measureHost(
+  file: string,
+  source: string,
+  { besideGpu, signal }: HostMeasurement,
+): Promise<HostProfile> {
   const tensors = layerTensors(file);
-  await writeWeights(file, tensors.at(-1)?.end ?? 0);
+  await writeWeights(file, tensors.at(-1)?.end ?? 0, signal);
   const folder = dirname(file);
   const disk = await diskRate(file);
   const model = (layers: number) =>
@@ -48,6 +58,7 @@ export async function measureHost(file: string, source: string, besideGpu: boole
     );
   const options = hostOptions(folder, besideGpu);
   const timed = async (layers: number, count: number): Promise<number> => {
+    signal.throwIfAborted();
     const session = await InferenceSession.create(model(layers), options);
     const ms = await medianMs(BUDGET_MS, () => session.run({ x: rows(count) }));
     await session.release();
@@ -55,6 +66,7 @@ export async function measureHost(file: string, source: string, besideGpu: boole
   };
   const one = await timed(LARGE_LAYERS, 1);
   const many = await timed(LAYERS, MANY_ROWS);
+  signal.throwIfAborted();
   const leaves = await InferenceSession.create(leavesGraph('F32'), options);
   const x = new Tensor('float32', new Float32Array(16), [1, 16]);
   const chain = await medianMs(BUDGET_MS / 3, () => leaves.run({ x }));
@@ -83,7 +95,7 @@ function rows(count: number): Tensor {
 }
 
 /** Small numbers of every kind: neither zeros nor denormals, which some processors treat in their own time. */
-async function writeWeights(file: string, bytes: number): Promise<void> {
+async function writeWeights(file: string, bytes: number, signal: AbortSignal): Promise<void> {
   const block = new Float32Array(1 << 20);
   const noise = createHash('sha512').update('weights').digest();
   for (let i = 0; i < block.length; i++) block[i] = ((noise[i % noise.length] ?? 0) - 127.5) / 8192;
@@ -91,6 +103,7 @@ async function writeWeights(file: string, bytes: number): Promise<void> {
   const handle = await open(file, 'w');
   try {
     for (let at = 0; at < bytes; at += chunk.length) {
+      signal.throwIfAborted();
       await handle.write(chunk, 0, Math.min(chunk.length, bytes - at), at);
     }
     await handle.sync();
