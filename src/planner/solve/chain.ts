@@ -108,7 +108,7 @@ function leaderOf(items: readonly Item[], i: number): number {
   return earlier === null ? i : leaderOf(items, earlier);
 }
 
-function canRunOut(problem: Problem, resource: number, capacity: number): boolean {
+export function canRunOut(problem: Problem, resource: number, capacity: number): boolean {
   let use = 0;
   let peak = 0;
   for (const item of problem.items) {

@@ -2,12 +2,15 @@
  * The cheapest placement that fits, with a proof or with the gap that is left.
  *
  * Bounds come first, prices per byte (`prices.ts`) and then worths per item, device by device (`worths.ts`); a walk along
- * the chain (`walk.ts`) leaves out what they rule out; small changes better what it finds (`polish.ts`).
+ * the chain (`walk.ts`) leaves out what they rule out; small changes better what it finds (`polish.ts`). Where only one
+ * device can be full, blocks that are alike are counted instead (`one/step-search.ts`).
  */
 import { costOf, type Item, type Problem, type Solution } from './problem.js';
 import { polished } from './polish.js';
 import { reversed } from './reversed.js';
-import { Search } from './search.js';
+import { Search, type SearchLimits } from './search.js';
+import { StepSearch } from './one/step-search.js';
+import { stepsOf } from './one/steps.js';
 
 export interface SolveOptions {
   /** Most labels kept per item. */
@@ -60,7 +63,7 @@ export function solveExact(problem: Problem, options: SolveOptions = {}): SolveR
 function solve(problem: Problem, options: SolveOptions): SolveResult {
   const { cutoff = Infinity, width = MOST_WIDTH, stop = () => false } = options;
   const { effort = DEFAULT_EFFORT, boundRounds } = options;
-  const search = new Search(problem, { cutoff, width, stop, effort, boundRounds });
+  const search = searchFor(problem, { cutoff, width, stop, effort, boundRounds });
   const { best, bound } = search.run();
   const labels = search.labels;
   if (best !== null) {
@@ -76,6 +79,11 @@ function solve(problem: Problem, options: SolveOptions): SolveResult {
   return { ...graded(solution, bound), solution, labels };
 }
 
+function searchFor(problem: Problem, limits: SearchLimits): Search | StepSearch {
+  const steps = stepsOf(problem);
+  return steps === null ? new Search(problem, limits) : new StepSearch(problem, steps, limits);
+}
+
 function graded(best: Solution, bound: number): { status: 'optimal' | 'stopped'; bound: number } {
   return bound >= best.cost ? { status: 'optimal', bound: best.cost } : { status: 'stopped', bound };
 }
@@ -87,7 +95,7 @@ function graded(best: Solution, bound: number): { status: 'optimal' | 'stopped';
 function repacked(problem: Problem, best: Solution, stop: () => boolean): Solution {
   const items = problem.items.map((item): Item => ({ ...item, inputs: [] }));
   const limits = { cutoff: best.cost, boundRounds: undefined, ...PACKING, stop };
-  const packed = new Search({ ...problem, items }, limits).run().best;
+  const packed = searchFor({ ...problem, items }, limits).run().best;
   if (packed === null) return best;
   const { choice } = packed;
   const better = polished(problem, { choice, cost: costOf(problem, choice) }, stop);
@@ -102,7 +110,7 @@ function anyFitting(problem: Problem): Solution | null {
     inputs: [],
   }));
   const limits = { cutoff: Infinity, width: 512, effort: RESCUE_EFFORT, boundRounds: undefined, stop: () => false };
-  const { best } = new Search({ ...problem, items: free }, limits).run();
+  const { best } = searchFor({ ...problem, items: free }, limits).run();
   return best === null ? null : { choice: best.choice, cost: costOf(problem, best.choice) };
 }
 
