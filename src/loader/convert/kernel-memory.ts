@@ -4,7 +4,7 @@
  */
 import { CHECKED_FLOAT_KERNELS, FLOAT_KERNELS } from './float-kernels.js';
 import { QUANT_KERNELS } from './quant-kernels.js';
-import { assemble, instantiate, type KernelFunction } from './wasm-module.js';
+import { assemble, instantiate, type KernelFunction, type KernelModule } from './wasm-module.js';
 
 /** Values that pass at a time: three areas of 64 KiB stay within the smallest second-level caches, of 256 KiB. */
 export const WINDOW_VALUES = 16 * 1024;
@@ -20,7 +20,7 @@ const PAGE_BYTES = 65_536;
 
 const LIMITS = new Map(CHECKED_FLOAT_KERNELS.map(({ name, limit }) => [name, limit]));
 
-let compiled: Record<'all' | 'checked', WebAssembly.Module> | undefined;
+let compiled: Record<'all' | 'checked', KernelModule> | undefined;
 
 export class KernelMemory {
   /** All of the memory: the three areas, then the room. */

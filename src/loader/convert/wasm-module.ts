@@ -135,8 +135,11 @@ export interface Kernel {
 /** `kernel(source, end, target, ...)`: byte addresses in the memory; runs while `source < end`, at least once. */
 export type KernelFunction = (source: number, end: number, ...targets: number[]) => void;
 
+/** A compiled `WebAssembly.Module`, by a name that programs without its types can read. */
+export type KernelModule = object;
+
 /** Assembles kernels into a module that works in whatever memory it is given. */
-export function assemble(kernels: readonly Kernel[]): WebAssembly.Module {
+export function assemble(kernels: readonly Kernel[]): KernelModule {
   const targetCounts = [...new Set(kernels.map(({ targetSteps }) => targetSteps.length))];
   const functionType = (targets: number) => [
     0x60,
@@ -158,8 +161,8 @@ export function assemble(kernels: readonly Kernel[]): WebAssembly.Module {
 
 /** The kernels of a module, at work in `memory`, by name. */
 export function instantiate(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
+  module: KernelModule,
+  memory: { readonly buffer: ArrayBuffer },
 ): ReadonlyMap<string, KernelFunction> {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   return new Map(Object.entries(exports) as [string, KernelFunction][]);
