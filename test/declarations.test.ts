@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from './cli/command.js';
 
-/** What TypeScript says of the built declarations of entries, in a program that has these types and no others. */
-async function complaints(entries: readonly string[], types: readonly string[]): Promise<string> {
+const declared = (entry: string) => join(ROOT, `dist/src/${entry}.d.ts`);
+
+/** What TypeScript says of a program of these files that has these types and no others. */
+async function complaints(files: readonly string[], types: readonly string[]): Promise<string> {
   const flags = '--ignoreConfig --noEmit --strict --module nodenext --target es2022 --skipLibCheck false';
-  const files = entries.map((entry) => join(ROOT, `dist/src/${entry}.d.ts`));
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   const command = promisify(execFile)(process.execPath, [tsc, ...flags.split(' '), ...types, ...files], { cwd: ROOT });
   return command.then(
@@ -19,10 +21,25 @@ async function complaints(entries: readonly string[], types: readonly string[]):
 describe('declarations', { timeout: 60_000 }, () => {
   it('need no types of browsers', async () => {
     const entries = ['index', 'planner/index', 'loader/index', 'runtime/index', 'highs/index'];
-    expect(await complaints(entries, ['--lib', 'es2022,esnext.disposable', '--types', 'node'])).toBe('');
+    expect(await complaints(entries.map(declared), ['--lib', 'es2022,esnext.disposable', '--types', 'node'])).toBe('');
   });
 
   it('of the planner need no types of Node', async () => {
-    expect(await complaints(['planner/index'], ['--lib', 'es2022,dom', '--types', ''])).toBe('');
+    expect(await complaints([declared('planner/index')], ['--lib', 'es2022,dom', '--types', ''])).toBe('');
+  });
+
+  it('fit what README.md shows', async () => {
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+    const snippets = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code ?? '');
+    expect(snippets.length).toBeGreaterThan(2);
+    // In the package's own folder, whose exports a program of it sees by their public names.
+    const folder = await mkdtemp(join(ROOT, 'dist/readme-'));
+    try {
+      const files = snippets.map((_, i) => join(folder, `${i}.mts`));
+      for (const [i, file] of files.entries()) await writeFile(file, snippets[i] ?? '');
+      expect(await complaints(files, ['--lib', 'es2022,esnext.disposable,dom', '--types', 'node'])).toBe('');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
