@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs';
-import { checkpointFingerprint } from '../../src/loader/checkpoint/fingerprint.js';
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
 import { DEFAULT_PRESET, PRESETS } from '../../src/model/presets.js';
@@ -36,6 +34,9 @@ export async function loadModel(where: string = DEFAULT_PRESET, revision?: strin
       );
     }
   }
+  // What a preset has no use for.
+  const { openCheckpoint } = await import('../../src/loader/checkpoint/open-checkpoint.js');
+  const { checkpointFingerprint } = await import('../../src/loader/checkpoint/fingerprint.js');
   const checkpoint = await openCheckpoint(where, revision === undefined ? {} : { revision });
   return {
     tensors: checkpoint.tensors,

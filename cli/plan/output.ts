@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { link, rename, unlink, writeFile } from 'node:fs/promises';
 import { Blip2Error } from '../../src/errors.js';
 import { usageError } from '../common/main.js';
@@ -13,7 +12,7 @@ export async function writeOutput(text: string, file: string | undefined, force:
     return;
   }
   if (file === '') throw usageError('--output is given an empty file name');
-  const temporary = `${file}.${randomUUID()}.part`;
+  const temporary = `${file}.${crypto.randomUUID()}.part`;
   try {
     await writeFile(temporary, text, { flag: 'wx' });
     // A link fails where the name is taken, a rename would replace it.
