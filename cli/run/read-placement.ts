@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { Blip2Error } from '../../src/errors.js';
 import type { DeviceMap } from '../../src/planner/map/device-map.js';
 import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
 import type { Workload } from '../../src/planner/profile/workload.js';
@@ -7,6 +5,7 @@ import { parseSize } from '../../src/planner/size.js';
 import type { PlacementOptions } from '../../src/runtime/placement.js';
 import { usageError } from '../common/main.js';
 import { machineProfile } from '../common/machine-profile.js';
+import { readJson } from '../common/read-json.js';
 import { readAllowQuant, readBudgets } from '../common/plan-options.js';
 
 export interface PlacementArgs {
@@ -52,32 +51,11 @@ export async function readPlacement(
 }
 
 async function readPlanFile(path: string): Promise<PlanDocument | DeviceMap> {
-  const json = parseJson(path, await readText(path));
+  const json = await readJson(path);
   if (typeof json === 'object' && json !== null && 'schema' in json) {
     const { parsePlan } = await import('../../src/planner/plan/plan-schema.js');
     return parsePlan(json);
   }
   const { parseDeviceMap } = await import('../../src/planner/map/parse-device-map.js');
   return parseDeviceMap(json);
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw usageError(`the plan ${path} cannot be read: ${reason}`);
-  }
-}
-
-function parseJson(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Blip2Error(
-      'PLAN_INVALID',
-      `${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
-  }
 }

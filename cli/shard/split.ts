@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { nameShards, splitByDevice, splitBySize } from '../../src/loader/shard/shard-plan.js';
 import { parseSize } from '../../src/planner/size.js';
 import { tensorBytes } from '../../src/tensor/tensor-info.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
+import { readJson } from '../common/read-json.js';
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { quantizedTensors, writtenInfo, type ShardTensor } from '../../src/loader/write/shard-tensor.js';
 import { configDtype } from './config-dtype.js';
@@ -71,12 +71,4 @@ function placedTensors(source: Checkpoint, { dtypeOf, quant }: TensorPlacement):
     for (const [half, tensor] of quantizedTensors(weight.name, stored, weight.scheme)) tensors.set(half, tensor);
   }
   return tensors;
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as unknown;
-  } catch (error) {
-    throw usageError(`${path} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }

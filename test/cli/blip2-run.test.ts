@@ -252,7 +252,7 @@ describe('blip2-run', () => {
     const cases: readonly (readonly [string, string])[] = [
       ['PLAN_MISMATCH', JSON.stringify(document)],
       ['PLAN_INVALID', '{"schema": "something/1"}'],
-      ['PLAN_INVALID', '{'],
+      ['BAD_FILE', '{'],
       ['MAP_UNCOVERED', '{"vision_model": "cpu"}'],
       ['MAP_DEVICE', '{"": "gpu"}'],
       ['MAP_BLOCK_CUT', '{"": "cpu", "vision_model.encoder.layers.0.mlp": 0}'],
