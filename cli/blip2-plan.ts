@@ -20,11 +20,12 @@ import { readRequest, REQUEST_LISTS, requestFlags, type PlanRequest } from './pl
 import { planSummary } from './plan/summary.js';
 import { formatSweep, readSweep, sweepTable } from './plan/sweep.js';
 
-const parser = requestFlags(createParser('blip2-plan', '$0 [checkpoint]', 'Plans where each part of a model lives.'))
-  .positional('checkpoint', {
+const parser = requestFlags(
+  createParser('blip2-plan', '$0 [checkpoint]', 'Plans where each part of a model lives.').positional('checkpoint', {
     type: 'string',
     describe: 'folder, .safetensors or index file, or a published model [default: Salesforce/blip2-opt-2.7b]',
-  })
+  }),
+)
   .option('strategy', {
     choices: ['auto', 'balanced', 'sequential'] as const,
     default: 'auto' as const,

@@ -18,9 +18,7 @@ import { listImages, STDIN_LIST } from './run/list-images.js';
 import { matchPictures } from './run/match-pictures.js';
 import { readPlacement } from './run/read-placement.js';
 
-const parser = generationFlags(
-  budgetFlags(createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.')),
-)
+const ofModel = createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.')
   .positional('images', {
     type: 'string',
     array: true,
@@ -70,6 +68,14 @@ const parser = generationFlags(
     group: 'Model:',
     describe: 'CPU threads of one operator',
   })
+  .option('replan', {
+    type: 'boolean',
+    implies: 'vram',
+    group: 'Model:',
+    describe: 'where a GPU has less memory free than --vram says: plan again for what is left',
+  });
+
+const parser = generationFlags(budgetFlags(ofModel))
   .option('match', {
     type: 'string',
     array: true,
@@ -83,12 +89,6 @@ const parser = generationFlags(
     group: 'Retrieval checkpoints:',
     conflicts: GENERATION_FLAGS,
     describe: "each picture's vectors, as JSON",
-  })
-  .option('replan', {
-    type: 'boolean',
-    implies: 'vram',
-    group: 'Model:',
-    describe: 'where a GPU has less memory free than --vram says: plan again for what is left',
   })
   .option('stream', {
     type: 'boolean',
