@@ -5,6 +5,7 @@
 import type { ModelProfile } from '../profile/model-profile.js';
 import { deviceOf, type Device, type DeviceMap } from './device-map.js';
 import { emitDeviceMap } from './emit-device-map.js';
+import { keepsItsSmall, keysOf } from './kept-modules.js';
 import { conflictingReadings } from './prefix-readings.js';
 
 export type MapIssue =
@@ -83,7 +84,7 @@ function tiedApart(map: DeviceMap, profile: ModelProfile): MapIssue[] {
   return [
     {
       code: 'MAP_TIED_APART',
-      message: `${names.join(' and ')} share one table and are on ${[...devices].map(spelled).join(' and ')}: the first forward pass fails.`,
+      message: `${names.join(' and ')} are tied and on ${[...devices].map(spelled).join(' and ')}: transformers fails to load or to run them.`,
       names,
     },
   ];
@@ -91,7 +92,7 @@ function tiedApart(map: DeviceMap, profile: ModelProfile): MapIssue[] {
 
 function cutBlocks(map: DeviceMap, profile: ModelProfile): MapIssue[] {
   const cut = profile.blocks
-    .filter((block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1)
+    .filter((block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1 && !keepsItsSmall(block, map))
     .map((block) => block.name);
   if (cut.length === 0) return [];
   return [
@@ -115,8 +116,10 @@ function unknownKeys(map: DeviceMap, profile: ModelProfile): string[] {
 function dottedRewrite(map: DeviceMap, profile: ModelProfile): DeviceMap {
   const leaves = new Map<string, Device>();
   for (const block of profile.blocks) {
-    const device = deviceOf(map, block.tensors[0] ?? block.name);
-    if (device !== undefined) leaves.set(block.name, device);
+    const device = deviceOf(map, block.tensors.find((name) => !block.keptTensors.includes(name)) ?? block.name);
+    const kept = keepsItsSmall(block, map) ? deviceOf(map, block.keptTensors[0] ?? '') : undefined;
+    if (device === undefined) continue;
+    for (const [key, home] of keysOf(block, device, kept ?? null)) leaves.set(key, home);
   }
   for (const alias of profile.aliases.keys()) {
     const device = deviceOf(map, alias);

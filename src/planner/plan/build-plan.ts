@@ -3,6 +3,7 @@ import type { QuantScheme } from '../../tensor/quantized.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import { preparationNotes } from '../price/preparation.js';
+import { keysOf } from '../map/kept-modules.js';
 import type { Hooked } from '../price/hooks.js';
 import { deviceOfPlace, runsOn, type Place } from '../price/place.js';
 import { formatSize } from '../size.js';
@@ -17,6 +18,9 @@ import { PLAN_SCHEMA, type PlanDocument, type Placement } from './plan-document.
 const NAMED_BY_TENSORS =
   'What stays on the GPU and runs for every token is named tensor by tensor: accelerate would hook each module below a key that ' +
   'is a module, in every call. It warns that such keys match no submodule, and places them all the same.';
+
+const KEPT_MODULES =
+  'The norms of streamed layers stay on the GPU: transformers copies module by module, and each copy takes its time.';
 
 export interface BuiltPlan {
   readonly document: PlanDocument;
@@ -68,6 +72,9 @@ export function buildPlan(input: PlanInput): BuiltPlan {
       ...input.assumptions,
       ...lookedUp(placements),
       ...(apart.size === 0 ? [] : [NAMED_BY_TENSORS]),
+      ...(profile.blocks.some(({ keptBytes }, i) => keptBytes > 0 && placeAt(choice, i).execution === 'streamed')
+        ? [KEPT_MODULES]
+        : []),
       ...preparationNotes(profile, choice),
     ],
     warnings: [
@@ -137,7 +144,8 @@ function mapOf(
       }
       continue;
     }
-    leaves.set(block.name, device);
+    for (const [key, home] of keysOf(block, device, place.execution === 'streamed' ? place.gpu : null))
+      leaves.set(key, home);
     tensors.push(...own);
   }
   for (const [alias, block] of profile.aliases) {

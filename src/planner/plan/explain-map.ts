@@ -2,6 +2,7 @@
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../map/device-map.js';
+import { keptUnder } from '../map/kept-modules.js';
 import { validateDeviceMap, type MapIssue } from '../map/validate-device-map.js';
 import type { Place } from '../price/place.js';
 import { priceList } from '../price/price-list.js';
@@ -39,13 +40,14 @@ export function explainMap(
   ]);
   const asked = { ...options, allowQuant: [...new Set(quant.values())], budgets: { ...options.budgets, gpus } };
   const prepared = preparePlan(tensors, asked);
+  const profile = keptUnder(prepared.profile, map);
   const prices = priceList(
-    prepared.profile,
+    profile,
     prepared.machine,
     [...gpus.keys()].sort((a, b) => a - b),
     map,
   );
-  const context = { ...prepared, prices, settled: settledSchemes(prepared.profile, quant) };
+  const context = { ...prepared, profile, prices, settled: settledSchemes(profile, quant) };
   const issues = validateDeviceMap(map, context.profile);
   const choice = placesOfMap(map, context);
   if (choice === null) return { issues, plan: null, overBudget: [] };
@@ -124,5 +126,5 @@ function settledSchemes(
 }
 
 function deviceOfBlock(map: DeviceMap, block: ProfileBlock): Device | undefined {
-  return deviceOf(map, block.tensors[0] ?? block.name);
+  return deviceOf(map, block.tensors.find((name) => !block.keptTensors.includes(name)) ?? block.name);
 }

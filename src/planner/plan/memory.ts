@@ -39,9 +39,10 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
     }
     case 'streamed': {
       const stagingBytes = stagedBytes(block, engine);
+      const { keptBytes } = block;
       return [
-        chargeOn(place.gpu, { cacheBytes, bufferBytes, activationBytes, stagingBytes }),
-        chargeOn(place.store, { weightBytes }),
+        chargeOn(place.gpu, { weightBytes: keptBytes, cacheBytes, bufferBytes, activationBytes, stagingBytes }),
+        chargeOn(place.store, { weightBytes: weightBytes - keptBytes }),
         ...(place.store === 'disk' ? [chargeOn('cpu', { stagingBytes })] : []),
       ];
     }

@@ -56,8 +56,9 @@ export function costOfPlan(
     busy.set(runsOn(place), (busy.get(runsOn(place)) ?? 0) + prices.blockMs(block, place));
     if (place.execution !== 'streamed') continue;
     for (const run of formOf(block, place.scheme).runs) {
-      streamedBytesPerCall += run.runs * run.streamedBytes;
-      if (run.phase === 'token') streamedBytesPerToken += run.streamedBytes;
+      const copiedBytes = run.streamedBytes - run.keptBytes;
+      streamedBytesPerCall += run.runs * copiedBytes;
+      if (run.phase === 'token') streamedBytesPerToken += copiedBytes;
     }
   }
   const crossingMs = crossings.reduce((sum, crossing) => sum + crossing.latencyMs, 0);

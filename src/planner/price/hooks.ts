@@ -22,8 +22,10 @@ export function hookedAmongst({ engine, family, blocks }: ModelProfile, places: 
 /** As a map that is given leaves it. */
 export function hookedUnder(map: DeviceMap): Hooked {
   if (new Set(map.values()).size < 2) return () => false;
-  return ({ name }) => {
+  return ({ name, tensors }) => {
     if (map.has('')) return true;
+    const own = new Set(tensors);
+    if ([...map.keys()].some((key) => key.startsWith(`${name}.`) && !own.has(key))) return true;
     for (let end = name.length; end > 0; end = name.lastIndexOf('.', end - 1))
       if (map.has(name.slice(0, end))) return true;
     return false;

@@ -178,10 +178,47 @@ describe('the H200 profile', () => {
     // One hook takes 0.0115 ms; of the decoder's modules 360 are called 20 times.
     expect(again(merged.set('language_model', 0)) - ours.plan.cost.latencyMs).toBeGreaterThan(60);
     // What comes from another GPU has to be moved, by a hook.
-    const budgets = { ...optionsFor(opt, 4).budgets, gpus: new Map([0, 1].map((id) => [id, 3.5 * GIB])) };
-    const two = planDeviceMap(opt.tensors, { ...optionsFor(opt, 4), budgets });
+    const pins = new Map<string, Device>([
+      ['vision_model', 0],
+      ['qformer', 0],
+      ['query_tokens', 0],
+      ['language_projection', 0],
+      ['language_model', 1],
+    ]);
+    const budgets = { ...optionsFor(opt, 6).budgets, gpus: new Map([0, 1].map((id) => [id, 6 * GIB])) };
+    const two = planDeviceMap(opt.tensors, { ...optionsFor(opt, 6), budgets, pins });
     if (two.status === 'infeasible') throw new Error('does not fit');
     expect(new Set(two.plan.placements.map(({ runsOn }) => runsOn)).size).toBe(2);
     expect([...two.map.keys()].filter((key) => key.endsWith('.weight'))).toEqual([]);
+  });
+
+  it('leaves the norms of streamed layers on the GPU, whose copies would take half a millisecond each', () => {
+    const ours = planDeviceMap(opt.tensors, optionsFor(opt, 4));
+    if (ours.status === 'infeasible') throw new Error('does not fit');
+    const layer = ours.plan.placements.find(
+      ({ block, execution }) => block.startsWith(DECODER) && execution === 'streamed',
+    );
+    if (layer === undefined) throw new Error('no layer is streamed');
+    const parts = ['self_attn', 'fc1', 'fc2'].map((part) => ours.map.get(`${layer.block}.${part}`));
+    const norms = ['self_attn_layer_norm', 'final_layer_norm'].map((part) => ours.map.get(`${layer.block}.${part}`));
+    expect([parts, norms]).toEqual([
+      ['cpu', 'cpu', 'cpu'],
+      [0, 0],
+    ]);
+    const again = explainMap(ours.map, opt.tensors, optionsFor(opt, 4));
+    expect(again.issues).toEqual([]);
+    expect(again.plan?.cost).toEqual(ours.plan.cost);
+    expect(again.plan?.devices).toEqual(ours.plan.devices);
+    const whole = explainMap(
+      new Map([...ours.map].filter(([key]) => !key.startsWith(`${layer.block}.`))).set(layer.block, 'cpu'),
+      opt.tensors,
+      optionsFor(opt, 4),
+    );
+    expect(whole.issues).toEqual([]);
+    expect((whole.plan?.cost.latencyMs ?? 0) - ours.plan.cost.latencyMs).toBeGreaterThan(19);
+    const apart = new Map(ours.map).set(`${layer.block}.fc1`, 1);
+    expect(explainMap(apart, opt.tensors, optionsFor(opt, 4)).issues.map(({ code }) => code)).toEqual([
+      'MAP_BLOCK_CUT',
+    ]);
   });
 });

@@ -18,6 +18,12 @@ import { runsOn, type Place } from './place.js';
  */
 const HALF_ON_CPU = { bytes: 0.45, flops: 0.25 } as const;
 
+/**
+ * What `blip2-run` takes on the host to find beams' next tokens, per logit: up to 68 ms a token for 40 rows of opt-2.7b, 39 for
+ * InstructBLIP vicuna-7b on the machine of an H200 (bench/gpu), less what the card takes.
+ */
+const SEARCH_MS_PER_LOGIT = 27e-6;
+
 export interface Prices {
   /** Whether accelerate hooks a block's modules. */
   readonly hooked: Hooked;
@@ -50,7 +56,7 @@ export function priceList(
 }
 
 function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[], hooked: Hooked): Prices {
-  const { engine, dtype } = profile;
+  const { engine, dtype, workload } = profile;
   const gpus = new Map(gpuIds.map((id, i) => [id, gpuAt(machine, i)]));
   const gpuOf = (id: number): GpuProfile => gpus.get(id) ?? gpuAt(machine, 0);
   const { host } = machine;
@@ -75,7 +81,8 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
       const { link } = gpuOf(place.gpu);
       ms += traffic.transfers * link.latencyMs + (1000 * traffic.elements * block.elementBytes) / link.bytesPerSecond;
     }
-    return ms;
+    const searches = engine === 'blip2-run' && workload.beams > 1 && block.kind === 'head' && phase === block.phase;
+    return searches ? ms + traffic.elements * SEARCH_MS_PER_LOGIT : ms;
   };
 
   return {
@@ -125,8 +132,9 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
         : compute + run.leaves * gpu.engines[engine].leafMs;
     if (place.execution === 'resident') return busy;
     const { streamBytesPerSecond, streamedLeafMs } = gpu.engines[engine];
-    const copy = (1000 * run.streamedBytes) / streamBytesPerSecond + run.leaves * streamedLeafMs;
-    const fetch = place.store === 'disk' ? (1000 * run.streamedBytes) / host.diskBytesPerSecond : 0;
+    const copiedBytes = run.streamedBytes - run.keptBytes;
+    const copy = (1000 * copiedBytes) / streamBytesPerSecond + (run.leaves - run.keptLeaves) * streamedLeafMs;
+    const fetch = place.store === 'disk' ? (1000 * copiedBytes) / host.diskBytesPerSecond : 0;
     return busy + copy + fetch;
   }
 }

@@ -37,6 +37,14 @@ const QUERY_INPUTS: ReadonlySet<BlockKind> = new Set<BlockKind>([
   'qformer-embeddings',
   'text-embeddings',
 ]);
+/** Layers that leave small modules on the GPU when they are streamed; a Q-Former layer stays in one piece. */
+const KEEPING: ReadonlySet<BlockKind> = new Set<BlockKind>([
+  'vision-layer',
+  'opt-layer',
+  'llama-layer',
+  't5-encoder-layer',
+  't5-decoder-layer',
+]);
 const CROSS_KEYS = /\.EncDecAttention\.[kv]\./;
 
 /**
@@ -60,7 +68,9 @@ export function blip2Profile(
   const owned = ownTensors(tensors, blocks, table);
   checkTensors(tensors, config, table);
   // Both names of one OPT table may be in a file; which bytes differ cannot be seen from headers, so they stay together.
-  const bonded = !table.ownHead || languageFamily(config) === 'opt';
+  // transformers 5 takes T5's for tied as well: it compares the two when it loads them, and fails where they are apart.
+  const family = languageFamily(config);
+  const bonded = !table.ownHead || family === 'opt' || (family === 't5' && engine === 'transformers');
   const context = { config, workload, engine };
 
   const profileBlocks = blocks.map((block): ProfileBlock => {
@@ -72,23 +82,26 @@ export function blip2Profile(
     const tied = sharesTable ? sizesOf(tensors, [table.name], rules) : own;
     const lookUp = lookUpOf(block, table, engine);
     const bond = bondOf(block, bonded);
+    const isKept = engine === 'transformers' && KEEPING.has(block.kind) ? keptOf(block.name, tied) : () => false;
     const stored = (sizes: readonly TensorSize[], read: readonly TensorSize[], scheme: QuantScheme | null) => ({
       name: block.name,
       kind: block.kind,
       phase: block.phase,
       tensors: names,
-      weightBytes: sizes.reduce((sum, { bytes }) => sum + bytes, 0),
+      weightBytes: bytesOf(sizes),
       float32Bytes: sizes.reduce((sum, { float32Bytes }) => sum + float32Bytes, 0),
       scheme,
       forms: new Map<QuantScheme, ProfileBlock>(),
       lookUp,
       bufferBytes: 4 * work.constantElements,
+      keptTensors: read.filter(isKept).map(({ name }) => name),
+      keptBytes: bytesOf(read.filter(isKept)),
       largestLeafBytes: largestLeaf(read),
       streamedWithBytes: null,
       cacheElements: work.cacheElements,
       activationElements: work.activationElements + dequantizedElements(block, sizes, workload),
       elementBytes: elementBytes(block, dtype, rules),
-      runs: work.runs.map((run) => blockRun(run, work, read, rules, lookUp !== null)),
+      runs: work.runs.map((run) => blockRun(run, work, read, rules, lookUp !== null, isKept)),
       bond,
       extraInputs: work.extraInputs,
       hostTraffic: work.hostTraffic,
@@ -169,10 +182,12 @@ function blockRun(
   sizes: readonly TensorSize[],
   rules: DtypeRules,
   sendsRows: boolean,
+  isKept: (size: TensorSize) => boolean,
 ): BlockRun {
   const used =
     run.uses === 'all' ? sizes : sizes.filter(({ name }) => CROSS_KEYS.test(name) === (run.uses === 'cross-keys'));
-  const storedBytes = used.reduce((sum, { bytes }) => sum + bytes, 0);
+  const storedBytes = bytesOf(used);
+  const kept = used.filter(isKept);
   const elements = used.reduce((sum, tensor) => sum + tensor.elements, 0);
   const perElement = elements === 0 ? 0 : storedBytes / elements;
   const readBytes = run.rowElements === null ? storedBytes : Math.min(storedBytes, run.rowElements * perElement);
@@ -184,11 +199,32 @@ function blockRun(
     quantizedBytes: used.reduce((sum, { bytes, quantized }) => sum + (quantized ? bytes : 0), 0),
     streamedBytes: sendsRows ? readBytes : storedBytes,
     stateBytes: work.cacheElements === 0 ? 0 : run.stateElements * (rules.dtype === 'float32' ? 4 : 2),
-    leaves: new Set(used.map(({ module }) => module)).size,
+    leaves: modulesOf(used).size,
+    keptBytes: bytesOf(kept),
+    keptLeaves: modulesOf(kept).size,
     torch: run.torch,
     outputElements: run.outputElements,
   };
 }
+
+/**
+ * Modules of a block that are not worth a copy: half a millisecond each (bench/planner), whatever it holds. Norms, mostly.
+ * None where the block's own module holds tensors, since its key would stand for those below as well.
+ */
+function keptOf(block: string, sizes: readonly TensorSize[]): (size: TensorSize) => boolean {
+  if (sizes.some(({ module }) => !module.startsWith(`${block}.`))) return () => false;
+  const most = SMALL_PART * bytesOf(sizes);
+  const bytes = new Map<string, number>();
+  for (const size of sizes) bytes.set(size.module, (bytes.get(size.module) ?? 0) + size.bytes);
+  return ({ module }) => (bytes.get(module) ?? 0) <= most;
+}
+
+/** Of a block's bytes: what one module may have to be kept. */
+const SMALL_PART = 0.005;
+
+const bytesOf = (sizes: readonly TensorSize[]): number => sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+
+const modulesOf = (sizes: readonly TensorSize[]): Set<string> => new Set(sizes.map(({ module }) => module));
 
 /** transformers registers the T5 table under each stack as well, so a map that lists a stack's parts must list these. */
 function aliasesOf(config: ModelConfig, tensors: ReadonlyMap<string, TensorInfo>): Map<string, string> {

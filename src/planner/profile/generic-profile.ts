@@ -150,6 +150,8 @@ function genericBlock(
     streamedBytes: weightBytes,
     stateBytes: kind === 'token' ? rows * cacheWidth * (promptTokens + newTokens / 2) * elementBytes : 0,
     leaves: leaves.size,
+    keptBytes: 0,
+    keptLeaves: 0,
     torch: likelyCalls(leaves.size),
     outputElements: tokens * rowWidth,
   });
@@ -169,6 +171,8 @@ function genericBlock(
     lookUp: null,
     streamedWithBytes: null,
     bufferBytes: 0,
+    keptTensors: [],
+    keptBytes: 0,
     largestLeafBytes: Math.max(0, ...leaves.values()),
     cacheElements: rows * cacheWidth * (promptTokens + newTokens),
     activationElements: Math.max(rows * promptTokens, batch) * (2 * rowWidth + (isTable ? 0 : 2 * widest)),

@@ -2,11 +2,12 @@
 import type { ModelProfile } from './model-profile.js';
 
 /**
- * Every session has an arena of its own, which keeps what its largest run took. What an H200 took over two plans that left this
- * out is 1.5 and 2.0 times the activations of all kinds of blocks but the largest, were it all due to them: InstructBLIP with
- * vicuna-7b, 8 pictures with 5 beams, float16 and int8 (bench/gpu).
+ * Every session has an arena of its own, which keeps what its largest run took, those of the prompt and of tokens apart. What an
+ * H200 took, were all of it due to the activations of the kinds of blocks but the largest, was 2.3 and 2.8 times these where
+ * layers were streamed (InstructBLIP with vicuna-7b in 10 GiB, opt-2.7b in 6 GiB, both for 8 pictures with 5 beams) and at
+ * most 1.9 times where none were (the same in int8; bench/gpu).
  */
-const COPIES = 2;
+const COPIES = 3;
 
 /**
  * What `blip2-run`'s sessions on CUDA keep for a workload beyond what they keep for one picture and greedy search, which the

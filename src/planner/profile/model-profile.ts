@@ -28,6 +28,9 @@ export interface BlockRun {
   readonly stateBytes: number;
   /** Modules with tensors of their own that a run calls. */
   readonly leaves: number;
+  /** The parts of `streamedBytes` and `leaves` that are the block's `keptTensors`. */
+  readonly keptBytes: number;
+  readonly keptLeaves: number;
   /** What transformers does on the host for a run. */
   readonly torch: TorchCalls;
   /** Elements handed to the next block per run: what crosses if that block runs elsewhere. */
@@ -55,6 +58,9 @@ export interface ProfileBlock {
   readonly lookUp: 'rows' | 'head' | null;
   /** Bytes of tensors the module creates itself and never streams (non-persistent buffers). */
   readonly bufferBytes: number;
+  /** Small modules that stay on the GPU where transformers streams the rest of the block to it. */
+  readonly keptTensors: readonly string[];
+  readonly keptBytes: number;
   /** Largest module with tensors of its own: what streaming leaf by leaf has to hold at a time. */
   readonly largestLeafBytes: number;
   /** Weight bytes of the neighbours that `blip2-run` streams with it in one piece; null for a block streamed by itself. */
