@@ -4,7 +4,11 @@ import { positionLimit } from '../../src/model/language-config.js';
 import type { Workload } from '../../src/planner/profile/workload.js';
 import type { Ask } from '../../src/runtime/captioner-options.js';
 import { readTokenizer } from '../../src/runtime/checkpoint-files.js';
-import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
+import {
+  resolveGenerationOptions,
+  sequencesAtOnce,
+  type GenerationOptions,
+} from '../../src/runtime/generation/generation-options.js';
 import { preparePrompts, promptText } from '../../src/runtime/text/prompts.js';
 
 /** What a run asks of a plan: pictures together, beams, lengths. Prompts are counted by the checkpoint's own tokenizer. */
@@ -21,7 +25,7 @@ export async function planWorkload(
   const room = (positionLimit(config.text) ?? Infinity) - promptTokens;
   return {
     batch,
-    beams: generation.numBeams ?? 1,
+    beams: sequencesAtOnce(resolveGenerationOptions(generation, config.text.eosTokenIds).strategy),
     promptTokens,
     ...(generation.maxNewTokens === undefined
       ? {}

@@ -10,8 +10,8 @@ import type { GenerationHooks } from './generation/generation-request.js';
 import {
   DEFAULT_NEW_TOKENS,
   resolveGenerationOptions,
+  sequencesAtOnce,
   type GenerationOptions,
-  type Strategy,
 } from './generation/generation-options.js';
 import type { LocalPicture } from './image/picture-source.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
@@ -85,7 +85,7 @@ export class CaptionEngine implements CaptionWorker {
     const { maxNewTokens, strategy } = resolveGenerationOptions(limited, eosTokenIds);
     const work = {
       batch: pictures.length,
-      beams: rowsOf(strategy),
+      beams: sequencesAtOnce(strategy),
       promptTokens: this.#config.numQueryTokens + (prompts.textIds[0]?.length ?? 0),
       newTokens: maxNewTokens,
       pictureSize: this.#pixels.size,
@@ -168,12 +168,6 @@ export class CaptionEngine implements CaptionWorker {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#model[Symbol.asyncDispose]();
   }
-}
-
-/** Sequences at once, of one picture. */
-function rowsOf(strategy: Strategy): number {
-  if (strategy.kind === 'beam') return strategy.beams;
-  return strategy.kind === 'sampling' ? strategy.returned : 1;
 }
 
 /** Room for more new tokens than these is made when they come: most answers end long before. */

@@ -87,6 +87,12 @@ export type Strategy =
       readonly seed: number;
     };
 
+/** Of one picture: what a plan calls its beams. */
+export function sequencesAtOnce(strategy: Strategy): number {
+  if (strategy.kind === 'beam') return strategy.beams;
+  return strategy.kind === 'sampling' ? strategy.returned : 1;
+}
+
 /** Options with every default filled in. */
 export interface GenerationSettings {
   readonly maxNewTokens: number;
