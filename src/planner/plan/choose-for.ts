@@ -6,7 +6,10 @@
  * - `fewest-devices`: as few GPUs as possible, at least one where any is offered; among those, latency.
  */
 import type { GpuProfile } from '../price/device-profile.js';
-import { choosePlaces, type Answer, type ChooseOptions } from './choose-places.js';
+import { isTooMuch } from '../solve/turn/shortest.js';
+import { worksOf } from '../solve/turn/work.js';
+import { assemble } from './assemble.js';
+import { casesOf, choosePlaces, type Answer, type ChooseOptions } from './choose-places.js';
 import { takenBytes, type PlanContext } from './context.js';
 import { shortestTurn } from './shortest-turn.js';
 import type { Objective } from './plan-document.js';
@@ -29,8 +32,10 @@ function fewestGpus(context: PlanContext, options: ChooseOptions): Answer {
   for (let count = ids.length === 0 ? 0 : 1; count <= ids.length; count++) {
     let best: Answer = { status: 'none', proven: true, cost: Infinity };
     let bound = Infinity;
-    for (const kept of distinctSets(context, ids, count)) {
-      const answer = choosePlaces(withOnly(context, kept), options);
+    for (const kept of bestSets(context, ids, count)) {
+      const own = withOnly(context, kept);
+      if (hasNoRoom(own)) continue;
+      const answer = choosePlaces(own, options);
       if (answer.status === 'none') certain &&= answer.proven;
       else {
         bound = Math.min(bound, answer.bound);
@@ -44,30 +49,48 @@ function fewestGpus(context: PlanContext, options: ChooseOptions): Answer {
   return { status: 'none', proven: certain, cost: Infinity };
 }
 
-/** Sets of `count` GPUs, one of each kind: equal cards with equal room are interchangeable. */
-function distinctSets(context: PlanContext, ids: readonly number[], count: number): number[][] {
-  const { machine, budgets } = context;
-  const kinds = new Map<GpuProfile | undefined, number>();
-  const kindOf = ids.map((id, index) => {
-    const profile = machine.gpus[index] ?? machine.gpus.at(-1);
-    if (!kinds.has(profile)) kinds.set(profile, kinds.size);
-    return `${kinds.get(profile)}:${(budgets.gpus.get(id) ?? 0) - takenBytes(context, id)}`;
-  });
-  const seen = new Set<string>();
-  const sets: number[][] = [];
-  const extend = (from: number, chosen: readonly number[]): void => {
+/** Whether it is proven that nothing fits: much sooner than a search for the fastest placement would find out. */
+function hasNoRoom(context: PlanContext): boolean {
+  return casesOf(context).every((placing) =>
+    worksOf(assemble(context.profile, placing, context.prices)).every((task) => isTooMuch(task)),
+  );
+}
+
+/** A GPU as far as a set of them is concerned. */
+interface Card {
+  readonly id: number;
+  readonly profile: GpuProfile | undefined;
+  /** Bytes for the model. */
+  readonly room: number;
+}
+
+/**
+ * Sets of `count` GPUs without those that another set replaces card by card, by equal cards with as much room or more. For
+ * transformers the order of their numbers is kept, as it makes the first the main one.
+ */
+function bestSets(context: PlanContext, ids: readonly number[], count: number): number[][] {
+  const { machine, budgets, profile } = context;
+  const cards = ids.map((id, index): Card => ({
+    id,
+    profile: machine.gpus[index] ?? machine.gpus.at(-1),
+    room: (budgets.gpus.get(id) ?? 0) - takenBytes(context, id),
+  }));
+  if (profile.engine === 'blip2-run') cards.sort((a, b) => b.room - a.room);
+  const sets: (readonly Card[])[] = [];
+  const extend = (from: number, chosen: readonly Card[]): void => {
     if (chosen.length === count) {
-      const key = chosen.map((index) => kindOf[index]).join();
-      if (!seen.has(key)) {
-        seen.add(key);
-        sets.push(chosen.map((index) => ids[index] ?? 0));
-      }
+      if (!sets.some((other) => replaces(other, chosen))) sets.push(chosen);
       return;
     }
-    for (let index = from; index < ids.length; index++) extend(index + 1, [...chosen, index]);
+    for (const [offset, card] of cards.slice(from).entries()) extend(from + offset + 1, [...chosen, card]);
   };
   extend(0, []);
-  return sets;
+  const best = sets.filter((set, i) => !sets.slice(i + 1).some((other) => replaces(other, set)));
+  return best.map((set) => set.map(({ id }) => id).sort((a, b) => a - b));
+}
+
+function replaces(better: readonly Card[], set: readonly Card[]): boolean {
+  return set.every(({ profile, room }, i) => better[i]?.profile === profile && (better[i]?.room ?? 0) >= room);
 }
 
 /** The same request with nothing to be had of the other GPUs. */

@@ -78,6 +78,16 @@ export function shortest(task: Work, { cutoff, work, stop }: ShortestLimits): Sh
   return { assignment: best, bound: Math.min(bound, best?.busiestMs ?? Infinity) };
 }
 
+/** Whether it is proven that there is no room for all the work, however long it takes. */
+export function isTooMuch(task: Work): boolean {
+  const most = turnAlone(task);
+  if (most === Infinity) return true;
+  const plans = new FillPlans(task);
+  return (
+    fluidBound(task, plans.simplex, most) === null || plans.shares(most, everything(task), ROUNDS, null).impossible
+  );
+}
+
 /** A turn that every assignment keeps to; Infinity where a kind of items fits nowhere. */
 function turnAlone({ kinds, devices }: Work): number {
   let sum = 0;
