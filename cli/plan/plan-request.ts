@@ -53,7 +53,7 @@ export function requestFlags<T>(parser: Argv<T>) {
     .option('beams', { ...count('beams'), describe: `beams per picture [default: ${DEFAULT_WORKLOAD.beams}]` })
     .option('prompt-tokens', {
       ...count('prompt-tokens'),
-      describe: `prompt, with the picture's tokens [default: these and one more]`,
+      describe: `prompt, with the picture's tokens [default: those of a caption]`,
     })
     .option('max-new-tokens', {
       ...count('max-new-tokens'),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseBlip2Config } from '../../model/blip2-config.js';
+import { parseBlip2Config, parseModelConfig } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { PRESETS } from '../../model/presets.js';
 import { preparePlan } from './context.js';
@@ -26,6 +26,14 @@ describe('a workload', () => {
     expect(() => prepared('opt-2.7b', { promptTokens: 2048, newTokens: 1 })).toThrow(
       expect.objectContaining({ hint: 'promptTokens may be 2047 at most.' }),
     );
+  });
+
+  it('holds the instruction that InstructBLIP needs for a caption', () => {
+    const preset = PRESETS.get('Salesforce/blip2-flan-t5-xl');
+    const config = { ...(preset?.config as object), model_type: 'instructblip', qformer_config: { vocab_size: 30523 } };
+    const tensors = blip2Tensors(parseModelConfig(config), { dtype: 'F32', ownHead: true });
+    const budgets = { gpus: new Map([[0, 2 ** 33]]), ramBytes: null, diskBytes: 0 };
+    expect(preparePlan(tensors, { config, budgets }).profile.workload.promptTokens).toBe(32 + 8);
   });
 
   it('may be of any length where positions are relative', () => {

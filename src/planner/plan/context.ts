@@ -1,6 +1,6 @@
 /** What is settled before a placement is chosen. */
 import { Blip2Error } from '../../errors.js';
-import { isRetrieval, parseModelConfig } from '../../model/blip2-config.js';
+import { isRetrieval, parseModelConfig, type ModelConfig } from '../../model/blip2-config.js';
 import { positionLimit, type TextConfig } from '../../model/language-config.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
@@ -140,7 +140,7 @@ function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOption
   const shared = {
     dtype: options.dtype ?? 'float16',
     ...(options.dtypes === undefined ? {} : { overrides: options.dtypes }),
-    workload: parseWorkload(options.workload, config?.numQueryTokens),
+    workload: parseWorkload(options.workload, config?.numQueryTokens, config === null ? 1 : textTokens(config)),
     engine: options.engine ?? 'blip2-run',
     schemes: options.allowQuant ?? [],
   } as const;
@@ -148,6 +148,13 @@ function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOption
   const profile = config === null ? genericProfile(tensors, shared) : blip2Profile(tensors, config, shared);
   checkQuantization(profile, shared.schemes);
   return options.ties === undefined && options.buffers === undefined ? profile : withExtras(profile, options);
+}
+
+/** InstructBLIP has no caption without an instruction: "A short image description:" is about six tokens. */
+const INSTRUCTION_TOKENS = 8;
+
+function textTokens(config: ModelConfig): number {
+  return config.qformer.text !== null && !isRetrieval(config) ? INSTRUCTION_TOKENS : 1;
 }
 
 /** New tokens may be fewer than asked for; caches are planned for all of them. */

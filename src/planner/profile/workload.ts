@@ -31,14 +31,16 @@ export const workloadSchema = z.strictObject({
 });
 
 /**
- * Fills in what was not said; a caption's prompt is the model's query tokens and one more.
+ * Fills in what was not said; a caption's prompt is the model's query tokens and its text.
+ * @param textTokens where nothing is asked: one, to start from
  * @throws Blip2Error `BAD_WORKLOAD` naming the field that is not a positive whole number.
  */
 export function parseWorkload(
   workload: Partial<Workload> = {},
   queryTokens = DEFAULT_WORKLOAD.promptTokens - 1,
+  textTokens = 1,
 ): Workload {
-  const parsed = workloadSchema.safeParse({ promptTokens: queryTokens + 1, ...workload });
+  const parsed = workloadSchema.safeParse({ promptTokens: queryTokens + textTokens, ...workload });
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new Blip2Error('BAD_WORKLOAD', `The workload is not usable: ${issues.join('; ')}`, {
