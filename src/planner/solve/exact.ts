@@ -5,6 +5,7 @@
  * the chain (`walk.ts`) leaves out what they rule out; small changes better what it finds (`polish.ts`). Where only one
  * device can be full, blocks that are alike are counted instead (`one/step-search.ts`).
  */
+import { ManySearch } from './columns/many-search.js';
 import { costOf, type Item, type Problem, type Solution } from './problem.js';
 import { polished } from './polish.js';
 import { reversed } from './reversed.js';
@@ -67,7 +68,8 @@ function solve(problem: Problem, options: SolveOptions): SolveResult {
   const { best, bound } = search.run();
   const labels = search.labels;
   if (best !== null) {
-    const repack = bound < best.cost * (1 - WIDE_GAP) && effort > PACKING.effort && !stop();
+    const repack =
+      !(search instanceof ManySearch) && bound < best.cost * (1 - WIDE_GAP) && effort > PACKING.effort && !stop();
     const solution = repack ? repacked(problem, best, stop) : best;
     return { ...graded(solution, bound), solution, labels };
   }
@@ -79,9 +81,11 @@ function solve(problem: Problem, options: SolveOptions): SolveResult {
   return { ...graded(solution, bound), solution, labels };
 }
 
-function searchFor(problem: Problem, limits: SearchLimits): Search | StepSearch {
+function searchFor(problem: Problem, limits: SearchLimits): Search | StepSearch | ManySearch {
   const steps = stepsOf(problem);
-  return steps === null ? new Search(problem, limits) : new StepSearch(problem, steps, limits);
+  if (steps !== null) return new StepSearch(problem, steps, limits);
+  const search = new Search(problem, limits);
+  return ManySearch.isFor(search.chain, limits) ? new ManySearch(problem, search.chain, limits) : search;
 }
 
 function graded(best: Solution, bound: number): { status: 'optimal' | 'stopped'; bound: number } {

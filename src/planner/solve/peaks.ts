@@ -25,10 +25,17 @@ export interface Range {
   readonly level: number;
 }
 
-/** The peaks within a range that places have on a resource, those no further apart than `width` in one range. */
-export function rangesOf(chain: Chain, resource: number, width: number, within: Range = ALL): Range[] {
+/** The peaks within a range that (some) places have on a resource, those no further apart than `width` in one range. */
+export function rangesOf(
+  chain: Chain,
+  resource: number,
+  width: number,
+  within: Range = ALL,
+  places: readonly number[] | null = null,
+): Range[] {
   const peaks = new Set<number>();
   for (let ip = 0; ip < chain.items * chain.places; ip++) {
+    if (places !== null && !places.includes(ip % chain.places)) continue;
     const peak = chain.peak[ip * chain.resources + resource] ?? 0;
     const open = (chain.cost[ip] ?? Infinity) < Infinity && peak >= within.floor && peak <= within.level;
     if (open) peaks.add(peak);

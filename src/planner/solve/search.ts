@@ -17,6 +17,10 @@ export interface SearchLimits {
   readonly effort: number;
   readonly boundRounds: number | undefined;
   readonly stop: () => boolean;
+  /** A placement to begin with. */
+  readonly known?: Solution | null;
+  /** What items are worth to devices, where that is known: else found box by box. */
+  readonly worth?: Float64Array | null;
 }
 
 /** What a pass over the boxes may take. */
@@ -31,8 +35,8 @@ interface Pass {
 
 /**
  * Narrow passes find good placements, which make wide ones cheap. A label for one device that can be full costs little, so
- * that the first pass is all that most problems take. Worths need more than one round where prices say little: with three
- * or more devices.
+ * that the first pass is all that most problems take. Beyond two devices worths are known
+ * before (`many-devices.ts`).
  */
 const PASSES: readonly (readonly Pass[])[] = [
   [
@@ -49,9 +53,9 @@ const PASSES: readonly (readonly Pass[])[] = [
     { width: 32_000, rounds: 1, pairs: 16_000 },
   ],
   [
-    { width: 32, rounds: 8, pairs: 400 },
-    { width: 512, rounds: 1, pairs: 400 },
-    { width: 4000, rounds: 1, pairs: 1000 },
+    { width: 32, rounds: 1, pairs: 400 },
+    { width: 256, rounds: 1, pairs: 400 },
+    { width: 2000, rounds: 1, pairs: 1000 },
     { width: 32_000, rounds: 1, pairs: 4000 },
   ],
 ];
@@ -63,7 +67,7 @@ const SAME = 1e-9;
 export class Search {
   private readonly problem: Problem;
   private readonly limits: SearchLimits;
-  private readonly chain: Chain;
+  readonly chain: Chain;
   private readonly shares: readonly DeviceShare[];
   private readonly walk: Walk;
   private readonly equals: Int32Array;
@@ -73,6 +77,7 @@ export class Search {
   constructor(problem: Problem, limits: SearchLimits) {
     this.problem = problem;
     this.limits = limits;
+    this.best = limits.known ?? null;
     this.chain = layOut(problem);
     this.shares = deviceShares(problem, this.chain);
     this.equals = equalDevices(problem, this.chain);
@@ -138,7 +143,7 @@ export class Search {
       .map((box): Box => {
         const search = bestBound(chain, box.capacities, box.levels, upper, offer, limits.boundRounds);
         const reach = new Reach(chain, box.levels);
-        return { ...box, search, reach, worth: null, bound: Math.max(least, search.relaxation.bound) };
+        return { ...box, search, reach, worth: limits.worth ?? null, bound: Math.max(least, search.relaxation.bound) };
       })
       .filter(({ bound }) => bound < Infinity);
   }

@@ -145,7 +145,7 @@ function outerPrices(chain: Chain, shares: readonly DeviceShare[], prices: Float
  * least costs of having left every device after one item and after the next. No device earns anything with these beyond
  * the price of its capacity, so the bound starts where prices alone end.
  */
-function firstWorths(chain: Chain, shares: readonly DeviceShare[], prices: Float64Array): Float64Array {
+export function firstWorths(chain: Chain, shares: readonly DeviceShare[], prices: Float64Array): Float64Array {
   const { places, resources, items } = chain;
   const worth = new Float64Array(items);
   const on = new Float64Array(shares.length).fill(Infinity);

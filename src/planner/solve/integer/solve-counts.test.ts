@@ -76,7 +76,7 @@ describe('solveCounts', () => {
         expect(result?.bound).toBeGreaterThanOrEqual(expected * (1 - 3 * INTEGER_TOLERANCE));
         expect(result?.bound).toBeLessThanOrEqual(expected);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
