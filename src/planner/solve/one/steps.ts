@@ -38,7 +38,13 @@ export interface Steps {
   readonly peaks: readonly number[];
 }
 
-/** null where more than one resource can run out, there are more than two devices, or crossings depend on more than those. */
+/** More than these say that few items are alike: then labels item by item find better placements sooner. */
+const MOST_STEPS = 256;
+
+/**
+ * null where more than one resource can run out, there are more than two devices, crossings depend on more than those, or
+ * too few items are alike.
+ */
 export function stepsOf(problem: Problem): Steps | null {
   const { items, homes, capacities } = problem;
   const scarce = capacities.flatMap((capacity, r) => (canRunOut(problem, r, capacity) ? [r] : []));
@@ -58,6 +64,7 @@ export function stepsOf(problem: Problem): Steps | null {
   if (items.some(({ inputs }) => inputs.some(({ cost }) => tollOf(cost) === null))) return null;
 
   const runs = runsOf(problem);
+  if (runs.length > MOST_STEPS) return null;
   const stepOf: number[] = [];
   for (const [s, run] of runs.entries()) for (const i of run) stepOf[i] = s;
   const links = runs.map((run): Link => {
