@@ -20,7 +20,7 @@ export async function highsSolver(): Promise<IntegerSolver> {
   const highs = await loadHighs();
   const { modelStatus, callbackType } = highs.constants;
   return (program, { cutoff, stop }) =>
-    highs.withModel(modelData(program, cutoff), (model) => {
+    highs.withModel(modelData(program), (model) => {
       model.options.set({
         output_flag: false,
         mip_rel_gap: GAP,
@@ -28,10 +28,15 @@ export async function highsSolver(): Promise<IntegerSolver> {
         mip_feasibility_tolerance: TOLERANCE,
         primal_feasibility_tolerance: TOLERANCE,
       });
-      const halt = (event: { interrupt: () => void }): undefined => {
-        if (stop()) event.interrupt();
-      };
-      model.run({ [callbackType.mipInterrupt]: halt, [callbackType.simplexInterrupt]: halt });
+      model.run({
+        [callbackType.mipInterrupt]: (event) => {
+          // A row that keeps the objective below the cutoff would do the same, and makes every linear program slower.
+          if (stop() || (event.data.mip_dual_bound ?? -Infinity) >= cutoff) event.interrupt();
+        },
+        [callbackType.simplexInterrupt]: (event) => {
+          if (stop()) event.interrupt();
+        },
+      });
       const status = model.getModelStatus();
       if (status === modelStatus.infeasible || status === modelStatus.unboundedOrInfeasible)
         return { values: null, bound: Infinity };
@@ -44,29 +49,25 @@ export async function highsSolver(): Promise<IntegerSolver> {
     });
 }
 
-/** The program, and a row that keeps its objective below the cutoff: then "infeasible" is the proof that nothing is better. */
-function modelData({ columns, rows }: IntegerProgram, cutoff: number): ModelData {
-  const charged = columns.flatMap(({ cost }, k) => (cost === 0 ? [] : [k]));
-  const below = { columns: charged, factors: charged.map((k) => columns[k]?.cost ?? 0), low: -Infinity, high: cutoff };
-  const all = cutoff === Infinity ? rows : [...rows, below];
+function modelData({ columns, rows }: IntegerProgram): ModelData {
   const starts = [0];
-  for (const row of all) starts.push((starts.at(-1) ?? 0) + row.columns.length);
+  for (const row of rows) starts.push((starts.at(-1) ?? 0) + row.columns.length);
   return {
     numCols: columns.length,
-    numRows: all.length,
+    numRows: rows.length,
     colCost: columns.map(({ cost }) => cost),
     colLower: columns.map(() => 0),
     colUpper: columns.map(({ upper }) => upper),
     integrality: columns.map(({ whole }) => (whole ? 1 : 0)),
-    rowLower: all.map(({ low }) => low),
-    rowUpper: all.map(({ high }) => high),
+    rowLower: rows.map(({ low }) => low),
+    rowUpper: rows.map(({ high }) => high),
     matrix: {
       format: 'csr',
-      numRows: all.length,
+      numRows: rows.length,
       numCols: columns.length,
       starts,
-      indices: all.flatMap((row) => row.columns),
-      values: all.flatMap((row) => row.factors),
+      indices: rows.flatMap((row) => row.columns),
+      values: rows.flatMap((row) => row.factors),
     },
   };
 }

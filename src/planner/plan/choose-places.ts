@@ -11,7 +11,7 @@ import { tidyChoice } from './tidy-choice.js';
 
 export type Answer =
   | {
-      /** `optimal`: nothing that fits costs less (by more than a millionth, with an integer solver). `stopped`: nothing that fits costs less than `bound`. */
+      /** `optimal`: nothing that fits costs less (by more than two millionths, with an integer solver). `stopped`: nothing that fits costs less than `bound`. */
       readonly status: 'optimal' | 'stopped';
       readonly choice: readonly Place[];
       /** Milliseconds per call, prices of accuracy included. */
@@ -63,7 +63,7 @@ export function choosePlaces(context: PlanContext, { integerSolver, ...options }
   const bound = Math.min(Infinity, ...cases.map((own) => own.bound));
   if (best === null) return { status: 'none', proven: bound === Infinity, cost: Infinity };
   const { placing, solution } = best;
-  const proven = bound >= solution.cost * (1 - (integerSolver === undefined ? SAME : INTEGER_TOLERANCE));
+  const proven = bound >= solution.cost * (1 - (integerSolver === undefined ? SAME : 2 * INTEGER_TOLERANCE));
   const choice = solution.choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
   return {
     status: proven ? 'optimal' : 'stopped',

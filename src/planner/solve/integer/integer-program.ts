@@ -22,14 +22,14 @@ export interface Row {
 }
 
 export interface IntegerAnswer {
-  /** The best values found, one per column, or null where none were found that cost less than the cutoff. */
+  /** The best values found, one per column; null where there are none, or none were found. */
   readonly values: Float64Array | null;
-  /** No values cost less, as far as the solver's tolerances go: Infinity where none cost less than the cutoff. */
+  /** No values cost less, as far as the solver's tolerances go. */
   readonly bound: number;
 }
 
 export interface IntegerLimits {
-  /** Only values that cost less are of interest. */
+  /** Only values that cost less are of interest: a bound that high ends the search. */
   readonly cutoff: number;
   /** Asked again and again; true ends the search with what is known by then. */
   readonly stop: () => boolean;

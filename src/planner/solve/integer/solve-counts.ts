@@ -10,7 +10,7 @@ import type { IntegerSolver } from './integer-program.js';
 export const INTEGER_TOLERANCE = 1e-6;
 
 export interface CountsResult {
-  /** A placement that fits to the byte and costs less than the cutoff, if one was found. */
+  /** A placement that fits to the byte and costs less than the cutoff by more than the tolerance, if one was found. */
   readonly solution: Solution | null;
   /** Nothing that fits costs less. */
   readonly bound: number;
@@ -29,7 +29,7 @@ export function solveCounts(
   const choice = values === null ? null : counts.choiceOf(values);
   const cost = choice === null ? Infinity : costOf(problem, choice);
   return {
-    solution: choice === null || cost >= cutoff ? null : { choice, cost },
-    bound: Math.min(least, bound * (1 - INTEGER_TOLERANCE)),
+    solution: choice === null || cost >= least ? null : { choice, cost },
+    bound: bound >= least ? least : bound * (1 - INTEGER_TOLERANCE),
   };
 }

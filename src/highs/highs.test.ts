@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { blip2Tensors } from '../model/blip2-tensors.js';
+import { parseBlip2Config } from '../model/blip2-config.js';
+import { DEFAULT_PRESET, PRESETS } from '../model/presets.js';
+import { planDeviceMap } from '../planner/plan/plan-device-map.js';
+import type { PlanOptions } from '../planner/plan/context.js';
+import type { PlanDocument } from '../planner/plan/plan-document.js';
+import type { IntegerProgram } from '../planner/solve/integer/integer-program.js';
+import { highsSolver } from './index.js';
+
+const solver = await highsSolver();
+
+describe('highsSolver', () => {
+  const knapsack: IntegerProgram = {
+    columns: [8, 11, 6, 4].map((worth) => ({ cost: -worth, upper: 1, whole: true })),
+    rows: [{ columns: [0, 1, 2, 3], factors: [5, 7, 4, 3], low: -Infinity, high: 14 }],
+  };
+
+  it('solves a program of whole numbers', () => {
+    const { values, bound } = solver(knapsack, { cutoff: Infinity, stop: () => false });
+    expect(Array.from(values ?? [], Math.round)).toEqual([0, 1, 1, 1]);
+    expect(bound).toBeCloseTo(-21, 5);
+  });
+
+  it('says that nothing is possible', () => {
+    const impossible = { ...knapsack, rows: [{ columns: [0], factors: [1], low: 2, high: 3 }] };
+    expect(solver(impossible, { cutoff: Infinity, stop: () => false })).toEqual({ values: null, bound: Infinity });
+  });
+});
+
+describe('a plan for two cards', () => {
+  const preset = PRESETS.get(DEFAULT_PRESET);
+  if (preset === undefined) throw new Error('preset');
+  const tensors = blip2Tensors(parseBlip2Config(preset.config), { dtype: 'F32', ownHead: false });
+  const plan = (options: Partial<PlanOptions>): PlanDocument => {
+    const gpus = new Map([2e9, 5.6e9].map((bytes, id) => [id, bytes]));
+    const budgets = { gpus, ramBytes: null, diskBytes: 0 };
+    const result = planDeviceMap(tensors, { config: preset.config, budgets, solver: { effort: 3000 }, ...options });
+    if (result.status === 'infeasible') throw new Error('does not fit');
+    return result.plan;
+  };
+
+  it('is proven where the search alone leaves it open', () => {
+    const open = plan({});
+    const proven = plan({ integerSolver: solver });
+    expect(open.solver.status).toBe('stopped');
+    expect(proven.solver.status).toBe('optimal');
+    expect(proven.cost.latencyMs).toBeLessThanOrEqual(open.cost.latencyMs);
+    expect(proven.cost.latencyMs).toBeGreaterThanOrEqual(open.solver.boundMs);
+  }, 60_000);
+
+  it('has the best answer so far when the time is up', () => {
+    const { solver: report, cost } = plan({ integerSolver: solver, timeLimitMs: 400 });
+    expect(report.boundMs).toBeLessThanOrEqual(cost.latencyMs + 1e-3);
+  });
+});
