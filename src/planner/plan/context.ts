@@ -55,9 +55,9 @@ export interface PlanOptions {
   /** What the plan is best at. Default `latency`. */
   readonly objective?: Objective;
   /**
-   * How long to search at most; then the best placement found is the answer, with its gap. More than a second searches
-   * longer than the default, which ends when the answer is proven or after a fixed effort: under a second for a GPU or
-   * two, a few seconds for more GPUs and for throughput.
+   * How long to search at most; then the best placement found is the answer, with its gap. By default a search ends when its
+   * answer is proven or after a fixed effort: about a second for a GPU or two, up to a few for more. More time than a second
+   * searches longer, with `integerSolver` where that is given.
    */
   readonly timeLimitMs?: number;
   /**

@@ -3,7 +3,8 @@
  *
  * Bounds come first, prices per byte (`prices.ts`) and then worths per item, device by device (`worths.ts`); a walk along
  * the chain (`walk.ts`) leaves out what they rule out; small changes better what it finds (`polish.ts`). Where only one
- * device can be full, blocks that are alike are counted instead (`one/step-search.ts`).
+ * device can be full, blocks that are alike are counted instead (`one/step-search.ts`); three and more devices are taken one
+ * by one first (`columns/many-search.ts`).
  */
 import { ManySearch } from './columns/many-search.js';
 import { costOf, type Item, type Problem, type Solution } from './problem.js';
