@@ -20,8 +20,9 @@ import { casesOf, type Answer, type ChooseOptions } from './choose-places.js';
 import type { PlanContext } from './context.js';
 import { tidyChoice } from './tidy-choice.js';
 
-/** Numbers looked at for a case of the engine: about a second. */
-const DEFAULT_WORK = 1.5e8;
+/** Numbers looked at, for all cases of the engine: about a second. A case that comes late gets its part in any event. */
+const DEFAULT_WORK = 1.2e8;
+const LATE_PART = 0.1;
 /** What a search for anything that fits may cost where this one found nothing. */
 const RESCUE = { effort: 100_000, boundRounds: 25 } as const;
 /** Gaps wider than this are looked into item by item where there are few, so that the search comes to an end. */
@@ -51,12 +52,15 @@ interface Turn {
 /** `cost` and `bound` are milliseconds of the busiest device, prices of accuracy included. */
 export function shortestTurn(context: PlanContext, options: ChooseOptions = {}): Answer {
   const { stop = () => false, effort = DEFAULT_EFFORT, cutoff = Infinity, integerSolver } = options;
-  const work = (DEFAULT_WORK * effort) / DEFAULT_EFFORT;
+  const budget = {
+    left: (DEFAULT_WORK * effort) / DEFAULT_EFFORT,
+    least: (LATE_PART * DEFAULT_WORK * effort) / DEFAULT_EFFORT,
+  };
   const cases = casesOf(context).map((placing) => caseOf(context, placing));
   let best: Turn | null = null;
   for (const each of cases) {
     const upper: number = Math.min(best?.ms ?? Infinity, cutoff);
-    best = searched(each, { cutoff: upper, work, stop }) ?? best;
+    best = searched(each, { cutoff: upper, budget, stop }) ?? best;
   }
   if (best !== null) best = closed(cases, best, stop);
   if (integerSolver !== undefined) best = throughCounts(cases, best, integerSolver, { cutoff, stop });
@@ -81,19 +85,26 @@ function caseOf(context: PlanContext, placing: Placing): Case {
   return { placing, problem, deviceOf: running.map((device) => devices.indexOf(device)), bound: 0 };
 }
 
+/** Work that a search may take; it takes it out of what is left. */
+interface Budget {
+  left: number;
+  readonly least: number;
+}
+
 interface Limits {
   readonly cutoff: number;
-  readonly work: number;
+  readonly budget: Budget;
   readonly stop: () => boolean;
 }
 
 /** A shorter turn than the cutoff, and the bound of the case. */
-function searched(each: Case, { cutoff, work, stop }: Limits): Turn | null {
+function searched(each: Case, { cutoff, budget, stop }: Limits): Turn | null {
   let best: Turn | null = null;
   let bound = Infinity;
   for (const task of worksOf(each.problem)) {
     const upper: number = Math.min(best?.ms ?? Infinity, cutoff);
-    const own = shortest(task, { cutoff: upper, work, stop });
+    const own = shortest(task, { cutoff: upper, work: Math.max(budget.least, budget.left), stop });
+    budget.left -= own.work;
     bound = Math.min(bound, own.bound);
     if (own.assignment !== null) best = shorter(turnOf(each, choiceOf(task, own.assignment.counts)), best, upper);
   }

@@ -6,16 +6,18 @@ import { Load, type Assignment } from './load.js';
 import { everything, present, without, type Rest } from './rest.js';
 import type { Device, Work } from './work.js';
 
-/** Rounds of prices after each device. */
-const ROUNDS = 10;
+/** Prices after each device. */
+const QUICK = { rounds: 10, nodes: 200 } as const;
 /** Plans tried for a device. */
 const CANDIDATES = 4;
 /** Devices filled in one dive, those filled in vain included. */
 const STEPS = 60;
+/** Numbers looked at in one dive, once there is an assignment. */
+const MOST_WORK = 2e7;
 
 /** An assignment that takes `ms`, or else the best that was met; null where something always stayed over that fits nowhere. */
 export function dive(task: Work, plans: FillPlans, ms: number, root: Shares): Assignment | null {
-  const own = new Dive(task, plans, ms);
+  const own = new Dive(task, plans, ms, plans.simplex.work + MOST_WORK);
   const counts = task.devices.map(({ options }) => new Int32Array(options.length));
   own.descend({ counts, filled: new Set(), rest: everything(task), shares: root });
   return own.best;
@@ -34,11 +36,17 @@ class Dive {
   private readonly task: Work;
   private readonly plans: FillPlans;
   private readonly ms: number;
+  private readonly lastWork: number;
 
-  constructor(task: Work, plans: FillPlans, ms: number) {
+  constructor(task: Work, plans: FillPlans, ms: number, lastWork: number) {
+    this.lastWork = lastWork;
     this.task = task;
     this.plans = plans;
     this.ms = ms;
+  }
+
+  private isTired(): boolean {
+    return this.steps >= STEPS || this.plans.simplex.work >= this.lastWork;
   }
 
   /** Whether everything found its place. */
@@ -54,12 +62,12 @@ class Dive {
     for (const candidate of candidates(task, rest, shares, ms, plans.simplex)) {
       const key = `${candidate.device}:${candidate.counts.join()}`;
       if (tried.has(key)) continue;
-      if (tried.size === CANDIDATES || (this.best !== null && this.steps >= STEPS)) break;
+      if (tried.size === CANDIDATES || (this.best !== null && this.isTired())) break;
       tried.add(key);
       this.steps += 1;
       const d = task.devices.findIndex(({ like }, i) => like === candidate.device && !filled.has(i));
       const after = without(task, rest, candidate.device, candidate.counts);
-      const next = plans.shares(ms, after, ROUNDS, shares.prices);
+      const next = plans.shares(ms, after, shares.prices, QUICK);
       // Without an assignment yet, one that takes longer will do.
       if (next.impossible && this.best !== null) continue;
       const isDone = this.descend({

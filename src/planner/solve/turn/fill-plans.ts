@@ -33,9 +33,15 @@ export interface Shares {
 }
 
 const PROVEN = 1e-7;
-/** Of a search for what a device should take: where nothing new comes of few, many show whether there is anything. */
+/** Of a search for what a device should take: where nothing new comes of few, more show whether there is anything. */
 export const FEW_NODES = 60;
-const MANY_NODES = 2000;
+
+export interface Thoroughness {
+  /** Rounds of prices. */
+  readonly rounds: number;
+  /** Of a search for what a device should take. */
+  readonly nodes: number;
+}
 
 export class FillPlans {
   readonly simplex = new Simplex();
@@ -47,7 +53,7 @@ export class FillPlans {
   }
 
   /** @param start prices to begin with */
-  shares(ms: number, rest: Rest, rounds: number, start: Prices | null): Shares {
+  shares(ms: number, rest: Rest, start: Prices | null, { rounds, nodes: most }: Thoroughness): Shares {
     let known = start ?? fluidShare(this.task, rest, ms, this.simplex).prices;
     let mixture = this.mixture(ms, rest);
     let closest = Infinity;
@@ -62,8 +68,8 @@ export class FillPlans {
         known = used;
       }
       if (!isNew && used === prices && round > 0) {
-        if (nodes === MANY_NODES) break;
-        nodes = MANY_NODES;
+        if (nodes === most) break;
+        nodes = most;
         continue;
       }
       nodes = FEW_NODES;

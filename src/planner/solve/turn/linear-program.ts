@@ -32,6 +32,7 @@ export class Simplex {
 
   solve(program: LinearProgram): void {
     this.load(program);
+    this.work += (this.rows + 1) * this.width;
     const patience = 4 * (this.rows + this.columns);
     const most = 20 * patience;
     for (let step = 0; step < most; step++) {

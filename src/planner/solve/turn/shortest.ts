@@ -11,6 +11,8 @@ export interface Shortest {
   readonly assignment: Assignment | null;
   /** No assignment makes the busiest device busy for less; Infinity where there is none at all. */
   readonly bound: number;
+  /** Numbers looked at. */
+  readonly work: number;
 }
 
 export interface ShortestLimits {
@@ -29,7 +31,7 @@ const CLOSE = 0.001;
 /** Where a bound is this close to the best turn, the next step is a proof that there is no shorter one, or such a turn. */
 const NEAR = 1e-4;
 /** Mixtures of plans are at their best after a few dozen rounds of prices. */
-const ROUNDS = 60;
+const THOROUGH = { rounds: 60, nodes: 2000 } as const;
 
 /**
  * Halves the gap again and again: within a turn in the middle of it, either no mixture of plans does all the work, which is a
@@ -40,7 +42,7 @@ export function shortest(task: Work, { cutoff, work, stop }: ShortestLimits): Sh
   const all = everything(task);
   const most = turnAlone(task);
   const least = most === Infinity ? null : fluidBound(task, plans.simplex, most);
-  if (least === null) return { assignment: null, bound: Infinity };
+  if (least === null) return { assignment: null, bound: Infinity, work: plans.simplex.work };
   let best: Assignment | null = null;
   let prices: Prices | null = null;
   // Within `bound` nothing does the work, within `open` a mixture does; within `low` no dive did.
@@ -48,6 +50,8 @@ export function shortest(task: Work, { cutoff, work, stop }: ShortestLimits): Sh
   let open = Infinity;
   let low = bound;
   let factor = 1 + CLOSE;
+  // Most often a cutoff is what nothing here keeps to.
+  let isFirst = cutoff < Infinity;
   const needsOne = (found: Assignment | null): boolean => found === null && cutoff === Infinity;
   while (plans.simplex.work < work && (!stop() || needsOne(best))) {
     const high: number = Math.min(best?.busiestMs ?? Infinity, cutoff);
@@ -58,9 +62,10 @@ export function shortest(task: Work, { cutoff, work, stop }: ShortestLimits): Sh
     const to = isSettled ? high : Math.min(open, high);
     if (from >= target) break;
     const middle = to < Infinity ? Math.sqrt(from * to) : from * factor;
-    const ms: number = Math.min(most, from >= high * (1 - NEAR) ? target : middle);
+    const ms: number = Math.min(most, isFirst || from >= high * (1 - NEAR) ? target : middle);
+    isFirst = false;
     factor = 1 + 2 * (factor - 1);
-    const shares = plans.shares(ms, all, ROUNDS, prices);
+    const shares = plans.shares(ms, all, prices, THOROUGH);
     prices = shares.prices;
     if (shares.impossible) {
       // Whatever fits keeps to `most`.
@@ -75,7 +80,7 @@ export function shortest(task: Work, { cutoff, work, stop }: ShortestLimits): Sh
     if (found === null || found.busiestMs > ms) low = ms;
     if (ms === most) break;
   }
-  return { assignment: best, bound: Math.min(bound, best?.busiestMs ?? Infinity) };
+  return { assignment: best, bound: Math.min(bound, best?.busiestMs ?? Infinity), work: plans.simplex.work };
 }
 
 /** Whether it is proven that there is no room for all the work, however long it takes. */
@@ -84,7 +89,7 @@ export function isTooMuch(task: Work): boolean {
   if (most === Infinity) return true;
   const plans = new FillPlans(task);
   return (
-    fluidBound(task, plans.simplex, most) === null || plans.shares(most, everything(task), ROUNDS, null).impossible
+    fluidBound(task, plans.simplex, most) === null || plans.shares(most, everything(task), null, THOROUGH).impossible
   );
 }
 

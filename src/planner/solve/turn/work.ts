@@ -72,7 +72,7 @@ export function worksOf(problem: Problem): Work[] {
         0,
         ...groups.flatMap(({ cost, peak }) => cost.flatMap((ms, p) => (ms < Infinity ? [peak[p]?.[r] ?? 0] : []))),
       ]),
-    ];
+    ].sort((a, b) => b - a);
     heights = heights.flatMap((before) => peaks.map((peak) => [...before, peak]));
   }
   return heights.flatMap((height) => {
