@@ -21,7 +21,7 @@ import type { PlanContext } from './context.js';
 import { tidyChoice } from './tidy-choice.js';
 
 /** Numbers looked at, for all cases of the engine: about a second. A case that comes late gets its part in any event. */
-const DEFAULT_WORK = 1.2e8;
+const DEFAULT_WORK = 2e8;
 const LATE_PART = 0.1;
 /** What a search for anything that fits may cost where this one found nothing. */
 const RESCUE = { effort: 100_000, boundRounds: 25 } as const;

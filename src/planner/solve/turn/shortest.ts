@@ -28,6 +28,9 @@ export interface ShortestLimits {
 export const SAME_TURN = 1e-6;
 /** Mixtures this close to their bound are not told apart. */
 const CLOSE = 0.001;
+/** Gaps narrower than this are not worth more than a part of the work. */
+const FINE = 0.003;
+const FINE_PART = 0.6;
 /** Where a bound is this close to the best turn, the next step is a proof that there is no shorter one, or such a turn. */
 const NEAR = 1e-4;
 /** Mixtures of plans are at their best after a few dozen rounds of prices. */
@@ -57,6 +60,7 @@ export function shortest(task: Work, { cutoff, work, stop }: ShortestLimits): Sh
     const high: number = Math.min(best?.busiestMs ?? Infinity, cutoff);
     const target = high * (1 - SAME_TURN);
     if (bound >= target) break;
+    if (bound >= high * (1 - FINE) && plans.simplex.work >= work * FINE_PART) break;
     const isSettled = open <= bound * (1 + CLOSE);
     const from = isSettled ? Math.max(low, open < target ? open : bound) : bound;
     const to = isSettled ? high : Math.min(open, high);
