@@ -172,7 +172,7 @@ export function firstWorths(chain: Chain, shares: readonly DeviceShare[], prices
 }
 
 /** Items that are alike in every number share what is added to their worths. */
-function kindsOf({ items, places, resources, cost, use, peak }: Chain): Int32Array {
+export function kindsOf({ items, places, resources, cost, use, peak }: Chain): Int32Array {
   const known = new Map<string, number>();
   return Int32Array.from({ length: items }, (_, i) => {
     const from = i * places;

@@ -12,7 +12,7 @@ import { rangesOf } from '../peaks.js';
 import { polished } from '../polish.js';
 import { bestBound } from '../prices.js';
 import type { Problem, Solution } from '../problem.js';
-import { firstWorths } from '../worths.js';
+import { firstWorths, kindsOf } from '../worths.js';
 import { constructed } from './construct.js';
 import { deviceBidder, type DeviceBidder } from './device-bidder.js';
 import { generateColumns, type BidderClass } from './generate-columns.js';
@@ -37,6 +37,9 @@ export interface ManyResult {
 const ROUNDS = 20;
 /** Placements made in each case, from nothing and again from the best. */
 const TRIALS = [25, 20, 10, 10];
+/** Longer chains get fewer placements, each of which takes longer. */
+const TRIAL_ITEMS = 120;
+const MOST_KINDS = 64;
 /** Most pairs of a device's front. */
 const PAIRS = 600;
 /** Ranges that the peaks of the device with the largest are cut into are no wider than this fraction of its capacity. */
@@ -56,7 +59,7 @@ export function manyDevices(problem: Problem, chain: Chain, { cutoff, known, sto
   const upper = (): number => Math.min(cutoff, best?.cost ?? Infinity);
   const shares = deviceShares(problem, chain);
   const before = equalDevices(problem, chain);
-  const kinds = kindsOf(problem);
+  const kinds = kindsWithin(problem, chain);
   let bound = Infinity;
   let worth: Float64Array | null = null;
   let tried = 0;
@@ -83,7 +86,7 @@ export function manyDevices(problem: Problem, chain: Chain, { cutoff, known, sto
       constructed(problem, chain, limited, kinds, {
         worth: found.worth,
         known: from,
-        trials: TRIALS[tried] ?? 0,
+        trials: Math.ceil((TRIALS[tried] ?? 0) * Math.min(1, TRIAL_ITEMS / chain.items)),
         seed,
         stop,
       });
@@ -101,15 +104,18 @@ function byDuty(a: DeviceShare, b: DeviceShare): number {
   return a.places.length - b.places.length || b.resource - a.resource;
 }
 
-/** Items whose worths are one number: those within a run, whose first and last are worth more to neighbours. */
-function kindsOf(problem: Problem): Int32Array {
+/**
+ * Items whose worths are one number: those within a run, whose first and last are worth more to neighbours. Where that gives
+ * too many numbers to settle in a few rounds, items that are alike share one wherever they are.
+ */
+function kindsWithin(problem: Problem, chain: Chain): Int32Array {
   const kinds = new Int32Array(problem.items.length);
   let next = 0;
   for (const run of runsOf(problem)) {
     const inner = run.length > 2 ? next++ : -1;
     for (const [k, i] of run.entries()) kinds[i] = k === 0 || k === run.length - 1 ? next++ : inner;
   }
-  return kinds;
+  return next <= MOST_KINDS ? kinds : kindsOf(chain);
 }
 
 /** The lowest bound first. */
