@@ -44,6 +44,14 @@ describe('throughput', () => {
     expect(pipeline.solver.gap).toBeLessThan(0.1);
   });
 
+  it('says what it takes for granted, and of whom', () => {
+    const ofThroughput = (rest: Partial<PlanOptions>) =>
+      plan([10, 10], rest).assumptions.filter((text) => text.startsWith('Throughput'));
+    expect(ofThroughput({})).toEqual([]);
+    expect(ofThroughput({ objective: 'throughput' })).toHaveLength(2);
+    expect(ofThroughput({ objective: 'throughput', engine: 'transformers' }).join(' ')).toMatch(/interpreter/);
+  });
+
   it('finds the shortest turn that trying every placement finds', () => {
     const chains = fc.array(fc.constantFrom(200, 900, 4000), { minLength: 2, maxLength: 6 });
     fc.assert(

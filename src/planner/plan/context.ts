@@ -23,6 +23,7 @@ import { accuracyRule } from './accuracy.js';
 import { checkBudgets, type Budgets } from './budgets.js';
 import type { GpuProvider } from './gpu-provider.js';
 import type { CheckpointIdentity, Objective } from './plan-document.js';
+import { turnAssumptions } from './turn-assumptions.js';
 
 export interface PlanOptions {
   /** The parsed JSON of `config.json`; without a BLIP-2 configuration blocks are found by their names. */
@@ -123,7 +124,11 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
     pins,
     schemes: options.allowQuant ?? [],
     settled: new Map(),
-    assumptions: [...assumptionsOf(machine, gpuIds, budgets), ...accuracyRule(options.allowQuant ?? [])],
+    assumptions: [
+      ...assumptionsOf(machine, gpuIds, budgets),
+      ...(options.objective === 'throughput' ? turnAssumptions(profile.engine) : []),
+      ...accuracyRule(options.allowQuant ?? []),
+    ],
     warnings: [],
   };
 }
