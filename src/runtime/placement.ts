@@ -57,22 +57,27 @@ export async function placedDevices(
   if (budgets === undefined) return devices;
   const { pictureSize } = engine;
   const made = await planFor(checkpoint, budgets, {
+    ...(await execution(engine, budgets)),
     ...planning,
     workload: { ...planning?.workload, ...(pictureSize === undefined ? {} : { pictureSize }) },
-    ...(await execution(engine)),
   });
   onProgress?.({ stage: 'planned', plan: made });
   return { ...devices, ...(await readGiven(checkpoint, made)) };
 }
 
-type Execution = Pick<PlanOptions, 'countContext' | 'provider'>;
+type Execution = Pick<PlanOptions, 'countContext' | 'provider' | 'machine'>;
 
 /** What the plan has to know about who executes it. A CPU that stands in for GPUs takes nothing of them. */
-async function execution({ provider = 'auto', emulateGpu = false }: EngineOptions): Promise<Execution> {
-  if (emulateGpu) return { countContext: false };
+async function execution(
+  { provider = 'auto', emulateGpu = false }: EngineOptions,
+  { gpus }: Budgets,
+): Promise<Execution> {
+  if (emulateGpu || gpus.size === 0) return { countContext: !emulateGpu };
   // Only here, because it loads native libraries.
-  const { likelyGpuProvider } = await import('./provider/choose-provider.js');
-  return { countContext: true, provider: likelyGpuProvider(provider) };
+  const { likelyGpuProvider, likelyMachine } = await import('./provider/choose-provider.js');
+  const likely = likelyGpuProvider(provider);
+  const machine = likelyMachine(likely, gpus.keys());
+  return { countContext: true, provider: likely, ...(machine === null ? {} : { machine }) };
 }
 
 async function planFor(

@@ -112,6 +112,12 @@ export const KNOWN_GPUS: ReadonlyMap<string, GpuProfile> = new Map([
   ['H200', H200],
 ]);
 
+/** The profile of a card as its driver names it, such as "NVIDIA H200" or "NVIDIA A100-SXM4-80GB". */
+export function knownGpu(driverName: string): GpuProfile | undefined {
+  for (const [name, profile] of KNOWN_GPUS) if (new RegExp(`\\b${name}\\b`).test(driverName)) return profile;
+  return undefined;
+}
+
 /** Stands for a card nobody named: near an RTX 3080. Absolute times are rough with it; the order of placements is not. */
 export const UNKNOWN_GPU: GpuProfile = {
   ...fromDataSheet('unknown GPU', { memoryGiB: 10, bandwidth: 760, float16: 119, float32: 29.8, link: 32 }),

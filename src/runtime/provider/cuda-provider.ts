@@ -46,6 +46,13 @@ function cudaDevices(driver: CudaDriver): ProviderDevice[] {
   }));
 }
 
+/** The cards as the driver names them, in the order of their numbers. Asking takes no memory on them. */
+export function cudaCardNames(): string[] {
+  const driver = CudaDriver.load();
+  if (driver === null) return [];
+  return Array.from({ length: driver.deviceCount() }, (_, device) => driver.describe('cuDeviceGetName', device));
+}
+
 /** Free memory of a CUDA device, seen from outside; null where there is no such device, or nobody tells. */
 export function freeCudaBytes(device: number): number | null {
   const driver = CudaDriver.load();
