@@ -3,7 +3,7 @@
  *
  *   npm run build && node bench/gpu/picture.mjs bench/gpu/results/RESULTS.json > PICTURE.svg
  *
- * A mark lies where measured / predicted is: on the middle line the prediction was exact. The bands are what the project
+ * "context": the plan counts what the driver takes for transformers as well. A mark lies where measured / predicted is: on the middle line the prediction was exact. The bands are what the project
  * asks of its predictions, 25 % of time and 5 % of memory. Rows of several processes: the median time, the largest peak.
  */
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,9 @@ const [file] = process.argv.slice(2);
 if (file === undefined) throw new Error('which results?');
 const { rows, machine } = JSON.parse(readFileSync(file, 'utf8'));
 const MIB = 2 ** 20;
-const LEFT = 150;
+/** No driver takes less for a process. */
+const SMALLEST_CONTEXT = 200 * MIB;
+const LEFT = 235;
 const RIGHT = WIDTH - MARGIN - 120;
 const ROW_HEIGHT = 19;
 /** Grey that is seen on light and on dark. */
@@ -51,9 +53,8 @@ function comparison(title, { tolerance, colour, pair, format }) {
   const middle = (LEFT + RIGHT) / 2;
   const at = (ratio) => middle + (((ratio - 1) / reach) * (RIGHT - LEFT)) / 2;
   canvas.y += 12;
-  canvas.text(at(1 - tolerance), `-${100 * tolerance} %`, 's', 'middle');
-  canvas.text(middle, '0', 's', 'middle');
-  canvas.text(at(1 + tolerance), `+${100 * tolerance} %`, 's', 'middle');
+  canvas.text(at(1 - tolerance), `-${100 * tolerance} %`, 's', 'end');
+  canvas.text(at(1 + tolerance), `+${100 * tolerance} %`, 's', 'start');
   const top = canvas.y + 6;
   canvas.rect(at(1 - tolerance), top, at(1 + tolerance) - at(1 - tolerance), ROW_HEIGHT * planned.length, BAND);
   canvas.path(`M${middle} ${top}v${ROW_HEIGHT * planned.length}`, 'l');
@@ -75,14 +76,31 @@ function repeated(all) {
   for (const row of all) byLabel.set(labelOf(row), [...(byLabel.get(labelOf(row)) ?? []), row]);
   return [...byLabel.values()].map((same) => {
     const times = same.map(({ captionMs }) => captionMs).toSorted((a, b) => a - b);
-    const peakBytes = Math.max(...same.map((row) => row.peakBytes));
+    const peakBytes = Math.max(...same.map(peakOf));
     return { ...same[0], captionMs: times[Math.floor(times.length / 2)], peakBytes };
   });
 }
 
-/** Model, budget, what was quantised. */
-function labelOf({ model, row }) {
-  const [, budget, scheme] = row.split('@')[0].split(':');
-  const parts = [model.replace('blip2-', ''), budget.replace(/G$/, ' GiB'), scheme];
-  return parts.filter((part) => part !== undefined).join(' ');
+/** Plans for transformers count what torch allocates, unless they count the driver's share as well. */
+function peakOf({ engine, predicted, torchPeakBytes, peakBytes }) {
+  return engine === 'transformers' && predicted.gpus[0].overheadBytes < SMALLEST_CONTEXT ? torchPeakBytes : peakBytes;
+}
+
+/** Model, budget, what was quantised or who ran it. */
+function labelOf({ model, row, engine, predicted, calibrated, batch, beams }) {
+  const [kind, , scheme] = row.split(/[@+]/)[0].split(':');
+  const parts = [
+    model.replace('blip2-', ''),
+    `${predicted.gpus.map(({ budgetBytes }) => budgetBytes / 2 ** 30).join(' + ')} GiB`,
+    scheme,
+    engine === 'transformers'
+      ? predicted.gpus[0].overheadBytes < SMALLEST_CONTEXT
+        ? engine
+        : `${engine}, context`
+      : null,
+    kind === 'webgpu' ? 'WebGPU' : null,
+    calibrated === true ? 'calibrated' : null,
+    batch === undefined ? null : `${batch} x ${beams}`,
+  ];
+  return parts.filter((part) => part !== undefined && part !== null).join(' ');
 }

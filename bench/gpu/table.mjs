@@ -8,12 +8,14 @@
  *
  * ROW: ours:full  ours:full:int8  ours:6G  ours:4G:int8 (quantising allowed)  ours-map:FILE  webgpu:full  webgpu:full:int8
  *      run:2G (blip2-run itself, until its first caption)  auto:6GiB  map:FILE  transformers:full
+ *      plan:FILE (transformers with the map of a plan that blip2-plan wrote whole, whose predictions are kept)
+ *      profile=FILE (no row: later ones of ours are planned with what blip2-plan --calibrate printed)
  *      accuracy (logits kept by full rows, and all rows' ids so far).
  * Followed by +BxN for B pictures at once with N beams, and by @N for N rounds, as in auto:2GiB@2 or ours:full+8x5@2.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PeerProcess } from './peer-process.mjs';
@@ -43,10 +45,15 @@ const SHOWN = [
 const results = [];
 let peer;
 
+let profile;
 for (const row of rows) {
+  if (row.startsWith('profile=')) {
+    profile = row.slice('profile='.length);
+    continue;
+  }
   const began = performance.now();
   const result = await measure(row).catch((error) => ({ error: String(error).slice(0, 900) }));
-  results.push({ row, ...result });
+  results.push({ row, ...(profile === undefined ? {} : { calibrated: true }), ...result });
   writeFileSync(resultsFile, JSON.stringify(results, null, 1));
   const peak =
     result.peakBytes === undefined ? {} : { peak: `${Math.round((result.peakBytes - result.atStartBytes) / MIB)} MiB` };
@@ -75,7 +82,7 @@ function performer(row) {
   const { kind } = parseRow(row);
   if (['ours', 'ours-map', 'webgpu'].includes(kind)) return ours;
   if (kind === 'run') return blip2Run;
-  if (['auto', 'map', 'transformers', 'accuracy'].includes(kind)) return theirs;
+  if (['auto', 'map', 'plan', 'transformers', 'accuracy'].includes(kind)) return theirs;
   throw new Error(`no row ${row}`);
 }
 
@@ -91,6 +98,7 @@ async function ours(row) {
   const args = [
     ...(kind === 'ours-map' ? ['--map', place] : placed(place, quant)),
     ...(kind === 'webgpu' ? ['--provider', 'webgpu'] : []),
+    ...(profile === undefined ? [] : ['--profile', profile]),
     // What everything on the GPU in float16 says to the prompt is kept to be judged.
     ...(place === 'full' && quant === undefined && batch === undefined ? ['--logits', logitsOf(kind)] : []),
     ...(batch === undefined ? [] : ['--batch', batch, '--beams', beams]),
@@ -106,12 +114,17 @@ async function theirs(row) {
     [checkpoint, ...peerArguments(kind, place), ...(rounds === undefined ? [] : ['--rounds', rounds])],
     LIMIT_MS,
   );
-  return outcomeOf(said, code, errors);
+  return { ...outcomeOf(said, code, errors), ...(kind === 'plan' ? { predicted: predictedBy(place) } : {}) };
+}
+
+function predictedBy(file) {
+  const { cost, devices } = JSON.parse(readFileSync(file, 'utf8'));
+  return { latencyMs: cost.latencyMs, gpus: devices.filter(({ id }) => typeof id === 'number') };
 }
 
 function peerArguments(kind, place) {
   if (kind === 'auto') return ['--auto', place];
-  if (kind === 'map') return ['--map', place];
+  if (kind === 'map' || kind === 'plan') return ['--map', place];
   if (kind === 'transformers') return [];
   const judged = results.filter(
     ({ ids, quant = null, batch }) => ids !== undefined && quant === null && batch === undefined,

@@ -41,7 +41,8 @@ def placement(args):
         return {"device_map": "auto", "max_memory": {0: args.auto, "cpu": "200GiB"}}
     if args.map is not None:
         with open(args.map) as file:
-            return {"device_map": json.load(file)}
+            given = json.load(file)
+        return {"device_map": given.get("device_map", given)}
     return {"device_map": {"": 0}}
 
 
