@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { parseModelConfig } from '../../model/blip2-config.js';
+import { PRESETS } from '../../model/presets.js';
 import { KNOWN_GPUS, planDeviceMap, UNKNOWN_HOST } from '../index.js';
 import { preparePlan, takenBytes } from './context.js';
 
@@ -40,6 +41,16 @@ describe('rows at once', () => {
     // 10671 and 10989 MiB of 10240, of which 256 were caches held twice.
     expect(taken(8, 5) - taken(1, 1)).toBeGreaterThan((10671 - 10240 - 256) * MIB);
     expect(taken(8, 5, ['int8']) - taken(1, 1, ['int8'])).toBeGreaterThan((10989 - 10240 - 256) * MIB);
+  });
+
+  it('take what the card took beyond the budget of a plan with two copies of them', () => {
+    // 6237 MiB of 6144 for 8 pictures with 5 beams of opt-2.7b, 223 MiB of which had been counted.
+    const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');
+    if (preset === undefined) throw new Error('no preset');
+    const opt = blip2Tensors(parseModelConfig(preset.config), { dtype: 'F16', ownHead: false });
+    const of = (batch: number, beams: number) =>
+      takenBytes(preparePlan(opt, { ...options, config: preset.config, workload: { batch, beams } }), 0);
+    expect(of(8, 5) - of(1, 1)).toBeGreaterThan((6237 - 6144 + 223) * MIB);
   });
 
   it('take more, the more they are', () => {
