@@ -11,7 +11,10 @@ import { tidyChoice } from './tidy-choice.js';
 
 export type Answer =
   | {
-      /** `optimal`: nothing that fits costs less (by more than two millionths, with an integer solver). `stopped`: nothing that fits costs less than `bound`. */
+      /**
+       * `optimal`: nothing that fits costs less (by more than two millionths, with an integer solver). `stopped`: nothing
+       * that fits costs less than `bound`.
+       */
       readonly status: 'optimal' | 'stopped';
       readonly choice: readonly Place[];
       /** Milliseconds per call, prices of accuracy included. */
@@ -50,8 +53,7 @@ export interface ChooseOptions extends SolveOptions {
 export function choosePlaces(context: PlanContext, { integerSolver, ...options }: ChooseOptions = {}): Answer {
   let best: Best | null = null;
   const cases: Case[] = [];
-  // Those of few places take no time, and what they come to spares the others much of theirs.
-  for (const placing of casesOf(context).toSorted((a, b) => a.places.length - b.places.length)) {
+  for (const placing of casesOf(context).toSorted(bySpeed)) {
     const problem = assemble(context.profile, placing, context.prices);
     if (exceedsEverything(problem)) continue;
     const cutoff: number = Math.min(best?.solution.cost ?? Infinity, options.cutoff ?? Infinity);
@@ -90,6 +92,20 @@ function throughCounts(
     if (result.solution !== null) best = { placing: each.placing, solution: result.solution };
   }
   return best;
+}
+
+/**
+ * Cases of one GPU and few places first: they take no time, and what they come to spares the others much of theirs. Of
+ * several GPUs, the most first: fewer of them are seldom better.
+ */
+function bySpeed(a: Placing, b: Placing): number {
+  const [mine, theirs] = [gpusOf(a), gpusOf(b)];
+  if (Math.min(mine, theirs) <= 1) return mine - theirs || a.places.length - b.places.length;
+  return theirs - mine || a.places.length - b.places.length;
+}
+
+function gpusOf({ places }: Placing): number {
+  return new Set(places.flatMap((place) => (place.execution === 'host' ? [] : [place.gpu]))).size;
 }
 
 /** Whether the items are more than all resources together: a proof that costs nothing. */

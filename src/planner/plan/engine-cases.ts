@@ -1,8 +1,9 @@
 /**
  * The placements an engine can execute, as separate cases for the solver.
  *
- * `blip2-run` takes any mixture (beyond two GPUs, one of them does the streaming). transformers streams everything that is not on a GPU to one "main" GPU, the lowest
- * number in the map, so each GPU is tried in that role; a map without a GPU runs on the CPU.
+ * `blip2-run` takes any mixture (beyond two GPUs, one of them does the streaming). transformers streams everything that is
+ * not on a GPU to one "main" GPU, the lowest number in the map, so each GPU is tried in that role; a map without a GPU runs
+ * on the CPU.
  */
 import type { Device, DeviceMap } from '../map/device-map.js';
 import { longestPrefix } from '../map/longest-prefix.js';
