@@ -7,7 +7,8 @@ import type { Device, DeviceMap } from './device-map.js';
 import { conflictingReadings } from './prefix-readings.js';
 
 interface Node {
-  readonly children: Map<string, Node>;
+  /** Null for most: leaves have none. */
+  children: Map<string, Node> | null;
   device: Device | undefined;
   /** Keeps a key of its own. */
   apart: boolean;
@@ -24,20 +25,22 @@ export function emitDeviceMap(
   tensors: Iterable<string>,
   apart: ReadonlySet<string> = new Set(),
 ): DeviceMap {
-  const root: Node = { children: new Map(), device: undefined, apart: false };
+  const root: Node = { children: null, device: undefined, apart: false };
   for (const [name, device] of leaves) {
     let node = root;
     for (const part of name === '' ? [] : name.split('.')) {
+      node.children ??= new Map();
       let child = node.children.get(part);
-      if (child === undefined)
-        node.children.set(part, (child = { children: new Map(), device: undefined, apart: false }));
+      if (child === undefined) node.children.set(part, (child = { children: null, device: undefined, apart: false }));
       node = child;
     }
     node.device = device;
     node.apart = apart.has(name);
   }
   const names = [...tensors];
-  const short = new Map(collapsed(root, ''));
+  const keys: [string, Device][] = [];
+  collapse(root, '', keys);
+  const short = new Map(keys);
   if (conflictingReadings(short, names).length === 0) return short;
   // Unmerged keys leave fewer names for a short key to claim by accident.
   const conflicts = conflictingReadings(leaves, names);
@@ -49,21 +52,19 @@ export function emitDeviceMap(
   );
 }
 
-function collapsed(node: Node, path: string): [string, Device][] {
-  const device = uniform(node);
-  if (device !== undefined) return [[path, device]];
-  const own: [string, Device][] = node.device === undefined ? [] : [[path, node.device]];
-  const parts = [...node.children].flatMap(([part, child]) => collapsed(child, path === '' ? part : `${path}.${part}`));
-  return [...own, ...parts];
-}
-
-/** The one device that one key may give a subtree, or undefined. */
-function uniform(node: Node): Device | undefined {
+/** Adds the keys of a subtree; the one device that one key may give it, or undefined. */
+function collapse(node: Node, path: string, keys: [string, Device][]): Device | undefined {
+  const start = keys.length;
   let device = node.device;
-  for (const child of node.children.values()) {
-    const below = child.apart ? undefined : uniform(child);
-    if (below === undefined || (device !== undefined && below !== device)) return undefined;
-    device = below;
+  let uniform = true;
+  if (device !== undefined) keys.push([path, device]);
+  for (const [part, child] of node.children ?? []) {
+    const below = collapse(child, path === '' ? part : `${path}.${part}`, keys);
+    uniform &&= !child.apart && below !== undefined && below === (device ?? below);
+    device ??= below;
   }
+  if (!uniform || device === undefined) return undefined;
+  keys.length = start;
+  keys.push([path, device]);
   return device;
 }

@@ -34,7 +34,11 @@ export function conflictingReadings(map: DeviceMap, tensors: Iterable<string>): 
 function outerKeys(map: DeviceMap): Set<string> {
   const outer = new Set<string>(['']);
   for (const key of map.keys()) {
-    for (let dot = key.lastIndexOf('.'); dot > 0; dot = key.lastIndexOf('.', dot - 1)) outer.add(key.slice(0, dot));
+    for (let dot = key.lastIndexOf('.'); dot > 0; dot = key.lastIndexOf('.', dot - 1)) {
+      const above = key.slice(0, dot);
+      if (outer.has(above)) break;
+      outer.add(above);
+    }
   }
   return outer;
 }
