@@ -1,25 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bruteForce } from '../../../test/planner/brute-force.js';
 import { solveExact } from './exact.js';
 import { costOf, type Item, type Problem } from './problem.js';
-
-/** Tries every choice. */
-function bruteForce(problem: Problem): number {
-  let best = Infinity;
-  const choice: number[] = [];
-  const visit = (i: number): void => {
-    if (i === problem.items.length) {
-      best = Math.min(best, costOf(problem, choice));
-      return;
-    }
-    for (let p = 0; p < problem.places; p++) {
-      choice[i] = p;
-      visit(i + 1);
-    }
-  };
-  visit(0);
-  return best;
-}
 
 const matrix = (rows: number, columns: number, value: fc.Arbitrary<number>): fc.Arbitrary<number[][]> =>
   fc.array(fc.array(value, { minLength: columns, maxLength: columns }), { minLength: rows, maxLength: rows });

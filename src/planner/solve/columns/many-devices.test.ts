@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bruteForce } from '../../../../test/planner/brute-force.js';
 import { layOut } from '../chain.js';
 import { costOf, type Item, type Problem } from '../problem.js';
 import { manyDevices } from './many-devices.js';
@@ -49,22 +50,6 @@ const cards: fc.Arbitrary<Problem> = fc
       })),
     };
   });
-
-function bruteForce(problem: Problem): number {
-  let best = Infinity;
-  const choice = problem.items.map(() => 0);
-  const visit = (i: number): void => {
-    if (i === choice.length) best = Math.min(best, costOf(problem, choice));
-    else {
-      for (let p = 0; p < problem.places; p++) {
-        choice[i] = p;
-        visit(i + 1);
-      }
-    }
-  };
-  visit(0);
-  return best;
-}
 
 describe('manyDevices', () => {
   it('bounds every placement from below, and finds some that fit', () => {

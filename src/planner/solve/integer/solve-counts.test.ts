@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bruteForce } from '../../../../test/planner/brute-force.js';
 import { highsSolver } from '../../../highs/index.js';
 import { costOf, type Item, type Problem } from '../problem.js';
 import { countProgram } from './count-program.js';
@@ -47,23 +48,6 @@ const problems: fc.Arbitrary<Problem> = fc
     }));
     return { places: homes.length, homes, capacities: [...capacities.map((mib) => mib * MIB), 1e15], items };
   });
-
-function bruteForce(problem: Problem): number {
-  const choice = problem.items.map(() => 0);
-  let best = Infinity;
-  const visit = (i: number): void => {
-    if (i === choice.length) {
-      best = Math.min(best, costOf(problem, choice));
-      return;
-    }
-    for (let p = 0; p < problem.places; p++) {
-      choice[i] = p;
-      visit(i + 1);
-    }
-  };
-  visit(0);
-  return best;
-}
 
 describe('solveCounts', () => {
   it('finds what trying every placement finds, to the byte', () => {

@@ -1,26 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bruteForce } from '../../../../test/planner/brute-force.js';
 import { costOf, type Item, type Problem } from '../problem.js';
 import { StepSearch, type StepLimits } from './step-search.js';
 import { stepsOf } from './steps.js';
-
-/** Tries every choice. */
-function bruteForce(problem: Problem): number {
-  let best = Infinity;
-  const choice: number[] = [];
-  const visit = (i: number): void => {
-    if (i === problem.items.length) {
-      best = Math.min(best, costOf(problem, choice));
-      return;
-    }
-    for (let p = 0; p < problem.places; p++) {
-      choice[i] = p;
-      visit(i + 1);
-    }
-  };
-  visit(0);
-  return best;
-}
 
 /** Runs of equal blocks: held by a card as they are or smaller, streamed to it, or run by the host. */
 const models: fc.Arbitrary<Problem> = fc
