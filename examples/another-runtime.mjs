@@ -5,7 +5,12 @@
  *   npm run build && node examples/another-runtime.mjs [checkpoint]
  */
 import { mapTensors, openCheckpoint, sliceTensor, typedArray } from '../dist/src/loader/index.js';
-import onnxProto from 'onnx-proto';
+import {
+  AttributeProto_AttributeType,
+  ModelProtoSchema,
+  TensorProto_DataType,
+} from '../dist/src/runtime/onnx/onnx_pb.js';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
 const where = process.argv[2] ?? new URL('../models/demo', import.meta.url).pathname;
@@ -23,11 +28,13 @@ const bias = mapped.get('language_projection.bias');
 // The first of the learned queries, [1, width]: any input will do.
 const query = sliceTensor(mapped.get('query_tokens'), [0, { stop: 1 }]);
 
-const { ModelProto, AttributeProto, TensorProto } = onnxProto.onnx;
-const value = (name) => ({ name, type: { tensorType: { elemType: TensorProto.DataType.FLOAT } } });
-const model = ModelProto.create({
-  irVersion: 9,
-  opsetImport: [{ version: 17 }],
+const value = (name) => ({
+  name,
+  type: { value: { case: 'tensorType', value: { elemType: TensorProto_DataType.FLOAT } } },
+});
+const model = create(ModelProtoSchema, {
+  irVersion: 9n,
+  opsetImport: [{ version: 17n }],
   graph: {
     name: 'projection',
     node: [
@@ -35,14 +42,14 @@ const model = ModelProto.create({
         opType: 'Gemm',
         input: ['x', 'weight', 'bias'],
         output: ['y'],
-        attribute: [{ name: 'transB', type: AttributeProto.AttributeType.INT, i: 1 }],
+        attribute: [{ name: 'transB', type: AttributeProto_AttributeType.INT, i: 1n }],
       },
     ],
     input: ['x', 'weight', 'bias'].map(value),
     output: [value('y')],
   },
 });
-const session = await InferenceSession.create(ModelProto.encode(model).finish());
+const session = await InferenceSession.create(toBinary(ModelProtoSchema, model));
 const { y } = await session.run({ x: toTensor(query), weight: toTensor(weight), bias: toTensor(bias) });
 await session.release();
 

@@ -2,7 +2,7 @@
  * What a reader of BLIP-2 gets wrong first, one test per trap: here in configuration, tensors and arithmetic. Where a wrong
  * reading still runs, it is run, too, to show that the recordings of transformers tell the two apart.
  */
-import proto from 'onnx-proto';
+import { fromBinary } from '@bufbuild/protobuf';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { parseBlip2Config, parseModelConfig, type Blip2Config } from '../../src/model/blip2-config.js';
@@ -13,6 +13,7 @@ import { imageProgram, promptProgram, tokenProgram } from '../../src/runtime/gra
 import { interpolatePositions } from '../../src/runtime/graph/interpolate-positions.js';
 import { buildStages, type Program } from '../../src/runtime/graph/program.js';
 import { Weights } from '../../src/runtime/graph/weights.js';
+import { ModelProtoSchema } from '../../src/runtime/onnx/onnx_pb.js';
 import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
 import { startProgram, type SessionSources } from '../../src/runtime/session/start-program.js';
 import { floats, goldenSources, GOLDENS, maxDifference, promptOf, readRecording, tensorOf } from '../golden/golden.js';
@@ -205,9 +206,9 @@ async function epsilons(
   const found = new Map<string, Set<number>>();
   for (const program of programs) {
     for (const { model } of buildStages(program(config), () => 0, sources)) {
-      for (const node of proto.onnx.ModelProto.decode(model).graph?.node ?? []) {
-        const epsilon = node.attribute?.find((attribute) => attribute.name === 'epsilon')?.f;
-        const part = node.name?.split('.')[0];
+      for (const node of fromBinary(ModelProtoSchema, model).graph?.node ?? []) {
+        const epsilon = node.attribute.find((attribute) => attribute.name === 'epsilon')?.f;
+        const part = node.name.split('.')[0];
         if (typeof epsilon !== 'number' || part === undefined) continue;
         found.set(part, (found.get(part) ?? new Set()).add(Number(epsilon.toPrecision(6))));
       }

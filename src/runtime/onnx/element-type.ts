@@ -1,35 +1,36 @@
 import { Blip2Error } from '../../errors.js';
 import type { Dtype } from '../../tensor/dtype.js';
+import { TensorProto_DataType as DataType } from './onnx_pb.js';
 
 /**
- * ONNX's number for each element type that a safetensors file can hold (`TensorProto.DataType`, ONNX 1.19).
- * `F6_E2M3` and `F6_E3M2` have none.
+ * ONNX's name for each element type that a safetensors file can hold, in the ONNX 1.19 that ONNX Runtime reads: it has none
+ * for `F6_E2M3` and `F6_E3M2`.
  */
-const ELEMENT_TYPE: Partial<Record<Dtype, number>> = {
-  F32: 1,
-  U8: 2,
-  I8: 3,
-  U16: 4,
-  I16: 5,
-  I32: 6,
-  I64: 7,
-  BOOL: 9,
-  F16: 10,
-  F64: 11,
-  U32: 12,
-  U64: 13,
-  C64: 14,
-  BF16: 16,
-  F8_E4M3: 17,
-  F8_E4M3FNUZ: 18,
-  F8_E5M2: 19,
-  F8_E5M2FNUZ: 20,
-  F4: 23,
-  F8_E8M0: 24,
+const ELEMENT_TYPE: Partial<Record<Dtype, DataType>> = {
+  F32: DataType.FLOAT,
+  U8: DataType.UINT8,
+  I8: DataType.INT8,
+  U16: DataType.UINT16,
+  I16: DataType.INT16,
+  I32: DataType.INT32,
+  I64: DataType.INT64,
+  BOOL: DataType.BOOL,
+  F16: DataType.FLOAT16,
+  F64: DataType.DOUBLE,
+  U32: DataType.UINT32,
+  U64: DataType.UINT64,
+  C64: DataType.COMPLEX64,
+  BF16: DataType.BFLOAT16,
+  F8_E4M3: DataType.FLOAT8E4M3FN,
+  F8_E4M3FNUZ: DataType.FLOAT8E4M3FNUZ,
+  F8_E5M2: DataType.FLOAT8E5M2,
+  F8_E5M2FNUZ: DataType.FLOAT8E5M2FNUZ,
+  F4: DataType.FLOAT4E2M1,
+  F8_E8M0: DataType.FLOAT8E8M0,
 };
 
 /** @throws Blip2Error `DTYPE_NOT_IN_ONNX` for an element type that ONNX does not know. */
-export function elementType(dtype: Dtype): number {
+export function elementType(dtype: Dtype): DataType {
   const type = ELEMENT_TYPE[dtype];
   if (type === undefined) throw new Blip2Error('DTYPE_NOT_IN_ONNX', `ONNX has no element type for ${dtype}`);
   return type;

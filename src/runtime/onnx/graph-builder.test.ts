@@ -1,10 +1,12 @@
-/** The models written here, read and run by ONNX Runtime. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+/** The models written here, read and run by ONNX Runtime, and beside one that ONNX's own Python package wrote. */
+import { fromBinary } from '@bufbuild/protobuf';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GraphBuilder } from './graph-builder.js';
+import { ModelProtoSchema } from './onnx_pb.js';
 
 const rows = { dtype: 'F32', dims: ['rows', 2] } as const;
 
@@ -72,5 +74,44 @@ describe('GraphBuilder', () => {
     graph.output('normed', normed, rows);
     graph.output('inverse', inverse, { dtype: 'F32', dims: ['rows', 1] });
     expect(await run(graph, [1, 3, 4, 8])).toEqual({ normed: [-1, 1, -1, 1], inverse: [1, 0.5] });
+  });
+
+  it('says what ONNX itself says, integers of 64 bits too', async () => {
+    const noDouble = 2n ** 53n + 1n;
+    const graph = new GraphBuilder('/checkpoint');
+    const file = '/checkpoint/shards/a.safetensors';
+    const weight = graph.weight('weight', { dtype: 'F32', shape: [2, 3], file, begin: 1024, end: 1048 });
+    const product = graph.node('Gemm', [graph.input('x', { dtype: 'F32', dims: ['rows', 3] }), weight], {
+      name: 'product',
+      attributes: { alpha: 0.1, transB: { int: 1 } },
+    });
+    graph.declare(product, { dtype: 'F32', dims: ['rows', 2] });
+    const reshaped = graph.node('Reshape', [product, graph.int64s([7, -1])], { name: 'reshape' });
+    const [made] = graph.nodes('Made', [reshaped, ''], [true, false, true], {
+      name: 'made',
+      domain: 'com.microsoft',
+      attributes: {
+        large: { int: noDouble },
+        least: { int: -(2n ** 63n) },
+        list: { ints: [0, -1, noDouble] },
+        text: 'größer',
+      },
+    });
+    graph.output('y', made, { dtype: 'F16', dims: ['rows', Number.MAX_SAFE_INTEGER] });
+    const theirs = new Uint8Array(
+      await readFile(join(import.meta.dirname, '../../../test/fixtures/onnx/every-kind.onnx')),
+    );
+    expect(fromBinary(ModelProtoSchema, graph.toModel())).toEqual(fromBinary(ModelProtoSchema, theirs));
+  });
+
+  it('refuses integers that are none or take more than 64 bits', () => {
+    const written = (int: number | bigint) => () => {
+      const graph = new GraphBuilder(folder);
+      graph.node('Made', [], { name: 'made', attributes: { value: { int } } });
+      return graph.toModel();
+    };
+    expect(written(2n ** 63n - 1n)).not.toThrow();
+    expect(written(1.5)).toThrow(RangeError);
+    expect(written(2n ** 63n)).toThrow('9223372036854775808');
   });
 });

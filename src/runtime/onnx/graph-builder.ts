@@ -5,11 +5,18 @@
  * itself. So a model of any size is a few hundred kilobytes here, and the `.safetensors` shards are its weight files.
  */
 import { relative, sep } from 'node:path';
-import proto, { type onnx } from 'onnx-proto';
+import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
 import type { Dtype } from '../../tensor/dtype.js';
 import { encodeAttributes, type Attributes } from './attributes.js';
 import { elementType } from './element-type.js';
+import {
+  ModelProtoSchema,
+  TensorProto_DataLocation as DataLocation,
+  type NodeProtoSchema,
+  type TensorProtoSchema,
+  type ValueInfoProtoSchema,
+} from './onnx_pb.js';
 
 export type Value = string;
 
@@ -29,17 +36,21 @@ export interface NodeOptions {
 }
 
 /** The operators' version: ONNX Runtime 1.30 has all of 23, and `Gelu` needs 20. IR 11 is what ONNX 1.18 pairs with it. */
-const OPSET_VERSION = 23;
-const IR_VERSION = 11;
+const OPSET_VERSION = 23n;
+const IR_VERSION = 11n;
+
+type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
+type TensorInit = MessageInitShape<typeof TensorProtoSchema>;
+type ValueInfoInit = MessageInitShape<typeof ValueInfoProtoSchema>;
 
 export class GraphBuilder {
-  readonly #nodes: onnx.INodeProto[] = [];
-  readonly #inputs: onnx.IValueInfoProto[] = [];
-  readonly #outputs: onnx.IValueInfoProto[] = [];
+  readonly #nodes: NodeInit[] = [];
+  readonly #inputs: ValueInfoInit[] = [];
+  readonly #outputs: ValueInfoInit[] = [];
   readonly #types = new Map<Value, ValueType>();
   readonly #names = new Set<string>();
   readonly #renamed = new Map<Value, Value>();
-  readonly #initializers = new Map<string, onnx.ITensorProto>();
+  readonly #initializers = new Map<string, TensorInit>();
   readonly #folder: string;
 
   /** @param folder Absolute path that every weight's file lies under: the base of the external data. */
@@ -82,8 +93,8 @@ export class GraphBuilder {
       this.#initializers.set(name, {
         name,
         dataType: elementType(tensor.dtype),
-        dims: [...tensor.shape],
-        dataLocation: proto.onnx.TensorProto.DataLocation.EXTERNAL,
+        dims: tensor.shape.map(BigInt),
+        dataLocation: DataLocation.EXTERNAL,
         externalData: [
           { key: 'location', value: relative(this.#folder, tensor.file).split(sep).join('/') },
           { key: 'offset', value: String(tensor.begin) },
@@ -98,7 +109,7 @@ export class GraphBuilder {
   constant(name: string, dtype: Dtype, dims: readonly number[], data: ArrayBufferView): Value {
     if (!this.#initializers.has(name)) {
       const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      this.#initializers.set(name, { name, dataType: elementType(dtype), dims: [...dims], rawData });
+      this.#initializers.set(name, { name, dataType: elementType(dtype), dims: dims.map(BigInt), rawData });
     }
     return name;
   }
@@ -139,12 +150,12 @@ export class GraphBuilder {
   /** The encoded model. */
   toModel(): Uint8Array {
     const named = (value: Value) => this.#renamed.get(value) ?? value;
-    return proto.onnx.ModelProto.encode({
+    const model = create(ModelProtoSchema, {
       irVersion: IR_VERSION,
       producerName: 'blip2-device-map',
       opsetImport: [
         { domain: '', version: OPSET_VERSION },
-        { domain: 'com.microsoft', version: 1 },
+        { domain: 'com.microsoft', version: 1n },
       ],
       graph: {
         name: 'blip2',
@@ -160,7 +171,8 @@ export class GraphBuilder {
           .map(([value, type]) => valueInfo(value, type)),
         initializer: [...this.#initializers.values()],
       },
-    }).finish();
+    });
+    return toBinary(ModelProtoSchema, model);
   }
 
   #push(op: string, input: readonly Value[], output: string[], options: NodeOptions): void {
@@ -182,7 +194,12 @@ export class GraphBuilder {
   }
 }
 
-function valueInfo(name: string, { dtype, dims }: ValueType): onnx.IValueInfoProto {
-  const dim = dims.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
-  return { name, type: { tensorType: { elemType: elementType(dtype), shape: { dim } } } };
+function valueInfo(name: string, { dtype, dims }: ValueType): ValueInfoInit {
+  const dim = dims.map((size) => ({
+    value:
+      typeof size === 'number'
+        ? ({ case: 'dimValue', value: BigInt(size) } as const)
+        : ({ case: 'dimParam', value: size } as const),
+  }));
+  return { name, type: { value: { case: 'tensorType', value: { elemType: elementType(dtype), shape: { dim } } } } };
 }
