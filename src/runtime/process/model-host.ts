@@ -26,12 +26,11 @@ process.on('message', (request: Request) => {
   }
 });
 
-// A terminal sends Ctrl-C to the caller's processes all at once. What it means is the caller's to say.
-process.on('SIGINT', () => {});
+// A terminal sends Ctrl-C to the caller's processes all at once, and so do supervisors with what ends a service. What it means
+// is the caller's to say.
+process.on('SIGINT', () => {}).on('SIGTERM', () => {});
 
-// Whoever started this process is gone, or done with it. Nothing is left to say or to save, and ONNX Runtime's CUDA
-// provider aborts with a message where its destructors run.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+process.on('disconnect', end);
 
 async function answer(call: number, work: Work): Promise<void> {
   const abort = new AbortController();
@@ -86,6 +85,17 @@ function tokenSender(call: number): NonNullable<CaptionHooks['onToken']> {
     });
 }
 
+/** A reply can fail before the channel is seen to be closed, and nobody would hear of it: its caller has gone meanwhile. */
 function send(reply: Reply): void {
-  process.send?.(reply);
+  process.send?.(reply, undefined, undefined, (error) => {
+    if (error !== null) end();
+  });
+}
+
+/**
+ * Whoever started this process is gone, or done with it. Nothing is left to say or to save, and ONNX Runtime's CUDA provider
+ * aborts with a message where its destructors run.
+ */
+function end(): void {
+  process.kill(process.pid, 'SIGKILL');
 }

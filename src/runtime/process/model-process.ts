@@ -36,7 +36,10 @@ export class ModelProcess implements AsyncDisposable {
     this.#child = child;
     child.on('message', (reply: Reply) => this.#receive(reply));
     child.on('error', (cause) => this.#end(`it cannot be started or reached: ${cause.message}`, cause));
-    child.on('exit', (code, signal) => this.#end(signal === null ? `its exit code is ${code}` : `signal ${signal}`));
+    // A turn later: of a signal that came to both processes, the caller hears first what it meant.
+    child.on('exit', (code, signal) =>
+      setImmediate(() => this.#end(signal === null ? `its exit code is ${code}` : `signal ${signal}`)),
+    );
   }
 
   /**
@@ -57,7 +60,7 @@ export class ModelProcess implements AsyncDisposable {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     const model = new ModelProcess(child);
-    const abort = () => child.kill();
+    const abort = () => child.kill('SIGKILL');
     signal?.addEventListener('abort', abort);
     try {
       const { signal: _, onConvert, ...options } = await place();
@@ -171,7 +174,7 @@ export class ModelProcess implements AsyncDisposable {
     const exit = once(child, 'exit');
     child.ref();
     if (child.connected) child.disconnect();
-    else child.kill();
+    else child.kill('SIGKILL');
     await exit;
   }
 }
