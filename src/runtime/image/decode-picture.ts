@@ -9,6 +9,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { Blip2Error } from '../../errors.js';
+import { isColourJpeg } from './colour-jpeg.js';
 
 /** 8-bit RGB, row-major `[height, width, 3]`. */
 export interface RgbPicture {
@@ -31,10 +32,12 @@ export async function decodePicture(source: string | Uint8Array): Promise<RgbPic
   try {
     const { default: sharp } = await import('sharp');
     const picture = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS });
-    const { format, space, channels } = await picture.metadata();
-    if (format === 'svg') throw new Error('vector graphics have no pixels of their own');
-    if (space === 'cmyk') return await decodeCmyk(picture);
-    if (space === 'grey16' && channels === 1) return await decodeGrey16(picture);
+    if (!isColourJpeg(bytes)) {
+      const { format, space, channels } = await picture.metadata();
+      if (format === 'svg') throw new Error('vector graphics have no pixels of their own');
+      if (space === 'cmyk') return await decodeCmyk(picture);
+      if (space === 'grey16' && channels === 1) return await decodeGrey16(picture);
+    }
     const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
     return { data: firstThree(data, info.channels), width: info.width, height: info.height };
   } catch (cause) {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Blip2Error } from '../../errors.js';
+import { isColourJpeg } from './colour-jpeg.js';
 import { decodePicture } from './decode-picture.js';
 import { preparePixels } from './prepare-pixels.js';
 import { parsePreprocessorConfig } from './preprocessor-config.js';
@@ -33,6 +34,25 @@ describe('decodePicture gives the bytes that Pillow gives', () => {
   it('from memory as from a path', async () => {
     const file = `${FOLDER}rgba.png`;
     expect(await decodePicture(await readFile(file))).toEqual(await decodePicture(file));
+  });
+});
+
+describe('isColourJpeg', () => {
+  const recognised = (file: string): boolean => isColourJpeg(readFileSync(FOLDER + file));
+
+  it('knows JPEG files of three channels, and takes nothing else for one', () => {
+    const colour = ['chroma-420.jpg', 'chroma-444.jpg', 'progressive.jpg', 'exif-rotated.jpg', 'truncated.jpg'];
+    const files = [...recorded.decoded.map(({ file }) => file), 'truncated.jpg', 'unsupported.bmp', 'vector.svg'];
+    expect(files.filter(recognised).sort()).toEqual(colour.sort());
+  });
+
+  it('reads no further than the bytes, wherever they end', () => {
+    const whole = readFileSync(`${FOLDER}chroma-420.jpg`);
+    const answers = Array.from(whole, (_, length) => isColourJpeg(whole.subarray(0, length)));
+    expect(answers.indexOf(true)).toBeGreaterThan(100);
+    expect(answers.slice(answers.indexOf(true))).not.toContain(false);
+    const jpegLike = fc.uint8Array({ maxLength: 64 }).map((bytes) => Uint8Array.of(0xff, 0xd8, ...bytes));
+    fc.assert(fc.property(jpegLike, (bytes) => typeof isColourJpeg(bytes) === 'boolean'));
   });
 });
 

@@ -1,7 +1,9 @@
+import type { PictureSize } from '../../model/picture-size.js';
 import { decodePicture, type RgbPicture } from './decode-picture.js';
 import type { LocalPicture } from './picture-source.js';
+import { PixelMemory } from './pixel-memory.js';
 import type { PreprocessorConfig } from './preprocessor-config.js';
-import { resizeBicubic } from './resize-bicubic.js';
+import { resizeWithin } from './resize-bicubic.js';
 
 /** What the vision tower reads: float32, `[3, height, width]`, red plane first. */
 export interface PixelValues {
@@ -19,31 +21,48 @@ export interface PixelValues {
 export async function preparePixels(source: LocalPicture, config: PreprocessorConfig): Promise<PixelValues> {
   const encoded = typeof source === 'string' || source instanceof Uint8Array;
   const picture = encoded ? await decodePicture(source) : source;
-  return toPixelValues(config.size ? resizeBicubic(picture, config.size.width, config.size.height) : picture, config);
+  const { width, height } = config.size ?? picture;
+  const data = new Float32Array(3 * height * width);
+  const target = new Uint8Array(data.buffer);
+  PixelMemory.use((memory) => target.set(valuesWithin(memory, picture, { width, height }, levelTables(config))));
+  return { data, height, width };
 }
 
-/** Rescales and normalises, and moves the channels to the front. */
-function toPixelValues({ data, width, height }: RgbPicture, config: PreprocessorConfig): PixelValues {
-  const plane = width * height;
-  const values = new Float32Array(3 * plane);
-  for (let channel = 0; channel < 3; channel++) {
-    const table = levelValues(config, channel);
-    for (let pixel = 0; pixel < plane; pixel++) {
-      values[channel * plane + pixel] = table[data[pixel * 3 + channel] ?? 0] ?? 0;
-    }
-  }
-  return { data: values, height, width };
+/** Resizes, rescales and normalises, and moves the channels to the front. */
+function valuesWithin(
+  memory: PixelMemory,
+  picture: RgbPicture,
+  { width, height }: PictureSize,
+  levels: Float32Array,
+): Uint8Array {
+  const resized = resizeWithin(memory, picture, width, height);
+  const tables = memory.area(levels.byteLength);
+  const target = memory.area(3 * height * width * Float32Array.BYTES_PER_ELEMENT);
+  memory.write(tables, levels);
+  memory.kernels.pixelValues(resized, width * height, tables, target);
+  return memory.read(target, 3 * height * width * Float32Array.BYTES_PER_ELEMENT);
+}
+
+const tablesOf = new WeakMap<PreprocessorConfig, Float32Array>();
+
+/** `[3, 256]`: the value of each level of each channel. */
+function levelTables(config: PreprocessorConfig): Float32Array {
+  const known = tablesOf.get(config);
+  if (known !== undefined) return known;
+  const tables = Float32Array.from([0, 1, 2].flatMap((channel) => levelValues(config, channel)));
+  tablesOf.set(config, tables);
+  return tables;
 }
 
 /**
  * The value of each of the 256 levels of a channel. The order of roundings is NumPy's in transformers: the product in
  * double, then float32; mean and standard deviation as float32; difference and quotient each rounded to float32.
  */
-function levelValues({ rescaleFactor, normalize }: PreprocessorConfig, channel: number): Float32Array {
+function levelValues({ rescaleFactor, normalize }: PreprocessorConfig, channel: number): number[] {
   const { fround } = Math;
-  return Float32Array.from({ length: 256 }, (_, level) => {
+  return Array.from({ length: 256 }, (_, level) => {
     const value = fround(level * (rescaleFactor ?? 1));
     if (!normalize) return value;
-    return fround(value - fround(normalize.mean[channel] ?? 0)) / fround(normalize.std[channel] ?? 1);
+    return fround(fround(value - fround(normalize.mean[channel] ?? 0)) / fround(normalize.std[channel] ?? 1));
   });
 }

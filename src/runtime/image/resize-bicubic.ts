@@ -1,18 +1,37 @@
 /**
  * Pillow's bicubic resize, bit for bit: separable, antialiased when shrinking, rounded to 8 bits after each pass, weights
- * in fixed point (`Resample.c` in Pillow). The resizes of libvips, canvas and ONNX differ from it by whole levels, which is
- * enough to change a caption.
+ * in fixed point. The resizes of libvips, canvas and ONNX differ from it by whole levels, which is enough to change a
+ * caption.
  */
 import type { RgbPicture } from './decode-picture.js';
+import { PixelMemory } from './pixel-memory.js';
 
-/** Fraction bits of a weight: 32, less 8 for the pixel and 2 for the overshoot of negative lobes. */
-const FRACTION_BITS = 22;
+/** As much of a picture is copied into the kernels' memory at a time, or what one line of a result needs. */
+const WINDOW_BYTES = 1024 * 1024;
+
+/** A picture whose lines can be had in the kernels' memory. */
+interface Lines {
+  readonly width: number;
+  readonly height: number;
+  /** @returns where lines from `begin` to `end` are, until the next are asked for: `most` at a time */
+  readonly open: (most: number) => (begin: number, end: number) => number;
+}
 
 /** The picture at exactly `outWidth` x `outHeight` pixels, whatever that does to its proportions. */
 export function resizeBicubic(picture: RgbPicture, outWidth: number, outHeight: number): RgbPicture {
-  return verticalFirst(picture, outWidth, outHeight)
-    ? resizeWidth(resizeHeight(picture, outHeight), outWidth)
-    : resizeHeight(resizeWidth(picture, outWidth), outHeight);
+  return PixelMemory.use((memory) => {
+    const resized = memory.read(resizeWithin(memory, picture, outWidth, outHeight), outWidth * outHeight * 3);
+    return { data: new Uint8Array(resized), width: outWidth, height: outHeight };
+  });
+}
+
+/** @returns where the resized picture is */
+export function resizeWithin(memory: PixelMemory, picture: RgbPicture, outWidth: number, outHeight: number): number {
+  const source = copied(memory, picture);
+  const resized = verticalFirst(picture, outWidth, outHeight)
+    ? resizeWidth(memory, resizeHeight(memory, source, outHeight), outWidth)
+    : resizeHeight(memory, resizeWidth(memory, source, outWidth), outHeight);
+  return resized.open(outHeight)(0, outHeight);
 }
 
 /**
@@ -23,73 +42,68 @@ function verticalFirst({ width, height }: RgbPicture, outWidth: number, outHeigh
   return outHeight < height && height - outHeight > 2 * (width - outWidth);
 }
 
-function resizeWidth(picture: RgbPicture, outWidth: number): RgbPicture {
-  const { data, width, height } = picture;
+function resizeWidth(memory: PixelMemory, picture: Lines, outWidth: number): Lines {
+  const { width, height } = picture;
   if (width === outWidth) return picture;
-  return { data: resample(data, { outer: height, size: width, inner: 3 }, outWidth), width: outWidth, height };
-}
-
-function resizeHeight(picture: RgbPicture, outHeight: number): RgbPicture {
-  const { data, width, height } = picture;
-  if (height === outHeight) return picture;
-  return { data: resample(data, { outer: 1, size: height, inner: width * 3 }, outHeight), width, height: outHeight };
-}
-
-/** `[outer, size, inner]` to `[outer, outSize, inner]`. */
-function resample(
-  data: Uint8Array,
-  { outer, size, inner }: { outer: number; size: number; inner: number },
-  outSize: number,
-): Uint8Array {
-  const taps = bicubicTaps(size, outSize);
-  const result = new Uint8ClampedArray(outer * outSize * inner);
-  let to = 0;
-  for (let line = 0; line < outer; line++) {
-    for (const { first, weights } of taps) {
-      const from = (line * size + first) * inner;
-      for (let i = 0; i < inner; i++, to++) {
-        let sum = 1 << (FRACTION_BITS - 1);
-        for (let tap = 0, at = from + i; tap < weights.length; tap++, at += inner) {
-          sum += (data[at] ?? 0) * (weights[tap] ?? 0);
-        }
-        result[to] = sum >> FRACTION_BITS;
-      }
-    }
+  const { taps, stride } = writtenTaps(memory, width, outWidth);
+  const most = Math.min(height, windowLines(width));
+  const linesAt = picture.open(most);
+  const target = memory.area(outWidth * 3 * height);
+  for (let begin = 0; begin < height; begin += most) {
+    const end = Math.min(begin + most, height);
+    const source = linesAt(begin, end);
+    memory.kernels.resizeLines(source, width, end - begin, taps, stride, outWidth, target + begin * outWidth * 3);
   }
-  return new Uint8Array(result.buffer);
+  return placed(target, outWidth, height);
 }
 
-interface Taps {
-  /** Input position that the first weight belongs to. */
-  readonly first: number;
-  /** In units of 2^-22; they add up to one but for rounding. */
-  readonly weights: Int32Array;
+function resizeHeight(memory: PixelMemory, picture: Lines, outHeight: number): Lines {
+  const { width, height } = picture;
+  if (height === outHeight) return picture;
+  const { kernels } = memory;
+  const { taps, stride } = writtenTaps(memory, height, outHeight);
+  const most = Math.min(height, Math.max(windowLines(width), kernels.mostTaps(height, outHeight)));
+  const linesAt = picture.open(most);
+  const target = memory.area(width * 3 * outHeight);
+  const lastLine = (position: number) => Math.min(height, kernels.endTap(taps, stride, position));
+  for (let begin = 0, end = 0; begin < outHeight; begin = end) {
+    const top = kernels.firstTap(taps, stride, begin);
+    do end++;
+    while (end < outHeight && lastLine(end) - top <= most);
+    const source = linesAt(top, lastLine(end - 1));
+    kernels.resizeColumns(source, top, width * 3, taps, stride, begin, end, target + begin * width * 3);
+  }
+  return placed(target, width, outHeight);
 }
 
-/** For each output position, what it takes from which inputs. */
-function bicubicTaps(size: number, outSize: number): Taps[] {
-  const scale = size / outSize;
-  const stretch = Math.max(scale, 1);
-  const support = 2 * stretch;
-  return Array.from({ length: outSize }, (_, position) => {
-    const centre = (position + 0.5) * scale;
-    const first = Math.max(Math.trunc(centre - support + 0.5), 0);
-    const end = Math.min(Math.trunc(centre + support + 0.5), size);
-    // Multiplied by the reciprocal, because Pillow does: a division can differ in the last bit.
-    const raw = Array.from({ length: end - first }, (__, i) => cubic((i + first - centre + 0.5) * (1 / stretch)));
-    const sum = raw.reduce((total, weight) => total + weight, 0);
-    const weights = Int32Array.from(raw, (weight) => {
-      const fixed = (weight / sum) * 2 ** FRACTION_BITS;
-      return Math.trunc(fixed + Math.sign(fixed) * 0.5);
-    });
-    return { first, weights };
-  });
+const windowLines = (width: number): number => Math.max(1, Math.floor(WINDOW_BYTES / (width * 3)));
+
+/** The taps of a pass, those of each output position `stride` bytes after the last. */
+function writtenTaps(memory: PixelMemory, size: number, outSize: number): { taps: number; stride: number } {
+  const { kernels } = memory;
+  const stride = kernels.tapsBytes(size, outSize);
+  const scratch = memory.area(kernels.mostTaps(size, outSize) * Float64Array.BYTES_PER_ELEMENT);
+  const taps = memory.area(outSize * stride);
+  kernels.writeTaps(size, outSize, taps, stride, scratch);
+  return { taps, stride };
 }
 
-/** Keys' cubic convolution kernel with a = -0.5. */
-function cubic(t: number): number {
-  const x = Math.abs(t);
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  if (x < 2) return (((x - 5) * x + 8) * x - 4) * -0.5;
-  return 0;
+/** Lines of a picture elsewhere, copied when they are asked for. */
+function copied(memory: PixelMemory, { data, width, height }: RgbPicture): Lines {
+  return {
+    width,
+    height,
+    open(most) {
+      // One more, read where the taps of a column are not even, and weighing nothing.
+      const window = memory.area((most + 1) * width * 3);
+      return (begin, end) => {
+        memory.write(window, data.subarray(begin * width * 3, end * width * 3));
+        return window;
+      };
+    },
+  };
+}
+
+function placed(at: number, width: number, height: number): Lines {
+  return { width, height, open: () => (begin) => at + begin * width * 3 };
 }
