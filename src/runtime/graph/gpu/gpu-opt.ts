@@ -1,4 +1,4 @@
-/** OPT's decoder for GPUs: `hidden`, tokens with their positions, through its layers. */
+/** OPT's decoder for GPUs: `embedded`, rows of tokens, through its layers. */
 import type { Block } from '../../../model/blocks.js';
 import type { OptConfig } from '../../../model/language-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
@@ -41,6 +41,11 @@ function selfAttention(self: Module, layer: number, x: Value): Value {
 
 export function lowerGpuOptNorm(stage: StageBuilder, block: Block): void {
   stage.make('hidden', normOf(new Module(stage, block.name), 'hidden', optConfig(stage).hiddenSize, LAYER_NORM_EPS));
+}
+
+/** Tokens with their positions, which are rows of tables that the host looks up. */
+export function lowerGpuOptPositions(stage: StageBuilder, block: Block): void {
+  stage.make('hidden', new Module(stage, block.name).add(stage.use('embedded'), stage.use('position_rows')));
 }
 
 /** From the token table's width to the decoder's; positions are rows of the latter. */

@@ -12,7 +12,13 @@ import {
 import { crossWire, presentWire } from '../wires.js';
 import { lowerGpuHead } from './gpu-head.js';
 import { lowerGpuLlamaLayer, lowerGpuLlamaNorm } from './gpu-llama.js';
-import { lowerGpuOptLayer, lowerGpuOptNorm, lowerGpuOptProjectIn, lowerGpuOptProjectOut } from './gpu-opt.js';
+import {
+  lowerGpuOptLayer,
+  lowerGpuOptNorm,
+  lowerGpuOptPositions,
+  lowerGpuOptProjectIn,
+  lowerGpuOptProjectOut,
+} from './gpu-opt.js';
 import {
   lowerGpuT5CrossCache,
   lowerGpuT5DecoderLayer,
@@ -78,7 +84,13 @@ export const gpuPromptSteps = (config: Blip2Config): Step[] =>
   config.text.family === 't5' ? steps(config, T5_PROMPT) : [];
 
 /** New tokens and the caches to `logits`. */
-export const gpuTokenSteps = (config: Blip2Config): Step[] => steps(config, TOKEN);
+export function gpuTokenSteps(config: Blip2Config): Step[] {
+  const all = steps(config, TOKEN);
+  const [first] = all;
+  if (config.text.family !== 'opt' || first?.block.kind !== 'opt-layer') return all;
+  // Where the first layer is: the table itself is the host's.
+  return [{ block: { ...first.block, kind: 'opt-positions' }, lower: lowerGpuOptPositions }, ...all];
+}
 
 const DECODER_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-layer', 'llama-layer', 't5-decoder-layer']);
 

@@ -38,7 +38,7 @@ export function webgpuStyle(matrices: GpuFloat, plainAttention = false): GpuStyl
  * Beside the wires of the CPU's graphs: `patches` are the rows between the layers of the vision model; `seqlens` and
  * `total` are what `GroupQueryAttention` asks for (cached tokens of each row, and the longest row with its new tokens);
  * without it, `cache_positions` and `attention_bias` say where new tokens go and which are seen. `position_rows` are rows
- * of the position table, where they cannot be added to the tokens' rows before the graph.
+ * of OPT's table of positions, of each row's or the same for all.
  */
 function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueType {
   switch (wire) {
@@ -65,7 +65,7 @@ function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueT
       return { dtype: float, dims: ['batch', 'tokens', text.family === 'opt' ? text.embedSize : text.hiddenSize] };
     }
     case 'position_rows':
-      return { dtype: float, dims: ['batch', 'tokens', textConfig(config).hiddenSize] };
+      return { dtype: float, dims: ['position_batch', 'tokens', textConfig(config).hiddenSize] };
     case 'cache_positions':
       return { dtype: 'I64', dims: ['batch', 1, 'tokens', 1] };
     case 'attention_bias':

@@ -1,6 +1,5 @@
 /** Pictures to rows for the language model, on a device. */
 import { Tensor } from 'onnxruntime-node';
-import { convertFloats } from '../../../loader/convert/convert-floats.js';
 import type { Blip2Config } from '../../../model/blip2-config.js';
 import { elementCount } from '../../../tensor/tensor-info.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
@@ -51,9 +50,10 @@ export class GpuImageEncoder implements Disposable {
     given.set('pixel_values', new Tensor('float32', pixels, shape));
     const run = this.#runOf(given, dims);
     run.run(fillFrom(given));
-    const rows = new Float32Array(elementCount(dims));
-    convertFloats(run.read('language_input'), float, new Uint8Array(rows.buffer), 'F32');
-    return new Tensor('float32', rows, dims);
+    const rows = run.read('language_input').slice();
+    return float === 'F16'
+      ? new Tensor('float16', new Uint16Array(rows.buffer), dims)
+      : new Tensor('float32', new Float32Array(rows.buffer), dims);
   }
 
   #runOf(given: ReadonlyMap<string, Tensor>, resultDims: readonly number[]): ProgramRun {

@@ -4,7 +4,7 @@ import type { DecoderOnlyConfig } from '../../../../model/language-config.js';
 import { hasFusedAttention } from '../../../graph/gpu/gpu-attention.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
 import type { WireType } from '../program/wire-type.js';
-import type { TableRows } from './table-rows.js';
+import type { StoredRows, TableRows } from './table-rows.js';
 
 /** The first rows of the caches, which run together, and their new tokens. */
 export interface RunShape {
@@ -12,9 +12,9 @@ export interface RunShape {
   readonly tokens: number;
 }
 
-/** New tokens: a row of the token table or of the picture for each. */
+/** New tokens: a row of the token table or of the picture for each, null for a row of the caches that is at rest. */
 export interface NewTokens {
-  readonly rows: readonly (readonly Float32Array[])[];
+  readonly rows: readonly (readonly StoredRows[] | null)[];
   /** Tokens that are in each row's cache. */
   readonly past: readonly number[];
 }
@@ -40,25 +40,21 @@ export class DecoderWires {
     this.#tables = tables;
   }
 
-  rowOfToken(id: number): Float32Array {
-    return this.#tables.tokens.row(id);
+  rowOfToken(id: number): StoredRows {
+    return this.#tables.tokens.stored(id);
   }
 
   get width(): number {
     return this.#tables.tokens.width;
   }
 
-  /** Positions have the decoder's width, which a projected table's rows get on the device only. */
-  get #isProjected(): boolean {
-    return this.width !== this.#config.hiddenSize;
-  }
-
   types({ rows, tokens }: RunShape, capacity: number): Map<string, WireType> {
     const float = (dims: readonly number[]): WireType => ({ dtype: this.#float, dims });
     const { hiddenSize } = this.#config;
     const types = new Map<string, WireType>();
-    types.set(this.#isProjected ? 'embedded' : 'hidden', float([rows, tokens, this.width]));
-    if (this.#isProjected) types.set('position_rows', float([rows, tokens, hiddenSize]));
+    types.set(this.#config.family === 'opt' ? 'embedded' : 'hidden', float([rows, tokens, this.width]));
+    if (this.#config.family === 'opt')
+      types.set('position_rows', float([positionRows(rows, tokens), tokens, hiddenSize]));
     if (hasFusedAttention(this.#config)) {
       types.set('seqlens', { dtype: 'I32', dims: [rows] });
     } else {
@@ -69,16 +65,21 @@ export class DecoderWires {
   }
 
   write(wire: string, target: Uint8Array, { rows, past }: NewTokens, capacity: number): void {
-    const tokens = rows[0]?.length ?? 0;
+    const tokens = rows.find((row) => row !== null)?.length ?? 0;
     const perToken = <T>(of: (row: number, token: number) => T): T[] =>
       past.flatMap((length, row) => Array.from({ length: tokens }, (_, token) => of(row, length + token)));
     switch (wire) {
       case 'hidden':
-        return writeFloats(sum(rows.flat(), this.#positionRows(perToken)), target, this.#float);
-      case 'embedded':
-        return writeFloats(joined(rows.flat()), target, this.#float);
+      case 'embedded': {
+        const atRest = Array.from({ length: tokens }, () => null);
+        return writeRows(
+          rows.flatMap((row): readonly (StoredRows | null)[] => row ?? atRest),
+          target,
+          this.#float,
+        );
+      }
       case 'position_rows':
-        return writeFloats(joined(this.#positionRows(perToken) ?? []), target, this.#float);
+        return this.#writePositions(past.slice(0, positionRows(past.length, tokens)), tokens, target);
       case 'seqlens':
         return target.set(new Uint8Array(Int32Array.from(past, (length) => length + tokens - 1).buffer));
       case 'cache_positions': {
@@ -94,11 +95,18 @@ export class DecoderWires {
     }
   }
 
-  #positionRows(perToken: (of: (row: number, position: number) => Float32Array) => Float32Array[]) {
+  #writePositions(past: readonly number[], tokens: number, target: Uint8Array): void {
     const { positions } = this.#tables;
-    return positions === null ? null : perToken((_, position) => positions.row(position + FIRST_POSITION));
+    if (positions === null) throw new Error('a decoder without a table of positions');
+    const rows = past.flatMap((length) =>
+      Array.from({ length: tokens }, (_, token) => positions.stored(length + token + FIRST_POSITION)),
+    );
+    writeRows(rows, target, this.#float);
   }
 }
+
+/** Rows of whole prompts begin together: their positions are the same. */
+const positionRows = (rows: number, tokens: number): number => (tokens > 1 ? 1 : rows);
 
 /** Keys behind a position are hidden from it. */
 function causalRow(position: number, capacity: number): Float32Array {
@@ -113,17 +121,14 @@ export function joined(rows: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-function sum(rows: readonly Float32Array[], others: readonly Float32Array[] | null): Float32Array {
-  const all = joined(rows);
-  if (others === null) return all;
-  let at = 0;
-  for (const row of others) {
-    for (const value of row) {
-      all[at] = (all[at] ?? 0) + value;
-      at++;
-    }
+/** Rows of equal width one after the other; null stands for zeros. */
+function writeRows(rows: readonly (StoredRows | null)[], target: Uint8Array, dtype: GpuFloat): void {
+  const rowBytes = target.length / rows.length;
+  for (const [index, row] of rows.entries()) {
+    const place = target.subarray(index * rowBytes, (index + 1) * rowBytes);
+    if (row === null) place.fill(0);
+    else convertFloats(row.bytes, row.dtype, place, dtype);
   }
-  return all;
 }
 
 export function writeFloats(values: Float32Array, target: Uint8Array, dtype: GpuFloat): void {

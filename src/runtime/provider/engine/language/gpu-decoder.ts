@@ -1,4 +1,5 @@
 /** OPT or LLaMA on a device: tokens go in as rows, logits come out, and everything between stays where it is. */
+import { DTYPE_BITS } from '../../../../tensor/dtype.js';
 import type { DecoderOnlyConfig } from '../../../../model/language-config.js';
 import type { TokenSource, TokenSteps } from '../../../generation/token-source.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
@@ -13,6 +14,7 @@ import { GrowingCaches } from './growing-caches.js';
 import type { LayerCaches } from './layer-caches.js';
 import { ProgramRun, type ProgramRunParts } from '../program/program-run.js';
 import { LIKELIEST, logitsOf, resultWires, type StepResult } from './step-result.js';
+import type { StoredRows } from './table-rows.js';
 
 export interface GpuDecoderParts extends ProgramRunParts {
   readonly config: DecoderOnlyConfig;
@@ -65,8 +67,7 @@ export class GpuDecoder implements Disposable {
         const copies: RowCopy[] = [];
         rows.continueFrom(parents, (from, to) => copies.push({ from, to }));
         caches.copyRows(copies);
-        const idle = new Float32Array(this.#wires.width);
-        const tokens: Float32Array[][] = rows.lengths.map(() => [idle]);
+        const tokens: (StoredRows[] | null)[] = rows.lengths.map(() => null);
         rows.slots.forEach((slot, row) => (tokens[slot] = [this.#wires.rowOfToken(ids[row] ?? 0)]));
         const shape = { rows: rows.count, tokens: 1 };
         const bytes = this.#run(shape, { rows: tokens, past: rows.lengths }, result.wire);
@@ -82,22 +83,19 @@ export class GpuDecoder implements Disposable {
    * Picture and text of each prompt, without padding. Where the token table is narrower than the decoder, transformers
    * fills the placeholders with the picture's numbers in memory order (`masked_scatter`); so the same is done here.
    */
-  #promptRows({ prefix, textIds, textMask }: LanguagePrompt): Float32Array[][] {
+  #promptRows({ prefix, textIds, textMask }: LanguagePrompt): StoredRows[][] {
     const { width } = this.#wires;
-    const picture = prefix.data as Float32Array;
+    const picture = tensorRows(prefix, width);
     const pictureTokens = prefix.dims[1] ?? 0;
     return textIds.map((ids, row) => {
       const seen = ids.filter((_, token) => textMask[row]?.[token] === 1);
-      const rows = Array.from({ length: pictureTokens }, (_, token) => {
-        const at = (row * pictureTokens + token) * width;
-        return picture.subarray(at, at + width);
-      });
+      const rows = picture.slice(row * pictureTokens, (row + 1) * pictureTokens);
       return [...rows, ...seen.map((id) => this.#wires.rowOfToken(id))];
     });
   }
 
   #prefill<Result>(
-    prompts: readonly Float32Array[][],
+    prompts: readonly StoredRows[][],
     shortest: number,
     { wire, read, join }: StepResult<Result>,
   ): Result {
@@ -122,7 +120,7 @@ export class GpuDecoder implements Disposable {
    * A prompt in the first row, in stretches that the devices take. Where few shapes should run, all stretches have one length:
    * the last one begins before the end of the one before it, and makes there what is there.
    */
-  #runPrompt(prompt: readonly Float32Array[], stretch: number, wire: string): Uint8Array {
+  #runPrompt(prompt: readonly StoredRows[], stretch: number, wire: string): Uint8Array {
     const run = (past: number): Uint8Array => {
       const tokens = prompt.slice(past, past + stretch);
       return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, wire);
@@ -187,4 +185,16 @@ export class GpuDecoder implements Disposable {
   [Symbol.dispose](): void {
     this.#forgetRuns();
   }
+}
+
+/** The rows of a tensor of floats, each `width` values long. */
+function tensorRows({ data, type }: LanguagePrompt['prefix'], width: number): StoredRows[] {
+  const { buffer, byteOffset, byteLength } = data as Float32Array | Uint16Array;
+  const dtype = type === 'float16' ? 'F16' : 'F32';
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  const rowBytes = (width * DTYPE_BITS[dtype]) / 8;
+  return Array.from({ length: byteLength / rowBytes }, (_, row) => ({
+    bytes: bytes.subarray(row * rowBytes, (row + 1) * rowBytes),
+    dtype,
+  }));
 }

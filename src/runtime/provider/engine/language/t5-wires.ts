@@ -1,4 +1,5 @@
 /** What the host gives T5's two programs: rows of the token table, and who sees whom. */
+import { convertFloats } from '../../../../loader/convert/convert-floats.js';
 import type { T5Config } from '../../../../model/language-config.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
 import { fullMasks, type LanguagePrompt } from '../../../session/language-prompt.js';
@@ -51,7 +52,7 @@ export class T5Wires {
 
   #writePromptRows(target: Uint8Array, { prefix, textIds }: LanguagePrompt, length: number): void {
     const { hiddenSize } = this.#config;
-    const picture = prefix.data as Float32Array;
+    const picture = floatsOf(prefix);
     const pictureSize = (prefix.dims[1] ?? 0) * hiddenSize;
     const all = new Float32Array(textIds.length * length * hiddenSize);
     textIds.forEach((ids, row) => {
@@ -107,4 +108,17 @@ export class T5Wires {
 /** Added to scores of a prompt's tokens: 0 for those that are seen. */
 function paddingRow(mask: Mask, length: number): Float32Array {
   return Float32Array.from({ length }, (_, token) => (mask[token] === 1 ? 0 : HIDDEN));
+}
+
+function floatsOf({ data, type }: LanguagePrompt['prefix']): Float32Array {
+  if (data instanceof Float32Array) return data;
+  const { buffer, byteOffset, byteLength, length } = data as Uint16Array;
+  const floats = new Float32Array(length);
+  convertFloats(
+    new Uint8Array(buffer, byteOffset, byteLength),
+    type === 'float16' ? 'F16' : 'F32',
+    new Uint8Array(floats.buffer),
+    'F32',
+  );
+  return floats;
 }
