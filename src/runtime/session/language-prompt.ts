@@ -3,7 +3,7 @@ import type { Mask } from './attention-bias.js';
 
 /** What a language model reads, one row per picture. */
 export interface LanguagePrompt {
-  /** The projected pictures, float32 `[rows, numQueryTokens, hiddenSize]`. */
+  /** The projected pictures, `[rows, numQueryTokens, hiddenSize]`, as `CaptionModel.encodeImages` makes them. */
   readonly prefix: Tensor;
   /** Ids after the picture, padded to one length: on the left for OPT, on the right for T5. */
   readonly textIds: readonly (readonly number[])[];

@@ -6,7 +6,8 @@ import type { TokenSource } from '../../generation/token-source.js';
 import { gpuCacheWires, gpuImageSteps, gpuPromptSteps, gpuTokenSteps } from '../../graph/gpu/gpu-programs.js';
 import type { Step } from '../../graph/program.js';
 import { Weights } from '../../graph/weights.js';
-import type { LanguagePrompt } from '../../session/language-prompt.js';
+import type { RollingSource } from '../../generation/rolling-source.js';
+import type { DecodingRoom, LanguagePrompt } from '../../session/language-prompt.js';
 import type { WordBatch } from '../../session/word-wires.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
 import { gpuUnits } from './units/gpu-units.js';
@@ -57,6 +58,10 @@ export class GpuModel implements CaptionModel {
 
   tokens(prompt: LanguagePrompt): TokenSource {
     return this.#language.tokens(prompt);
+  }
+
+  rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
+    return this.#language.rolling?.(room) ?? null;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -23,6 +23,7 @@ const FUNCTIONS = {
   cuMemcpyHtoDAsync_v2: 'uint64_t, void*, size_t, void*',
   cuMemcpyDtoHAsync_v2: 'void*, uint64_t, size_t, void*',
   cuMemcpyDtoDAsync_v2: 'uint64_t, uint64_t, size_t, void*',
+  cuMemcpy2DAsync_v2: 'void*, void*',
   cuMemcpyPeerAsync: 'uint64_t, void*, uint64_t, void*, size_t, void*',
   cuMemsetD8Async: 'uint64_t, uint8_t, size_t, void*',
   cuStreamCreate: '_Out_ void**, uint32_t',

@@ -3,7 +3,17 @@ import koffi from 'koffi';
 import type { BoundTensor } from '../ort/ort-session.js';
 import { divideAligned } from './alignment.js';
 import type { CudaDriver } from './cuda-driver.js';
-import type { Address, Copy, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
+import {
+  repeated,
+  type Address,
+  type Copy,
+  type DeviceMemory,
+  type Fence,
+  type HostBuffer,
+  type HostRange,
+  type MemoryRoom,
+  type Repeat,
+} from './device-memory.js';
 import { hostOutOfMemory, outOfMemory } from './out-of-memory.js';
 
 /** `CU_STREAM_NON_BLOCKING` and `CU_EVENT_DISABLE_TIMING` */
@@ -11,6 +21,11 @@ const NON_BLOCKING = 1;
 const NO_TIMING = 2;
 /** `CU_MEMHOSTREGISTER_READ_ONLY` (without it the driver refuses mappings that may not be written) and `_PORTABLE` (for all devices). */
 const READ_ONLY_EVERYWHERE = 8 | 1;
+
+/** `CU_MEMORYTYPE_DEVICE` */
+const ON_DEVICE = 2n;
+/** What every driver takes as the distance of rows that it copies in one go. */
+const LARGEST_PITCH = 2 ** 31 - 1;
 
 export class CudaMemory implements DeviceMemory {
   readonly place: `Cuda:${number}`;
@@ -97,9 +112,14 @@ export class CudaMemory implements DeviceMemory {
     this.#here().call('cuStreamSynchronize', this.stream);
   }
 
-  copy(copies: readonly Copy[]): void {
+  copy(copies: readonly Copy[], repeat?: Repeat): void {
     const driver = this.#here();
-    for (const { to, from, bytes } of copies) driver.call('cuMemcpyDtoDAsync_v2', to, from, bytes, this.stream);
+    if (repeat !== undefined && repeat.strideBytes <= LARGEST_PITCH) {
+      for (const copy of copies) driver.call('cuMemcpy2DAsync_v2', pitchedCopy(copy, repeat), this.stream);
+      return;
+    }
+    for (const { to, from, bytes } of repeated(copies, repeat))
+      driver.call('cuMemcpyDtoDAsync_v2', to, from, bytes, this.stream);
   }
 
   copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void {
@@ -146,6 +166,21 @@ export class CudaMemory implements DeviceMemory {
     for (const address of this.#live.keys()) this.free(address);
     for (const stream of [this.stream, this.#copies]) this.#here().call('cuStreamDestroy_v2', stream);
   }
+}
+
+/** `CUDA_MEMCPY2D` between two places of a device. */
+function pitchedCopy({ to, from, bytes }: Copy, { count, strideBytes }: Repeat): Uint8Array {
+  const fields = new BigUint64Array(16);
+  const side = (at: number, address: Address) => {
+    fields[at + 2] = ON_DEVICE;
+    fields[at + 4] = address;
+    fields[at + 6] = BigInt(strideBytes);
+  };
+  side(0, from);
+  side(7, to);
+  fields[14] = BigInt(bytes);
+  fields[15] = BigInt(count);
+  return new Uint8Array(fields.buffer);
 }
 
 const bytesOf = (allocations: ReadonlyMap<Address, number>): number =>

@@ -16,6 +16,12 @@ export interface Copy {
   readonly bytes: number;
 }
 
+/** The same copy again and again, each time this many bytes further on both sides. */
+export interface Repeat {
+  readonly count: number;
+  readonly strideBytes: number;
+}
+
 /** Bytes in this process's memory. */
 export interface HostRange {
   readonly address: Address;
@@ -73,7 +79,7 @@ export interface DeviceMemory extends Disposable {
   /** In the order of runs; returns when done. */
   download(to: Address, from: Address, bytes: number): void;
   /** Within the device, in the order of runs. No copy's target is another's source. */
-  copy(copies: readonly Copy[]): void;
+  copy(copies: readonly Copy[], repeat?: Repeat): void;
   /** From another device's memory, after its runs so far and before later runs here. */
   copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void;
   /** In the order of runs. */
@@ -81,4 +87,12 @@ export interface DeviceMemory extends Disposable {
   createFence(): Fence;
   /** Returns when all copies and runs are done. */
   synchronize(): void;
+}
+
+/** Each copy of a repetition by itself. */
+export function repeated(copies: readonly Copy[], repeat: Repeat | undefined): readonly Copy[] {
+  if (repeat === undefined) return copies;
+  return Array.from({ length: repeat.count }, (_, time) => BigInt(time * repeat.strideBytes)).flatMap((offset) =>
+    copies.map(({ to, from, bytes }) => ({ to: to + offset, from: from + offset, bytes })),
+  );
 }

@@ -2,7 +2,17 @@
 import koffi from 'koffi';
 import type { BoundTensor } from '../ort/ort-session.js';
 import { divideAligned } from './alignment.js';
-import type { Address, Copy, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
+import {
+  repeated,
+  type Address,
+  type Copy,
+  type DeviceMemory,
+  type Fence,
+  type HostBuffer,
+  type HostRange,
+  type MemoryRoom,
+  type Repeat,
+} from './device-memory.js';
 
 const ALIGNMENT = 64;
 
@@ -55,8 +65,8 @@ export class HostMemory implements DeviceMemory {
     this.#memcpy(to, from, bytes);
   }
 
-  copy(copies: readonly Copy[]): void {
-    for (const { to, from, bytes } of copies) this.#memcpy(to, from, bytes);
+  copy(copies: readonly Copy[], repeat?: Repeat): void {
+    for (const { to, from, bytes } of repeated(copies, repeat)) this.#memcpy(to, from, bytes);
   }
 
   copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void {

@@ -9,7 +9,17 @@ import { OrtSession, type BoundTensor } from '../ort/ort-session.js';
 import type { ProviderDevice } from '../provider.js';
 import { vulkanAdapters } from '../vulkan-adapters.js';
 import { BufferRows } from './buffer-rows.js';
-import type { Address, Copy, DeviceMemory, Fence, HostBuffer, HostRange, MemoryRoom } from './device-memory.js';
+import {
+  repeated,
+  type Address,
+  type Copy,
+  type DeviceMemory,
+  type Fence,
+  type HostBuffer,
+  type HostRange,
+  type MemoryRoom,
+  type Repeat,
+} from './device-memory.js';
 import { HostMemory } from './host-memory.js';
 import { outOfMemory } from './out-of-memory.js';
 import { WebGpuBuffers, type GpuBuffer } from './webgpu-buffers.js';
@@ -119,9 +129,9 @@ export class WebGpuMemory implements DeviceMemory {
     copyTensor(deviceBytes(this.#buffers.beginningAt(from).handle, bytes), hostBytes(to, bytes));
   }
 
-  copy(copies: readonly Copy[]): void {
+  copy(copies: readonly Copy[], repeat?: Repeat): void {
     const byTarget = new Map<GpuBuffer, Copy[]>();
-    for (const copy of copies) {
+    for (const copy of repeated(copies, repeat)) {
       const { buffer } = this.#buffers.at(copy.to);
       byTarget.set(buffer, [...(byTarget.get(buffer) ?? []), copy]);
     }

@@ -111,8 +111,8 @@ function appendCuda(options: Pointer, settings: Readonly<Record<string, string>>
 export class OrtBinding implements Disposable {
   readonly #session: Pointer;
   readonly #binding: Pointer;
-  readonly #inputs: ReadonlyMap<string, Pointer>;
-  readonly #outputs: ReadonlyMap<string, Pointer>;
+  readonly #inputs: Map<string, Pointer>;
+  readonly #outputs: Map<string, Pointer>;
 
   constructor(session: Pointer, inputs: ReadonlyMap<string, BoundTensor>, outputs: ReadonlyMap<string, BoundTensor>) {
     const ort = ortApi();
@@ -128,6 +128,17 @@ export class OrtBinding implements Disposable {
       );
     this.#inputs = bind('BindInput', inputs);
     this.#outputs = bind('BindOutput', outputs);
+  }
+
+  /** Other memory of the same type and shape. */
+  rebind(use: 'input' | 'output', name: string, tensor: BoundTensor): void {
+    const [call, values] =
+      use === 'input' ? (['BindInput', this.#inputs] as const) : (['BindOutput', this.#outputs] as const);
+    const value = createValue(tensor);
+    ortApi().call(call, this.#binding, name, value);
+    const old = values.get(name);
+    values.set(name, value);
+    if (old !== undefined) ortApi().release('Value', old);
   }
 
   /** An input that a node on another device reads is copied there while it is bound, and then stays as it was. */

@@ -1,25 +1,21 @@
 /** OPT or LLaMA on a device: tokens go in as rows, logits come out, and everything between stays where it is. */
 import { DTYPE_BITS } from '../../../../tensor/dtype.js';
-import type { DecoderOnlyConfig } from '../../../../model/language-config.js';
+import type { RollingSource, RollingSteps } from '../../../generation/rolling-source.js';
 import type { TokenSource, TokenSteps } from '../../../generation/token-source.js';
-import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
-import { headSize, type CachePart } from '../../../graph/wires.js';
-import type { LanguagePrompt } from '../../../session/language-prompt.js';
+import { headSize } from '../../../graph/wires.js';
+import type { DecodingRoom, LanguagePrompt } from '../../../session/language-prompt.js';
 import type { HostBuffer } from '../../memory/device-memory.js';
-import type { BoundTensor } from '../../ort/ort-session.js';
 import { CacheRows } from './cache-rows.js';
 import type { RowCopy } from './cache-slots.js';
+import { DecoderRuns, type DecoderRunsParts } from './decoder-runs.js';
 import { DecoderWires, type DecoderTables, type NewTokens, type RunShape } from './decoder-wires.js';
 import { GrowingCaches } from './growing-caches.js';
 import type { LayerCaches } from './layer-caches.js';
-import { ProgramRun, type ProgramRunParts } from '../program/program-run.js';
-import { LIKELIEST, logitsOf, resultWires, type StepResult } from './step-result.js';
+import { stepRows } from './step-rows.js';
+import { LIKELIEST, logitsOf, type StepResult } from './step-result.js';
 import type { StoredRows } from './table-rows.js';
 
-export interface GpuDecoderParts extends ProgramRunParts {
-  readonly config: DecoderOnlyConfig;
-  /** Of what the host gives to the devices. */
-  readonly float: GpuFloat;
+export interface GpuDecoderParts extends DecoderRunsParts {
   readonly tables: DecoderTables;
 }
 
@@ -30,10 +26,8 @@ export class GpuDecoder implements Disposable {
   readonly #parts: GpuDecoderParts;
   readonly #wires: DecoderWires;
   readonly #caches: GrowingCaches;
-  /** The longest row with its new tokens, which the operator asks for on the host. */
   readonly #total: HostBuffer;
-  /** Of whole prompts the newest shape only, of single tokens all. */
-  readonly #runs = new Map<string, { readonly shape: RunShape; readonly run: ProgramRun }>();
+  readonly #runs: DecoderRuns;
 
   constructor(parts: GpuDecoderParts) {
     const { config, float, program } = parts;
@@ -43,40 +37,72 @@ export class GpuDecoder implements Disposable {
     const [first] = layers;
     if (first === undefined) throw new Error('a decoder without layers');
     this.#total = first.memory.allocateHost(4);
+    this.#runs = new DecoderRuns(parts, this.#wires, this.#total);
     const shape = { layers, heads: config.heads, headSize: headSize(config) };
-    this.#caches = new GrowingCaches(shape, () => this.#forgetRuns());
+    this.#caches = new GrowingCaches(shape, () => this.#runs.forget());
   }
 
   /** One prompt at a time: the next one overwrites the caches of the last. */
   tokens(prompt: LanguagePrompt): TokenSource {
-    const { vocabSize } = this.#parts.config;
-    let rows = new CacheRows([]);
-    const stepsFor = <Result>(result: StepResult<Result>): TokenSteps<Result> => ({
-      prefill: () => {
+    const { likeliest, ...source } = this.#source(prompt.room);
+    const stepsOf = <Result>(steps: RollingSteps<LanguagePrompt, Result>): TokenSteps<Result> => ({
+      prefill: () => steps.admit(prompt, []),
+      advance: (ids, parents) => steps.advance(ids, parents),
+    });
+    return { vocabSize: source.vocabSize, ...stepsOf(source), likeliest: stepsOf(likeliest) };
+  }
+
+  /**
+   * Prompts that begin beside others; null where a device's provider takes only whole buffers, and prompts therefore one
+   * after the other.
+   */
+  rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
+    return this.#keepsShapes ? null : this.#source(room);
+  }
+
+  #source({ rows: most, newTokens }: DecodingRoom = { rows: 0, newTokens: 0 }) {
+    const rows = new CacheRows();
+    const rearrange = (change: (copyRow: (from: number, to: number) => void) => void): void => {
+      const copies: RowCopy[] = [];
+      change((from, to) => copies.push({ from, to }));
+      if (copies.length > 0) this.#caches.reserve(0, 0).copyRows(copies);
+    };
+    const stepsFor = <Result>(result: StepResult<Result>): RollingSteps<LanguagePrompt, Result> => ({
+      admit: (prompt, going) => {
         const prompts = this.#promptRows(prompt);
         // A picture and the token that a text begins with.
         const shortest = (prompt.prefix.dims[1] ?? 0) + 1;
-        rows = new CacheRows(prompts.map(({ length }) => length));
         const longest = Math.max(...prompts.map(({ length }) => length));
-        const { rows: most = 0, newTokens = 0 } = prompt.room ?? {};
-        this.#caches.reserve(Math.max(prompts.length, most), longest + Math.max(newTokens, FIRST_ROOM));
-        return Promise.resolve(this.#prefill(prompts, shortest, result));
+        const count = Math.max(going.length, rows.used) + prompts.length;
+        this.#caches.reserve(Math.max(count, most), longest + Math.max(newTokens, FIRST_ROOM));
+        rearrange((copyRow) => rows.continueFrom(going, copyRow));
+        rearrange((copyRow) => rows.settle(copyRow));
+        const first = rows.begin(prompts.map(({ length }) => length));
+        return Promise.resolve(this.#prefill(prompts, { first, shortest }, result));
       },
       advance: (ids, parents) => {
-        const caches = this.#caches.reserve(Math.max(parents.length, rows.count), rows.length + 1);
-        const copies: RowCopy[] = [];
-        rows.continueFrom(parents, (from, to) => copies.push({ from, to }));
-        caches.copyRows(copies);
-        const tokens: (StoredRows[] | null)[] = rows.lengths.map(() => null);
+        const caches = this.#caches.reserve(Math.max(parents.length, rows.used), rows.length + 1);
+        rearrange((copyRow) => rows.continueFrom(parents, copyRow));
+        if (this.#rowsOf(parents.length, caches) < this.#rowsOf(rows.used, caches)) {
+          rearrange((copyRow) => rows.settle(copyRow));
+        }
+        const count = this.#rowsOf(rows.used, caches);
+        const tokens = Array.from({ length: count }, (): StoredRows[] | null => null);
         rows.slots.forEach((slot, row) => (tokens[slot] = [this.#wires.rowOfToken(ids[row] ?? 0)]));
-        const shape = { rows: rows.count, tokens: 1 };
-        const bytes = this.#run(shape, { rows: tokens, past: rows.lengths }, result.wire);
+        const past = Array.from({ length: count }, (_, row) => (tokens[row] === null ? 0 : (rows.lengths[row] ?? 0)));
+        const bytes = this.#run({ rows: count, tokens: 1 }, { rows: tokens, past }, 0, result.wire);
         const next = result.read(bytes, rows.slots);
         rows.grow();
         return Promise.resolve(next);
       },
     });
+    const { vocabSize } = this.#parts.config;
     return { vocabSize, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST) };
+  }
+
+  #rowsOf(used: number, { rows }: LayerCaches): number {
+    if (this.#keepsShapes) return rows;
+    return this.#records ? stepRows(used, rows) : used;
   }
 
   /**
@@ -85,8 +111,8 @@ export class GpuDecoder implements Disposable {
    */
   #promptRows({ prefix, textIds, textMask }: LanguagePrompt): StoredRows[][] {
     const { width } = this.#wires;
-    const picture = tensorRows(prefix, width);
     const pictureTokens = prefix.dims[1] ?? 0;
+    const picture = tensorRows(prefix, width);
     return textIds.map((ids, row) => {
       const seen = ids.filter((_, token) => textMask[row]?.[token] === 1);
       const rows = picture.slice(row * pictureTokens, (row + 1) * pictureTokens);
@@ -94,9 +120,10 @@ export class GpuDecoder implements Disposable {
     });
   }
 
+  /** @param place the first row of the caches for them, and the length of the shortest prompt there can be */
   #prefill<Result>(
     prompts: readonly StoredRows[][],
-    shortest: number,
+    { first, shortest }: { readonly first: number; readonly shortest: number },
     { wire, read, join }: StepResult<Result>,
   ): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
@@ -105,25 +132,26 @@ export class GpuDecoder implements Disposable {
     const stretch = Math.min(...limits, this.#keepsShapes ? shortest : Infinity);
     if (!this.#keepsShapes && longest <= stretch && prompts.every(({ length }) => length === longest)) {
       const shape = { rows: prompts.length, tokens: longest };
-      return read(this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, wire), [...prompts.keys()]);
+      const bytes = this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, first, wire);
+      return read(bytes, [...prompts.keys()]);
     }
-    // One after the other, each in the first row: there is no padding to mask, and no shape for each number of prompts.
+    // One after the other: there is no padding to mask. Where only whole buffers are bound, each in the first row.
     const results = [...prompts.entries()].toReversed().map(([row, tokens]) => {
-      const result = read(this.#runPrompt(tokens, stretch, wire), [0]);
-      if (row > 0) caches.copyRows([{ from: 0, to: row }]);
+      const result = read(this.#runPrompt(tokens, stretch, this.#keepsShapes ? 0 : first + row, wire), [0]);
+      if (this.#keepsShapes && row > 0) caches.copyRows([{ from: 0, to: row }]);
       return result;
     });
     return join(results.toReversed());
   }
 
   /**
-   * A prompt in the first row, in stretches that the devices take. Where few shapes should run, all stretches have one length:
+   * A prompt in a row, in stretches that the devices take. Where few shapes should run, all stretches have one length:
    * the last one begins before the end of the one before it, and makes there what is there.
    */
-  #runPrompt(prompt: readonly StoredRows[], stretch: number, wire: string): Uint8Array {
+  #runPrompt(prompt: readonly StoredRows[], stretch: number, row: number, wire: string): Uint8Array {
     const run = (past: number): Uint8Array => {
       const tokens = prompt.slice(past, past + stretch);
-      return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, wire);
+      return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, row, wire);
     };
     let past = 0;
     for (; prompt.length - past > stretch; past += stretch) run(past);
@@ -135,9 +163,9 @@ export class GpuDecoder implements Disposable {
   }
 
   /** The bytes of a result, good until the next run. */
-  #run(shape: RunShape, tokens: NewTokens, result: string): Uint8Array {
-    const caches = this.#caches.reserve(shape.rows, shape.tokens);
-    const run = this.#runOf(shape, caches);
+  #run(shape: RunShape, tokens: NewTokens, first: number, result: string): Uint8Array {
+    const caches = this.#caches.reserve(first + shape.rows, shape.tokens);
+    const run = this.#runs.of(shape, caches, first);
     // A recorded run is replayed with the total that it was recorded with; the lengths on the device do the masking.
     const total = shape.tokens === 1 && this.#records ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
     new DataView(this.#total.bytes.buffer).setInt32(0, total, true);
@@ -150,40 +178,8 @@ export class GpuDecoder implements Disposable {
     return program.units.some(({ device }) => program.records(device));
   }
 
-  #runOf(shape: RunShape, caches: LayerCaches): ProgramRun {
-    const key = `${shape.rows}x${shape.tokens}`;
-    const known = this.#runs.get(key);
-    if (known !== undefined) return known.run;
-    if (shape.tokens > 1) this.#forgetRuns(({ tokens }) => tokens > 1);
-    const { config, float } = this.#parts;
-    const wires = {
-      inputs: this.#wires.types(shape, caches.capacity),
-      chains: new Map([
-        ['hidden', { dtype: float, dims: [shape.rows, shape.tokens, config.hiddenSize] }],
-        ['embedded', { dtype: float, dims: [shape.rows, shape.tokens, this.#wires.width] }],
-      ]),
-      results: resultWires(shape.rows, config.vocabSize),
-      kept: (wire: string): BoundTensor | undefined => {
-        if (wire === 'total') return { place: 'Cpu', address: this.#total.address, dtype: 'I32', dims: [1] };
-        const cache = /^(?:past|present)\.(\d+)\.(key|value)$/.exec(wire);
-        return cache === null ? undefined : caches.tensor(Number(cache[1]), cache[2] as CachePart, shape.rows);
-      },
-    };
-    const run = new ProgramRun(this.#parts, wires, shape.tokens === 1);
-    this.#runs.set(key, { shape, run });
-    return run;
-  }
-
-  #forgetRuns(which: (shape: RunShape) => boolean = () => true): void {
-    for (const [key, { shape, run }] of this.#runs) {
-      if (!which(shape)) continue;
-      run[Symbol.dispose]();
-      this.#runs.delete(key);
-    }
-  }
-
   [Symbol.dispose](): void {
-    this.#forgetRuns();
+    this.#runs[Symbol.dispose]();
   }
 }
 

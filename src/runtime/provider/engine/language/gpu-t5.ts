@@ -49,7 +49,7 @@ export class GpuT5 implements Disposable {
   tokens(prompt: LanguagePrompt): TokenSource {
     const { config } = this.#parts;
     const masks = fullMasks(prompt);
-    let rows = new CacheRows([]);
+    let rows = new CacheRows();
     /** The prompt of each row of the caches. */
     const pictures: number[] = [];
     const step = <Result>(ids: readonly number[], { wire, read }: StepResult<Result>): Promise<Result> => {
@@ -66,13 +66,14 @@ export class GpuT5 implements Disposable {
         this.#cross.reserve(Math.max(masks.length, most), masks[0]?.length ?? 0);
         this.#self.reserve(Math.max(masks.length, most), Math.max(newTokens, FIRST_ROOM));
         this.#encode(prompt, masks);
-        rows = new CacheRows(masks.map(() => 0));
+        rows = new CacheRows();
+        rows.begin(masks.map(() => 0));
         pictures.splice(0, pictures.length, ...masks.keys());
         const first = masks.map(() => config.decoderStartTokenId);
         return step(first, result);
       },
       advance: (ids, parents) => {
-        const count = Math.max(parents.length, rows.count);
+        const count = Math.max(parents.length, rows.lengths.length);
         const self = this.#self.reserve(count, rows.length + 1);
         const cross = this.#cross.reserve(count, 1);
         const copies: RowCopy[] = [];

@@ -48,12 +48,12 @@ export class KvBuffers {
     return this.rows * this.#rowBytes;
   }
 
-  /** `[rows, heads, capacity, headSize]` of one layer. */
-  tensor(layer: number, part: CachePart, rows: number): BoundTensor {
+  /** `[rows, heads, capacity, headSize]` of one layer, from its row `first` on. */
+  tensor(layer: number, part: CachePart, rows: number, first = 0): BoundTensor {
     const { heads, headSize, float } = this.#shape;
     return {
       place: this.#memory.place,
-      address: this.#address(2 * layer + (part === 'key' ? 0 : 1), 0),
+      address: this.#address(2 * layer + (part === 'key' ? 0 : 1), first),
       dtype: float,
       dims: [rows, heads, this.capacity, headSize],
     };
@@ -67,10 +67,12 @@ export class KvBuffers {
 
   /** No row that is copied to is copied from. */
   copyRows(rows: readonly RowCopy[]): void {
-    const bytes = this.#rowBytes;
-    const ofPart = (part: number) =>
-      rows.map(({ from, to }) => ({ to: this.#address(part, to), from: this.#address(part, from), bytes }));
-    this.#memory.copy(this.#parts.flatMap((_, part) => ofPart(part)));
+    const ofFirst = rows.map(({ from, to }) => ({
+      to: this.#address(0, to),
+      from: this.#address(0, from),
+      bytes: this.#rowBytes,
+    }));
+    this.#memory.copy(ofFirst, { count: this.#parts.length, strideBytes: alignedBytes(this.#partBytes) });
   }
 
   /** Takes over the tokens of smaller buffers. */

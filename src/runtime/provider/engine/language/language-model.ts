@@ -1,7 +1,8 @@
 import type { TextConfig } from '../../../../model/language-config.js';
 import type { TokenSource } from '../../../generation/token-source.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
-import type { LanguagePrompt } from '../../../session/language-prompt.js';
+import type { RollingSource } from '../../../generation/rolling-source.js';
+import type { DecodingRoom, LanguagePrompt } from '../../../session/language-prompt.js';
 import { GpuDecoder } from './gpu-decoder.js';
 import type { GpuProgram } from '../program/gpu-program.js';
 import { GpuT5 } from './gpu-t5.js';
@@ -12,6 +13,8 @@ import { RelativeBias } from './relative-bias.js';
 /** Prompts to logits, on devices. */
 export interface LanguageModel extends Disposable {
   tokens(prompt: LanguagePrompt): TokenSource;
+  /** See `CaptionModel`. */
+  rolling?(room: DecodingRoom): RollingSource<LanguagePrompt> | null;
 }
 
 export interface LanguageModelParts extends Omit<ProgramRunParts, 'program'> {

@@ -45,11 +45,11 @@ export class LayerCaches implements CacheSize {
     }
   }
 
-  /** `[rows, heads, capacity, headSize]` of one layer. */
-  tensor(layer: number, part: CachePart, rows: number): BoundTensor {
+  /** `[rows, heads, capacity, headSize]` of one layer, from its row `first` on. */
+  tensor(layer: number, part: CachePart, rows: number, first = 0): BoundTensor {
     const found = this.#layers[layer];
     if (found === undefined) throw new RangeError(`no layer ${layer}`);
-    return found.buffers.tensor(found.index, part, rows);
+    return found.buffers.tensor(found.index, part, rows, first);
   }
 
   /** No row that is copied to is copied from. */

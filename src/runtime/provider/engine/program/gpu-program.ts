@@ -115,6 +115,18 @@ export class GpuProgram implements Disposable {
     });
   }
 
+  /** @param tensorOf the new memory of a wire; undefined for those that stay where they are */
+  rebind(bound: readonly Pick<BoundUnit, 'binding'>[], tensorOf: (wire: string) => BoundTensor | undefined): void {
+    for (const [index, { device, stage, rename }] of this.units.entries()) {
+      for (const use of ['input', 'output'] as const) {
+        for (const name of (use === 'input' ? stage.inputs : stage.outputs).keys()) {
+          const tensor = tensorOf(wireOfOutput(rename(name)));
+          if (tensor !== undefined) bound[index]?.binding.rebind(use, name, located(device, tensor));
+        }
+      }
+    }
+  }
+
   /**
    * @param bound the units in their order
    * @param repeats whether the same program is likely to run next: its first weights are copied ahead

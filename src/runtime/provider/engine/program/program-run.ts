@@ -145,6 +145,12 @@ export class ProgramRun implements Disposable {
     if (crossings.length > 0 && this.#parts.program.records(device)) device.memory.synchronize();
   }
 
+  /** Binds memory of the caller that lies elsewhere now. Not for what is recorded: it is replayed where it was. */
+  bindKept(): void {
+    const { kept } = this.#wires;
+    if (kept !== undefined) this.#parts.program.rebind(this.#units, kept);
+  }
+
   /**
    * @param fill writes an input wire's bytes
    * @param repeats whether the same program is likely to run next
