@@ -54,10 +54,11 @@ export class GpuDecoder implements Disposable {
 
   /**
    * Prompts that begin beside others; null where a device's provider takes only whole buffers, and prompts therefore one
-   * after the other.
+   * after the other, and where what a picture's rows are depends on those beside it.
    */
   rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
-    return this.#keepsShapes ? null : this.#source(room);
+    const isNarrow = this.#wires.width !== this.#parts.config.hiddenSize;
+    return this.#keepsShapes || isNarrow ? null : this.#source(room);
   }
 
   #source({ rows: most, newTokens }: DecodingRoom = { rows: 0, newTokens: 0 }) {

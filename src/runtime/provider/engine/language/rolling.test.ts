@@ -35,7 +35,7 @@ const OPTIONS: readonly (readonly [string, GenerationOptions])[] = [
 /** A device that records steps, as far as rows and shapes show it. */
 const recording: Partial<EngineDevice> = { canRecord: true };
 
-describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-opt-projected', 'tiny-instructblip-llama'])('%s', (family) => {
+describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s', (family) => {
   describe.each(OPTIONS)('%s', (_, options) => {
     it.each([['steps of any number of rows', {}] as const, ['recorded steps', recording] as const])(
       'says of each picture what it says alone: %s',
