@@ -140,11 +140,18 @@ const configSchema = z
     return compares ? { ...encoder, embedSize: c.image_text_hidden_size } : { ...encoder, text: c.text_config };
   });
 
+const quantizedSchema = z.looseObject({
+  quantization_config: z.looseObject({ quant_method: z.string().default('an unnamed method') }),
+});
+
 /**
  * Reads a parsed `config.json`. Unknown fields are ignored, absent ones take transformers' defaults.
- * @throws Blip2Error `CONFIG_INVALID`, naming every field that is wrong.
+ * @throws Blip2Error `CONFIG_INVALID`, naming every field that is wrong; `CHECKPOINT_QUANTIZED` where the weights are
+ *   stored in another package's small integers.
  */
 export function parseModelConfig(json: unknown): ModelConfig {
+  const quantized = quantizedSchema.safeParse(json);
+  if (quantized.success) throw quantizedElsewhere(quantized.data.quantization_config.quant_method);
   const parsed = configSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
@@ -152,6 +159,17 @@ export function parseModelConfig(json: unknown): ModelConfig {
     hint: 'A BLIP-2 config.json has "model_type": "blip-2" and the parts vision_config, qformer_config and text_config.',
     details: { issues },
   });
+}
+
+function quantizedElsewhere(method: string): Blip2Error {
+  return new Blip2Error(
+    'CHECKPOINT_QUANTIZED',
+    `config.json has quantization_config: the weights are quantised by ${method}, which this package does not read`,
+    {
+      hint: 'Take the checkpoint with floats that it was made of. blip2-shard convert --quant stores int8 or int4 that can be read here.',
+      details: { method },
+    },
+  );
 }
 
 /**

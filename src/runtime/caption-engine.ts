@@ -2,6 +2,7 @@
 import { Blip2Error } from '../errors.js';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
+import { checkTensorNames } from '../model/tensor-names.js';
 import type { Ask, Caption, CaptionHooks } from './captioner-options.js';
 import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
@@ -65,6 +66,7 @@ export class CaptionEngine implements CaptionWorker {
 
   static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionEngine> {
     const config = parseBlip2Config(checkpoint.config);
+    checkTensorNames(checkpoint.tensors);
     const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
     const room = PlannedRoom.of(checkpoint, config.vision, options);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as z from 'zod';
 import { Blip2Error } from '../errors.js';
 import { isRetrieval, type ModelConfig } from '../model/blip2-config.js';
 import { parsePreprocessorConfig, type PreprocessorConfig } from './image/preprocessor-config.js';
@@ -17,11 +18,36 @@ export interface CheckpointFiles {
 export async function readCheckpointFiles(folder: string, config: ModelConfig): Promise<CheckpointFiles> {
   const instructs = config.qformer.text !== null && !isRetrieval(config);
   const [preprocessor, tokenizer, wordTokenizer] = await Promise.all([
-    readJson(folder, 'preprocessor_config.json'),
+    readPictureSettings(folder),
     readTokenizer(folder),
     instructs ? readTokenizer(folder, 'qformer_tokenizer/') : null,
   ]);
-  return { preprocessor: parsePreprocessorConfig(preprocessor), tokenizer, wordTokenizer };
+  return { preprocessor, tokenizer, wordTokenizer };
+}
+
+/** transformers 5 writes what is under `image_processor`; files from before it have none. */
+const PROCESSOR = 'processor_config.json';
+const PREPROCESSOR = 'preprocessor_config.json';
+const processorSchema = z.looseObject({ image_processor: z.unknown() });
+
+/**
+ * How pictures become pixels, looked for as transformers 5 does: in processor_config.json, and in preprocessor_config.json
+ * only where the first says nothing about pictures.
+ * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CHECKPOINT_FILE_INVALID`, `CONFIG_INVALID`
+ */
+export async function readPictureSettings(folder: string): Promise<PreprocessorConfig> {
+  const nested = processorSchema.safeParse(await readJsonIfThere(folder, PROCESSOR)).data?.image_processor;
+  if (nested !== undefined && nested !== null) return parsePreprocessorConfig(nested, PROCESSOR);
+  const own = await readJsonIfThere(folder, PREPROCESSOR);
+  if (own !== undefined) return parsePreprocessorConfig(own, PREPROCESSOR);
+  throw new Blip2Error(
+    'CHECKPOINT_FILE_MISSING',
+    `${folder} does not say how pictures are prepared: it has no ${PREPROCESSOR}, and no ${PROCESSOR} with image_processor`,
+    {
+      hint: `Download ${PREPROCESSOR} and ${PROCESSOR}, whichever there are, from the repository that the weights come from and put them beside them.`,
+      details: { path: join(folder, PREPROCESSOR) },
+    },
+  );
 }
 
 /**
@@ -34,6 +60,15 @@ export async function readTokenizer(folder: string, prefix = ''): Promise<TextTo
     readJson(folder, `${prefix}tokenizer_config.json`),
   ]);
   return createTokenizer(tokenizer, tokenizerConfig);
+}
+
+/** undefined where there is no such file. */
+async function readJsonIfThere(folder: string, name: string): Promise<unknown> {
+  return readJson(folder, name).catch((error: unknown) => {
+    if (error instanceof Blip2Error && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT')
+      return undefined;
+    throw error;
+  });
 }
 
 async function readJson(folder: string, name: string): Promise<unknown> {

@@ -17,6 +17,9 @@ const shard = (...names: string[]) =>
 const FILES = {
   'config.json': Buffer.from('{"model_type":"blip-2"}'),
   'tokenizer.json': Buffer.from('{"tokens":[]}'),
+  'processor_config.json': Buffer.from('{"image_processor":{}}'),
+  'qformer_tokenizer/tokenizer.json': Buffer.from('{"words":[]}'),
+  'onnx/config.json': Buffer.from('{}'),
   'README.md': Buffer.from('# model'),
   'model.safetensors.index.json': Buffer.from(
     JSON.stringify({ metadata: { total_size: 3 * BYTES }, weight_map: { a: A, bb: B, ccc: B } }),
@@ -74,8 +77,12 @@ describe('openCheckpoint of a model on the hub', () => {
     using mapped = await mapTensors(local, ['bb', 'ccc']);
     expect(Buffer.compare(mapped.get('ccc').bytes, weights('ccc'))).toBe(0);
     expect(local.tensors.get('a')?.file).toContain('http://');
-    expect(await readdir(local.folder)).toEqual(expect.arrayContaining(['config.json', 'tokenizer.json', B]));
+    expect(await readdir(local.folder)).toEqual(
+      expect.arrayContaining(['config.json', 'tokenizer.json', 'processor_config.json', B]),
+    );
+    expect(await readdir(join(local.folder, 'qformer_tokenizer'))).toEqual(['tokenizer.json']);
     expect(await readdir(local.folder)).not.toContain('README.md');
+    expect(await readdir(local.folder)).not.toContain('onnx');
   });
 
   it('asks nobody when the cache has everything', async () => {

@@ -7,6 +7,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { pickWeights } from '../checkpoint/find-checkpoint.js';
 import { openFound, openLocalShard, openShardSource } from '../checkpoint/open-found.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
+import { SIDE_FILE, SIDE_FOLDERS } from '../shard/side-files.js';
 import { downloadFile, type DownloadOptions } from './download-file.js';
 import { exists, HubCache } from './hub-cache.js';
 import { retryingFetch, statusError } from './hub-request.js';
@@ -92,9 +93,12 @@ export class HubRepository {
     }
   }
 
-  /** What a checkpoint needs beside its weights: configuration, tokenizer, templates. */
+  /** What a checkpoint needs beside its weights: configuration, tokenizers, templates. */
   sideFiles(): string[] {
-    return [...this.#files.keys()].filter((name) => /\.(json|txt|model|jinja)$/.test(name) && !name.includes('/'));
+    return [...this.#files.keys()].filter((name) => {
+      const folder = name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : '';
+      return SIDE_FILE.test(name) && SIDE_FOLDERS.includes(folder);
+    });
   }
 
   #file(name: string): RemoteFile {

@@ -38,9 +38,9 @@ export async function batchPixels(
     if (picture.height !== height || picture.width !== width) {
       throw new Blip2Error(
         'IMAGE_SIZE',
-        `preprocessor_config.json makes pictures of ${picture.width} x ${picture.height} pixels; the model reads ${width} x ${height}`,
+        `the checkpoint's picture settings make pictures of ${picture.width} x ${picture.height} pixels; the model reads ${width} x ${height}`,
         {
-          hint: 'Check that preprocessor_config.json belongs to this checkpoint, or say with pictureSize which size is meant.',
+          hint: 'Check that processor_config.json or preprocessor_config.json belongs to this checkpoint, or say with pictureSize which size is meant.',
           details: { width: picture.width, height: picture.height },
         },
       );

@@ -1,5 +1,6 @@
 /**
- * `preprocessor_config.json`, with the defaults of transformers' `BlipImageProcessor` for what the file leaves out.
+ * How pictures become pixels, as `preprocessor_config.json` or, from transformers 5 on, `image_processor` in
+ * `processor_config.json` says it, with the defaults of transformers' `BlipImageProcessor` for what the file leaves out.
  */
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
@@ -28,6 +29,12 @@ const CLASS_SIZE = 384;
 /** Pillow's number for its bicubic filter. */
 const BICUBIC = 3;
 
+/** The classes of transformers that prepare BLIP-2's pictures. Others have defaults of their own. */
+const PROCESSOR_CLASS = /^BlipImageProcessor(Fast|Pil)?$/;
+
+/** What the class can do beside resizing, and no published BLIP-2 asks for. */
+const notDone = z.literal(false).nullish();
+
 const pixels = z.number().int().positive();
 const perChannel = z
   .union([z.tuple([z.number(), z.number(), z.number()]), z.number()])
@@ -35,6 +42,9 @@ const perChannel = z
 
 const schema = z
   .looseObject({
+    image_processor_type: z.string().regex(PROCESSOR_CLASS).nullish(),
+    do_center_crop: notDone,
+    do_pad: notDone,
     do_resize: z.boolean().nullish(),
     size: z
       .union([
@@ -60,16 +70,17 @@ const schema = z
   });
 
 /**
- * Reads a parsed `preprocessor_config.json`. `size` may be `{height, width}`, one number (a square) or
+ * Reads parsed picture settings. `size` may be `{height, width}`, one number (a square) or
  * `[height, width]`; the only filter is bicubic (`resample` 3).
+ * @param file where they stand, for messages
  * @throws Blip2Error `CONFIG_INVALID`, naming every field that is wrong
  */
-export function parsePreprocessorConfig(json: unknown): PreprocessorConfig {
+export function parsePreprocessorConfig(json: unknown, file = 'preprocessor_config.json'): PreprocessorConfig {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
-  throw new Blip2Error('CONFIG_INVALID', `preprocessor_config.json cannot be used: ${issues.join('; ')}`, {
-    hint: 'BLIP-2 needs "size": {"height": n, "width": n} and "resample": 3 (bicubic).',
+  throw new Blip2Error('CONFIG_INVALID', `${file} cannot be used: ${issues.join('; ')}`, {
+    hint: 'BLIP-2 needs BlipImageProcessor, "size": {"height": n, "width": n} and "resample": 3 (bicubic), and neither crops nor pads.',
     details: { issues },
   });
 }
