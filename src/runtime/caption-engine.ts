@@ -1,29 +1,24 @@
 /** From a batch of pictures to captions, in the process that holds the model. */
-import { Blip2Error } from '../errors.js';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import { checkTensorNames } from '../model/tensor-names.js';
-import type { Ask, Caption, CaptionHooks } from './captioner-options.js';
+import { Asking } from './asking.js';
+import type { Ask, Caption, CaptionHooks, CaptionTiming } from './captioner-options.js';
 import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { generate } from './generation/generate.js';
-import type { GenerationHooks } from './generation/generation-request.js';
-import {
-  DEFAULT_NEW_TOKENS,
-  resolveGenerationOptions,
-  sequencesAtOnce,
-  type GenerationOptions,
-} from './generation/generation-options.js';
+import type { GeneratedSequence, GenerationHooks } from './generation/generation-request.js';
+import { resolveGenerationOptions, sequencesAtOnce, type GenerationOptions } from './generation/generation-options.js';
 import type { LocalPicture } from './image/picture-source.js';
 import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
 import { PlannedRoom, type AskedWork } from './planned-room.js';
 import type { CaptionModel } from './session/caption-model.js';
 import { openCaptionModel } from './session/open-caption-model.js';
 import type { DecodingRoom } from './session/language-prompt.js';
-import type { WordBatch } from './session/word-wires.js';
+import { CaptionStream, type Outcome, type PreparedPicture } from './stream/caption-stream.js';
+import { PictureFeed } from './stream/picture-feed.js';
 import { AnswerStream } from './text/answer-stream.js';
-import { answerText, promptText, preparePrompts } from './text/prompts.js';
-import { wordBatch } from './text/word-batch.js';
+import { answerText } from './text/prompts.js';
 
 export interface AskedPicture {
   readonly image: LocalPicture;
@@ -38,14 +33,39 @@ export interface CaptionBatch {
   readonly generation: GenerationOptions;
 }
 
-/** What a captioner hands its batches to. */
+/** A picture of many, by its position among them. */
+export interface NumberedPicture extends AskedPicture {
+  readonly index: number;
+}
+
+/** Many pictures, one after the other. */
+export interface StreamRequest {
+  readonly generation: GenerationOptions;
+  /** How many are decoded at once: `auto` for as many as there is room for. */
+  readonly pictures: number | 'auto';
+}
+
+/** What a captioner hands its pictures to. */
 export interface CaptionWorker extends AsyncDisposable {
   captionBatch(batch: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]>;
+  /** Outcomes of all pictures of the source, in no order. */
+  captionStream(
+    source: AsyncIterator<NumberedPicture>,
+    request: StreamRequest,
+    hooks: CaptionHooks,
+  ): AsyncIterable<readonly Outcome[]>;
 }
+
+/** Pictures that are encoded at once: a vision tower is no faster with more. */
+const ENCODED_AT_ONCE = 64;
+/** Pictures at once where nothing else limits them. */
+const MOST_ON_DEVICE = 256;
+const MOST_ON_CPU = 8;
 
 export class CaptionEngine implements CaptionWorker {
   readonly #config: Blip2Config;
   readonly #files: Omit<CheckpointFiles, 'preprocessor'>;
+  readonly #asking: Asking;
   readonly #pixels: PixelRules;
   readonly #model: CaptionModel;
   readonly #room: PlannedRoom | null;
@@ -59,6 +79,7 @@ export class CaptionEngine implements CaptionWorker {
   ) {
     this.#config = config;
     this.#files = files;
+    this.#asking = new Asking(config, files);
     this.#pixels = pixels;
     this.#model = model;
     this.#room = room;
@@ -78,11 +99,10 @@ export class CaptionEngine implements CaptionWorker {
   async captionBatch({ pictures, first, generation }: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
     const { signal } = hooks;
     signal?.throwIfAborted();
-    const { tokenizer } = this.#files;
-    const texts = pictures.map(({ ask }) => promptText(ask, this.#config));
-    const { contextIds, ...prompts } = preparePrompts(texts, tokenizer, this.#config);
-    const limited = this.#withinPositions(generation, prompts.textIds[0]?.length ?? 0);
-    const words = this.#instructions(texts);
+    const texts = pictures.map(({ ask }) => this.#asking.textOf(ask));
+    const { contextIds, ...prompts } = this.#asking.prompts(texts);
+    const limited = this.#asking.withinPositions(generation, prompts.textIds[0]?.length ?? 0);
+    const words = this.#asking.words(texts);
     const { eosTokenIds } = this.#config.text;
     const { maxNewTokens, strategy } = resolveGenerationOptions(limited, eosTokenIds);
     const work = {
@@ -113,10 +133,66 @@ export class CaptionEngine implements CaptionWorker {
       imageMs: encoded - prepared,
       generateMs: performance.now() - encoded,
     };
-    return sequences.map((ofPicture, row) => {
-      const answers = ofPicture.map((sequence) => ({ ...sequence, text: answerText(sequence.ids, tokenizer) }));
-      return { index: first + row, text: answers[0]?.text ?? '', answers, timing };
+    return sequences.map((ofPicture, row) => this.#captionOf(first + row, ofPicture, timing));
+  }
+
+  async *captionStream(
+    source: AsyncIterator<NumberedPicture>,
+    { generation, pictures: wanted }: StreamRequest,
+    hooks: CaptionHooks,
+  ): AsyncGenerator<readonly Outcome[], void, undefined> {
+    const pictures = await this.#picturesAtOnce(generation, wanted);
+    const encoded = Math.min(pictures, ENCODED_AT_ONCE);
+    const { height, width } = this.#pixels.size;
+    const parts = {
+      config: this.#config,
+      model: this.#model,
+      asking: this.#asking,
+      pictureSize: { height, width },
+      captionOf: (index: number, sequences: readonly GeneratedSequence[], timing: CaptionTiming) =>
+        this.#captionOf(index, sequences, timing),
+    };
+    const prepare = async ({ image, ask }: NumberedPicture): Promise<PreparedPicture> => {
+      const text = this.#asking.textOf(ask);
+      const prompt = this.#asking.prompts([text]);
+      this.#asking.withinPositions(generation, prompt.textIds[0]?.length ?? 0);
+      const { data } = await batchPixels([image], this.#pixels);
+      return { text, prompt, pixels: data };
+    };
+    const feed = new PictureFeed(source, { prepare, ahead: 2 * encoded });
+    yield* new CaptionStream<NumberedPicture>(
+      parts,
+      { generation, pictures, encoded },
+      this.#generationHooks(hooks, 0),
+    ).outcomes(feed);
+  }
+
+  /** @throws Blip2Error `PLAN_MISMATCH` where a plan has no room for so many */
+  async #picturesAtOnce(generation: GenerationOptions, wanted: number | 'auto'): Promise<number> {
+    const { eosTokenIds } = this.#config.text;
+    const { maxNewTokens, strategy } = resolveGenerationOptions(generation, eosTokenIds);
+    const work = (batch: number) => ({
+      batch,
+      beams: sequencesAtOnce(strategy),
+      promptTokens: this.#config.numQueryTokens + 1,
+      newTokens: maxNewTokens,
+      pictureSize: this.#pixels.size,
     });
+    if (wanted !== 'auto') {
+      await this.#room?.check(work(wanted));
+      return wanted;
+    }
+    const most = this.#model.rolling === undefined ? MOST_ON_CPU : MOST_ON_DEVICE;
+    for (let pictures = most; pictures > 1; pictures = Math.floor(pictures / 2)) {
+      if (this.#room === null || (await this.#room.has(work(pictures)))) return pictures;
+    }
+    return 1;
+  }
+
+  #captionOf(index: number, sequences: readonly GeneratedSequence[], timing: CaptionTiming): Caption {
+    const { tokenizer } = this.#files;
+    const answers = sequences.map((sequence) => ({ ...sequence, text: answerText(sequence.ids, tokenizer) }));
+    return { index, text: answers[0]?.text ?? '', answers, timing };
   }
 
   /** What generation says of rows of a batch, as the caller of all pictures reads it. */
@@ -134,37 +210,6 @@ export class CaptionEngine implements CaptionWorker {
       onToken: ({ picture, sequence, id }) =>
         onToken({ index: first + picture, answer: sequence, id, text: streamOf(`${picture} ${sequence}`).push(id) }),
     };
-  }
-
-  /** An InstructBLIP's Q-Former reads what its language model is asked. */
-  #instructions(texts: readonly (string | null)[]): WordBatch | undefined {
-    const { qformer } = this.#config;
-    const { wordTokenizer } = this.#files;
-    if (qformer.text === null || wordTokenizer === null) return undefined;
-    return wordBatch(
-      texts.map((text) => text ?? ''),
-      wordTokenizer,
-      qformer.text,
-    );
-  }
-
-  /** A decoder has a row per position and no more: new tokens end where the table ends, as in transformers. */
-  #withinPositions(options: GenerationOptions, textTokens: number): GenerationOptions {
-    const { text, numQueryTokens } = this.#config;
-    if (text.family === 't5') return options;
-    const room = text.maxPositions - numQueryTokens - textTokens;
-    if (room < 1) {
-      const limit = text.maxPositions - numQueryTokens - 1;
-      throw new Blip2Error(
-        'PROMPT_TOO_LONG',
-        `the prompt has ${textTokens} tokens; this model takes ${limit} at most`,
-        {
-          hint: 'Shorten the prompt.',
-          details: { tokens: textTokens, limit },
-        },
-      );
-    }
-    return { ...options, maxNewTokens: Math.min(options.maxNewTokens ?? DEFAULT_NEW_TOKENS, room) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -38,7 +38,14 @@ export interface RunOptions {
   readonly batchSize?: number;
 }
 
+export interface BulkOptions {
+  /** Pictures that are decoded at once, whatever is asked of each. `auto`, the default: as many as there is room for. */
+  readonly batchSize?: number | 'auto';
+}
+
 export type CaptionOptions = Ask & GenerationOptions & CaptionHooks & RunOptions;
+
+export type CaptionAllOptions = Ask & GenerationOptions & CaptionHooks & BulkOptions;
 
 /** One sequence as text. */
 export interface Answer extends GeneratedSequence {

@@ -1,10 +1,12 @@
 import { Blip2Error } from '../errors.js';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
-import type { AskedPicture, CaptionWorker } from './caption-engine.js';
-import type { Ask, Caption, CaptionerOptions, CaptionOptions, Picture } from './captioner-options.js';
+import { askedPicture, askOf } from './asked-picture.js';
+import type { CaptionWorker } from './caption-engine.js';
+import type { Caption, CaptionAllOptions, CaptionerOptions, CaptionOptions, Picture } from './captioner-options.js';
+import type { Outcome } from './stream/caption-stream.js';
+import { OutcomeLine } from './stream/outcome-line.js';
 import { placedDevices } from './placement.js';
-import { localPicture } from './image/picture-source.js';
 
 /**
  * Makes a checkpoint ready to caption pictures. Weights are mapped, not read: this takes milliseconds where the files are
@@ -32,6 +34,10 @@ async function startWorker(checkpoint: Checkpoint, options: CaptionerOptions): P
   const { CaptionProcess } = await import('./process/caption-process.js');
   return CaptionProcess.create(checkpoint, place, options.signal);
 }
+
+/** Pictures on their way at most: those that wait for one before them hold their captions, not their pixels. */
+const MOST_OPEN = 1024;
+const LEAST_OPEN = 256;
 
 export class Captioner implements AsyncDisposable {
   readonly config: Blip2Config;
@@ -70,34 +76,45 @@ export class Captioner implements AsyncDisposable {
     }
   }
 
+  /**
+   * What becomes of each picture, in their order: its caption, or the error that it alone ends with. Pictures are read and
+   * made ready ahead of the model, which works on several at once: this is the way through many of them.
+   * @throws Blip2Error `OPTION_INVALID`, `PLAN_MISMATCH` for more pictures at once than the plan's budgets have room for,
+   *   `PROCESS_ENDED`; what `pictures` throws; the signal's reason when aborted
+   */
+  async *captionAll(
+    pictures: Iterable<Picture> | AsyncIterable<Picture>,
+    options: CaptionAllOptions = {},
+  ): AsyncGenerator<Outcome, void, undefined> {
+    const { question, prompt, signal, onToken, batchSize = 'auto', ...generation } = options;
+    if (batchSize !== 'auto') checkBatchSize(batchSize);
+    const hooks = {
+      ...(signal === undefined ? {} : { signal }),
+      ...(onToken === undefined ? {} : { onToken }),
+    };
+    const line = new OutcomeLine(batchSize === 'auto' ? MOST_OPEN : 4 * batchSize + LEAST_OPEN);
+    const source = line.admitted(pictures, askOf({ question, prompt }), signal);
+    const made = this.#worker.captionStream(source, { generation, pictures: batchSize }, hooks);
+    for await (const outcomes of made) {
+      line.add(outcomes);
+      for (const outcome of line.next()) {
+        this.#onProgress?.({ stage: 'captioning', donePictures: line.passed });
+        yield outcome;
+      }
+    }
+    yield* line.next();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker[Symbol.asyncDispose]();
   }
-}
-
-async function askedPicture(picture: Picture, ask: Ask, signal: AbortSignal | undefined): Promise<AskedPicture> {
-  if (typeof picture !== 'object' || !('image' in picture)) return { image: await localPicture(picture, signal), ask };
-  const { image, ...own } = picture;
-  const asks = own.question !== undefined || own.prompt !== undefined;
-  return { image: await localPicture(image, signal), ask: asks ? askOf(own) : ask };
-}
-
-/** @throws Blip2Error `OPTION_INVALID` where both are given: which one counts cannot be known. */
-function askOf({ question, prompt }: { question?: string | undefined; prompt?: string | undefined }): Ask {
-  if (question !== undefined && prompt !== undefined) {
-    throw new Blip2Error('OPTION_INVALID', 'a picture has a question and a prompt; only one of them can be asked');
-  }
-  if (question !== undefined) return { question };
-  return prompt === undefined ? {} : { prompt };
 }
 
 async function* inBatches(
   pictures: Picture | Iterable<Picture> | AsyncIterable<Picture>,
   size: number,
 ): AsyncGenerator<Picture[], void, undefined> {
-  if (!Number.isSafeInteger(size) || size < 1) {
-    throw new Blip2Error('OPTION_INVALID', `batchSize is ${size}; it has to be a whole number of at least 1`);
-  }
+  checkBatchSize(size);
   let batch: Picture[] = [];
   for await (const picture of isSeveral(pictures) ? pictures : [pictures]) {
     batch.push(picture);
@@ -106,6 +123,11 @@ async function* inBatches(
     batch = [];
   }
   if (batch.length > 0) yield batch;
+}
+
+function checkBatchSize(size: number): void {
+  if (Number.isSafeInteger(size) && size >= 1) return;
+  throw new Blip2Error('OPTION_INVALID', `batchSize is ${size}; it has to be a whole number of at least 1`);
 }
 
 /** A path and the bytes of a file can both be iterated: here each is one picture. */

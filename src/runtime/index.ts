@@ -6,6 +6,7 @@ export type {
   AnswerToken,
   Ask,
   Caption,
+  CaptionAllOptions,
   CaptionerOptions,
   CaptionHooks,
   CaptionOptions,
@@ -26,4 +27,5 @@ export type { RgbPicture } from './image/decode-picture.js';
 export type { PictureSource } from './image/picture-source.js';
 export type { Match, TextEmbedding } from './match-engine.js';
 export { createMatcher, type Matcher, type MatchOptions } from './matcher.js';
+export type { Outcome } from './stream/caption-stream.js';
 export { similarity } from './similarity.js';

@@ -48,15 +48,24 @@ export class PlannedRoom {
    * @throws Blip2Error `PLAN_MISMATCH` with what was planned, what is asked, and what is missing
    */
   async check(asked: AskedWork): Promise<void> {
-    if (this.#fitting.some((known) => isWithin(asked, known))) return;
+    const lacking = await this.#lacking(asked);
+    if (lacking.size > 0) throw this.#refusal(asked, lacking);
+  }
+
+  async has(asked: AskedWork): Promise<boolean> {
+    return (await this.#lacking(asked)).size === 0;
+  }
+
+  async #lacking(asked: AskedWork): Promise<ReadonlyMap<Device, number>> {
+    if (this.#fitting.some((known) => isWithin(asked, known))) return new Map();
     const [{ lackingMemory }, { likelyGpuProvider }] = await Promise.all([
       import('../planner/plan/lacking-memory.js'),
       import('./provider/choose-provider.js'),
     ]);
     const provider = likelyGpuProvider(this.#provider ?? 'auto');
     const lacking = lackingMemory(this.#plan, asked, { ...this.#checkpoint, provider });
-    if (lacking.size > 0) throw this.#refusal(asked, lacking);
-    this.#fitting.push(asked);
+    if (lacking.size === 0) this.#fitting.push(asked);
+    return lacking;
   }
 
   /**

@@ -18,6 +18,8 @@ export interface AdmittedPrompts<Prompt> extends Pick<GenerationRequest, 'contex
   readonly prompt: Prompt;
   /** The number of each picture, by which the caller knows it. */
   readonly pictures: readonly number[];
+  /** Of these, where it is less than the settings'. */
+  readonly maxNewTokens?: number;
 }
 
 export interface FinishedPicture {
@@ -31,6 +33,7 @@ interface OpenSequence {
   /** Context and new ids. */
   readonly ids: number[];
   readonly contextLength: number;
+  readonly maxNewTokens: number;
   readonly choose: (scores: Float32Array) => number;
   /** Which of the source's sequences this one continues. */
   row: number;
@@ -66,7 +69,13 @@ export class OpenSequences<Prompt> {
   }
 
   /** Runs prompts and chooses their first tokens. Returns the pictures that end with it. */
-  async admit({ prompt, pictures, contextIds, randomStreams }: AdmittedPrompts<Prompt>): Promise<FinishedPicture[]> {
+  async admit({
+    prompt,
+    pictures,
+    contextIds,
+    randomStreams,
+    maxNewTokens = Infinity,
+  }: AdmittedPrompts<Prompt>): Promise<FinishedPicture[]> {
     this.#hooks.signal?.throwIfAborted();
     const { strategy } = this.#settings;
     const begun = contextIds.flatMap((context, index) => {
@@ -78,6 +87,7 @@ export class OpenSequences<Prompt> {
         sequence,
         ids: [...context],
         contextLength: context.length,
+        maxNewTokens: Math.min(this.#settings.maxNewTokens, maxNewTokens),
         choose: chooser(strategy, stream + sequence),
         row: index,
       }));
@@ -118,8 +128,8 @@ export class OpenSequences<Prompt> {
   }
 
   /** null where the sequence goes on; its picture where that is the last of it. */
-  #ended({ picture, sequence, ids, contextLength }: OpenSequence): FinishedPicture[] | null {
-    const { eosTokenIds, maxNewTokens } = this.#settings;
+  #ended({ picture, sequence, ids, contextLength, maxNewTokens }: OpenSequence): FinishedPicture[] | null {
+    const { eosTokenIds } = this.#settings;
     const stopped = eosTokenIds.includes(ids.at(-1) ?? -1);
     if (!stopped && ids.length - contextLength < maxNewTokens) return null;
     const open = this.#pictures.get(picture);

@@ -1,10 +1,11 @@
 /** What a caller and the process that holds its model say to each other. */
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
-import type { CaptionBatch } from '../caption-engine.js';
+import type { CaptionBatch, NumberedPicture, StreamRequest } from '../caption-engine.js';
 import type { AnswerToken, Caption } from '../captioner-options.js';
 import type { DeviceOptions } from '../device-options.js';
 import type { LocalPicture } from '../image/picture-source.js';
+import type { Outcome } from '../stream/caption-stream.js';
 import type { Match, TextEmbedding } from '../match-engine.js';
 
 /** Options that are data: what is called back stays with the caller. */
@@ -20,6 +21,11 @@ export interface Works {
     readonly given: { readonly batch: CaptionBatch; readonly tokens: boolean };
     readonly answer: Caption[];
   };
+  /** The process asks for the pictures, and answers each as it is done. */
+  readonly stream: {
+    readonly given: { readonly request: StreamRequest; readonly tokens: boolean };
+    readonly answer: null;
+  };
   readonly match: {
     readonly given: { readonly picture: LocalPicture; readonly texts: readonly string[] };
     readonly answer: Match[];
@@ -34,12 +40,17 @@ export type Work = { [Kind in keyof Works]: { readonly kind: Kind } & Works[Kind
 export type Request =
   | { readonly kind: 'work'; readonly call: number; readonly work: Work }
   | { readonly kind: 'token-taken'; readonly call: number }
-  | { readonly kind: 'abort'; readonly call: number };
+  | { readonly kind: 'abort'; readonly call: number }
+  /** The answer to `pull`: none where there are no more. */
+  | { readonly kind: 'pictures'; readonly call: number; readonly pictures: readonly NumberedPicture[] };
 
 /** From it. */
 export type Reply =
   | { readonly kind: 'converted'; readonly writtenBytes: number; readonly totalBytes: number }
   | { readonly kind: 'token'; readonly call: number; readonly token: AnswerToken }
+  /** Asks for the next pictures, at most so many. */
+  | { readonly kind: 'pull'; readonly call: number; readonly most: number }
+  | { readonly kind: 'outcomes'; readonly call: number; readonly outcomes: readonly SentOutcome[] }
   | { readonly kind: 'done'; readonly call: number; readonly answer: Works[keyof Works]['answer'] }
   | { readonly kind: 'failed'; readonly call: number; readonly error: SentError };
 
@@ -51,6 +62,18 @@ interface SentError {
   readonly code: string | undefined;
   readonly hint: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
+}
+
+export type SentOutcome =
+  | Extract<Outcome, { status: 'captioned' }>
+  | { readonly status: 'failed'; readonly index: number; readonly error: SentError };
+
+export function sendOutcome(outcome: Outcome): SentOutcome {
+  return outcome.status === 'captioned' ? outcome : { ...outcome, error: sendError(outcome.error) };
+}
+
+export function receiveOutcome(outcome: SentOutcome): Outcome {
+  return outcome.status === 'captioned' ? outcome : { ...outcome, error: receiveError(outcome.error) };
 }
 
 export function sendError(error: unknown): SentError {

@@ -4,7 +4,8 @@ import { isRetrieval, parseModelConfig } from '../../model/blip2-config.js';
 import { CaptionEngine } from '../caption-engine.js';
 import type { CaptionHooks } from '../captioner-options.js';
 import { MatchEngine } from '../match-engine.js';
-import { sendError, type Reply, type Request, type Work, type Works } from './messages.js';
+import { PulledPictures } from './pulled-pictures.js';
+import { sendError, sendOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
 
 // Decoded pictures are read once: libvips would keep up to 50 MB of them.
 sharp.cache(false);
@@ -12,6 +13,8 @@ sharp.cache(false);
 const aborts = new Map<number, AbortController>();
 /** Calls that wait until the caller has taken a token. */
 const takers = new Map<number, () => void>();
+/** Streams that wait for pictures. */
+const streams = new Map<number, PulledPictures>();
 let engine: CaptionEngine | MatchEngine | undefined;
 
 process.on('message', (request: Request) => {
@@ -20,7 +23,10 @@ process.on('message', (request: Request) => {
       return void answer(request.call, request.work);
     case 'token-taken':
       return takers.get(request.call)?.();
+    case 'pictures':
+      return streams.get(request.call)?.give(request.pictures);
     case 'abort':
+      streams.get(request.call)?.give([]);
       aborts.get(request.call)?.abort();
       return takers.get(request.call)?.();
   }
@@ -42,6 +48,7 @@ async function answer(call: number, work: Work): Promise<void> {
   } finally {
     aborts.delete(call);
     takers.delete(call);
+    streams.delete(call);
   }
 }
 
@@ -52,6 +59,8 @@ async function perform(call: number, work: Work, signal: AbortSignal): Promise<W
       return null;
     case 'caption':
       return captioning().captionBatch(work.batch, { signal, ...(work.tokens ? { onToken: tokenSender(call) } : {}) });
+    case 'stream':
+      return stream(call, work, signal);
     case 'match':
       return matching().match(work.picture, work.texts, signal);
     case 'embed-image':
@@ -59,6 +68,16 @@ async function perform(call: number, work: Work, signal: AbortSignal): Promise<W
     case 'embed-texts':
       return matching().embedTexts(work.texts, signal);
   }
+}
+
+async function stream(call: number, { request, tokens }: Works['stream']['given'], signal: AbortSignal): Promise<null> {
+  const pictures = new PulledPictures((most) => send({ kind: 'pull', call, most }));
+  streams.set(call, pictures);
+  const hooks = { signal, ...(tokens ? { onToken: tokenSender(call) } : {}) };
+  for await (const outcomes of captioning().captionStream(pictures, request, hooks)) {
+    send({ kind: 'outcomes', call, outcomes: outcomes.map(sendOutcome) });
+  }
+  return null;
 }
 
 function open({ checkpoint, options }: Works['start']['given']): Promise<CaptionEngine | MatchEngine> {

@@ -8,9 +8,11 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
+import type { NumberedPicture } from '../caption-engine.js';
 import type { CaptionHooks } from '../captioner-options.js';
+import type { Outcome } from '../stream/caption-stream.js';
 import type { DeviceOptions } from '../device-options.js';
-import { receiveError, type Reply, type Request, type Work, type Works } from './messages.js';
+import { receiveError, receiveOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
 
 /**
  * What keeps resident memory flat: V8 would let its young generation grow to 48 MiB in steps, and glibc would give every
@@ -19,8 +21,15 @@ import { receiveError, type Reply, type Request, type Work, type Works } from '.
 const SEMI_SPACE_MIB = 4;
 const MALLOC_ARENA_MAX = '2';
 
+/** What the process says and asks while it works. */
+export interface WorkHooks extends CaptionHooks {
+  /** The next pictures of a stream, at most so many; none where there are no more. */
+  readonly onPull?: (most: number) => Promise<readonly NumberedPicture[]>;
+  readonly onOutcomes?: (outcomes: readonly Outcome[]) => void;
+}
+
 interface PendingCall {
-  readonly onToken: CaptionHooks['onToken'];
+  readonly hooks: WorkHooks;
   readonly resolve: (answer: Works[keyof Works]['answer']) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -79,8 +88,9 @@ export class ModelProcess implements AsyncDisposable {
   /** @throws what the work throws there; Blip2Error `PROCESS_ENDED`; the signal's reason when aborted */
   async perform<Kind extends keyof Works>(
     work: { readonly kind: Kind } & Works[Kind]['given'] & Work,
-    { signal, onToken }: CaptionHooks = {},
+    hooks: WorkHooks = {},
   ): Promise<Works[Kind]['answer']> {
+    const { signal } = hooks;
     signal?.throwIfAborted();
     const call = ++this.#lastCall;
     const abort = () => {
@@ -89,17 +99,17 @@ export class ModelProcess implements AsyncDisposable {
     };
     signal?.addEventListener('abort', abort);
     try {
-      return await this.#call(call, work, onToken);
+      return await this.#call(call, work, hooks);
     } finally {
       signal?.removeEventListener('abort', abort);
     }
   }
 
   /** The process answers each kind of work with its own kind of answer. */
-  #call<Answer>(call: number, work: Work, onToken?: CaptionHooks['onToken']): Promise<Answer> {
+  #call<Answer>(call: number, work: Work, hooks: WorkHooks = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended);
-      this.#pending.set(call, { onToken, resolve: (answer) => resolve(answer as Answer), reject });
+      this.#pending.set(call, { hooks, resolve: (answer) => resolve(answer as Answer), reject });
       this.#keepAlive();
       this.#send({ kind: 'work', call, work });
     });
@@ -111,6 +121,10 @@ export class ModelProcess implements AsyncDisposable {
         return this.#passProgress(reply);
       case 'token':
         return void this.#passToken(reply);
+      case 'pull':
+        return void this.#passPictures(reply);
+      case 'outcomes':
+        return this.#pending.get(reply.call)?.hooks.onOutcomes?.(reply.outcomes.map(receiveOutcome));
       case 'done':
         return this.#take(reply.call)?.resolve(reply.answer);
       case 'failed':
@@ -128,10 +142,20 @@ export class ModelProcess implements AsyncDisposable {
 
   async #passToken({ call, token }: Extract<Reply, { kind: 'token' }>): Promise<void> {
     try {
-      await this.#pending.get(call)?.onToken?.(token);
+      await this.#pending.get(call)?.hooks.onToken?.(token);
       this.#send({ kind: 'token-taken', call });
     } catch (error) {
       // What the caller's own function throws is the call's result; the model stops and its answer finds nobody.
+      this.#take(call)?.reject(error);
+      this.#send({ kind: 'abort', call });
+    }
+  }
+
+  async #passPictures({ call, most }: Extract<Reply, { kind: 'pull' }>): Promise<void> {
+    try {
+      const pictures = (await this.#pending.get(call)?.hooks.onPull?.(most)) ?? [];
+      this.#send({ kind: 'pictures', call, pictures });
+    } catch (error) {
       this.#take(call)?.reject(error);
       this.#send({ kind: 'abort', call });
     }

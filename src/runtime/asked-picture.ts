@@ -1,0 +1,20 @@
+import { Blip2Error } from '../errors.js';
+import type { AskedPicture } from './caption-engine.js';
+import type { Ask, Picture } from './captioner-options.js';
+import { localPicture } from './image/picture-source.js';
+
+export async function askedPicture(picture: Picture, ask: Ask, signal: AbortSignal | undefined): Promise<AskedPicture> {
+  if (typeof picture !== 'object' || !('image' in picture)) return { image: await localPicture(picture, signal), ask };
+  const { image, ...own } = picture;
+  const asks = own.question !== undefined || own.prompt !== undefined;
+  return { image: await localPicture(image, signal), ask: asks ? askOf(own) : ask };
+}
+
+/** @throws Blip2Error `OPTION_INVALID` where both are given: which one counts cannot be known. */
+export function askOf({ question, prompt }: { question?: string | undefined; prompt?: string | undefined }): Ask {
+  if (question !== undefined && prompt !== undefined) {
+    throw new Blip2Error('OPTION_INVALID', 'a picture has a question and a prompt; only one of them can be asked');
+  }
+  if (question !== undefined) return { question };
+  return prompt === undefined ? {} : { prompt };
+}

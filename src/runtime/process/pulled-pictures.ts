@@ -1,0 +1,40 @@
+import type { NumberedPicture } from '../caption-engine.js';
+
+/** Pictures asked for at once: between two runs of a device there is time for one message. */
+const AT_ONCE = 64;
+
+/** The caller's pictures, as the process that holds the model iterates over them: some are here before they are asked for. */
+export class PulledPictures implements AsyncIterator<NumberedPicture> {
+  readonly #pull: (most: number) => void;
+  readonly #here: NumberedPicture[] = [];
+  #isAsked = false;
+  #ended = false;
+  #arrived: (() => void) | null = null;
+
+  /** @param pull asks the caller, who answers each time with `give` */
+  constructor(pull: (most: number) => void) {
+    this.#pull = pull;
+  }
+
+  async next(): Promise<IteratorResult<NumberedPicture, undefined>> {
+    for (;;) {
+      if (!this.#isAsked && !this.#ended && this.#here.length < AT_ONCE / 2) {
+        this.#isAsked = true;
+        this.#pull(AT_ONCE);
+      }
+      const value = this.#here.shift();
+      if (value !== undefined) return { done: false, value };
+      if (this.#ended) return { done: true, value: undefined };
+      await new Promise<void>((resolve) => (this.#arrived = resolve));
+    }
+  }
+
+  /** @param pictures none where there are no more */
+  give(pictures: readonly NumberedPicture[]): void {
+    this.#isAsked = false;
+    if (pictures.length === 0) this.#ended = true;
+    this.#here.push(...pictures);
+    this.#arrived?.();
+    this.#arrived = null;
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * Many pictures through one model: made ready ahead of the device, encoded some at a time, and decoded as many at once as
+ * there is room for. Where the model can, a picture's rows are taken by the next one as soon as its caption ends.
+ */
+import type { Tensor } from 'onnxruntime-node';
+import type { Blip2Config } from '../../model/blip2-config.js';
+import type { PictureSize } from '../../model/picture-size.js';
+import type { Asking } from '../asking.js';
+import type { Caption } from '../captioner-options.js';
+import { generate } from '../generation/generate.js';
+import {
+  resolveGenerationOptions,
+  sequencesAtOnce,
+  type GenerationOptions,
+  type GenerationSettings,
+} from '../generation/generation-options.js';
+import type { GeneratedSequence, GenerationHooks } from '../generation/generation-request.js';
+import { OpenSequences, type FinishedPicture, type StepSettings } from '../generation/open-sequences.js';
+import type { RollingSource } from '../generation/rolling-source.js';
+import type { CaptionModel } from '../session/caption-model.js';
+import type { LanguagePrompt } from '../session/language-prompt.js';
+import type { PromptBatch } from '../text/prompts.js';
+import { batchTensor, joinedRows, rowsOf, type PictureRows } from './picture-rows.js';
+import type { PictureFeed, Ready } from './picture-feed.js';
+
+/** A picture with what is asked of it, as the models read both. */
+export interface PreparedPicture {
+  /** `[channels, height, width]` */
+  readonly pixels: Float32Array;
+  readonly text: string | null;
+  readonly prompt: PromptBatch;
+}
+
+export interface Numbered {
+  /** Position among the pictures of the call. */
+  readonly index: number;
+}
+
+export type Outcome =
+  | { readonly status: 'captioned'; readonly caption: Caption }
+  | { readonly status: 'failed'; readonly index: number; readonly error: unknown };
+
+export interface StreamSettings {
+  readonly generation: GenerationOptions;
+  /** Pictures that are decoded at once. */
+  readonly pictures: number;
+  /** Pictures that are encoded at once. */
+  readonly encoded: number;
+}
+
+export interface CaptionStreamParts {
+  readonly config: Blip2Config;
+  readonly model: CaptionModel;
+  readonly asking: Asking;
+  readonly pictureSize: PictureSize;
+  readonly captionOf: (index: number, sequences: readonly GeneratedSequence[], timing: Caption['timing']) => Caption;
+}
+
+/** A picture that waits for a row of the decoder. */
+interface Encoded<Given> {
+  readonly given: Given;
+  readonly made: PreparedPicture;
+  readonly rows: PictureRows;
+  readonly preparedMs: number;
+  readonly imageMs: number;
+}
+
+/** The part of the decoder's room that has to be free before prompts begin: one for each picture would cost a run each. */
+const FREE_PART = 1 / 8;
+
+export class CaptionStream<Given extends Numbered> {
+  readonly #parts: CaptionStreamParts;
+  readonly #settings: StreamSettings;
+  readonly #generation: GenerationSettings;
+  readonly #hooks: GenerationHooks;
+  readonly #waiting: Encoded<Given>[] = [];
+  #ended = false;
+
+  constructor(parts: CaptionStreamParts, settings: StreamSettings, hooks: GenerationHooks) {
+    this.#parts = parts;
+    this.#settings = settings;
+    this.#generation = resolveGenerationOptions(settings.generation, parts.config.text.eosTokenIds);
+    this.#hooks = hooks;
+  }
+
+  /** Outcomes as they come, each picture once, in no order. */
+  async *outcomes(feed: PictureFeed<Given, PreparedPicture>): AsyncGenerator<Outcome[], void, undefined> {
+    const { strategy, maxNewTokens } = this.#generation;
+    const room = { rows: this.#settings.pictures * sequencesAtOnce(strategy), newTokens: maxNewTokens };
+    const rolling = strategy.kind === 'beam' ? null : (this.#parts.model.rolling?.(room) ?? null);
+    yield* rolling === null
+      ? this.#inBatches(feed)
+      : this.#rolling(feed, rolling, { ...this.#generation, strategy } as StepSettings);
+  }
+
+  async *#inBatches(feed: PictureFeed<Given, PreparedPicture>): AsyncGenerator<Outcome[], void, undefined> {
+    const { pictures } = this.#settings;
+    for (;;) {
+      const taken = await feed.take(pictures, pictures, true);
+      if (taken === null) return;
+      const outcomes = await this.#encode(taken);
+      const batch = this.#waiting.splice(0);
+      if (batch.length > 0) outcomes.push(...(await this.#captionTogether(batch)));
+      yield outcomes;
+    }
+  }
+
+  async *#rolling(
+    feed: PictureFeed<Given, PreparedPicture>,
+    source: RollingSource<LanguagePrompt>,
+    settings: StepSettings,
+  ): AsyncGenerator<Outcome[], void, undefined> {
+    const open = new OpenSequences(source, settings, this.#hooks);
+    const admitted = new Map<number, { readonly picture: Encoded<Given>; readonly beganMs: number }>();
+    const ended = (finished: readonly FinishedPicture[]): Outcome[] =>
+      finished.map(({ picture, sequences }) => {
+        const begun = admitted.get(picture);
+        if (begun === undefined) throw new Error(`picture ${picture} has not begun`);
+        admitted.delete(picture);
+        const { preparedMs, imageMs } = begun.picture;
+        const timing = { pixelsMs: preparedMs, imageMs, generateMs: performance.now() - begun.beganMs };
+        return { status: 'captioned', caption: this.#parts.captionOf(picture, sequences, timing) };
+      });
+    for (;;) {
+      const outcomes = await this.#fetch(feed, admitted.size === 0);
+      const group = this.#group(admitted.size);
+      const [first] = group;
+      if (first !== undefined) {
+        const beganMs = performance.now();
+        for (const picture of group) admitted.set(picture.given.index, { picture, beganMs });
+        const { contextIds, ...prompts } = joinedPrompts(group.map(({ made }) => made.prompt));
+        const pictures = group.map(({ given }) => given.index);
+        const { maxNewTokens } = this.#within(first.made);
+        const prompt = { prefix: this.#prefixOf(group), ...prompts };
+        outcomes.push(
+          ...ended(await open.admit({ prompt, pictures, contextIds, randomStreams: pictures, maxNewTokens })),
+        );
+      } else if (open.count > 0) {
+        outcomes.push(...ended(await open.step()));
+      } else if (this.#ended) {
+        if (outcomes.length > 0) yield outcomes;
+        return;
+      }
+      if (outcomes.length > 0) yield outcomes;
+    }
+  }
+
+  /** Encodes what is ready, where those that wait are too few to fill what will be free next. */
+  async #fetch(feed: PictureFeed<Given, PreparedPicture>, isIdle: boolean): Promise<Outcome[]> {
+    const { encoded, pictures } = this.#settings;
+    if (this.#ended || this.#waiting.length >= Math.ceil(pictures * FREE_PART)) return [];
+    const isStarving = isIdle && this.#waiting.length === 0;
+    const taken = await feed.take(encoded, isStarving ? encoded : Math.ceil(encoded / 2), isStarving);
+    if (taken !== null) return this.#encode(taken);
+    this.#ended = true;
+    return [];
+  }
+
+  /** Those that begin now: none as long as too few rows are free, or too few pictures there for them. */
+  #group(openPictures: number): Encoded<Given>[] {
+    const free = this.#settings.pictures - openPictures;
+    const enough = openPictures === 0 ? 1 : Math.max(1, Math.floor(this.#settings.pictures * FREE_PART));
+    const wanted = this.#ended ? Math.min(enough, this.#waiting.length) : enough;
+    if (wanted === 0 || free < wanted || this.#waiting.length < wanted) return [];
+    const length = lengthOf(this.#waiting[0]);
+    const other = this.#waiting.findIndex((picture) => lengthOf(picture) !== length);
+    return this.#waiting.splice(0, Math.min(free, other === -1 ? this.#waiting.length : other));
+  }
+
+  /** Puts them among those that wait; returns the failures. */
+  async #encode(taken: readonly Ready<Given, PreparedPicture>[]): Promise<Outcome[]> {
+    const { height, width } = this.#parts.pictureSize;
+    const outcomes: Outcome[] = [];
+    const ready = taken.filter((picture) => picture.status === 'ready');
+    for (const picture of taken) {
+      if (picture.status === 'failed') {
+        outcomes.push({ status: 'failed', index: picture.given.index, error: picture.error });
+      }
+    }
+    for (let from = 0; from < ready.length; from += this.#settings.encoded) {
+      const batch = ready.slice(from, from + this.#settings.encoded);
+      this.#hooks.signal?.throwIfAborted();
+      const began = performance.now();
+      const pixels = joinedRows(batch.map(({ made }) => made.pixels));
+      const words = this.#parts.asking.words(batch.map(({ made }) => made.text));
+      const prefix = await this.#parts.model.encodeImages(pixels, [batch.length, 3, height, width], words);
+      const imageMs = performance.now() - began;
+      const rows = rowsOf(prefix, batch.length);
+      for (const [index, { given, made, preparedMs }] of batch.entries()) {
+        const own = rows[index];
+        if (own === undefined) throw new Error('a picture without rows');
+        this.#waiting.push({ given, made, rows: own, preparedMs, imageMs });
+      }
+    }
+    return outcomes;
+  }
+
+  async #captionTogether(batch: readonly Encoded<Given>[]): Promise<Outcome[]> {
+    const began = performance.now();
+    const { asking, model, captionOf } = this.#parts;
+    const { contextIds, ...prompts } = asking.prompts(batch.map(({ made }) => made.text));
+    const options = asking.withinPositions(this.#settings.generation, prompts.textIds[0]?.length ?? 0);
+    const { strategy, maxNewTokens, eosTokenIds } = this.#generation;
+    const room = { rows: batch.length * sequencesAtOnce(strategy), newTokens: maxNewTokens };
+    const request = { contextIds, eosTokenIds, randomStreams: batch.map(({ given }) => given.index) };
+    const source = model.tokens({ prefix: this.#prefixOf(batch), ...prompts, room });
+    const { signal, onToken } = this.#hooks;
+    const sequences = await generate(source, request, options, {
+      ...(signal && { signal }),
+      ...(onToken && {
+        onToken: (token) => onToken({ ...token, picture: batch[token.picture]?.given.index ?? token.picture }),
+      }),
+    });
+    const generateMs = performance.now() - began;
+    return batch.map(({ given, preparedMs, imageMs }, row) => {
+      const timing = { pixelsMs: preparedMs, imageMs, generateMs };
+      return { status: 'captioned', caption: captionOf(given.index, sequences[row] ?? [], timing) };
+    });
+  }
+
+  #prefixOf(pictures: readonly Encoded<Given>[]): Tensor {
+    const { numQueryTokens, text } = this.#parts.config;
+    return batchTensor(
+      pictures.map(({ rows }) => rows),
+      [numQueryTokens, text.hiddenSize],
+    );
+  }
+
+  #within({ prompt }: PreparedPicture): GenerationSettings {
+    const options = this.#parts.asking.withinPositions(this.#settings.generation, prompt.textIds[0]?.length ?? 0);
+    return resolveGenerationOptions(options, this.#parts.config.text.eosTokenIds);
+  }
+}
+
+const lengthOf = (picture: { readonly made: PreparedPicture } | undefined): number =>
+  picture?.made.prompt.textIds[0]?.length ?? 0;
+
+/** Prompts of equal length. */
+function joinedPrompts(prompts: readonly PromptBatch[]): PromptBatch {
+  return {
+    textIds: prompts.flatMap(({ textIds }) => textIds),
+    textMask: prompts.flatMap(({ textMask }) => textMask),
+    contextIds: prompts.flatMap(({ contextIds }) => contextIds),
+  };
+}

@@ -1,0 +1,57 @@
+import { setTimeout } from 'node:timers/promises';
+import { array, assert, asyncProperty, integer, nat } from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PictureFeed } from './picture-feed.js';
+
+async function* given(count: number, failAt = Infinity): AsyncGenerator<number> {
+  for (let number = 0; number < count; number++) {
+    if (number === failAt) throw new Error('no more of them');
+    yield await Promise.resolve(number);
+  }
+}
+
+describe('PictureFeed', () => {
+  it('hands over every picture once and in order, never more ahead than it may', async () => {
+    await assert(
+      asyncProperty(
+        array(nat(3), { maxLength: 30 }),
+        integer({ min: 1, max: 7 }),
+        nat(5),
+        async (delays, ahead, wait) => {
+          let working = 0;
+          let most = 0;
+          const prepare = async (number: number) => {
+            working += 1;
+            most = Math.max(most, working);
+            await setTimeout(delays[number] ?? 0);
+            if (number % 5 === 4) throw new Error(`not ${number}`);
+            return number * 2;
+          };
+          const feed = new PictureFeed(given(delays.length), { prepare, ahead });
+          const seen: (number | string)[] = [];
+          for (;;) {
+            const taken = await feed.take(4, Math.min(wait, ahead, 4), wait > 0);
+            if (taken === null) break;
+            working -= taken.length;
+            expect(taken.length).toBeLessThanOrEqual(4);
+            for (const ready of taken) {
+              seen.push(ready.status === 'ready' ? ready.made : `failed ${ready.given}`);
+            }
+          }
+          expect(seen).toEqual(delays.map((_, number) => (number % 5 === 4 ? `failed ${number}` : number * 2)));
+          expect(most).toBeLessThanOrEqual(ahead);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('throws what its source throws', async () => {
+    const feed = new PictureFeed(given(5, 2), { prepare: (number) => Promise.resolve(number), ahead: 8 });
+    await expect(
+      (async () => {
+        for (;;) if ((await feed.take(1, 1, true)) === null) return;
+      })(),
+    ).rejects.toThrow('no more of them');
+  });
+});

@@ -1,0 +1,163 @@
+/** Many pictures through one captioner: each answered as transformers answers it alone, whatever is beside it. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../src/loader/index.js';
+import { parseBlip2Config } from '../../src/model/blip2-config.js';
+import { Asking } from '../../src/runtime/asking.js';
+import * as Captioners from '../../src/runtime/captioner.js';
+import type { CaptionAllOptions, Picture } from '../../src/runtime/captioner-options.js';
+import { readCheckpointFiles } from '../../src/runtime/checkpoint-files.js';
+import type { EngineDevice } from '../../src/runtime/provider/engine/device/engine-device.js';
+import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { CaptionStream, type Outcome, type PreparedPicture } from '../../src/runtime/stream/caption-stream.js';
+import { PictureFeed } from '../../src/runtime/stream/picture-feed.js';
+import { answerText } from '../../src/runtime/text/prompts.js';
+import { DEMO, GOLDENS } from '../golden/golden.js';
+import { openOnHost } from '../golden/open-on-host.js';
+
+const LIMIT_MS = 300_000;
+
+interface Recorded {
+  readonly ids: readonly number[];
+  readonly prompt: string | null;
+  readonly beam5_ids: readonly number[];
+}
+
+interface Entry {
+  readonly image: string;
+  readonly caption: Recorded;
+  readonly vqa: Recorded;
+}
+
+const entries = JSON.parse(await readFile(join(GOLDENS, 'demo/goldens.json'), 'utf8')) as Entry[];
+const pathOf = ({ image }: Entry): string => join(DEMO, 'pictures', image);
+const checkpoint = await openCheckpoint(DEMO);
+const config = parseBlip2Config(checkpoint.config);
+
+/** Captions and questions in turns: prompts of different lengths, answers of different lengths. */
+const asked = entries.flatMap((entry) => [
+  { image: pathOf(entry), expected: entry.caption },
+  { image: pathOf(entry), prompt: entry.vqa.prompt ?? '', expected: entry.vqa },
+]);
+const pictures: Picture[] = asked.map(({ image, prompt }) => (prompt === undefined ? { image } : { image, prompt }));
+
+/** Processes of their own are those of the built package. */
+const built = join(import.meta.dirname, '../../dist/src/runtime/captioner.js');
+const inProcesses = (await import(pathToFileURL(built).href)) as typeof Captioners;
+
+async function outcomesOf(options: CaptionAllOptions, given: Iterable<Picture> = pictures, inProcess = true) {
+  const { createCaptioner } = inProcess ? Captioners : inProcesses;
+  await using captioner = await createCaptioner(checkpoint, { threads: 1, inProcess });
+  const outcomes: Outcome[] = [];
+  for await (const outcome of captioner.captionAll(given, { maxNewTokens: 40, ...options })) outcomes.push(outcome);
+  return outcomes;
+}
+
+const idsOf = (outcomes: readonly Outcome[]) =>
+  outcomes.map((outcome) => (outcome.status === 'captioned' ? outcome.caption.answers[0]?.ids : outcome.error));
+
+describe('captionAll', { timeout: LIMIT_MS }, () => {
+  it.each([1, 5, 'auto'] as const)('answers as transformers, in order, %s at once', async (batchSize) => {
+    expect(idsOf(await outcomesOf({ batchSize }))).toEqual(asked.map(({ expected }) => expected.ids));
+  });
+
+  it('answers as transformers with five beams', async () => {
+    const given = entries.map(pathOf);
+    const outcomes = await outcomesOf({ batchSize: 3, numBeams: 5 }, given);
+    expect(idsOf(outcomes)).toEqual(entries.map(({ caption }) => caption.beam5_ids));
+  });
+
+  it('reports each picture that it cannot read, and answers the others, in a process of its own', async () => {
+    const [first = '', second = '', third = ''] = entries.map(pathOf);
+    const given = [
+      first,
+      join(DEMO, 'no.png'),
+      second,
+      new Uint8Array(3),
+      'http:/',
+      { image: third, prompt: '<image>' },
+    ];
+    const outcomes = await outcomesOf({ batchSize: 2 }, given, false);
+    expect(outcomes.map((outcome) => (outcome.status === 'failed' ? outcome.index : outcome.caption.index))).toEqual([
+      0, 1, 2, 3, 4, 5,
+    ]);
+    expect(outcomes.map((outcome) => (outcome.status === 'failed' ? outcome.error : null))).toEqual([
+      null,
+      expect.objectContaining({ code: 'IMAGE_NOT_FOUND' }),
+      null,
+      expect.objectContaining({ code: 'IMAGE_UNREADABLE' }),
+      expect.objectContaining({ code: 'IMAGE_NOT_FOUND' }),
+      expect.objectContaining({ code: 'PROMPT_INVALID' }),
+    ]);
+  });
+
+  it('throws what its source throws, and what it is aborted with', async () => {
+    function* failing(): Generator<Picture> {
+      yield pathOf(entries[0] ?? { image: '', caption: never, vqa: never });
+      throw new Error('the list ends in the middle');
+    }
+    for (const inProcess of [true, false]) {
+      await expect(outcomesOf({}, failing(), inProcess)).rejects.toThrow('the list ends in the middle');
+      const signal = AbortSignal.timeout(300);
+      function* endless(): Generator<Picture> {
+        for (;;) yield pathOf(entries[0] ?? { image: '', caption: never, vqa: never });
+      }
+      await expect(outcomesOf({ signal }, endless(), inProcess)).rejects.toThrow(/aborted|timeout/i);
+    }
+  });
+});
+
+const never: Recorded = { ids: [], prompt: null, beam5_ids: [] };
+
+/** Devices as they are on a card: steps are recorded by the number of their rows. */
+const DEVICES: readonly (readonly [string, Partial<EngineDevice>])[] = [
+  ['any number of rows', {}],
+  ['recorded steps', { canRecord: true }],
+];
+
+describe.each(DEVICES)('rows that go on, with %s', (_, device) => {
+  it.each([
+    [1, 1],
+    [3, 2],
+    [8, 3],
+    [40, 16],
+  ])('%i pictures decoded and %i encoded at once', { timeout: LIMIT_MS }, async (atOnce, encoded) => {
+    const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
+    await using model = await openOnHost(config, checkpoint.tensors, () => true, { device: () => device });
+    const asking = new Asking(config, files);
+    const prepare = async ({ image, prompt }: (typeof asked)[number]): Promise<PreparedPicture> => {
+      const text = asking.textOf(prompt === undefined ? {} : { prompt });
+      return { pixels: (await preparePixels(image, preprocessor)).data, text, prompt: asking.prompts([text]) };
+    };
+    const numbered = asked.map((each, index) => ({ ...each, index }));
+    async function* source() {
+      for (const each of numbered) yield await Promise.resolve(each);
+    }
+    const side = config.vision.imageSize;
+    const stream = new CaptionStream<(typeof numbered)[number]>(
+      {
+        config,
+        model,
+        asking,
+        pictureSize: { height: side, width: side },
+        captionOf: (index, sequences, timing) => {
+          const answers = sequences.map((each) => ({ ...each, text: answerText(each.ids, files.tokenizer) }));
+          return { index, text: answers[0]?.text ?? '', answers, timing };
+        },
+      },
+      { generation: { maxNewTokens: 40 }, pictures: atOnce, encoded },
+      {},
+    );
+    const found = new Map<number, readonly number[]>();
+    for await (const outcomes of stream.outcomes(new PictureFeed(source(), { prepare, ahead: 2 * encoded }))) {
+      for (const outcome of outcomes) {
+        if (outcome.status === 'failed') throw outcome.error;
+        expect(found.has(outcome.caption.index)).toBe(false);
+        found.set(outcome.caption.index, outcome.caption.answers[0]?.ids ?? []);
+      }
+    }
+    expect(asked.map((__, index) => found.get(index))).toEqual(asked.map(({ expected }) => expected.ids));
+  });
+});
