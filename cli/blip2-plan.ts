@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `blip2-plan`: where each part of a model lives, under stated budgets. stdout is the device map and nothing else. */
+import { existsSync } from 'node:fs';
 import { Blip2Error } from '../src/errors.js';
 import type { PlanOptions } from '../src/planner/plan/context.js';
 import { explainMap } from '../src/planner/plan/explain-map.js';
@@ -11,6 +12,7 @@ import { doesNotFit } from '../src/planner/report/does-not-fit.js';
 import { formatSize } from '../src/planner/size.js';
 import { quantizedHalf } from '../src/tensor/quantized.js';
 import { textPicture } from '../src/planner/report/text-picture.js';
+import { closest } from './common/closest.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs } from './common/parser.js';
 import { deviceTable, listDevices } from './plan/list-devices.js';
@@ -74,6 +76,7 @@ const parser = requestFlags(
   .example('$0 --vram 4G --sweep 2G..10G -o plan.html', 'the plan as a picture')
   .example('$0 explain map.json --vram 6G', 'validate and price a map')
   .example('$0 diff a.json b.json', 'what changes between two plans')
+  .example('$0 --gpu 3060', 'on a card that is known by its name')
   .epilogue('Exit status: 0 fits, 2 wrong usage, 3 does not fit, 1 anything else.');
 
 async function blip2Plan(context: CommandContext): Promise<number> {
@@ -81,6 +84,8 @@ async function blip2Plan(context: CommandContext): Promise<number> {
   const [first, ...rest] = argv;
   if (first === 'explain') return (await import('./plan/explain.js')).explain(rest);
   if (first === 'diff') return (await import('./plan/diff.js')).diff(rest);
+  const meant = first === undefined || existsSync(first) ? undefined : closest(first, ['explain', 'diff']);
+  if (meant !== undefined) throw usageError(`there is no subcommand "${first}"`, `Did you mean ${meant}?`);
   const args = await parseArgs(parser, argv, REQUEST_LISTS);
   if (args === null) return EXIT.ok;
   if (args.devices === true) {
@@ -91,17 +96,22 @@ async function blip2Plan(context: CommandContext): Promise<number> {
   if (args.calibrate === true)
     return (await import('./plan/calibrate.js')).calibrate(args.quiet === true, context.signal);
   const range = args.sweep === undefined ? null : readSweep(args.sweep);
-  const budgeted = args.vram !== undefined || args.ram !== undefined;
+  // With a range, a card is named for its speeds.
+  const budgeted = args.vram !== undefined || args.ram !== undefined || (args.gpu !== undefined && range === null);
   if (!budgeted && range === null) {
-    throw usageError('say how much memory there is', 'For example: blip2-plan --vram 10G, or --ram 12G for no GPU.');
+    throw usageError(
+      'say how much memory there is',
+      'For example: blip2-plan --vram 10G, or --gpu 3060 for a whole card, or --ram 12G for no GPU.',
+    );
   }
   const format =
     args.json === true ? 'json' : (args.format ?? (args.output === undefined ? undefined : formatOfFile(args.output)));
-  const { tensors, options, warnings } = await readRequest(args);
+  const { tensors, options, warnings, notes } = await readRequest(args);
   const say = (text: string) => {
     if (args.quiet !== true) process.stderr.write(`${text}\n`);
   };
   for (const warning of warnings) say(`warning: ${warning}`);
+  if (budgeted) for (const note of notes) say(note);
   if (args['max-batch'] === true) {
     process.stdout.write(`${largestBatch(tensors, options)}\n`);
     return EXIT.ok;

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `blip2-run`: captions pictures, or answers a question about them, where a device map says. */
+import { availableParallelism } from 'node:os';
 import { Blip2Error } from '../src/errors.js';
 import { formatSize } from '../src/planner/size.js';
 import type { Progress } from '../src/runtime/device-options.js';
@@ -14,7 +15,7 @@ import { RateLine } from './common/rate-line.js';
 import { planSummary } from './plan/summary.js';
 import { captionPictures } from './run/caption-pictures.js';
 import { GENERATION_FLAGS, generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
-import { listImages, STDIN_LIST } from './run/list-images.js';
+import { listImages } from './run/list-images.js';
 import { matchPictures } from './run/match-pictures.js';
 import { readPlacement } from './run/read-placement.js';
 
@@ -64,9 +65,12 @@ const ofModel = createParser('blip2-run', '$0 [images..]', 'Captions pictures, o
   .option('threads', {
     type: 'string',
     nargs: 1,
-    coerce: wholeNumber('threads', 1),
+    coerce: wholeNumber('threads', 1, {
+      max: availableParallelism(),
+      why: 'this machine runs no more at once',
+    }),
     group: 'Model:',
-    describe: 'CPU threads of one operator',
+    describe: 'CPU threads of one operator [default: one per core]',
   })
   .option('replan', {
     type: 'boolean',
@@ -109,7 +113,7 @@ const parser = generationFlags(budgetFlags(ofModel))
   );
 
 async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv.map(nameStdin), ['vram', 'images', 'match', 'stop-id']);
+  const args = await parseArgs(parser, argv, ['vram', 'images', 'match', 'stop-id']);
   if (args === null) return EXIT.ok;
   if (args.images.length === 0) {
     throw usageError('no picture given', 'Name picture files, URLs or folders, or - for a list on stdin.');
@@ -172,11 +176,6 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     say(`${error.message}; planning again for ${[...budgets.gpus.values()].map(formatSize).join(' and ')}`);
     return await attempt({ ...placement, budgets });
   }
-}
-
-/** yargs drops a lone `-` from positionals that have a name. */
-function nameStdin(word: string): string {
-  return word === '-' ? STDIN_LIST : word;
 }
 
 void main(blip2Run);

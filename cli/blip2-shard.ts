@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `blip2-shard`: checks and reshapes safetensors checkpoints. One file per subcommand, loaded when it is asked for. */
+import { didYouMean } from './common/closest.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs } from './common/parser.js';
 
@@ -69,7 +70,11 @@ async function blip2Shard({ argv, signal }: CommandContext): Promise<number> {
   const subcommand = SUBCOMMANDS.get(name);
   if (subcommand !== undefined) return (await subcommand.load())({ argv: rest, signal });
   if (name !== '' && !name.startsWith('-')) {
-    throw usageError(`there is no subcommand "${name}"`, `Subcommands: ${[...SUBCOMMANDS.keys()].join(', ')}.`);
+    const names = [...SUBCOMMANDS.keys()];
+    throw usageError(
+      `there is no subcommand "${name}"`,
+      `${didYouMean([name], names)}Subcommands: ${names.join(', ')}.`,
+    );
   }
   const parser = createParser('blip2-shard', '$0', 'Checks and reshapes safetensors checkpoints.').epilogue(
     `Subcommands:\n${list}\n\nblip2-shard <subcommand> --help says more.\nExit status: 0 done; 1 failed, differences or faults found; 2 wrong usage.`,

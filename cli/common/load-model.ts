@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
-import { DEFAULT_PRESET, PRESETS } from '../../src/model/presets.js';
+import { DEFAULT_PRESET, findPreset, PRESETS, SHORT_NAMES } from '../../src/model/presets.js';
 import type { CheckpointIdentity } from '../../src/planner/plan/plan-document.js';
 import type { TensorInfo } from '../../src/tensor/tensor-info.js';
+import { didYouMean } from './closest.js';
 import { usageError } from './main.js';
 
 /** `owner/name`; anything deeper is a path. */
@@ -30,7 +31,7 @@ export async function loadModel(where: string = DEFAULT_PRESET, revision?: strin
     if (!HUB_NAME.test(where)) {
       throw usageError(
         `there is no checkpoint at ${where}, and no published BLIP-2 of that name`,
-        `Name a folder, a model on the hub (owner/name), or one of ${[...PRESETS.keys()].map((id) => id.slice(id.indexOf('/') + 1)).join(', ')}.`,
+        `${didYouMean([where], SHORT_NAMES)}Name a folder, a model on the hub (owner/name), or one of ${SHORT_NAMES.join(', ')}.`,
       );
     }
   }
@@ -48,11 +49,6 @@ export async function loadModel(where: string = DEFAULT_PRESET, revision?: strin
     },
     checkpoint,
   };
-}
-
-/** `blip2-opt-2.7b` is enough. */
-function findPreset(name: string): string | undefined {
-  return [...PRESETS.keys()].find((id) => id.toLowerCase() === name.toLowerCase() || id.split('/')[1] === name);
 }
 
 function presetTable(id: string): ModelTable {

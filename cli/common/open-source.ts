@@ -1,5 +1,10 @@
+import { existsSync } from 'node:fs';
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { hubSettings } from '../../src/loader/hub/hub-settings.js';
+import { findPreset, SHORT_NAMES } from '../../src/model/presets.js';
+import { closest } from './closest.js';
+import { usageError } from './main.js';
 import { RateLine } from './rate-line.js';
 
 export interface SourceFlags {
@@ -9,7 +14,7 @@ export interface SourceFlags {
 
 /** Opens a checkpoint and has its weights on this machine: those of a model on the hub are downloaded into its cache. */
 export async function openSource(where: string, flags: SourceFlags, signal: AbortSignal): Promise<Checkpoint> {
-  const checkpoint = await openCheckpoint(where, { ...revisionOf(flags), signal });
+  const checkpoint = await openNamed(where, flags, signal);
   if (checkpoint.hub === undefined) return checkpoint;
   const { downloadTensors } = await import('../../src/loader/hub/open-hub-checkpoint.js');
   const rate = new RateLine(flags.quiet !== true);
@@ -19,6 +24,25 @@ export async function openSource(where: string, flags: SourceFlags, signal: Abor
   }).finally(() => rate.clear());
 }
 
+/**
+ * Opens a checkpoint without its weights.
+ * @throws Blip2Error `USAGE` for the short name of a published model, which says nothing of where its files are
+ */
+export async function openNamed(where: string, flags: SourceFlags, signal?: AbortSignal): Promise<Checkpoint> {
+  if (!where.includes('/') && !existsSync(where)) await refuseShortName(where);
+  return openCheckpoint(where, { ...revisionOf(flags), ...(signal === undefined ? {} : { signal }) });
+}
+
 export function revisionOf({ revision }: SourceFlags): { revision?: string } {
   return revision === undefined ? {} : { revision };
+}
+
+async function refuseShortName(where: string): Promise<void> {
+  const id = findPreset(where) ?? findPreset(closest(where, SHORT_NAMES) ?? '');
+  if (id === undefined) return;
+  const { endpoint, cacheFolder } = await hubSettings({});
+  throw usageError(
+    `there is no folder or file ${where}`,
+    `Name a folder that holds the checkpoint, or ${id}: its files then come from ${endpoint}, once, into ${cacheFolder}.`,
+  );
 }

@@ -1,6 +1,10 @@
 import yargs, { type Argv } from 'yargs';
 import packageJson from '../../package.json' with { type: 'json' };
+import { didYouMean } from './closest.js';
 import { usageError } from './main.js';
+
+/** Stands for a lone `-` while yargs reads the line, which would drop it; no argument of a process can hold this. */
+const LONE_DASH = '\0';
 
 /**
  * A yargs parser with the settings that make it strict: usage errors are ours to print, and messages do not follow the
@@ -17,7 +21,7 @@ export function createParser(name: string, usage: string, description: string): 
     .parserConfiguration({ 'boolean-negation': false })
     .version(packageJson.version)
     .help()
-    .alias({ h: 'help', v: 'version' })
+    .alias({ h: 'help', v: 'version', V: 'version' })
     .wrap(Math.max(40, Math.min(100, process.stdout.columns ?? 100)));
 }
 
@@ -29,21 +33,41 @@ export function createParser(name: string, usage: string, description: string): 
 export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lists: readonly string[] = []) {
   let text = '';
   try {
-    const parsed = await parser.fail(false).parseAsync([...argv], {}, (_error, _argv, output) => {
+    const words = argv.map((word) => (word === '-' ? LONE_DASH : word));
+    const parsed = await parser.fail(false).parseAsync(words, {}, (_error, _argv, output) => {
       text = output;
     });
     if (text === '') {
       refuseRepeats(parsed, lists);
-      return parsed;
+      return withDashes(parsed);
     }
   } catch (error) {
     // yargs wraps what `coerce` throws in an error of its own that keeps the message only.
     const message = error instanceof Error ? error.message : String(error);
     refuseDashedValue(message, argv);
-    throw usageError(message.trim().replaceAll(/\s+/g, ' '), 'Run with --help for the options.');
+    throw usageError(
+      message.replaceAll(LONE_DASH, '-').replaceAll(JSON.stringify(LONE_DASH), '"-"').trim().replaceAll(/\s+/g, ' '),
+      `${didYouMean(...(await unknownFlags(parser, argv)))}Run with --help for the options.`,
+    );
   }
   process.stdout.write(`${text}\n`);
   return null;
+}
+
+function withDashes<T extends object>(parsed: T): T {
+  const restored = (value: unknown): unknown =>
+    value === LONE_DASH ? '-' : Array.isArray(value) ? value.map(restored) : value;
+  return Object.fromEntries(Object.entries(parsed).map(([flag, value]) => [flag, restored(value)])) as T;
+}
+
+/** The flags of a line that the parser does not have, and those that it has. */
+async function unknownFlags<T>(
+  parser: Argv<T>,
+  argv: readonly string[],
+): Promise<[readonly string[], readonly string[]]> {
+  const known = await parser.getCompletion(['--']);
+  const given = argv.flatMap((word) => /^--[^=]+/.exec(word)?.[0] ?? []).map(kebab);
+  return [given.filter((flag) => !known.includes(flag)), known];
 }
 
 /** yargs takes a word that begins with a dash for a flag, and says of `--vram -5G` that something is missing. */
@@ -65,14 +89,19 @@ function refuseRepeats(parsed: object, lists: readonly string[]): void {
 /** yargs gives a flag under its name and in camel case. */
 const kebab = (flag: string): string => flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** For `coerce`: yargs turns `--batch x` into NaN in silence. */
-export function wholeNumber(flag: string, min: number): (value: unknown) => number | undefined {
+/** For `coerce`: yargs turns `--batch x` into NaN in silence. @param most what the flag may be, and why no more */
+export function wholeNumber(
+  flag: string,
+  min: number,
+  most: { readonly max: number; readonly why: string } = { max: Number.MAX_SAFE_INTEGER, why: '' },
+): (value: unknown) => number | undefined {
   return (value) => {
     if (value === undefined) return undefined;
     const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : Number.NaN;
     if (!Number.isSafeInteger(number) || number < min) {
       throw usageError(`--${flag} takes a whole number of at least ${min}, not ${JSON.stringify(value)}`);
     }
+    if (number > most.max) throw usageError(`--${flag} is ${number}, and at most ${most.max}: ${most.why}`);
     return number;
   };
 }

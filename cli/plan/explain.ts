@@ -1,15 +1,16 @@
 /** `blip2-plan explain map.json`: what a device map means, what is wrong with it, and what ours would cost instead. */
 import { explainMap, type MapExplanation } from '../../src/planner/plan/explain-map.js';
+import { doesNotFit } from '../../src/planner/report/does-not-fit.js';
+import { deviceName } from '../../src/planner/report/picture-data.js';
 import { planDeviceMap, type PlanResult } from '../../src/planner/plan/plan-device-map.js';
 import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
 import { readPlan } from '../../src/planner/plan/read-plan.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
-import type { Measurement } from '../../src/planner/report/svg/measured-comparison.js';
+import type { PictureOptions } from '../../src/planner/report/svg-picture.js';
 import { formatSize } from '../../src/planner/size.js';
 import { EXIT, usageError } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';
-import { formatOfFile } from './format-plan.js';
 import { measuredCaptions } from './measured-captions.js';
 import { writeOutput } from './output.js';
 import { readRequest, REQUEST_LISTS, requestFlags } from './plan-request.js';
@@ -19,7 +20,11 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const parser = requestFlags(
     createParser('blip2-plan explain', '$0 <map> [checkpoint]', 'Validates and prices a device map against ours.'),
   )
-    .positional('map', { type: 'string', demandOption: true, describe: 'device map or plan document (JSON)' })
+    .positional('map', {
+      type: 'string',
+      demandOption: true,
+      describe: 'device map or plan document (JSON), - for stdin',
+    })
     .positional('checkpoint', { type: 'string', describe: 'what the map is for [default: Salesforce/blip2-opt-2.7b]' })
     .option('measured', {
       type: 'string',
@@ -39,9 +44,11 @@ export async function explain(argv: readonly string[]): Promise<number> {
     .epilogue('Exit status: 0 the map is sound and fits, 2 it is not, 3 it exceeds a budget, 1 anything else.');
   const args = await parseArgs(parser, argv, REQUEST_LISTS);
   if (args === null) return EXIT.ok;
+  const draw = args.output === undefined ? undefined : drawing(args.output);
   const json = await readJson(args.map);
   const { map, quant } = readPlan(json);
-  const { tensors, options } = await readRequest(args);
+  const { tensors, options, notes } = await readRequest(args);
+  for (const note of notes) process.stderr.write(`${note}\n`);
   const given = explainMap(map, tensors, options, quant);
   const measured = args.measured === undefined ? undefined : await measuredCaptions(args.measured);
   const ours = options.budgets.gpus.size === 0 ? null : planDeviceMap(tensors, options);
@@ -53,8 +60,9 @@ export async function explain(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${besideMeasured(given.plan.cost.latencyMs, measured.latencyMs)}\n`);
     }
   }
-  if (args.output !== undefined && given.plan !== null) {
-    await writeOutput(await picture(given.plan, args.output, measured), args.output, args.force === true);
+  if (draw !== undefined && given.plan !== null) {
+    const picture = await draw(given.plan, measured === undefined ? {} : { measured });
+    await writeOutput(picture, args.output, args.force === true);
   }
   if (given.issues.length > 0) return EXIT.usage;
   return given.overBudget.length > 0 ? EXIT.doesNotFit : EXIT.ok;
@@ -64,12 +72,21 @@ function besideMeasured(predictedMs: number, measuredMs: number): string {
   return `measured ${formatMs(measuredMs)} a call: predicted is ${(predictedMs / measuredMs).toFixed(2)} x that`;
 }
 
-async function picture(plan: PlanDocument, file: string, measured: Measurement | undefined): Promise<string> {
-  const options = measured === undefined ? {} : { measured };
-  const format = formatOfFile(file);
-  if (format === 'svg') return (await import('../../src/planner/report/svg-picture.js')).svgPicture(plan, options);
-  if (format === 'html') return (await import('../../src/planner/report/html-picture.js')).htmlPicture(plan, options);
-  throw usageError(`--output ${file} is neither .svg nor .html`);
+type Drawing = (plan: PlanDocument, options: PictureOptions) => Promise<string>;
+
+/** What draws into a file of this name: asked before anything is printed. */
+function drawing(file: string): Drawing {
+  if (/\.svg$/i.test(file)) {
+    return async (plan, options) => (await import('../../src/planner/report/svg-picture.js')).svgPicture(plan, options);
+  }
+  if (/\.html?$/i.test(file)) {
+    return async (plan, options) =>
+      (await import('../../src/planner/report/html-picture.js')).htmlPicture(plan, options);
+  }
+  throw usageError(
+    `--output ${file} is neither .svg nor .html`,
+    'explain writes a picture of the map; blip2-plan writes plans.',
+  );
 }
 
 function asDocument(given: MapExplanation, ours: PlanResult | null): object {
@@ -79,6 +96,7 @@ function asDocument(given: MapExplanation, ours: PlanResult | null): object {
     ),
     overBudget: given.overBudget,
     plan: given.plan,
+    fits: given.issues.length === 0 && given.overBudget.length === 0,
     ours: ours?.status === 'fits' ? ours.plan : null,
   };
 }
@@ -94,10 +112,11 @@ function asText(given: MapExplanation, ours: PlanResult | null): string {
   if (given.issues.length === 0)
     lines.push('The map is sound: every reader of transformers gives every tensor the same device.');
   for (const { device, bytes } of given.overBudget) {
-    lines.push(`${typeof device === 'number' ? `GPU ${device}` : device} is ${formatSize(bytes)} over its budget.`);
+    lines.push(`It does not fit: ${deviceName(device)} is ${formatSize(bytes)} over its budget.`);
   }
   if (given.plan !== null) lines.push('', planSummary(given.plan));
-  if (given.plan !== null && ours?.status === 'fits') {
+  if (given.overBudget.length > 0 && ours !== null) lines.push('', ...insteadOf(ours));
+  else if (given.plan !== null && ours?.status === 'fits') {
     const theirs = given.plan.cost.latencyMs;
     const best = ours.plan.cost.latencyMs;
     lines.push(
@@ -108,4 +127,20 @@ function asText(given: MapExplanation, ours: PlanResult | null): string {
     );
   }
   return lines.join('\n');
+}
+
+/** The map that fits where the given one does not, or what would make one fit. */
+function insteadOf(ours: PlanResult): string[] {
+  if (ours.status === 'fits') {
+    return [
+      'This plan fits the same budgets; blip2-plan with the same flags prints its map:',
+      '',
+      planSummary(ours.plan),
+    ];
+  }
+  const { message, hint } = doesNotFit(ours);
+  return [
+    `No other map fits either: ${message.replace(/^does not fit: /, '')}.`,
+    ...(hint === undefined ? [] : [hint]),
+  ];
 }

@@ -1,5 +1,6 @@
 import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
 import type { SweepPoint } from '../../src/planner/plan/sweep.js';
+import { usageError } from '../common/main.js';
 import { planSummary } from './summary.js';
 
 export const PLAN_FORMATS = ['map', 'json', 'yaml', 'table', 'python', 'ort', 'svg', 'html'] as const;
@@ -42,9 +43,12 @@ export async function formatPlan(
   }
 }
 
-/** The format that a file name asks for. */
+/**
+ * The format that a file name asks for; a name without an extension, such as `-`, asks for the map.
+ * @throws Blip2Error `USAGE` for an extension that no format has
+ */
 export function formatOfFile(file: string): PlanFormat {
-  const extension = /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase();
+  const extension = /[^/\\]\.([^./\\]+)$/.exec(file)?.[1]?.toLowerCase();
   switch (extension) {
     case 'yaml':
     case 'yml':
@@ -54,10 +58,17 @@ export function formatOfFile(file: string): PlanFormat {
     case 'svg':
       return 'svg';
     case 'html':
+    case 'htm':
       return 'html';
     case 'txt':
       return 'table';
-    default:
+    case 'json':
+    case undefined:
       return 'map';
+    default:
+      throw usageError(
+        `--output ${file}: no format has the extension .${extension}`,
+        'Extensions: .json, .yaml, .py, .txt, .svg, .html; any other goes with --format.',
+      );
   }
 }

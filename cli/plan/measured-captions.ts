@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { Blip2Error } from '../../src/errors.js';
 import type { Measurement } from '../../src/planner/report/svg/measured-comparison.js';
+import { readBytes } from '../common/read-json.js';
 
 const line = z.object({ timing: z.object({ imageMs: z.number(), generateMs: z.number() }) });
 
@@ -25,7 +25,7 @@ export async function measuredCaptions(file: string): Promise<Measurement> {
 
 async function readLines(file: string): Promise<unknown[]> {
   try {
-    const text = await readFile(file, 'utf8');
+    const text = new TextDecoder().decode(await readBytes(file));
     return text
       .split('\n')
       .filter((row) => row.trim() !== '')

@@ -3,6 +3,7 @@ import type { Argv } from 'yargs';
 import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
 import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
 import type { MachineProfile } from '../../src/planner/price/device-profile.js';
+import type { FoundCard } from '../../src/planner/price/find-card.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
 import type { PictureSize } from '../../src/model/picture-size.js';
 import { GPU_PROVIDERS, type GpuProvider } from '../../src/planner/plan/gpu-provider.js';
@@ -12,12 +13,14 @@ import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/profile/load-dtyp
 import { DEFAULT_WORKLOAD } from '../../src/planner/profile/workload.js';
 import { parseSize } from '../../src/planner/size.js';
 import type { TensorInfo } from '../../src/tensor/tensor-info.js';
+import { parseDtypeName } from '../common/dtype.js';
 import { loadModel } from '../common/load-model.js';
 import { machineProfile } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
 import { pictureSize } from '../common/picture-size.js';
-import { budgetFlags, readAllowQuant, readBudgets, type BudgetArgs } from '../common/plan-options.js';
+import { budgetFlags, readAllowQuant, type BudgetArgs } from '../common/plan-options.js';
+import { budgetsOf, readCards } from './cards.js';
 
 /** Flags that may be given several times. */
 export const REQUEST_LISTS: readonly string[] = ['vram', 'gpu', 'dtype', 'pin'];
@@ -41,7 +44,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       array: true,
       nargs: 1,
       group: 'Machine:',
-      describe: `speeds of a known card, repeatable in the order of --vram: ${[...KNOWN_GPUS.keys()].join(', ')}`,
+      describe: `a known card, for its speeds, and for its memory where --vram is not given; repeatable in the order of --vram: ${[...KNOWN_GPUS.keys()].join(', ')}`,
     })
     .option('profile', {
       type: 'string',
@@ -147,12 +150,15 @@ export interface PlanRequest {
   readonly options: PlanOptions;
   /** What the checkpoint's reader thought worth saying. */
   readonly warnings: readonly string[];
+  /** What was taken for granted. */
+  readonly notes: readonly string[];
 }
 
 export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   const { dtype, dtypes } = readDtypes(args.dtype ?? []);
-  const budgets = readBudgets(args);
-  const machine = await readMachine(args);
+  const cards = readCards(args.gpu ?? []);
+  const { budgets, notes } = budgetsOf(args, cards);
+  const machine = await readMachine(args, cards);
   const pins = readPins(args.pin ?? []);
   for (const [module, device] of pins) {
     if (typeof device === 'number' && !budgets.gpus.has(device))
@@ -168,6 +174,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   }
   return {
     tensors,
+    notes,
     warnings: (checkpoint?.warnings ?? []).map(({ message, code }) => `${message} [${code}]`),
     options: {
       config,
@@ -190,7 +197,8 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       ...(await limits(args['time-limit'])),
       ...(machine === null ? {} : { machine }),
       ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
-      ...(args['count-context'] === undefined ? {} : { countContext: args['count-context'] }),
+      // The memory of a whole card holds its driver's share.
+      countContext: args['count-context'] ?? notes.length > 0,
     },
   };
 }
@@ -200,8 +208,7 @@ function readDtypes(flags: readonly string[]): { dtype: LoadDtype; dtypes: Map<s
   const dtypes = new Map<string, LoadDtype>();
   for (const flag of flags) {
     const [name = '', module] = flag.split('=').toReversed();
-    const known = LOAD_DTYPES.find((each) => each === name);
-    if (known === undefined) throw usageError(`--dtype ${flag}: "${name}" is not one of ${LOAD_DTYPES.join(', ')}`);
+    const known = parseDtypeName(`--dtype ${flag}`, name);
     if (module === undefined) dtype = known;
     else dtypes.set(module, known);
   }
@@ -220,16 +227,11 @@ function readPins(flags: readonly string[]): DeviceMap {
   return pins;
 }
 
-async function readMachine({ profile, gpu = [] }: RequestArgs): Promise<MachineProfile | null> {
-  if (profile !== undefined && profile !== 'none' && gpu.length > 0) {
+async function readMachine({ profile }: RequestArgs, cards: readonly FoundCard[]): Promise<MachineProfile | null> {
+  if (profile !== undefined && profile !== 'none' && cards.length > 0) {
     throw usageError('--profile and --gpu both say how fast the GPUs are');
   }
   const measured = await machineProfile(profile);
-  if (gpu.length === 0) return measured;
-  const gpus = gpu.map((name) => {
-    const known = [...KNOWN_GPUS].find(([key]) => key.toLowerCase() === name.toLowerCase());
-    if (known !== undefined) return known[1];
-    throw usageError(`--gpu ${name} is not a known card`, `Known: ${[...KNOWN_GPUS.keys()].join(', ')}.`);
-  });
-  return { gpus, host: measured?.host ?? UNKNOWN_HOST };
+  if (cards.length === 0) return measured;
+  return { gpus: cards.map((card) => card.profile), host: measured?.host ?? UNKNOWN_HOST };
 }

@@ -50,7 +50,9 @@ export async function captionPictures(
     }
     tally.done += batch.length;
   }
-  if (tally.failed > 0 && !run.quiet) process.stderr.write(`${tally.failed} of ${pictures.length} pictures failed\n`);
+  // Of a single picture its own error says all there is to say.
+  if (tally.failed > 0 && pictures.length > 1 && !run.quiet)
+    process.stderr.write(`${tally.failed} of ${pictures.length} pictures failed\n`);
   return tally.failed === 0 ? EXIT.ok : EXIT.someInputsFailed;
 }
 

@@ -81,6 +81,7 @@ export interface GenerationArgs {
 
 /** A question or prompt of the caller's takes the place of the preset's prompt. */
 export function readAsk({ question, prompt, preset }: GenerationArgs): Ask {
+  if (question?.trim() === '') throw usageError('--question is empty', 'Leave it out for a caption.');
   if (question !== undefined) return { question };
   const text = prompt ?? (preset === 'paper' ? captionPresets.paper.prompt : undefined);
   return text === undefined ? {} : { prompt: text };

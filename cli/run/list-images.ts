@@ -7,8 +7,8 @@ import { usageError } from '../common/main.js';
 /** What a folder is searched for: the formats that the picture decoder reads. */
 const IMAGE_EXTENSION = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
 
-/** Stands for a list of paths on stdin, `-` on the command line. */
-export const STDIN_LIST = '/dev/stdin';
+/** Stands for a list of paths on stdin. */
+const STDIN_LIST = '-';
 
 /**
  * The pictures that a command line names: files and URLs as they stand, the pictures of folders in name order, and for `STDIN_LIST` one

@@ -1,9 +1,8 @@
 import { moduleTree, type ModuleNode } from '../../src/loader/check/module-tree.js';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
 import { formatCount, formatSize } from '../../src/planner/size.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
-import { revisionOf } from '../common/open-source.js';
+import { openNamed } from '../common/open-source.js';
 import { commonFlags, fromCheckpoint } from './shard-options.js';
 
 const parser = commonFlags(
@@ -21,7 +20,7 @@ export async function inspect({ argv }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
   const { checkpoint: where } = args;
-  const { files, tensors, warnings } = await openCheckpoint(where, revisionOf(args));
+  const { files, tensors, warnings } = await openNamed(where, args);
   const tree = moduleTree(tensors);
   const depth = args.depth ?? 2;
   if (args.json === true) {

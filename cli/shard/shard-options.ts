@@ -1,7 +1,8 @@
 /** What the subcommands of `blip2-shard` share: flags, positionals, patterns. */
 import type { Argv } from 'yargs';
-import { FLOAT_DTYPES, type FloatDtype } from '../../src/loader/convert/convert-floats.js';
-import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
+import type { FloatDtype } from '../../src/loader/convert/convert-floats.js';
+import type { LoadDtype } from '../../src/planner/profile/load-dtype.js';
+import { parseDtypeName } from '../common/dtype.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
 
@@ -48,13 +49,9 @@ export function fromCheckpointTo<T>(parser: Argv<T>) {
 
 const STORED: Readonly<Record<LoadDtype, FloatDtype>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
 
-/** `float16` and `F16` are the same. @throws Blip2Error `USAGE` */
+/** `float16`, `F16` and `half` are the same. @throws Blip2Error `USAGE` */
 export function parseDtype(text: string): FloatDtype {
-  const long = LOAD_DTYPES.find((dtype) => dtype === text.toLowerCase());
-  const short = FLOAT_DTYPES.find((dtype) => dtype === text.toUpperCase());
-  const dtype = long === undefined ? short : STORED[long];
-  if (dtype !== undefined) return dtype;
-  throw usageError(`"${text}" is not a dtype that tensors are converted to`, `Dtypes: ${LOAD_DTYPES.join(', ')}.`);
+  return STORED[parseDtypeName('--dtype', text)];
 }
 
 /** Whether a name matches a pattern in which `*` stands for any characters, dots too, and `?` for one. */

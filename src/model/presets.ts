@@ -59,3 +59,12 @@ export const PRESETS: ReadonlyMap<string, Preset> = new Map([
 ]);
 
 export const DEFAULT_PRESET = 'Salesforce/blip2-opt-2.7b';
+
+/** Without their owner. */
+export const SHORT_NAMES: readonly string[] = [...PRESETS.keys()].map((id) => id.slice(id.indexOf('/') + 1));
+
+/** The whole name of a published model: `blip2-opt-2.7b` is enough, and case does not matter. */
+export function findPreset(name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  return [...PRESETS.keys()].find((id) => [id, id.split('/')[1]].some((known) => known?.toLowerCase() === wanted));
+}

@@ -38,6 +38,7 @@ export {
   type SolverReport,
 } from './plan/plan-document.js';
 export { parseMachineProfile, type GpuProfile, type HostProfile, type MachineProfile } from './price/device-profile.js';
+export { findCard, type FoundCard } from './price/find-card.js';
 export { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from './price/known-devices.js';
 export {
   type IntegerAnswer,

@@ -18,6 +18,7 @@ describe('parseSize', () => {
     ['1TB', 10 ** 12],
     ['1T', 2 ** 40],
     ['10B', 10],
+    ['1048576', 2 ** 20],
     ['7699848192', 7_699_848_192],
     ['0', 0],
     // 3 GiB + 1: a 32-bit mask would turn this negative.
@@ -48,6 +49,17 @@ describe('parseSize', () => {
     '1.G',
   ])('refuses "%s"', (text) => {
     expect(() => parseSize(text)).toThrow(expect.objectContaining({ code: 'BAD_SIZE' }));
+  });
+
+  it.each([
+    ['10', 'Did you mean 10G (10 GiB)?'],
+    ['2', 'Did you mean 2G (2 GiB)?'],
+    ['9.5', 'Did you mean 9.5G (9.5 GiB)?'],
+    ['0.5', 'Did you mean 0.5G (0.5 GiB)?'],
+    ['24576', 'Did you mean 24576M (24 GiB), or 24576B for bytes?'],
+    ['1048575', 'Did you mean 1048575M (1024.0 GiB), or 1048575B for bytes?'],
+  ])('asks what "%s" is: %s', (text, hint) => {
+    expect(() => parseSize(text)).toThrow(expect.objectContaining({ code: 'BAD_SIZE', hint }));
   });
 
   it('reads back every size that exactSize writes', () => {

@@ -10,7 +10,7 @@ export interface EngineOptions {
   readonly provider?: Provider;
   /** Runs each GPU as a CPU session of its own: the cuts are real, the devices are not. Default false. */
   readonly emulateGpu?: boolean;
-  /** Threads of one operator on the CPU. Default: one per physical core. */
+  /** Threads of one operator on the CPU, at most as many as the machine runs at once. Default: one per physical core. */
   readonly threads?: number;
   /**
    * Where weights that a device needs in another form (dtype, quantised) are kept, converted once. Default: the user's cache

@@ -1,4 +1,5 @@
 /** From what a caller says about placement to what runs where. */
+import { availableParallelism } from 'node:os';
 import { Blip2Error } from '../errors.js';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { checkpointFingerprint } from '../loader/checkpoint/fingerprint.js';
@@ -35,7 +36,7 @@ export type PlacementOptions =
 
 /**
  * The options with their placement settled: a plan read, or one made for the budgets and reported.
- * @throws Blip2Error `OPTION_INVALID` for a plan and budgets at once, `PLAN_MISMATCH` for a plan of another checkpoint,
+ * @throws Blip2Error `OPTION_INVALID` for a plan and budgets at once and for threads beyond the machine's, `PLAN_MISMATCH` for a plan of another checkpoint,
  *   `DOES_NOT_FIT` with the planner's result as its details, `PLAN_INVALID`; those of `planDeviceMap`
  */
 export async function placedDevices(
@@ -46,6 +47,13 @@ export async function placedDevices(
   // The types allow one of them; a caller without types is told.
   if (plan !== undefined && budgets !== undefined) {
     throw new Blip2Error('OPTION_INVALID', 'a plan and budgets are given; only one of them can say what runs where');
+  }
+  const { threads = 1 } = engine;
+  if (!Number.isSafeInteger(threads) || threads < 1 || threads > availableParallelism()) {
+    throw new Blip2Error(
+      'OPTION_INVALID',
+      `threads is ${threads}; it has to be a whole number from 1 to ${availableParallelism()}, what this machine runs at once`,
+    );
   }
   const devices: DeviceOptions = {
     ...engine,

@@ -105,17 +105,18 @@ function lookedUp(placements: readonly Placement[]): string[] {
 }
 
 /** A GPU that stands by while weights lie elsewhere is a surprise worth a sentence. */
-function idleGpus({ budgets, profile }: PlanInput, placements: readonly Placement[]): string[] {
+function idleGpus({ budgets, profile, solver }: PlanInput, placements: readonly Placement[]): string[] {
   if (placements.every(({ execution }) => execution === 'resident')) return [];
   const busy = new Set(placements.map(({ runsOn: device }) => device));
   const leaf = Math.max(...profile.blocks.map((block) => block.largestLeafBytes));
   return [...budgets.gpus]
     .filter(([id, bytes]) => bytes > 0 && !busy.has(id))
-    .map(([id, bytes]) =>
-      profile.engine === 'transformers' && bytes < leaf
+    .map(([id, bytes]) => {
+      if (solver.status === 'given') return `GPU ${id} is not used by this map.`;
+      return profile.engine === 'transformers' && bytes < leaf
         ? `GPU ${id} is not used: its ${formatSize(bytes)} cannot take the largest module that would be streamed to it (${formatSize(leaf)}).`
-        : `GPU ${id} is not used: every placement with it is predicted to be slower, or does not fit.`,
-    );
+        : `GPU ${id} is not used: every placement with it is predicted to be slower, or does not fit.`;
+    });
 }
 
 /**

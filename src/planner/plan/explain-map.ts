@@ -63,9 +63,13 @@ export function explainMap(
       ? { ...device, budgetBytes: null, freeBytes: null }
       : device,
   );
+  const warnings = [
+    ...document.warnings,
+    ...unknown.map((id) => `GPU ${id} has no budget: nothing says whether what the map puts on it fits.`),
+  ];
   return {
     issues,
-    plan: { ...document, devices, device_map: Object.fromEntries(map) },
+    plan: { ...document, devices, warnings, device_map: Object.fromEntries(map) },
     overBudget: devices.flatMap(({ id, freeBytes }) =>
       freeBytes !== null && freeBytes < 0 ? [{ device: id, bytes: -freeBytes }] : [],
     ),

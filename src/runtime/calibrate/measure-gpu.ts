@@ -1,5 +1,6 @@
 /** What a GPU reaches with the engine: copies within it and over its link, products, and the cost of small kernels. */
-import { knownGpu, UNKNOWN_GPU } from '../../planner/price/known-devices.js';
+import { findCard } from '../../planner/price/find-card.js';
+import { UNKNOWN_GPU } from '../../planner/price/known-devices.js';
 import type { GpuProfile } from '../../planner/price/device-profile.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import type { GpuFloat } from '../graph/gpu/gpu-style.js';
@@ -20,7 +21,7 @@ const BUDGET_MS = 300;
 
 /** Rates that are not measured here (transformers') are those of the card where it is known, else of a mid-range one. */
 export async function measureGpu(device: EngineDevice, card: ProviderDevice, source: string): Promise<GpuProfile> {
-  const known = knownGpu(card.name) ?? UNKNOWN_GPU;
+  const known = findCard(card.name)?.profile ?? UNKNOWN_GPU;
   const copies = await copyRates(device.memory);
   const half = await productRate(device, device.style.float);
   const float32 = device.style.float === 'F32' ? half : await productRate(device, 'F32');

@@ -1,6 +1,7 @@
 import { Blip2Error } from '../../errors.js';
 import type { MachineProfile } from '../../planner/price/device-profile.js';
-import { knownGpu, UNKNOWN_GPU, UNKNOWN_HOST } from '../../planner/price/known-devices.js';
+import { findCard } from '../../planner/price/find-card.js';
+import { UNKNOWN_GPU, UNKNOWN_HOST } from '../../planner/price/known-devices.js';
 import { cudaAnswer, cudaCardNames, hasCuda } from './cuda-provider.js';
 import type { Provider } from './provider.js';
 import { webgpuAnswer } from './webgpu-provider.js';
@@ -35,7 +36,7 @@ export async function chooseGpuProvider(asked: Provider, gpus: readonly number[]
 export function likelyMachine(provider: 'cuda' | 'webgpu', gpus: Iterable<number>): MachineProfile | null {
   if (provider !== 'cuda') return null;
   const names = cudaCardNames();
-  const cards = [...gpus].sort((a, b) => a - b).map((gpu) => knownGpu(names[gpu] ?? ''));
+  const cards = [...gpus].sort((a, b) => a - b).map((gpu) => findCard(names[gpu] ?? '')?.profile);
   if (cards.every((card) => card === undefined)) return null;
   return { gpus: cards.map((card) => card ?? UNKNOWN_GPU), host: UNKNOWN_HOST };
 }

@@ -1,0 +1,32 @@
+import type { Budgets } from '../../src/planner/plan/budgets.js';
+import { findCard, type FoundCard } from '../../src/planner/price/find-card.js';
+import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
+import { formatSize } from '../../src/planner/size.js';
+import { didYouMean } from '../common/closest.js';
+import { usageError } from '../common/main.js';
+import { readBudgets, type BudgetArgs } from '../common/plan-options.js';
+
+/** The cards of `--gpu`, in the order of the GPUs. @throws Blip2Error `USAGE` for a name that no known card has */
+export function readCards(names: readonly string[]): FoundCard[] {
+  return names.map((name) => {
+    const card = findCard(name);
+    if (card !== undefined) return card;
+    const known = [...KNOWN_GPUS.keys()];
+    throw usageError(`--gpu ${name} is not a known card`, `${didYouMean([name], known)}Known: ${known.join(', ')}.`);
+  });
+}
+
+/** The budgets, those of GPUs by the memory of the cards where they are not stated. */
+export function budgetsOf(args: BudgetArgs, cards: readonly FoundCard[]): { budgets: Budgets; notes: string[] } {
+  const budgets = readBudgets(args);
+  if (args.vram !== undefined || cards.length === 0) return { budgets, notes: [] };
+  const sizes = cards.map(({ profile, memoryBytes }, id) => {
+    if (memoryBytes !== null) return [id, memoryBytes] as const;
+    throw usageError(`how much memory a laptop's ${profile.name} has depends on the laptop`, 'Say it with --vram.');
+  });
+  const notes = sizes.map(
+    ([id, bytes]) =>
+      `gpu${id} is taken to be a whole ${cards[id]?.profile.name} of ${formatSize(bytes)}, its driver's share included (--vram says otherwise)`,
+  );
+  return { budgets: { ...budgets, gpus: new Map(sizes) }, notes };
+}
