@@ -124,6 +124,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
 
   const [ask, generation, batch] = [readAsk(args), readGeneration(args), args.batch ?? 1];
+  const batchSize: number | 'auto' = args.stream === true ? 1 : (args.batch ?? 'auto');
   if (args.stream === true && generation.numBeams !== undefined && generation.numBeams > 1) {
     throw usageError('beams change their minds, so --stream has nothing to write while they run');
   }
@@ -158,7 +159,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     await using captioner = await createCaptioner(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());
     const run = {
       ...common,
-      options: { ...ask, ...generation, batchSize: batch },
+      options: { ...ask, ...generation, batchSize },
       stream: args.stream === true,
       quiet: args.quiet === true,
       progress: args.quiet !== true && args['no-progress'] !== true,

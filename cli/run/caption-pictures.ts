@@ -2,13 +2,14 @@ import { Blip2Error } from '../../src/errors.js';
 import type { Captioner } from '../../src/runtime/captioner.js';
 import type { AnswerToken, Ask, Caption } from '../../src/runtime/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
+import type { Outcome } from '../../src/runtime/stream/caption-stream.js';
 import { EXIT, printError } from '../common/main.js';
 import { ProgressLine } from '../common/progress.js';
 import { writeOut } from '../common/write-out.js';
 import { inOneLine, StreamedLine } from './streamed-line.js';
 
 export interface CaptionRun {
-  readonly options: Ask & GenerationOptions & { readonly batchSize: number };
+  readonly options: Ask & GenerationOptions & { readonly batchSize: number | 'auto' };
   readonly signal: AbortSignal;
   /** Writes plain captions as they are made; one picture and one answer at a time. */
   readonly stream: boolean;
@@ -25,7 +26,7 @@ export interface Tally {
 }
 
 /**
- * Captions pictures batch by batch, each batch written as soon as it is known. A picture that cannot be read is reported
+ * Captions pictures, each written as soon as it and those before it are known. A picture that cannot be read is reported
  * and skipped: it neither stops the run nor shifts another picture's caption.
  * @returns the exit code
  */
@@ -37,61 +38,56 @@ export async function captionPictures(
 ): Promise<number> {
   const line = new ProgressLine(run.progress && !run.stream);
   const began = performance.now();
-  while (tally.done < pictures.length && !run.signal.aborted) {
-    const rate = (1000 * tally.done) / (performance.now() - began);
+  const before = tally.done;
+  const show = (): void => {
+    const rate = (1000 * (tally.done - before)) / (performance.now() - began);
     line.update(`${tally.done}/${pictures.length} pictures, ${rate.toFixed(2)} a second, ${tally.failed} failed`);
-    const batch = pictures.slice(tally.done, tally.done + run.options.batchSize);
-    const stream = run.stream ? new StreamedLine(pictures.length > 1 ? batch[0] : undefined) : undefined;
-    const outcomes = await captionBatch(captioner, batch, run, stream);
-    line.clear();
-    for (const outcome of outcomes) {
+  };
+  const named = pictures.length > 1;
+  let streamed: StreamedLine | undefined;
+  let passed = (): void => undefined;
+  /** The next picture's words may be there before the end of the last one's line is written. */
+  const onToken = async ({ index, text }: AnswerToken): Promise<void> => {
+    while (tally.done < before + index) await new Promise<void>((resolve) => (passed = resolve));
+    streamed ??= new StreamedLine(named ? pictures[before + index] : undefined);
+    await streamed.add(text);
+  };
+  const hooks = { signal: run.signal, ...(run.stream ? { onToken } : {}) };
+  show();
+  try {
+    for await (const outcome of captioner.captionAll(pictures.slice(before), { ...run.options, ...hooks })) {
+      line.clear();
+      const picture = pictures[tally.done] ?? '';
       if (outcome.status === 'failed') tally.failed += 1;
-      await report(outcome, run.asJson, pictures.length > 1, stream);
+      await report(namedOutcome(outcome, picture), run.asJson, named, streamed);
+      streamed = undefined;
+      tally.done += 1;
+      passed();
+      show();
     }
-    tally.done += batch.length;
+  } catch (error) {
+    if (!run.signal.aborted) throw error;
   }
+  line.clear();
   // Of a single picture its own error says all there is to say.
-  if (tally.failed > 0 && pictures.length > 1 && !run.quiet)
+  if (tally.failed > 0 && named && !run.quiet)
     process.stderr.write(`${tally.failed} of ${pictures.length} pictures failed\n`);
   return tally.failed === 0 ? EXIT.ok : EXIT.someInputsFailed;
 }
 
-type Outcome =
+type NamedOutcome =
   | { readonly status: 'captioned'; readonly picture: string; readonly caption: Caption }
   | { readonly status: 'failed'; readonly picture: string; readonly error: Blip2Error };
 
-/** Outcomes in the order of the pictures; none once the run is stopped. */
-async function captionBatch(
-  captioner: Captioner,
-  pictures: readonly string[],
-  run: CaptionRun,
-  stream?: StreamedLine,
-): Promise<Outcome[]> {
-  const hooks = {
-    signal: run.signal,
-    ...(stream === undefined ? {} : { onToken: ({ text }: AnswerToken) => stream.add(text) }),
-  };
-  try {
-    const outcomes: Outcome[] = [];
-    for await (const caption of captioner.caption(pictures, { ...run.options, ...hooks })) {
-      const picture = pictures[caption.index];
-      if (picture !== undefined) outcomes.push({ status: 'captioned', picture, caption });
-    }
-    return outcomes;
-  } catch (error) {
-    if (run.signal.aborted) return [];
-    if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
-    const [picture, ...others] = pictures;
-    if (picture === undefined) return [];
-    if (others.length === 0) return [{ status: 'failed', picture, error }];
-    // One broken picture fails its batch: the others are captioned alone.
-    const alone: Outcome[] = [];
-    for (const single of pictures) alone.push(...(await captionBatch(captioner, [single], run)));
-    return alone;
-  }
+/** @throws what ends more than a picture */
+function namedOutcome(outcome: Outcome, picture: string): NamedOutcome {
+  if (outcome.status === 'captioned') return { status: 'captioned', picture, caption: outcome.caption };
+  const { error } = outcome;
+  if (error instanceof Blip2Error) return { status: 'failed', picture, error };
+  throw error;
 }
 
-async function report(outcome: Outcome, asJson: boolean, named: boolean, stream?: StreamedLine): Promise<void> {
+async function report(outcome: NamedOutcome, asJson: boolean, named: boolean, stream?: StreamedLine): Promise<void> {
   if (outcome.status === 'captioned') {
     const { picture, caption } = outcome;
     if (stream !== undefined) return stream.end(plainLines(picture, caption, named));

@@ -43,6 +43,8 @@ export interface StreamRequest {
   readonly generation: GenerationOptions;
   /** How many are decoded at once: `auto` for as many as there is room for. */
   readonly pictures: number | 'auto';
+  /** How many there are, where that is known. */
+  readonly total?: number;
 }
 
 /** What a captioner hands its pictures to. */
@@ -138,10 +140,10 @@ export class CaptionEngine implements CaptionWorker {
 
   async *captionStream(
     source: AsyncIterator<NumberedPicture>,
-    { generation, pictures: wanted }: StreamRequest,
+    { generation, pictures: wanted, total = Infinity }: StreamRequest,
     hooks: CaptionHooks,
   ): AsyncGenerator<readonly Outcome[], void, undefined> {
-    const pictures = await this.#picturesAtOnce(generation, wanted);
+    const pictures = Math.max(1, Math.min(total, await this.#picturesAtOnce(generation, wanted)));
     const encoded = Math.min(pictures, ENCODED_AT_ONCE);
     const { height, width } = this.#pixels.size;
     const parts = {

@@ -94,7 +94,8 @@ export class Captioner implements AsyncDisposable {
     };
     const line = new OutcomeLine(batchSize === 'auto' ? MOST_OPEN : 4 * batchSize + LEAST_OPEN);
     const source = line.admitted(pictures, askOf({ question, prompt }), signal);
-    const made = this.#worker.captionStream(source, { generation, pictures: batchSize }, hooks);
+    const total = Array.isArray(pictures) ? { total: pictures.length } : {};
+    const made = this.#worker.captionStream(source, { generation, pictures: batchSize, ...total }, hooks);
     for await (const outcomes of made) {
       line.add(outcomes);
       for (const outcome of line.next()) {
