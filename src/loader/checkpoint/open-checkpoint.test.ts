@@ -111,6 +111,7 @@ describe('what is refused', () => {
 
   it.each([
     ['I2 no weight_map', '{"metadata":{}}', 'IndexInvalid'],
+    ['I2 empty weight_map', '{"metadata":{"total_size":0},"weight_map":{}}', 'IndexInvalid'],
     ['I3 weight_map a list', '{"weight_map":[]}', 'IndexInvalid'],
     ['I3 weight_map value a number', '{"weight_map":{"a":1}}', 'IndexInvalid'],
     ['I12 duplicate key', `{"weight_map":{"a":"${weightMap.a}","\\u0061":"${weightMap.a}"}}`, 'DuplicateKey'],

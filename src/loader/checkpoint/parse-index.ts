@@ -30,7 +30,10 @@ export async function readIndexFile(path: string): Promise<CheckpointIndex> {
 
 /** @throws as `readIndexFile`. */
 export function parseIndex(text: string, file: string): CheckpointIndex {
-  return parseUsualIndex(text, file) ?? scanIndex(text, file);
+  const index = parseUsualIndex(text, file) ?? scanIndex(text, file);
+  if (index.weightMap.size === 0)
+    throw new SafetensorsError('IndexInvalid', file, 'names no tensor: its weight_map is empty');
+  return index;
 }
 
 /**

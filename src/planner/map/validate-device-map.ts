@@ -23,7 +23,12 @@ export type MapIssue =
     }
   | {
       readonly code:
-        'MAP_UNCOVERED' | 'MAP_QUERY_TOKENS_ON_DISK' | 'MAP_TIED_APART' | 'MAP_BLOCK_CUT' | 'MAP_UNKNOWN_KEY';
+        | 'MAP_UNCOVERED'
+        | 'MAP_QUERY_TOKENS_ON_DISK'
+        | 'MAP_DTYPE_ON_DISK'
+        | 'MAP_TIED_APART'
+        | 'MAP_BLOCK_CUT'
+        | 'MAP_UNKNOWN_KEY';
       readonly message: string;
       readonly names: readonly string[];
     };
@@ -64,7 +69,7 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
       names: ['query_tokens'],
     });
   }
-  issues.push(...tiedApart(map, profile), ...cutBlocks(map, profile));
+  issues.push(...dtypesOnDisk(map, profile), ...tiedApart(map, profile), ...cutBlocks(map, profile));
   const unknown = unknownKeys(map, profile);
   if (unknown.length > 0) {
     issues.push({
@@ -74,6 +79,25 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
     });
   }
   return issues;
+}
+
+function dtypesOnDisk(map: DeviceMap, profile: ModelProfile): MapIssue[] {
+  const names = profile.blocks
+    .filter(
+      ({ kind, stores, tensors }) =>
+        kind !== 'query-tokens' &&
+        !stores.includes('disk') &&
+        tensors.some((tensor) => deviceOf(map, tensor) === 'disk'),
+    )
+    .map((block) => block.name);
+  if (names.length === 0) return [];
+  return [
+    {
+      code: 'MAP_DTYPE_ON_DISK',
+      message: `${listed(names)} on disk: transformers loads parts of it in float32, but reads from disk in ${profile.dtype}, so it fails or answers otherwise.`,
+      names,
+    },
+  ];
 }
 
 function tiedApart(map: DeviceMap, profile: ModelProfile): MapIssue[] {

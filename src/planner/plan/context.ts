@@ -5,6 +5,7 @@ import { positionLimit, type TextConfig } from '../../model/language-config.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
+import { longestPrefix } from '../map/longest-prefix.js';
 import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { priceList, type PriceList } from '../price/price-list.js';
@@ -14,7 +15,7 @@ import { withExtras } from '../profile/extras.js';
 import { genericProfile } from '../profile/generic-profile.js';
 import { keptActivationBytes } from '../profile/kept-activations.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
-import type { Engine, ModelProfile } from '../profile/model-profile.js';
+import type { Engine, ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { keptProductBytes, withWebGpuBlocks } from '../profile/webgpu-blocks.js';
 import { parseWorkload, type Workload } from '../profile/workload.js';
 import type { SolveOptions } from '../solve/exact.js';
@@ -212,14 +213,37 @@ function isBlip2(config: unknown): boolean {
 }
 
 function checkPins(pins: DeviceMap, profile: ModelProfile): void {
-  for (const key of pins.keys()) {
-    const known = profile.blocks.some((block) => key === '' || block.name === key || block.name.startsWith(`${key}.`));
-    if (known) continue;
+  for (const [key, device] of pins) {
+    const blocks = profile.blocks.filter(
+      (block) => key === '' || block.name === key || block.name.startsWith(`${key}.`),
+    );
+    if (device === 'disk') checkDiskPin(key, blocks, pins, profile);
+    if (blocks.length > 0) continue;
     throw new Blip2Error('PIN_UNKNOWN', `No block of this model is in "${key}", so it cannot be pinned.`, {
       hint: 'Pin a module that holds whole blocks, such as vision_model, qformer or language_model.model.decoder.layers.0.',
       details: { key },
     });
   }
+}
+
+function checkDiskPin(key: string, blocks: readonly ProfileBlock[], pins: DeviceMap, profile: ModelProfile): void {
+  const pinned = blocks.filter(({ name }) => longestPrefix(pins, name) === 'disk');
+  const bonds = new Set(pinned.map(({ bond }) => bond).filter((bond) => bond !== null));
+  const together = [...pinned, ...profile.blocks.filter(({ bond }) => bond !== null && bonds.has(bond))];
+  const loaded = together.find(({ stores }) => !stores.includes('disk'));
+  if (loaded === undefined) return;
+  const why =
+    loaded.kind === 'query-tokens'
+      ? 'a parameter of the root module is loaded once and cannot be read from disk when it is needed'
+      : `transformers keeps parts of it in float32, but reads from disk in ${profile.dtype}, so that it fails or answers otherwise`;
+  throw new Blip2Error(
+    'PIN_IMPOSSIBLE',
+    `${loaded.name}${pinned.includes(loaded) ? '' : `, which goes with ${key},`} cannot be on disk: ${why}.`,
+    {
+      hint: `Pin it to cpu or a GPU${loaded.kind === 'query-tokens' ? '' : ', or plan with --dtype bfloat16'}.`,
+      details: { key, block: loaded.name },
+    },
+  );
 }
 
 /** Bytes of a GPU's budget that no placement may use: all of it where the engine alone takes more. */

@@ -46,7 +46,7 @@ export function engineCases(input: CaseInput): Placing[] {
       input.allowsScheme(block, place.scheme) &&
       rule(block, place) &&
       pinAllows(input.pins, block, place) &&
-      rootStaysLoaded(block, place),
+      (place.execution === 'resident' || block.stores.includes(place.store)),
   });
 
   if (profile.engine === 'blip2-run') {
@@ -115,9 +115,4 @@ function pinAllows(pins: DeviceMap, block: ProfileBlock, place: Place): boolean 
   if (pins.size === 0) return true;
   const pin: Device | undefined = longestPrefix(pins, block.name);
   return pin === undefined || deviceOfPlace(place) === pin;
-}
-
-/** Parameters of the root module cannot be read from disk run by run. */
-function rootStaysLoaded(block: ProfileBlock, place: Place): boolean {
-  return block.kind !== 'query-tokens' || deviceOfPlace(place) !== 'disk';
 }

@@ -24,7 +24,7 @@ export type PlanResult =
  * Finds the placement that keeps to every budget and is best at the objective: by default, of the lowest predicted latency.
  * "Does not fit" is a result. Without a time limit the same input gives the same plan.
  * @throws Blip2Error for input that means nothing: `BAD_BUDGET`, `BAD_WORKLOAD`, `CONFIG_INVALID`, `TENSORS_MISSING`,
- * `TENSOR_SHAPE`, `PIN_UNKNOWN`.
+ * `TENSOR_SHAPE`, `PIN_UNKNOWN`, `PIN_IMPOSSIBLE`.
  */
 export function planDeviceMap(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): PlanResult {
   const context = preparePlan(tensors, options);

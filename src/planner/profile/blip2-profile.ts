@@ -14,7 +14,7 @@ import {
   vocabularyTable,
   type VocabularyTable,
 } from './blip2-owners.js';
-import { loadedDtype, type DtypeRules, type LoadDtype } from './load-dtype.js';
+import { keepsItsDtype, loadedDtype, type DtypeRules, type LoadDtype } from './load-dtype.js';
 import type { BlockRun, Engine, ModelProfile, ProfileBlock } from './model-profile.js';
 import { largestLeaf, quantizedSizes, sizesOf, type TensorSize } from './tensor-sizes.js';
 import { withStreamedGroups } from './streamed-groups.js';
@@ -84,6 +84,7 @@ export function blip2Profile(
     const tied = sharesTable ? sizesOf(tensors, [table.name], rules) : own;
     const lookUp = lookUpOf(block, table, engine);
     const bond = bondOf(block, bonded);
+    const stores = storesOf(block, names, tensors, rules, engine);
     const isKept = engine === 'transformers' && KEEPING.has(block.kind) ? keptOf(block.name, tied) : () => false;
     const stored = (sizes: readonly TensorSize[], read: readonly TensorSize[], scheme: QuantScheme | null) => ({
       name: block.name,
@@ -96,6 +97,7 @@ export function blip2Profile(
       forms: new Map<QuantScheme, ProfileBlock>(),
       lookUp,
       bufferBytes: 4 * work.constantElements,
+      stores,
       keptTensors: read.filter(isKept).map(({ name }) => name),
       keptBytes: bytesOf(read.filter(isKept)),
       largestLeafBytes: largestLeaf(read),
@@ -150,6 +152,23 @@ function dequantizedElements(block: Block, sizes: readonly TensorSize[], { batch
 }
 
 const isInstructed = (config: ModelConfig): boolean => !isRetrieval(config) && config.qformer.text !== null;
+
+/**
+ * Parameters of the root module cannot be read from disk run by run. transformers reads what a map puts on disk in the model's
+ * dtype, also where it keeps a module in another: a Q-Former that is cut there fails, and T5's `wo` overflows.
+ */
+function storesOf(
+  block: Block,
+  names: readonly string[],
+  tensors: ReadonlyMap<string, TensorInfo>,
+  rules: DtypeRules,
+  engine: Engine,
+): readonly ('cpu' | 'disk')[] {
+  const loaded =
+    block.kind === 'query-tokens' ||
+    (engine === 'transformers' && names.some((name) => keepsItsDtype(name, tensors.get(name)?.dtype ?? 'F32', rules)));
+  return loaded ? ['cpu'] : ['cpu', 'disk'];
+}
 
 /** `blip2-run` looks rows of the language model's tables up in host memory and sends them where they are needed. */
 function lookUpOf(block: Block, table: VocabularyTable, engine: Engine): ProfileBlock['lookUp'] {

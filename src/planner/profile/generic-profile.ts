@@ -171,6 +171,7 @@ function genericBlock(
     lookUp: null,
     streamedWithBytes: null,
     bufferBytes: 0,
+    stores: ['cpu', 'disk'],
     keptTensors: [],
     keptBytes: 0,
     largestLeafBytes: Math.max(0, ...leaves.values()),

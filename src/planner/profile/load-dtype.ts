@@ -40,6 +40,11 @@ export function loadedDtype(name: string, stored: Dtype, rules: DtypeRules): Dty
   return STORED[rules.dtype];
 }
 
+/** Whether a tensor is loaded in another dtype than the model's. */
+export function keepsItsDtype(name: string, stored: Dtype, rules: DtypeRules): boolean {
+  return isFloating(stored) && loadedDtype(name, stored, rules) !== STORED[rules.dtype];
+}
+
 /** Bytes of a tensor once loaded under `rules`. */
 export function loadedBytes(name: string, tensor: TensorInfo, rules: DtypeRules): number {
   return tensorBytes(tensor, loadedDtype(name, tensor.dtype, rules));

@@ -58,6 +58,8 @@ export interface ProfileBlock {
   readonly lookUp: 'rows' | 'head' | null;
   /** Bytes of tensors the module creates itself and never streams (non-persistent buffers). */
   readonly bufferBytes: number;
+  /** Where its weights may wait while they are not on the GPU that runs them. */
+  readonly stores: readonly ('cpu' | 'disk')[];
   /** Small modules that stay on the GPU where transformers streams the rest of the block to it. */
   readonly keptTensors: readonly string[];
   readonly keptBytes: number;
