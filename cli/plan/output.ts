@@ -1,9 +1,13 @@
-import { link, rename, unlink, writeFile } from 'node:fs/promises';
+import { constants, fstatSync } from 'node:fs';
+import { link, open, rename, stat, writeFile } from 'node:fs/promises';
 import { Blip2Error } from '../../src/errors.js';
+import { TemporaryFile } from '../../src/loader/write/temporary-file.js';
+import { writeTarget } from '../../src/loader/write/write-target.js';
 import { usageError } from '../common/main.js';
 
 /**
- * Writes `text` to stdout, or completely to `file`, which is not replaced unless `force` says so.
+ * Writes `text` to stdout, or completely to `file`, which is not replaced unless `force` says so. Of a link the file that
+ * it leads to is replaced; a device or FIFO is written to, and stays.
  * @throws Blip2Error `BAD_OUTPUT`, `USAGE` for a file without a name
  */
 export async function writeOutput(text: string, file: string | undefined, force: boolean): Promise<void> {
@@ -12,22 +16,84 @@ export async function writeOutput(text: string, file: string | undefined, force:
     return;
   }
   if (file === '') throw usageError('--output is given an empty file name');
-  const temporary = `${file}.${crypto.randomUUID()}.part`;
   try {
-    await writeFile(temporary, text, { flag: 'wx' });
-    // A link fails where the name is taken, a rename would replace it.
-    if (force) await rename(temporary, file);
-    else {
-      await link(temporary, file);
-      await unlink(temporary);
-    }
+    const own = await ownStream(file);
+    if (own !== null) own.write(text);
+    else await writeNamed(text, file, force);
   } catch (error) {
-    await unlink(temporary).catch(() => undefined);
-    const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    const why = exists ? 'it exists' : error instanceof Error ? error.message : String(error);
-    throw new Blip2Error('BAD_OUTPUT', `${file} was not written: ${why}`, {
-      ...(exists ? { hint: 'Use --force to replace it.' } : {}),
-      cause: error,
-    });
+    if (error instanceof Blip2Error) throw error;
+    throw notWritten(file, error instanceof Error ? error.message : String(error), error);
   }
+}
+
+async function writeNamed(text: string, file: string, force: boolean): Promise<void> {
+  const { kind, path } = await writeTarget(file);
+  switch (kind) {
+    case 'none':
+      return writeWhole(text, path, file, false);
+    case 'file':
+      return writeWhole(text, path, file, force);
+    case 'device':
+      return writeFile(path, text);
+    case 'FIFO':
+      return writeToReader(text, path);
+    default:
+      throw notWritten(file, `it is a ${kind}`);
+  }
+}
+
+/** /dev/stdout and its like: opened once more, a file that stdout leads to would be written from its beginning. */
+async function ownStream(file: string): Promise<NodeJS.WriteStream | null> {
+  const named = await stat(file, { bigint: true }).catch(() => null);
+  for (const stream of named === null ? [] : [process.stdout, process.stderr]) {
+    const own = fstatSync(stream.fd, { bigint: true });
+    if (own.dev === named?.dev && own.ino === named.ino) return stream;
+  }
+  return null;
+}
+
+async function writeWhole(text: string, path: string, file: string, force: boolean): Promise<void> {
+  await using temporary = await TemporaryFile.beside(path);
+  await temporary.handle.writeFile(text);
+  await temporary.finish();
+  if (force) return rename(temporary.path, path);
+  try {
+    // A link fails where the name is taken, a rename would replace it.
+    await link(temporary.path, path);
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) throw exists(file, error);
+    // A file system without links: the name is taken first.
+    const reserved = await open(path, 'wx').catch((cause: unknown) => {
+      throw isErrno(cause, 'EEXIST') ? exists(file, cause) : cause;
+    });
+    await reserved.close();
+    await rename(temporary.path, path);
+  }
+}
+
+/** To open a FIFO that nobody reads would wait for ever. */
+async function writeToReader(text: string, path: string): Promise<void> {
+  const reader = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    throw isErrno(error, 'ENXIO') ? notWritten(path, 'it is a FIFO that nobody reads', error) : error;
+  });
+  try {
+    await writeFile(path, text);
+  } finally {
+    await reader.close();
+  }
+}
+
+function exists(file: string, cause: unknown): Blip2Error {
+  return notWritten(file, 'it exists', cause, 'Use --force to replace it.');
+}
+
+function notWritten(file: string, why: string, cause?: unknown, hint?: string): Blip2Error {
+  return new Blip2Error('BAD_OUTPUT', `${file} was not written: ${why}`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+  });
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }

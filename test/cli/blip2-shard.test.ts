@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -248,6 +248,20 @@ describe('blip2-shard', () => {
     const id = row.slice(0, 8);
     expect((await cache('rm', 'x')).code).toBe(2);
     expect(await cache('prune')).toMatchObject({ code: 0, stdout: '' });
+    expect(await cache('verify')).toMatchObject({ code: 0, stdout: `${id}  sound\n` });
+    const kept = join(env.XDG_CACHE_HOME, 'blip2-device-map');
+    const [file = ''] = await readdir(kept);
+    const { size } = await stat(join(kept, file));
+    // Zeros of the same length, as a disk or another program leaves them.
+    await truncate(join(kept, file), Math.floor(size / 3));
+    await truncate(join(kept, file), size);
+    expect(await cache('verify', id)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/are not what was written/),
+    });
+    expect((await caption()).stdout).toBe(first.stdout);
+    expect((await cache('verify', '-q')).stdout).toBe(`${id}  sound\n`);
+    expect((await cache('verify', '--all')).code).toBe(2);
     expect((await cache('rm', id, '--dry-run')).stdout).toBe(`${id}\n`);
     expect((await cache('rm', id.slice(0, 3), '-q')).stdout).toBe(`${id}\n`);
     expect((await cache('ls', '-q')).stdout).toBe('');

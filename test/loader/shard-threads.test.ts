@@ -37,6 +37,23 @@ describe('writeShard', () => {
     for (const threads of [2, 5]) expect(Buffer.compare(await write(threads), alone)).toBe(0);
   });
 
+  it('sums the same bytes with any number of threads', async () => {
+    const script = (threads: number) => `
+      import { openCheckpoint, quantizedTensors } from ${JSON.stringify(built)};
+      import { replaceFile } from ${JSON.stringify(new URL('./write/replace-file.js', built).href)};
+      import { sealFault, writeSealed } from ${JSON.stringify(new URL('./cache/seal.js', built).href)};
+      const { tensors } = await openCheckpoint(${JSON.stringify(fixture('quantized-source.safetensors'))});
+      const wanted = new Map([...tensors].flatMap(([name, source]) => [
+        [name, { source, dtype: 'BF16' }], ...quantizedTensors(name, source, 'int8')]));
+      const out = ${JSON.stringify(join(folder, 'sealed.safetensors'))};
+      await replaceFile(out, (handle) => writeSealed(handle, wanted, { threads: ${threads}, bufferBytes: 1 }));
+      console.log(await sealFault(out, { extent: 'all' }));`;
+    for (const threads of [1, 2, 5]) {
+      const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script(threads)]);
+      expect(stdout).toBe('null\n');
+    }
+  });
+
   it('says what is wrong whichever thread meets it', async () => {
     const script = (threads: number) => `
       import { writeFile } from 'node:fs/promises';

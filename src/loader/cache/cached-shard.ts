@@ -1,6 +1,9 @@
-/** A file of tensors made from other files, kept in a folder under a fingerprint of what it is made of. */
+/**
+ * A file of tensors made from other files, kept in a folder under a fingerprint of what it is made of. Any number of
+ * processes may use the folder at once: each writes a file of its own, and the first that is whole gets the name.
+ */
 import { createHash } from 'node:crypto';
-import { access, constants, stat } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import type { ShardFile, StoredTensor } from '../checkpoint/checkpoint.js';
@@ -8,10 +11,12 @@ import { openLocalShard } from '../checkpoint/open-found.js';
 import { fileStamp } from '../file/file-stamp.js';
 import { makeFolder } from '../file/make-folder.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { removeAbandonedFiles } from '../write/replace-file.js';
-import type { ShardTensor } from '../write/shard-tensor.js';
-import { writeShard, type WriteOptions } from '../write/write-shard.js';
+import { removeAbandonedFiles } from '../write/temporary-file.js';
+import { replaceFile } from '../write/replace-file.js';
+import { checkConversion, type ShardTensor } from '../write/shard-tensor.js';
+import type { WriteOptions } from '../write/write-shard.js';
 import { cachedName, SOURCES } from './cached-file.js';
+import { sealFault, writeSealed } from './seal.js';
 
 export interface CachedShard {
   readonly file: ShardFile;
@@ -25,7 +30,8 @@ export type CacheOptions = Pick<WriteOptions, 'signal' | 'onProgress' | 'bufferB
 
 /**
  * @param cacheFolder is made where it does not exist. The file's name is a fingerprint of the tensors, what they become,
- *   and the paths, sizes and times of the source files, so a changed checkpoint is converted again.
+ *   and the paths, sizes and times of the source files, so a changed checkpoint is converted again; so is what is
+ *   damaged, as far as some of its bytes tell (`sealFault`).
  * @throws Blip2Error `CACHE_FOLDER` where the folder cannot be made or written; as `writeShard`
  */
 export async function cachedShard(
@@ -35,12 +41,19 @@ export async function cachedShard(
 ): Promise<CachedShard> {
   const stamps = await sourceStamps(tensors);
   const path = join(cacheFolder, cachedName(fingerprint(stamps, tensors)));
-  // A file of this name is whole: see `replaceFile`.
-  const written = !(await exists(path));
+  const isGood = async () => (await sealFault(path, { extent: 'samples' })) === null;
+  const written = !(await isGood());
   if (written) {
+    for (const [name, tensor] of tensors) checkConversion(name, tensor);
     const metadata = new Map([[SOURCES, JSON.stringify(stamps)]]);
     await prepare(cacheFolder);
-    await writeShard(path, tensors, { ...options, metadata });
+    try {
+      await replaceFile(path, (handle) => writeSealed(handle, tensors, { ...options, metadata }), { isGood });
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      // What another process has made meanwhile is as good.
+      if (!(await isGood())) throw error;
+    }
   }
   const shard = await openLocalShard(path, path);
   for (const name of tensors.keys()) {
@@ -79,11 +92,4 @@ function fingerprint(stamps: readonly string[], tensors: ReadonlyMap<string, Sha
     hash.update(`${JSON.stringify([name, dtype, source.file, source.begin, source.end, quantized])}\n`);
   }
   return hash.digest('hex').slice(0, 32);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

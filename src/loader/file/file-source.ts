@@ -60,7 +60,7 @@ export class FileSource implements ByteSource, AsyncDisposable {
 
   /**
    * Fills `bytes` from `position` on, with several reads in flight. A single read may be short; this one is not.
-   * @throws SafetensorsError `FileChanged` where the file has become shorter than it was when it was opened.
+   * @throws SafetensorsError `FileChanged` where the file has become shorter than it was when it was opened; `IoError`.
    */
   async readInto(bytes: Uint8Array, position: number): Promise<void> {
     let next = 0;
@@ -77,7 +77,13 @@ export class FileSource implements ByteSource, AsyncDisposable {
 
   async #readChunk(bytes: Uint8Array, position: number): Promise<void> {
     for (let done = 0; done < bytes.length;) {
-      const { bytesRead } = await this.#handle.read(bytes, done, bytes.length - done, position + done);
+      const { bytesRead } = await this.#handle
+        .read(bytes, done, bytes.length - done, position + done)
+        .catch((cause: unknown) => {
+          throw new SafetensorsError('IoError', this.name, cause instanceof Error ? cause.message : String(cause), {
+            cause,
+          });
+        });
       if (bytesRead === 0) throw this.#truncated(position + done);
       done += bytesRead;
     }

@@ -3,6 +3,7 @@
  * `models--owner--name/{refs/<revision>, blobs/<hash>, snapshots/<commit>/<file>}`, each file of a snapshot a relative link
  * to its blob.
  */
+import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
@@ -44,7 +45,7 @@ export class HubCache {
   async link(commit: string, file: string, hash: string): Promise<void> {
     const path = join(this.snapshot(commit), file);
     await mkdir(dirname(path), { recursive: true });
-    const temporary = `${path}.${process.pid}.link`;
+    const temporary = `${path}.${randomUUID()}.link`;
     try {
       await symlink(relative(dirname(path), this.blob(hash)), temporary);
     } catch {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { makeFolder } from '../file/make-folder.js';
-import { removeAbandonedFiles } from '../write/replace-file.js';
+import { removeAbandonedFiles } from '../write/temporary-file.js';
 import { shardDataBytes } from '../write/shard-tensor.js';
 import { writeShard, type WriteOptions } from '../write/write-shard.js';
 import { inParallel } from './in-parallel.js';

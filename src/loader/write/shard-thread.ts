@@ -4,11 +4,13 @@ import { workerData } from 'node:worker_threads';
 import { StretchMaker, type ReadRequest, type WriteRequest } from './make-stretch.js';
 import type { ThreadData } from './shard-threads.js';
 import { StretchQueue } from './stretch-queue.js';
+import { StretchSums } from './stretch-sums.js';
 import { stretches } from './stretches.js';
 
-const { fd, layout, tensors, stretchBytes, memory, thread } = workerData as ThreadData;
+const { fd, layout, tensors, stretchBytes, memory, sums: sumMemory, thread } = workerData as ThreadData;
 const queue = new StretchQueue(memory);
 const list = [...stretches(layout, tensors, stretchBytes)];
+const sums = sumMemory === null ? null : new StretchSums(list, layout.front.length, sumMemory);
 const maker = new StretchMaker(stretchBytes);
 const files = new Map<string, number>();
 
@@ -34,6 +36,7 @@ for (let index = queue.takeInHand(thread); index !== null; index = queue.takeInH
   const making = maker.make(stretch);
   let step = making.next();
   for (; step.done !== true; step = making.next()) read(step.value);
+  sums?.add(index, step.value);
   for (const request of step.value) write(request);
 }
 for (const file of files.values()) closeSync(file);

@@ -12,6 +12,8 @@ export interface ThreadData {
   readonly tensors: ReadonlyMap<string, ShardTensor>;
   readonly stretchBytes: number;
   readonly memory: QueueMemory;
+  /** See `StretchSums`; null where nothing is summed. */
+  readonly sums: SharedArrayBuffer | null;
   readonly thread: number;
 }
 

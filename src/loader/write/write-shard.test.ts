@@ -146,7 +146,8 @@ describe('materializeTensors', () => {
     const bytes = (await readFile(first.file ?? '')).subarray(begin, end);
     expect(Buffer.compare(bytes, new Uint8Array(Float32Array.of(1, -2).buffer))).toBe(0);
 
-    await writeFile(join(cache, '.x.safetensors.999999999.blip2-partial'), 'left by a killed run');
+    const left = join(cache, '.x.safetensors.of-a-killed-run.blip2-partial');
+    await writeFile(left, '');
     const second = await materializeTensors(checkpoint, dtypes, cache);
     expect(second).toEqual({ ...first, convertedBytes: 0 });
 

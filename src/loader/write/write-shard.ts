@@ -13,6 +13,7 @@ import { replaceFile } from './replace-file.js';
 import { checkConversion, shardDataBytes, writtenInfo, type ShardTensor } from './shard-tensor.js';
 import { ShardThreads } from './shard-threads.js';
 import { StretchQueue } from './stretch-queue.js';
+import { StretchSums } from './stretch-sums.js';
 import { stretches, type Stretch } from './stretches.js';
 
 export interface WriteOptions extends LayoutOptions {
@@ -49,7 +50,8 @@ export function layoutShard(tensors: ReadonlyMap<string, ShardTensor>, options: 
 /**
  * Writes `path`: whole, or not at all. A file of that name is replaced at the end, so it may not be one of the sources
  * while it is mapped on Windows; elsewhere readers keep the old file.
- * @throws Blip2Error `ConversionUnsupported`, before anything is written; SafetensorsError `FileChanged`, `IoError`.
+ * @throws Blip2Error `ConversionUnsupported`, before anything is written; those of `replaceFile`; SafetensorsError
+ *   `FileChanged`, `IoError`.
  */
 export async function writeShard(
   path: string,
@@ -58,13 +60,30 @@ export async function writeShard(
 ): Promise<FileLayout> {
   for (const [name, tensor] of tensors) checkConversion(name, tensor);
   const layout = layoutShard(tensors, options);
-  const stretchBytes = stretchBytesOf(options);
-  const list = [...stretches(layout, tensors, stretchBytes)];
   await replaceFile(path, async (handle) => {
+    await writeData(handle, layout, tensors, options);
     await writeAll(handle, layout.front, 0);
-    await new ShardWriter(handle, layout, tensors, list, options).run();
   });
   return layout;
+}
+
+/**
+ * Writes everything behind the front of a file into `handle`.
+ * @returns the sum of each chunk of it, see `StretchSums`, where `summed`
+ * @throws as `writeShard`
+ */
+export async function writeData(
+  handle: FileHandle,
+  layout: FileLayout,
+  tensors: ReadonlyMap<string, ShardTensor>,
+  options: WriteOptions,
+  summed = false,
+): Promise<Uint32Array> {
+  const list = [...stretches(layout, tensors, stretchBytesOf(options))];
+  const dataStart = layout.front.length;
+  const sums = summed ? new StretchSums(list, dataStart) : null;
+  await new ShardWriter(handle, layout, tensors, list, options, sums).run();
+  return sums?.chunks(layout.sizeBytes - dataStart) ?? new Uint32Array();
 }
 
 /** Half of a slot holds bytes of the new file, half bytes to be converted. Multiples of 8 keep values whole. */
@@ -81,6 +100,7 @@ class ShardWriter {
   readonly #queue: StretchQueue;
   readonly #threads: number;
   readonly #options: WriteOptions;
+  readonly #sums: StretchSums | null;
 
   constructor(
     handle: FileHandle,
@@ -88,6 +108,7 @@ class ShardWriter {
     tensors: ReadonlyMap<string, ShardTensor>,
     list: readonly Stretch[],
     options: WriteOptions,
+    sums: StretchSums | null,
   ) {
     this.#handle = handle;
     this.#layout = layout;
@@ -97,6 +118,7 @@ class ShardWriter {
     this.#threads = options.threads ?? usual;
     this.#queue = StretchQueue.create(list.length, this.#threads);
     this.#options = options;
+    this.#sums = sums;
   }
 
   async run(): Promise<void> {
@@ -105,6 +127,7 @@ class ShardWriter {
       layout: this.#layout,
       tensors: this.#tensors,
       stretchBytes: stretchBytesOf(this.#options),
+      sums: this.#sums?.memory ?? null,
     });
     await using sources = new SourceFiles();
     const next = () => threads.takeLeft() ?? this.#queue.take();
@@ -132,7 +155,9 @@ class ShardWriter {
     signal?.throwIfAborted();
     const stretch = this.#list[index];
     if (stretch === undefined) throw new RangeError(String(index));
-    for (const { bytes, position } of await maker.makeFrom(stretch, sources)) {
+    const made = await maker.makeFrom(stretch, sources);
+    this.#sums?.add(index, made);
+    for (const { bytes, position } of made) {
       await writeAll(this.#handle, bytes, position);
       this.#queue.addWritten(0, bytes.length);
     }
@@ -150,7 +175,7 @@ function calculatedBytes(tensors: ReadonlyMap<string, ShardTensor>): number {
 }
 
 /** A single write may be short; this one is not. */
-async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;

@@ -1,8 +1,7 @@
 /** Measures this machine with the engine that runs captions on it. */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../../loader/file/make-folder.js';
-import { removeAbandonedFiles, temporaryName } from '../../loader/write/replace-file.js';
+import { removeAbandonedFiles, TemporaryFile } from '../../loader/write/temporary-file.js';
 import type { GpuProfile, MachineProfile } from '../../planner/price/device-profile.js';
 import { measureHost } from './measure-host.js';
 
@@ -27,15 +26,11 @@ export async function calibrateMachine({
   const source = `measured with ONNX Runtime on ${new Date().toISOString().slice(0, 10)} (blip2-plan --calibrate)`;
   await makeFolder(cacheFolder);
   await removeAbandonedFiles(cacheFolder);
-  const file = temporaryName(join(cacheFolder, 'calibration'));
+  await using file = await TemporaryFile.beside(join(cacheFolder, 'calibration'));
   const gpus = await measureCards(source, onPart, signal);
   onPart('the CPU, its memory and its disk');
-  try {
-    const host = await measureHost(file, source, { besideGpu: gpus.length > 0, signal });
-    return { schema: 'blip2-device-map/machine-profile/1', gpus, host };
-  } finally {
-    await rm(file, { force: true });
-  }
+  const host = await measureHost(file.path, source, { besideGpu: gpus.length > 0, signal });
+  return { schema: 'blip2-device-map/machine-profile/1', gpus, host };
 }
 
 async function measureCards(

@@ -1,0 +1,30 @@
+/** The system's lock on an open file, which ends with the process that has it, however that ends. */
+
+const LOCK_EXCLUSIVE = 2;
+const LOCK_NO_WAIT = 4;
+
+type Flock = (fd: number) => boolean | null;
+
+let flock: Promise<Flock | null> | undefined;
+
+/**
+ * Takes the lock of the file behind `fd` until that is closed, without waiting. Processes of other containers on the same
+ * machine see it; of a network file system, other machines where it passes locks on.
+ * @returns false where somebody else has it; null where there are no locks: on Windows, and where the file system has none
+ */
+export async function lockFile(fd: number): Promise<boolean | null> {
+  flock ??= loadFlock();
+  return (await flock)?.(fd) ?? null;
+}
+
+async function loadFlock(): Promise<Flock | null> {
+  if (process.platform === 'win32') return null;
+  try {
+    const { default: koffi } = await import('koffi');
+    const call = koffi.load(null).func('flock', 'int', ['int', 'int']) as (fd: number, operation: number) => number;
+    const taken = koffi.os.errno['EAGAIN'];
+    return (fd) => (call(fd, LOCK_EXCLUSIVE | LOCK_NO_WAIT) === 0 ? true : koffi.errno() === taken ? false : null);
+  } catch {
+    return null;
+  }
+}
