@@ -15,6 +15,7 @@ const ENTRIES = [
   'cli/blip2-run.ts',
   'cli/blip2-shard.ts',
   'src/loader/write/shard-thread.ts',
+  'src/runtime/image/pixel-thread.ts',
   'src/runtime/process/model-host.ts',
 ];
 /** Of the packages that users install, those that go into the bundles; the ones that only develop this one go in, too. */

@@ -10,7 +10,9 @@ import { generate } from './generation/generate.js';
 import type { GeneratedSequence, GenerationHooks } from './generation/generation-request.js';
 import { resolveGenerationOptions, sequencesAtOnce, type GenerationOptions } from './generation/generation-options.js';
 import type { LocalPicture } from './image/picture-source.js';
-import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
+import { batchPixels } from './image/batch-pixels.js';
+import { PixelPool } from './image/pixel-pool.js';
+import { pixelRules } from './image/pixel-rules.js';
 import { PlannedRoom, type AskedWork } from './planned-room.js';
 import type { CaptionModel } from './session/caption-model.js';
 import { openCaptionModel } from './session/open-caption-model.js';
@@ -68,14 +70,14 @@ export class CaptionEngine implements CaptionWorker {
   readonly #config: Blip2Config;
   readonly #files: Omit<CheckpointFiles, 'preprocessor'>;
   readonly #asking: Asking;
-  readonly #pixels: PixelRules;
+  readonly #pixels: PixelPool;
   readonly #model: CaptionModel;
   readonly #room: PlannedRoom | null;
 
   private constructor(
     config: Blip2Config,
     files: Omit<CheckpointFiles, 'preprocessor'>,
-    pixels: PixelRules,
+    pixels: PixelPool,
     model: CaptionModel,
     room: PlannedRoom | null,
   ) {
@@ -95,7 +97,7 @@ export class CaptionEngine implements CaptionWorker {
     const room = PlannedRoom.of(checkpoint, config.vision, options);
     await room?.checkPictures(pixels.size);
     const model = await openCaptionModel(config, checkpoint, options);
-    return new CaptionEngine(config, files, pixels, model, room);
+    return new CaptionEngine(config, files, new PixelPool(pixels), model, room);
   }
 
   async captionBatch({ pictures, first, generation }: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
@@ -112,7 +114,7 @@ export class CaptionEngine implements CaptionWorker {
       beams: sequencesAtOnce(strategy),
       promptTokens: this.#config.numQueryTokens + (prompts.textIds[0]?.length ?? 0),
       newTokens: maxNewTokens,
-      pictureSize: this.#pixels.size,
+      pictureSize: this.#pixels.rules.size,
     };
     await this.#room?.check(work);
 
@@ -145,7 +147,7 @@ export class CaptionEngine implements CaptionWorker {
   ): AsyncGenerator<readonly Outcome[], void, undefined> {
     const pictures = Math.max(1, Math.min(total, await this.#picturesAtOnce(generation, wanted)));
     const encoded = Math.min(pictures, ENCODED_AT_ONCE);
-    const { height, width } = this.#pixels.size;
+    const { height, width } = this.#pixels.rules.size;
     const parts = {
       config: this.#config,
       model: this.#model,
@@ -158,8 +160,7 @@ export class CaptionEngine implements CaptionWorker {
       const text = this.#asking.textOf(ask);
       const prompt = this.#asking.prompts([text]);
       this.#asking.withinPositions(generation, prompt.textIds[0]?.length ?? 0);
-      const { data } = await batchPixels([image], this.#pixels);
-      return { text, prompt, pixels: data };
+      return { text, prompt, pixels: await this.#pixels.pixels(image) };
     };
     const feed = new PictureFeed(source, { prepare, ahead: 2 * encoded });
     yield* new CaptionStream<NumberedPicture>(
@@ -178,7 +179,7 @@ export class CaptionEngine implements CaptionWorker {
       beams: sequencesAtOnce(strategy),
       promptTokens: this.#config.numQueryTokens + 1,
       newTokens: maxNewTokens,
-      pictureSize: this.#pixels.size,
+      pictureSize: this.#pixels.rules.size,
     });
     if (wanted !== 'auto') {
       await this.#room?.check(work(wanted));
@@ -215,6 +216,7 @@ export class CaptionEngine implements CaptionWorker {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pixels[Symbol.asyncDispose]();
     await this.#model[Symbol.asyncDispose]();
   }
 }

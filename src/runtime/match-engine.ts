@@ -6,7 +6,8 @@ import { checkTensorNames } from '../model/tensor-names.js';
 import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles } from './checkpoint-files.js';
 import { softmax } from './generation/softmax.js';
-import { batchPixels, pixelRules, type PixelRules } from './image/batch-pixels.js';
+import { pixelRules, type PixelRules } from './image/pixel-rules.js';
+import { modelPixels } from './image/prepare-pixels.js';
 import type { LocalPicture } from './image/picture-source.js';
 import { PlannedRoom } from './planned-room.js';
 import { similarity } from './similarity.js';
@@ -109,9 +110,10 @@ export class MatchEngine implements MatchWorker {
   }
 
   async #see(picture: LocalPicture, signal: AbortSignal | undefined): Promise<Tensor> {
-    const { data, shape } = await batchPixels([picture], this.#inputs.pixels);
+    const { pixels } = this.#inputs;
+    const data = await modelPixels(picture, pixels);
     signal?.throwIfAborted();
-    return this.#model.see(data, shape);
+    return this.#model.see(data, [1, 3, pixels.size.height, pixels.size.width]);
   }
 
   #words(texts: readonly string[]): WordBatch {

@@ -1,7 +1,9 @@
+import { Blip2Error } from '../../errors.js';
 import type { PictureSize } from '../../model/picture-size.js';
 import { decodePicture, type RgbPicture } from './decode-picture.js';
 import type { LocalPicture } from './picture-source.js';
 import { PixelMemory } from './pixel-memory.js';
+import type { PixelRules } from './pixel-rules.js';
 import type { PreprocessorConfig } from './preprocessor-config.js';
 import { resizeWithin } from './resize-bicubic.js';
 
@@ -19,13 +21,30 @@ export interface PixelValues {
  * @throws Blip2Error `IMAGE_NOT_FOUND` or `IMAGE_UNREADABLE`
  */
 export async function preparePixels(source: LocalPicture, config: PreprocessorConfig): Promise<PixelValues> {
-  const encoded = typeof source === 'string' || source instanceof Uint8Array;
-  const picture = encoded ? await decodePicture(source) : source;
+  const picture = typeof source === 'string' || source instanceof Uint8Array ? await decodePicture(source) : source;
   const { width, height } = config.size ?? picture;
   const data = new Float32Array(3 * height * width);
   const target = new Uint8Array(data.buffer);
   PixelMemory.use((memory) => target.set(valuesWithin(memory, picture, { width, height }, levelTables(config))));
   return { data, height, width };
+}
+
+/**
+ * The same for a model, `[3, height, width]` of the only size that it reads.
+ * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, or `IMAGE_SIZE` for a picture of another size: the model would
+ *   read it with the wrong positions
+ */
+export async function modelPixels(source: LocalPicture, { preprocessor, size }: PixelRules): Promise<Float32Array> {
+  const { data, width, height } = await preparePixels(source, preprocessor);
+  if (width === size.width && height === size.height) return data;
+  throw new Blip2Error(
+    'IMAGE_SIZE',
+    `the checkpoint's picture settings make pictures of ${width} x ${height} pixels; the model reads ${size.width} x ${size.height}`,
+    {
+      hint: 'Check that processor_config.json or preprocessor_config.json belongs to this checkpoint, or say with pictureSize which size is meant.',
+      details: { width, height },
+    },
+  );
 }
 
 /** Resizes, rescales and normalises, and moves the channels to the front. */

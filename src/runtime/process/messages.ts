@@ -1,10 +1,10 @@
 /** What a caller and the process that holds its model say to each other. */
-import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { CaptionBatch, NumberedPicture, StreamRequest } from '../caption-engine.js';
 import type { AnswerToken, Caption } from '../captioner-options.js';
 import type { DeviceOptions } from '../device-options.js';
 import type { LocalPicture } from '../image/picture-source.js';
+import { receiveError, sendError, type SentError } from '../sent-error.js';
 import type { Outcome } from '../stream/caption-stream.js';
 import type { Match, TextEmbedding } from '../match-engine.js';
 
@@ -54,16 +54,6 @@ export type Reply =
   | { readonly kind: 'done'; readonly call: number; readonly answer: Works[keyof Works]['answer'] }
   | { readonly kind: 'failed'; readonly call: number; readonly error: SentError };
 
-interface SentError {
-  readonly name: string;
-  readonly message: string;
-  readonly stack: string | undefined;
-  /** Present in errors of this package. */
-  readonly code: string | undefined;
-  readonly hint: string | undefined;
-  readonly details: Readonly<Record<string, unknown>>;
-}
-
 export type SentOutcome =
   | Extract<Outcome, { status: 'captioned' }>
   | { readonly status: 'failed'; readonly index: number; readonly error: SentError };
@@ -74,20 +64,4 @@ export function sendOutcome(outcome: Outcome): SentOutcome {
 
 export function receiveOutcome(outcome: SentOutcome): Outcome {
   return outcome.status === 'captioned' ? outcome : { ...outcome, error: receiveError(outcome.error) };
-}
-
-export function sendError(error: unknown): SentError {
-  const ours = error instanceof Blip2Error ? error : undefined;
-  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-  return { name, message, stack, code: ours?.code, hint: ours?.hint, details: ours?.details ?? {} };
-}
-
-export function receiveError({ name, message, stack, code, hint, details }: SentError): Error {
-  const error =
-    code === undefined
-      ? new Error(message)
-      : new Blip2Error(code, message, { details, ...(hint === undefined ? {} : { hint }) });
-  error.name = name;
-  if (stack !== undefined) error.stack = stack;
-  return error;
 }

@@ -4,8 +4,9 @@ import { isRetrieval, parseModelConfig } from '../../model/blip2-config.js';
 import { CaptionEngine } from '../caption-engine.js';
 import type { CaptionHooks } from '../captioner-options.js';
 import { MatchEngine } from '../match-engine.js';
+import { sendError } from '../sent-error.js';
 import { PulledPictures } from './pulled-pictures.js';
-import { sendError, sendOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
+import { sendOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
 
 // Decoded pictures are read once: libvips would keep up to 50 MB of them.
 sharp.cache(false);

@@ -5,6 +5,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
@@ -12,7 +13,8 @@ import type { NumberedPicture } from '../caption-engine.js';
 import type { CaptionHooks } from '../captioner-options.js';
 import type { Outcome } from '../stream/caption-stream.js';
 import type { DeviceOptions } from '../device-options.js';
-import { receiveError, receiveOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
+import { receiveError } from '../sent-error.js';
+import { receiveOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
 
 /**
  * What keeps resident memory flat: V8 would let its young generation grow to 48 MiB in steps, and glibc would give every
@@ -20,6 +22,8 @@ import { receiveError, receiveOutcome, type Reply, type Request, type Work, type
  */
 const SEMI_SPACE_MIB = 4;
 const MALLOC_ARENA_MAX = '2';
+/** libuv's threads, which decode pictures for whoever resizes them. Its own default is 4. */
+const UV_THREADPOOL_SIZE = String(Math.max(4, availableParallelism()));
 
 /** What the process says and asks while it works. */
 export interface WorkHooks extends CaptionHooks {
@@ -64,7 +68,7 @@ export class ModelProcess implements AsyncDisposable {
     const child = fork(fileURLToPath(new URL('./model-host.js', import.meta.url)), {
       // The caller's own flags (a debugger's port, code on the command line) are not for this process.
       execArgv: [`--max-semi-space-size=${SEMI_SPACE_MIB}`],
-      env: { MALLOC_ARENA_MAX, ...process.env },
+      env: { MALLOC_ARENA_MAX, UV_THREADPOOL_SIZE, ...process.env },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });

@@ -1,0 +1,134 @@
+/** Threads that read, decode, resize and normalise pictures, so that the thread which feeds a device does not. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { receiveError, type SentError } from '../sent-error.js';
+import type { LocalPicture } from './picture-source.js';
+import type { PixelRules } from './pixel-rules.js';
+import { modelPixels } from './prepare-pixels.js';
+
+/** To a thread, which starts with the rules as its `workerData`; null ends it. */
+export type PixelRequest = { readonly picture: LocalPicture } | null;
+
+/** From a thread, first of all that it has started. */
+export type PixelReply =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'made'; readonly pixels: Float32Array }
+  | { readonly kind: 'failed'; readonly error: SentError };
+
+interface Job {
+  readonly picture: LocalPicture;
+  readonly resolve: (pixels: Float32Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface PixelThread {
+  readonly worker: Worker;
+  readonly exit: Promise<unknown>;
+  state: 'starting' | 'idle' | Job;
+}
+
+/** Pictures that are made here at a time, where no thread does it: one is read while another is resized. */
+const HERE_AT_ONCE = 2;
+
+export class PixelPool implements AsyncDisposable {
+  readonly rules: PixelRules;
+  readonly #threads = new Set<PixelThread>();
+  readonly #jobs: Job[] = [];
+  #mostThreads: number;
+  #here = 0;
+  #closed = false;
+
+  /** @param threads at most; they start when there is more than one picture to make. Default: one per core */
+  constructor(rules: PixelRules, threads = availableParallelism()) {
+    this.rules = rules;
+    this.#mostThreads = threads;
+  }
+
+  /**
+   * The pixels of a picture, `[3, height, width]`. They are made in the order in which they are asked for, as many at a time as
+   * there are threads.
+   * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, or `IMAGE_SIZE` for a picture of another size than the model reads
+   */
+  async pixels(picture: LocalPicture): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      this.#jobs.push({ picture, resolve, reject });
+      this.#assign();
+    });
+  }
+
+  #assign(): void {
+    const threads = [...this.#threads];
+    for (const thread of threads) {
+      const job = thread.state === 'idle' ? this.#jobs.shift() : undefined;
+      if (job !== undefined) give(thread, job);
+    }
+    // One thread starts after the other, and none for a picture alone: a short job does not start them all.
+    const isBusy = this.#jobs.length > 0 && threads.length + this.#here > 0;
+    const isStarting = threads.some(({ state }) => state === 'starting');
+    if (isBusy && !isStarting && !this.#closed && threads.length < this.#mostThreads) this.#start();
+    // Until a thread has started, and where none can.
+    while (this.#here < HERE_AT_ONCE && threads.every(({ state }) => state === 'starting')) {
+      const job = this.#jobs.shift();
+      if (job === undefined) return;
+      void this.#makeHere(job);
+    }
+  }
+
+  async #makeHere({ picture, resolve, reject }: Job): Promise<void> {
+    this.#here += 1;
+    await modelPixels(picture, this.rules).then(resolve, reject);
+    this.#here -= 1;
+    this.#assign();
+  }
+
+  #start(): void {
+    // Flags of this process, such as --input-type, may be of no use to a thread or stop it.
+    const url = new URL('./pixel-thread.js', import.meta.url);
+    const worker = new Worker(url, { workerData: this.rules, execArgv: [] });
+    worker.unref();
+    // Not `once` of node:events, which rejects at the error before the exit.
+    const exit = new Promise((resolve) => worker.on('exit', resolve));
+    const thread: PixelThread = { worker, exit, state: 'starting' };
+    this.#threads.add(thread);
+    worker.on('message', (reply: PixelReply) => {
+      const { state } = thread;
+      thread.state = 'idle';
+      if (!this.#closed) worker.unref();
+      if (typeof state === 'object') finish(state, reply);
+      this.#assign();
+    });
+    worker.on('error', () => undefined);
+    worker.on('exit', () => this.#lose(thread));
+  }
+
+  /** Whatever ended a thread: its picture is made here, and no other thread takes its place. */
+  #lose(thread: PixelThread): void {
+    this.#threads.delete(thread);
+    this.#mostThreads -= 1;
+    if (typeof thread.state === 'object') void this.#makeHere(thread.state);
+    this.#assign();
+  }
+
+  /** Pictures that are being made are finished. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const threads = [...this.#threads];
+    for (const { worker } of threads) {
+      worker.ref();
+      worker.postMessage(null);
+    }
+    await Promise.all(threads.map(({ exit }) => exit));
+  }
+}
+
+function give(thread: PixelThread, job: Job): void {
+  thread.state = job;
+  thread.worker.ref();
+  const request: PixelRequest = { picture: job.picture };
+  thread.worker.postMessage(request);
+}
+
+function finish({ resolve, reject }: Job, reply: PixelReply): void {
+  if (reply.kind === 'made') resolve(reply.pixels);
+  else if (reply.kind === 'failed') reject(receiveError(reply.error));
+}

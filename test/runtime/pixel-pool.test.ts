@@ -1,0 +1,92 @@
+/** Pixels made by threads, as built: a thread cannot be made of a TypeScript source. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Worker } from 'node:worker_threads';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type * as Pool from '../../src/runtime/image/pixel-pool.js';
+import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
+
+const ROOT = join(import.meta.dirname, '../..');
+const { PixelPool } = (await import(
+  pathToFileURL(join(ROOT, 'dist/src/runtime/image/pixel-pool.js')).href
+)) as typeof Pool;
+
+const path = (name: string): string => join(ROOT, 'test/fixtures/pictures', name);
+const NAMES = ['rgb.png', 'chroma-420.jpg', 'rgba.png', 'cmyk.jpg', 'grey-16bit.png', 'lossy.webp', 'palette.gif'];
+const preprocessor = parsePreprocessorConfig({ size: { height: 12, width: 20 } });
+const rules = { preprocessor, size: { height: 12, width: 20 } };
+const expected = await Promise.all(NAMES.map(async (name) => (await preparePixels(path(name), preprocessor)).data));
+const inTurns = (count: number): number[] => Array.from({ length: count }, (_, i) => i % NAMES.length);
+const pathOf = (picture: number): string => path(NAMES[picture] ?? '');
+
+let workers: Worker[] = [];
+const count = (worker: Worker): number => workers.push(worker);
+beforeEach(() => {
+  workers = [];
+  process.on('worker', count);
+});
+afterEach(() => void process.off('worker', count));
+
+describe.each([0, 2])('with %i threads', (threads) => {
+  it('makes of every picture what is made of it alone', async () => {
+    await using pool = new PixelPool(rules, threads);
+    const pictures = inTurns(200);
+    const made = await Promise.all(pictures.map((picture) => pool.pixels(pathOf(picture))));
+    expect(made).toEqual(pictures.map((picture) => expected[picture]));
+    expect(workers.length > 0).toBe(threads > 0);
+    expect(workers.length).toBeLessThanOrEqual(threads);
+  });
+
+  it('takes paths, bytes and pixels, and says why one cannot be read without a word about the others', async () => {
+    await using pool = new PixelPool(rules, threads);
+    const rgb = { data: new Uint8Array(20 * 12 * 3).fill(255), width: 20, height: 12 };
+    const white = (await preparePixels(rgb, preprocessor)).data;
+    for (let round = 0; round < 20; round++) {
+      const given = [readFileSync(path('rgb.png')), path('truncated.jpg'), rgb, path('absent.png'), path('rgb.png')];
+      const [bytes, damaged, pixels, absent, whole] = await Promise.allSettled(given.map((each) => pool.pixels(each)));
+      expect(bytes).toEqual({ status: 'fulfilled', value: expected[0] });
+      expect(damaged).toMatchObject({ reason: { name: 'Blip2Error', code: 'IMAGE_UNREADABLE' } });
+      expect(pixels).toEqual({ status: 'fulfilled', value: white });
+      expect(absent).toMatchObject({ reason: { name: 'Blip2Error', code: 'IMAGE_NOT_FOUND' } });
+      expect(whole).toEqual({ status: 'fulfilled', value: expected[0] });
+    }
+  });
+
+  it('refuses a size that the model does not read', async () => {
+    const asItIs = { preprocessor: parsePreprocessorConfig({ do_resize: false }), size: rules.size };
+    await using pool = new PixelPool(asItIs, threads);
+    const refused = await Promise.allSettled(inTurns(40).map(() => pool.pixels(path('rgb.png'))));
+    for (const { status, ...refusal } of refused) {
+      expect(status).toBe('rejected');
+      expect(refusal).toMatchObject({ reason: { code: 'IMAGE_SIZE', details: { width: 23, height: 17 } } });
+    }
+  });
+});
+
+describe('threads', () => {
+  it('are not started for one picture after the other', async () => {
+    await using pool = new PixelPool(rules, 2);
+    for (const picture of inTurns(5)) expect(await pool.pixels(pathOf(picture))).toEqual(expected[picture]);
+    expect(workers).toHaveLength(0);
+  });
+
+  it('may end at any time: what they had in hand is made all the same', async () => {
+    await using pool = new PixelPool(rules, 2);
+    const pictures = inTurns(300);
+    const made = pictures.map((picture) => pool.pixels(pathOf(picture)));
+    await made[150];
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    expect(workers.length).toBeGreaterThan(0);
+    expect(await Promise.all(made)).toEqual(pictures.map((picture) => expected[picture]));
+  });
+
+  it('finish what was asked for before the pool is closed', async () => {
+    const pool = new PixelPool(rules, 2);
+    const pictures = inTurns(60);
+    const made = Promise.all(pictures.map((picture) => pool.pixels(pathOf(picture))));
+    await pool[Symbol.asyncDispose]();
+    expect(await made).toEqual(pictures.map((picture) => expected[picture]));
+  });
+});
