@@ -13,6 +13,7 @@ import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
 import { cudaAnswer } from '../../src/runtime/provider/cuda-provider.js';
 import { cudaDevice } from '../../src/runtime/provider/engine/device/cuda-device.js';
+import type { SessionKind } from '../../src/runtime/provider/engine/device/engine-device.js';
 import type { GpuModel } from '../../src/runtime/provider/engine/gpu-model.js';
 import { openEngineModel } from '../../src/runtime/provider/engine/open-engine-model.js';
 import { DEMO, GOLDENS } from '../golden/golden.js';
@@ -43,8 +44,8 @@ async function openDemo(place: (block: string) => Device, isHost: (block: string
   return openEngineModel(config, checkpoint, places, { hostBlocks, cacheFolder }, (gpu) => {
     const device = cudaDevice(gpu);
     if (profiles === undefined) return device;
-    const sessionOptions = (recorded: boolean) => ({
-      ...device.sessionOptions(recorded),
+    const sessionOptions = (kind: SessionKind) => ({
+      ...device.sessionOptions(kind),
       profile: join(profiles, String(gpu)),
     });
     return { ...device, sessionOptions };

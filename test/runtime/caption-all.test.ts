@@ -115,6 +115,14 @@ const never: Recorded = { ids: [], prompt: null, beam5_ids: [] };
 const DEVICES: readonly (readonly [string, Partial<EngineDevice>])[] = [
   ['any number of rows', {}],
   ['recorded steps', { canRecord: true }],
+  [
+    'pictures encoded in another thread',
+    {
+      beside: () => {
+        throw new Error('one memory is enough here');
+      },
+    },
+  ],
 ];
 
 describe.each(DEVICES)('rows that go on, with %s', (_, device) => {

@@ -110,7 +110,7 @@ async function runMs(device: EngineDevice, { model, dtype, inputs, output, recor
     memory.zero(address, bytes);
     return memory.locate({ place: memory.place, address, dtype, dims });
   };
-  using session = new OrtSession(model, device.sessionOptions(records));
+  using session = new OrtSession(model, device.sessionOptions({ isRecorded: records, roundsFactors: false }));
   const bound = new Map([...inputs].map(([name, dims]) => [name, zeros(dims)] as const));
   using binding = session.bind(bound, new Map([['y', zeros(output)]]));
   using options = runOptions(memory, records ? 'recorded' : 'awaited');

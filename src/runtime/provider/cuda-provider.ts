@@ -61,24 +61,29 @@ export function freeCudaBytes(device: number): number | null {
 }
 
 /** @returns null where there is no driver */
-export function openCudaMemory(device: number): CudaMemory | null {
+export function openCudaMemory(device: number, isBeside = false): CudaMemory | null {
   const driver = CudaDriver.load();
-  return driver === null ? null : new CudaMemory(driver, device);
+  return driver === null ? null : new CudaMemory(driver, device, isBeside);
 }
 
 /** cuBLAS takes this much for each session at its first product instead of its default, 32 MiB, and is no slower. */
 const CUBLAS_WORKSPACE = ':16:8';
 
 /**
- * Exact float32 where float32 is asked for, and an arena that never takes more than a run needs.
+ * An arena that never takes more than a run needs.
  * @param order a stream to run in, or the recording of runs, which needs a stream of the session's own
+ * @param roundsFactors whether float32 products may round their factors to 11 bits, as TF32 does
  */
-export function cudaSettings(device: number, order?: { readonly stream: bigint } | 'recorded'): Record<string, string> {
+export function cudaSettings(
+  device: number,
+  order?: { readonly stream: bigint } | 'recorded',
+  roundsFactors = false,
+): Record<string, string> {
   process.env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
   return {
     device_id: String(device),
     arena_extend_strategy: 'kSameAsRequested',
-    use_tf32: '0',
+    use_tf32: roundsFactors ? '1' : '0',
     ...ordering(order),
   };
 }

@@ -2,6 +2,7 @@
  * Many pictures through one model: made ready ahead of the device, encoded some at a time, and decoded as many at once as
  * there is room for. Where the model can, a picture's rows are taken by the next one as soon as its caption ends.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../model/blip2-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
@@ -74,6 +75,9 @@ export class CaptionStream<Given extends Numbered> {
   readonly #generation: GenerationSettings;
   readonly #hooks: GenerationHooks;
   readonly #waiting: Encoded<Given>[] = [];
+  readonly #failures: Outcome[] = [];
+  #encoding: Promise<unknown> | null = null;
+  #failure: { readonly error: unknown } | null = null;
   #ended = false;
 
   constructor(parts: CaptionStreamParts, settings: StreamSettings, hooks: GenerationHooks) {
@@ -137,7 +141,7 @@ export class CaptionStream<Given extends Numbered> {
         );
       } else if (open.count > 0) {
         outcomes.push(...ended(await open.step()));
-      } else if (this.#ended) {
+      } else if (this.#ended && this.#encoding === null && this.#waiting.length === 0) {
         if (outcomes.length > 0) yield outcomes;
         return;
       }
@@ -145,22 +149,35 @@ export class CaptionStream<Given extends Numbered> {
     }
   }
 
-  /** Encodes what is ready, where those that wait are too few to fill what will be free next. */
+  /** Has what is ready encoded, where those that wait are too few for what will be free next. Returns failures. */
   async #fetch(feed: PictureFeed<Given, PreparedPicture>, isIdle: boolean): Promise<Outcome[]> {
-    const { encoded, pictures } = this.#settings;
-    if (this.#ended || this.#waiting.length >= Math.ceil(pictures * FREE_PART)) return [];
+    const { encoded } = this.#settings;
+    await setImmediate();
     const isStarving = isIdle && this.#waiting.length === 0;
-    const taken = await feed.take(encoded, isStarving ? encoded : Math.ceil(encoded / 2), isStarving);
-    if (taken !== null) return this.#encode(taken);
-    this.#ended = true;
-    return [];
+    if (this.#encoding !== null) {
+      if (isStarving) await this.#encoding;
+    } else if (!this.#ended && this.#waiting.length < encoded) {
+      const taken = await feed.take(encoded, isStarving ? encoded : Math.ceil(encoded / 2), isStarving);
+      if (taken === null) this.#ended = true;
+      else if (taken.length > 0) {
+        this.#encoding = this.#encode(taken)
+          .then((outcomes) => void this.#failures.push(...outcomes))
+          .catch((error: unknown) => (this.#failure = { error }))
+          .finally(() => (this.#encoding = null));
+        // Models that encode in this thread are done already.
+        if (isStarving) await this.#encoding;
+      }
+    }
+    if (this.#failure !== null) throw this.#failure.error;
+    return this.#failures.splice(0);
   }
 
   /** Those that begin now: none as long as too few rows are free, or too few pictures there for them. */
   #group(openPictures: number): Encoded<Given>[] {
     const free = this.#settings.pictures - openPictures;
     const enough = openPictures === 0 ? 1 : Math.max(1, Math.floor(this.#settings.pictures * FREE_PART));
-    const wanted = this.#ended ? Math.min(enough, this.#waiting.length) : enough;
+    const isLast = this.#ended && this.#encoding === null;
+    const wanted = isLast ? Math.min(enough, this.#waiting.length) : enough;
     if (wanted === 0 || free < wanted || this.#waiting.length < wanted) return [];
     const length = lengthOf(this.#waiting[0]);
     const other = this.#waiting.findIndex((picture) => lengthOf(picture) !== length);

@@ -19,13 +19,27 @@ export interface GpuImageEncoderParts extends ProgramRunParts {
 export class GpuImageEncoder implements Disposable {
   readonly #parts: GpuImageEncoderParts;
   #bound: { readonly key: string; readonly run: ProgramRun } | null = null;
+  /** One after the other: they share memory. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: GpuImageEncoderParts) {
     this.#parts = parts;
   }
 
-  /** As `CaptionModel.encodeImages`; one picture after the other where few shapes should run. */
-  encode(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Tensor {
+  /** As `CaptionModel.encodeImages`. */
+  encode(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
+    const encoded = this.#last.then(() => this.#encode(pixels, shape, words));
+    this.#last = encoded.catch(() => undefined);
+    return encoded;
+  }
+
+  /** Once nothing is being encoded. */
+  async idle(): Promise<void> {
+    await this.#last;
+  }
+
+  /** One picture after the other where few shapes should run. */
+  async #encode(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
     const [pictures = 0, ...sizes] = shape;
     const { program, config } = this.#parts;
     if (pictures <= 1 || !program.units.some(({ device }) => device.keepsShapes)) {
@@ -36,20 +50,22 @@ export class GpuImageEncoder implements Disposable {
     const rows = new Float32Array(pictures * elementCount(dims));
     for (let picture = 0; picture < pictures; picture++) {
       const one = pixels.subarray(picture * each, (picture + 1) * each);
-      const made = this.#encodeTogether(one, [1, ...sizes], words === undefined ? undefined : wordsOf(words, picture));
+      const own = words === undefined ? undefined : wordsOf(words, picture);
+      const made = await this.#encodeTogether(one, [1, ...sizes], own);
       rows.set(made.data as Float32Array, picture * elementCount(dims));
     }
     return new Tensor('float32', rows, [pictures, ...dims]);
   }
 
-  #encodeTogether(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Tensor {
-    const { config, float } = this.#parts;
+  async #encodeTogether(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
+    const { config, float, program } = this.#parts;
     const [pictures = 0] = shape;
     const dims = [pictures, config.numQueryTokens, config.text.hiddenSize];
     const given = words === undefined ? new Map<string, Tensor>() : wordWires(words, config.numQueryTokens);
     given.set('pixel_values', new Tensor('float32', pixels, shape));
     const run = this.#runOf(given, dims);
-    run.run(fillFrom(given));
+    if (program.runsAside) await run.runAside(fillFrom(given));
+    else run.run(fillFrom(given));
     const rows = run.read('language_input').slice();
     return float === 'F16'
       ? new Tensor('float16', new Uint16Array(rows.buffer), dims)
@@ -60,7 +76,7 @@ export class GpuImageEncoder implements Disposable {
     const inputs = typesOf(given);
     const key = JSON.stringify([...inputs]);
     if (this.#bound?.key === key) return this.#bound.run;
-    this[Symbol.dispose]();
+    this.#unbind();
     const { float } = this.#parts;
     const run = new ProgramRun(this.#parts, {
       inputs,
@@ -72,6 +88,10 @@ export class GpuImageEncoder implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#unbind();
+  }
+
+  #unbind(): void {
     this.#bound?.run[Symbol.dispose]();
     this.#bound = null;
   }

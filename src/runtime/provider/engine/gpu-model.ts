@@ -10,7 +10,8 @@ import type { RollingSource } from '../../generation/rolling-source.js';
 import type { DecodingRoom, LanguagePrompt } from '../../session/language-prompt.js';
 import type { WordBatch } from '../../session/word-wires.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
-import { gpuUnits } from './units/gpu-units.js';
+import { gpuUnits, type Unit } from './units/gpu-units.js';
+import { HostStaging } from './program/host-staging.js';
 import { openLanguageModel, type LanguageModel } from './language/language-model.js';
 import { LanguageTables } from './language/language-tables.js';
 import { startPrograms, type EngineSources } from './program/started-programs.js';
@@ -34,16 +35,26 @@ export class GpuModel implements CaptionModel {
     const started = await startPrograms(
       planUnits(sources, weights),
       { weights, placeOf },
-      { recorded: ['token'], mapped: tables.tensors },
+      { recorded: ['token'], rounded: ['image'], mapped: tables.tensors },
     );
     const { programs, shared, files, memories } = started;
     const owned = [...started.owned];
     try {
       const { image, prompt, token } = programs;
       if (image === null || token === null) throw new Error('a model without blocks');
-      const encoder = new GpuImageEncoder({ ...shared, program: image, config, picture });
+      // What one of the two waits for is not the other's.
+      const [own, others] = [image, token].map(({ units }) => new HostStaging(memoriesOf(units)));
+      if (own === undefined || others === undefined) throw new Error('a program without staging');
+      const encoder = new GpuImageEncoder({ ...shared, staging: own, program: image, config, picture });
       owned.unshift(encoder);
-      const language = openLanguageModel({ ...shared, text: config.text, tables: tables.read(files), prompt, token });
+      const language = openLanguageModel({
+        ...shared,
+        staging: others,
+        text: config.text,
+        tables: tables.read(files),
+        prompt,
+        token,
+      });
       owned.unshift(language);
       return new GpuModel(encoder, language, [...owned, ...memories]);
     } catch (error) {
@@ -53,7 +64,7 @@ export class GpuModel implements CaptionModel {
   }
 
   encodeImages(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
-    return Promise.resolve(this.#image.encode(pixels, shape, words));
+    return this.#image.encode(pixels, shape, words);
   }
 
   tokens(prompt: LanguagePrompt): TokenSource {
@@ -64,11 +75,13 @@ export class GpuModel implements CaptionModel {
     return this.#language.rolling?.(room) ?? null;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#image.idle();
     for (const each of this.#owned) each[Symbol.dispose]();
-    return Promise.resolve();
   }
 }
+
+const memoriesOf = (units: readonly Unit[]) => [...new Set(units.map(({ device }) => device.memory))];
 
 function planUnits({ config, picture, placeOf }: EngineSources<Blip2Config>, weights: Weights) {
   const sources = { config, weights, folder: '/', picture };

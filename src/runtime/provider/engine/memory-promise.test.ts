@@ -5,7 +5,7 @@ import { openPlanOnHost } from '../../../../test/golden/open-on-host.js';
 import { openCheckpoint } from '../../../loader/index.js';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { planDeviceMap, type Device, UNKNOWN_GPU, UNKNOWN_HOST } from '../../../planner/index.js';
-import type { Address } from '../memory/device-memory.js';
+import type { Address, HostBuffer } from '../memory/device-memory.js';
 import type { PictureSize } from '../../../model/picture-size.js';
 import { HostMemory } from '../memory/host-memory.js';
 
@@ -28,6 +28,13 @@ class CountingMemory extends HostMemory {
   override free(address: Address): void {
     this.sizes.delete(address);
     super.free(address);
+  }
+
+  /** What a GPU's copies go through is the host's. */
+  override allocateHost(bytes: number): HostBuffer {
+    const buffer = super.allocateHost(bytes);
+    this.sizes.delete(buffer.address);
+    return buffer;
   }
 
   get heldBytes(): number {

@@ -30,6 +30,7 @@ const LARGEST_PITCH = 2 ** 31 - 1;
 export class CudaMemory implements DeviceMemory {
   readonly place: `Cuda:${number}`;
   readonly stream: bigint;
+  readonly #isBeside: boolean;
   readonly #driver: CudaDriver;
   readonly #device: number;
   readonly #context: bigint;
@@ -40,7 +41,9 @@ export class CudaMemory implements DeviceMemory {
   readonly #host = new Map<Address, number>();
   readonly #events: bigint[] = [];
 
-  constructor(driver: CudaDriver, device: number) {
+  /** @param isBeside whether others work on the device beside this: what they ask of it is nothing to wait for */
+  constructor(driver: CudaDriver, device: number, isBeside = false) {
+    this.#isBeside = isBeside;
     this.#driver = driver;
     this.#device = device;
     this.place = `Cuda:${device}`;
@@ -155,7 +158,9 @@ export class CudaMemory implements DeviceMemory {
   }
 
   synchronize(): void {
-    this.#here().call('cuCtxSynchronize');
+    const driver = this.#here();
+    if (!this.#isBeside) return driver.call('cuCtxSynchronize');
+    for (const stream of [this.stream, this.#copies]) driver.call('cuStreamSynchronize', stream);
   }
 
   /** The context stays until the process ends: ONNX Runtime frees what it holds in it even later. */

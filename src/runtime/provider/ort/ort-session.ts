@@ -153,6 +153,11 @@ export class OrtBinding implements Disposable {
     ortApi().call('RunWithBinding', this.#session, options.pointer, this.#binding);
   }
 
+  /** The same in another thread; one run of a binding at a time. */
+  runAside(options: RunOptions): Promise<void> {
+    return ortApi().callAside('RunWithBinding', this.#session, options.pointer, this.#binding);
+  }
+
   [Symbol.dispose](): void {
     const ort = ortApi();
     ort.release('IoBinding', this.#binding);

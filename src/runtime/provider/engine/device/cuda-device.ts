@@ -5,7 +5,11 @@ import type { EngineDevice } from './engine-device.js';
 
 /** @throws Blip2Error `GPU_MISSING` */
 export function cudaDevice(gpu: number): EngineDevice {
-  const memory = openCudaMemory(gpu);
+  return { ...opened(gpu, false), beside: () => opened(gpu, true) };
+}
+
+function opened(gpu: number, isBeside: boolean): EngineDevice {
+  const memory = openCudaMemory(gpu, isBeside);
   if (memory === null) {
     throw new Blip2Error('GPU_MISSING', `the CUDA driver cannot be loaded for GPU ${gpu}`, {
       hint: 'nvidia-smi shows whether it is there; blip2-plan --devices lists what this machine has.',
@@ -15,7 +19,9 @@ export function cudaDevice(gpu: number): EngineDevice {
   return {
     memory,
     style: gpuStyle('F16'),
-    sessionOptions: (recorded) => ({ cuda: cudaSettings(gpu, recorded ? 'recorded' : memory) }),
+    sessionOptions: ({ isRecorded, roundsFactors }) => ({
+      cuda: cudaSettings(gpu, isRecorded ? 'recorded' : memory, roundsFactors),
+    }),
     isHost: false,
     canRecord: true,
   };

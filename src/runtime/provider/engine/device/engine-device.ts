@@ -3,20 +3,28 @@ import type { GpuStyle } from '../../../graph/gpu/gpu-style.js';
 import type { DeviceMemory } from '../../memory/device-memory.js';
 import type { OrtSessionOptions } from '../../ort/ort-session.js';
 
+export interface SessionKind {
+  /** Whether runs of one token are recorded and replayed. */
+  readonly isRecorded: boolean;
+  /** Whether products in float32 may round their factors to float16's precision, which makes them several times as fast. */
+  readonly roundsFactors: boolean;
+}
+
 export interface EngineDevice {
   /** Whether it is the CPU beside the GPUs: weights of its blocks are read where their file is mapped. */
   readonly isHost: boolean;
   readonly memory: DeviceMemory;
   /** Of its graphs: its float is that of activations and caches there. */
   readonly style: GpuStyle;
-  /** @param recorded whether runs of one token are recorded and replayed */
-  readonly sessionOptions: (recorded: boolean) => OrtSessionOptions;
+  readonly sessionOptions: (kind: SessionKind) => OrtSessionOptions;
   /** New tokens that its attention takes at once; absent: any number. */
   readonly queryLimit?: number;
   /** Whether its provider keeps the memory of a run for runs of the same shape: then there should be few shapes. */
   readonly keepsShapes?: boolean;
   /** Whether its provider can record a run. */
   readonly canRecord: boolean;
+  /** The same device for work beside this one's, in an order of its own. */
+  readonly beside?: () => EngineDevice;
 }
 
 /** The device that runs a block, and whether the block's weights stay there or pass through it on every run. */

@@ -20,6 +20,8 @@ export interface GpuProgramParts {
   readonly weights: ReadonlyMap<EngineDevice, DeviceWeights>;
   /** Whether devices that stream nothing here are to record runs, where their providers can. */
   readonly records: boolean;
+  /** See `SessionKind`. */
+  readonly roundsFactors: boolean;
 }
 
 /** A wire of a unit, and its dtype on the unit's device. */
@@ -46,12 +48,14 @@ export class GpuProgram implements Disposable {
 
   constructor(parts: GpuProgramParts) {
     this.#parts = parts;
+    const { roundsFactors } = parts;
     this.#cargos = loadCargos(parts);
     this.#queues = cargoQueues(parts, this.#cargos);
     try {
       for (const { stage, device } of parts.units) {
         if (this.#sessions.has(stage)) continue;
-        const start = () => new OrtSession(stage.model, device.sessionOptions(this.records(device)));
+        const start = () =>
+          new OrtSession(stage.model, device.sessionOptions({ isRecorded: this.records(device), roundsFactors }));
         this.#sessions.set(stage, within(device, start));
       }
     } catch (error) {
@@ -146,6 +150,19 @@ export class GpuProgram implements Disposable {
       if (cargo !== null) queue?.passed(cargo);
     });
     if (repeats) for (const queue of this.#queues.values()) queue.rewind();
+  }
+
+  /** Whether `runAside` can run it. */
+  get runsAside(): boolean {
+    return this.#queues.size === 0 && this.units.every(({ device }) => device.beside !== undefined);
+  }
+
+  /** The same in another thread, where nothing is streamed. */
+  async runAside(bound: readonly BoundUnit[]): Promise<void> {
+    for (const { binding, options, prepare } of bound) {
+      prepare();
+      await binding.runAside(options);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -163,6 +163,12 @@ export class ProgramRun implements Disposable {
     program.run(this.#units, repeats);
   }
 
+  /** The same in another thread, where the program runs aside. */
+  async runAside(fill: (wire: string, bytes: Uint8Array) => void): Promise<void> {
+    this.#inputs.upload(fill);
+    await this.#parts.program.runAside(this.#units);
+  }
+
   /** A result of the last run, good until the next run of any shape. */
   read(wire: string): Uint8Array {
     const { staging } = this.#parts;

@@ -43,6 +43,7 @@ export interface StartedPrograms<Name extends string> {
 /**
  * @param units of each program
  * @param recorded programs whose sessions record, where the device can
+ * @param rounded programs whose float32 products may round their factors
  * @param mapped tensors that the host reads itself
  */
 export async function startPrograms<Name extends string>(
@@ -50,8 +51,13 @@ export async function startPrograms<Name extends string>(
   { weights, placeOf }: { readonly weights: Weights; readonly placeOf: PlaceOf },
   {
     recorded = [],
+    rounded = [],
     mapped = [],
-  }: { readonly recorded?: readonly NoInfer<Name>[]; readonly mapped?: readonly StoredTensor[] } = {},
+  }: {
+    readonly recorded?: readonly NoInfer<Name>[];
+    readonly rounded?: readonly NoInfer<Name>[];
+    readonly mapped?: readonly StoredTensor[];
+  } = {},
 ): Promise<StartedPrograms<Name>> {
   const named = Object.entries(units) as [Name, readonly Unit[]][];
   const all = named.flatMap(([, own]) => own);
@@ -69,7 +75,8 @@ export async function startPrograms<Name extends string>(
     const start = (name: Name, own: readonly Unit[]): GpuProgram | null => {
       if (own.length === 0) return null;
       const records = recorded.includes(name);
-      const program = new GpuProgram({ units: own, tensorOf, weights: loaded.weights, records });
+      const roundsFactors = rounded.includes(name);
+      const program = new GpuProgram({ units: own, tensorOf, weights: loaded.weights, records, roundsFactors });
       owned.unshift(program);
       return program;
     };
