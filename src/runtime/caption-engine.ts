@@ -120,7 +120,7 @@ export class CaptionEngine implements CaptionWorker {
 
     const started = performance.now();
     const images = pictures.map(({ image }) => image);
-    const { data, shape } = await batchPixels(images, this.#pixels);
+    const { data, shape } = await batchPixels(images, this.#pixels, signal);
     signal?.throwIfAborted();
     const prepared = performance.now();
     const prefix = await this.#model.encodeImages(data, shape, words);
@@ -160,7 +160,7 @@ export class CaptionEngine implements CaptionWorker {
       const text = this.#asking.textOf(ask);
       const prompt = this.#asking.prompts([text]);
       this.#asking.withinPositions(generation, prompt.textIds[0]?.length ?? 0);
-      return { text, prompt, pixels: await this.#pixels.pixels(image) };
+      return { text, prompt, pixels: await this.#pixels.pixels(image, hooks.signal) };
     };
     const feed = new PictureFeed(source, { prepare, ahead: 2 * encoded });
     yield* new CaptionStream<NumberedPicture>(
