@@ -63,8 +63,16 @@ describe('decodePicture refuses', () => {
       (error: unknown) => (error instanceof Blip2Error ? error.code : error),
     );
 
-  it.each(['unsupported.bmp', 'truncated.jpg', 'truncated.png', 'vector.svg', 'pictures.json'])('%s', async (file) => {
+  it.each(['truncated.jpg', 'truncated.png', 'pictures.json'])('%s', async (file) => {
     expect(await codeOf(FOLDER + file)).toBe('IMAGE_UNREADABLE');
+  });
+
+  it.each([
+    ['unsupported.bmp', 'a BMP'],
+    ['vector.svg', 'an SVG'],
+  ])('%s, by its name', async (file, kind) => {
+    expect(await codeOf(FOLDER + file)).toBe('IMAGE_UNSUPPORTED');
+    await expect(decodePicture(FOLDER + file)).rejects.toThrow(`${file} is ${kind}`);
   });
 
   it('a folder, an empty file, a file that is not there', async () => {

@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Blip2Error } from '../../errors.js';
+import { decodePicture } from './decode-picture.js';
+
+/** What Pillow makes of a picture: its size and the SHA-256 of its RGB bytes, or that it refuses it. */
+interface Cell {
+  readonly name: string;
+  readonly container: string;
+  readonly file: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly rgb?: string;
+  readonly refused?: string;
+}
+
+const MATRIX = new URL('../../../test/fixtures/pictures/matrix.json.gz', import.meta.url);
+const { cells } = JSON.parse(gunzipSync(readFileSync(MATRIX)).toString()) as { cells: Cell[] };
+const bytesOf = ({ file }: Cell): Uint8Array => Buffer.from(file, 'base64');
+
+/** What is refused although Pillow reads it, and how it is named. README and the help list these. */
+const REFUSED: readonly (readonly [RegExp, RegExp])[] = [
+  [/^png\/palette 8 none$/, /cannot be read as a picture/],
+  [/^tiff\/.* (lzma|zstd)$/, /a TIFF of .*, compression (34925|50000)/],
+  [/^tiff\/lab 8 /, /a TIFF of CIELAB/],
+  [/^tiff\/ycc 8 /, /a TIFF of YCbCr/],
+  [/^tiff\/grey 12 little$/, /a TIFF of grey levels, samples of 12 bits/],
+  [/^tiff\/grey signed 8 /, /a TIFF of grey levels, signed samples of 8 bits/],
+  [/^tiff\/.* 16 planes /, /samples of 16(, 16)+ bits.*, in planes/],
+  [/^tiff\/rgb (8|16) tiles in planes /, /in tiles of planes/],
+  [/^tiff\/palette 8 of bytes$/, /a palette of 8-bit levels/],
+  [/^avif\/.* matrix (4|7|8) /, /an AVIF of matrix coefficients [478]/],
+  [/^avif\/alpha premultiplied$/, /an AVIF whose colours were multiplied by its alpha/],
+];
+
+async function outcomeOf(cell: Cell): Promise<string> {
+  try {
+    const { width, height, data } = await decodePicture(bytesOf(cell));
+    return `${width} ${height} ${createHash('sha256').update(data).digest('hex')}`;
+  } catch (error) {
+    if (!(error instanceof Blip2Error)) throw error;
+    return `${error.code} ${error.message}`;
+  }
+}
+
+/** What is wrong about an outcome, or nothing. */
+async function fault(cell: Cell): Promise<string | undefined> {
+  const outcome = await outcomeOf(cell);
+  const refusal = REFUSED.find(([name]) => name.test(cell.name))?.[1];
+  if (cell.refused !== undefined) return outcome.startsWith('IMAGE_') ? undefined : `Pillow refuses ${cell.name}`;
+  if (refusal !== undefined) return refusal.test(outcome) ? undefined : `${cell.name}: ${outcome}`;
+  return outcome === `${cell.width} ${cell.height} ${cell.rgb}` ? undefined : `${cell.name}: ${outcome}`;
+}
+
+describe('every cell of the matrix has the pixels that Pillow gives, or is refused by name', () => {
+  it.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'])('%s', async (container) => {
+    const faults = await Promise.all(cells.filter((cell) => cell.container === container).map(fault));
+    expect(faults.filter((text) => text !== undefined)).toEqual([]);
+  });
+
+  it('of so many cells', () => {
+    const refused = cells.filter(
+      (cell) => cell.refused === undefined && REFUSED.some(([name]) => name.test(cell.name)),
+    );
+    const byPillow = cells.filter((cell) => cell.refused !== undefined);
+    expect({ cells: cells.length, refused: refused.length, byPillow: byPillow.length }).toEqual({
+      cells: 784,
+      refused: 54,
+      byPillow: 61,
+    });
+    expect(new Set(cells.map(({ name, file }) => `${name} ${file}`)).size).toBeGreaterThan(750);
+  });
+});
+
+describe('files that are damaged', () => {
+  /** A cell, cut off or with some bytes changed. */
+  const damaged = fc
+    .tuple(
+      fc.nat(cells.length - 1),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.array(fc.tuple(fc.nat(), fc.nat(255))),
+    )
+    .map(([index, kept, changes]) => {
+      const bytes = Buffer.from(cells[index]?.file ?? '', 'base64');
+      for (const [at, value] of changes) bytes[at % bytes.length] = value;
+      return changes.length > 0 ? bytes : bytes.subarray(0, Math.floor(bytes.length * kept));
+    });
+
+  it('give a whole picture or a picture error, whatever is wrong with them', async () => {
+    await fc.assert(
+      fc.asyncProperty(damaged, async (bytes) => {
+        try {
+          const { data, width, height } = await decodePicture(bytes);
+          expect(data.length).toBe(3 * width * height);
+        } catch (error) {
+          expect(error).toBeInstanceOf(Blip2Error);
+          expect((error as Blip2Error).code).toMatch(/^IMAGE_/);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});

@@ -1,0 +1,163 @@
+/**
+ * TIFF as Pillow reads it: it turns a TIFF by its orientation, which it does for no other container, and reads the kinds of
+ * pixels that its table `OPEN_INFO` names. The others are refused, as there, and so are those that libvips reads otherwise.
+ */
+import type { RgbPicture } from '../decode-picture.js';
+import { cmykRgb, dividedRgb, grey16Rgb, openWithLibvips, plainRgb } from '../libvips-pixels.js';
+import { PictureRefusal } from '../picture-refusal.js';
+import { readTiffTags, type TiffTags } from './tiff-tags.js';
+import { turnPicture } from './turn-picture.js';
+
+type Pixels = 'plain' | 'divided' | 'grey16' | 'inverted grey16' | 'cmyk8' | 'cmyk16';
+
+/** None, CCITT, groups 3 and 4, LZW, JPEG, Deflate under both numbers, PackBits. */
+const COMPRESSIONS = new Set([1, 2, 3, 4, 5, 7, 8, 32946, 32773]);
+const JPEG_COMPRESSION = 7;
+
+/** @throws PictureRefusal, RangeError for a file that ends too early, Error where libvips cannot decode it */
+export async function decodeTiff(bytes: Uint8Array): Promise<RgbPicture> {
+  const tags = readTiffTags(bytes);
+  const pixels = pixelsOf(tags);
+  if (pixels === undefined) throw PictureRefusal.unsupported(described(tags));
+  return turnPicture(await decoded(forLibvips(bytes, tags), pixels), orientationOf(tags));
+}
+
+async function decoded(bytes: Uint8Array, pixels: Pixels): Promise<RgbPicture> {
+  const picture = await openWithLibvips(bytes);
+  switch (pixels) {
+    case 'plain':
+      return plainRgb(picture);
+    case 'divided':
+      return dividedRgb(picture);
+    case 'cmyk8':
+      return cmykRgb(picture);
+    case 'cmyk16':
+      return cmykRgb(picture, 16);
+    case 'grey16':
+    case 'inverted grey16':
+      return grey16Rgb(picture, pixels === 'inverted grey16');
+  }
+}
+
+const [ASSOCIATED, UNASSOCIATED] = [1, 2];
+const [WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCC] = [0, 1, 2, 3, 5, 6];
+
+/** How the pixels are to be read; undefined for kinds that are not. */
+function pixelsOf(tags: TiffTags): Pixels | undefined {
+  const { photometric, bitsPerSample, compression, fillOrder, planar, sampleFormat } = tags;
+  const [bits = 0, ...otherBits] = bitsPerSample;
+  if (!COMPRESSIONS.has(compression) || otherBits.some((other) => other !== bits)) return undefined;
+  if (tags.tiled && planar === 2) return undefined;
+  if (photometric === WHITE_IS_ZERO || photometric === BLACK_IS_ZERO) return greyPixels(tags, bits);
+  if (fillOrder !== 1 || sampleFormat.some((format) => format !== 1)) return undefined;
+  // Pillow takes planes of 16 bits for planes of 8.
+  if (bits !== 8 && planar === 2) return undefined;
+  switch (photometric) {
+    case RGB:
+      return rgbPixels(tags, bits);
+    case PALETTE:
+      return palettePixels(tags, bits);
+    case CMYK:
+      if (bits === 8) return hasOnly(tags, 4, 0) ? 'cmyk8' : undefined;
+      return bits === 16 && bitsPerSample.length === 4 && tags.extraSamples.length === 0 ? 'cmyk16' : undefined;
+    case YCC:
+      return bits === 8 && hasOnly(tags, 3, 0) && compression === JPEG_COMPRESSION && planar === 1
+        ? 'plain'
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function greyPixels(tags: TiffTags, bits: number): Pixels | undefined {
+  const { photometric, bitsPerSample, extraSamples, fillOrder, littleEndian, sampleFormat } = tags;
+  const [format = 1] = sampleFormat;
+  const white = photometric === WHITE_IS_ZERO;
+  if (bitsPerSample.length === 2) {
+    const alpha = extraSamples.length === 1 && extraSamples[0] === UNASSOCIATED;
+    return bits === 8 && alpha && !white && format === 1 && fillOrder === 1 ? 'plain' : undefined;
+  }
+  if (bitsPerSample.length !== 1 || extraSamples.length > 0) return undefined;
+  if (format === 1 && [1, 2, 4, 8].includes(bits)) return fillOrder === 1 || bits < 8 || !white ? 'plain' : undefined;
+  if (fillOrder !== 1) return undefined;
+  if (format === 1 && bits === 16) {
+    if (!white) return 'grey16';
+    return littleEndian ? 'inverted grey16' : undefined;
+  }
+  if (format === 1 && bits === 32) return littleEndian && !white ? 'plain' : undefined;
+  if (format === 2 && bits === 16) return white ? undefined : 'grey16';
+  if (format === 2) return bits === 32 && !white ? 'plain' : undefined;
+  return format === 3 && bits === 32 ? 'plain' : undefined;
+}
+
+function rgbPixels(tags: TiffTags, bits: number): Pixels | undefined {
+  const { bitsPerSample, extraSamples } = tags;
+  const [first] = extraSamples;
+  if (bits === 16 && bitsPerSample.length > 4) return undefined;
+  if (bits !== 8 && bits !== 16) return undefined;
+  if (first === undefined) return bitsPerSample.length === 3 || bitsPerSample.length === 4 ? 'plain' : undefined;
+  if (first > 2 || bitsPerSample.length > 6 || bitsPerSample.length !== 3 + extraSamples.length) return undefined;
+  if (extraSamples.slice(1).some((extra) => extra !== 0)) return undefined;
+  return first === ASSOCIATED ? 'divided' : 'plain';
+}
+
+function palettePixels(tags: TiffTags, bits: number): Pixels | undefined {
+  // Levels of 8 bits where there ought to be 16: libvips sees the slip, and Pillow makes them black.
+  if (![1, 2, 4, 8].includes(bits) || tags.colourMapMax <= 255) return undefined;
+  const [extra] = tags.extraSamples;
+  if (tags.bitsPerSample.length === 1) return extra === undefined ? 'plain' : undefined;
+  return bits === 8 && tags.bitsPerSample.length === 2 && (extra === 0 || extra === 2) ? 'plain' : undefined;
+}
+
+/** So many colours, and after them at most two samples, all of this kind. */
+function hasOnly({ bitsPerSample, extraSamples }: TiffTags, colours: number, kind: number): boolean {
+  const extra = bitsPerSample.length - colours;
+  return extra >= 0 && extra <= 2 && extraSamples.length === extra && extraSamples.every((sample) => sample === kind);
+}
+
+/** Where there is no tag, Pillow looks into XMP. */
+function orientationOf({ orientation, xmp }: TiffTags): number {
+  return orientation?.value ?? Number(/tiff:Orientation(?:="|>)(\d)/.exec(xmp)?.[1] ?? 1);
+}
+
+/**
+ * The file with two tags made plain where need be: libvips refuses an orientation that is none of the eight, which Pillow
+ * takes as it is, and divides associated colours by their alpha, rounding otherwise than Pillow.
+ */
+function forLibvips(
+  bytes: Uint8Array,
+  { orientation, extraSamples, extraSamplesAt, littleEndian }: TiffTags,
+): Uint8Array {
+  const changes: [number, number][] = [];
+  if (orientation !== undefined && !(orientation.value >= 1 && orientation.value <= 8))
+    changes.push([orientation.at, 1]);
+  if (extraSamplesAt !== undefined && extraSamples[0] === ASSOCIATED) changes.push([extraSamplesAt, UNASSOCIATED]);
+  if (changes.length === 0) return bytes;
+  const copy = Uint8Array.from(bytes);
+  for (const [at, value] of changes) new DataView(copy.buffer).setUint16(at, value, littleEndian);
+  return copy;
+}
+
+const COLOURS: Readonly<Record<number, string>> = {
+  0: 'grey levels, white being 0',
+  1: 'grey levels',
+  2: 'RGB',
+  3: 'a palette',
+  5: 'CMYK',
+  6: 'YCbCr',
+  8: 'CIELAB',
+};
+const FORMATS: Readonly<Record<number, string>> = { 2: 'signed', 3: 'floating-point' };
+
+function described(tags: TiffTags): string {
+  const { bitsPerSample, compression, extraSamples, fillOrder, photometric, planar, sampleFormat } = tags;
+  const parts = [`of ${COLOURS[photometric] ?? `photometric interpretation ${photometric}`}`];
+  const format = FORMATS[sampleFormat[0] ?? 1];
+  parts.push(`${format === undefined ? '' : `${format} `}samples of ${bitsPerSample.join(', ')} bits`);
+  if (extraSamples.length > 0) parts.push(`extra samples ${extraSamples.join(', ')}`);
+  if (photometric === PALETTE && tags.colourMapMax <= 255) parts.push('a palette of 8-bit levels');
+  if (planar === 2) parts.push(tags.tiled ? 'in tiles of planes' : 'in planes');
+  if (fillOrder !== 1) parts.push(`fill order ${fillOrder}`);
+  if (!COMPRESSIONS.has(compression)) parts.push(`compression ${compression}`);
+  return `a TIFF ${parts.join(', ')}, ${tags.littleEndian ? 'little' : 'big'}-endian`;
+}
