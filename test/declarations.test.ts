@@ -18,7 +18,7 @@ async function complaints(files: readonly string[], types: readonly string[]): P
   );
 }
 
-describe('declarations', { timeout: 60_000 }, () => {
+describe('declarations', () => {
   it('need no types of browsers', async () => {
     const entries = ['index', 'planner/index', 'loader/index', 'runtime/index', 'highs/index'];
     expect(await complaints(entries.map(declared), ['--lib', 'es2022,esnext.disposable', '--types', 'node'])).toBe('');
@@ -30,7 +30,7 @@ describe('declarations', { timeout: 60_000 }, () => {
 
   it('fit what README.md shows', async () => {
     const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
-    const snippets = [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code ?? '');
+    const snippets = [...readme.matchAll(/^```[jt]s\n(.*?)^```/gms)].map(([, code]) => code ?? '');
     expect(snippets.length).toBeGreaterThan(2);
     // In the package's own folder, whose exports a program of it sees by their public names.
     const folder = await mkdtemp(join(ROOT, 'dist/readme-'));

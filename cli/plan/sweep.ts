@@ -12,6 +12,9 @@ export function readSweep(text: string): SweepRange {
   if (from === undefined || to === undefined || rest.length > 0) {
     throw usageError(`--sweep ${text} is not a range of sizes`, 'For example: --sweep 2G..16G');
   }
+  if ([from, to].every((size) => /^\d+(\.\d+)?$/.test(size) && Number(size) < 1024)) {
+    throw usageError(`--sweep ${text} has no units`, `Did you mean ${from}G..${to}G?`);
+  }
   const fromBytes = parseSize(from);
   const toBytes = parseSize(to);
   if (toBytes <= fromBytes) throw usageError(`--sweep ${text} ends before it begins`);

@@ -1,8 +1,7 @@
 import { Blip2Error } from '../../src/errors.js';
 import type { Captioner } from '../../src/runtime/captioner.js';
-import type { AnswerToken, Ask, Caption } from '../../src/runtime/captioner-options.js';
+import type { AnswerToken, Ask, Caption, Outcome } from '../../src/runtime/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
-import type { Outcome } from '../../src/runtime/stream/caption-stream.js';
 import { EXIT, printError } from '../common/main.js';
 import { ProgressLine } from '../common/progress.js';
 import { writeOut } from '../common/write-out.js';

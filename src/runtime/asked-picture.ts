@@ -10,11 +10,12 @@ export async function askedPicture(picture: Picture, ask: Ask, signal: AbortSign
   return { image: await localPicture(image, signal), ask: asks ? askOf(own) : ask };
 }
 
-/** @throws Blip2Error `OPTION_INVALID` where both are given: which one counts cannot be known. */
+/** @throws Blip2Error `OPTION_INVALID` where both are given: which one counts cannot be known; `PROMPT_INVALID` for a question without a word. */
 export function askOf({ question, prompt }: { question?: string | undefined; prompt?: string | undefined }): Ask {
   if (question !== undefined && prompt !== undefined) {
     throw new Blip2Error('OPTION_INVALID', 'a picture has a question and a prompt; only one of them can be asked');
   }
+  if (question?.trim() === '') throw new Blip2Error('PROMPT_INVALID', 'the question is empty');
   if (question !== undefined) return { question };
   return prompt === undefined ? {} : { prompt };
 }

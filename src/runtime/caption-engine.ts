@@ -3,7 +3,7 @@ import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import { checkTensorNames } from '../model/tensor-names.js';
 import { Asking } from './asking.js';
-import type { Ask, Caption, CaptionHooks, CaptionTiming } from './captioner-options.js';
+import type { Ask, Caption, CaptionHooks, CaptionTiming, Outcome } from './captioner-options.js';
 import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { generate } from './generation/generate.js';
@@ -17,7 +17,7 @@ import { PlannedRoom, type AskedWork } from './planned-room.js';
 import type { CaptionModel } from './session/caption-model.js';
 import { openCaptionModel } from './session/open-caption-model.js';
 import type { DecodingRoom } from './session/language-prompt.js';
-import { CaptionStream, type Outcome, type PreparedPicture } from './stream/caption-stream.js';
+import { CaptionStream, type PreparedPicture } from './stream/caption-stream.js';
 import { PictureFeed } from './stream/picture-feed.js';
 import { AnswerStream } from './text/answer-stream.js';
 import { answerText } from './text/prompts.js';
@@ -120,7 +120,7 @@ export class CaptionEngine implements CaptionWorker {
 
     const started = performance.now();
     const images = pictures.map(({ image }) => image);
-    const { data, shape } = await batchPixels(images, this.#pixels);
+    const { data, shape } = await batchPixels(images, this.#pixels, signal);
     signal?.throwIfAborted();
     const prepared = performance.now();
     const prefix = await this.#model.encodeImages(data, shape, words);
@@ -160,7 +160,7 @@ export class CaptionEngine implements CaptionWorker {
       const text = this.#asking.textOf(ask);
       const prompt = this.#asking.prompts([text]);
       this.#asking.withinPositions(generation, prompt.textIds[0]?.length ?? 0);
-      return { text, prompt, pixels: await this.#pixels.pixels(image) };
+      return { text, prompt, pixels: await this.#pixels.pixels(image, hooks.signal) };
     };
     const feed = new PictureFeed(source, { prepare, ahead: 2 * encoded });
     yield* new CaptionStream<NumberedPicture>(

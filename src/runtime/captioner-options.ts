@@ -72,3 +72,8 @@ export interface Caption {
   readonly answers: readonly Answer[];
   readonly timing: CaptionTiming;
 }
+
+/** What becomes of one of many pictures. */
+export type Outcome =
+  | { readonly status: 'captioned'; readonly caption: Caption }
+  | { readonly status: 'failed'; readonly index: number; readonly error: unknown };

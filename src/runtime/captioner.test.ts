@@ -83,6 +83,14 @@ describe('captioner on the demo checkpoint', () => {
     await expect(captioner.caption(bytes, long).next()).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG' });
   });
 
+  it('asks no empty question', async () => {
+    for (const asked of [
+      captioner.caption(FIRST, { question: '' }),
+      captioner.caption({ image: FIRST, question: ' ' }),
+    ])
+      await expect(asked.next()).rejects.toMatchObject({ code: 'PROMPT_INVALID' });
+  });
+
   it('stops when told', async () => {
     const control = new AbortController();
     const seen: number[] = [];

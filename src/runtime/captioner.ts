@@ -3,8 +3,14 @@ import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import { askedPicture, askOf } from './asked-picture.js';
 import type { CaptionWorker } from './caption-engine.js';
-import type { Caption, CaptionAllOptions, CaptionerOptions, CaptionOptions, Picture } from './captioner-options.js';
-import type { Outcome } from './stream/caption-stream.js';
+import type {
+  Caption,
+  CaptionAllOptions,
+  CaptionerOptions,
+  CaptionOptions,
+  Outcome,
+  Picture,
+} from './captioner-options.js';
 import { OutcomeLine } from './stream/outcome-line.js';
 import { placedDevices } from './placement.js';
 

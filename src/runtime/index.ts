@@ -11,6 +11,7 @@ export type {
   CaptionHooks,
   CaptionOptions,
   CaptionTiming,
+  Outcome,
   Picture,
 } from './captioner-options.js';
 export type { EngineOptions, ProcessOptions, Progress } from './device-options.js';
@@ -27,5 +28,4 @@ export type { RgbPicture } from './image/decode-picture.js';
 export type { PictureSource } from './image/picture-source.js';
 export type { Match, TextEmbedding } from './match-engine.js';
 export { createMatcher, type Matcher, type MatchOptions } from './matcher.js';
-export type { Outcome } from './stream/caption-stream.js';
 export { similarity } from './similarity.js';

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint, type Checkpoint } from '../loader/index.js';
@@ -123,6 +123,15 @@ describe('placement', () => {
     await expect(caption(plan, { question: 'how big is the ring?' })).rejects.toThrow(/promptTokens \d+;/);
     const pictureSize = { width: 112, height: 224 };
     await expect(caption(plan, {}, { pictureSize })).rejects.toThrow(/pictureSize 112x224 would take/);
+  });
+
+  it.each([0, 1.5, availableParallelism() + 1, 99_999])('refuses %d threads', async (threads) => {
+    const refusal = await placedDevices(checkpoint, { threads }).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringContaining(`threads is ${threads};`),
+    });
+    expect(await placedDevices(checkpoint, { threads: availableParallelism() })).toBeDefined();
   });
 
   it('refuses a plan of another checkpoint, budgets that nothing fits, and both at once', async () => {

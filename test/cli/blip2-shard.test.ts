@@ -270,5 +270,5 @@ describe('blip2-shard', () => {
     expect((await cache('ls')).stdout).toContain('(gone or changed)');
     const pruned = JSON.parse((await cache('prune', '--json')).stdout) as { removed: { id: string }[] };
     expect(pruned.removed).toMatchObject([{ id: expect.stringContaining(id), isStale: true }]);
-  }, 60_000);
+  });
 });

@@ -58,7 +58,7 @@ describe('weights quantised by another package', () => {
       );
       expect(finished.stderr).toContain('[CHECKPOINT_QUANTIZED]');
     }
-  }, 60_000);
+  });
 });
 
 describe("an InstructBLIP's second tokenizer", () => {
@@ -76,5 +76,5 @@ describe("an InstructBLIP's second tokenizer", () => {
     ];
     expect(after).toEqual(before);
     expect(after.code).toBe(0);
-  }, 60_000);
+  });
 });

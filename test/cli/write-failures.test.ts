@@ -31,7 +31,7 @@ describe.runIf(process.platform !== 'win32')('a file that may not be as large', 
     expect(code).toBe(1);
     expect(stderr).toMatch(/no file may be as large there: .*out.model-00001.* was not written \[FileTooLarge\]/);
     expect((await readdir(out)).filter((name) => /safetensors$|partial$/.test(name))).toEqual([]);
-  }, 60_000);
+  });
 
   it('is said to be, by a run that converts', async () => {
     const half = join(folder, 'half');
@@ -42,5 +42,5 @@ describe.runIf(process.platform !== 'win32')('a file that may not be as large', 
     expect(code).toBe(1);
     expect(stderr).toContain('[FileTooLarge]');
     expect(await readdir(join(folder, 'cache/blip2-device-map'))).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -33,7 +33,7 @@ function after(memory: DeviceMemory, partBytes: number, copies: readonly { to: P
 }
 
 describe.skipIf(!answer.works)('memory of a WebGPU adapter', () => {
-  it('copies rows and ranges as host memory does', { timeout: 120_000 }, () => {
+  it('copies rows and ranges as host memory does', () => {
     using device = new WebGpuMemory(webgpuSettings());
     using host = new HostMemory();
     const rows = tuple(integer({ min: 2, max: 6 }), integer({ min: 1, max: 40 }), array(nat(99), { maxLength: 4 }));

@@ -85,7 +85,7 @@ describe('processes with one cache', () => {
       expect(new Set(answers).size).toBe(1);
       await expectOneGoodFile();
     }
-  }, 120_000);
+  });
 
   it('do not wait for one that is held, which ends well too', async () => {
     const slow = convert(true);
@@ -95,7 +95,7 @@ describe('processes with one cache', () => {
     slow.stdin?.end('x');
     expect(await slow.ended).toEqual([0, null]);
     await expectOneGoodFile();
-  }, 60_000);
+  });
 
   it('leave what a living process writes, however old it looks, and remove what a killed one has left', async () => {
     const writer = convert(true);
@@ -109,7 +109,7 @@ describe('processes with one cache', () => {
     await writer.ended;
     await removeAbandonedFiles(cache);
     expect(await readdir(cache)).toEqual([]);
-  }, 60_000);
+  });
 
   it('take no part in what a killed one has left', async () => {
     const killed = convert(true);
@@ -118,5 +118,5 @@ describe('processes with one cache', () => {
     await killed.ended;
     expect(await convert().ended).toEqual([0, null]);
     await expectOneGoodFile();
-  }, 60_000);
+  });
 });

@@ -54,6 +54,18 @@ describe.each([0, 2])('with %i threads', (threads) => {
     }
   });
 
+  it('leaves what nobody waits for any more, and goes on with the next', async () => {
+    await using pool = new PixelPool(rules, threads);
+    const stop = new AbortController();
+    const left = Promise.allSettled(inTurns(50).map((picture) => pool.pixels(pathOf(picture), stop.signal)));
+    stop.abort(new Error('enough'));
+    const next = await pool.pixels(path('rgb.png'));
+    expect(next).toEqual(expected[0]);
+    const refused = (await left).filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThan(40);
+    for (const refusal of refused) expect(refusal).toMatchObject({ reason: { message: 'enough' } });
+  });
+
   it('refuses a size that the model does not read', async () => {
     const asItIs = { preprocessor: parsePreprocessorConfig({ do_resize: false }), size: rules.size };
     await using pool = new PixelPool(asItIs, threads);

@@ -40,8 +40,15 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
     case 'streamed': {
       const stagingBytes = stagedBytes(block, engine);
       const { keptBytes } = block;
+      const withWaiting = activationBytes + block.waitingBytes;
       return [
-        chargeOn(place.gpu, { weightBytes: keptBytes, cacheBytes, bufferBytes, activationBytes, stagingBytes }),
+        chargeOn(place.gpu, {
+          weightBytes: keptBytes,
+          cacheBytes,
+          bufferBytes,
+          activationBytes: withWaiting,
+          stagingBytes,
+        }),
         chargeOn(place.store, { weightBytes: weightBytes - keptBytes }),
         ...(place.store === 'disk' ? [chargeOn('cpu', { stagingBytes })] : []),
       ];

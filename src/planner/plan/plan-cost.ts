@@ -57,7 +57,7 @@ export function costOfPlan(
     if (place.execution !== 'streamed') continue;
     for (const run of formOf(block, place.scheme).runs) {
       const copiedBytes = run.streamedBytes - run.keptBytes;
-      streamedBytesPerCall += run.runs * copiedBytes;
+      streamedBytesPerCall += run.copies * copiedBytes;
       if (run.phase === 'token') streamedBytesPerToken += copiedBytes;
     }
   }

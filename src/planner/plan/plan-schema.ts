@@ -30,6 +30,12 @@ export const planSchema = z
       .describe('What quantised blocks cost in accuracy, and what that was weighed at.'),
     workload: z.object({
       batch: bytes,
+      encoded: z
+        .number()
+        .int()
+        .positive()
+        .exactOptional()
+        .describe('Pictures of the batch that are encoded together; absent for all, and in older plans.'),
       beams: bytes,
       promptTokens: bytes,
       newTokens: bytes,

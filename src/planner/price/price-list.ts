@@ -104,6 +104,8 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
   };
 
   function runMs(block: ProfileBlock, run: BlockRun, place: Place): number {
+    // Runs that share what is copied pay for their part of it.
+    const copied = run.copies / run.runs;
     if (place.execution === 'host') {
       const widening = hostWidening(block, engine);
       const half = engine === 'transformers' && block.elementBytes === 2;
@@ -116,7 +118,7 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
       // A mapped file gives up single rows; transformers reads whole tensors.
       const fetched = engine === 'transformers' ? run.streamedBytes : run.readBytes;
       const fetch = place.store === 'disk' ? (1000 * fetched) / host.diskBytesPerSecond : 0;
-      return compute + fetch + run.leaves * host.leafMs;
+      return compute + copied * fetch + run.leaves * host.leafMs;
     }
     const gpu = gpuOf(place.gpu);
     const computeDtype = block.elementBytes === 4 ? 'float32' : dtype;
@@ -135,7 +137,7 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
     const copiedBytes = run.streamedBytes - run.keptBytes;
     const copy = (1000 * copiedBytes) / streamBytesPerSecond + (run.leaves - run.keptLeaves) * streamedLeafMs;
     const fetch = place.store === 'disk' ? (1000 * copiedBytes) / host.diskBytesPerSecond : 0;
-    return busy + copy + fetch;
+    return busy + copied * copy + copied * fetch;
   }
 }
 

@@ -104,6 +104,7 @@ export function blip2Profile(
       streamedWithBytes: null,
       cacheElements: work.cacheElements,
       activationElements: work.activationElements + dequantizedElements(block, sizes, workload),
+      waitingBytes: 4 * work.waiting.float32Elements + (dtype === 'float32' ? 4 : 2) * work.waiting.elements,
       elementBytes: elementBytes(block, dtype, rules),
       runs: work.runs.map((run) => blockRun(run, work, read, rules, lookUp !== null, isKept)),
       bond,
@@ -215,6 +216,7 @@ function blockRun(
   return {
     phase: run.phase,
     runs: run.runs,
+    copies: run.copies,
     flops: run.flops,
     readBytes,
     quantizedBytes: used.reduce((sum, { bytes, quantized }) => sum + (quantized ? bytes : 0), 0),

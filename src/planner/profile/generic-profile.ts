@@ -144,6 +144,7 @@ function genericBlock(
   const run = (kind: BlockPhase, runs: number, tokens: number): BlockRun => ({
     phase: kind,
     runs,
+    copies: runs,
     flops: isTable ? 0 : 2 * elements * tokens,
     quantizedBytes: 0,
     readBytes: isTable ? Math.min(weightBytes, tokens * rowWidth * elementBytes) : weightBytes,
@@ -177,6 +178,7 @@ function genericBlock(
     largestLeafBytes: Math.max(0, ...leaves.values()),
     cacheElements: rows * cacheWidth * (promptTokens + newTokens),
     activationElements: Math.max(rows * promptTokens, batch) * (2 * rowWidth + (isTable ? 0 : 2 * widest)),
+    waitingBytes: 0,
     elementBytes,
     runs: runs.filter((each) => each.runs > 0),
     bond: null,

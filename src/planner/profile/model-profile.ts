@@ -16,6 +16,8 @@ export type Engine = 'blip2-run' | 'transformers';
 export interface BlockRun {
   readonly phase: BlockPhase;
   readonly runs: number;
+  /** How often streamed weights are copied for all the runs: once for micro-batches that pass the block one after the other. */
+  readonly copies: number;
   /** Per run; 2 per multiply-add. */
   readonly flops: number;
   /** Weight bytes that a run reads where they live: a table look-up reads rows, not the table. */
@@ -71,6 +73,8 @@ export interface ProfileBlock {
   readonly cacheElements: number;
   /** Elements alive at the peak of one run, inputs and outputs included. */
   readonly activationElements: number;
+  /** Bytes of the pictures that wait on the device while others pass the block, where its weights are streamed. */
+  readonly waitingBytes: number;
   /** Bytes per element of activations and caches where the target dtype has kernels. */
   readonly elementBytes: 2 | 4;
   readonly runs: readonly BlockRun[];

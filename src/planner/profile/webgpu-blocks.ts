@@ -17,7 +17,9 @@ function widened(block: ProfileBlock, tensors: ReadonlyMap<string, TensorInfo>):
     block.elementBytes === 4 ? block.runs : block.runs.map((run) => ({ ...run, stateBytes: 2 * run.stateBytes }));
   const forms = [...block.forms].map(([scheme, form]) => [scheme, widened(form, tensors)] as const);
   const bufferBytes = block.bufferBytes + lostBytes(block, tensors);
-  return { ...block, elementBytes: 4, runs, bufferBytes, forms: new Map(forms) };
+  // At most two of three buffers of a picture are twice as large in float32: in float16 they were half of its bytes.
+  const waitingBytes = Math.ceil(1.5 * block.waitingBytes);
+  return { ...block, elementBytes: 4, runs, bufferBytes, waitingBytes, forms: new Map(forms) };
 }
 
 /** Up to this size Dawn cuts buffers out of a pool on Vulkan, in powers of two. */
@@ -57,10 +59,10 @@ export function keptProductBytes({ blocks, workload }: ModelProfile): number {
       if (scheme !== null) unpackedElements = Math.max(unpackedElements, activationElements);
     }
     if (block.elementBytes === 4) continue;
-    for (const { phase, flops } of block.runs) {
+    for (const { phase, runs, flops } of block.runs) {
       const key = `${block.kind} ${phase}`;
       // Pictures and prompts run one after the other, T5's prompts apart.
-      const together = phase === 'token' || block.kind.startsWith('t5') ? 1 : workload.batch;
+      const together = phase === 'token' || block.kind.startsWith('t5') ? 1 : workload.batch / runs;
       largest.set(key, Math.max(largest.get(key) ?? 0, flops / together));
     }
   }

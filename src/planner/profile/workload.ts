@@ -6,6 +6,8 @@ import type { PictureSize } from '../../model/picture-size.js';
 export interface Workload {
   /** Pictures per call. */
   readonly batch: number;
+  /** Of them, how many are encoded together; absent for all. `blip2-run` alone goes by it. */
+  readonly encoded?: number;
   /** Beams per picture; 1 is greedy search. */
   readonly beams: number;
   /** Tokens of the prompt, the picture's query tokens included: these and one start token for a caption. */
@@ -21,6 +23,7 @@ export const DEFAULT_WORKLOAD: Workload = { batch: 1, beams: 1, promptTokens: 33
 
 export const workloadSchema = z.strictObject({
   batch: z.number().int().positive().default(DEFAULT_WORKLOAD.batch),
+  encoded: z.number().int().positive().optional(),
   beams: z.number().int().positive().default(DEFAULT_WORKLOAD.beams),
   promptTokens: z.number().int().positive().default(DEFAULT_WORKLOAD.promptTokens),
   newTokens: z.number().int().positive().default(DEFAULT_WORKLOAD.newTokens),
@@ -41,10 +44,29 @@ export function parseWorkload(
   textTokens = 1,
 ): Workload {
   const parsed = workloadSchema.safeParse({ promptTokens: queryTokens + textTokens, ...workload });
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { encoded, ...rest } = parsed.data;
+    return encoded === undefined || encoded >= rest.batch ? rest : { ...rest, encoded };
+  }
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new Blip2Error('BAD_WORKLOAD', `The workload is not usable: ${issues.join('; ')}`, {
-    hint: 'batch, beams, promptTokens, newTokens and the sides of pictureSize are whole numbers from 1 up.',
+    hint: 'batch, encoded, beams, promptTokens, newTokens and the sides of pictureSize are whole numbers from 1 up.',
     details: { issues },
   });
+}
+
+/** Pictures that a streamed vision tower passes over at a time: their activations wait on the device from block to block. */
+const MOST_PER_SWEEP = 64;
+
+/** How a call's pictures are encoded. */
+export interface Encoding {
+  /** Pictures of one micro-batch. */
+  readonly together: number;
+  /** Pictures for which weights are streamed once: micro-batches that pass each block one after the other. */
+  readonly perSweep: number;
+}
+
+export function encodingOf({ batch, encoded = batch }: Pick<Workload, 'batch' | 'encoded'>): Encoding {
+  const together = Math.min(encoded, batch);
+  return { together, perSweep: Math.min(batch, Math.max(together, MOST_PER_SWEEP)) };
 }

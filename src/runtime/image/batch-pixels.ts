@@ -3,15 +3,16 @@ import type { PixelPool } from './pixel-pool.js';
 
 /**
  * Pictures as one array, `[pictures, 3, height, width]`.
- * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE` or `IMAGE_SIZE`
+ * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE` or `IMAGE_SIZE`; the signal's reason when aborted
  */
 export async function batchPixels(
   pictures: readonly LocalPicture[],
   pool: PixelPool,
+  signal?: AbortSignal,
 ): Promise<{ data: Float32Array; shape: number[] }> {
   const { height, width } = pool.rules.size;
   const size = 3 * height * width;
   const data = new Float32Array(pictures.length * size);
-  await Promise.all(pictures.map(async (picture, index) => data.set(await pool.pixels(picture), index * size)));
+  await Promise.all(pictures.map(async (picture, index) => data.set(await pool.pixels(picture, signal), index * size)));
   return { data, shape: [pictures.length, 3, height, width] };
 }

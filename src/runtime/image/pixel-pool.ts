@@ -17,6 +17,7 @@ export type PixelReply =
 
 interface Job {
   readonly picture: LocalPicture;
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (pixels: Float32Array) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -47,11 +48,12 @@ export class PixelPool implements AsyncDisposable {
   /**
    * The pixels of a picture, `[3, height, width]`. They are made in the order in which they are asked for, as many at a time as
    * there are threads.
-   * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, or `IMAGE_SIZE` for a picture of another size than the model reads
+   * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, or `IMAGE_SIZE` for a picture of another size than the model reads;
+   *   the signal's reason for one whose turn comes after it was aborted
    */
-  async pixels(picture: LocalPicture): Promise<Float32Array> {
+  async pixels(picture: LocalPicture, signal?: AbortSignal): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ picture, resolve, reject });
+      this.#jobs.push({ picture, signal, resolve, reject });
       this.#assign();
     });
   }
@@ -59,7 +61,7 @@ export class PixelPool implements AsyncDisposable {
   #assign(): void {
     const threads = [...this.#threads];
     for (const thread of threads) {
-      const job = thread.state === 'idle' ? this.#jobs.shift() : undefined;
+      const job = thread.state === 'idle' ? this.#next() : undefined;
       if (job !== undefined) give(thread, job);
     }
     // One thread starts after the other, and none for a picture alone: a short job does not start them all.
@@ -68,10 +70,17 @@ export class PixelPool implements AsyncDisposable {
     if (isBusy && !isStarting && !this.#closed && threads.length < this.#mostThreads) this.#start();
     // Until a thread has started, and where none can.
     while (this.#here < HERE_AT_ONCE && threads.every(({ state }) => state === 'starting')) {
-      const job = this.#jobs.shift();
+      const job = this.#next();
       if (job === undefined) return;
       void this.#makeHere(job);
     }
+  }
+
+  /** Nobody waits for what was aborted. */
+  #next(): Job | undefined {
+    let job = this.#jobs.shift();
+    for (; job?.signal?.aborted === true; job = this.#jobs.shift()) job.reject(job.signal.reason);
+    return job;
   }
 
   async #makeHere({ picture, resolve, reject }: Job): Promise<void> {

@@ -1,9 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from '../caption-engine.js';
-import type { Caption, CaptionHooks } from '../captioner-options.js';
+import type { Caption, CaptionHooks, Outcome } from '../captioner-options.js';
 import type { DeviceOptions } from '../device-options.js';
-import type { Outcome } from '../stream/caption-stream.js';
 import { ModelProcess } from './model-process.js';
 
 /** Captions made in a process of their own. */

@@ -1,11 +1,10 @@
 /** What a caller and the process that holds its model say to each other. */
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { CaptionBatch, NumberedPicture, StreamRequest } from '../caption-engine.js';
-import type { AnswerToken, Caption } from '../captioner-options.js';
+import type { AnswerToken, Caption, Outcome } from '../captioner-options.js';
 import type { DeviceOptions } from '../device-options.js';
 import type { LocalPicture } from '../image/picture-source.js';
 import { receiveError, sendError, type SentError } from '../sent-error.js';
-import type { Outcome } from '../stream/caption-stream.js';
 import type { Match, TextEmbedding } from '../match-engine.js';
 
 /** Options that are data: what is called back stays with the caller. */

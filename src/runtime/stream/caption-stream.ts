@@ -7,7 +7,7 @@ import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../model/blip2-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
 import type { Asking } from '../asking.js';
-import type { Caption } from '../captioner-options.js';
+import type { Caption, Outcome } from '../captioner-options.js';
 import { generate } from '../generation/generate.js';
 import {
   resolveGenerationOptions,
@@ -36,10 +36,6 @@ export interface Numbered {
   /** Position among the pictures of the call. */
   readonly index: number;
 }
-
-export type Outcome =
-  | { readonly status: 'captioned'; readonly caption: Caption }
-  | { readonly status: 'failed'; readonly index: number; readonly error: unknown };
 
 export interface StreamSettings {
   readonly generation: GenerationOptions;

@@ -1,8 +1,7 @@
 /** Outcomes in the order of their pictures, and no more pictures on their way than may be. */
 import { askedPicture } from '../asked-picture.js';
 import type { NumberedPicture } from '../caption-engine.js';
-import type { Ask, Picture } from '../captioner-options.js';
-import type { Outcome } from './caption-stream.js';
+import type { Ask, Outcome, Picture } from '../captioner-options.js';
 
 export class OutcomeLine {
   readonly #most: number;

@@ -8,6 +8,8 @@ import { NO_CALLS, type TorchCalls } from './torch-calls.js';
 export interface RunCost {
   readonly phase: BlockPhase;
   readonly runs: number;
+  /** How often weights that are streamed are copied for all the runs. */
+  readonly copies: number;
   readonly flops: number;
   /** Which tensors of the block a run needs: the keys and values of T5's cross-attention are made once per prompt. */
   readonly uses: 'all' | 'cross-keys' | 'all-but-cross-keys';
@@ -22,6 +24,8 @@ export interface BlockWork {
   readonly runs: readonly RunCost[];
   readonly cacheElements: number;
   readonly activationElements: number;
+  /** Of pictures that wait while the others pass a streamed block: in the model's float, and in float32. */
+  readonly waiting: { readonly elements: number; readonly float32Elements: number };
   /** float32 elements of a constant that the graph holds in place of a tensor. */
   readonly constantElements: number;
   readonly extraInputs: readonly {
@@ -66,11 +70,13 @@ export function t5CachedTokens(context: WorkContext): number {
 const inSteps = (tokens: number): number => 64 * Math.ceil(tokens / 64);
 
 export const NO_TRAFFIC = { transfers: 0, elements: 0 } as const;
+const NOTHING_WAITS = { elements: 0, float32Elements: 0 } as const;
 
 export function run(phase: BlockPhase, runs: number, cost: Partial<RunCost>): RunCost {
   return {
     phase,
     runs,
+    copies: cost.copies ?? runs,
     flops: cost.flops ?? 0,
     uses: cost.uses ?? 'all',
     rowElements: cost.rowElements ?? null,
@@ -85,6 +91,7 @@ export function work(runs: readonly RunCost[], rest: Partial<BlockWork>): BlockW
     runs: runs.filter((each) => each.runs > 0),
     cacheElements: rest.cacheElements ?? 0,
     activationElements: rest.activationElements ?? 0,
+    waiting: rest.waiting ?? NOTHING_WAITS,
     constantElements: rest.constantElements ?? 0,
     extraInputs: rest.extraInputs ?? [],
     hostTraffic: rest.hostTraffic ?? NO_TRAFFIC,

@@ -39,7 +39,6 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
   describe.each(OPTIONS)('%s', (_, options) => {
     it.each([['steps of any number of rows', {}] as const, ['recorded steps', recording] as const])(
       'says of each picture what it says alone: %s',
-      { timeout: 300_000 },
       async (__, device) => {
         const checkpoint = await openCheckpoint(join(GOLDENS, family));
         const config = parseBlip2Config(checkpoint.config);

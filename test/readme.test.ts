@@ -1,0 +1,77 @@
+/** What README.md shows runs as it stands: as a module, with a checkpoint and a picture of the reader's own. */
+import { transform } from 'esbuild';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { PRESETS } from '../src/model/presets.js';
+import { DEMO, ROOT } from './cli/command.js';
+
+const ARGS = [join(ROOT, DEMO), join(ROOT, DEMO, 'pictures/shape-00.png')];
+
+/** By the entry that they import, what they print. */
+const PRINTED: readonly (readonly [string, RegExp])[] = [
+  ['blip2-device-map', /^a small red ring above a small red circle on a white background\n$/],
+  ['blip2-device-map/planner', new RegExp(`^${[...PRESETS.keys()].map((name) => `${name} \\d+ ms\n`).join('')}$`)],
+  ['blip2-device-map/loader', /^F32 \[ 160, 96 \] Float32Array\(15360\) \[/],
+];
+
+const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+const snippets = [...readme.matchAll(/^```(?:js|ts|mjs)\n(.*?)^```/gms)].map(([, code = '']) => {
+  const [, entry = ''] = /^import .* from '(.*)';$/m.exec(code) ?? [];
+  return { entry, code };
+});
+
+let folder: string;
+beforeAll(async () => {
+  // In the package's own folder, whose exports a program of it sees by their public names.
+  folder = await mkdtemp(join(ROOT, 'dist/readme-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+it('shows what is run here', () => {
+  expect(snippets.map(({ entry }) => entry)).toEqual(PRINTED.map(([entry]) => entry));
+});
+
+describe.each(snippets)('$entry', ({ entry, code }) => {
+  it('is written in the language of the lowest Node that package.json promises', async () => {
+    const { engines } = z
+      .object({ engines: z.object({ node: z.string() }) })
+      .parse(JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')));
+    const target = `node${engines.node.replace('>=', '')}`;
+    const inNewest = await transform(code, { target: 'esnext', format: 'esm' });
+    expect((await transform(code, { target, format: 'esm' })).code).toBe(inNewest.code);
+  });
+
+  it('runs', async () => {
+    const file = join(folder, `${entry.replaceAll('/', '-')}.mjs`);
+    await writeFile(file, code);
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, ...ARGS]);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(PRINTED.find(([name]) => name === entry)?.[1] ?? /$^/);
+  });
+});
+
+it('names every environment variable that is read', async () => {
+  const files = (await Promise.all(['src', 'cli'].map(sourcesOf))).flat();
+  const read = new Set<string>();
+  for (const file of files) {
+    const code = await readFile(file, 'utf8');
+    for (const [, one = '', several = ''] of code.matchAll(
+      /(?:process\.env\[|variable\(|isOn\()'([A-Z][A-Z0-9_]+)'|\{ ([A-Z0-9_, ]+) \} = process\.env/g,
+    )) {
+      for (const name of `${one},${several}`.split(/[ ,]+/)) if (name !== '') read.add(name);
+    }
+  }
+  expect(read.size).toBeGreaterThan(10);
+  expect([...read].filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
+});
+
+async function sourcesOf(top: string): Promise<string[]> {
+  const names = await readdir(join(ROOT, top), { recursive: true });
+  return names
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => join(ROOT, top, name));
+}
