@@ -41,7 +41,7 @@ const ofModel = createParser('blip2-run', '$0 [images..]', 'Captions pictures, o
     conflicts: ['vram', 'ram', 'disk', 'reserve', 'allow-quant'],
     group: 'Model:',
     describe:
-      'plan (JSON), instead of budgets; a bare device map, too, though it cannot say what is quantised or what the CPU runs [default: all on the CPU]',
+      'plan (JSON, - for stdin), instead of budgets; a bare device map, too, though it cannot say what is quantised or what the CPU runs [default: all on the CPU]',
   })
   .option('provider', {
     choices: PROVIDERS,

@@ -9,6 +9,9 @@ import * as z from 'zod';
 import { PRESETS } from '../src/model/presets.js';
 import { DEMO, ROOT } from './cli/command.js';
 
+/** The lowest Node that package.json promises, where whoever runs the tests has it, else the one that runs them. */
+const NODE = process.env['LOWEST_NODE'] ?? process.execPath;
+
 const ARGS = [join(ROOT, DEMO), join(ROOT, DEMO, 'pictures/shape-00.png')];
 
 /** By the entry that they import, what they print. */
@@ -48,7 +51,7 @@ describe.each(snippets)('$entry', ({ entry, code }) => {
   it('runs', async () => {
     const file = join(folder, `${entry.replaceAll('/', '-')}.mjs`);
     await writeFile(file, code);
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, ...ARGS]);
+    const { stdout, stderr } = await promisify(execFile)(NODE, [file, ...ARGS]);
     expect(stderr).toBe('');
     expect(stdout).toMatch(PRINTED.find(([name]) => name === entry)?.[1] ?? /$^/);
   });

@@ -23,7 +23,11 @@ const parser = writeFlags(
   ),
 )
   .option('max-shard-size', { type: 'string', nargs: 1, describe: 'bytes of tensors in a shard, such as 2GiB or 5GB' })
-  .option('plan', { type: 'string', nargs: 1, describe: 'a device map, or a plan of blip2-plan --format json' })
+  .option('plan', {
+    type: 'string',
+    nargs: 1,
+    describe: 'a device map, or a plan of blip2-plan --format json; - for stdin',
+  })
   .example('$0 ckpt out --max-shard-size 2GiB', '')
   .example('$0 ckpt out --plan map.json', '');
 
