@@ -13,6 +13,7 @@ import { pictureSize } from './common/picture-size.js';
 import { budgetFlags } from './common/plan-options.js';
 import { RateLine } from './common/rate-line.js';
 import { planSummary } from './plan/summary.js';
+import { BULK_FLAGS, bulkFlags, readBulk } from './run/bulk-flags.js';
 import { captionPictures } from './run/caption-pictures.js';
 import { GENERATION_FLAGS, generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
 import { listImages } from './run/list-images.js';
@@ -79,24 +80,25 @@ const ofModel = createParser('blip2-run', '$0 [images..]', 'Captions pictures, o
     describe: 'where a GPU has less memory free than --vram says: plan again for what is left',
   });
 
-const parser = generationFlags(budgetFlags(ofModel))
+const TEXT_FLAGS = [...GENERATION_FLAGS, ...BULK_FLAGS];
+const parser = bulkFlags(generationFlags(budgetFlags(ofModel)))
   .option('match', {
     type: 'string',
     array: true,
     nargs: 1,
     group: 'Retrieval checkpoints:',
-    conflicts: GENERATION_FLAGS,
+    conflicts: TEXT_FLAGS,
     describe: 'how well this text describes each picture; repeatable',
   })
   .option('embed', {
     type: 'boolean',
     group: 'Retrieval checkpoints:',
-    conflicts: GENERATION_FLAGS,
+    conflicts: TEXT_FLAGS,
     describe: "each picture's vectors, as JSON",
   })
   .option('stream', {
     type: 'boolean',
-    conflicts: ['json', 'batch', 'beams', 'num-captions', 'match', 'embed'],
+    conflicts: ['json', 'batch', 'beams', 'num-captions', 'match', 'embed', 'out'],
     group: 'Output:',
     describe: 'write words as they are made',
   })
@@ -108,6 +110,7 @@ const parser = generationFlags(budgetFlags(ofModel))
     '$0 photos/ -m models/demo --vram 8M --emulate-gpu --question "what color is it?"',
     'cut between two devices',
   )
+  .example('$0 photos/ -m models/demo --out captions', 'many pictures, in a run that can be stopped')
   .epilogue(
     'Exit status: 0 done, 1 unexpected failure, 2 wrong usage, 3 does not fit, 4 some pictures failed, 130 interrupted.',
   );
@@ -118,7 +121,9 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   if (args.images.length === 0) {
     throw usageError('no picture given', 'Name picture files, URLs or folders, or - for a list on stdin.');
   }
-  const pictures = await listImages(args.images.map(String));
+  const images = args.images.map(String);
+  const bulk = await readBulk({ ...args, images });
+  const pictures = bulk === null ? await listImages(images) : [];
   const checkpoint = await openSource(args.model, args, signal);
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
@@ -154,6 +159,27 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
       const { createMatcher } = await import('../src/runtime/matcher.js');
       await using matcher = await createMatcher(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());
       return await matchPictures(matcher, pictures, { ...common, texts: args.match ?? [], embed: args.embed === true });
+    }
+    if (bulk !== null) {
+      const { captionInBulk } = await import('./run/caption-in-bulk.js');
+      return captionInBulk({
+        checkpoint,
+        ask,
+        generation,
+        placed,
+        devices,
+        images,
+        signal,
+        request: bulk,
+        asJson: args.json === true,
+        quiet: args.quiet === true,
+        progress: args.quiet !== true && args['no-progress'] !== true,
+        pictureSize: args['picture-size'],
+        expand: (argument) => listImages([argument]),
+        provider: args.provider,
+        batch: args.batch ?? 'auto',
+        onStarted: () => rate.clear(),
+      });
     }
     const { createCaptioner } = await import('../src/runtime/captioner.js');
     await using captioner = await createCaptioner(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());

@@ -15,7 +15,8 @@ export const EXIT = {
 } as const;
 
 /** Errors that are mended on the command line or in a plan that was handed over. */
-const USAGE_CODES = /^(USAGE|BAD|MAP|PIN|PLAN|PROFILE|OPTION|PROMPT)(_|$)|^(CheckpointNotFound|IMAGE_SIZE)$/;
+const USAGE_CODES =
+  /^(USAGE|BAD|INPUT|MAP|PIN|PLAN|PROFILE|OPTION|PROMPT|RUN)(_|$)|^(CheckpointNotFound|IMAGE_SIZE|OUTPUT_(EXISTS|IMPOSSIBLE))$/;
 
 /** Wrong usage of a command: exit code 2. */
 export function usageError(message: string, hint?: string): Blip2Error {

@@ -5,9 +5,13 @@ import { localPicture } from './image/picture-source.js';
 
 export async function askedPicture(picture: Picture, ask: Ask, signal: AbortSignal | undefined): Promise<AskedPicture> {
   if (typeof picture !== 'object' || !('image' in picture)) return { image: await localPicture(picture, signal), ask };
-  const { image, ...own } = picture;
+  const { image, randomStream, ...own } = picture;
   const asks = own.question !== undefined || own.prompt !== undefined;
-  return { image: await localPicture(image, signal), ask: asks ? askOf(own) : ask };
+  return {
+    image: await localPicture(image, signal),
+    ask: asks ? askOf(own) : ask,
+    ...(randomStream === undefined ? {} : { randomStream }),
+  };
 }
 
 /** @throws Blip2Error `OPTION_INVALID` where both are given: which one counts cannot be known; `PROMPT_INVALID` for a question without a word. */

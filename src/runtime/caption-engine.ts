@@ -25,6 +25,8 @@ import { answerText } from './text/prompts.js';
 export interface AskedPicture {
   readonly image: LocalPicture;
   readonly ask: Ask;
+  /** Which random numbers it draws; by its position where it is absent. */
+  readonly randomStream?: number;
 }
 
 /** Pictures that run together. */
@@ -128,7 +130,7 @@ export class CaptionEngine implements CaptionWorker {
     const request = {
       contextIds,
       eosTokenIds,
-      randomStreams: pictures.map((_, row) => first + row),
+      randomStreams: pictures.map(({ randomStream }, row) => randomStream ?? first + row),
     };
     const source = this.#model.tokens({ prefix, ...prompts, room: decodingRoom(work) });
     const sequences = await generate(source, request, limited, this.#generationHooks(hooks, first));

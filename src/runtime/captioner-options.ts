@@ -7,7 +7,12 @@ import type { PlacementOptions } from './placement.js';
 export type CaptionerOptions = EngineOptions & PlacementOptions & ProcessOptions;
 
 /** A picture, or one with a question or prompt of its own in place of the call's. */
-export type Picture = PictureSource | (Ask & { readonly image: PictureSource });
+export type Picture = PictureSource | (Ask & PictureSettings & { readonly image: PictureSource });
+
+export interface PictureSettings {
+  /** With sampling and a seed: pictures of the same number draw alike, in any call. Default: its position in the call. */
+  readonly randomStream?: number;
+}
 
 /** What is asked of a picture: nothing (a caption), a question, or the text to go on from. */
 export type Ask =

@@ -38,7 +38,7 @@ async function startWorker(checkpoint: Checkpoint, options: CaptionerOptions): P
     return CaptionEngine.create(checkpoint, devices);
   }
   const { CaptionProcess } = await import('./process/caption-process.js');
-  return CaptionProcess.create(checkpoint, place, options.signal);
+  return CaptionProcess.create(checkpoint, place, options);
 }
 
 /** Pictures on their way at most: those that wait for one before them hold their captions, not their pixels. */

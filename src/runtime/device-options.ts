@@ -57,5 +57,10 @@ export interface ProcessOptions {
    * of its own, which costs a fraction of a second to start and cannot take the caller down with it.
    */
   readonly inProcess?: boolean;
+  /**
+   * The CUDA cards that the model's process sees, by their numbers: they are its GPU 0, 1, .. in this order. Default: all that
+   * the caller's process sees. Not for a model in the caller's process.
+   */
+  readonly visibleGpus?: readonly number[];
   readonly onProgress?: (progress: Progress) => void;
 }

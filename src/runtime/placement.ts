@@ -43,7 +43,7 @@ export async function placedDevices(
   checkpoint: Checkpoint,
   options: EngineOptions & PlacementOptions & ProcessOptions,
 ): Promise<DeviceOptions> {
-  const { plan, budgets, planning, inProcess: _, onProgress, ...engine } = options;
+  const { plan, budgets, planning, inProcess: _, visibleGpus: __, onProgress, ...engine } = options;
   // The types allow one of them; a caller without types is told.
   if (plan !== undefined && budgets !== undefined) {
     throw new Blip2Error('OPTION_INVALID', 'a plan and budgets are given; only one of them can say what runs where');

@@ -3,7 +3,7 @@ import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from '../caption-engine.js';
 import type { Caption, CaptionHooks, Outcome } from '../captioner-options.js';
 import type { DeviceOptions } from '../device-options.js';
-import { ModelProcess } from './model-process.js';
+import { ModelProcess, type StartOptions } from './model-process.js';
 
 /** Captions made in a process of their own. */
 export class CaptionProcess implements CaptionWorker {
@@ -17,9 +17,9 @@ export class CaptionProcess implements CaptionWorker {
   static async create(
     checkpoint: Checkpoint,
     place: () => Promise<DeviceOptions>,
-    signal?: AbortSignal,
+    options: StartOptions = {},
   ): Promise<CaptionProcess> {
-    return new CaptionProcess(await ModelProcess.start(checkpoint, place, signal));
+    return new CaptionProcess(await ModelProcess.start(checkpoint, place, options));
   }
 
   captionBatch(batch: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {

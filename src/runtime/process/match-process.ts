@@ -18,7 +18,7 @@ export class MatchProcess implements MatchWorker {
     place: () => Promise<DeviceOptions>,
     signal?: AbortSignal,
   ): Promise<MatchProcess> {
-    return new MatchProcess(await ModelProcess.start(checkpoint, place, signal));
+    return new MatchProcess(await ModelProcess.start(checkpoint, place, signal === undefined ? {} : { signal }));
   }
 
   match(picture: LocalPicture, texts: readonly string[], signal?: AbortSignal): Promise<Match[]> {

@@ -11,7 +11,7 @@ import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { NumberedPicture } from '../caption-engine.js';
 import type { CaptionHooks, Outcome } from '../captioner-options.js';
-import type { DeviceOptions } from '../device-options.js';
+import type { DeviceOptions, ProcessOptions } from '../device-options.js';
 import { receiveError } from '../sent-error.js';
 import { receiveOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
 
@@ -35,6 +35,10 @@ interface PendingCall {
   readonly hooks: WorkHooks;
   readonly resolve: (answer: Works[keyof Works]['answer']) => void;
   readonly reject: (error: unknown) => void;
+}
+
+export interface StartOptions extends Pick<ProcessOptions, 'visibleGpus'> {
+  readonly signal?: AbortSignal;
 }
 
 export class ModelProcess implements AsyncDisposable {
@@ -61,13 +65,13 @@ export class ModelProcess implements AsyncDisposable {
   static async start(
     checkpoint: Checkpoint,
     place: () => Promise<DeviceOptions>,
-    signal?: AbortSignal,
+    { signal, visibleGpus }: StartOptions = {},
   ): Promise<ModelProcess> {
     signal?.throwIfAborted();
     const child = fork(fileURLToPath(new URL('./model-host.js', import.meta.url)), {
       // The caller's own flags (a debugger's port, code on the command line) are not for this process.
       execArgv: [`--max-semi-space-size=${SEMI_SPACE_MIB}`],
-      env: { MALLOC_ARENA_MAX, UV_THREADPOOL_SIZE, ...process.env },
+      env: { MALLOC_ARENA_MAX, UV_THREADPOOL_SIZE, ...process.env, ...visibleCards(visibleGpus) },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
@@ -204,4 +208,11 @@ export class ModelProcess implements AsyncDisposable {
     else child.kill('SIGKILL');
     await exit;
   }
+}
+
+/** Cards are numbered as the caller sees them, who may see few of them himself. */
+function visibleCards(gpus: readonly number[] | undefined): { CUDA_VISIBLE_DEVICES?: string } {
+  if (gpus === undefined) return {};
+  const seen = process.env['CUDA_VISIBLE_DEVICES']?.split(',');
+  return { CUDA_VISIBLE_DEVICES: gpus.map((gpu) => seen?.[gpu] ?? String(gpu)).join(',') };
 }

@@ -35,7 +35,11 @@ export interface PreparedPicture {
 export interface Numbered {
   /** Position among the pictures of the call. */
   readonly index: number;
+  /** Which random numbers it draws. Default: its position. */
+  readonly randomStream?: number;
 }
+
+const streamOf = ({ index, randomStream = index }: Numbered): number => randomStream;
 
 export interface StreamSettings {
   readonly generation: GenerationOptions;
@@ -130,11 +134,10 @@ export class CaptionStream<Given extends Numbered> {
         for (const picture of group) admitted.set(picture.given.index, { picture, beganMs });
         const { contextIds, ...prompts } = joinedPrompts(group.map(({ made }) => made.prompt));
         const pictures = group.map(({ given }) => given.index);
+        const randomStreams = group.map(({ given }) => streamOf(given));
         const { maxNewTokens } = this.#within(first.made);
         const prompt = { prefix: this.#prefixOf(group), ...prompts };
-        outcomes.push(
-          ...ended(await open.admit({ prompt, pictures, contextIds, randomStreams: pictures, maxNewTokens })),
-        );
+        outcomes.push(...ended(await open.admit({ prompt, pictures, contextIds, randomStreams, maxNewTokens })));
       } else if (open.count > 0) {
         outcomes.push(...ended(await open.step()));
       } else if (this.#ended && this.#encoding === null && this.#waiting.length === 0) {
@@ -215,7 +218,7 @@ export class CaptionStream<Given extends Numbered> {
     const options = asking.withinPositions(this.#settings.generation, prompts.textIds[0]?.length ?? 0);
     const { strategy, maxNewTokens, eosTokenIds } = this.#generation;
     const room = { rows: batch.length * sequencesAtOnce(strategy), newTokens: maxNewTokens };
-    const request = { contextIds, eosTokenIds, randomStreams: batch.map(({ given }) => given.index) };
+    const request = { contextIds, eosTokenIds, randomStreams: batch.map(({ given }) => streamOf(given)) };
     const source = model.tokens({ prefix: this.#prefixOf(batch), ...prompts, room });
     const { signal, onToken } = this.#hooks;
     const sequences = await generate(source, request, options, {

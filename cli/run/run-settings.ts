@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunSettings } from '../../src/bulk/run/run-file.js';
+import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
+import { checkpointFingerprint } from '../../src/loader/checkpoint/fingerprint.js';
+import { SourceFiles } from '../../src/loader/file/source-files.js';
+import type { PictureSize } from '../../src/model/picture-size.js';
+import type { Ask } from '../../src/runtime/captioner-options.js';
+import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
+import type { PlacementOptions } from '../../src/runtime/placement.js';
+import type { BulkRequest } from './bulk-flags.js';
+
+/** Of each tensor this much is read: another training changes all of them, or the first bytes of those that it changes. */
+const SAMPLE_BYTES = 4096;
+
+export interface AskedRun {
+  readonly checkpoint: Checkpoint;
+  readonly ask: Ask;
+  readonly generation: GenerationOptions;
+  readonly placed: PlacementOptions;
+  readonly pictureSize: PictureSize | undefined;
+  readonly request: BulkRequest;
+}
+
+/** Everything that decides what a run writes, and nothing of where and how fast it is made. */
+export async function runSettings(run: AskedRun): Promise<RunSettings> {
+  const { checkpoint, ask, generation, placed, pictureSize, request } = run;
+  const { format, shardSize, existing, prefix, suffix, beside, imageRoot = null } = request;
+  const options = Object.entries(generation).map(([name, value]) => [name, plain(value)] as const);
+  return {
+    checkpoint: await contentsHash(checkpoint),
+    '--question': ask.question ?? null,
+    '--prompt': ask.prompt ?? null,
+    ...Object.fromEntries(options),
+    pictureSize: pictureSize === undefined ? null : plain(pictureSize),
+    ...quantSettings(placed),
+    '--format': format,
+    '--shard-size': shardSize,
+    '--image-root': imageRoot,
+    ...(format === 'txt' ? { '--existing': existing, '--prefix': prefix, '--suffix': suffix, '--beside': beside } : {}),
+  };
+}
+
+/** What is quantised changes texts. Without a plan it follows from budgets. */
+function quantSettings({ plan, budgets, planning }: PlacementOptions): RunSettings {
+  if (plan !== undefined && 'quant' in plan) return { 'quantised blocks': digest(plan.quant) };
+  const allowed = planning?.allowQuant ?? [];
+  if (budgets === undefined || allowed.length === 0) return { 'quantised blocks': null };
+  const { gpus, ramBytes, diskBytes } = budgets;
+  return { 'quantised blocks': digest([allowed, [...gpus], ramBytes, diskBytes, planning?.reserveBytes ?? 0]) };
+}
+
+/** Headers, the files beside the weights, and the first bytes of each tensor. */
+async function contentsHash(checkpoint: Checkpoint): Promise<string> {
+  const hash = createHash('sha256').update(checkpointFingerprint(checkpoint));
+  const names = (await readdir(checkpoint.folder)).filter((name) => /\.(json|txt|model)$/.test(name)).toSorted();
+  for (const name of names.filter((each) => !each.endsWith('.index.json'))) {
+    hash.update(`\n${name}\n`).update(await readFile(join(checkpoint.folder, name)));
+  }
+  await using sources = new SourceFiles();
+  for (const [, { file, begin, end }] of [...checkpoint.tensors].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const source = await sources.get(file);
+    hash.update(await source.read(begin, Math.min(end, begin + SAMPLE_BYTES)));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+const digest = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+
+function plain(value: unknown): string | number | boolean | null {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+  return JSON.stringify(value) ?? null;
+}

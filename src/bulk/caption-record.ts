@@ -1,0 +1,68 @@
+/** What became of a picture, as a row of a run's records and of its JSONL output. */
+import * as z from 'zod';
+import { Blip2Error } from '../errors.js';
+import type { Answer } from '../runtime/captioner-options.js';
+import type { InputPicture } from './inputs/input-picture.js';
+
+const answer = z.object({ text: z.string(), tokens: z.array(z.int()), score: z.number().nullable() });
+
+/** `text` is null where there is none, and text otherwise, whatever it reads like: readers guess a column's type. */
+const captionRecord = z.object({
+  /** As the input names the picture; null where a table gives no path. */
+  file_name: z.string().nullable(),
+  /** The archive or table that it lies in, and its row there. */
+  archive: z.string().optional(),
+  row: z.int().optional(),
+  /** The first answer's. */
+  text: z.string().nullable(),
+  tokens: z.array(z.int()),
+  /** All of them, where several were asked for. */
+  answers: z.array(answer).optional(),
+  /** Whether the first answer stopped at the most tokens it might have. */
+  truncated: z.boolean(),
+  /** Whether it was left alone, because it has a caption already. */
+  skipped: z.boolean().optional(),
+  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+});
+
+export type CaptionRecord = z.infer<typeof captionRecord>;
+
+const place = z.object({ position: z.int().nonnegative(), record: captionRecord });
+
+/** @throws where a line is no record */
+export const parseRecord = (line: string): CaptionRecord => captionRecord.parse(JSON.parse(line));
+
+export function parsePlacedRecord(line: string): z.infer<typeof place> {
+  return place.parse(JSON.parse(line));
+}
+
+export function captionedRecord(
+  picture: InputPicture,
+  path: string | null,
+  answers: readonly [Answer, ...Answer[]],
+): CaptionRecord {
+  const [first] = answers;
+  return {
+    ...identity(picture, path),
+    text: first.text,
+    tokens: [...first.ids],
+    ...(answers.length === 1
+      ? {}
+      : { answers: answers.map(({ text, ids, score }) => ({ text, tokens: [...ids], score })) }),
+    truncated: first.finish === 'length',
+    error: null,
+  };
+}
+
+export function failedRecord(picture: InputPicture, path: string | null, { code, message }: Blip2Error): CaptionRecord {
+  return { ...identity(picture, path), text: null, tokens: [], truncated: false, error: { code, message } };
+}
+
+export function skippedRecord(picture: InputPicture): CaptionRecord {
+  return { ...identity(picture, null), text: null, tokens: [], truncated: false, skipped: true, error: null };
+}
+
+function identity(picture: InputPicture, path: string | null): Pick<CaptionRecord, 'file_name' | 'archive' | 'row'> {
+  if ('parquet' in picture) return { file_name: path, archive: picture.parquet, row: picture.row };
+  return { file_name: picture.name, ...('tar' in picture ? { archive: picture.tar } : {}) };
+}

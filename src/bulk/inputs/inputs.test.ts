@@ -1,0 +1,258 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as fc from 'fast-check';
+import { pack } from 'tar-stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { Blip2Error } from '../../errors.js';
+import { parseInputPicture, type InputPicture } from './input-picture.js';
+import { filePicture, listInputs, type InputOptions } from './list-inputs.js';
+import { openParquetFile } from './parquet-file.js';
+import { PictureReader } from './picture-reader.js';
+
+/** Files that other tools wrote, and what those tools read back: `make.py` there. */
+const FIXTURES = fileURLToPath(new URL('../../../test/fixtures/bulk', import.meta.url));
+const fixture = (name: string) => join(FIXTURES, name);
+const expected = z
+  .record(z.string(), z.array(z.tuple([z.string().nullable(), z.string().nullable()])))
+  .parse(JSON.parse(await readFile(fixture('expected.json'), 'utf8')));
+const expectedOf = (kind: string) => Object.entries(expected).filter(([name]) => name.endsWith(kind));
+
+let scratch: string;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'blip2-inputs-test-'));
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+const own = (argument: string) => Promise.resolve([argument]);
+
+async function list(args: readonly string[], options: Partial<InputOptions> = {}): Promise<InputPicture[]> {
+  const pictures: InputPicture[] = [];
+  for await (const picture of listInputs(args, { expand: own, ...options })) pictures.push(picture);
+  // As a run folder keeps them.
+  return pictures.map((picture) => parseInputPicture(JSON.stringify(picture)));
+}
+
+const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(
+    () => 'nothing was thrown',
+    (thrown: unknown) => thrown,
+  );
+  return error instanceof Blip2Error ? error.code : String(error);
+}
+
+describe('tar archives', () => {
+  it.each(expectedOf('.tar'))('%s gives the pictures that tarfile reads', async (name, members) => {
+    await using reader = new PictureReader();
+    const found: [string, string][] = [];
+    for (const picture of await list([fixture(name)])) {
+      const { source } = await reader.find(picture);
+      if (!('tar' in picture) || typeof source === 'string') throw new Error('not a member');
+      found.push([picture.name, sha(source)]);
+    }
+    expect(found).toEqual(members);
+  });
+
+  it('are read in any order, compressed or not', async () => {
+    for (const name of ['plain.tar', 'compressed.tar']) {
+      const pictures = await list([fixture(name)]);
+      await using reader = new PictureReader();
+      for (const index of [1, 0, 1, 1, 0]) {
+        const picture = pictures[index];
+        if (picture === undefined) throw new Error('too few');
+        const { source } = await reader.find(picture);
+        expect(sha(Buffer.from(source))).toBe(expected['plain.tar']?.[index]?.[1]);
+      }
+    }
+  });
+
+  it.each(['cut-member.tar', 'cut-header.tar', 'no-tar.tar', 'missing.tar'])('%s is refused', async (name) => {
+    expect(await codeOf(list([fixture(name)]))).toBe('INPUT_INVALID');
+  });
+
+  it('with pictures that are stored with holes are refused', async () => {
+    const picture = join(scratch, 'holes.png');
+    await writeFile(picture, 'start');
+    await truncate(picture, 10_000_000);
+    for (const format of ['gnu', 'pax']) {
+      const path = join(scratch, `${format}-sparse.tar`);
+      const made = spawnSync('tar', ['--sparse', `--format=${format}`, '-cf', path, '-C', scratch, 'holes.png']);
+      expect(made.status).toBe(0);
+      expect(await codeOf(list([path]))).toBe('INPUT_INVALID');
+    }
+  });
+
+  it('give every member where it lies, whatever its name and size', async () => {
+    const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }).filter((text) => !/[/\0]/.test(text));
+    const members = fc.uniqueArray(fc.tuple(name, fc.uint8Array({ maxLength: 1500 })), {
+      selector: ([each]) => each,
+      maxLength: 8,
+    });
+    await fc.assert(
+      fc.asyncProperty(members, async (given) => {
+        const named = given.map(([text, bytes], index) => [`f${index}/x${text}.png`, bytes] as const);
+        const archive = pack();
+        for (const [each, bytes] of named) archive.entry({ name: each }, Buffer.from(bytes));
+        archive.finalize();
+        const path = join(scratch, 'property.tar');
+        const chunks: Buffer[] = [];
+        for await (const chunk of archive) chunks.push(Buffer.from(chunk as Uint8Array));
+        await writeFile(path, Buffer.concat(chunks));
+        await using reader = new PictureReader();
+        const found: [string, Buffer][] = [];
+        for (const picture of await list([path])) {
+          if (!('tar' in picture)) throw new Error('not a member');
+          found.push([picture.name, Buffer.from((await reader.find(picture)).source)]);
+        }
+        expect(found).toEqual(named.map(([each, bytes]) => [each, Buffer.from(bytes)]));
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('Parquet files', () => {
+  it.each(expectedOf('.parquet'))('%s gives the cells that pyarrow reads', async (name, cells) => {
+    await using reader = new PictureReader('/root of pictures');
+    const found: [string | null, string | null][] = [];
+    for (const picture of await list([fixture(name)])) {
+      try {
+        const { source, path } = await reader.find(picture);
+        if (typeof source === 'string') expect(source).toBe(`/root of pictures/${path}`);
+        found.push([typeof source === 'string' ? null : sha(source), path]);
+      } catch (error) {
+        if (!(error instanceof Blip2Error && error.code === 'IMAGE_NOT_FOUND')) throw error;
+        found.push([null, null]);
+      }
+    }
+    expect(found).toEqual(cells);
+  });
+
+  it('are read at any row, within groups and across them', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom('zstd', 'noted', 'none'), fc.nat(5), fc.nat(5), async (name, a, b) => {
+        const file = await openParquetFile(fixture(`${name}.parquet`));
+        const [begin, end] = [Math.min(a, b), Math.max(a, b) + 1];
+        const cells = await file.read('photo', begin, end);
+        expect(cells.map(({ bytes, path }) => [bytes === null ? null : sha(bytes), path])).toEqual(
+          expected[`${name}.parquet`]?.slice(begin, end),
+        );
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('want to be told which column, where more than one or none holds pictures', async () => {
+    expect(await codeOf(list([fixture('two-images.parquet')]))).toBe('INPUT_INVALID');
+    expect(await list([fixture('two-images.parquet')], { imageColumn: 'right' })).toHaveLength(6);
+    const plain = fixture('plain-columns.parquet');
+    expect(await codeOf(list([plain]))).toBe('INPUT_INVALID');
+    expect(await codeOf(list([plain], { imageColumn: 'other' }))).toBe('INPUT_INVALID');
+    await using reader = new PictureReader();
+    for (const [row, picture] of (await list([plain], { imageColumn: 'raw' })).entries()) {
+      expect((await reader.find(picture)).source).toEqual(
+        new Uint8Array(
+          await readFile(join('models/demo/pictures', ['shape-00.png', 'shape-01.png', 'shape-04.jpg'][row] ?? '')),
+        ),
+      );
+    }
+    const [where] = await list([plain], { imageColumn: 'where' });
+    if (where === undefined) throw new Error('no row');
+    expect((await reader.find(where)).source).toBe(fixture('shape-00.png'));
+  });
+
+  it('that are cut or damaged are refused, or fail by their rows', async () => {
+    const whole = await readFile(fixture('zstd.parquet'));
+    const path = join(scratch, 'damaged.parquet');
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length - 1), fc.boolean(), async (at, cuts) => {
+        const damaged = Buffer.from(cuts ? whole.subarray(0, at) : whole);
+        if (!cuts) damaged[at] = (damaged[at] ?? 0) ^ 0xff;
+        await writeFile(path, damaged);
+        await using reader = new PictureReader();
+        try {
+          for (const picture of await list([path])) await reader.find(picture).catch(refusal);
+        } catch (error) {
+          refusal(error);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+/** What may be thrown for what others have written. */
+function refusal(error: unknown): void {
+  if (!(error instanceof Blip2Error && /^(INPUT_|IMAGE_)/.test(error.code))) throw error;
+}
+
+describe('lists', () => {
+  const jsonl = async (text: string): Promise<string> => {
+    const path = join(scratch, 'list.jsonl');
+    await writeFile(path, text);
+    return path;
+  };
+
+  it('name pictures by a field, relative to their own folder or the one that is given', async () => {
+    const rows =
+      '\uFEFF{"id": 1, "file_name": "a/b.jpg"}\r\n\n{"path": "/c.png", "image": {"x": 1}}\n{"url": "https://x.org/d%20e.webp?f"}';
+    const path = await jsonl(rows);
+    expect(await list([path])).toEqual([
+      { name: 'a/b.jpg', path: join(scratch, 'a/b.jpg'), beneath: 'a/b.jpg' },
+      { name: '/c.png', beneath: 'c.png' },
+      { name: 'https://x.org/d%20e.webp?f', beneath: 'd%20e.webp' },
+    ]);
+    const file = await jsonl('{"file_name": "a.jpg", "mine": "b.jpg"}');
+    expect(await list([file], { pathField: 'mine', imageRoot: '/r' })).toMatchObject([{ path: '/r/b.jpg' }]);
+  });
+
+  it.each(['{"a": "b.jpg"}', 'no JSON', '["a.jpg"]', '{"path": 5}', '{"path": ""}', '{"path": "a.jpg"'])(
+    '%s is refused with its line',
+    async (line) => {
+      const path = await jsonl(`{"path": "a.jpg"}\n${line}\n`);
+      await expect(list([path])).rejects.toMatchObject({
+        code: 'INPUT_INVALID',
+        message: expect.stringContaining('line 2'),
+      });
+      expect(await codeOf(list([join(scratch, 'missing.jsonl')]))).toBe('INPUT_INVALID');
+    },
+  );
+
+  it('say where a picture lies below what was named', async () => {
+    const folder = ['photos/a.jpg', 'photos/b/c.jpg'];
+    expect(await list(['photos/'], { expand: () => Promise.resolve(folder) })).toMatchObject([
+      { name: 'photos/a.jpg', beneath: 'a.jpg' },
+      { name: 'photos/b/c.jpg', beneath: 'b/c.jpg' },
+    ]);
+    expect(await list(['.'], { expand: () => Promise.resolve(['a.jpg', 'b/c.jpg']) })).toMatchObject([
+      { beneath: 'a.jpg' },
+      { beneath: 'b/c.jpg' },
+    ]);
+    expect(filePicture('../other/a.jpg').beneath).toBe('a.jpg');
+    expect(filePicture('/abs/a.jpg').beneath).toBe('a.jpg');
+    expect(filePicture('./x/../y/a.jpg').beneath).toBe('y/a.jpg');
+    expect(filePicture('https://x.org/%zz').beneath).not.toContain('/');
+  });
+});
+
+it('a file is read that is larger than what is read at once', async () => {
+  const handle = await open(join(scratch, 'large.tar'), 'w');
+  const archive = pack();
+  const bytes = Buffer.alloc(5_000_000, 'picture');
+  archive.entry({ name: 'large.jpg' }, bytes);
+  archive.entry({ name: 'next.jpg' }, 'next');
+  archive.finalize();
+  for await (const chunk of archive) await handle.appendFile(chunk as Uint8Array);
+  await handle.close();
+  await using reader = new PictureReader();
+  const [large, next] = await list([join(scratch, 'large.tar')]);
+  if (large === undefined || next === undefined) throw new Error('no members');
+  expect(sha(Buffer.from((await reader.find(large)).source))).toBe(sha(bytes));
+  expect(Buffer.from((await reader.find(next)).source).toString()).toBe('next');
+});

@@ -1,0 +1,53 @@
+import { createReadStream } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import * as z from 'zod';
+import { isUrlText } from '../../runtime/image/picture-source.js';
+import { invalidInput, type FilePicture } from './input-picture.js';
+import { filePicture, type InputOptions } from './list-inputs.js';
+
+const PATH_FIELDS = ['file_name', 'path', 'image', 'image_path', 'url'];
+
+const row = z.record(z.string(), z.unknown());
+
+/** One picture per line that holds a JSON object; the other fields of a row are not read. */
+export async function* jsonlPictures(file: string, options: InputOptions): AsyncGenerator<FilePicture, void> {
+  const { pathField, imageRoot = dirname(file) } = options;
+  const fields = pathField === undefined ? PATH_FIELDS : [pathField];
+  let number = 0;
+  for await (const line of lines(file)) {
+    number += 1;
+    if (line.trim() === '') continue;
+    const parsed = row.safeParse(parseLine(line));
+    if (!parsed.success) throw invalidInput(file, `line ${number} is no JSON object`, 'Each line has to be one.');
+    const path = fields.map((field) => parsed.data[field]).find((value) => typeof value === 'string' && value !== '');
+    if (typeof path !== 'string') {
+      const hint = `Name the field with --path-field; this row has ${Object.keys(parsed.data).join(', ') || 'none'}.`;
+      throw invalidInput(file, `line ${number} has no text in ${fields.join(', ')}`, hint);
+    }
+    yield filePicture(path, isAbsolute(path) || isUrlText(path) ? path : join(imageRoot, path));
+  }
+}
+
+async function* lines(file: string): AsyncGenerator<string, void> {
+  const stream = createReadStream(file, 'utf8');
+  try {
+    let first = true;
+    for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
+      yield first ? line.replace(/^\uFEFF/, '') : line;
+      first = false;
+    }
+  } catch (cause) {
+    throw invalidInput(file, `cannot be read (${String(cause)})`, 'Check its path and permissions.', cause);
+  } finally {
+    stream.destroy();
+  }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,106 @@
+/** A Parquet file whose column holds pictures: as bytes, as the hub's struct of bytes and a path, or as paths. */
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
+import type { AsyncBuffer, FileMetaData, SchemaTree } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import * as z from 'zod';
+import { Blip2Error } from '../../errors.js';
+import { invalidInput } from './input-picture.js';
+
+/** What a row holds. No bytes and no path are two things: a row may have either, both or none. */
+export interface ParquetCell {
+  readonly bytes: Uint8Array | null;
+  readonly path: string | null;
+}
+
+export interface ParquetFile {
+  readonly rows: number;
+  readonly columns: readonly string[];
+  /** Those that hold pictures by what the footer says, or else by their shape. */
+  readonly imageColumns: readonly string[];
+  /** Rows `[begin, end)` of a column: where the file has an index of its pages, nothing else is read. */
+  read(column: string, begin: number, end: number): Promise<ParquetCell[]>;
+  /** Rows of which about this many bytes are in memory at once. */
+  rowsWithin(bytes: number): number;
+}
+
+const instance = z.instanceof(Uint8Array);
+const text = z.union([z.string(), instance.transform((bytes) => new TextDecoder().decode(bytes))]);
+const cell = z.union([
+  z.null().transform(() => ({ bytes: null, path: null })),
+  z.string().transform((path) => ({ bytes: null, path })),
+  instance.transform((bytes) => ({ bytes, path: null })),
+  z.object({ bytes: instance.nullish(), path: text.nullish() }).transform((struct) => ({
+    bytes: struct.bytes ?? null,
+    path: struct.path ?? null,
+  })),
+]);
+
+/** What `datasets` writes into the footer. */
+const hubFeatures = z.object({ info: z.object({ features: z.record(z.string(), z.unknown()) }) });
+const imageFeature = z.object({ _type: z.literal('Image') });
+
+/** @throws Blip2Error `INPUT_INVALID` */
+export async function openParquetFile(path: string): Promise<ParquetFile> {
+  let file: AsyncBuffer;
+  let metadata: FileMetaData;
+  try {
+    file = await asyncBufferFromFile(path);
+    metadata = await parquetMetadataAsync(file);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalidInput(path, `cannot be read as a Parquet file: ${reason}`, 'Fetch or make it again.', cause);
+  }
+  const { children } = parquetSchema(metadata);
+  const totalBytes = metadata.row_groups.reduce((sum, { total_byte_size }) => sum + Number(total_byte_size), 0);
+  const rows = Number(metadata.num_rows);
+  return {
+    rows,
+    columns: children.map(({ element }) => element.name),
+    imageColumns: imageColumns(metadata, children),
+    rowsWithin: (bytes) => Math.max(1, Math.min(256, Math.floor((bytes * rows) / Math.max(1, totalBytes)))),
+    read: async (column, rowStart, rowEnd) => {
+      // Without an index of pages, reading a row reads its whole group; `utf8` would damage bytes.
+      const options = { useOffsetIndex: true, utf8: false, columns: [column], rowStart, rowEnd };
+      try {
+        const found = await parquetReadObjects({ file, metadata, compressors, ...options });
+        return found.map((row) => cell.parse(row[column] ?? null));
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        const message = `rows ${rowStart} to ${rowEnd - 1} of ${path} cannot be read: ${reason}`;
+        throw new Blip2Error('IMAGE_UNREADABLE', message, { cause });
+      }
+    },
+  };
+}
+
+function imageColumns(metadata: FileMetaData, columns: readonly SchemaTree[]): string[] {
+  const stated = new Set(statedImages(metadata));
+  const names = columns.map(({ element }) => element.name);
+  return stated.size > 0 ? names.filter((name) => stated.has(name)) : columns.filter(isHubImage).map(nameOf);
+}
+
+const nameOf = ({ element }: SchemaTree): string => element.name;
+
+function statedImages({ key_value_metadata: notes = [] }: FileMetaData): string[] {
+  const note = notes.find(({ key }) => key === 'huggingface')?.value;
+  if (note === undefined) return [];
+  const parsed = hubFeatures.safeParse(parseJson(note));
+  if (!parsed.success) return [];
+  return Object.entries(parsed.data.info.features).flatMap(([name, feature]) =>
+    imageFeature.safeParse(feature).success ? [name] : [],
+  );
+}
+
+/** Other writers than `datasets` leave the struct and no note about it. */
+function isHubImage({ children }: SchemaTree): boolean {
+  const leaves = children.filter(({ element }) => element.type === 'BYTE_ARRAY').map(nameOf);
+  return children.length === 2 && leaves.includes('bytes') && leaves.includes('path');
+}
+
+function parseJson(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+import { basename } from 'node:path/posix';
+import { Readable } from 'node:stream';
+import { extract } from 'tar-stream';
+import * as z from 'zod';
+import { invalidInput, type TarPicture } from './input-picture.js';
+import { openTarFile } from './tar-file.js';
+import { tarHeaders } from './tar-headers.js';
+
+const PICTURE_NAME = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
+/** Folders of notes about an archive, which webdataset's reader skips. */
+const NOTES_FOLDER = /(^|\/)__[^/]*__\//;
+
+const member = z.object({
+  name: z.string(),
+  type: z.string().nullable(),
+  size: z.int(),
+  byteOffset: z.int(),
+  pax: z.record(z.string(), z.string()).nullable(),
+});
+
+/**
+ * The pictures of a tar archive in their order, plain or compressed with gzip. Links, hidden files and what has no picture's
+ * name are passed over, as webdataset does.
+ * @throws Blip2Error `INPUT_INVALID` for an archive that is not whole
+ */
+export async function* tarPictures(path: string): AsyncGenerator<TarPicture, void> {
+  try {
+    await using tar = await openTarFile(path);
+    const members = extract();
+    const headers = Readable.from(tarHeaders(tar));
+    headers.on('error', (error) => members.destroy(error)).pipe(members);
+    for await (const entry of members) {
+      const { name, type, size, byteOffset, pax } = member.parse(entry.header);
+      entry.resume();
+      if (!PICTURE_NAME.test(name) || basename(name).startsWith('.') || NOTES_FOLDER.test(name)) continue;
+      const isSparse = type === null || pax?.['GNU.sparse.major'] !== undefined;
+      if (isSparse) throw new Error(`the member ${name} is stored with holes`);
+      if (type === 'file') yield { name, tar: path, offset: byteOffset, size };
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalidInput(
+      path,
+      `is not a whole tar archive: ${reason}`,
+      'Fetch or make it again, or leave it out.',
+      cause,
+    );
+  }
+}

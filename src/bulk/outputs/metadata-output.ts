@@ -1,0 +1,99 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { Blip2Error } from '../../errors.js';
+import { replaceFile } from '../../loader/write/replace-file.js';
+import { isUrlText } from '../../runtime/image/picture-source.js';
+import type { CaptionRecord } from '../caption-record.js';
+import { pictureName, type InputPicture } from '../inputs/input-picture.js';
+import type { InputList } from '../run/input-list.js';
+import type { RunFolder } from '../run/run-folder.js';
+import type { FinishedShard, ShardOutput } from './shard-output.js';
+
+const METADATA_FILE = 'metadata.jsonl';
+
+/** A name that the loader takes for a split's: it then keeps such pictures only, and drops their captions in silence. */
+const SPLIT_WORD = /(^|[^a-z])(train|training|val|valid|validation|dev|test|testing|eval|evaluation)([^a-z]|$)/i;
+
+/** Tells the loader that all pictures are one split, whatever their names. */
+const ONE_SPLIT = `---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: '**'
+---
+`;
+
+/**
+ * One metadata.jsonl at the root of the pictures' own folder, as imagefolder reads it, made of all shards once they are there.
+ * Pictures that failed are not listed: the loader would fail on them in the middle of a training.
+ */
+export class MetadataOutput implements ShardOutput {
+  readonly #folder: RunFolder;
+  readonly #mayOverwrite: boolean;
+
+  /** @param mayOverwrite whether a metadata.jsonl that no run of ours has written may be replaced */
+  constructor(folder: RunFolder, mayOverwrite: boolean) {
+    this.#folder = folder;
+    this.#mayOverwrite = mayOverwrite;
+  }
+
+  async checkFolder(): Promise<void> {
+    const names = await readdir(this.#folder.path);
+    const other = names.find((name) => /^metadata\.(jsonl|csv|parquet)$/.test(name));
+    if (other === undefined || (other === METADATA_FILE && this.#mayOverwrite)) return;
+    throw new Blip2Error('OUTPUT_EXISTS', `${this.#folder.path} has a ${other} already`, {
+      hint:
+        other === METADATA_FILE
+          ? 'Write over it with --existing overwrite, or move it away.'
+          : 'Move it away: loaders refuse two kinds of metadata in one folder.',
+    });
+  }
+
+  /** The picture as the file names it: only those below its folder have a name. */
+  target(picture: InputPicture): string {
+    const path = 'parquet' in picture || 'tar' in picture ? null : (picture.path ?? picture.name);
+    if (path !== null && !isUrlText(path)) {
+      const inside = relative(resolve(this.#folder.path), resolve(path));
+      if (!isAbsolute(inside) && inside !== '..' && !inside.startsWith(`..${sep}`)) return inside.replaceAll(sep, '/');
+    }
+    const message = `${pictureName(picture)} is not below ${this.#folder.path}, so metadata.jsonl there cannot name it`;
+    throw new Blip2Error('OUTPUT_IMPOSSIBLE', message, {
+      hint: "Give the pictures' own folder with --out, or choose --format webdataset or parquet.",
+    });
+  }
+
+  write({ records }: FinishedShard): Promise<readonly CaptionRecord[]> {
+    return Promise.resolve(records);
+  }
+
+  async finish(list: InputList): Promise<void> {
+    let hasSplitWord = false;
+    await replaceFile(join(this.#folder.path, METADATA_FILE), async (handle) => {
+      for (let shard = 0; shard < list.shards; shard++) {
+        const [pictures, records] = [await list.read(shard), (await this.#folder.readRecords(shard)) ?? []];
+        const rows = pictures.flatMap((picture, position) => {
+          const text = records[position]?.text ?? null;
+          return text === null ? [] : [{ file_name: this.target(picture), text }];
+        });
+        hasSplitWord ||= rows.some((row) => SPLIT_WORD.test(row.file_name));
+        await handle.appendFile(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      }
+    });
+    if (hasSplitWord) await this.#stateOneSplit();
+  }
+
+  async #stateOneSplit(): Promise<void> {
+    const path = join(this.#folder.path, 'README.md');
+    const known = await readFile(path, 'utf8').catch(() => null);
+    if (known === null) return replaceFile(path, (handle) => handle.writeFile(ONE_SPLIT));
+    if (/^---\n[^]*?\bdata_files\b[^]*?\n---/.test(known)) return;
+    throw new Blip2Error(
+      'OUTPUT_EXISTS',
+      `${path} does not state which pictures are data, and some have names of splits`,
+      {
+        hint: `metadata.jsonl is written. Put this on top of that README.md, or loaders drop captions:\n${ONE_SPLIT}`,
+      },
+    );
+  }
+}

@@ -1,0 +1,35 @@
+import type { CaptionRecord } from '../caption-record.js';
+import type { InputPicture } from '../inputs/input-picture.js';
+import type { InputList } from '../run/input-list.js';
+import type { ShardJob } from '../run/shard-job.js';
+
+/** A shard whose records are all there. */
+export interface FinishedShard {
+  readonly shard: number;
+  /** Position of its first picture in the run. */
+  readonly first: number;
+  readonly pictures: readonly InputPicture[];
+  readonly records: readonly CaptionRecord[];
+  /** Positions whose records an earlier writing of the shard had. */
+  readonly kept: ReadonlySet<number>;
+}
+
+/** What a format makes of shards. Writing a shard again, whole or after a kill, gives the same files. */
+export interface ShardOutput {
+  /**
+   * A name of its own for each picture, where the format needs one.
+   * @throws Blip2Error `OUTPUT_IMPOSSIBLE` for a picture that the format has no place for
+   */
+  target?(picture: InputPicture): string;
+  /**
+   * Goes before a run that the folder does not know yet.
+   * @throws Blip2Error `OUTPUT_EXISTS` where something else would be written over
+   */
+  checkFolder?(): Promise<void>;
+  /** Goes before the first picture of a shard is captioned. */
+  begin?(job: ShardJob): Promise<void>;
+  /** @returns the records as they are to be kept: a picture may have gone since it was captioned */
+  write(shard: FinishedShard): Promise<readonly CaptionRecord[]>;
+  /** Goes once every shard of the run is there, and again whenever one of them changes. */
+  finish?(list: InputList): Promise<void>;
+}

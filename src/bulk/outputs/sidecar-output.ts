@@ -1,0 +1,125 @@
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, parse } from 'node:path';
+import * as z from 'zod';
+import { Blip2Error } from '../../errors.js';
+import { makeFolder } from '../../loader/file/make-folder.js';
+import { replaceFile } from '../../loader/write/replace-file.js';
+import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
+import { isUrlText } from '../../runtime/image/picture-source.js';
+import { skippedRecord, type CaptionRecord } from '../caption-record.js';
+import { pictureName, type InputPicture } from '../inputs/input-picture.js';
+import { filePicture } from '../inputs/list-inputs.js';
+import type { RunFolder } from '../run/run-folder.js';
+import type { ShardJob } from '../run/shard-job.js';
+import type { FinishedShard, ShardOutput } from './shard-output.js';
+
+/** What is done where a picture has a text file already. */
+export const EXISTING = ['skip', 'overwrite', 'append'] as const;
+
+/** Files that are written at the same time: each waits for the disk. */
+const AT_ONCE = 16;
+
+export interface SidecarOptions {
+  /** Beside each picture, in place of the run's folder. */
+  readonly beside: boolean;
+  readonly existing: (typeof EXISTING)[number];
+  readonly prefix: string;
+  readonly suffix: string;
+}
+
+const pendingText = z.object({ path: z.string(), text: z.string() });
+
+/**
+ * A text file per picture, as trainers read them. All texts of a shard are kept in one file before the first of them is
+ * written, so that a shard that was killed on the way is written to its end, and nothing is appended twice.
+ */
+export class SidecarOutput implements ShardOutput {
+  readonly #folder: RunFolder;
+  readonly #options: SidecarOptions;
+
+  constructor(folder: RunFolder, options: SidecarOptions) {
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  target(picture: InputPicture): string {
+    if ('parquet' in picture) throw noPlace(picture, 'a row of a table has no file name');
+    if (!this.#options.beside) {
+      const { beneath } = 'tar' in picture ? filePicture(picture.name) : picture;
+      return textFile(join(this.#folder.path, beneath));
+    }
+    const path = 'tar' in picture ? null : (picture.path ?? picture.name);
+    if (path === null || isUrlText(path)) throw noPlace(picture, 'nothing can be written beside it');
+    return textFile(path);
+  }
+
+  async begin(job: ShardJob): Promise<void> {
+    if (this.#options.existing !== 'skip') return;
+    for (const position of job.missing) {
+      const picture = job.picture(position);
+      if (await exists(this.target(picture))) job.settle(position, skippedRecord(picture));
+    }
+  }
+
+  async write(shard: FinishedShard): Promise<readonly CaptionRecord[]> {
+    const pendingFile = this.#folder.pendingFile(shard.shard);
+    const unfinished = await readPending(pendingFile);
+    const texts = unfinished ?? (await this.#texts(shard));
+    if (unfinished === null) {
+      const lines = texts.map((text) => `${JSON.stringify(text)}\n`).join('');
+      await replaceFile(pendingFile, (handle) => handle.writeFile(lines));
+    } else {
+      for (const folder of new Set(texts.map(({ path }) => dirname(path)))) {
+        if (await exists(folder)) await removeAbandonedFiles(folder);
+      }
+    }
+    const waiting = texts.values();
+    const writeNext = async () => {
+      for (const { path, text } of waiting) {
+        await makeFolder(dirname(path));
+        await replaceFile(path, (handle) => handle.writeFile(text));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, writeNext));
+    return shard.records;
+  }
+
+  async #texts({ pictures, records, kept }: FinishedShard): Promise<z.infer<typeof pendingText>[]> {
+    const { existing, prefix, suffix } = this.#options;
+    const texts: z.infer<typeof pendingText>[] = [];
+    for (const [position, picture] of pictures.entries()) {
+      const record = records[position];
+      if (record === undefined || record.text === null || kept.has(position)) continue;
+      const answers = record.answers?.map(({ text }) => text) ?? [record.text];
+      const lines = answers.map((answer) => `${prefix}${answer.replaceAll(/\s+/g, ' ')}${suffix}`).join('\n');
+      const path = this.target(picture);
+      const before = existing === 'append' ? (await readFile(path, 'utf8').catch(() => '')).trimEnd() : '';
+      texts.push({ path, text: `${before === '' ? '' : `${before}, `}${lines}\n` });
+    }
+    return texts;
+  }
+}
+
+const textFile = (path: string): string => {
+  const { dir, name } = parse(path);
+  return join(dir, `${name}.txt`);
+};
+
+async function readPending(path: string): Promise<z.infer<typeof pendingText>[] | null> {
+  const text = await readFile(path, 'utf8').catch(() => null);
+  if (text === null) return null;
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line) => pendingText.parse(JSON.parse(line)));
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+function noPlace(picture: InputPicture, reason: string): Blip2Error {
+  return new Blip2Error('OUTPUT_IMPOSSIBLE', `a text file for ${pictureName(picture)} has no place: ${reason}`, {
+    hint: 'Choose --format jsonl, webdataset or parquet.',
+  });
+}

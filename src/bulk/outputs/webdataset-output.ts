@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import type { FileHandle } from 'node:fs/promises';
+import { pack, type Pack } from 'tar-stream';
+import { replaceFile } from '../../loader/write/replace-file.js';
+import type { CaptionRecord } from '../caption-record.js';
+import type { RunFolder } from '../run/run-folder.js';
+import { pictureRows, type PictureRow } from './picture-rows.js';
+import type { FinishedShard, ShardOutput } from './shard-output.js';
+
+/** The same bytes for the same captions: not the time of writing. */
+const MTIME = new Date(0);
+
+/**
+ * A tar archive per shard, with the picture, its caption as text and its record as JSON. Keys are positions in the run:
+ * names are not unique, and what follows their first dot would be read as a field. Pictures that failed are left out,
+ * because loaders want the same members of every sample; their records lie in the run's folder.
+ */
+export class WebdatasetOutput implements ShardOutput {
+  readonly #folder: RunFolder;
+  readonly #pictureField: () => string;
+  readonly #imageRoot: string | undefined;
+
+  /** @param pictureField extension of all pictures: loaders take one for a field of its own, and look at the bytes */
+  constructor(folder: RunFolder, pictureField: () => string, imageRoot?: string) {
+    this.#folder = folder;
+    this.#pictureField = pictureField;
+    this.#imageRoot = imageRoot;
+  }
+
+  async write(shard: FinishedShard): Promise<CaptionRecord[]> {
+    const records: CaptionRecord[] = [];
+    await replaceFile(this.#folder.outputFile(shard.shard, 'tar'), async (handle) => {
+      const archive = pack();
+      const written = writeChunks(archive, handle);
+      try {
+        for await (const row of pictureRows(shard, this.#imageRoot)) {
+          records.push(row.record);
+          // Where writing has failed, nobody takes what is added.
+          await Promise.race([this.#add(archive, row, shard.first), written]);
+        }
+        archive.finalize();
+      } catch (error) {
+        archive.destroy();
+        await written.catch(() => undefined);
+        throw error;
+      }
+      await written;
+    });
+    return records;
+  }
+
+  async #add(archive: Pack, { position, record, bytes }: PictureRow, first: number): Promise<void> {
+    if (bytes === null || record.text === null) return;
+    const key = String(first + position).padStart(9, '0');
+    const { file_name, archive: source = null, row = null, text, tokens, answers = null } = record;
+    const json = JSON.stringify({ file_name, archive: source, row, text, tokens, answers });
+    await addMember(archive, `${key}.${this.#pictureField()}`, bytes);
+    await addMember(archive, `${key}.json`, Buffer.from(json));
+    await addMember(archive, `${key}.txt`, Buffer.from(text));
+  }
+}
+
+/** Waits for what is in memory to be written before more is added. */
+async function addMember(archive: Pack, name: string, bytes: Uint8Array): Promise<void> {
+  const entry = archive.entry({ name, size: bytes.length, mtime: MTIME });
+  entry.end(bytes);
+  await once(entry, 'finish');
+}
+
+async function writeChunks(archive: Pack, handle: FileHandle): Promise<void> {
+  for await (const chunk of archive) {
+    // The library's types do not say what it gives.
+    if (!(chunk instanceof Uint8Array)) throw new TypeError('an archive is bytes');
+    await handle.appendFile(chunk);
+  }
+}

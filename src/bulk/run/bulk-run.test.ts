@@ -1,0 +1,246 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Blip2Error } from '../../errors.js';
+import type { CaptionRecord } from '../caption-record.js';
+import type { InputPicture } from '../inputs/input-picture.js';
+import { TemporaryFile } from '../../loader/write/temporary-file.js';
+import { JsonlOutput } from '../outputs/jsonl-output.js';
+import { runBulk, type BulkOptions } from './bulk-run.js';
+import type { CaptionWorker, HandedPicture, Outcome } from './caption-pictures.js';
+import { RunFolder } from './run-folder.js';
+import { Tally } from './tally.js';
+
+let scratch: string;
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'blip2-bulk-run-test-'));
+});
+afterEach(() => rm(scratch, { recursive: true, force: true }));
+
+async function* named(count: number): AsyncGenerator<InputPicture> {
+  for (let index = 0; index < count; index++) yield await Promise.resolve({ name: `p${index}`, beneath: `p${index}` });
+}
+
+const captioned = (text: string): Outcome => ({
+  status: 'captioned',
+  answers: [{ text, ids: [1, 2], finish: 'stop', score: null }],
+});
+
+const died = () => new Blip2Error('PROCESS_ENDED', 'the process that holds the model has ended: signal SIGKILL');
+
+/** A model that says the name of each picture, `ahead` of whose outcomes it has taken more. */
+function sayNames({ source, randomStream }: HandedPicture): Outcome {
+  if (String(source).endsWith('3')) {
+    return { status: 'failed', error: new Blip2Error('IMAGE_UNREADABLE', `${String(source)} cannot be read`) };
+  }
+  return captioned(`${String(source)} ${randomStream}`);
+}
+
+type Fate = (picture: HandedPicture) => boolean;
+
+function worker(ahead: number, dies: Fate = () => false): CaptionWorker {
+  return {
+    async *caption(pictures, signal) {
+      const taken: HandedPicture[] = [];
+      for await (const picture of pictures) {
+        signal.throwIfAborted();
+        taken.push(picture);
+        if (taken.length <= ahead) continue;
+        await setTimeout(0);
+        yield answer(taken, dies);
+      }
+      while (taken.length > 0) yield answer(taken, dies);
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+function answer(taken: HandedPicture[], dies: Fate): Outcome {
+  const picture = taken.shift();
+  if (picture === undefined) throw new Error('nothing was taken');
+  if (dies(picture)) throw died();
+  return sayNames(picture);
+}
+
+function options(out: string, others: Partial<BulkOptions>): BulkOptions {
+  return {
+    folder: new RunFolder(join(scratch, out), true),
+    output: new JsonlOutput(),
+    inputs: named(47),
+    settings: { prompt: null },
+    shardSize: 5,
+    takesOtherInputs: false,
+    slice: { index: 0, count: 1 },
+    retryFailed: false,
+    workers: 1,
+    openWorker: () => Promise.resolve(worker(3)),
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    ...others,
+  };
+}
+
+async function texts(out: string): Promise<string[]> {
+  const names = (await readdir(join(scratch, out))).filter((name) => name.endsWith('.jsonl')).toSorted();
+  return Promise.all(names.map((name) => readFile(join(scratch, out, name), 'utf8')));
+}
+
+async function records(out: string): Promise<CaptionRecord[]> {
+  const lines = (await texts(out)).flatMap((text) => text.trimEnd().split('\n'));
+  return lines.map((line) => JSON.parse(line) as CaptionRecord);
+}
+
+describe('runBulk', () => {
+  it('writes the same with any workers, however often they die', async () => {
+    await runBulk(options('calm', {}));
+    const expected = await texts('calm');
+    expect(expected).toHaveLength(10);
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 4 }),
+        fc.nat(12),
+        fc.infiniteStream(fc.nat(25)),
+        async (workers, ahead, fates) => {
+          const out = `run${runs++}`;
+          const seen = new Map<unknown, number>();
+          const dies: Fate = ({ source }) => {
+            const deaths = seen.get(source) ?? 0;
+            // With a third one, a picture that was in flight each time would be given up.
+            if (deaths >= 1 || seen.size > 1 || fates.next().value !== 0) return false;
+            seen.set(source, deaths + 1);
+            return true;
+          };
+          const openWorker = () => Promise.resolve(worker(ahead, dies));
+          const { tally, shardsLeft } = await runBulk(options(out, { workers, openWorker }));
+          expect(shardsLeft).toBe(0);
+          expect(tally).toMatchObject({ captioned: 42, failed: 5 });
+          const written = await records(out);
+          expect(written.map(({ file_name }) => file_name)).toEqual(
+            Array.from({ length: 47 }, (_, index) => `p${index}`),
+          );
+          expect(await texts(out)).toEqual(expected);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('gives up the picture that kills its workers, and no other', async () => {
+    const dies: Fate = ({ source }) => source === 'p17';
+    for (const workers of [1, 3]) {
+      const openWorker = () => Promise.resolve(worker(30, dies));
+      const { tally } = await runBulk(options(`out${workers}`, { workers, openWorker }));
+      expect(tally).toMatchObject({ captioned: 41, failed: 6 });
+      const written = await records(`out${workers}`);
+      expect(written[17]?.error?.code).toBe('WORKER_DIED');
+      expect(written.filter(({ error }) => error?.code === 'WORKER_DIED')).toHaveLength(1);
+    }
+    const again = options('out1', { retryFailed: true });
+    expect((await runBulk(again)).tally).toMatchObject({ captioned: 42, failed: 5 });
+  });
+
+  it('ends where workers die of no picture', async () => {
+    let opened = 0;
+    const openWorker = () => {
+      opened += 1;
+      return Promise.resolve(worker(0, () => true));
+    };
+    await expect(runBulk(options('out', { inputs: named(400), openWorker }))).rejects.toMatchObject({
+      code: 'PROCESS_ENDED',
+    });
+    expect(opened).toBeLessThan(20);
+  });
+
+  it('goes on with the pictures that a stopped run has captioned, even where it was stopped while it wrote', async () => {
+    const stop = new AbortController();
+    let asked: unknown[] = [];
+    const openWorker = () => Promise.resolve(worker(0, ({ source }) => (asked.push(source), false)));
+    const stopped = options('out', {
+      signal: stop.signal,
+      shardSize: 20,
+      openWorker,
+      onProgress: ({ done }) => done === 27 && stop.abort(new Error('stopped')),
+    });
+    await expect(runBulk(stopped)).rejects.toThrow('stopped');
+    expect(await texts('out')).toHaveLength(1);
+    const journal = join(scratch, 'out/.blip2-run/00001.journal');
+    expect((await readFile(journal, 'utf8')).split('\n').length).toBeGreaterThan(5);
+    await appendFile(journal, '{"position": 9, "record": {"file_na');
+    asked = [];
+    const { tally } = await runBulk(options('out', { shardSize: 20, openWorker }));
+    expect(tally.done).toBe(47);
+    expect(asked.length).toBeLessThanOrEqual(20);
+    await runBulk(options('calm', { shardSize: 20 }));
+    expect(await texts('out')).toEqual(await texts('calm'));
+    expect((await readdir(join(scratch, 'out/.blip2-run'))).toSorted()).toEqual(['inputs.jsonl', 'run.json']);
+  });
+
+  it('ends with what a worker throws that is no death, and keeps what is whole', async () => {
+    const openWorker = () => Promise.resolve(worker(0, ({ source }) => source === 'p33' && fail()));
+    const fail = (): never => {
+      throw new Blip2Error('OUT_OF_MEMORY', 'no memory');
+    };
+    await expect(runBulk(options('out', { workers: 2, openWorker }))).rejects.toMatchObject({ code: 'OUT_OF_MEMORY' });
+    expect((await texts('out')).length).toBeGreaterThanOrEqual(5);
+    expect((await runBulk(options('out', {}))).tally.done).toBe(47);
+  });
+
+  it('refuses a folder whose run it cannot read, inputs without a picture, and other pictures', async () => {
+    await runBulk(options('out', {}));
+    await expect(runBulk(options('out', { inputs: named(48) }))).rejects.toMatchObject({ code: 'RUN_DIFFERS' });
+    await expect(runBulk(options('out', { settings: { prompt: 'a' } }))).rejects.toMatchObject({ code: 'RUN_DIFFERS' });
+    await expect(runBulk(options('empty', { inputs: named(0) }))).rejects.toMatchObject({ code: 'INPUT_EMPTY' });
+    for (const text of ['', '{}', '{"version": 2}', 'null']) {
+      await writeFile(join(scratch, 'out/.blip2-run/run.json'), text);
+      await expect(runBulk(options('out', {}))).rejects.toMatchObject({ code: 'RUN_INVALID' });
+    }
+    expect(await readdir(join(scratch, 'empty/.blip2-run'))).toEqual([]);
+  });
+
+  it('removes what killed runs have left half-written, and nothing that is being written', async () => {
+    await runBulk(options('out', {}));
+    await using written = await TemporaryFile.beside(join(scratch, 'out/00000.jsonl'));
+    for (const folder of ['out', 'out/.blip2-run']) {
+      await writeFile(join(scratch, folder, '.00000.jsonl.of-a-killed-run.blip2-partial'), 'left');
+    }
+    await runBulk(options('out', {}));
+    const names = await readdir(join(scratch, 'out'), { recursive: true });
+    const left = names.filter((name) => name.endsWith('partial'));
+    expect(left.map((name) => join(scratch, 'out', name))).toEqual([written.path]);
+  });
+});
+
+describe('Tally', () => {
+  const record = (text: string | null, truncated = false): CaptionRecord => ({
+    file_name: 'x',
+    text,
+    tokens: [],
+    truncated,
+    error: text === null ? { code: 'IMAGE_UNREADABLE', message: '' } : null,
+  });
+
+  it.each([
+    ['a red a red a red', 1],
+    ['red red red', 1],
+    ['the man in the man in the man in', 1],
+    ['very very good', 0],
+    ['a red circle and a red square and a green one', 0],
+    ['redredred', 0],
+    ['', 0],
+  ])('%j repeats itself: %i', (text, repeated) => {
+    const tally = new Tally();
+    tally.add(record(text));
+    expect(tally.repeated).toBe(repeated);
+  });
+
+  it('counts each picture once', () => {
+    const tally = new Tally();
+    for (const each of [record('a'), record(''), record(null), record('b c', true)]) tally.add(each);
+    tally.add({ ...record('x'), text: null, skipped: true });
+    expect(tally).toMatchObject({ captioned: 3, failed: 1, skipped: 1, empty: 1, truncated: 1, done: 5 });
+  });
+});

@@ -1,0 +1,111 @@
+import type { CaptionRecord } from '../caption-record.js';
+import type { InputPicture } from '../inputs/input-picture.js';
+import type { ShardOutput } from '../outputs/shard-output.js';
+import type { CaptionWorker } from './caption-pictures.js';
+import { captionShards } from './caption-shards.js';
+import type { InputList } from './input-list.js';
+import { openRun, type RunOptions } from './open-run.js';
+import type { RunFolder } from './run-folder.js';
+import { ShardJob } from './shard-job.js';
+import { ShardQueue } from './shard-queue.js';
+import { Tally } from './tally.js';
+
+export interface BulkOptions extends RunOptions {
+  readonly folder: RunFolder;
+  readonly output: ShardOutput;
+  readonly inputs: AsyncIterable<InputPicture>;
+  /** Of every `count` shards this run captions the one with number `index`. */
+  readonly slice: { readonly index: number; readonly count: number };
+  /** Captions pictures again whose records say that they failed. */
+  readonly retryFailed: boolean;
+  readonly workers: number;
+  readonly openWorker: (worker: number) => Promise<CaptionWorker>;
+  readonly imageRoot?: string | undefined;
+  readonly signal: AbortSignal;
+  /** Called for each new record. */
+  readonly onProgress: (tally: Tally, pictures: number) => void;
+}
+
+export interface BulkResult {
+  readonly tally: Tally;
+  /** Pictures of the shards that were this run's to caption. */
+  readonly pictures: number;
+  /** Shards of all runs on this folder that are not finished. */
+  readonly shardsLeft: number;
+}
+
+/**
+ * Captions the inputs into a folder, or goes on where a run on the same folder was stopped.
+ * @throws what `openRun` and `captionShards` throw; what is finished by then stays
+ */
+export async function runBulk(options: BulkOptions): Promise<BulkResult> {
+  const { folder, output, slice, shardSize } = options;
+  const list = await openRun(folder, output, options.inputs, options);
+  const tally = new Tally();
+  const mine = Array.from({ length: list.shards }, (_, shard) => shard).filter(
+    (shard) => shard % slice.count === slice.index,
+  );
+  const pictures = mine.reduce((sum, shard) => sum + list.shardPictures(shard, shardSize), 0);
+  const open = await openShards(options, mine, tally);
+  if (open.length > 0) {
+    const onRecord = (record: CaptionRecord) => {
+      tally.add(record);
+      options.onProgress(tally, pictures);
+    };
+    await captionShards({
+      ...options,
+      workers: Math.min(options.workers, open.length),
+      queue: new ShardQueue(jobs(options, list, open, tally)),
+      finish: (job) => finish(options, job),
+      onRecord,
+    });
+  }
+  const shardsLeft = await countOpen(folder, list.shards);
+  if (shardsLeft === 0) await output.finish?.(list);
+  return { tally, pictures, shardsLeft };
+}
+
+/** The shards that are to be captioned; the records of the others are counted. */
+async function openShards(
+  { folder, retryFailed }: BulkOptions,
+  mine: readonly number[],
+  tally: Tally,
+): Promise<number[]> {
+  const open: number[] = [];
+  for (const shard of mine) {
+    const records = await folder.readRecords(shard);
+    const isFinished = records !== null && !(retryFailed && records.some(({ error }) => error !== null));
+    if (!isFinished) open.push(shard);
+    else for (const record of records) tally.add(record);
+  }
+  return open;
+}
+
+async function* jobs(
+  { folder, output }: BulkOptions,
+  list: InputList,
+  open: readonly number[],
+  tally: Tally,
+): AsyncGenerator<ShardJob, void> {
+  for (const shard of open) {
+    const records = (await folder.readRecords(shard)) ?? [];
+    const kept = records.map((record) => (record.error === null ? record : undefined));
+    const job = await ShardJob.open(shard, await list.read(shard), folder.journalFile(shard), kept);
+    await output.begin?.(job);
+    for (const record of job.records) tally.add(record);
+    yield job;
+  }
+}
+
+async function finish({ folder, output, shardSize }: BulkOptions, job: ShardJob): Promise<void> {
+  await job.flush();
+  const { shard, pictures, records, kept } = job;
+  const written = await output.write({ shard, first: shard * shardSize, pictures, records, kept });
+  await folder.writeRecords(shard, written);
+}
+
+async function countOpen(folder: RunFolder, shards: number): Promise<number> {
+  let open = 0;
+  for (let shard = 0; shard < shards; shard++) if (!(await folder.isFinished(shard))) open += 1;
+  return open;
+}

@@ -1,0 +1,81 @@
+/** The pictures of a run as one file, a line each; a shard is a stretch of it, so that a run of any size holds none of them. */
+import { createHash } from 'node:crypto';
+import { open, rename } from 'node:fs/promises';
+import { TemporaryFile } from '../../loader/write/temporary-file.js';
+import { parseInputPicture, type InputPicture } from '../inputs/input-picture.js';
+
+const BUFFER_CHARACTERS = 1 << 16;
+
+export class InputList {
+  readonly pictures: number;
+  /** SHA-256 of the file. */
+  readonly hash: string;
+  readonly #path: string;
+  /** Where each shard begins, and where the last one ends. */
+  readonly #offsets: readonly number[];
+
+  private constructor(path: string, pictures: number, hash: string, offsets: readonly number[]) {
+    this.#path = path;
+    this.pictures = pictures;
+    this.hash = hash;
+    this.#offsets = offsets;
+  }
+
+  get shards(): number {
+    return this.#offsets.length - 1;
+  }
+
+  /** How many pictures a shard has: the last one may have fewer than the others. */
+  shardPictures(shard: number, shardSize: number): number {
+    return Math.min(shardSize, this.pictures - shard * shardSize);
+  }
+
+  /**
+   * Writes the list of these pictures.
+   * @param accept is asked before a file of that name is replaced; what it throws leaves that file as it was
+   */
+  static async write(
+    path: string,
+    pictures: AsyncIterable<InputPicture>,
+    shardSize: number,
+    accept: (list: InputList) => Promise<void>,
+  ): Promise<InputList> {
+    await using temporary = await TemporaryFile.beside(path);
+    const hash = createHash('sha256');
+    const offsets: number[] = [];
+    let [count, offset, buffered] = [0, 0, ''];
+    const flush = async () => {
+      const bytes = Buffer.from(buffered);
+      hash.update(bytes);
+      offset += bytes.length;
+      await temporary.handle.appendFile(bytes);
+      buffered = '';
+    };
+    for await (const picture of pictures) {
+      if (count % shardSize === 0 || buffered.length > BUFFER_CHARACTERS) await flush();
+      if (count % shardSize === 0) offsets.push(offset);
+      buffered += `${JSON.stringify(picture)}\n`;
+      count += 1;
+    }
+    await flush();
+    const list = new InputList(path, count, hash.digest('hex'), [...offsets, offset]);
+    await accept(list);
+    await temporary.finish();
+    await rename(temporary.path, path);
+    return list;
+  }
+
+  /** The pictures of a shard. */
+  async read(shard: number): Promise<InputPicture[]> {
+    const [begin, end] = [this.#offsets[shard], this.#offsets[shard + 1]];
+    if (begin === undefined || end === undefined) throw new RangeError(`there is no shard ${shard}`);
+    const handle = await open(this.#path, 'r');
+    try {
+      const bytes = Buffer.alloc(end - begin);
+      await handle.read(bytes, 0, bytes.length, begin);
+      return bytes.toString().trimEnd().split('\n').map(parseInputPicture);
+    } finally {
+      await handle.close();
+    }
+  }
+}

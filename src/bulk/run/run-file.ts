@@ -1,0 +1,61 @@
+/** What decides the texts of a run, kept in its folder: another run is not mixed with it. */
+import { readFile } from 'node:fs/promises';
+import * as z from 'zod';
+import { Blip2Error } from '../../errors.js';
+import { replaceFile } from '../../loader/write/replace-file.js';
+import type { RunFolder } from './run-folder.js';
+
+/** Name of a setting, as a person knows it -> its value. */
+export type RunSettings = Readonly<Record<string, string | number | boolean | null>>;
+
+const runFile = z.object({
+  version: z.literal(1),
+  pictures: z.int(),
+  shards: z.int(),
+  inputs: z.string(),
+  settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+});
+
+export type RunFile = z.infer<typeof runFile>;
+
+/** @returns null where the folder holds no run */
+export async function readRunFile(folder: RunFolder): Promise<RunFile | null> {
+  const text = await readFile(folder.runFile, 'utf8').catch(() => null);
+  if (text === null) return null;
+  try {
+    return runFile.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new Blip2Error('RUN_INVALID', `${folder.runFile} is not what a run of this version writes`, {
+      hint: 'Give another folder with --out.',
+      cause,
+    });
+  }
+}
+
+export function writeRunFile(folder: RunFolder, run: RunFile): Promise<void> {
+  return replaceFile(folder.runFile, (handle) => handle.writeFile(`${JSON.stringify(run, null, 2)}\n`));
+}
+
+/** @throws Blip2Error `RUN_DIFFERS` with each setting that is another one */
+export function refuseOtherSettings(folder: RunFolder, known: RunSettings, asked: RunSettings): void {
+  const names = [...new Set([...Object.keys(known), ...Object.keys(asked)])];
+  const differing = names.filter((name) => (known[name] ?? null) !== (asked[name] ?? null));
+  if (differing.length === 0) return;
+  const lines = differing.map((name) => `${name} was ${shown(known[name])}, is ${shown(asked[name])}`);
+  throw differs(folder, lines, { known, asked });
+}
+
+/** @throws Blip2Error `RUN_DIFFERS` */
+export function refuseOtherInputs(folder: RunFolder, known: RunFile, pictures: number): never {
+  const counts = `${known.pictures} pictures then, ${pictures} now`;
+  throw differs(folder, [`the pictures are others (${counts})`], { known: known.pictures, asked: pictures });
+}
+
+function differs(folder: RunFolder, lines: readonly string[], details: Readonly<Record<string, unknown>>): Blip2Error {
+  return new Blip2Error('RUN_DIFFERS', `${folder.path} holds a run of other settings: ${lines.join('; ')}`, {
+    hint: 'Give the same settings to go on with it, or another folder with --out.',
+    details,
+  });
+}
+
+const shown = (value: RunSettings[string] | undefined): string => JSON.stringify(value ?? null);

@@ -1,0 +1,88 @@
+/** Names inside the folder of a run. What is not an answer lies in a hidden folder: loaders of data sets read all the others. */
+import { access, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder } from '../../loader/file/make-folder.js';
+import { replaceFile } from '../../loader/write/replace-file.js';
+import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
+import { parseRecord, type CaptionRecord } from '../caption-record.js';
+
+const STATE_FOLDER = '.blip2-run';
+
+export class RunFolder {
+  readonly path: string;
+  readonly #state: string;
+  readonly #recordsAreOutput: boolean;
+
+  /** @param recordsAreOutput whether the records themselves are what the run writes */
+  constructor(path: string, recordsAreOutput: boolean) {
+    this.path = path;
+    this.#state = join(path, STATE_FOLDER);
+    this.#recordsAreOutput = recordsAreOutput;
+  }
+
+  get runFile(): string {
+    return join(this.#state, 'run.json');
+  }
+
+  get inputList(): string {
+    return join(this.#state, 'inputs.jsonl');
+  }
+
+  /** A shard is finished once this file is there. */
+  recordsFile(shard: number): string {
+    return join(this.#recordsAreOutput ? this.path : this.#state, `${shardName(shard)}.jsonl`);
+  }
+
+  outputFile(shard: number, extension: string): string {
+    return join(this.path, `${shardName(shard)}.${extension}`);
+  }
+
+  /** Records of a shard that is not finished, in the order in which they came. */
+  journalFile(shard: number): string {
+    return join(this.#state, `${shardName(shard)}.journal`);
+  }
+
+  /** Files that a shard is about to write, with all of their text. */
+  pendingFile(shard: number): string {
+    return join(this.#state, `${shardName(shard)}.pending`);
+  }
+
+  /** Makes the folders, and removes what killed runs have left half-written. */
+  async prepare(): Promise<void> {
+    await makeFolder(this.#state);
+    for (const folder of [this.path, this.#state]) await removeAbandonedFiles(folder);
+  }
+
+  /** Shards whose files are there although no run is known. */
+  async unknownOutputs(): Promise<string[]> {
+    return (await readdir(this.path)).filter((name) => /^\d{5,}\.(jsonl|tar|parquet)$/.test(name));
+  }
+
+  isFinished(shard: number): Promise<boolean> {
+    return access(this.recordsFile(shard)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** @returns null where the shard is not finished */
+  async readRecords(shard: number): Promise<CaptionRecord[] | null> {
+    const text = await readFile(this.recordsFile(shard), 'utf8').catch(() => null);
+    return text === null ? null : text.trimEnd().split('\n').map(parseRecord);
+  }
+
+  async writeRecords(shard: number, records: readonly CaptionRecord[]): Promise<void> {
+    const text = records.map((record) => `${JSON.stringify(record)}\n`).join('');
+    await replaceFile(this.recordsFile(shard), (handle) => handle.writeFile(text));
+    for (const done of [this.journalFile(shard), this.pendingFile(shard)]) await rm(done, { force: true });
+  }
+
+  /** Forgets what was done of another list of pictures. */
+  async forget(): Promise<void> {
+    for (const name of await readdir(this.#state)) {
+      if (/^\d{5,}\.(jsonl|journal|pending)$/.test(name)) await rm(join(this.#state, name));
+    }
+  }
+}
+
+const shardName = (shard: number): string => String(shard).padStart(5, '0');

@@ -1,0 +1,126 @@
+import { Blip2Error } from '../../errors.js';
+import { captionedRecord, failedRecord, type CaptionRecord } from '../caption-record.js';
+import { PictureReader } from '../inputs/picture-reader.js';
+import type { HandedPicture, Outcome } from './caption-pictures.js';
+import type { ShardJob } from './shard-job.js';
+import type { ShardQueue } from './shard-queue.js';
+
+/** A picture that a worker died with so often is given up. */
+const MOST_DEATHS = 3;
+
+export interface ShiftOptions {
+  readonly queue: ShardQueue;
+  readonly shardSize: number;
+  readonly imageRoot?: string | undefined;
+  readonly onRecord: (record: CaptionRecord) => void;
+  /** Takes a shard whose records are all there. */
+  readonly finish: (job: ShardJob) => Promise<void>;
+}
+
+interface Handed {
+  readonly job: ShardJob;
+  readonly position: number;
+  readonly path: string | null;
+}
+
+/** What one model is given from its start to its end, and what it owes. */
+export class Shift {
+  readonly #options: ShiftOptions;
+  readonly #jobs = new Set<ShardJob>();
+  /** Pictures without an outcome, in the order in which they were handed over. */
+  readonly #handed: Handed[] = [];
+  #current: ShardJob | undefined;
+  #isOver = false;
+  #isDone = false;
+
+  constructor(options: ShiftOptions) {
+    this.#options = options;
+  }
+
+  /** Whether nothing is left to hand over. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** Pictures of one shard after the other; one that may have killed two workers comes alone. */
+  async *pictures(): AsyncGenerator<HandedPicture, void> {
+    await using reader = new PictureReader(this.#options.imageRoot);
+    let given = 0;
+    for (;;) {
+      const job = this.#current ?? (await this.#options.queue.take());
+      this.#isDone = job === undefined;
+      if (job === undefined) return;
+      if (this.#isOver) return this.#options.queue.putBack(job);
+      this.#current = job;
+      this.#jobs.add(job);
+      for (const position of job.missing) {
+        const isSuspect = job.deathsAt(position) === MOST_DEATHS - 1;
+        if (isSuspect && given > 0) return;
+        const handed = await this.#handOver(job, position, reader);
+        if (handed === null) continue;
+        if (this.#isOver) return;
+        given += 1;
+        yield handed;
+        if (isSuspect) return;
+      }
+      this.#current = undefined;
+      // Where none of its pictures could be read.
+      await this.#finishComplete(job);
+    }
+  }
+
+  async #handOver(job: ShardJob, position: number, reader: PictureReader): Promise<HandedPicture | null> {
+    const picture = job.picture(position);
+    try {
+      const { source, path } = await reader.find(picture);
+      if (!this.#isOver) this.#handed.push({ job, position, path });
+      return { source, randomStream: job.shard * this.#options.shardSize + position };
+    } catch (error) {
+      if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
+      this.#record(job, position, failedRecord(picture, null, error));
+      return null;
+    }
+  }
+
+  async settle(outcome: Outcome): Promise<void> {
+    const handed = this.#handed.shift();
+    if (handed === undefined) throw new Error('an outcome without a picture');
+    const { job, position, path } = handed;
+    const picture = job.picture(position);
+    const record =
+      outcome.status === 'captioned'
+        ? captionedRecord(picture, path, outcome.answers)
+        : failedRecord(picture, path, outcome.error);
+    this.#record(job, position, record);
+    await this.#finishComplete(job);
+  }
+
+  /** Counts a death against every picture that was in flight. */
+  async bury(cause: Blip2Error): Promise<void> {
+    this.#isOver = true;
+    for (const { job, position, path } of this.#handed) {
+      if (job.countDeath(position) < MOST_DEATHS) continue;
+      const message = `the model's process ended ${MOST_DEATHS} times with this picture in it: ${cause.message}`;
+      this.#record(job, position, failedRecord(job.picture(position), path, new Blip2Error('WORKER_DIED', message)));
+      await this.#finishComplete(job);
+    }
+  }
+
+  /** @returns the jobs that are not complete, their journals written */
+  async end(): Promise<ShardJob[]> {
+    this.#isOver = true;
+    const jobs = [...this.#jobs].filter((job) => !job.isComplete);
+    for (const job of jobs) await job.flush();
+    return jobs;
+  }
+
+  #record(job: ShardJob, position: number, record: CaptionRecord): void {
+    job.settle(position, record);
+    this.#options.onRecord(record);
+  }
+
+  async #finishComplete(job: ShardJob): Promise<void> {
+    if (!job.isComplete || !this.#jobs.delete(job)) return;
+    await this.#options.finish(job);
+  }
+}
