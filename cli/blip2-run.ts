@@ -177,7 +177,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
         pictureSize: args['picture-size'],
         expand: (argument) => listImages([argument]),
         provider: args.provider,
-        batch: args.batch ?? 'auto',
+        batch: batchSize,
         onStarted: () => rate.clear(),
       });
     }

@@ -1,6 +1,6 @@
 /** What became of a picture, as a row of a run's records and of its JSONL output. */
 import * as z from 'zod';
-import { Blip2Error } from '../errors.js';
+import type { Blip2Error } from '../errors.js';
 import type { Answer } from '../runtime/captioner-options.js';
 import type { InputPicture } from './inputs/input-picture.js';
 
