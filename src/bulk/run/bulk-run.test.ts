@@ -9,6 +9,7 @@ import type { CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 import { TemporaryFile } from '../../loader/write/temporary-file.js';
 import { JsonlOutput } from '../outputs/jsonl-output.js';
+import type { FinishedShard } from '../outputs/shard-output.js';
 import { runBulk, type BulkOptions } from './bulk-run.js';
 import type { CaptionWorker, HandedPicture, Outcome } from './caption-pictures.js';
 import { RunFolder } from './run-folder.js';
@@ -131,9 +132,14 @@ describe('runBulk', () => {
 
   it('gives up the picture that kills its workers, and no other', async () => {
     const dies: Fate = ({ source }) => source === 'p17';
-    for (const workers of [1, 3]) {
+    for (const workers of [1, 2, 3, 4]) {
       const openWorker = () => Promise.resolve(worker(30, dies));
-      const { tally } = await runBulk(options(`out${workers}`, { workers, openWorker }));
+      const writes: number[] = [];
+      const output = {
+        write: ({ shard, records: all }: FinishedShard) => (writes.push(shard), Promise.resolve(all)),
+      };
+      const { tally } = await runBulk(options(`out${workers}`, { workers, openWorker, output }));
+      expect(writes.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
       expect(tally).toMatchObject({ captioned: 41, failed: 6 });
       const written = await records(`out${workers}`);
       expect(written[17]?.error?.code).toBe('WORKER_DIED');

@@ -47,18 +47,15 @@ export class Shift {
     await using reader = new PictureReader(this.#options.imageRoot);
     let given = 0;
     for (;;) {
-      const job = this.#current ?? (await this.#options.queue.take());
-      this.#isDone = job === undefined;
-      if (job === undefined) return;
-      if (this.#isOver) return this.#options.queue.putBack(job);
+      const job = this.#current ?? (await this.#take());
       this.#current = job;
-      this.#jobs.add(job);
+      if (job === undefined) return;
       for (const position of job.missing) {
         const isSuspect = job.deathsAt(position) === MOST_DEATHS - 1;
         if (isSuspect && given > 0) return;
         const handed = await this.#handOver(job, position, reader);
-        if (handed === null) continue;
         if (this.#isOver) return;
+        if (handed === null) continue;
         given += 1;
         yield handed;
         if (isSuspect) return;
@@ -69,6 +66,14 @@ export class Shift {
     }
   }
 
+  async #take(): Promise<ShardJob | undefined> {
+    const job = await this.#options.queue.take();
+    if (job === undefined) this.#isDone = true;
+    else if (this.#isOver) this.#options.queue.putBack(job);
+    else this.#jobs.add(job);
+    return this.#isOver ? undefined : job;
+  }
+
   async #handOver(job: ShardJob, position: number, reader: PictureReader): Promise<HandedPicture | null> {
     const picture = job.picture(position);
     try {
@@ -77,7 +82,7 @@ export class Shift {
       return { source, randomStream: job.shard * this.#options.shardSize + position };
     } catch (error) {
       if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
-      this.#record(job, position, failedRecord(picture, null, error));
+      if (!this.#isOver) this.#record(job, position, failedRecord(picture, null, error));
       return null;
     }
   }
