@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Worker } from 'node:worker_threads';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type * as Pool from '../../src/runtime/image/pixel-pool.js';
 import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
@@ -82,6 +82,22 @@ describe('threads', () => {
     await using pool = new PixelPool(rules, 2);
     for (const picture of inTurns(5)) expect(await pool.pixels(pathOf(picture))).toEqual(expected[picture]);
     expect(workers).toHaveLength(0);
+  });
+
+  it('have several pictures in hand: they go on while the thread that asks is held', async () => {
+    await using pool = new PixelPool(rules, 1);
+    let given = (): number => 0;
+    process.once('worker', (worker: Worker) => {
+      const { mock } = vi.spyOn(worker, 'postMessage');
+      given = () => mock.calls.length;
+    });
+    const several = async () => Promise.all(inTurns(30).map((picture) => pool.pixels(pathOf(picture))));
+    while (given() === 0) await several();
+    const before = given();
+    const made = several();
+    expect(given() - before).toBeGreaterThan(4);
+    expect(given() - before).toBeLessThan(30);
+    expect(await made).toEqual(inTurns(30).map((picture) => expected[picture]));
   });
 
   it('may end at any time: what they had in hand is made all the same', async () => {

@@ -25,9 +25,16 @@ interface Job {
 interface PixelThread {
   readonly worker: Worker;
   readonly exit: Promise<unknown>;
-  state: 'starting' | 'idle' | Job;
+  started: boolean;
+  /** What it has in hand: it answers in their order. */
+  readonly jobs: Job[];
 }
 
+/**
+ * Pictures that a thread has in hand: it goes on by itself while this one waits for a device, which may take as long as many
+ * pictures.
+ */
+const IN_HAND = 8;
 /** Pictures that are made here at a time, where no thread does it: one is read while another is resized. */
 const HERE_AT_ONCE = 2;
 
@@ -46,7 +53,7 @@ export class PixelPool implements AsyncDisposable {
   }
 
   /**
-   * The pixels of a picture, `[3, height, width]`. They are made in the order in which they are asked for, as many at a time as
+   * The pixels of a picture, `[3, height, width]`. They are begun in the order in which they are asked for, as many at a time as
    * there are threads.
    * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, or `IMAGE_SIZE` for a picture of another size than the model reads;
    *   the signal's reason for one whose turn comes after it was aborted
@@ -60,16 +67,17 @@ export class PixelPool implements AsyncDisposable {
 
   #assign(): void {
     const threads = [...this.#threads];
-    for (const thread of threads) {
-      const job = thread.state === 'idle' ? this.#next() : undefined;
-      if (job !== undefined) give(thread, job);
+    for (let thread = leastBusy(threads); thread !== undefined; thread = leastBusy(threads)) {
+      const job = this.#next();
+      if (job === undefined) break;
+      give(thread, job);
     }
     // One thread starts after the other, and none for a picture alone: a short job does not start them all.
     const isBusy = this.#jobs.length > 0 && threads.length + this.#here > 0;
-    const isStarting = threads.some(({ state }) => state === 'starting');
+    const isStarting = threads.some(({ started }) => !started);
     if (isBusy && !isStarting && !this.#closed && threads.length < this.#mostThreads) this.#start();
     // Until a thread has started, and where none can.
-    while (this.#here < HERE_AT_ONCE && threads.every(({ state }) => state === 'starting')) {
+    while (this.#here < HERE_AT_ONCE && threads.every(({ started }) => !started)) {
       const job = this.#next();
       if (job === undefined) return;
       void this.#makeHere(job);
@@ -97,24 +105,23 @@ export class PixelPool implements AsyncDisposable {
     worker.unref();
     // Not `once` of node:events, which rejects at the error before the exit.
     const exit = new Promise((resolve) => worker.on('exit', resolve));
-    const thread: PixelThread = { worker, exit, state: 'starting' };
+    const thread: PixelThread = { worker, exit, started: false, jobs: [] };
     this.#threads.add(thread);
     worker.on('message', (reply: PixelReply) => {
-      const { state } = thread;
-      thread.state = 'idle';
-      if (!this.#closed) worker.unref();
-      if (typeof state === 'object') finish(state, reply);
+      thread.started = true;
+      if (reply.kind !== 'started') finish(thread.jobs.shift(), reply);
+      if (thread.jobs.length === 0 && !this.#closed) worker.unref();
       this.#assign();
     });
     worker.on('error', () => undefined);
     worker.on('exit', () => this.#lose(thread));
   }
 
-  /** Whatever ended a thread: its picture is made here, and no other thread takes its place. */
+  /** Whatever ended a thread: its pictures are made by others, or here, and no other thread takes its place. */
   #lose(thread: PixelThread): void {
     this.#threads.delete(thread);
     this.#mostThreads -= 1;
-    if (typeof thread.state === 'object') void this.#makeHere(thread.state);
+    this.#jobs.unshift(...thread.jobs);
     this.#assign();
   }
 
@@ -130,14 +137,19 @@ export class PixelPool implements AsyncDisposable {
   }
 }
 
-function give(thread: PixelThread, job: Job): void {
-  thread.state = job;
-  thread.worker.ref();
-  const request: PixelRequest = { picture: job.picture };
-  thread.worker.postMessage(request);
+function leastBusy(threads: readonly PixelThread[]): PixelThread | undefined {
+  const able = threads.filter(({ started, jobs }) => started && jobs.length < IN_HAND);
+  return able.sort((a, b) => a.jobs.length - b.jobs.length)[0];
 }
 
-function finish({ resolve, reject }: Job, reply: PixelReply): void {
-  if (reply.kind === 'made') resolve(reply.pixels);
-  else if (reply.kind === 'failed') reject(receiveError(reply.error));
+function give({ worker, jobs }: PixelThread, job: Job): void {
+  jobs.push(job);
+  worker.ref();
+  const request: PixelRequest = { picture: job.picture };
+  worker.postMessage(request);
+}
+
+function finish(job: Job | undefined, reply: Exclude<PixelReply, { kind: 'started' }>): void {
+  if (reply.kind === 'made') job?.resolve(reply.pixels);
+  else job?.reject(receiveError(reply.error));
 }

@@ -1,4 +1,4 @@
-/** A thread that makes the pixels of pictures, one at a time. Started by `PixelPool`; ends when it is told. */
+/** A thread that makes the pixels of pictures, one after the other. Started by `PixelPool`; ends when it is told. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { sendError } from '../sent-error.js';
 import type { PixelReply, PixelRequest } from './pixel-pool.js';
@@ -11,11 +11,21 @@ function reply(answer: PixelReply, moved: readonly ArrayBufferLike[] = []): void
   parentPort?.postMessage(answer, moved as ArrayBuffer[]);
 }
 
+/** Of the last picture in hand: one is made after the other. */
+let last = Promise.resolve();
+
 parentPort?.on('message', (request: PixelRequest) => {
-  if (request === null) return parentPort?.close();
-  modelPixels(request.picture, rules).then(
-    (pixels) => reply({ kind: 'made', pixels }, [pixels.buffer]),
-    (error: unknown) => reply({ kind: 'failed', error: sendError(error) }),
-  );
+  last = last.then(() => serve(request));
 });
+
+async function serve(request: PixelRequest): Promise<void> {
+  if (request === null) return parentPort?.close();
+  try {
+    const pixels = await modelPixels(request.picture, rules);
+    reply({ kind: 'made', pixels }, [pixels.buffer]);
+  } catch (error) {
+    reply({ kind: 'failed', error: sendError(error) });
+  }
+}
+
 reply({ kind: 'started' });
