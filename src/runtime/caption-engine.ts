@@ -2,6 +2,7 @@
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import { checkTensorNames } from '../model/tensor-names.js';
+import { MOST_PER_SWEEP } from '../planner/profile/encoding.js';
 import { Asking } from './asking.js';
 import type { Ask, Caption, CaptionHooks, CaptionTiming, Outcome } from './captioner-options.js';
 import type { DeviceOptions } from './device-options.js';
@@ -62,8 +63,6 @@ export interface CaptionWorker extends AsyncDisposable {
   ): AsyncIterable<readonly Outcome[]>;
 }
 
-/** Pictures that are encoded at once: a vision tower is no faster with more. */
-const ENCODED_AT_ONCE = 64;
 /** Pictures at once where nothing else limits them. */
 const MOST_ON_DEVICE = 256;
 const MOST_ON_CPU = 8;
@@ -148,7 +147,7 @@ export class CaptionEngine implements CaptionWorker {
     hooks: CaptionHooks,
   ): AsyncGenerator<readonly Outcome[], void, undefined> {
     const pictures = Math.max(1, Math.min(total, await this.#picturesAtOnce(generation, wanted)));
-    const encoded = Math.min(pictures, ENCODED_AT_ONCE);
+    const encoded = Math.min(pictures, MOST_PER_SWEEP);
     const { height, width } = this.#pixels.rules.size;
     const parts = {
       config: this.#config,
@@ -187,7 +186,9 @@ export class CaptionEngine implements CaptionWorker {
       await this.#room?.check(work(wanted));
       return wanted;
     }
-    const most = this.#model.rolling === undefined ? MOST_ON_CPU : MOST_ON_DEVICE;
+    // Who plans for one picture has said nothing of many.
+    const planned = this.#room?.plannedBatch ?? 1;
+    const most = planned > 1 ? planned : this.#model.rolling === undefined ? MOST_ON_CPU : MOST_ON_DEVICE;
     for (let pictures = most; pictures > 1; pictures = Math.floor(pictures / 2)) {
       if (this.#room === null || (await this.#room.has(work(pictures)))) return pictures;
     }

@@ -125,6 +125,27 @@ describe('placement', () => {
     await expect(caption(plan, {}, { pictureSize })).rejects.toThrow(/pictureSize 112x224 would take/);
   });
 
+  it('takes the batch of a plan for many pictures, encodes as it says, and refuses more', async () => {
+    const workload = { batch: 2, encoded: 1 };
+    const wide = await planFor(64 * MIB, { workload });
+    const gpu = wide.devices.find(({ id }) => id === 0);
+    const plan = await planFor(64 * MIB - (gpu?.freeBytes ?? 0), { workload });
+    expect(plan.workload).toMatchObject(workload);
+    const devices = { plan, emulateGpu: true, cacheFolder: folder, inProcess: true, threads: 1 };
+    await using captioner = await createCaptioner(checkpoint, devices);
+    const took: number[] = [];
+    for await (const outcome of captioner.captionAll(Array.from({ length: 5 }, () => PICTURE))) {
+      if (outcome.status === 'captioned') took.push(outcome.caption.timing.generateMs);
+    }
+    // Those that are decoded together take the same time.
+    expect(took.map((ms) => took.indexOf(ms))).toEqual([0, 0, 2, 2, 4]);
+    const more = captioner.captionAll([PICTURE], { batchSize: 3 });
+    await expect(more.next()).rejects.toMatchObject({
+      code: 'PLAN_MISMATCH',
+      details: { planned: { batch: 2, encoded: 1 }, asked: { batch: 3 } },
+    });
+  });
+
   it.each([0, 1.5, availableParallelism() + 1, 99_999])('refuses %d threads', async (threads) => {
     const refusal = await placedDevices(checkpoint, { threads }).catch((error: unknown) => error);
     expect(refusal).toMatchObject({

@@ -5,6 +5,7 @@ import type { PictureSize } from '../model/picture-size.js';
 import type { Device } from '../planner/map/device-map.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
 import type { Workload } from '../planner/profile/workload.js';
+import { MOST_TOGETHER } from '../planner/profile/encoding.js';
 import { formatSize } from '../planner/size.js';
 import type { DeviceOptions } from './device-options.js';
 
@@ -43,6 +44,11 @@ export class PlannedRoom {
     this.#fitting = [{ ...plan.workload, pictureSize: plan.workload.pictureSize ?? ownSize }];
   }
 
+  /** Pictures per call of the planned work. */
+  get plannedBatch(): number {
+    return this.#plan.workload.batch;
+  }
+
   /**
    * Work that is no larger than the planned one fits, and so does larger work where the plan leaves enough free.
    * @throws Blip2Error `PLAN_MISMATCH` with what was planned, what is asked, and what is missing
@@ -63,7 +69,9 @@ export class PlannedRoom {
       import('./provider/choose-provider.js'),
     ]);
     const provider = likelyGpuProvider(this.#provider ?? 'auto');
-    const lacking = lackingMemory(this.#plan, asked, { ...this.#checkpoint, provider });
+    // However many pictures there are, the engine encodes so many together.
+    const { encoded = MOST_TOGETHER } = this.#plan.workload;
+    const lacking = lackingMemory(this.#plan, { ...asked, encoded }, { ...this.#checkpoint, provider });
     if (lacking.size === 0) this.#fitting.push(asked);
     return lacking;
   }

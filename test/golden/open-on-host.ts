@@ -18,6 +18,8 @@ export interface HostDevices {
   /** The device of each block. Default: one for all. */
   readonly deviceOf?: (block: string) => DeviceId;
   readonly pictureSize?: PictureSize;
+  /** Pictures that are encoded together. Default: as without a plan. */
+  readonly encoded?: number | undefined;
 }
 
 /** The model as a plan places it. */
@@ -26,12 +28,16 @@ export function openPlanOnHost(
   tensors: ReadonlyMap<string, StoredTensor>,
   placements: readonly Placement[],
   device: (id: DeviceId) => Partial<EngineDevice>,
-  pictureSize?: PictureSize,
+  {
+    pictureSize,
+    encoded,
+  }: { readonly pictureSize?: PictureSize | undefined; readonly encoded?: number | undefined } = {},
 ): Promise<GpuModel> {
   const placed = new Map(placements.map((placement) => [placement.block, placement]));
   return openOnHost(config, tensors, (block) => placed.get(block)?.execution !== 'streamed', {
     device,
     deviceOf: (block) => placed.get(block)?.runsOn ?? 'cpu',
+    encoded,
     ...(pictureSize === undefined ? {} : { pictureSize }),
   });
 }
@@ -43,7 +49,7 @@ export async function openOnHost(
   devices: HostDevices = {},
 ): Promise<GpuModel> {
   const picture = await sessionPicture(config, new Weights(config, tensors), devices.pictureSize);
-  return GpuModel.open({ config, tensors, picture, placeOf: hostPlaces(isResident, devices) });
+  return GpuModel.open({ config, tensors, picture, placeOf: hostPlaces(isResident, devices) }, devices.encoded);
 }
 
 export function hostPlaces(

@@ -17,7 +17,7 @@ import {
 import { keepsItsDtype, loadedDtype, type DtypeRules, type LoadDtype } from './load-dtype.js';
 import type { BlockRun, Engine, ModelProfile, ProfileBlock } from './model-profile.js';
 import { largestLeaf, quantizedSizes, sizesOf, type TensorSize } from './tensor-sizes.js';
-import { withStreamedGroups } from './streamed-groups.js';
+import { LAYERS, withStreamedGroups } from './streamed-groups.js';
 import { blip2Work } from './work/blip2-work.js';
 import type { BlockWork, RunCost } from './work/block-work.js';
 import type { Workload } from './workload.js';
@@ -37,14 +37,6 @@ const QUERY_INPUTS: ReadonlySet<BlockKind> = new Set<BlockKind>([
   'qformer-norm',
   'qformer-embeddings',
   'text-embeddings',
-]);
-/** Layers that leave small modules on the GPU when they are streamed; a Q-Former layer stays in one piece. */
-const KEEPING: ReadonlySet<BlockKind> = new Set<BlockKind>([
-  'vision-layer',
-  'opt-layer',
-  'llama-layer',
-  't5-encoder-layer',
-  't5-decoder-layer',
 ]);
 const CROSS_KEYS = /\.EncDecAttention\.[kv]\./;
 
@@ -67,7 +59,7 @@ export function blip2Profile(
   };
   const blocks = blip2Blocks(config);
   const table = vocabularyTable(tensors, config);
-  const owned = ownTensors(tensors, blocks, table);
+  const { byBlock, unknown } = ownTensors(tensors, blocks, table);
   checkTensors(tensors, config, table);
   // Both names of one OPT table may be in a file; which bytes differ cannot be seen from headers, so they stay together.
   // transformers 5 takes T5's for tied as well: it compares the two when it loads them, and fails where they are apart.
@@ -76,7 +68,7 @@ export function blip2Profile(
   const context = { config, workload, engine };
 
   const profileBlocks = blocks.map((block): ProfileBlock => {
-    const names = owned.byBlock.get(block.name) ?? [];
+    const names = byBlock.get(block.name) ?? [];
     const own = sizesOf(tensors, names, rules);
     const sharesTable = block.kind === 'head' && !table.ownHead;
     const work = blip2Work(block, context);
@@ -85,7 +77,8 @@ export function blip2Profile(
     const lookUp = lookUpOf(block, table, engine);
     const bond = bondOf(block, bonded);
     const stores = storesOf(block, names, tensors, rules, engine);
-    const isKept = engine === 'transformers' && KEEPING.has(block.kind) ? keptOf(block.name, tied) : () => false;
+    // A Q-Former layer stays in one piece.
+    const isKept = engine === 'transformers' && LAYERS.has(block.kind) ? keptOf(block.name, tied) : () => false;
     const stored = (sizes: readonly TensorSize[], read: readonly TensorSize[], scheme: QuantScheme | null) => ({
       name: block.name,
       kind: block.kind,
@@ -140,7 +133,10 @@ export function blip2Profile(
     aliases: aliasesOf(config, tensors),
     weightBytes: profileBlocks.reduce((sum, block) => sum + block.weightBytes, 0),
     assumptions: [],
-    warnings: owned.unknown.length === 0 ? [] : [unknownWarning(owned.unknown)],
+    warnings:
+      unknown.length === 0
+        ? []
+        : [`${unknown.length} tensors are in no module of this model and are left out: ${sample(unknown)}`],
   };
 }
 
@@ -256,8 +252,4 @@ function aliasesOf(config: ModelConfig, tensors: ReadonlyMap<string, TensorInfo>
     ['language_model.encoder.embed_tokens', 'language_model.shared'],
     ['language_model.decoder.embed_tokens', 'language_model.shared'],
   ]);
-}
-
-function unknownWarning(names: readonly string[]): string {
-  return `${names.length} tensors are in no module of this model and are left out: ${sample(names)}`;
 }

@@ -7,7 +7,8 @@ import type { BlockPhase } from '../../model/blocks.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { ProfileBlock } from './model-profile.js';
 
-const LAYERS: ReadonlySet<string> = new Set([
+/** What is streamed by itself; for transformers, small modules of these stay on the GPU. */
+export const LAYERS: ReadonlySet<string> = new Set([
   'vision-layer',
   'opt-layer',
   'llama-layer',

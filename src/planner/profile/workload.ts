@@ -54,19 +54,3 @@ export function parseWorkload(
     details: { issues },
   });
 }
-
-/** Pictures that a streamed vision tower passes over at a time: their activations wait on the device from block to block. */
-const MOST_PER_SWEEP = 64;
-
-/** How a call's pictures are encoded. */
-export interface Encoding {
-  /** Pictures of one micro-batch. */
-  readonly together: number;
-  /** Pictures for which weights are streamed once: micro-batches that pass each block one after the other. */
-  readonly perSweep: number;
-}
-
-export function encodingOf({ batch, encoded = batch }: Pick<Workload, 'batch' | 'encoded'>): Encoding {
-  const together = Math.min(encoded, batch);
-  return { together, perSweep: Math.min(batch, Math.max(together, MOST_PER_SWEEP)) };
-}

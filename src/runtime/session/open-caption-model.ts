@@ -22,5 +22,6 @@ export async function openCaptionModel(
   if (provider === 'webgpu' && process.platform === 'linux') {
     return openEngineModel(config, prepared, places, options, webgpuDevice);
   }
-  return Blip2Sessions.create(await sessionSources(config, prepared, { ...options, provider }));
+  const sources = await sessionSources(config, prepared, { ...options, provider });
+  return Blip2Sessions.create(sources, options.plan?.workload.encoded);
 }

@@ -2,7 +2,7 @@
 import { isRetrieval } from '../../../model/blip2-config.js';
 import type { Block } from '../../../model/blocks.js';
 import { patchGrid } from '../../../model/picture-size.js';
-import { encodingOf } from '../workload.js';
+import { encodingOf } from '../encoding.js';
 import { NO_TRAFFIC, run, type BlockWork, type WorkContext } from './block-work.js';
 
 export function imageWork(block: Block, context: WorkContext): BlockWork {

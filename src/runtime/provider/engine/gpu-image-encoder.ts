@@ -1,24 +1,38 @@
-/** Pictures to rows for the language model, on a device. */
+/**
+ * Pictures to rows for the language model, on a device, in micro-batches: one after the other, or, where weights are
+ * streamed, side by side, so that these pass the device once for all of them.
+ */
 import { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
-import { elementCount } from '../../../tensor/tensor-info.js';
+import { encodingOf } from '../../../planner/profile/encoding.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { PictureGrid } from '../../graph/picture-grid.js';
+import type { Wires } from '../../session/kv-cache.js';
+import { microBatches, type PictureBatch } from '../../session/micro-batches.js';
 import { wordWires, type WordBatch } from '../../session/word-wires.js';
 import { fillFrom, typesOf } from './program/given-tensors.js';
 import { imageChains } from './image-chains.js';
-import { ProgramRun, type ProgramRunParts } from './program/program-run.js';
+import { ProgramRun, type FillInput, type ProgramRunParts } from './program/program-run.js';
+import { wireBytes } from './program/wire-type.js';
 
 export interface GpuImageEncoderParts extends ProgramRunParts {
   readonly config: Blip2Config;
   /** Of what the devices give to the host. */
   readonly float: GpuFloat;
   readonly picture: PictureGrid;
+  /** Pictures of a micro-batch. */
+  readonly encoded: number;
+}
+
+interface Bound {
+  readonly key: string;
+  readonly run: ProgramRun;
 }
 
 export class GpuImageEncoder implements Disposable {
   readonly #parts: GpuImageEncoderParts;
-  #bound: { readonly key: string; readonly run: ProgramRun } | null = null;
+  /** Of the micro-batches of a sweep, in their order. */
+  readonly #bound: Bound[] = [];
   /** One after the other: they share memory. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -38,66 +52,60 @@ export class GpuImageEncoder implements Disposable {
     await this.#last;
   }
 
-  /** One picture after the other where few shapes should run. */
-  async #encode(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
-    const [pictures = 0, ...sizes] = shape;
-    const { program, config } = this.#parts;
-    if (pictures <= 1 || !program.units.some(({ device }) => device.keepsShapes)) {
-      return this.#encodeTogether(pixels, shape, words);
-    }
-    const each = pixels.length / pictures;
-    const dims = [config.numQueryTokens, config.text.hiddenSize];
-    const rows = new Float32Array(pictures * elementCount(dims));
-    for (let picture = 0; picture < pictures; picture++) {
-      const one = pixels.subarray(picture * each, (picture + 1) * each);
-      const own = words === undefined ? undefined : wordsOf(words, picture);
-      const made = await this.#encodeTogether(one, [1, ...sizes], own);
-      rows.set(made.data as Float32Array, picture * elementCount(dims));
-    }
-    return new Tensor('float32', rows, [pictures, ...dims]);
-  }
-
-  async #encodeTogether(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
-    const { config, float, program } = this.#parts;
+  async #encode(pixels: Float32Array, shape: readonly number[], words: WordBatch | undefined): Promise<Tensor> {
+    const { program, config, float, encoded } = this.#parts;
     const [pictures = 0] = shape;
+    const { together, perSweep } = encodingOf({ batch: pictures, encoded });
+    // Providers that keep the memory of each shape see pictures one by one.
+    const size = program.units.some(({ device }) => device.keepsShapes) ? 1 : together;
     const dims = [pictures, config.numQueryTokens, config.text.hiddenSize];
-    const given = words === undefined ? new Map<string, Tensor>() : wordWires(words, config.numQueryTokens);
-    given.set('pixel_values', new Tensor('float32', pixels, shape));
-    const run = this.#runOf(given, dims);
-    if (program.runsAside) await run.runAside(fillFrom(given));
-    else run.run(fillFrom(given));
-    const rows = run.read('language_input').slice();
+    const rows = new Uint8Array(wireBytes({ dtype: float, dims }));
+    let at = 0;
+    for (const sweep of microBatches({ pixels, shape, words }, program.streams ? perSweep : size)) {
+      for (const run of await this.#run(microBatches(sweep, size))) {
+        const own = run.read('language_input');
+        rows.set(own, at);
+        at += own.length;
+      }
+    }
     return float === 'F16'
       ? new Tensor('float16', new Uint16Array(rows.buffer), dims)
       : new Tensor('float32', new Float32Array(rows.buffer), dims);
   }
 
-  #runOf(given: ReadonlyMap<string, Tensor>, resultDims: readonly number[]): ProgramRun {
+  async #run(sweep: readonly PictureBatch[]): Promise<ProgramRun[]> {
+    const runs = sweep.map(({ pixels, shape, words }, slot): readonly [ProgramRun, FillInput] => {
+      const given =
+        words === undefined ? new Map<string, Tensor>() : wordWires(words, this.#parts.config.numQueryTokens);
+      given.set('pixel_values', new Tensor('float32', pixels, shape));
+      return [this.#runOf(slot, given, shape[0] ?? 0), fillFrom(given)];
+    });
+    const [only] = runs;
+    if (runs.length === 1 && only !== undefined && this.#parts.program.runsAside) await only[0].runAside(only[1]);
+    else ProgramRun.runTogether(runs);
+    return runs.map(([run]) => run);
+  }
+
+  #runOf(slot: number, given: Wires, pictures: number): ProgramRun {
     const inputs = typesOf(given);
     const key = JSON.stringify([...inputs]);
-    if (this.#bound?.key === key) return this.#bound.run;
-    this.#unbind();
-    const { float } = this.#parts;
+    const bound = this.#bound[slot];
+    if (bound?.key === key) return bound.run;
+    // Those behind it, too, make room: a sweep of few large micro-batches may follow one of many small ones.
+    for (const { run } of this.#bound.splice(slot)) run[Symbol.dispose]();
+    const { config, float } = this.#parts;
     const run = new ProgramRun(this.#parts, {
       inputs,
-      chains: imageChains(this.#parts, resultDims[0] ?? 0, given.get('word_ids')?.dims[1] ?? 0),
-      results: new Map([['language_input', { dtype: float, dims: resultDims }]]),
+      chains: imageChains(this.#parts, pictures, given.get('word_ids')?.dims[1] ?? 0),
+      results: new Map([
+        ['language_input', { dtype: float, dims: [pictures, config.numQueryTokens, config.text.hiddenSize] }],
+      ]),
     });
-    this.#bound = { key, run };
+    this.#bound.push({ key, run });
     return run;
   }
 
   [Symbol.dispose](): void {
-    this.#unbind();
-  }
-
-  #unbind(): void {
-    this.#bound?.run[Symbol.dispose]();
-    this.#bound = null;
+    for (const { run } of this.#bound.splice(0)) run[Symbol.dispose]();
   }
 }
-
-const wordsOf = ({ ids, mask }: WordBatch, picture: number): WordBatch => ({
-  ids: ids.slice(picture, picture + 1),
-  mask: mask.slice(picture, picture + 1),
-});

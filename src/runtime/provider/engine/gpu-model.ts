@@ -1,6 +1,7 @@
 /** BLIP-2 on devices with memory of their own: what is placed there stays there or streams through, block by block. */
 import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
+import { MOST_TOGETHER } from '../../../planner/profile/encoding.js';
 import type { CaptionModel } from '../../session/caption-model.js';
 import type { TokenSource } from '../../generation/token-source.js';
 import { gpuCacheWires, gpuImageSteps, gpuPromptSteps, gpuTokenSteps } from '../../graph/gpu/gpu-programs.js';
@@ -27,8 +28,11 @@ export class GpuModel implements CaptionModel {
     this.#owned = owned;
   }
 
-  /** @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `ORT_FAILED` */
-  static async open(sources: EngineSources<Blip2Config>): Promise<GpuModel> {
+  /**
+   * @param encoded pictures that are encoded together
+   * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `ORT_FAILED`
+   */
+  static async open(sources: EngineSources<Blip2Config>, encoded = MOST_TOGETHER): Promise<GpuModel> {
     const { config, tensors, picture, placeOf } = sources;
     const weights = new Weights(config, tensors);
     const tables = new LanguageTables(config.text, weights);
@@ -45,7 +49,7 @@ export class GpuModel implements CaptionModel {
       // What one of the two waits for is not the other's.
       const [own, others] = [image, token].map(({ units }) => new HostStaging(memoriesOf(units)));
       if (own === undefined || others === undefined) throw new Error('a program without staging');
-      const encoder = new GpuImageEncoder({ ...shared, staging: own, program: image, config, picture });
+      const encoder = new GpuImageEncoder({ ...shared, staging: own, program: image, config, picture, encoded });
       owned.unshift(encoder);
       const language = openLanguageModel({
         ...shared,

@@ -62,7 +62,7 @@ async function openPlanned(sizes: readonly number[], pictureSize?: PictureSize) 
     memories.set(id, memory);
     return { memory };
   };
-  await using model = await openPlanOnHost(config, checkpoint.tensors, placements, device, pictureSize);
+  await using model = await openPlanOnHost(config, checkpoint.tensors, placements, device, { pictureSize });
   const held = () => new Map<Device, number>([...memories].map(([id, memory]) => [id, memory.heldBytes]));
   const loaded = held();
   const { imageSize, channels } = config.vision;

@@ -132,29 +132,36 @@ export class GpuProgram implements Disposable {
   }
 
   /**
-   * @param bound the units in their order
+   * @param together the units in their order, as often as they are bound: each unit runs for all while its weights are there
    * @param repeats whether the same program is likely to run next: its first weights are copied ahead
    */
-  run(bound: readonly BoundUnit[], repeats = false): void {
+  run(together: readonly (readonly BoundUnit[])[], repeats = false): void {
     for (const queue of this.#queues.values()) queue.start();
     this.units.forEach(({ device, stage }, index) => {
-      const unit = bound[index];
-      if (unit === undefined) throw new RangeError(`unit ${index} is not bound`);
       const cargo = this.#cargos[index] ?? null;
       const queue = this.#queues.get(device);
       if (cargo !== null) queue?.await(cargo);
-      unit.prepare();
-      // The CPU computes shapes beside WebGPU, and reads their tensors when they are bound.
-      if (device.memory.place === 'WebGPU_Buf') unit.binding.bindAgain(wiresOf(stage));
-      within(device, () => unit.binding.run(unit.options));
+      for (const bound of together) {
+        const unit = bound[index];
+        if (unit === undefined) throw new RangeError(`unit ${index} is not bound`);
+        unit.prepare();
+        // The CPU computes shapes beside WebGPU, and reads their tensors when they are bound.
+        if (device.memory.place === 'WebGPU_Buf') unit.binding.bindAgain(wiresOf(stage));
+        within(device, () => unit.binding.run(unit.options));
+      }
       if (cargo !== null) queue?.passed(cargo);
     });
     if (repeats) for (const queue of this.#queues.values()) queue.rewind();
   }
 
+  /** Whether any of its weights are copied for each run. */
+  get streams(): boolean {
+    return this.#queues.size > 0;
+  }
+
   /** Whether `runAside` can run it. */
   get runsAside(): boolean {
-    return this.#queues.size === 0 && this.units.every(({ device }) => device.beside !== undefined);
+    return !this.streams && this.units.every(({ device }) => device.beside !== undefined);
   }
 
   /** The same in another thread, where nothing is streamed. */

@@ -29,6 +29,9 @@ export interface ProgramWires {
   readonly kept?: (wire: string) => BoundTensor | undefined;
 }
 
+/** Writes an input wire's bytes. */
+export type FillInput = (wire: string, bytes: Uint8Array) => void;
+
 export interface ProgramRunParts {
   readonly program: GpuProgram;
   /** For inputs and results. */
@@ -151,20 +154,28 @@ export class ProgramRun implements Disposable {
     if (kept !== undefined) this.#parts.program.rebind(this.#units, kept);
   }
 
-  /**
-   * @param fill writes an input wire's bytes
-   * @param repeats whether the same program is likely to run next
-   */
-  run(fill: (wire: string, bytes: Uint8Array) => void, repeats = false): void {
+  /** @param repeats whether the same program is likely to run next */
+  run(fill: FillInput, repeats = false): void {
+    this.#upload(fill);
+    this.#parts.program.run([this.#units], repeats);
+  }
+
+  /** Runs of one program, each with memory of its own, that share every copy of streamed weights. */
+  static runTogether(runs: readonly (readonly [ProgramRun, FillInput])[]): void {
+    for (const [run, fill] of runs) run.#upload(fill);
+    const [first] = runs;
+    if (first !== undefined) first[0].#parts.program.run(runs.map(([run]) => run.#units));
+  }
+
+  #upload(fill: FillInput): void {
     const { program } = this.#parts;
     this.#inputs.upload(fill);
     // Sessions that record run in streams of their own, which do not wait for the memory's copies.
     for (const device of this.#devices) if (program.records(device)) device.memory.synchronize();
-    program.run(this.#units, repeats);
   }
 
   /** The same in another thread, where the program runs aside. */
-  async runAside(fill: (wire: string, bytes: Uint8Array) => void): Promise<void> {
+  async runAside(fill: FillInput): Promise<void> {
     this.#inputs.upload(fill);
     await this.#parts.program.runAside(this.#units);
   }
