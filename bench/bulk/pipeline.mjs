@@ -25,7 +25,7 @@ const names = (await readdir(folder)).filter((name) => name.endsWith('.jpg')).so
 async function* files() {
   for (let i = 0; i < Number(total); i++) yield join(folder, names[i % names.length]);
 }
-const rules = { preprocessor: parsePreprocessorConfig({ size: 224 }), size: { height: 224, width: 224 } };
+const rules = { preprocessor: parsePreprocessorConfig({ size: 224 }), size: { height: 224, width: 224 }, float: 'F32' };
 const pool = new PixelPool(rules, Number(threads));
 const feed = new PictureFeed(files(), { prepare: (file) => pool.pixels(file), ahead: AHEAD });
 const began = performance.now();

@@ -98,7 +98,13 @@ export class CaptionEngine implements CaptionWorker {
     const room = PlannedRoom.of(checkpoint, config.vision, options);
     await room?.checkPictures(pixels.size);
     const model = await openCaptionModel(config, checkpoint, options);
-    return new CaptionEngine(config, files, new PixelPool(pixels), model, room);
+    return new CaptionEngine(
+      config,
+      files,
+      new PixelPool({ ...pixels, float: model.pixelFloat ?? 'F32' }),
+      model,
+      room,
+    );
   }
 
   async captionBatch({ pictures, first, generation }: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {

@@ -112,6 +112,7 @@ export class MatchEngine implements MatchWorker {
   async #see(picture: LocalPicture, signal: AbortSignal | undefined): Promise<Tensor> {
     const { pixels } = this.#inputs;
     const data = await modelPixels(picture, pixels);
+    if (!(data instanceof Float32Array)) throw new TypeError('pixels are compared in float32');
     signal?.throwIfAborted();
     return this.#model.see(data, [1, 3, pixels.size.height, pixels.size.width]);
   }

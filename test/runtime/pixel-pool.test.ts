@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { PixelRules } from '../../src/runtime/image/pixel-rules.js';
 import type * as Pool from '../../src/runtime/image/pixel-pool.js';
 import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
@@ -16,7 +17,7 @@ const { PixelPool } = (await import(
 const path = (name: string): string => join(ROOT, 'test/fixtures/pictures', name);
 const NAMES = ['rgb.png', 'chroma-420.jpg', 'rgba.png', 'cmyk.jpg', 'grey-16bit.png', 'lossy.webp', 'palette.gif'];
 const preprocessor = parsePreprocessorConfig({ size: { height: 12, width: 20 } });
-const rules = { preprocessor, size: { height: 12, width: 20 } };
+const rules: PixelRules = { preprocessor, size: { height: 12, width: 20 }, float: 'F32' };
 const expected = await Promise.all(NAMES.map(async (name) => (await preparePixels(path(name), preprocessor)).data));
 const inTurns = (count: number): number[] => Array.from({ length: count }, (_, i) => i % NAMES.length);
 const pathOf = (picture: number): string => path(NAMES[picture] ?? '');
@@ -66,8 +67,16 @@ describe.each([0, 2])('with %i threads', (threads) => {
     for (const refusal of refused) expect(refusal).toMatchObject({ reason: { message: 'enough' } });
   });
 
+  it('rounds to float16 for a device that reads that', async () => {
+    await using pool = new PixelPool({ ...rules, float: 'F16' }, threads);
+    const halves = await pool.pixels(path('rgb.png'));
+    const [whole = new Float32Array()] = expected;
+    expect(halves).toBeInstanceOf(Uint16Array);
+    expect(Array.from(halves, halfValue)).toEqual(Array.from(whole, nearestHalf));
+  });
+
   it('refuses a size that the model does not read', async () => {
-    const asItIs = { preprocessor: parsePreprocessorConfig({ do_resize: false }), size: rules.size };
+    const asItIs = { ...rules, preprocessor: parsePreprocessorConfig({ do_resize: false }) };
     await using pool = new PixelPool(asItIs, threads);
     const refused = await Promise.allSettled(inTurns(40).map(() => pool.pixels(path('rgb.png'))));
     for (const { status, ...refusal } of refused) {
@@ -118,3 +127,19 @@ describe('threads', () => {
     expect(await made).toEqual(pictures.map((picture) => expected[picture]));
   });
 });
+
+/** The number that 16 bits of IEEE 754 say, of the normal range and zero. */
+function halfValue(bits: number): number {
+  const [sign, exponent, fraction] = [bits >> 15, (bits >> 10) & 31, bits & 1023];
+  const size = exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15);
+  return sign === 1 ? -size : size;
+}
+
+/** Eleven significant bits, the even one of two that are equally near. */
+function nearestHalf(value: number): number {
+  const unit = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(value))), -14) - 10);
+  const scaled = value / unit;
+  const below = Math.floor(scaled);
+  const isUp = scaled - below > 0.5 || (scaled - below === 0.5 && below % 2 !== 0);
+  return (isUp ? below + 1 : below) * unit;
+}

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { receiveError, type SentError } from '../sent-error.js';
 import type { LocalPicture } from './picture-source.js';
-import type { PixelRules } from './pixel-rules.js';
+import type { ModelPixels, PixelRules } from './pixel-rules.js';
 import { modelPixels } from './prepare-pixels.js';
 
 /** To a thread, which starts with the rules as its `workerData`; null ends it. */
@@ -12,13 +12,13 @@ export type PixelRequest = { readonly picture: LocalPicture } | null;
 /** From a thread, first of all that it has started. */
 export type PixelReply =
   | { readonly kind: 'started' }
-  | { readonly kind: 'made'; readonly pixels: Float32Array }
+  | { readonly kind: 'made'; readonly pixels: ModelPixels }
   | { readonly kind: 'failed'; readonly error: SentError };
 
 interface Job {
   readonly picture: LocalPicture;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (pixels: Float32Array) => void;
+  readonly resolve: (pixels: ModelPixels) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -58,7 +58,7 @@ export class PixelPool implements AsyncDisposable {
    * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, or `IMAGE_SIZE` for a picture of another size than the model reads;
    *   the signal's reason for one whose turn comes after it was aborted
    */
-  async pixels(picture: LocalPicture, signal?: AbortSignal): Promise<Float32Array> {
+  async pixels(picture: LocalPicture, signal?: AbortSignal): Promise<ModelPixels> {
     return new Promise((resolve, reject) => {
       this.#jobs.push({ picture, signal, resolve, reject });
       this.#assign();

@@ -1,9 +1,10 @@
 import { Blip2Error } from '../../errors.js';
+import { convertFloats } from '../../loader/convert/convert-floats.js';
 import type { PictureSize } from '../../model/picture-size.js';
 import { decodePicture, type RgbPicture } from './decode-picture.js';
 import type { LocalPicture } from './picture-source.js';
 import { PixelMemory } from './pixel-memory.js';
-import type { PixelRules } from './pixel-rules.js';
+import type { ModelPixels, PixelRules } from './pixel-rules.js';
 import type { PreprocessorConfig } from './preprocessor-config.js';
 import { resizeWithin } from './resize-bicubic.js';
 
@@ -34,9 +35,12 @@ export async function preparePixels(source: LocalPicture, config: PreprocessorCo
  * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, or `IMAGE_SIZE` for a picture of another size: the model would
  *   read it with the wrong positions
  */
-export async function modelPixels(source: LocalPicture, { preprocessor, size }: PixelRules): Promise<Float32Array> {
+export async function modelPixels(
+  source: LocalPicture,
+  { preprocessor, size, float }: PixelRules,
+): Promise<ModelPixels> {
   const { data, width, height } = await preparePixels(source, preprocessor);
-  if (width === size.width && height === size.height) return data;
+  if (width === size.width && height === size.height) return float === 'F32' ? data : halves(data);
   throw new Blip2Error(
     'IMAGE_SIZE',
     `the checkpoint's picture settings make pictures of ${width} x ${height} pixels; the model reads ${size.width} x ${size.height}`,
@@ -45,6 +49,17 @@ export async function modelPixels(source: LocalPicture, { preprocessor, size }: 
       details: { width, height },
     },
   );
+}
+
+function halves(data: Float32Array): Uint16Array {
+  const made = new Uint16Array(data.length);
+  convertFloats(
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    'F32',
+    new Uint8Array(made.buffer),
+    'F16',
+  );
+  return made;
 }
 
 /** Resizes, rescales and normalises, and moves the channels to the front. */

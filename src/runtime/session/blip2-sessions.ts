@@ -3,6 +3,7 @@ import type { Blip2Config } from '../../model/blip2-config.js';
 import { MOST_TOGETHER } from '../../planner/profile/encoding.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import type { TokenSource } from '../generation/token-source.js';
+import type { ModelPixels } from '../image/pixel-rules.js';
 import { imageProgram, promptProgram, tokenProgram } from '../graph/blip2-programs.js';
 import type { Program } from '../graph/program.js';
 import type { CaptionModel } from './caption-model.js';
@@ -71,7 +72,7 @@ export class Blip2Sessions implements CaptionModel {
    * @param words the instruction of each picture, for an InstructBLIP
    * @returns rows for the language model, float32 `[pictures, numQueryTokens, hiddenSize]`
    */
-  async encodeImages(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
+  async encodeImages(pixels: ModelPixels, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
     const { numQueryTokens, text } = this.#config;
     const dims = [shape[0] ?? 0, numQueryTokens, text.hiddenSize];
     const rows = new Float32Array(elementCount(dims));
@@ -86,6 +87,7 @@ export class Blip2Sessions implements CaptionModel {
 
   async #encode({ pixels, shape, words }: PictureBatch): Promise<Tensor> {
     const given = words === undefined ? new Map<string, Tensor>() : wordWires(words, this.#config.numQueryTokens);
+    if (!(pixels instanceof Float32Array)) throw new TypeError('the CPU reads float32 pixels');
     given.set('pixel_values', new Tensor('float32', pixels, shape));
     const wires = await this.#image.run(given);
     return wireOf(wires, 'language_input');

@@ -1,4 +1,5 @@
 import type { Tensor } from 'onnxruntime-node';
+import type { ModelPixels } from '../image/pixel-rules.js';
 import type { TokenSource } from '../generation/token-source.js';
 import type { RollingSource } from '../generation/rolling-source.js';
 import type { DecodingRoom, LanguagePrompt } from './language-prompt.js';
@@ -6,13 +7,15 @@ import type { WordBatch } from './word-wires.js';
 
 /** What captions are made with, on whatever devices it runs. */
 export interface CaptionModel extends AsyncDisposable {
+  /** Of the pixels that it reads; absent: float32 alone. */
+  readonly pixelFloat?: 'F16' | 'F32';
   /**
-   * @param pixels normalised, float32, row-major
+   * @param pixels normalised, row-major, float32 or of `pixelFloat`
    * @param shape `[pictures, channels, height, width]`
    * @param words the instruction of each picture, for an InstructBLIP
    * @returns rows for the language model, `[pictures, numQueryTokens, hiddenSize]`, float32 or float16
    */
-  encodeImages(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor>;
+  encodeImages(pixels: ModelPixels, shape: readonly number[], words?: WordBatch): Promise<Tensor>;
   /** The language model after the given prompts: decoding algorithms read its logits. */
   tokens(prompt: LanguagePrompt): TokenSource;
   /**

@@ -1,9 +1,10 @@
+import type { ModelPixels } from '../image/pixel-rules.js';
 import type { WordBatch } from './word-wires.js';
 
 /** Pictures that are encoded together, and what is asked of each. */
 export interface PictureBatch {
   /** Normalised, row-major. */
-  readonly pixels: Float32Array;
+  readonly pixels: ModelPixels;
   /** `[pictures, channels, height, width]` */
   readonly shape: readonly number[];
   readonly words: WordBatch | undefined;

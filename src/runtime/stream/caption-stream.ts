@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../model/blip2-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
+import type { ModelPixels } from '../image/pixel-rules.js';
 import type { Asking } from '../asking.js';
 import type { Caption, Outcome } from '../captioner-options.js';
 import { generate } from '../generation/generate.js';
@@ -26,8 +27,7 @@ import type { PictureFeed, Ready } from './picture-feed.js';
 
 /** A picture with what is asked of it, as the models read both. */
 export interface PreparedPicture {
-  /** `[channels, height, width]` */
-  readonly pixels: Float32Array;
+  readonly pixels: ModelPixels;
   readonly text: string | null;
   readonly prompt: PromptBatch;
 }

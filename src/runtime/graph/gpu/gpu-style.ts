@@ -42,6 +42,8 @@ export function webgpuStyle(matrices: GpuFloat, plainAttention = false): GpuStyl
  */
 function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueType {
   switch (wire) {
+    case 'pixel_values':
+      return { ...wireType(config, wire), dtype: float };
     case 'patches':
       return { dtype: float, dims: ['batch', 'patches', config.vision.hiddenSize] };
     case 'language_input':

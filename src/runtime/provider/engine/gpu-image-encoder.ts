@@ -6,10 +6,12 @@ import { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
 import { encodingOf } from '../../../planner/profile/encoding.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
+import type { ModelPixels } from '../../image/pixel-rules.js';
 import type { PictureGrid } from '../../graph/picture-grid.js';
 import type { Wires } from '../../session/kv-cache.js';
 import { microBatches, type PictureBatch } from '../../session/micro-batches.js';
 import { wordWires, type WordBatch } from '../../session/word-wires.js';
+import { RunThread } from '../ort/run-thread.js';
 import { fillFrom, typesOf } from './program/given-tensors.js';
 import { imageChains } from './image-chains.js';
 import { ProgramRun, type FillInput, type ProgramRunParts } from './program/program-run.js';
@@ -33,6 +35,8 @@ export class GpuImageEncoder implements Disposable {
   readonly #parts: GpuImageEncoderParts;
   /** Of the micro-batches of a sweep, in their order. */
   readonly #bound: Bound[] = [];
+  /** In which pictures are encoded beside what this one asks of the device. */
+  #thread: RunThread | null = null;
   /** One after the other: they share memory. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -41,18 +45,24 @@ export class GpuImageEncoder implements Disposable {
   }
 
   /** As `CaptionModel.encodeImages`. */
-  encode(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
+  encode(pixels: ModelPixels, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
     const encoded = this.#last.then(() => this.#encode(pixels, shape, words));
     this.#last = encoded.catch(() => undefined);
     return encoded;
   }
 
-  /** Once nothing is being encoded. */
-  async idle(): Promise<void> {
-    await this.#last;
+  /** Of the device that reads pixels. */
+  get pixelFloat(): GpuFloat {
+    return this.#parts.program.units[0]?.device.style.float ?? 'F32';
   }
 
-  async #encode(pixels: Float32Array, shape: readonly number[], words: WordBatch | undefined): Promise<Tensor> {
+  /** Once nothing is being encoded. Nothing can be any more. */
+  async close(): Promise<void> {
+    await this.#last;
+    await this.#thread?.[Symbol.asyncDispose]();
+  }
+
+  async #encode(pixels: ModelPixels, shape: readonly number[], words: WordBatch | undefined): Promise<Tensor> {
     const { program, config, float, encoded } = this.#parts;
     const [pictures = 0] = shape;
     const { together, perSweep } = encodingOf({ batch: pictures, encoded });
@@ -77,11 +87,14 @@ export class GpuImageEncoder implements Disposable {
     const runs = sweep.map(({ pixels, shape, words }, slot): readonly [ProgramRun, FillInput] => {
       const given =
         words === undefined ? new Map<string, Tensor>() : wordWires(words, this.#parts.config.numQueryTokens);
-      given.set('pixel_values', new Tensor('float32', pixels, shape));
+      given.set('pixel_values', pixelTensor(pixels, shape));
       return [this.#runOf(slot, given, shape[0] ?? 0), fillFrom(given)];
     });
     const [only] = runs;
-    if (runs.length === 1 && only !== undefined && this.#parts.program.runsAside) await only[0].runAside(only[1]);
+    // A picture alone has nothing to wait beside.
+    const isAside = this.#parts.program.runsAside && (sweep[0]?.shape[0] ?? 0) > 1;
+    if (runs.length === 1 && only !== undefined && isAside)
+      await only[0].runIn((this.#thread ??= new RunThread()), only[1]);
     else ProgramRun.runTogether(runs);
     return runs.map(([run]) => run);
   }
@@ -109,3 +122,6 @@ export class GpuImageEncoder implements Disposable {
     for (const { run } of this.#bound.splice(0)) run[Symbol.dispose]();
   }
 }
+
+const pixelTensor = (pixels: ModelPixels, shape: readonly number[]): Tensor =>
+  pixels instanceof Float32Array ? new Tensor('float32', pixels, shape) : new Tensor('float16', pixels, shape);

@@ -6,6 +6,8 @@ import type { CaptionModel } from '../../session/caption-model.js';
 import type { TokenSource } from '../../generation/token-source.js';
 import { gpuCacheWires, gpuImageSteps, gpuPromptSteps, gpuTokenSteps } from '../../graph/gpu/gpu-programs.js';
 import type { Step } from '../../graph/program.js';
+import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
+import type { ModelPixels } from '../../image/pixel-rules.js';
 import { Weights } from '../../graph/weights.js';
 import type { RollingSource } from '../../generation/rolling-source.js';
 import type { DecodingRoom, LanguagePrompt } from '../../session/language-prompt.js';
@@ -67,7 +69,11 @@ export class GpuModel implements CaptionModel {
     }
   }
 
-  encodeImages(pixels: Float32Array, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
+  get pixelFloat(): GpuFloat {
+    return this.#image.pixelFloat;
+  }
+
+  encodeImages(pixels: ModelPixels, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
     return this.#image.encode(pixels, shape, words);
   }
 
@@ -80,7 +86,7 @@ export class GpuModel implements CaptionModel {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#image.idle();
+    await this.#image.close();
     for (const each of this.#owned) each[Symbol.dispose]();
   }
 }

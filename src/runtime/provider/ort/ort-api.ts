@@ -60,11 +60,7 @@ const TABLE_LENGTH = 387;
 
 type FunctionName = keyof typeof FUNCTIONS;
 type Argument = Pointer | number | string | Uint8Array | BigInt64Array | readonly string[] | (Pointer | null)[] | null;
-interface NativeFunction {
-  (...args: Argument[]): Pointer | null;
-  /** In another thread; the last argument is called with what went wrong, or the result. */
-  readonly async: (...args: (Argument | ((error: Error | null, status: Pointer | null) => void))[]) => void;
-}
+type NativeFunction = (...args: Argument[]) => Pointer | null;
 
 export class OrtApi {
   /** Kept for ever: a handle that is collected closes the library under its callers. */
@@ -95,31 +91,13 @@ export class OrtApi {
 
   /** @throws Blip2Error `ORT_FAILED` with ONNX Runtime's own words */
   call(name: FunctionName, ...args: Argument[]): void {
-    this.#check(name, this.#native(name)(...args));
-  }
-
-  /** The same in a thread of the pool, while this one goes on. What the arguments point to has to stay. */
-  async callAside(name: FunctionName, ...args: Argument[]): Promise<void> {
-    const status = await new Promise<Pointer | null>((resolve, reject) => {
-      this.#native(name).async(...args, (error, result) => {
-        if (error === null) resolve(result);
-        else reject(error);
-      });
-    });
-    this.#check(name, status);
-  }
-
-  #native(name: FunctionName): NativeFunction {
     let native = this.#functions.get(name);
     if (native === undefined) {
       const [index, parameters] = FUNCTIONS[name];
       native = koffi.decode(this.#entry(index), koffi.proto(`void* (${parameters})`)) as NativeFunction;
       this.#functions.set(name, native);
     }
-    return native;
-  }
-
-  #check(name: FunctionName, status: Pointer | null): void {
+    const status = native(...args);
     if (status === null || status === 0n) return;
     const message = this.#errorMessage(status);
     this.#release(RELEASES.Status, status);

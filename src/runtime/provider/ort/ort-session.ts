@@ -4,6 +4,7 @@ import { DTYPE_BITS } from '../../../tensor/dtype.js';
 import { elementCount } from '../../../tensor/tensor-info.js';
 import { elementType } from '../../onnx/element-type.js';
 import { ortApi, type Pointer } from './ort-api.js';
+import type { RunThread } from './run-thread.js';
 
 export interface OrtSessionOptions {
   /** Options of the CUDA provider, by ONNX Runtime's names; absent runs on the CPU. */
@@ -154,8 +155,8 @@ export class OrtBinding implements Disposable {
   }
 
   /** The same in another thread; one run of a binding at a time. */
-  runAside(options: RunOptions): Promise<void> {
-    return ortApi().callAside('RunWithBinding', this.#session, options.pointer, this.#binding);
+  runIn(thread: RunThread, options: RunOptions): Promise<void> {
+    return thread.run({ session: this.#session, options: options.pointer, binding: this.#binding });
   }
 
   [Symbol.dispose](): void {

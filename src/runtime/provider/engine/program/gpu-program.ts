@@ -6,6 +6,7 @@ import { wireOfOutput } from '../../../graph/stage-builder.js';
 import { alignedBytes } from '../../memory/alignment.js';
 import { namedOutOfMemory } from '../../memory/out-of-memory.js';
 import { OrtSession, type RunOptions, type BoundTensor, type OrtBinding } from '../../ort/ort-session.js';
+import type { RunThread } from '../../ort/run-thread.js';
 import { CargoQueue } from '../weights/cargo-queue.js';
 import type { EngineDevice } from '../device/engine-device.js';
 import type { GpuStage, Unit } from '../units/gpu-units.js';
@@ -159,16 +160,16 @@ export class GpuProgram implements Disposable {
     return this.#queues.size > 0;
   }
 
-  /** Whether `runAside` can run it. */
+  /** Whether `runIn` can run it, beside what other programs run on its device. */
   get runsAside(): boolean {
     return !this.streams && this.units.every(({ device }) => device.beside !== undefined);
   }
 
   /** The same in another thread, where nothing is streamed. */
-  async runAside(bound: readonly BoundUnit[]): Promise<void> {
+  async runIn(thread: RunThread, bound: readonly BoundUnit[]): Promise<void> {
     for (const { binding, options, prepare } of bound) {
       prepare();
-      await binding.runAside(options);
+      await binding.runIn(thread, options);
     }
   }
 

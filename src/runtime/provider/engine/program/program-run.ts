@@ -6,6 +6,7 @@
 import type { Block } from '../../../../model/blocks.js';
 import { convertFloats } from '../../../../loader/convert/convert-floats.js';
 import type { BoundTensor } from '../../ort/ort-session.js';
+import type { RunThread } from '../../ort/run-thread.js';
 import type { EngineDevice } from '../device/engine-device.js';
 import type { BoundUnit, GpuProgram, UnitWire } from './gpu-program.js';
 import type { HostStaging } from './host-staging.js';
@@ -175,9 +176,9 @@ export class ProgramRun implements Disposable {
   }
 
   /** The same in another thread, where the program runs aside. */
-  async runAside(fill: FillInput): Promise<void> {
+  async runIn(thread: RunThread, fill: FillInput): Promise<void> {
     this.#inputs.upload(fill);
-    await this.#parts.program.runAside(this.#units);
+    await this.#parts.program.runIn(thread, this.#units);
   }
 
   /** A result of the last run, good until the next run of any shape. */

@@ -1,0 +1,64 @@
+/**
+ * Pictures a second through `captionAll` of a whole model in this process, for pictures that are decoded already. One JSON line a
+ * batch size.
+ *
+ *   npm run build && node bench/bulk/stream.mjs CHECKPOINT [--pictures 2048] [--batches 64,128,256] [--vram 6G] [--allow-quant int8] [--tokens 20]
+ */
+import { parseArgs } from 'node:util';
+import { createCaptioner } from '../../dist/src/runtime/index.js';
+import { openCheckpoint } from '../../dist/src/loader/index.js';
+import { parseSize } from '../../dist/src/planner/index.js';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    pictures: { type: 'string', default: '2048' },
+    batches: { type: 'string', default: '64,128,256' },
+    vram: { type: 'string' },
+    'allow-quant': { type: 'string' },
+    tokens: { type: 'string', default: '20' },
+  },
+});
+const [folder] = positionals;
+if (folder === undefined) throw new Error('which checkpoint?');
+const checkpoint = await openCheckpoint(folder);
+const side = checkpoint.config.vision_config?.image_size ?? 224;
+const maxNewTokens = Number(values.tokens);
+const pictureOf = (number) => ({
+  width: side,
+  height: side,
+  data: Uint8Array.from({ length: 3 * side * side }, (_, i) => (i * (number + 1)) % 251),
+});
+const some = Array.from({ length: 64 }, (_, number) => pictureOf(number));
+const pictures = Array.from({ length: Number(values.pictures) }, (_, number) => some[number % some.length]);
+
+for (const given of values.batches.split(',')) {
+  const batchSize = given === 'auto' ? 'auto' : Number(given);
+  const placement =
+    values.vram === undefined
+      ? { deviceMap: new Map([['', 0]]) }
+      : {
+          budgets: { gpus: new Map([[0, parseSize(values.vram)]]), ramBytes: null, diskBytes: 0 },
+          planning: {
+            workload: batchSize === 'auto' ? {} : { batch: batchSize, newTokens: maxNewTokens },
+            allowQuant: values['allow-quant'] === undefined ? [] : values['allow-quant'].split(','),
+          },
+        };
+  const { deviceMap, ...planned } = placement;
+  const plan = deviceMap === undefined ? {} : { plan: deviceMap };
+  const captioner = await createCaptioner(checkpoint, { provider: 'cuda', inProcess: true, ...planned, ...plan });
+  const rate = async (list) => {
+    const began = performance.now();
+    let done = 0;
+    let failed = 0;
+    for await (const outcome of captioner.captionAll(list, { batchSize, maxNewTokens, minNewTokens: 0 })) {
+      done += 1;
+      if (outcome.status === 'failed') failed += 1;
+    }
+    return { picturesPerSecond: Number(((1000 * done) / (performance.now() - began)).toFixed(1)), failed };
+  };
+  await rate(pictures.slice(0, 512));
+  process.stdout.write(`${JSON.stringify({ batch: batchSize, ...(await rate(pictures)) })}\n`);
+  await captioner[Symbol.asyncDispose]();
+}
+process.exit(0);
