@@ -14,6 +14,8 @@ import { DEFAULT_WORKLOAD } from '../../src/planner/profile/workload.js';
 import { parseSize } from '../../src/planner/size.js';
 import type { TensorInfo } from '../../src/tensor/tensor-info.js';
 import { parseDtypeName } from '../common/dtype.js';
+import { knownModels } from './known-models.js';
+import { isBlip2 } from '../../src/model/blip2-config.js';
 import { loadModel } from '../common/load-model.js';
 import { machineProfile } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
@@ -74,13 +76,17 @@ export function requestFlags<T>(parser: Argv<T>) {
       array: true,
       nargs: 1,
       group: 'Workload:',
-      describe: `what weights become: ${LOAD_DTYPES.join(', ')}, or module=dtype [default: float16]`,
+      describe: `what weights become: ${LOAD_DTYPES.join(', ')}, or module=dtype [default: float16; of models that are not BLIP-2, their own]`,
     })
     .option('engine', {
       choices: ['blip2-run', 'transformers'] as const,
-      default: 'blip2-run' as const,
       group: 'Workload:',
-      describe: 'who will execute the map',
+      describe: 'who will execute the map [default: blip2-run; transformers for models that are not BLIP-2]',
+    })
+    .option('names', {
+      choices: ['loaded', 'file'] as const,
+      group: 'Output:',
+      describe: "whose module names the map has: the loaded model's, or the file's for other loaders [default: loaded]",
     })
     .option('objective', {
       choices: OBJECTIVES,
@@ -139,7 +145,8 @@ export interface RequestArgs extends BudgetArgs {
   readonly 'max-new-tokens'?: number | undefined;
   readonly 'picture-size'?: PictureSize | undefined;
   readonly dtype?: readonly string[] | undefined;
-  readonly engine: 'blip2-run' | 'transformers';
+  readonly engine?: 'blip2-run' | 'transformers' | undefined;
+  readonly names?: 'loaded' | 'file' | undefined;
   readonly objective: Objective;
   readonly 'time-limit'?: number | undefined;
   readonly pin?: readonly string[] | undefined;
@@ -168,6 +175,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       );
   }
   const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint, args.revision);
+  const known = isBlip2(config) ? null : await knownModels(tensors, config, args);
   for (const module of dtypes.keys()) {
     if (module === '' || [...tensors.keys()].some((name) => name === module || name.startsWith(`${module}.`))) continue;
     throw usageError(`--dtype ${module}=${dtypes.get(module)}: no tensor of this model is in "${module}"`);
@@ -175,7 +183,10 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   return {
     tensors,
     notes,
-    warnings: (checkpoint?.warnings ?? []).map(({ message, code }) => `${message} [${code}]`),
+    warnings: [
+      ...(checkpoint?.warnings ?? []).map(({ message, code }) => `${message} [${code}]`),
+      ...(known?.warnings ?? []),
+    ],
     options: {
       config,
       checkpoint: identity,
@@ -187,9 +198,10 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
         ...(args['max-new-tokens'] === undefined ? {} : { newTokens: args['max-new-tokens'] }),
         ...(args['picture-size'] === undefined ? {} : { pictureSize: args['picture-size'] }),
       },
-      dtype,
+      ...(dtype === undefined ? {} : { dtype }),
       dtypes,
-      engine: args.engine,
+      engine: args.engine ?? (known === null ? 'blip2-run' : 'transformers'),
+      ...(known === null ? {} : { models: known.models, names: args.names ?? 'loaded' }),
       provider: args.provider,
       pins,
       allowQuant: readAllowQuant(args['allow-quant']),
@@ -203,8 +215,8 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   };
 }
 
-function readDtypes(flags: readonly string[]): { dtype: LoadDtype; dtypes: Map<string, LoadDtype> } {
-  let dtype: LoadDtype = 'float16';
+function readDtypes(flags: readonly string[]): { dtype: LoadDtype | undefined; dtypes: Map<string, LoadDtype> } {
+  let dtype: LoadDtype | undefined;
   const dtypes = new Map<string, LoadDtype>();
   for (const flag of flags) {
     const [name = '', module] = flag.split('=').toReversed();

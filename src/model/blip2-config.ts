@@ -199,3 +199,9 @@ export function parseRetrievalConfig(json: unknown): RetrievalConfig {
 export function isRetrieval(config: ModelConfig): config is RetrievalConfig {
   return 'embedSize' in config;
 }
+
+/** Whether a `config.json` is of a model that this package knows block by block. */
+export function isBlip2(config: unknown): boolean {
+  if (typeof config !== 'object' || config === null || !('model_type' in config)) return false;
+  return config.model_type === 'blip-2' || config.model_type === 'instructblip';
+}

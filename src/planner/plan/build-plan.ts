@@ -1,5 +1,6 @@
 /** The plan document of a placement, chosen by the solver or written by hand. */
 import type { QuantScheme } from '../../tensor/quantized.js';
+import { inFileNames } from '../map/file-names.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import { preparationNotes } from '../price/preparation.js';
@@ -30,7 +31,8 @@ export interface BuiltPlan {
 export function buildPlan(input: PlanInput): BuiltPlan {
   const { profile, choice } = input;
   const prices = input.prices.amongst(choice);
-  const { map, apart } = mapOf(profile, choice, prices.hooked);
+  const { map: loadedMap, apart } = mapOf(profile, choice, prices.hooked);
+  const map = profile.fileNames === undefined ? loadedMap : inFileNames(loadedMap, profile.fileNames);
   const placements = profile.blocks.map((block, i): Placement => {
     const place = placeAt(choice, i);
     return {

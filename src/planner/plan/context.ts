@@ -1,29 +1,25 @@
 /** What is settled before a placement is chosen. */
-import { Blip2Error } from '../../errors.js';
-import { isRetrieval, parseModelConfig, type ModelConfig } from '../../model/blip2-config.js';
-import { positionLimit, type TextConfig } from '../../model/language-config.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
-import { longestPrefix } from '../map/longest-prefix.js';
 import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { priceList, type PriceList } from '../price/price-list.js';
 import { webGpuProfile } from '../price/webgpu-profile.js';
-import { blip2Profile } from '../profile/blip2-profile.js';
-import { withExtras } from '../profile/extras.js';
-import { genericProfile } from '../profile/generic-profile.js';
+import type { ModelTable } from '../models/read-model-table.js';
 import { keptActivationBytes } from '../profile/kept-activations.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
-import type { Engine, ModelProfile, ProfileBlock } from '../profile/model-profile.js';
+import type { Engine, ModelProfile } from '../profile/model-profile.js';
 import { keptProductBytes, withWebGpuBlocks } from '../profile/webgpu-blocks.js';
-import { parseWorkload, type Workload } from '../profile/workload.js';
+import type { Workload } from '../profile/workload.js';
 import type { SolveOptions } from '../solve/exact.js';
 import type { IntegerSolver } from '../solve/integer/integer-program.js';
 import { accuracyRule } from './accuracy.js';
 import { checkBudgets, type Budgets } from './budgets.js';
+import { checkPins } from './check-pins.js';
 import type { GpuProvider } from './gpu-provider.js';
 import type { CheckpointIdentity, Objective } from './plan-document.js';
+import { profileOf } from './profile-of.js';
 import { turnAssumptions } from './turn-assumptions.js';
 
 export interface PlanOptions {
@@ -32,7 +28,7 @@ export interface PlanOptions {
   readonly checkpoint?: CheckpointIdentity;
   readonly budgets: Budgets;
   readonly workload?: Partial<Workload>;
-  /** What floating tensors become when loaded. Default `float16`. */
+  /** What floating tensors become when loaded. Default `float16`; with `models`, what transformers takes by itself. */
   readonly dtype?: LoadDtype;
   /** Module path -> dtype, over `dtype`. */
   readonly dtypes?: ReadonlyMap<string, LoadDtype>;
@@ -46,6 +42,13 @@ export interface PlanOptions {
   readonly reserveBytes?: number;
   /** Count the memory that the driver takes for the process, as nvidia-smi does. Default false. */
   readonly countContext?: boolean;
+  /**
+   * What transformers loads, class by class, for models that are not BLIP-2; without it their blocks are found by names alone.
+   * `loadModelTable` of `blip2-device-map/models` gives it.
+   */
+  readonly models?: ModelTable;
+  /** Whose names the device map has: the loaded model's (default), or the file's, for loaders that do not translate. */
+  readonly names?: 'loaded' | 'file';
   /** Module path -> device that must hold it. */
   readonly pins?: DeviceMap;
   /** Schemes that the language model's linear weights may be quantised with, where that saves time. Default none. */
@@ -139,111 +142,6 @@ function keptOnCuda(profile: ModelProfile, tensors: ReadonlyMap<string, TensorIn
   if (family !== 'blip2' || engine !== 'blip2-run' || workload.batch * workload.beams === 1) return 0;
   const single = profileOf(tensors, { ...options, workload: { ...options.workload, batch: 1, beams: 1 } });
   return keptActivationBytes(profile, single);
-}
-
-function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): ModelProfile {
-  const config = isBlip2(options.config) ? parseModelConfig(options.config) : null;
-  const shared = {
-    dtype: options.dtype ?? 'float16',
-    ...(options.dtypes === undefined ? {} : { overrides: options.dtypes }),
-    workload: parseWorkload(options.workload, config?.numQueryTokens, config === null ? 1 : textTokens(config)),
-    engine: options.engine ?? 'blip2-run',
-    schemes: options.allowQuant ?? [],
-  } as const;
-  if (config !== null && !isRetrieval(config)) checkPositions(shared.workload, config.text);
-  const profile = config === null ? genericProfile(tensors, shared) : blip2Profile(tensors, config, shared);
-  checkQuantization(profile, shared.schemes);
-  return options.ties === undefined && options.buffers === undefined ? profile : withExtras(profile, options);
-}
-
-/** InstructBLIP has no caption without an instruction: "A short image description:" is about six tokens. */
-const INSTRUCTION_TOKENS = 8;
-
-function textTokens(config: ModelConfig): number {
-  return config.qformer.text !== null && !isRetrieval(config) ? INSTRUCTION_TOKENS : 1;
-}
-
-/** New tokens may be fewer than asked for; caches are planned for all of them. */
-function checkPositions({ promptTokens, newTokens }: Workload, text: TextConfig): void {
-  const limit = positionLimit(text);
-  if (limit === null || promptTokens + newTokens <= limit) return;
-  const counts = `${promptTokens} tokens of prompt and ${newTokens} new ones`;
-  throw new Blip2Error(
-    'BAD_WORKLOAD',
-    `${counts} are ${promptTokens + newTokens}; this model has ${limit} positions.`,
-    {
-      hint:
-        promptTokens < limit
-          ? `newTokens may be ${limit - promptTokens} at most.`
-          : `promptTokens may be ${limit - 1} at most.`,
-      details: { promptTokens, newTokens, limit },
-    },
-  );
-}
-
-function checkQuantization(profile: ModelProfile, schemes: readonly QuantScheme[]): void {
-  if (profile.engine === 'transformers') {
-    const stored = profile.blocks.find((block) => block.scheme !== null);
-    if (schemes.length === 0 && stored === undefined) return;
-    throw new Blip2Error(
-      'BAD_QUANT',
-      stored === undefined
-        ? 'transformers cannot run weights quantised the way allowed here.'
-        : `transformers cannot run ${stored.name}, whose weights this checkpoint stores as ${stored.scheme}.`,
-      {
-        hint: 'Plan for blip2-run, or leave --allow-quant out and give the checkpoint with floats.',
-        details: { schemes },
-      },
-    );
-  }
-  if (schemes.length === 0 || profile.blocks.some((block) => block.forms.size > 0)) return;
-  if (profile.blocks.some((block) => block.scheme !== null)) return;
-  throw new Blip2Error(
-    'BAD_QUANT',
-    'No block of this checkpoint can be quantised: that takes a BLIP-2 language model.',
-    {
-      hint: 'Leave --allow-quant out.',
-    },
-  );
-}
-
-function isBlip2(config: unknown): boolean {
-  if (typeof config !== 'object' || config === null || !('model_type' in config)) return false;
-  return config.model_type === 'blip-2' || config.model_type === 'instructblip';
-}
-
-function checkPins(pins: DeviceMap, profile: ModelProfile): void {
-  for (const [key, device] of pins) {
-    const blocks = profile.blocks.filter(
-      (block) => key === '' || block.name === key || block.name.startsWith(`${key}.`),
-    );
-    if (device === 'disk') checkDiskPin(key, blocks, pins, profile);
-    if (blocks.length > 0) continue;
-    throw new Blip2Error('PIN_UNKNOWN', `No block of this model is in "${key}", so it cannot be pinned.`, {
-      hint: 'Pin a module that holds whole blocks, such as vision_model, qformer or language_model.model.decoder.layers.0.',
-      details: { key },
-    });
-  }
-}
-
-function checkDiskPin(key: string, blocks: readonly ProfileBlock[], pins: DeviceMap, profile: ModelProfile): void {
-  const pinned = blocks.filter(({ name }) => longestPrefix(pins, name) === 'disk');
-  const bonds = new Set(pinned.map(({ bond }) => bond).filter((bond) => bond !== null));
-  const together = [...pinned, ...profile.blocks.filter(({ bond }) => bond !== null && bonds.has(bond))];
-  const loaded = together.find(({ stores }) => !stores.includes('disk'));
-  if (loaded === undefined) return;
-  const why =
-    loaded.kind === 'query-tokens'
-      ? 'a parameter of the root module is loaded once and cannot be read from disk when it is needed'
-      : `transformers keeps parts of it in float32, but reads from disk in ${profile.dtype}, so that it fails or answers otherwise`;
-  throw new Blip2Error(
-    'PIN_IMPOSSIBLE',
-    `${loaded.name}${pinned.includes(loaded) ? '' : `, which goes with ${key},`} cannot be on disk: ${why}.`,
-    {
-      hint: `Pin it to cpu or a GPU${loaded.kind === 'query-tokens' ? '' : ', or plan with --dtype bfloat16'}.`,
-      details: { key, block: loaded.name },
-    },
-  );
 }
 
 /** Bytes of a GPU's budget that no placement may use: all of it where the engine alone takes more. */

@@ -46,7 +46,7 @@ export function engineCases(input: CaseInput): Placing[] {
       input.allowsScheme(block, place.scheme) &&
       rule(block, place) &&
       pinAllows(input.pins, block, place) &&
-      (place.execution === 'resident' || block.stores.includes(place.store)),
+      mayWait(block, place),
   });
 
   if (profile.engine === 'blip2-run') {
@@ -96,19 +96,30 @@ function asGood({ gpuBytes, machine }: CaseInput, earlier: number, k: number, la
 
 /**
  * What makes a GPU the main one: something must be mapped to it. transformers moves root parameters to the main GPU in
- * any case, so for BLIP-2 these are the query tokens; elsewhere the smallest block.
+ * any case, so for BLIP-2 these are the query tokens; elsewhere the smallest block that has to be there, or of all.
  */
 function anchorOf(profile: ModelProfile): ProfileBlock | undefined {
   const root = profile.blocks.find((block) => block.kind === 'query-tokens');
   if (root !== undefined) return root;
-  return profile.blocks.reduce<ProfileBlock | undefined>(
-    (least, block) => (least === undefined || block.weightBytes < least.weightBytes ? block : least),
+  const size = ({ weightBytes, bond }: ProfileBlock) =>
+    bond === null
+      ? weightBytes
+      : profile.blocks.reduce((sum, each) => sum + (each.bond === bond ? each.weightBytes : 0), 0);
+  const staying = profile.blocks.filter(({ stores }) => stores.length === 0);
+  return (staying.length > 0 ? staying : profile.blocks).reduce<ProfileBlock | undefined>(
+    (least, block) => (least === undefined || size(block) < size(least) ? block : least),
     undefined,
   );
 }
 
 function isAnchor(block: ProfileBlock, anchor: ProfileBlock | undefined): boolean {
   return anchor !== undefined && (block.name === anchor.name || (block.bond !== null && block.bond === anchor.bond));
+}
+
+/** A map without a GPU has everything where it runs, but for what is read from disk. */
+function mayWait(block: ProfileBlock, place: Place): boolean {
+  if (place.execution === 'resident' || (place.execution === 'host' && place.store === 'cpu')) return true;
+  return block.stores.includes(place.store);
 }
 
 function pinAllows(pins: DeviceMap, block: ProfileBlock, place: Place): boolean {

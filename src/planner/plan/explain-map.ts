@@ -2,6 +2,7 @@
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../map/device-map.js';
+import { inLoadedNames } from '../map/file-names.js';
 import { keptUnder } from '../map/kept-modules.js';
 import { validateDeviceMap, type MapIssue } from '../map/validate-device-map.js';
 import type { Place } from '../price/place.js';
@@ -27,12 +28,12 @@ export interface MapExplanation {
  * @param quant block -> what the map's owner quantised it to; the others keep what the checkpoint holds
  */
 export function explainMap(
-  map: DeviceMap,
+  given: DeviceMap,
   tensors: ReadonlyMap<string, TensorInfo>,
   options: PlanOptions,
   quant: ReadonlyMap<string, QuantScheme> = new Map(),
 ): MapExplanation {
-  const named = new Set([...map.values()].filter((device) => typeof device === 'number'));
+  const named = new Set([...given.values()].filter((device) => typeof device === 'number'));
   const unknown = [...named].filter((id) => !options.budgets.gpus.has(id)).sort((a, b) => a - b);
   const gpus = new Map([
     ...options.budgets.gpus,
@@ -40,6 +41,8 @@ export function explainMap(
   ]);
   const asked = { ...options, allowQuant: [...new Set(quant.values())], budgets: { ...options.budgets, gpus } };
   const prepared = preparePlan(tensors, asked);
+  const { fileNames } = prepared.profile;
+  const map = fileNames === undefined ? given : inLoadedNames(given, fileNames);
   const profile = keptUnder(prepared.profile, map);
   const prices = priceList(
     profile,
@@ -69,7 +72,7 @@ export function explainMap(
   ];
   return {
     issues,
-    plan: { ...document, devices, warnings, device_map: Object.fromEntries(map) },
+    plan: { ...document, devices, warnings, device_map: Object.fromEntries(given) },
     overBudget: devices.flatMap(({ id, freeBytes }) =>
       freeBytes !== null && freeBytes < 0 ? [{ device: id, bytes: -freeBytes }] : [],
     ),

@@ -14,9 +14,10 @@ import {
   vocabularyTable,
   type VocabularyTable,
 } from './blip2-owners.js';
-import { keepsItsDtype, loadedDtype, type DtypeRules, type LoadDtype } from './load-dtype.js';
+import { loadedDtype, type DtypeRules, type LoadDtype } from './load-dtype.js';
 import type { BlockRun, Engine, ModelProfile, ProfileBlock } from './model-profile.js';
 import { largestLeaf, quantizedSizes, sizesOf, type TensorSize } from './tensor-sizes.js';
+import { storesOf } from './block-stores.js';
 import { LAYERS, withStreamedGroups } from './streamed-groups.js';
 import { blip2Work } from './work/blip2-work.js';
 import type { BlockWork, RunCost } from './work/block-work.js';
@@ -149,23 +150,6 @@ function dequantizedElements(block: Block, sizes: readonly TensorSize[], { batch
 }
 
 const isInstructed = (config: ModelConfig): boolean => !isRetrieval(config) && config.qformer.text !== null;
-
-/**
- * Parameters of the root module cannot be read from disk run by run. transformers reads what a map puts on disk in the model's
- * dtype, also where it keeps a module in another: a Q-Former that is cut there fails, and T5's `wo` overflows.
- */
-function storesOf(
-  block: Block,
-  names: readonly string[],
-  tensors: ReadonlyMap<string, TensorInfo>,
-  rules: DtypeRules,
-  engine: Engine,
-): readonly ('cpu' | 'disk')[] {
-  const loaded =
-    block.kind === 'query-tokens' ||
-    (engine === 'transformers' && names.some((name) => keepsItsDtype(name, tensors.get(name)?.dtype ?? 'F32', rules)));
-  return loaded ? ['cpu'] : ['cpu', 'disk'];
-}
 
 /** `blip2-run` looks rows of the language model's tables up in host memory and sends them where they are needed. */
 function lookUpOf(block: Block, table: VocabularyTable, engine: Engine): ProfileBlock['lookUp'] {

@@ -7,10 +7,11 @@
  * bfloat16 has no exceptions.
  */
 import type { Dtype } from '../../tensor/dtype.js';
-import { isFloating } from '../../tensor/dtype.js';
+import { DTYPE_BITS, isFloating } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { tensorBytes } from '../../tensor/tensor-info.js';
 import { longestPrefix } from '../map/longest-prefix.js';
+import type { Float32Rule } from '../models/read-model-table.js';
 
 export type LoadDtype = 'float16' | 'bfloat16' | 'float32';
 
@@ -29,6 +30,10 @@ export interface DtypeRules {
   readonly overrides?: ReadonlyMap<string, LoadDtype>;
   /** Whose float32 exceptions apply (only in float16); null for a model that has none. */
   readonly blip2: keyof typeof KEPT_IN_FLOAT32 | null;
+  /** When a tensor of another model is loaded in float32 all the same. */
+  readonly float32?: (name: string) => Float32Rule;
+  /** Whether floats of less than 16 bits are quantised weights, which loading leaves as they are. */
+  readonly keepsPacked?: boolean;
 }
 
 /** The dtype of `name` after loading. */
@@ -36,13 +41,17 @@ export function loadedDtype(name: string, stored: Dtype, rules: DtypeRules): Dty
   if (!isFloating(stored)) return stored;
   const override = rules.overrides === undefined ? undefined : longestPrefix(rules.overrides, name);
   if (override !== undefined) return STORED[override];
+  if (rules.keepsPacked === true && DTYPE_BITS[stored] < 16) return stored;
+  const kept = rules.float32?.(name) ?? 'never';
+  if (kept === 'always' || (kept === 'in float16' && rules.dtype === 'float16')) return 'F32';
   if (rules.blip2 !== null && rules.dtype === 'float16' && KEPT_IN_FLOAT32[rules.blip2].test(name)) return 'F32';
   return STORED[rules.dtype];
 }
 
 /** Whether a tensor is loaded in another dtype than the model's. */
 export function keepsItsDtype(name: string, stored: Dtype, rules: DtypeRules): boolean {
-  return isFloating(stored) && loadedDtype(name, stored, rules) !== STORED[rules.dtype];
+  const loaded = loadedDtype(name, stored, rules);
+  return isFloating(stored) && DTYPE_BITS[loaded] >= 16 && loaded !== STORED[rules.dtype];
 }
 
 /** Bytes of a tensor once loaded under `rules`. */

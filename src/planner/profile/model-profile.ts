@@ -5,6 +5,7 @@
  */
 import type { BlockPhase } from '../../model/blocks.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
+import type { FileNames } from '../map/file-names.js';
 import type { LoadDtype } from './load-dtype.js';
 import type { TorchCalls } from './work/torch-calls.js';
 import type { Workload } from './workload.js';
@@ -99,6 +100,8 @@ export interface ModelProfile {
   readonly blocks: readonly ProfileBlock[];
   /** Other module paths that share a block's tensors and need a key of their own: alias -> block name. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** Loaded name -> names in the file, where the device map has those. */
+  readonly fileNames?: FileNames;
   readonly weightBytes: number;
   readonly assumptions: readonly string[];
   readonly warnings: readonly string[];

@@ -1,0 +1,41 @@
+/**
+ * Plans for many models at once: a line of JSON in ({ config, tensors: { name: [dtype, shape] }, fractions }), a line out, with
+ * a map per fraction of the loaded bytes. For check_models.py.
+ */
+import { createInterface } from 'node:readline';
+import { loadModelTable } from '../../dist/src/planner/models/load-model-table.js';
+import { planDeviceMap } from '../../dist/src/planner/index.js';
+import { preparePlan } from '../../dist/src/planner/plan/context.js';
+
+const models = await loadModelTable();
+const slow = { memoryBytesPerSecond: 2e9, flopsPerSecond: 2e10 };
+const { KNOWN_GPUS, UNKNOWN_HOST } = await import('../../dist/src/planner/index.js');
+const machine = { gpus: [KNOWN_GPUS.get('RTX 4090')], host: { ...UNKNOWN_HOST, ...slow } };
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { config, tensors, fractions, dtype } = JSON.parse(line);
+  const table = new Map(Object.entries(tensors).map(([name, [type, shape]]) => [name, { dtype: type, shape }]));
+  const started = performance.now();
+  try {
+    const options = { config, models, engine: 'transformers', machine, ...(dtype === undefined ? {} : { dtype }) };
+    const none = { gpus: new Map(), ramBytes: null, diskBytes: 0 };
+    const { profile } = preparePlan(table, { ...options, budgets: none });
+    const answers = fractions.map((fraction) => {
+      const budgets = {
+        gpus: new Map([[0, Math.floor(profile.weightBytes * fraction)]]),
+        ramBytes: null,
+        diskBytes: 0,
+      };
+      const result = planDeviceMap(table, { ...options, budgets });
+      if (result.status === 'infeasible') return { fraction, map: null };
+      const { plan } = result;
+      const weights = Object.fromEntries(plan.devices.map(({ id, weightBytes }) => [id, weightBytes]));
+      const perToken = plan.cost.streamedBytesPerToken;
+      return { fraction, map: plan.device_map, weights, perToken };
+    });
+    const ms = Math.round(performance.now() - started);
+    console.log(JSON.stringify({ class: profile.assumptions[0], weightBytes: profile.weightBytes, ms, answers }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: String(error.message ?? error).slice(0, 300) }));
+  }
+}

@@ -1,0 +1,46 @@
+/** What is known of a model that is not BLIP-2, and what to say where nothing is. */
+import { Blip2Error } from '../../src/errors.js';
+import { loadModelTable } from '../../src/planner/models/load-model-table.js';
+import { loadedModel } from '../../src/planner/models/loaded-model.js';
+import { architecturesOf, asConfig, stringOf } from '../../src/planner/models/model-config.js';
+import type { ModelTable } from '../../src/planner/models/read-model-table.js';
+import type { TensorInfo } from '../../src/tensor/tensor-info.js';
+
+export interface KnownModels {
+  readonly models: ModelTable;
+  readonly warnings: readonly string[];
+}
+
+/** @throws Blip2Error `MODEL_UNKNOWN` where the map is asked for in the names of a class that is not known */
+export async function knownModels(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  config: unknown,
+  { engine, names }: { readonly engine?: string | undefined; readonly names?: string | undefined },
+): Promise<KnownModels> {
+  const models = await loadModelTable();
+  if (loadedModel(models, config, tensors) !== null) return { models, warnings: [] };
+  const { version } = models;
+  const what = nameOf(config);
+  if (engine === 'transformers' && names !== 'file') {
+    throw new Blip2Error(
+      'MODEL_UNKNOWN',
+      `${what} is in no table of transformers ${version}'s models, so its names there are not known.`,
+      {
+        hint: "Use --names file for a map in the file's own names, which transformers may load otherwise.",
+      },
+    );
+  }
+  return {
+    models,
+    warnings: [`${what} is not in the table of transformers ${version}'s models: planned by the names in its files`],
+  };
+}
+
+function nameOf(json: unknown): string {
+  const config = asConfig(json);
+  const [architecture] = architecturesOf(config);
+  const type = stringOf(config, 'model_type');
+  if (architecture !== undefined)
+    return `${architecture}${config['auto_map'] === undefined ? '' : ' (code of its own)'}`;
+  return type === null ? 'A checkpoint without config.json' : `Model type ${type}`;
+}

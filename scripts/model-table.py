@@ -1,0 +1,344 @@
+"""What transformers loads, class by class, for the planner: src/planner/models/model-table.ts.
+
+  python scripts/model-table.py > src/planner/models/model-table.ts
+  python scripts/model-table.py --check src/planner/models/model-table.ts   # what moved since; exit status 1 where anything did
+
+Needs transformers, torch and, for the models that are built upon it, timm. Every class of the auto mappings below is built on the meta device with its default configuration; nothing is downloaded. What is
+recorded: the tree of modules with numbers as "*", in the order of registration; ties; the renames and merges of loading, with
+their scope; modules that must stay whole, that are never called, and parameters kept in float32; the prefix of the base
+model; the part that runs for every token. Equal subtrees are stored once. Classes that do not build are named on stderr.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import sys
+import warnings
+
+warnings.filterwarnings("ignore")
+os.environ["HF_HUB_OFFLINE"] = "1"
+import torch
+import transformers
+from torch import nn
+from transformers import conversion_mapping, core_model_loading
+from transformers.core_model_loading import WeightConverter, build_glob_alternation
+from transformers.models.auto import modeling_auto
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+transformers.logging.set_verbosity_error()
+logging.disable(logging.WARNING)
+torch.set_num_threads(1)
+
+# What a model is used for, the first that names a class wins; the last word decides the workload.
+MAPPINGS = [
+    ("SPEECH_SEQ_2_SEQ", "speech"),
+    ("IMAGE_TEXT_TO_TEXT", "picture"),
+    ("MULTIMODAL_LM", "picture"),
+    ("SEQ_TO_SEQ_CAUSAL_LM", "seq2seq"),
+    ("CAUSAL_LM", "causal"),
+    ("MASKED_LM", "once"),
+    ("PRETRAINING", "once"),
+    ("IMAGE_CLASSIFICATION", "once"),
+    ("ZERO_SHOT_IMAGE_CLASSIFICATION", "once"),
+    ("CTC", "once"),
+    ("TEXT_ENCODING", "once"),
+    ("IMAGE", "once"),
+    ("", "once"),
+]
+# What default configurations lack to build.
+DEFAULTS = {
+    "aya_vision": {"vision_config.num_attention_heads": 16},
+    "hunyuan_v1_dense": {"head_dim": 128},
+    "hunyuan_v1_moe": {"head_dim": 128},
+    "ministral": {"head_dim": 128},
+    "nemotron": {"num_key_value_heads": 48, "head_dim": 128},
+    "esm": {"vocab_size": 33},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
+    "dots1": {"n_routed_experts": 128, "num_local_experts": 128, "moe_intermediate_size": 1408},
+    "chameleon": {"vocabulary_map": {"<image>": 8711}},
+    "emu3": {"vocabulary_map": {"<image>": 151851, "<|extra_200|>": 151846}},
+    "dbrx": {"attn_config.rope_theta": 10000.0},
+    "reformer": {"is_decoder": True},
+    "moonshine_streaming": {"encoder_config.num_key_value_heads": 8},
+    "hunyuan_vl": {"text_config.head_dim": 128},
+    "qwen3_omni_moe": {"talker_config.text_config.shared_expert_intermediate_size": 768},
+}
+FULL, HALF = "f", "h"
+
+
+class Nodes:
+    """Modules by their content: equal ones are one node."""
+
+    def __init__(self):
+        self.rows, self.index = [], {}
+
+    def add(self, flags, tensors, children):
+        row = "|".join([flags, " ".join(tensors), " ".join(f"{name}:{node}" for name, node in children.items())])
+        if row not in self.index:
+            self.index[row] = len(self.rows)
+            self.rows.append(row)
+        return self.index[row]
+
+
+def tree_of(model, float32):
+    """Modules as nested dictionaries, with the twins of a numbered list united under "*"."""
+    whole = set(model._no_split_modules or [])
+    root = {"flags": "", "tensors": {}, "children": {}}
+    modules = {"": root}
+    for path, module in model.named_modules(remove_duplicate=False):
+        node = place(root, path)
+        if type(module).__name__ in whole and path:
+            node["flags"] = with_flag(node["flags"], "w")
+        # Its forward reads the projections of modules that it does not call.
+        if isinstance(module, nn.MultiheadAttention):
+            node["flags"] = with_flag(node["flags"], "u")
+        modules[path] = node
+    for name in model.state_dict():
+        parent, _, leaf = name.rpartition(".")
+        place(root, parent)["tensors"].setdefault(leaf if not leaf.isdigit() else "*", float32(name))
+    return root
+
+
+def with_flag(flags, flag):
+    return flags if flag in flags else "".join(sorted(flags + flag))
+
+
+def place(root, path):
+    node = root
+    for part in path.split(".") if path else []:
+        part = "*" if part.isdigit() else part
+        node = node["children"].setdefault(part, {"flags": "", "tensors": {}, "children": {}})
+    return node
+
+
+def store(nodes, node):
+    children = {name: store(nodes, child) for name, child in node["children"].items() if holds(child)}
+    tensors = [name + (f":{kept}" if kept else "") for name, kept in node["tensors"].items()]
+    return nodes.add(node["flags"], tensors, children)
+
+
+def holds(node):
+    return bool(node["tensors"]) or any(holds(child) for child in node["children"].values())
+
+
+def float32_rule(cls, config):
+    """Parameter -> "f" where it is loaded in float32 whatever is asked for, "h" where only under float16."""
+    answers = []
+    for dtype in (torch.bfloat16, torch.float16):
+        with torch.device("meta"):
+            model = cls._from_config(config, dtype=dtype)
+        plan = model._get_dtype_plan(dtype)
+        pattern = build_glob_alternation(list(plan))[0] if plan else None
+        own = {name for name, tensor in model.state_dict().items() if tensor.dtype == torch.float32}
+        answers.append((pattern, own))
+
+    def rule(name):
+        strict, half = [(p is not None and p.search(name) is not None) or name in own for p, own in answers]
+        return FULL if strict else HALF if half else ""
+
+    return rule, model
+
+
+def transforms_of(transforms):
+    """Renames and merges as the loader applies them: kind, sources, targets, and where they apply."""
+    rows = []
+    for each in transforms:
+        kind = {
+            "WeightRenaming": "r",
+            "PrefixChange": "r",
+            "GroupWeightRename": "g",
+            "LayerPairCollapse": "p",
+            "Inkling2IndexOffsetWeightRename": "o",
+        }.get(type(each).__name__, "c" if isinstance(each, WeightConverter) else None)
+        if kind is None:
+            raise ValueError(f"unknown transform {type(each).__name__}")
+        row = [kind, each.source_patterns, each.target_patterns]
+        if kind == "o":
+            row[0] = f"o{each.offset}"
+        if kind == "c" and any("Transpose" in type(op).__name__ for op in each.operations):
+            row[0] = "ct"
+        if each.scope_prefix is not None:
+            row.append(each.scope_prefix)
+        rows.append(row)
+    return rows
+
+
+def ties_of(model):
+    """Tied parameter -> the one that it follows, were the configuration to tie all that it can."""
+    for module in model.modules():
+        if isinstance(module, transformers.PreTrainedModel):
+            module.config.tie_word_embeddings = True
+    ties = model.get_expanded_tied_weights_keys(all_submodels=True)
+    names = set(model.state_dict())
+    # Chains end at the first of all.
+    return by_module({target: ties.get(source, source) for target, source in ties.items() if target in names}, names)
+
+
+def by_module(ties, names):
+    """Modules in place of their tensors, as high as all of them are tied to those of one other module."""
+    while True:
+        groups = {}
+        for target, source in ties.items():
+            (above, _, last), (other, _, same) = target.rpartition("."), source.rpartition(".")
+            if above and other and last == same:
+                groups.setdefault((above, other), set()).add(last)
+        whole = None
+        for (above, other), parts in groups.items():
+            held = {name[len(above) + 1 :].split(".")[0] for name in names if name.startswith(f"{above}.")}
+            if held == parts and (len(parts) > 1 or re.search(r"\.\d+\.", above)):
+                whole = (above, other, parts)
+                break
+        if whole is None:
+            return ties
+        above, other, parts = whole
+        ties = {target: source for target, source in ties.items() if target.rpartition(".")[0] != above}
+        ties[above] = other
+
+
+def decoder_of(model, use):
+    """Path of the part that runs for every token; null where all of it does, or nothing."""
+    if use == "once":
+        return None
+    decoder = model.get_decoder()
+    path = next((name for name, module in model.named_modules() if module is decoder), "")
+    return path or None
+
+
+def head_of(model):
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    return next((name for name, module in model.named_modules() if module is head), None) if head is not None else None
+
+
+def default_config(config_class, cls):
+    """The default configuration; of a class for a part of a model, that of the part."""
+    config = config_class()
+    wanted = getattr(cls, "config_class", None)
+    for part in (getattr(config, name, None) for name in getattr(config, "sub_configs", {})):
+        if wanted is not None and isinstance(part, wanted) and not isinstance(config, wanted):
+            return part
+    for field, value in DEFAULTS.get(config.model_type, {}).items():
+        target = config
+        *path, last = field.split(".")
+        for step in path:
+            target = getattr(target, step)
+        setattr(target, last, value)
+    return config
+
+
+def record(cls, config_class, use, nodes):
+    config = default_config(config_class, cls)
+    rule, model = float32_rule(cls, config)
+    tied = getattr(config, "tie_word_embeddings", False)
+    legacy = len(core_legacy)
+    transforms = conversion_mapping.get_model_conversion_mapping(model)
+    entry = {"use": use, "root": store(nodes, tree_of(model, rule))}
+    own = transforms_of(transforms[: len(transforms) - legacy])
+    if model.base_model_prefix:
+        entry["prefix"] = model.base_model_prefix
+    decoder, head = decoder_of(model, use), head_of(model)
+    if decoder:
+        entry["decoder"] = decoder
+    if head and use != "once":
+        entry["head"] = head
+    if own:
+        entry["renames"] = own
+    ignored = list(model._keys_to_ignore_on_load_unexpected or [])
+    if ignored:
+        entry["ignored"] = ignored
+    ties = ties_of(model)
+    if ties:
+        entry["ties"] = ties
+        if not tied:
+            entry["untied"] = True
+    return entry
+
+
+core_legacy = conversion_mapping.get_checkpoint_conversion_mapping("legacy")
+
+
+def generate(limit):
+    nodes, classes, types, failed = Nodes(), {}, {}, {}
+    for mapping, use in MAPPINGS:
+        names = getattr(modeling_auto, f"MODEL_FOR_{mapping}_MAPPING_NAMES" if mapping else "MODEL_MAPPING_NAMES")
+        for model_type, found in names.items():
+            for name in found if isinstance(found, (tuple, list)) else (found,):
+                if limit and name not in limit:
+                    continue
+                known = types.setdefault(model_type, [])
+                if name not in known:
+                    known.append(name)
+                if name in classes or name in failed:
+                    continue
+                try:
+                    classes[name] = record(getattr(transformers, name), CONFIG_MAPPING[model_type], use, nodes)
+                except Exception as error:
+                    failed[name] = f"{type(error).__name__}: {str(error)[:100]}".replace("\n", " ")
+
+    types = {kind: [name for name in found if name in classes] for kind, found in types.items()}
+    table = {"transformers": transformers.__version__, "legacy": transforms_of(core_legacy)}
+    dump = lambda value: json.dumps(value, separators=(",", ":"))
+    # The same renames, ties and patterns belong to several classes of a family.
+    shared = {"renames": [], "ties": [], "ignored": []}
+    for field, values in shared.items():
+        numbers = {}
+        for entry in classes.values():
+            if field in entry:
+                text = dump(entry[field])
+                if text not in numbers:
+                    numbers[text] = len(values)
+                    values.append(entry[field])
+                entry[field] = numbers[text]
+    lines = [f'"{key}":{dump(value)}' for key, value in table.items()]
+    block = lambda key, rows, brackets: f'"{key}":{brackets[0]}\n' + ",\n".join(rows) + f"\n{brackets[1]}"
+    for key, values in {"nodes": nodes.rows, **shared}.items():
+        lines.append(block(key, map(dump, values), "[]"))
+    lines.append(block("classes", [f'"{name}":{dump(entry)}' for name, entry in sorted(classes.items())], "{}"))
+    lines.append(block("types", [f'"{kind}":{dump(found)}' for kind, found in sorted(types.items()) if found], "{}"))
+    text = "{" + ",\n".join(lines) + "}"
+    assert "`" not in text and "${" not in text
+    print(f"{len(classes)} classes, {len(nodes.rows)} nodes, {len(text)} characters; {len(failed)} failed", file=sys.stderr)
+    for name, why in failed.items():
+        print(f"  {name}: {why}", file=sys.stderr)
+    return text
+
+
+def unfolded(text):
+    """Class -> all that the table says of it."""
+    table = json.loads(text)
+
+    def subtree(index):
+        flags, tensors, children = table["nodes"][index].split("|")
+        pairs = [word.rpartition(":") for word in children.split()]
+        return [flags, tensors, {name: subtree(int(node)) for name, _, node in pairs}]
+
+    shared = lambda entry: {key: table[key][entry[key]] for key in ("renames", "ties", "ignored") if key in entry}
+    return {name: {**entry, **shared(entry), "root": subtree(entry["root"])} for name, entry in table["classes"].items()}
+
+
+def moved(before, after):
+    """One line for each class that is new, gone or other than it was."""
+    old, new = unfolded(before), unfolded(after)
+    for name in sorted(old.keys() | new.keys()):
+        if name not in new:
+            yield f"gone: {name}"
+        elif name not in old:
+            yield f"new: {name}"
+        elif old[name] != new[name]:
+            keys = [key for key in old[name].keys() | new[name].keys() if old[name].get(key) != new[name].get(key)]
+            yield f"moved: {name}: {', '.join('modules' if key == 'root' else key for key in sorted(keys))}"
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--check"]:
+        committed = open(arguments[1]).read()
+        lines = list(moved(committed[committed.index("`") + 1 : committed.rindex("`")], generate(set())))
+        print("\n".join(lines) or "nothing moved")
+        sys.exit(bool(lines))
+    # Some models say on stdout what their documentation lacks.
+    with contextlib.redirect_stdout(sys.stderr):
+        text = generate(set(arguments))
+    print("// Made by scripts/model-table.py; do not edit.")
+    print(f"export default String.raw`{text}`;")

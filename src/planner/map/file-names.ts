@@ -1,0 +1,36 @@
+/** A device map of the loaded model in the names of its file, and back: for loaders that read files without translating. */
+import { deviceOf, type Device, type DeviceMap } from './device-map.js';
+import { emitDeviceMap } from './emit-device-map.js';
+
+/** Loaded name -> its names in the file. */
+export type FileNames = ReadonlyMap<string, readonly string[]>;
+
+export function inFileNames(map: DeviceMap, names: FileNames): DeviceMap {
+  return translated(
+    names,
+    (loaded) => deviceOf(map, loaded),
+    (_, sources) => sources,
+  );
+}
+
+export function inLoadedNames(map: DeviceMap, names: FileNames): DeviceMap {
+  return translated(
+    names,
+    (_, [source = '']) => deviceOf(map, source),
+    (loaded) => [loaded],
+  );
+}
+
+function translated(
+  names: FileNames,
+  device: (loaded: string, sources: readonly string[]) => Device | undefined,
+  targets: (loaded: string, sources: readonly string[]) => readonly string[],
+): DeviceMap {
+  const leaves = new Map<string, Device>();
+  for (const [loaded, sources] of names) {
+    const home = device(loaded, sources);
+    if (home === undefined) continue;
+    for (const target of targets(loaded, sources)) leaves.set(target, home);
+  }
+  return emitDeviceMap(leaves, leaves.keys());
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { isDtype } from '../../tensor/dtype.js';
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { deviceOf } from '../map/device-map.js';
+import { conflictingReadings } from '../map/prefix-readings.js';
+import { preparePlan, type PlanOptions } from '../plan/context.js';
+import { explainMap } from '../plan/explain-map.js';
+import { planDeviceMap } from '../plan/plan-device-map.js';
+import { loadedModel } from './loaded-model.js';
+import { loadModelTable } from './load-model-table.js';
+
+/** What transformers 5.24 makes of checkpoints of 28 families, recorded by test/fixtures/planner/record_models.py. */
+const recorded = z
+  .object({
+    transformers: z.string(),
+    models: z.array(
+      z.object({
+        class: z.string(),
+        config: z.record(z.string(), z.unknown()),
+        file: z.record(z.string(), z.tuple([z.string()]).rest(z.number())),
+        loaded: z.array(z.string()),
+        ties: z.record(z.string(), z.string()),
+        whole: z.array(z.string()),
+        bytes: z.object({ float16: z.number(), bfloat16: z.number(), float32: z.number() }),
+      }),
+    ),
+  })
+  .parse(JSON.parse(readFileSync(new URL('../../../test/fixtures/planner/models.json', import.meta.url), 'utf8')));
+
+const table = await loadModelTable();
+const rows = recorded.models.map((row) => ({ ...row, name: row.class, tensors: tensorsOf(row.file) }));
+
+function tensorsOf(file: (typeof recorded.models)[number]['file']): Map<string, TensorInfo> {
+  return new Map(
+    Object.entries(file).map(([name, [dtype, ...shape]]) => {
+      if (!isDtype(dtype)) throw new Error(dtype);
+      return [name, { dtype, shape }];
+    }),
+  );
+}
+
+function onGpu(bytes: number): PlanOptions['budgets'] {
+  return { gpus: new Map([[0, Math.floor(bytes)]]), ramBytes: null, diskBytes: 0 };
+}
+
+describe('the table of models', () => {
+  it('is of the version of transformers that the recorded models are of', () => {
+    expect(table.version).toBe(recorded.transformers);
+  });
+
+  it.each(rows)('$name: tensors have the names that transformers gives them', ({ class: name, config, tensors, loaded, ties }) => {
+    const model = loadedModel(table, config, tensors);
+    expect(model?.cls.name).toBe(name);
+    expect([...(model?.tensors.keys() ?? [])].sort()).toEqual(loaded.filter((each) => !(each in ties)).sort());
+    const shared = new Map(model?.ties.flatMap(([first = '', ...others]) => others.map((other) => [other, first])));
+    expect(Object.fromEntries(shared)).toEqual(ties);
+  });
+
+  it.each(rows)('$name: the bytes of every dtype, float32 modules included', ({ config, tensors, bytes }) => {
+    for (const dtype of ['float16', 'bfloat16', 'float32'] as const) {
+      const options = { config, models: table, dtype, engine: 'transformers', budgets: onGpu(0) } as const;
+      expect(preparePlan(tensors, options).profile.weightBytes).toBe(bytes[dtype]);
+    }
+  });
+
+  it.each(rows)('$name: maps cover all that is loaded, keep ties together and modules whole', (row) => {
+    const { config, tensors, loaded, ties, whole, bytes } = row;
+    for (const part of [0.3, 0.6]) {
+      const options = { config, models: table, dtype: 'float16', engine: 'transformers', budgets: onGpu(bytes.float16 * part), workload: { promptTokens: 64 } } as const;
+      const result = planDeviceMap(tensors, { ...options, solver: { effort: 100_000 } });
+      if (result.status === 'infeasible') throw new Error('RAM has no limit');
+      const { map } = result;
+      expect(loaded.filter((name) => deviceOf(map, name) === undefined)).toEqual([]);
+      expect(conflictingReadings(map, loaded)).toEqual([]);
+      expect(Object.entries(ties).filter(([a, b]) => deviceOf(map, a) !== deviceOf(map, b))).toEqual([]);
+      const homes = (module: string) =>
+        new Set(loaded.filter((name) => name.startsWith(`${module}.`)).map((name) => deviceOf(map, name)));
+      expect(whole.filter((module) => homes(module).size > 1)).toEqual([]);
+      expect(explainMap(map, tensors, options).issues).toEqual([]);
+    }
+  });
+
+  it.each(rows)('$name: the same map in the names of the file', ({ config, tensors, bytes }) => {
+    const options = { config, models: table, dtype: 'float16', engine: 'transformers', budgets: onGpu(bytes.float16 * 0.5), workload: { promptTokens: 64 }, solver: { effort: 100_000 } } as const;
+    const loaded = planDeviceMap(tensors, options);
+    const file = planDeviceMap(tensors, { ...options, names: 'file' });
+    if (loaded.status === 'infeasible' || file.status === 'infeasible') throw new Error('RAM has no limit');
+    const sources = loadedModel(table, config, tensors)?.sources ?? new Map<string, readonly string[]>();
+    for (const [name, stored] of sources) {
+      for (const source of stored) expect(deviceOf(file.map, source)).toBe(deviceOf(loaded.map, name));
+    }
+    expect(explainMap(file.map, tensors, { ...options, names: 'file' }).issues).toEqual([]);
+  });
+});

@@ -1,0 +1,151 @@
+/** A checkpoint as transformers loads it: its class, and tensors under the names that they have then. */
+import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
+import { renamer, type Renamer } from './loaded-name.js';
+import { architecturesOf, asConfig, numberOf, saysTied, stringOf, textConfig, type AnyConfig } from './model-config.js';
+import { moduleTree, type ModuleTree } from './module-tree.js';
+import type { ModelClass, ModelTable } from './read-model-table.js';
+
+export interface LoadedModel {
+  readonly cls: ModelClass;
+  /** Of transformers. */
+  readonly version: string;
+  readonly tree: ModuleTree;
+  readonly config: AnyConfig;
+  /** Loaded name -> the tensor; where several of the file become one, as many of the first, one behind the other. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Loaded name -> its names in the file. */
+  readonly sources: ReadonlyMap<string, readonly string[]>;
+  /** Names of the file that loading leaves out. */
+  readonly ignored: readonly string[];
+  /** Tensors that share memory: the first of each group is in the file. */
+  readonly ties: readonly (readonly string[])[];
+}
+
+/** Names looked at to tell classes apart. */
+const SAMPLE = 300;
+/** Of the names, what a class must have modules for. */
+const ENOUGH = 0.6;
+
+const answers = new WeakMap<ReadonlyMap<string, TensorInfo>, { table: ModelTable; json: unknown; model: LoadedModel | null }>();
+
+/** null where no class of the table loads these tensors. */
+export function loadedModel(
+  table: ModelTable,
+  json: unknown,
+  tensors: ReadonlyMap<string, TensorInfo>,
+): LoadedModel | null {
+  const found = answers.get(tensors);
+  if (found?.table === table && found.json === json) return found.model;
+  const model = findModel(table, json, tensors);
+  answers.set(tensors, { table, json, model });
+  return model;
+}
+
+function findModel(table: ModelTable, json: unknown, tensors: ReadonlyMap<string, TensorInfo>): LoadedModel | null {
+  const config = asConfig(json);
+  const step = Math.max(1, Math.floor(tensors.size / SAMPLE));
+  const sample = [...tensors.keys()].filter((_, i) => i % step === 0);
+  let best: { cls: ModelClass; share: number } | null = null;
+  for (const cls of candidates(table, config)) {
+    const share = coverage(table, cls, sample);
+    // The first is what config.json names: another has to be clearly better.
+    if (share >= ENOUGH && (best === null || share > best.share + 0.05)) best = { cls, share };
+  }
+  return best === null ? null : translated(table, best.cls, config, tensors);
+}
+
+function candidates(table: ModelTable, config: AnyConfig): ModelClass[] {
+  const type = stringOf(config, 'model_type');
+  const names = [...architecturesOf(config), ...(type === null ? [] : table.classesOf(type))];
+  return [...new Set(names)].map((name) => table.classOf(name)).filter((cls) => cls !== null);
+}
+
+function renamerOf(cls: ModelClass, tree: ModuleTree): Renamer {
+  return renamer(cls.renames, cls.prefix, (name) => tree.depth(name));
+}
+
+/** The part of the names for which the class has the module. */
+function coverage(table: ModelTable, cls: ModelClass, names: readonly string[]): number {
+  const tree = moduleTree(table, cls);
+  const rename = renamerOf(cls, tree);
+  const ignored = cls.ignored.map((pattern) => new RegExp(pattern));
+  const known = names.filter((source) => {
+    const { name } = rename(source);
+    return tree.depth(name) >= name.split('.').length - 1 || ignored.some((pattern) => pattern.test(name));
+  });
+  return names.length === 0 ? 0 : known.length / names.length;
+}
+
+function translated(
+  table: ModelTable,
+  cls: ModelClass,
+  config: AnyConfig,
+  tensors: ReadonlyMap<string, TensorInfo>,
+): LoadedModel {
+  const tree = moduleTree(table, cls);
+  const rename = renamerOf(cls, tree);
+  const ignoredPatterns = cls.ignored.map((pattern) => new RegExp(pattern));
+  const loaded = new Map<string, TensorInfo>();
+  const sources = new Map<string, string[]>();
+  const ignored: string[] = [];
+  const isBeyond = beyondLast(cls, config);
+  for (const [source, info] of tensors) {
+    const { name } = rename(source);
+    if (isBeyond(name) || (tree.depth(name) !== Infinity && ignoredPatterns.some((pattern) => pattern.test(name)))) {
+      ignored.push(source);
+      continue;
+    }
+    const known = sources.get(name);
+    if (known === undefined) {
+      sources.set(name, [source]);
+      loaded.set(name, info);
+    } else {
+      known.push(source);
+      loaded.set(name, joined(loaded.get(name) ?? info, info, known.length));
+    }
+  }
+  return { cls, version: table.version, tree, config, tensors: loaded, sources, ignored, ties: tiesOf(cls, config, loaded) };
+}
+
+/** Layers behind the last that config.json counts, as for predicting several tokens, are not built. */
+function beyondLast({ decoder, prefix }: ModelClass, config: AnyConfig): (name: string) => boolean {
+  const layers = numberOf(textConfig(config), 'num_hidden_layers', 'n_layer', 'num_layers');
+  const start = `${decoder || prefix}.layers.`;
+  return (name) => layers !== null && name.startsWith(start) && Number.parseInt(name.slice(start.length), 10) >= layers;
+}
+
+/** One tensor of `count` that were apart. */
+function joined(before: TensorInfo, next: TensorInfo, count: number): TensorInfo {
+  const [, ...rest] = before.shape;
+  const one = count === 2 ? before.shape : rest;
+  const alike = before.dtype === next.dtype && one.join() === next.shape.join();
+  if (alike) return { dtype: before.dtype, shape: [count, ...next.shape] };
+  return { dtype: before.dtype, shape: [elementCount(before.shape) + elementCount(next.shape)] };
+}
+
+function tiesOf(
+  cls: ModelClass,
+  config: AnyConfig,
+  tensors: ReadonlyMap<string, TensorInfo>,
+): (readonly string[])[] {
+  const groups = new Map<string, string[]>();
+  const names = [...tensors.keys()];
+  for (const [target, source] of cls.ties) {
+    for (const [tied, first] of pairsOf(target, source, names)) groups.set(first, [...(groups.get(first) ?? [first]), tied]);
+  }
+  const isTied = saysTied(config) ?? cls.tiedByDefault;
+  return [...groups.values()].flatMap((group) => {
+    const first = group.find((name) => tensors.has(name));
+    // Stored apart and said to be apart.
+    const members = isTied ? group : group.filter((name) => name === first || !tensors.has(name));
+    return first === undefined || members.length < 2 ? [] : [[first, ...members.filter((name) => name !== first)]];
+  });
+}
+
+/** A tie of modules is one of each of their tensors. */
+function pairsOf(target: string, source: string, names: readonly string[]): [string, string][] {
+  const below = names.filter((name) => name.startsWith(`${source}.`));
+  return below.length === 0
+    ? [[target, source]]
+    : below.map((name) => [target + name.slice(source.length), name]);
+}

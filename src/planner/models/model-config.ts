@@ -1,0 +1,44 @@
+/** What the planner reads of any `config.json`; fields of another kind than expected are as good as absent. */
+export interface AnyConfig {
+  readonly [field: string]: unknown;
+}
+
+export function asConfig(json: unknown): AnyConfig {
+  return typeof json === 'object' && json !== null && !Array.isArray(json) ? { ...json } : {};
+}
+
+/** The part of a configuration that describes the language model: of many models all of it. */
+export function textConfig(config: AnyConfig): AnyConfig {
+  for (const field of ['text_config', 'llm_config', 'language_config', 'thinker_config', 'decoder']) {
+    const part = config[field];
+    if (typeof part === 'object' && part !== null) return field === 'thinker_config' ? textConfig({ ...part }) : { ...part };
+  }
+  return config;
+}
+
+/** The first of these fields that is a positive number. */
+export function numberOf(config: AnyConfig, ...fields: readonly string[]): number | null {
+  for (const field of fields) {
+    const value = config[field];
+    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+  }
+  return null;
+}
+
+export function stringOf(config: AnyConfig, ...fields: readonly string[]): string | null {
+  for (const field of fields) {
+    const value = config[field];
+    if (typeof value === 'string') return value;
+  }
+  return null;
+}
+
+/** `tie_word_embeddings` of the model, or of its language model; null where neither says. */
+export function saysTied(config: AnyConfig): boolean | null {
+  for (const { tie_word_embeddings: tied } of [config, textConfig(config)]) if (typeof tied === 'boolean') return tied;
+  return null;
+}
+
+export function architecturesOf({ architectures }: AnyConfig): readonly string[] {
+  return Array.isArray(architectures) ? architectures.filter((name) => typeof name === 'string') : [];
+}

@@ -1,0 +1,174 @@
+/** The numbers of a block whose class, or only whose tensor names, are known. */
+import { isFloating } from '../../tensor/dtype.js';
+import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
+import type { BlockPhase } from '../../model/blocks.js';
+import { numberOf, textConfig, type AnyConfig } from '../models/model-config.js';
+import type { ModelUse } from '../models/read-model-table.js';
+import { cacheShape, NO_CACHE } from './cache-shape.js';
+import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
+import { keepsItsDtype, loadedBytes, type DtypeRules } from './load-dtype.js';
+import type { BlockRun, Engine, ProfileBlock } from './model-profile.js';
+import { likelyCalls } from './work/torch-calls.js';
+import type { Workload } from './workload.js';
+
+export interface BlockContext {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly rules: DtypeRules;
+  readonly workload: Workload;
+  readonly engine: Engine;
+  readonly config: AnyConfig;
+  /** null for a class that is not known. */
+  readonly use: ModelUse | null;
+  /** Whether a quantised module cannot wait in host memory or on disk. */
+  readonly quantizedStores: readonly ('cpu' | 'disk')[] | null;
+}
+
+const CROSS_KEYS = /\.(EncDecAttention|encoder_attn|cross_attn|crossattention)\.(k|v|k_proj|v_proj|key|value)\./;
+/** Merged or not, the weights of experts: of these a token takes a few. */
+const EXPERTS = /(^|\.)(experts|routed_experts)(\.|$)/;
+
+interface Sizes {
+  readonly leaves: ReadonlyMap<string, number>;
+  readonly weightBytes: number;
+  readonly float32Bytes: number;
+  readonly elements: number;
+  readonly expertBytes: number;
+  readonly expertElements: number;
+  /** Bytes and modules that only the first token needs. */
+  readonly crossBytes: number;
+  readonly widest: number;
+  readonly rowWidth: number;
+}
+
+export function genericBlock(group: TensorGroup, context: BlockContext): ProfileBlock {
+  const { name, tensors: names, phase, isHead } = group;
+  const { workload, rules, config, use } = context;
+  const { batch, beams, promptTokens, newTokens } = workload;
+  const sizes = sizesOf(names, context);
+  const read = group.reads.length === 0 ? sizes : sizesOf(group.reads, context);
+  const held = new Map(names.flatMap((each) => entryOf(each, context.tensors)));
+  const cache = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
+  const rows = batch * beams;
+  const encodes = use === 'seq2seq' || use === 'speech';
+  const context0 = encodes ? 1 : promptTokens;
+  const length = Math.min(context0 + newTokens, cache.window ?? Infinity);
+  const cacheElements = rows * (cache.perToken * length + cache.perEncoded * promptTokens + cache.fixed);
+  const isTable = TABLE.test(name) && !isHead;
+  const elementBytes = rules.dtype === 'float32' ? 4 : 2;
+  const experts = activeShare(textConfig(config));
+  const run = (kind: BlockPhase, runs: number, tokens: number): BlockRun => {
+    // Of experts, those that some token chooses are read; a copy takes them all.
+    const idleBytes = read.expertBytes * (1 - experts) ** tokens;
+    const active = read.elements - read.expertElements * (1 - experts);
+    const firstOnly = kind === 'token' ? read.crossBytes : 0;
+    const copied = read.weightBytes - firstOnly;
+    return {
+      phase: kind,
+      runs,
+      copies: runs,
+      flops: isTable ? 0 : 2 * active * tokens,
+      quantizedBytes: 0,
+      readBytes: isTable ? Math.min(copied, tokens * read.rowWidth * elementBytes) : copied - idleBytes,
+      streamedBytes: copied,
+      stateBytes:
+        kind === 'token' ? (cacheElements * elementBytes * (context0 + newTokens / 2)) / (context0 + newTokens) : 0,
+      leaves: read.leaves.size,
+      keptBytes: 0,
+      keptLeaves: 0,
+      torch: likelyCalls(read.leaves.size),
+      outputElements: tokens * read.rowWidth,
+    };
+  };
+  // transformers makes logits of a prompt's last token only.
+  const promptRows = isHead ? rows : rows * context0;
+  const runs =
+    phase === 'token'
+      ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)]
+      : [run(phase, 1, batch * (use === null ? 1 : promptTokens))];
+  const widestRows = phase === 'token' ? Math.max(promptRows, batch) : batch * (use === null ? 1 : promptTokens);
+  return {
+    name,
+    kind: BLOCK.test(`${name}.`) ? 'block' : 'module',
+    phase,
+    tensors: names,
+    weightBytes: sizes.weightBytes,
+    float32Bytes: sizes.float32Bytes,
+    scheme: null,
+    forms: new Map(),
+    lookUp: null,
+    streamedWithBytes: null,
+    bufferBytes: 0,
+    stores: storesOf(group, context),
+    keptTensors: [],
+    keptBytes: 0,
+    largestLeafBytes: Math.max(0, ...read.leaves.values()),
+    cacheElements,
+    activationElements: widestRows * (2 * read.rowWidth + (isTable ? 0 : 2 * read.widest)),
+    waitingBytes: 0,
+    elementBytes,
+    runs: runs.filter((each) => each.runs > 0),
+    bond: group.bond,
+    extraInputs: [],
+    hostTraffic: { transfers: 0, elements: 0 },
+  };
+}
+
+/** Where a block may wait, by what transformers does with it there. */
+function storesOf({ tensors: names, stays }: TensorGroup, context: BlockContext): readonly ('cpu' | 'disk')[] {
+  const { engine, rules, tensors, quantizedStores } = context;
+  if (engine !== 'transformers') return ['cpu', 'disk'];
+  if (stays) return [];
+  if (quantizedStores !== null && names.some((name) => !isPlain(tensors.get(name)))) return quantizedStores;
+  const keeps = names.some((name) => keepsItsDtype(name, tensors.get(name)?.dtype ?? 'F32', rules));
+  return keeps ? ['cpu'] : ['cpu', 'disk'];
+}
+
+const isPlain = (info: TensorInfo | undefined): boolean =>
+  info === undefined || ['F64', 'F32', 'F16', 'BF16', 'I64', 'BOOL'].includes(info.dtype);
+
+function sizesOf(names: readonly string[], { tensors, rules, config }: BlockContext): Sizes {
+  const leaves = new Map<string, number>();
+  const total = { weightBytes: 0, float32Bytes: 0, elements: 0, expertBytes: 0, expertElements: 0, crossBytes: 0 };
+  let widest = 0;
+  let rowWidth = 0;
+  let isPacked = false;
+  for (const [name, info] of names.flatMap((each) => entryOf(each, tensors))) {
+    const bytes = loadedBytes(name, info, rules);
+    const elements = elementCount(info.shape);
+    const leaf = name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : name;
+    leaves.set(leaf, (leaves.get(leaf) ?? 0) + bytes);
+    total.weightBytes += bytes;
+    total.float32Bytes += isFloating(info.dtype) ? 4 * elements : bytes;
+    total.elements += elements;
+    if (EXPERTS.test(name)) {
+      total.expertBytes += bytes;
+      total.expertElements += elements;
+    }
+    if (CROSS_KEYS.test(name)) total.crossBytes += bytes;
+    if (info.shape.length < 2) continue;
+    if (isPlain(info)) {
+      // Of several matrices in one tensor, the last two sides.
+      for (const dim of info.shape.slice(-2)) widest = Math.max(widest, dim);
+      rowWidth = Math.max(rowWidth, info.shape.at(-1) ?? 0);
+    } else isPacked = true;
+  }
+  if (isPacked) {
+    // What is packed does not show its sides.
+    const text = textConfig(config);
+    rowWidth = Math.max(rowWidth, numberOf(text, 'hidden_size', 'n_embd', 'd_model') ?? 0);
+    widest = Math.max(widest, rowWidth, numberOf(text, 'intermediate_size', 'n_inner', 'd_ff') ?? 0);
+  }
+  return { leaves, ...total, widest, rowWidth };
+}
+
+/** The share of experts that one token is sent to. */
+function activeShare(text: AnyConfig): number {
+  const all = numberOf(text, 'num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts');
+  const chosen = numberOf(text, 'num_experts_per_tok', 'moe_k', 'top_k_experts', 'moe_topk', 'num_experts_per_token');
+  return all === null || chosen === null ? 1 : Math.min(1, chosen / all);
+}
+
+function entryOf(name: string, tensors: ReadonlyMap<string, TensorInfo>): [string, TensorInfo][] {
+  const info = tensors.get(name);
+  return info === undefined ? [] : [[name, info]];
+}
