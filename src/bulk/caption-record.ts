@@ -6,14 +6,17 @@ import type { InputPicture } from './inputs/input-picture.js';
 
 const answer = z.object({ text: z.string(), tokens: z.array(z.int()), score: z.number().nullable() });
 
-/** `text` is null where there is none, and text otherwise, whatever it reads like: readers guess a column's type. */
+/**
+ * Readers take the type of a column from the first rows, and refuse what does not fit: texts are always texts, and empty where
+ * there may be none in a whole file.
+ */
 const captionRecord = z.object({
-  /** As the input names the picture; null where a table gives no path. */
-  file_name: z.string().nullable(),
+  /** As the input names the picture; nothing where a table gives no path. */
+  file_name: z.string(),
   /** The archive or table that it lies in, and its row there. */
   archive: z.string().optional(),
   row: z.int().optional(),
-  /** The first answer's. */
+  /** The first answer's; null where the picture failed or was skipped. */
   text: z.string().nullable(),
   tokens: z.array(z.int()),
   /** All of them, where several were asked for. */
@@ -22,7 +25,8 @@ const captionRecord = z.object({
   truncated: z.boolean(),
   /** Whether it was left alone, because it has a caption already. */
   skipped: z.boolean().optional(),
-  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  /** Code and message of what it failed with, or nothing: a type that no later row changes. */
+  error: z.string(),
 });
 
 export type CaptionRecord = z.infer<typeof captionRecord>;
@@ -50,19 +54,19 @@ export function captionedRecord(
       ? {}
       : { answers: answers.map(({ text, ids, score }) => ({ text, tokens: [...ids], score })) }),
     truncated: first.finish === 'length',
-    error: null,
+    error: '',
   };
 }
 
 export function failedRecord(picture: InputPicture, path: string | null, { code, message }: Blip2Error): CaptionRecord {
-  return { ...identity(picture, path), text: null, tokens: [], truncated: false, error: { code, message } };
+  return { ...identity(picture, path), text: null, tokens: [], truncated: false, error: `${code}: ${message}` };
 }
 
 export function skippedRecord(picture: InputPicture): CaptionRecord {
-  return { ...identity(picture, null), text: null, tokens: [], truncated: false, skipped: true, error: null };
+  return { ...identity(picture, null), text: null, tokens: [], truncated: false, skipped: true, error: '' };
 }
 
 function identity(picture: InputPicture, path: string | null): Pick<CaptionRecord, 'file_name' | 'archive' | 'row'> {
-  if ('parquet' in picture) return { file_name: path, archive: picture.parquet, row: picture.row };
+  if ('parquet' in picture) return { file_name: path ?? '', archive: picture.parquet, row: picture.row };
   return { file_name: picture.name, ...('tar' in picture ? { archive: picture.tar } : {}) };
 }

@@ -7,9 +7,9 @@ import * as z from 'zod';
 import { DEMO, ROOT, script } from '../cli/command.js';
 
 const record = z.object({
-  file_name: z.string().nullable(),
+  file_name: z.string(),
   text: z.string().nullable(),
-  error: z.object({ code: z.string() }).nullable(),
+  error: z.string(),
 });
 
 export type ReadRecord = z.infer<typeof record>;

@@ -96,7 +96,7 @@ describe('blip2-run --out', () => {
     expect(await run(...flags)).toMatchObject({ code: 4 });
     const records = await recordsIn(out);
     expect(records.map(({ text }) => text)).toEqual(texts.with(7, null as unknown as string));
-    expect(records[7]?.error?.code).toBe('IMAGE_UNREADABLE');
+    expect(records[7]?.error).toMatch(/^IMAGE_UNREADABLE: .*shape-07/);
     await copyFile(join(ROOT, PICTURES, 'shape-07.png'), broken);
     expect(await run(...flags)).toMatchObject({ code: 4 });
     const again = await run(...flags, '--retry-failed', '--json');
@@ -233,6 +233,27 @@ describe('inputs of a run', () => {
     const cut = await run(join(ROOT, 'test/fixtures/bulk/cut-member.tar'), '--out', fresh());
     expect(cut).toMatchObject({ code: 2 });
     expect(cut.stderr).toContain('INPUT_INVALID');
+  });
+});
+
+describe('a run that is interrupted', () => {
+  it('keeps every caption that it has made', async () => {
+    const list = join(scratch, 'interrupted.jsonl');
+    const rows = Array.from({ length: 400 }, () => JSON.stringify({ path: 'shape-00.png' }));
+    await writeFile(list, rows.join('\n'));
+    const out = fresh();
+    const flags = [list, '--image-root', PICTURES, '--threads', '1', '--out', out];
+    const stopped = startRun(flags);
+    const journal = join(out, '.blip2-run/00000.journal');
+    const lines = async () => (await readFile(journal, 'utf8').catch(() => '')).split('\n').length - 1;
+    while ((await lines()) < 20) await setTimeout(20);
+    process.kill(stopped.pid, 'SIGINT');
+    expect(await stopped.ended).toMatchObject({ code: 130, stderr: '' });
+    const kept = await lines();
+    expect(kept).toBeGreaterThanOrEqual(20);
+    expect(await visible(out)).toEqual([]);
+    expect(await startRun(flags).ended).toMatchObject({ code: 0 });
+    expect((await recordsIn(out)).map(({ text }) => text)).toEqual(rows.map(() => texts[0]));
   });
 });
 

@@ -34,7 +34,7 @@ const COLUMNS: readonly Column[] = [
     value: ({ bytes, record }) => (bytes === null ? null : { bytes, path: baseName(record.file_name) }),
     feature: { _type: 'Image' },
   },
-  textColumn('file_name', ({ record }) => record.file_name),
+  textColumn('file_name', ({ record }) => record.file_name || null),
   textColumn('archive', ({ record }) => record.archive ?? null),
   {
     name: 'row',
@@ -53,7 +53,7 @@ const COLUMNS: readonly Column[] = [
     value: ({ record }) => record.answers?.map(({ text }) => text) ?? null,
     feature: { feature: { dtype: 'string', _type: 'Value' }, _type: 'List' },
   },
-  textColumn('error', ({ record: { error } }) => (error === null ? null : `${error.code}: ${error.message}`)),
+  textColumn('error', ({ record }) => record.error || null),
 ];
 
 const SCHEMA: SchemaElement[] = [
@@ -126,4 +126,4 @@ function textColumn(name: string, value: (row: PictureRow) => string | null): Co
   return { name, elements: [element], value, feature: { dtype: 'string', _type: 'Value' } };
 }
 
-const baseName = (path: string | null): string | null => (path === null ? null : posix.basename(path));
+const baseName = (path: string): string | null => posix.basename(path) || null;

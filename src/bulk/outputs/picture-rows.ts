@@ -19,7 +19,7 @@ export async function* pictureRows(
   for (const [position, picture] of pictures.entries()) {
     const record = records[position];
     if (record === undefined) throw new Error('a picture without a record');
-    if (record.error !== null) {
+    if (record.error !== '') {
       yield { position, record, bytes: null };
       continue;
     }
@@ -28,7 +28,7 @@ export async function* pictureRows(
       yield { position, record, bytes };
     } catch (error) {
       if (!(error instanceof Blip2Error)) throw error;
-      yield { position, record: failedRecord(picture, record.file_name, error), bytes: null };
+      yield { position, record: failedRecord(picture, record.file_name || null, error), bytes: null };
     }
   }
 }

@@ -74,7 +74,7 @@ async function openShards(
   const open: number[] = [];
   for (const shard of mine) {
     const records = await folder.readRecords(shard);
-    const isFinished = records !== null && !(retryFailed && records.some(({ error }) => error !== null));
+    const isFinished = records !== null && !(retryFailed && records.some(({ error }) => error !== ''));
     if (!isFinished) open.push(shard);
     else for (const record of records) tally.add(record);
   }
@@ -89,7 +89,7 @@ async function* jobs(
 ): AsyncGenerator<ShardJob, void> {
   for (const shard of open) {
     const records = (await folder.readRecords(shard)) ?? [];
-    const kept = records.map((record) => (record.error === null ? record : undefined));
+    const kept = records.map((record) => (record.error === '' ? record : undefined));
     const job = await ShardJob.open(shard, await list.read(shard), folder.journalFile(shard), kept);
     await output.begin?.(job);
     for (const record of job.records) tally.add(record);

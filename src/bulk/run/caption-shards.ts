@@ -7,6 +7,8 @@ import { Shift } from './shift.js';
 
 /** A worker that dies so often without a caption in between is not killed by a picture. */
 const MOST_BARREN_DEATHS = 10;
+/** A model that does not start so often in a row has no room here. */
+const MOST_FAILED_STARTS = 3;
 /** Shards of one worker that are written while it captions the next. */
 const MOST_FINISHING = 2;
 
@@ -32,10 +34,9 @@ export async function captionShards(run: CaptionShards): Promise<void> {
   const stopping: CaptionShards = { ...run, signal: AbortSignal.any([run.signal, failure.signal]) };
   const work = async (worker: number, ready: () => void) => {
     try {
-      await new Worker(worker, stopping).work(ready);
+      await new Worker(worker, stopping, (error) => failure.abort(error)).work(ready);
     } catch (error) {
       failure.abort(error);
-      throw error;
     } finally {
       ready();
     }
@@ -44,22 +45,22 @@ export async function captionShards(run: CaptionShards): Promise<void> {
   const works: Promise<void>[] = [];
   await new Promise<void>((resolve) => works.push(work(0, resolve)));
   for (let worker = 1; worker < run.workers; worker++) works.push(work(worker, () => undefined));
-  const results = await Promise.allSettled(works);
-  const failed = results.find((result) => result.status === 'rejected');
+  await Promise.all(works);
   run.signal.throwIfAborted();
-  if (failure.signal.aborted) throw failure.signal.reason;
-  if (failed !== undefined) throw failed.reason;
+  failure.signal.throwIfAborted();
 }
 
 class Worker {
   readonly #number: number;
   readonly #run: CaptionShards;
+  readonly #fail: (error: unknown) => void;
   readonly #finishing = new Set<Promise<void>>();
   #barrenDeaths = 0;
 
-  constructor(number: number, run: CaptionShards) {
+  constructor(number: number, run: CaptionShards, fail: (error: unknown) => void) {
     this.#number = number;
     this.#run = run;
+    this.#fail = fail;
   }
 
   async work(ready: () => void): Promise<void> {
@@ -72,9 +73,10 @@ class Worker {
 
   /** From a model's start to the end of the queue, or of the model. */
   async #life(ready: () => void): Promise<'done' | 'died'> {
-    const { openWorker, queue, signal } = this.#run;
+    const { queue, signal } = this.#run;
     signal.throwIfAborted();
-    await using captioner = await openWorker(this.#number);
+    await using captioner = await this.#open();
+    if (captioner === null) return 'died';
     ready();
     const shift = new Shift({ ...this.#run, finish: (job) => this.#finish(job) });
     try {
@@ -86,20 +88,38 @@ class Worker {
       }
       return 'done';
     } catch (error) {
-      if (!(error instanceof Blip2Error && error.code === 'PROCESS_ENDED') || signal.aborted) throw error;
-      this.#barrenDeaths += 1;
-      if (this.#barrenDeaths >= MOST_BARREN_DEATHS) throw error;
-      await shift.bury(error);
+      await shift.bury(this.#countDeath(error, MOST_BARREN_DEATHS));
       return 'died';
     } finally {
       for (const job of await shift.end()) queue.putBack(job);
     }
   }
 
+  /** @returns null where the model's process ended before there was a model */
+  async #open(): Promise<CaptionWorker | null> {
+    try {
+      return await this.#run.openWorker(this.#number);
+    } catch (error) {
+      this.#countDeath(error, MOST_FAILED_STARTS);
+      return null;
+    }
+  }
+
+  /** @throws the error, where it is no death or one too many */
+  #countDeath(error: unknown, most: number): Blip2Error {
+    const isDeath = error instanceof Blip2Error && error.code === 'PROCESS_ENDED' && !this.#run.signal.aborted;
+    this.#barrenDeaths += 1;
+    if (!isDeath || this.#barrenDeaths >= most) throw error;
+    return error;
+  }
+
+  /** Goes on with the next shard meanwhile; what fails ends the run. */
   async #finish(job: ShardJob): Promise<void> {
-    const finishing = this.#run.finish(job).finally(() => this.#finishing.delete(finishing));
+    const finishing = this.#run
+      .finish(job)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#finishing.delete(finishing));
     this.#finishing.add(finishing);
-    finishing.catch(() => undefined);
     if (this.#finishing.size > MOST_FINISHING) await Promise.race(this.#finishing);
   }
 }

@@ -20,7 +20,7 @@ export class Tally {
   }
 
   add({ text, truncated, skipped, error }: CaptionRecord): void {
-    if (error !== null) this.failed += 1;
+    if (error !== '') this.failed += 1;
     else if (skipped === true) this.skipped += 1;
     else this.captioned += 1;
     if (text === null) return;
