@@ -37,8 +37,15 @@ function start(out, format) {
   const child = spawn(
     process.execPath,
     [
-      ...[join(ROOT, 'dist/cli/blip2-run.js'), list, '-m', join(ROOT, 'models/demo'), '--out', out, '-q'],
-      ...['--format', format, '--shard-size', '50', '--workers', '2', '--threads', '1'],
+      join(ROOT, 'dist/cli/blip2-run.js'),
+      list,
+      `--model=${join(ROOT, 'models/demo')}`,
+      `--out=${out}`,
+      `--format=${format}`,
+      '--shard-size=50',
+      '--workers=2',
+      '--threads=1',
+      '-q',
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );

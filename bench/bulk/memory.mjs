@@ -21,9 +21,16 @@ const rows = Array.from({ length: count }, (_, index) => JSON.stringify({ path: 
 await writeFile(list, rows.join('\n'));
 
 const command = (input, out, format) => [
-  ...[join(ROOT, 'dist/cli/blip2-run.js'), ...input, '-m', join(ROOT, 'models/demo')],
-  ...['--image-root', join(ROOT, 'models/demo/pictures'), '--out', out, '--format', format],
-  ...['--shard-size', String(SHARD), '--workers', '2', '--threads', '1', '-q'],
+  join(ROOT, 'dist/cli/blip2-run.js'),
+  ...input,
+  `--model=${join(ROOT, 'models/demo')}`,
+  `--image-root=${join(ROOT, 'models/demo/pictures')}`,
+  `--out=${out}`,
+  `--format=${format}`,
+  `--shard-size=${SHARD}`,
+  '--workers=2',
+  '--threads=1',
+  '-q',
 ];
 
 async function finishedShards(out) {
@@ -49,9 +56,7 @@ async function measure(input, out, format) {
   const ended = new Promise((resolve) => child.on('close', resolve));
   const samples = [];
   const began = performance.now();
-  let isRunning = true;
-  void ended.then(() => (isRunning = false));
-  while (isRunning) {
+  while (child.exitCode === null) {
     const { mib, processes } = await residentMib(child.pid);
     samples.push({ mib, processes, shards: await finishedShards(out) });
     await Promise.race([setTimeout(100), ended]);

@@ -27,7 +27,9 @@ export interface SidecarOptions {
   readonly suffix: string;
 }
 
-const pendingText = z.object({ path: z.string(), text: z.string() });
+const pendingText = z.object({ position: z.int(), path: z.string(), text: z.string() });
+
+type PendingText = z.infer<typeof pendingText>;
 
 /**
  * A text file per picture, as trainers read them. All texts of a shard are kept in one file before the first of them is
@@ -63,9 +65,12 @@ export class SidecarOutput implements ShardOutput {
 
   async write(shard: FinishedShard): Promise<readonly CaptionRecord[]> {
     const pendingFile = this.#folder.pendingFile(shard.shard);
+    const positions = newTexts(shard);
     const unfinished = await readPending(pendingFile);
-    const texts = unfinished ?? (await this.#texts(shard));
-    if (unfinished === null) {
+    // Those of another writing of the shard, which came to its end, are written.
+    const goesOn = unfinished !== null && unfinished.map(({ position }) => position).join() === positions.join();
+    const texts = goesOn ? unfinished : await Promise.all(positions.map((position) => this.#text(shard, position)));
+    if (!goesOn) {
       const lines = texts.map((text) => `${JSON.stringify(text)}\n`).join('');
       await replaceFile(pendingFile, (handle) => handle.writeFile(lines));
     } else {
@@ -84,20 +89,21 @@ export class SidecarOutput implements ShardOutput {
     return shard.records;
   }
 
-  async #texts({ pictures, records, kept }: FinishedShard): Promise<z.infer<typeof pendingText>[]> {
+  async #text({ pictures, records }: FinishedShard, position: number): Promise<PendingText> {
     const { existing, prefix, suffix } = this.#options;
-    const texts: z.infer<typeof pendingText>[] = [];
-    for (const [position, picture] of pictures.entries()) {
-      const record = records[position];
-      if (record === undefined || record.text === null || kept.has(position)) continue;
-      const answers = record.answers?.map(({ text }) => text) ?? [record.text];
-      const lines = answers.map((answer) => `${prefix}${answer.replaceAll(/\s+/g, ' ')}${suffix}`).join('\n');
-      const path = this.target(picture);
-      const before = existing === 'append' ? (await readFile(path, 'utf8').catch(() => '')).trimEnd() : '';
-      texts.push({ path, text: `${before === '' ? '' : `${before}, `}${lines}\n` });
-    }
-    return texts;
+    const [picture, record] = [pictures[position], records[position]];
+    if (picture === undefined || record === undefined) throw new RangeError(`no picture ${position}`);
+    const answers = record.answers?.map(({ text }) => text) ?? [record.text ?? ''];
+    const lines = answers.map((answer) => `${prefix}${answer.replaceAll(/\s+/g, ' ')}${suffix}`).join('\n');
+    const path = this.target(picture);
+    const before = existing === 'append' ? (await readFile(path, 'utf8').catch(() => '')).trimEnd() : '';
+    return { position, path, text: `${before === '' ? '' : `${before}, `}${lines}\n` };
   }
+}
+
+/** Positions of captions that no earlier writing of the shard had. */
+function newTexts({ records, kept }: FinishedShard): number[] {
+  return [...records.keys()].filter((position) => records[position]?.text != null && !kept.has(position));
 }
 
 const textFile = (path: string): string => {
@@ -105,7 +111,7 @@ const textFile = (path: string): string => {
   return join(dir, `${name}.txt`);
 };
 
-async function readPending(path: string): Promise<z.infer<typeof pendingText>[] | null> {
+async function readPending(path: string): Promise<PendingText[] | null> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return null;
   const lines = text.split('\n').filter((line) => line !== '');

@@ -235,6 +235,12 @@ describe('runBulk', () => {
 
   it('removes what killed runs have left half-written, and nothing that is being written', async () => {
     await runBulk(options('out', {}));
+    const before = await texts('out');
+    // Of a shard that was killed after it was finished, and before that was tidied up.
+    const record = (await records('out'))[3];
+    const stale = `${JSON.stringify({ position: 3, record })}\n`;
+    for (const end of ['journal', 'pending']) await writeFile(join(scratch, `out/.blip2-run/00000.${end}`), stale);
+    await writeFile(join(scratch, 'out/.blip2-run/00001.journal'), '');
     await using written = await TemporaryFile.beside(join(scratch, 'out/00000.jsonl'));
     for (const folder of ['out', 'out/.blip2-run']) {
       await writeFile(join(scratch, folder, '.00000.jsonl.of-a-killed-run.blip2-partial'), 'left');
@@ -243,6 +249,14 @@ describe('runBulk', () => {
     const names = await readdir(join(scratch, 'out'), { recursive: true });
     const left = names.filter((name) => name.endsWith('partial'));
     expect(left.map((name) => join(scratch, 'out', name))).toEqual([written.path]);
+    expect(names.filter((name) => /journal|pending/.test(name))).toEqual([]);
+    expect(await texts('out')).toEqual(before);
+
+    await writeFile(join(scratch, 'out/.blip2-run/00000.journal'), stale);
+    const asked: unknown[] = [];
+    const openWorker = () => Promise.resolve(worker(0, ({ source }) => (asked.push(source), false)));
+    await runBulk(options('out', { retryFailed: true, openWorker }));
+    expect(asked).toEqual(['p3', 'p13', 'p23', 'p33', 'p43']);
   });
 });
 

@@ -72,12 +72,15 @@ async function openShards(
   tally: Tally,
 ): Promise<number[]> {
   const open: number[] = [];
+  const finished = new Set<number>();
   for (const shard of mine) {
     const records = await folder.readRecords(shard);
     const isFinished = records !== null && !(retryFailed && records.some(({ error }) => error !== ''));
     if (!isFinished) open.push(shard);
-    else for (const record of records) tally.add(record);
+    else finished.add(shard);
+    if (isFinished) for (const record of records) tally.add(record);
   }
+  await folder.removeLeftOvers(finished);
   return open;
 }
 

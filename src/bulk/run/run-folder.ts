@@ -77,6 +77,14 @@ export class RunFolder {
     for (const done of [this.journalFile(shard), this.pendingFile(shard)]) await rm(done, { force: true });
   }
 
+  /** Removes what runs have left of finished shards that were killed between two steps. */
+  async removeLeftOvers(finished: ReadonlySet<number>): Promise<void> {
+    for (const name of await readdir(this.#state)) {
+      const shard = /^(\d{5,})\.(?:journal|pending)$/.exec(name)?.[1];
+      if (shard !== undefined && finished.has(Number(shard))) await rm(join(this.#state, name), { force: true });
+    }
+  }
+
   /** Forgets what was done of another list of pictures. */
   async forget(): Promise<void> {
     for (const name of await readdir(this.#state)) {

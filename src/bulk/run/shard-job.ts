@@ -47,7 +47,8 @@ export class ShardJob {
     const records = pictures.map((_, position) => kept[position]);
     const lines: string[] = [];
     for await (const { position, record } of readJournal(journalFile)) {
-      if (position >= pictures.length) continue;
+      // Of what failed, the journal of the earlier writing may be there still.
+      if (position >= pictures.length || (kept.length > 0 && record.error !== '')) continue;
       records[position] ??= record;
       lines.push(journalLine(position, record));
     }
