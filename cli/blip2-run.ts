@@ -18,6 +18,7 @@ import { captionPictures } from './run/caption-pictures.js';
 import { GENERATION_FLAGS, generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
 import { listImages } from './run/list-images.js';
 import { matchPictures } from './run/match-pictures.js';
+import { fetchLimitsOf, PICTURE_NOTES, pictureFlags } from './run/picture-flags.js';
 import { readPlacement } from './run/read-placement.js';
 
 const ofModel = createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.')
@@ -81,7 +82,7 @@ const ofModel = createParser('blip2-run', '$0 [images..]', 'Captions pictures, o
   });
 
 const TEXT_FLAGS = [...GENERATION_FLAGS, ...BULK_FLAGS];
-const parser = bulkFlags(generationFlags(budgetFlags(ofModel)))
+const parser = bulkFlags(generationFlags(pictureFlags(budgetFlags(ofModel))))
   .option('match', {
     type: 'string',
     array: true,
@@ -113,7 +114,8 @@ const parser = bulkFlags(generationFlags(budgetFlags(ofModel)))
   .example('$0 photos/ -m models/demo --out captions', 'many pictures, in a run that can be stopped')
   .epilogue(
     'Exit status: 0 done, 1 unexpected failure, 2 wrong usage, 3 does not fit, 4 some pictures failed, 130 interrupted.',
-  );
+  )
+  .epilogue(PICTURE_NOTES);
 
 async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv, ['vram', 'images', 'match', 'stop-id']);
@@ -123,9 +125,13 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   }
   const images = args.images.map(String);
   const bulk = await readBulk({ ...args, images });
-  const pictures = bulk === null ? await listImages(images) : [];
-  const checkpoint = await openSource(args.model, args, signal);
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
+  const listing = {
+    recursive: args['no-recursive'] !== true,
+    onSkipped: (folder: string, skipped: string) => say(`skipped in ${folder}: ${skipped}`),
+  };
+  const pictures = bulk === null ? await listImages(images, listing) : [];
+  const checkpoint = await openSource(args.model, args, signal);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
 
   const [ask, generation, batch] = [readAsk(args), readGeneration(args), args.batch ?? 1];
@@ -140,6 +146,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   const rate = new RateLine(args.quiet !== true && args['no-progress'] !== true);
   const onProgress = (progress: Progress) => {
     if (progress.stage === 'planned') say(planSummary(progress.plan));
+    if (progress.stage === 'fetching') say(`waiting for ${progress.url}`);
     if (progress.stage === 'converting') rate.update(progress.doneBytes, progress.totalBytes);
   };
   const devices = {
@@ -148,6 +155,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     ...(args.provider === 'auto' ? {} : { provider: args.provider }),
     ...(args['emulate-gpu'] === true ? { emulateGpu: true } : {}),
     ...(args.threads === undefined ? {} : { threads: args.threads }),
+    ...fetchLimitsOf(args),
     ...(args['picture-size'] === undefined ? {} : { pictureSize: args['picture-size'] }),
   };
   const common = { asJson: args.json === true, signal };
@@ -175,7 +183,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
         quiet: args.quiet === true,
         progress: args.quiet !== true && args['no-progress'] !== true,
         pictureSize: args['picture-size'],
-        expand: (argument) => listImages([argument]),
+        expand: (argument) => listImages([argument], listing),
         provider: args.provider,
         batch: batchSize,
         onStarted: () => rate.clear(),

@@ -17,6 +17,8 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ['topK', '--top-k'],
   ['topP', '--top-p'],
   ['pictureSize', '--picture-size'],
+  ['fetchTimeoutMs', '--fetch-timeout'],
+  ['fetchLimitBytes', '--fetch-limit'],
 ]);
 
 const OPTION = new RegExp(`\\b(?:${[...FLAGS.keys()].join('|')})\\b`, 'g');

@@ -2,6 +2,7 @@ import { Blip2Error } from '../../src/errors.js';
 import type { Captioner } from '../../src/runtime/captioner.js';
 import type { AnswerToken, Ask, Caption, Outcome } from '../../src/runtime/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
+import { inLine } from '../../src/runtime/image/file-url.js';
 import { EXIT, printError } from '../common/main.js';
 import { ProgressLine } from '../common/progress.js';
 import { writeOut } from '../common/write-out.js';
@@ -48,7 +49,7 @@ export async function captionPictures(
   /** The next picture's words may be there before the end of the last one's line is written. */
   const onToken = async ({ index, text }: AnswerToken): Promise<void> => {
     while (tally.done < before + index) await new Promise<void>((resolve) => (passed = resolve));
-    streamed ??= new StreamedLine(named ? pictures[before + index] : undefined);
+    streamed ??= new StreamedLine(named ? inLine(pictures[before + index] ?? '') : undefined);
     await streamed.add(text);
   };
   const hooks = { signal: run.signal, ...(run.stream ? { onToken } : {}) };
@@ -93,16 +94,28 @@ async function report(outcome: NamedOutcome, asJson: boolean, named: boolean, st
     return writeOut(asJson ? jsonLine(picture, caption) : plainLines(picture, caption, named));
   }
   const { picture, error } = outcome;
-  if (!asJson) return printError(error, false);
+  if (!asJson) return printError(withPicture(error, picture), false);
   const { code, message } = error;
   await writeOut(`${JSON.stringify({ file_name: picture, text: null, error: { code, message } })}\n`);
+}
+
+/** An error about bytes that were fetched does not know where they came from. */
+export function withPicture(error: Blip2Error, picture: string): Blip2Error {
+  const name = inLine(picture).slice(0, 100);
+  if (error.message.includes(name)) return error;
+  const { code, message, hint, details } = error;
+  return new Blip2Error(code, `${name}: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    details,
+    cause: error,
+  });
 }
 
 /** A line per answer. Tabs and line breaks inside one become blanks, so that a line stays an answer. */
 function plainLines(picture: string, { answers }: Caption, named: boolean): string {
   return answers
     .map(({ text }) => inOneLine(text))
-    .map((text) => (named ? `${picture}\t${text}\n` : `${text}\n`))
+    .map((text) => (named ? `${inLine(picture)}\t${text}\n` : `${text}\n`))
     .join('');
 }
 

@@ -1,44 +1,58 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { stat } from 'node:fs/promises';
+import { fileUrl, inLine } from '../../src/runtime/image/file-url.js';
 import { isUrlText } from '../../src/runtime/image/picture-source.js';
 import { usageError } from '../common/main.js';
-
-/** What a folder is searched for: the formats that the picture decoder reads. */
-const IMAGE_EXTENSION = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
+import { findPictures } from './find-pictures.js';
+import { rawPath } from './raw-path.js';
+import { stdinList } from './stdin-list.js';
 
 /** Stands for a list of paths on stdin. */
 const STDIN_LIST = '-';
 
+export interface ListOptions {
+  /** Whether folders inside folders are looked into. Default true. */
+  readonly recursive?: boolean;
+  /** Called once for each folder in which something was skipped. */
+  readonly onSkipped?: (folder: string, skipped: string) => void;
+}
+
 /**
- * The pictures that a command line names: files and URLs as they stand, the pictures of folders in name order, and for `STDIN_LIST` one
- * path or URL per line of stdin.
- * @throws Blip2Error `USAGE` for a path that does not exist and for a folder without a picture.
+ * The pictures that a command line names: files and URLs as they stand, the pictures of folders in name order, and for
+ * `STDIN_LIST` one path or URL per line of stdin. Names that are not UTF-8 become `file:` URLs.
+ * @throws Blip2Error `USAGE` for a path that does not exist, a folder without a picture, and binary data on stdin.
  */
-export async function listImages(args: readonly string[]): Promise<string[]> {
-  const paths: string[] = [];
+export async function listImages(args: readonly string[], options: ListOptions = {}): Promise<string[]> {
+  const pictures: string[] = [];
   for (const arg of args) {
-    if (arg === STDIN_LIST) paths.push(...(await stdinLines()));
-    else paths.push(...(await expand(arg)));
+    if (arg === STDIN_LIST) pictures.push(...(await stdinList()));
+    else if (isUrlText(arg)) pictures.push(arg);
+    else pictures.push(...(await expand(arg, options)));
   }
-  return paths;
+  return pictures;
 }
 
-async function expand(path: string): Promise<string[]> {
-  if (isUrlText(path)) return [path];
-  const entry = await stat(path).catch(() => null);
-  if (entry === null)
-    throw usageError(`there is no picture at ${path}`, 'Name picture files, URLs, folders, or - for a list on stdin.');
-  if (!entry.isDirectory()) return [path];
-  const names = (await readdir(path)).filter((name) => IMAGE_EXTENSION.test(name)).toSorted();
-  if (names.length === 0) throw usageError(`the folder ${path} holds no picture (jpg, png, webp, gif, tiff, avif)`);
-  return names.map((name) => join(path, name));
+async function expand(argument: string, options: ListOptions): Promise<readonly string[]> {
+  const path = (await exists(argument)) ? argument : await rawPath(argument);
+  const entry = path === null ? null : await stat(path).catch(() => null);
+  if (path === null || entry === null) {
+    const hint = 'Name picture files, URLs, folders, or - for a list on stdin.';
+    throw usageError(`there is no picture at ${inLine(argument)}`, hint);
+  }
+  if (!entry.isDirectory()) return [typeof path === 'string' ? path : fileUrl(path)];
+  const { pictures, skipped } = await findPictures(path, options.recursive ?? true);
+  if (pictures.length === 0) {
+    const all = skipped === '' ? 'it is empty' : `skipped: ${skipped}`;
+    throw usageError(
+      `the folder ${inLine(argument)} holds no picture (${all})`,
+      'JPEG, PNG, WebP, GIF, TIFF and AVIF are read; hidden files are not looked at.',
+    );
+  }
+  if (skipped !== '') options.onSkipped?.(inLine(argument), skipped);
+  return pictures;
 }
 
-async function stdinLines(): Promise<string[]> {
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-    if (line !== '') lines.push(line);
-  }
-  return lines;
-}
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

@@ -1,7 +1,9 @@
 import { Blip2Error } from '../../src/errors.js';
 import type { Matcher } from '../../src/runtime/matcher.js';
+import { inLine } from '../../src/runtime/image/file-url.js';
 import { EXIT, printError } from '../common/main.js';
 import { writeOut } from '../common/write-out.js';
+import { withPicture } from './caption-pictures.js';
 import { inOneLine } from './streamed-line.js';
 
 export interface MatchRun {
@@ -29,7 +31,7 @@ export async function matchPictures(matcher: Matcher, pictures: readonly string[
         await writeOut(`${JSON.stringify({ file_name: picture, matches, ...(run.embed ? { embedding } : {}) })}\n`);
         continue;
       }
-      const named = pictures.length > 1 ? `${picture}\t` : '';
+      const named = pictures.length > 1 ? `${inLine(picture)}\t` : '';
       for (const { text, probability, similarity } of matches) {
         await writeOut(`${named}${probability.toFixed(4)}\t${similarity.toFixed(4)}\t${inOneLine(text)}\n`);
       }
@@ -37,7 +39,7 @@ export async function matchPictures(matcher: Matcher, pictures: readonly string[
       if (run.signal.aborted) break;
       if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
       failed += 1;
-      if (!run.asJson && !run.embed) printError(error, false);
+      if (!run.asJson && !run.embed) printError(withPicture(error, picture), false);
       else {
         const { code, message } = error;
         await writeOut(`${JSON.stringify({ file_name: picture, matches: null, error: { code, message } })}\n`);

@@ -1,14 +1,16 @@
 import { Blip2Error } from '../errors.js';
 import type { AskedPicture } from './caption-engine.js';
 import type { Ask, Picture } from './captioner-options.js';
+import type { FetchOptions } from './image/fetch-picture.js';
 import { localPicture } from './image/picture-source.js';
 
-export async function askedPicture(picture: Picture, ask: Ask, signal: AbortSignal | undefined): Promise<AskedPicture> {
-  if (typeof picture !== 'object' || !('image' in picture)) return { image: await localPicture(picture, signal), ask };
+export async function askedPicture(picture: Picture, ask: Ask, fetching: FetchOptions): Promise<AskedPicture> {
+  if (typeof picture !== 'object' || !('image' in picture))
+    return { image: await localPicture(picture, fetching), ask };
   const { image, randomStream, ...own } = picture;
   const asks = own.question !== undefined || own.prompt !== undefined;
   return {
-    image: await localPicture(image, signal),
+    image: await localPicture(image, fetching),
     ask: asks ? askOf(own) : ask,
     ...(randomStream === undefined ? {} : { randomStream }),
   };

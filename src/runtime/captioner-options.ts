@@ -1,10 +1,11 @@
 import type { EngineOptions, ProcessOptions } from './device-options.js';
 import type { GeneratedSequence } from './generation/generation-request.js';
 import type { GenerationOptions } from './generation/generation-options.js';
+import type { FetchLimits } from './image/fetch-picture.js';
 import type { PictureSource } from './image/picture-source.js';
 import type { PlacementOptions } from './placement.js';
 
-export type CaptionerOptions = EngineOptions & PlacementOptions & ProcessOptions;
+export type CaptionerOptions = EngineOptions & PlacementOptions & ProcessOptions & FetchLimits;
 
 /** A picture, or one with a question or prompt of its own in place of the call's. */
 export type Picture = PictureSource | (Ask & PictureSettings & { readonly image: PictureSource });

@@ -12,6 +12,7 @@ import type {
   Picture,
 } from './captioner-options.js';
 import { OutcomeLine } from './stream/outcome-line.js';
+import { fetchLimits, type FetchLimits, type FetchOptions } from './image/fetch-picture.js';
 import { placedDevices } from './placement.js';
 
 /**
@@ -26,7 +27,7 @@ import { placedDevices } from './placement.js';
  */
 export async function createCaptioner(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Captioner> {
   const config = parseBlip2Config(checkpoint.config);
-  return new Captioner(config, await startWorker(checkpoint, options), options.onProgress);
+  return new Captioner(config, await startWorker(checkpoint, options), options);
 }
 
 /** Loads what it needs only: a caller whose model is elsewhere never loads ONNX Runtime. */
@@ -49,11 +50,20 @@ export class Captioner implements AsyncDisposable {
   readonly config: Blip2Config;
   readonly #worker: CaptionWorker;
   readonly #onProgress: CaptionerOptions['onProgress'];
+  readonly #fetching: FetchOptions;
 
-  constructor(config: Blip2Config, worker: CaptionWorker, onProgress?: CaptionerOptions['onProgress']) {
+  constructor(
+    config: Blip2Config,
+    worker: CaptionWorker,
+    options: Pick<CaptionerOptions, 'onProgress'> & FetchLimits = {},
+  ) {
     this.config = config;
     this.#worker = worker;
-    this.#onProgress = onProgress;
+    this.#onProgress = options.onProgress;
+    this.#fetching = {
+      ...fetchLimits(options),
+      onSlow: (url) => options.onProgress?.({ stage: 'fetching', url }),
+    };
   }
 
   /**
@@ -74,7 +84,9 @@ export class Captioner implements AsyncDisposable {
     const ask = askOf({ question, prompt });
     let first = 0;
     for await (const batch of inBatches(pictures, batchSize)) {
-      const asked = await Promise.all(batch.map((picture) => askedPicture(picture, ask, signal)));
+      const asked = await Promise.all(
+        batch.map((picture) => askedPicture(picture, ask, { ...this.#fetching, signal })),
+      );
       const captions = await this.#worker.captionBatch({ pictures: asked, first, generation }, hooks);
       first += batch.length;
       this.#onProgress?.({ stage: 'captioning', donePictures: first });
@@ -99,7 +111,7 @@ export class Captioner implements AsyncDisposable {
       ...(onToken === undefined ? {} : { onToken }),
     };
     const line = new OutcomeLine(batchSize === 'auto' ? MOST_OPEN : 4 * batchSize + LEAST_OPEN);
-    const source = line.admitted(pictures, askOf({ question, prompt }), signal);
+    const source = line.admitted(pictures, askOf({ question, prompt }), { ...this.#fetching, signal });
     const total = Array.isArray(pictures) ? { total: pictures.length } : {};
     const made = this.#worker.captionStream(source, { generation, pictures: batchSize, ...total }, hooks);
     for await (const outcomes of made) {

@@ -48,6 +48,8 @@ export type Progress =
   | { readonly stage: 'planned'; readonly plan: PlanDocument }
   /** Weights are converted or quantised, once for this checkpoint and placement. */
   | { readonly stage: 'converting'; readonly doneBytes: number; readonly totalBytes: number }
+  /** A picture's server is slow to answer. */
+  | { readonly stage: 'fetching'; readonly url: string }
   /** Captions of a call that are done. */
   | { readonly stage: 'captioning'; readonly donePictures: number };
 

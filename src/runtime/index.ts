@@ -25,6 +25,7 @@ export type {
 export type { PictureSize } from '../model/picture-size.js';
 export type { PlacementOptions, PlanningOptions } from './placement.js';
 export type { RgbPicture } from './image/decode-picture.js';
+export type { FetchLimits } from './image/fetch-picture.js';
 export type { PictureSource } from './image/picture-source.js';
 export type { Match, TextEmbedding } from './match-engine.js';
 export { createMatcher, type Matcher, type MatchOptions } from './matcher.js';

@@ -1,6 +1,7 @@
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseRetrievalConfig, type RetrievalConfig } from '../model/blip2-config.js';
 import type { CaptionerOptions } from './captioner-options.js';
+import { fetchLimits, type FetchLimits, type FetchOptions } from './image/fetch-picture.js';
 import { localPicture, type PictureSource } from './image/picture-source.js';
 import type { Match, MatchWorker, TextEmbedding } from './match-engine.js';
 import { placedDevices } from './placement.js';
@@ -15,7 +16,7 @@ import { placedDevices } from './placement.js';
  */
 export async function createMatcher(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Matcher> {
   const config = parseRetrievalConfig(checkpoint.config);
-  return new Matcher(config, await startWorker(checkpoint, options));
+  return new Matcher(config, await startWorker(checkpoint, options), options);
 }
 
 /** Loads what it needs only: a caller whose model is elsewhere never loads ONNX Runtime. */
@@ -42,20 +43,29 @@ export interface MatchOptions {
 export class Matcher implements AsyncDisposable {
   readonly config: RetrievalConfig;
   readonly #worker: MatchWorker;
+  readonly #fetching: FetchOptions;
 
-  constructor(config: RetrievalConfig, worker: MatchWorker) {
+  constructor(
+    config: RetrievalConfig,
+    worker: MatchWorker,
+    options: Pick<CaptionerOptions, 'onProgress'> & FetchLimits = {},
+  ) {
+    this.#fetching = {
+      ...fetchLimits(options),
+      onSlow: (url) => options.onProgress?.({ stage: 'fetching', url }),
+    };
     this.config = config;
     this.#worker = worker;
   }
 
   /** How well each text describes the picture, in the order of the texts. The picture is looked at once. */
   async match(picture: PictureSource, texts: readonly string[], { signal }: MatchOptions = {}): Promise<Match[]> {
-    return this.#worker.match(await localPicture(picture, signal), texts, signal);
+    return this.#worker.match(await localPicture(picture, { ...this.#fetching, signal }), texts, signal);
   }
 
   /** The picture's unit vectors, one per query token, each `config.embedSize` long. */
   async embedImage(picture: PictureSource, { signal }: MatchOptions = {}): Promise<Float32Array[]> {
-    return this.#worker.embedImage(await localPicture(picture, signal), signal);
+    return this.#worker.embedImage(await localPicture(picture, { ...this.#fetching, signal }), signal);
   }
 
   async embedTexts(texts: readonly string[], { signal }: MatchOptions = {}): Promise<TextEmbedding[]> {

@@ -19,7 +19,11 @@ export function script(name: string): string {
 export async function command(
   name: string,
   args: readonly string[],
-  options: { readonly stdin?: string; readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+  options: {
+    readonly stdin?: string | Uint8Array;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly cwd?: string;
+  } = {},
 ): Promise<Finished> {
   const child = spawn(process.execPath, [script(name), ...args], {
     cwd: options.cwd ?? ROOT,
@@ -30,7 +34,8 @@ export async function command(
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  child.stdin.end(options.stdin ?? '');
+  // A command may have seen enough before it has read all.
+  child.stdin.on('error', () => undefined).end(options.stdin ?? '');
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on('error', reject).on('close', resolve);
   });

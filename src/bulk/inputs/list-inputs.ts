@@ -28,8 +28,12 @@ export async function* listInputs(args: readonly string[], options: InputOptions
 }
 
 function* expanded(arg: string, paths: readonly string[]): Generator<FilePicture, void> {
-  const isFolder = paths.every((path) => path !== arg && normalize(path).startsWith(folderPrefix(arg)));
-  for (const path of paths) yield isFolder ? { name: path, beneath: posix(relative(arg, path)) } : filePicture(path);
+  // A name that is not UTF-8 comes as a URL.
+  const isInside = (path: string) => path !== arg && normalize(path).startsWith(folderPrefix(arg));
+  const isFolder = paths.every((path) => isUrlText(path) || isInside(path));
+  for (const path of paths) {
+    yield isFolder && !isUrlText(path) ? { name: path, beneath: posix(relative(arg, path)) } : filePicture(path);
+  }
 }
 
 const folderPrefix = (folder: string): string => {

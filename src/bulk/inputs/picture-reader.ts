@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { isUrlText, localPicture } from '../../runtime/image/picture-source.js';
+import { readPicture } from '../../runtime/image/read-picture.js';
 import { pictureName, type InputPicture, type ParquetPicture, type TarPicture } from './input-picture.js';
 import { openParquetFile, type ParquetCell, type ParquetFile } from './parquet-file.js';
 import { openTarFile, type TarFile } from './tar-file.js';
@@ -49,15 +49,10 @@ export class PictureReader implements AsyncDisposable {
   /** The bytes of a picture's file, fetched where it is a URL. */
   async bytes(picture: InputPicture, signal?: AbortSignal): Promise<{ bytes: Uint8Array; path: string | null }> {
     const { source, path } = await this.find(picture);
-    const local = typeof source === 'string' ? await localPicture(source, signal) : source;
+    const local = typeof source === 'string' ? await localPicture(source, { signal }) : source;
     if (local instanceof Uint8Array) return { bytes: local, path };
     if (typeof local !== 'string') throw new TypeError('pixels are no file');
-    try {
-      return { bytes: await readFile(local), path };
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new Blip2Error('IMAGE_NOT_FOUND', `${local} cannot be read: ${reason}`, { cause });
-    }
+    return { bytes: await readPicture(local), path };
   }
 
   async #tarBytes({ tar: path, offset, size, name }: TarPicture): Promise<Uint8Array> {

@@ -7,6 +7,7 @@
  */
 import { Blip2Error } from '../../errors.js';
 import { isColourJpeg } from './colour-jpeg.js';
+import { inLine } from './file-url.js';
 import { decodeAvif } from './avif/decode-avif.js';
 import { decodeGif } from './gif/decode-gif.js';
 import { decodeTiff } from './tiff/decode-tiff.js';
@@ -28,7 +29,7 @@ export interface RgbPicture {
  *   one whose pixels could not be Pillow's; `IMAGE_TOO_LARGE`
  */
 export async function decodePicture(source: string | Uint8Array): Promise<RgbPicture> {
-  const name = typeof source === 'string' ? source : `picture of ${source.length} bytes`;
+  const name = typeof source === 'string' ? inLine(source) : `picture of ${source.length} bytes`;
   // Reading the file here rather than in libvips keeps its cache from answering for a file that has changed since.
   const bytes = typeof source === 'string' ? await readPicture(source) : source;
   try {

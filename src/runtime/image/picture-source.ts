@@ -1,6 +1,8 @@
-import { fileURLToPath } from 'node:url';
 import { Blip2Error } from '../../errors.js';
 import type { RgbPicture } from './decode-picture.js';
+import { fetchPicture, shortened, type FetchOptions } from './fetch-picture.js';
+import { pathOfFileUrl } from './file-url.js';
+import { readPicture } from './read-picture.js';
 
 /**
  * A picture: path of a file, a URL (as such, or as text that begins with `http:`, `https:`, `file:` or `data:`), the bytes of
@@ -19,15 +21,26 @@ export const isUrlText = (text: string): boolean => URL_TEXT.test(text);
 
 /**
  * Fetches what is elsewhere; a path stays a path.
- * @throws Blip2Error `IMAGE_NOT_FOUND` where a server has no such picture or cannot be reached, `IMAGE_UNREADABLE` for
- *   pixels of another number than their size says; the signal's reason when aborted
+ * @throws Blip2Error `IMAGE_NOT_FOUND` where a server has no such picture or cannot be reached, `IMAGE_TIMEOUT`,
+ *   `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE` for pixels of another number than their size says; the signal's reason when aborted
  */
-export async function localPicture(source: PictureSource, signal?: AbortSignal): Promise<LocalPicture> {
+export async function localPicture(source: PictureSource, options: FetchOptions = {}): Promise<LocalPicture> {
   if (source instanceof Uint8Array) return source;
-  if (typeof source === 'string') return isUrlText(source) ? localPicture(parseUrl(source), signal) : source;
+  if (typeof source === 'string') return isUrlText(source) ? localPicture(parseUrl(source), options) : source;
   if (!(source instanceof URL)) return checkedPixels(source);
-  if (source.protocol === 'file:') return fileURLToPath(source);
-  return fetchPicture(source, signal);
+  if (source.protocol === 'file:') return pictureOfFileUrl(source);
+  return fetchPicture(source, options);
+}
+
+/** A name that is not UTF-8 cannot be handed on as text: such a file is read at once. */
+async function pictureOfFileUrl(url: URL): Promise<LocalPicture> {
+  let path: string | Buffer;
+  try {
+    path = pathOfFileUrl(url);
+  } catch (cause) {
+    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} is not the URL of a file here`, { cause });
+  }
+  return typeof path === 'string' ? path : readPicture(path);
 }
 
 function parseUrl(text: string): URL {
@@ -36,24 +49,6 @@ function parseUrl(text: string): URL {
   } catch (cause) {
     throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(text)} is not a URL`, { cause });
   }
-}
-
-async function fetchPicture(url: URL, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  let response: Response;
-  try {
-    response = await fetch(url, signal === undefined ? {} : { signal });
-  } catch (cause) {
-    signal?.throwIfAborted();
-    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
-    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} cannot be fetched: ${reason}`, { cause });
-  }
-  if (!response.ok) {
-    await response.body?.cancel();
-    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} answers with status ${response.status}`, {
-      details: { status: response.status },
-    });
-  }
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 function checkedPixels(picture: RgbPicture): RgbPicture {
@@ -66,5 +61,3 @@ function checkedPixels(picture: RgbPicture): RgbPicture {
     { hint: 'Pixels are 8-bit RGB, row by row: width * height * 3 bytes, without alpha.' },
   );
 }
-
-const shortened = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text);

@@ -2,6 +2,7 @@
 import { askedPicture } from '../asked-picture.js';
 import type { NumberedPicture } from '../caption-engine.js';
 import type { Ask, Outcome, Picture } from '../captioner-options.js';
+import type { FetchOptions } from '../image/fetch-picture.js';
 
 export class OutcomeLine {
   readonly #most: number;
@@ -24,15 +25,15 @@ export class OutcomeLine {
   async *admitted(
     pictures: Iterable<Picture> | AsyncIterable<Picture>,
     ask: Ask,
-    signal: AbortSignal | undefined,
+    fetching: FetchOptions,
   ): AsyncGenerator<NumberedPicture, void, undefined> {
     for await (const picture of pictures) {
       const index = this.#given++;
       while (index - this.#passed >= this.#most) await new Promise<void>((resolve) => (this.#freed = resolve));
       try {
-        yield { index, ...(await askedPicture(picture, ask, signal)) };
+        yield { index, ...(await askedPicture(picture, ask, fetching)) };
       } catch (error) {
-        signal?.throwIfAborted();
+        fetching.signal?.throwIfAborted();
         this.add([{ status: 'failed', index, error }]);
       }
     }

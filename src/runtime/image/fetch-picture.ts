@@ -1,0 +1,92 @@
+import { Blip2Error } from '../../errors.js';
+import { MAX_PICTURE_BYTES } from './read-picture.js';
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+const SLOW_MS = 5000;
+
+/** What pictures that are fetched may take. */
+export interface FetchLimits {
+  /** A picture that is not here after so long fails: headers, body and redirects together. Default 60,000. */
+  readonly fetchTimeoutMs?: number | undefined;
+  /** A picture of more bytes fails. Default 512 MiB. */
+  readonly fetchLimitBytes?: number | undefined;
+}
+
+export interface FetchOptions extends FetchLimits {
+  /** Ends the work, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called once for a picture that is not here after five seconds, with its URL. */
+  readonly onSlow?: ((url: string) => void) | undefined;
+}
+
+/** @throws Blip2Error `OPTION_INVALID` */
+export function fetchLimits({ fetchTimeoutMs, fetchLimitBytes }: FetchLimits): FetchLimits {
+  for (const [name, value] of Object.entries({ fetchTimeoutMs, fetchLimitBytes })) {
+    if (value === undefined || (Number.isSafeInteger(value) && value > 0 && value <= MOST)) continue;
+    throw new Blip2Error('OPTION_INVALID', `${name} is ${value}; it has to be a whole number of 1 to ${MOST}`);
+  }
+  return { fetchTimeoutMs, fetchLimitBytes };
+}
+
+/** The longest that timers wait, and nearly the longest array. */
+const MOST = 2 ** 31 - 1;
+
+/**
+ * The bytes that a URL answers with.
+ * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_TIMEOUT`, `IMAGE_TOO_LARGE`; the signal's reason when aborted
+ */
+export async function fetchPicture(
+  url: URL,
+  { signal, onSlow, fetchTimeoutMs = DEFAULT_TIMEOUT_MS, fetchLimitBytes = MAX_PICTURE_BYTES }: FetchOptions,
+): Promise<Uint8Array> {
+  const timeout = AbortSignal.timeout(fetchTimeoutMs);
+  const slow = setTimeout(() => onSlow?.(shortened(url.href)), SLOW_MS);
+  try {
+    const response = await fetch(url, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} answers with status ${response.status}`, {
+        details: { status: response.status },
+      });
+    }
+    return await limitedBody(response, url, fetchLimitBytes);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof Blip2Error) throw cause;
+    if (timeout.aborted) {
+      throw new Blip2Error('IMAGE_TIMEOUT', `${shortened(url.href)} is not here after ${fetchTimeoutMs / 1000} s`, {
+        hint: 'Give it longer with fetchTimeoutMs, or fetch it yourself and name the file.',
+        details: { timeoutMs: fetchTimeoutMs },
+        cause,
+      });
+    }
+    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
+    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} cannot be fetched: ${reason}`, { cause });
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+/** Reads no further than the limit, whatever the headers say. */
+async function limitedBody({ body, headers }: Response, url: URL, limitBytes: number): Promise<Uint8Array> {
+  const announced = Number(headers.get('content-length') ?? 0);
+  const tooLarge = (): Blip2Error =>
+    new Blip2Error('IMAGE_TOO_LARGE', `${shortened(url.href)} has more than ${limitBytes} bytes`, {
+      hint: 'Allow more with fetchLimitBytes, or fetch it yourself and name the file.',
+      details: { limitBytes },
+    });
+  if (announced > limitBytes) {
+    await body?.cancel();
+    throw tooLarge();
+  }
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > limitBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+export const shortened = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text);
