@@ -199,3 +199,14 @@ export function pixelValues(source: usize, pixels: i32, tables: usize, target: u
     store<f32>(target + 2 * plane, load<f32>(tables + ((<usize>load<u8>(source, 2)) << 2), 2048));
   }
 }
+
+/** The same in float16, of which only the bits are moved: to `[3, pixels]`, by a table of `[3, 256]`. */
+export function pixelHalves(source: usize, pixels: i32, tables: usize, target: usize): void {
+  const plane = <usize>pixels * 2;
+  const end = source + <usize>pixels * 3;
+  for (; source < end; source += 3, target += 2) {
+    store<u16>(target, load<u16>(tables + ((<usize>load<u8>(source)) << 1)));
+    store<u16>(target + plane, load<u16>(tables + ((<usize>load<u8>(source, 1)) << 1), 512));
+    store<u16>(target + 2 * plane, load<u16>(tables + ((<usize>load<u8>(source, 2)) << 1), 1024));
+  }
+}

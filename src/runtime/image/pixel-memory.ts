@@ -3,12 +3,12 @@ import PIXEL_KERNELS from './pixel-kernels.wasm.js';
 
 /** `pixel-kernels.as.ts` says what each does. Addresses and sizes are in bytes. */
 interface PixelKernels {
-  mostTaps(size: number, outSize: number): number;
-  tapsBytes(size: number, outSize: number): number;
-  writeTaps(size: number, outSize: number, taps: number, stride: number, scratch: number): void;
-  firstTap(taps: number, stride: number, position: number): number;
-  endTap(taps: number, stride: number, position: number): number;
-  resizeLines(
+  readonly mostTaps: (size: number, outSize: number) => number;
+  readonly tapsBytes: (size: number, outSize: number) => number;
+  readonly writeTaps: (size: number, outSize: number, taps: number, stride: number, scratch: number) => void;
+  readonly firstTap: (taps: number, stride: number, position: number) => number;
+  readonly endTap: (taps: number, stride: number, position: number) => number;
+  readonly resizeLines: (
     source: number,
     size: number,
     lines: number,
@@ -16,8 +16,8 @@ interface PixelKernels {
     stride: number,
     outSize: number,
     target: number,
-  ): void;
-  resizeColumns(
+  ) => void;
+  readonly resizeColumns: (
     source: number,
     top: number,
     bytes: number,
@@ -26,8 +26,9 @@ interface PixelKernels {
     begin: number,
     end: number,
     target: number,
-  ): void;
-  pixelValues(source: number, pixels: number, tables: number, target: number): void;
+  ) => void;
+  readonly pixelValues: (source: number, pixels: number, tables: number, target: number) => void;
+  readonly pixelHalves: (source: number, pixels: number, tables: number, target: number) => void;
 }
 
 const PAGE_BYTES = 65_536;

@@ -22,11 +22,10 @@ export interface PixelValues {
  * @throws Blip2Error `IMAGE_NOT_FOUND` or `IMAGE_UNREADABLE`
  */
 export async function preparePixels(source: LocalPicture, config: PreprocessorConfig): Promise<PixelValues> {
-  const picture = typeof source === 'string' || source instanceof Uint8Array ? await decodePicture(source) : source;
+  const picture = await decoded(source);
   const { width, height } = config.size ?? picture;
   const data = new Float32Array(3 * height * width);
-  const target = new Uint8Array(data.buffer);
-  PixelMemory.use((memory) => target.set(valuesWithin(memory, picture, { width, height }, levelTables(config))));
+  writeValues(data, picture, { width, height }, levelTables(config, 'F32'));
   return { data, height, width };
 }
 
@@ -39,53 +38,65 @@ export async function modelPixels(
   source: LocalPicture,
   { preprocessor, size, float }: PixelRules,
 ): Promise<ModelPixels> {
-  const { data, width, height } = await preparePixels(source, preprocessor);
-  if (width === size.width && height === size.height) return float === 'F32' ? data : halves(data);
-  throw new Blip2Error(
-    'IMAGE_SIZE',
-    `the checkpoint's picture settings make pictures of ${width} x ${height} pixels; the model reads ${size.width} x ${size.height}`,
-    {
-      hint: 'Check that processor_config.json or preprocessor_config.json belongs to this checkpoint, or say with pictureSize which size is meant.',
-      details: { width, height },
-    },
-  );
+  const picture = await decoded(source);
+  const { width, height } = preprocessor.size ?? picture;
+  if (width !== size.width || height !== size.height) {
+    throw new Blip2Error(
+      'IMAGE_SIZE',
+      `the checkpoint's picture settings make pictures of ${width} x ${height} pixels; the model reads ${size.width} x ${size.height}`,
+      {
+        hint: 'Check that processor_config.json or preprocessor_config.json belongs to this checkpoint, or say with pictureSize which size is meant.',
+        details: { width, height },
+      },
+    );
+  }
+  const data = float === 'F32' ? new Float32Array(3 * height * width) : new Uint16Array(3 * height * width);
+  writeValues(data, picture, size, levelTables(preprocessor, float));
+  return data;
 }
 
-function halves(data: Float32Array): Uint16Array {
-  const made = new Uint16Array(data.length);
-  convertFloats(
-    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    'F32',
-    new Uint8Array(made.buffer),
-    'F16',
-  );
-  return made;
+async function decoded(source: LocalPicture): Promise<RgbPicture> {
+  return typeof source === 'string' || source instanceof Uint8Array ? decodePicture(source) : source;
 }
 
 /** Resizes, rescales and normalises, and moves the channels to the front. */
-function valuesWithin(
-  memory: PixelMemory,
+function writeValues(
+  values: ModelPixels,
   picture: RgbPicture,
   { width, height }: PictureSize,
-  levels: Float32Array,
-): Uint8Array {
-  const resized = resizeWithin(memory, picture, width, height);
-  const tables = memory.area(levels.byteLength);
-  const target = memory.area(3 * height * width * Float32Array.BYTES_PER_ELEMENT);
-  memory.write(tables, levels);
-  memory.kernels.pixelValues(resized, width * height, tables, target);
-  return memory.read(target, 3 * height * width * Float32Array.BYTES_PER_ELEMENT);
+  levels: ModelPixels,
+): void {
+  PixelMemory.use((memory) => {
+    const resized = resizeWithin(memory, picture, width, height);
+    const tables = memory.area(levels.byteLength);
+    const target = memory.area(values.byteLength);
+    memory.write(tables, levels);
+    const kernel = levels instanceof Float32Array ? memory.kernels.pixelValues : memory.kernels.pixelHalves;
+    kernel(resized, width * height, tables, target);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    bytes.set(memory.read(target, values.byteLength));
+  });
 }
 
-const tablesOf = new WeakMap<PreprocessorConfig, Float32Array>();
+const tablesOf = {
+  F32: new WeakMap<PreprocessorConfig, ModelPixels>(),
+  F16: new WeakMap<PreprocessorConfig, ModelPixels>(),
+};
 
 /** `[3, 256]`: the value of each level of each channel. */
-function levelTables(config: PreprocessorConfig): Float32Array {
-  const known = tablesOf.get(config);
+function levelTables(config: PreprocessorConfig, float: PixelRules['float']): ModelPixels {
+  const known = tablesOf[float].get(config);
   if (known !== undefined) return known;
-  const tables = Float32Array.from([0, 1, 2].flatMap((channel) => levelValues(config, channel)));
-  tablesOf.set(config, tables);
+  const values = Float32Array.from([0, 1, 2].flatMap((channel) => levelValues(config, channel)));
+  const tables = float === 'F32' ? values : halves(values);
+  tablesOf[float].set(config, tables);
   return tables;
+}
+
+function halves(values: Float32Array): Uint16Array {
+  const made = new Uint16Array(values.length);
+  convertFloats(new Uint8Array(values.buffer), 'F32', new Uint8Array(made.buffer), 'F16');
+  return made;
 }
 
 /**

@@ -22,7 +22,8 @@ import type { RollingSource } from '../generation/rolling-source.js';
 import type { CaptionModel } from '../session/caption-model.js';
 import type { LanguagePrompt } from '../session/language-prompt.js';
 import type { PromptBatch } from '../text/prompts.js';
-import { batchTensor, joinedRows, rowsOf, type PictureRows } from './picture-rows.js';
+import { JoinedPixels } from './joined-pixels.js';
+import { batchTensor, rowsOf, type PictureRows } from './picture-rows.js';
 import type { PictureFeed, Ready } from './picture-feed.js';
 
 /** A picture with what is asked of it, as the models read both. */
@@ -75,6 +76,7 @@ export class CaptionStream<Given extends Numbered> {
   readonly #generation: GenerationSettings;
   readonly #hooks: GenerationHooks;
   readonly #waiting: Encoded<Given>[] = [];
+  readonly #joined = new JoinedPixels();
   readonly #failures: Outcome[] = [];
   #encoding: Promise<unknown> | null = null;
   #failure: { readonly error: unknown } | null = null;
@@ -197,7 +199,7 @@ export class CaptionStream<Given extends Numbered> {
       const batch = ready.slice(from, from + this.#settings.encoded);
       this.#hooks.signal?.throwIfAborted();
       const began = performance.now();
-      const pixels = joinedRows(batch.map(({ made }) => made.pixels));
+      const pixels = this.#joined.of(batch.map(({ made }) => made.pixels));
       const words = this.#parts.asking.words(batch.map(({ made }) => made.text));
       const prefix = await this.#parts.model.encodeImages(pixels, [batch.length, 3, height, width], words);
       const imageMs = performance.now() - began;

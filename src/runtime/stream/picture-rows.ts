@@ -19,7 +19,7 @@ export function batchTensor(rows: readonly PictureRows[], dims: readonly number[
 }
 
 /** One after the other; without a copy where they lie so. */
-export function joinedRows<Rows extends PictureRows>(rows: readonly Rows[]): Rows {
+function joinedRows<Rows extends PictureRows>(rows: readonly Rows[]): Rows {
   const [first] = rows;
   if (first === undefined) throw new RangeError('no rows');
   const size = first.length;
