@@ -6,6 +6,7 @@ import type { PlanOptions } from '../src/planner/plan/context.js';
 import { explainMap } from '../src/planner/plan/explain-map.js';
 import type { PlanDocument } from '../src/planner/plan/plan-document.js';
 import { planDeviceMap } from '../src/planner/plan/plan-device-map.js';
+import { planForBatches } from '../src/planner/plan/plan-for-batches.js';
 import { largestBatch, sweepBudgets } from '../src/planner/plan/sweep.js';
 import { transformersStrategy } from '../src/planner/plan/transformers-strategy.js';
 import { doesNotFit } from '../src/planner/report/does-not-fit.js';
@@ -72,6 +73,7 @@ const parser = requestFlags(
   .option('json', { type: 'boolean', group: 'Output:', describe: 'same as --format json; errors as JSON too' })
   .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'no summary on stderr' })
   .example('$0 --vram 10G > map.json', 'BLIP-2 opt-2.7b on a 10 GiB card')
+  .example('$0 --vram 6G --batch auto --format json > plan.json', 'for many pictures: how many at once')
   .example('$0 --vram 6G --engine transformers -o load.py', 'a map for from_pretrained')
   .example('$0 --vram 4G --sweep 2G..10G -o plan.html', 'the plan as a picture')
   .example('$0 explain map.json --vram 6G', 'validate and price a map')
@@ -106,7 +108,13 @@ async function blip2Plan(context: CommandContext): Promise<number> {
   }
   const format =
     args.json === true ? 'json' : (args.format ?? (args.output === undefined ? undefined : formatOfFile(args.output)));
-  const { tensors, options, warnings, notes } = await readRequest(args);
+  if (args.batch === 'auto' && (args.strategy !== 'auto' || !budgeted)) {
+    throw usageError(
+      '--batch auto chooses a plan of ours for stated memory',
+      'Give a number of pictures, or --vram without --strategy.',
+    );
+  }
+  const { tensors, options, batches, warnings, notes } = await readRequest(args);
   const say = (text: string) => {
     if (args.quiet !== true) process.stderr.write(`${text}\n`);
   };
@@ -123,10 +131,12 @@ async function blip2Plan(context: CommandContext): Promise<number> {
     await writeOutput(formatSweep(points, asked), args.output, args.force === true);
     return EXIT.ok;
   }
-  const result =
-    args.strategy === 'auto' ? planDeviceMap(tensors, options) : theirPlan(tensors, options, args.strategy);
+  const ours = () =>
+    batches === undefined ? planDeviceMap(tensors, options) : planForBatches(tensors, options, batches);
+  const result = args.strategy === 'auto' ? ours() : theirPlan(tensors, options, args.strategy);
   if (result.status === 'infeasible') throw doesNotFit(result);
-  const sweep = range === null ? undefined : sweepBudgets(tensors, options, range);
+  const { workload } = result.plan;
+  const sweep = range === null ? undefined : sweepBudgets(tensors, { ...options, workload }, range);
   await writeOutput(await formatPlan(result.plan, format ?? 'map', sweep), args.output, args.force === true);
   if (format !== 'table') say(planSummary(result.plan));
   if ((format ?? 'map') === 'map' && Object.keys(result.plan.quant).some((block) => !storedQuantized(block, tensors))) {

@@ -134,14 +134,19 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   const checkpoint = await openSource(args.model, args, signal);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
 
-  const [ask, generation, batch] = [readAsk(args), readGeneration(args), args.batch ?? 1];
+  const [ask, generation] = [readAsk(args), readGeneration(args)];
   const batchSize: number | 'auto' = args.stream === true ? 1 : (args.batch ?? 'auto');
   if (args.stream === true && generation.numBeams !== undefined && generation.numBeams > 1) {
     throw usageError('beams change their minds, so --stream has nothing to write while they run');
   }
-  const placement = await readPlacement(args, async () => {
+  const isCaptioning = args.match === undefined && args.embed !== true;
+  const atOnce = isCaptioning ? batchSize : 1;
+  const placement = await readPlacement(args, async (budgets) => {
     const { planWorkload } = await import('./run/plan-workload.js');
-    return planWorkload(checkpoint, ask, generation, batch);
+    const { autoBatches } = await import('../src/planner/plan/plan-for-batches.js');
+    const batches = atOnce === 'auto' ? autoBatches(budgets, bulk === null ? pictures.length : Infinity) : [atOnce];
+    const workload = await planWorkload(checkpoint, ask, generation);
+    return Math.max(...batches) === 1 ? { workload } : { workload, batches };
   });
   const rate = new RateLine(args.quiet !== true && args['no-progress'] !== true);
   const onProgress = (progress: Progress) => {
@@ -163,7 +168,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
 
   // The runtime and its native libraries are loaded only once there is something to run.
   const attempt = async (placed: PlacementOptions): Promise<number> => {
-    if (args.match !== undefined || args.embed === true) {
+    if (!isCaptioning) {
       const { createMatcher } = await import('../src/runtime/matcher.js');
       await using matcher = await createMatcher(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());
       return await matchPictures(matcher, pictures, { ...common, texts: args.match ?? [], embed: args.embed === true });

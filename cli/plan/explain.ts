@@ -47,6 +47,7 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const draw = args.output === undefined ? undefined : drawing(args.output);
   const json = await readJson(args.map);
   const { map, quant } = readPlan(json);
+  if (args.batch === 'auto') throw usageError('a map is explained for a number of pictures, so --batch takes one');
   const { tensors, options, notes } = await readRequest(args);
   for (const note of notes) process.stderr.write(`${note}\n`);
   const given = explainMap(map, tensors, options, quant);

@@ -19,6 +19,8 @@ import { isBlip2 } from '../../src/model/blip2-config.js';
 import { loadModel } from '../common/load-model.js';
 import { machineProfile } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
+import { batchSize } from '../common/batch-size.js';
+import { batchesOf } from './request-batches.js';
 import { wholeNumber } from '../common/parser.js';
 import { pictureSize } from '../common/picture-size.js';
 import { budgetFlags, readAllowQuant, type BudgetArgs } from '../common/plan-options.js';
@@ -54,7 +56,11 @@ export function requestFlags<T>(parser: Argv<T>) {
       group: 'Machine:',
       describe: 'speeds from a machine profile (JSON), or none for estimates [default: what --calibrate measured here]',
     })
-    .option('batch', { ...count('batch'), describe: `pictures per call [default: ${DEFAULT_WORKLOAD.batch}]` })
+    .option('batch', {
+      ...count('batch'),
+      coerce: batchSize,
+      describe: `pictures per call; auto: as many as make for the most of them per second [default: ${DEFAULT_WORKLOAD.batch}]`,
+    })
     .option('beams', { ...count('beams'), describe: `beams per picture [default: ${DEFAULT_WORKLOAD.beams}]` })
     .option('prompt-tokens', {
       ...count('prompt-tokens'),
@@ -139,7 +145,7 @@ export interface RequestArgs extends BudgetArgs {
   readonly provider: GpuProvider;
   readonly gpu?: readonly string[] | undefined;
   readonly profile?: string | undefined;
-  readonly batch?: number | undefined;
+  readonly batch?: number | 'auto' | undefined;
   readonly beams?: number | undefined;
   readonly 'prompt-tokens'?: number | undefined;
   readonly 'max-new-tokens'?: number | undefined;
@@ -155,6 +161,8 @@ export interface RequestArgs extends BudgetArgs {
 export interface PlanRequest {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly options: PlanOptions;
+  /** Numbers of pictures per call to choose from; absent where the options' workload has it. */
+  readonly batches?: readonly number[];
   /** What the checkpoint's reader thought worth saying. */
   readonly warnings: readonly string[];
   /** What was taken for granted. */
@@ -183,6 +191,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   return {
     tensors,
     notes,
+    ...batchesOf(args, budgets),
     warnings: [
       ...(checkpoint?.warnings ?? []).map(({ message, code }) => `${message} [${code}]`),
       ...(known?.warnings ?? []),
@@ -192,7 +201,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       checkpoint: identity,
       budgets,
       workload: {
-        ...(args.batch === undefined ? {} : { batch: args.batch }),
+        ...(typeof args.batch === 'number' ? { batch: args.batch } : {}),
         ...(args.beams === undefined ? {} : { beams: args.beams }),
         ...(args['prompt-tokens'] === undefined ? {} : { promptTokens: args['prompt-tokens'] }),
         ...(args['max-new-tokens'] === undefined ? {} : { newTokens: args['max-new-tokens'] }),

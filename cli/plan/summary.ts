@@ -4,14 +4,15 @@ import type { DeviceMemory, PlanDocument } from '../../src/planner/plan/plan-doc
 /** The story of a plan for a person: what it is for, a row of memory per device, what runs where, and what it costs. */
 export function planSummary(plan: PlanDocument): string {
   const { workload, cost } = plan;
-  const { pictureSize } = workload;
+  const { pictureSize, encoded } = workload;
   const pictures = pictureSize === null ? '' : `pictures of ${pictureSize.width} x ${pictureSize.height}, `;
   return [
-    `${plan.checkpoint.id || 'checkpoint'}   ${plan.dtype}   batch ${workload.batch}, beams ${workload.beams}, ` +
+    `${plan.checkpoint.id || 'checkpoint'}   ${plan.dtype}   batch ${workload.batch}, ` +
+      `${encoded === undefined ? '' : `${encoded} encoded together, `}beams ${workload.beams}, ` +
       `${pictures}${workload.promptTokens} prompt + ${workload.newTokens} new tokens   for ${plan.engine}`,
     ...plan.devices.filter((device) => device.weightBytes > 0 || typeof device.id === 'number').map(deviceRow),
     `order  ${runsOf(plan).join('  ')}`,
-    `predicted ${seconds(cost.latencyMs)} a caption (estimate): pictures ${seconds(cost.imageMs)}, prompt ` +
+    `predicted ${seconds(cost.latencyMs)} ${callOf(plan)} (estimate): pictures ${seconds(cost.imageMs)}, prompt ` +
       `${seconds(cost.promptMs)}, tokens ${seconds(cost.tokenMs)}, crossings ${seconds(cost.crossingMs)}` +
       (cost.streamedBytesPerCall === 0 ? '' : `; ${formatSize(cost.streamedBytesPerCall)} of weights streamed`),
     ...plan.accuracy.map(
@@ -22,6 +23,12 @@ export function planSummary(plan: PlanDocument): string {
     ...plan.assumptions.map((text) => `assumed: ${text}`),
     ...plan.warnings.map((text) => `warning: ${text}`),
   ].join('\n');
+}
+
+function callOf({ workload: { batch }, cost: { latencyMs } }: PlanDocument): string {
+  if (batch === 1) return 'a caption';
+  const rate = (1000 * batch) / latencyMs;
+  return `for ${batch} pictures, ${rate.toPrecision(rate < 100 ? 2 : 3)} a second`;
 }
 
 /** What is proven of the plan, in the terms of what it is best at. */

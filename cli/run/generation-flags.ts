@@ -3,6 +3,7 @@ import { captionPresets } from '../../src/runtime/caption-presets.js';
 import type { Ask } from '../../src/runtime/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { usageError } from '../common/main.js';
+import { batchSize } from '../common/batch-size.js';
 import { wholeNumber } from '../common/parser.js';
 
 type PresetName = keyof typeof captionPresets;
@@ -45,9 +46,10 @@ const FLAGS = {
   batch: {
     type: 'string',
     nargs: 1,
-    coerce: wholeNumber('batch', 1),
+    coerce: batchSize,
     group: 'Text:',
-    describe: 'pictures that run together [default: 1]',
+    describe:
+      'pictures that run together; auto: as many as make for the most of them per second in the budgets [default: auto]',
   },
 } as const;
 

@@ -8,15 +8,14 @@ import { planWorkload } from './plan-workload.js';
 it('plans for no more new tokens than the model has positions for', async () => {
   const checkpoint = await openCheckpoint('models/demo');
   const limit = positionLimit(parseBlip2Config(checkpoint.config).text);
-  const asked = await planWorkload(checkpoint, {}, { maxNewTokens: 1_000_000_000 }, 2);
-  expect(asked.batch).toBe(2);
+  const asked = await planWorkload(checkpoint, {}, { maxNewTokens: 1_000_000_000 });
   expect((asked.promptTokens ?? 0) + (asked.newTokens ?? 0)).toBe(limit);
-  expect(await planWorkload(checkpoint, {}, { maxNewTokens: 5 }, 2)).toMatchObject({ newTokens: 5 });
+  expect(await planWorkload(checkpoint, {}, { maxNewTokens: 5 })).toMatchObject({ newTokens: 5 });
 });
 
 it('plans for all sequences that run at once', async () => {
   const checkpoint = await openCheckpoint('models/demo');
-  const beams = async (generation: GenerationOptions) => (await planWorkload(checkpoint, {}, generation, 1)).beams;
+  const beams = async (generation: GenerationOptions) => (await planWorkload(checkpoint, {}, generation)).beams;
   expect(await beams({})).toBe(1);
   expect(await beams({ numBeams: 5, numReturnSequences: 2 })).toBe(5);
   expect(await beams({ doSample: true, numReturnSequences: 3 })).toBe(3);

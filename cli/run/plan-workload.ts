@@ -11,20 +11,18 @@ import {
 } from '../../src/runtime/generation/generation-options.js';
 import { preparePrompts, promptText } from '../../src/runtime/text/prompts.js';
 
-/** What a run asks of a plan: pictures together, beams, lengths. Prompts are counted by the checkpoint's own tokenizer. */
+/** What a run asks of a plan: beams and lengths. Prompts are counted by the checkpoint's own tokenizer. */
 export async function planWorkload(
   checkpoint: Checkpoint,
   ask: Ask,
   generation: GenerationOptions,
-  batch: number,
 ): Promise<Partial<Workload>> {
   const config = parseModelConfig(checkpoint.config);
-  if (isRetrieval(config)) return { batch };
+  if (isRetrieval(config)) return {};
   const promptTokens = config.numQueryTokens + (await textTokens(checkpoint, promptText(ask, config), config));
   // Captions end where the model's positions do, however many tokens are asked for.
   const room = (positionLimit(config.text) ?? Infinity) - promptTokens;
   return {
-    batch,
     beams: sequencesAtOnce(resolveGenerationOptions(generation, config.text.eosTokenIds).strategy),
     promptTokens,
     ...(generation.maxNewTokens === undefined

@@ -1,8 +1,8 @@
 import type { DeviceMap } from '../../src/planner/map/device-map.js';
 import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
-import type { Workload } from '../../src/planner/profile/workload.js';
+import type { Budgets } from '../../src/planner/plan/budgets.js';
 import { parseSize } from '../../src/planner/size.js';
-import type { PlacementOptions } from '../../src/runtime/placement.js';
+import type { PlacementOptions, PlanningOptions } from '../../src/runtime/placement.js';
 import { usageError } from '../common/main.js';
 import { machineProfile } from '../common/machine-profile.js';
 import { readJson } from '../common/read-json.js';
@@ -24,7 +24,7 @@ export interface PlacementArgs {
  */
 export async function readPlacement(
   args: PlacementArgs,
-  workload: () => Promise<Partial<Workload>>,
+  planning: (budgets: Budgets) => Promise<Pick<PlanningOptions, 'workload' | 'batches'>>,
 ): Promise<PlacementOptions> {
   if (args.plan !== undefined) return { plan: await readPlanFile(args.plan) };
   const allowQuant = readAllowQuant(args['allow-quant']);
@@ -39,11 +39,12 @@ export async function readPlacement(
     );
   }
   const machine = await machineProfile(undefined);
+  const budgets = readBudgets(args);
   return {
-    budgets: readBudgets(args),
+    budgets,
     planning: {
       ...(machine === null ? {} : { machine }),
-      workload: await workload(),
+      ...(await planning(budgets)),
       ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
       allowQuant,
     },

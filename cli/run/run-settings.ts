@@ -48,7 +48,16 @@ function quantSettings({ plan, budgets, planning }: PlacementOptions): RunSettin
   const allowed = planning?.allowQuant ?? [];
   if (budgets === undefined || allowed.length === 0) return { 'quantised blocks': null };
   const { gpus, ramBytes, diskBytes } = budgets;
-  return { 'quantised blocks': digest([allowed, [...gpus], ramBytes, diskBytes, planning?.reserveBytes ?? 0]) };
+  return {
+    'quantised blocks': digest([
+      allowed,
+      [...gpus],
+      ramBytes,
+      diskBytes,
+      planning?.reserveBytes ?? 0,
+      planning?.batches ?? null,
+    ]),
+  };
 }
 
 /** Headers, the files beside the weights, and the first bytes of each tensor. */

@@ -15,6 +15,7 @@ export { type PlanOptions } from './plan/context.js';
 export { diffPlans, type PlanDiff } from './plan/diff-plans.js';
 export { explainMap, type MapExplanation } from './plan/explain-map.js';
 export { largestBatch, sweepBudgets, type SweepPoint, type SweepRange } from './plan/sweep.js';
+export { autoBatches, planForBatches } from './plan/plan-for-batches.js';
 export { parsePlan, planJsonSchema } from './plan/plan-schema.js';
 export { htmlPicture } from './report/html-picture.js';
 export { ortAssignment } from './report/ort-assignment.js';

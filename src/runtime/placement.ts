@@ -10,7 +10,13 @@ import type { PlanDocument } from '../planner/plan/plan-document.js';
 import type { DeviceOptions, EngineOptions, ProcessOptions } from './device-options.js';
 
 /** What a plan for budgets is made with. */
-export type PlanningOptions = Pick<PlanOptions, 'workload' | 'allowQuant' | 'reserveBytes' | 'machine' | 'pins'>;
+export type PlanningOptions = Pick<PlanOptions, 'workload' | 'allowQuant' | 'reserveBytes' | 'machine' | 'pins'> & {
+  /**
+   * Numbers of pictures at once to choose from, in place of `workload.batch`: the plan is for the one that makes for the most
+   * pictures per second, with as many of them encoded together as is fastest. `auto`: what `captionAll` wants.
+   */
+  readonly batches?: readonly number[] | 'auto';
+};
 
 /** A plan, or budgets to make one for, or neither: everything on the CPU, or on the first GPU of the provider asked for. */
 export type PlacementOptions =
@@ -91,10 +97,11 @@ async function execution(
 async function planFor(
   checkpoint: Checkpoint,
   budgets: Budgets,
-  options: PlanningOptions & Execution,
+  { batches, ...options }: PlanningOptions & Execution,
 ): Promise<PlanDocument> {
-  const [{ planDeviceMap }, { doesNotFit }] = await Promise.all([
+  const [{ planDeviceMap }, { planForBatches }, { doesNotFit }] = await Promise.all([
     import('../planner/plan/plan-device-map.js'),
+    import('../planner/plan/plan-for-batches.js'),
     import('../planner/report/does-not-fit.js'),
   ]);
   const { folder, files, tensors, config } = checkpoint;
@@ -103,7 +110,11 @@ async function planFor(
     files: files.map(({ name }) => name),
     fingerprint: checkpointFingerprint(checkpoint),
   };
-  const result = planDeviceMap(tensors, { ...options, budgets, config, checkpoint: identity });
+  const asked = { ...options, budgets, config, checkpoint: identity };
+  const result =
+    batches === undefined
+      ? planDeviceMap(tensors, asked)
+      : planForBatches(tensors, asked, batches === 'auto' ? undefined : batches);
   if (result.status === 'infeasible') throw doesNotFit(result);
   return result.plan;
 }

@@ -79,6 +79,36 @@ describe('blip2-plan', () => {
     expect([fits.code, tooMany.code]).toEqual([0, 3]);
   });
 
+  it('plans for the most pictures per second, and says how many at once that is', async () => {
+    const flags = ['--vram', '6G', '--gpu', 'H200'];
+    const chosen = await plan(...flags, '--batch', 'auto', '--json');
+    expect(chosen.code).toBe(0);
+    const { workload, cost } = JSON.parse(chosen.stdout);
+    expect(workload.batch).toBeGreaterThan(8);
+    expect(chosen.stderr).toContain(`batch ${workload.batch}, ${workload.encoded} encoded together, beams 1`);
+    const [, pictures, rate] = /for (\d+) pictures, ([\d.]+) a second \(estimate\)/.exec(chosen.stderr) ?? [];
+    expect(Number(pictures)).toBe(workload.batch);
+    expect(Number(rate) / ((1000 * workload.batch) / cost.latencyMs)).toBeCloseTo(1, 1);
+    const same = await plan(...flags, '--batch', String(workload.batch), '--json', '-q');
+    expect(JSON.parse(same.stdout)).toEqual(JSON.parse(chosen.stdout));
+    const one = JSON.parse((await plan(...flags, '--json', '-q')).stdout);
+    expect(one.workload).toEqual({ ...workload, batch: 1, encoded: undefined });
+    expect(1000 / one.cost.latencyMs).toBeLessThan(Number(rate) / 3);
+  });
+
+  it.each([
+    [['--sweep', '2G..10G']],
+    [['--vram', '6G', '--strategy', 'balanced']],
+    [['--vram', '6G', '--objective', 'fewest-devices']],
+    [['explain', 'map.json', '--vram', '6G']],
+  ])('has no batch of its own choice for %j', async (flags) => {
+    await writeFile(join(folder, 'map.json'), '{"": 0}');
+    const args = flags.map((flag) => (flag === 'map.json' ? join(folder, flag) : flag));
+    const refused = await plan(...args, '--batch', 'auto');
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toMatch(/--batch .*\[USAGE\]/);
+  });
+
   it('sweeps without a plan where no memory is stated', async () => {
     const [table, json, picture] = await Promise.all([
       plan('--sweep', '2G..10G'),

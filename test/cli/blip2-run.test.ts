@@ -281,6 +281,32 @@ describe('blip2-run', () => {
     expect((await run(`${DEMO}/pictures`, '--plan', larger, '--emulate-gpu', ...flags)).code).toBe(0);
   });
 
+  it('plans for as many pictures at once as are fastest, and captions them so', async () => {
+    const pictures = ['00', '01', '02', '03', '05'].map((number) => picture(`shape-${number}.png`));
+    const alone = await run(...pictures, '--json', '-q');
+    const lines = (text: string) =>
+      text
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as { file_name: string; tokens: number[] });
+    const batchOf = (stderr: string) => Number(/ batch (\d+), /.exec(stderr)?.[1]);
+    for (const [flags, batch] of [
+      [[], 5],
+      [['--batch', 'auto'], 5],
+      [['--batch', '3'], 3],
+      [['--batch', '1'], 1],
+    ] as const) {
+      const many = await run(...pictures, '--vram', '3M', '--emulate-gpu', '--json', ...flags);
+      expect(many.code).toBe(0);
+      expect(batchOf(many.stderr)).toBe(batch);
+      const tokens = (finished: { stdout: string }) =>
+        lines(finished.stdout).map((line) => [line.file_name, line.tokens]);
+      expect(tokens(many)).toEqual(tokens(alone));
+    }
+    const one = await run(picture('shape-00.png'), '--vram', '3M', '--emulate-gpu');
+    expect(batchOf(one.stderr)).toBe(1);
+  });
+
   it('says that a GPU is missing instead of running on the CPU in silence', async () => {
     const plan = await scratchFile('gpu.json', '{"": 0}');
     const { code, stderr } = await run(picture('shape-00.png'), '--plan', plan);

@@ -53,12 +53,12 @@ export function sweepBudgets(
 }
 
 /**
- * The most pictures per call with which a plan fits, or 0. Host memory without a limit would take any number, so what is
+ * The most pictures per call with which a plan fits, or 0, encoded one by one unless the workload says more. Host memory without a limit would take any number, so what is
  * asked then is what the GPUs take, beside the tables that are looked up in host memory.
  */
 export function largestBatch(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): number {
   const possible = (batch: number) => {
-    const context = preparePlan(tensors, { ...options, workload: { ...options.workload, batch } });
+    const context = preparePlan(tensors, { ...options, workload: { encoded: 1, ...options.workload, batch } });
     const { budgets, profile } = context;
     const ramBytes =
       budgets.ramBytes ??

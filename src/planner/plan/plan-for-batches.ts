@@ -1,0 +1,76 @@
+/** How many pictures to take at once, and how many of them to encode together, for the most pictures per second. */
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { MOST_TOGETHER } from '../profile/encoding.js';
+import type { Workload } from '../profile/workload.js';
+import { assemble } from './assemble.js';
+import type { Budgets } from './budgets.js';
+import { chooseFor } from './choose-for.js';
+import { casesOf } from './choose-places.js';
+import { preparePlan, type PlanContext, type PlanOptions } from './context.js';
+import { planDeviceMap, type PlanResult } from './plan-device-map.js';
+
+/** Pictures at once that are tried, with GPUs and without: a CPU is busy with few. */
+const BATCHES = { gpu: [1, 8, 16, 32, 64, 128, 256], cpu: [1, 2, 4, 8] } as const;
+
+/** @param pictures how many there are altogether */
+export function autoBatches({ gpus }: Pick<Budgets, 'gpus'>, pictures = Infinity): number[] {
+  const all = gpus.size === 0 ? BATCHES.cpu : BATCHES.gpu;
+  const fewer = all.filter((batch) => batch < pictures);
+  return fewer.length < all.length ? [...fewer, pictures] : fewer;
+}
+
+interface Candidate {
+  readonly workload: Partial<Workload> & { readonly batch: number };
+  readonly context: PlanContext;
+  /** No placement takes less, whatever the memory. */
+  readonly leastMs: number;
+}
+
+/**
+ * The plan for as many pictures at once as make for the most of them per second: their number over the latency of a call, or,
+ * for `throughput`, over the time of its busiest device. Prices of accuracy count as time.
+ * @param batches to choose from, whatever `workload` says
+ * @throws what `planDeviceMap` throws
+ */
+export function planForBatches(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: PlanOptions,
+  batches: readonly number[] = autoBatches(options.budgets),
+): PlanResult {
+  const { objective = 'latency', solver } = options;
+  const candidates = batches
+    .flatMap((batch) => togetherSizes(batch, options).map((encoded) => ({ ...options.workload, batch, encoded })))
+    .map((workload): Candidate => {
+      const context = preparePlan(tensors, { ...options, workload });
+      return { workload, context, leastMs: leastMs(context, objective === 'throughput') };
+    })
+    .toSorted((a, b) => a.leastMs / a.workload.batch - b.leastMs / b.workload.batch);
+  let best: { readonly workload: Partial<Workload>; readonly msPerPicture: number } | null = null;
+  for (const { workload, context, leastMs: least } of candidates) {
+    const cutoff: number = best === null ? Infinity : best.msPerPicture * workload.batch;
+    // Nor is there more to be had of those behind it.
+    if (least >= cutoff) break;
+    const answer = chooseFor(objective, context, { ...solver, cutoff });
+    if (answer.status !== 'none') best = { workload, msPerPicture: answer.cost / workload.batch };
+  }
+  const smallest = { ...options.workload, batch: Math.min(...batches), encoded: 1 };
+  return planDeviceMap(tensors, { ...options, workload: best?.workload ?? smallest });
+}
+
+/** Powers of two; transformers encodes a batch as one. */
+function togetherSizes(batch: number, { engine }: PlanOptions): number[] {
+  const most = Math.min(batch, MOST_TOGETHER);
+  if (engine === 'transformers') return [batch];
+  const sizes = Array.from({ length: Math.floor(Math.log2(most)) + 1 }, (_, power) => 2 ** power);
+  return sizes.includes(most) ? sizes : [...sizes, most];
+}
+
+/** What a call takes where every block is in its fastest place, and crossings are free. */
+function leastMs(context: PlanContext, isPipeline: boolean): number {
+  const sums = casesOf(context).map((placing) => {
+    const { items } = assemble(context.profile, placing, context.prices);
+    return items.reduce((sum, { cost }) => sum + Math.min(...cost), 0);
+  });
+  // The busiest of some devices does at least its share.
+  return Math.min(...sums) / (isPipeline ? context.budgets.gpus.size + 1 : 1);
+}
