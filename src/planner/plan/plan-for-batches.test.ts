@@ -113,9 +113,9 @@ describe('batches to choose from', () => {
   const onCpu = { gpus: new Map<number, number>() };
 
   it('are fewer without a GPU, and no more than there are pictures', () => {
-    expect(autoBatches(onGpu)).toEqual([1, 8, 16, 32, 64, 128, 256]);
-    expect(autoBatches(onGpu, 256)).toEqual([1, 8, 16, 32, 64, 128, 256]);
-    expect(autoBatches(onGpu, 40)).toEqual([1, 8, 16, 32, 40]);
+    expect(autoBatches(onGpu)).toEqual([1, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128, 192, 256]);
+    expect(autoBatches(onGpu, 256)).toEqual(autoBatches(onGpu));
+    expect(autoBatches(onGpu, 40)).toEqual([1, 8, 16, 24, 32, 40]);
     expect(autoBatches(onGpu, 1)).toEqual([1]);
     expect(autoBatches(onCpu)).toEqual([1, 2, 4, 8]);
     expect(autoBatches(onCpu, 3)).toEqual([1, 2, 3]);

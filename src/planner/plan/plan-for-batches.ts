@@ -10,7 +10,7 @@ import { preparePlan, type PlanContext, type PlanOptions } from './context.js';
 import { planDeviceMap, type PlanResult } from './plan-device-map.js';
 
 /** Pictures at once that are tried, with GPUs and without: a CPU is busy with few. */
-const BATCHES = { gpu: [1, 8, 16, 32, 64, 128, 256], cpu: [1, 2, 4, 8] } as const;
+const BATCHES = { gpu: [1, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128, 192, 256], cpu: [1, 2, 4, 8] } as const;
 
 /** @param pictures how many there are altogether */
 export function autoBatches({ gpus }: Pick<Budgets, 'gpus'>, pictures = Infinity): number[] {

@@ -130,7 +130,7 @@ export function blip2Profile(
     dtype,
     workload,
     engine,
-    blocks: engine === 'blip2-run' ? withStreamedGroups(profileBlocks) : profileBlocks,
+    blocks: engine === 'blip2-run' ? withStreamedGroups(profileBlocks, workload.encoded !== undefined) : profileBlocks,
     aliases: aliasesOf(config, tensors),
     weightBytes: profileBlocks.reduce((sum, block) => sum + block.weightBytes, 0),
     assumptions: [],

@@ -16,13 +16,17 @@ export const LAYERS: ReadonlySet<string> = new Set([
   't5-decoder-layer',
 ]);
 
-/** The blocks with the bytes of what each is streamed with. */
-export function withStreamedGroups(blocks: readonly ProfileBlock[]): ProfileBlock[] {
+/**
+ * The blocks with the bytes of what each is streamed with.
+ * @param isApart whether pictures are encoded some at a time: then the Q-Former's layers pass by themselves as well
+ */
+export function withStreamedGroups(blocks: readonly ProfileBlock[], isApart: boolean): ProfileBlock[] {
   const groups: ProfileBlock[][] = [];
   let open: ProfileBlock[] | null = null;
   let phase: BlockPhase | null = null;
   for (const block of blocks) {
-    if (LAYERS.has(block.kind) || block.lookUp !== null) open = null;
+    const isAlone = LAYERS.has(block.kind) || (isApart && block.kind === 'qformer-layer');
+    if (isAlone || block.lookUp !== null) open = null;
     else if (open === null || phase !== block.phase) groups.push((open = [block]));
     else open.push(block);
     phase = block.phase;

@@ -70,6 +70,21 @@ describe('pictures encoded some at a time', () => {
     }
   });
 
+  it('stream the Q-Former layer by layer, in room for a layer of the vision model', () => {
+    const stagingOf = (workload: Partial<Workload>, wanted: string) => {
+      const block = profileOf(workload).blocks.find(({ name }) => name === wanted);
+      if (block === undefined) throw new Error(wanted);
+      const charge = chargesOf(block, streamed, 'blip2-run').find(({ device }) => device === 0);
+      return charge?.stagingBytes ?? Number.NaN;
+    };
+    const layer = 'qformer.encoder.layer.4';
+    const vision = stagingOf({ batch: 8, encoded: 2 }, 'vision_model.encoder.layers.7');
+    expect(stagingOf({ batch: 8, encoded: 2 }, layer)).toBeLessThan(vision);
+    // In one piece with the rest of it, as for one picture.
+    expect(stagingOf({ batch: 8 }, layer)).toBeGreaterThan(4 * vision);
+    expect(stagingOf({ batch: 8 }, layer)).toBe(stagingOf({}, layer));
+  });
+
   it('leave decoding as it is', () => {
     const decoding = ({ blocks }: ModelProfile) => blocks.filter(({ phase }) => phase !== 'image');
     expect(decoding(profileOf({ batch: 48, encoded: 4 }))).toEqual(decoding(profileOf({ batch: 48 })));

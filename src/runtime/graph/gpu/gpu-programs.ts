@@ -39,6 +39,9 @@ export const GPU_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>([
   't5-decoder-layer',
 ]);
 
+/** The same where the Q-Former's layers are units as well, so that each passes many pictures. */
+export const GPU_LAYERS_APART: ReadonlySet<BlockKind> = new Set([...GPU_LAYERS, 'qformer-layer']);
+
 const IMAGE: Lowerings = {
   'vision-embeddings': lowerGpuVisionEmbeddings,
   'vision-layer': lowerGpuVisionLayer,

@@ -1,10 +1,18 @@
 /** BLIP-2 on devices with memory of their own: what is placed there stays there or streams through, block by block. */
 import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
+import type { BlockKind } from '../../../model/blocks.js';
 import { MOST_TOGETHER } from '../../../planner/profile/encoding.js';
 import type { CaptionModel } from '../../session/caption-model.js';
 import type { TokenSource } from '../../generation/token-source.js';
-import { gpuCacheWires, gpuImageSteps, gpuPromptSteps, gpuTokenSteps } from '../../graph/gpu/gpu-programs.js';
+import {
+  GPU_LAYERS,
+  GPU_LAYERS_APART,
+  gpuCacheWires,
+  gpuImageSteps,
+  gpuPromptSteps,
+  gpuTokenSteps,
+} from '../../graph/gpu/gpu-programs.js';
 import type { Step } from '../../graph/program.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { ModelPixels } from '../../image/pixel-rules.js';
@@ -31,15 +39,15 @@ export class GpuModel implements CaptionModel {
   }
 
   /**
-   * @param encoded pictures that are encoded together
+   * @param encoded pictures that are encoded together, where a plan says so
    * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `ORT_FAILED`
    */
-  static async open(sources: EngineSources<Blip2Config>, encoded = MOST_TOGETHER): Promise<GpuModel> {
+  static async open(sources: EngineSources<Blip2Config>, encoded?: number): Promise<GpuModel> {
     const { config, tensors, picture, placeOf } = sources;
     const weights = new Weights(config, tensors);
     const tables = new LanguageTables(config.text, weights);
     const started = await startPrograms(
-      planUnits(sources, weights),
+      planUnits(sources, weights, encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART),
       { weights, placeOf },
       { recorded: ['token'], rounded: ['image'], mapped: tables.tensors },
     );
@@ -51,7 +59,14 @@ export class GpuModel implements CaptionModel {
       // What one of the two waits for is not the other's.
       const [own, others] = [image, token].map(({ units }) => new HostStaging(memoriesOf(units)));
       if (own === undefined || others === undefined) throw new Error('a program without staging');
-      const encoder = new GpuImageEncoder({ ...shared, staging: own, program: image, config, picture, encoded });
+      const encoder = new GpuImageEncoder({
+        ...shared,
+        staging: own,
+        program: image,
+        config,
+        picture,
+        encoded: encoded ?? MOST_TOGETHER,
+      });
       owned.unshift(encoder);
       const language = openLanguageModel({
         ...shared,
@@ -93,9 +108,15 @@ export class GpuModel implements CaptionModel {
 
 const memoriesOf = (units: readonly Unit[]) => [...new Set(units.map(({ device }) => device.memory))];
 
-function planUnits({ config, picture, placeOf }: EngineSources<Blip2Config>, weights: Weights) {
+/** @param layers kinds of blocks that are units of their own where some pass through a device */
+function planUnits(
+  { config, picture, placeOf }: EngineSources<Blip2Config>,
+  weights: Weights,
+  layers: ReadonlySet<BlockKind>,
+) {
   const sources = { config, weights, folder: '/', picture };
-  const units = (steps: readonly Step[], outputs: readonly string[]) => gpuUnits(steps, sources, placeOf, outputs);
+  const units = (steps: readonly Step[], outputs: readonly string[]) =>
+    gpuUnits(steps, sources, placeOf, outputs, layers);
   const caches = (program: 'prompt' | 'token', steps: readonly Step[]) =>
     steps.flatMap(({ block }) => gpuCacheWires(program, block));
   const [prompt, token] = [gpuPromptSteps(config), gpuTokenSteps(config)];

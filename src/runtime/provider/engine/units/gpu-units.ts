@@ -4,7 +4,7 @@
  * nothing but the bytes of their weights share one session.
  */
 import type { Dtype } from '../../../../tensor/dtype.js';
-import type { Block } from '../../../../model/blocks.js';
+import type { Block, BlockKind } from '../../../../model/blocks.js';
 import { GPU_LAYERS } from '../../../graph/gpu/gpu-programs.js';
 import type { Step } from '../../../graph/program.js';
 import { StageBuilder, wireOfOutput, type StageSources, type WeightInput } from '../../../graph/stage-builder.js';
@@ -36,12 +36,16 @@ interface Part {
   readonly layer: Block | null;
 }
 
-/** @param outputs wires that the caller reads */
+/**
+ * @param outputs wires that the caller reads
+ * @param layers kinds of blocks that are units of their own where some pass through
+ */
 export function gpuUnits(
   steps: readonly Step[],
   sources: Omit<StageSources, 'style'>,
   placeOf: PlaceOf,
   outputs: Iterable<string>,
+  layers: ReadonlySet<BlockKind> = GPU_LAYERS,
 ): Unit[] {
   const needed = new Set(outputs);
   const twins = new Map<EngineDevice, Map<string, { stage: GpuStage; layer: Block }>>();
@@ -59,17 +63,17 @@ export function gpuUnits(
     ofDevice.set(key, twin);
     return { device, stage: twin.stage, blocks, rename: renaming(twin.layer, layer) };
   };
-  const last = cutIntoParts(steps, placeOf).toReversed().map(build);
+  const last = cutIntoParts(steps, placeOf, layers).toReversed().map(build);
   return last.toReversed();
 }
 
-function cutIntoParts(steps: readonly Step[], placeOf: PlaceOf): Part[] {
+function cutIntoParts(steps: readonly Step[], placeOf: PlaceOf, layers: ReadonlySet<BlockKind>): Part[] {
   const places = steps.map(({ block }) => placeOf(block.name));
   const streaming = new Set(places.filter(({ isResident }) => !isResident).map(({ device }) => device));
   const parts: Part[] = [];
   for (const step of steps) {
     const { device } = placeOf(step.block.name);
-    const layer = streaming.has(device) && GPU_LAYERS.has(step.block.kind) ? step.block : null;
+    const layer = streaming.has(device) && layers.has(step.block.kind) ? step.block : null;
     const last = parts.at(-1);
     if (last?.device === device && last.layer === null && layer === null) last.steps.push(step);
     else parts.push({ device, steps: [step], layer });
@@ -109,7 +113,9 @@ function looks({ inputs, outputs, weights }: GpuStage, layer: Block): string {
     dims,
     parts.length,
   ]);
-  return JSON.stringify([layer.kind, wires, tensors]);
+  // The Q-Former's first layer has the same queries for all pictures.
+  const isFirst = layer.kind === 'qformer-layer' && layer.index === 0;
+  return JSON.stringify([layer.kind, isFirst, wires, tensors]);
 }
 
 /** From the names of one layer to those of another: weights by module path, caches by number. */
