@@ -125,6 +125,16 @@ describe('placement', () => {
     await expect(caption(plan, {}, { pictureSize })).rejects.toThrow(/pictureSize 112x224 would take/);
   });
 
+  it('plans for the most pictures per second where that is asked for', async () => {
+    const auto = await planFor(16 * MIB, { batches: 'auto' });
+    expect(auto.workload.batch).toBeGreaterThan(1);
+    const [one, three] = [await planFor(16 * MIB), await planFor(16 * MIB, { batches: [3] })];
+    expect([one.workload.batch, three.workload.batch]).toEqual([1, 3]);
+    const rate = ({ workload, cost }: PlanDocument) => workload.batch / cost.latencyMs;
+    expect(rate(auto)).toBeGreaterThan(rate(three));
+    expect(rate(three)).toBeGreaterThan(rate(one));
+  });
+
   it('takes the batch of a plan for many pictures, encodes as it says, and refuses more', async () => {
     const workload = { batch: 2, encoded: 1 };
     const wide = await planFor(64 * MIB, { workload });
