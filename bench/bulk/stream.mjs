@@ -2,7 +2,8 @@
  * Pictures a second through `captionAll` of a whole model in this process, for pictures that are decoded already. One JSON line a
  * batch size.
  *
- *   npm run build && node bench/bulk/stream.mjs CHECKPOINT [--pictures 2048] [--batches 64,128,256] [--vram 6G] [--allow-quant int8] [--tokens 20]
+ *   npm run build && node bench/bulk/stream.mjs CHECKPOINT [--pictures 2048] [--batches 64,128,256] [--vram 6G] [--allow-quant int8]
+ *     [--encoded 16] [--tokens 20]
  */
 import { parseArgs } from 'node:util';
 import { createCaptioner } from '../../dist/src/runtime/index.js';
@@ -16,6 +17,7 @@ const { positionals, values } = parseArgs({
     batches: { type: 'string', default: '64,128,256' },
     vram: { type: 'string' },
     'allow-quant': { type: 'string' },
+    encoded: { type: 'string' },
     tokens: { type: 'string', default: '20' },
   },
 });
@@ -40,13 +42,34 @@ for (const given of values.batches.split(',')) {
       : {
           budgets: { gpus: new Map([[0, parseSize(values.vram)]]), ramBytes: null, diskBytes: 0 },
           planning: {
-            workload: batchSize === 'auto' ? {} : { batch: batchSize, newTokens: maxNewTokens },
+            workload: {
+              newTokens: maxNewTokens,
+              ...(batchSize === 'auto' ? {} : { batch: batchSize }),
+              ...(values.encoded === undefined ? {} : { encoded: Number(values.encoded) }),
+            },
             allowQuant: values['allow-quant'] === undefined ? [] : values['allow-quant'].split(','),
           },
         };
   const { deviceMap, ...planned } = placement;
   const plan = deviceMap === undefined ? {} : { plan: deviceMap };
-  const captioner = await createCaptioner(checkpoint, { provider: 'cuda', inProcess: true, ...planned, ...plan });
+  let predicted = {};
+  const captioner = await createCaptioner(checkpoint, {
+    provider: 'cuda',
+    inProcess: true,
+    ...planned,
+    ...plan,
+    onProgress: (progress) => {
+      if (progress.stage !== 'planned') return;
+      const { cost, placements, devices } = progress.plan;
+      const count = (execution) => placements.filter((each) => each.execution === execution).length;
+      predicted = {
+        predicted: Math.round((10_000 * batchSize) / cost.latencyMs) / 10,
+        streamed: count('streamed'),
+        onHost: count('host'),
+        freeMiB: devices.map(({ freeBytes }) => (freeBytes === null ? null : Math.round(freeBytes / 2 ** 20))),
+      };
+    },
+  });
   const rate = async (list) => {
     const began = performance.now();
     let done = 0;
@@ -58,7 +81,7 @@ for (const given of values.batches.split(',')) {
     return { picturesPerSecond: Number(((1000 * done) / (performance.now() - began)).toFixed(1)), failed };
   };
   await rate(pictures.slice(0, 512));
-  process.stdout.write(`${JSON.stringify({ batch: batchSize, ...(await rate(pictures)) })}\n`);
+  process.stdout.write(`${JSON.stringify({ batch: batchSize, ...(await rate(pictures)), ...predicted })}\n`);
   await captioner[Symbol.asyncDispose]();
 }
 process.exit(0);
