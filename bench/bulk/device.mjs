@@ -4,6 +4,7 @@
  *   npm run build && node bench/bulk/device.mjs CHECKPOINT [--batches 1,32,64,128,256] [--tokens 20] [--rounds 3] [--quant int8]
  */
 import { parseArgs } from 'node:util';
+import { convertFloats } from '../../dist/src/loader/convert/convert-floats.js';
 import { openCheckpoint } from '../../dist/src/loader/index.js';
 import { parseBlip2Config } from '../../dist/src/model/blip2-config.js';
 import { blip2Blocks } from '../../dist/src/model/blocks.js';
@@ -30,18 +31,18 @@ const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length /
 
 for (const batch of values.batches.split(',').map(Number)) {
   const size = channels * imageSize ** 2;
-  const pixels = new Float32Array(batch * size).map(
-    (_, i) => (((((i / size) | 0) + 1) * (i % size)) % 251) / 125.5 - 1,
-  );
+  const Numbers = model.pixelFloat === 'F16' ? Uint16Array : Float32Array;
+  const pixels = new Numbers(batch * size).map((_, i) => (((((i / size) | 0) + 1) * (i % size)) % 251) / 125.5 - 1);
   const prompt = {
     textIds: Array.from({ length: batch }, () => [config.text.bosTokenId ?? 1]),
     textMask: Array.from({ length: batch }, () => [1]),
   };
+  const given = model.pixelFloat === 'F16' ? halves(pixels) : pixels;
   const parents = Array.from({ length: batch }, (_, row) => row);
   const rounds = [];
   for (let round = 0; round <= Number(values.rounds); round++) {
     const began = performance.now();
-    const prefix = await model.encodeImages(pixels, [batch, channels, imageSize, imageSize]);
+    const prefix = await model.encodeImages(given, [batch, channels, imageSize, imageSize]);
     const encoded = performance.now();
     const source = model.tokens({ prefix, ...prompt, room: { rows: batch, newTokens: tokens } });
     let ids = await source.likeliest.prefill();
@@ -70,3 +71,9 @@ for (const batch of values.batches.split(',').map(Number)) {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 process.exit(0);
+
+function halves(pixels) {
+  const made = new Uint16Array(pixels.length);
+  convertFloats(new Uint8Array(pixels.buffer), 'F32', new Uint8Array(made.buffer), 'F16');
+  return made;
+}

@@ -74,10 +74,12 @@ export class GpuDecoder implements Disposable {
         // A picture and the token that a text begins with.
         const shortest = (prompt.prefix.dims[1] ?? 0) + 1;
         const longest = Math.max(...prompts.map(({ length }) => length));
-        const count = Math.max(going.length, rows.used) + prompts.length;
-        this.#caches.reserve(Math.max(count, most), longest + Math.max(newTokens, FIRST_ROOM));
+        // First those that go on, in as few rows as they need: the caches have room for no more than go on together.
+        if (going.length > 0) this.#caches.reserve(Math.max(going.length, rows.used), rows.length);
         rearrange((copyRow) => rows.continueFrom(going, copyRow));
         rearrange((copyRow) => rows.settle(copyRow));
+        const count = going.length + prompts.length;
+        this.#caches.reserve(Math.max(count, most), longest + Math.max(newTokens, FIRST_ROOM));
         const first = rows.begin(prompts.map(({ length }) => length));
         return Promise.resolve(this.#prefill(prompts, { first, shortest }, result));
       },

@@ -12,6 +12,7 @@ import type { GenerationOptions } from '../../../generation/generation-options.j
 import { resolveGenerationOptions } from '../../../generation/generation-options.js';
 import { OpenSequences, type StepSettings } from '../../../generation/open-sequences.js';
 import type { LanguagePrompt } from '../../../session/language-prompt.js';
+import { HostMemory } from '../../memory/host-memory.js';
 import type { EngineDevice } from '../device/engine-device.js';
 
 const ROWS = 6;
@@ -32,6 +33,15 @@ const OPTIONS: readonly (readonly [string, GenerationOptions])[] = [
   ['sampling two answers', { maxNewTokens: 9, doSample: true, numReturnSequences: 2, seed: 5 }],
 ];
 
+class WatchedMemory extends HostMemory {
+  largestBytes = 0;
+
+  override allocate(bytes: number): bigint {
+    this.largestBytes = Math.max(this.largestBytes, bytes);
+    return super.allocate(bytes);
+  }
+}
+
 /** A device that records steps, as far as rows and shapes show it. */
 const recording: Partial<EngineDevice> = { canRecord: true };
 
@@ -42,7 +52,9 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
       async (__, device) => {
         const checkpoint = await openCheckpoint(join(GOLDENS, family));
         const config = parseBlip2Config(checkpoint.config);
-        await using model = await openOnHost(config, checkpoint.tensors, () => true, { device: () => device });
+        const memory = new WatchedMemory();
+        const devices = { device: () => ({ ...device, memory }) };
+        await using model = await openOnHost(config, checkpoint.tensors, () => true, devices);
         const size = config.numQueryTokens * config.text.hiddenSize;
         const prefixOf = (picture: number) =>
           Float32Array.from({ length: size }, (___, i) => Math.sin(1 + i * (picture + 1)) / 2);
@@ -82,6 +94,7 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
               for (const { picture, sequences } of ended) found.set(picture, sequences);
             };
             let next = 0;
+            let cacheBytes = 0;
             for (const { count, steps } of groups) {
               const most = ROWS - open.count / open.perPicture;
               const pictures = Array.from(
@@ -93,6 +106,9 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
               if (pictures.length > 0) {
                 const prompt = promptOf(pictures, texts);
                 keep(await open.admit({ prompt, pictures, contextIds: texts, randomStreams: pictures }));
+                // The caches, made once: nothing else is as large.
+                cacheBytes ||= memory.largestBytes;
+                expect(memory.largestBytes).toBe(cacheBytes);
               }
               for (let step = 0; step < steps && open.count > 0; step++) keep(await open.step());
             }
