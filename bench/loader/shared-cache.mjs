@@ -61,7 +61,7 @@ function begin(alone) {
   const ended = new Promise((resolve) => child.on('close', (code) => resolve({ code, text })));
   const kill = () => {
     try {
-      process.kill(-child.pid, 'SIGKILL');
+      process.kill(-(child.pid ?? Number.NaN), 'SIGKILL');
     } catch {
       // It has ended.
     }

@@ -1,6 +1,7 @@
 /** From a batch of pictures to captions, in the process that holds the model. */
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
+import { ofUnchanged } from '../loader/checkpoint/unchanged-files.js';
 import { checkTensorNames } from '../model/tensor-names.js';
 import { MOST_PER_SWEEP } from '../planner/profile/encoding.js';
 import { Asking } from './asking.js';
@@ -97,7 +98,7 @@ export class CaptionEngine implements CaptionWorker {
     const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
     const room = PlannedRoom.of(checkpoint, config.vision, options);
     await room?.checkPictures(pixels.size);
-    const model = await openCaptionModel(config, checkpoint, options);
+    const model = await ofUnchanged(checkpoint.files, () => openCaptionModel(config, checkpoint, options));
     return new CaptionEngine(
       config,
       files,

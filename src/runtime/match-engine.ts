@@ -2,6 +2,7 @@
 import { Tensor } from 'onnxruntime-node';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseRetrievalConfig, type QFormerTextConfig } from '../model/blip2-config.js';
+import { ofUnchanged } from '../loader/checkpoint/unchanged-files.js';
 import { checkTensorNames } from '../model/tensor-names.js';
 import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles } from './checkpoint-files.js';
@@ -65,7 +66,7 @@ export class MatchEngine implements MatchWorker {
     const { preprocessor, tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
     await PlannedRoom.of(checkpoint, config.vision, options)?.checkPictures(pixels.size);
-    const model = await openRetrievalModel(config, checkpoint, options);
+    const model = await ofUnchanged(checkpoint.files, () => openRetrievalModel(config, checkpoint, options));
     return new MatchEngine({ pixels, tokenizer, words }, model);
   }
 

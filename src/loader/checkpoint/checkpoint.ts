@@ -17,6 +17,10 @@ export interface ShardFile {
   /** Where tensor data starts: 8 bytes of length, then the header. */
   readonly dataStart: number;
   readonly metadata: ReadonlyMap<string, string>;
+  /** How the file was when its header was read, see `FileSource.stamp`; absent for one that is not on this machine. */
+  readonly stamp?: string;
+  /** CRC-32, without its inversions, of the bytes before the data; given with `stamp`. */
+  readonly headerSum?: number;
 }
 
 /** Something about a checkpoint that a reader accepts and a person should know. */

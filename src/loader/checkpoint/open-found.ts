@@ -9,6 +9,7 @@ import type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint.js';
 import { checkIndex, type OpenShard } from './check-index.js';
 import { findCheckpoint, type FoundCheckpoint } from './find-checkpoint.js';
 import { readIndexFile } from './parse-index.js';
+import { headerSum } from './unchanged-files.js';
 
 /** Shards opened at the same time. Each costs a few system calls on Node's pool of four threads. */
 const CONCURRENT_SHARDS = 16;
@@ -42,8 +43,9 @@ export type ShardOpener = (name: string) => Promise<OpenShard>;
 
 export async function openLocalShard(path: string, name: string): Promise<OpenShard> {
   await using source = await FileSource.open(path);
-  // Awaited here: the file is closed when this function returns.
-  return await openShardSource(source, name);
+  const { file, ...shard } = await openShardSource(source, name);
+  const { stamp } = source;
+  return { ...shard, file: { ...file, stamp, headerSum: await headerSum(source, file.dataStart) } };
 }
 
 export async function openShardSource(source: ByteSource, name: string): Promise<OpenShard> {

@@ -1,4 +1,5 @@
 /** A file on this machine as a source of bytes. */
+import type { BigIntStats } from 'node:fs';
 import { open, realpath, type FileHandle } from 'node:fs/promises';
 import type { ByteSource } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
@@ -17,12 +18,15 @@ export class FileSource implements ByteSource, AsyncDisposable {
   /** Absolute path, symbolic links resolved. */
   readonly path: string;
   readonly sizeBytes: number;
+  /** Inode and time of change: others once the file has been replaced or written to. */
+  readonly stamp: string;
   readonly #handle: FileHandle;
 
-  private constructor(name: string, path: string, sizeBytes: number, handle: FileHandle) {
+  private constructor(name: string, path: string, { size, ino, mtimeNs }: BigIntStats, handle: FileHandle) {
     this.name = name;
     this.path = path;
-    this.sizeBytes = sizeBytes;
+    this.sizeBytes = Number(size);
+    this.stamp = `${ino} ${mtimeNs}`;
     this.#handle = handle;
   }
 
@@ -39,8 +43,8 @@ export class FileSource implements ByteSource, AsyncDisposable {
     try {
       const resolved = await realpath(path);
       const handle = await open(resolved, 'r');
-      const stats = await handle.stat();
-      if (stats.isFile()) return new FileSource(name, resolved, stats.size, handle);
+      const stats = await handle.stat({ bigint: true });
+      if (stats.isFile()) return new FileSource(name, resolved, stats, handle);
       await handle.close();
     } catch (cause) {
       throw new SafetensorsError('IoError', name, cause instanceof Error ? cause.message : String(cause), { cause });

@@ -1,5 +1,6 @@
 /** Weights as views: the pages of exactly the tensors that are asked for, and of no other. */
 import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
+import { openUnchanged } from '../checkpoint/unchanged-files.js';
 import { FileSource } from '../file/file-source.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { mapWindows, type FileWindow } from './map-windows.js';
@@ -25,6 +26,11 @@ const UNLIMITED_VIEWS = Number(process.versions.node.split('.')[0]) >= 22;
 
 /**
  * Zero-copy views of the named tensors over read-only mappings of their files.
+ *
+ * A view shows the file as it is, not as it was: what another program writes into it is seen, and where the file is
+ * truncated the process ends with SIGBUS (on Linux and macOS; Windows refuses to truncate a mapped file) as soon as bytes
+ * beyond its new end are read. No error can be thrown instead, and nothing can be asked before. Replace a file by renaming
+ * another over it, which leaves views as they are; `backend: 'read'` gives bytes that no file can change.
  * @throws SafetensorsError `TensorNotFound` (naming all), `FileChanged`, `IoError`, `TensorTooLarge` (above 4 GiB on
  *   Node 20).
  */
@@ -40,7 +46,7 @@ export async function mapTensors(
   const notMapped = new Map<string, string>();
   try {
     for (const [file, wanted] of byFile) {
-      await using source = await openUnchanged(checkpoint, file);
+      await using source = await openMapped(checkpoint, file);
       const { loaded, reason } = await loadWindows(source, wanted, mapper, backend);
       windows.push(...loaded.values());
       if (reason !== null) notMapped.set(file, reason);
@@ -85,20 +91,10 @@ function tensorOf(group: ReadonlyMap<string, StoredTensor>, name: string): Store
   return tensor;
 }
 
-async function openUnchanged(checkpoint: Checkpoint, file: string): Promise<FileSource> {
-  const source = await FileSource.open(file);
-  const expectedBytes = checkpoint.files.find(({ path }) => path === file)?.sizeBytes;
-  // A mapping beyond the end of a file ends the process with SIGBUS at the first touch.
-  if (expectedBytes === undefined || source.sizeBytes === expectedBytes) return source;
-  await source.close();
-  throw new SafetensorsError(
-    'FileChanged',
-    file,
-    `has ${source.sizeBytes} bytes; it had ${expectedBytes} when it was opened`,
-    {
-      hint: 'Open the checkpoint again.',
-    },
-  );
+/** A mapping beyond the end of a file ends the process with SIGBUS at the first touch. */
+function openMapped({ files }: Checkpoint, path: string): Promise<FileSource> {
+  const file = files.find((each) => each.path === path);
+  return file === undefined ? FileSource.open(path) : openUnchanged(file);
 }
 
 /** The windows of one file, and why it was read where it was not mapped. */

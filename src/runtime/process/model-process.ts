@@ -41,6 +41,17 @@ export interface StartOptions extends Pick<ProcessOptions, 'visibleGpus'> {
   readonly signal?: AbortSignal;
 }
 
+const FAILED =
+  'Memory may have run out, or a driver failed. Create a new captioner; a smaller batch or budget may help.';
+
+const SHORTENED =
+  'Weights are mapped, not copied. Replace their files by renaming others over them, never by writing into them; then open the checkpoint again.';
+
+/** SIGBUS is what reading a mapped file beyond its end, or from a disk that fails, comes to. */
+function endedBy(signal: NodeJS.Signals): string {
+  return signal === 'SIGBUS' ? 'signal SIGBUS: a weight file was shortened while it was in use' : `signal ${signal}`;
+}
+
 export class ModelProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, PendingCall>();
@@ -54,7 +65,7 @@ export class ModelProcess implements AsyncDisposable {
     child.on('error', (cause) => this.#end(`it cannot be started or reached: ${cause.message}`, cause));
     // A turn later: of a signal that came to both processes, the caller hears first what it meant.
     child.on('exit', (code, signal) =>
-      setImmediate(() => this.#end(signal === null ? `its exit code is ${code}` : `signal ${signal}`)),
+      setImmediate(() => this.#end(signal === null ? `its exit code is ${code}` : endedBy(signal))),
     );
   }
 
@@ -193,7 +204,7 @@ export class ModelProcess implements AsyncDisposable {
 
   #end(reason: string, cause?: Error): void {
     this.#ended ??= new Blip2Error('PROCESS_ENDED', `the process that holds the model has ended: ${reason}`, {
-      hint: 'Memory may have run out, or a driver failed. Create a new captioner; a smaller batch or budget may help.',
+      hint: this.#child.signalCode === 'SIGBUS' ? SHORTENED : FAILED,
       ...(cause === undefined ? {} : { cause }),
     });
     for (const call of this.#pending.keys()) this.#take(call)?.reject(this.#ended);
