@@ -1,15 +1,46 @@
-import type { FloatDtype } from '../../src/loader/convert/convert-floats.js';
-import { isFloatDtype } from '../../src/loader/convert/convert-floats.js';
-import type { ConfigDtype } from '../../src/loader/shard/config-dtype.js';
+import * as z from 'zod';
+import { isFloatDtype, type FloatDtype } from '../../src/loader/convert/convert-floats.js';
+import type { CheckpointJob } from '../../src/loader/shard/planned-shard.js';
 import type { ShardTensor } from '../../src/loader/write/shard-tensor.js';
+import { loadedDtype, type DtypeRules, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
 
-const NAMES: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+const NAMES: Readonly<Record<FloatDtype, LoadDtype>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
-/** The first parameter of every BLIP-2, whose dtype transformers takes for the model's. */
-const FIRST_PARAMETER = 'query_tokens';
+/** The job with what config.json is to say where floats become `target`; says on stderr what transformers would change. */
+export function statingDtype(job: CheckpointJob, target: FloatDtype, quiet = false): CheckpointJob {
+  const dtype = configDtype(target, job.tensors);
+  const note = reloadNote(dtype, job.tensors, job.source.config);
+  if (note !== null && !quiet) process.stderr.write(note);
+  return { ...job, configDtype: dtype };
+}
 
-/** What config.json says of a checkpoint whose floats become `target` unless they are kept apart. */
-export function configDtype(target: FloatDtype, tensors: ReadonlyMap<string, ShardTensor>): ConfigDtype {
-  const first = tensors.get(FIRST_PARAMETER)?.dtype;
-  return { model: NAMES[first !== undefined && isFloatDtype(first) ? first : target], parts: NAMES[target] };
+/** Of all floats, where they have one dtype. */
+function configDtype(target: FloatDtype, tensors: ReadonlyMap<string, ShardTensor>): LoadDtype {
+  const [only = target, other] = new Set([...floats(tensors)].map(([, dtype]) => dtype));
+  return NAMES[other === undefined ? only : target];
+}
+
+/** null where transformers loads every tensor as it is stored, or the model is none whose rules are known. */
+function reloadNote(dtype: LoadDtype, tensors: ReadonlyMap<string, ShardTensor>, config: unknown): string | null {
+  const blip2 = familyOf(config);
+  if (blip2 === null) return null;
+  const changed = [...floats(tensors)].filter(
+    ([name, stored]) => loadedDtype(name, stored, { dtype, blip2 }) !== stored,
+  );
+  const [first] = changed;
+  if (first === undefined) return null;
+  const more = changed.length > 1 ? ` and ${changed.length - 1} more tensors are` : ' is';
+  return `note: ${first[0]}${more} not stored as transformers will load them: all in ${dtype}, as config.json says, but for what it keeps in float32; from_pretrained(..., dtype="float32") loads all in float32\n`;
+}
+
+/** The family whose float32 exceptions transformers makes; null for any other model. */
+export function familyOf(config: unknown): DtypeRules['blip2'] {
+  const parsed = z.object({ model_type: z.enum(['blip-2', 'instructblip']) }).safeParse(config);
+  return parsed.success ? parsed.data.model_type : null;
+}
+
+function* floats(tensors: ReadonlyMap<string, ShardTensor>): Generator<readonly [string, FloatDtype]> {
+  for (const [name, { dtype, quantized }] of tensors) {
+    if (quantized === undefined && isFloatDtype(dtype)) yield [name, dtype];
+  }
 }

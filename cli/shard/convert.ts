@@ -4,7 +4,7 @@ import { QUANT_SCHEMES, quantizedHalf } from '../../src/tensor/quantized.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { openSource } from '../common/open-source.js';
-import { configDtype } from './config-dtype.js';
+import { statingDtype } from './config-dtype.js';
 import { runJob } from './run-job.js';
 import { matchesGlob, parseDtype, fromCheckpointTo, requireMatches, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';
@@ -70,5 +70,5 @@ export async function convert({ argv, signal }: CommandContext): Promise<number>
     const floats = weight.keepsFloats ? [[name, converted(name, tensor)] as const] : [];
     return [...floats, ...quantizedTensors(weight.name, tensor.source, quant)];
   });
-  return runJob(target === null ? job : { ...job, configDtype: configDtype(target, job.tensors) }, out, args, signal);
+  return runJob(target === null ? job : statingDtype(job, target, args.quiet), out, args, signal);
 }

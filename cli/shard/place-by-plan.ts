@@ -9,6 +9,7 @@ import { quantizedHalf, type QuantScheme } from '../../src/tensor/quantized.js';
 import { isFloatDtype, type FloatDtype } from '../../src/loader/convert/convert-floats.js';
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { usageError } from '../common/main.js';
+import { familyOf } from './config-dtype.js';
 import { parseDtype } from './shard-options.js';
 
 export interface TensorPlacement {
@@ -61,10 +62,4 @@ function plannedDtypes(
     if (longestPrefix(runsOn, name) === 'cpu') return 'F32';
     return loadedDtype(name, stored, { dtype, overrides, blip2 });
   };
-}
-
-/** The family whose float32 exceptions a plan counts on; null for any other model. */
-function familyOf(config: unknown): DtypeRules['blip2'] {
-  const parsed = z.object({ model_type: z.enum(['blip-2', 'instructblip']) }).safeParse(config);
-  return parsed.success ? parsed.data.model_type : null;
 }

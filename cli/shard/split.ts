@@ -6,7 +6,7 @@ import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { quantizedTensors, writtenInfo, type ShardTensor } from '../../src/loader/write/shard-tensor.js';
-import { configDtype } from './config-dtype.js';
+import { statingDtype } from './config-dtype.js';
 import { placeByPlan, type TensorPlacement } from './place-by-plan.js';
 import { quantizableWeightsOf } from './weights-to-quantize.js';
 import { openSource } from '../common/open-source.js';
@@ -49,8 +49,8 @@ export async function split({ argv, signal }: CommandContext): Promise<number> {
       ? nameShards(splitBySize(sizes, maxShardBytes ?? Number.POSITIVE_INFINITY))
       : splitByDevice(sizes, placement.deviceOf, maxShardBytes);
   const dtype = placement?.dtype ?? null;
-  const job = { source, shards, tensors, ...(dtype === null ? {} : { configDtype: configDtype(dtype, tensors) }) };
-  return runJob(job, out, args, signal);
+  const job = { source, shards, tensors };
+  return runJob(dtype === null ? job : statingDtype(job, dtype, args.quiet), out, args, signal);
 }
 
 function unchanged({ tensors }: Checkpoint): Map<string, ShardTensor> {

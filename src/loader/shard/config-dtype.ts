@@ -1,17 +1,11 @@
 /**
  * The dtype that a config.json states, changed in its text: the rest of the file stays as it was written, numbers too.
  *
- * As transformers' `save_pretrained` (5.17) writes it: at the top the dtype of the model's first parameter, in each
- * part's configuration the dtype that the model was loaded in. Files from before version 5 call it `torch_dtype`.
+ * transformers 5 loads the whole model in the dtype at the top, but for modules that it keeps in float32, whatever the parts'
+ * configurations say. Its own `save_pretrained` writes the dtype of the first parameter there, which in a float16 BLIP-2 is
+ * one of those kept in float32: such a file is loaded as float32. Files from before version 5 call it `torch_dtype`.
  */
 import { JsonScanner } from '../format/json-scanner.js';
-
-export interface ConfigDtype {
-  /** Of the first parameter, such as `float16`. */
-  readonly model: string;
-  /** Of what was asked for: modules may be kept in float32. */
-  readonly parts: string;
-}
 
 const KEYS: ReadonlySet<string> = new Set(['dtype', 'torch_dtype']);
 
@@ -21,16 +15,19 @@ interface Edit {
   readonly text: string;
 }
 
-/** @throws JsonError where the text is not a JSON object. */
-export function withConfigDtype(text: string, { model, parts }: ConfigDtype): string {
+/**
+ * @param dtype such as `float16`
+ * @throws JsonError where the text is not a JSON object.
+ */
+export function withConfigDtype(text: string, dtype: string): string {
   const scanner = new JsonScanner(text);
   const edits: Edit[] = [];
-  const walk = (dtype: string): boolean => {
+  const walk = (): boolean => {
     let found = false;
     scanner.object('config.json', (key) => {
       const kind = scanner.kind();
       if (kind === 'object') {
-        walk(parts);
+        walk();
         return;
       }
       const begin = scanner.at;
@@ -41,11 +38,11 @@ export function withConfigDtype(text: string, { model, parts }: ConfigDtype): st
     });
     return found;
   };
-  const stated = walk(model);
+  const stated = walk();
   const front = text.indexOf('{') + 1;
   const empty = text.slice(front).trimStart().startsWith('}');
   if (!stated)
-    edits.push({ begin: front, end: front, text: `\n  "dtype": ${JSON.stringify(model)}${empty ? '\n' : ','}` });
+    edits.push({ begin: front, end: front, text: `\n  "dtype": ${JSON.stringify(dtype)}${empty ? '\n' : ','}` });
   let edited = text;
   for (const { begin, end, text: replacement } of edits.toSorted((a, b) => b.begin - a.begin)) {
     edited = edited.slice(0, begin) + replacement + edited.slice(end);

@@ -3,7 +3,6 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { FileLayout, LayoutOptions } from '../write/file-layout.js';
 import type { ShardTensor } from '../write/shard-tensor.js';
 import { layoutShard } from '../write/write-shard.js';
-import type { ConfigDtype } from './config-dtype.js';
 import type { PlannedShard } from './shard-plan.js';
 
 export interface CheckpointJob {
@@ -15,7 +14,7 @@ export interface CheckpointJob {
   /** For every shard; `format: pt` unless given, without which transformers 4 refuses a file. */
   readonly metadata?: ReadonlyMap<string, string>;
   /** What config.json is to say of the dtype, where it changes. */
-  readonly configDtype?: ConfigDtype;
+  readonly configDtype?: string;
 }
 
 /** A shard with everything that its file will hold. */

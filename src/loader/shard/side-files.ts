@@ -2,7 +2,7 @@ import { copyFile, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../file/make-folder.js';
 import { replaceFile } from '../write/replace-file.js';
-import { withConfigDtype, type ConfigDtype } from './config-dtype.js';
+import { withConfigDtype } from './config-dtype.js';
 
 /** Configuration, tokenizer and templates; the largest tokenizer.json in use has 34 MB. */
 export const SIDE_FILE = /\.(json|txt|model|jinja)$/;
@@ -14,7 +14,7 @@ const MAX_SIDE_FILE_BYTES = 100_000_000;
  * Copies what a checkpoint needs beside its weights, so that the copy loads where the original did.
  * @param configDtype what config.json is to say; absent, it says what it said
  */
-export async function copySideFiles(from: string, to: string, configDtype?: ConfigDtype): Promise<void> {
+export async function copySideFiles(from: string, to: string, configDtype?: string): Promise<void> {
   for (const name of await sideFilesIn(from)) {
     await makeFolder(dirname(join(to, name)));
     if (name !== 'config.json' || configDtype === undefined) await copyFile(join(from, name), join(to, name));
