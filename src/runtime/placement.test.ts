@@ -167,8 +167,10 @@ describe('placement', () => {
 
   it('refuses a plan of another checkpoint, budgets that nothing fits, and both at once', async () => {
     const plan = await planFor(4 * MIB);
-    const other = { ...checkpoint, tensors: new Map([...checkpoint.tensors].slice(1)) };
+    const other = await openCheckpoint(join(DEMO, '../../test/fixtures/goldens/tiny-opt'));
     await expect(placedDevices(other, { plan })).rejects.toMatchObject({ code: 'PLAN_MISMATCH' });
+    const lacking = { ...checkpoint, tensors: new Map([...checkpoint.tensors].slice(1)) };
+    await expect(placedDevices(lacking, { plan })).rejects.toMatchObject({ code: 'TENSORS_MISSING' });
     const tight = { gpus: new Map([[0, MIB]]), ramBytes: MIB, diskBytes: 0 };
     await expect(placedDevices(checkpoint, { budgets: tight })).rejects.toMatchObject({
       code: 'DOES_NOT_FIT',

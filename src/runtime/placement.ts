@@ -126,21 +126,20 @@ async function readGiven(
   if (isMap(plan)) return { deviceMap: plan };
   const { readPlan } = await import('../planner/plan/read-plan.js');
   const { fingerprint, map, ...placement } = readPlan(plan);
-  if (fingerprint === null) {
+  if (fingerprint !== checkpointFingerprint(checkpoint)) {
+    // Other shards, dtypes or integers of the same weights count the same once they are loaded: then the plan holds.
     const [{ differingBlock }, { parsePlan }] = await Promise.all([
       import('../planner/plan/differing-block.js'),
       import('../planner/plan/plan-schema.js'),
     ]);
     const difference = differingBlock(parsePlan(plan), checkpoint.tensors, checkpoint.config);
-    if (difference !== null) throw mismatch(checkpoint, `another model than ${checkpoint.folder}: ${difference}`);
-  } else if (fingerprint !== checkpointFingerprint(checkpoint)) {
-    throw mismatch(checkpoint, `another checkpoint than ${checkpoint.folder}`);
+    if (difference !== null) throw mismatch(checkpoint, difference);
   }
   return { deviceMap: map, ...placement, plan };
 }
 
-function mismatch({ folder }: Checkpoint, other: string): Blip2Error {
-  return new Blip2Error('PLAN_MISMATCH', `the plan was made for ${other}`, {
+function mismatch({ folder }: Checkpoint, difference: string): Blip2Error {
+  return new Blip2Error('PLAN_MISMATCH', `the plan was made for another model than ${folder}: ${difference}`, {
     hint: `Plan again: blip2-plan ${folder} --vram <size> --format json`,
   });
 }
