@@ -20,7 +20,9 @@ import type { CaptionModel } from './session/caption-model.js';
 import { openCaptionModel } from './session/open-caption-model.js';
 import type { DecodingRoom } from './session/language-prompt.js';
 import { CaptionStream, type PreparedPicture } from './stream/caption-stream.js';
+import { notFiniteOutcome } from './stream/not-finite-outcome.js';
 import { PictureFeed } from './stream/picture-feed.js';
+import { rowsOf } from './stream/picture-rows.js';
 import { AnswerStream } from './text/answer-stream.js';
 import { answerText } from './text/prompts.js';
 
@@ -139,7 +141,13 @@ export class CaptionEngine implements CaptionWorker {
       randomStreams: pictures.map(({ randomStream }, row) => randomStream ?? first + row),
     };
     const source = this.#model.tokens({ prefix, ...prompts, room: decodingRoom(work) });
-    const sequences = await generate(source, request, limited, this.#generationHooks(hooks, first));
+    const rows = rowsOf(prefix, pictures.length);
+    const sequences = await generate(source, request, limited, {
+      ...this.#generationHooks(hooks, first),
+      onNotFinite: (picture, where) => {
+        throw notFiniteOutcome(first + picture, where, rows[picture]).error;
+      },
+    });
     const timing = {
       pixelsMs: prepared - started,
       imageMs: encoded - prepared,

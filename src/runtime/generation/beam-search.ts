@@ -9,6 +9,7 @@
 import type { GeneratedSequence, GenerationHooks, GenerationRequest } from './generation-request.js';
 import type { GenerationSettings, Strategy } from './generation-options.js';
 import { applyLogitsRules } from './logits-rules.js';
+import { notFiniteError } from './not-finite.js';
 import { logSoftmax } from './softmax.js';
 import type { TokenSource } from './token-source.js';
 
@@ -50,7 +51,7 @@ export async function searchBeams(
   source: TokenSource,
   request: GenerationRequest,
   settings: BeamSettings,
-  { signal }: GenerationHooks,
+  { signal, onNotFinite }: GenerationHooks,
 ): Promise<GeneratedSequence[][]> {
   const { beams, returned } = settings.strategy;
   const results: GeneratedSequence[][] = request.contextIds.map(() => []);
@@ -60,7 +61,15 @@ export async function searchBeams(
   for (;;) {
     const next: PictureSearch[] = [];
     for (const search of searches) {
-      const { search: after, done } = step(search, logits, source.vocabSize, settings);
+      const outcome = step(search, logits, source.vocabSize, settings);
+      if (outcome === null) {
+        const where = { newTokens: newTokensOf(search) };
+        source.clear?.([...new Set(search.running.map(({ row }) => row))]);
+        if (onNotFinite === undefined) throw notFiniteError(where);
+        onNotFinite(search.picture, where);
+        continue;
+      }
+      const { search: after, done } = outcome;
       if (done) results[search.picture] = after.pool.slice(0, returned).map((entry) => entry.sequence);
       else next.push(after);
     }
@@ -91,15 +100,22 @@ function startSearch(context: readonly number[], picture: number, beams: number)
   };
 }
 
+/** New tokens of the running sequences, which have all the same number. */
+function newTokensOf({ running, contextLength }: PictureSearch): number {
+  return (running[0]?.ids.length ?? 0) - contextLength;
+}
+
+/** null where the logits of a running sequence are not finite. */
 function step(
   search: PictureSearch,
   logits: Float32Array,
   vocabSize: number,
   settings: BeamSettings,
-): { search: PictureSearch; done: boolean } {
+): { search: PictureSearch; done: boolean } | null {
   const { beams, lengthPenalty, earlyStopping } = settings.strategy;
-  const newTokens = (search.running[0]?.ids.length ?? 0) - search.contextLength + 1;
+  const newTokens = newTokensOf(search) + 1;
   const candidates = bestCandidates(search, logits, vocabSize, settings);
+  if (candidates === null) return null;
   const running = best(
     candidates.map(({ parent, id, score, ends }) => ({
       ids: [...parent.ids, id],
@@ -127,19 +143,23 @@ function step(
   return { search: { ...search, running, pool }, done };
 }
 
-/** The best candidates over all beams, in descending order; of equals the one of the earlier beam, then the lower id. */
+/**
+ * The best candidates over all beams, in descending order; of equals the one of the earlier beam, then the lower id. null
+ * where logits are not finite.
+ */
 function bestCandidates(
   { running, contextLength }: PictureSearch,
   logits: Float32Array,
   vocabSize: number,
   settings: BeamSettings,
-): Candidate[] {
+): Candidate[] | null {
   const count = Math.max(2, 1 + settings.eosTokenIds.length) * running.length;
   const kept: { parent: RunningBeam; id: number; score: number }[] = [];
   /** What a candidate has to exceed. */
   let least = NaN;
   for (const parent of running) {
     const scores = logSoftmax(logits.subarray(parent.row * vocabSize, (parent.row + 1) * vocabSize));
+    if (scores === null) return null;
     applyLogitsRules(scores, { ids: parent.ids, newTokens: parent.ids.length - contextLength }, settings);
     for (let id = 0; id < vocabSize; id++) {
       const score = Math.fround((scores[id] ?? -Infinity) + parent.score);

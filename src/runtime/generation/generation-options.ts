@@ -6,6 +6,17 @@ import { Blip2Error } from '../../errors.js';
 
 export const DEFAULT_NEW_TOKENS = 20;
 
+/** Of one picture: each step reads a row of the vocabulary for every sequence, and beams compare all of them. */
+const MOST_BEAMS = 1000;
+const MOST_RETURNED = 4096;
+/** What divides or multiplies logits lies between these, so that they stay within float32. */
+const LEAST_FACTOR = 1e-30;
+const MOST_FACTOR = 1e30;
+/** A length to the power of the penalty, which scores are divided by: they stay within float32. */
+const MOST_LENGTH_DIVISOR = 1e25;
+/** And what they are multiplied by where it is negative: they stay above the score of a sequence that must not be chosen. */
+const MOST_LENGTH_FACTOR = 1e6;
+
 interface CommonOptions {
   /** At most this many new tokens per sequence, the stop id included. Default 20. */
   readonly maxNewTokens?: number;
@@ -122,16 +133,16 @@ export function resolveGenerationOptions(
   return {
     maxNewTokens,
     minNewTokens,
-    repetitionPenalty: positive('repetitionPenalty', options.repetitionPenalty ?? 1),
+    repetitionPenalty: factor('repetitionPenalty', options.repetitionPenalty ?? 1),
     noRepeatNgramSize: whole('noRepeatNgramSize', options.noRepeatNgramSize ?? 0, 0),
     eosTokenIds,
-    strategy: resolveStrategy(options),
+    strategy: resolveStrategy(options, maxNewTokens),
   };
 }
 
-function resolveStrategy(options: GenerationOptions): Strategy {
-  const beams = whole('numBeams', options.numBeams ?? 1, 1);
-  const returned = whole('numReturnSequences', options.numReturnSequences ?? 1, 1);
+function resolveStrategy(options: GenerationOptions, maxNewTokens: number): Strategy {
+  const beams = whole('numBeams', options.numBeams ?? 1, 1, MOST_BEAMS);
+  const returned = whole('numReturnSequences', options.numReturnSequences ?? 1, 1, MOST_RETURNED);
   if (options.doSample === true) {
     if (beams > 1) throw invalid('numBeams', beams, '1 with doSample: beams are not sampled here');
     const topP = positive('topP', options.topP ?? 1);
@@ -139,7 +150,7 @@ function resolveStrategy(options: GenerationOptions): Strategy {
     return {
       kind: 'sampling',
       returned,
-      temperature: positive('temperature', options.temperature ?? 1),
+      temperature: factor('temperature', options.temperature ?? 1),
       topK: whole('topK', options.topK ?? 50, 0),
       topP,
       seed: whole('seed', options.seed ?? Math.floor(Math.random() * 2 ** 32), 0),
@@ -151,15 +162,26 @@ function resolveStrategy(options: GenerationOptions): Strategy {
   if (returned > beams) throw invalid('numReturnSequences', returned, `at most numBeams (${beams})`);
   if (beams > 1) {
     const lengthPenalty = options.lengthPenalty ?? 1;
-    if (!Number.isFinite(lengthPenalty)) throw invalid('lengthPenalty', lengthPenalty, 'a finite number');
+    const power = (factorOfLength: number): number => Math.log(factorOfLength) / Math.log(Math.max(maxNewTokens, 2));
+    const [least, most] = [-power(MOST_LENGTH_FACTOR), power(MOST_LENGTH_DIVISOR)];
+    if (!(lengthPenalty >= least && lengthPenalty <= most)) {
+      const range = `between ${least.toFixed(1)} and ${most.toFixed(1)}`;
+      throw invalid('lengthPenalty', lengthPenalty, `${range} for ${maxNewTokens} new tokens`);
+    }
     return { kind: 'beam', beams, returned, lengthPenalty, earlyStopping: options.earlyStopping ?? false };
   }
   return { kind: 'greedy' };
 }
 
-function whole(name: string, value: number, least: number): number {
+function whole(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
   if (!Number.isSafeInteger(value) || value < least) throw invalid(name, value, `a whole number of at least ${least}`);
+  if (value > most) throw invalid(name, value, `at most ${most}`);
   return value;
+}
+
+function factor(name: string, value: number): number {
+  if (positive(name, value) >= LEAST_FACTOR && value <= MOST_FACTOR) return value;
+  throw invalid(name, value, `between ${LEAST_FACTOR} and ${MOST_FACTOR}`);
 }
 
 function positive(name: string, value: number): number {

@@ -1,4 +1,5 @@
 /** What decoding is given besides a model and options, and what it gives back. */
+import type { NotFinite } from './not-finite.js';
 
 export interface GenerationRequest {
   /**
@@ -28,6 +29,11 @@ export interface GenerationHooks {
   readonly signal?: AbortSignal;
   /** Called for every new id, stop id included; the next step waits for it. */
   readonly onToken?: (event: TokenEvent) => void | Promise<void>;
+  /**
+   * Called for a picture whose logits are not finite. Its sequences end there, and the others go on; without it,
+   * generation ends with `LOGITS_NOT_FINITE`.
+   */
+  readonly onNotFinite?: (picture: number, where: NotFinite) => void;
 }
 
 export interface GeneratedSequence {

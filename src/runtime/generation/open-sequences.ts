@@ -5,6 +5,7 @@
 import type { GeneratedSequence, GenerationHooks, GenerationRequest } from './generation-request.js';
 import type { GenerationSettings, Strategy } from './generation-options.js';
 import { applyLogitsRules, keepsLogits } from './logits-rules.js';
+import { areFinite, NOT_FINITE, notFiniteError } from './not-finite.js';
 import { randomStream } from './random-stream.js';
 import type { RollingSource, RollingSteps } from './rolling-source.js';
 import { applySamplingFilters } from './sampling-filters.js';
@@ -111,8 +112,8 @@ export class OpenSequences<Prompt> {
     return this.#grow(open, next, []);
   }
 
-  async #grow(grown: readonly OpenSequence[], next: readonly number[], others: readonly OpenSequence[]) {
-    grown.forEach(({ ids }, index) => ids.push(next[index] ?? 0));
+  async #grow(continued: readonly OpenSequence[], next: readonly number[], others: readonly OpenSequence[]) {
+    const grown = this.#withIds(continued, next);
     const { onToken } = this.#hooks;
     if (onToken) {
       for (const { picture, sequence, ids } of grown) await onToken({ picture, sequence, id: ids.at(-1) ?? -1 });
@@ -125,6 +126,20 @@ export class OpenSequences<Prompt> {
       else finished.push(...ended);
     }
     return finished;
+  }
+
+  /** Those of pictures that go on, each with its next id. A picture ends with the first of its sequences that cannot. */
+  #withIds(sequences: readonly OpenSequence[], next: readonly number[]): readonly OpenSequence[] {
+    sequences.forEach(({ ids }, index) => ids.push(next[index] ?? NOT_FINITE));
+    const stopped = sequences.filter(({ ids }) => ids.at(-1) === NOT_FINITE);
+    if (stopped.length === 0) return sequences;
+    this.#source.clear?.(stopped.map(({ row }) => row));
+    for (const { picture, ids, contextLength } of stopped) {
+      const where = { newTokens: ids.length - 1 - contextLength };
+      if (this.#hooks.onNotFinite === undefined) throw notFiniteError(where);
+      if (this.#pictures.delete(picture)) this.#hooks.onNotFinite(picture, where);
+    }
+    return sequences.filter(({ picture }) => this.#pictures.has(picture));
   }
 
   /** null where the sequence goes on; its picture where that is the last of it. */
@@ -141,7 +156,7 @@ export class OpenSequences<Prompt> {
     return [{ picture, sequences: open.sequences }];
   }
 
-  /** One step of the model, and what each of these sequences makes of it. */
+  /** One step of the model, and what each of these sequences makes of it: an id, or `NOT_FINITE`. */
   async #nextIds(
     sequences: readonly OpenSequence[],
     step: <Result>(steps: RollingSteps<Prompt, Result>) => Promise<Result>,
@@ -152,12 +167,13 @@ export class OpenSequences<Prompt> {
     const keeps = sequences.every((sequence) => keepsLogits(settings, newTokens(sequence)));
     if (likeliest !== undefined && settings.strategy.kind === 'greedy' && keeps) {
       const ids = await step(likeliest);
-      return sequences.map(({ row }) => ids[row] ?? 0);
+      return sequences.map(({ row }) => ids[row] ?? NOT_FINITE);
     }
     const logits = await step<Float32Array>(this.#source);
     return sequences.map((sequence) => {
       const { ids, row, choose } = sequence;
       const scores = logits.slice(row * vocabSize, (row + 1) * vocabSize);
+      if (!areFinite(scores)) return NOT_FINITE;
       applyLogitsRules(scores, { ids, newTokens: newTokens(sequence) }, settings);
       return choose(scores);
     });

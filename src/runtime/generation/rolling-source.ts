@@ -8,6 +8,8 @@ export interface RollingSource<Prompt> extends RollingSteps<Prompt, Float32Array
   readonly vocabSize: number;
   /** See `TokenSource`. */
   readonly likeliest?: RollingSteps<Prompt, readonly number[]>;
+  /** See `TokenSource`. */
+  clear?(rows: readonly number[]): void;
 }
 
 export interface RollingSteps<Prompt, Result> {
@@ -24,7 +26,8 @@ export interface RollingSteps<Prompt, Result> {
 /** A source whose prompts are given already: nothing joins them. */
 export function rollingOnce(source: TokenSource): RollingSource<null> {
   const { vocabSize, likeliest } = source;
-  return { vocabSize, ...once(source), ...(likeliest && { likeliest: once(likeliest) }) };
+  const clear = (rows: readonly number[]): void => source.clear?.(rows);
+  return { vocabSize, clear, ...once(source), ...(likeliest && { likeliest: once(likeliest) }) };
 }
 
 function once<Result>(steps: TokenSteps<Result>): RollingSteps<null, Result> {

@@ -6,12 +6,18 @@ export function softmax(logits: Float32Array): Float64Array {
   return powers.map((power) => power / sum);
 }
 
-/** Log-probabilities of one row of logits, in float32. */
-export function logSoftmax(logits: Float32Array): Float32Array {
+/** Log-probabilities of one row of logits, in float32; null where a logit is not finite. */
+export function logSoftmax(logits: Float32Array): Float32Array | null {
   const highest = maximum(logits);
   let sum = 0;
+  let sumOfLogits = 0;
   // Beams look at every row of a large vocabulary on every step: loops over indices take half as long as callbacks.
-  for (let i = 0; i < logits.length; i++) sum += Math.exp((logits[i] ?? -Infinity) - highest);
+  for (let i = 0; i < logits.length; i++) {
+    const logit = logits[i] ?? -Infinity;
+    sum += Math.exp(logit - highest);
+    sumOfLogits += logit;
+  }
+  if (!Number.isFinite(sumOfLogits)) return null;
   const shift = highest + Math.log(sum);
   const scores = new Float32Array(logits.length);
   for (let i = 0; i < scores.length; i++) scores[i] = (logits[i] ?? -Infinity) - shift;

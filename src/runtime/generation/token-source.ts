@@ -13,9 +13,15 @@ export interface TokenSource extends TokenSteps<Float32Array> {
   advance(ids: readonly number[], parents: readonly number[]): Promise<Float32Array>;
   /**
    * The same steps for who wants nothing but the likeliest next id of each row, the lowest of equals: there where the model
-   * finds it on its device, which spares the logits their way to the host. Steps of both kinds may follow each other.
+   * finds it on its device, which spares the logits their way to the host. `NOT_FINITE` in place of an id where the
+   * greatest logit is not finite. Steps of both kinds may follow each other.
    */
   readonly likeliest?: TokenSteps<readonly number[]>;
+  /**
+   * Takes what these rows of the newest step left in caches away, where others could meet it: their numbers are not finite,
+   * and a mask does not hide that.
+   */
+  clear?(rows: readonly number[]): void;
 }
 
 export interface TokenSteps<Result> {

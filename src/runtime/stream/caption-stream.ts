@@ -17,12 +17,14 @@ import {
   type GenerationSettings,
 } from '../generation/generation-options.js';
 import type { GeneratedSequence, GenerationHooks } from '../generation/generation-request.js';
+import type { NotFinite } from '../generation/not-finite.js';
 import { OpenSequences, type FinishedPicture, type StepSettings } from '../generation/open-sequences.js';
 import type { RollingSource } from '../generation/rolling-source.js';
 import type { CaptionModel } from '../session/caption-model.js';
 import type { LanguagePrompt } from '../session/language-prompt.js';
 import type { PromptBatch } from '../text/prompts.js';
 import { JoinedPixels } from './joined-pixels.js';
+import { notFiniteOutcome } from './not-finite-outcome.js';
 import { batchTensor, rowsOf, type PictureRows } from './picture-rows.js';
 import type { PictureFeed, Ready } from './picture-feed.js';
 
@@ -116,8 +118,12 @@ export class CaptionStream<Given extends Numbered> {
     source: RollingSource<LanguagePrompt>,
     settings: StepSettings,
   ): AsyncGenerator<Outcome[], void, undefined> {
-    const open = new OpenSequences(source, settings, this.#hooks);
     const admitted = new Map<number, { readonly picture: Encoded<Given>; readonly beganMs: number }>();
+    const onNotFinite = (index: number, where: NotFinite): void => {
+      this.#failures.push(notFiniteOutcome(index, where, admitted.get(index)?.picture.rows));
+      admitted.delete(index);
+    };
+    const open = new OpenSequences(source, settings, { ...this.#hooks, onNotFinite });
     const ended = (finished: readonly FinishedPicture[]): Outcome[] =>
       finished.map(({ picture, sequences }) => {
         const begun = admitted.get(picture);
@@ -143,6 +149,7 @@ export class CaptionStream<Given extends Numbered> {
       } else if (open.count > 0) {
         outcomes.push(...ended(await open.step()));
       } else if (this.#ended && this.#encoding === null && this.#waiting.length === 0) {
+        outcomes.push(...this.#failures.splice(0));
         if (outcomes.length > 0) yield outcomes;
         return;
       }
@@ -223,14 +230,21 @@ export class CaptionStream<Given extends Numbered> {
     const request = { contextIds, eosTokenIds, randomStreams: batch.map(({ given }) => streamOf(given)) };
     const source = model.tokens({ prefix: this.#prefixOf(batch), ...prompts, room });
     const { signal, onToken } = this.#hooks;
+    const failures = new Map<number, Outcome>();
     const sequences = await generate(source, request, options, {
       ...(signal && { signal }),
+      onNotFinite: (row, where) => {
+        const { given, rows } = batch[row] ?? {};
+        failures.set(row, notFiniteOutcome(given?.index ?? row, where, rows));
+      },
       ...(onToken && {
         onToken: (token) => onToken({ ...token, picture: batch[token.picture]?.given.index ?? token.picture }),
       }),
     });
     const generateMs = performance.now() - began;
     return batch.map(({ given, preparedMs, imageMs }, row) => {
+      const failure = failures.get(row);
+      if (failure !== undefined) return failure;
       const timing = { pixelsMs: preparedMs, imageMs, generateMs };
       return { status: 'captioned', caption: captionOf(given.index, sequences[row] ?? [], timing) };
     });

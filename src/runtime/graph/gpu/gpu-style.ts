@@ -79,7 +79,7 @@ function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueT
     case 'logits':
       return { dtype: 'F32', dims: ['batch', textConfig(config).vocabSize] };
     case 'next_ids':
-      return { dtype: 'I32', dims: ['batch'] };
+      return { dtype: 'I32', dims: ['batch', 1] };
     default: {
       const kind = /^(past|present|cross)\./.exec(wire)?.[1];
       if (kind === undefined) return wireType(config, wire);

@@ -12,6 +12,10 @@ export class CacheRows {
     return this.#slots;
   }
 
+  slotsOf(sequences: readonly number[]): number[] {
+    return sequences.flatMap((sequence) => this.#slots[sequence] ?? []);
+  }
+
   /** Tokens in each row that has ever held a sequence; those of rows without one say nothing. */
   get lengths(): readonly number[] {
     return this.#lengths;

@@ -49,7 +49,7 @@ export class GpuDecoder implements Disposable {
       prefill: () => steps.admit(prompt, []),
       advance: (ids, parents) => steps.advance(ids, parents),
     });
-    return { vocabSize: source.vocabSize, ...stepsOf(source), likeliest: stepsOf(likeliest) };
+    return { ...source, ...stepsOf(source), likeliest: stepsOf(likeliest) };
   }
 
   /**
@@ -100,7 +100,8 @@ export class GpuDecoder implements Disposable {
       },
     });
     const { vocabSize } = this.#parts.config;
-    return { vocabSize, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST) };
+    const clear = (sequences: readonly number[]): void => this.#caches.reserve(0, 0).zeroRows(rows.slotsOf(sequences));
+    return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST) };
   }
 
   #rowsOf(used: number, { rows }: LayerCaches): number {

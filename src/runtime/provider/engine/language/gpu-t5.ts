@@ -84,7 +84,11 @@ export class GpuT5 implements Disposable {
         return step(ids, result);
       },
     });
-    return { vocabSize: config.vocabSize, ...stepsFor(logitsOf(config.vocabSize)), likeliest: stepsFor(LIKELIEST) };
+    const clear = (sequences: readonly number[]): void => {
+      for (const caches of [this.#self, this.#cross]) caches.reserve(0, 0).zeroRows(rows.slotsOf(sequences));
+    };
+    const { vocabSize } = config;
+    return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST) };
   }
 
   #encode(prompt: LanguagePrompt, masks: readonly Mask[]): void {

@@ -75,6 +75,12 @@ export class KvBuffers {
     this.#memory.copy(ofFirst, { count: this.#parts.length, strideBytes: alignedBytes(this.#partBytes) });
   }
 
+  zeroRows(rows: readonly number[]): void {
+    for (const part of this.#parts.keys()) {
+      for (const row of rows) this.#memory.zero(this.#address(part, row), this.#rowBytes);
+    }
+  }
+
   /** Takes over the tokens of smaller buffers. */
   copyFrom(other: KvBuffers): void {
     const bytes = Math.min(this.#headBytes, other.#headBytes);

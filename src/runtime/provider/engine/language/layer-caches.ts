@@ -58,6 +58,10 @@ export class LayerCaches implements CacheSize {
     for (const buffers of this.#buffers.values()) buffers.copyRows(rows);
   }
 
+  zeroRows(rows: readonly number[]): void {
+    for (const buffers of this.#buffers.values()) buffers.zeroRows(rows);
+  }
+
   /** Takes over the tokens of smaller caches and frees them. */
   takeOver(smaller: LayerCaches): void {
     for (const [device, buffers] of this.#buffers) {

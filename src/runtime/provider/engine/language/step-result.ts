@@ -1,4 +1,5 @@
 /** What a step of a language model gives for each sequence. */
+import { NOT_FINITE } from '../../../generation/not-finite.js';
 import type { WireType } from '../program/wire-type.js';
 
 export interface StepResult<Result> {
@@ -33,12 +34,12 @@ export function logitsOf(vocabSize: number): StepResult<Float32Array> {
   };
 }
 
-/** The likeliest id of each row, as the device found it. */
+/** The likeliest id of each row, as the device found it; `NOT_FINITE` where there is none. */
 export const LIKELIEST: StepResult<readonly number[]> = {
   wire: 'next_ids',
   read: ({ buffer, byteOffset, byteLength }, rows) => {
     const ids = new Int32Array(buffer, byteOffset, byteLength / 4);
-    return rows.map((row) => ids[row] ?? 0);
+    return rows.map((row) => ids[row] ?? NOT_FINITE);
   },
   join: (parts) => parts.flat(),
 };
@@ -47,6 +48,6 @@ export const LIKELIEST: StepResult<readonly number[]> = {
 export function resultWires(rows: number, vocabSize: number): Map<string, WireType> {
   return new Map<string, WireType>([
     ['logits', { dtype: 'F32', dims: [rows, vocabSize] }],
-    ['next_ids', { dtype: 'I32', dims: [rows] }],
+    ['next_ids', { dtype: 'I32', dims: [rows, 1] }],
   ]);
 }
