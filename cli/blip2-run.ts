@@ -6,6 +6,7 @@ import { formatSize } from '../src/planner/size.js';
 import type { Progress } from '../src/runtime/device-options.js';
 import type { PlacementOptions } from '../src/runtime/placement.js';
 import { PROVIDERS } from '../src/runtime/provider/provider.js';
+import { HUB_FLAGS } from './common/hub-flags.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { openSource } from './common/open-source.js';
 import { createParser, parseArgs, wholeNumber } from './common/parser.js';
@@ -36,7 +37,7 @@ const ofModel = createParser('blip2-run', '$0 [images..]', 'Captions pictures, o
     group: 'Model:',
     describe: 'checkpoint: folder, .safetensors or index file, or a model on the hub (owner/name)',
   })
-  .option('revision', { type: 'string', nargs: 1, group: 'Model:', describe: 'branch, tag or commit on the hub' })
+  .options(HUB_FLAGS)
   .option('plan', {
     type: 'string',
     nargs: 1,

@@ -6,6 +6,7 @@ import { DEFAULT_PRESET, findPreset, PRESETS, SHORT_NAMES } from '../../src/mode
 import type { CheckpointIdentity } from '../../src/planner/plan/plan-document.js';
 import type { TensorInfo } from '../../src/tensor/tensor-info.js';
 import { didYouMean } from './closest.js';
+import { hubOptions, type HubArgs } from './hub-flags.js';
 import { usageError } from './main.js';
 
 /** `owner/name`; anything deeper is a path. */
@@ -24,10 +25,10 @@ export interface ModelTable {
  * Reads what a `[checkpoint]` argument names: a folder or file, a published model whose tensors follow from its config, or
  * any other model on the hub. Without an argument it is the default preset. A revision is always looked up.
  */
-export async function loadModel(where: string = DEFAULT_PRESET, revision?: string): Promise<ModelTable> {
+export async function loadModel(where: string = DEFAULT_PRESET, flags: HubArgs = {}): Promise<ModelTable> {
   if (!existsSync(where)) {
     const preset = findPreset(where);
-    if (preset !== undefined && revision === undefined) return presetTable(preset);
+    if (preset !== undefined && flags.revision === undefined) return presetTable(preset);
     if (!HUB_NAME.test(where)) {
       throw usageError(
         `there is no checkpoint at ${where}, and no published BLIP-2 of that name`,
@@ -38,7 +39,7 @@ export async function loadModel(where: string = DEFAULT_PRESET, revision?: strin
   // What a preset has no use for.
   const { openCheckpoint } = await import('../../src/loader/checkpoint/open-checkpoint.js');
   const { checkpointFingerprint } = await import('../../src/loader/checkpoint/fingerprint.js');
-  const checkpoint = await openCheckpoint(where, revision === undefined ? {} : { revision });
+  const checkpoint = await openCheckpoint(where, hubOptions(flags));
   return {
     tensors: checkpoint.tensors,
     config: checkpoint.config,

@@ -24,6 +24,7 @@ import { batchesOf } from './request-batches.js';
 import { wholeNumber } from '../common/parser.js';
 import { pictureSize } from '../common/picture-size.js';
 import { budgetFlags, readAllowQuant, type BudgetArgs } from '../common/plan-options.js';
+import { HUB_FLAGS, type HubArgs } from '../common/hub-flags.js';
 import { budgetsOf, readCards } from './cards.js';
 
 /** Flags that may be given several times. */
@@ -31,7 +32,7 @@ export const REQUEST_LISTS: readonly string[] = ['vram', 'gpu', 'dtype', 'pin'];
 
 export function requestFlags<T>(parser: Argv<T>) {
   return budgetFlags(parser)
-    .option('revision', { type: 'string', nargs: 1, describe: 'branch, tag or commit of a model on the hub' })
+    .options(HUB_FLAGS)
     .option('count-context', {
       type: 'boolean',
       group: 'Budget:',
@@ -136,9 +137,8 @@ function count(flag: string) {
   return { type: 'string', nargs: 1, group: 'Workload:', coerce: wholeNumber(flag, 1) } as const;
 }
 
-export interface RequestArgs extends BudgetArgs {
+export interface RequestArgs extends BudgetArgs, HubArgs {
   readonly checkpoint?: string | undefined;
-  readonly revision?: string | undefined;
   readonly reserve?: string | undefined;
   readonly 'allow-quant'?: string | undefined;
   readonly 'count-context'?: boolean | undefined;
@@ -182,7 +182,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
         'GPUs are numbered from 0 in the order of --vram.',
       );
   }
-  const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint, args.revision);
+  const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint, args);
   const known = isBlip2(config) ? null : await knownModels(tensors, config, args);
   for (const module of dtypes.keys()) {
     if (module === '' || [...tensors.keys()].some((name) => name === module || name.startsWith(`${module}.`))) continue;

@@ -3,6 +3,7 @@ import type { Argv } from 'yargs';
 import type { FloatDtype } from '../../src/loader/convert/convert-floats.js';
 import type { LoadDtype } from '../../src/planner/profile/load-dtype.js';
 import { parseDtypeName } from '../common/dtype.js';
+import { HUB_FLAGS } from '../common/hub-flags.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
 
@@ -10,11 +11,7 @@ import { wholeNumber } from '../common/parser.js';
 export function commonFlags<T>(parser: Argv<T>) {
   return parser
     .option('json', { type: 'boolean', describe: 'one JSON document on stdout; errors as JSON too' })
-    .option('revision', {
-      type: 'string',
-      nargs: 1,
-      describe: 'branch, tag or commit of a model on the hub [default: main]',
-    })
+    .options(HUB_FLAGS)
     .option('quiet', { alias: 'q', type: 'boolean', describe: 'nothing on stderr but errors' });
 }
 

@@ -1,7 +1,7 @@
 import { verifyCheckpoint } from '../../src/loader/check/verify-checkpoint.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { revisionOf } from '../common/open-source.js';
+import { hubOptions } from '../common/hub-flags.js';
 import { RateLine } from '../common/rate-line.js';
 import { commonFlags, fromCheckpoint } from './shard-options.js';
 
@@ -19,7 +19,7 @@ export async function verify({ argv, signal }: CommandContext): Promise<number> 
   const rate = new RateLine(args.quiet !== true);
   const result = await verifyCheckpoint(where, {
     deep: args.deep === true,
-    ...revisionOf(args),
+    ...hubOptions(args),
     signal,
     onProgress: (done, total) => rate.update(done, total),
   }).finally(() => rate.clear());

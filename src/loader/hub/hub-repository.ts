@@ -1,5 +1,4 @@
 /** One commit of a model repository: its files, in the cache or at the hub. */
-import { HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import type { OpenShard } from '../checkpoint/check-index.js';
@@ -7,10 +6,11 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { pickWeights } from '../checkpoint/find-checkpoint.js';
 import { openFound, openLocalShard, openShardSource } from '../checkpoint/open-found.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { SIDE_FILE, SIDE_FOLDERS } from '../shard/side-files.js';
+import { MAX_SIDE_FILE_BYTES, SIDE_FILE, SIDE_FOLDERS } from '../shard/side-files.js';
 import { downloadFile, type DownloadOptions } from './download-file.js';
 import { exists, HubCache } from './hub-cache.js';
-import { retryingFetch, statusError } from './hub-request.js';
+import { commitOf, listFiles } from './hub-listing.js';
+import { HubRequests } from './hub-request.js';
 import type { HubSettings } from './hub-settings.js';
 import { RemoteFile } from './remote-file.js';
 
@@ -37,29 +37,17 @@ export class HubRepository {
 
   /** Looks up the commit of a revision and the files it has: two requests. */
   static async connect(repo: string, revision: string, settings: HubSettings): Promise<HubRepository> {
-    const { endpoint, token, retryDelayMs, cacheFolder } = settings;
-    const request = retryingFetch(settings);
-    const access = { hubUrl: endpoint, fetch: request, ...(token === undefined ? {} : { accessToken: token }) };
+    const { endpoint, cacheFolder } = settings;
+    const requests = new HubRequests(settings);
+    const commit = await commitOf(requests, repo, revision);
     const files = new Map<string, RemoteFile>();
-    try {
-      const { sha } = await modelInfo({ name: repo, revision, additionalFields: ['sha'], ...access });
-      for await (const { type, path, size, oid, lfs } of listFiles({ repo, revision: sha, ...access })) {
-        const hash = lfs?.oid ?? oid;
-        if (type !== 'file' || hash === undefined) continue;
-        const address = `${endpoint}/${repo}/resolve/${sha}/${path.split('/').map(encodeURIComponent).join('/')}`;
-        const name = `${repo}/${path}`;
-        files.set(
-          path,
-          new RemoteFile({ name, address, sizeBytes: lfs?.size ?? size, hash, token, fetch: request, retryDelayMs }),
-        );
-      }
-      const cache = new HubCache(cacheFolder, repo);
-      await cache.setCommit(revision, sha);
-      return new HubRepository(repo, revision, sha, files, cache);
-    } catch (error) {
-      if (error instanceof HubApiError) throw statusError(error.statusCode, `${repo} at ${revision}`);
-      throw error;
+    for (const { path, sizeBytes, hash } of await listFiles(requests, repo, commit)) {
+      const address = `${endpoint}/${repo}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
+      files.set(path, new RemoteFile({ name: `${repo}/${path}`, address, sizeBytes, hash, requests }));
     }
+    const cache = new HubCache(cacheFolder, repo);
+    await cache.setCommit(revision, commit);
+    return new HubRepository(repo, revision, commit, files, cache);
   }
 
   /** Configuration and index are downloaded; of a shard that is not in the cache only the header is read. */
@@ -79,6 +67,7 @@ export class HubRepository {
   /** Puts files into the cache, one after the other: the largest ones fill the connection each. */
   async download(names: readonly string[], { signal, onProgress }: DownloadManyOptions = {}): Promise<void> {
     const wanted: string[] = [];
+    for (const name of names) this.#checkSize(name);
     for (const name of names) if (!(await this.#cache.has(this.#commit, name))) wanted.push(name);
     const totalBytes = wanted.reduce((sum, name) => sum + this.#file(name).sizeBytes, 0);
     let before = 0;
@@ -95,10 +84,20 @@ export class HubRepository {
 
   /** What a checkpoint needs beside its weights: configuration, tokenizers, templates. */
   sideFiles(): string[] {
-    return [...this.#files.keys()].filter((name) => {
+    return [...this.#files].flatMap(([name, { sizeBytes }]) => {
       const folder = name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : '';
-      return SIDE_FILE.test(name) && SIDE_FOLDERS.includes(folder);
+      const isWanted = SIDE_FILE.test(name) && SIDE_FOLDERS.includes(folder);
+      return isWanted && sizeBytes <= MAX_SIDE_FILE_BYTES ? [name] : [];
     });
+  }
+
+  #checkSize(name: string): void {
+    const { sizeBytes } = this.#file(name);
+    if (!SIDE_FILE.test(name) || sizeBytes <= MAX_SIDE_FILE_BYTES) return;
+    throw new Blip2Error(
+      'HubFailed',
+      `${this.#repo}/${name} has ${sizeBytes} bytes; at most ${MAX_SIDE_FILE_BYTES} are fetched of a file that holds no weights`,
+    );
   }
 
   #file(name: string): RemoteFile {

@@ -1,55 +1,140 @@
 /**
- * Requests to the hub that outlive a bad moment: a failed connection, 429 and 5xx are tried again, as often as patience
- * allows and not before the server asks for it. What is wrong for good becomes an error that says so.
+ * Requests to the hub that outlive a bad moment: a failed connection, a silence, 429 and 5xx are tried again, as often as
+ * patience allows and not before the server asks for it. What is wrong for good becomes an error that says so.
  */
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Blip2Error } from '../../errors.js';
 import type { HubSettings } from './hub-settings.js';
+import { noticeWait } from './notice-wait.js';
+import { seconds } from './seconds.js';
 
 const ATTEMPTS = 5;
-
-/** The hub's rate limits are per five minutes; nobody waits longer than that for a header. */
+/** The hub's rate limits are per five minutes; nobody waits longer than that for one request. */
 const MAX_WAIT_MS = 300_000;
-
 const RETRIED = new Set([408, 429, 500, 502, 503, 504]);
 
-/** `fetch` with retries: for the client library, and for ranges. */
-export function retryingFetch({ signal, retryDelayMs }: HubSettings): typeof fetch {
-  return async (input, init) => {
+/** What reads the answer to a request. */
+type Read<Answer> = (response: Response) => Promise<Answer>;
+
+export class HubRequests {
+  readonly settings: HubSettings;
+  /** Of the endpoint: the token goes there and nowhere else. */
+  readonly #origin: string;
+
+  constructor(settings: HubSettings) {
+    this.settings = settings;
+    this.#origin = originOf(settings.endpoint);
+    if (settings.token !== undefined && !/^[\x21-\x7e]+$/.test(settings.token)) throw unfitToken();
+  }
+
+  /**
+   * @param read what reads the body, as far as it is part of the attempt
+   * @throws Blip2Error `HubUnreachable`, `HubRateLimited`; what `read` throws, unless the connection broke
+   */
+  async get<Answer>(address: string, headers: Readonly<Record<string, string>>, read: Read<Answer>): Promise<Answer> {
+    const { signal, retryDelayMs } = this.settings;
+    let waitedMs = 0;
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted();
       const last = attempt === ATTEMPTS;
       let waitMs = retryDelayMs * 2 ** (attempt - 1);
+      let reason: string | undefined;
       try {
-        const response = await fetch(input, { ...init, ...(signal === undefined ? {} : { signal }) });
-        if (last || !RETRIED.has(response.status)) return response;
+        const response = await this.#fetch(address, headers);
+        if (last || !RETRIED.has(response.status)) return await read(response);
         waitMs = retryAfterMs(response.headers.get('retry-after')) ?? waitMs;
-        await response.body?.cancel();
+        if (waitedMs + waitMs > MAX_WAIT_MS) throw asksTooMuch(address, response.status, waitMs);
+        reason = `status ${response.status}`;
+        // Not awaited: a server that does not end its answer would be waited for.
+        response.body?.cancel().catch(() => undefined);
       } catch (cause) {
         signal?.throwIfAborted();
-        if (last) throw unreachable(input, cause);
+        if (cause instanceof Blip2Error) throw cause;
+        if (last) throw unreachable(address, cause);
+        reason = cause instanceof Error ? cause.message : String(cause);
       }
-      await setTimeout(Math.min(waitMs, MAX_WAIT_MS), undefined, signal === undefined ? {} : { signal });
+      waitedMs += waitMs;
+      using _notice = noticeWait(
+        this.settings,
+        `${originOf(address)}: tried again in ${seconds(waitMs)} s (${reason})`,
+      );
+      await sleep(waitMs, undefined, signal === undefined ? {} : { signal });
     }
-  };
+  }
+
+  /** An answer whose headers come in time. */
+  async #fetch(address: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+    const { signal, timeoutMs, token } = this.settings;
+    const controller = new AbortController();
+    const stop = (): void => controller.abort(signal?.reason);
+    signal?.addEventListener('abort', stop);
+    const late = new Error(`no answer within ${seconds(timeoutMs)} s`);
+    const timer = setTimeout(() => controller.abort(late), timeoutMs);
+    using _notice = noticeWait(this.settings, `${originOf(address)}: waiting for an answer`);
+    try {
+      const isOwn = token !== undefined && originOf(address) === this.#origin;
+      return await fetch(address, {
+        headers: { ...headers, ...(isOwn ? { Authorization: `Bearer ${token}` } : {}) },
+        signal: controller.signal,
+      });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+}
+
+/** @throws Blip2Error `HubFailed` where it is no address */
+export function originOf(address: string): string {
+  try {
+    return new URL(address).origin;
+  } catch (cause) {
+    throw new Blip2Error('HubFailed', `${JSON.stringify(address)} is not the address of a hub`, {
+      hint: 'Check HF_ENDPOINT: https://huggingface.co, or that of a mirror.',
+      cause,
+    });
+  }
+}
+
+function unfitToken(): Blip2Error {
+  return new Blip2Error(
+    'HubUnauthorized',
+    'the token holds a character that no token has, such as a blank or a break',
+    {
+      hint: 'Check HF_TOKEN, or the file that `hf auth login` writes.',
+    },
+  );
 }
 
 /** Seconds, or a date. */
 function retryAfterMs(header: string | null): number | undefined {
   if (header === null) return undefined;
-  const seconds = Number(header);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
+  const wait = Number(header);
+  if (Number.isFinite(wait)) return Math.max(0, wait * 1000);
   const date = Date.parse(header);
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }
 
-function unreachable(input: string | URL | Request, cause: unknown): Blip2Error {
-  const address = input instanceof Request ? input.url : String(input);
-  return new Blip2Error('HubUnreachable', `${new URL(address).origin} does not answer, after ${ATTEMPTS} attempts`, {
-    hint: 'Check the network and HF_ENDPOINT. If a folder was meant: there is none of that name.',
-    details: { address },
-    cause,
-  });
+function asksTooMuch(address: string, status: number, waitMs: number): Blip2Error {
+  const asked = seconds(waitMs);
+  return new Blip2Error(
+    status === 429 ? 'HubRateLimited' : 'HubFailed',
+    `${originOf(address)} answers with status ${status} and asks for a wait of ${asked} s; at most ${seconds(MAX_WAIT_MS)} s are waited for a request`,
+    { hint: 'Run it again later: what has arrived is kept.', details: { status, waitMs } },
+  );
+}
+
+function unreachable(address: string, cause: unknown): Blip2Error {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Blip2Error(
+    'HubUnreachable',
+    `${originOf(address)} does not answer, after ${ATTEMPTS} attempts: ${reason}`,
+    {
+      hint: 'Check the network and HF_ENDPOINT. If a folder was meant: there is none of that name.',
+      details: { address },
+      cause,
+    },
+  );
 }
 
 /** What an answer that is no success means. */

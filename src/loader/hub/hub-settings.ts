@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { Blip2Error } from '../../errors.js';
 
 export interface HubOptions {
   /** Default: `HF_ENDPOINT`, then huggingface.co. */
@@ -15,6 +16,13 @@ export interface HubOptions {
   readonly signal?: AbortSignal;
   /** Wait before a first retry; it doubles each time. Default 500. */
   readonly retryDelayMs?: number;
+  /**
+   * A request is tried again where nothing comes for so long, five times in all. Default: `HF_HUB_DOWNLOAD_TIMEOUT`, in
+   * seconds, then 10 s.
+   */
+  readonly timeoutMs?: number;
+  /** Called with what is waited for, once that takes some seconds. */
+  readonly onWait?: (what: string) => void;
 }
 
 export interface OpenOptions extends HubOptions {
@@ -29,7 +37,13 @@ export interface HubSettings {
   readonly offline: boolean;
   readonly signal: AbortSignal | undefined;
   readonly retryDelayMs: number;
+  readonly timeoutMs: number;
+  readonly onWait: ((what: string) => void) | undefined;
 }
+
+const TIMEOUT_SECONDS = 10;
+/** Node's timers end above 24 days. */
+const MAX_TIMEOUT_SECONDS = 86_400;
 
 /** `owner/name`, and nothing that a path could be taken for. */
 export function isRepositoryName(where: string): boolean {
@@ -55,7 +69,19 @@ export async function hubSettings(options: HubOptions, env: NodeJS.ProcessEnv = 
     offline: options.offline ?? isOn('HF_HUB_OFFLINE'),
     signal: options.signal,
     retryDelayMs: options.retryDelayMs ?? 500,
+    timeoutMs: options.timeoutMs ?? 1000 * timeoutSeconds(variable('HF_HUB_DOWNLOAD_TIMEOUT')),
+    onWait: options.onWait,
   };
+}
+
+function timeoutSeconds(variable: string | undefined): number {
+  if (variable === undefined) return TIMEOUT_SECONDS;
+  const given = Number(variable);
+  if (given > 0 && given <= MAX_TIMEOUT_SECONDS) return given;
+  throw new Blip2Error(
+    'OPTION_INVALID',
+    `HF_HUB_DOWNLOAD_TIMEOUT is ${JSON.stringify(variable)}; it has to be seconds, above 0 and at most ${MAX_TIMEOUT_SECONDS}`,
+  );
 }
 
 async function readToken(path: string): Promise<string | undefined> {

@@ -3,9 +3,10 @@ import { setTimeout } from 'node:timers/promises';
 import { Blip2Error } from '../../errors.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { ByteSource } from '../format/read-header.js';
-import { statusError } from './hub-request.js';
+import { type HubRequests, statusError } from './hub-request.js';
+import { LEAST_BYTES, timelyChunks } from './timely-chunks.js';
 
-/** A connection that is cut is taken up again where it ended, as long as each brings something. */
+/** A connection that is cut or falls silent is taken up again where it ended, as long as each brings something. */
 const FRUITLESS_CUTS = 5;
 
 export interface RemoteFileOptions {
@@ -14,9 +15,7 @@ export interface RemoteFileOptions {
   readonly sizeBytes: number;
   /** SHA-256 or git hash, as the hub's listing has it. */
   readonly hash: string;
-  readonly token: string | undefined;
-  readonly fetch: typeof fetch;
-  readonly retryDelayMs: number;
+  readonly requests: HubRequests;
 }
 
 export class RemoteFile implements ByteSource {
@@ -51,7 +50,7 @@ export class RemoteFile implements ByteSource {
       const before = position;
       const body = await this.#request(position, end);
       try {
-        for await (const chunk of body) {
+        for await (const chunk of timelyChunks(body, this.#options.requests.settings, this.name)) {
           if (position + chunk.length > end)
             throw this.#changed(`sent more than the ${end - before} bytes that were asked for`);
           position += chunk.length;
@@ -59,36 +58,36 @@ export class RemoteFile implements ByteSource {
         }
       } catch (cause) {
         // Anything but a broken connection is final.
+        this.#options.requests.settings.signal?.throwIfAborted();
         if (cause instanceof Blip2Error || (cause instanceof Error && cause.name === 'AbortError')) throw cause;
       }
       if (position === end) return;
-      fruitless = position > before ? 0 : fruitless + 1;
+      fruitless = position >= before + LEAST_BYTES ? 0 : fruitless + 1;
       if (fruitless >= FRUITLESS_CUTS) {
         throw new Blip2Error(
           'HubUnreachable',
-          `${this.name}: the connection breaks again and again at byte ${position}`,
+          `${this.name}: the connection breaks or falls silent again and again at byte ${position}`,
           {
             hint: 'Run it again: what has arrived is kept.',
           },
         );
       }
-      await setTimeout(this.#options.retryDelayMs * fruitless);
+      const { retryDelayMs, signal } = this.#options.requests.settings;
+      await setTimeout(retryDelayMs * fruitless, undefined, signal === undefined ? {} : { signal });
     }
   }
 
-  async #request(begin: number, end: number): Promise<AsyncIterable<Uint8Array>> {
-    const { fetch: request, token, address } = this.#options;
-    const response = await request(address, {
-      headers: {
-        Range: `bytes=${begin}-${end - 1}`,
-        // The bytes as they are: ranges of a compressed stream are of no use.
-        'Accept-Encoding': 'identity',
-        ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
-      },
-    });
+  async #request(begin: number, end: number): Promise<ReadableStream<Uint8Array>> {
+    const { requests, address } = this.#options;
+    const headers = {
+      Range: `bytes=${begin}-${end - 1}`,
+      // The bytes as they are: ranges of a compressed stream are of no use.
+      'Accept-Encoding': 'identity',
+    };
+    const response = await requests.get(address, headers, (answer) => Promise.resolve(answer));
     const wholeFile = response.status === 200 && begin === 0 && end === this.sizeBytes;
     if (response.status !== 206 && !wholeFile) {
-      await response.body?.cancel();
+      response.body?.cancel().catch(() => undefined);
       if (response.status === 416) throw this.#changed(`has no bytes from ${begin} on`);
       if (response.ok)
         throw new Blip2Error(
@@ -97,12 +96,12 @@ export class RemoteFile implements ByteSource {
         );
       throw statusError(response.status, this.name);
     }
-    await this.#checkUnchanged(response, begin);
+    this.#checkUnchanged(response, begin);
     if (response.body === null) throw this.#changed('came without content');
     return response.body;
   }
 
-  async #checkUnchanged({ headers, body }: Response, begin: number): Promise<void> {
+  #checkUnchanged({ headers, body }: Response, begin: number): void {
     const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get('content-range') ?? '');
     const size = Number(range?.[2] ?? headers.get('content-length') ?? this.sizeBytes);
     const tag = (headers.get('x-linked-etag') ?? headers.get('etag') ?? '').replace(/^W\//, '').replaceAll('"', '');
@@ -116,7 +115,7 @@ export class RemoteFile implements ByteSource {
             ? `has the hash ${tag} now, and ${this.hash} in the hub's listing`
             : null;
     if (fault === null) return;
-    await body?.cancel();
+    body?.cancel().catch(() => undefined);
     throw this.#changed(fault);
   }
 

@@ -8,7 +8,7 @@ import { withConfigDtype } from './config-dtype.js';
 export const SIDE_FILE = /\.(json|txt|model|jinja)$/;
 /** Where they lie: the checkpoint's folder, and that of an InstructBLIP's second tokenizer. */
 export const SIDE_FOLDERS: readonly string[] = ['', 'qformer_tokenizer'];
-const MAX_SIDE_FILE_BYTES = 100_000_000;
+export const MAX_SIDE_FILE_BYTES = 100_000_000;
 
 /**
  * Copies what a checkpoint needs beside its weights, so that the copy loads where the original did.

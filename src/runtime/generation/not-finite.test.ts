@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, asyncProperty, constantFrom, nat } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { GenerationOptions } from './generation-options.js';
 import { generate } from './generate.js';
@@ -85,12 +85,12 @@ describe.each(WAYS)('logits that are not finite, %s', (_, way) => {
 
   it('end their picture, which says after how many tokens, and no other', async () => {
     const expected = await generate(new FaultySource(NO_FAULT), request, options);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.nat(PICTURES - 1),
-        fc.nat(4),
-        fc.constantFrom(Number.NaN, Infinity, -Infinity),
-        fc.constantFrom(...open),
+    await assert(
+      asyncProperty(
+        nat(PICTURES - 1),
+        nat(4),
+        constantFrom(Number.NaN, Infinity, -Infinity),
+        constantFrom(...open),
         async (picture, newTokens, value, opened) => {
           const failures: [number, NotFinite][] = [];
           const found = await generate(opened(new FaultySource({ picture, newTokens, value })), request, options, {
