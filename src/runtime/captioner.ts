@@ -69,7 +69,8 @@ export class Captioner implements AsyncDisposable {
   /**
    * Captions in the order of the pictures, each as soon as its batch is done. The next pictures are asked for once the
    * captions of the last have been taken.
-   * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, `PROMPT_INVALID`, `PROMPT_TOO_LONG`, `OPTION_INVALID`,
+   * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, `IMAGE_UNSUPPORTED` for one whose pixels could not be Pillow's,
+   *   `IMAGE_TOO_LARGE`, `IMAGE_TIMEOUT` for a URL, `PROMPT_INVALID`, `PROMPT_TOO_LONG`, `OPTION_INVALID`,
    *   `PLAN_MISMATCH` for work that the plan's budgets have no room for, `PROCESS_ENDED`; the signal's reason when aborted
    */
   async *caption(

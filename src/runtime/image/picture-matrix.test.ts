@@ -75,6 +75,34 @@ describe('every cell of the matrix has the pixels that Pillow gives, or is refus
   });
 });
 
+describe('AVIF of kinds that Pillow does not write is refused by name', () => {
+  const plain = cells.find(({ name }) => name === 'avif/4:2:0 full');
+  const animated = cells.find(({ name }) => name === 'avif/animated');
+  /** The file with one name of four letters exchanged for another wherever it stands. */
+  const renamed = (cell: Cell | undefined, from: string, to: string): Buffer => {
+    const text = Buffer.from(cell?.file ?? '', 'base64').toString('latin1');
+    expect(text).toContain(from);
+    return Buffer.from(text.replaceAll(from, to), 'latin1');
+  };
+
+  it.each([
+    ['av01', 'grid', 'an AVIF that is put together from tiles'],
+    ['av01', 'iden', 'an AVIF whose picture is of kind "iden"'],
+    ['pixi', 'a1lx', 'an AVIF in layers'],
+  ])('%s as %s', async (from, to, kind) => {
+    const refusal = {
+      code: 'IMAGE_UNSUPPORTED',
+      message: expect.stringContaining(`is ${kind}, which is not read`) as string,
+    };
+    await expect(decodePicture(renamed(plain, from, to))).rejects.toMatchObject(refusal);
+  });
+
+  it('an animation whose first frame is elsewhere', async () => {
+    const refusal = { code: 'IMAGE_UNSUPPORTED', message: expect.stringContaining('an animated AVIF') as string };
+    await expect(decodePicture(renamed(animated, 'stco', 'skip'))).rejects.toMatchObject(refusal);
+  });
+});
+
 describe('files that are damaged', () => {
   /** A cell, cut off or with some bytes changed. */
   const damaged = fc
