@@ -1,7 +1,7 @@
 /**
  * Resident memory of all processes of one long run: `node bench/bulk/memory.mjs [pictures] [formats..]` (Linux). The demo's
  * pictures are captioned again and again, from files and from a Parquet file; the sum over the parent and its models is taken
- * every tenth of a second, and its median in windows after a tenth of the pictures and at the end is compared.
+ * every tenth of a second, and its medians over the second and the last tenth of the pictures are compared.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -48,7 +48,7 @@ async function residentMib(pid) {
       return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
     }),
   );
-  return { mib: sizes.reduce((sum, size) => sum + size, 0), processes: pids.length };
+  return { mib: sizes.reduce((sum, size) => sum + size, 0), parentMib: sizes[0], processes: pids.length };
 }
 
 async function measure(input, out, format) {
@@ -57,23 +57,27 @@ async function measure(input, out, format) {
   const samples = [];
   const began = performance.now();
   while (child.exitCode === null) {
-    const { mib, processes } = await residentMib(child.pid);
-    samples.push({ mib, processes, shards: await finishedShards(out) });
+    samples.push({ ...(await residentMib(child.pid)), shards: await finishedShards(out) });
     await Promise.race([setTimeout(100), ended]);
   }
   const code = await ended;
   if (code !== 0) throw new Error(`exit code ${code}`);
   const seconds = (performance.now() - began) / 1000;
   const shards = count / SHARD;
-  const within = (from, to) =>
-    samples.filter((each) => each.processes === 3 && each.shards >= from && each.shards < to);
-  const [early, late] = [within(shards / 10, shards / 10 + 2), within(shards - 2, shards)].map((window) =>
-    median(window.map(({ mib }) => mib)),
-  );
+  const tenths = Array.from({ length: 9 }, (_, tenth) => {
+    const [from, to] = [(shards * (tenth + 1)) / 10, (shards * (tenth + 2)) / 10];
+    return samples.filter((each) => each.processes === 3 && each.shards >= from && each.shards < to);
+  });
+  const medians = tenths.map((window) => median(window.map(({ mib }) => mib)));
+  const [early, late] = [medians[0], medians.at(-1)];
   const change = `${((100 * (late - early)) / early).toFixed(1)} %`;
   console.log(
     `${format}: ${count} pictures, ${(count / seconds).toFixed(0)} a second; ` +
-      `${early.toFixed(0)} MiB after ${count / 10}, ${late.toFixed(0)} MiB at the end (${change})`,
+      `${early.toFixed(0)} MiB in the second tenth, ${late.toFixed(0)} MiB in the last (${change})`,
+  );
+  const parent = tenths.map((window) => median(window.map(({ parentMib }) => parentMib)).toFixed(0));
+  console.log(
+    `  tenth by tenth ${medians.map((mib) => mib.toFixed(0)).join(' ')}, of it the parent ${parent.join(' ')}`,
   );
 }
 

@@ -51,7 +51,8 @@ export async function captionInBulk(context: BulkContext): Promise<number> {
   const listed: ListedPictures = { pictureNames: new Set() };
   const line = new ProgressLine(context.progress);
   const started = performance.now();
-  let before: number | undefined;
+  /** When the first caption came, and how many there were by then: what starting takes is no part of the rate. */
+  let first: { readonly atMs: number; readonly done: number } | undefined;
   const result = await runBulk({
     ...request,
     folder,
@@ -68,8 +69,8 @@ export async function captionInBulk(context: BulkContext): Promise<number> {
     },
     signal,
     onProgress: (tally, pictures) => {
-      before ??= tally.done - 1;
-      line.update(progressText(tally, pictures, tally.done - before, (performance.now() - started) / 1000));
+      first ??= { atMs: performance.now(), done: tally.done };
+      line.update(progressText(tally, pictures, tally.done - first.done, (performance.now() - first.atMs) / 1000));
     },
   }).finally(() => line.clear());
   return report(result, context, (performance.now() - started) / 1000);
@@ -84,8 +85,8 @@ async function report(result: BulkResult, { request, asJson, quiet }: BulkContex
 
 function progressText(tally: Tally, pictures: number, made: number, seconds: number): string {
   const rate = made / Math.max(seconds, 0.001);
-  const left = duration((pictures - tally.done) / Math.max(rate, 1e-9));
-  return `${tally.done}/${pictures} pictures, ${rate.toFixed(2)} a second, ${tally.failed} failed, ${left} left`;
+  const left = made === 0 ? '' : `, ${duration((pictures - tally.done) / rate)} left`;
+  return `${tally.done}/${pictures} pictures, ${rate.toFixed(2)} a second, ${tally.failed} failed${left}`;
 }
 
 /** What the names of the inputs say: the extensions of those that are files or members of archives. */
