@@ -49,6 +49,27 @@ describe('a captioner in a process of its own', () => {
     expect(loaded).not.toContain('onnxruntime');
   });
 
+  it.skipIf(process.platform !== 'linux')('sees the cards that it is given, by the numbers of its caller', async () => {
+    const checkpoint = await loader.openCheckpoint(DEMO);
+    const children = async () => (await readFile(`/proc/self/task/${process.pid}/children`, 'utf8')).split(' ');
+    const before = process.env['CUDA_VISIBLE_DEVICES'];
+    for (const [callers, seen] of [
+      [undefined, '2,0'],
+      ['5,GPU-a,7', '7,5'],
+    ] as const) {
+      // prettier-ignore
+      if (callers === undefined) delete process.env['CUDA_VISIBLE_DEVICES'];
+      else process.env['CUDA_VISIBLE_DEVICES'] = callers;
+      const others = await children();
+      await using _ = await runtime.createCaptioner(checkpoint, { threads: 1, visibleGpus: [2, 0] });
+      const [child] = (await children()).filter((pid) => !others.includes(pid));
+      const variables = (await readFile(`/proc/${child}/environ`, 'utf8')).split('\0');
+      expect(variables.filter((each) => each.startsWith('CUDA_VISIBLE'))).toEqual([`CUDA_VISIBLE_DEVICES=${seen}`]);
+    }
+    if (before === undefined) delete process.env['CUDA_VISIBLE_DEVICES'];
+    else process.env['CUDA_VISIBLE_DEVICES'] = before;
+  });
+
   it('takes paths, URLs, bytes and pixels, from an array or one after the other', async () => {
     const path = pathOf(first);
     const bytes = await readFile(path);
