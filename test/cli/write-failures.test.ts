@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command, DEMO, ROOT, script } from './command.js';
 
@@ -43,4 +44,22 @@ describe.runIf(process.platform !== 'win32')('a file that may not be as large', 
     expect(stderr).toContain('[FileTooLarge]');
     expect(await readdir(join(folder, 'cache/blip2-device-map'))).toEqual([]);
   });
+
+  it.each(['webdataset', 'parquet'])(
+    'is said to be, by a run into %s, which goes on where there is room',
+    async (format) => {
+      const large = join(folder, 'large.png');
+      const pixels = { create: { width: 900, height: 900, channels: 3, background: 'white' } } as const;
+      await sharp(pixels).png({ compressionLevel: 0 }).toFile(large);
+      const flags = [`${DEMO}/pictures/shape-00.png`, large, '-m', DEMO, '-q', '--format', format];
+      const out = join(folder, format);
+      const { code, stderr } = await limited('blip2-run', ...flags, '--shard-size', '1', '--out', out);
+      expect(code).toBe(1);
+      expect(stderr).toContain('[FileTooLarge]');
+      const files = async () => (await readdir(out)).filter((name) => !name.startsWith('.blip2-run'));
+      expect(await files()).toHaveLength(1);
+      expect(await command('blip2-run', [...flags, '--shard-size', '1', '--out', out])).toMatchObject({ code: 0 });
+      expect(await files()).toHaveLength(2);
+    },
+  );
 });

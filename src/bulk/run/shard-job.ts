@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { appendFile, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { replaceFile } from '../../loader/write/replace-file.js';
+import { writeFailure } from '../../loader/write/write-failure.js';
 import { parsePlacedRecord, type CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 
@@ -109,7 +110,9 @@ export class ShardJob {
   async #writeJournal(): Promise<void> {
     const lines = this.#journalLines;
     this.#journalLines = [];
-    await appendFile(this.#journalFile, lines.join(''));
+    await appendFile(this.#journalFile, lines.join('')).catch((error: unknown) => {
+      throw writeFailure(this.#journalFile, error);
+    });
   }
 }
 
