@@ -10,7 +10,7 @@ it('gives workers on the CPU equal parts of its threads', async () => {
   expect(await workerDevices({ ...onCpu, workers: 'auto' })).toEqual([{}]);
   const each = Math.max(1, Math.floor(availableParallelism() / 2));
   expect(await workerDevices({ ...onCpu, workers: 2 })).toEqual([{ threads: each }, { threads: each }]);
-  expect(await workerDevices({ ...onCpu, workers: 3, threads: 2 })).toEqual(Array(3).fill({ threads: 2 }));
+  expect(await workerDevices({ ...onCpu, workers: 3, threads: 2 })).toEqual([2, 2, 2].map((threads) => ({ threads })));
   const emulated = { ...onCpu, placed: twoGpus, emulateGpu: true };
   expect(await workerDevices({ ...emulated, workers: 2 })).toHaveLength(2);
 });

@@ -57,12 +57,11 @@ describe('a captioner in a process of its own', () => {
       [undefined, '2,0'],
       ['5,GPU-a,7', '7,5'],
     ] as const) {
-      // prettier-ignore
       if (callers === undefined) delete process.env['CUDA_VISIBLE_DEVICES'];
       else process.env['CUDA_VISIBLE_DEVICES'] = callers;
       const others = await children();
       await using _ = await runtime.createCaptioner(checkpoint, { threads: 1, visibleGpus: [2, 0] });
-      const [child] = (await children()).filter((pid) => !others.includes(pid));
+      const child = (await children()).find((pid) => !others.includes(pid));
       const variables = (await readFile(`/proc/${child}/environ`, 'utf8')).split('\0');
       expect(variables.filter((each) => each.startsWith('CUDA_VISIBLE'))).toEqual([`CUDA_VISIBLE_DEVICES=${seen}`]);
     }
