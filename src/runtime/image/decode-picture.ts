@@ -1,7 +1,8 @@
 /**
  * A picture file as 8-bit RGB, byte for byte what Pillow's `Image.open(..).convert("RGB")` gives, because that is what
- * BLIP-2 was trained on and what transformers feeds it: alpha is dropped, not composited; EXIF orientation counts in TIFF
- * alone; colour profiles are not applied; of an animation the first frame counts. What cannot be had so is refused.
+ * BLIP-2 was trained on: alpha is dropped, not composited, though transformers 5.24 lays a picture that still knows its
+ * transparency on white; EXIF orientation counts in TIFF alone; colour profiles are not applied; of an animation the first
+ * frame counts. What cannot be had so is refused.
  *
  * libvips reads JPEG, PNG and WebP as Pillow does. Where it does not, containers have a decoder of their own.
  */
