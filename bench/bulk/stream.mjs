@@ -2,7 +2,7 @@
  * Pictures a second through `captionAll` of a whole model in this process, for pictures that are decoded already. One JSON line a
  * batch size.
  *
- *   npm run build && node bench/bulk/stream.mjs CHECKPOINT [--pictures 2048] [--batches 64,128,256] [--vram 6G] [--allow-quant int8]
+ *   npm run build && node bench/bulk/stream.mjs CHECKPOINT [--pictures 2048] [--batches auto,64,128] [--vram 6G] [--allow-quant int8]
  *     [--encoded 16] [--tokens 20]
  */
 import { parseArgs } from 'node:util';
@@ -42,11 +42,10 @@ for (const given of values.batches.split(',')) {
       : {
           budgets: { gpus: new Map([[0, parseSize(values.vram)]]), ramBytes: null, diskBytes: 0 },
           planning: {
-            workload: {
-              newTokens: maxNewTokens,
-              ...(batchSize === 'auto' ? {} : { batch: batchSize }),
-              ...(values.encoded === undefined ? {} : { encoded: Number(values.encoded) }),
-            },
+            // How many are encoded together is the plan's choice, unless it is said.
+            ...(values.encoded === undefined
+              ? { workload: { newTokens: maxNewTokens }, batches: batchSize === 'auto' ? 'auto' : [batchSize] }
+              : { workload: { newTokens: maxNewTokens, batch: batchSize, encoded: Number(values.encoded) } }),
             allowQuant: values['allow-quant'] === undefined ? [] : values['allow-quant'].split(','),
           },
         };
@@ -60,10 +59,11 @@ for (const given of values.batches.split(',')) {
     ...plan,
     onProgress: (progress) => {
       if (progress.stage !== 'planned') return;
-      const { cost, placements, devices } = progress.plan;
+      const { cost, placements, devices, workload } = progress.plan;
       const count = (execution) => placements.filter((each) => each.execution === execution).length;
       predicted = {
-        predicted: Math.round((10_000 * batchSize) / cost.latencyMs) / 10,
+        planned: { batch: workload.batch, encoded: workload.encoded ?? workload.batch },
+        predicted: Math.round((10_000 * workload.batch) / cost.latencyMs) / 10,
         streamed: count('streamed'),
         onHost: count('host'),
         freeMiB: devices.map(({ freeBytes }) => (freeBytes === null ? null : Math.round(freeBytes / 2 ** 20))),
