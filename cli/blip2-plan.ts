@@ -8,6 +8,7 @@ import type { PlanDocument } from '../src/planner/plan/plan-document.js';
 import { planDeviceMap } from '../src/planner/plan/plan-device-map.js';
 import { planForBatches } from '../src/planner/plan/plan-for-batches.js';
 import { largestBatch, sweepBudgets } from '../src/planner/plan/sweep.js';
+import { storedDtype } from '../src/planner/models/stored-dtype.js';
 import { transformersStrategy } from '../src/planner/plan/transformers-strategy.js';
 import { doesNotFit } from '../src/planner/report/does-not-fit.js';
 import { formatSize } from '../src/planner/size.js';
@@ -79,6 +80,8 @@ const parser = requestFlags(
   .example('$0 explain map.json --vram 6G', 'validate and price a map')
   .example('$0 diff a.json b.json', 'what changes between two plans')
   .example('$0 --gpu 3060', 'on a card that is known by its name')
+  .example('$0 ./any-model --vram 12G -o load.py', 'any model that transformers loads: device-map is the same command')
+  .example('$0 estimate ./any-model', 'its size by dtype and context, and the cards that hold it')
   .epilogue('Exit status: 0 fits, 2 wrong usage, 3 does not fit, 1 anything else.');
 
 async function blip2Plan(context: CommandContext): Promise<number> {
@@ -86,7 +89,8 @@ async function blip2Plan(context: CommandContext): Promise<number> {
   const [first, ...rest] = argv;
   if (first === 'explain') return (await import('./plan/explain.js')).explain(rest);
   if (first === 'diff') return (await import('./plan/diff.js')).diff(rest);
-  const meant = first === undefined || existsSync(first) ? undefined : closest(first, ['explain', 'diff']);
+  if (first === 'estimate') return (await import('./plan/estimate.js')).estimate(rest);
+  const meant = first === undefined || existsSync(first) ? undefined : closest(first, ['explain', 'diff', 'estimate']);
   if (meant !== undefined) throw usageError(`there is no subcommand "${first}"`, `Did you mean ${meant}?`);
   const args = await parseArgs(parser, argv, REQUEST_LISTS);
   if (args === null) return EXIT.ok;
@@ -108,6 +112,8 @@ async function blip2Plan(context: CommandContext): Promise<number> {
   }
   const format =
     args.json === true ? 'json' : (args.format ?? (args.output === undefined ? undefined : formatOfFile(args.output)));
+  if (format === 'python' && args.names === 'file')
+    throw usageError('Python for transformers wants the names of the loaded model', 'Leave --names file out.');
   if (args.batch === 'auto' && (args.strategy !== 'auto' || !budgeted)) {
     throw usageError(
       '--batch auto chooses a plan of ours for stated memory',
@@ -159,8 +165,9 @@ function theirPlan(
   options: PlanOptions,
   strategy: 'balanced' | 'sequential',
 ): { status: 'fits'; plan: PlanDocument } {
-  const { config, budgets, dtype = 'float16' } = options;
-  const map = transformersStrategy({ tensors, config, budgets, dtype, strategy });
+  const { config, budgets, models } = options;
+  const dtype = options.dtype ?? (models === undefined ? 'float16' : storedDtype(config, tensors));
+  const map = transformersStrategy({ tensors, config, budgets, dtype, strategy, models });
   const { plan, overBudget } = explainMap(map, tensors, options);
   if (plan === null) throw new Blip2Error('PLAN_INVALID', `The ${strategy} map leaves a block without a device.`);
   const over = overBudget.map(

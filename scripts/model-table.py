@@ -95,9 +95,11 @@ def tree_of(model, float32):
         if isinstance(module, nn.MultiheadAttention):
             node["flags"] = with_flag(node["flags"], "u")
         modules[path] = node
+    buffers = {name for name, _ in model.named_buffers()}
     for name in model.state_dict():
         parent, _, leaf = name.rpartition(".")
-        place(root, parent)["tensors"].setdefault(leaf if not leaf.isdigit() else "*", float32(name))
+        flags = float32(name) + ("b" if name in buffers else "")
+        place(root, parent)["tensors"].setdefault(leaf if not leaf.isdigit() else "*", flags)
     return root
 
 

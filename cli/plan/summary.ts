@@ -25,7 +25,8 @@ export function planSummary(plan: PlanDocument): string {
   ].join('\n');
 }
 
-function callOf({ workload: { batch }, cost: { latencyMs } }: PlanDocument): string {
+function callOf({ model, workload: { batch }, cost: { latencyMs } }: PlanDocument): string {
+  if (model !== undefined) return 'a call';
   if (batch === 1) return 'a caption';
   const rate = (1000 * batch) / latencyMs;
   return `for ${batch} pictures, ${rate.toPrecision(rate < 100 ? 2 : 3)} a second`;

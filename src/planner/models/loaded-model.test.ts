@@ -4,6 +4,11 @@ import * as z from 'zod';
 import { isDtype } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { deviceOf } from '../map/device-map.js';
+import type { DeviceMap } from '../map/device-map.js';
+import { parseDeviceMap } from '../map/parse-device-map.js';
+import { parsePlan } from '../plan/plan-schema.js';
+import { transformersStrategy } from '../plan/transformers-strategy.js';
+import { pythonSnippet } from '../report/python-snippet.js';
 import { conflictingReadings } from '../map/prefix-readings.js';
 import { preparePlan, type PlanOptions } from '../plan/context.js';
 import { explainMap } from '../plan/explain-map.js';
@@ -23,6 +28,8 @@ const recorded = z
         loaded: z.array(z.string()),
         ties: z.record(z.string(), z.string()),
         whole: z.array(z.string()),
+        budget: z.number(),
+        maps: z.object({ auto: z.unknown(), sequential: z.unknown() }),
         bytes: z.object({ float16: z.number(), bfloat16: z.number(), float32: z.number() }),
       }),
     ),
@@ -80,6 +87,21 @@ describe('the table of models', () => {
       expect(whole.filter((module) => homes(module).size > 1)).toEqual([]);
       expect(explainMap(map, tensors, options).issues).toEqual([]);
     }
+  });
+
+  it.each(rows.filter(({ whole }) => whole.length > 0))('$name: what transformers itself answers', ({ config, tensors, loaded, budget, maps }) => {
+    const where = (map: DeviceMap) => Object.fromEntries(loaded.map((name) => [name, deviceOf(map, name)]));
+    for (const [strategy, theirs] of [['balanced', maps.auto], ['sequential', maps.sequential]] as const) {
+      const map = transformersStrategy({ tensors, config, models: table, budgets: onGpu(budget), dtype: 'float16', strategy });
+      expect(where(map)).toEqual(where(parseDeviceMap(theirs)));
+    }
+  });
+
+  it.each(rows)('$name: Python that names the class', ({ class: name, config, tensors }) => {
+    const result = planDeviceMap(tensors, { config, models: table, engine: 'transformers', budgets: onGpu(2 ** 40) });
+    if (result.status === 'infeasible') throw new Error('fits');
+    expect(pythonSnippet(result.plan)).toContain(`model = ${name}.from_pretrained(`);
+    expect(parsePlan(JSON.parse(JSON.stringify(result.plan)))).toEqual(result.plan);
   });
 
   it.each(rows)('$name: the same map in the names of the file', ({ config, tensors, bytes }) => {

@@ -8,6 +8,7 @@ export interface ModuleTree {
   depth(tensor: string): number;
   /** When the class loads a tensor in float32 whatever is asked for. */
   float32(tensor: string): Float32Rule;
+  isBuffer(tensor: string): boolean;
   /** Where a path comes in the order of registration: compared part by part. */
   order(path: string): readonly number[];
   /** Whether a node, or one below it, is of the kind. */
@@ -48,17 +49,26 @@ export function moduleTree({ nodes }: ModelTable, { root }: ModelClass): ModuleT
       const { node, leaf } = holder(tensor);
       return node?.tensors.get(leaf) ?? 'never';
     },
+    isBuffer(tensor) {
+      const { node, leaf } = holder(tensor);
+      return node?.buffers.has(leaf) === true;
+    },
     order(path) {
       const parts = path.split('.');
       let node: ModuleNode | undefined = top;
       return parts.map((part) => {
-        const names: string[] = [...(node?.tensors.keys() ?? []), ...(node?.children.keys() ?? [])];
+        const names: string[] = node === undefined ? [] : inOrder(node);
         const at = /^\d+$/.test(part) ? Number(part) : names.indexOf(part);
         node = childOf(node, part, nodes);
         return at < 0 ? Number.MAX_SAFE_INTEGER : at;
       });
     },
   };
+}
+
+/** Parameters, then modules, then buffers. */
+function inOrder({ tensors, children, buffers }: ModuleNode): string[] {
+  return [...[...tensors.keys()].filter((name) => !buffers.has(name)), ...children.keys(), ...buffers];
 }
 
 const starred = (part: string): string => (/^\d+$/.test(part) ? '*' : part);

@@ -13,6 +13,8 @@ export interface ModuleNode {
   readonly uncalled: boolean;
   /** Parameter or saved buffer -> when it is loaded in float32 whatever dtype is asked for. */
   readonly tensors: ReadonlyMap<string, Float32Rule>;
+  /** Those of the tensors that are buffers. */
+  readonly buffers: ReadonlySet<string>;
   /** Name -> number of its node, in the order of registration. */
   readonly children: ReadonlyMap<string, number>;
 }
@@ -31,7 +33,8 @@ export interface Rename {
 }
 
 /** What a model does, which decides the usual workload. */
-export type ModelUse = 'causal' | 'picture' | 'speech' | 'seq2seq' | 'once';
+export const MODEL_USES = ['causal', 'picture', 'speech', 'seq2seq', 'once'] as const;
+export type ModelUse = (typeof MODEL_USES)[number];
 
 export interface ModelClass {
   readonly name: string;
@@ -64,7 +67,7 @@ export interface ModelTable {
 
 const transformSchema = z.tuple([z.string(), z.array(z.string()), z.array(z.string())]).rest(z.string());
 const classSchema = z.strictObject({
-  use: z.enum(['causal', 'picture', 'speech', 'seq2seq', 'once']),
+  use: z.enum(MODEL_USES),
   root: z.number(),
   prefix: z.string().default(''),
   decoder: z.string().default(''),
@@ -86,7 +89,6 @@ const tableSchema = z.strictObject({
 });
 
 const KINDS = { r: 'rename', g: 'group', p: 'pair', c: 'merge' } as const;
-const RULES = { f: 'always', h: 'in float16' } as const;
 
 /** @throws Blip2Error `MODEL_TABLE_INVALID` */
 export function readModelTable(text: string): ModelTable {
@@ -115,20 +117,22 @@ export function readModelTable(text: string): ModelTable {
   };
 }
 
-/** `flags|tensor tensor:rule|child:node child:node` */
+/** `flags|tensor tensor:marks|child:node child:node`, marks being f, h (float32) and b (buffer) */
 function readNode(text: string): ModuleNode {
   const [flags = '', tensors = '', children = ''] = text.split('|');
+  const held = pairs(tensors);
   return {
     whole: flags.includes('w'),
     uncalled: flags.includes('u'),
-    tensors: new Map(
-      pairs(tensors).map(([name, rule]): [string, Float32Rule] => [
-        name,
-        rule === 'f' || rule === 'h' ? RULES[rule] : 'never',
-      ]),
-    ),
+    tensors: new Map(held.map(([name, marks = '']): [string, Float32Rule] => [name, ruleOf(marks)])),
+    buffers: new Set(held.flatMap(([name, marks = '']) => (marks.includes('b') ? [name] : []))),
     children: new Map(pairs(children).map(([name, node]) => [name, Number(node)])),
   };
+}
+
+function ruleOf(marks: string): Float32Rule {
+  if (marks.includes('f')) return 'always';
+  return marks.includes('h') ? 'in float16' : 'never';
 }
 
 function pairs(text: string): [string, string | undefined][] {

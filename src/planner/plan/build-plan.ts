@@ -52,6 +52,7 @@ export function buildPlan(input: PlanInput): BuiltPlan {
     schema: PLAN_SCHEMA,
     tool: input.tool,
     checkpoint: input.checkpoint,
+    ...(profile.model === undefined ? {} : { model: profile.model }),
     engine: profile.engine,
     dtype: profile.dtype,
     dtypes: Object.fromEntries(input.dtypes),

@@ -1,4 +1,5 @@
 /** The whole plan as a JSON document. Same input, same bytes: nothing in it depends on when or how fast it was made. */
+import type { ModelUse } from '../models/read-model-table.js';
 import type { Device } from '../map/device-map.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Place } from '../price/place.js';
@@ -21,6 +22,12 @@ export interface CheckpointIdentity {
   readonly files: readonly string[];
   /** Hash of the shard headers, made by whoever read them; null for a preset, which has no files. */
   readonly fingerprint: string | null;
+}
+
+/** A class of transformers, and what it is for. */
+export interface PlannedClass {
+  readonly class: string;
+  readonly use: ModelUse;
 }
 
 /** A device's memory, adding up: budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free. */
@@ -112,6 +119,8 @@ export interface PlanDocument {
   readonly schema: typeof PLAN_SCHEMA;
   readonly tool: { readonly name: string; readonly version: string };
   readonly checkpoint: CheckpointIdentity;
+  /** The class that loads the model; null for one that is not known, absent for a BLIP-2 that captions. */
+  readonly model?: PlannedClass | null;
   readonly engine: Engine;
   readonly dtype: LoadDtype;
   /** Module path -> dtype where it differs from `dtype`. */

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { QUANT_SCHEMES } from '../../tensor/quantized.js';
+import { MODEL_USES } from '../models/read-model-table.js';
 import { LOAD_DTYPES } from '../profile/load-dtype.js';
 import { OBJECTIVES, PLAN_SCHEMA, type PlanDocument } from './plan-document.js';
 
@@ -17,6 +18,13 @@ export const planSchema = z
     schema: z.literal(PLAN_SCHEMA),
     tool: z.object({ name: z.string(), version: z.string() }),
     checkpoint: z.object({ id: z.string(), files: z.array(z.string()), fingerprint: z.string().nullable() }),
+    model: z
+      .object({ class: z.string(), use: z.enum(MODEL_USES) })
+      .nullable()
+      .exactOptional()
+      .describe(
+        'The class of transformers that loads it; null where it is not known, absent for a BLIP-2 that captions.',
+      ),
     engine: z.enum(['blip2-run', 'transformers']),
     dtype,
     dtypes: z.record(z.string(), dtype).describe('Module path to dtype, where it differs from dtype.'),

@@ -39,7 +39,13 @@ function knownProfile(
 ): ModelProfile {
   const workload = parseWorkload(asked, config.numQueryTokens, textTokens(config));
   if (!isRetrieval(config)) checkPositions(workload, config.text);
-  return blip2Profile(tensors, config, { ...shared, workload });
+  const profile = blip2Profile(tensors, config, { ...shared, workload });
+  const name = isRetrieval(config)
+    ? 'Blip2ForImageTextRetrieval'
+    : config.qformer.text === null
+      ? null
+      : 'InstructBlipForConditionalGeneration';
+  return name === null ? profile : { ...profile, model: { class: name, use: 'picture' } };
 }
 
 function anyProfile(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions, shared: Shared): ModelProfile {

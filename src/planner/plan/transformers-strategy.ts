@@ -5,22 +5,22 @@
  * Known weaknesses belong to the answer: sizes ignore the float32 exceptions, caches and activations, the room kept for
  * streamed layers is charged to the first GPU only, and Q-Former layers may be cut.
  */
-import { parseBlip2Config } from '../../model/blip2-config.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
+import type { ModelTable } from '../models/read-model-table.js';
 import type { Budgets } from './budgets.js';
-
-/** Modules that transformers lists as not to be split (`_no_split_modules` of BLIP-2, OPT and T5), by their paths. */
-const WHOLE =
-  /^(vision_model\.(embeddings|encoder\.layers\.\d+(\.self_attn)?)|qformer\.encoder\.layer\.\d+\.(cross)?attention\.attention|language_model\.(model\.decoder\.layers|encoder\.block|decoder\.block)\.\d+)$/;
+import { registeredModules } from './registered-modules.js';
 
 interface Module {
   readonly name: string;
   readonly parameters: string[];
+  readonly buffers: string[];
   readonly children: Map<string, Module>;
+  /** Not to be split. */
+  readonly whole: boolean;
 }
 
 /** Waiting to be placed: a module, or a parameter that its split parent owned. */
@@ -31,22 +31,25 @@ interface Waiting {
 
 export interface StrategyInput {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** A BLIP-2 `config.json`, parsed. */
+  /** The parsed `config.json`. */
   readonly config: unknown;
+  /** For models that are not BLIP-2. */
+  readonly models?: ModelTable | undefined;
   readonly budgets: Budgets;
   readonly dtype: LoadDtype;
   readonly strategy: 'balanced' | 'sequential';
 }
 
-export function transformersStrategy({ tensors, config, budgets, dtype, strategy }: StrategyInput): DeviceMap {
+/** @throws Blip2Error `CONFIG_INVALID`, `MODEL_UNKNOWN` */
+export function transformersStrategy({ budgets, dtype, strategy, ...input }: StrategyInput): DeviceMap {
   const elementBytes = DTYPE_BITS[dtype === 'float32' ? 'F32' : dtype === 'float16' ? 'F16' : 'BF16'] / 8;
-  const ties = tiesOf(config);
-  const root: Module = { name: '', parameters: [], children: new Map() };
+  const { names, tensors, ties, isWhole, isBuffer } = registeredModules(input.tensors, input.config, input.models);
+  const root: Module = { name: '', parameters: [], buffers: [], children: new Map(), whole: false };
   const sizes = new Map<string, number>();
-  for (const name of registered([...tensors.keys()], ties)) {
+  for (const name of names) {
     const info = tensors.get(name);
     const bytes = ties.has(name) || info === undefined ? 0 : elementCount(info.shape) * elementBytes;
-    insert(root, name);
+    insert(root, name, isWhole, isBuffer(name));
     for (let end = name.length; end >= 0; end = end === 0 ? -1 : Math.max(0, name.lastIndexOf('.', end - 1))) {
       const prefix = name.slice(0, end);
       sizes.set(prefix, (sizes.get(prefix) ?? 0) + bytes);
@@ -136,7 +139,7 @@ function balanced(
   let largest = 0;
   const visit = (module: Module): void => {
     const own = module.parameters.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
-    largest = Math.max(largest, own, WHOLE.test(module.name) ? (sizes.get(module.name) ?? 0) : 0);
+    largest = Math.max(largest, own, module.whole ? (sizes.get(module.name) ?? 0) : 0);
     for (const child of module.children.values()) visit(child);
   };
   for (const child of root.children.values()) visit(child);
@@ -168,59 +171,36 @@ function largestLayer(
 }
 
 function canSplit(module: Module): boolean {
-  return module.children.size > 0 && !WHOLE.test(module.name);
+  return module.children.size > 0 && !module.whole;
 }
 
 function partsOf(module: Module): Waiting[] {
   return [
     ...module.parameters.map((name) => ({ name, module: null })),
     ...[...module.children.values()].map((child) => ({ name: child.name, module: child })),
+    ...module.buffers.map((name) => ({ name, module: null })),
   ];
 }
 
-function insert(root: Module, tensor: string): void {
+function insert(root: Module, tensor: string, isWhole: (module: string) => boolean, isBuffer: boolean): void {
   let module = root;
   const path = tensor.split('.');
   for (const part of path.slice(0, -1)) {
     let child = module.children.get(part);
     if (child === undefined) {
-      child = { name: module.name === '' ? part : `${module.name}.${part}`, parameters: [], children: new Map() };
+      const name = module.name === '' ? part : `${module.name}.${part}`;
+      child = { name, parameters: [], buffers: [], children: new Map(), whole: isWhole(name) };
       module.children.set(part, child);
     }
     module = child;
   }
-  module.parameters.push(tensor);
-}
-
-/** Tied parameter -> the one it follows, as transformers 5 declares them; it ties T5's head whatever the file says. */
-function tiesOf(config: unknown): Map<string, string> {
-  const lm = 'language_model';
-  return parseBlip2Config(config).text.family === 'opt'
-    ? new Map([[`${lm}.lm_head.weight`, `${lm}.model.decoder.embed_tokens.weight`]])
-    : new Map(
-        ['encoder.embed_tokens', 'decoder.embed_tokens', 'lm_head'].map((name) => [
-          `${lm}.${name}.weight`,
-          `${lm}.shared.weight`,
-        ]),
-      );
+  (isBuffer ? module.buffers : module.parameters).push(tensor);
 }
 
 function tiedGroups(ties: ReadonlyMap<string, string>): string[][] {
   const groups = new Map<string, string[]>();
   for (const [name, source] of ties) groups.set(source, [...(groups.get(source) ?? [source]), name]);
   return [...groups.values()].map((group) => group.sort());
-}
-
-/** Tensor names in the order of registration: each T5 stack's own table stands before its blocks, the head last. */
-function registered(stored: readonly string[], ties: ReadonlyMap<string, string>): string[] {
-  const names = stored.filter((name) => !ties.has(name));
-  for (const name of ties.keys()) {
-    const stack = /^(.*)\.embed_tokens\.weight$/.exec(name)?.[1];
-    const at = stack === undefined ? -1 : names.findIndex((each) => each.startsWith(`${stack}.`));
-    if (at >= 0) names.splice(at, 0, name);
-    else names.push(name);
-  }
-  return names;
 }
 
 function isWithin(tensor: string, module: string): boolean {

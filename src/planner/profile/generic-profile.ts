@@ -51,6 +51,9 @@ export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options:
   );
   return {
     family: 'generic',
+    ...(options.model === undefined
+      ? {}
+      : { model: model === null ? null : { class: model.cls.name, use: model.cls.use } }),
     dtype,
     workload,
     engine,

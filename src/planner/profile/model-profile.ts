@@ -6,6 +6,7 @@
 import type { BlockPhase } from '../../model/blocks.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { FileNames } from '../map/file-names.js';
+import type { PlannedClass } from '../plan/plan-document.js';
 import type { LoadDtype } from './load-dtype.js';
 import type { TorchCalls } from './work/torch-calls.js';
 import type { Workload } from './workload.js';
@@ -100,6 +101,8 @@ export interface ModelProfile {
   readonly blocks: readonly ProfileBlock[];
   /** Other module paths that share a block's tensors and need a key of their own: alias -> block name. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** The class that loads it; null for one that is not known, absent for a BLIP-2 that captions. */
+  readonly model?: PlannedClass | null;
   /** Loaded name -> names in the file, where the device map has those. */
   readonly fileNames?: FileNames;
   readonly weightBytes: number;

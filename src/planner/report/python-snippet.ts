@@ -19,6 +19,8 @@ export function pythonSnippet(plan: PlanDocument): string {
     );
   }
   const model = plan.checkpoint.id || 'path/to/checkpoint';
+  const { loader, reader, variable } = classesOf(plan);
+  const onDisk = Object.values(plan.device_map).includes('disk');
   const memory = plan.devices.flatMap(({ id, budgetBytes, weightBytes }) =>
     id === 'disk' ? [] : [`${typeof id === 'number' ? String(id) : '"cpu"'}: ${budgetBytes ?? weightBytes}`],
   );
@@ -26,7 +28,7 @@ export function pythonSnippet(plan: PlanDocument): string {
     ([key, device]) => `    ${pythonString(key)}: ${typeof device === 'number' ? device : pythonString(device)},`,
   );
   return `import torch
-from transformers import AutoProcessor, Blip2ForConditionalGeneration
+from transformers import ${reader}, ${loader}
 
 device_map = {
 ${entries.join('\n')}
@@ -34,13 +36,22 @@ ${entries.join('\n')}
 # The budgets this map was made for, in bytes.
 max_memory = {${memory.join(', ')}}
 
-processor = AutoProcessor.from_pretrained(${pythonString(model)})
-model = Blip2ForConditionalGeneration.from_pretrained(
+${variable} = ${reader}.from_pretrained(${pythonString(model)})
+model = ${loader}.from_pretrained(
     ${pythonString(model)},
     device_map=device_map,
-    dtype=torch.${plan.dtype},
+    dtype=torch.${plan.dtype},${onDisk && plan.model !== undefined ? '\n    # Tensors that loading merges are written there once more.\n    offload_folder="offload",' : ''}
 ).eval()
 `;
+}
+
+/** What loads the model, and what prepares its inputs. */
+function classesOf({ model }: PlanDocument): { loader: string; reader: string; variable: string } {
+  const reads = model !== null && (model?.use === 'causal' || model?.use === 'seq2seq');
+  const loader = model === undefined ? 'Blip2ForConditionalGeneration' : (model?.class ?? 'AutoModel');
+  return reads
+    ? { loader, reader: 'AutoTokenizer', variable: 'tokenizer' }
+    : { loader, reader: 'AutoProcessor', variable: 'processor' };
 }
 
 function pythonString(text: string): string {

@@ -1,0 +1,90 @@
+/** `blip2-plan estimate model`: how large a model is in each dtype, what a context takes, and which cards hold it. */
+import { estimateModel, type Estimate, type EstimateRow } from '../../src/planner/plan/estimate-model.js';
+import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
+import { formatSize } from '../../src/planner/size.js';
+import { isBlip2 } from '../../src/model/blip2-config.js';
+import { LOAD_DTYPES } from '../../src/planner/profile/load-dtype.js';
+import { HUB_FLAGS } from '../common/hub-flags.js';
+import { loadModel } from '../common/load-model.js';
+import { EXIT } from '../common/main.js';
+import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { knownModels } from './known-models.js';
+
+export async function estimate(argv: readonly string[]): Promise<number> {
+  const parser = createParser(
+    'blip2-plan estimate',
+    '$0 <checkpoint>',
+    'What a model takes, and which cards hold all of it.',
+  )
+    .positional('checkpoint', {
+      type: 'string',
+      demandOption: true,
+      describe: 'folder, index file, or a model on the hub',
+    })
+    .options(HUB_FLAGS)
+    .option('dtype', { choices: LOAD_DTYPES, describe: 'one dtype only' })
+    .option('context', {
+      type: 'string',
+      nargs: 1,
+      coerce: wholeNumber('context', 2),
+      describe: 'tokens of prompt and answer together [default: 1024, 8192 and 32768]',
+    })
+    .option('batch', {
+      type: 'string',
+      nargs: 1,
+      coerce: wholeNumber('batch', 1),
+      describe: 'sequences at a time [default: 1]',
+    })
+    .option('json', { type: 'boolean', group: 'Output:', describe: 'the estimate as JSON' });
+  const args = await parseArgs(parser, argv);
+  if (args === null) return EXIT.ok;
+  const { tensors, config } = await loadModel(args.checkpoint, args);
+  const known = isBlip2(config) ? null : await knownModels(tensors, config, {});
+  const newTokens = args.context === undefined ? {} : { newTokens: Math.min(128, args.context - 1) };
+  const found = estimateModel(
+    tensors,
+    {
+      config,
+      workload: { ...newTokens, ...(args.batch === undefined ? {} : { batch: args.batch }) },
+      ...(known === null ? {} : { models: known.models }),
+      ...(args.dtype === undefined ? {} : { dtype: args.dtype }),
+    },
+    ...(args.context === undefined ? [] : [[args.context]]),
+  );
+  for (const warning of known?.warnings ?? []) process.stderr.write(`warning: ${warning}\n`);
+  process.stdout.write(args.json === true ? `${JSON.stringify(found, null, 2)}\n` : asText(found));
+  return EXIT.ok;
+}
+
+function asText({ className, parameters, rows, assumptions }: Estimate): string {
+  const header = ['dtype', 'context', 'weights', 'caches', 'activations', 'all of it fits'];
+  const cells = [header, ...rows.map((row) => cellsOf(row))];
+  const widths = header.map((_, i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)));
+  const table = cells.map((line) =>
+    line
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [
+    `${className ?? 'a model that is not known'}: ${(parameters / 1e9).toPrecision(3)} x 10^9 stored elements`,
+    ...table,
+    ...assumptions.map((text) => `assumed: ${text}`),
+    '',
+  ].join('\n');
+}
+
+function cellsOf({ dtype, contextTokens, weightBytes, cacheBytes, activationBytes, cards }: EstimateRow): string[] {
+  const bytes = (name: string) => KNOWN_GPUS.get(name)?.memoryBytes ?? 0;
+  const smallest = Math.min(...cards.map((name) => bytes(name)));
+  const named = cards.filter((name) => bytes(name) === smallest).slice(0, 3);
+  const fits = cards.length === 0 ? 'no known card' : `from ${formatSize(smallest)} (${named.join(', ')})`;
+  return [
+    dtype,
+    String(contextTokens),
+    formatSize(weightBytes),
+    formatSize(cacheBytes),
+    formatSize(activationBytes),
+    fits,
+  ];
+}
