@@ -7,13 +7,18 @@ import { readJson } from './read-json.js';
 /** What `--profile` and the environment's `BLIP2_PROFILE` take to mean estimates, whatever was measured. */
 const NONE = 'none';
 
+/** Whether estimates are asked for, whatever was measured. */
+export function wantsEstimates(flag?: string): boolean {
+  return (flag ?? process.env['BLIP2_PROFILE']) === NONE;
+}
+
 /**
  * The speeds of this machine: those of a file, else those that `--calibrate` left behind, else null for estimates.
  * @throws Blip2Error `BAD_FILE` where the file cannot be read or is no JSON, `PROFILE_INVALID` where it is no profile
  */
 export async function machineProfile(flag: string | undefined): Promise<MachineProfile | null> {
+  if (wantsEstimates(flag)) return null;
   const choice = flag ?? process.env['BLIP2_PROFILE'];
-  if (choice === NONE) return null;
   if (choice === undefined || choice === '') return withCard(await readMachineFile(defaultCacheFolder()));
   return withCard(parseMachineProfile(await readJson(choice)));
 }

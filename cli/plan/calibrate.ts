@@ -5,6 +5,7 @@ import { EXIT } from '../common/main.js';
 export async function calibrate(quiet: boolean, signal: AbortSignal): Promise<number> {
   // Only here, because these load native libraries.
   const { calibrateMachine } = await import('../../src/runtime/calibrate/calibrate-machine.js');
+  const { forgetBlink } = await import('../../src/runtime/calibrate/blink-file.js');
   const { writeMachineFile } = await import('../../src/runtime/calibrate/machine-file.js');
   const say = (text: string): void => {
     if (!quiet) process.stderr.write(`${text}\n`);
@@ -21,6 +22,7 @@ export async function calibrate(quiet: boolean, signal: AbortSignal): Promise<nu
     );
   }
   const file = await writeMachineFile(profile, cacheFolder);
+  await forgetBlink(cacheFolder);
   say(`kept in ${file}: plans on this machine use it; --profile none ignores it`);
   process.stdout.write(`${JSON.stringify(profile, null, 2)}\n`);
   return EXIT.ok;

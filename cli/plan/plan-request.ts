@@ -17,7 +17,7 @@ import { parseDtypeName } from '../common/dtype.js';
 import { knownModels } from './known-models.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
 import { loadModel } from '../common/load-model.js';
-import { machineProfile } from '../common/machine-profile.js';
+import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
 import { batchSize } from '../common/batch-size.js';
 import { batchesOf } from './request-batches.js';
@@ -25,7 +25,9 @@ import { wholeNumber } from '../common/parser.js';
 import { pictureSize } from '../common/picture-size.js';
 import { budgetFlags, readAllowQuant, type BudgetArgs } from '../common/plan-options.js';
 import { HUB_FLAGS, type HubArgs } from '../common/hub-flags.js';
+import type { Budgets } from '../../src/planner/plan/budgets.js';
 import { budgetsOf, readCards } from './cards.js';
+import { ownMachine } from './own-machine.js';
 
 /** Flags that may be given several times. */
 export const REQUEST_LISTS: readonly string[] = ['vram', 'gpu', 'dtype', 'pin'];
@@ -173,7 +175,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   const { dtype, dtypes } = readDtypes(args.dtype ?? []);
   const cards = readCards(args.gpu ?? []);
   const { budgets, notes } = budgetsOf(args, cards);
-  const machine = await readMachine(args, cards);
+  const machine = await readMachine(args, cards, budgets);
   const pins = readPins(args.pin ?? []);
   for (const [module, device] of pins) {
     if (typeof device === 'number' && !budgets.gpus.has(device))
@@ -248,11 +250,15 @@ function readPins(flags: readonly string[]): DeviceMap {
   return pins;
 }
 
-async function readMachine({ profile }: RequestArgs, cards: readonly FoundCard[]): Promise<MachineProfile | null> {
+async function readMachine(
+  { profile, provider }: RequestArgs,
+  cards: readonly FoundCard[],
+  { gpus }: Budgets,
+): Promise<MachineProfile | null> {
   if (profile !== undefined && profile !== 'none' && cards.length > 0) {
     throw usageError('--profile and --gpu both say how fast the GPUs are');
   }
   const measured = await machineProfile(profile);
-  if (cards.length === 0) return measured;
-  return { gpus: cards.map((card) => card.profile), host: measured?.host ?? UNKNOWN_HOST };
+  if (cards.length > 0) return { gpus: cards.map((card) => card.profile), host: measured?.host ?? UNKNOWN_HOST };
+  return measured ?? (wantsEstimates(profile) ? null : ownMachine([...gpus.keys()], provider));
 }

@@ -4,7 +4,7 @@ import type { Budgets } from '../../src/planner/plan/budgets.js';
 import { parseSize } from '../../src/planner/size.js';
 import type { PlacementOptions, PlanningOptions } from '../../src/runtime/placement.js';
 import { usageError } from '../common/main.js';
-import { machineProfile } from '../common/machine-profile.js';
+import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { readJson } from '../common/read-json.js';
 import { readAllowQuant, readBudgets } from '../common/plan-options.js';
 
@@ -43,7 +43,7 @@ export async function readPlacement(
   return {
     budgets,
     planning: {
-      ...(machine === null ? {} : { machine }),
+      ...(machine === null ? { measure: !wantsEstimates() } : { machine }),
       ...(await planning(budgets)),
       ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
       allowQuant,

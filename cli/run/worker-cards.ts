@@ -25,8 +25,8 @@ export async function workerDevices(request: WorkerRequest): Promise<WorkerDevic
   const cardsEach = request.emulateGpu ? 0 : await usedGpus(request);
   if (cardsEach === 0) return shared(request.workers === 'auto' ? 1 : request.workers, request);
   if (request.workers === 1) return [{}];
-  const { cudaCardNames } = await import('../../src/runtime/provider/cuda-provider.js');
-  const cards = request.provider === 'webgpu' ? 0 : cudaCardNames().length;
+  const { cudaCards } = await import('../../src/runtime/provider/cuda-provider.js');
+  const cards = request.provider === 'webgpu' ? 0 : cudaCards().length;
   const most = Math.floor(cards / cardsEach);
   if (request.workers === 'auto' && most <= 1) return [{}];
   const count = request.workers === 'auto' ? most : request.workers;

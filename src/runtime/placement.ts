@@ -7,6 +7,7 @@ import type { DeviceMap } from '../planner/map/device-map.js';
 import type { Budgets } from '../planner/plan/budgets.js';
 import type { PlanOptions } from '../planner/plan/context.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
+import { defaultCacheFolder } from './cache-folder.js';
 import type { DeviceOptions, EngineOptions, ProcessOptions } from './device-options.js';
 
 /** What a plan for budgets is made with. */
@@ -16,6 +17,8 @@ export type PlanningOptions = Pick<PlanOptions, 'workload' | 'allowQuant' | 'res
    * pictures per second, with as many of them encoded together as is fastest. `auto`: what `captionAll` wants.
    */
   readonly batches?: readonly number[] | 'auto';
+  /** Whether speeds that `machine` does not say are measured in a blink, once; else they are those of the table. Default true. */
+  readonly measure?: boolean;
 };
 
 /** A plan, or budgets to make one for, or neither: everything on the CPU, or on the first GPU of the provider asked for. */
@@ -49,7 +52,8 @@ export async function placedDevices(
   checkpoint: Checkpoint,
   options: EngineOptions & PlacementOptions & ProcessOptions,
 ): Promise<DeviceOptions> {
-  const { plan, budgets, planning, inProcess: _, visibleGpus: __, onProgress, ...engine } = options;
+  const { plan, budgets, planning: asked, inProcess: _, visibleGpus, onProgress, ...engine } = options;
+  const { measure = true, ...planning } = asked ?? {};
   // The types allow one of them; a caller without types is told.
   if (plan !== undefined && budgets !== undefined) {
     throw new Blip2Error('OPTION_INVALID', 'a plan and budgets are given; only one of them can say what runs where');
@@ -71,9 +75,12 @@ export async function placedDevices(
   if (budgets === undefined) return devices;
   const { pictureSize } = engine;
   const made = await planFor(checkpoint, budgets, {
-    ...(await execution(engine, budgets)),
+    ...(await execution(engine, budgets, {
+      visibleGpus,
+      speeds: planning.machine !== undefined ? 'given' : measure ? 'measured' : 'estimated',
+    })),
     ...planning,
-    workload: { ...planning?.workload, ...(pictureSize === undefined ? {} : { pictureSize }) },
+    workload: { ...planning.workload, ...(pictureSize === undefined ? {} : { pictureSize }) },
   });
   onProgress?.({ stage: 'planned', plan: made });
   return { ...devices, ...(await readGiven(checkpoint, made)) };
@@ -81,23 +88,39 @@ export async function placedDevices(
 
 type Execution = Pick<PlanOptions, 'countContext' | 'provider' | 'machine'>;
 
-/** What the plan has to know about who executes it. A CPU that stands in for GPUs takes nothing of them. */
+interface Speeds {
+  /** Those of the cards in the order of the model's process. */
+  readonly visibleGpus: readonly number[] | undefined;
+  readonly speeds: 'given' | 'measured' | 'estimated';
+}
+
+/** What the plan has to know about who executes it. A CPU that stands in for GPUs takes nothing of them, and says nothing of them. */
 async function execution(
-  { provider = 'auto', emulateGpu = false }: EngineOptions,
+  { provider = 'auto', emulateGpu = false, cacheFolder = defaultCacheFolder() }: EngineOptions,
   { gpus }: Budgets,
+  { visibleGpus, speeds }: Speeds,
 ): Promise<Execution> {
-  if (emulateGpu || gpus.size === 0) return { countContext: !emulateGpu };
-  // Only here, because it loads native libraries.
-  const { likelyGpuProvider, likelyMachine } = await import('./provider/choose-provider.js');
-  const likely = likelyGpuProvider(provider);
-  const machine = likelyMachine(likely, gpus.keys());
-  return { countContext: true, provider: likely, ...(machine === null ? {} : { machine }) };
+  if (emulateGpu) return { countContext: false };
+  const usesGpu = gpus.size > 0;
+  if (!usesGpu && speeds !== 'measured') return { countContext: true };
+  // Only here, because these load native libraries.
+  const { likelyGpuProvider } = await import('./provider/choose-provider.js');
+  const { estimatedMachine, thisMachine } = await import('./calibrate/this-machine.js');
+  const likely = usesGpu ? likelyGpuProvider(provider) : 'cuda';
+  const numbers = [...gpus.keys()].sort((a, b) => a - b);
+  const parts = { gpus: numbers.map((gpu) => visibleGpus?.[gpu] ?? gpu), provider: likely };
+  const executed = { countContext: true, ...(usesGpu ? { provider: likely } : {}) };
+  if (speeds === 'given') return executed;
+  return {
+    ...executed,
+    machine: speeds === 'measured' ? await thisMachine(parts, { cacheFolder }) : estimatedMachine(parts),
+  };
 }
 
 async function planFor(
   checkpoint: Checkpoint,
   budgets: Budgets,
-  { batches, ...options }: PlanningOptions & Execution,
+  { batches, ...options }: Omit<PlanningOptions, 'measure'> & Execution,
 ): Promise<PlanDocument> {
   const [{ planDeviceMap }, { planForBatches }, { doesNotFit }] = await Promise.all([
     import('../planner/plan/plan-device-map.js'),

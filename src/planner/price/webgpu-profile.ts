@@ -18,6 +18,9 @@ const CONTEXT_BYTES = 64 * MIB;
 /** Uploads in flight, and one weight that is being turned. */
 const WORKSPACE_BYTES = 60 * MIB;
 
+/** How far off the losses may be: they were measured on one card. */
+const LOSSES_ERROR = 1.25;
+
 /** The rate of two steps one after the other. */
 const both = (a: number, b: number): number => 1 / (1 / a + 1 / b);
 
@@ -41,6 +44,7 @@ export function webGpuProfile(card: GpuProfile): GpuProfile {
         workspaceBytes: WORKSPACE_BYTES,
       },
     },
+    errorFactor: card.errorFactor * LOSSES_ERROR,
     source: `WebGPU's losses as measured on an H200, over: ${card.source}`,
   };
 }

@@ -1,126 +1,160 @@
 /** What a GPU reaches with the engine: copies within it and over its link, products, and the cost of small kernels. */
 import { findCard } from '../../planner/price/find-card.js';
 import { UNKNOWN_GPU } from '../../planner/price/known-devices.js';
-import type { GpuProfile } from '../../planner/price/device-profile.js';
-import { elementCount } from '../../tensor/tensor-info.js';
+import { MEASURED_ERROR, type GpuProfile } from '../../planner/price/device-profile.js';
+import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { GpuFloat } from '../graph/gpu/gpu-style.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
 import type { EngineDevice } from '../provider/engine/device/engine-device.js';
 import { runOptions } from '../provider/engine/device/run-options.js';
-import type { DeviceMemory } from '../provider/memory/device-memory.js';
+import { HostMemory } from '../provider/memory/host-memory.js';
 import { OrtSession, type BoundTensor } from '../provider/ort/ort-session.js';
 import type { ProviderDevice } from '../provider/provider.js';
+import { copyRates } from './copy-rates.js';
 import { round } from './measure-host.js';
-import { INNER, LAYERS, layerShape, LEAVES, leavesGraph, MANY_ROWS, productGraph, WIDTH } from './probe-graphs.js';
-import { medianMs } from './timing.js';
+import {
+  INNER,
+  LAYERS,
+  layerShape,
+  LEAVES,
+  leavesGraph,
+  MANY_ROWS,
+  productGraph,
+  QUANTIZED_LAYERS,
+  quantizedGraph,
+  quantizedInputs,
+  WIDTH,
+} from './probe-graphs.js';
+import { BLINK_ERROR, medianMs, THOROUGH, type Effort } from './timing.js';
 
-const MIB = 2 ** 20;
-const LARGE_BYTES = 256 * MIB;
-const SMALL_BYTES = 4096;
-const BUDGET_MS = 300;
+/** What threads of this process carry to the driver, of what transformers then reaches with its leaves: on an H200. */
+const PAGEABLE_SHARE = 0.9;
 
-/** Rates that are not measured here (transformers') are those of the card where it is known, else of a mid-range one. */
-export async function measureGpu(device: EngineDevice, card: ProviderDevice, source: string): Promise<GpuProfile> {
+/** Rates that are not measured (most of transformers') are those of the card where it is known, else of a mid-range one. */
+export async function measureGpu(
+  device: EngineDevice,
+  card: ProviderDevice,
+  source: string,
+  effort = THOROUGH,
+): Promise<GpuProfile> {
   const known = findCard(card.name)?.profile ?? UNKNOWN_GPU;
-  const copies = await copyRates(device.memory);
-  const half = await productRate(device, device.style.float);
-  const float32 = device.style.float === 'F32' ? half : await productRate(device, 'F32');
+  using pageable = new HostMemory();
+  const copies = await copyRates(device.memory, pageable, effort);
+  const half = await productRate(device, device.style.float, effort);
+  const ownFloat32 = device.style.float === 'F16' && effort.isComplete;
+  const float32 = ownFloat32 ? await productRate(device, 'F32', effort) : half * float32Share(device, known);
+  const rates = known.engines['blip2-run'];
+  const leaf = effort.isComplete ? await leafMs(device, effort) : rates.leafMs;
   return {
     ...known,
     name: card.name,
     ...(card.memoryBytes === null ? {} : { memoryBytes: card.memoryBytes }),
     memoryBytesPerSecond: round(copies.within),
+    quantizedBandwidth: await quantizedShares(device, known, { within: copies.within, leaf, effort }),
     flopsPerSecond: { float16: round(half), bfloat16: round(half), float32: round(float32) },
     link: { bytesPerSecond: round(Math.min(copies.up, copies.down)), latencyMs: round(copies.latencyMs) },
     engines: {
-      ...known.engines,
-      'blip2-run': {
-        ...known.engines['blip2-run'],
-        streamBytesPerSecond: round(copies.up),
-        leafMs: round(await leafMs(device)),
+      transformers: {
+        ...known.engines.transformers,
+        streamBytesPerSecond: round(PAGEABLE_SHARE * copies.pageableUp),
       },
+      'blip2-run': { ...rates, streamBytesPerSecond: round(copies.up), streamedLeafMs: 0, leafMs: round(leaf) },
     },
-    source: `${source}; transformers' rates and the memory that libraries take are those of ${known.name}`,
+    errorFactor: effort.isComplete ? MEASURED_ERROR : BLINK_ERROR,
+    source: `${source}; transformers' times of Python and the memory that libraries take are those of ${known.name}`,
   };
 }
 
-async function copyRates(
-  memory: DeviceMemory,
-): Promise<{ within: number; up: number; down: number; latencyMs: number }> {
-  const host = memory.allocateHost(LARGE_BYTES);
-  host.bytes.fill(1);
-  const [a, b] = [memory.allocate(LARGE_BYTES), memory.allocate(LARGE_BYTES)];
-  const rate = async (bytes: number, copy: () => void): Promise<number> =>
-    (1000 * bytes) /
-    (await medianMs(BUDGET_MS, () => {
-      copy();
-      memory.synchronize();
-    }));
-  const up = await rate(LARGE_BYTES, () => memory.upload(a, host.address, LARGE_BYTES));
-  const down = await rate(LARGE_BYTES, () => memory.download(host.address, a, LARGE_BYTES));
-  // Every byte is read and written.
-  const within = await rate(2 * LARGE_BYTES * 8, () => {
-    for (let n = 0; n < 8; n++) memory.copy([{ to: b, from: a, bytes: LARGE_BYTES }]);
-  });
-  const there = await medianMs(BUDGET_MS, () => {
-    memory.upload(a, host.address, SMALL_BYTES);
-    memory.download(host.address, a, SMALL_BYTES);
-  });
-  memory.free(a);
-  memory.free(b);
-  return { within, up, down, latencyMs: there / 2 };
+function float32Share({ style }: EngineDevice, { flopsPerSecond }: GpuProfile): number {
+  return style.float === 'F32' ? 1 : flopsPerSecond.float32 / flopsPerSecond.float16;
 }
 
 /** FLOP/s of the linear layers with as many rows as a picture has. */
-async function productRate(device: EngineDevice, dtype: GpuFloat): Promise<number> {
+async function productRate(device: EngineDevice, dtype: GpuFloat, effort: Effort): Promise<number> {
   const model = productGraph(new GraphBuilder('/'), dtype, (graph, layer) =>
     graph.input(`w${layer}`, { dtype, dims: layerShape(layer) }),
   );
-  const inputs = new Map<string, readonly number[]>([['x', [MANY_ROWS, WIDTH]]]);
-  for (let layer = 0; layer < LAYERS; layer++) inputs.set(`w${layer}`, layerShape(layer));
-  const output = [MANY_ROWS, layerShape(LAYERS - 1)[0]];
-  const ms = await runMs(device, { model, dtype, inputs, output, records: false });
+  const inputs = new Map<string, TensorInfo>([['x', { dtype, shape: [MANY_ROWS, WIDTH] }]]);
+  for (let layer = 0; layer < LAYERS; layer++) inputs.set(`w${layer}`, { dtype, shape: layerShape(layer) });
+  const output: TensorInfo = { dtype, shape: [MANY_ROWS, layerShape(LAYERS - 1)[0]] };
+  const ms = await runMs(device, { model, inputs, output, records: false }, effort);
   return (1000 * 2 * MANY_ROWS * WIDTH * INNER * LAYERS) / ms;
 }
 
-/** Tokens are made by recorded runs where the device can record: so are these. */
-async function leafMs(device: EngineDevice): Promise<number> {
+interface Beside {
+  /** Bytes per second within the card. */
+  readonly within: number;
+  readonly leaf: number;
+  readonly effort: Effort;
+}
+
+/** What products of one row with integers of 8 bits reach of the bandwidth; those with 4 bits in the usual proportion. */
+async function quantizedShares(
+  device: EngineDevice,
+  known: GpuProfile,
+  { within, leaf, effort }: Beside,
+): Promise<GpuProfile['quantizedBandwidth']> {
+  const { int8: usual, int4 } = known.quantizedBandwidth;
+  // The CPU's kernel for weights that are no constants is not the one that captions use.
+  if (device.isHost) return known.quantizedBandwidth;
   const dtype = device.style.float;
-  const dims = [1, 16];
-  const chain = { model: leavesGraph(dtype), dtype, inputs: new Map([['x', dims]]), output: dims };
-  return (await runMs(device, { ...chain, records: device.canRecord })) / LEAVES;
+  const weights = quantizedInputs(dtype);
+  const inputs = new Map<string, TensorInfo>([['x', { dtype, shape: [1, WIDTH] }], ...weights]);
+  const output: TensorInfo = { dtype, shape: [1, layerShape(QUANTIZED_LAYERS - 1)[0]] };
+  const ms = await runMs(device, { model: quantizedGraph(dtype), inputs, output, records: false }, effort);
+  // All layers have as many weights.
+  const perLayer = ['w0', 's0'].reduce((sum, name) => sum + sizeOf(weights, name), 0);
+  const readMs = Math.max(ms - QUANTIZED_LAYERS * leaf, ms / 2);
+  const int8 = Math.min(1, (1000 * QUANTIZED_LAYERS * perLayer) / readMs / within);
+  return { int8: round(int8), int4: round((int8 * int4) / usual) };
+}
+
+function sizeOf(infos: ReadonlyMap<string, TensorInfo>, name: string): number {
+  const info = infos.get(name);
+  return info === undefined ? 0 : tensorBytes(info);
+}
+
+/** Tokens are made by recorded runs where the device can record: so are these. */
+async function leafMs(device: EngineDevice, effort: Effort): Promise<number> {
+  const row: TensorInfo = { dtype: device.style.float, shape: [1, 16] };
+  const chain = { model: leavesGraph(device.style.float), inputs: new Map([['x', row]]), output: row };
+  return (await runMs(device, { ...chain, records: device.canRecord }, effort)) / LEAVES;
 }
 
 interface Probe {
   readonly model: Uint8Array;
-  readonly dtype: GpuFloat;
-  /** Dims of the inputs, which are zeros. */
-  readonly inputs: ReadonlyMap<string, readonly number[]>;
-  readonly output: readonly number[];
+  /** Of the inputs, which are zeros. */
+  readonly inputs: ReadonlyMap<string, TensorInfo>;
+  readonly output: TensorInfo;
   readonly records: boolean;
 }
 
-async function runMs(device: EngineDevice, { model, dtype, inputs, output, records }: Probe): Promise<number> {
+async function runMs(
+  device: EngineDevice,
+  { model, inputs, output, records }: Probe,
+  { budgetMs, fewestCalls }: Effort,
+): Promise<number> {
   const { memory } = device;
   const allocated: bigint[] = [];
-  const zeros = (dims: readonly number[]): BoundTensor => {
-    const bytes = elementCount(dims) * (dtype === 'F16' ? 2 : 4);
+  const zeros = ({ dtype, shape }: TensorInfo): BoundTensor => {
+    const bytes = tensorBytes({ dtype, shape });
     const address = memory.allocate(bytes);
     allocated.push(address);
     memory.zero(address, bytes);
-    return memory.locate({ place: memory.place, address, dtype, dims });
+    return memory.locate({ place: memory.place, address, dtype, dims: shape });
   };
   using session = new OrtSession(model, device.sessionOptions({ isRecorded: records, roundsFactors: false }));
-  const bound = new Map([...inputs].map(([name, dims]) => [name, zeros(dims)] as const));
+  const bound = new Map([...inputs].map(([name, info]) => [name, zeros(info)] as const));
   using binding = session.bind(bound, new Map([['y', zeros(output)]]));
   using options = runOptions(memory, records ? 'recorded' : 'awaited');
   // A recorded run does not wait for the memory's own order.
   memory.synchronize();
-  // Awaited here: what `using` holds is freed where the function returns.
-  const ms = await medianMs(BUDGET_MS, () => {
+  const run = () => {
     binding.run(options);
     memory.synchronize();
-  });
+  };
+  // Awaited here: what `using` holds is freed where the function returns.
+  const ms = await medianMs(budgetMs, run, fewestCalls);
   for (const address of allocated) memory.free(address);
   return ms;
 }

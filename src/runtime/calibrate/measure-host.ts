@@ -2,13 +2,13 @@
 import '../onnx/no-telemetry.js';
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { HostProfile } from '../../planner/price/device-profile.js';
+import { MEASURED_ERROR, type HostProfile } from '../../planner/price/device-profile.js';
 import { UNKNOWN_HOST } from '../../planner/price/known-devices.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
 import { cpuOptions } from '../session/cpu-options.js';
+import { hostName } from './host-name.js';
 import { diskRate } from './measure-disk.js';
 import {
   INNER,
@@ -73,12 +73,13 @@ export async function measureHost(
   await leaves.release();
   const flops = 2 * MANY_ROWS * WIDTH * INNER * LAYERS;
   return {
-    name: `${cpus()[0]?.model.trim() ?? process.arch}, ${availableParallelism()} threads`,
+    name: hostName(),
     memoryBytesPerSecond: round((1000 * (tensors.at(-1)?.end ?? 0)) / one),
     quantizedBandwidth: UNKNOWN_HOST.quantizedBandwidth,
     flopsPerSecond: round((1000 * flops) / many),
     leafMs: round(chain / LEAVES),
     diskBytesPerSecond: round(disk ?? UNKNOWN_HOST.diskBytesPerSecond),
+    errorFactor: MEASURED_ERROR,
     source: disk === null ? `${source}; its disk is an estimate (no reads past the page cache here)` : source,
   };
 }

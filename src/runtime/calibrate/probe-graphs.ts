@@ -1,6 +1,8 @@
 /** Small models whose running time says what a device does: products with large weights, and many nodes with tiny ones. */
 import { fileURLToPath } from 'node:url';
 import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
+import { QUANT_BITS, QUANT_BLOCK_SIZE, quantizedInfos } from '../../tensor/quantized.js';
+import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
 
 /** Width and inner width of the layers of opt-2.7b: what the products are measured with. */
@@ -34,8 +36,48 @@ export function productGraph(
       attributes: { transB: { int: 1 } },
     });
   }
-  graph.output('y', value, { dtype, dims: ['rows', layerShape(layers - 1)[0]] });
+  graph.output('y', value, { dtype, dims: ['rows', 'width'] });
   return graph.toModel();
+}
+
+/** Products with integers of 8 bits that are timed, one after the other, over this many different weights in turn. */
+export const QUANTIZED_LAYERS = 24;
+export const QUANTIZED_WEIGHTS = 4;
+
+/** `x [1, width]` through products with weights in int8, which are the inputs `w0`, `s0`, `w1`, ...: see `quantizedInputs`. */
+export function quantizedGraph(dtype: 'F32' | 'F16', shapeOf = layerShape): Uint8Array {
+  const graph = new GraphBuilder('/');
+  let value = graph.input('x', { dtype, dims: [1, shapeOf(0)[1]] });
+  for (const [name, { dtype: stored, shape }] of quantizedInputs(dtype, shapeOf)) {
+    graph.input(name, { dtype: stored, dims: shape });
+  }
+  for (let layer = 0; layer < QUANTIZED_LAYERS; layer++) {
+    const [rows, columns] = shapeOf(layer);
+    const weight = layer % QUANTIZED_WEIGHTS;
+    value = graph.node('MatMulNBits', [value, `w${weight}`, `s${weight}`], {
+      name: `layer.${layer}`,
+      domain: 'com.microsoft',
+      attributes: {
+        K: { int: columns },
+        N: { int: rows },
+        bits: { int: QUANT_BITS.int8 },
+        block_size: { int: QUANT_BLOCK_SIZE.int8 },
+      },
+    });
+  }
+  graph.output('y', value, { dtype, dims: [1, shapeOf(QUANTIZED_LAYERS - 1)[0]] });
+  return graph.toModel();
+}
+
+/** Values and scales of the weights, the scales in the dtype of the rows. */
+export function quantizedInputs(dtype: 'F32' | 'F16', shapeOf = layerShape): Map<string, TensorInfo> {
+  const inputs = new Map<string, TensorInfo>();
+  for (let weight = 0; weight < QUANTIZED_WEIGHTS; weight++) {
+    const { values, scales } = quantizedInfos(shapeOf(weight), 'int8');
+    inputs.set(`w${weight}`, values);
+    inputs.set(`s${weight}`, { dtype, shape: scales.shape });
+  }
+  return inputs;
 }
 
 /** The layers as tensors of one file that holds nothing else. */

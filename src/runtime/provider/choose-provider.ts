@@ -1,8 +1,5 @@
 import { Blip2Error } from '../../errors.js';
-import type { MachineProfile } from '../../planner/price/device-profile.js';
-import { findCard } from '../../planner/price/find-card.js';
-import { UNKNOWN_GPU, UNKNOWN_HOST } from '../../planner/price/known-devices.js';
-import { cudaAnswer, cudaCardNames, hasCuda } from './cuda-provider.js';
+import { cudaAnswer, hasCuda } from './cuda-provider.js';
 import type { Provider } from './provider.js';
 import { webgpuAnswer } from './webgpu-provider.js';
 
@@ -30,15 +27,6 @@ export async function chooseGpuProvider(asked: Provider, gpus: readonly number[]
       details: { gpus, reasons, devices },
     },
   );
-}
-
-/** Published rates of the cards of these numbers, where CUDA's driver names one that is known; null for estimates. */
-export function likelyMachine(provider: 'cuda' | 'webgpu', gpus: Iterable<number>): MachineProfile | null {
-  if (provider !== 'cuda') return null;
-  const names = cudaCardNames();
-  const cards = [...gpus].sort((a, b) => a - b).map((gpu) => findCard(names[gpu] ?? '')?.profile);
-  if (cards.every((card) => card === undefined)) return null;
-  return { gpus: cards.map((card) => card ?? UNKNOWN_GPU), host: UNKNOWN_HOST };
 }
 
 /** The provider that `chooseGpuProvider` will choose where it finds any; asking takes no memory of a GPU. */

@@ -46,11 +46,14 @@ function cudaDevices(driver: CudaDriver): ProviderDevice[] {
   }));
 }
 
-/** The cards as the driver names them, in the order of their numbers. Asking takes no memory on them. */
-export function cudaCardNames(): string[] {
+/** The cards as the driver names them and finds them, in the order of their numbers. Asking takes no memory on them. */
+export function cudaCards(): { name: string; busId: string }[] {
   const driver = CudaDriver.load();
   if (driver === null) return [];
-  return Array.from({ length: driver.deviceCount() }, (_, device) => driver.describe('cuDeviceGetName', device));
+  return Array.from({ length: driver.deviceCount() }, (_, device) => ({
+    name: driver.describe('cuDeviceGetName', device),
+    busId: driver.describe('cuDeviceGetPCIBusId', device),
+  }));
 }
 
 /** Free memory of a CUDA device, seen from outside; null where there is no such device, or nobody tells. */

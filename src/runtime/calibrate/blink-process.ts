@@ -1,0 +1,62 @@
+/** The process that measures in a blink: a driver's context and its libraries' memory go with it. It answers one message. */
+import type { GpuProfile, HostProfile } from '../../planner/price/device-profile.js';
+import type { EngineDevice } from '../provider/engine/device/engine-device.js';
+import { blinkHost } from './blink-host.js';
+import { BLINK } from './timing.js';
+
+export interface BlinkRequest {
+  /** What the profiles say of where they come from. */
+  readonly source: string;
+  readonly cards: readonly { readonly gpu: number; readonly name: string }[];
+  /** Whether the host is measured, and with threads that wait by spinning. */
+  readonly host: { readonly spins: boolean } | null;
+}
+
+export type BlinkAnswer =
+  | {
+      /** In the order of the request. */
+      readonly cards: readonly GpuProfile[];
+      readonly host: HostProfile | null;
+      /** Milliseconds until the provider had started, and of the measurement after it. */
+      readonly startingMs: number;
+      readonly measuringMs: number;
+    }
+  | { readonly failure: string };
+
+async function blink({ source, cards, host }: BlinkRequest): Promise<BlinkAnswer> {
+  const began = performance.now();
+  const devices = await started(cards.map(({ gpu }) => gpu));
+  const start = performance.now();
+  const profiles: GpuProfile[] = [];
+  for (const [i, device] of devices.entries()) {
+    const { measureGpu } = await import('./measure-gpu.js');
+    const memoryBytes = device.memory.room()?.totalBytes ?? null;
+    const card = { name: cards[i]?.name ?? '', memoryBytes, freeBytes: null };
+    profiles.push(await measureGpu(device, card, source, BLINK));
+  }
+  return {
+    cards: profiles,
+    host: host === null ? null : await blinkHost(source, host.spins),
+    startingMs: Math.round(start - began),
+    measuringMs: Math.round(performance.now() - start),
+  };
+}
+
+/** Each with a session that has been there: to load the provider's libraries takes longer than all measurements. */
+async function started(gpus: readonly number[]): Promise<EngineDevice[]> {
+  if (gpus.length === 0) return [];
+  const { cudaDevice } = await import('../provider/engine/device/cuda-device.js');
+  const { OrtSession } = await import('../provider/ort/ort-session.js');
+  const { identityModel } = await import('../provider/ort/identity-model.js');
+  const devices = gpus.map((gpu) => cudaDevice(gpu));
+  const options = { isRecorded: false, roundsFactors: false };
+  for (const { sessionOptions } of devices) new OrtSession(identityModel(), sessionOptions(options))[Symbol.dispose]();
+  return devices;
+}
+
+process.once('message', (request: BlinkRequest) => {
+  void blink(request)
+    .catch((error: unknown): BlinkAnswer => ({ failure: error instanceof Error ? error.message : String(error) }))
+    // Without waiting for what the driver would do at an orderly end.
+    .then((answer) => process.send?.(answer, () => process.exit()));
+});
