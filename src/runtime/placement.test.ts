@@ -7,6 +7,8 @@ import type { PlanDocument } from '../planner/plan/plan-document.js';
 import { createCaptioner } from './captioner.js';
 import type { CaptionerOptions, CaptionOptions } from './captioner-options.js';
 import type { EngineOptions, Progress } from './device-options.js';
+import { gpuProfileSchema } from '../planner/price/device-profile.js';
+import { KNOWN_GPUS, UNKNOWN_HOST } from '../planner/price/known-devices.js';
 import { placedDevices } from './placement.js';
 
 const DEMO = join(import.meta.dirname, '../../models/demo');
@@ -50,7 +52,11 @@ describe('placement', () => {
   });
 
   it('takes the plan that budgets lead to, whole or as its map, for the same places', async () => {
-    const plan = await planFor(4 * MIB, { allowQuant: ['int4'], workload: { newTokens: 8 } });
+    const [card, host] = [gpuProfileSchema.parse(KNOWN_GPUS.get('T4')), { ...UNKNOWN_HOST, errorFactor: 1 }];
+    const rates = { ...card.engines['blip2-run'], streamBytesPerSecond: 1e9 };
+    const slow = { ...card, engines: { ...card.engines, 'blip2-run': rates } };
+    const machine = { gpus: [slow], host };
+    const plan = await planFor(4 * MIB, { allowQuant: ['int4'], workload: { newTokens: 8 }, machine });
     expect(plan.workload.newTokens).toBe(8);
     const given = await placedDevices(checkpoint, { plan });
     expect(given.deviceMap).toEqual(new Map(Object.entries(plan.device_map)));

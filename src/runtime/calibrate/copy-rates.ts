@@ -26,7 +26,7 @@ export async function copyRates(memory: DeviceMemory, pageable: DeviceMemory, ef
   const locked = memory.allocateHost(copiedBytes).address;
   const paged = pageable.allocate(copiedBytes);
   pageable.zero(paged, copiedBytes);
-  const [a, b] = [memory.allocate(WITHIN_BYTES), memory.allocate(WITHIN_BYTES)];
+  const [a, b] = [memory.allocate(Math.max(copiedBytes, WITHIN_BYTES)), memory.allocate(WITHIN_BYTES)];
   memory.zero(a, WITHIN_BYTES);
   const msOf = (copy: () => void): Promise<number> =>
     medianMs(
