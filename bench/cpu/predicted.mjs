@@ -1,7 +1,8 @@
 /**
- * What a plan predicts for this machine's CPU, as calibrated a moment before, next to what captioning then takes.
+ * What a plan predicts for this machine's CPU, as measured in a blink or calibrated a moment before, next to what captioning
+ * then takes.
  *
- *   npm run build && node bench/cpu/predicted.mjs CHECKPOINT [--tokens 20] [--rounds 3]
+ *   npm run build && node bench/cpu/predicted.mjs CHECKPOINT [--rates blink|calibrated] [--quant int8|int4] [--tokens 20] [--rounds 3]
  *
  * Prints one JSON object. Other work on the machine slows both sides, but hardly ever by the same factor.
  */
@@ -14,16 +15,27 @@ import { parseArgs, promisify } from 'node:util';
 import { openCheckpoint } from '../../dist/src/loader/index.js';
 import { planDeviceMap } from '../../dist/src/planner/index.js';
 import { calibrateMachine } from '../../dist/src/runtime/calibrate/calibrate-machine.js';
+import { thisMachine } from '../../dist/src/runtime/calibrate/this-machine.js';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { tokens: { type: 'string', default: '20' }, rounds: { type: 'string', default: '3' } },
+  options: {
+    rates: { type: 'string', default: 'calibrated' },
+    quant: { type: 'string' },
+    tokens: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '3' },
+  },
 });
 const [folder] = positionals;
 if (folder === undefined) throw new Error('which checkpoint?');
 
 const cacheFolder = await mkdtemp(join(tmpdir(), 'blip2-predicted-'));
-const machine = await calibrateMachine({ cacheFolder });
+const start = performance.now();
+const machine =
+  values.rates === 'blink'
+    ? await thisMachine({ gpus: [], provider: 'cuda' }, { cacheFolder })
+    : await calibrateMachine({ cacheFolder });
+const measuringMs = Math.round(performance.now() - start);
 await rm(cacheFolder, { recursive: true });
 
 const { tensors, config } = await openCheckpoint(folder);
@@ -31,6 +43,7 @@ const result = planDeviceMap(tensors, {
   config,
   machine,
   workload: { newTokens: Number(values.tokens) },
+  ...(values.quant === undefined ? {} : { allowQuant: [values.quant] }),
   budgets: { gpus: new Map(), ramBytes: null, diskBytes: 0 },
 });
 if (result.status !== 'fits') throw new Error(result.status);
@@ -44,6 +57,7 @@ const { stdout } = await promisify(execFile)(process.execPath, [
   values.tokens,
   '--rounds',
   values.rounds,
+  ...(values.quant === undefined ? [] : ['--quant', values.quant]),
 ]);
 const measured = JSON.parse(stdout);
 const rows = {
@@ -59,5 +73,15 @@ const table = Object.entries(rows).map(([part, [predictedMs, measuredMs]]) => ({
   measuredMs,
   ratio: Number((predictedMs / measuredMs).toPrecision(3)),
 }));
-const host = { name, memoryBytesPerSecond, flopsPerSecond, leafMs, sweepGBs: measured.sweepGBs };
+// `speed.mjs` quantises all blocks of the language model; the plan those where that is worth it, which should be all.
+const quantised = Object.keys(result.plan.quant).length;
+const host = {
+  measuringMs,
+  quantised,
+  name,
+  memoryBytesPerSecond,
+  flopsPerSecond,
+  leafMs,
+  sweepGBs: measured.sweepGBs,
+};
 process.stdout.write(`${JSON.stringify({ host, table }, null, 1)}\n`);

@@ -1,5 +1,6 @@
 import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
 import { EXIT } from '../common/main.js';
+import { rate, ratesOf } from './list-devices.js';
 
 /** Measures this machine, keeps the profile for later plans, and prints it on stdout. */
 export async function calibrate(quiet: boolean, signal: AbortSignal): Promise<number> {
@@ -12,26 +13,11 @@ export async function calibrate(quiet: boolean, signal: AbortSignal): Promise<nu
   };
   const cacheFolder = defaultCacheFolder();
   const profile = await calibrateMachine({ cacheFolder, signal, onPart: (part) => say(`measuring ${part}`) });
-  const { memoryBytesPerSecond, flopsPerSecond, leafMs, diskBytesPerSecond } = profile.host;
-  say(
-    `cpu: ${rate(memoryBytesPerSecond)} of weights, ${tera(flopsPerSecond)}, ${leafMs} ms a module, disk ${rate(diskBytesPerSecond)}`,
-  );
-  for (const { name, memoryBytesPerSecond: memory, flopsPerSecond: flops, link } of profile.gpus) {
-    say(
-      `${name}: ${rate(memory)} of weights, ${tera(flops.float16)} in float16, link ${rate(link.bytesPerSecond)} and ${link.latencyMs} ms`,
-    );
-  }
+  say(`cpu: ${ratesOf(profile.host)}, disk ${rate(profile.host.diskBytesPerSecond)}`);
+  for (const gpu of profile.gpus) say(`${gpu.name}: ${ratesOf(gpu)}`);
   const file = await writeMachineFile(profile, cacheFolder);
   await forgetBlink(cacheFolder);
   say(`kept in ${file}: plans on this machine use it; --profile none ignores it`);
   process.stdout.write(`${JSON.stringify(profile, null, 2)}\n`);
   return EXIT.ok;
-}
-
-function rate(bytesPerSecond: number): string {
-  return `${(bytesPerSecond / 1e9).toPrecision(3)} GB/s`;
-}
-
-function tera(flopsPerSecond: number): string {
-  return `${(flopsPerSecond / 1e12).toPrecision(3)} TFLOP/s`;
 }

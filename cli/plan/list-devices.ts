@@ -1,10 +1,25 @@
-import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { freemem, totalmem } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
+import type { GpuProfile, HostProfile } from '../../src/planner/price/device-profile.js';
 import { formatSize } from '../../src/planner/size.js';
+import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
+import { readBlink } from '../../src/runtime/calibrate/blink-file.js';
+import { hostName } from '../../src/runtime/calibrate/host-name.js';
 import type { Provider, ProviderAnswer, ProviderDevice } from '../../src/runtime/provider/provider.js';
 
 export interface ListedProvider {
   readonly provider: Exclude<Provider, 'auto'>;
   readonly answer: ProviderAnswer;
+  /** What was measured of its devices in a blink, and when; the calibration of the machine, where there is one, wins. */
+  readonly measured: readonly MeasuredDevice[];
+}
+
+export interface MeasuredDevice {
+  /** Number of the device. */
+  readonly device: number;
+  /** As 2026-11-28. */
+  readonly day: string;
+  readonly profile: GpuProfile | HostProfile;
 }
 
 /** What `blip2-run` can use on this machine, in the order in which it chooses. */
@@ -12,29 +27,59 @@ export async function listDevices(): Promise<ListedProvider[]> {
   // Only here, because the providers load native libraries.
   const { cudaAnswer } = await import('../../src/runtime/provider/cuda-provider.js');
   const { webgpuAnswer } = await import('../../src/runtime/provider/webgpu-provider.js');
+  const { cardIdentities, hostIdentity } = await import('../../src/runtime/calibrate/machine-identity.js');
+  const { cards, hosts } = await readBlink(defaultCacheFolder());
+  const kept = cardIdentities().flatMap((identity, device) => {
+    const card = cards.find((each) => isDeepStrictEqual(each.identity, identity));
+    return card === undefined ? [] : [{ device, day: card.day, profile: card.profile }];
+  });
+  const own = hosts.filter(({ identity }) => isDeepStrictEqual(identity, hostIdentity(identity.spins)));
   return [
-    { provider: 'cuda', answer: cudaAnswer() },
-    { provider: 'webgpu', answer: await webgpuAnswer() },
-    { provider: 'cpu', answer: { works: true, devices: [host()] } },
+    { provider: 'cuda', answer: cudaAnswer(), measured: kept },
+    { provider: 'webgpu', answer: await webgpuAnswer(), measured: [] },
+    {
+      provider: 'cpu',
+      answer: { works: true, devices: [host()] },
+      measured: own.map(({ day, profile }) => ({ device: 0, day, profile })),
+    },
   ];
 }
 
 function host(): ProviderDevice {
-  const model = cpus()[0]?.model.trim() ?? process.arch;
-  return { name: `${model}, ${availableParallelism()} threads`, memoryBytes: totalmem(), freeBytes: freemem() };
+  return { name: hostName(), memoryBytes: totalmem(), freeBytes: freemem() };
 }
 
-/** One line per device; a provider that does not work says why. */
+/** One line per device, and one for what was measured of it; a provider that does not work says why. */
 export function deviceTable(providers: readonly ListedProvider[]): string {
   return providers
-    .flatMap(({ provider, answer }) => linesOf(answer).map((line) => `${provider.padEnd(7)} ${line}`))
+    .flatMap((listed) => linesOf(listed).map((line) => `${listed.provider.padEnd(7)} ${line}`))
     .join('\n');
 }
 
-function linesOf(answer: ProviderAnswer): string[] {
+function linesOf({ answer, measured }: ListedProvider): string[] {
   if (!answer.works) return [`not here: ${answer.reason}`];
-  return answer.devices.map(({ name, memoryBytes, freeBytes }, number) => {
+  return answer.devices.flatMap(({ name, memoryBytes, freeBytes }, number) => {
     const free = freeBytes === null ? '' : `, ${formatSize(freeBytes)} free`;
-    return `${number} ${name}${memoryBytes === null ? '' : `, ${formatSize(memoryBytes)}${free}`}`;
+    const own = measured.filter(({ device }) => device === number);
+    return [
+      `${number} ${name}${memoryBytes === null ? '' : `, ${formatSize(memoryBytes)}${free}`}`,
+      ...own.map(({ day, profile }) => `${number} measured in a blink on ${day}: ${ratesOf(profile)}`),
+    ];
   });
+}
+
+/** The rates that decide plans, for a person. */
+export function ratesOf(profile: GpuProfile | HostProfile): string {
+  const memory = `${rate(profile.memoryBytesPerSecond)} of weights`;
+  if (!('link' in profile)) return `${memory}, ${tera(profile.flopsPerSecond)}, ${profile.leafMs} ms a module`;
+  const stream = rate(profile.engines['blip2-run'].streamBytesPerSecond);
+  return `${memory}, ${tera(profile.flopsPerSecond.float16)} in float16, link ${stream} and ${profile.link.latencyMs} ms`;
+}
+
+export function rate(bytesPerSecond: number): string {
+  return `${(bytesPerSecond / 1e9).toPrecision(3)} GB/s`;
+}
+
+function tera(flopsPerSecond: number): string {
+  return `${(flopsPerSecond / 1e12).toPrecision(3)} TFLOP/s`;
 }

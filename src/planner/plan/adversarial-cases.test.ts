@@ -183,8 +183,9 @@ describe('adversarial cases', () => {
     expect(streamedTokenBytes(streamed)).toBeLessThan(1.6 * GB);
     expect(streamedTokenBytes(streamed)).toBeGreaterThan(1.2 * GB);
     const here = plan(opt, { 0: 4 * GB }, { engine: 'blip2-run' });
-    expect(streamedTokenBytes(here)).toBe(0);
-    expect(count(here, 'language_model', 'host')).toBeGreaterThan(0);
+    // As on the cards that were measured, streaming is faster than a desktop's CPU.
+    expect(streamedTokenBytes(here)).toBeGreaterThan(1.2 * GB);
+    expect(count(here, 'language_model', 'host')).toBe(0);
   });
 
   it('7: a GPU of 0.25 GB is used where it can be, and left alone where it cannot', () => {
