@@ -12,7 +12,7 @@ export function planSummary(plan: PlanDocument): string {
       `${pictures}${workload.promptTokens} prompt + ${workload.newTokens} new tokens   for ${plan.engine}`,
     ...plan.devices.filter((device) => device.weightBytes > 0 || typeof device.id === 'number').map(deviceRow),
     `order  ${runsOf(plan).join('  ')}`,
-    `predicted ${seconds(cost.latencyMs)} ${callOf(plan)} (estimate): pictures ${seconds(cost.imageMs)}, prompt ` +
+    `predicted ${seconds(cost.latencyMs)} ${callOf(plan)}${range(cost)}: pictures ${seconds(cost.imageMs)}, prompt ` +
       `${seconds(cost.promptMs)}, tokens ${seconds(cost.tokenMs)}, crossings ${seconds(cost.crossingMs)}` +
       (cost.streamedBytesPerCall === 0 ? '' : `; ${formatSize(cost.streamedBytesPerCall)} of weights streamed`),
     ...plan.accuracy.map(
@@ -84,6 +84,14 @@ function runsOf(plan: PlanDocument): string[] {
     else runs.push({ part, place, count: 1 });
   }
   return runs.map(({ part, place, count }) => `${part}${count > 1 ? ` x${count}` : ''} ${place};`);
+}
+
+/** How far the prediction may be off, and what the first caption takes where that is more. */
+function range({ latencyMs, rangeMs, firstCaptionMs = latencyMs }: PlanDocument['cost']): string {
+  const first = firstCaptionMs > 1.01 * latencyMs ? `, the first ${seconds(firstCaptionMs)}` : '';
+  return rangeMs === undefined
+    ? ` (estimate${first})`
+    : ` (${seconds(rangeMs.least)} to ${seconds(rangeMs.most)}${first})`;
 }
 
 function seconds(ms: number): string {

@@ -3,7 +3,7 @@ import type { QuantScheme } from '../../tensor/quantized.js';
 import { inFileNames } from '../map/file-names.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
-import { preparationNotes } from '../price/preparation.js';
+import { preparationOf } from '../price/preparation.js';
 import { keysOf } from '../map/kept-modules.js';
 import type { Hooked } from '../price/hooks.js';
 import { deviceOfPlace, runsOn, type Place } from '../price/place.js';
@@ -30,7 +30,9 @@ export interface BuiltPlan {
 
 export function buildPlan(input: PlanInput): BuiltPlan {
   const { profile, choice } = input;
-  const prices = input.prices.amongst(choice);
+  const prices = input.predicted.amongst(choice);
+  const weighed = input.prices.amongst(choice);
+  const preparation = preparationOf(profile, choice, input.convertedBytes);
   const { map: loadedMap, apart } = mapOf(profile, choice, prices.hooked);
   const map = profile.fileNames === undefined ? loadedMap : inFileNames(loadedMap, profile.fileNames);
   const placements = profile.blocks.map((block, i): Placement => {
@@ -48,6 +50,7 @@ export function buildPlan(input: PlanInput): BuiltPlan {
   });
   const crossings = crossingsOf(profile, choice, prices);
   const quant = quantOf(profile, choice);
+  const cost = costOfPlan(profile, choice, prices, crossings);
   const document: PlanDocument = {
     schema: PLAN_SCHEMA,
     tool: input.tool,
@@ -57,13 +60,13 @@ export function buildPlan(input: PlanInput): BuiltPlan {
     dtype: profile.dtype,
     dtypes: Object.fromEntries(input.dtypes),
     quant: Object.fromEntries(quant),
-    accuracy: accuracyNotes(profile, choice, accuracyPrices(profile, input.budgets.gpus.keys(), prices), quant),
+    accuracy: accuracyNotes(profile, choice, accuracyPrices(profile, input.budgets.gpus.keys(), weighed), quant),
     workload: profile.workload,
     devices: memoryTable(input),
     device_map: Object.fromEntries(map),
     placements,
     crossings,
-    cost: costOfPlan(profile, choice, prices, crossings),
+    cost: { ...cost, firstCaptionMs: rounded(cost.latencyMs + 1000 * preparation.seconds) },
     solver: {
       objective: input.solver.objective,
       status: input.solver.status,
@@ -78,7 +81,7 @@ export function buildPlan(input: PlanInput): BuiltPlan {
       ...(profile.blocks.some(({ keptBytes }, i) => keptBytes > 0 && placeAt(choice, i).execution === 'streamed')
         ? [KEPT_MODULES]
         : []),
-      ...preparationNotes(profile, choice),
+      ...preparation.notes,
     ],
     warnings: [
       ...profile.warnings,

@@ -2,10 +2,12 @@
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
-import type { GpuProfile, MachineProfile } from '../price/device-profile.js';
+import { gpuAt, type GpuProfile, type MachineProfile } from '../price/device-profile.js';
+import { convertedBytes } from '../price/preparation.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { priceList, type PriceList } from '../price/price-list.js';
 import { webGpuProfile } from '../price/webgpu-profile.js';
+import { atItsWorst } from '../price/worst-case.js';
 import type { ModelTable } from '../models/read-model-table.js';
 import { keptActivationBytes } from '../profile/kept-activations.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
@@ -88,7 +90,12 @@ export interface PlanContext {
   /** GPU number -> bytes to leave free. */
   readonly reserves: ReadonlyMap<number, number>;
   readonly machine: MachineProfile;
+  /** What the solver weighs: each device at its worst. */
   readonly prices: PriceList;
+  /** What is predicted. */
+  readonly predicted: PriceList;
+  /** Block -> bytes of float32 that are made of its weights, once, where the CPU of `blip2-run` is to run it. */
+  readonly convertedBytes: ReadonlyMap<string, number>;
   readonly pins: DeviceMap;
   readonly schemes: readonly QuantScheme[];
   /** Block -> the scheme it must have, null for none; absent where the solver chooses. */
@@ -124,7 +131,9 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
     overheads,
     reserves,
     machine,
-    prices: priceList(profile, machine, gpuIds),
+    prices: priceList(profile, atItsWorst(machine, gpuIds), gpuIds),
+    predicted: priceList(profile, machine, gpuIds),
+    convertedBytes: convertedBytes(profile, tensors),
     pins,
     schemes: options.allowQuant ?? [],
     settled: new Map(),
@@ -158,8 +167,4 @@ function assumptionsOf(machine: MachineProfile, gpuIds: readonly number[], budge
     ...used.map((device) => `${device.name}: ${device.source}.`),
     ...(budgets.ramBytes === null ? ['Host memory is taken to be enough: no RAM budget was given.'] : []),
   ];
-}
-
-function gpuAt(machine: MachineProfile, index: number): GpuProfile | undefined {
-  return machine.gpus[index] ?? machine.gpus.at(-1);
 }

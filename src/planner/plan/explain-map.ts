@@ -44,17 +44,17 @@ export function explainMap(
   const { fileNames } = prepared.profile;
   const map = fileNames === undefined ? given : inLoadedNames(given, fileNames);
   const profile = keptUnder(prepared.profile, map);
-  const prices = priceList(
+  const predicted = priceList(
     profile,
     prepared.machine,
     [...gpus.keys()].sort((a, b) => a - b),
     map,
   );
-  const context = { ...prepared, profile, prices, settled: settledSchemes(profile, quant) };
+  const context = { ...prepared, profile, prices: predicted, predicted, settled: settledSchemes(profile, quant) };
   const issues = validateDeviceMap(map, context.profile);
   const choice = placesOfMap(map, context);
   if (choice === null) return { issues, plan: null, overBudget: [] };
-  const cost = costOfChoice(context.profile, choice, context.prices);
+  const cost = costOfChoice(context.profile, choice, context.predicted);
   const { document } = buildPlan({
     ...context,
     dtypes: options.dtypes ?? new Map<string, LoadDtype>(),

@@ -48,12 +48,20 @@ export function costOfPlan(
 ): PlanCost {
   const byPhase = { image: 0, prompt: 0, token: 0 };
   const busy = new Map<number | 'cpu', number>();
+  const range = { least: 0, most: 0 };
+  const widen = (ms: number, factor: number): void => {
+    range.least += ms / factor;
+    range.most += ms * factor;
+  };
   let streamedBytesPerCall = 0;
   let streamedBytesPerToken = 0;
   for (const [i, block] of profile.blocks.entries()) {
     const place = placeAt(choice, i);
     for (const phase of ['image', 'prompt', 'token'] as const) byPhase[phase] += prices.phaseMs(block, place, phase);
-    busy.set(runsOn(place), (busy.get(runsOn(place)) ?? 0) + prices.blockMs(block, place));
+    const device = runsOn(place);
+    const blockMs = prices.blockMs(block, place);
+    busy.set(device, (busy.get(device) ?? 0) + blockMs);
+    widen(blockMs, prices.errorFactor(device));
     if (place.execution !== 'streamed') continue;
     for (const run of formOf(block, place.scheme).runs) {
       const copiedBytes = run.streamedBytes - run.keptBytes;
@@ -62,8 +70,14 @@ export function costOfPlan(
     }
   }
   const crossingMs = crossings.reduce((sum, crossing) => sum + crossing.latencyMs, 0);
+  for (const { fromDevice, toDevice, latencyMs } of crossings) {
+    // The link is the GPU's.
+    const factors = [fromDevice, toDevice].flatMap((end) => (end === 'cpu' ? [] : [prices.errorFactor(end)]));
+    widen(latencyMs, Math.max(...factors));
+  }
   return {
     latencyMs: rounded(byPhase.image + byPhase.prompt + byPhase.token + crossingMs),
+    rangeMs: { least: rounded(range.least), most: rounded(range.most) },
     imageMs: rounded(byPhase.image),
     promptMs: rounded(byPhase.prompt),
     tokenMs: rounded(byPhase.token),

@@ -79,6 +79,13 @@ export interface Crossing {
 export interface PlanCost {
   /** Predicted milliseconds per call: `batch` pictures, `newTokens` tokens each. */
   readonly latencyMs: number;
+  /** What it may take, by how far off the rates of its devices may be; absent in older plans. */
+  readonly rangeMs?: { readonly least: number; readonly most: number };
+  /**
+   * The latency, and what a first start has to do for it: float32 copies of weights that the CPU runs, which are kept for the next,
+   * and quantised weights in the order of its kernels. Loading is not counted. Absent in older plans.
+   */
+  readonly firstCaptionMs?: number;
   readonly imageMs: number;
   readonly promptMs: number;
   readonly tokenMs: number;
@@ -107,8 +114,9 @@ export interface SolverReport {
   /** `optimal` is proven; `stopped` is within `gap`; `given` was not chosen by the solver. */
   readonly status: 'optimal' | 'stopped' | 'given';
   /**
-   * No placement that fits is predicted to be faster than this; prices of accuracy count as time. For `throughput`: none
-   * has a busiest device that is busy for less.
+   * No placement that fits is predicted to be faster than this; prices of accuracy count as time, and so does what devices whose
+   * rates are less certain than the best known may take more at their worst. For `throughput`: none has a busiest device that
+   * is busy for less.
    */
   readonly boundMs: number;
   /** (cost - bound) / cost, with prices of accuracy on both sides. */

@@ -18,7 +18,11 @@ export interface PlanInput {
   /** GPU number -> bytes to leave free. */
   readonly reserves: ReadonlyMap<number, number>;
   readonly machine: MachineProfile;
+  /** What the solver weighs, and what is predicted. */
   readonly prices: PriceList;
+  readonly predicted: PriceList;
+  /** Block -> bytes of float32 that the CPU's part of a start makes of its weights. */
+  readonly convertedBytes: ReadonlyMap<string, number>;
   /** A place for every block of the profile. */
   readonly choice: readonly Place[];
   readonly solver: SolverReport;

@@ -98,6 +98,13 @@ export const planSchema = z
     ),
     cost: z.object({
       latencyMs: ms,
+      rangeMs: z
+        .object({ least: ms, most: ms })
+        .exactOptional()
+        .describe('What it may take, by how far off the rates of its devices may be; absent in older plans.'),
+      firstCaptionMs: ms
+        .exactOptional()
+        .describe('The latency, and the conversions that a first start makes for it; absent in older plans.'),
       imageMs: ms,
       promptMs: ms,
       tokenMs: ms,

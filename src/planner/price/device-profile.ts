@@ -89,6 +89,11 @@ export const machineProfileSchema = z.strictObject({
 });
 export type MachineProfile = z.infer<typeof machineProfileSchema>;
 
+/** Profiles go to GPUs in the order of their numbers; the last is that of all others. */
+export function gpuAt(machine: MachineProfile, index: number): GpuProfile | undefined {
+  return machine.gpus[index] ?? machine.gpus.at(-1);
+}
+
 /** @throws Blip2Error `PROFILE_INVALID` naming every field that is wrong. */
 export function parseMachineProfile(json: unknown): MachineProfile {
   const parsed = machineProfileSchema.safeParse(json);

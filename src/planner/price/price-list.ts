@@ -8,7 +8,7 @@
 import type { BlockPhase } from '../../model/blocks.js';
 import type { DeviceMap } from '../map/device-map.js';
 import { formOf, type BlockRun, type Engine, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
-import type { GpuProfile, MachineProfile, QuantizedBandwidth } from './device-profile.js';
+import { gpuAt, type GpuProfile, type MachineProfile, type QuantizedBandwidth } from './device-profile.js';
 import { hookedAmongst, hookedUnder, type Hooked } from './hooks.js';
 import { runsOn, type Place } from './place.js';
 
@@ -33,6 +33,8 @@ export interface Prices {
   phaseMs(block: ProfileBlock, place: Place, phase: BlockPhase): number;
   /** Milliseconds per call to hand `from`'s output to the next block, in another place. */
   crossingMs(from: ProfileBlock, a: Place, b: Place): number;
+  /** How far off times of a device may be: they take from `1 / errorFactor` to `errorFactor` of their price. */
+  errorFactor(device: number | 'cpu'): number;
   /** The same for an input that skips the chain. */
   extraInputMs(input: ProfileBlock['extraInputs'][number], elementBytes: number, a: Place, b: Place): number;
 }
@@ -57,8 +59,8 @@ export function priceList(
 
 function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[], hooked: Hooked): Prices {
   const { engine, dtype, workload } = profile;
-  const gpus = new Map(gpuIds.map((id, i) => [id, gpuAt(machine, i)]));
-  const gpuOf = (id: number): GpuProfile => gpus.get(id) ?? gpuAt(machine, 0);
+  const gpus = new Map(gpuIds.map((id, i) => [id, profileAt(machine, i)]));
+  const gpuOf = (id: number): GpuProfile => gpus.get(id) ?? profileAt(machine, 0);
   const { host } = machine;
 
   const copyMs = (bytes: number, a: Place, b: Place): number => {
@@ -98,6 +100,7 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
       }
       return ms;
     },
+    errorFactor: (device) => (device === 'cpu' ? host : gpuOf(device)).errorFactor,
     extraInputMs(input, elementBytes, a, b) {
       return runsOn(a) === runsOn(b) ? 0 : input.runs * copyMs(input.elements * elementBytes, a, b);
     },
@@ -159,8 +162,8 @@ export function hostWidening(block: ProfileBlock, engine: Engine): number {
   return block.weightBytes > 0 ? block.float32Bytes / block.weightBytes : 4 / block.elementBytes;
 }
 
-function gpuAt(machine: MachineProfile, index: number): GpuProfile {
-  const gpu = machine.gpus[index] ?? machine.gpus.at(-1);
+function profileAt(machine: MachineProfile, index: number): GpuProfile {
+  const gpu = gpuAt(machine, index);
   if (gpu === undefined) throw new RangeError('a price list for GPUs needs at least one GPU profile');
   return gpu;
 }
