@@ -4,6 +4,7 @@ import { parseBlip2Config } from '../model/blip2-config.js';
 import { DEFAULT_PRESET, PRESETS } from '../model/presets.js';
 import { planDeviceMap } from '../planner/plan/plan-device-map.js';
 import type { PlanOptions } from '../planner/plan/context.js';
+import { UNKNOWN_GPU, UNKNOWN_HOST } from '../planner/price/known-devices.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
 import type { IntegerProgram } from '../planner/solve/integer/integer-program.js';
 import { highsSolver } from './index.js';
@@ -35,7 +36,9 @@ describe('a plan for two cards', () => {
   const plan = (options: Partial<PlanOptions>): PlanDocument => {
     const gpus = new Map([2e9, 5.6e9].map((bytes, id) => [id, bytes]));
     const budgets = { gpus, ramBytes: null, diskBytes: 0 };
-    const result = planDeviceMap(tensors, { config: preset.config, budgets, solver: { effort: 3000 }, ...options });
+    // Known equally well, so that what the solver weighs is what the plan predicts.
+    const machine = { gpus: [{ ...UNKNOWN_GPU, errorFactor: 1 }], host: { ...UNKNOWN_HOST, errorFactor: 1 } };
+    const result = planDeviceMap(tensors, { config: preset.config, budgets, machine, solver: { effort: 3000 }, ...options });
     if (result.status === 'infeasible') throw new Error('does not fit');
     return result.plan;
   };
