@@ -38,7 +38,13 @@ describe('a plan for two cards', () => {
     const budgets = { gpus, ramBytes: null, diskBytes: 0 };
     // Known equally well, so that what the solver weighs is what the plan predicts.
     const machine = { gpus: [{ ...UNKNOWN_GPU, errorFactor: 1 }], host: { ...UNKNOWN_HOST, errorFactor: 1 } };
-    const result = planDeviceMap(tensors, { config: preset.config, budgets, machine, solver: { effort: 3000 }, ...options });
+    const result = planDeviceMap(tensors, {
+      config: preset.config,
+      budgets,
+      machine,
+      solver: { effort: 3000 },
+      ...options,
+    });
     if (result.status === 'infeasible') throw new Error('does not fit');
     return result.plan;
   };
