@@ -76,6 +76,6 @@ export function preparationOf(
 }
 
 /** An integer and its part of a float16 scale. */
-function bytesPerWeight(scheme: QuantScheme): number {
+export function bytesPerWeight(scheme: QuantScheme): number {
   return QUANT_BITS[scheme] / 8 + 2 / QUANT_BLOCK_SIZE[scheme];
 }

@@ -9,6 +9,8 @@ import type { BlockPhase } from '../../model/blocks.js';
 import type { DeviceMap } from '../map/device-map.js';
 import { formOf, type BlockRun, type Engine, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
 import { gpuAt, type GpuProfile, type MachineProfile, type QuantizedBandwidth } from './device-profile.js';
+import { bytesPerWeight } from './preparation.js';
+import { hostPackingMs } from './host-packing.js';
 import { hookedAmongst, hookedUnder, type Hooked } from './hooks.js';
 import { runsOn, type Place } from './place.js';
 
@@ -23,6 +25,9 @@ const HALF_ON_CPU = { bytes: 0.45, flops: 0.25 } as const;
  * InstructBLIP vicuna-7b on the machine of an H200 (bench/gpu), less what the card takes.
  */
 const SEARCH_MS_PER_LOGIT = 27e-6;
+
+/** Of a run whose products have several rows, for each weight that it reads: two for each row. */
+const FLOPS_OF_ROWS = 3;
 
 export interface Prices {
   /** Whether accelerate hooks a block's modules. */
@@ -113,10 +118,12 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
       const widening = hostWidening(block, engine);
       const half = engine === 'transformers' && block.elementBytes === 2;
       const floatBytes = (run.readBytes - run.quantizedBytes) * widening;
+      const packs = engine === 'blip2-run' && run.flops > FLOPS_OF_ROWS * weightsRead(block, run);
       const compute = Math.max(
         (1000 * (floatBytes + quantizedTraffic(block, run, host.quantizedBandwidth) + run.stateBytes)) /
           (host.memoryBytesPerSecond * (half ? HALF_ON_CPU.bytes : 1)),
-        (1000 * run.flops) / (host.flopsPerSecond * (half ? HALF_ON_CPU.flops : 1)),
+        (1000 * run.flops) / (host.flopsPerSecond * (half ? HALF_ON_CPU.flops : 1)) +
+          (packs ? hostPackingMs(floatBytes, host) : 0),
       );
       // A mapped file gives up single rows; transformers reads whole tensors.
       const fetched = engine === 'transformers' ? run.streamedBytes : run.readBytes;
@@ -153,6 +160,11 @@ function issueMs({ torch }: BlockRun, gpu: GpuProfile, hooked: boolean): number 
 /** Float bytes that would take as long to read as a run's quantised ones. */
 function quantizedTraffic(block: ProfileBlock, run: BlockRun, reached: QuantizedBandwidth): number {
   return block.scheme === null ? 0 : run.quantizedBytes / reached[block.scheme];
+}
+
+function weightsRead({ scheme, elementBytes }: ProfileBlock, { readBytes, quantizedBytes }: BlockRun): number {
+  const quantized = scheme === null ? 0 : quantizedBytes / bytesPerWeight(scheme);
+  return (readBytes - quantizedBytes) / elementBytes + quantized;
 }
 
 /** Bytes a CPU reads per loaded byte: `blip2-run` keeps float32 there, transformers keeps the target dtype. */
