@@ -2,9 +2,7 @@
 import type { Argv } from 'yargs';
 import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
 import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
-import type { MachineProfile } from '../../src/planner/price/device-profile.js';
-import type { FoundCard } from '../../src/planner/price/find-card.js';
-import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
+import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
 import type { PictureSize } from '../../src/model/picture-size.js';
 import { GPU_PROVIDERS, type GpuProvider } from '../../src/planner/plan/gpu-provider.js';
 import type { PlanOptions } from '../../src/planner/plan/context.js';
@@ -17,7 +15,6 @@ import { parseDtypeName } from '../common/dtype.js';
 import { knownModels } from './known-models.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
 import { loadModel } from '../common/load-model.js';
-import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
 import { batchSize } from '../common/batch-size.js';
 import { batchesOf } from './request-batches.js';
@@ -25,9 +22,8 @@ import { wholeNumber } from '../common/parser.js';
 import { pictureSize } from '../common/picture-size.js';
 import { budgetFlags, readAllowQuant, type BudgetArgs } from '../common/plan-options.js';
 import { HUB_FLAGS, type HubArgs } from '../common/hub-flags.js';
-import type { Budgets } from '../../src/planner/plan/budgets.js';
 import { budgetsOf, readCards } from './cards.js';
-import { ownMachine } from './own-machine.js';
+import { readMachine } from './read-machine.js';
 
 /** Flags that may be given several times. */
 export const REQUEST_LISTS: readonly string[] = ['vram', 'gpu', 'dtype', 'pin'];
@@ -248,17 +244,4 @@ function readPins(flags: readonly string[]): DeviceMap {
     for (const [key, place] of parseDeviceMap({ [flag.slice(0, at)]: value })) pins.set(key, place);
   }
   return pins;
-}
-
-async function readMachine(
-  { profile, provider }: RequestArgs,
-  cards: readonly FoundCard[],
-  { gpus }: Budgets,
-): Promise<MachineProfile | null> {
-  if (profile !== undefined && profile !== 'none' && cards.length > 0) {
-    throw usageError('--profile and --gpu both say how fast the GPUs are');
-  }
-  const measured = await machineProfile(profile);
-  if (cards.length > 0) return { gpus: cards.map((card) => card.profile), host: measured?.host ?? UNKNOWN_HOST };
-  return measured ?? (wantsEstimates(profile) ? null : ownMachine([...gpus.keys()], provider));
 }

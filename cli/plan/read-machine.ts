@@ -1,0 +1,44 @@
+import type { Budgets } from '../../src/planner/plan/budgets.js';
+import type { GpuProvider } from '../../src/planner/plan/gpu-provider.js';
+import type { MachineProfile } from '../../src/planner/price/device-profile.js';
+import type { FoundCard } from '../../src/planner/price/find-card.js';
+import { UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
+import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
+import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
+import { usageError } from '../common/main.js';
+
+export interface MachineArgs {
+  readonly profile?: string | undefined;
+  readonly provider: GpuProvider;
+}
+
+/**
+ * The speeds of the cards that are named, of a profile, or of this machine; null for estimates of an unknown one.
+ * @throws Blip2Error `USAGE` for cards and a profile at once; what `machineProfile` throws
+ */
+export async function readMachine(
+  { profile, provider }: MachineArgs,
+  cards: readonly FoundCard[],
+  { gpus }: Budgets,
+): Promise<MachineProfile | null> {
+  if (profile !== undefined && profile !== 'none' && cards.length > 0) {
+    throw usageError('--profile and --gpu both say how fast the GPUs are');
+  }
+  const measured = await machineProfile(profile);
+  if (cards.length > 0) return { gpus: cards.map((card) => card.profile), host: measured?.host ?? UNKNOWN_HOST };
+  return measured ?? (wantsEstimates(profile) ? null : ownMachine([...gpus.keys()], provider));
+}
+
+/**
+ * The speeds of this machine where a plan can be for it, on the CPU alone or CUDA: as measured in a blink, now where that was
+ * never done.
+ * @param gpus numbers of the plan's GPUs
+ * @returns null where the plan wants cards that this machine has not: it is for another
+ */
+async function ownMachine(gpus: readonly number[], provider: GpuProvider): Promise<MachineProfile | null> {
+  if (gpus.length > 0 && provider !== 'cuda') return null;
+  // Only here, because it loads native libraries.
+  const { thisMachine, hasCards } = await import('../../src/runtime/calibrate/this-machine.js');
+  if (!hasCards(gpus)) return null;
+  return thisMachine({ gpus, provider }, { cacheFolder: defaultCacheFolder() });
+}
