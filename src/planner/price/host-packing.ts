@@ -14,13 +14,3 @@ export function hostPackingMs(
 ): number {
   return (1000 * PASSES * bytes) / memoryBytesPerSecond;
 }
-
-/** FLOP/s of the arithmetic alone, from what a product of several rows took with its packing. */
-export function flopsWithoutPacking(
-  flops: number,
-  bytes: number,
-  { ms, memoryBytesPerSecond }: { readonly ms: number; readonly memoryBytesPerSecond: number },
-): number {
-  // A measurement of the memory in a slow moment does not make the arithmetic more than twice as fast as it was seen.
-  return (1000 * flops) / Math.max(ms - hostPackingMs(bytes, { memoryBytesPerSecond }), ms / 2);
-}

@@ -1,7 +1,6 @@
 /** What the CPU reaches, in a third of a second: nothing is written, and the disk is left alone. */
 import type { HostProfile } from '../../planner/price/device-profile.js';
 import { UNKNOWN_HOST } from '../../planner/price/known-devices.js';
-import { flopsWithoutPacking } from '../../planner/price/host-packing.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
 import { HostMemory } from '../provider/memory/host-memory.js';
 import { OrtSession, RunOptions, type BoundTensor } from '../provider/ort/ort-session.js';
@@ -57,14 +56,11 @@ export async function blinkHost(source: string, spins: boolean): Promise<HostPro
     tensor(y, [MANY_ROWS, part[0]]),
   );
   const chainMs = await runMs(leavesGraph('F32'), new Map([['x', tensor(x, [1, 16])]]), tensor(y, [1, 16]));
-  const memoryBytesPerSecond = (1000 * SWEPT_LAYERS * weightBytes) / sweptMs;
-  const partSize = part[0] * part[1];
-  const flops = 2 * MANY_ROWS * partSize;
   return {
     name: hostName(),
-    memoryBytesPerSecond: round(memoryBytesPerSecond),
+    memoryBytesPerSecond: round((1000 * SWEPT_LAYERS * weightBytes) / sweptMs),
     quantizedBandwidth: UNKNOWN_HOST.quantizedBandwidth,
-    flopsPerSecond: round(flopsWithoutPacking(flops, 4 * partSize, { ms: productMs, memoryBytesPerSecond })),
+    flopsPerSecond: round((1000 * 2 * MANY_ROWS * part[0] * part[1]) / productMs),
     leafMs: round(chainMs / LEAVES),
     diskBytesPerSecond: UNKNOWN_HOST.diskBytesPerSecond,
     errorFactor: BLINK_ERROR,

@@ -6,7 +6,6 @@ import { dirname } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MEASURED_ERROR, type HostProfile } from '../../planner/price/device-profile.js';
 import { UNKNOWN_HOST } from '../../planner/price/known-devices.js';
-import { flopsWithoutPacking } from '../../planner/price/host-packing.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
 import { cpuOptions } from '../session/cpu-options.js';
 import { hostName } from './host-name.js';
@@ -72,14 +71,12 @@ export async function measureHost(
   const x = new Tensor('float32', new Float32Array(16), [1, 16]);
   const chain = await medianMs(BUDGET_MS / 3, () => leaves.run({ x }));
   await leaves.release();
-  const memoryBytesPerSecond = (1000 * (tensors.at(-1)?.end ?? 0)) / one;
-  const weights = WIDTH * INNER * LAYERS;
-  const flops = 2 * MANY_ROWS * weights;
+  const flops = 2 * MANY_ROWS * WIDTH * INNER * LAYERS;
   return {
     name: hostName(),
-    memoryBytesPerSecond: round(memoryBytesPerSecond),
+    memoryBytesPerSecond: round((1000 * (tensors.at(-1)?.end ?? 0)) / one),
     quantizedBandwidth: UNKNOWN_HOST.quantizedBandwidth,
-    flopsPerSecond: round(flopsWithoutPacking(flops, 4 * weights, { ms: many, memoryBytesPerSecond })),
+    flopsPerSecond: round((1000 * flops) / many),
     leafMs: round(chain / LEAVES),
     diskBytesPerSecond: round(disk ?? UNKNOWN_HOST.diskBytesPerSecond),
     errorFactor: MEASURED_ERROR,
