@@ -53,7 +53,7 @@ export function startRun(args: readonly string[]) {
   const ended = new Promise<{ code: number | null; signal: string | null; stderr: string }>((resolve) => {
     child.on('close', (code, signal) => resolve({ code, signal, stderr }));
   });
-  return { pid: child.pid ?? 0, ended, kill: () => child.kill('SIGKILL') };
+  return { pid: child.pid ?? 0, ended, kill: () => child.kill('SIGKILL'), isRunning: () => child.exitCode === null };
 }
 
 /** Process numbers of the models that a process has started, where the system tells (Linux). */

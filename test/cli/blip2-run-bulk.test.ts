@@ -1,9 +1,8 @@
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashesIn, modelsOf, recordsIn, startRun } from '../bulk/bulk-runs.js';
+import { hashesIn, recordsIn } from '../bulk/bulk-runs.js';
 import { command, DEMO, ROOT } from './command.js';
 
 interface Golden {
@@ -234,62 +233,6 @@ describe('inputs of a run', () => {
     expect(cut).toMatchObject({ code: 2 });
     expect(cut.stderr).toContain('INPUT_INVALID');
   });
-});
-
-describe('a run that is interrupted', () => {
-  it('keeps every caption that it has made', async () => {
-    const list = join(scratch, 'interrupted.jsonl');
-    const rows = Array.from({ length: 400 }, () => JSON.stringify({ path: 'shape-00.png' }));
-    await writeFile(list, rows.join('\n'));
-    const out = fresh();
-    const flags = [list, '--image-root', PICTURES, '--threads', '1', '--out', out];
-    const stopped = startRun(flags);
-    const journal = join(out, '.blip2-run/00000.journal');
-    const lines = async () => (await readFile(journal, 'utf8').catch(() => '')).split('\n').length - 1;
-    while ((await lines()) < 20) await setTimeout(20);
-    process.kill(stopped.pid, 'SIGINT');
-    expect(await stopped.ended).toMatchObject({ code: 130, stderr: '' });
-    const kept = await lines();
-    expect(kept).toBeGreaterThanOrEqual(20);
-    expect(await visible(out)).toEqual([]);
-    expect(await startRun(flags).ended).toMatchObject({ code: 0 });
-    expect((await recordsIn(out)).map(({ text }) => text)).toEqual(rows.map(() => texts[0]));
-  });
-});
-
-describe('a run that is killed', () => {
-  it.each([
-    ['jsonl', 'parent'],
-    ['parquet', 'parent'],
-    ['jsonl', 'worker'],
-  ])(
-    'goes on to what an undisturbed run writes (%s, %s)',
-    async (format, who) => {
-      const list = join(scratch, `many-${format}-${who}.jsonl`);
-      const paths = Array.from({ length: 240 }, (_, index) => `shape-${String(index % 16).padStart(2, '0')}`);
-      const rows = paths.map((name) => JSON.stringify({ path: `${name}.${/04|09|14/.test(name) ? 'jpg' : 'png'}` }));
-      await writeFile(list, rows.join('\n'));
-      const flags = [list, '--image-root', PICTURES, '--format', format, '--shard-size', '20', '--threads', '1'];
-      const [calm, killed] = [fresh(), fresh()];
-      expect(await startRun([...flags, '--out', calm]).ended).toMatchObject({ code: 0 });
-      let kills = 0;
-      for (let attempt = 0; attempt < 12; attempt++) {
-        const disturbed = startRun([...flags, '--out', killed, '--workers', '2']);
-        await setTimeout(400 + 230 * (attempt % 5));
-        if (who === 'parent') kills += disturbed.kill() ? 1 : 0;
-        for (const model of who === 'worker' ? await modelsOf(disturbed.pid) : []) {
-          process.kill(model, 'SIGKILL');
-          kills += 1;
-        }
-        const { code } = await disturbed.ended;
-        if (code === 0) break;
-      }
-      if (process.platform === 'linux') expect(kills).toBeGreaterThan(0);
-      expect(await startRun([...flags, '--out', killed]).ended).toMatchObject({ code: 0 });
-      expect(await hashesIn(killed)).toEqual(await hashesIn(calm));
-    },
-    180_000,
-  );
 });
 
 const textOf = (folder: string, image: string): string => join(folder, image.replace(/\.[a-z]+$/, '.txt'));

@@ -1,0 +1,81 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hashesIn, modelsOf, recordsIn, startRun } from '../bulk/bulk-runs.js';
+import { DEMO } from './command.js';
+
+const PICTURES = `${DEMO}/pictures`;
+
+let scratch: string;
+let made = 0;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'blip2-stopped-test-'));
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+const fresh = (): string => join(scratch, `out${made++}`);
+
+describe('a run that is interrupted', () => {
+  it('keeps every caption that it has made', async () => {
+    const list = join(scratch, 'interrupted.jsonl');
+    const rows = Array.from({ length: 400 }, () => JSON.stringify({ path: 'shape-00.png' }));
+    await writeFile(list, rows.join('\n'));
+    const out = fresh();
+    const flags = [list, '--image-root', PICTURES, '--threads', '1', '--out', out];
+    const stopped = startRun(flags);
+    const journal = join(out, '.blip2-run/00000.journal');
+    const lines = async () => (await readFile(journal, 'utf8').catch(() => '')).split('\n').length - 1;
+    while ((await lines()) < 20) await setTimeout(20);
+    process.kill(stopped.pid, 'SIGINT');
+    expect(await stopped.ended).toMatchObject({ code: 130, stderr: '' });
+    const kept = await lines();
+    expect(kept).toBeGreaterThanOrEqual(20);
+    expect((await readdir(out)).filter((name) => !name.startsWith('.'))).toEqual([]);
+    expect(await startRun(flags).ended).toMatchObject({ code: 0 });
+    expect((await recordsIn(out)).map(({ text }) => text)).toEqual(
+      rows.map(() => 'a small red ring above a small red circle on a white background'),
+    );
+  });
+});
+
+describe('a run that is killed', () => {
+  it.each([
+    ['jsonl', 'parent'],
+    ['parquet', 'parent'],
+    // Models of a process are found by their parent's number on Linux alone.
+    ...(process.platform === 'linux' ? [['jsonl', 'worker']] : []),
+  ])(
+    'goes on to what an undisturbed run writes (%s, %s)',
+    async (format, who) => {
+      const list = join(scratch, `many-${format}-${who}.jsonl`);
+      const paths = Array.from({ length: 240 }, (_, index) => `shape-${String(index % 16).padStart(2, '0')}`);
+      const rows = paths.map((name) => JSON.stringify({ path: `${name}.${/04|09|14/.test(name) ? 'jpg' : 'png'}` }));
+      await writeFile(list, rows.join('\n'));
+      const flags = [list, '--image-root', PICTURES, '--format', format, '--shard-size', '20', '--threads', '1'];
+      const [calm, killed] = [fresh(), fresh()];
+      expect(await startRun([...flags, '--out', calm]).ended).toMatchObject({ code: 0 });
+      let kills = 0;
+      for (let attempt = 0; attempt < 12; attempt++) {
+        const disturbed = startRun([...flags, '--out', killed, '--workers', '2']);
+        if (who === 'parent') {
+          await setTimeout(400 + 230 * (attempt % 5));
+          kills += disturbed.kill() ? 1 : 0;
+        } else {
+          let models = await modelsOf(disturbed.pid);
+          for (; models.length === 0 && disturbed.isRunning(); models = await modelsOf(disturbed.pid))
+            await setTimeout(20);
+          await setTimeout(200);
+          for (const model of await modelsOf(disturbed.pid)) kills += process.kill(model, 'SIGKILL') ? 1 : 0;
+        }
+        const { code } = await disturbed.ended;
+        if (code === 0) break;
+      }
+      expect(kills).toBeGreaterThan(0);
+      expect(await startRun([...flags, '--out', killed]).ended).toMatchObject({ code: 0 });
+      expect(await hashesIn(killed)).toEqual(await hashesIn(calm));
+    },
+    180_000,
+  );
+});
