@@ -176,6 +176,19 @@ describe('when the hub has a bad day', () => {
     expect(local.tensors.get('a')?.file).not.toContain('http');
   });
 
+  it('is asked by several at once, who do not spoil what the others have', async () => {
+    const checkpoints = await Promise.all([open(), open(), open()]);
+    server.fail(storage(A), { kind: 'cut', afterBytes: 1_000_000 });
+    const all = await Promise.all(checkpoints.map((checkpoint) => downloadTensors(checkpoint, ['a', 'bb'], options())));
+    for (const local of all) {
+      using mapped = await mapTensors(local, ['a', 'bb']);
+      expect(Buffer.compare(mapped.get('a').bytes, weights('a'))).toBe(0);
+      expect(Buffer.compare(mapped.get('bb').bytes, weights('bb'))).toBe(0);
+    }
+    const blobs = await readdir(join(cacheFolder, 'models--owner--model/blobs'));
+    expect(blobs.filter((name) => name.endsWith('.incomplete'))).toEqual([]);
+  });
+
   it('refuses a file that changes between requests, and one whose bytes are not what was announced', async () => {
     server.fail(storage(A), { kind: 'changed' });
     await expect(open()).rejects.toMatchObject({ code: 'FileChanged' });

@@ -1,10 +1,13 @@
 /** A file of the hub onto the disk: taken up where an earlier attempt ended, checked, and there only when it is whole. */
-import { createHash } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { link, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SafetensorsError } from '../format/safetensors-error.js';
+import { lockFile } from '../file/file-lock.js';
 import { FileSource } from '../file/file-source.js';
 import { readChunks } from '../file/read-chunks.js';
+import { writeFailure } from '../write/write-failure.js';
+import { exists } from './hub-cache.js';
 import type { RemoteFile } from './remote-file.js';
 
 export interface DownloadOptions {
@@ -14,18 +17,33 @@ export interface DownloadOptions {
 }
 
 /**
- * Downloads to `path`. Bytes that have arrived are kept in `<path>.incomplete`, as huggingface_hub keeps them.
+ * Downloads to `path`. Bytes that have arrived are kept in `<path>.incomplete`, as huggingface_hub keeps them; where another
+ * process is filling that, this one fills a file of its own.
  * @throws SafetensorsError `ChecksumMismatch` where what arrived is not what the hub announced; it is deleted then.
+ *   Blip2Error `DiskFull`, `FileTooLarge`, `WriteFailed`
  */
 export async function downloadFile(
   remote: RemoteFile,
   path: string,
   { signal, onProgress }: DownloadOptions = {},
 ): Promise<void> {
-  const partial = `${path}.incomplete`;
   await mkdir(dirname(path), { recursive: true });
-  const handle = await open(partial, 'a');
+  const { partial, handle, isKept } = await openPartial(path);
+  const finish = async (): Promise<void> => {
+    await checkHash(remote, partial);
+    // What others have finished meanwhile has the same bytes, and may be in use: it stays. There are disks without links.
+    const isThere = await link(partial, path).then(
+      () => true,
+      () => exists(path),
+    );
+    await (isThere ? rm(partial, { force: true }) : rename(partial, path));
+  };
   try {
+    // Somebody else may have finished it before this file had its lock.
+    if (await exists(path)) {
+      await rm(partial, { force: true });
+      return;
+    }
     let { size: done } = await handle.stat();
     if (done > remote.sizeBytes) {
       await handle.truncate(0);
@@ -39,11 +57,35 @@ export async function downloadFile(
       onProgress?.(done);
     }
     await handle.sync();
+    // The lock lasts until the file has its name, but on Windows, which has none and renames no open file.
+    if (process.platform !== 'win32') await finish();
+  } catch (error) {
+    if (!isKept) await rm(partial, { force: true });
+    throw writeFailure(path, error);
   } finally {
     await handle.close();
   }
-  await checkHash(remote, partial);
-  await rename(partial, path);
+  if (process.platform === 'win32') await finish();
+}
+
+interface PartialFile {
+  readonly partial: string;
+  readonly handle: FileHandle;
+  /** For a later attempt, where this one does not end. */
+  readonly isKept: boolean;
+}
+
+async function openPartial(path: string): Promise<PartialFile> {
+  const common = `${path}.incomplete`;
+  const handle = await open(common, 'a');
+  if ((await lockFile(handle.fd)) !== false) {
+    // Between its opening and its lock it may have got its final name.
+    const named = await stat(common).catch(() => null);
+    if (named?.ino === (await handle.stat()).ino) return { partial: common, handle, isKept: true };
+  }
+  await handle.close();
+  const own = `${path}.${randomUUID()}.incomplete`;
+  return { partial: own, handle: await open(own, 'wx'), isKept: false };
 }
 
 async function checkHash(remote: RemoteFile, path: string): Promise<void> {
