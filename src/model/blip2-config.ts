@@ -6,7 +6,7 @@
  */
 import * as z from 'zod';
 import { Blip2Error } from '../errors.js';
-import { activation, int, positive, type Activation } from './config-fields.js';
+import { activation, divides, epsilon, int, layers, positive, type Activation } from './config-fields.js';
 import { textSchema, type TextConfig } from './language-config.js';
 
 export interface VisionConfig {
@@ -70,14 +70,23 @@ const visionSchema = z
   .looseObject({
     hidden_size: positive.default(1408),
     intermediate_size: positive.default(6144),
-    num_hidden_layers: positive.default(39),
+    num_hidden_layers: layers.default(39),
     num_attention_heads: positive.default(16),
     image_size: positive.default(224),
     patch_size: positive.default(14),
     num_channels: positive.default(3),
     hidden_act: activation.prefault('gelu'),
-    layer_norm_eps: z.number().positive().default(1e-6),
+    layer_norm_eps: epsilon.default(1e-6),
     qkv_bias: z.boolean().default(true),
+  })
+  .superRefine((c, ctx) => {
+    divides('hidden_size', c.hidden_size, 'num_attention_heads', c.num_attention_heads, ctx);
+    if (c.patch_size <= c.image_size) return;
+    ctx.addIssue({
+      code: 'custom',
+      path: ['patch_size'],
+      message: `patches of ${c.patch_size} pixels are larger than the picture, image_size ${c.image_size}`,
+    });
   })
   .transform((c): VisionConfig => ({
     hiddenSize: c.hidden_size,
@@ -92,23 +101,28 @@ const visionSchema = z
     qkvBias: c.qkv_bias,
   }));
 
-const qformerSchema = z.looseObject({
-  hidden_size: positive.default(768),
-  intermediate_size: positive.default(3072),
-  num_hidden_layers: positive.default(12),
-  num_attention_heads: positive.default(12),
-  hidden_act: activation.prefault('gelu'),
-  layer_norm_eps: z.number().positive().default(1e-12),
-  cross_attention_frequency: positive.default(2),
-  vocab_size: positive.default(30_522),
-  max_position_embeddings: positive.default(512),
-  use_qformer_text_input: z.boolean().default(false),
-});
+const qformerSchema = z
+  .looseObject({
+    hidden_size: positive.default(768),
+    intermediate_size: positive.default(3072),
+    num_hidden_layers: layers.default(12),
+    num_attention_heads: positive.default(12),
+    hidden_act: activation.prefault('gelu'),
+    layer_norm_eps: epsilon.default(1e-12),
+    cross_attention_frequency: positive.default(2),
+    vocab_size: positive.default(30_522),
+    max_position_embeddings: positive.default(512),
+    use_qformer_text_input: z.boolean().default(false),
+  })
+  .superRefine((c, ctx) => divides('hidden_size', c.hidden_size, 'num_attention_heads', c.num_attention_heads, ctx));
+
+/** Published models have 32. */
+const MAX_QUERY_TOKENS = 4096;
 
 const configSchema = z
   .looseObject({
     model_type: z.enum(['blip-2', 'instructblip']),
-    num_query_tokens: positive.default(32),
+    num_query_tokens: positive.max(MAX_QUERY_TOKENS).default(32),
     image_token_index: int.nullish(),
     image_token_id: int.nullish(),
     image_text_hidden_size: positive.default(256),

@@ -7,6 +7,37 @@ export type Activation = 'gelu' | 'gelu_new' | 'relu' | 'silu';
 export const int = z.number().int().nonnegative();
 export const positive = z.number().int().positive();
 
+/** BLIP-2's largest parts have 39. */
+const MAX_LAYERS = 1024;
+export const layers = positive.max(MAX_LAYERS, {
+  error: ({ input }) => `${String(input)} layers are more than the ${MAX_LAYERS} that are read`,
+});
+
+/** What is added to variances: more than 1 would be no correction. */
+export const epsilon = z.number().positive().max(1);
+
+/** For heads of attention, which divide a width among them. */
+export function divides(
+  widthField: string,
+  width: number,
+  headsField: string,
+  heads: number,
+  ctx: z.RefinementCtx,
+): void {
+  if (width % heads === 0) return;
+  ctx.addIssue({
+    code: 'custom',
+    path: [headsField],
+    message: `${heads} heads do not divide ${widthField} ${width}`,
+  });
+}
+
+/** For ids of tokens, which are rows of a table. */
+export function isRow(idField: string, id: number, vocabSize: number, ctx: z.RefinementCtx): void {
+  if (id < vocabSize) return;
+  ctx.addIssue({ code: 'custom', path: [idField], message: `${id} is not below vocab_size ${vocabSize}` });
+}
+
 export const activation = z.string().transform((name, ctx): Activation => {
   switch (name) {
     case 'gelu':

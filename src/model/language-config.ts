@@ -3,7 +3,7 @@
  * transformers 5.
  */
 import * as z from 'zod';
-import { activation, int, positive, type Activation } from './config-fields.js';
+import { activation, divides, epsilon, int, isRow, layers, positive, type Activation } from './config-fields.js';
 
 export interface OptConfig {
   readonly family: 'opt';
@@ -85,7 +85,7 @@ const optSchema = () =>
   z
     .looseObject({
       hidden_size: positive.default(768),
-      num_hidden_layers: positive.default(12),
+      num_hidden_layers: layers.default(12),
       num_attention_heads: positive.default(12),
       ffn_dim: positive.default(3072),
       vocab_size: positive.default(50272),
@@ -99,6 +99,11 @@ const optSchema = () =>
       bos_token_id: int.default(2),
       pad_token_id: int.default(1),
       eos_token_id: ids.prefault(2),
+    })
+    .superRefine((c, ctx) => {
+      divides('hidden_size', c.hidden_size, 'num_attention_heads', c.num_attention_heads, ctx);
+      isRow('bos_token_id', c.bos_token_id, c.vocab_size, ctx);
+      for (const id of [c.eos_token_id].flat()) isRow('eos_token_id', id, c.vocab_size, ctx);
     })
     .transform((c): OptConfig => ({
       family: 'opt',
@@ -125,22 +130,34 @@ const t5Schema = () =>
       d_model: positive.default(512),
       d_kv: positive.default(64),
       d_ff: positive.default(2048),
-      num_layers: positive.default(6),
-      num_decoder_layers: positive.nullish(),
+      num_layers: layers.default(6),
+      num_decoder_layers: layers.nullish(),
       num_heads: positive.default(8),
       vocab_size: positive.default(32128),
-      relative_attention_num_buckets: positive.default(32),
+      relative_attention_num_buckets: positive.min(4).default(32),
       relative_attention_max_distance: positive.default(128),
       feed_forward_proj: z.string().default('relu'),
       dense_act_fn: activation.optional(),
       is_gated_act: z.boolean().optional(),
-      layer_norm_epsilon: z.number().positive().default(1e-6),
+      layer_norm_epsilon: epsilon.default(1e-6),
       tie_word_embeddings: z.boolean().optional(),
       scale_decoder_outputs: z.boolean().optional(),
       pad_token_id: int.default(0),
       bos_token_id: int.nullish(),
       eos_token_id: ids.prefault(1),
       decoder_start_token_id: int.nullish(),
+    })
+    .superRefine((c, ctx) => {
+      const start = c.decoder_start_token_id ?? c.pad_token_id;
+      isRow('decoder_start_token_id', start, c.vocab_size, ctx);
+      isRow('bos_token_id', c.bos_token_id ?? 1, c.vocab_size, ctx);
+      for (const id of [c.eos_token_id].flat()) isRow('eos_token_id', id, c.vocab_size, ctx);
+      if (c.relative_attention_max_distance > c.relative_attention_num_buckets / 2) return;
+      ctx.addIssue({
+        code: 'custom',
+        path: ['relative_attention_max_distance'],
+        message: `${c.relative_attention_max_distance} is not above half of the ${c.relative_attention_num_buckets} buckets`,
+      });
     })
     .transform((c, ctx): T5Config => {
       // "gated-gelu" means the tanh form unless dense_act_fn says otherwise; BLIP-2's files say "gelu" there.
@@ -187,13 +204,13 @@ const llamaSchema = () =>
     .looseObject({
       hidden_size: positive.default(4096),
       intermediate_size: positive.default(11_008),
-      num_hidden_layers: positive.default(32),
+      num_hidden_layers: layers.default(32),
       num_attention_heads: positive.default(32),
       num_key_value_heads: positive.nullish(),
       head_dim: positive.nullish(),
       vocab_size: positive.default(32_000),
       max_position_embeddings: positive.default(2048),
-      rms_norm_eps: z.number().positive().default(1e-6),
+      rms_norm_eps: epsilon.default(1e-6),
       rope_theta: z.number().positive().optional(),
       rope_parameters: ropeSchema().nullish(),
       rope_scaling: z.null('only rotary positions without scaling are known').optional(),
@@ -203,6 +220,12 @@ const llamaSchema = () =>
       bos_token_id: int.default(1),
       pad_token_id: int.nullish(),
       eos_token_id: ids.prefault(2),
+    })
+    .superRefine((c, ctx) => {
+      isRow('bos_token_id', c.bos_token_id, c.vocab_size, ctx);
+      for (const id of [c.eos_token_id].flat()) isRow('eos_token_id', id, c.vocab_size, ctx);
+      if (typeof c.head_dim === 'number') return;
+      divides('hidden_size', c.hidden_size, 'num_attention_heads', c.num_attention_heads, ctx);
     })
     .refine((c) => (c.num_key_value_heads ?? c.num_attention_heads) === c.num_attention_heads, {
       path: ['num_key_value_heads'],

@@ -2,6 +2,7 @@
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import { ofUnchanged } from '../loader/checkpoint/unchanged-files.js';
+import { checkLayerCounts } from '../model/layer-counts.js';
 import { checkTensorNames } from '../model/tensor-names.js';
 import { MOST_PER_SWEEP } from '../planner/profile/encoding.js';
 import { Asking } from './asking.js';
@@ -96,6 +97,7 @@ export class CaptionEngine implements CaptionWorker {
   static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionEngine> {
     const config = parseBlip2Config(checkpoint.config);
     checkTensorNames(checkpoint.tensors);
+    checkLayerCounts(checkpoint.tensors, config);
     const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
     const room = PlannedRoom.of(checkpoint, config.vision, options);

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { Blip2Error } from '../errors.js';
+import { readSmallFile } from '../loader/file/read-small-file.js';
+import { MAX_SIDE_FILE_BYTES } from '../loader/shard/side-files.js';
 import { isRetrieval, type ModelConfig } from '../model/blip2-config.js';
 import { parsePreprocessorConfig, type PreprocessorConfig } from './image/preprocessor-config.js';
 import { createTokenizer, type TextTokenizer } from './text/tokenizer.js';
@@ -75,9 +76,10 @@ async function readJson(folder: string, name: string): Promise<unknown> {
   const path = join(folder, name);
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readSmallFile(path, MAX_SIDE_FILE_BYTES)).toString();
   } catch (cause) {
-    throw new Blip2Error('CHECKPOINT_FILE_MISSING', `${path} cannot be read`, {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('CHECKPOINT_FILE_MISSING', `${path} cannot be read: ${reason}`, {
       hint: `Download ${name} from the repository that the weights come from and put it beside them.`,
       details: { path },
       cause,

@@ -3,6 +3,7 @@ import { Tensor } from 'onnxruntime-node';
 import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseRetrievalConfig, type QFormerTextConfig } from '../model/blip2-config.js';
 import { ofUnchanged } from '../loader/checkpoint/unchanged-files.js';
+import { checkLayerCounts } from '../model/layer-counts.js';
 import { checkTensorNames } from '../model/tensor-names.js';
 import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles } from './checkpoint-files.js';
@@ -61,6 +62,7 @@ export class MatchEngine implements MatchWorker {
   static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<MatchEngine> {
     const config = parseRetrievalConfig(checkpoint.config);
     checkTensorNames(checkpoint.tensors);
+    checkLayerCounts(checkpoint.tensors, config);
     const words = config.qformer.text;
     if (words === null) throw new Error('a retrieval checkpoint reads texts');
     const { preprocessor, tokenizer } = await readCheckpointFiles(checkpoint.folder, config);

@@ -1,8 +1,9 @@
 /** The opening of checkpoints whose files have been found, wherever their bytes come from. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { FileSource } from '../file/file-source.js';
+import { parseJson } from '../format/parse-json.js';
+import { readSmallFile } from '../file/read-small-file.js';
 import { readHeader, type ByteSource } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint.js';
@@ -13,6 +14,8 @@ import { headerSum } from './unchanged-files.js';
 
 /** Shards opened at the same time. Each costs a few system calls on Node's pool of four threads. */
 const CONCURRENT_SHARDS = 16;
+/** Published ones have some thousand. */
+const MAX_CONFIG_BYTES = 4_000_000;
 
 /** Opens a folder, a `.safetensors` file or an index on this machine. */
 export async function openLocal(where: string): Promise<Checkpoint> {
@@ -59,7 +62,7 @@ async function readConfig(found: FoundCheckpoint): Promise<unknown> {
   if (!found.hasConfig) return null;
   const path = join(found.folder, 'config.json');
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+    return parseJson((await readSmallFile(path, MAX_CONFIG_BYTES)).toString());
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('CONFIG_INVALID', `${path} cannot be read as JSON: ${reason}`, { cause });

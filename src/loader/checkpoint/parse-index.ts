@@ -4,7 +4,7 @@
  * transformers trusts every path in it; here a path that leaves the folder is refused before anything is opened, by the
  * rules of every system at once, because the same file is read on all of them.
  */
-import { readFile } from 'node:fs/promises';
+import { readSmallFile } from '../file/read-small-file.js';
 import { JsonError, JsonScanner } from '../format/json-scanner.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 
@@ -16,10 +16,15 @@ export interface CheckpointIndex {
   readonly hasMetadata: boolean;
 }
 
+/** Indexes of models with a trillion parameters have a third. */
+const MAX_INDEX_BYTES = 32_000_000;
+/** And they name some hundred shards. */
+const MAX_SHARDS = 10_000;
+
 /** @throws SafetensorsError `IndexInvalid`, `DuplicateKey`, `UnsafeShardPath`. */
 export async function readIndexFile(path: string): Promise<CheckpointIndex> {
   try {
-    const bytes = await readFile(path);
+    const bytes = await readSmallFile(path, MAX_INDEX_BYTES);
     return parseIndex(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), path);
   } catch (cause) {
     if (cause instanceof SafetensorsError) throw cause;
@@ -33,6 +38,9 @@ export function parseIndex(text: string, file: string): CheckpointIndex {
   const index = parseUsualIndex(text, file) ?? scanIndex(text, file);
   if (index.weightMap.size === 0)
     throw new SafetensorsError('IndexInvalid', file, 'names no tensor: its weight_map is empty');
+  const shards = new Set(index.weightMap.values()).size;
+  if (shards > MAX_SHARDS)
+    throw new SafetensorsError('IndexInvalid', file, `names ${shards} shards; at most ${MAX_SHARDS} are opened`);
   return index;
 }
 

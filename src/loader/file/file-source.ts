@@ -1,8 +1,9 @@
 /** A file on this machine as a source of bytes. */
 import type { BigIntStats } from 'node:fs';
-import { open, realpath, type FileHandle } from 'node:fs/promises';
+import { constants, open, realpath, type FileHandle } from 'node:fs/promises';
 import type { ByteSource } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
+import { kindOf } from './read-small-file.js';
 
 /**
  * One read call moves at most this much: Node caps a call near 2 GiB, and the pages of smaller pieces are still in the
@@ -40,16 +41,19 @@ export class FileSource implements ByteSource, AsyncDisposable {
         hint: 'Call downloadTensors(checkpoint, names) first.',
       });
     }
+    let kind: string;
     try {
       const resolved = await realpath(path);
-      const handle = await open(resolved, 'r');
+      // Without it, opening a pipe waits for somebody who writes into it.
+      const handle = await open(resolved, constants.O_RDONLY | constants.O_NONBLOCK);
       const stats = await handle.stat({ bigint: true });
       if (stats.isFile()) return new FileSource(name, resolved, stats, handle);
       await handle.close();
+      kind = kindOf(stats);
     } catch (cause) {
       throw new SafetensorsError('IoError', name, cause instanceof Error ? cause.message : String(cause), { cause });
     }
-    throw new SafetensorsError('IoError', name, 'is not a file');
+    throw new SafetensorsError('IoError', name, `is ${kind}, not a file`);
   }
 
   get fd(): number {

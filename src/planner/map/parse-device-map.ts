@@ -2,13 +2,16 @@
 import { Blip2Error } from '../../errors.js';
 import type { Device, DeviceMap } from './device-map.js';
 
+/** A map names modules, and no model has as many. */
+const MAX_ENTRIES = 100_000;
+
 /**
  * Reads a device map document: a JSON object of module path -> GPU number, "cpu" or "disk".
  *
  * `"cuda:1"` is read as 1 where the whole map writes GPUs that way; the two spellings in one map are two devices to
  * transformers, so that is refused.
  * @throws Blip2Error `MAP_NOT_OBJECT`, `MAP_KEY` (a key that is no dotted path), `MAP_DEVICE` (a value that names no
- * device), `MAP_MIXED_DEVICES` (0 and "cuda:0" side by side), `MAP_EMPTY`.
+ * device), `MAP_MIXED_DEVICES` (0 and "cuda:0" side by side), `MAP_EMPTY`, `MAP_TOO_LARGE`.
  */
 export function parseDeviceMap(json: unknown): DeviceMap {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
@@ -18,6 +21,12 @@ export function parseDeviceMap(json: unknown): DeviceMap {
   }
   const entries = Object.entries(json);
   if (entries.length === 0) throw new Blip2Error('MAP_EMPTY', 'The device map has no entries.');
+  if (entries.length > MAX_ENTRIES) {
+    throw new Blip2Error(
+      'MAP_TOO_LARGE',
+      `The device map has ${entries.length} entries; at most ${MAX_ENTRIES} are read.`,
+    );
+  }
   const map = new Map<string, Device>();
   const spellings = new Set<'number' | 'cuda'>();
   for (const [key, value] of entries) {

@@ -10,7 +10,10 @@ export interface Budgets {
   readonly diskBytes: number;
 }
 
-/** @throws Blip2Error `BAD_BUDGET` for a budget that is not a whole number of bytes, or a GPU number that is not one. */
+/** No host has more, and each is a place that every block might go to. */
+const MAX_GPUS = 32;
+
+/** @throws Blip2Error `BAD_BUDGET` for too many GPUs, a budget that is not a whole number of bytes, or a GPU number that is not one. */
 export function checkBudgets(budgets: Budgets): Budgets {
   const rows: [string, number][] = [
     ...[...budgets.gpus].map(([id, bytes]): [string, number] => [`GPU ${id}`, bytes]),
@@ -22,6 +25,12 @@ export function checkBudgets(budgets: Budgets): Budgets {
     throw new Blip2Error('BAD_BUDGET', `The budget of ${name} is ${bytes}, not a whole number of bytes.`, {
       hint: 'Budgets are bytes, from 0 up.',
     });
+  }
+  if (budgets.gpus.size > MAX_GPUS) {
+    throw new Blip2Error(
+      'BAD_BUDGET',
+      `There are budgets for ${budgets.gpus.size} GPUs; plans are made for ${MAX_GPUS} at most.`,
+    );
   }
   for (const id of budgets.gpus.keys()) {
     if (Number.isSafeInteger(id) && id >= 0) continue;

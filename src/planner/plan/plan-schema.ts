@@ -6,10 +6,11 @@ import { MODEL_USES } from '../models/read-model-table.js';
 import { LOAD_DTYPES } from '../profile/load-dtype.js';
 import { OBJECTIVES, PLAN_SCHEMA, type PlanDocument } from './plan-document.js';
 
-const bytes = z.number().int();
+const BELOW_ZERO = { error: ({ input }: { readonly input?: unknown }) => `${String(input)} is less than 0` };
+const bytes = z.number().int().nonnegative(BELOW_ZERO);
 const device = z.union([z.number().int().nonnegative(), z.literal('cpu'), z.literal('disk')]);
 const runsOn = z.union([z.number().int().nonnegative(), z.literal('cpu')]);
-const ms = z.number();
+const ms = z.number().nonnegative(BELOW_ZERO);
 const dtype = z.enum(LOAD_DTYPES);
 const scheme = z.enum(QUANT_SCHEMES);
 
@@ -70,6 +71,7 @@ export const planSchema = z
           freeBytes: bytes.nullable(),
         }),
       )
+      .min(1, 'names no device')
       .describe('budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free'),
     device_map: z.record(z.string(), device).describe('The Hugging Face device map.'),
     placements: z
@@ -85,6 +87,7 @@ export const planSchema = z
           latencyMs: ms,
         }),
       )
+      .min(1, 'names no block')
       .describe('In the order the blocks run.'),
     crossings: z.array(
       z.object({

@@ -22,8 +22,13 @@ const planSchema = z.looseObject({
   schema: z.literal(PLAN_SCHEMA),
   checkpoint: z.looseObject({ fingerprint: z.string().nullable() }),
   quant: z.record(z.string(), z.enum(QUANT_SCHEMES)).default({}),
+  devices: z
+    .array(z.looseObject({ weightBytes: z.number().nonnegative(), budgetBytes: z.number().nonnegative().nullable() }))
+    .min(1)
+    .optional(),
   placements: z
     .array(z.looseObject({ block: z.string(), execution: z.string(), runsOn: z.union([z.number(), z.literal('cpu')]) }))
+    .min(1)
     .default([]),
   device_map: z.unknown(),
 });

@@ -2,6 +2,7 @@
 import { isRetrieval, type ModelConfig } from '../../model/blip2-config.js';
 import { blip2Blocks, type Block, type BlockKind } from '../../model/blocks.js';
 import { quantizableWeights } from '../../model/quantizable-weights.js';
+import { checkLayerCounts } from '../../model/layer-counts.js';
 import { checkTensorNames } from '../../model/tensor-names.js';
 import { QUANT_SCHEMES, type QuantScheme } from '../../tensor/quantized.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
@@ -42,7 +43,8 @@ const QUERY_INPUTS: ReadonlySet<BlockKind> = new Set<BlockKind>([
 const CROSS_KEYS = /\.EncDecAttention\.[kv]\./;
 
 /**
- * @throws Blip2Error `TENSORS_PREFIXED` where the names are those of a wrapper, `TENSORS_MISSING` where the checkpoint lacks tensors that the configuration needs, and
+ * @throws Blip2Error `TENSORS_PREFIXED` where the names are those of a wrapper, `CONFIG_MISMATCH` where there are more layers
+ * than the configuration says, `TENSORS_MISSING` where the checkpoint lacks tensors that the configuration needs, and
  * `TENSOR_SHAPE` where one has another shape than the configuration says.
  */
 export function blip2Profile(
@@ -51,6 +53,7 @@ export function blip2Profile(
   options: Blip2ProfileOptions,
 ): ModelProfile {
   checkTensorNames(tensors);
+  checkLayerCounts(tensors, config);
   const { dtype, workload, engine, schemes = [] } = options;
   const rules: DtypeRules = {
     dtype,

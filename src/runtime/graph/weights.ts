@@ -10,6 +10,7 @@ import {
   type QuantScheme,
   type QuantizedNames,
 } from '../../tensor/quantized.js';
+import { isFloating } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 
 /** A linear weight `[out, in]` that the checkpoint holds in small integers: two tensors by name. */
@@ -41,7 +42,10 @@ export class Weights {
     return this.#expected.has(name);
   }
 
-  /** @throws Blip2Error `TENSOR_MISSING`, or `TENSOR_SHAPE` when config.json implies another shape. */
+  /**
+   * @throws Blip2Error `TENSOR_MISSING`, `TENSOR_SHAPE` when config.json implies another shape, `TENSOR_DTYPE` when it
+   *   implies floats and the tensor holds none
+   */
   get(name: string): StoredTensor {
     const tensor = this.#tensors.get(name);
     if (tensor === undefined) {
@@ -53,6 +57,7 @@ export class Weights {
     const expected = this.#expected.get(name);
     if (expected !== undefined && !sameShape(expected.shape, tensor.shape))
       throw wrongShape(name, tensor, expected.shape);
+    if (expected !== undefined && !isFloating(tensor.dtype)) throw noFloats(name, tensor);
     return tensor;
   }
 
@@ -79,6 +84,17 @@ export class Weights {
     }
     return { ...names, scheme, blockSize, shape: [rows, columns] };
   }
+}
+
+function noFloats(name: string, { dtype }: TensorInfo): Blip2Error {
+  return new Blip2Error(
+    'TENSOR_DTYPE',
+    `tensor ${name} is stored as ${dtype}; this model's weights are floats (F32, F16 or BF16)`,
+    {
+      hint: 'Take the checkpoint with floats that it was made of. blip2-shard convert --quant stores int8 or int4 that can be read here.',
+      details: { tensor: name, dtype },
+    },
+  );
 }
 
 function wrongShape(name: string, { shape }: TensorInfo, expected: readonly number[]): Blip2Error {

@@ -36,9 +36,19 @@ const PROCESSOR_CLASS = /^BlipImageProcessor(Fast|Pil)?$/;
 const notDone = z.literal(false).nullish();
 
 const pixels = z.number().int().positive();
-const perChannel = z
-  .union([z.tuple([z.number(), z.number(), z.number()]), z.number()])
-  .transform((v): Rgb => (typeof v === 'number' ? [v, v, v] : v));
+/** @param value within what can be meant: beyond it, every picture would look the same, or be no numbers at all */
+const perChannel = (value: z.ZodNumber) =>
+  z
+    .union([z.tuple([value, value, value]), value], {
+      error: ({ input }) => `${JSON.stringify(input)} is not one number or three, ${within(value)}`,
+    })
+    .transform((v): Rgb => (typeof v === 'number' ? [v, v, v] : v));
+const within = ({ minValue, maxValue }: z.ZodNumber): string => `from ${minValue} to ${maxValue}`;
+const meanValue = z.number().min(-1000).max(1000);
+const stdValue = z.number().min(0.0001).max(10_000);
+const rescale = z.number().refine((factor) => factor >= 0.000001 && factor <= 1000, {
+  error: ({ input }) => `${String(input)} is not from 0.000001 to 1000`,
+});
 
 const schema = z
   .looseObject({
@@ -55,10 +65,10 @@ const schema = z
       .nullish(),
     resample: z.literal(BICUBIC).nullish(),
     do_rescale: z.boolean().nullish(),
-    rescale_factor: z.number().nullish(),
+    rescale_factor: rescale.nullish(),
     do_normalize: z.boolean().nullish(),
-    image_mean: perChannel.nullish(),
-    image_std: perChannel.nullish(),
+    image_mean: perChannel(meanValue).nullish(),
+    image_std: perChannel(stdValue).nullish(),
   })
   .transform((c): PreprocessorConfig => {
     const { height, width } = c.size ?? { height: CLASS_SIZE, width: CLASS_SIZE };

@@ -3,6 +3,7 @@ import '../onnx/no-telemetry.js';
 import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { wireOfOutput } from '../graph/stage-builder.js';
 import type { Stage } from '../graph/program.js';
+import { namedHostOutOfMemory } from '../provider/memory/out-of-memory.js';
 import { wireOf, type Wires } from './kv-cache.js';
 
 interface StageSession {
@@ -30,7 +31,7 @@ export class ProgramRunner implements AsyncDisposable {
       }
     } catch (error) {
       await release(sessions);
-      throw error;
+      throw namedHostOutOfMemory(error);
     }
     return new ProgramRunner(sessions);
   }
@@ -40,7 +41,9 @@ export class ProgramRunner implements AsyncDisposable {
     const wires = new Map(given);
     for (const { session, inputs, outputs } of this.#stages) {
       const feeds = Object.fromEntries(inputs.map((name) => [name, wireOf(wires, name)]));
-      const results = await session.run(feeds, outputs);
+      const results = await session.run(feeds, outputs).catch((error: unknown) => {
+        throw namedHostOutOfMemory(error);
+      });
       for (const [output, tensor] of Object.entries(results)) wires.set(wireOfOutput(output), tensor);
     }
     return wires;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Blip2Error } from '../../../errors.js';
 import { HostMemory } from './host-memory.js';
-import { namedOutOfMemory } from './out-of-memory.js';
+import { namedHostOutOfMemory, namedOutOfMemory } from './out-of-memory.js';
 
 const MIB = 2 ** 20;
 
@@ -32,5 +32,23 @@ describe('a session that finds no memory', () => {
     expect(namedOutOfMemory(other, new SmallMemory())).toBe(other);
     const unknown = failure('CUDA failure 2: out of memory');
     expect(namedOutOfMemory(unknown, new HostMemory())).toBe(unknown);
+  });
+});
+
+describe('a session on the host that finds no memory', () => {
+  it.each([
+    'Exception during initialization: std::bad_alloc',
+    'Non-zero status code returned while running Gemm node. Status Message: bad allocation',
+    'bfc_arena.cc:376 Failed to allocate memory for requested buffer of size 3145728',
+  ])('is told with the numbers: %s', (message) => {
+    expect(namedHostOutOfMemory(new Error(message))).toMatchObject({
+      code: 'OUT_OF_MEMORY',
+      details: { device: 'the host' },
+    });
+  });
+
+  it('is no cover for other failures', () => {
+    const other = new Error('Invalid dimension for input: x');
+    expect(namedHostOutOfMemory(other)).toBe(other);
   });
 });

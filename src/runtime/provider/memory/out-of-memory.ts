@@ -1,4 +1,5 @@
 import { freemem, totalmem } from 'node:os';
+import { memoryUsage } from 'node:process';
 import { Blip2Error } from '../../../errors.js';
 import { formatSize } from '../../../planner/size.js';
 import type { DeviceMemory, MemoryRoom } from './device-memory.js';
@@ -26,6 +27,20 @@ export function outOfMemory(room: MemoryRoom, neededBytes: number | null, hint =
 export function hostOutOfMemory(neededBytes: number, heldBytes: number): Blip2Error {
   const room = { device: 'the host', totalBytes: totalmem(), freeBytes: freemem(), heldBytes };
   return outOfMemory(room, neededBytes, 'End other programs, or caption fewer pictures at once (--batch).');
+}
+
+/** How ONNX Runtime and the C++ library below it say that the host has no memory. */
+const HOST_SIGNS = /bad_alloc|bad allocation|failed to allocate memory|cannot allocate memory/i;
+
+/** What a session on the host threw, as `OUT_OF_MEMORY` where that is what it means. */
+export function namedHostOutOfMemory(error: unknown): unknown {
+  if (error instanceof Blip2Error || !(error instanceof Error) || !HOST_SIGNS.test(error.message)) return error;
+  const room = { device: 'the host', totalBytes: totalmem(), freeBytes: freemem(), heldBytes: memoryUsage.rss() };
+  return outOfMemory(
+    room,
+    null,
+    'End other programs, lift what limits this process (ulimit), or take smaller weights.',
+  );
 }
 
 /** How ONNX Runtime, CUDA and cuBLAS say that a session found no memory. */
