@@ -35,6 +35,11 @@ export async function runJob(job: CheckpointJob, out: string, flags: JobFlags, s
     rate.clear();
   }
   if (!quiet) process.stderr.write(summary(written, dryRun));
+  const { overflowedValues } = written;
+  if (overflowedValues > 0)
+    process.stderr.write(
+      `warning: ${overflowedValues} ${overflowedValues === 1 ? 'value is' : 'values are'} beyond float16, whose largest is 65504, and became infinite; bfloat16 holds them [VALUES_OVERFLOW]\n`,
+    );
   const answer = join(out, written.index ?? written.shards[0]?.file ?? '');
   process.stdout.write(
     flags.json === true ? `${JSON.stringify({ dryRun, ...written })}\n` : dryRun ? '' : `${answer}\n`,

@@ -104,7 +104,11 @@ it.each<readonly [string, unknown, string]>([
 it.each<readonly [string, Json, string]>([
   ['a plan for nothing', { ...plan, device_map: {} }, 'MAP_EMPTY'],
   ['a block cut in two', { '': 'cpu', 'vision_model.encoder.layers.0.mlp.fc1': 'disk' }, 'MAP_BLOCK_CUT'],
-  ['another model', changed(plan, { 'checkpoint.fingerprint': 'f'.repeat(64) }), 'PLAN_MISMATCH'],
+  [
+    'another model',
+    changed(plan, { 'checkpoint.fingerprint': 'f'.repeat(64), 'placements.0.weightBytes': 1 }),
+    'PLAN_MISMATCH',
+  ],
   ['a module that nobody has', { language_model: 'cpu', constructor: 'cpu' }, 'MAP_UNCOVERED'],
 ])('nothing runs by %s', async (_, given, code) => {
   const creating = createCaptioner(checkpoint, {

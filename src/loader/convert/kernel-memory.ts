@@ -22,7 +22,13 @@ const LIMITS = new Map(CHECKED_FLOAT_KERNELS.map(({ name, limit }) => [name, lim
 
 let compiled: Record<'all' | 'checked', KernelModule> | undefined;
 
+/** As bits of a float32: what rounds to more than the largest float16. */
+const FLOAT16_OVERFLOW = 0x477f_f000;
+const INFINITE = 0x7f80_0000;
+
 export class KernelMemory {
+  /** Finite values that a conversion to float16 has made infinite so far. */
+  overflowed = 0;
   /** All of the memory: the three areas, then the room. */
   readonly bytes: Uint8Array;
   /** The caller's. */
@@ -60,9 +66,21 @@ export class KernelMemory {
     const checked = this.#checked.get(name);
     if (checked !== undefined) {
       checked(source, end, target, LARGEST);
-      if (Math.max(...this.#largest) <= (LIMITS.get(name) ?? 0)) return;
+      const largest = Math.max(...this.#largest);
+      if (name === 'F32-F16' && largest >= FLOAT16_OVERFLOW) this.overflowed += this.#overflows(source, end);
+      if (largest <= (LIMITS.get(name) ?? 0)) return;
     }
     this.kernel(name)(source, end, target);
+  }
+
+  #overflows(source: number, end: number): number {
+    const view = new DataView(this.bytes.buffer, source, end - source);
+    let count = 0;
+    for (let at = 0; at + 4 <= view.byteLength; at += 4) {
+      const magnitude = view.getUint32(at, true) & 0x7fff_ffff;
+      if (magnitude >= FLOAT16_OVERFLOW && magnitude < INFINITE) count += 1;
+    }
+    return count;
   }
 
   /** Whether bytes lie in this memory: their `byteOffset` is then their address. */

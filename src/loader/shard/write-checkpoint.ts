@@ -35,6 +35,8 @@ export interface WrittenCheckpoint {
   readonly index: string | null;
   /** Bytes of all tensors. */
   readonly totalBytes: number;
+  /** Finite values that this run has made infinite: they are beyond float16. */
+  readonly overflowedValues: number;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function writeCheckpoint(
   const planned = job.shards.map((shard) => planShard(job, shard, options));
   const totalBytes = shardDataBytes(job.tensors.values());
   const index = planned.length > 1 ? INDEX : null;
+  let overflowedValues = 0;
   const result = (resumed: ReadonlySet<string>): WrittenCheckpoint => ({
     folder,
     shards: planned.map(({ shard, layout }) => ({
@@ -58,6 +61,7 @@ export async function writeCheckpoint(
     })),
     index,
     totalBytes,
+    overflowedValues,
   });
   await refuseInputs(job.source, folder, planned);
   const jobFile = new JobFile(folder, job, planned, options);
@@ -82,6 +86,7 @@ export async function writeCheckpoint(
     await writeShard(join(folder, shard.file), tensors, {
       ...options,
       metadata,
+      onOverflow: (values) => (overflowedValues += values),
       onProgress: (writtenBytes) => {
         progress.set(shardPlan, writtenBytes);
         options.onProgress?.(resumedBytes + sum([...progress.values()]), total);

@@ -36,6 +36,7 @@ const SKEW_BYTES = 2048;
 
 /** Buffers for one stretch at a time, in memory that kernels work in. */
 export class StretchMaker {
+  readonly #memory: KernelMemory;
   readonly #converter: FloatConverter;
   readonly #quantizer: BlockQuantizer;
   /** Bytes of the new file. */
@@ -46,14 +47,21 @@ export class StretchMaker {
   /** @param stretchBytes what the stretches were cut to */
   constructor(stretchBytes: number) {
     const memory = new KernelMemory(2 * stretchBytes + SKEW_BYTES);
+    this.#memory = memory;
     this.#converter = new FloatConverter(memory);
     this.#quantizer = new BlockQuantizer(memory);
     this.#made = memory.room.subarray(0, stretchBytes);
     this.#stored = memory.room.subarray(stretchBytes + SKEW_BYTES);
   }
 
+  /** Finite values of the stretch made last that have become infinite. */
+  get overflowed(): number {
+    return this.#memory.overflowed;
+  }
+
   /** @throws SafetensorsError `NotQuantizable` */
   *make(stretch: Stretch): Generator<ReadRequest, readonly WriteRequest[], void> {
+    this.#memory.overflowed = 0;
     if (stretch.kind === 'blocks') return yield* this.#quantize(stretch);
     let filled = 0;
     for (const part of stretch.parts) {

@@ -37,6 +37,7 @@ for (let index = queue.takeInHand(thread); index !== null; index = queue.takeInH
   let step = making.next();
   for (; step.done !== true; step = making.next()) read(step.value);
   sums?.add(index, step.value);
+  queue.setOverflowed(index, maker.overflowed);
   for (const request of step.value) write(request);
 }
 for (const file of files.values()) closeSync(file);

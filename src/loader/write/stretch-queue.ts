@@ -9,6 +9,8 @@ export interface QueueMemory {
   readonly state: SharedArrayBuffer;
   /** Float64: bytes that each thread has written. */
   readonly written: SharedArrayBuffer;
+  /** Int32: of each stretch, see `setOverflowed`. */
+  readonly overflowed: SharedArrayBuffer;
   readonly stretches: number;
 }
 
@@ -21,12 +23,14 @@ export class StretchQueue {
   readonly memory: QueueMemory;
   readonly #state: Int32Array;
   readonly #written: Float64Array;
+  readonly #overflowed: Int32Array;
   readonly #count: number;
 
   constructor(memory: QueueMemory) {
     this.memory = memory;
     this.#state = new Int32Array(memory.state);
     this.#written = new Float64Array(memory.written);
+    this.#overflowed = new Int32Array(memory.overflowed);
     this.#count = memory.stretches;
   }
 
@@ -34,6 +38,7 @@ export class StretchQueue {
     const queue = new StretchQueue({
       state: new SharedArrayBuffer(4 * (FIRST_HAND + threads)),
       written: new SharedArrayBuffer(8 * threads),
+      overflowed: new SharedArrayBuffer(4 * stretches),
       stretches,
     });
     queue.#state.fill(NOTHING, FIRST_HAND);
@@ -63,6 +68,15 @@ export class StretchQueue {
   /** After this nobody gets another stretch. */
   stop(): void {
     Atomics.store(this.#state, STOP, 1);
+  }
+
+  /** Values of a stretch that have become infinite: the same number, however often it is made. */
+  setOverflowed(stretch: number, values: number): void {
+    this.#overflowed[stretch] = values;
+  }
+
+  get overflowedValues(): number {
+    return this.#overflowed.reduce((sum, values) => sum + values, 0);
   }
 
   addWritten(thread: number, bytes: number): void {

@@ -24,6 +24,8 @@ export interface WriteOptions extends LayoutOptions {
   readonly signal?: AbortSignal;
   /** Called with the bytes of the new file written so far. */
   readonly onProgress?: (writtenBytes: number, totalBytes: number) => void;
+  /** Called at the end with how many finite values are beyond float16 and have become infinite in the new file. */
+  readonly onOverflow?: (values: number) => void;
 }
 
 /**
@@ -143,6 +145,7 @@ class ShardWriter {
     await threads.end();
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     await work();
+    this.#options.onOverflow?.(this.#queue.overflowedValues);
   }
 
   #stop(error: unknown): never {
@@ -157,6 +160,7 @@ class ShardWriter {
     if (stretch === undefined) throw new RangeError(String(index));
     const made = await maker.makeFrom(stretch, sources);
     this.#sums?.add(index, made);
+    this.#queue.setOverflowed(index, maker.overflowed);
     for (const { bytes, position } of made) {
       await writeAll(this.#handle, bytes, position);
       this.#queue.addWritten(0, bytes.length);
