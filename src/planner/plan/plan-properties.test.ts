@@ -55,8 +55,12 @@ const optionsOf = (
   explain: false,
 });
 
-const costFor = (tensors: Map<string, TensorInfo>, options: PlanOptions): number =>
-  choosePlaces(preparePlan(tensors, options)).cost;
+/** Milliseconds at worst: the solver weighs devices in units of the one of them that is known best. */
+const worstFor = (tensors: Map<string, TensorInfo>, options: PlanOptions): number => {
+  const offered = options.budgets.gpus.size === 0 ? [machine.host] : [...machine.gpus, machine.host];
+  const unit = Math.min(...offered.map(({ errorFactor }) => errorFactor));
+  return unit * choosePlaces(preparePlan(tensors, options)).cost;
+};
 
 describe.each(engines)('plans for %s', (engine) => {
   it('keep every budget to the byte, place every tensor once, and add up', () => {
@@ -83,14 +87,14 @@ describe.each(engines)('plans for %s', (engine) => {
     );
   });
 
-  it('never cost more with more memory or one more GPU', () => {
+  it('never cost more at worst with more memory or one more GPU', () => {
     fc.assert(
       fc.property(models, budgets, fc.nat(400_000), (tensors, limits, more) => {
-        const cost = costFor(tensors, optionsOf(limits, engine));
+        const cost = worstFor(tensors, optionsOf(limits, engine));
         const within = cost * (1 + 1e-9);
         const grown = limits.gpus.map((bytes, id) => (id === 0 ? bytes + more : bytes));
-        expect(costFor(tensors, optionsOf({ ...limits, gpus: grown }, engine))).toBeLessThanOrEqual(within);
-        expect(costFor(tensors, optionsOf({ ...limits, gpus: [...limits.gpus, more] }, engine))).toBeLessThanOrEqual(
+        expect(worstFor(tensors, optionsOf({ ...limits, gpus: grown }, engine))).toBeLessThanOrEqual(within);
+        expect(worstFor(tensors, optionsOf({ ...limits, gpus: [...limits.gpus, more] }, engine))).toBeLessThanOrEqual(
           within,
         );
       }),
