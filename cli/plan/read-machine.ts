@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Budgets } from '../../src/planner/plan/budgets.js';
 import type { GpuProvider } from '../../src/planner/plan/gpu-provider.js';
 import type { MachineProfile } from '../../src/planner/price/device-profile.js';
@@ -6,6 +7,9 @@ import { UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
 import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
 import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
+
+/** What is there wherever CUDA's driver is, the second under Windows: looking costs nothing, and loading the driver does. */
+const DRIVER_FILES = ['/dev/nvidiactl', '/dev/dxg'];
 
 export interface MachineArgs {
   readonly profile?: string | undefined;
@@ -36,7 +40,7 @@ export async function readMachine(
  * @returns null where the plan wants cards that this machine has not: it is for another
  */
 async function ownMachine(gpus: readonly number[], provider: GpuProvider): Promise<MachineProfile | null> {
-  if (gpus.length > 0 && provider !== 'cuda') return null;
+  if (gpus.length > 0 && (provider !== 'cuda' || !DRIVER_FILES.some((file) => existsSync(file)))) return null;
   // Only here, because it loads native libraries.
   const { thisMachine, hasCards } = await import('../../src/runtime/calibrate/this-machine.js');
   if (!hasCards(gpus)) return null;
