@@ -86,7 +86,8 @@ describe('blip2-plan', () => {
     const { workload, cost } = JSON.parse(chosen.stdout);
     expect(workload.batch).toBeGreaterThan(8);
     expect(chosen.stderr).toContain(`batch ${workload.batch}, ${workload.encoded} encoded together, beams 1`);
-    const [, pictures, rate] = /for (\d+) pictures, ([\d.]+) a second \(estimate\)/.exec(chosen.stderr) ?? [];
+    const [, pictures, rate] =
+      /for (\d+) pictures, ([\d.]+) a second \([\d.]+ m?s to [\d.]+ m?s\)/.exec(chosen.stderr) ?? [];
     expect(Number(pictures)).toBe(workload.batch);
     expect(Number(rate) / ((1000 * workload.batch) / cost.latencyMs)).toBeCloseTo(1, 1);
     const same = await plan(...flags, '--batch', String(workload.batch), '--json', '-q');
