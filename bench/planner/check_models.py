@@ -1,11 +1,12 @@
 """Do maps hold for every class of the table? Default configurations on the meta device, under the names of published files.
 
-  python bench/planner/check_models.py [CLASS ...] [--every N] > models.jsonl
+  python bench/planner/check_models.py [CLASS ...] [--every N] [--auto] > models.jsonl
 
 For each class of src/planner/models/model-table.ts that builds: file names are transformers' own conversions reversed, shapes and dtypes
 those of the model in float16; the planner answers for 25, 50 and 75 % of the loaded bytes; accelerate's check_device_map judges the map,
 the loader's and the hooks' readings must agree, ties be whole, no block that must not be split cut, no key unknown, the planned bytes be those
-of the parameters on each device. Needs transformers, torch, accelerate; a build of this package (npm run build).
+of the parameters on each device. With --auto: bytes streamed for a token, ours
+and those of transformers' own map, by which its map exceeds the budget. Needs transformers, torch, accelerate; a build of this package (npm run build).
 """
 
 import importlib.util
@@ -133,7 +134,7 @@ def main():
             continue
         tensors = {key: [NAMES[tensor.dtype], list(tensor.shape)] for key, tensor in file.items()}
         try:
-            line = json.dumps({"config": json.loads(config.to_json_string()), "tensors": tensors, "fractions": [0.25, 0.5, 0.75], "dtype": "float16"})
+            line = json.dumps({"config": json.loads(config.to_json_string()), "tensors": tensors, "fractions": [0.25, 0.5, 0.75], "dtype": "float16", "auto": "--auto" in arguments})
         except TypeError as error:
             print(json.dumps({"class": name, "built": f"config: {error}"}), flush=True)
             continue
@@ -147,7 +148,7 @@ def main():
         tried += 1
         held += not [fault for fault in said if not fault.startswith("bytes")]
         sound += not said
-        print(json.dumps({"class": name, "tensors": len(tensors), "planned as": answer.get("class"), "ms": answer.get("ms"), "bytes": sum(sizes.values()), "faults": said}), flush=True)
+        print(json.dumps({"class": name, "tensors": len(tensors), "planned as": answer.get("class"), "ms": answer.get("ms"), "bytes": sum(sizes.values()), "faults": said, **({"tokens": [{key: each.get(key) for key in ("fraction", "perToken", "autoPerToken", "autoMap", "over", "ms")} for each in answer.get("answers", [])]} if "--auto" in arguments else {})}), flush=True)
     print(f"{tried} classes: {held} with maps that hold, {sound} of them with exact bytes", file=sys.stderr)
 
 

@@ -4,7 +4,7 @@
  */
 import { createInterface } from 'node:readline';
 import { loadModelTable } from '../../dist/src/planner/models/load-model-table.js';
-import { planDeviceMap } from '../../dist/src/planner/index.js';
+import { explainMap, planDeviceMap, transformersStrategy } from '../../dist/src/planner/index.js';
 import { preparePlan } from '../../dist/src/planner/plan/context.js';
 
 const models = await loadModelTable();
@@ -13,7 +13,7 @@ const { KNOWN_GPUS, UNKNOWN_HOST } = await import('../../dist/src/planner/index.
 const machine = { gpus: [KNOWN_GPUS.get('RTX 4090')], host: { ...UNKNOWN_HOST, ...slow } };
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { config, tensors, fractions, dtype } = JSON.parse(line);
+  const { config, tensors, fractions, dtype, auto } = JSON.parse(line);
   const table = new Map(Object.entries(tensors).map(([name, [type, shape]]) => [name, { dtype: type, shape }]));
   const started = performance.now();
   try {
@@ -31,7 +31,30 @@ for await (const line of createInterface({ input: process.stdin })) {
       const { plan } = result;
       const weights = Object.fromEntries(plan.devices.map(({ id, weightBytes }) => [id, weightBytes]));
       const perToken = plan.cost.streamedBytesPerToken;
-      return { fraction, map: plan.device_map, weights, perToken };
+      if (auto !== true) return { fraction, map: plan.device_map, weights, perToken };
+      // What transformers would answer, priced by the same list.
+      const map = transformersStrategy({
+        tensors: table,
+        config,
+        models,
+        budgets,
+        dtype: plan.dtype,
+        strategy: 'balanced',
+      });
+      const theirs = explainMap(map, table, { ...options, budgets });
+      const over = theirs.overBudget.reduce((sum, { bytes }) => sum + bytes, 0);
+      const ms = { ours: plan.cost.latencyMs, auto: theirs.plan?.cost.latencyMs ?? null };
+      const autoPerToken = theirs.plan?.cost.streamedBytesPerToken ?? null;
+      return {
+        fraction,
+        map: plan.device_map,
+        weights,
+        perToken,
+        autoPerToken,
+        autoMap: [...map.values()].includes(0),
+        over,
+        ms,
+      };
     });
     const ms = Math.round(performance.now() - started);
     console.log(JSON.stringify({ class: profile.assumptions[0], weightBytes: profile.weightBytes, ms, answers }));

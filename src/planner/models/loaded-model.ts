@@ -21,6 +21,9 @@ export interface LoadedModel {
   readonly ties: readonly (readonly string[])[];
 }
 
+/** What old versions saved and no class loads. */
+const OLD_BUFFER = /\.rotary_emb\.inv_freq$/;
+
 /** Names looked at to tell classes apart. */
 const SAMPLE = 300;
 /** Of the names, what a class must have modules for. */
@@ -56,7 +59,10 @@ function findModel(table: ModelTable, json: unknown, tensors: ReadonlyMap<string
 
 function candidates(table: ModelTable, config: AnyConfig): ModelClass[] {
   const type = stringOf(config, 'model_type');
-  const names = [...architecturesOf(config), ...(type === null ? [] : table.classesOf(type))];
+  const ofType = type === null ? [] : table.classesOf(type);
+  // A text model cut out of a larger one keeps the name of its class, which does not load its configuration.
+  const named = architecturesOf(config).filter((name) => ofType.length === 0 || ofType.includes(name));
+  const names = [...named, ...ofType];
   return [...new Set(names)].map((name) => table.classOf(name)).filter((cls) => cls !== null);
 }
 
@@ -71,7 +77,9 @@ function coverage(table: ModelTable, cls: ModelClass, names: readonly string[]):
   const ignored = cls.ignored.map((pattern) => new RegExp(pattern));
   const known = names.filter((source) => {
     const { name } = rename(source);
-    return tree.depth(name) >= name.split('.').length - 1 || ignored.some((pattern) => pattern.test(name));
+    // What a layer holds may differ with the configuration; that there is such a layer may not.
+    const isInWhole = tree.along(name).some((node) => node.whole);
+    return isInWhole || tree.depth(name) >= name.split('.').length - 1 || ignored.some((pattern) => pattern.test(name));
   });
   return names.length === 0 ? 0 : known.length / names.length;
 }
@@ -91,7 +99,7 @@ function translated(
   const isBeyond = beyondLast(cls, config);
   for (const [source, info] of tensors) {
     const { name } = rename(source);
-    if (isBeyond(name) || (tree.depth(name) !== Infinity && ignoredPatterns.some((pattern) => pattern.test(name)))) {
+    if (isBeyond(name) || OLD_BUFFER.test(name) || (tree.depth(name) !== Infinity && ignoredPatterns.some((pattern) => pattern.test(name)))) {
       ignored.push(source);
       continue;
     }

@@ -42,7 +42,7 @@ export function explainMap(
   const asked = { ...options, allowQuant: [...new Set(quant.values())], budgets: { ...options.budgets, gpus } };
   const prepared = preparePlan(tensors, asked);
   const { fileNames } = prepared.profile;
-  const map = fileNames === undefined ? given : inLoadedNames(given, fileNames);
+  const map = fileNames === undefined ? given : withTied(inLoadedNames(given, fileNames), prepared.profile);
   const profile = keptUnder(prepared.profile, map);
   const predicted = priceList(
     profile,
@@ -77,6 +77,22 @@ export function explainMap(
       freeBytes !== null && freeBytes < 0 ? [{ device: id, bytes: -freeBytes }] : [],
     ),
   };
+}
+
+/** A file has no name for a module whose tensors are all tied to others: it is where those are. */
+function withTied(map: DeviceMap, { blocks, aliases }: ModelProfile): DeviceMap {
+  const all = new Map(map);
+  const homes = new Map(blocks.map((block) => [block.name, deviceOf(map, block.tensors[0] ?? block.name)]));
+  for (const { name, tensors, bond } of blocks) {
+    const mate = blocks.find((block) => bond !== null && block.bond === bond && block.tensors.length > 0);
+    const home = mate === undefined ? undefined : homes.get(mate.name);
+    if (tensors.length === 0 && home !== undefined) all.set(name, home);
+  }
+  for (const [alias, block] of aliases) {
+    const home = homes.get(block);
+    if (home !== undefined) all.set(alias, home);
+  }
+  return all;
 }
 
 /** The places a map means to its engine; null where a block has no device. */

@@ -27,6 +27,8 @@ const CROSS_KEYS = /\.(EncDecAttention|encoder_attn|cross_attn|crossattention)\.
 /** Merged or not, the weights of experts: of these a token takes a few. */
 const EXPERTS = /(^|\.)(experts|routed_experts)(\.|$)/;
 
+const LOOKED_UP = /embed/i;
+
 interface Sizes {
   readonly leaves: ReadonlyMap<string, number>;
   readonly weightBytes: number;
@@ -145,7 +147,8 @@ function sizesOf(names: readonly string[], { tensors, rules, config }: BlockCont
       total.expertElements += elements;
     }
     if (CROSS_KEYS.test(name)) total.crossBytes += bytes;
-    if (info.shape.length < 2) continue;
+    // Rows are looked up of a table: its width is that of what comes out, not of a product.
+    if (info.shape.length < 2 || (names.length > 1 && LOOKED_UP.test(leaf))) continue;
     if (isPlain(info)) {
       // Of several matrices in one tensor, the last two sides.
       for (const dim of info.shape.slice(-2)) widest = Math.max(widest, dim);
