@@ -31,8 +31,9 @@ const median = (list) => list.toSorted((a, b) => a - b)[Math.floor(list.length /
 
 for (const batch of values.batches.split(',').map(Number)) {
   const size = channels * imageSize ** 2;
-  const Numbers = model.pixelFloat === 'F16' ? Uint16Array : Float32Array;
-  const pixels = new Numbers(batch * size).map((_, i) => (((((i / size) | 0) + 1) * (i % size)) % 251) / 125.5 - 1);
+  const pixels = new Float32Array(batch * size).map(
+    (_, i) => (((((i / size) | 0) + 1) * (i % size)) % 251) / 125.5 - 1,
+  );
   const prompt = {
     textIds: Array.from({ length: batch }, () => [config.text.bosTokenId ?? 1]),
     textMask: Array.from({ length: batch }, () => [1]),

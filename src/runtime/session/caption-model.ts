@@ -7,6 +7,8 @@ import type { WordBatch } from './word-wires.js';
 
 /** What captions are made with, on whatever devices it runs. */
 export interface CaptionModel extends AsyncDisposable {
+  /** Whether weights of the language model are copied to a device for every run. */
+  readonly streamsText?: boolean;
   /** Of the pixels that it reads; absent: float32 alone. */
   readonly pixelFloat?: 'F16' | 'F32';
   /**

@@ -69,8 +69,11 @@ interface Encoded<Given> {
   readonly imageMs: number;
 }
 
-/** The part of the decoder's room that has to be free before prompts begin: one for each picture would cost a run each. */
-const FREE_PART = 1 / 8;
+/** The part of the decoder's rows whose prompts run together. */
+const RESIDENT_PART = 1 / 8;
+/** The same where every run copies weights to the device: a run of prompts takes as long as a token of all rows. */
+const STREAMED_PART = 1 / 2;
+const LEAST_TOGETHER = 16;
 
 export class CaptionStream<Given extends Numbered> {
   readonly #parts: CaptionStreamParts;
@@ -161,11 +164,12 @@ export class CaptionStream<Given extends Numbered> {
   async #fetch(feed: PictureFeed<Given, PreparedPicture>, isIdle: boolean): Promise<Outcome[]> {
     const { encoded } = this.#settings;
     await setImmediate();
-    const isStarving = isIdle && this.#waiting.length === 0;
+    const isStarving = isIdle && this.#waiting.length < this.#together;
     if (this.#encoding !== null) {
       if (isStarving) await this.#encoding;
-    } else if (!this.#ended && this.#waiting.length < encoded) {
-      const taken = await feed.take(encoded, isStarving ? encoded : Math.ceil(encoded / 2), isStarving);
+    } else if (!this.#ended && this.#waiting.length < Math.max(encoded, this.#together)) {
+      // Always as many: each number would be a shape of its own, with memory and kernels to be made for it.
+      const taken = await feed.take(encoded, encoded, isStarving);
       if (taken === null) this.#ended = true;
       else if (taken.length > 0) {
         this.#encoding = this.#encode(taken)
@@ -180,16 +184,26 @@ export class CaptionStream<Given extends Numbered> {
     return this.#failures.splice(0);
   }
 
-  /** Those that begin now: none as long as too few rows are free, or too few pictures there for them. */
+  /** Prompts that run together. */
+  get #together(): number {
+    const { pictures } = this.#settings;
+    const part = this.#parts.model.streamsText === true ? STREAMED_PART : RESIDENT_PART;
+    return Math.min(pictures, Math.max(LEAST_TOGETHER, Math.ceil(pictures * part)));
+  }
+
+  /**
+   * Those that begin now: always as many, as long as there are more to come, and none before there is place for them. Each
+   * number of prompts is a shape of its own, and one prompt at a time would cost a run each.
+   */
   #group(openPictures: number): Encoded<Given>[] {
     const free = this.#settings.pictures - openPictures;
-    const enough = openPictures === 0 ? 1 : Math.max(1, Math.floor(this.#settings.pictures * FREE_PART));
-    const isLast = this.#ended && this.#encoding === null;
-    const wanted = isLast ? Math.min(enough, this.#waiting.length) : enough;
+    const isStuck = openPictures === 0 && this.#encoding === null;
+    const isLast = isStuck || (this.#ended && this.#encoding === null);
+    const wanted = isLast ? Math.min(this.#together, this.#waiting.length) : this.#together;
     if (wanted === 0 || free < wanted || this.#waiting.length < wanted) return [];
     const length = lengthOf(this.#waiting[0]);
     const other = this.#waiting.findIndex((picture) => lengthOf(picture) !== length);
-    return this.#waiting.splice(0, Math.min(free, other === -1 ? this.#waiting.length : other));
+    return this.#waiting.splice(0, other === -1 ? wanted : Math.min(wanted, other));
   }
 
   /** Puts them among those that wait; returns the failures. */

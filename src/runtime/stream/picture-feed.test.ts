@@ -46,6 +46,26 @@ describe('PictureFeed', () => {
     );
   });
 
+  it('hands over what there is where the source waits for it', async () => {
+    let taken = 0;
+    const isTaken = (number: number) => taken > number;
+    async function* answering(): AsyncGenerator<number> {
+      for (let number = 0; number < 6; number++) {
+        yield number;
+        while (!isTaken(number)) await setTimeout(1);
+      }
+    }
+    const feed = new PictureFeed(answering(), { prepare: (number) => Promise.resolve(number), ahead: 8 });
+    const seen: number[] = [];
+    for (;;) {
+      const ready = await feed.take(4, 4, true);
+      if (ready === null) break;
+      seen.push(...ready.map(({ given: number }) => number));
+      taken += ready.length;
+    }
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
   it('throws what its source throws', async () => {
     const feed = new PictureFeed(given(5, 2), { prepare: (number) => Promise.resolve(number), ahead: 8 });
     await expect(

@@ -1,5 +1,5 @@
 /** Pictures on their way to a device: made ready ahead of it, and handed over in the order in which they came. */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 
 /** A picture that is ready, or the reason why it never will be. */
 export type Ready<Given, Made> =
@@ -15,6 +15,9 @@ export interface FeedOptions<Given, Made> {
   /** Pictures that are being prepared, or wait for the device. */
   readonly ahead: number;
 }
+
+/** A source that gives nothing for so long may wait for what becomes of the pictures it gave. */
+const QUIET_MS = 100;
 
 export class PictureFeed<Given, Made> {
   readonly #source: AsyncIterator<Given>;
@@ -33,27 +36,39 @@ export class PictureFeed<Given, Made> {
   /**
    * @param most pictures wanted
    * @param least fewer are not taken, unless no more will come; no more than `ahead`
-   * @param waits for so many; else none are taken where there are fewer
+   * @param waits for so many, but no longer than the source gives pictures; else none are taken where there are fewer
    * @returns null once there are no more
    * @throws what the source throws
    */
   async take(most: number, least: number, waits: boolean): Promise<readonly Ready<Given, Made>[] | null> {
     // Runs on a device hold the thread: what is being prepared goes on between them.
     await setImmediate();
+    let isQuiet = false;
     for (;;) {
       if (this.#failure !== null) throw this.#failure.error;
       this.#pull();
       const readyCount = this.#readyCount(most);
-      const isLast = this.#ended && readyCount === this.#queue.length;
-      if (readyCount >= least || isLast) {
+      const isAll = readyCount === this.#queue.length;
+      const isLast = this.#ended && isAll;
+      if (readyCount >= least || isLast || (isAll && isQuiet && readyCount > 0)) {
         if (isLast && readyCount === 0) return null;
         const taken = this.#queue.splice(0, readyCount).flatMap(({ ready }) => (ready === null ? [] : [ready]));
         this.#pull();
         return taken;
       }
       if (!waits) return [];
-      await new Promise<void>((resolve) => (this.#changed = resolve));
+      isQuiet = !(await this.#change());
     }
+  }
+
+  /** Whether anything has changed before the source is taken for one that waits itself. */
+  async #change(): Promise<boolean> {
+    const silence = new AbortController();
+    const changed = new Promise<boolean>((resolve) => (this.#changed = () => resolve(true)));
+    const quiet = setTimeout(QUIET_MS, false, { signal: silence.signal }).catch(() => false);
+    const answer = await Promise.race([changed, quiet]);
+    silence.abort();
+    return answer;
   }
 
   #readyCount(most: number): number {

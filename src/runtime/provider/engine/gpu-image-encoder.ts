@@ -78,6 +78,8 @@ export class GpuImageEncoder implements Disposable {
         at += own.length;
       }
     }
+    // What waits of a sweep is as large as the caches of its pictures: while these are decoded, the room is theirs.
+    if (program.streams && this.#bound.length > 1) this[Symbol.dispose]();
     return float === 'F16'
       ? new Tensor('float16', new Uint16Array(rows.buffer), dims)
       : new Tensor('float32', new Float32Array(rows.buffer), dims);

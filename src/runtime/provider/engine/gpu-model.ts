@@ -84,6 +84,10 @@ export class GpuModel implements CaptionModel {
     }
   }
 
+  get streamsText(): boolean {
+    return this.#language.streams;
+  }
+
   get pixelFloat(): GpuFloat {
     return this.#image.pixelFloat;
   }

@@ -13,10 +13,12 @@ import type { GpuModel } from './gpu-model.js';
 class CountingMemory extends HostMemory {
   readonly #sizes = new Map<Address, number>();
   weightCopies = 0;
+  mostBytes = 0;
 
   override allocate(bytes: number): Address {
     const address = super.allocate(bytes);
     this.#sizes.set(address, bytes);
+    this.mostBytes = Math.max(this.mostBytes, this.heldBytes);
     return address;
   }
 
@@ -27,8 +29,10 @@ class CountingMemory extends HostMemory {
 
   /** What a GPU's copies go through is the host's. */
   override allocateHost(bytes: number): HostBuffer {
+    const { mostBytes } = this;
     const buffer = super.allocateHost(bytes);
     this.#sizes.delete(buffer.address);
+    this.mostBytes = mostBytes;
     return buffer;
   }
 
@@ -164,11 +168,13 @@ describe('the memory of pictures encoded some at a time', () => {
       workload,
     );
     const loaded = memory.heldBytes;
+    memory.mostBytes = loaded;
     const { batch } = workload;
     await encoded(model, pictureBatch(config, batch), 0, batch);
     const gpu = devices.find(({ id }) => id === 0);
     const streams = placements.some(({ phase, execution }) => phase === 'image' && execution === 'streamed');
-    return { bytes: memory.heldBytes - loaded, plannedBytes: gpu?.activationBytes ?? 0, streams };
+    const [bytes, keptBytes] = [memory.mostBytes - loaded, memory.heldBytes - loaded];
+    return { bytes, keptBytes, plannedBytes: gpu?.activationBytes ?? 0, streams };
   }
 
   it('is within what the plan has for it, and no more than a micro-batch where all stays', async () => {
@@ -185,6 +191,8 @@ describe('the memory of pictures encoded some at a time', () => {
     expect(some.streams).toBe(true);
     expect(some.bytes).toBeLessThanOrEqual(some.plannedBytes);
     expect(some.bytes).toBeGreaterThan(20 * one.bytes);
+    // Those who decode have it.
+    expect(some.keptBytes).toBe(0);
   });
 
   it('leaves more for others where the layers of the Q-Former pass one by one', async () => {

@@ -42,6 +42,10 @@ export class GpuDecoder implements Disposable {
     this.#caches = new GrowingCaches(shape, () => this.#runs.forget());
   }
 
+  get streams(): boolean {
+    return this.#parts.program.streams;
+  }
+
   /** One prompt at a time: the next one overwrites the caches of the last. */
   tokens(prompt: LanguagePrompt): TokenSource {
     const { likeliest, ...source } = this.#source(prompt.room);

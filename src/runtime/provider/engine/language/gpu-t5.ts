@@ -45,6 +45,10 @@ export class GpuT5 implements Disposable {
     this.#cross = new GrowingCaches(shape, () => this.#forgetRuns());
   }
 
+  get streams(): boolean {
+    return this.#parts.program.streams;
+  }
+
   /** One prompt at a time: the next one overwrites the caches of the last. */
   tokens(prompt: LanguagePrompt): TokenSource {
     const { config } = this.#parts;

@@ -12,6 +12,8 @@ import { RelativeBias } from './relative-bias.js';
 
 /** Prompts to logits, on devices. */
 export interface LanguageModel extends Disposable {
+  /** Whether weights are copied for every run. */
+  readonly streams: boolean;
   tokens(prompt: LanguagePrompt): TokenSource;
   /** See `CaptionModel`. */
   rolling?(room: DecodingRoom): RollingSource<LanguagePrompt> | null;
