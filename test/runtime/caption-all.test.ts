@@ -11,7 +11,8 @@ import type { CaptionAllOptions, Outcome, Picture } from '../../src/runtime/capt
 import { readCheckpointFiles } from '../../src/runtime/checkpoint-files.js';
 import type { EngineDevice } from '../../src/runtime/provider/engine/device/engine-device.js';
 import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
-import { CaptionStream, type PreparedPicture } from '../../src/runtime/stream/caption-stream.js';
+import { CaptionStream } from '../../src/runtime/stream/caption-stream.js';
+import type { PreparedPicture } from '../../src/runtime/stream/stream-settings.js';
 import { PictureFeed } from '../../src/runtime/stream/picture-feed.js';
 import { answerText } from '../../src/runtime/text/prompts.js';
 import { DEMO, GOLDENS } from '../golden/golden.js';

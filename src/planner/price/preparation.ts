@@ -12,8 +12,8 @@ import type { Place } from './place.js';
 const REARRANGING_SECONDS: Readonly<Record<QuantScheme, number>> = { int8: 4.5, int4: 2.7 };
 
 /**
- * Bytes per second of float32 that are made of half-precision weights and written into the cache: what starts of opt-2.7b in 4 and
- * 2 GiB took more on the machine of an H100 where 28 and 38 blocks ran on the host, 1.3 to 1.8 GB/s.
+ * Bytes per second of float32 that are made of half-precision weights and written into the cache. An estimate: starts of opt-2.7b
+ * in 4 and 2 GiB took longer on the machine of an H100 where 28 and 38 blocks ran on the host, by as much as 1.3 to 1.8 GB/s come to.
  */
 const CONVERTED_BYTES_PER_SECOND = 1.5e9;
 

@@ -4,76 +4,31 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor } from 'onnxruntime-node';
-import type { Blip2Config } from '../../model/blip2-config.js';
-import type { PictureSize } from '../../model/picture-size.js';
-import type { ModelPixels } from '../image/pixel-rules.js';
-import type { Asking } from '../asking.js';
-import type { Caption, Outcome } from '../captioner-options.js';
+import type { Outcome } from '../captioner-options.js';
 import { generate } from '../generation/generate.js';
 import {
   resolveGenerationOptions,
   sequencesAtOnce,
-  type GenerationOptions,
   type GenerationSettings,
 } from '../generation/generation-options.js';
-import type { GeneratedSequence, GenerationHooks } from '../generation/generation-request.js';
+import type { GenerationHooks } from '../generation/generation-request.js';
 import type { NotFinite } from '../generation/not-finite.js';
 import { OpenSequences, type FinishedPicture, type StepSettings } from '../generation/open-sequences.js';
 import type { RollingSource } from '../generation/rolling-source.js';
-import type { CaptionModel } from '../session/caption-model.js';
 import type { LanguagePrompt } from '../session/language-prompt.js';
-import type { PromptBatch } from '../text/prompts.js';
 import { JoinedPixels } from './joined-pixels.js';
 import { notFiniteOutcome } from './not-finite-outcome.js';
-import { batchTensor, rowsOf, type PictureRows } from './picture-rows.js';
+import { batchTensor, rowsOf } from './picture-rows.js';
 import type { PictureFeed, Ready } from './picture-feed.js';
-
-/** A picture with what is asked of it, as the models read both. */
-export interface PreparedPicture {
-  readonly pixels: ModelPixels;
-  readonly text: string | null;
-  readonly prompt: PromptBatch;
-}
-
-export interface Numbered {
-  /** Position among the pictures of the call. */
-  readonly index: number;
-  /** Which random numbers it draws. Default: its position. */
-  readonly randomStream?: number;
-}
-
-const streamOf = ({ index, randomStream = index }: Numbered): number => randomStream;
-
-export interface StreamSettings {
-  readonly generation: GenerationOptions;
-  /** Pictures that are decoded at once. */
-  readonly pictures: number;
-  /** Pictures that are encoded at once. */
-  readonly encoded: number;
-}
-
-export interface CaptionStreamParts {
-  readonly config: Blip2Config;
-  readonly model: CaptionModel;
-  readonly asking: Asking;
-  readonly pictureSize: PictureSize;
-  readonly captionOf: (index: number, sequences: readonly GeneratedSequence[], timing: Caption['timing']) => Caption;
-}
-
-/** A picture that waits for a row of the decoder. */
-interface Encoded<Given> {
-  readonly given: Given;
-  readonly made: PreparedPicture;
-  readonly rows: PictureRows;
-  readonly preparedMs: number;
-  readonly imageMs: number;
-}
-
-/** The part of the decoder's rows whose prompts run together. */
-const RESIDENT_PART = 1 / 8;
-/** The same where every run copies weights to the device: a run of prompts takes as long as a token of all rows. */
-const STREAMED_PART = 1 / 2;
-const LEAST_TOGETHER = 16;
+import { joinedPrompts, lengthOf, promptsTogether } from './prompts-together.js';
+import {
+  streamOf,
+  type CaptionStreamParts,
+  type Encoded,
+  type Numbered,
+  type PreparedPicture,
+  type StreamSettings,
+} from './stream-settings.js';
 
 export class CaptionStream<Given extends Numbered> {
   readonly #parts: CaptionStreamParts;
@@ -184,17 +139,11 @@ export class CaptionStream<Given extends Numbered> {
     return this.#failures.splice(0);
   }
 
-  /** Prompts that run together. */
   get #together(): number {
-    const { pictures } = this.#settings;
-    const part = this.#parts.model.streamsText === true ? STREAMED_PART : RESIDENT_PART;
-    return Math.min(pictures, Math.max(LEAST_TOGETHER, Math.ceil(pictures * part)));
+    return promptsTogether(this.#settings.pictures, this.#parts.model.streamsText === true);
   }
 
-  /**
-   * Those that begin now: always as many, as long as there are more to come, and none before there is place for them. Each
-   * number of prompts is a shape of its own, and one prompt at a time would cost a run each.
-   */
+  /** Those that begin now: as many as run together as long as there are more to come, and none before there is place for them. */
   #group(openPictures: number): Encoded<Given>[] {
     const free = this.#settings.pictures - openPictures;
     const isStuck = openPictures === 0 && this.#encoding === null;
@@ -276,16 +225,4 @@ export class CaptionStream<Given extends Numbered> {
     const options = this.#parts.asking.withinPositions(this.#settings.generation, prompt.textIds[0]?.length ?? 0);
     return resolveGenerationOptions(options, this.#parts.config.text.eosTokenIds);
   }
-}
-
-const lengthOf = (picture: { readonly made: PreparedPicture } | undefined): number =>
-  picture?.made.prompt.textIds[0]?.length ?? 0;
-
-/** Prompts of equal length. */
-function joinedPrompts(prompts: readonly PromptBatch[]): PromptBatch {
-  return {
-    textIds: prompts.flatMap(({ textIds }) => textIds),
-    textMask: prompts.flatMap(({ textMask }) => textMask),
-    contextIds: prompts.flatMap(({ contextIds }) => contextIds),
-  };
 }

@@ -1,0 +1,52 @@
+/** What a stream of pictures is put together from. */
+import type { Blip2Config } from '../../model/blip2-config.js';
+import type { PictureSize } from '../../model/picture-size.js';
+import type { Asking } from '../asking.js';
+import type { Caption } from '../captioner-options.js';
+import type { GenerationOptions } from '../generation/generation-options.js';
+import type { GeneratedSequence } from '../generation/generation-request.js';
+import type { ModelPixels } from '../image/pixel-rules.js';
+import type { CaptionModel } from '../session/caption-model.js';
+import type { PromptBatch } from '../text/prompts.js';
+import type { PictureRows } from './picture-rows.js';
+
+/** A picture with what is asked of it, as the models read both. */
+export interface PreparedPicture {
+  readonly pixels: ModelPixels;
+  readonly text: string | null;
+  readonly prompt: PromptBatch;
+}
+
+export interface Numbered {
+  /** Position among the pictures of the call. */
+  readonly index: number;
+  /** Which random numbers it draws. Default: its position. */
+  readonly randomStream?: number;
+}
+
+export const streamOf = ({ index, randomStream = index }: Numbered): number => randomStream;
+
+export interface StreamSettings {
+  readonly generation: GenerationOptions;
+  /** Pictures that are decoded at once. */
+  readonly pictures: number;
+  /** Pictures that are encoded at once. */
+  readonly encoded: number;
+}
+
+export interface CaptionStreamParts {
+  readonly config: Blip2Config;
+  readonly model: CaptionModel;
+  readonly asking: Asking;
+  readonly pictureSize: PictureSize;
+  readonly captionOf: (index: number, sequences: readonly GeneratedSequence[], timing: Caption['timing']) => Caption;
+}
+
+/** A picture that waits for a row of the decoder. */
+export interface Encoded<Given> {
+  readonly given: Given;
+  readonly made: PreparedPicture;
+  readonly rows: PictureRows;
+  readonly preparedMs: number;
+  readonly imageMs: number;
+}
