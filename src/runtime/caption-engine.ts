@@ -4,7 +4,7 @@ import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import { ofUnchanged } from '../loader/checkpoint/unchanged-files.js';
 import { checkLayerCounts } from '../model/layer-counts.js';
 import { checkTensorNames } from '../model/tensor-names.js';
-import { MOST_PER_SWEEP } from '../planner/profile/encoding.js';
+import { MOST_PER_SWEEP, MOST_TOGETHER } from '../planner/profile/encoding.js';
 import { Asking } from './asking.js';
 import type { Ask, Caption, CaptionHooks, CaptionTiming, Outcome } from './captioner-options.js';
 import type { DeviceOptions } from './device-options.js';
@@ -208,9 +208,17 @@ export class CaptionEngine implements CaptionWorker {
     const planned = this.#room?.plannedBatch ?? 1;
     const most = planned > 1 ? planned : this.#model.rolling === undefined ? MOST_ON_CPU : MOST_ON_DEVICE;
     for (let pictures = most; pictures > 1; pictures = Math.floor(pictures / 2)) {
-      if (this.#room === null || (await this.#room.has(work(pictures)))) return pictures;
+      if (this.#room === null ? this.#hasMemoryFor(work(pictures)) : await this.#room.has(work(pictures)))
+        return pictures;
     }
     return 1;
+  }
+
+  /** Without a plan: what its devices have left. */
+  #hasMemoryFor({ batch, beams, promptTokens, newTokens }: AskedWork): boolean {
+    const encoded = Math.min(batch, MOST_TOGETHER);
+    const size = { rows: batch * beams, encoded, tokens: promptTokens + newTokens };
+    return this.#model.hasRoomFor?.(size) ?? true;
   }
 
   #captionOf(index: number, sequences: readonly GeneratedSequence[], timing: CaptionTiming): Caption {

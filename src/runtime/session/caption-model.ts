@@ -1,4 +1,5 @@
 import type { Tensor } from 'onnxruntime-node';
+import type { BatchSize } from '../provider/engine/batch-bytes.js';
 import type { ModelPixels } from '../image/pixel-rules.js';
 import type { TokenSource } from '../generation/token-source.js';
 import type { RollingSource } from '../generation/rolling-source.js';
@@ -7,6 +8,8 @@ import type { WordBatch } from './word-wires.js';
 
 /** What captions are made with, on whatever devices it runs. */
 export interface CaptionModel extends AsyncDisposable {
+  /** Whether its devices have memory left for so much, as far as they tell; absent where memory is the system's. */
+  hasRoomFor?(size: BatchSize): boolean;
   /** Whether weights of the language model are copied to a device for every run. */
   readonly streamsText?: boolean;
   /** Of the pixels that it reads; absent: float32 alone. */

@@ -20,6 +20,8 @@ import { Weights } from '../../graph/weights.js';
 import type { RollingSource } from '../../generation/rolling-source.js';
 import type { DecodingRoom, LanguagePrompt } from '../../session/language-prompt.js';
 import type { WordBatch } from '../../session/word-wires.js';
+import type { DeviceMemory } from '../memory/device-memory.js';
+import { batchBytes, type BatchSize } from './batch-bytes.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
 import { gpuUnits, type Unit } from './units/gpu-units.js';
 import { HostStaging } from './program/host-staging.js';
@@ -30,12 +32,20 @@ import { startPrograms, type EngineSources } from './program/started-programs.js
 export class GpuModel implements CaptionModel {
   readonly #image: GpuImageEncoder;
   readonly #language: LanguageModel;
+  readonly #config: Blip2Config;
+  readonly #memories: readonly DeviceMemory[];
   readonly #owned: readonly Disposable[];
 
-  private constructor(image: GpuImageEncoder, language: LanguageModel, owned: readonly Disposable[]) {
-    this.#image = image;
-    this.#language = language;
-    this.#owned = owned;
+  private constructor(
+    config: Blip2Config,
+    programs: { readonly image: GpuImageEncoder; readonly language: LanguageModel },
+    { owned, memories }: { readonly owned: readonly Disposable[]; readonly memories: readonly DeviceMemory[] },
+  ) {
+    this.#config = config;
+    this.#image = programs.image;
+    this.#language = programs.language;
+    this.#memories = memories;
+    this.#owned = [...owned, ...memories];
   }
 
   /**
@@ -77,11 +87,17 @@ export class GpuModel implements CaptionModel {
         token,
       });
       owned.unshift(language);
-      return new GpuModel(encoder, language, [...owned, ...memories]);
+      return new GpuModel(config, { image: encoder, language }, { owned, memories });
     } catch (error) {
       for (const each of owned) each[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** All of it on the device that has least. */
+  hasRoomFor(size: BatchSize): boolean {
+    const bytes = batchBytes(this.#config, this.pixelFloat, size);
+    return this.#memories.every((memory) => (memory.room()?.freeBytes ?? Infinity) >= bytes);
   }
 
   get streamsText(): boolean {
