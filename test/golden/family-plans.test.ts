@@ -5,7 +5,7 @@ import { openCheckpoint } from '../../src/loader/index.js';
 import { parseModelConfig } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
 import { blip2Blocks } from '../../src/model/blocks.js';
-import { planDeviceMap } from '../../src/planner/index.js';
+import { planDeviceMap, type Device } from '../../src/planner/index.js';
 import { createCaptioner } from '../../src/runtime/captioner.js';
 import { createMatcher } from '../../src/runtime/matcher.js';
 import { CHECKPOINTS, DEMO, GOLDENS } from './golden.js';
@@ -13,7 +13,7 @@ import { CHECKPOINTS, DEMO, GOLDENS } from './golden.js';
 const HEAD = 'language_model.lm_head.weight';
 const PICTURE = join(DEMO, 'pictures/shape-00.png');
 
-/** A plan that cuts: models this small run best on the CPU, so one part is pinned to the GPU. */
+/** A plan that cuts: one part is pinned to the GPU, another to the CPU. */
 async function planWithGpu(folder: string) {
   const checkpoint = await openCheckpoint(folder);
   const weights = [...checkpoint.tensors.values()].reduce((sum, { begin, end }) => sum + end - begin, 0);
@@ -22,7 +22,10 @@ async function planWithGpu(folder: string) {
     config: checkpoint.config,
     budgets: { gpus, ramBytes: null, diskBytes: 0 },
     dtype: 'float32',
-    pins: new Map([['qformer', 0]]),
+    pins: new Map<string, Device>([
+      ['qformer', 0],
+      ['vision_model', 'cpu'],
+    ]),
   });
   if (planned.status !== 'fits') throw new Error('a part does not fit where the whole would');
   expect(new Set(planned.map.values()).size).toBeGreaterThan(1);

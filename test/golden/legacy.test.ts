@@ -86,7 +86,13 @@ describe('tied tables under any of their names', () => {
 });
 
 describe('configurations of other years', () => {
-  const text = { model_type: 'opt', hidden_size: 2560, num_hidden_layers: 32, ffn_dim: 10240 };
+  const text = {
+    model_type: 'opt',
+    hidden_size: 2560,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+    ffn_dim: 10240,
+  };
 
   it.each([
     ['50272 rows before the refresh of 2024', undefined, 50272],
