@@ -2,7 +2,7 @@
 /** `blip2-plan`: where each part of a model lives, under stated budgets. stdout is the device map and nothing else. */
 import { existsSync } from 'node:fs';
 import { Blip2Error } from '../src/errors.js';
-import type { PlanOptions } from '../src/planner/plan/context.js';
+import type { PlanOptions } from '../src/planner/plan/plan-options.js';
 import { explainMap } from '../src/planner/plan/explain-map.js';
 import type { PlanDocument } from '../src/planner/plan/plan-document.js';
 import { planDeviceMap } from '../src/planner/plan/plan-device-map.js';

@@ -5,7 +5,7 @@ import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
 import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
 import type { PictureSize } from '../../src/model/picture-size.js';
 import { GPU_PROVIDERS, type GpuProvider } from '../../src/planner/plan/gpu-provider.js';
-import type { PlanOptions } from '../../src/planner/plan/context.js';
+import type { PlanOptions } from '../../src/planner/plan/plan-options.js';
 import { OBJECTIVES, type Objective } from '../../src/planner/plan/plan-document.js';
 import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
 import { DEFAULT_WORKLOAD } from '../../src/planner/profile/workload.js';

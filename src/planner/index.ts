@@ -11,7 +11,7 @@ export { conflictingReadings, type Reading } from './map/prefix-readings.js';
 export { validateDeviceMap, type MapIssue } from './map/validate-device-map.js';
 export { type Budgets } from './plan/budgets.js';
 export { type DeviceShare, type Infeasible, type Remedy } from './plan/infeasible.js';
-export { type PlanOptions } from './plan/context.js';
+export type { PlanOptions } from './plan/plan-options.js';
 export { estimateModel, type Estimate, type EstimateRow } from './plan/estimate-model.js';
 export { diffPlans, type PlanDiff } from './plan/diff-plans.js';
 export { explainMap, type MapExplanation } from './plan/explain-map.js';

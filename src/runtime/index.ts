@@ -24,7 +24,7 @@ export type {
 } from './generation/generation-options.js';
 export type { PictureSize } from '../model/picture-size.js';
 export type { PlacementOptions, PlanningOptions } from './placement.js';
-export type { RgbPicture } from './image/decode-picture.js';
+export type { RgbPicture } from './image/rgb-picture.js';
 export type { FetchLimits } from './image/fetch-picture.js';
 export type { PictureSource } from './image/picture-source.js';
 export type { Match, TextEmbedding } from './match-engine.js';

@@ -5,7 +5,7 @@ import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { checkpointFingerprint } from '../loader/checkpoint/fingerprint.js';
 import type { DeviceMap } from '../planner/map/device-map.js';
 import type { Budgets } from '../planner/plan/budgets.js';
-import type { PlanOptions } from '../planner/plan/context.js';
+import type { PlanOptions } from '../planner/plan/plan-options.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
 import { defaultCacheFolder } from './cache-folder.js';
 import type { DeviceOptions, EngineOptions, ProcessOptions } from './device-options.js';

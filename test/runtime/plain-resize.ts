@@ -1,5 +1,5 @@
 /** Pillow's bicubic resize as plainly as it can be said (`Resample.c` in Pillow): what the kernels are compared with. */
-import type { RgbPicture } from '../../src/runtime/image/decode-picture.js';
+import type { RgbPicture } from '../../src/runtime/image/rgb-picture.js';
 
 /** Fraction bits of a weight: 32, less 8 for the pixel and 2 for the overshoot of negative lobes. */
 const FRACTION_BITS = 22;

@@ -10,7 +10,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { parseInputPicture, type InputPicture } from './input-picture.js';
-import { filePicture, listInputs, type InputOptions } from './list-inputs.js';
+import { filePicture } from './file-picture.js';
+import type { InputOptions } from './input-options.js';
+import { listInputs } from './list-inputs.js';
 import { openParquetFile } from './parquet-file.js';
 import { PictureReader } from './picture-reader.js';
 

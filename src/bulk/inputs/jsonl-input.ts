@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline';
 import * as z from 'zod';
 import { isUrlText } from '../../runtime/image/picture-source.js';
 import { invalidInput, type FilePicture } from './input-picture.js';
-import { filePicture, type InputOptions } from './list-inputs.js';
+import { filePicture } from './file-picture.js';
+import type { InputOptions } from './input-options.js';
 
 const PATH_FIELDS = ['file_name', 'path', 'image', 'image_path', 'url'];
 

@@ -1,17 +1,8 @@
-import { basename, isAbsolute, normalize, relative, sep } from 'node:path';
+import { normalize, relative, sep } from 'node:path';
 import { isUrlText } from '../../runtime/image/picture-source.js';
+import { filePicture, posix } from './file-picture.js';
+import type { InputOptions } from './input-options.js';
 import type { FilePicture, InputPicture } from './input-picture.js';
-
-export interface InputOptions {
-  /** The paths that an argument stands for: a file itself, a folder's pictures, a list's lines. */
-  readonly expand: (argument: string) => Promise<readonly string[]>;
-  /** Field of JSONL rows that holds the path. Default: the first of `file_name`, `path`, `image`, `image_path`, `url`. */
-  readonly pathField?: string | undefined;
-  /** Column of Parquet files that holds the pictures. Default: the one that says so, or is of that shape. */
-  readonly imageColumn?: string | undefined;
-  /** Folder that relative paths inside JSONL and Parquet files are relative to. Default: the file's own folder. */
-  readonly imageRoot?: string | undefined;
-}
 
 /**
  * The pictures of all arguments in their order, whatever they lie in. Of archives and tables only headers are read.
@@ -40,18 +31,3 @@ const folderPrefix = (folder: string): string => {
   const normal = normalize(folder);
   return normal === '.' ? '' : normal.endsWith(sep) ? normal : `${normal}${sep}`;
 };
-
-/** A picture that was named, not found: its name says where it belongs, unless that leads elsewhere. */
-export function filePicture(name: string, path?: string): FilePicture {
-  const inside = normalize(isUrlText(name) ? urlPath(name) : name);
-  const leadsOut = isAbsolute(inside) || inside === '..' || inside.startsWith(`..${sep}`);
-  const beneath = posix(leadsOut ? basename(inside) : inside);
-  return { name, ...(path === undefined || path === name ? {} : { path }), beneath };
-}
-
-function urlPath(url: string): string {
-  const path = URL.canParse(url) ? new URL(url).pathname : url;
-  return basename(path) || 'picture';
-}
-
-const posix = (path: string): string => (sep === '/' ? path : path.replaceAll(sep, '/'));

@@ -1,5 +1,5 @@
 import { invalidInput, type ParquetPicture } from './input-picture.js';
-import type { InputOptions } from './list-inputs.js';
+import type { InputOptions } from './input-options.js';
 import { openParquetFile } from './parquet-file.js';
 
 /**

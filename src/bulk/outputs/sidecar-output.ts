@@ -8,7 +8,7 @@ import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
 import { isUrlText } from '../../runtime/image/picture-source.js';
 import { skippedRecord, type CaptionRecord } from '../caption-record.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
-import { filePicture } from '../inputs/list-inputs.js';
+import { filePicture } from '../inputs/file-picture.js';
 import type { RunFolder } from '../run/run-folder.js';
 import type { ShardJob } from '../run/shard-job.js';
 import type { FinishedShard, ShardOutput } from './shard-output.js';

@@ -14,7 +14,7 @@ import { blip2Profile } from '../profile/blip2-profile.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import { DEFAULT_WORKLOAD } from '../profile/workload.js';
 import { parseSize } from '../size.js';
-import type { PlanOptions } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 import type { PlanDocument } from './plan-document.js';
 import { planDeviceMap } from './plan-device-map.js';
 import { largestBatch } from './sweep.js';

@@ -10,7 +10,8 @@ import { costOf } from '../solve/problem.js';
 import { assemble } from './assemble.js';
 import { chooseFor } from './choose-for.js';
 import { casesOf } from './choose-places.js';
-import { preparePlan, type PlanOptions } from './context.js';
+import { preparePlan } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 import { planDeviceMap } from './plan-device-map.js';
 import type { PlanDocument } from './plan-document.js';
 

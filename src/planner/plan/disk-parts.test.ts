@@ -8,7 +8,8 @@ import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { DEFAULT_PRESET, PRESETS } from '../../model/presets.js';
 import { deviceOf } from '../map/device-map.js';
 import { parseDeviceMap } from '../map/parse-device-map.js';
-import { preparePlan, type PlanOptions } from './context.js';
+import { preparePlan } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 import { explainMap } from './explain-map.js';
 import { planDeviceMap } from './plan-device-map.js';
 

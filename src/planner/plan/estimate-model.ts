@@ -5,7 +5,7 @@ import { elementCount } from '../../tensor/tensor-info.js';
 import { KNOWN_GPUS } from '../price/known-devices.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import { LOAD_DTYPES } from '../profile/load-dtype.js';
-import type { PlanOptions } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import { profileOf } from './profile-of.js';
 

@@ -12,7 +12,8 @@ import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { buildPlan } from './build-plan.js';
 import { costOfChoice } from './plan-cost.js';
 import { choosePlaces } from './choose-places.js';
-import { preparePlan, type PlanContext, type PlanOptions } from './context.js';
+import { preparePlan, type PlanContext } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 import type { PlanDocument } from './plan-document.js';
 
 export interface MapExplanation {

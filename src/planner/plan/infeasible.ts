@@ -9,7 +9,8 @@ import type { ProfileBlock } from '../profile/model-profile.js';
 import { assemble } from './assemble.js';
 import type { Budgets } from './budgets.js';
 import { casesOf, choosePlaces } from './choose-places.js';
-import { preparePlan, takenBytes, type PlanContext, type PlanOptions } from './context.js';
+import { preparePlan, takenBytes, type PlanContext } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 
 const MIB = 2 ** 20;
 /** A remedy's latency is for orientation. */

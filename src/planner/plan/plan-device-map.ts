@@ -12,7 +12,8 @@ import { chooseFor } from './choose-for.js';
 import { DEFAULT_EFFORT } from '../solve/exact.js';
 import type { ChooseOptions } from './choose-places.js';
 import { buildPlan } from './build-plan.js';
-import { preparePlan, type PlanOptions } from './context.js';
+import { preparePlan } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 import { explainInfeasible, type Infeasible } from './infeasible.js';
 import type { PlanDocument } from './plan-document.js';
 

@@ -1,10 +1,9 @@
 /** The whole plan as a JSON document. Same input, same bytes: nothing in it depends on when or how fast it was made. */
-import type { ModelUse } from '../models/read-model-table.js';
 import type { Device } from '../map/device-map.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Place } from '../price/place.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
-import type { Engine } from '../profile/model-profile.js';
+import type { Engine, PlannedClass } from '../profile/model-profile.js';
 import type { Workload } from '../profile/workload.js';
 import type { BlockPhase } from '../../model/blocks.js';
 
@@ -22,12 +21,6 @@ export interface CheckpointIdentity {
   readonly files: readonly string[];
   /** Hash of the shard headers, made by whoever read them; null for a preset, which has no files. */
   readonly fingerprint: string | null;
-}
-
-/** A class of transformers, and what it is for. */
-export interface PlannedClass {
-  readonly class: string;
-  readonly use: ModelUse;
 }
 
 /** A device's memory, adding up: budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free. */

@@ -6,7 +6,8 @@ import { assemble } from './assemble.js';
 import type { Budgets } from './budgets.js';
 import { chooseFor } from './choose-for.js';
 import { casesOf } from './choose-places.js';
-import { preparePlan, type PlanContext, type PlanOptions } from './context.js';
+import { preparePlan, type PlanContext } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 import { planDeviceMap, type PlanResult } from './plan-device-map.js';
 
 /** Pictures at once that are tried, with GPUs and without: a CPU is busy with few. */

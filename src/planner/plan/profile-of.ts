@@ -12,7 +12,7 @@ import { genericProfile } from '../profile/generic-profile.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import { usualWorkload } from '../profile/usual-workload.js';
 import { parseWorkload, type Workload } from '../profile/workload.js';
-import type { PlanOptions } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 
 /** @throws Blip2Error `BAD_WORKLOAD`, `BAD_QUANT`, and what the profiles throw */
 export function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): ModelProfile {

@@ -12,7 +12,8 @@ import { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js
 import { costOf } from '../solve/problem.js';
 import { assemble } from './assemble.js';
 import { casesOf, choosePlaces } from './choose-places.js';
-import { preparePlan, type PlanContext, type PlanOptions } from './context.js';
+import { preparePlan, type PlanContext } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 import { explainMap } from './explain-map.js';
 import { planDeviceMap } from './plan-device-map.js';
 import type { PlanDocument } from './plan-document.js';

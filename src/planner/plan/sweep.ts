@@ -1,6 +1,7 @@
 /** Budgets against what they buy: predicted latency and streamed bytes, and the largest batch. */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
-import { preparePlan, type PlanOptions } from './context.js';
+import { preparePlan } from './context.js';
+import type { PlanOptions } from './plan-options.js';
 import { fits } from './infeasible.js';
 import type { Placement } from './plan-document.js';
 import { planDeviceMap } from './plan-device-map.js';

@@ -4,7 +4,7 @@ import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { PRESETS } from '../../model/presets.js';
 import { elementCount } from '../../tensor/tensor-info.js';
-import type { PlanOptions } from '../plan/context.js';
+import type { PlanOptions } from '../plan/plan-options.js';
 import type { PlanDocument } from '../plan/plan-document.js';
 import { planDeviceMap } from '../plan/plan-device-map.js';
 import type { MachineProfile } from './device-profile.js';

@@ -6,10 +6,16 @@
 import type { BlockPhase } from '../../model/blocks.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { FileNames } from '../map/file-names.js';
-import type { PlannedClass } from '../plan/plan-document.js';
+import type { ModelUse } from '../models/read-model-table.js';
 import type { LoadDtype } from './load-dtype.js';
 import type { TorchCalls } from './work/torch-calls.js';
 import type { Workload } from './workload.js';
+
+/** A class of transformers, and what it is for. */
+export interface PlannedClass {
+  readonly class: string;
+  readonly use: ModelUse;
+}
 
 /** Who executes the map. It decides what "cpu" means, and how beams are prefilled. */
 export type Engine = 'blip2-run' | 'transformers';

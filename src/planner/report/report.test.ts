@@ -6,7 +6,7 @@ import { DEFAULT_PRESET, PRESETS } from '../../model/presets.js';
 import type { Device } from '../map/device-map.js';
 import { diffPlans } from '../plan/diff-plans.js';
 import { explainMap } from '../plan/explain-map.js';
-import type { PlanOptions } from '../plan/context.js';
+import type { PlanOptions } from '../plan/plan-options.js';
 import type { PlanDocument } from '../plan/plan-document.js';
 import { parsePlan, planJsonSchema } from '../plan/plan-schema.js';
 import { planDeviceMap } from '../plan/plan-device-map.js';

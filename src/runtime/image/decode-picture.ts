@@ -16,13 +16,7 @@ import { cmykRgb, grey16Rgb, openWithLibvips, plainRgb } from './libvips-pixels.
 import { foreignFormat, pictureFormat } from './picture-format.js';
 import { PictureRefusal } from './picture-refusal.js';
 import { readPicture } from './read-picture.js';
-
-/** 8-bit RGB, row-major `[height, width, 3]`. */
-export interface RgbPicture {
-  readonly data: Uint8Array;
-  readonly width: number;
-  readonly height: number;
-}
+import type { RgbPicture } from './rgb-picture.js';
 
 /**
  * @param source path of a file, or the bytes of one (JPEG, PNG, WebP, GIF, TIFF, AVIF)

@@ -3,7 +3,7 @@
  * most; CMYK, 16-bit grey and colours that were multiplied by alpha are converted here.
  */
 import type { Sharp } from 'sharp';
-import type { RgbPicture } from './decode-picture.js';
+import type { RgbPicture } from './rgb-picture.js';
 import { MAX_PIXELS } from './picture-refusal.js';
 
 /** @throws Error where libvips does not read the header */

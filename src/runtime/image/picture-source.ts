@@ -1,5 +1,5 @@
 import { Blip2Error } from '../../errors.js';
-import type { RgbPicture } from './decode-picture.js';
+import type { RgbPicture } from './rgb-picture.js';
 import { fetchPicture, shortened, type FetchOptions } from './fetch-picture.js';
 import { pathOfFileUrl } from './file-url.js';
 import { readPicture } from './read-picture.js';

@@ -1,7 +1,8 @@
 import { Blip2Error } from '../../errors.js';
 import { convertFloats } from '../../loader/convert/convert-floats.js';
 import type { PictureSize } from '../../model/picture-size.js';
-import { decodePicture, type RgbPicture } from './decode-picture.js';
+import { decodePicture } from './decode-picture.js';
+import type { RgbPicture } from './rgb-picture.js';
 import type { LocalPicture } from './picture-source.js';
 import { PixelMemory } from './pixel-memory.js';
 import type { ModelPixels, PixelRules } from './pixel-rules.js';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainResize } from '../../../test/runtime/plain-resize.js';
-import type { RgbPicture } from './decode-picture.js';
+import type { RgbPicture } from './rgb-picture.js';
 import { resizeBicubic } from './resize-bicubic.js';
 
 type Recorded = [width: number, height: number, toWidth: number, toHeight: number, levels: number, hash: string];

@@ -3,7 +3,7 @@
  * in fixed point. The resizes of libvips, canvas and ONNX differ from it by whole levels, which is enough to change a
  * caption.
  */
-import type { RgbPicture } from './decode-picture.js';
+import type { RgbPicture } from './rgb-picture.js';
 import { PixelMemory } from './pixel-memory.js';
 
 /** As much of a picture is copied into the kernels' memory at a time, or what one line of a result needs. */

@@ -2,7 +2,7 @@
  * AVIF as Pillow reads it: the pixels as they are stored, not turned, mirrored or cropped; alpha dropped; chroma interpolated.
  * libheif does otherwise in all three, so it decodes the AV1 data only.
  */
-import type { RgbPicture } from '../decode-picture.js';
+import type { RgbPicture } from '../rgb-picture.js';
 import { checkPixels, PictureRefusal } from '../picture-refusal.js';
 import { readAvif, type AvifPicture, type ColourCode } from './avif-picture.js';
 import { decodePlanes, type Levels, type Planes } from './avif-planes.js';

@@ -3,7 +3,7 @@
  * index counts, also where the frame does not cover the screen. libvips gives black in both places.
  */
 import { checkPixels } from '../picture-refusal.js';
-import type { RgbPicture } from '../decode-picture.js';
+import type { RgbPicture } from '../rgb-picture.js';
 import { unpackLzw } from './gif-lzw.js';
 
 interface Frame {

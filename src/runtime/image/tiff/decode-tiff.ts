@@ -2,7 +2,7 @@
  * TIFF as Pillow reads it: it turns a TIFF by its orientation, which it does for no other container, and reads the kinds of
  * pixels that its table `OPEN_INFO` names. The others are refused, as there, and so are those that libvips reads otherwise.
  */
-import type { RgbPicture } from '../decode-picture.js';
+import type { RgbPicture } from '../rgb-picture.js';
 import { cmykRgb, dividedRgb, grey16Rgb, openWithLibvips, plainRgb } from '../libvips-pixels.js';
 import { PictureRefusal } from '../picture-refusal.js';
 import { readTiffTags, type TiffTags } from './tiff-tags.js';

@@ -1,4 +1,4 @@
-import type { RgbPicture } from '../decode-picture.js';
+import type { RgbPicture } from '../rgb-picture.js';
 
 /** Mirrored left to right, rows and columns exchanged before that: what each EXIF orientation asks for. */
 const TURNS: Readonly<Record<number, { flipX: boolean; flipY: boolean; transpose: boolean }>> = {

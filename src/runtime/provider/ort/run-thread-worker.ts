@@ -1,7 +1,6 @@
 /** Runs bindings for `RunThread`, one after the other; ends when it is told. */
 import { parentPort } from 'node:worker_threads';
-import { runBinding } from './run-binding.js';
-import type { RunRequest } from './run-thread.js';
+import { runBinding, type RunRequest } from './run-binding.js';
 
 parentPort?.on('message', (request: RunRequest) => {
   if (request === null) parentPort?.close();

@@ -4,14 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { Blip2Error } from '../../../errors.js';
-import type { Pointer } from './ort-api.js';
-import { runBinding } from './run-binding.js';
-
-/** A session, the options of a run and a binding, by their addresses; null ends the thread. */
-export type RunRequest = { readonly session: Pointer; readonly options: Pointer; readonly binding: Pointer } | null;
-
-/** null for a run that went well, else ONNX Runtime's own words. */
-export type RunReply = { readonly failure: string | null };
+import { runBinding, type RunReply, type RunRequest } from './run-binding.js';
 
 interface PendingRun {
   readonly request: Exclude<RunRequest, null>;
