@@ -27,10 +27,11 @@ spec.loader.exec_module(table_of)
 import torch
 import transformers
 from accelerate.utils import check_device_map
-from transformers.conversion_mapping import get_model_conversion_mapping
-from transformers.core_model_loading import build_glob_alternation, revert_weight_conversion
+from transformers.core_model_loading import build_glob_alternation
 from transformers.integrations.accelerate import expand_device_map
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+from published import published
 
 logging.disable(logging.CRITICAL)
 NAMES = {torch.float16: "F16", torch.float32: "F32", torch.bfloat16: "BF16", torch.int64: "I64", torch.int32: "I32", torch.bool: "BOOL", torch.float64: "F64", torch.uint8: "U8", torch.int8: "I8", torch.complex64: "C64"}
@@ -44,14 +45,6 @@ def build(name, model_type):
         model = cls._from_config(config, dtype=DTYPE)
     config.architectures = [name]
     return model, config
-
-
-def published(model):
-    state = dict(model.state_dict())
-    for tied in model.all_tied_weights_keys:
-        state.pop(tied, None)
-    model._weight_conversions = get_model_conversion_mapping(model, add_legacy=False)
-    return revert_weight_conversion(model, state)
 
 
 def loaded_bytes(model):

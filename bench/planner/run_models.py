@@ -24,9 +24,9 @@ import torch
 import transformers as T
 from accelerate.hooks import AlignDevicesHook, named_module_tensors
 from safetensors.torch import save_file
-from transformers.conversion_mapping import get_model_conversion_mapping
-from transformers.core_model_loading import revert_weight_conversion
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+from published import published
 
 T.logging.set_verbosity_error()
 T.logging.disable_progress_bar()
@@ -68,14 +68,6 @@ def configure(name):
 
 AUTO = {"t5": "AutoModelForSeq2SeqLM", "mt5": "AutoModelForSeq2SeqLM", "bart": "AutoModelForSeq2SeqLM", "pegasus": "AutoModelForSeq2SeqLM", "whisper": "AutoModelForSpeechSeq2Seq"}
 AUTO.update(dict.fromkeys(("bert", "roberta", "distilbert", "electra", "modernbert"), "AutoModelForMaskedLM"))
-
-
-def published(model):
-    state = dict(model.state_dict())
-    for tied in model.all_tied_weights_keys:
-        state.pop(tied, None)
-    model._weight_conversions = get_model_conversion_mapping(model, add_legacy=False)
-    return revert_weight_conversion(model, state)
 
 
 def grown(shape):
