@@ -36,9 +36,10 @@ const place = z.object({ position: z.int().nonnegative(), record: captionRecord 
 /** @throws where a line is no record */
 export const parseRecord = (line: string): CaptionRecord => captionRecord.parse(JSON.parse(line));
 
-export function parsePlacedRecord(line: string): z.infer<typeof place> {
-  return place.parse(JSON.parse(line));
-}
+/** A record and the position of its picture in the shard. */
+export type PlacedRecord = z.infer<typeof place>;
+
+export const parsePlacedRecord = (line: string): PlacedRecord => place.parse(JSON.parse(line));
 
 export function captionedRecord(
   picture: InputPicture,

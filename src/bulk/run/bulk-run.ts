@@ -7,6 +7,7 @@ import type { InputList } from './input-list.js';
 import { openRun, type RunOptions } from './open-run.js';
 import type { RunFolder } from './run-folder.js';
 import { ShardJob } from './shard-job.js';
+import { ShardJournal } from './shard-journal.js';
 import { ShardQueue } from './shard-queue.js';
 import { Tally } from './tally.js';
 
@@ -85,7 +86,7 @@ async function openShards(
 }
 
 async function* jobs(
-  { folder, output }: BulkOptions,
+  { folder, output, shardSize }: BulkOptions,
   list: InputList,
   open: readonly number[],
   tally: Tally,
@@ -93,18 +94,22 @@ async function* jobs(
   for (const shard of open) {
     const records = (await folder.readRecords(shard)) ?? [];
     const kept = records.map((record) => (record.error === '' ? record : undefined));
-    const job = await ShardJob.open(shard, await list.read(shard), folder.journalFile(shard), kept);
+    const job = await ShardJob.open({
+      shard,
+      first: shard * shardSize,
+      pictures: await list.read(shard),
+      kept,
+      journal: new ShardJournal(folder.journalFile(shard)),
+    });
     await output.begin?.(job);
     for (const record of job.records) tally.add(record);
     yield job;
   }
 }
 
-async function finish({ folder, output, shardSize }: BulkOptions, job: ShardJob): Promise<void> {
+async function finish({ folder, output }: BulkOptions, job: ShardJob): Promise<void> {
   await job.flush();
-  const { shard, pictures, records, kept } = job;
-  const written = await output.write({ shard, first: shard * shardSize, pictures, records, kept });
-  await folder.writeRecords(shard, written);
+  await folder.writeRecords(job.shard, await output.write(job));
 }
 
 async function countOpen(folder: RunFolder, shards: number): Promise<number> {

@@ -2,7 +2,7 @@ import { Blip2Error } from '../../errors.js';
 import type { CaptionRecord } from '../caption-record.js';
 import type { CaptionWorker } from './caption-pictures.js';
 import type { ShardJob } from './shard-job.js';
-import type { ShardQueue } from './shard-queue.js';
+import type { ShardSource } from './shard-source.js';
 import { Shift } from './shift.js';
 
 /** A worker that dies so often without a caption in between is not killed by a picture. */
@@ -13,13 +13,12 @@ const MOST_FAILED_STARTS = 3;
 const MOST_FINISHING = 2;
 
 export interface CaptionShards {
-  readonly queue: ShardQueue;
+  readonly queue: ShardSource;
   readonly workers: number;
   readonly openWorker: (worker: number) => Promise<CaptionWorker>;
   /** Writes a shard whose records are all there. */
   readonly finish: (job: ShardJob) => Promise<void>;
   readonly onRecord: (record: CaptionRecord) => void;
-  readonly shardSize: number;
   readonly imageRoot?: string | undefined;
   readonly signal: AbortSignal;
 }
@@ -91,7 +90,7 @@ class Worker {
       await shift.bury(this.#countDeath(error, MOST_BARREN_DEATHS));
       return 'died';
     } finally {
-      for (const job of await shift.end()) queue.putBack(job);
+      for (const job of await shift.end()) if (!job.isAbandoned) queue.putBack(job);
     }
   }
 

@@ -1,67 +1,67 @@
-import { createReadStream } from 'node:fs';
-import { appendFile, rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
-import { replaceFile } from '../../loader/write/replace-file.js';
-import { writeFailure } from '../../loader/write/write-failure.js';
-import { parsePlacedRecord, type CaptionRecord } from '../caption-record.js';
+import type { CaptionRecord, PlacedRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
+import type { ShardJournal } from './shard-journal.js';
 
-/**
- * A shard on its way: its pictures, and the records that there are. Each record is in its journal before it counts, so that
- * a killed run loses only the pictures that were in flight.
- */
+export interface NewShardJob {
+  readonly shard: number;
+  readonly first: number;
+  readonly pictures: readonly InputPicture[];
+  /** Records of an earlier writing that are not to be made again. */
+  readonly kept?: readonly (CaptionRecord | undefined)[];
+  /** Where records are before they count. */
+  readonly journal?: ShardJournal;
+}
+
+/** A shard on its way: its pictures, and the records that there are. */
 export class ShardJob {
   readonly shard: number;
+  /** Position of its first picture in the run. */
+  readonly first: number;
   readonly pictures: readonly InputPicture[];
   /** Positions whose records come from an earlier writing of the shard. */
   readonly kept: ReadonlySet<number>;
   readonly #records: (CaptionRecord | undefined)[];
-  readonly #journalFile: string;
+  readonly #journal: ShardJournal | undefined;
   /** Position -> how often a worker died while it had the picture. */
   readonly #deaths = new Map<number, number>();
   #missing: number;
-  #journalLines: string[] = [];
-  #journalWrite: Promise<void> = Promise.resolve();
+  #isAbandoned = false;
 
   private constructor(
-    shard: number,
-    pictures: readonly InputPicture[],
+    { shard, first, pictures, kept = [], journal }: NewShardJob,
     records: (CaptionRecord | undefined)[],
-    kept: ReadonlySet<number>,
-    journalFile: string,
   ) {
     this.shard = shard;
+    this.first = first;
     this.pictures = pictures;
-    this.kept = kept;
+    this.kept = new Set([...kept.keys()].filter((position) => kept[position] !== undefined));
     this.#records = records;
-    this.#journalFile = journalFile;
+    this.#journal = journal;
     this.#missing = pictures.filter((_, position) => records[position] === undefined).length;
   }
 
-  /** @param kept records of an earlier run that are not to be made again */
-  static async open(
-    shard: number,
-    pictures: readonly InputPicture[],
-    journalFile: string,
-    kept: readonly (CaptionRecord | undefined)[] = [],
-  ): Promise<ShardJob> {
+  static async open(job: NewShardJob): Promise<ShardJob> {
+    const { pictures, kept = [], journal } = job;
     const records = pictures.map((_, position) => kept[position]);
-    const lines: string[] = [];
-    for await (const { position, record } of readJournal(journalFile)) {
+    const isWanted = ({ position, record }: PlacedRecord) =>
       // Of what failed, the journal of the earlier writing may be there still.
-      if (position >= pictures.length || (kept.length > 0 && record.error !== '')) continue;
-      records[position] ??= record;
-      lines.push(journalLine(position, record));
-    }
-    // Without the line that a killed run was writing: what is appended to half a line would be lost with it.
-    if (lines.length > 0) await replaceFile(journalFile, (handle) => handle.writeFile(lines.join('')));
-    else await rm(journalFile, { force: true });
-    const keptPositions = new Set([...kept.keys()].filter((position) => kept[position] !== undefined));
-    return new ShardJob(shard, pictures, records, keptPositions, journalFile);
+      position < pictures.length && (kept.length === 0 || record.error === '');
+    for (const { position, record } of (await journal?.reopen(isWanted)) ?? []) records[position] ??= record;
+    return new ShardJob(job, records);
   }
 
   get isComplete(): boolean {
-    return this.#missing === 0;
+    return this.#missing === 0 && !this.#isAbandoned;
+  }
+
+  /** Whether somebody else has the shard now: what becomes of its pictures here is of no use. */
+  get isAbandoned(): boolean {
+    return this.#isAbandoned;
+  }
+
+  /** Pictures without a record. */
+  get missingCount(): number {
+    return this.#missing;
   }
 
   /** Positions without a record, in order. */
@@ -77,11 +77,11 @@ export class ShardJob {
   settle(position: number, record: CaptionRecord): void {
     if (this.#records[position] === undefined) this.#missing -= 1;
     this.#records[position] = record;
-    this.#journalLines.push(journalLine(position, record));
-    if (this.#journalLines.length > 1) return;
-    this.#journalWrite = this.#journalWrite.then(() => this.#writeJournal());
-    // Whoever flushes learns of a failure; until then it is nobody's.
-    this.#journalWrite.catch(() => undefined);
+    this.#journal?.add({ position, record });
+  }
+
+  abandon(): void {
+    this.#isAbandoned = true;
   }
 
   picture(position: number): InputPicture {
@@ -104,28 +104,6 @@ export class ShardJob {
 
   /** Waits until the journal has everything that was settled. */
   async flush(): Promise<void> {
-    await this.#journalWrite;
-  }
-
-  async #writeJournal(): Promise<void> {
-    const lines = this.#journalLines;
-    this.#journalLines = [];
-    await appendFile(this.#journalFile, lines.join('')).catch((error: unknown) => {
-      throw writeFailure(this.#journalFile, error);
-    });
-  }
-}
-
-const journalLine = (position: number, record: CaptionRecord): string => `${JSON.stringify({ position, record })}\n`;
-
-/** Whole lines only: the last one of a killed run may be cut. */
-async function* readJournal(path: string): AsyncGenerator<ReturnType<typeof parsePlacedRecord>, void> {
-  const stream = createReadStream(path, 'utf8');
-  try {
-    for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) yield parsePlacedRecord(line);
-  } catch {
-    // Nothing was written yet, or this is where the killed run was writing.
-  } finally {
-    stream.destroy();
+    await this.#journal?.flush();
   }
 }

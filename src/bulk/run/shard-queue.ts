@@ -1,7 +1,8 @@
 import type { ShardJob } from './shard-job.js';
+import type { ShardSource } from './shard-source.js';
 
 /** Shards that wait for a worker: what a dead worker had comes first, then the others in their order. */
-export class ShardQueue {
+export class ShardQueue implements ShardSource {
   readonly #jobs: AsyncIterator<ShardJob, void>;
   readonly #returned: ShardJob[] = [];
   #next: Promise<unknown> = Promise.resolve();

@@ -3,14 +3,13 @@ import { captionedRecord, failedRecord, type CaptionRecord } from '../caption-re
 import { PictureReader } from '../inputs/picture-reader.js';
 import type { HandedPicture, Outcome } from './caption-pictures.js';
 import type { ShardJob } from './shard-job.js';
-import type { ShardQueue } from './shard-queue.js';
+import type { ShardSource } from './shard-source.js';
 
 /** A picture that a worker died with so often is given up. */
 const MOST_DEATHS = 3;
 
 export interface ShiftOptions {
-  readonly queue: ShardQueue;
-  readonly shardSize: number;
+  readonly queue: ShardSource;
   readonly imageRoot?: string | undefined;
   readonly onRecord: (record: CaptionRecord) => void;
   /** Takes a shard whose records are all there. */
@@ -51,6 +50,7 @@ export class Shift {
       this.#current = job;
       if (job === undefined) return;
       for (const position of job.missing) {
+        if (job.isAbandoned) break;
         const isSuspect = job.deathsAt(position) === MOST_DEATHS - 1;
         if (isSuspect && given > 0) return;
         const handed = await this.#handOver(job, position, reader);
@@ -79,7 +79,7 @@ export class Shift {
     try {
       const { source, path } = await reader.find(picture);
       if (!this.#isOver) this.#handed.push({ job, position, path });
-      return { source, randomStream: job.shard * this.#options.shardSize + position };
+      return { source, randomStream: job.first + position };
     } catch (error) {
       if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
       if (!this.#isOver) this.#record(job, position, failedRecord(picture, null, error));
@@ -120,6 +120,7 @@ export class Shift {
   }
 
   #record(job: ShardJob, position: number, record: CaptionRecord): void {
+    if (job.isAbandoned) return;
     job.settle(position, record);
     this.#options.onRecord(record);
   }
