@@ -1,86 +1,37 @@
 #!/usr/bin/env node
 /** `blip2-run`: captions pictures, or answers a question about them, where a device map says. */
-import { availableParallelism } from 'node:os';
 import { Blip2Error } from '../src/errors.js';
 import { formatSize } from '../src/planner/size.js';
-import type { Progress } from '../src/runtime/device-options.js';
 import type { PlacementOptions } from '../src/runtime/placement.js';
-import { PROVIDERS } from '../src/runtime/provider/provider.js';
-import { HUB_FLAGS } from './common/hub-flags.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
-import { openSource } from './common/open-source.js';
-import { createParser, parseArgs, wholeNumber } from './common/parser.js';
-import { pictureSize } from './common/picture-size.js';
+import { createParser, parseArgs } from './common/parser.js';
 import { budgetFlags } from './common/plan-options.js';
 import { RateLine } from './common/rate-line.js';
-import { planSummary } from './plan/summary.js';
+import { askModel } from './run/asked-model.js';
 import { BULK_FLAGS, bulkFlags, readBulk } from './run/bulk-flags.js';
 import { captionPictures } from './run/caption-pictures.js';
-import { GENERATION_FLAGS, generationFlags, readAsk, readGeneration } from './run/generation-flags.js';
+import { GENERATION_FLAGS, generationFlags, readGeneration } from './run/generation-flags.js';
 import { listImages } from './run/list-images.js';
 import { matchPictures } from './run/match-pictures.js';
-import { fetchLimitsOf, PICTURE_NOTES, pictureFlags } from './run/picture-flags.js';
-import { readPlacement } from './run/read-placement.js';
+import { modelFlags } from './run/model-flags.js';
+import { PICTURE_NOTES, pictureFlags } from './run/picture-flags.js';
 
-const ofModel = createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.')
-  .positional('images', {
-    type: 'string',
-    array: true,
-    default: [] as string[],
-    describe: 'picture files, URLs, folders of pictures, or - for a list on stdin',
-  })
-  .option('model', {
-    alias: 'm',
-    type: 'string',
-    nargs: 1,
-    demandOption: true,
-    group: 'Model:',
-    describe: 'checkpoint: folder, .safetensors or index file, or a model on the hub (owner/name)',
-  })
-  .options(HUB_FLAGS)
-  .option('plan', {
-    type: 'string',
-    nargs: 1,
-    conflicts: ['vram', 'ram', 'disk', 'reserve', 'allow-quant'],
-    group: 'Model:',
-    describe:
-      'plan (JSON, - for stdin), instead of budgets; a bare device map, too, though it cannot say what is quantised or what the CPU runs [default: all on the CPU]',
-  })
-  .option('provider', {
-    choices: PROVIDERS,
-    default: 'auto' as const,
-    group: 'Model:',
-    describe: 'what the GPUs of the plan are; without a plan, what everything runs on',
-  })
-  .option('emulate-gpu', {
-    type: 'boolean',
-    group: 'Model:',
-    describe: 'run every GPU of the plan as a session of its own on the CPU',
-  })
-  .option('picture-size', {
-    type: 'string',
-    nargs: 1,
-    coerce: pictureSize,
-    group: 'Model:',
-    describe:
-      "pixels that pictures are brought to, such as 364 or 364x224 (width x height) [default: the checkpoint's]",
-  })
-  .option('threads', {
-    type: 'string',
-    nargs: 1,
-    coerce: wholeNumber('threads', 1, {
-      max: availableParallelism(),
-      why: 'this machine runs no more at once',
-    }),
-    group: 'Model:',
-    describe: 'CPU threads of one operator [default: one per core]',
-  })
-  .option('replan', {
-    type: 'boolean',
-    implies: 'vram',
-    group: 'Model:',
-    describe: 'where a GPU has less memory free than --vram says: plan again for what is left',
-  });
+const ofModel = modelFlags(
+  createParser('blip2-run', '$0 [images..]', 'Captions pictures, or answers a question about them.').positional(
+    'images',
+    {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      describe: 'picture files, URLs, folders of pictures, or - for a list on stdin',
+    },
+  ),
+).option('replan', {
+  type: 'boolean',
+  implies: 'vram',
+  group: 'Model:',
+  describe: 'where a GPU has less memory free than --vram says: plan again for what is left',
+});
 
 const TEXT_FLAGS = [...GENERATION_FLAGS, ...BULK_FLAGS];
 const parser = bulkFlags(generationFlags(pictureFlags(budgetFlags(ofModel))))
@@ -132,38 +83,20 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     onSkipped: (folder: string, skipped: string) => say(`skipped in ${folder}: ${skipped}`),
   };
   const pictures = bulk === null ? await listImages(images, listing) : [];
-  const checkpoint = await openSource(args.model, args, signal);
-  for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
-
-  const [ask, generation] = [readAsk(args), readGeneration(args)];
   const batchSize: number | 'auto' = args.stream === true ? 1 : (args.batch ?? 'auto');
-  if (args.stream === true && generation.numBeams !== undefined && generation.numBeams > 1) {
+  if (args.stream === true && (readGeneration(args).numBeams ?? 1) > 1) {
     throw usageError('beams change their minds, so --stream has nothing to write while they run');
   }
   const isCaptioning = args.match === undefined && args.embed !== true;
-  const atOnce = isCaptioning ? batchSize : 1;
-  const placement = await readPlacement(args, async (budgets) => {
-    const { planWorkload } = await import('./run/plan-workload.js');
-    const { autoBatches } = await import('../src/planner/plan/plan-for-batches.js');
-    const batches = atOnce === 'auto' ? autoBatches(budgets, bulk === null ? pictures.length : Infinity) : [atOnce];
-    const workload = await planWorkload(checkpoint, ask, generation);
-    return Math.max(...batches) === 1 ? { workload } : { workload, batches };
-  });
   const rate = new RateLine(args.quiet !== true && args['no-progress'] !== true);
-  const onProgress = (progress: Progress) => {
-    if (progress.stage === 'planned') say(planSummary(progress.plan));
-    if (progress.stage === 'fetching') say(`waiting for ${progress.url}`);
-    if (progress.stage === 'converting') rate.update(progress.doneBytes, progress.totalBytes);
-  };
-  const devices = {
-    onProgress,
+  const model = await askModel(args, {
+    atOnce: isCaptioning ? batchSize : 1,
+    pictures: bulk === null ? pictures.length : Infinity,
     signal,
-    ...(args.provider === 'auto' ? {} : { provider: args.provider }),
-    ...(args['emulate-gpu'] === true ? { emulateGpu: true } : {}),
-    ...(args.threads === undefined ? {} : { threads: args.threads }),
-    ...fetchLimitsOf(args),
-    ...(args['picture-size'] === undefined ? {} : { pictureSize: args['picture-size'] }),
-  };
+    say,
+    rate,
+  });
+  const { checkpoint, ask, generation, devices } = model;
   const common = { asJson: args.json === true, signal };
   const tally = { done: 0, failed: 0 };
 
@@ -177,20 +110,15 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
     if (bulk !== null) {
       const { captionInBulk } = await import('./run/caption-in-bulk.js');
       return captionInBulk({
-        checkpoint,
-        ask,
-        generation,
+        ...model,
         placed,
-        devices,
         images,
         signal,
         request: bulk,
         asJson: args.json === true,
         quiet: args.quiet === true,
         progress: args.quiet !== true && args['no-progress'] !== true,
-        pictureSize: args['picture-size'],
         expand: (argument) => listImages([argument], listing),
-        provider: args.provider,
         batch: batchSize,
         onStarted: () => rate.clear(),
       });
@@ -208,14 +136,14 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   };
 
   try {
-    return await attempt(placement);
+    return await attempt(model.placed);
   } catch (error) {
-    if (!(error instanceof Blip2Error) || args.replan !== true || placement.budgets === undefined) throw error;
+    if (!(error instanceof Blip2Error) || args.replan !== true || model.placed.budgets === undefined) throw error;
     const { remainingBudgets } = await import('./run/replan.js');
-    const budgets = remainingBudgets(error, placement.budgets);
+    const budgets = remainingBudgets(error, model.placed.budgets);
     if (budgets === null) throw error;
     say(`${error.message}; planning again for ${[...budgets.gpus.values()].map(formatSize).join(' and ')}`);
-    return await attempt({ ...placement, budgets });
+    return await attempt({ ...model.placed, budgets });
   }
 }
 

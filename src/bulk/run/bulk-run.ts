@@ -3,11 +3,11 @@ import type { InputPicture } from '../inputs/input-picture.js';
 import type { ShardOutput } from '../outputs/shard-output.js';
 import type { CaptionWorker } from './caption-pictures.js';
 import { captionShards } from './caption-shards.js';
+import { finishRun } from './finish-run.js';
 import type { InputList } from './input-list.js';
 import { openRun, type RunOptions } from './open-run.js';
 import type { RunFolder } from './run-folder.js';
 import { ShardJob } from './shard-job.js';
-import { ShardJournal } from './shard-journal.js';
 import { ShardQueue } from './shard-queue.js';
 import { Tally } from './tally.js';
 
@@ -61,8 +61,7 @@ export async function runBulk(options: BulkOptions): Promise<BulkResult> {
       onRecord,
     });
   }
-  const shardsLeft = await countOpen(folder, list.shards);
-  if (shardsLeft === 0) await output.finish?.(list);
+  const shardsLeft = await finishRun(folder, output, list);
   return { tally, pictures, shardsLeft };
 }
 
@@ -99,7 +98,7 @@ async function* jobs(
       first: shard * shardSize,
       pictures: await list.read(shard),
       kept,
-      journal: new ShardJournal(folder.journalFile(shard)),
+      journal: await folder.journal(shard),
     });
     await output.begin?.(job);
     for (const record of job.records) tally.add(record);
@@ -110,10 +109,4 @@ async function* jobs(
 async function finish({ folder, output }: BulkOptions, job: ShardJob): Promise<void> {
   await job.flush();
   await folder.writeRecords(job.shard, await output.write(job));
-}
-
-async function countOpen(folder: RunFolder, shards: number): Promise<number> {
-  let open = 0;
-  for (let shard = 0; shard < shards; shard++) if (!(await folder.isFinished(shard))) open += 1;
-  return open;
 }

@@ -65,6 +65,30 @@ export class InputList {
     return list;
   }
 
+  /**
+   * A list that is there.
+   * @param onPicture called for each picture, in order
+   */
+  static async open(path: string, shardSize: number, onPicture: (picture: InputPicture) => void): Promise<InputList> {
+    const hash = createHash('sha256');
+    const offsets: number[] = [];
+    let [count, offset] = [0, 0];
+    const handle = await open(path, 'r');
+    try {
+      for await (const line of handle.readLines()) {
+        if (count % shardSize === 0) offsets.push(offset);
+        onPicture(parseInputPicture(line));
+        const bytes = Buffer.from(`${line}\n`);
+        hash.update(bytes);
+        offset += bytes.length;
+        count += 1;
+      }
+    } finally {
+      await handle.close();
+    }
+    return new InputList(path, count, hash.digest('hex'), [...offsets, offset]);
+  }
+
   /** The pictures of a shard. */
   async read(shard: number): Promise<InputPicture[]> {
     const [begin, end] = [this.#offsets[shard], this.#offsets[shard + 1]];

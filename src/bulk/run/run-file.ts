@@ -1,9 +1,9 @@
 /** What decides the texts of a run, kept in its folder: another run is not mixed with it. */
-import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
-import { replaceFile } from '../../loader/write/replace-file.js';
 import type { RunFolder } from './run-folder.js';
+
+const RUN_FILE = 'run.json';
 
 /** Name of a setting, as a person knows it -> its value. */
 export type RunSettings = Readonly<Record<string, string | number | boolean | null>>;
@@ -20,12 +20,12 @@ export type RunFile = z.infer<typeof runFile>;
 
 /** @returns null where the folder holds no run */
 export async function readRunFile(folder: RunFolder): Promise<RunFile | null> {
-  const text = await readFile(folder.runFile, 'utf8').catch(() => null);
+  const text = await folder.readStateFile(RUN_FILE);
   if (text === null) return null;
   try {
     return runFile.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Blip2Error('RUN_INVALID', `${folder.runFile} is not what a run of this version writes`, {
+    throw new Blip2Error('RUN_INVALID', `${RUN_FILE} in ${folder.path} is not what a run of this version writes`, {
       hint: 'Give another folder with --out.',
       cause,
     });
@@ -33,7 +33,7 @@ export async function readRunFile(folder: RunFolder): Promise<RunFile | null> {
 }
 
 export function writeRunFile(folder: RunFolder, run: RunFile): Promise<void> {
-  return replaceFile(folder.runFile, (handle) => handle.writeFile(`${JSON.stringify(run, null, 2)}\n`));
+  return folder.writeStateFile(RUN_FILE, `${JSON.stringify(run, null, 2)}\n`);
 }
 
 /** @throws Blip2Error `RUN_DIFFERS` with each setting that is another one */

@@ -5,8 +5,11 @@ import { makeFolder } from '../../loader/file/make-folder.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
 import { parseRecord, type CaptionRecord } from '../caption-record.js';
+import { ShardJournal } from './shard-journal.js';
 
 const STATE_FOLDER = '.blip2-run';
+/** Files of shards that are not finished; journals may have their writer's name in theirs. */
+const ON_THE_WAY = /^(\d{5,})\.(?:(?:[\w-]+\.)?journal|pending)$/;
 
 export class RunFolder {
   readonly path: string;
@@ -18,10 +21,6 @@ export class RunFolder {
     this.path = path;
     this.#state = join(path, STATE_FOLDER);
     this.#recordsAreOutput = recordsAreOutput;
-  }
-
-  get runFile(): string {
-    return join(this.#state, 'run.json');
   }
 
   get inputList(): string {
@@ -37,14 +36,31 @@ export class RunFolder {
     return join(this.path, `${shardName(shard)}.${extension}`);
   }
 
-  /** Records of a shard that is not finished, in the order in which they came. */
-  journalFile(shard: number): string {
-    return join(this.#state, `${shardName(shard)}.journal`);
+  /**
+   * Records of a shard that is not finished.
+   * @param writer one of several processes that may have the shard at the same time
+   */
+  async journal(shard: number, writer?: string): Promise<ShardJournal> {
+    const name = [shardName(shard), ...(writer === undefined ? [] : [writer]), 'journal'].join('.');
+    const others = (await this.#stateOf(shard)).filter((other) => other.endsWith('.journal') && other !== name);
+    return new ShardJournal(
+      join(this.#state, name),
+      others.map((other) => join(this.#state, other)),
+    );
   }
 
   /** Files that a shard is about to write, with all of their text. */
   pendingFile(shard: number): string {
     return join(this.#state, `${shardName(shard)}.pending`);
+  }
+
+  /** @returns null where there is no such file */
+  readStateFile(name: string): Promise<string | null> {
+    return readFile(join(this.#state, name), 'utf8').catch(() => null);
+  }
+
+  writeStateFile(name: string, text: string): Promise<void> {
+    return replaceFile(join(this.#state, name), (handle) => handle.writeFile(text));
   }
 
   /** Makes the folders, and removes what killed runs have left half-written. */
@@ -74,13 +90,18 @@ export class RunFolder {
   async writeRecords(shard: number, records: readonly CaptionRecord[]): Promise<void> {
     const text = records.map((record) => `${JSON.stringify(record)}\n`).join('');
     await replaceFile(this.recordsFile(shard), (handle) => handle.writeFile(text));
-    for (const done of [this.journalFile(shard), this.pendingFile(shard)]) await rm(done, { force: true });
+    await this.removeStateOf(shard);
+  }
+
+  /** Removes what a finished shard needed on its way. */
+  async removeStateOf(shard: number): Promise<void> {
+    for (const name of await this.#stateOf(shard)) await rm(join(this.#state, name), { force: true });
   }
 
   /** Removes what runs have left of finished shards that were killed between two steps. */
   async removeLeftOvers(finished: ReadonlySet<number>): Promise<void> {
     for (const name of await readdir(this.#state)) {
-      const shard = /^(\d{5,})\.(?:journal|pending)$/.exec(name)?.[1];
+      const shard = ON_THE_WAY.exec(name)?.[1];
       if (shard !== undefined && finished.has(Number(shard))) await rm(join(this.#state, name), { force: true });
     }
   }
@@ -88,8 +109,12 @@ export class RunFolder {
   /** Forgets what was done of another list of pictures. */
   async forget(): Promise<void> {
     for (const name of await readdir(this.#state)) {
-      if (/^\d{5,}\.(jsonl|journal|pending)$/.test(name)) await rm(join(this.#state, name));
+      if (/^\d{5,}\.jsonl$/.test(name) || ON_THE_WAY.test(name)) await rm(join(this.#state, name));
     }
+  }
+
+  async #stateOf(shard: number): Promise<string[]> {
+    return (await readdir(this.#state)).filter((name) => ON_THE_WAY.exec(name)?.[1] === shardName(shard));
   }
 }
 

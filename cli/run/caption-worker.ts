@@ -1,0 +1,28 @@
+import type { CaptionWorker, HandedPicture, Outcome } from '../../src/bulk/run/caption-pictures.js';
+import { Blip2Error } from '../../src/errors.js';
+import type { Captioner } from '../../src/runtime/captioner.js';
+import type { CaptionAllOptions, Picture } from '../../src/runtime/captioner-options.js';
+
+/** A captioner as a run of many pictures knows it; pictures that cannot be read are outcomes, anything else ends it. */
+export function captionWorker(captioner: Captioner, options: CaptionAllOptions): CaptionWorker {
+  return {
+    async *caption(pictures, signal): AsyncGenerator<Outcome, void> {
+      for await (const outcome of captioner.captionAll(asPictures(pictures), { ...options, signal })) {
+        if (outcome.status === 'failed') {
+          const { error } = outcome;
+          if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
+          yield { status: 'failed', error };
+          continue;
+        }
+        const [first, ...others] = outcome.caption.answers;
+        if (first === undefined) throw new Error('a caption without an answer');
+        yield { status: 'captioned', answers: [first, ...others] };
+      }
+    },
+    [Symbol.asyncDispose]: () => captioner[Symbol.asyncDispose](),
+  };
+}
+
+async function* asPictures(pictures: AsyncIterable<HandedPicture>): AsyncGenerator<Picture, void> {
+  for await (const { source, randomStream } of pictures) yield { image: source, randomStream };
+}

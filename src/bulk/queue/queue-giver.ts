@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import type { Job, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Blip2Error } from '../../errors.js';
+import type { Tally } from '../run/tally.js';
+import type { HandedShard, ShardGiver } from '../work/shard-giver.js';
+import { loadBullmq } from './load-bullmq.js';
+import { connectQueue } from './queue-connection.js';
+import { readTask, shortName, type ShardResult } from './queue-data.js';
+import { KEY_PREFIX, type QueueOptions, type RunQueue } from './run-queue.js';
+
+/** Workers that may be lost with a shard in hand before it is set aside. */
+const MOST_LOST = 10;
+/** How long an empty queue is waited for before it is looked at again. */
+const EMPTY_SECONDS = 1;
+/** A lock is renewed so often in the time it lasts. */
+const RENEWALS = 3;
+const CLOSE_MS = 2000;
+
+export interface QueueGiverOptions extends QueueOptions {
+  readonly queue: RunQueue;
+  /** What others see as this worker's name. */
+  readonly worker: string;
+  /** Shards of the run. */
+  readonly shards: number;
+  /** Whether to wait for more once all shards are done. */
+  readonly keep: boolean;
+  /** How long a shard stays with a worker that says nothing. */
+  readonly lockMs: number;
+  /** Once aborted, there are no more shards. */
+  readonly stopping: AbortSignal;
+  readonly onEvent: (event: QueueEvent) => void;
+}
+
+export type QueueEvent =
+  | { readonly kind: 'taken' | 'lost' | 'returned'; readonly shard: number }
+  | { readonly kind: 'done'; readonly shard: number; readonly result: ShardResult | null }
+  | { readonly kind: 'failed'; readonly shard: number; readonly error: Blip2Error }
+  | { readonly kind: 'stalled' | 'refused'; readonly task: string }
+  | { readonly kind: 'trouble'; readonly reason: string };
+
+interface Held {
+  readonly job: Job;
+  readonly shard: number;
+  abandon: () => void;
+}
+
+/** Takes shards from a run's queue, and keeps them from others as long as this process lives. */
+export class QueueGiver implements ShardGiver, AsyncDisposable {
+  readonly #redis: Redis;
+  readonly #worker: Worker;
+  readonly #options: QueueGiverOptions;
+  readonly #token = randomUUID();
+  readonly #held = new Map<string, Held>();
+  readonly #renewals: NodeJS.Timeout;
+  #renewedMs = performance.now();
+
+  private constructor(redis: Redis, worker: Worker, options: QueueGiverOptions) {
+    this.#redis = redis;
+    this.#worker = worker;
+    this.#options = options;
+    this.#renewals = setInterval(() => void this.#renew(), options.lockMs / RENEWALS);
+    worker.on('error', ({ message }) => options.onEvent({ kind: 'trouble', reason: message }));
+    worker.on('stalled', (task) => options.onEvent({ kind: 'stalled', task }));
+  }
+
+  /** @throws Blip2Error `PACKAGE_MISSING`, `QUEUE_UNREACHABLE` */
+  static async open(options: QueueGiverOptions): Promise<QueueGiver> {
+    const packages = await loadBullmq();
+    const redis = await connectQueue(packages, options.url);
+    const worker = new packages.Worker(options.id, null, {
+      connection: redis,
+      prefix: KEY_PREFIX,
+      name: options.worker,
+      autorun: false,
+      lockDuration: options.lockMs,
+      stalledInterval: options.lockMs / 2,
+      maxStalledCount: MOST_LOST,
+      drainDelay: EMPTY_SECONDS,
+    });
+    const giver = new QueueGiver(redis, worker, options);
+    await worker.waitUntilReady();
+    await worker.startStalledCheckTimer();
+    return giver;
+  }
+
+  /** Whether others may have been given what this process holds: the server has not answered for as long as a lock lasts. */
+  get isCutOff(): boolean {
+    return performance.now() - this.#renewedMs > this.#options.lockMs;
+  }
+
+  async next(): Promise<HandedShard | undefined> {
+    const { stopping, keep, id, shards, onEvent } = this.#options;
+    while (!stopping.aborted) {
+      // The engine's types leave out that there may be none.
+      const job: Job | undefined = await this.#worker.getNextJob(this.#token);
+      if (job === undefined) {
+        if (!keep && (await this.#isEmpty())) return undefined;
+        continue;
+      }
+      const task = readTask(job.data, id, shards);
+      if (task !== null) return this.#handed(job, task.shard);
+      onEvent({ kind: 'refused', task: job.id ?? '' });
+      await job.moveToFailed(notOurs(), this.#token).catch(() => undefined);
+    }
+    return undefined;
+  }
+
+  #handed(job: Job, shard: number): HandedShard {
+    const { onEvent, worker } = this.#options;
+    const startedMs = performance.now();
+    const id = job.id ?? '';
+    const held: Held = { job, shard, abandon: () => undefined };
+    this.#held.set(id, held);
+    onEvent({ kind: 'taken', shard });
+    const answer = async (give: () => Promise<unknown>, event: QueueEvent) => {
+      this.#held.delete(id);
+      // Without the lock the shard is somebody else's; what was written is the same.
+      const isOurs = await give().then(
+        () => true,
+        () => false,
+      );
+      onEvent(isOurs ? event : { kind: 'lost', shard });
+    };
+    return {
+      shard,
+      done: (tally) => {
+        const result = tally === null ? null : resultOf(worker, tally, (performance.now() - startedMs) / 1000);
+        return answer(() => job.moveToCompleted(result, this.#token, false), { kind: 'done', shard, result });
+      },
+      fail: (error) => answer(() => job.moveToFailed(error, this.#token), { kind: 'failed', shard, error }),
+      giveBack: () => answer(() => job.moveToWait(this.#token), { kind: 'returned', shard }),
+      onLost: (abandon) => (held.abandon = abandon),
+    };
+  }
+
+  async #renew(): Promise<void> {
+    const held = [...this.#held];
+    const { lockMs, onEvent } = this.#options;
+    try {
+      const lost =
+        held.length === 0
+          ? (await this.#redis.ping(), [])
+          : await this.#worker.extendJobLocks(
+              held.map(([id]) => id),
+              held.map(() => this.#token),
+              lockMs,
+            );
+      this.#renewedMs = performance.now();
+      for (const id of lost) {
+        const entry = this.#held.get(id);
+        if (!this.#held.delete(id) || entry === undefined) continue;
+        entry.abandon();
+        onEvent({ kind: 'lost', shard: entry.shard });
+      }
+    } catch (error) {
+      onEvent({ kind: 'trouble', reason: String(error) });
+    }
+  }
+
+  async #isEmpty(): Promise<boolean> {
+    const { waiting, active } = await this.#options.queue.counts();
+    return waiting + active === 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#renewals);
+    // What is in hand was answered for; a server that has gone is not waited for.
+    await Promise.race([this.#worker.close(true), setTimeout(CLOSE_MS, undefined, { ref: false })]);
+    this.#redis.disconnect();
+  }
+}
+
+/** The engine tries again what fails with any other name. */
+function notOurs(): Error {
+  const error = new Error('this is no shard of the run');
+  error.name = 'UnrecoverableError';
+  return error;
+}
+
+function resultOf(worker: string, { captioned, failed, skipped }: Tally, seconds: number): ShardResult {
+  return { worker: shortName(worker), captioned, failed, skipped, seconds };
+}

@@ -1,0 +1,122 @@
+import { Blip2Error } from '../../errors.js';
+import type { ShardJob } from '../run/shard-job.js';
+import type { ShardSource } from '../run/shard-source.js';
+import { Tally } from '../run/tally.js';
+import type { HandedShard, ShardGiver } from './shard-giver.js';
+
+/** A process that fails so many shards in a row is what is wrong. */
+const MOST_FAILURES = 3;
+
+export interface HandedShardsOptions {
+  readonly giver: ShardGiver;
+  /** @returns null where the shard is finished already */
+  readonly open: (shard: HandedShard) => Promise<ShardJob | null>;
+  /** Writes a shard whose records are all there. Writing it twice, from two machines, has to be as good as once. */
+  readonly write: (job: ShardJob, shard: HandedShard) => Promise<void>;
+  /** With so many pictures in hand no other shard is taken, so that those are left to others. */
+  readonly ahead: number;
+  /** Once aborted, no more shards are taken. */
+  readonly stopping: AbortSignal;
+}
+
+/** Shards that a giver hands out, taken as models have room for them. */
+export class HandedShards implements ShardSource {
+  readonly #options: HandedShardsOptions;
+  readonly #inHand = new Map<ShardJob, HandedShard>();
+  readonly #returned: ShardJob[] = [];
+  #taking: Promise<unknown> = Promise.resolve();
+  #failures = 0;
+  #changed: (() => void) | undefined;
+
+  constructor(options: HandedShardsOptions) {
+    this.#options = options;
+    options.stopping.addEventListener('abort', () => this.notice());
+  }
+
+  async take(): Promise<ShardJob | undefined> {
+    const next = this.#taking.then(() => this.#returned.shift() ?? this.#next());
+    this.#taking = next.catch(() => undefined);
+    return next;
+  }
+
+  putBack(job: ShardJob): void {
+    this.#returned.push(job);
+  }
+
+  /** Has to be called after each record: there may be room for another shard. */
+  notice(): void {
+    this.#changed?.();
+    this.#changed = undefined;
+  }
+
+  /** Writes a shard, and answers for it. */
+  async finish(job: ShardJob): Promise<void> {
+    const shard = this.#inHand.get(job);
+    if (shard === undefined) return;
+    try {
+      await job.flush();
+      await this.#options.write(job, shard);
+    } catch (error) {
+      this.#inHand.delete(job);
+      return this.#fail(shard, error);
+    }
+    this.#inHand.delete(job);
+    this.#failures = 0;
+    const tally = new Tally();
+    for (const record of job.records) tally.add(record);
+    await shard.done(tally);
+  }
+
+  /** Answers for what is still in hand. @param failure what ended the work; undefined where somebody stopped it */
+  async end(failure: unknown): Promise<void> {
+    for (const shard of this.#inHand.values()) {
+      await (failure === undefined ? shard.giveBack() : shard.fail(asKnown(failure)));
+    }
+    this.#inHand.clear();
+  }
+
+  async #next(): Promise<ShardJob | undefined> {
+    const { giver, open, stopping } = this.#options;
+    for (;;) {
+      await this.#room();
+      const shard = stopping.aborted ? undefined : await giver.next();
+      if (shard === undefined) return undefined;
+      const job = await open(shard).catch((error: unknown) => ({ error }));
+      if (job !== null && 'error' in job) await this.#fail(shard, job.error);
+      else if (job === null) await shard.done(null);
+      else {
+        this.#inHand.set(job, shard);
+        shard.onLost(() => this.#abandon(job));
+        return job;
+      }
+    }
+  }
+
+  async #room(): Promise<void> {
+    const { ahead, stopping } = this.#options;
+    while (!stopping.aborted && this.#missing() >= ahead) {
+      await new Promise<void>((resolve) => (this.#changed = resolve));
+    }
+  }
+
+  #missing(): number {
+    return [...this.#inHand.keys()].reduce((sum, job) => sum + job.missingCount, 0);
+  }
+
+  #abandon(job: ShardJob): void {
+    job.abandon();
+    this.#inHand.delete(job);
+    this.notice();
+  }
+
+  async #fail(shard: HandedShard, error: unknown): Promise<void> {
+    await shard.fail(asKnown(error));
+    this.#failures += 1;
+    if (this.#failures >= MOST_FAILURES) throw error;
+  }
+}
+
+function asKnown(error: unknown): Blip2Error {
+  if (error instanceof Blip2Error) return error;
+  return new Blip2Error('UNEXPECTED', error instanceof Error ? error.message : String(error), { cause: error });
+}
