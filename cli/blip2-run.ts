@@ -7,6 +7,7 @@ import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs } from './common/parser.js';
 import { budgetFlags } from './common/plan-options.js';
 import { RateLine } from './common/rate-line.js';
+import { withArgv, type Subcommands } from './common/subcommands.js';
 import { askModel } from './run/asked-model.js';
 import { BULK_FLAGS, bulkFlags, readBulk } from './run/bulk-flags.js';
 import { captionPictures } from './run/caption-pictures.js';
@@ -68,6 +69,11 @@ const parser = bulkFlags(generationFlags(pictureFlags(budgetFlags(ofModel))))
     'Exit status: 0 done, 1 unexpected failure, 2 wrong usage, 3 does not fit, 4 some pictures failed, 130 interrupted.',
   )
   .epilogue(PICTURE_NOTES);
+
+/** First words that are no pictures: `./queue` is a folder of that name. */
+const SUBCOMMANDS: Subcommands = new Map([
+  ['queue', { describe: 'many machines caption one run', load: async () => (await import('./queue/queue.js')).queue }],
+]);
 
 async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv, ['vram', 'images', 'match', 'stop-id']);
@@ -147,4 +153,8 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   }
 }
 
-void main(blip2Run);
+void main(async (context) => {
+  const [word = '', ...rest] = context.argv;
+  const subcommand = SUBCOMMANDS.get(word);
+  return subcommand === undefined ? blip2Run(context) : (await subcommand.load())(withArgv(context, rest));
+});

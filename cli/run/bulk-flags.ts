@@ -7,6 +7,14 @@ export const FORMATS = ['jsonl', 'txt', 'metadata', 'webdataset', 'parquet'] as 
 const EXISTING = ['skip', 'overwrite', 'append'] as const;
 const DEFAULT_SHARD_SIZE = 1000;
 
+/** For every command that runs models. */
+export const workersFlag = {
+  ...text(
+    'models at once, a process each: a number, or auto for one per GPU (or per group of as many as the plan uses)',
+  ),
+  coerce: workers,
+};
+
 const FLAGS = {
   out: text('folder that the captions are written into, shard by shard; a run that was stopped goes on where it was'),
   format: {
@@ -20,12 +28,7 @@ const FLAGS = {
     coerce: wholeNumber('shard-size', 1),
   },
   shard: { ...text('i/n: only every n-th shard, from the i-th on, which is one of 0 to n-1'), coerce: slice },
-  workers: {
-    ...text(
-      'models at once, a process each: a number, or auto for one per GPU (or per group of as many as the plan uses)',
-    ),
-    coerce: workers,
-  },
+  workers: workersFlag,
   'retry-failed': { ...yes('caption pictures again that failed in an earlier run'), implies: 'out' },
   existing: {
     choices: EXISTING,

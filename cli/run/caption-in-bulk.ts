@@ -1,17 +1,17 @@
 import { runBulk, type BulkResult } from '../../src/bulk/run/bulk-run.js';
-import { RunFolder } from '../../src/bulk/run/run-folder.js';
 import type { Tally } from '../../src/bulk/run/tally.js';
 import { listInputs } from '../../src/bulk/inputs/list-inputs.js';
 import { createCaptioner } from '../../src/runtime/captioner.js';
-import { EXIT, usageError } from '../common/main.js';
+import { EXIT } from '../common/main.js';
 import { ProgressLine } from '../common/progress.js';
 import { writeOut } from '../common/write-out.js';
 import type { BulkRequest } from './bulk-flags.js';
 import { bulkSummary, duration } from './bulk-summary.js';
 import { captionWorker } from './caption-worker.js';
 import type { AskedModel } from './asked-model.js';
+import { openRunFolder } from './run-folder.js';
 import { PictureNames, runOutput } from './run-output.js';
-import { runSettings } from './run-settings.js';
+import { refuseSampleWithoutSeed, runSettings } from './run-settings.js';
 import { workerDevices } from './worker-cards.js';
 
 export interface BulkContext extends AskedModel {
@@ -33,10 +33,8 @@ export interface BulkContext extends AskedModel {
  */
 export async function captionInBulk(context: BulkContext): Promise<number> {
   const { request, signal, ask, generation } = context;
-  if (generation.doSample === true && generation.seed === undefined) {
-    throw usageError('--sample with --out needs --seed', 'A run that goes on draws as it did before it was stopped.');
-  }
-  const folder = new RunFolder(request.out, request.format === 'jsonl');
+  refuseSampleWithoutSeed(generation);
+  const folder = await openRunFolder(request.out, request.format);
   const devices = await workerDevices({
     workers: request.workers,
     placed: context.placed,

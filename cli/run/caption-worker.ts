@@ -1,10 +1,17 @@
 import type { CaptionWorker, HandedPicture, Outcome } from '../../src/bulk/run/caption-pictures.js';
 import { Blip2Error } from '../../src/errors.js';
 import type { Captioner } from '../../src/runtime/captioner.js';
-import type { CaptionAllOptions, Picture } from '../../src/runtime/captioner-options.js';
+import type { CaptionAllOptions, CaptionTiming, Picture } from '../../src/runtime/captioner-options.js';
 
-/** A captioner as a run of many pictures knows it; pictures that cannot be read are outcomes, anything else ends it. */
-export function captionWorker(captioner: Captioner, options: CaptionAllOptions): CaptionWorker {
+/**
+ * A captioner as a run of many pictures knows it; pictures that cannot be read are outcomes, anything else ends it.
+ * @param onCaptioned takes the times of each caption
+ */
+export function captionWorker(
+  captioner: Captioner,
+  options: CaptionAllOptions,
+  onCaptioned?: (timing: CaptionTiming) => void,
+): CaptionWorker {
   return {
     async *caption(pictures, signal): AsyncGenerator<Outcome, void> {
       for await (const outcome of captioner.captionAll(asPictures(pictures), { ...options, signal })) {
@@ -14,6 +21,7 @@ export function captionWorker(captioner: Captioner, options: CaptionAllOptions):
           yield { status: 'failed', error };
           continue;
         }
+        onCaptioned?.(outcome.caption.timing);
         const [first, ...others] = outcome.caption.answers;
         if (first === undefined) throw new Error('a caption without an answer');
         yield { status: 'captioned', answers: [first, ...others] };

@@ -9,6 +9,7 @@ import type { PictureSize } from '../../src/model/picture-size.js';
 import type { Ask } from '../../src/runtime/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import type { PlacementOptions } from '../../src/runtime/placement.js';
+import { usageError } from '../common/main.js';
 import type { BulkRequest } from './bulk-flags.js';
 
 /** Of each tensor this much is read: another training changes all of them, or the first bytes of those that it changes. */
@@ -21,6 +22,12 @@ export interface AskedRun {
   readonly placed: PlacementOptions;
   readonly pictureSize: PictureSize | undefined;
   readonly request: BulkRequest;
+}
+
+/** @throws Blip2Error `USAGE`: a run that goes on has to draw as it did before */
+export function refuseSampleWithoutSeed(generation: GenerationOptions): void {
+  if (generation.doSample !== true || generation.seed !== undefined) return;
+  throw usageError('--sample with --out needs --seed', 'A run that goes on draws as it did before it was stopped.');
 }
 
 /** Everything that decides what a run writes, and nothing of where and how fast it is made. */

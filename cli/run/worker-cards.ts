@@ -50,7 +50,7 @@ function shared(count: number, { threads }: WorkerRequest): WorkerDevices[] {
 }
 
 /** How many GPUs a model runs on. */
-async function usedGpus({ placed, provider }: WorkerRequest): Promise<number> {
+export async function usedGpus({ placed, provider }: Pick<WorkerRequest, 'placed' | 'provider'>): Promise<number> {
   const { plan, budgets } = placed;
   if (budgets !== undefined) return budgets.gpus.size;
   if (plan === undefined) return provider === 'cuda' || provider === 'webgpu' ? 1 : 0;

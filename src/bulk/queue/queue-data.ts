@@ -3,7 +3,7 @@ import * as z from 'zod';
 
 const MOST_NAME_CHARACTERS = 200;
 
-const queueId = z.string().regex(/^[0-9a-f]{16}$/);
+export const queueId = z.string().regex(/^[0-9a-f]{16}$/);
 
 const shardTask = z.strictObject({ version: z.literal(1), run: queueId, shard: z.int().nonnegative() });
 
@@ -30,9 +30,6 @@ export function readTask(data: unknown, run: string, shards: number): ShardTask 
 
 /** @returns null for what no worker answers */
 export const readResult = (value: unknown): ShardResult | null => shardResult.safeParse(value).data ?? null;
-
-/** @returns null where the text is no id */
-export const readQueueId = (value: unknown): string | null => queueId.safeParse(value).data ?? null;
 
 /** The engine refuses ids that are numbers or hold colons. */
 export const taskId = (shard: number): string => `shard-${String(shard).padStart(6, '0')}`;

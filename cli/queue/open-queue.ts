@@ -1,0 +1,35 @@
+import { knownQueueFile } from '../../src/bulk/queue/queue-file.js';
+import { RunQueue } from '../../src/bulk/queue/run-queue.js';
+import type { RunFolder } from '../../src/bulk/run/run-folder.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { writeOut } from '../common/write-out.js';
+import { openRunFolder } from '../run/run-folder.js';
+import { outFlag, queueFlags, readQueueUrl } from './queue-flags.js';
+
+export interface OpenedQueue extends AsyncDisposable {
+  readonly queue: RunQueue;
+  readonly folder: RunFolder;
+  /** Writes what a command has to say, for programs where `--json` asks for it. */
+  readonly answer: (json: object, text: string) => Promise<void>;
+}
+
+/** The queue of a command that takes nothing but its run. @returns null where help was asked for */
+export async function openQueue(name: string, describe: string, argv: readonly string[]): Promise<OpenedQueue | null> {
+  const parser = outFlag(queueFlags(createParser(name, '$0', describe))).option('json', {
+    type: 'boolean',
+    group: 'Output:',
+    describe: 'the answer, and errors, as JSON',
+  });
+  const args = await parseArgs(parser, argv);
+  if (args === null) return null;
+  const url = readQueueUrl(args.queue);
+  const folder = await openRunFolder(args.out, 'jsonl');
+  const { id } = await knownQueueFile(folder);
+  const queue = await RunQueue.open({ url, id });
+  return {
+    queue,
+    folder,
+    answer: (json, text) => writeOut(args.json === true ? `${JSON.stringify(json)}\n` : `${text}\n`),
+    [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
+  };
+}

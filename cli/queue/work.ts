@@ -1,0 +1,174 @@
+import { hostname } from 'node:os';
+import { QueueGiver, type QueueEvent } from '../../src/bulk/queue/queue-giver.js';
+import { knownQueueFile } from '../../src/bulk/queue/queue-file.js';
+import { RunQueue } from '../../src/bulk/queue/run-queue.js';
+import { workOnQueue } from '../../src/bulk/queue/work-on-queue.js';
+import { joinRun } from '../../src/bulk/run/join-run.js';
+import { batchSize } from '../common/batch-size.js';
+import { EventLog, logFlags } from '../common/event-log.js';
+import { graceFlag, gracefulStop } from '../common/graceful-stop.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { metricsFlag } from '../common/metrics-flag.js';
+import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { budgetFlags } from '../common/plan-options.js';
+import { RateLine } from '../common/rate-line.js';
+import { askModel } from '../run/asked-model.js';
+import { readBulk } from '../run/bulk-flags.js';
+import { modelFlags } from '../run/model-flags.js';
+import { pictureFlags } from '../run/picture-flags.js';
+import { openRunFolder } from '../run/run-folder.js';
+import { PictureNames, runOutput } from '../run/run-output.js';
+import { runSettings } from '../run/run-settings.js';
+import { ShardModels } from '../run/shard-models.js';
+import { workersFlag } from '../run/bulk-flags.js';
+import { outFlag, queueFlags, readQueueUrl } from './queue-flags.js';
+import { parseRunFlags } from './run-flags.js';
+
+const DEFAULT_LOCK_SECONDS = 60;
+
+const ofModel = modelFlags(createParser('blip2-run queue work', '$0', 'Captions shards of a queue.'));
+const parser = metricsFlag(logFlags(graceFlag(outFlag(queueFlags(pictureFlags(budgetFlags(ofModel)))))))
+  .option('batch', {
+    type: 'string',
+    nargs: 1,
+    coerce: batchSize,
+    group: 'Model:',
+    describe: 'pictures that run together [default: auto]',
+  })
+  .option('workers', { ...workersFlag, group: 'Model:' })
+  .option('keep', { type: 'boolean', group: 'Queue:', describe: 'wait for more shards once all are done' })
+  .option('lock', {
+    type: 'string',
+    nargs: 1,
+    group: 'Queue:',
+    coerce: wholeNumber('lock', 2),
+    describe: `seconds of silence after which a worker's shards go to others [default: ${DEFAULT_LOCK_SECONDS}]`,
+  })
+  .option('name', {
+    type: 'string',
+    nargs: 1,
+    group: 'Queue:',
+    describe: 'what queue status calls this worker [default: host and process]',
+  })
+  .epilogue(
+    'What is asked of the pictures, and the format, come from the folder of --out. Exit status: 0 all shards are done or, with a signal, given back; 4 some pictures failed, or shards were set aside; 1 this machine failed at three shards in a row.',
+  );
+
+/** `blip2-run queue work`: a captioner that takes shards until none are left. */
+export async function work({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv, ['vram']);
+  if (args === null) return EXIT.ok;
+  const url = readQueueUrl(args.queue);
+  const log = new EventLog(args.log, args.quiet === true);
+  const state = await openRunFolder(args.out, 'jsonl');
+  const { id, flags } = await knownQueueFile(state);
+  const run = await parseRunFlags(flags);
+  const request = await readBulk({ ...run, images: [], out: args.out });
+  if (request === null) throw usageError('no --out given');
+  const folder = await openRunFolder(args.out, request.format);
+  const batch = args.batch ?? 'auto';
+  const model = await askModel(
+    { ...args, ...run },
+    {
+      atOnce: batch,
+      pictures: Infinity,
+      signal,
+      say: (text) => log.write('info', 'note', text),
+      rate: new RateLine(args.quiet !== true && args.log === 'text'),
+    },
+  );
+  const names = new PictureNames();
+  const { shardSize } = request;
+  const settings = await runSettings({ ...model, request });
+  await folder.prepare();
+  const list = await joinRun(folder, { settings, shardSize, onPicture: (picture) => names.add(picture) });
+  const output = await runOutput(folder, request, names);
+
+  const { stopping, now } = gracefulStop(signal, args.grace);
+  await using queue = await RunQueue.open({ url, id });
+  await using giver = await QueueGiver.open({
+    url,
+    id,
+    queue,
+    worker: args.name ?? `${hostname()}-${process.pid}`,
+    shards: list.shards,
+    keep: args.keep === true,
+    lockMs: 1000 * (args.lock ?? DEFAULT_LOCK_SECONDS),
+    stopping,
+    onEvent: (event) => logEvent(log, event),
+  });
+  await using models = await ShardModels.open({
+    model,
+    batch,
+    workers: args.workers ?? 1,
+    log,
+    metrics: args.metrics,
+    signal: now,
+    trouble: () => (giver.isCutOff ? 'the queue has not answered for as long as a lock lasts' : null),
+  });
+  models.metrics.gauge('blip2_queue_shards', 'Shards of the run by state.', async () => {
+    const counts = await queue.counts();
+    return Object.entries(counts).map(([of, count]) => [count, { state: of }]);
+  });
+  await workOnQueue({
+    folder,
+    output,
+    list,
+    shardSize,
+    giver,
+    ahead: models.ahead,
+    stopping,
+    signal: now,
+    workers: models.workers,
+    openWorker: (worker) => models.start(worker),
+    imageRoot: request.imageRoot,
+    onRecord: (record) => models.record(record),
+  });
+  const { failed } = await queue.counts();
+  const { captioned, failed: failedPictures } = models.tally;
+  const aside = failed === 0 ? '' : `; ${failed} shards were set aside, queue status says why`;
+  log.write('info', 'end', `captioned ${captioned} pictures, ${failedPictures} failed${aside}`, {
+    captioned,
+    failed: failedPictures,
+    setAside: failed,
+  });
+  return failed === 0 && failedPictures === 0 ? EXIT.ok : EXIT.someInputsFailed;
+}
+
+function logEvent(log: EventLog, event: QueueEvent): void {
+  switch (event.kind) {
+    case 'taken':
+      return log.write('info', 'shard-taken', null, { shard: event.shard });
+    case 'done': {
+      const { shard, result } = event;
+      if (result === null) return log.write('info', 'shard-done', `shard ${shard} was done already`, { shard });
+      const { captioned, failed, seconds } = result;
+      const text = `shard ${shard}: ${captioned} captioned, ${failed} failed, ${seconds.toFixed(1)} s`;
+      return log.write('info', 'shard-done', text, { shard, captioned, failed, seconds });
+    }
+    case 'returned':
+      return log.write('info', 'shard-returned', `shard ${event.shard} is given back`, { shard: event.shard });
+    case 'lost':
+      return log.write('warning', 'shard-lost', `shard ${event.shard} was given to another worker`, {
+        shard: event.shard,
+      });
+    case 'failed': {
+      const { code, message } = event.error;
+      return log.write('error', 'shard-failed', `shard ${event.shard}: ${message} [${code}]`, {
+        shard: event.shard,
+        code,
+        reason: message,
+      });
+    }
+    case 'stalled':
+      return log.write('warning', 'shard-stalled', `${event.task} comes back from a worker that was lost`, {
+        task: event.task,
+      });
+    case 'refused':
+      return log.write('error', 'task-refused', `${event.task} in the queue is no shard of this run`, {
+        task: event.task,
+      });
+    case 'trouble':
+      return log.write('warning', 'queue-trouble', `the queue: ${event.reason}`, { reason: event.reason });
+  }
+}

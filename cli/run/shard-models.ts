@@ -1,0 +1,100 @@
+import type { CaptionRecord } from '../../src/bulk/caption-record.js';
+import type { CaptionWorker } from '../../src/bulk/run/caption-pictures.js';
+import { Tally } from '../../src/bulk/run/tally.js';
+import { CaptionMetrics } from '../../src/metrics/caption-metrics.js';
+import { MetricsServer, type MetricsAddress } from '../../src/metrics/metrics-server.js';
+import { Metrics } from '../../src/metrics/metrics.js';
+import { createCaptioner } from '../../src/runtime/captioner.js';
+import type { EventLog } from '../common/event-log.js';
+import type { AskedModel } from './asked-model.js';
+import { captionWorker } from './caption-worker.js';
+import { usedGpus, workerDevices, type WorkerDevices } from './worker-cards.js';
+
+/** Pictures that are decoded at once where nobody says how many, on the CPU and on GPUs. */
+const AT_ONCE = { cpu: 8, gpu: 256 };
+/** Pictures that one model has in hand, for each of those: some are made ready while others are decoded. */
+const AHEAD = 4;
+
+export interface ShardModelsOptions {
+  readonly model: AskedModel;
+  readonly batch: number | 'auto';
+  readonly workers: number | 'auto';
+  readonly log: EventLog;
+  readonly metrics: MetricsAddress | undefined;
+  readonly signal: AbortSignal;
+  /** Why a supervisor should start this process again. */
+  readonly trouble: () => string | null;
+}
+
+/** The models of a process that is handed shards, and what it tells of them. */
+export class ShardModels implements AsyncDisposable {
+  readonly metrics = new Metrics();
+  readonly tally = new Tally();
+  readonly #options: ShardModelsOptions;
+  readonly #counted = new CaptionMetrics(this.metrics);
+  readonly #devices: readonly WorkerDevices[];
+  readonly #each: number;
+  #server: MetricsServer | undefined;
+  #ready = 0;
+
+  private constructor(options: ShardModelsOptions, devices: readonly WorkerDevices[], each: number) {
+    this.#options = options;
+    this.#devices = devices;
+    this.#each = each;
+  }
+
+  static async open(options: ShardModelsOptions): Promise<ShardModels> {
+    const { model, workers, batch, metrics, trouble } = options;
+    const { placed, provider, devices } = model;
+    const emulateGpu = devices.emulateGpu === true;
+    const each = await workerDevices({ workers, placed, provider, emulateGpu, threads: devices.threads });
+    const atOnce = batch !== 'auto' ? batch : (await usedGpus({ placed, provider })) > 0 ? AT_ONCE.gpu : AT_ONCE.cpu;
+    const models = new ShardModels(options, each, AHEAD * atOnce);
+    if (metrics !== undefined) {
+      const health = { trouble, isReady: () => models.#ready > 0 };
+      models.#server = await MetricsServer.listen(models.metrics, health, metrics);
+      options.log.write('info', 'metrics', `metrics on http://${metrics.host}:${models.#server.port}/metrics`, {
+        port: models.#server.port,
+      });
+    }
+    return models;
+  }
+
+  get workers(): number {
+    return this.#devices.length;
+  }
+
+  /** Pictures that all models together have in hand before another shard is taken. */
+  get ahead(): number {
+    return this.#each * this.workers;
+  }
+
+  async start(worker: number): Promise<CaptionWorker> {
+    const { model, batch, log, signal } = this.#options;
+    const startedMs = performance.now();
+    const options = { ...model.placed, ...model.devices, ...this.#devices[worker], signal };
+    const captioner = await createCaptioner(model.checkpoint, options);
+    this.#ready += 1;
+    const seconds = (performance.now() - startedMs) / 1000;
+    log.write('info', 'model-ready', `model ${worker} is ready after ${seconds.toFixed(1)} s`, { worker, seconds });
+    const made = captionWorker(captioner, { ...model.ask, ...model.generation, batchSize: batch }, (timing) =>
+      this.#counted.captioned(timing),
+    );
+    return {
+      caption: made.caption,
+      [Symbol.asyncDispose]: async () => {
+        this.#ready -= 1;
+        await made[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  record(record: CaptionRecord): void {
+    this.tally.add(record);
+    this.#counted.record(record.error !== '' ? 'failed' : record.skipped === true ? 'skipped' : 'captioned');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server?.[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto';
+import * as z from 'zod';
+import { Blip2Error } from '../../errors.js';
+import type { RunFolder } from '../run/run-folder.js';
+import { queueId } from './queue-data.js';
+
+const QUEUE_FILE = 'queue.json';
+
+const queueFile = z.strictObject({
+  version: z.literal(1),
+  /** What the run is called in queues: two runs that share a server share nothing else. */
+  id: queueId,
+  /** Flags of the command line that decide what is written, so that workers need not repeat them. */
+  flags: z.array(z.string()),
+});
+
+export type QueueFile = z.infer<typeof queueFile>;
+
+/** What a folder says of its run's queue; makes it say so where it does not. */
+export async function keepQueueFile(folder: RunFolder, flags: readonly string[]): Promise<QueueFile> {
+  const known = await readQueueFile(folder);
+  if (known !== null) return known;
+  const file = { version: 1, id: randomBytes(8).toString('hex'), flags };
+  await folder.writeStateFile(QUEUE_FILE, `${JSON.stringify(file, null, 2)}\n`);
+  // Where somebody else made one at the same time, the last one stays.
+  return knownQueueFile(folder);
+}
+
+/** @throws Blip2Error `RUN_MISSING` where nothing has been added */
+export async function knownQueueFile(folder: RunFolder): Promise<QueueFile> {
+  const file = await readQueueFile(folder);
+  if (file !== null) return file;
+  throw new Blip2Error('RUN_MISSING', `${folder.path} holds no run that was added to a queue`, {
+    hint: 'blip2-run queue add does that, with the same --out. Does this machine see that folder?',
+  });
+}
+
+async function readQueueFile(folder: RunFolder): Promise<QueueFile | null> {
+  const text = await folder.readStateFile(QUEUE_FILE);
+  if (text === null) return null;
+  try {
+    return queueFile.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new Blip2Error('RUN_INVALID', `${QUEUE_FILE} in ${folder.path} is not what this version writes`, {
+      hint: 'Give another folder with --out.',
+      cause,
+    });
+  }
+}
