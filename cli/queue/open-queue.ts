@@ -1,10 +1,9 @@
-import { knownQueueFile } from '../../src/bulk/queue/queue-file.js';
 import { RunQueue } from '../../src/bulk/queue/run-queue.js';
 import type { RunFolder } from '../../src/bulk/run/run-folder.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { writeOut } from '../common/write-out.js';
-import { openRunFolder } from '../run/run-folder.js';
 import { outFlag, queueFlags, readQueueUrl } from './queue-flags.js';
+import { queuedRun } from './queued-run.js';
 
 export interface OpenedQueue extends AsyncDisposable {
   readonly queue: RunQueue;
@@ -23,8 +22,7 @@ export async function openQueue(name: string, describe: string, argv: readonly s
   const args = await parseArgs(parser, argv);
   if (args === null) return null;
   const url = readQueueUrl(args.queue);
-  const folder = await openRunFolder(args.out, 'jsonl');
-  const { id } = await knownQueueFile(folder);
+  const { id, folder } = await queuedRun(args.out);
   const queue = await RunQueue.open({ url, id });
   return {
     queue,

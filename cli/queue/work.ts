@@ -1,28 +1,25 @@
 import { hostname } from 'node:os';
 import { QueueGiver, type QueueEvent } from '../../src/bulk/queue/queue-giver.js';
-import { knownQueueFile } from '../../src/bulk/queue/queue-file.js';
 import { RunQueue } from '../../src/bulk/queue/run-queue.js';
 import { workOnQueue } from '../../src/bulk/queue/work-on-queue.js';
 import { joinRun } from '../../src/bulk/run/join-run.js';
 import { batchSize } from '../common/batch-size.js';
 import { EventLog, logFlags } from '../common/event-log.js';
 import { graceFlag, gracefulStop } from '../common/graceful-stop.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { EXIT, type CommandContext } from '../common/main.js';
 import { metricsFlag } from '../common/metrics-flag.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
 import { RateLine } from '../common/rate-line.js';
 import { askModel } from '../run/asked-model.js';
-import { readBulk } from '../run/bulk-flags.js';
 import { modelFlags } from '../run/model-flags.js';
 import { pictureFlags } from '../run/picture-flags.js';
-import { openRunFolder } from '../run/run-folder.js';
 import { PictureNames, runOutput } from '../run/run-output.js';
 import { runSettings } from '../run/run-settings.js';
 import { ShardModels } from '../run/shard-models.js';
 import { workersFlag } from '../run/bulk-flags.js';
 import { outFlag, queueFlags, readQueueUrl } from './queue-flags.js';
-import { parseRunFlags } from './run-flags.js';
+import { queuedRun } from './queued-run.js';
 
 const DEFAULT_LOCK_SECONDS = 60;
 
@@ -60,15 +57,10 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
   if (args === null) return EXIT.ok;
   const url = readQueueUrl(args.queue);
   const log = new EventLog(args.log, args.quiet === true);
-  const state = await openRunFolder(args.out, 'jsonl');
-  const { id, flags } = await knownQueueFile(state);
-  const run = await parseRunFlags(flags);
-  const request = await readBulk({ ...run, images: [], out: args.out });
-  if (request === null) throw usageError('no --out given');
-  const folder = await openRunFolder(args.out, request.format);
+  const { id, folder, request, asked } = await queuedRun(args.out);
   const batch = args.batch ?? 'auto';
   const model = await askModel(
-    { ...args, ...run },
+    { ...args, ...asked },
     {
       atOnce: batch,
       pictures: Infinity,
