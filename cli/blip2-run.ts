@@ -73,6 +73,13 @@ const parser = bulkFlags(generationFlags(pictureFlags(budgetFlags(ofModel))))
 /** First words that are no pictures: `./queue` is a folder of that name. */
 const SUBCOMMANDS: Subcommands = new Map([
   ['queue', { describe: 'many machines caption one run', load: async () => (await import('./queue/queue.js')).queue }],
+  [
+    'worker',
+    {
+      describe: 'captions what other programs describe',
+      load: async () => (await import('./worker/worker.js')).worker,
+    },
+  ],
 ]);
 
 async function blip2Run({ argv, signal }: CommandContext): Promise<number> {

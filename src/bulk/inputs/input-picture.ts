@@ -18,7 +18,7 @@ const tarPicture = z.strictObject({ name: z.string(), tar: z.string(), offset: z
 /** A row of a Parquet file. Its key is the file and the number: paths in an image column are not unique. */
 const parquetPicture = z.strictObject({ parquet: z.string(), column: z.string(), row: z.int() });
 
-const inputPicture = z.union([filePicture, tarPicture, parquetPicture]);
+export const inputPicture = z.union([filePicture, tarPicture, parquetPicture]);
 
 export type FilePicture = z.infer<typeof filePicture>;
 export type TarPicture = z.infer<typeof tarPicture>;

@@ -1,0 +1,88 @@
+import { createInterface } from 'node:readline';
+import { LineGiver } from '../../src/bulk/lines/line-giver.js';
+import { workOnShards } from '../../src/bulk/work/work-on-shards.js';
+import { EventLog, logFlags } from '../common/event-log.js';
+import { graceFlag, gracefulStop } from '../common/graceful-stop.js';
+import { EXIT, type CommandContext } from '../common/main.js';
+import { metricsFlag } from '../common/metrics-flag.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { budgetFlags } from '../common/plan-options.js';
+import { RateLine } from '../common/rate-line.js';
+import { writeOut } from '../common/write-out.js';
+import { askModel } from '../run/asked-model.js';
+import { workersFlag } from '../run/bulk-flags.js';
+import { generationFlags } from '../run/generation-flags.js';
+import { modelFlags } from '../run/model-flags.js';
+import { pictureFlags } from '../run/picture-flags.js';
+import { ShardModels } from '../run/shard-models.js';
+
+const ofModel = modelFlags(
+  createParser(
+    'blip2-run worker',
+    '$0',
+    'Captions shards that another program describes on stdin, a JSON object a line.',
+  ),
+);
+const parser = metricsFlag(logFlags(graceFlag(generationFlags(pictureFlags(budgetFlags(ofModel))))))
+  .option('workers', { ...workersFlag, group: 'Model:' })
+  .option('image-root', {
+    type: 'string',
+    nargs: 1,
+    group: 'Pictures:',
+    describe: "folder of relative paths inside Parquet files [default: the file's own]",
+  })
+  .epilogue(
+    'In: {"id": "00042", "pictures": ["a.jpg", "b.jpg"]}, with "out": a file for the records, where they are not to come in the answer, and "first": position in the whole run, for --sample. Out: {"id", "status": "done", "captioned", "failed", "seconds", "records"}, "written" or "exists" with "out", "failed" or "refused" with "error", "returned" after SIGTERM. Exit status: 0 all lines are answered; 4 some pictures failed or lines were refused.',
+  );
+
+/** `blip2-run worker`: the unit of other engines. */
+export async function worker({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv, ['vram', 'stop-id']);
+  if (args === null) return EXIT.ok;
+  const log = new EventLog(args.log, args.quiet === true);
+  const batch = args.batch ?? 'auto';
+  const model = await askModel(args, {
+    atOnce: batch,
+    pictures: Infinity,
+    signal,
+    say: (text) => log.write('info', 'note', text),
+    rate: new RateLine(args.quiet !== true && args.log === 'text'),
+  });
+  const { stopping, now } = gracefulStop(signal, args.grace);
+  const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
+  // Answers of two shards may come at the same time; each is a line of its own.
+  let written = Promise.resolve();
+  const giver = new LineGiver({
+    lines,
+    stopping,
+    answer: (answer) => (written = written.then(() => writeOut(`${JSON.stringify(answer)}\n`))),
+  });
+  await using models = await ShardModels.open({
+    model,
+    batch,
+    workers: args.workers ?? 1,
+    log,
+    metrics: args.metrics,
+    signal: now,
+    trouble: () => null,
+  });
+  await workOnShards({
+    giver,
+    open: (shard) => giver.open(shard),
+    write: (job) => giver.write(job),
+    ahead: models.ahead,
+    stopping,
+    signal: now,
+    workers: models.workers,
+    openWorker: (number) => models.start(number),
+    imageRoot: args['image-root'],
+    onRecord: (record) => models.record(record),
+  }).finally(() => {
+    lines.close();
+    // A program that is still writing would keep the process.
+    process.stdin.destroy();
+  });
+  const { captioned, failed } = models.tally;
+  log.write('info', 'end', `captioned ${captioned} pictures, ${failed} failed`, { captioned, failed });
+  return failed === 0 && giver.refused === 0 ? EXIT.ok : EXIT.someInputsFailed;
+}
