@@ -51,7 +51,7 @@ export async function add({ argv, signal }: CommandContext): Promise<number> {
   const rate = new RateLine(args.quiet !== true);
   const model = await askModel(args, { atOnce: args.batch ?? 'auto', pictures: Infinity, signal, say, rate });
   refuseSampleWithoutSeed(model.generation);
-  const folder = await openRunFolder(request.out, request.format);
+  await using folder = await openRunFolder(request.out, request.format);
   const names = new PictureNames();
   const output = await runOutput(folder, request, names);
   const expand = (argument: string) =>

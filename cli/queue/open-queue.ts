@@ -28,6 +28,9 @@ export async function openQueue(name: string, describe: string, argv: readonly s
     queue,
     folder,
     answer: (json, text) => writeOut(args.json === true ? `${JSON.stringify(json)}\n` : `${text}\n`),
-    [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await queue[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
   };
 }

@@ -16,7 +16,8 @@ export interface QueuedRun {
 
 /** The run that was added with this `--out`. @throws Blip2Error `RUN_MISSING`, `RUN_INVALID` */
 export async function queuedRun(out: string): Promise<QueuedRun> {
-  const { id, flags } = await knownQueueFile(await openRunFolder(out, 'jsonl'));
+  await using state = await openRunFolder(out, 'jsonl');
+  const { id, flags } = await knownQueueFile(state);
   const asked = await parseRunFlags(flags);
   const request = await readBulk({ ...asked, images: [], out });
   if (request === null) throw usageError('no --out given');

@@ -27,7 +27,7 @@ export async function status({ argv }: CommandContext): Promise<number> {
   if (opened === null) return EXIT.ok;
   const { queue, folder } = opened;
   const run = await readRunFile(folder);
-  if (run === null) throw new Blip2Error('RUN_MISSING', `${folder.path} holds no run`);
+  if (run === null) throw new Blip2Error('RUN_MISSING', `${folder.name} holds no run`);
   const [counts, failed, results] = [await queue.counts(), await queue.failed(), await queue.results()];
   // The folder knows best: a queue that was lost or cancelled says nothing of what is done.
   const done = run.shards - (await openShards(folder, run.shards)).length;

@@ -58,6 +58,7 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
   const url = readQueueUrl(args.queue);
   const log = new EventLog(args.log, args.quiet === true);
   const { id, folder, request, asked } = await queuedRun(args.out);
+  await using _folder = folder;
   const batch = args.batch ?? 'auto';
   const model = await askModel(
     { ...args, ...asked },

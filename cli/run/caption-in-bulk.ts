@@ -34,7 +34,7 @@ export interface BulkContext extends AskedModel {
 export async function captionInBulk(context: BulkContext): Promise<number> {
   const { request, signal, ask, generation } = context;
   refuseSampleWithoutSeed(generation);
-  const folder = await openRunFolder(request.out, request.format);
+  await using folder = await openRunFolder(request.out, request.format);
   const devices = await workerDevices({
     workers: request.workers,
     placed: context.placed,

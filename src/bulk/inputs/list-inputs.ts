@@ -1,5 +1,6 @@
 import { normalize, relative, sep } from 'node:path';
 import { isUrlText } from '../../runtime/image/picture-source.js';
+import { isBucketUrl } from '../bucket/bucket.js';
 import { filePicture, posix } from './file-picture.js';
 import type { InputOptions } from './input-options.js';
 import type { FilePicture, InputPicture } from './input-picture.js';
@@ -10,7 +11,8 @@ import type { FilePicture, InputPicture } from './input-picture.js';
  */
 export async function* listInputs(args: readonly string[], options: InputOptions): AsyncGenerator<InputPicture, void> {
   for (const arg of args) {
-    if (isUrlText(arg)) yield filePicture(arg);
+    if (isBucketUrl(arg)) yield* (await import('./bucket-input.js')).bucketPictures(arg);
+    else if (isUrlText(arg)) yield filePicture(arg);
     else if (/\.(jsonl|ndjson)$/i.test(arg)) yield* (await import('./jsonl-input.js')).jsonlPictures(arg, options);
     else if (/\.(tar|tar\.gz|tgz)$/i.test(arg)) yield* (await import('./tar-input.js')).tarPictures(arg);
     else if (/\.parquet$/i.test(arg)) yield* (await import('./parquet-input.js')).parquetPictures(arg, options);

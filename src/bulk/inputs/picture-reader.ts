@@ -2,6 +2,8 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { isUrlText, localPicture } from '../../runtime/image/picture-source.js';
 import { readPicture } from '../../runtime/image/read-picture.js';
+import { isBucketUrl } from '../bucket/bucket.js';
+import { BucketReader } from './bucket-reader.js';
 import { pictureName, type InputPicture, type ParquetPicture, type TarPicture } from './input-picture.js';
 import { openParquetFile, type ParquetCell, type ParquetFile } from './parquet-file.js';
 import { openTarFile, type TarFile } from './tar-file.js';
@@ -28,6 +30,7 @@ interface RowWindow {
 /** Finds pictures one after the other, and is quickest in their order: one archive and a few rows of a table stay open. */
 export class PictureReader implements AsyncDisposable {
   readonly #imageRoot: string | undefined;
+  readonly #objects = new BucketReader();
   #tar: { readonly path: string; readonly file: TarFile } | undefined;
   #rows: RowWindow | undefined;
 
@@ -36,10 +39,19 @@ export class PictureReader implements AsyncDisposable {
     this.#imageRoot = imageRoot;
   }
 
+  /** Begins to read what is far away. @param next the pictures that will be wanted, in their order */
+  prepare(next: readonly InputPicture[]): void {
+    const urls = next.flatMap((picture) => ('beneath' in picture ? (picture.path ?? picture.name) : []));
+    this.#objects.prepare(urls.filter(isBucketUrl));
+  }
+
   /** @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE` for what its container does not hold whole */
   async find(picture: InputPicture): Promise<FoundPicture> {
     if ('tar' in picture) return { source: await this.#tarBytes(picture), path: null };
-    if (!('parquet' in picture)) return { source: picture.path ?? picture.name, path: null };
+    if (!('parquet' in picture)) {
+      const source = picture.path ?? picture.name;
+      return { source: isBucketUrl(source) ? await this.#objects.read(source) : source, path: null };
+    }
     const { bytes, path } = await this.#cell(picture);
     if (bytes !== null) return { source: bytes, path };
     if (path !== null) return { source: this.#resolve(picture.parquet, path), path };
@@ -87,5 +99,6 @@ export class PictureReader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tar?.file[Symbol.asyncDispose]();
     this.#tar = undefined;
+    await this.#objects.close();
   }
 }

@@ -21,8 +21,8 @@ export async function keepQueueFile(folder: RunFolder, flags: readonly string[])
   const known = await readQueueFile(folder);
   if (known !== null) return known;
   const file = { version: 1, id: randomBytes(8).toString('hex'), flags };
-  await folder.writeStateFile(QUEUE_FILE, `${JSON.stringify(file, null, 2)}\n`);
-  // Where somebody else made one at the same time, the last one stays.
+  await folder.createStateFile(QUEUE_FILE, `${JSON.stringify(file, null, 2)}\n`);
+  // Somebody else may have made one at the same time.
   return knownQueueFile(folder);
 }
 
@@ -30,7 +30,7 @@ export async function keepQueueFile(folder: RunFolder, flags: readonly string[])
 export async function knownQueueFile(folder: RunFolder): Promise<QueueFile> {
   const file = await readQueueFile(folder);
   if (file !== null) return file;
-  throw new Blip2Error('RUN_MISSING', `${folder.path} holds no run that was added to a queue`, {
+  throw new Blip2Error('RUN_MISSING', `${folder.name} holds no run that was added to a queue`, {
     hint: 'blip2-run queue add does that, with the same --out. Does this machine see that folder?',
   });
 }
@@ -41,7 +41,7 @@ async function readQueueFile(folder: RunFolder): Promise<QueueFile | null> {
   try {
     return queueFile.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Blip2Error('RUN_INVALID', `${QUEUE_FILE} in ${folder.path} is not what this version writes`, {
+    throw new Blip2Error('RUN_INVALID', `${QUEUE_FILE} in ${folder.name} is not what this version writes`, {
       hint: 'Give another folder with --out.',
       cause,
     });

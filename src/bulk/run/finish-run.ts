@@ -14,7 +14,6 @@ export async function finishRun(folder: RunFolder, output: ShardOutput, list: In
 
 /** Shards that are not finished, in order. */
 export async function openShards(folder: RunFolder, shards: number): Promise<number[]> {
-  const open: number[] = [];
-  for (let shard = 0; shard < shards; shard++) if (!(await folder.isFinished(shard))) open.push(shard);
-  return open;
+  const finished = await folder.finishedShards();
+  return Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !finished.has(shard));
 }

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { isUrlText } from '../../runtime/image/picture-source.js';
+import { isBucketUrl } from '../bucket/bucket.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 import { InputList } from './input-list.js';
 import { readRunFile, refuseOtherSettings, type RunSettings } from './run-file.js';
@@ -22,18 +23,19 @@ export async function joinRun(folder: RunFolder, options: JoinOptions): Promise<
   const { settings, shardSize, onPicture } = options;
   const known = await readRunFile(folder);
   if (known === null) {
-    throw new Blip2Error('RUN_MISSING', `${folder.path} holds no run`, {
+    throw new Blip2Error('RUN_MISSING', `${folder.name} holds no run`, {
       hint: 'Give the --out of blip2-run queue add, and see that this machine has that folder.',
     });
   }
   refuseOtherSettings(folder, known.settings, settings);
   let first: InputPicture | undefined;
+  await folder.fetchInputList();
   const list = await InputList.open(folder.inputList, shardSize, (picture) => {
     first ??= picture;
     onPicture(picture);
   });
   if (list.hash !== known.inputs) {
-    throw new Blip2Error('RUN_INVALID', `the list of pictures in ${folder.path} is not the run's`, {
+    throw new Blip2Error('RUN_INVALID', `the list of pictures in ${folder.name} is not the run's`, {
       hint: 'Add the run again, or give another folder.',
     });
   }
@@ -45,7 +47,7 @@ export async function joinRun(folder: RunFolder, options: JoinOptions): Promise<
 async function checkVisible(picture: InputPicture): Promise<void> {
   const source =
     'tar' in picture ? picture.tar : 'parquet' in picture ? picture.parquet : (picture.path ?? picture.name);
-  const path = isUrlText(source) ? null : source;
+  const path = isUrlText(source) || isBucketUrl(source) ? null : source;
   if (
     path === null ||
     (await access(path).then(

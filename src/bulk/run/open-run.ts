@@ -38,6 +38,7 @@ export async function openRun(
     },
   );
   const { pictures, shards, hash } = list;
+  await folder.publishInputList();
   if (known?.inputs !== hash) await writeRunFile(folder, { version: 1, pictures, shards, inputs: hash, settings });
   return list;
 }
@@ -45,7 +46,7 @@ export async function openRun(
 async function refuseOtherFiles(folder: RunFolder, output: ShardOutput): Promise<void> {
   const [file] = await folder.unknownOutputs();
   if (file !== undefined) {
-    throw new Blip2Error('OUTPUT_EXISTS', `${folder.path} has a ${file}, and nothing says which run it is of`, {
+    throw new Blip2Error('OUTPUT_EXISTS', `${folder.name} has a ${file}, and nothing says which run it is of`, {
       hint: 'Give an empty folder with --out, or move the files away.',
     });
   }

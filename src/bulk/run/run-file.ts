@@ -25,7 +25,7 @@ export async function readRunFile(folder: RunFolder): Promise<RunFile | null> {
   try {
     return runFile.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Blip2Error('RUN_INVALID', `${RUN_FILE} in ${folder.path} is not what a run of this version writes`, {
+    throw new Blip2Error('RUN_INVALID', `${RUN_FILE} in ${folder.name} is not what a run of this version writes`, {
       hint: 'Give another folder with --out.',
       cause,
     });
@@ -52,7 +52,7 @@ export function refuseOtherInputs(folder: RunFolder, known: RunFile, pictures: n
 }
 
 function differs(folder: RunFolder, lines: readonly string[], details: Readonly<Record<string, unknown>>): Blip2Error {
-  return new Blip2Error('RUN_DIFFERS', `${folder.path} holds a run of other settings: ${lines.join('; ')}`, {
+  return new Blip2Error('RUN_DIFFERS', `${folder.name} holds a run of other settings: ${lines.join('; ')}`, {
     hint: 'Give the same settings to go on with it, or another folder with --out.',
     details,
   });

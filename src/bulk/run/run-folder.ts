@@ -1,24 +1,28 @@
 /** Names inside the folder of a run. What is not an answer lies in a hidden folder: loaders of data sets read all the others. */
 import { access, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { makeFolder } from '../../loader/file/make-folder.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
 import { parseRecord, type CaptionRecord } from '../caption-record.js';
 import { ShardJournal } from './shard-journal.js';
 
-const STATE_FOLDER = '.blip2-run';
+export const STATE_FOLDER = '.blip2-run';
 /** Files of shards that are not finished; journals may have their writer's name in theirs. */
 const ON_THE_WAY = /^(\d{5,})\.(?:(?:[\w-]+\.)?journal|pending)$/;
 
-export class RunFolder {
+export class RunFolder implements AsyncDisposable {
+  /** Where files are written on this machine. */
   readonly path: string;
+  /** What messages call it. */
+  readonly name: string;
   readonly #state: string;
   readonly #recordsAreOutput: boolean;
 
   /** @param recordsAreOutput whether the records themselves are what the run writes */
   constructor(path: string, recordsAreOutput: boolean) {
     this.path = path;
+    this.name = path;
     this.#state = join(path, STATE_FOLDER);
     this.#recordsAreOutput = recordsAreOutput;
   }
@@ -63,6 +67,22 @@ export class RunFolder {
     return replaceFile(join(this.#state, name), (handle) => handle.writeFile(text));
   }
 
+  /** Writes a file that is not there; where somebody else has made it meanwhile, theirs stays. */
+  createStateFile(name: string, text: string): Promise<void> {
+    const isGood = () => Promise.resolve(true);
+    return replaceFile(join(this.#state, name), (handle) => handle.writeFile(text), { isGood });
+  }
+
+  /** Lets others see the list of pictures, once it is written. */
+  async publishInputList(): Promise<void> {
+    // They see the folder.
+  }
+
+  /** Has the list of pictures here that another process has made. */
+  async fetchInputList(): Promise<void> {
+    // It is here.
+  }
+
   /** Makes the folders, and removes what killed runs have left half-written. */
   async prepare(): Promise<void> {
     await makeFolder(this.#state);
@@ -71,7 +91,12 @@ export class RunFolder {
 
   /** Shards whose files are there although no run is known. */
   async unknownOutputs(): Promise<string[]> {
-    return (await readdir(this.path)).filter((name) => /^\d{5,}\.(jsonl|tar|parquet)$/.test(name));
+    return (await readdir(this.path)).filter((name) => shardOf(name) !== null);
+  }
+
+  async finishedShards(): Promise<Set<number>> {
+    const names = await readdir(dirname(this.recordsFile(0)));
+    return new Set(names.flatMap((name) => (name.endsWith('.jsonl') ? (shardOf(name) ?? []) : [])));
   }
 
   isFinished(shard: number): Promise<boolean> {
@@ -113,9 +138,19 @@ export class RunFolder {
     }
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    // What is in it stays.
+  }
+
   async #stateOf(shard: number): Promise<string[]> {
     return (await readdir(this.#state)).filter((name) => ON_THE_WAY.exec(name)?.[1] === shardName(shard));
   }
+}
+
+/** The shard that a file is of; null for any other name. */
+export function shardOf(name: string): number | null {
+  const shard = /^(\d{5,})\.(?:jsonl|tar|parquet)$/.exec(name)?.[1];
+  return shard === undefined ? null : Number(shard);
 }
 
 const shardName = (shard: number): string => String(shard).padStart(5, '0');

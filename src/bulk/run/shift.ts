@@ -8,6 +8,9 @@ import type { ShardSource } from './shard-source.js';
 /** A picture that a worker died with so often is given up. */
 const MOST_DEATHS = 3;
 
+/** Pictures that a reader knows of before it is asked for them. */
+const PREPARED = 16;
+
 export interface ShiftOptions {
   readonly queue: ShardSource;
   readonly imageRoot?: string | undefined;
@@ -49,8 +52,10 @@ export class Shift {
       const job = this.#current ?? (await this.#take());
       this.#current = job;
       if (job === undefined) return;
-      for (const position of job.missing) {
+      const missing = job.missing;
+      for (const [index, position] of missing.entries()) {
         if (job.isAbandoned) break;
+        reader.prepare(missing.slice(index, index + PREPARED).map((next) => job.picture(next)));
         const isSuspect = job.deathsAt(position) === MOST_DEATHS - 1;
         if (isSuspect && given > 0) return;
         const handed = await this.#handOver(job, position, reader);

@@ -1,0 +1,106 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { parseRecord, type CaptionRecord } from '../caption-record.js';
+import { RunFolder, shardOf, STATE_FOLDER } from '../run/run-folder.js';
+import { Bucket, parseBucketUrl } from './bucket.js';
+
+/**
+ * A run in a bucket. What is on its way lies in a folder of this machine alone; a shard's files go up whole, its records last:
+ * they say that it is finished.
+ */
+export class BucketRunFolder extends RunFolder {
+  override readonly name: string;
+  readonly #bucket: Bucket;
+  readonly #prefix: string;
+  readonly #recordsAreOutput: boolean;
+
+  private constructor(local: string, url: string, bucket: Bucket, recordsAreOutput: boolean) {
+    super(local, recordsAreOutput);
+    this.name = url;
+    this.#bucket = bucket;
+    const { key } = parseBucketUrl(url);
+    this.#prefix = key === '' || key.endsWith('/') ? key : `${key}/`;
+    this.#recordsAreOutput = recordsAreOutput;
+  }
+
+  /** @throws Blip2Error `PACKAGE_MISSING`, `INPUT_INVALID` for what is no URL of a bucket */
+  static async open(url: string, recordsAreOutput: boolean): Promise<BucketRunFolder> {
+    const bucket = await Bucket.open(parseBucketUrl(url).bucket);
+    return new BucketRunFolder(await mkdtemp(join(tmpdir(), 'blip2-run-')), url, bucket, recordsAreOutput);
+  }
+
+  override readStateFile(name: string): Promise<string | null> {
+    return this.#bucket.readText(this.#state(name));
+  }
+
+  override writeStateFile(name: string, text: string): Promise<void> {
+    return this.#bucket.write(this.#state(name), text);
+  }
+
+  override async createStateFile(name: string, text: string): Promise<void> {
+    await this.#bucket.create(this.#state(name), text);
+  }
+
+  override async publishInputList(): Promise<void> {
+    await this.#bucket.upload(this.#state(basename(this.inputList)), this.inputList);
+  }
+
+  override async fetchInputList(): Promise<void> {
+    const bytes = await this.#bucket.read(this.#state(basename(this.inputList)));
+    await writeFile(this.inputList, bytes ?? '');
+  }
+
+  override async unknownOutputs(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const key of this.#bucket.list(this.#prefix)) names.push(key.slice(this.#prefix.length));
+    return names.filter((name) => shardOf(name) !== null);
+  }
+
+  override async finishedShards(): Promise<Set<number>> {
+    const finished = new Set<number>();
+    const prefix = this.#recordsAreOutput ? this.#prefix : this.#state('');
+    for await (const key of this.#bucket.list(prefix)) {
+      const name = key.slice(prefix.length);
+      const shard = name.endsWith('.jsonl') ? shardOf(name) : null;
+      if (shard !== null) finished.add(shard);
+    }
+    return finished;
+  }
+
+  override isFinished(shard: number): Promise<boolean> {
+    return this.#bucket.exists(this.#records(shard));
+  }
+
+  override async readRecords(shard: number): Promise<CaptionRecord[] | null> {
+    const text = await this.#bucket.readText(this.#records(shard));
+    return text === null ? null : text.trimEnd().split('\n').map(parseRecord);
+  }
+
+  override async writeRecords(shard: number, records: readonly CaptionRecord[]): Promise<void> {
+    await super.writeRecords(shard, records);
+    const local = this.recordsFile(shard);
+    for (const name of await readdir(this.path)) {
+      const path = join(this.path, name);
+      if (shardOf(name) !== shard || path === local) continue;
+      await this.#bucket.upload(this.#prefix + name, path);
+      await rm(path);
+    }
+    await this.#bucket.upload(this.#records(shard), local);
+    await rm(local);
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    this.#bucket.close();
+    await rm(this.path, { recursive: true, force: true });
+  }
+
+  #state(name: string): string {
+    return `${this.#prefix}${STATE_FOLDER}/${name}`;
+  }
+
+  #records(shard: number): string {
+    const name = basename(this.recordsFile(shard));
+    return this.#recordsAreOutput ? this.#prefix + name : this.#state(name);
+  }
+}
