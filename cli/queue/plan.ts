@@ -1,3 +1,71 @@
-export async function plan(): Promise<number> {
-  return 0;
+import { planFleet, SERVER_SHARDS_PER_SECOND, type FleetPlan } from '../../src/bulk/queue/fleet-plan.js';
+import { formatSize, parseSize } from '../../src/planner/size.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { writeOut } from '../common/write-out.js';
+
+const text = { type: 'string', nargs: 1 } as const;
+const parser = createParser('blip2-run queue plan', '$0', 'Machines, hours and limits for so many pictures.')
+  .option('pictures', { ...text, demandOption: true, coerce: wholeNumber('pictures', 1), describe: 'how many' })
+  .option('rate', {
+    ...text,
+    demandOption: true,
+    coerce: positive('rate'),
+    describe: 'pictures a second of one card, as a run on it says (queue status)',
+  })
+  .option('hours', { ...text, coerce: positive('hours'), describe: 'when all should be done' })
+  .option('cards', { ...text, conflicts: 'hours', coerce: wholeNumber('cards', 1), describe: 'cards that there are' })
+  .option('cards-per-machine', { ...text, coerce: wholeNumber('cards-per-machine', 1), describe: '[default: 8]' })
+  .option('shard-size', {
+    ...text,
+    coerce: wholeNumber('shard-size', 1),
+    describe: 'pictures of a shard [default: 1000]',
+  })
+  .option('picture-bytes', { ...text, default: '150K', describe: 'size of a picture' })
+  .option('storage', { ...text, describe: 'what the shared storage reads in a second for all machines, such as 2G' })
+  .option('json', { type: 'boolean', describe: 'as JSON' });
+
+/** `blip2-run queue plan`: what so many pictures take. */
+export async function plan({ argv }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv);
+  if (args === null) return EXIT.ok;
+  const { pictures, rate, hours = null, cards = null } = args;
+  if (pictures === undefined || rate === undefined) throw usageError('--pictures and --rate are needed');
+  if (hours === null && cards === null) throw usageError('say in how many --hours, or with how many --cards');
+  const answer = planFleet({
+    pictures,
+    picturesPerSecond: rate,
+    hours,
+    cards,
+    cardsPerMachine: args['cards-per-machine'] ?? 8,
+    shardSize: args['shard-size'] ?? 1000,
+    pictureBytes: parseSize(args['picture-bytes']),
+    storageBytesPerSecond: args.storage === undefined ? null : parseSize(args.storage),
+  });
+  await writeOut(args.json === true ? `${JSON.stringify(answer)}\n` : planText(answer));
+  return EXIT.ok;
+}
+
+function planText({ cards, machines, hours, cardHours, shards, most, storageBytesPerSecondNeeded }: FleetPlan): string {
+  const limits = [
+    `${most.server} cards: one server hands out ${SERVER_SHARDS_PER_SECOND} shards a second`,
+    ...(most.storage === null ? [] : [`${most.storage} cards: the shared storage`]),
+    `${most.shards} cards: there are no more shards`,
+  ];
+  return [
+    `${machines} machines with ${cards} cards: ${hours.toFixed(1)} hours, ${cardHours.toFixed(1)} card hours, ${shards} shards`,
+    `reading ${formatSize(storageBytesPerSecondNeeded)} a second from shared storage`,
+    'more cards make nothing faster from',
+    ...limits.map((limit) => `  ${limit}`),
+    '',
+  ].join('\n');
+}
+
+function positive(flag: string): (value: unknown) => number | undefined {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const number = typeof value === 'string' ? Number(value) : Number.NaN;
+    if (number > 0 && number < Infinity) return number;
+    throw usageError(`--${flag} takes a number above 0, not ${JSON.stringify(value)}`);
+  };
 }
