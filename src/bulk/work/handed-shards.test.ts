@@ -1,0 +1,123 @@
+import { setTimeout } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Blip2Error } from '../../errors.js';
+import type { CaptionWorker } from '../run/caption-pictures.js';
+import { ShardJob } from '../run/shard-job.js';
+import type { HandedShard, ShardGiver } from './shard-giver.js';
+import { workOnShards, type WorkOptions } from './work-on-shards.js';
+
+const PICTURES = 4;
+const saysNames: CaptionWorker = {
+  async *caption(pictures, signal) {
+    for await (const { source } of pictures) {
+      await setTimeout(0, undefined, { signal });
+      yield { status: 'captioned', answers: [{ text: String(source), ids: [1], finish: 'stop', score: null }] };
+    }
+  },
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+};
+
+/** Hands out so many shards, and notes each answer. */
+class Notes implements ShardGiver {
+  readonly answers: string[] = [];
+  readonly abandon = new Map<number, () => void>();
+  #next = 0;
+  readonly #shards: number;
+
+  constructor(shards: number) {
+    this.#shards = shards;
+  }
+
+  next(): Promise<HandedShard | undefined> {
+    if (this.#next === this.#shards) return Promise.resolve(undefined);
+    const shard = this.#next++;
+    const note = (what: string) => (this.answers.push(`${shard} ${what}`), Promise.resolve());
+    return Promise.resolve({
+      shard,
+      done: (tally) => note(tally === null ? 'was done' : `done ${tally.captioned}`),
+      fail: ({ code }) => note(code),
+      giveBack: () => note('returned'),
+      onLost: (abandon) => void this.abandon.set(shard, abandon),
+    });
+  }
+}
+
+function options(giver: ShardGiver, others: Partial<WorkOptions> = {}): WorkOptions {
+  return {
+    giver,
+    open: ({ shard }) => {
+      const pictures = Array.from({ length: PICTURES }, (_, at) => ({ name: `${shard}-${at}`, beneath: `${at}` }));
+      return ShardJob.open({ shard, first: shard * PICTURES, pictures });
+    },
+    write: () => Promise.resolve(),
+    ahead: 6,
+    stopping: new AbortController().signal,
+    signal: new AbortController().signal,
+    workers: 1,
+    openWorker: () => Promise.resolve(saysNames),
+    onRecord: () => undefined,
+    ...others,
+  };
+}
+
+const full = () => Promise.reject(new Blip2Error('DiskFull', 'the disk is full'));
+
+describe('workOnShards', () => {
+  it('answers for every shard once, whatever fails on the way', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('good', 'there', 'bad'), { maxLength: 12 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (kinds, workers) => {
+          // Three in a row would end the work, which is another case.
+          fc.pre(kinds.filter((kind) => kind === 'bad').length < 3);
+          const giver = new Notes(kinds.length);
+          const all = options(giver);
+          await workOnShards({
+            ...all,
+            workers,
+            open: (shard) => (kinds[shard.shard] === 'there' ? Promise.resolve(null) : all.open(shard)),
+            write: ({ shard }) => (kinds[shard] === 'bad' ? full() : Promise.resolve()),
+          });
+          const expected = kinds.map((kind, shard) =>
+            kind === 'there' ? `${shard} was done` : kind === 'bad' ? `${shard} DiskFull` : `${shard} done 4`,
+          );
+          expect(giver.answers.toSorted()).toEqual(expected.toSorted());
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('ends where three shards in a row fail, and fails what is in hand, too', async () => {
+    const giver = new Notes(50);
+    await expect(workOnShards(options(giver, { write: full }))).rejects.toMatchObject({ code: 'DiskFull' });
+    expect(giver.answers.length).toBeLessThan(10);
+    expect(new Set(giver.answers.map((answer) => answer.split(' ')[1]))).toEqual(new Set(['DiskFull']));
+  });
+
+  it('finishes what it has where it is to stop, and gives it back where it is to stop at once', async () => {
+    const stop = new AbortController();
+    const giver = new Notes(50);
+    const onRecord = () => stop.abort(new Error('stop'));
+    await workOnShards(options(giver, { onRecord, stopping: stop.signal }));
+    expect(giver.answers.length).toBeGreaterThan(0);
+    expect(giver.answers.every((answer) => answer.endsWith('done 4'))).toBe(true);
+
+    const now = new AbortController();
+    const others = new Notes(50);
+    const both = { onRecord: () => now.abort(new Error('now')), stopping: now.signal, signal: now.signal };
+    await expect(workOnShards(options(others, both))).rejects.toThrow('now');
+    expect(others.answers).toContain('0 returned');
+  });
+
+  it('writes nothing of a shard that somebody else has been given', async () => {
+    const giver = new Notes(3);
+    const written: number[] = [];
+    const onRecord = () => giver.abandon.get(0)?.();
+    await workOnShards(options(giver, { onRecord, write: ({ shard }) => (written.push(shard), Promise.resolve()) }));
+    expect(written).toEqual([1, 2]);
+    expect(giver.answers).toEqual(['1 done 4', '2 done 4']);
+  });
+});
