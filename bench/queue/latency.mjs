@@ -69,7 +69,7 @@ for (let round = 0; round < Number(rounds); round++) {
   await killed.sees('shard-taken');
   const other = work();
   await other.sees('shard-done');
-  process.kill(-killed.child.pid, 'SIGKILL');
+  process.kill(-Number(killed.child.pid), 'SIGKILL');
   const killedMs = performance.now();
   await other.sees('shard-stalled');
   results.lost.push(seconds(killedMs));
