@@ -11,7 +11,12 @@ import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { generate } from './generation/generate.js';
 import type { GeneratedSequence, GenerationHooks } from './generation/generation-request.js';
-import { resolveGenerationOptions, sequencesAtOnce, type GenerationOptions } from './generation/generation-options.js';
+import {
+  resolveGenerationOptions,
+  sequencesAtOnce,
+  type GenerationOptions,
+  type StepOptions,
+} from './generation/generation-options.js';
 import type { LocalPicture } from './image/picture-source.js';
 import { batchPixels } from './image/batch-pixels.js';
 import { PixelPool } from './image/pixel-pool.js';
@@ -21,7 +26,8 @@ import type { CaptionModel } from './session/caption-model.js';
 import { openCaptionModel } from './session/open-caption-model.js';
 import type { DecodingRoom } from './session/language-prompt.js';
 import { CaptionStream } from './stream/caption-stream.js';
-import type { PreparedPicture } from './stream/stream-settings.js';
+import { checkOwnOptions } from './stream/own-settings.js';
+import type { Numbered, PreparedPicture } from './stream/stream-settings.js';
 import { notFiniteOutcome } from './stream/not-finite-outcome.js';
 import { PictureFeed } from './stream/picture-feed.js';
 import { rowsOf } from './stream/picture-rows.js';
@@ -44,8 +50,9 @@ export interface CaptionBatch {
 }
 
 /** A picture of many, by its position among them. */
-export interface NumberedPicture extends AskedPicture {
-  readonly index: number;
+export interface NumberedPicture extends AskedPicture, Numbered {
+  /** In place of the call's. */
+  readonly generation?: StepOptions;
 }
 
 /** Many pictures, one after the other. */
@@ -55,6 +62,8 @@ export interface StreamRequest {
   readonly pictures: number | 'auto';
   /** How many there are, where that is known. */
   readonly total?: number;
+  /** Whether a picture is begun at once, however few there are. Default false: as many as make for the most of them per second. */
+  readonly eager?: boolean;
 }
 
 /** What a captioner hands its pictures to. */
@@ -161,7 +170,7 @@ export class CaptionEngine implements CaptionWorker {
 
   async *captionStream(
     source: AsyncIterator<NumberedPicture>,
-    { generation, pictures: wanted, total = Infinity }: StreamRequest,
+    { generation, pictures: wanted, total = Infinity, eager = false }: StreamRequest,
     hooks: CaptionHooks,
   ): AsyncGenerator<readonly Outcome[], void, undefined> {
     const pictures = Math.max(1, Math.min(total, await this.#picturesAtOnce(generation, wanted)));
@@ -172,21 +181,27 @@ export class CaptionEngine implements CaptionWorker {
       model: this.#model,
       asking: this.#asking,
       pictureSize: { height, width },
+      answerStream: () => new AnswerStream(this.#files.tokenizer),
       captionOf: (index: number, sequences: readonly GeneratedSequence[], timing: CaptionTiming) =>
         this.#captionOf(index, sequences, timing),
     };
-    const prepare = async ({ image, ask }: NumberedPicture): Promise<PreparedPicture> => {
+    const { eosTokenIds } = this.#config.text;
+    const call = resolveGenerationOptions(generation, eosTokenIds);
+    const prepare = async ({ image, ask, generation: own, signal = hooks.signal }: NumberedPicture) => {
+      signal?.throwIfAborted();
       const text = this.#asking.textOf(ask);
       const prompt = this.#asking.prompts([text]);
-      this.#asking.withinPositions(generation, prompt.textIds[0]?.length ?? 0);
-      return { text, prompt, pixels: await this.#pixels.pixels(image, hooks.signal) };
+      if (own !== undefined) checkOwnOptions(own, call);
+      const within = this.#asking.withinPositions(own ?? generation, prompt.textIds[0]?.length ?? 0);
+      const settings = resolveGenerationOptions(within, eosTokenIds);
+      return { text, prompt, settings, pixels: await this.#pixels.pixels(image, signal) };
     };
-    const feed = new PictureFeed(source, { prepare, ahead: 2 * encoded });
-    yield* new CaptionStream<NumberedPicture>(
-      parts,
-      { generation, pictures, encoded },
-      this.#generationHooks(hooks, 0),
-    ).outcomes(feed);
+    const feed = new PictureFeed<NumberedPicture, PreparedPicture>(source, {
+      prepare,
+      ahead: 2 * encoded,
+      inOrder: !eager,
+    });
+    yield* new CaptionStream<NumberedPicture>(parts, { generation, pictures, encoded, eager }, hooks).outcomes(feed);
   }
 
   /** @throws Blip2Error `PLAN_MISMATCH` where a plan has no room for so many */

@@ -7,13 +7,15 @@ import { openCheckpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { Asking } from '../../src/runtime/asking.js';
 import * as Captioners from '../../src/runtime/captioner.js';
-import type { CaptionAllOptions, Outcome, Picture } from '../../src/runtime/captioner-options.js';
+import type { AnswerToken, CaptionAllOptions, Outcome, Picture } from '../../src/runtime/captioner-options.js';
 import { readCheckpointFiles } from '../../src/runtime/checkpoint-files.js';
 import type { EngineDevice } from '../../src/runtime/provider/engine/device/engine-device.js';
 import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
 import { CaptionStream } from '../../src/runtime/stream/caption-stream.js';
 import type { PreparedPicture } from '../../src/runtime/stream/stream-settings.js';
 import { PictureFeed } from '../../src/runtime/stream/picture-feed.js';
+import { resolveGenerationOptions, type StepOptions } from '../../src/runtime/generation/generation-options.js';
+import { AnswerStream } from '../../src/runtime/text/answer-stream.js';
 import { answerText } from '../../src/runtime/text/prompts.js';
 import { DEMO, GOLDENS } from '../golden/golden.js';
 import { openOnHost } from '../golden/open-on-host.js';
@@ -126,47 +128,84 @@ const DEVICES: readonly (readonly [string, Partial<EngineDevice>])[] = [
   ],
 ];
 
+/** Of every third picture: what it alone is asked for, and how it ends. */
+const OWN: readonly ((ids: readonly number[]) => { generation: StepOptions; ids: readonly number[] })[] = [
+  (ids) => ({ generation: { maxNewTokens: 40 }, ids }),
+  (ids) => ({ generation: { maxNewTokens: 3 }, ids: ids.slice(0, 3) }),
+  (ids) => ({ generation: { maxNewTokens: 40, doSample: true, topK: 1, seed: 3 }, ids }),
+];
+
 describe.each(DEVICES)('rows that go on, with %s', (_, device) => {
   it.each([
-    [1, 1],
-    [3, 2],
-    [8, 3],
-    [40, 16],
-  ])('%i pictures decoded and %i encoded at once', { timeout: LIMIT_MS }, async (atOnce, encoded) => {
-    const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
-    await using model = await openOnHost(config, checkpoint.tensors, () => true, { device: () => device });
-    const asking = new Asking(config, files);
-    const prepare = async ({ image, prompt }: (typeof asked)[number]): Promise<PreparedPicture> => {
-      const text = asking.textOf(prompt === undefined ? {} : { prompt });
-      return { pixels: (await preparePixels(image, preprocessor)).data, text, prompt: asking.prompts([text]) };
-    };
-    const numbered = asked.map((each, index) => ({ ...each, index }));
-    async function* source() {
-      for (const each of numbered) yield await Promise.resolve(each);
-    }
-    const side = config.vision.imageSize;
-    const stream = new CaptionStream<(typeof numbered)[number]>(
-      {
-        config,
-        model,
-        asking,
-        pictureSize: { height: side, width: side },
-        captionOf: (index, sequences, timing) => {
-          const answers = sequences.map((each) => ({ ...each, text: answerText(each.ids, files.tokenizer) }));
-          return { index, text: answers[0]?.text ?? '', answers, timing };
-        },
-      },
-      { generation: { maxNewTokens: 40 }, pictures: atOnce, encoded },
-      {},
-    );
-    const found = new Map<number, readonly number[]>();
-    for await (const outcomes of stream.outcomes(new PictureFeed(source(), { prepare, ahead: 2 * encoded }))) {
-      for (const outcome of outcomes) {
-        if (outcome.status === 'failed') throw outcome.error;
-        expect(found.has(outcome.caption.index)).toBe(false);
-        found.set(outcome.caption.index, outcome.caption.answers[0]?.ids ?? []);
+    [1, 1, false],
+    [3, 2, false],
+    [3, 2, true],
+    [8, 3, false],
+    [40, 16, false],
+    [40, 16, true],
+  ])(
+    '%i pictures decoded and %i encoded at once (eager: %s)',
+    { timeout: LIMIT_MS },
+    async (atOnce, encoded, eager) => {
+      const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
+      await using model = await openOnHost(config, checkpoint.tensors, () => true, { device: () => device });
+      const asking = new Asking(config, files);
+      const prepare = async ({ image, prompt, generation }: (typeof numbered)[number]): Promise<PreparedPicture> => {
+        const text = asking.textOf(prompt === undefined ? {} : { prompt });
+        return {
+          pixels: (await preparePixels(image, preprocessor)).data,
+          text,
+          prompt: asking.prompts([text]),
+          settings: resolveGenerationOptions(generation, config.text.eosTokenIds),
+        };
+      };
+      const numbered = asked.map((each, index) => {
+        const own = OWN[index % OWN.length]?.(each.expected.ids) ?? { ids: [], generation: {} };
+        // Wanted no more before it begins, and while it is answered.
+        const abort = new AbortController();
+        if (index === 5) abort.abort(new Error('dropped'));
+        return { ...each, ...own, index, abort, signal: abort.signal, tellsTokens: index % 2 === 0 };
+      });
+      async function* source() {
+        for (const each of numbered) yield await Promise.resolve(each);
       }
-    }
-    expect(asked.map((__, index) => found.get(index))).toEqual(asked.map(({ expected }) => expected.ids));
-  });
+      const told = new Map<number, string>();
+      const onToken = ({ index, text }: AnswerToken): void => {
+        told.set(index, (told.get(index) ?? '') + text);
+        if (index === 8) numbered[index]?.abort.abort(new Error('dropped'));
+      };
+      const side = config.vision.imageSize;
+      const stream = new CaptionStream<(typeof numbered)[number]>(
+        {
+          config,
+          model,
+          asking,
+          pictureSize: { height: side, width: side },
+          answerStream: () => new AnswerStream(files.tokenizer),
+          captionOf: (index, sequences, timing) => {
+            const answers = sequences.map((each) => ({ ...each, text: answerText(each.ids, files.tokenizer) }));
+            return { index, text: answers[0]?.text ?? '', answers, timing };
+          },
+        },
+        { generation: { maxNewTokens: 40, doSample: true, seed: 1 }, pictures: atOnce, encoded, eager },
+        { onToken },
+      );
+      const found = new Map<number, unknown>();
+      const feed = new PictureFeed(source(), { prepare, ahead: 2 * encoded, inOrder: !eager });
+      for await (const outcomes of stream.outcomes(feed)) {
+        for (const outcome of outcomes) {
+          const index = outcome.status === 'failed' ? outcome.index : outcome.caption.index;
+          expect(found.has(index)).toBe(false);
+          found.set(index, outcome.status === 'failed' ? outcome.error : outcome.caption.answers[0]);
+          if (outcome.status === 'captioned' && index % 2 === 0) expect(told.get(index)).toBe(outcome.caption.text);
+        }
+      }
+      expect(numbered.map(({ index }) => found.get(index))).toEqual(
+        numbered.map(({ index, ids }) =>
+          index === 5 || index === 8 ? new Error('dropped') : expect.objectContaining({ ids }),
+        ),
+      );
+      expect([...told.keys()].every((index) => index % 2 === 0)).toBe(true);
+    },
+  );
 });

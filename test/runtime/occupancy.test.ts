@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { Asking } from '../../src/runtime/asking.js';
+import { resolveGenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { readCheckpointFiles } from '../../src/runtime/checkpoint-files.js';
 import type { RollingSource, RollingSteps } from '../../src/runtime/generation/rolling-source.js';
 import { CacheRows } from '../../src/runtime/provider/engine/language/cache-rows.js';
@@ -12,6 +13,7 @@ import type { CaptionModel } from '../../src/runtime/session/caption-model.js';
 import type { LanguagePrompt } from '../../src/runtime/session/language-prompt.js';
 import { CaptionStream } from '../../src/runtime/stream/caption-stream.js';
 import { PictureFeed } from '../../src/runtime/stream/picture-feed.js';
+import { AnswerStream } from '../../src/runtime/text/answer-stream.js';
 import type { PreparedPicture } from '../../src/runtime/stream/stream-settings.js';
 import { DEMO } from '../golden/golden.js';
 
@@ -89,17 +91,19 @@ describe('rows of steps', () => {
       };
       const asking = new Asking(config, files);
       const prompt = asking.prompts([null]);
+      const settings = resolveGenerationOptions({ maxNewTokens: 40 }, config.text.eosTokenIds);
       async function* given() {
         for (let index = 0; index < 4096; index++) yield await Promise.resolve({ index });
       }
       const prepare = ({ index }: { readonly index: number }): Promise<PreparedPicture> =>
-        Promise.resolve({ pixels: Float32Array.of(5 + ((index * 7) % 16)), text: null, prompt });
+        Promise.resolve({ pixels: Float32Array.of(5 + ((index * 7) % 16)), text: null, prompt, settings });
       const stream = new CaptionStream<{ readonly index: number }>(
         {
           config,
           model,
           asking,
           pictureSize: { height: 1, width: 1 },
+          answerStream: () => new AnswerStream(files.tokenizer),
           captionOf: (index, [sequence]) => ({
             index,
             text: String(sequence?.ids.length),

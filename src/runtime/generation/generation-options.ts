@@ -77,7 +77,10 @@ export interface SamplingOptions extends CommonOptions {
   readonly earlyStopping?: never;
 }
 
-export type GenerationOptions = GreedyOptions | BeamOptions | SamplingOptions;
+/** Of sequences that grow by one token a step, each on its own. */
+export type StepOptions = GreedyOptions | SamplingOptions;
+
+export type GenerationOptions = StepOptions | BeamOptions;
 
 /** How the next tokens are chosen, with everything that only that way of choosing needs. */
 export type Strategy =

@@ -3,7 +3,7 @@
  * on nothing but the picture: not on those beside it, nor on when it began.
  */
 import type { GeneratedSequence, GenerationHooks, GenerationRequest } from './generation-request.js';
-import type { GenerationSettings, Strategy } from './generation-options.js';
+import { sequencesAtOnce, type GenerationSettings, type Strategy } from './generation-options.js';
 import { applyLogitsRules, keepsLogits } from './logits-rules.js';
 import { areFinite, NOT_FINITE, notFiniteError } from './not-finite.js';
 import { randomStream } from './random-stream.js';
@@ -19,8 +19,8 @@ export interface AdmittedPrompts<Prompt> extends Pick<GenerationRequest, 'contex
   readonly prompt: Prompt;
   /** The number of each picture, by which the caller knows it. */
   readonly pictures: readonly number[];
-  /** Of these, where it is less than the settings'. */
-  readonly maxNewTokens?: number;
+  /** Of each picture. */
+  readonly settings: readonly StepSettings[];
 }
 
 export interface FinishedPicture {
@@ -34,7 +34,7 @@ interface OpenSequence {
   /** Context and new ids. */
   readonly ids: number[];
   readonly contextLength: number;
-  readonly maxNewTokens: number;
+  readonly settings: StepSettings;
   readonly choose: (scores: Float32Array) => number;
   /** Which of the source's sequences this one continues. */
   row: number;
@@ -47,14 +47,12 @@ interface OpenPicture {
 
 export class OpenSequences<Prompt> {
   readonly #source: RollingSource<Prompt>;
-  readonly #settings: StepSettings;
   readonly #hooks: GenerationHooks;
   readonly #pictures = new Map<number, OpenPicture>();
   #open: OpenSequence[] = [];
 
-  constructor(source: RollingSource<Prompt>, settings: StepSettings, hooks: GenerationHooks) {
+  constructor(source: RollingSource<Prompt>, hooks: GenerationHooks) {
     this.#source = source;
-    this.#settings = settings;
     this.#hooks = hooks;
   }
 
@@ -63,33 +61,28 @@ export class OpenSequences<Prompt> {
     return this.#open.length;
   }
 
-  /** Sequences of one picture. */
-  get perPicture(): number {
-    const { strategy } = this.#settings;
-    return strategy.kind === 'sampling' ? strategy.returned : 1;
-  }
-
   /** Runs prompts and chooses their first tokens. Returns the pictures that end with it. */
   async admit({
     prompt,
     pictures,
     contextIds,
     randomStreams,
-    maxNewTokens = Infinity,
+    settings,
   }: AdmittedPrompts<Prompt>): Promise<FinishedPicture[]> {
     this.#hooks.signal?.throwIfAborted();
-    const { strategy } = this.#settings;
-    const begun = contextIds.flatMap((context, index) => {
+    const begun = settings.flatMap((own, index) => {
       const picture = pictures[index] ?? index;
-      const stream = (randomStreams?.[index] ?? picture) * this.perPicture;
-      this.#pictures.set(picture, { sequences: [], openCount: this.perPicture });
-      return Array.from({ length: this.perPicture }, (_, sequence) => ({
+      const context = contextIds[index] ?? [];
+      const perPicture = sequencesAtOnce(own.strategy);
+      const stream = (randomStreams?.[index] ?? picture) * perPicture;
+      this.#pictures.set(picture, { sequences: [], openCount: perPicture });
+      return Array.from({ length: perPicture }, (_, sequence) => ({
         picture,
         sequence,
         ids: [...context],
         contextLength: context.length,
-        maxNewTokens: Math.min(this.#settings.maxNewTokens, maxNewTokens),
-        choose: chooser(strategy, stream + sequence),
+        settings: own,
+        choose: chooser(own.strategy, stream + sequence),
         row: index,
       }));
     });
@@ -99,6 +92,12 @@ export class OpenSequences<Prompt> {
     going.forEach((sequence, row) => (sequence.row = row));
     for (const sequence of begun) sequence.row += going.length;
     return this.#grow(begun, next, going);
+  }
+
+  /** Ends a picture without an answer: the next step goes on without it. */
+  drop(picture: number): void {
+    this.#pictures.delete(picture);
+    this.#open = this.#open.filter((sequence) => sequence.picture !== picture);
   }
 
   /** One token more for all that are open. Returns the pictures that end with it. */
@@ -143,8 +142,8 @@ export class OpenSequences<Prompt> {
   }
 
   /** null where the sequence goes on; its picture where that is the last of it. */
-  #ended({ picture, sequence, ids, contextLength, maxNewTokens }: OpenSequence): FinishedPicture[] | null {
-    const { eosTokenIds } = this.#settings;
+  #ended({ picture, sequence, ids, contextLength, settings }: OpenSequence): FinishedPicture[] | null {
+    const { eosTokenIds, maxNewTokens } = settings;
     const stopped = eosTokenIds.includes(ids.at(-1) ?? -1);
     if (!stopped && ids.length - contextLength < maxNewTokens) return null;
     const open = this.#pictures.get(picture);
@@ -162,16 +161,17 @@ export class OpenSequences<Prompt> {
     step: <Result>(steps: RollingSteps<Prompt, Result>) => Promise<Result>,
   ): Promise<number[]> {
     const { likeliest, vocabSize } = this.#source;
-    const settings = this.#settings;
     const newTokens = ({ ids, contextLength }: OpenSequence) => ids.length - contextLength;
-    const keeps = sequences.every((sequence) => keepsLogits(settings, newTokens(sequence)));
-    if (likeliest !== undefined && settings.strategy.kind === 'greedy' && keeps) {
+    const takesLikeliest = sequences.every(
+      (sequence) => sequence.settings.strategy.kind === 'greedy' && keepsLogits(sequence.settings, newTokens(sequence)),
+    );
+    if (likeliest !== undefined && takesLikeliest) {
       const ids = await step(likeliest);
       return sequences.map(({ row }) => ids[row] ?? NOT_FINITE);
     }
     const logits = await step<Float32Array>(this.#source);
     return sequences.map((sequence) => {
-      const { ids, row, choose } = sequence;
+      const { ids, row, choose, settings } = sequence;
       const scores = logits.slice(row * vocabSize, (row + 1) * vocabSize);
       if (!areFinite(scores)) return NOT_FINITE;
       applyLogitsRules(scores, { ids, newTokens: newTokens(sequence) }, settings);

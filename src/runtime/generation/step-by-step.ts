@@ -13,11 +13,12 @@ export async function generateStepByStep(
   settings: StepSettings,
   hooks: GenerationHooks,
 ): Promise<GeneratedSequence[][]> {
-  const open = new OpenSequences(rollingOnce(source), settings, hooks);
+  const open = new OpenSequences(rollingOnce(source), hooks);
   const results: GeneratedSequence[][] = contextIds.map(() => []);
   const pictures = [...contextIds.keys()];
   const streams = randomStreams === undefined ? {} : { randomStreams };
-  let finished = await open.admit({ prompt: null, pictures, contextIds, ...streams });
+  const admitted = { prompt: null, pictures, contextIds, ...streams, settings: contextIds.map(() => settings) };
+  let finished = await open.admit(admitted);
   for (;;) {
     for (const { picture, sequences } of finished) results[picture] = [...sequences];
     if (open.count === 0) return results;

@@ -41,7 +41,12 @@ export type Request =
   | { readonly kind: 'token-taken'; readonly call: number }
   | { readonly kind: 'abort'; readonly call: number }
   /** The answer to `pull`: none where there are no more. */
-  | { readonly kind: 'pictures'; readonly call: number; readonly pictures: readonly NumberedPicture[] };
+  | { readonly kind: 'pictures'; readonly call: number; readonly pictures: readonly SentPicture[] }
+  /** A picture of a stream is not wanted any more. */
+  | { readonly kind: 'drop'; readonly call: number; readonly index: number };
+
+/** Signals stay with the caller: `drop` says what they say. */
+export type SentPicture = Omit<NumberedPicture, 'signal'>;
 
 /** From it. */
 export type Reply =

@@ -26,8 +26,10 @@ process.on('message', (request: Request) => {
       return takers.get(request.call)?.();
     case 'pictures':
       return streams.get(request.call)?.give(request.pictures);
+    case 'drop':
+      return streams.get(request.call)?.drop(request.index);
     case 'abort':
-      streams.get(request.call)?.give([]);
+      streams.get(request.call)?.end();
       aborts.get(request.call)?.abort();
       return takers.get(request.call)?.();
   }
@@ -76,6 +78,7 @@ async function stream(call: number, { request, tokens }: Works['stream']['given'
   streams.set(call, pictures);
   const hooks = { signal, ...(tokens ? { onToken: tokenSender(call) } : {}) };
   for await (const outcomes of captioning().captionStream(pictures, request, hooks)) {
+    pictures.answered(outcomes);
     send({ kind: 'outcomes', call, outcomes: outcomes.map(sendOutcome) });
   }
   return null;

@@ -172,7 +172,12 @@ export class ModelProcess implements AsyncDisposable {
   async #passPictures({ call, most }: Extract<Reply, { kind: 'pull' }>): Promise<void> {
     try {
       const pictures = (await this.#pending.get(call)?.hooks.onPull?.(most)) ?? [];
-      this.#send({ kind: 'pictures', call, pictures });
+      this.#send({ kind: 'pictures', call, pictures: pictures.map(({ signal: _, ...sent }) => sent) });
+      for (const { index, signal } of pictures) {
+        const drop = () => this.#send({ kind: 'drop', call, index });
+        if (signal?.aborted === true) drop();
+        else signal?.addEventListener('abort', drop, { once: true });
+      }
     } catch (error) {
       this.#take(call)?.reject(error);
       this.#send({ kind: 'abort', call });

@@ -1,4 +1,6 @@
 import type { NumberedPicture } from '../caption-engine.js';
+import type { Outcome } from '../captioner-options.js';
+import type { SentPicture } from './messages.js';
 
 /** Pictures asked for at once: between two runs of a device there is time for one message. */
 const AT_ONCE = 64;
@@ -7,6 +9,8 @@ const AT_ONCE = 64;
 export class PulledPictures implements AsyncIterator<NumberedPicture> {
   readonly #pull: (most: number) => void;
   readonly #here: NumberedPicture[] = [];
+  /** Of those that are not answered. */
+  readonly #aborts = new Map<number, AbortController>();
   #isAsked = false;
   #ended = false;
   #arrived: (() => void) | null = null;
@@ -30,11 +34,32 @@ export class PulledPictures implements AsyncIterator<NumberedPicture> {
   }
 
   /** @param pictures none where there are no more */
-  give(pictures: readonly NumberedPicture[]): void {
+  give(pictures: readonly SentPicture[]): void {
     this.#isAsked = false;
     if (pictures.length === 0) this.#ended = true;
-    this.#here.push(...pictures);
+    for (const picture of pictures) {
+      const abort = new AbortController();
+      this.#aborts.set(picture.index, abort);
+      this.#here.push({ ...picture, signal: abort.signal });
+    }
     this.#arrived?.();
     this.#arrived = null;
+  }
+
+  /** The caller does not want this one any more. */
+  drop(index: number): void {
+    this.#aborts.get(index)?.abort();
+  }
+
+  answered(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      this.#aborts.delete(outcome.status === 'captioned' ? outcome.caption.index : outcome.index);
+    }
+  }
+
+  /** The caller wants none of them any more. */
+  end(): void {
+    for (const abort of this.#aborts.values()) abort.abort();
+    this.give([]);
   }
 }

@@ -4,23 +4,21 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Tensor } from 'onnxruntime-node';
-import type { Outcome } from '../captioner-options.js';
+import type { CaptionHooks, Outcome } from '../captioner-options.js';
 import { generate } from '../generation/generate.js';
 import {
   resolveGenerationOptions,
   sequencesAtOnce,
   type GenerationSettings,
 } from '../generation/generation-options.js';
-import type { GenerationHooks } from '../generation/generation-request.js';
-import type { NotFinite } from '../generation/not-finite.js';
-import { OpenSequences, type FinishedPicture, type StepSettings } from '../generation/open-sequences.js';
-import type { RollingSource } from '../generation/rolling-source.js';
+import { rollingOnce, type RollingSource } from '../generation/rolling-source.js';
 import type { LanguagePrompt } from '../session/language-prompt.js';
 import { JoinedPixels } from './joined-pixels.js';
 import { notFiniteOutcome } from './not-finite-outcome.js';
+import { OpenPictures } from './open-pictures.js';
 import { batchTensor, rowsOf } from './picture-rows.js';
 import type { PictureFeed, Ready } from './picture-feed.js';
-import { joinedPrompts, lengthOf, promptsTogether } from './prompts-together.js';
+import { evenCount, joinedPrompts, lengthOf, promptsTogether } from './prompts-together.js';
 import {
   streamOf,
   type CaptionStreamParts,
@@ -34,15 +32,15 @@ export class CaptionStream<Given extends Numbered> {
   readonly #parts: CaptionStreamParts;
   readonly #settings: StreamSettings;
   readonly #generation: GenerationSettings;
-  readonly #hooks: GenerationHooks;
-  readonly #waiting: Encoded<Given>[] = [];
+  readonly #hooks: CaptionHooks;
+  #waiting: Encoded<Given>[] = [];
   readonly #joined = new JoinedPixels();
   readonly #failures: Outcome[] = [];
   #encoding: Promise<unknown> | null = null;
   #failure: { readonly error: unknown } | null = null;
   #ended = false;
 
-  constructor(parts: CaptionStreamParts, settings: StreamSettings, hooks: GenerationHooks) {
+  constructor(parts: CaptionStreamParts, settings: StreamSettings, hooks: CaptionHooks) {
     this.#parts = parts;
     this.#settings = settings;
     this.#generation = resolveGenerationOptions(settings.generation, parts.config.text.eosTokenIds);
@@ -54,58 +52,38 @@ export class CaptionStream<Given extends Numbered> {
     const { strategy, maxNewTokens } = this.#generation;
     const room = { rows: this.#settings.pictures * sequencesAtOnce(strategy), newTokens: maxNewTokens };
     const rolling = strategy.kind === 'beam' ? null : (this.#parts.model.rolling?.(room) ?? null);
-    yield* rolling === null
-      ? this.#inBatches(feed)
-      : this.#rolling(feed, rolling, { ...this.#generation, strategy } as StepSettings);
+    yield* rolling === null ? this.#inBatches(feed) : this.#rolling(feed, rolling);
   }
 
   async *#inBatches(feed: PictureFeed<Given, PreparedPicture>): AsyncGenerator<Outcome[], void, undefined> {
     const { pictures } = this.#settings;
     for (;;) {
-      const taken = await feed.take(pictures, pictures, true);
+      const taken = await feed.take(pictures, this.#isEager ? 1 : pictures, true);
       if (taken === null) return;
-      const outcomes = await this.#encode(taken);
+      const failures = [...(await this.#encode(taken)), ...this.#dropped()];
+      if (failures.length > 0) yield failures;
       const batch = this.#waiting.splice(0);
-      if (batch.length > 0) outcomes.push(...(await this.#captionTogether(batch)));
-      yield outcomes;
+      if (batch.length === 0) continue;
+      if (this.#generation.strategy.kind === 'beam') yield await this.#searchTogether(batch);
+      else yield* this.#growTogether(batch);
     }
   }
 
   async *#rolling(
     feed: PictureFeed<Given, PreparedPicture>,
     source: RollingSource<LanguagePrompt>,
-    settings: StepSettings,
   ): AsyncGenerator<Outcome[], void, undefined> {
-    const admitted = new Map<number, { readonly picture: Encoded<Given>; readonly beganMs: number }>();
-    const onNotFinite = (index: number, where: NotFinite): void => {
-      this.#failures.push(notFiniteOutcome(index, where, admitted.get(index)?.picture.rows));
-      admitted.delete(index);
-    };
-    const open = new OpenSequences(source, settings, { ...this.#hooks, onNotFinite });
-    const ended = (finished: readonly FinishedPicture[]): Outcome[] =>
-      finished.map(({ picture, sequences }) => {
-        const begun = admitted.get(picture);
-        if (begun === undefined) throw new Error(`picture ${picture} has not begun`);
-        admitted.delete(picture);
-        const { preparedMs, imageMs } = begun.picture;
-        const timing = { pixelsMs: preparedMs, imageMs, generateMs: performance.now() - begun.beganMs };
-        return { status: 'captioned', caption: this.#parts.captionOf(picture, sequences, timing) };
-      });
+    const open = new OpenPictures<Given, LanguagePrompt>(source, this.#parts, this.#hooks);
     for (;;) {
-      const outcomes = await this.#fetch(feed, admitted.size === 0);
-      const group = this.#group(admitted.size);
-      const [first] = group;
-      if (first !== undefined) {
-        const beganMs = performance.now();
-        for (const picture of group) admitted.set(picture.given.index, { picture, beganMs });
+      const outcomes = await this.#fetch(feed, open.count === 0);
+      outcomes.push(...this.#dropped());
+      const group = this.#group(open.count);
+      if (group.length > 0) {
         const { contextIds, ...prompts } = joinedPrompts(group.map(({ made }) => made.prompt));
-        const pictures = group.map(({ given }) => given.index);
-        const randomStreams = group.map(({ given }) => streamOf(given));
-        const { maxNewTokens } = this.#within(first.made);
         const prompt = { prefix: this.#prefixOf(group), ...prompts };
-        outcomes.push(...ended(await open.admit({ prompt, pictures, contextIds, randomStreams, maxNewTokens })));
+        outcomes.push(...(await open.admit(group, { contextIds }, prompt)));
       } else if (open.count > 0) {
-        outcomes.push(...ended(await open.step()));
+        outcomes.push(...(await open.step()));
       } else if (this.#ended && this.#encoding === null && this.#waiting.length === 0) {
         outcomes.push(...this.#failures.splice(0));
         if (outcomes.length > 0) yield outcomes;
@@ -119,12 +97,12 @@ export class CaptionStream<Given extends Numbered> {
   async #fetch(feed: PictureFeed<Given, PreparedPicture>, isIdle: boolean): Promise<Outcome[]> {
     const { encoded } = this.#settings;
     await setImmediate();
-    const isStarving = isIdle && this.#waiting.length < this.#together;
+    const isStarving = isIdle && this.#waiting.length < (this.#isEager ? 1 : this.#together);
     if (this.#encoding !== null) {
       if (isStarving) await this.#encoding;
     } else if (!this.#ended && this.#waiting.length < Math.max(encoded, this.#together)) {
       // Always as many: each number would be a shape of its own, with memory and kernels to be made for it.
-      const taken = await feed.take(encoded, encoded, isStarving);
+      const taken = await feed.take(encoded, this.#isEager ? 1 : encoded, isStarving);
       if (taken === null) this.#ended = true;
       else if (taken.length > 0) {
         this.#encoding = this.#encode(taken)
@@ -139,6 +117,10 @@ export class CaptionStream<Given extends Numbered> {
     return this.#failures.splice(0);
   }
 
+  get #isEager(): boolean {
+    return this.#settings.eager === true;
+  }
+
   get #together(): number {
     return promptsTogether(this.#settings.pictures, this.#parts.model.streamsText === true);
   }
@@ -146,13 +128,23 @@ export class CaptionStream<Given extends Numbered> {
   /** Those that begin now: as many as run together as long as there are more to come, and none before there is place for them. */
   #group(openPictures: number): Encoded<Given>[] {
     const free = this.#settings.pictures - openPictures;
+    const length = lengthOf(this.#waiting[0]);
+    const other = this.#waiting.findIndex((picture) => lengthOf(picture) !== length);
+    const alike = other === -1 ? this.#waiting.length : other;
+    if (this.#isEager) return this.#waiting.splice(0, evenCount(Math.min(free, alike, this.#together)));
     const isStuck = openPictures === 0 && this.#encoding === null;
     const isLast = isStuck || (this.#ended && this.#encoding === null);
     const wanted = isLast ? Math.min(this.#together, this.#waiting.length) : this.#together;
     if (wanted === 0 || free < wanted || this.#waiting.length < wanted) return [];
-    const length = lengthOf(this.#waiting[0]);
-    const other = this.#waiting.findIndex((picture) => lengthOf(picture) !== length);
-    return this.#waiting.splice(0, other === -1 ? wanted : Math.min(wanted, other));
+    return this.#waiting.splice(0, Math.min(wanted, alike));
+  }
+
+  /** Those that wait and are not wanted any more. */
+  #dropped(): Outcome[] {
+    const dropped = this.#waiting.filter(({ given }) => given.signal?.aborted === true);
+    if (dropped.length === 0) return [];
+    this.#waiting = this.#waiting.filter((picture) => !dropped.includes(picture));
+    return dropped.map(({ given: { index, signal } }) => ({ status: 'failed', index, error: signal?.reason }));
   }
 
   /** Puts them among those that wait; returns the failures. */
@@ -165,8 +157,9 @@ export class CaptionStream<Given extends Numbered> {
         outcomes.push({ status: 'failed', index: picture.given.index, error: picture.error });
       }
     }
-    for (let from = 0; from < ready.length; from += this.#settings.encoded) {
-      const batch = ready.slice(from, from + this.#settings.encoded);
+    while (ready.length > 0) {
+      const most = Math.min(ready.length, this.#settings.encoded);
+      const batch = ready.splice(0, this.#isEager ? evenCount(most) : most);
       this.#hooks.signal?.throwIfAborted();
       const began = performance.now();
       const pixels = this.#joined.of(batch.map(({ made }) => made.pixels));
@@ -183,16 +176,26 @@ export class CaptionStream<Given extends Numbered> {
     return outcomes;
   }
 
-  async #captionTogether(batch: readonly Encoded<Given>[]): Promise<Outcome[]> {
+  /** All begin together; each is answered as soon as it ends. */
+  async *#growTogether(batch: readonly Encoded<Given>[]): AsyncGenerator<Outcome[], void, undefined> {
+    const { contextIds, source } = this.#begin(batch);
+    const open = new OpenPictures<Given, null>(rollingOnce(source), this.#parts, this.#hooks);
+    let outcomes = await open.admit(batch, { contextIds }, null);
+    for (;;) {
+      if (outcomes.length > 0) yield outcomes;
+      if (open.count === 0) return;
+      outcomes = await open.step();
+    }
+  }
+
+  /** Beams of all, which end together. */
+  async #searchTogether(batch: readonly Encoded<Given>[]): Promise<Outcome[]> {
     const began = performance.now();
-    const { asking, model, captionOf } = this.#parts;
-    const { contextIds, ...prompts } = asking.prompts(batch.map(({ made }) => made.text));
-    const options = asking.withinPositions(this.#settings.generation, prompts.textIds[0]?.length ?? 0);
-    const { strategy, maxNewTokens, eosTokenIds } = this.#generation;
-    const room = { rows: batch.length * sequencesAtOnce(strategy), newTokens: maxNewTokens };
+    const { contextIds, source, textTokens } = this.#begin(batch);
+    const options = this.#parts.asking.withinPositions(this.#settings.generation, textTokens);
+    const { eosTokenIds } = this.#generation;
     const request = { contextIds, eosTokenIds, randomStreams: batch.map(({ given }) => streamOf(given)) };
-    const source = model.tokens({ prefix: this.#prefixOf(batch), ...prompts, room });
-    const { signal, onToken } = this.#hooks;
+    const { signal } = this.#hooks;
     const failures = new Map<number, Outcome>();
     const sequences = await generate(source, request, options, {
       ...(signal && { signal }),
@@ -200,17 +203,22 @@ export class CaptionStream<Given extends Numbered> {
         const { given, rows } = batch[row] ?? {};
         failures.set(row, notFiniteOutcome(given?.index ?? row, where, rows));
       },
-      ...(onToken && {
-        onToken: (token) => onToken({ ...token, picture: batch[token.picture]?.given.index ?? token.picture }),
-      }),
     });
     const generateMs = performance.now() - began;
     return batch.map(({ given, preparedMs, imageMs }, row) => {
       const failure = failures.get(row);
       if (failure !== undefined) return failure;
       const timing = { pixelsMs: preparedMs, imageMs, generateMs };
-      return { status: 'captioned', caption: captionOf(given.index, sequences[row] ?? [], timing) };
+      return { status: 'captioned', caption: this.#parts.captionOf(given.index, sequences[row] ?? [], timing) };
     });
+  }
+
+  #begin(batch: readonly Encoded<Given>[]) {
+    const { contextIds, ...prompts } = this.#parts.asking.prompts(batch.map(({ made }) => made.text));
+    const { strategy, maxNewTokens } = this.#generation;
+    const room = { rows: batch.length * sequencesAtOnce(strategy), newTokens: maxNewTokens };
+    const source = this.#parts.model.tokens({ prefix: this.#prefixOf(batch), ...prompts, room });
+    return { contextIds, source, textTokens: prompts.textIds[0]?.length ?? 0 };
   }
 
   #prefixOf(pictures: readonly Encoded<Given>[]): Tensor {
@@ -219,10 +227,5 @@ export class CaptionStream<Given extends Numbered> {
       pictures.map(({ rows }) => rows),
       [numQueryTokens, text.hiddenSize],
     );
-  }
-
-  #within({ prompt }: PreparedPicture): GenerationSettings {
-    const options = this.#parts.asking.withinPositions(this.#settings.generation, prompt.textIds[0]?.length ?? 0);
-    return resolveGenerationOptions(options, this.#parts.config.text.eosTokenIds);
   }
 }

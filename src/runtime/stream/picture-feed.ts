@@ -1,4 +1,4 @@
-/** Pictures on their way to a device: made ready ahead of it, and handed over in the order in which they came. */
+/** Pictures on their way to a device: made ready ahead of it, and handed over as they came or as they are ready. */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
 /** A picture that is ready, or the reason why it never will be. */
@@ -14,6 +14,8 @@ export interface FeedOptions<Given, Made> {
   readonly prepare: (given: Given) => Promise<Made>;
   /** Pictures that are being prepared, or wait for the device. */
   readonly ahead: number;
+  /** Whether one that is ready waits for those before it. Default true. */
+  readonly inOrder?: boolean;
 }
 
 /** A source that gives nothing for so long may wait for what becomes of the pictures it gave. */
@@ -22,7 +24,7 @@ const QUIET_MS = 100;
 export class PictureFeed<Given, Made> {
   readonly #source: AsyncIterator<Given>;
   readonly #options: FeedOptions<Given, Made>;
-  readonly #queue: Entry<Given, Made>[] = [];
+  #queue: Entry<Given, Made>[] = [];
   #pulling = false;
   #ended = false;
   #failure: { readonly error: unknown } | null = null;
@@ -47,14 +49,14 @@ export class PictureFeed<Given, Made> {
     for (;;) {
       if (this.#failure !== null) throw this.#failure.error;
       this.#pull();
-      const readyCount = this.#readyCount(most);
-      const isAll = readyCount === this.#queue.length;
+      const ready = this.#readyEntries(most);
+      const isAll = ready.length === this.#queue.length;
       const isLast = this.#ended && isAll;
-      if (readyCount >= least || isLast || (isAll && isQuiet && readyCount > 0)) {
-        if (isLast && readyCount === 0) return null;
-        const taken = this.#queue.splice(0, readyCount).flatMap(({ ready }) => (ready === null ? [] : [ready]));
+      if (ready.length >= least || isLast || (isAll && isQuiet && ready.length > 0)) {
+        if (isLast && ready.length === 0) return null;
+        this.#queue = this.#queue.filter((entry) => !ready.includes(entry));
         this.#pull();
-        return taken;
+        return ready.flatMap((entry) => entry.ready ?? []);
       }
       if (!waits) return [];
       isQuiet = !(await this.#change());
@@ -71,9 +73,12 @@ export class PictureFeed<Given, Made> {
     return answer;
   }
 
-  #readyCount(most: number): number {
-    const first = this.#queue.slice(0, most).findIndex(({ ready }) => ready === null);
-    return first === -1 ? Math.min(most, this.#queue.length) : first;
+  #readyEntries(most: number): Entry<Given, Made>[] {
+    const { inOrder = true } = this.#options;
+    const entries = this.#queue.slice(0, inOrder ? most : undefined);
+    if (!inOrder) return entries.filter(({ ready }) => ready !== null).slice(0, most);
+    const first = entries.findIndex(({ ready }) => ready === null);
+    return first === -1 ? entries : entries.slice(0, first);
   }
 
   #pull(): void {

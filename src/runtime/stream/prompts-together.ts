@@ -18,6 +18,11 @@ export function promptsTogether(pictures: number, streamsText: boolean): number 
   return Math.min(pictures, Math.max(LEAST_TOGETHER, Math.ceil(pictures * part)));
 }
 
+/** Where pictures do not wait for each other: few shapes all the same, each a power of two. */
+export function evenCount(most: number): number {
+  return most < 1 ? 0 : 2 ** Math.floor(Math.log2(most));
+}
+
 export const lengthOf = (picture: { readonly made: PreparedPicture } | undefined): number =>
   picture?.made.prompt.textIds[0]?.length ?? 0;
 

@@ -3,10 +3,11 @@ import type { Blip2Config } from '../../model/blip2-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
 import type { Asking } from '../asking.js';
 import type { Caption } from '../captioner-options.js';
-import type { GenerationOptions } from '../generation/generation-options.js';
+import type { GenerationOptions, GenerationSettings } from '../generation/generation-options.js';
 import type { GeneratedSequence } from '../generation/generation-request.js';
 import type { ModelPixels } from '../image/pixel-rules.js';
 import type { CaptionModel } from '../session/caption-model.js';
+import type { AnswerStream } from '../text/answer-stream.js';
 import type { PromptBatch } from '../text/prompts.js';
 import type { PictureRows } from './picture-rows.js';
 
@@ -15,6 +16,8 @@ export interface PreparedPicture {
   readonly pixels: ModelPixels;
   readonly text: string | null;
   readonly prompt: PromptBatch;
+  /** Its own or the call's, within the model's positions. */
+  readonly settings: GenerationSettings;
 }
 
 export interface Numbered {
@@ -22,6 +25,10 @@ export interface Numbered {
   readonly index: number;
   /** Which random numbers it draws. Default: its position. */
   readonly randomStream?: number;
+  /** Ends the work on this picture alone: its outcome is then the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Whether the call's `onToken` is told of its tokens. Default true. */
+  readonly tellsTokens?: boolean;
 }
 
 export const streamOf = ({ index, randomStream = index }: Numbered): number => randomStream;
@@ -32,6 +39,8 @@ export interface StreamSettings {
   readonly pictures: number;
   /** Pictures that are encoded at once. */
   readonly encoded: number;
+  /** Begins with the pictures that there are, instead of waiting for as many as run best together. Default false. */
+  readonly eager?: boolean;
 }
 
 export interface CaptionStreamParts {
@@ -39,6 +48,8 @@ export interface CaptionStreamParts {
   readonly model: CaptionModel;
   readonly asking: Asking;
   readonly pictureSize: PictureSize;
+  /** Makes text of an answer's tokens. */
+  readonly answerStream: () => AnswerStream;
   readonly captionOf: (index: number, sequences: readonly GeneratedSequence[], timing: Caption['timing']) => Caption;
 }
 

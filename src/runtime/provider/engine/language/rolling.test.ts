@@ -33,6 +33,15 @@ const OPTIONS: readonly (readonly [string, GenerationOptions])[] = [
   ['sampling two answers', { maxNewTokens: 9, doSample: true, numReturnSequences: 2, seed: 5 }],
 ];
 
+/** Each picture has those of its number; or all the same ones. */
+const COURSES: readonly (readonly [string, readonly GenerationOptions[]])[] = [
+  ...OPTIONS.map(([name, options]) => [name, [options]] as const),
+  ['each as it was asked', [...OPTIONS.map(([, options]) => options), { maxNewTokens: 2 }]],
+];
+
+/** Pictures that are not wanted any more when the third group begins. */
+const isDropped = (picture: number): boolean => picture % 4 === 1;
+
 class WatchedMemory extends HostMemory {
   largestBytes = 0;
 
@@ -46,7 +55,7 @@ class WatchedMemory extends HostMemory {
 const recording: Partial<EngineDevice> = { canRecord: true };
 
 describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s', (family) => {
-  describe.each(OPTIONS)('%s', (_, options) => {
+  describe.each(COURSES)('%s', (_, courseOptions) => {
     it.each([['steps of any number of rows', {}] as const, ['recorded steps', recording] as const])(
       'says of each picture what it says alone: %s',
       async (__, device) => {
@@ -58,7 +67,9 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
         const size = config.numQueryTokens * config.text.hiddenSize;
         const prefixOf = (picture: number) =>
           Float32Array.from({ length: size }, (___, i) => Math.sin(1 + i * (picture + 1)) / 2);
-        const settings = resolveGenerationOptions(options, config.text.eosTokenIds) as StepSettings;
+        const optionsOf = (picture: number): GenerationOptions => courseOptions[picture % courseOptions.length] ?? {};
+        const settingsOf = (picture: number) =>
+          resolveGenerationOptions(optionsOf(picture), config.text.eosTokenIds) as StepSettings;
         const textOf = (picture: number, length: number) =>
           Array.from({ length }, (___, i) => 2 + ((picture * 3 + i) % 5));
         const alone = new Map<string, unknown>();
@@ -69,7 +80,7 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
           const text = textOf(picture, length);
           const prompt = promptOf([picture], [text]);
           const request = { contextIds: [text], eosTokenIds: config.text.eosTokenIds, randomStreams: [picture] };
-          const [found] = await generate(model.tokens(prompt), request, options);
+          const [found] = await generate(model.tokens(prompt), request, optionsOf(picture));
           alone.set(key, found);
           return found;
         };
@@ -88,15 +99,27 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
           asyncProperty(courses, async ({ textLengths, groups }) => {
             const source = model.rolling({ rows: 2 * ROWS, newTokens: 9 });
             if (source === null) throw new Error('prompts cannot join');
-            const open = new OpenSequences(source, settings, {});
+            const open = new OpenSequences(source, {});
+            const begun = new Set<number>();
+            const dropped = new Set<number>();
             const found = new Map<number, unknown>();
             const keep = (ended: Awaited<ReturnType<typeof open.step>>) => {
-              for (const { picture, sequences } of ended) found.set(picture, sequences);
+              for (const { picture, sequences } of ended) {
+                found.set(picture, sequences);
+                begun.delete(picture);
+              }
             };
             let next = 0;
             let cacheBytes = 0;
-            for (const { count, steps } of groups) {
-              const most = ROWS - open.count / open.perPicture;
+            for (const [turn, { count, steps }] of groups.entries()) {
+              if (turn === 2) {
+                for (const picture of [...begun].filter(isDropped)) {
+                  open.drop(picture);
+                  dropped.add(picture);
+                }
+              }
+              // Two sequences a picture at most.
+              const most = ROWS - Math.ceil(open.count / 2);
               const pictures = Array.from(
                 { length: Math.min(count, PICTURES - next, Math.floor(most)) },
                 (___, i) => next + i,
@@ -105,7 +128,9 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
               const texts = pictures.map((picture) => textOf(picture, textLengths[picture] ?? 1));
               if (pictures.length > 0) {
                 const prompt = promptOf(pictures, texts);
-                keep(await open.admit({ prompt, pictures, contextIds: texts, randomStreams: pictures }));
+                for (const picture of pictures) begun.add(picture);
+                const asked = { contextIds: texts, randomStreams: pictures, settings: pictures.map(settingsOf) };
+                keep(await open.admit({ prompt, pictures, ...asked }));
                 // The caches, made once: nothing else is as large.
                 cacheBytes ||= memory.largestBytes;
                 expect(memory.largestBytes).toBe(cacheBytes);
@@ -116,7 +141,8 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
             for (const [picture, sequences] of found) {
               expect(sequences, `picture ${picture}`).toEqual(await expected(picture, textLengths[picture] ?? 1));
             }
-            expect(found.size).toBe(next);
+            expect(found.size).toBe(next - dropped.size);
+            expect([...dropped].filter((picture) => found.has(picture))).toEqual([]);
           }),
           { numRuns: 12 },
         );
