@@ -41,23 +41,23 @@ export class Asking {
 
   /**
    * A decoder has a row per position and no more: new tokens end where the table ends, as in transformers.
+   * @param most tokens that a text may have
    * @throws Blip2Error `PROMPT_TOO_LONG`
    */
-  withinPositions(options: GenerationOptions, textTokens: number): GenerationOptions {
+  withinPositions(options: GenerationOptions, textTokens: number, most = Infinity): GenerationOptions {
     const { text, numQueryTokens } = this.#config;
+    if (textTokens > most) throw tooLong(textTokens, `${most} are taken at most here`, most);
     if (text.family === 't5') return options;
     const room = text.maxPositions - numQueryTokens - textTokens;
-    if (room < 1) {
-      const limit = text.maxPositions - numQueryTokens - 1;
-      throw new Blip2Error(
-        'PROMPT_TOO_LONG',
-        `the prompt has ${textTokens} tokens; this model takes ${limit} at most`,
-        {
-          hint: 'Shorten the prompt.',
-          details: { tokens: textTokens, limit },
-        },
-      );
-    }
+    const limit = text.maxPositions - numQueryTokens - 1;
+    if (room < 1) throw tooLong(textTokens, `this model takes ${limit} at most`, limit);
     return { ...options, maxNewTokens: Math.min(options.maxNewTokens ?? DEFAULT_NEW_TOKENS, room) };
   }
+}
+
+function tooLong(tokens: number, why: string, limit: number): Blip2Error {
+  return new Blip2Error('PROMPT_TOO_LONG', `the prompt has ${tokens} tokens; ${why}`, {
+    hint: 'Shorten the prompt.',
+    details: { tokens, limit },
+  });
 }

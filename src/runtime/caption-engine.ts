@@ -6,7 +6,7 @@ import { checkLayerCounts } from '../model/layer-counts.js';
 import { checkTensorNames } from '../model/tensor-names.js';
 import { MOST_PER_SWEEP, MOST_TOGETHER } from '../planner/profile/encoding.js';
 import { Asking } from './asking.js';
-import type { Ask, Caption, CaptionHooks, CaptionTiming, Outcome } from './captioner-options.js';
+import type { Ask, Caption, CaptionHooks, Outcome } from './captioner-options.js';
 import type { DeviceOptions } from './device-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { generate } from './generation/generate.js';
@@ -64,6 +64,8 @@ export interface StreamRequest {
   readonly total?: number;
   /** Whether a picture is begun at once, however few there are. Default false: as many as make for the most of them per second. */
   readonly eager?: boolean;
+  /** Texts of more tokens are refused, and so many have room. Default: what the model has positions for, and room for one. */
+  readonly maxTextTokens?: number;
 }
 
 /** What a captioner hands its pictures to. */
@@ -76,6 +78,8 @@ export interface CaptionWorker extends AsyncDisposable {
     hooks: CaptionHooks,
   ): AsyncIterable<readonly Outcome[]>;
 }
+
+type CaptionCourse = Pick<Caption, 'promptTokens' | 'timing'>;
 
 /** Pictures at once where nothing else limits them. */
 const MOST_ON_DEVICE = 256;
@@ -165,15 +169,20 @@ export class CaptionEngine implements CaptionWorker {
       imageMs: encoded - prepared,
       generateMs: performance.now() - encoded,
     };
-    return sequences.map((ofPicture, row) => this.#captionOf(first + row, ofPicture, timing));
+    return sequences.map((ofPicture, row) => {
+      const textTokens = (prompts.textMask[row] ?? []).filter((seen) => seen === 1).length;
+      const promptTokens = this.#config.numQueryTokens + textTokens;
+      return this.#captionOf(first + row, ofPicture, { promptTokens, timing });
+    });
   }
 
   async *captionStream(
     source: AsyncIterator<NumberedPicture>,
-    { generation, pictures: wanted, total = Infinity, eager = false }: StreamRequest,
+    request: StreamRequest,
     hooks: CaptionHooks,
   ): AsyncGenerator<readonly Outcome[], void, undefined> {
-    const pictures = Math.max(1, Math.min(total, await this.#picturesAtOnce(generation, wanted)));
+    const { generation, total = Infinity, eager = false, maxTextTokens } = request;
+    const pictures = Math.max(1, Math.min(total, await this.#picturesAtOnce(request)));
     const encoded = Math.min(pictures, MOST_PER_SWEEP);
     const { height, width } = this.#pixels.rules.size;
     const parts = {
@@ -182,8 +191,8 @@ export class CaptionEngine implements CaptionWorker {
       asking: this.#asking,
       pictureSize: { height, width },
       answerStream: () => new AnswerStream(this.#files.tokenizer),
-      captionOf: (index: number, sequences: readonly GeneratedSequence[], timing: CaptionTiming) =>
-        this.#captionOf(index, sequences, timing),
+      captionOf: (index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse) =>
+        this.#captionOf(index, sequences, course),
     };
     const { eosTokenIds } = this.#config.text;
     const call = resolveGenerationOptions(generation, eosTokenIds);
@@ -192,7 +201,8 @@ export class CaptionEngine implements CaptionWorker {
       const text = this.#asking.textOf(ask);
       const prompt = this.#asking.prompts([text]);
       if (own !== undefined) checkOwnOptions(own, call);
-      const within = this.#asking.withinPositions(own ?? generation, prompt.textIds[0]?.length ?? 0);
+      const textTokens = prompt.textIds[0]?.length ?? 0;
+      const within = this.#asking.withinPositions(own ?? generation, textTokens, maxTextTokens);
       const settings = resolveGenerationOptions(within, eosTokenIds);
       return { text, prompt, settings, pixels: await this.#pixels.pixels(image, signal) };
     };
@@ -205,13 +215,13 @@ export class CaptionEngine implements CaptionWorker {
   }
 
   /** @throws Blip2Error `PLAN_MISMATCH` where a plan has no room for so many */
-  async #picturesAtOnce(generation: GenerationOptions, wanted: number | 'auto'): Promise<number> {
+  async #picturesAtOnce({ generation, pictures: wanted, maxTextTokens = 1 }: StreamRequest): Promise<number> {
     const { eosTokenIds } = this.#config.text;
     const { maxNewTokens, strategy } = resolveGenerationOptions(generation, eosTokenIds);
     const work = (batch: number) => ({
       batch,
       beams: sequencesAtOnce(strategy),
-      promptTokens: this.#config.numQueryTokens + 1,
+      promptTokens: this.#config.numQueryTokens + maxTextTokens,
       newTokens: maxNewTokens,
       pictureSize: this.#pixels.rules.size,
     });
@@ -236,10 +246,10 @@ export class CaptionEngine implements CaptionWorker {
     return this.#model.hasRoomFor?.(size) ?? true;
   }
 
-  #captionOf(index: number, sequences: readonly GeneratedSequence[], timing: CaptionTiming): Caption {
+  #captionOf(index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse): Caption {
     const { tokenizer } = this.#files;
     const answers = sequences.map((sequence) => ({ ...sequence, text: answerText(sequence.ids, tokenizer) }));
-    return { index, text: answers[0]?.text ?? '', answers, timing };
+    return { index, text: answers[0]?.text ?? '', answers, ...course };
   }
 
   /** What generation says of rows of a batch, as the caller of all pictures reads it. */

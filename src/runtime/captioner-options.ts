@@ -76,6 +76,8 @@ export interface Caption {
   readonly text: string;
   /** At least one; best first for beams. */
   readonly answers: readonly Answer[];
+  /** Rows that the language model read before the first new token: the picture's and the text's. */
+  readonly promptTokens: number;
   readonly timing: CaptionTiming;
 }
 

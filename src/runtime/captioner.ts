@@ -14,6 +14,7 @@ import type {
 import { OutcomeLine } from './stream/outcome-line.js';
 import { fetchLimits, type FetchLimits, type FetchOptions } from './image/fetch-picture.js';
 import { placedDevices } from './placement.js';
+import { CaptionService, type ServiceOptions } from './service/caption-service.js';
 
 /**
  * Makes a checkpoint ready to caption pictures. Weights are mapped, not read: this takes milliseconds where the files are
@@ -123,6 +124,14 @@ export class Captioner implements AsyncDisposable {
       }
     }
     yield* line.next();
+  }
+
+  /**
+   * Takes pictures one by one, each with options of its own, for a server: they join those that are being answered. Until it
+   * is disposed of, this captioner answers nothing else.
+   */
+  service(options: ServiceOptions = {}): CaptionService {
+    return new CaptionService(this.#worker, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -21,6 +21,7 @@ export type {
   GenerationOptions,
   GreedyOptions,
   SamplingOptions,
+  StepOptions,
 } from './generation/generation-options.js';
 export type { PictureSize } from '../model/picture-size.js';
 export type { PlacementOptions, PlanningOptions } from './placement.js';
@@ -28,5 +29,6 @@ export type { RgbPicture } from './image/rgb-picture.js';
 export type { FetchLimits } from './image/fetch-picture.js';
 export type { PictureSource } from './image/picture-source.js';
 export type { Match, TextEmbedding } from './match-engine.js';
+export type { CaptionRequest, CaptionService, ServiceOptions } from './service/caption-service.js';
 export { createMatcher, type Matcher, type MatchOptions } from './matcher.js';
 export { similarity } from './similarity.js';

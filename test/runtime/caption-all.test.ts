@@ -182,9 +182,9 @@ describe.each(DEVICES)('rows that go on, with %s', (_, device) => {
           asking,
           pictureSize: { height: side, width: side },
           answerStream: () => new AnswerStream(files.tokenizer),
-          captionOf: (index, sequences, timing) => {
+          captionOf: (index, sequences, course) => {
             const answers = sequences.map((each) => ({ ...each, text: answerText(each.ids, files.tokenizer) }));
-            return { index, text: answers[0]?.text ?? '', answers, timing };
+            return { index, text: answers[0]?.text ?? '', answers, ...course };
           },
         },
         { generation: { maxNewTokens: 40, doSample: true, seed: 1 }, pictures: atOnce, encoded, eager },

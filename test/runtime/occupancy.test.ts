@@ -108,6 +108,7 @@ describe('rows of steps', () => {
             index,
             text: String(sequence?.ids.length),
             answers: [],
+            promptTokens: 0,
             timing: { pixelsMs: 0, imageMs: 0, generateMs: 0 },
           }),
         },

@@ -18,7 +18,7 @@ import { notFiniteOutcome } from './not-finite-outcome.js';
 import { OpenPictures } from './open-pictures.js';
 import { batchTensor, rowsOf } from './picture-rows.js';
 import type { PictureFeed, Ready } from './picture-feed.js';
-import { evenCount, joinedPrompts, lengthOf, promptsTogether } from './prompts-together.js';
+import { evenCount, joinedPrompts, lengthOf, promptsTogether, promptTokens } from './prompts-together.js';
 import {
   streamOf,
   type CaptionStreamParts,
@@ -205,11 +205,14 @@ export class CaptionStream<Given extends Numbered> {
       },
     });
     const generateMs = performance.now() - began;
-    return batch.map(({ given, preparedMs, imageMs }, row) => {
+    return batch.map(({ given, made, preparedMs, imageMs }, row) => {
       const failure = failures.get(row);
       if (failure !== undefined) return failure;
-      const timing = { pixelsMs: preparedMs, imageMs, generateMs };
-      return { status: 'captioned', caption: this.#parts.captionOf(given.index, sequences[row] ?? [], timing) };
+      const course = {
+        promptTokens: promptTokens(made, this.#parts.config),
+        timing: { pixelsMs: preparedMs, imageMs, generateMs },
+      };
+      return { status: 'captioned', caption: this.#parts.captionOf(given.index, sequences[row] ?? [], course) };
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Caption, CaptionHooks, Outcome } from '../captioner-options.js';
+import type { CaptionHooks, Outcome } from '../captioner-options.js';
 import type { NotFinite } from '../generation/not-finite.js';
 import { OpenSequences, type FinishedPicture } from '../generation/open-sequences.js';
 import type { TokenEvent } from '../generation/generation-request.js';
@@ -7,6 +7,7 @@ import type { AnswerStream } from '../text/answer-stream.js';
 import type { PromptBatch } from '../text/prompts.js';
 import { notFiniteOutcome } from './not-finite-outcome.js';
 import { steppedSettings } from './own-settings.js';
+import { promptTokens } from './prompts-together.js';
 import { streamOf, type CaptionStreamParts, type Encoded, type Numbered } from './stream-settings.js';
 
 interface Admitted<Given extends Numbered> {
@@ -72,8 +73,11 @@ export class OpenPictures<Given extends Numbered, Prompt> {
       const { picture, beganMs } = this.#of(index);
       this.#admitted.delete(index);
       const { preparedMs, imageMs } = picture;
-      const timing: Caption['timing'] = { pixelsMs: preparedMs, imageMs, generateMs: performance.now() - beganMs };
-      return { status: 'captioned', caption: this.#parts.captionOf(index, sequences, timing) };
+      const course = {
+        promptTokens: promptTokens(picture.made, this.#parts.config),
+        timing: { pixelsMs: preparedMs, imageMs, generateMs: performance.now() - beganMs },
+      };
+      return { status: 'captioned', caption: this.#parts.captionOf(index, sequences, course) };
     });
     return [...captioned, ...this.#failures.splice(0)];
   }

@@ -1,4 +1,5 @@
 /** How many prompts run together, and those that do. */
+import type { Blip2Config } from '../../model/blip2-config.js';
 import type { PromptBatch } from '../text/prompts.js';
 import type { PreparedPicture } from './stream-settings.js';
 
@@ -25,6 +26,10 @@ export function evenCount(most: number): number {
 
 export const lengthOf = (picture: { readonly made: PreparedPicture } | undefined): number =>
   picture?.made.prompt.textIds[0]?.length ?? 0;
+
+/** With the rows of the picture. */
+export const promptTokens = ({ prompt }: PreparedPicture, { numQueryTokens }: Blip2Config): number =>
+  numQueryTokens + (prompt.textIds[0]?.length ?? 0);
 
 /** Prompts of equal length. */
 export function joinedPrompts(prompts: readonly PromptBatch[]): PromptBatch {

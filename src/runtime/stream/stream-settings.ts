@@ -50,7 +50,11 @@ export interface CaptionStreamParts {
   readonly pictureSize: PictureSize;
   /** Makes text of an answer's tokens. */
   readonly answerStream: () => AnswerStream;
-  readonly captionOf: (index: number, sequences: readonly GeneratedSequence[], timing: Caption['timing']) => Caption;
+  readonly captionOf: (
+    index: number,
+    sequences: readonly GeneratedSequence[],
+    course: Pick<Caption, 'promptTokens' | 'timing'>,
+  ) => Caption;
 }
 
 /** A picture that waits for a row of the decoder. */
