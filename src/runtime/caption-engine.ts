@@ -113,7 +113,7 @@ export class CaptionEngine implements CaptionWorker {
     checkTensorNames(checkpoint.tensors);
     checkLayerCounts(checkpoint.tensors, config);
     const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
-    const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
+    const pixels = pixelRules(preprocessor, config.vision, options);
     const room = PlannedRoom.of(checkpoint, config.vision, options);
     await room?.checkPictures(pixels.size);
     const model = await ofUnchanged(checkpoint.files, () => openCaptionModel(config, checkpoint, options));

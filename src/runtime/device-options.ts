@@ -24,6 +24,8 @@ export interface EngineOptions {
    * another size, its position embeddings are interpolated.
    */
   readonly pictureSize?: PictureSize;
+  /** Pictures whose files have more pixels are refused before they are decoded. Default, and at most, 89,478,485. */
+  readonly maxPixels?: number;
 }
 
 /** Where each block runs, in which form, and on what: a placement that is settled. */

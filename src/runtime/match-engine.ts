@@ -66,7 +66,7 @@ export class MatchEngine implements MatchWorker {
     const words = config.qformer.text;
     if (words === null) throw new Error('a retrieval checkpoint reads texts');
     const { preprocessor, tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
-    const pixels = pixelRules(preprocessor, config.vision, options.pictureSize);
+    const pixels = pixelRules(preprocessor, config.vision, options);
     await PlannedRoom.of(checkpoint, config.vision, options)?.checkPictures(pixels.size);
     const model = await ofUnchanged(checkpoint.files, () => openRetrievalModel(config, checkpoint, options));
     return new MatchEngine({ pixels, tokenizer, words }, model);

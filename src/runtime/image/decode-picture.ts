@@ -14,36 +14,38 @@ import { decodeGif } from './gif/decode-gif.js';
 import { decodeTiff } from './tiff/decode-tiff.js';
 import { cmykRgb, grey16Rgb, openWithLibvips, plainRgb } from './libvips-pixels.js';
 import { foreignFormat, pictureFormat } from './picture-format.js';
-import { PictureRefusal } from './picture-refusal.js';
+import { MAX_PIXELS, PictureRefusal } from './picture-refusal.js';
 import { readPicture } from './read-picture.js';
 import type { RgbPicture } from './rgb-picture.js';
 
 /**
  * @param source path of a file, or the bytes of one (JPEG, PNG, WebP, GIF, TIFF, AVIF)
  * @throws Blip2Error `IMAGE_NOT_FOUND`; `IMAGE_UNREADABLE` for anything that is not a whole picture; `IMAGE_UNSUPPORTED` for
- *   one whose pixels could not be Pillow's; `IMAGE_TOO_LARGE`
+ *   one whose pixels could not be Pillow's; `IMAGE_TOO_LARGE` for one of more than `maxPixels`
  */
-export async function decodePicture(source: string | Uint8Array): Promise<RgbPicture> {
+export async function decodePicture(source: string | Uint8Array, maxPixels = MAX_PIXELS): Promise<RgbPicture> {
   const name = typeof source === 'string' ? inLine(source) : `picture of ${source.length} bytes`;
   // Reading the file here rather than in libvips keeps its cache from answering for a file that has changed since.
   const bytes = typeof source === 'string' ? await readPicture(source) : source;
   try {
-    return isColourJpeg(bytes) ? await plainRgb(await openWithLibvips(bytes)) : await decodeOther(bytes);
+    return isColourJpeg(bytes)
+      ? await plainRgb(await openWithLibvips(bytes, maxPixels))
+      : await decodeOther(bytes, maxPixels);
   } catch (cause) {
-    throw refused(name, cause);
+    throw refused(name, cause, maxPixels);
   }
 }
 
-async function decodeOther(bytes: Uint8Array): Promise<RgbPicture> {
+async function decodeOther(bytes: Uint8Array, maxPixels: number): Promise<RgbPicture> {
   const format = pictureFormat(bytes);
   if (format === undefined) {
     const kind = foreignFormat(bytes);
     throw kind === undefined ? new Error('its bytes are of no known picture') : PictureRefusal.unsupported(kind);
   }
-  if (format === 'GIF') return decodeGif(bytes);
-  if (format === 'TIFF') return decodeTiff(bytes);
-  if (format === 'AVIF') return decodeAvif(bytes);
-  const picture = await openWithLibvips(bytes);
+  if (format === 'GIF') return decodeGif(bytes, maxPixels);
+  if (format === 'TIFF') return decodeTiff(bytes, maxPixels);
+  if (format === 'AVIF') return decodeAvif(bytes, maxPixels);
+  const picture = await openWithLibvips(bytes, maxPixels);
   const { space, channels } = await picture.metadata();
   if (space === 'cmyk') return cmykRgb(picture);
   if (space === 'grey16' && (channels === 1 || isGreyPng(bytes))) return grey16Rgb(picture);
@@ -53,9 +55,9 @@ async function decodeOther(bytes: Uint8Array): Promise<RgbPicture> {
 /** Whether a PNG's pixels are grey levels without alpha, although one of them may stand for "transparent". */
 const isGreyPng = (bytes: Uint8Array): boolean => bytes[25] === 0;
 
-function refused(name: string, cause: unknown): Blip2Error {
+function refused(name: string, cause: unknown, maxPixels: number): Blip2Error {
   const message = cause instanceof Error ? (cause.message.trim().split('\n').at(-1) ?? '') : String(cause);
-  const refusal = message.includes('exceeds pixel limit') ? PictureRefusal.tooLarge() : cause;
+  const refusal = message.includes('exceeds pixel limit') ? PictureRefusal.tooLarge(maxPixels) : cause;
   if (refusal instanceof PictureRefusal) {
     return new Blip2Error(refusal.code, `${name} ${refusal.message}`, { hint: refusal.hint, cause });
   }

@@ -7,9 +7,9 @@ import type { RgbPicture } from './rgb-picture.js';
 import { MAX_PIXELS } from './picture-refusal.js';
 
 /** @throws Error where libvips does not read the header */
-export async function openWithLibvips(bytes: Uint8Array): Promise<Sharp> {
+export async function openWithLibvips(bytes: Uint8Array, maxPixels = MAX_PIXELS): Promise<Sharp> {
   const { default: sharp } = await import('sharp');
-  return sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS });
+  return sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
 }
 
 /** Alpha is dropped, not composited. */

@@ -25,20 +25,20 @@ export class PictureRefusal extends Error {
     );
   }
 
-  static tooLarge(size?: { readonly width: number; readonly height: number }): PictureRefusal {
+  static tooLarge(maxPixels: number, size?: { readonly width: number; readonly height: number }): PictureRefusal {
     const pixels =
       size === undefined
         ? 'more than'
         : `${size.width} x ${size.height} = ${size.width * size.height} pixels, more than`;
     return new PictureRefusal(
       'IMAGE_TOO_LARGE',
-      `has ${pixels} ${MAX_PIXELS} pixels`,
+      `has ${pixels} ${maxPixels} pixels`,
       'Shrink it first: a model reads a few hundred pixels a side.',
     );
   }
 }
 
-/** @throws PictureRefusal for a picture of more than `MAX_PIXELS` */
-export function checkPixels(width: number, height: number): void {
-  if (width * height > MAX_PIXELS) throw PictureRefusal.tooLarge({ width, height });
+/** @throws PictureRefusal for a picture of more pixels */
+export function checkPixels(width: number, height: number, maxPixels: number): void {
+  if (width * height > maxPixels) throw PictureRefusal.tooLarge(maxPixels, { width, height });
 }

@@ -37,9 +37,9 @@ export async function preparePixels(source: LocalPicture, config: PreprocessorCo
  */
 export async function modelPixels(
   source: LocalPicture,
-  { preprocessor, size, float }: PixelRules,
+  { preprocessor, size, float, maxPixels }: PixelRules,
 ): Promise<ModelPixels> {
-  const picture = await decoded(source);
+  const picture = await decoded(source, maxPixels);
   const { width, height } = preprocessor.size ?? picture;
   if (width !== size.width || height !== size.height) {
     throw new Blip2Error(
@@ -56,8 +56,8 @@ export async function modelPixels(
   return data;
 }
 
-async function decoded(source: LocalPicture): Promise<RgbPicture> {
-  return typeof source === 'string' || source instanceof Uint8Array ? decodePicture(source) : source;
+async function decoded(source: LocalPicture, maxPixels?: number): Promise<RgbPicture> {
+  return typeof source === 'string' || source instanceof Uint8Array ? decodePicture(source, maxPixels) : source;
 }
 
 /** Resizes, rescales and normalises, and moves the channels to the front. */

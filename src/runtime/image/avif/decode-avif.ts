@@ -12,9 +12,9 @@ import { lumaToRgb, matrixOf, yuvToRgb } from './yuv-to-rgb.js';
 const IDENTITY = 0;
 
 /** @throws PictureRefusal, RangeError for a file that ends too early, Error where it is not whole */
-export async function decodeAvif(bytes: Uint8Array): Promise<RgbPicture> {
+export async function decodeAvif(bytes: Uint8Array, maxPixels: number): Promise<RgbPicture> {
   const picture = readAvif(bytes);
-  checkPixels(picture.width, picture.height);
+  checkPixels(picture.width, picture.height, maxPixels);
   const colour = picture.colour ?? sequenceColour(picture.data);
   const { monochrome, halfWidth, bits } = picture;
   if (!monochrome && colour.matrix === IDENTITY && !halfWidth && bits === 8 && colour.fullRange) {

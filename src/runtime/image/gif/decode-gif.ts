@@ -19,10 +19,10 @@ interface Frame {
   readonly indices: Uint8Array;
 }
 
-/** @throws RangeError for a file that ends too early, Error for one without a picture */
-export function decodeGif(bytes: Uint8Array): RgbPicture {
+/** @throws PictureRefusal, RangeError for a file that ends too early, Error for one without a picture */
+export function decodeGif(bytes: Uint8Array, maxPixels: number): RgbPicture {
   const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const screen = { width: file.getUint16(6, true), height: file.getUint16(8, true) };
+  const screen = { width: file.getUint16(6, true), height: file.getUint16(8, true), maxPixels };
   const flags = file.getUint8(10);
   const frame = readFrame(file, flags & 0x80 ? readTable(file, 13, flags) : null, 13 + tableBytes(flags), screen);
   const width = Math.max(screen.width, frame.left + frame.width);
@@ -40,7 +40,7 @@ function readFrame(
   file: DataView,
   global: Uint8Array | null,
   begin: number,
-  screen: { readonly width: number; readonly height: number },
+  screen: { readonly width: number; readonly height: number; readonly maxPixels: number },
 ): Frame {
   let transparent: number | undefined;
   let at = begin;
@@ -54,7 +54,7 @@ function readFrame(
   const [left, top] = [file.getUint16(at + 1, true), file.getUint16(at + 3, true)];
   const [width, height] = [file.getUint16(at + 5, true), file.getUint16(at + 7, true)];
   if (width === 0 || height === 0) throw new Error('its first frame has no pixels');
-  checkPixels(Math.max(screen.width, left + width), Math.max(screen.height, top + height));
+  checkPixels(Math.max(screen.width, left + width), Math.max(screen.height, top + height), screen.maxPixels);
   const flags = file.getUint8(at + 9);
   // A table of grey levels for this frame alone does not push out the global one.
   const table = (flags & 0x80 ? readTable(file, at + 10, flags) : null) ?? global;

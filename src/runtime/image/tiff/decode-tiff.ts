@@ -2,6 +2,7 @@
  * TIFF as Pillow reads it: it turns a TIFF by its orientation, which it does for no other container, and reads the kinds of
  * pixels that its table `OPEN_INFO` names. The others are refused, as there, and so are those that libvips reads otherwise.
  */
+import type { Sharp } from 'sharp';
 import type { RgbPicture } from '../rgb-picture.js';
 import { cmykRgb, dividedRgb, grey16Rgb, openWithLibvips, plainRgb } from '../libvips-pixels.js';
 import { PictureRefusal } from '../picture-refusal.js';
@@ -15,15 +16,17 @@ const COMPRESSIONS = new Set([1, 2, 3, 4, 5, 7, 8, 32946, 32773]);
 const JPEG_COMPRESSION = 7;
 
 /** @throws PictureRefusal, RangeError for a file that ends too early, Error where libvips cannot decode it */
-export async function decodeTiff(bytes: Uint8Array): Promise<RgbPicture> {
+export async function decodeTiff(bytes: Uint8Array, maxPixels: number): Promise<RgbPicture> {
   const tags = readTiffTags(bytes);
   const pixels = pixelsOf(tags);
   if (pixels === undefined) throw PictureRefusal.unsupported(described(tags));
-  return turnPicture(await decoded(forLibvips(bytes, tags), pixels), orientationOf(tags));
+  return turnPicture(
+    await decoded(await openWithLibvips(forLibvips(bytes, tags), maxPixels), pixels),
+    orientationOf(tags),
+  );
 }
 
-async function decoded(bytes: Uint8Array, pixels: Pixels): Promise<RgbPicture> {
-  const picture = await openWithLibvips(bytes);
+async function decoded(picture: Sharp, pixels: Pixels): Promise<RgbPicture> {
   switch (pixels) {
     case 'plain':
       return plainRgb(picture);
