@@ -80,6 +80,10 @@ const SUBCOMMANDS: Subcommands = new Map([
       load: async () => (await import('./worker/worker.js')).worker,
     },
   ],
+  [
+    'serve',
+    { describe: "a server that speaks OpenAI's API", load: async () => (await import('./serve/serve.js')).serve },
+  ],
 ]);
 
 async function blip2Run({ argv, signal }: CommandContext): Promise<number> {

@@ -9,12 +9,17 @@ export interface Counter {
 }
 
 /** A number at the moment that somebody asks. */
-export type Sample = readonly [value: number, labels?: Labels];
+export type Sample = readonly [value: number, labels?: Labels, suffix?: string];
+
+/** How often a number came, by how large it was. */
+export interface Histogram {
+  observe(value: number): void;
+}
 
 interface Family {
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'gauge';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly samples: () => readonly Sample[] | Promise<readonly Sample[]>;
 }
 
@@ -41,6 +46,24 @@ export class Metrics {
     this.#register({ name, help, type: 'gauge', samples: read });
   }
 
+  /** @param bounds upper ends of the buckets, ascending, in the unit of the name */
+  histogram(name: string, help: string, bounds: readonly number[]): Histogram {
+    const counts = [...bounds, Infinity].map((bound) => ({ bound, count: 0 }));
+    let sum = 0;
+    const samples = (): Sample[] => [
+      ...counts.map(({ bound, count }): Sample => [count, { le: valueText(bound) }, '_bucket']),
+      [sum, {}, '_sum'],
+      [counts.at(-1)?.count ?? 0, {}, '_count'],
+    ];
+    this.#register({ name, help, type: 'histogram', samples });
+    return {
+      observe: (value) => {
+        sum += value;
+        for (const bucket of counts) if (value <= bucket.bound) bucket.count += 1;
+      },
+    };
+  }
+
   /** All families in the order in which they were made. */
   async text(): Promise<string> {
     const texts = await Promise.all(this.#families.map(familyText));
@@ -58,7 +81,9 @@ export class Metrics {
 async function familyText({ name, help, type, samples }: Family): Promise<string> {
   let lines: string[];
   try {
-    lines = (await samples()).map(([value, labels = {}]) => `${name}${labelText(labels)} ${valueText(value)}\n`);
+    lines = (await samples()).map(
+      ([value, labels = {}, suffix = '']) => `${name}${suffix}${labelText(labels)} ${valueText(value)}\n`,
+    );
   } catch {
     return '';
   }

@@ -29,6 +29,8 @@ export interface GenerationHooks {
   readonly signal?: AbortSignal;
   /** Called for every new id, stop id included; the next step waits for it. */
   readonly onToken?: (event: TokenEvent) => void | Promise<void>;
+  /** Whether the sequence ends with the id that it was just given, as with a stop id; asked after `onToken`. */
+  readonly endsAt?: (event: TokenEvent) => boolean;
   /**
    * Called for a picture whose logits are not finite. Its sequences end there, and the others go on; without it,
    * generation ends with `LOGITS_NOT_FINITE`.

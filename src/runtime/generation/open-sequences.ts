@@ -144,7 +144,8 @@ export class OpenSequences<Prompt> {
   /** null where the sequence goes on; its picture where that is the last of it. */
   #ended({ picture, sequence, ids, contextLength, settings }: OpenSequence): FinishedPicture[] | null {
     const { eosTokenIds, maxNewTokens } = settings;
-    const stopped = eosTokenIds.includes(ids.at(-1) ?? -1);
+    const id = ids.at(-1) ?? -1;
+    const stopped = eosTokenIds.includes(id) || this.#hooks.endsAt?.({ picture, sequence, id }) === true;
     if (!stopped && ids.length - contextLength < maxNewTokens) return null;
     const open = this.#pictures.get(picture);
     if (open === undefined) throw new Error(`picture ${picture} is not open`);

@@ -17,6 +17,8 @@ export interface FetchOptions extends FetchLimits {
   readonly signal?: AbortSignal | undefined;
   /** Called once for a picture that is not here after five seconds, with its URL. */
   readonly onSlow?: ((url: string) => void) | undefined;
+  /** Whether to go where the server says, or to fail. Default `follow`. */
+  readonly redirect?: 'follow' | 'error' | undefined;
 }
 
 /** @throws Blip2Error `OPTION_INVALID` */
@@ -35,14 +37,14 @@ const MOST = 2 ** 31 - 1;
  * The bytes that a URL answers with.
  * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_TIMEOUT`, `IMAGE_TOO_LARGE`; the signal's reason when aborted
  */
-export async function fetchPicture(
-  url: URL,
-  { signal, onSlow, fetchTimeoutMs = DEFAULT_TIMEOUT_MS, fetchLimitBytes = MAX_PICTURE_BYTES }: FetchOptions,
-): Promise<Uint8Array> {
+export async function fetchPicture(url: URL, options: FetchOptions): Promise<Uint8Array> {
+  const { signal, onSlow, redirect = 'follow' } = options;
+  const { fetchTimeoutMs = DEFAULT_TIMEOUT_MS, fetchLimitBytes = MAX_PICTURE_BYTES } = options;
   const timeout = AbortSignal.timeout(fetchTimeoutMs);
   const slow = setTimeout(() => onSlow?.(shortened(url.href)), SLOW_MS);
   try {
-    const response = await fetch(url, { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) });
+    const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const response = await fetch(url, { signal: either, redirect });
     if (!response.ok) {
       await response.body?.cancel();
       throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} answers with status ${response.status}`, {

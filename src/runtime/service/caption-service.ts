@@ -23,6 +23,8 @@ export interface CaptionRequest {
   readonly generation: StepOptions;
   /** Which random numbers it draws: with a seed, requests of the same number draw alike. Default: each its own. */
   readonly randomStream?: number;
+  /** The answer ends with the token that completes one of these. */
+  readonly stopTexts?: readonly string[];
   /** Ends the work on this picture within a token; the request then ends with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called for every new token. No other request waits for it. */

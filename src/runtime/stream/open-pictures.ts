@@ -13,7 +13,7 @@ import { streamOf, type CaptionStreamParts, type Encoded, type Numbered } from '
 interface Admitted<Given extends Numbered> {
   readonly picture: Encoded<Given>;
   readonly beganMs: number;
-  /** Of each of its answers, once it has a token that is told. */
+  /** Of each of its answers, where it is told or may end it. */
   readonly texts: AnswerStream[];
 }
 
@@ -30,7 +30,8 @@ export class OpenPictures<Given extends Numbered, Prompt> {
     this.#onToken = onToken;
     this.#open = new OpenSequences(source, {
       ...(signal && { signal }),
-      ...(onToken && { onToken: (token) => this.#tell(token) }),
+      onToken: (token) => this.#tell(token),
+      endsAt: (token) => this.#endsAt(token),
       onNotFinite: (index, where) => this.#fail(index, where),
     });
   }
@@ -89,9 +90,17 @@ export class OpenPictures<Given extends Numbered, Prompt> {
 
   async #tell({ picture: index, sequence, id }: TokenEvent): Promise<void> {
     const { picture, texts } = this.#of(index);
-    if (picture.given.tellsTokens === false) return;
-    const text = (texts[sequence] ??= this.#parts.answerStream());
-    await this.#onToken?.({ index, answer: sequence, id, text: text.push(id) });
+    const { tellsTokens = true, stopTexts } = picture.given;
+    const onToken = tellsTokens ? this.#onToken : undefined;
+    if (onToken === undefined && stopTexts === undefined) return;
+    const text = (texts[sequence] ??= this.#parts.answerStream()).push(id);
+    await onToken?.({ index, answer: sequence, id, text });
+  }
+
+  #endsAt({ picture: index, sequence }: TokenEvent): boolean {
+    const { picture, texts } = this.#of(index);
+    const text = texts[sequence]?.text ?? '';
+    return picture.given.stopTexts?.some((stop) => text.includes(stop)) === true;
   }
 
   #of(index: number): Admitted<Given> {

@@ -29,6 +29,8 @@ export interface Numbered {
   readonly signal?: AbortSignal;
   /** Whether the call's `onToken` is told of its tokens. Default true. */
   readonly tellsTokens?: boolean;
+  /** An answer ends with the token that completes one of these. */
+  readonly stopTexts?: readonly string[];
 }
 
 export const streamOf = ({ index, randomStream = index }: Numbered): number => randomStream;

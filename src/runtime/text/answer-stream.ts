@@ -14,6 +14,11 @@ export class AnswerStream {
     this.#tokenizer = tokenizer;
   }
 
+  /** Of all pieces. */
+  get text(): string {
+    return this.#given;
+  }
+
   /** What an id adds: empty for a special token, and for part of a character. */
   push(id: number): string {
     this.#ids.push(id);

@@ -1,0 +1,75 @@
+import * as z from 'zod';
+import type { StepOptions } from '../../runtime/generation/generation-options.js';
+import { badField } from './api-error.js';
+import { messageSchema, pictureTurn, type PictureTurn } from './picture-turn.js';
+import { samplingFields, stepOptions } from './sampling-fields.js';
+
+const stopText = z.string().min(1).max(256);
+
+const chatSchema = z.object({
+  messages: z.array(messageSchema).min(1).max(4096),
+  model: z.string().max(512).nullish(),
+  stream: z.boolean().nullish(),
+  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+  max_tokens: z.int().min(1).nullish(),
+  max_completion_tokens: z.int().min(1).nullish(),
+  stop: z.union([stopText, z.array(stopText).max(16)]).nullish(),
+  response_format: z.object({ type: z.string() }).nullish(),
+  tool_choice: z.unknown().optional(),
+  ...samplingFields,
+});
+
+/** Fields that change nothing here and take nothing from who sends them. */
+const WITHOUT_EFFECT =
+  /^(user|store|metadata|service_tier|safety_identifier|prompt_cache_\w+|modalities|tools|functions)$/;
+
+/** What is asked of the server, whichever API it was asked through. */
+export interface ChatRequest extends PictureTurn {
+  readonly generation: StepOptions;
+  readonly stop: readonly string[];
+  readonly stream: boolean;
+  /** Whether the stream ends with the counts of tokens. */
+  readonly includeUsage: boolean;
+  /** Fields that were not understood, in alphabetical order. */
+  readonly ignored: readonly string[];
+}
+
+/**
+ * @param maxNewTokens that the server has room for: who asks for more, or for no number, gets so many
+ * @throws Blip2Error `REQUEST_INVALID`, with the field in `details.param`
+ */
+export function parseChatRequest(body: unknown, maxNewTokens: number): ChatRequest {
+  const parsed = chatSchema.safeParse(body);
+  if (!parsed.success) throw invalid(parsed.error);
+  const { data } = parsed;
+  const format = data.response_format?.type ?? 'text';
+  if (format !== 'text') throw badField('response_format', `answers are text, and no ${format}`);
+  const choice = data.tool_choice ?? 'auto';
+  if (choice !== 'auto' && choice !== 'none') throw badField('tool_choice', 'the model calls no tools');
+  const wanted = data.max_completion_tokens ?? data.max_tokens ?? maxNewTokens;
+  return {
+    ...pictureTurn(data.messages, 'messages'),
+    generation: stepOptions(data, Math.min(wanted, maxNewTokens)),
+    stop: typeof data.stop === 'string' ? [data.stop] : (data.stop ?? []),
+    stream: data.stream === true,
+    includeUsage: data.stream_options?.include_usage === true,
+    ignored: ignoredFields(body),
+  };
+}
+
+function ignoredFields(body: unknown): string[] {
+  return Object.entries(body ?? {})
+    .filter(([field, value]) => value !== null && value !== 0 && !WITHOUT_EFFECT.test(field))
+    .map(([field]) => field)
+    .filter((field) => !(field in chatSchema.shape) && /^\w{1,40}$/.test(field))
+    .sort()
+    .slice(0, 20);
+}
+
+/** The first thing that is wrong, by the path of its field. */
+function invalid({ issues }: z.ZodError) {
+  const [issue] = issues;
+  const path = issue?.path.map(String) ?? [];
+  const param = path.length === 0 ? 'body' : path.join('.').slice(0, 100);
+  return badField(param, `${param}: ${issue?.message ?? 'is invalid'}`);
+}

@@ -1,0 +1,217 @@
+/** The HTTP server: who may ask for what, and where answers and failures go. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import { Blip2Error } from '../errors.js';
+import type { Caption } from '../runtime/captioner-options.js';
+import { Admission } from './admission.js';
+import { answerChat, type ChatContext } from './answer-chat.js';
+import { apiError } from './api/api-error.js';
+import { parseChatRequest } from './api/chat-request.js';
+import { readJsonBody } from './http/read-body.js';
+import { sendError, sendJson, sendText } from './http/send.js';
+import { checkAsker } from './http/who-may-ask.js';
+import type { KeptModel } from './kept-model.js';
+import type { ServeLimits } from './limits.js';
+import { ServeMetrics } from './serve-metrics.js';
+
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const HEADERS_MS = 10_000;
+/** Longer than those who send requests through proxies keep their connections. */
+const KEEP_ALIVE_MS = 75_000;
+const MOST_CONNECTIONS = 4096;
+/** After the server was told to stop, who is about to send a request on an open connection gets so long, and an answer. */
+const LAST_REQUESTS_MS = 500;
+/** And who is told that there will be no answer, so long to read it. */
+const CUT_OFF_MS = 2000;
+
+export interface ServerSettings extends Omit<ChatContext, 'caption' | 'onFirstToken'> {
+  readonly limits: ServeLimits;
+  /** null where the server is this machine's alone. */
+  readonly token: string | null;
+  readonly onAnswered?: (answered: Answered) => void;
+}
+
+/** A request that is done, for a log. */
+export interface Answered {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly code: string | null;
+  readonly ms: number;
+  readonly newTokens: number | null;
+  /** Why, where it is not the sender's fault. */
+  readonly error: unknown;
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** What ends the work on it. */
+  readonly work: AbortController;
+  readonly beganMs: number;
+}
+
+export class CaptionServer {
+  readonly #model: Pick<KeptModel, 'caption' | 'isReady'>;
+  readonly #settings: ServerSettings;
+  readonly #server: Server;
+  readonly #admission: Admission;
+  readonly #metrics: ServeMetrics;
+  readonly #open = new Set<Exchange>();
+  readonly #startedS = Math.floor(Date.now() / 1000);
+  #isStopping = false;
+  #onLast: () => void = () => undefined;
+
+  constructor(model: Pick<KeptModel, 'caption' | 'isReady'>, settings: ServerSettings) {
+    this.#model = model;
+    this.#settings = settings;
+    this.#admission = new Admission(settings.limits);
+    this.#metrics = new ServeMetrics(() => this.#admission.requests);
+    this.#server = createServer(
+      { headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS },
+      (request, response) => void this.#serve(request, response),
+    );
+    this.#server.maxConnections = MOST_CONNECTIONS;
+  }
+
+  get metrics(): ServeMetrics {
+    return this.#metrics;
+  }
+
+  /** @throws Blip2Error `PORT_TAKEN` where the address is taken or not this machine's */
+  async listen(port: number, host: string): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', (cause) =>
+        reject(
+          new Blip2Error('PORT_TAKEN', `the server cannot listen on ${host}, port ${port}: ${cause.message}`, {
+            hint: 'Choose another with --host and --port; port 0 is any that is free.',
+            cause,
+          }),
+        ),
+      );
+      this.#server.listen({ port, host }, resolve);
+    });
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** Answers the requests that it has and those that are on their way, takes no others, and cuts off what is late. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#isStopping = true;
+    for (const { response } of this.#open) if (!response.headersSent) response.setHeader('connection', 'close');
+    await setTimeout(Math.min(LAST_REQUESTS_MS, timeoutMs));
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const answered = this.#answered();
+    await Promise.race([answered, setTimeout(timeoutMs, undefined, { ref: false })]);
+    const late = new Blip2Error('SERVICE_CLOSED', 'the server was stopped before the answer was made');
+    for (const { work } of this.#open) work.abort(late);
+    await Promise.race([answered, setTimeout(CUT_OFF_MS, undefined, { ref: false })]);
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #answered(): Promise<void> {
+    if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#onLast = resolve));
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const exchange = { request, response, work: new AbortController(), beganMs: performance.now() };
+    this.#open.add(exchange);
+    // Of a connection that fails: whoever waits for the answer hears of it.
+    request.on('error', () => undefined);
+    response.on('error', () => undefined);
+    response.once('close', () => {
+      this.#open.delete(exchange);
+      if (this.#open.size === 0) this.#onLast();
+      if (response.writableFinished) return;
+      exchange.work.abort(new Blip2Error('CLIENT_GONE', 'the client has closed its connection'));
+    });
+    if (this.#isStopping) response.setHeader('connection', 'close');
+    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    let caption: Caption | null = null;
+    let failure: unknown = null;
+    try {
+      caption = await this.#route(path, exchange);
+    } catch (error) {
+      failure = exchange.work.signal.aborted ? exchange.work.signal.reason : error;
+      await sendError(request, response, apiError(failure));
+    }
+    this.#note(path, exchange, caption, failure);
+  }
+
+  #note(path: string, { request, response, beganMs }: Exchange, caption: Caption | null, failure: unknown): void {
+    const { status, body } = failure === null ? { status: response.statusCode, body: null } : apiError(failure);
+    const code = body?.error.code ?? null;
+    const ms = performance.now() - beganMs;
+    this.#metrics.answered(status, code);
+    if (caption !== null) this.#metrics.captioned(caption, ms / 1000);
+    this.#settings.onAnswered?.({
+      method: request.method ?? '',
+      path: path.slice(0, 200),
+      status,
+      code,
+      ms,
+      newTokens: caption?.answers[0]?.ids.length ?? null,
+      error: status >= 500 ? failure : null,
+    });
+  }
+
+  /** Answers; returns what was made where it was a caption. */
+  async #route(path: string, exchange: Exchange): Promise<Caption | null> {
+    const { request, response } = exchange;
+    const { token, modelName } = this.#settings;
+    const allow = (method: 'GET' | 'POST'): void => {
+      if (request.method === method || (method === 'GET' && request.method === 'HEAD')) return;
+      response.setHeader('allow', method);
+      throw new Blip2Error('METHOD_REFUSED', `${path} takes ${method}`);
+    };
+    if (path === '/health' || path === '/healthz') {
+      allow('GET');
+      const status = this.#isStopping ? 'stopping' : this.#model.isReady ? 'ok' : 'starting';
+      sendJson(response, status === 'ok' ? 200 : 503, { status });
+      return null;
+    }
+    checkAsker(request, token);
+    const model = { id: modelName, object: 'model', created: this.#startedS, owned_by: 'blip2-device-map' };
+    switch (path.replace(/^\/v1(?=\/)/, '')) {
+      case '/chat/completions':
+        allow('POST');
+        return this.#chat(exchange);
+      case '/models':
+        allow('GET');
+        sendJson(response, 200, { object: 'list', data: [model] });
+        return null;
+      case `/models/${encodeURIComponent(modelName)}`:
+      case `/models/${modelName}`:
+        allow('GET');
+        sendJson(response, 200, model);
+        return null;
+      case '/metrics':
+        allow('GET');
+        sendText(response, 200, await this.#metrics.text(), METRICS_TYPE);
+        return null;
+      default:
+        throw new Blip2Error('NOT_FOUND', `there is nothing at ${path.slice(0, 200)}`, {
+          hint: 'There are /v1/chat/completions, /v1/models, /health and /metrics.',
+        });
+    }
+  }
+
+  async #chat({ request, response, work, beganMs }: Exchange): Promise<Caption> {
+    const { limits } = this.#settings;
+    using place = this.#admission.enter();
+    const body = await readJsonBody(request, place, limits);
+    const chat = parseChatRequest(body, limits.newTokens);
+    const late = new Blip2Error('ANSWER_TIMEOUT', `the answer was not made in ${limits.answerMs / 1000} s`);
+    const timer = globalThis.setTimeout(() => work.abort(late), limits.answerMs);
+    try {
+      return await answerChat(chat, response, place, work.signal, {
+        ...this.#settings,
+        caption: (asked) => this.#model.caption(asked),
+        onFirstToken: () => this.#metrics.began((performance.now() - beganMs) / 1000),
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
