@@ -1,0 +1,112 @@
+/** A server that is told to end answers what it was asked. */
+import { Agent, request as httpRequest } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { asking, RECORDED, serveDemo } from './served-model.js';
+
+const CAPTIONS = new Map(RECORDED.map(({ image, caption }) => [image, caption.text]));
+
+type Outcome = { readonly kind: 'answered' | 'refused' | 'lost'; readonly detail: string };
+
+/** Sends a request on a connection of the agent, and says what became of it. */
+async function ask(url: string, agent: Agent, image: string, stream: boolean, more: object = {}): Promise<Outcome> {
+  const body = JSON.stringify({ ...asking(image), stream, ...more });
+  return new Promise((resolve) => {
+    let sent = false;
+    const request = httpRequest(
+      `${url}/chat/completions`,
+      {
+        method: 'POST',
+        agent,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('error', (error) => resolve({ kind: 'lost', detail: error.message }));
+        response.on('close', () => {
+          if (!response.complete) return resolve({ kind: 'lost', detail: 'in the middle of the answer' });
+          resolve({ kind: response.statusCode === 200 ? 'answered' : 'refused', detail: text });
+        });
+      },
+    );
+    request.on('socket', (socket) => socket.once('connect', () => (sent = true)));
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      // It was never taken: whoever sends it knows, and can send it elsewhere.
+      const isRefused = error.code === 'ECONNREFUSED' && !sent;
+      resolve({ kind: isRefused ? 'refused' : 'lost', detail: `${error.code}` });
+    });
+    request.end(body);
+  });
+}
+
+function textOf({ detail }: Outcome, streamed: boolean): string {
+  if (!streamed)
+    return (JSON.parse(detail) as { choices: { message: { content: string } }[] }).choices[0]?.message.content ?? '';
+  const events = detail.split('\n\n').filter((line) => line.startsWith('data: {'));
+  const chunks = events.map((line) => JSON.parse(line.slice(6)) as { choices: { delta: { content?: string } }[] });
+  return chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('');
+}
+
+describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
+  it('ends a server that is asked all the time, and no request is lost', async () => {
+    await using server = await serveDemo();
+    const agent = new Agent({ keepAlive: true, maxSockets: 24 });
+    const outcomes: Outcome[] = [];
+    let isOver = false;
+    const askers = Array.from({ length: 24 }, async (_, asker) => {
+      for (let turn = asker; !isOver; turn++) {
+        const image = RECORDED[turn % RECORDED.length]?.image ?? '';
+        const streamed = turn % 2 === 0;
+        const outcome = await ask(server.url, agent, image, streamed);
+        outcomes.push(outcome);
+        if (outcome.kind === 'answered') expect(textOf(outcome, streamed)).toBe(CAPTIONS.get(image));
+        else isOver = true;
+      }
+    });
+    await setTimeout(1000);
+    server.stop(signal);
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+    await Promise.all(askers);
+    agent.destroy();
+    expect(outcomes.filter(({ kind }) => kind === 'lost')).toEqual([]);
+    expect(outcomes.filter(({ kind }) => kind === 'answered').length).toBeGreaterThan(24);
+  });
+});
+
+describe('SIGTERM', () => {
+  it('lets no more be asked, and does not wait longer than it may', async () => {
+    await using server = await serveDemo(['--stop-timeout', '1', '--batch', '1', '--max-new-tokens', '90']);
+    const agent = new Agent({ keepAlive: true });
+    const waiting = Array.from({ length: 80 }, (_, index) =>
+      ask(server.url, agent, 'shape-00.png', index % 2 === 0, { min_tokens: 90 }),
+    );
+    await setTimeout(300);
+    const began = performance.now();
+    server.stop();
+    await setTimeout(100);
+    const health = await fetch(server.url.replace('/v1', '/health'));
+    expect([health.status, await health.text()]).toEqual([503, '{"status":"stopping"}']);
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+    expect(performance.now() - began).toBeLessThan(20_000);
+    const outcomes = await Promise.all(waiting);
+    agent.destroy();
+    // Whole answers, those that had begun with an error at their end, or an error alone: each was told.
+    expect(outcomes.filter(({ kind }) => kind === 'lost')).toEqual([]);
+    expect(outcomes.some(({ detail }) => detail.includes('"code":"SERVICE_CLOSED"'))).toBe(true);
+    await expect(fetch(`${server.url}/models`)).rejects.toThrow();
+  });
+
+  it('a second time ends it at once', async () => {
+    await using server = await serveDemo(['--batch', '1', '--max-new-tokens', '90']);
+    const agent = new Agent({ keepAlive: true });
+    const waiting = Array.from({ length: 80 }, () => ask(server.url, agent, 'shape-00.png', false, { min_tokens: 90 }));
+    await setTimeout(300);
+    server.stop();
+    await setTimeout(100);
+    server.stop();
+    expect(await server.ended).toEqual({ code: 143, signal: null });
+    await Promise.all(waiting);
+    agent.destroy();
+  });
+});
