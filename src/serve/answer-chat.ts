@@ -5,6 +5,7 @@ import type { CaptionRequest } from '../runtime/service/caption-service.js';
 import type { Admitted } from './admission.js';
 import { ChatAnswer, usageOf } from './api/chat-answer.js';
 import type { ChatRequest } from './api/chat-request.js';
+import { responsesAnswer } from './api/responses-answer.js';
 import { StopTexts } from './api/stop-texts.js';
 import { EventStream } from './http/event-stream.js';
 import { sendJson } from './http/send.js';
@@ -70,7 +71,11 @@ export async function answerChat(
   const rest = stops.end();
   const usage = usageOf(caption.promptTokens, sequence.ids.length);
   if (events === null) {
-    sendJson(response, 200, answer.whole(stops.text, sequence.finish, usage));
+    const whole =
+      chat.api === 'chat'
+        ? answer.whole(stops.text, sequence.finish, usage)
+        : responsesAnswer(context.modelName, stops.text, sequence.finish, usage);
+    sendJson(response, 200, whole);
     return caption;
   }
   if (rest !== '') events.send(answer.piece({ content: rest }));

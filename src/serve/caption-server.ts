@@ -8,6 +8,7 @@ import { Admission } from './admission.js';
 import { answerChat, type ChatContext } from './answer-chat.js';
 import { apiError } from './api/api-error.js';
 import { parseChatRequest } from './api/chat-request.js';
+import { parseResponsesRequest } from './api/responses-request.js';
 import { readJsonBody } from './http/read-body.js';
 import { sendError, sendJson, sendText } from './http/send.js';
 import { checkAsker } from './http/who-may-ask.js';
@@ -176,7 +177,10 @@ export class CaptionServer {
     switch (path.replace(/^\/v1(?=\/)/, '')) {
       case '/chat/completions':
         allow('POST');
-        return this.#chat(exchange);
+        return this.#chat(exchange, parseChatRequest);
+      case '/responses':
+        allow('POST');
+        return this.#chat(exchange, parseResponsesRequest);
       case '/models':
         allow('GET');
         sendJson(response, 200, { object: 'list', data: [model] });
@@ -192,16 +196,16 @@ export class CaptionServer {
         return null;
       default:
         throw new Blip2Error('NOT_FOUND', `there is nothing at ${path.slice(0, 200)}`, {
-          hint: 'There are /v1/chat/completions, /v1/models, /health and /metrics.',
+          hint: 'There are /v1/chat/completions, /v1/responses, /v1/models, /health and /metrics.',
         });
     }
   }
 
-  async #chat({ request, response, work, beganMs }: Exchange): Promise<Caption> {
+  async #chat({ request, response, work, beganMs }: Exchange, parse: typeof parseChatRequest): Promise<Caption> {
     const { limits } = this.#settings;
     using place = this.#admission.enter();
     const body = await readJsonBody(request, place, limits);
-    const chat = parseChatRequest(body, limits.newTokens);
+    const chat = parse(body, limits.newTokens);
     const late = new Blip2Error('ANSWER_TIMEOUT', `the answer was not made in ${limits.answerMs / 1000} s`);
     const timer = globalThis.setTimeout(() => work.abort(late), limits.answerMs);
     try {

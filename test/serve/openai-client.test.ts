@@ -1,5 +1,5 @@
 /** The built server, asked by OpenAI's own client: what it answers is what transformers answered. */
-import OpenAI from 'openai';
+import { BadRequestError, NotFoundError, type OpenAI } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asking, RECORDED, serveDemo, type Asked, type ServedModel } from './served-model.js';
 
@@ -112,7 +112,7 @@ describe("OpenAI's client", () => {
     const { data } = await server.client.models.list();
     expect(data).toMatchObject([{ id: 'demo', object: 'model' }]);
     expect(await server.client.models.retrieve('demo')).toMatchObject({ id: 'demo' });
-    await expect(server.client.models.retrieve('gpt-4o')).rejects.toThrow(OpenAI.NotFoundError);
+    await expect(server.client.models.retrieve('gpt-4o')).rejects.toThrow(NotFoundError);
   });
 
   it('is told what is wrong, as its own errors', async () => {
@@ -123,7 +123,7 @@ describe("OpenAI's client", () => {
         () => null,
         (error: unknown) => error,
       );
-    expect(await errorOf({ n: 2 })).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(await errorOf({ n: 2 })).toBeInstanceOf(BadRequestError);
     expect(await errorOf({ n: 2 })).toMatchObject({ code: 'REQUEST_INVALID', param: 'n', status: 400 });
     expect(await errorOf({ temperature: 3 })).toMatchObject({ param: 'temperature' });
     expect(await errorOf({ logprobs: true })).toMatchObject({ param: 'logprobs' });

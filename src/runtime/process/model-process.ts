@@ -172,12 +172,13 @@ export class ModelProcess implements AsyncDisposable {
   async #passPictures({ call, most }: Extract<Reply, { kind: 'pull' }>): Promise<void> {
     try {
       const pictures = (await this.#pending.get(call)?.hooks.onPull?.(most)) ?? [];
-      this.#send({ kind: 'pictures', call, pictures: pictures.map(({ signal: _, ...sent }) => sent) });
-      for (const { index, signal } of pictures) {
-        const drop = () => this.#send({ kind: 'drop', call, index });
-        if (signal?.aborted === true) drop();
-        else signal?.addEventListener('abort', drop, { once: true });
-      }
+      const drop = (index: number) => this.#send({ kind: 'drop', call, index });
+      const sent = pictures.map(({ signal, ...picture }) => {
+        signal?.addEventListener('abort', () => drop(picture.index), { once: true });
+        return picture;
+      });
+      this.#send({ kind: 'pictures', call, pictures: sent });
+      for (const { index, signal } of pictures) if (signal?.aborted === true) drop(index);
     } catch (error) {
       this.#take(call)?.reject(error);
       this.#send({ kind: 'abort', call });
