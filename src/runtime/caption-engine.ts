@@ -64,6 +64,8 @@ export interface StreamRequest {
   readonly total?: number;
   /** Whether a picture is begun at once, however few there are. Default false: as many as make for the most of them per second. */
   readonly eager?: boolean;
+  /** Whether a step waits until whoever listens has taken the tokens of the last. Default true. */
+  readonly isPaced?: boolean;
   /** Texts of more tokens are refused, and so many have room. Default: what the model has positions for, and room for one. */
   readonly maxTextTokens?: number;
 }

@@ -70,7 +70,12 @@ export class CaptionServer {
     this.#admission = new Admission(settings.limits);
     this.#metrics = new ServeMetrics(() => this.#admission.requests);
     this.#server = createServer(
-      { headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS },
+      {
+        headersTimeout: HEADERS_MS,
+        // Bodies that are read have a limit of their own.
+        requestTimeout: settings.limits.bodyMs + HEADERS_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+      },
       (request, response) => void this.#serve(request, response),
     );
     this.#server.maxConnections = MOST_CONNECTIONS;

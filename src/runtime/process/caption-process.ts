@@ -44,6 +44,7 @@ export class CaptionProcess implements CaptionWorker {
         {
           ...hooks,
           signal,
+          isPaced: request.isPaced,
           onPull: (most) => reader.read(most),
           onOutcomes: (outcomes) => {
             arrived.push(...outcomes);

@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import { isRetrieval, parseModelConfig } from '../../model/blip2-config.js';
 import { CaptionEngine } from '../caption-engine.js';
-import type { CaptionHooks } from '../captioner-options.js';
+import type { AnswerToken, CaptionHooks } from '../captioner-options.js';
 import { MatchEngine } from '../match-engine.js';
 import { sendError } from '../sent-error.js';
 import { PulledPictures } from './pulled-pictures.js';
@@ -76,7 +76,8 @@ async function perform(call: number, work: Work, signal: AbortSignal): Promise<W
 async function stream(call: number, { request, tokens }: Works['stream']['given'], signal: AbortSignal): Promise<null> {
   const pictures = new PulledPictures((most) => send({ kind: 'pull', call, most }));
   streams.set(call, pictures);
-  const hooks = { signal, ...(tokens ? { onToken: tokenSender(call) } : {}) };
+  const tell = (token: AnswerToken): void => send({ kind: 'token', call, token });
+  const hooks = { signal, ...(tokens ? { onToken: request.isPaced === false ? tell : tokenSender(call) } : {}) };
   for await (const outcomes of captioning().captionStream(pictures, request, hooks)) {
     pictures.answered(outcomes);
     send({ kind: 'outcomes', call, outcomes: outcomes.map(sendOutcome) });

@@ -28,6 +28,8 @@ const UV_THREADPOOL_SIZE = String(Math.max(4, availableParallelism()));
 export interface WorkHooks extends CaptionHooks {
   /** The next pictures of a stream, at most so many; none where there are no more. */
   readonly onPull?: (most: number) => Promise<readonly NumberedPicture[]>;
+  /** Whether the process waits until a token is taken. Default true. */
+  readonly isPaced?: boolean | undefined;
   readonly onOutcomes?: (outcomes: readonly Outcome[]) => void;
 }
 
@@ -160,8 +162,9 @@ export class ModelProcess implements AsyncDisposable {
 
   async #passToken({ call, token }: Extract<Reply, { kind: 'token' }>): Promise<void> {
     try {
-      await this.#pending.get(call)?.hooks.onToken?.(token);
-      this.#send({ kind: 'token-taken', call });
+      const hooks = this.#pending.get(call)?.hooks;
+      await hooks?.onToken?.(token);
+      if (hooks?.isPaced !== false) this.#send({ kind: 'token-taken', call });
     } catch (error) {
       // What the caller's own function throws is the call's result; the model stops and its answer finds nobody.
       this.#take(call)?.reject(error);

@@ -55,7 +55,7 @@ export class CaptionService implements AsyncDisposable {
 
   constructor(worker: CaptionWorker, options: ServiceOptions = {}) {
     const { batchSize = 'auto', maxNewTokens = DEFAULT_NEW_TOKENS, maxTextTokens = MOST_TEXT_TOKENS } = options;
-    const request = { generation: { maxNewTokens }, pictures: batchSize, eager: true, maxTextTokens };
+    const request = { generation: { maxNewTokens }, pictures: batchSize, eager: true, isPaced: false, maxTextTokens };
     const onToken = (token: AnswerToken): void => this.#pending.get(token.index)?.onToken?.(token);
     this.#running = this.#run(worker.captionStream(this.#pictures(), request, { onToken }));
   }
