@@ -1,7 +1,7 @@
 /** The HTTP server: who may ask for what, and where answers and failures go. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
+import { Server as NetServer, type AddressInfo } from 'node:net';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Blip2Error } from '../errors.js';
 import type { Caption } from '../runtime/captioner-options.js';
 import { Admission } from './admission.js';
@@ -23,6 +23,8 @@ const KEEP_ALIVE_MS = 75_000;
 const MOST_CONNECTIONS = 4096;
 /** After the server was told to stop, who is about to send a request on an open connection gets so long, and an answer. */
 const LAST_REQUESTS_MS = 500;
+/** And who has just made a connection, so long for the request. */
+const FIRST_REQUESTS_MS = 250;
 /** And who is told that there will be no answer, so long to read it. */
 const CUT_OFF_MS = 2000;
 
@@ -51,6 +53,21 @@ interface Exchange {
   /** What ends the work on it. */
   readonly work: AbortController;
   readonly beganMs: number;
+}
+
+/** A turn of the event loop that has nothing to do takes less, and one that has comes back within so many. */
+const [QUIET_MS, MOST_TURNS] = [0.2, 2000];
+
+/**
+ * Connections that wait to be accepted are reset when a server stops listening: it is to be right after a turn of the event
+ * loop that accepted those that had come, and did nothing else for long.
+ */
+async function quietTurn(): Promise<void> {
+  for (let turn = 0; turn < MOST_TURNS; turn++) {
+    const beganMs = performance.now();
+    await setImmediate();
+    if (performance.now() - beganMs < QUIET_MS) return;
+  }
 }
 
 export class CaptionServer {
@@ -106,7 +123,10 @@ export class CaptionServer {
     this.#isStopping = true;
     for (const { response } of this.#open) if (!response.headersSent) response.setHeader('connection', 'close');
     await setTimeout(Math.min(LAST_REQUESTS_MS, timeoutMs));
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await quietTurn();
+    // HTTP's own way would also end the connections whose first request is on its way.
+    const closed = new Promise<void>((resolve) => void NetServer.prototype.close.call(this.#server, () => resolve()));
+    await setTimeout(Math.min(FIRST_REQUESTS_MS, timeoutMs));
     const answered = this.#answered();
     await Promise.race([answered, setTimeout(timeoutMs, undefined, { ref: false })]);
     const late = new Blip2Error('SERVICE_CLOSED', 'the server was stopped before the answer was made');
