@@ -31,8 +31,8 @@ function ask(url, agent, body) {
       response.on('close', () => resolve(response.complete && response.statusCode === 200 ? 'answered' : 'cut off'));
     });
     sent.on('socket', (socket) => {
-      if (!socket.connecting) isConnected = true;
-      socket.once('connect', () => (isConnected = true));
+      if (socket.connecting) socket.once('connect', () => (isConnected = true));
+      else isConnected = true;
     });
     sent.on('error', ({ code }) => resolve(code === 'ECONNREFUSED' && !isConnected ? 'refused' : code));
     sent.end(body);

@@ -23,8 +23,8 @@ const KEEP_ALIVE_MS = 75_000;
 const MOST_CONNECTIONS = 4096;
 /** After the server was told to stop, who is about to send a request on an open connection gets so long, and an answer. */
 const LAST_REQUESTS_MS = 500;
-/** And who has just made a connection, so long for the request. */
-const FIRST_REQUESTS_MS = 250;
+/** And who has a connection when the port is closed, or an answer after that, so long for one more. */
+const NEXT_REQUEST_MS = 250;
 /** And who is told that there will be no answer, so long to read it. */
 const CUT_OFF_MS = 2000;
 
@@ -79,7 +79,10 @@ export class CaptionServer {
   readonly #open = new Set<Exchange>();
   readonly #startedS = Math.floor(Date.now() / 1000);
   #isStopping = false;
-  #onLast: () => void = () => undefined;
+  #isClosed = false;
+  /** Requests so far. */
+  #asked = 0;
+  readonly #onLast: (() => void)[] = [];
 
   constructor(model: Pick<KeptModel, 'caption' | 'isReady'>, settings: ServerSettings) {
     this.#model = model;
@@ -118,41 +121,53 @@ export class CaptionServer {
     return this.#server.address() as AddressInfo;
   }
 
-  /** Answers the requests that it has and those that are on their way, takes no others, and cuts off what is late. */
+  /**
+   * Answers the requests that it has and those that are on their way, takes no others, and cuts off what is late. Connections
+   * are kept until the port is closed: who had to make another would find it closing.
+   */
   async stop(timeoutMs: number): Promise<void> {
     this.#isStopping = true;
-    for (const { response } of this.#open) if (!response.headersSent) response.setHeader('connection', 'close');
     await setTimeout(Math.min(LAST_REQUESTS_MS, timeoutMs));
     await quietTurn();
     // HTTP's own way would also end the connections whose first request is on its way.
     const closed = new Promise<void>((resolve) => void NetServer.prototype.close.call(this.#server, () => resolve()));
-    await setTimeout(Math.min(FIRST_REQUESTS_MS, timeoutMs));
-    const answered = this.#answered();
-    await Promise.race([answered, setTimeout(timeoutMs, undefined, { ref: false })]);
+    this.#isClosed = true;
+    for (const { response } of this.#open) if (!response.headersSent) response.setHeader('connection', 'close');
+    await Promise.race([this.#unasked(), setTimeout(timeoutMs, undefined, { ref: false })]);
     const late = new Blip2Error('SERVICE_CLOSED', 'the server was stopped before the answer was made');
     for (const { work } of this.#open) work.abort(late);
-    await Promise.race([answered, setTimeout(CUT_OFF_MS, undefined, { ref: false })]);
+    await Promise.race([this.#answered(), setTimeout(CUT_OFF_MS, undefined, { ref: false })]);
     this.#server.closeAllConnections();
     await closed;
   }
 
+  /** Until all is answered and nobody has asked for a while. */
+  async #unasked(): Promise<void> {
+    for (let before = -1; before !== this.#asked || this.#open.size > 0;) {
+      await this.#answered();
+      before = this.#asked;
+      await setTimeout(NEXT_REQUEST_MS);
+    }
+  }
+
   async #answered(): Promise<void> {
-    if (this.#open.size > 0) await new Promise<void>((resolve) => (this.#onLast = resolve));
+    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#onLast.push(resolve));
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = { request, response, work: new AbortController(), beganMs: performance.now() };
     this.#open.add(exchange);
+    this.#asked += 1;
     // Of a connection that fails: whoever waits for the answer hears of it.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
     response.once('close', () => {
       this.#open.delete(exchange);
-      if (this.#open.size === 0) this.#onLast();
+      if (this.#open.size === 0) for (const resolve of this.#onLast.splice(0)) resolve();
       if (response.writableFinished) return;
       exchange.work.abort(new Blip2Error('CLIENT_GONE', 'the client has closed its connection'));
     });
-    if (this.#isStopping) response.setHeader('connection', 'close');
+    if (this.#isClosed) response.setHeader('connection', 'close');
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     let caption: Caption | null = null;
     let failure: unknown = null;

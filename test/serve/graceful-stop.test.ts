@@ -30,7 +30,10 @@ async function ask(url: string, agent: Agent, image: string, stream: boolean, mo
         });
       },
     );
-    request.on('socket', (socket) => socket.once('connect', () => (sent = true)));
+    request.on('socket', (socket) => {
+      if (socket.connecting) socket.once('connect', () => (sent = true));
+      else sent = true;
+    });
     request.on('error', (error: NodeJS.ErrnoException) => {
       // It was never taken: whoever sends it knows, and can send it elsewhere.
       const isRefused = error.code === 'ECONNREFUSED' && !sent;

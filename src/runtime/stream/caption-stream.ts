@@ -19,14 +19,8 @@ import { OpenPictures } from './open-pictures.js';
 import { batchTensor, rowsOf } from './picture-rows.js';
 import type { PictureFeed, Ready } from './picture-feed.js';
 import { evenCount, joinedPrompts, lengthOf, promptsTogether, promptTokens } from './prompts-together.js';
-import {
-  streamOf,
-  type CaptionStreamParts,
-  type Encoded,
-  type Numbered,
-  type PreparedPicture,
-  type StreamSettings,
-} from './stream-settings.js';
+import { streamOf, type Numbered } from './numbered-picture.js';
+import { type CaptionStreamParts, type Encoded, type PreparedPicture, type StreamSettings } from './stream-settings.js';
 
 export class CaptionStream<Given extends Numbered> {
   readonly #parts: CaptionStreamParts;

@@ -8,7 +8,8 @@ import type { PromptBatch } from '../text/prompts.js';
 import { notFiniteOutcome } from './not-finite-outcome.js';
 import { steppedSettings } from './own-settings.js';
 import { promptTokens } from './prompts-together.js';
-import { streamOf, type CaptionStreamParts, type Encoded, type Numbered } from './stream-settings.js';
+import { streamOf, type Numbered } from './numbered-picture.js';
+import type { CaptionStreamParts, Encoded } from './stream-settings.js';
 
 interface Admitted<Given extends Numbered> {
   readonly picture: Encoded<Given>;
