@@ -31,6 +31,12 @@ describe('decodePicture gives the bytes that Pillow gives', () => {
     expect(await decodePicture(FOLDER + file)).toEqual({ data: bytes(rgb), width, height });
   });
 
+  it.each(recorded.decoded)('$file has as many pixels as it may, and not one more', async ({ file, width, height }) => {
+    expect(await decodePicture(FOLDER + file, width * height)).toMatchObject({ width, height });
+    const fewer = decodePicture(FOLDER + file, width * height - 1);
+    await expect(fewer).rejects.toMatchObject({ code: 'IMAGE_TOO_LARGE' });
+  });
+
   it('from memory as from a path', async () => {
     const file = `${FOLDER}rgba.png`;
     expect(await decodePicture(await readFile(file))).toEqual(await decodePicture(file));
