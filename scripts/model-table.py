@@ -10,7 +10,6 @@ model; the part that runs for every token. Equal subtrees are stored once. Class
 """
 
 import contextlib
-import json
 import logging
 import os
 import re
@@ -26,6 +25,9 @@ from transformers import conversion_mapping, core_model_loading
 from transformers.core_model_loading import WeightConverter, build_glob_alternation
 from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import table_text
 
 transformers.logging.set_verbosity_error()
 logging.disable(logging.WARNING)
@@ -279,27 +281,8 @@ def generate(limit):
                     failed[name] = f"{type(error).__name__}: {str(error)[:100]}".replace("\n", " ")
 
     types = {kind: [name for name in found if name in classes] for kind, found in types.items()}
-    table = {"transformers": transformers.__version__, "legacy": transforms_of(core_legacy)}
-    dump = lambda value: json.dumps(value, separators=(",", ":"))
-    # The same renames, ties and patterns belong to several classes of a family.
-    shared = {"renames": [], "ties": [], "ignored": []}
-    for field, values in shared.items():
-        numbers = {}
-        for entry in classes.values():
-            if field in entry:
-                text = dump(entry[field])
-                if text not in numbers:
-                    numbers[text] = len(values)
-                    values.append(entry[field])
-                entry[field] = numbers[text]
-    lines = [f'"{key}":{dump(value)}' for key, value in table.items()]
-    block = lambda key, rows, brackets: f'"{key}":{brackets[0]}\n' + ",\n".join(rows) + f"\n{brackets[1]}"
-    for key, values in {"nodes": nodes.rows, **shared}.items():
-        lines.append(block(key, map(dump, values), "[]"))
-    lines.append(block("classes", [f'"{name}":{dump(entry)}' for name, entry in sorted(classes.items())], "{}"))
-    lines.append(block("types", [f'"{kind}":{dump(found)}' for kind, found in sorted(types.items()) if found], "{}"))
-    text = "{" + ",\n".join(lines) + "}"
-    assert "`" not in text and "${" not in text
+    legacy = transforms_of(core_legacy)
+    text = table_text.encode({"transformers": transformers.__version__, "legacy": legacy, "nodes": nodes.rows, "classes": classes, "types": types})
     print(f"{len(classes)} classes, {len(nodes.rows)} nodes, {len(text)} characters; {len(failed)} failed", file=sys.stderr)
     for name, why in failed.items():
         print(f"  {name}: {why}", file=sys.stderr)
@@ -308,15 +291,14 @@ def generate(limit):
 
 def unfolded(text):
     """Class -> all that the table says of it."""
-    table = json.loads(text)
+    table = table_text.decode(text)
 
     def subtree(index):
         flags, tensors, children = table["nodes"][index].split("|")
         pairs = [word.rpartition(":") for word in children.split()]
         return [flags, tensors, {name: subtree(int(node)) for name, _, node in pairs}]
 
-    shared = lambda entry: {key: table[key][entry[key]] for key in ("renames", "ties", "ignored") if key in entry}
-    return {name: {**entry, **shared(entry), "root": subtree(entry["root"])} for name, entry in table["classes"].items()}
+    return {name: {**entry, "root": subtree(entry["root"])} for name, entry in table["classes"].items()}
 
 
 def moved(before, after):
@@ -335,8 +317,7 @@ def moved(before, after):
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     if arguments[:1] == ["--check"]:
-        committed = open(arguments[1]).read()
-        lines = list(moved(committed[committed.index("`") + 1 : committed.rindex("`")], generate(set())))
+        lines = list(moved(table_text.committed(arguments[1]), generate(set())))
         print("\n".join(lines) or "nothing moved")
         sys.exit(bool(lines))
     # Some models say on stdout what their documentation lacks.

@@ -15,35 +15,42 @@ export interface ModuleTree {
   some(node: ModuleNode, kind: (node: ModuleNode) => boolean): boolean;
 }
 
-export function moduleTree({ nodes }: ModelTable, { root }: ModelClass): ModuleTree {
-  const top = nodeAt(nodes, root);
-  const known = new Map<string, readonly ModuleNode[]>([['', [top]]]);
-  const along = (path: string): readonly ModuleNode[] => {
+/** The nodes along a path, and whether they are all of it. */
+interface Followed {
+  readonly nodes: readonly ModuleNode[];
+  readonly isComplete: boolean;
+}
+
+export function moduleTree(table: ModelTable, { root }: ModelClass): ModuleTree {
+  const top = table.node(root);
+  const known = new Map<string, Followed>([['', { nodes: [top], isComplete: true }]]);
+  const childOf = (node: ModuleNode | undefined, part: string): ModuleNode | undefined => {
+    const child = node?.children.get(starred(part));
+    return child === undefined ? undefined : table.node(child);
+  };
+  const follow = (path: string): Followed => {
     const found = known.get(path);
     if (found !== undefined) return found;
     const dot = path.lastIndexOf('.');
-    const above = along(dot < 0 ? '' : path.slice(0, dot));
-    const depth = path.split('.').length;
-    const child = above.length < depth ? undefined : childOf(above.at(-1), path.slice(dot + 1), nodes);
-    const answer = child === undefined ? above : [...above, child];
+    const above = follow(dot < 0 ? '' : path.slice(0, dot));
+    const child = above.isComplete ? childOf(above.nodes.at(-1), path.slice(dot + 1)) : undefined;
+    const answer = { nodes: child === undefined ? above.nodes : [...above.nodes, child], isComplete: child !== undefined };
     known.set(path, answer);
     return answer;
   };
   const some = (node: ModuleNode, kind: (node: ModuleNode) => boolean): boolean =>
-    kind(node) || [...node.children.values()].some((child) => some(nodeAt(nodes, child), kind));
+    kind(node) || [...node.children.values()].some((child) => some(table.node(child), kind));
   const holder = (tensor: string) => {
     const dot = tensor.lastIndexOf('.');
-    const module = dot < 0 ? '' : tensor.slice(0, dot);
-    const path = along(module);
-    const isComplete = path.length === (module === '' ? 1 : module.split('.').length + 1);
-    return { path, node: isComplete ? path.at(-1) : undefined, leaf: starred(tensor.slice(dot + 1)) };
+    const { nodes, isComplete } = follow(dot < 0 ? '' : tensor.slice(0, dot));
+    return { depth: nodes.length - 1, node: isComplete ? nodes.at(-1) : undefined, leaf: starred(tensor.slice(dot + 1)) };
   };
   return {
-    along,
+    along: (path) => follow(path).nodes,
     some,
     depth(tensor) {
-      const { path, node, leaf } = holder(tensor);
-      return node?.tensors.has(leaf) === true ? Infinity : path.length - 1;
+      const { depth, node, leaf } = holder(tensor);
+      return node?.tensors.has(leaf) === true ? Infinity : depth;
     },
     float32(tensor) {
       const { node, leaf } = holder(tensor);
@@ -58,8 +65,8 @@ export function moduleTree({ nodes }: ModelTable, { root }: ModelClass): ModuleT
       let node: ModuleNode | undefined = top;
       return parts.map((part) => {
         const names: string[] = node === undefined ? [] : inOrder(node);
-        const at = /^\d+$/.test(part) ? Number(part) : names.indexOf(part);
-        node = childOf(node, part, nodes);
+        const at = starred(part) === '*' ? Number(part) : names.indexOf(part);
+        node = childOf(node, part);
         return at < 0 ? Number.MAX_SAFE_INTEGER : at;
       });
     },
@@ -71,15 +78,6 @@ function inOrder({ tensors, children, buffers }: ModuleNode): string[] {
   return [...[...tensors.keys()].filter((name) => !buffers.has(name)), ...children.keys(), ...buffers];
 }
 
-const starred = (part: string): string => (/^\d+$/.test(part) ? '*' : part);
+const isDigit = (code: number): boolean => code >= 48 && code <= 57;
 
-function childOf(node: ModuleNode | undefined, part: string, nodes: readonly ModuleNode[]): ModuleNode | undefined {
-  const child = node?.children.get(starred(part));
-  return child === undefined ? undefined : nodeAt(nodes, child);
-}
-
-function nodeAt(nodes: readonly ModuleNode[], index: number): ModuleNode {
-  const node = nodes[index];
-  if (node === undefined) throw new RangeError(`the table of models has no node ${index}`);
-  return node;
-}
+const starred = (part: string): string => (isDigit(part.charCodeAt(0)) && /^\d+$/.test(part) ? '*' : part);

@@ -58,34 +58,27 @@ export interface ModelClass {
 export interface ModelTable {
   /** The version of transformers that it was made from. */
   readonly version: string;
-  readonly nodes: readonly ModuleNode[];
+  node(index: number): ModuleNode;
   /** The class of that name, or null. */
   classOf(name: string): ModelClass | null;
   /** Names of the classes that load a `model_type`, the most usual first. */
   classesOf(modelType: string): readonly string[];
 }
 
-const transformSchema = z.tuple([z.string(), z.array(z.string()), z.array(z.string())]).rest(z.string());
-const classSchema = z.strictObject({
-  use: z.enum(MODEL_USES),
-  root: z.number(),
-  prefix: z.string().default(''),
-  decoder: z.string().default(''),
-  head: z.string().optional(),
-  renames: z.number().optional(),
-  ignored: z.number().optional(),
-  ties: z.number().optional(),
-  untied: z.boolean().default(false),
-});
+/** As `scripts/table_text.py` describes them: numbers are of base 36, "-" is none. */
 const tableSchema = z.strictObject({
   transformers: z.string(),
-  legacy: z.array(transformSchema),
+  words: z.string(),
+  legacy: z.string(),
   nodes: z.array(z.string()),
-  renames: z.array(z.array(transformSchema)),
-  ties: z.array(z.record(z.string(), z.string())),
+  transforms: z.array(z.string()),
+  renames: z.array(z.string()),
+  ties: z.array(z.string()),
+  tiedSets: z.array(z.string()),
   ignored: z.array(z.array(z.string())),
-  classes: z.record(z.string(), z.unknown()),
-  types: z.record(z.string(), z.array(z.string())),
+  roles: z.array(z.string()),
+  classes: z.array(z.string()),
+  types: z.array(z.string()),
 });
 
 const KINDS = { r: 'rename', g: 'group', p: 'pair', c: 'merge' } as const;
@@ -93,40 +86,55 @@ const KINDS = { r: 'rename', g: 'group', p: 'pair', c: 'merge' } as const;
 /** @throws Blip2Error `MODEL_TABLE_INVALID` */
 export function readModelTable(text: string): ModelTable {
   const parsed = tableSchema.safeParse(JSON.parse(text));
-  if (!parsed.success) throw invalid(parsed.error);
-  const { transformers: version, legacy, nodes, renames, ties, ignored, classes, types } = parsed.data;
+  if (!parsed.success) throw invalid(z.prettifyError(parsed.error));
+  const table = parsed.data;
+  const words = split(table.words);
+  const nodes: ModuleNode[] = [];
+  const classes = new Map(table.classes.map((row) => [firstOf(row), row]));
+  const types = new Map(table.types.map((row) => [firstOf(row), row]));
+  const renamesOf = (row: string): Rename[] => split(row).map((digits) => readRename(rowAt(table.transforms, digits)));
   return {
-    version,
-    nodes: nodes.map(readNode),
+    version: table.transformers,
+    node: (index) => (nodes[index] ??= readNode(rowOf(table.nodes, index), words)),
     classOf(name) {
-      if (!Object.hasOwn(classes, name)) return null;
-      const found = classSchema.safeParse(classes[name]);
-      if (!found.success) throw invalid(found.error);
-      const { head = null, untied, ...rest } = found.data;
+      const row = classes.get(name);
+      if (row === undefined) return null;
+      const [, root = '', role = '', renames = '-', ties = '-', ignored = '-'] = split(row);
+      const [use, prefix = '-', decoder = '-', head = '-', tied] = split(rowAt(table.roles, role));
+      const pairs = ties === '-' ? [] : split(rowAt(table.tiedSets, ties)).map((digits) => split(rowAt(table.ties, digits)));
       return {
-        ...rest,
         name,
-        head,
-        renames: [...(renames[rest.renames ?? -1] ?? []), ...legacy].map(readRename),
-        ignored: ignored[rest.ignored ?? -1] ?? [],
-        ties: new Map(Object.entries(ties[rest.ties ?? -1] ?? {})),
-        tiedByDefault: !untied,
+        use: useOf(use),
+        root: numberOf(root),
+        prefix: prefix === '-' ? '' : prefix,
+        decoder: decoder === '-' ? '' : decoder,
+        head: head === '-' ? null : head,
+        renames: [...(renames === '-' ? [] : renamesOf(rowAt(table.renames, renames))), ...renamesOf(table.legacy)],
+        ignored: ignored === '-' ? [] : rowAt(table.ignored, ignored),
+        ties: new Map(pairs.map(([target = '', source = '']) => [target, source])),
+        tiedByDefault: tied !== 'untied',
       };
     },
-    classesOf: (modelType) => (Object.hasOwn(types, modelType) ? (types[modelType] ?? []) : []),
+    classesOf: (modelType) => split(types.get(modelType) ?? '').slice(1).map((digits) => firstOf(rowAt(table.classes, digits))),
   };
 }
 
+function useOf(word: string | undefined): ModelUse {
+  const use = MODEL_USES.find((each) => each === word);
+  if (use === undefined) throw invalid(`a class is of no use: ${word ?? ''}`);
+  return use;
+}
+
 /** `flags|tensor tensor:marks|child:node child:node`, marks being f, h (float32) and b (buffer) */
-function readNode(text: string): ModuleNode {
-  const [flags = '', tensors = '', children = ''] = text.split('|');
-  const held = pairs(tensors);
+function readNode(row: string, words: readonly string[]): ModuleNode {
+  const [flags = '', tensors = '', children = ''] = row.split('|');
+  const held = pairsOf(tensors, words);
   return {
     whole: flags.includes('w'),
     uncalled: flags.includes('u'),
-    tensors: new Map(held.map(([name, marks = '']): [string, Float32Rule] => [name, ruleOf(marks)])),
-    buffers: new Set(held.flatMap(([name, marks = '']) => (marks.includes('b') ? [name] : []))),
-    children: new Map(pairs(children).map(([name, node]) => [name, Number(node)])),
+    tensors: new Map(held.map(([name, marks]): [string, Float32Rule] => [name, ruleOf(marks)])),
+    buffers: new Set(held.flatMap(([name, marks]) => (marks.includes('b') ? [name] : []))),
+    children: new Map(pairsOf(children, words).map(([name, node]) => [name, numberOf(node)])),
   };
 }
 
@@ -135,19 +143,38 @@ function ruleOf(marks: string): Float32Rule {
   return marks.includes('h') ? 'in float16' : 'never';
 }
 
-function pairs(text: string): [string, string | undefined][] {
-  return text === '' ? [] : text.split(' ').map((word) => {
-    const [name = '', value] = word.split(':');
-    return [name, value];
+function pairsOf(text: string, words: readonly string[]): [string, string][] {
+  return split(text).map((each) => {
+    const [word = '', rest = ''] = each.split(':');
+    return [rowAt(words, word), rest];
   });
 }
 
-function readRename([code, sources, targets, scope]: z.infer<typeof transformSchema>): Rename {
+/** `kind source source > target target`, or `kind@scope` */
+function readRename(row: string): Rename {
+  const start = row.indexOf(' ');
+  const [code = '', scope = null] = row.slice(0, start).split('@');
+  const [sources = '', targets = ''] = row.slice(start + 1).split(' > ');
   const letter = code[0];
   const kind = letter === 'g' || letter === 'p' || letter === 'c' ? letter : 'r';
-  return { kind: KINDS[kind], sources, targets, scope: scope ?? null, offset: letter === 'o' ? Number(code.slice(1)) : 0 };
+  const offset = letter === 'o' ? Number(code.slice(1)) : 0;
+  return { kind: KINDS[kind], sources: sources.split(' '), targets: targets.split(' '), scope, offset };
 }
 
-function invalid(error: z.ZodError): Blip2Error {
-  return new Blip2Error('MODEL_TABLE_INVALID', `The table of models is not readable: ${z.prettifyError(error)}`);
+const split = (text: string): string[] => (text === '' ? [] : text.split(' '));
+const firstOf = (row: string): string => row.slice(0, row.indexOf(' '));
+const numberOf = (digits: string): number => Number.parseInt(digits, 36);
+
+function rowAt<T>(rows: readonly T[], digits: string): T {
+  return rowOf(rows, numberOf(digits));
+}
+
+function rowOf<T>(rows: readonly T[], index: number): T {
+  const row = rows[index];
+  if (row === undefined) throw invalid(`it has no row ${index} of ${rows.length}`);
+  return row;
+}
+
+function invalid(why: string): Blip2Error {
+  return new Blip2Error('MODEL_TABLE_INVALID', `The table of models is not readable: ${why}`);
 }

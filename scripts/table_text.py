@@ -1,0 +1,131 @@
+"""The table of models as text, and back: src/planner/models/read-model-table.ts reads the same.
+
+JSON of rows, in which numbers are of base 36 and refer to rows of another field:
+
+  words       the names of tensors and modules, the most used first
+  nodes       "flags|tensors|children": a tensor is "word" or "word:marks", a child "word:node"
+  transforms  "kind source source > target target"; "kind@scope" where it applies to a part only
+  renames     lists of transforms; legacy is one more, which applies to every class
+  ties        pairs of tied name and the one that it follows; a list of numbers for each of `tiedSets`
+  ignored     lists of patterns
+  roles       use, base model's prefix, decoder, head ("-" for none), "untied" or "tied", where a class has ties
+  classes     "name root role renames ties ignored", "-" for none
+  types       "model_type class class"
+"""
+
+import json
+from collections import Counter
+
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def number(value):
+    digits = ""
+    while True:
+        value, digit = divmod(value, 36)
+        digits = DIGITS[digit] + digits
+        if value == 0:
+            return digits
+
+
+class Pool:
+    """Rows by their content: equal ones have one number."""
+
+    def __init__(self):
+        self.rows, self.index = [], {}
+
+    def add(self, row):
+        key = json.dumps(row)
+        if key not in self.index:
+            self.index[key] = number(len(self.rows))
+            self.rows.append(row)
+        return self.index[key]
+
+
+def encode(table):
+    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, ties, untied), types."""
+    split = [[part.split() for part in row.split("|")] for row in table["nodes"]]
+    counts = Counter(word.partition(":")[0] for _, *held in split for part in held for word in part)
+    words = {word: number(i) for i, (word, _) in enumerate(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))}
+
+    def coded(word, of_node):
+        name, colon, rest = word.partition(":")
+        return words[name] + colon + (number(int(rest)) if of_node else rest)
+
+    nodes = ["|".join(["".join(flags), " ".join(coded(word, False) for word in tensors), " ".join(coded(word, True) for word in children)]) for flags, tensors, children in split]
+    transforms, renames, ties, tied_sets, ignored, roles = Pool(), Pool(), Pool(), Pool(), Pool(), Pool()
+    lists = lambda rows: " ".join(transforms.add(transform_row(row)) for row in rows)
+    legacy = lists(table["legacy"])
+    classes, numbers = [], {}
+    for name, entry in sorted(table["classes"].items()):
+        tied = "" if "ties" not in entry else " untied" if entry.get("untied") else " tied"
+        role = roles.add(" ".join([entry["use"], *(entry.get(key) or "-" for key in ("prefix", "decoder", "head"))]) + tied)
+        numbers[name] = number(len(classes))
+        own = [
+            renames.add(lists(entry["renames"])) if "renames" in entry else "-",
+            tied_sets.add(" ".join(ties.add(f"{a} {b}") for a, b in entry["ties"].items())) if "ties" in entry else "-",
+            ignored.add(entry["ignored"]) if "ignored" in entry else "-",
+        ]
+        classes.append(" ".join([name, number(entry["root"]), role, *own]))
+    types = [" ".join([kind, *(numbers[name] for name in found)]) for kind, found in sorted(table["types"].items()) if found]
+    dump = lambda value: json.dumps(value, separators=(",", ":"))
+    fields = dict(transformers=table["transformers"], words=" ".join(words), legacy=legacy)
+    rows = dict(nodes=nodes, transforms=transforms.rows, renames=renames.rows, ties=ties.rows, tiedSets=tied_sets.rows, ignored=ignored.rows, roles=roles.rows, classes=classes, types=types)
+    lines = [f'"{key}":{dump(value)}' for key, value in fields.items()]
+    lines += [f'"{key}":[\n' + ",\n".join(map(dump, values)) + "\n]" for key, values in rows.items()]
+    text = "{" + ",\n".join(lines) + "}"
+    assert "`" not in text and "${" not in text
+    return text
+
+
+def transform_row(row):
+    kind, sources, targets, *scope = row
+    parts = [*sources, *targets, *scope]
+    if any(" " in part for part in parts) or ">" in parts or not sources or not targets:
+        raise ValueError(f"no row can hold {row}")
+    return "".join([kind, *(f"@{part}" for part in scope), " ", " ".join(sources), " > ", " ".join(targets)])
+
+
+def decode(text):
+    """What `encode` was given; a node as its row, with words and decimal numbers."""
+    table = json.loads(text)
+    words = table["words"].split()
+    word = lambda digits: words[int(digits, 36)]
+
+    def node(row):
+        flags, tensors, children = row.split("|")
+        held = [word(name) + colon + marks for name, colon, marks in (each.partition(":") for each in tensors.split())]
+        below = [f"{word(name)}:{int(child, 36)}" for name, _, child in (each.partition(":") for each in children.split())]
+        return "|".join([flags, " ".join(held), " ".join(below)])
+
+    def transform(digits):
+        head, _, rest = table["transforms"][int(digits, 36)].partition(" ")
+        kind, at, scope = head.partition("@")
+        sources, _, targets = rest.partition(" > ")
+        return [kind, sources.split(" "), targets.split(" "), *([scope] if at else [])]
+
+    def entry(root, role, renames, ties, ignored):
+        use, prefix, decoder, head, *tied = table["roles"][int(role, 36)].split()
+        known = {key: value for key, value in (("prefix", prefix), ("decoder", decoder), ("head", head)) if value != "-"}
+        if renames != "-":
+            known["renames"] = [transform(digits) for digits in table["renames"][int(renames, 36)].split()]
+        if ties != "-":
+            known["ties"] = dict(table["ties"][int(digits, 36)].split() for digits in table["tiedSets"][int(ties, 36)].split())
+        if ignored != "-":
+            known["ignored"] = table["ignored"][int(ignored, 36)]
+        return {"use": use, "root": int(root, 36), **known, **({"untied": True} if tied == ["untied"] else {})}
+
+    split = [row.split() for row in table["classes"]]
+    return {
+        "transformers": table["transformers"],
+        "legacy": [transform(digits) for digits in table["legacy"].split()],
+        "nodes": [node(row) for row in table["nodes"]],
+        "classes": {name: entry(*rest) for name, *rest in split},
+        "types": {kind: [split[int(digits, 36)][0] for digits in found] for kind, *found in (row.split() for row in table["types"])},
+    }
+
+
+def committed(path):
+    """The table of a TypeScript file that holds it."""
+    source = open(path).read()
+    return source[source.index("`") + 1 : source.rindex("`")]
