@@ -26,6 +26,7 @@ export type MapIssue =
         | 'MAP_UNCOVERED'
         | 'MAP_QUERY_TOKENS_ON_DISK'
         | 'MAP_DTYPE_ON_DISK'
+        | 'MAP_NOT_ON_GPU'
         | 'MAP_TIED_APART'
         | 'MAP_BLOCK_CUT'
         | 'MAP_UNKNOWN_KEY';
@@ -69,7 +70,12 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
       names: ['query_tokens'],
     });
   }
-  issues.push(...dtypesOnDisk(map, profile), ...tiedApart(map, profile), ...cutBlocks(map, profile));
+  issues.push(
+    ...dtypesOnDisk(map, profile),
+    ...notOnGpu(map, profile),
+    ...tiedApart(map, profile),
+    ...cutBlocks(map, profile),
+  );
   const unknown = unknownKeys(map, profile);
   if (unknown.length > 0) {
     issues.push({
@@ -86,6 +92,7 @@ function dtypesOnDisk(map: DeviceMap, profile: ModelProfile): MapIssue[] {
     .filter(
       ({ kind, stores, tensors }) =>
         kind !== 'query-tokens' &&
+        stores.length > 0 &&
         !stores.includes('disk') &&
         tensors.some((tensor) => deviceOf(map, tensor) === 'disk'),
     )
@@ -100,18 +107,42 @@ function dtypesOnDisk(map: DeviceMap, profile: ModelProfile): MapIssue[] {
   ];
 }
 
-function tiedApart(map: DeviceMap, profile: ModelProfile): MapIssue[] {
-  const tied = profile.blocks.filter((block) => block.bond === 'vocabulary').map((block) => block.name);
-  const names = [...tied, ...[...profile.aliases].filter(([, block]) => tied.includes(block)).map(([alias]) => alias)];
-  const devices = new Set(names.map((name) => deviceOf(map, name)).filter((device) => device !== undefined));
-  if (devices.size < 2) return [];
+function notOnGpu(map: DeviceMap, { blocks }: ModelProfile): MapIssue[] {
+  if (![...map.values()].some((device) => typeof device === 'number')) return [];
+  const names = blocks
+    .filter(
+      ({ stores, tensors }) =>
+        stores.length === 0 && tensors.some((tensor) => typeof deviceOf(map, tensor) === 'string'),
+    )
+    .map((block) => block.name);
+  if (names.length === 0) return [];
   return [
     {
-      code: 'MAP_TIED_APART',
-      message: `${names.join(' and ')} are tied and on ${[...devices].map(spelled).join(' and ')}: transformers fails to load or to run them.`,
+      code: 'MAP_NOT_ON_GPU',
+      message: `${listed(names)} not on a GPU: transformers reads it without bringing it there, or in a form that only a GPU reads, and fails or answers otherwise.`,
       names,
     },
   ];
+}
+
+/** Of the bonds, those of shared memory. */
+const TIED = /^(vocabulary|tied)/;
+
+function tiedApart(map: DeviceMap, { blocks, aliases }: ModelProfile): MapIssue[] {
+  const bonds = new Set(blocks.map(({ bond }) => bond).filter((bond) => bond !== null && TIED.test(bond)));
+  return [...bonds].flatMap((bond): MapIssue[] => {
+    const tied = blocks.filter((block) => block.bond === bond).map((block) => block.name);
+    const names = [...tied, ...[...aliases].filter(([, block]) => tied.includes(block)).map(([alias]) => alias)];
+    const devices = new Set(names.map((name) => deviceOf(map, name)).filter((device) => device !== undefined));
+    if (devices.size < 2) return [];
+    return [
+      {
+        code: 'MAP_TIED_APART',
+        message: `${names.join(' and ')} are tied and on ${[...devices].map(spelled).join(' and ')}: transformers fails to load or to run them.`,
+        names,
+      },
+    ];
+  });
 }
 
 function cutBlocks(map: DeviceMap, profile: ModelProfile): MapIssue[] {

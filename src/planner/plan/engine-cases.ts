@@ -11,6 +11,7 @@ import type { MachineProfile } from '../price/device-profile.js';
 import { deviceOfPlace, type Location, type Place } from '../price/place.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
+import { numbersOf } from './alike.js';
 import type { Placing } from './assemble.js';
 
 export interface CaseInput {
@@ -52,23 +53,24 @@ export function engineCases(input: CaseInput): Placing[] {
   if (profile.engine === 'blip2-run') {
     return [build([...ids.map(resident), ...streamingGpus(input).flatMap(streamedTo), ...host])];
   }
-  const anchor = anchorOf(profile);
-  const streamedBeside = (main: number, gpus: readonly number[]): Placing =>
-    build([...gpus.map(resident), ...streamedTo(main)], (block, place) =>
-      isAnchor(block, anchor) ? place.execution === 'resident' && place.gpu === main : true,
+  const streamedBeside = (main: number, gpus: readonly number[]): Placing[] =>
+    anchorsOf(input, main).map((anchor) =>
+      build([...gpus.map(resident), ...streamedTo(main)], (block, place) =>
+        isWith(anchor, block) ? place.execution === 'resident' && place.gpu === main : true,
+      ),
     );
   const mains = ids.filter((id, i) => !ids.slice(0, i).some((earlier, k) => asGood(input, earlier, k, id, i)));
   return [
     // Everything on one GPU is cheaper than the same placement as one of many.
     ...mains.map((main) => build([resident(main)])),
-    ...mains.map((main) =>
+    ...mains.flatMap((main) =>
       streamedBeside(
         main,
         ids.filter((id) => id >= main),
       ),
     ),
     // Beside one GPU fewer modules are hooked.
-    ...(ids.length > 1 ? mains.map((main) => streamedBeside(main, [main])) : []),
+    ...(ids.length > 1 ? mains.flatMap((main) => streamedBeside(main, [main])) : []),
     build(host),
   ];
 }
@@ -94,26 +96,39 @@ function asGood({ gpuBytes, machine }: CaseInput, earlier: number, k: number, la
   return (gpuBytes.get(earlier) ?? 0) >= (gpuBytes.get(later) ?? 0) && profileOf(k) === profileOf(i);
 }
 
+/** Of a GPU's room, what is too little for it to matter that an anchor takes it. */
+const LITTLE = 0.001;
+
 /**
  * What makes a GPU the main one: something must be mapped to it. transformers moves root parameters to the main GPU in
- * any case, so for BLIP-2 these are the query tokens; elsewhere the smallest block that has to be there, or of all.
+ * any case, so for BLIP-2 these are the query tokens; elsewhere the smallest block that has to be there, or of all. Where
+ * that takes room which another could use, one block of each kind is tried.
  */
-function anchorOf(profile: ModelProfile): ProfileBlock | undefined {
+function anchorsOf({ profile, pins, gpuBytes }: CaseInput, main: number): readonly ProfileBlock[] {
   const root = profile.blocks.find((block) => block.kind === 'query-tokens');
-  if (root !== undefined) return root;
-  const size = ({ weightBytes, bond }: ProfileBlock) =>
-    bond === null
-      ? weightBytes
-      : profile.blocks.reduce((sum, each) => sum + (each.bond === bond ? each.weightBytes : 0), 0);
-  const staying = profile.blocks.filter(({ stores }) => stores.length === 0);
-  return (staying.length > 0 ? staying : profile.blocks).reduce<ProfileBlock | undefined>(
-    (least, block) => (least === undefined || size(block) < size(least) ? block : least),
-    undefined,
-  );
+  if (root !== undefined) return [root];
+  const pinned = profile.blocks.filter((block) => (longestPrefix(pins, block.name) ?? main) !== main);
+  const blocks = profile.blocks.filter((block) => !pinned.some((other) => isWith(other, block)));
+  const bound = new Map<string, number>();
+  for (const { bond, weightBytes } of profile.blocks)
+    if (bond !== null) bound.set(bond, (bound.get(bond) ?? 0) + weightBytes);
+  const sizeOf = ({ bond, weightBytes }: ProfileBlock) => (bond === null ? weightBytes : (bound.get(bond) ?? 0));
+  const smallestOf = (some: readonly ProfileBlock[]) => {
+    const sized = some.map((block) => ({ block, bytes: sizeOf(block) }));
+    return sized.toSorted((a, b) => a.bytes - b.bytes).slice(0, 1);
+  };
+  const staying = blocks.filter(({ name, stores }) => stores.length === 0 || longestPrefix(pins, name) === main);
+  if (staying.length > 0) return smallestOf(staying).map(({ block }) => block);
+  const smallest = smallestOf(blocks);
+  if (smallest.every(({ bytes }) => bytes <= LITTLE * (gpuBytes.get(main) ?? 0)))
+    return smallest.map(({ block }) => block);
+  const kinds = new Map(blocks.map((block) => [block.bond ?? numbersOf(block), block]));
+  return [...kinds.values()].toSorted((a, b) => sizeOf(a) - sizeOf(b));
 }
 
-function isAnchor(block: ProfileBlock, anchor: ProfileBlock | undefined): boolean {
-  return anchor !== undefined && (block.name === anchor.name || (block.bond !== null && block.bond === anchor.bond));
+/** Whether two blocks are one, or bound to the same place. */
+function isWith(one: ProfileBlock, other: ProfileBlock): boolean {
+  return one.name === other.name || (one.bond !== null && one.bond === other.bond);
 }
 
 /** A map without a GPU has everything where it runs, but for what is read from disk. */

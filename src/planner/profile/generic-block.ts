@@ -47,7 +47,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const { workload, rules, config, use } = context;
   const { batch, beams, promptTokens, newTokens } = workload;
   const sizes = sizesOf(names, context);
-  const read = group.reads.length === 0 ? sizes : sizesOf(group.reads, context);
+  const read = group.reads.length === 0 ? sizes : sizesOf(names, context, group.reads);
   const held = new Map(names.flatMap((each) => entryOf(each, context.tensors)));
   const cache = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
   const rows = batch * beams;
@@ -128,13 +128,19 @@ function storesOf({ tensors: names, stays }: TensorGroup, context: BlockContext)
 const isPlain = (info: TensorInfo | undefined): boolean =>
   info === undefined || ['F64', 'F32', 'F16', 'BF16', 'I64', 'BOOL'].includes(info.dtype);
 
-function sizesOf(names: readonly string[], { tensors, rules, config }: BlockContext): Sizes {
+/** @param reads tensors of other groups that it multiplies with, too */
+function sizesOf(
+  names: readonly string[],
+  { tensors, rules, config }: BlockContext,
+  reads: readonly string[] = [],
+): Sizes {
   const leaves = new Map<string, number>();
   const total = { weightBytes: 0, float32Bytes: 0, elements: 0, expertBytes: 0, expertElements: 0, crossBytes: 0 };
   let widest = 0;
   let rowWidth = 0;
   let isPacked = false;
-  for (const [name, info] of names.flatMap((each) => entryOf(each, tensors))) {
+  const own = new Set(names);
+  for (const [name, info] of [...names, ...reads].flatMap((each) => entryOf(each, tensors))) {
     const bytes = loadedBytes(name, info, rules);
     const elements = elementCount(info.shape);
     const leaf = name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : name;
@@ -148,7 +154,7 @@ function sizesOf(names: readonly string[], { tensors, rules, config }: BlockCont
     }
     if (CROSS_KEYS.test(name)) total.crossBytes += bytes;
     // Rows are looked up of a table: its width is that of what comes out, not of a product.
-    if (info.shape.length < 2 || (names.length > 1 && LOOKED_UP.test(leaf))) continue;
+    if (info.shape.length < 2 || (names.length > 1 && own.has(name) && LOOKED_UP.test(leaf))) continue;
     if (isPlain(info)) {
       // Of several matrices in one tensor, the last two sides.
       for (const dim of info.shape.slice(-2)) widest = Math.max(widest, dim);

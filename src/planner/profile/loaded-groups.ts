@@ -13,18 +13,19 @@ export interface LoadedGroups {
 
 export function loadedGroups(model: LoadedModel): LoadedGroups {
   const { cls, tree } = model;
+  const owner = owners(tree);
   const groupOf = new Map<string, string>();
   const members = new Map<string, string[]>();
   const stays = new Set<string>();
   for (const tensor of model.tensors.keys()) {
-    const found = ownerOf(tensor, tree);
+    const found = owner(tensor);
     groupOf.set(tensor, found.name);
     if (found.stays) stays.add(found.name);
     const known = members.get(found.name);
     if (known === undefined) members.set(found.name, [tensor]);
     else known.push(tensor);
   }
-  const ties = tiedGroups(model, groupOf, new Set(members.keys()));
+  const ties = tiedGroups(model, owner, groupOf, new Set(members.keys()));
   const groups = [...members, ...ties.heads.map((name): [string, string[]] => [name, []])].map(
     ([name, tensors]): TensorGroup => ({
       name,
@@ -44,22 +45,38 @@ export function loadedGroups(model: LoadedModel): LoadedGroups {
   return { groups: sortedBy(groups, rank), aliases: ties.aliases };
 }
 
-/** The module that a tensor moves with, or the tensor itself: accelerate brings a module's tensors where it calls the module. */
-function ownerOf(tensor: string, tree: ModuleTree): { name: string; stays: boolean } {
-  const parts = tensor.split('.');
-  const module = parts.slice(0, -1).join('.');
+/** What a tensor moves with: accelerate brings a module's tensors where it calls the module. */
+interface Owner {
+  /** Path of a module, or the tensor itself. */
+  readonly name: string;
+  readonly stays: boolean;
+}
+
+/** Tensor -> its owner; tensors of one module are looked up once. */
+function owners(tree: ModuleTree): (tensor: string) => Owner {
+  const known = new Map<string, Owner | null>();
+  return (tensor) => {
+    const module = tensor.slice(0, Math.max(0, tensor.lastIndexOf('.')));
+    let owner = known.get(module);
+    if (owner === undefined) known.set(module, (owner = ownerOf(module, tree)));
+    return owner ?? { name: tensor, stays: true };
+  };
+}
+
+/** null for a module whose tensors have keys of their own. */
+function ownerOf(module: string, tree: ModuleTree): Owner | null {
+  const parts = module === '' ? [] : module.split('.');
   const nodes = tree.along(module);
-  const uncalled = (node: ModuleNode) => tree.some(node, (each) => each.uncalled);
+  const block = BLOCK.exec(`${module}.`)?.[0];
   for (const [depth, node] of nodes.entries()) {
     const path = parts.slice(0, depth).join('.');
-    if (depth > 0 && (node.whole || node.uncalled || BLOCK.exec(`${path}.`)?.[0] === path || isSmallParent(node, tree)))
-      return { name: path, stays: uncalled(node) };
+    if (depth > 0 && (node.whole || node.uncalled || block === path || isSmallParent(node, tree)))
+      return { name: path, stays: tree.some(node, (each) => each.uncalled) };
   }
   const last = nodes.at(-1);
-  if (nodes.length === parts.length && last !== undefined && last.children.size > 0)
-    return { name: tensor, stays: true };
-  if (module === '') return { name: tensor, stays: true };
-  return { name: BLOCK.exec(tensor)?.[0] ?? module, stays: false };
+  const isComplete = nodes.length === parts.length + 1;
+  if (module === '' || (isComplete && last !== undefined && last.children.size > 0)) return null;
+  return { name: block ?? module, stays: false };
 }
 
 /** Tensors of its own beside modules, and nothing below that could be placed by itself: a key for it stands for all. */
@@ -78,7 +95,8 @@ interface Ties {
 }
 
 function tiedGroups(
-  { ties, cls, tree }: LoadedModel,
+  { ties, cls }: LoadedModel,
+  ownerOfTensor: (tensor: string) => Owner,
   groupOf: ReadonlyMap<string, string>,
   names: ReadonlySet<string>,
 ): Ties {
@@ -92,14 +110,14 @@ function tiedGroups(
     const bond = bonds.get(home) ?? `tied:${home}`;
     if (others.some((name) => phaseOf(name, cls) === 'token')) everyToken.add(home);
     for (const other of others) {
-      const owner = ownerOf(other, tree).name;
+      const owner = ownerOfTensor(other).name;
       const isHead = cls.head !== null && isWithin(owner, cls.head);
       if (owner === home) continue;
       if (names.has(owner) || isHead) {
         bonds.set(home, bond);
         bonds.set(owner, bond);
         if (!names.has(owner) && !heads.includes(owner)) heads.push(owner);
-        if (isHead && !groupOf.has(other)) reads.set(owner, [holder]);
+        if (!groupOf.has(other)) reads.set(owner, [...(reads.get(owner) ?? []), holder]);
       } else aliases.set(owner, home);
     }
   }
