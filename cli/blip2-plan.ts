@@ -27,7 +27,8 @@ import { formatSweep, readSweep, sweepTable } from './plan/sweep.js';
 const parser = requestFlags(
   createParser('blip2-plan', '$0 [checkpoint]', 'Plans where each part of a model lives.').positional('checkpoint', {
     type: 'string',
-    describe: 'folder, .safetensors or index file, or a published model [default: Salesforce/blip2-opt-2.7b]',
+    describe:
+      'folder, .safetensors or index file or its address, or a published model [default: Salesforce/blip2-opt-2.7b]',
   }),
 )
   .option('strategy', {

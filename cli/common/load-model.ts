@@ -9,6 +9,8 @@ import { didYouMean } from './closest.js';
 import { hubOptions, type HubArgs } from './hub-flags.js';
 import { usageError } from './main.js';
 
+/** Of an index or a shard. */
+const ADDRESS = /^https?:\/\//i;
 /** `owner/name`; anything deeper is a path. */
 const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;
 
@@ -22,24 +24,26 @@ export interface ModelTable {
 }
 
 /**
- * Reads what a `[checkpoint]` argument names: a folder or file, a published model whose tensors follow from its config, or
+ * Reads what a `[checkpoint]` argument names: a folder or file, the address of an index or file, a published model whose tensors follow from its config, or
  * any other model on the hub. Without an argument it is the default preset. A revision is always looked up.
  */
 export async function loadModel(where: string = DEFAULT_PRESET, flags: HubArgs = {}): Promise<ModelTable> {
-  if (!existsSync(where)) {
+  const byAddress = ADDRESS.test(where);
+  if (!byAddress && !existsSync(where)) {
     const preset = findPreset(where);
     if (preset !== undefined && flags.revision === undefined) return presetTable(preset);
     if (!HUB_NAME.test(where)) {
       throw usageError(
         `there is no checkpoint at ${where}, and no published BLIP-2 of that name`,
-        `${didYouMean([where], SHORT_NAMES)}Name a folder, a model on the hub (owner/name), or one of ${SHORT_NAMES.join(', ')}.`,
+        `${didYouMean([where], SHORT_NAMES)}Name a folder, a model on the hub (owner/name), the address of an index, or one of ${SHORT_NAMES.join(', ')}.`,
       );
     }
   }
   // What a preset has no use for.
   const { openCheckpoint } = await import('../../src/loader/checkpoint/open-checkpoint.js');
+  const { openAddress } = await import('../../src/loader/hub/open-address.js');
   const { checkpointFingerprint } = await import('../../src/loader/checkpoint/fingerprint.js');
-  const checkpoint = await openCheckpoint(where, hubOptions(flags));
+  const checkpoint = await (byAddress ? openAddress : openCheckpoint)(where, hubOptions(flags));
   return {
     tensors: checkpoint.tensors,
     config: checkpoint.config,

@@ -19,7 +19,7 @@ export async function estimate(argv: readonly string[]): Promise<number> {
     .positional('checkpoint', {
       type: 'string',
       demandOption: true,
-      describe: 'folder, index file, or a model on the hub',
+      describe: 'folder, index file or its address, or a model on the hub',
     })
     .options(HUB_FLAGS)
     .option('dtype', { choices: LOAD_DTYPES, describe: 'one dtype only' })

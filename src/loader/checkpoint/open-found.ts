@@ -23,15 +23,28 @@ export async function openLocal(where: string): Promise<Checkpoint> {
   return openFound(found, (name) => openLocalShard(join(found.folder, name), name));
 }
 
+/** How the small files of a checkpoint are named in messages, and read. */
+export interface SmallFiles {
+  path(name: string): string;
+  /** All of a file, which may have `maxBytes` at most. */
+  read(path: string, maxBytes: number): Promise<Uint8Array>;
+}
+
+const filesOf = (folder: string): SmallFiles => ({ path: (name) => join(folder, name), read: readSmallFile });
+
 /** Opens what was found, each shard by `openShard`. */
-export async function openFound(found: FoundCheckpoint, openShard: ShardOpener): Promise<Checkpoint> {
+export async function openFound(
+  found: FoundCheckpoint,
+  openShard: ShardOpener,
+  files: SmallFiles = filesOf(found.folder),
+): Promise<Checkpoint> {
   const [config, index] = await Promise.all([
-    readConfig(found),
-    found.index === null ? null : readIndexFile(join(found.folder, found.index)),
+    found.hasConfig ? readConfig(files) : null,
+    found.index === null ? null : readIndexFile(files.path(found.index), (...what) => files.read(...what)),
   ]);
   const names = index === null ? [found.single ?? ''] : [...new Set(index.weightMap.values())].sort();
   const shards = await openShards(found.folder, names, openShard);
-  const indexed = index === null ? null : checkIndex(index, shards, join(found.folder, found.index ?? ''));
+  const indexed = index === null ? null : checkIndex(index, shards, files.path(found.index ?? ''));
   return {
     folder: found.folder,
     config,
@@ -58,12 +71,12 @@ export async function openShardSource(source: ByteSource, name: string): Promise
   return { file, tensors, deviations };
 }
 
-async function readConfig(found: FoundCheckpoint): Promise<unknown> {
-  if (!found.hasConfig) return null;
-  const path = join(found.folder, 'config.json');
+async function readConfig(files: SmallFiles): Promise<unknown> {
+  const path = files.path('config.json');
   try {
-    return parseJson((await readSmallFile(path, MAX_CONFIG_BYTES)).toString());
+    return parseJson(Buffer.from(await files.read(path, MAX_CONFIG_BYTES)).toString());
   } catch (cause) {
+    if (cause instanceof Blip2Error && cause.code.startsWith('Hub')) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('CONFIG_INVALID', `${path} cannot be read as JSON: ${reason}`, { cause });
   }
