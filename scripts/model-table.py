@@ -248,7 +248,8 @@ def record(cls, config_class, use, nodes):
         entry["head"] = head
     if own:
         entry["renames"] = own
-    ignored = list(model._keys_to_ignore_on_load_unexpected or [])
+    # A set, whose order is another in every run.
+    ignored = sorted(model._keys_to_ignore_on_load_unexpected or [])
     if ignored:
         entry["ignored"] = ignored
     ties = ties_of(model)
