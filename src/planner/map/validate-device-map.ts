@@ -2,7 +2,8 @@
  * Whether a device map can be executed: read the same way by every part of transformers, complete, and without the
  * placements that fail at load or in the first forward pass.
  */
-import type { ModelProfile } from '../profile/model-profile.js';
+import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
+import { whyNotThere } from '../profile/why-not-there.js';
 import { deviceOf, type Device, type DeviceMap } from './device-map.js';
 import { emitDeviceMap } from './emit-device-map.js';
 import { keepsItsSmall, keysOf } from './kept-modules.js';
@@ -88,41 +89,37 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
 }
 
 function dtypesOnDisk(map: DeviceMap, profile: ModelProfile): MapIssue[] {
-  const names = profile.blocks
-    .filter(
-      ({ kind, stores, tensors }) =>
-        kind !== 'query-tokens' &&
-        stores.length > 0 &&
-        !stores.includes('disk') &&
-        tensors.some((tensor) => deviceOf(map, tensor) === 'disk'),
-    )
-    .map((block) => block.name);
-  if (names.length === 0) return [];
-  return [
-    {
-      code: 'MAP_DTYPE_ON_DISK',
-      message: `${listed(names)} on disk: transformers loads parts of it in float32, but reads from disk in ${profile.dtype}, so it fails or answers otherwise.`,
-      names,
-    },
-  ];
+  const barred = profile.blocks.filter(
+    ({ kind, stores, tensors }) =>
+      kind !== 'query-tokens' &&
+      stores.length > 0 &&
+      !stores.includes('disk') &&
+      tensors.some((tensor) => deviceOf(map, tensor) === 'disk'),
+  );
+  return barredFrom('on disk', 'MAP_DTYPE_ON_DISK', barred, profile);
 }
 
-function notOnGpu(map: DeviceMap, { blocks }: ModelProfile): MapIssue[] {
+function notOnGpu(map: DeviceMap, profile: ModelProfile): MapIssue[] {
   if (![...map.values()].some((device) => typeof device === 'number')) return [];
-  const names = blocks
-    .filter(
-      ({ stores, tensors }) =>
-        stores.length === 0 && tensors.some((tensor) => typeof deviceOf(map, tensor) === 'string'),
-    )
-    .map((block) => block.name);
-  if (names.length === 0) return [];
-  return [
-    {
-      code: 'MAP_NOT_ON_GPU',
-      message: `${listed(names)} not on a GPU: transformers reads it without bringing it there, or in a form that only a GPU reads, and fails or answers otherwise.`,
-      names,
-    },
-  ];
+  const barred = profile.blocks.filter(
+    ({ kind, stores, tensors }) =>
+      kind !== 'query-tokens' &&
+      stores.length === 0 &&
+      tensors.some((tensor) => typeof deviceOf(map, tensor) === 'string'),
+  );
+  return barredFrom('not on a GPU', 'MAP_NOT_ON_GPU', barred, profile);
+}
+
+function barredFrom(
+  where: string,
+  code: 'MAP_DTYPE_ON_DISK' | 'MAP_NOT_ON_GPU',
+  blocks: readonly ProfileBlock[],
+  profile: ModelProfile,
+): MapIssue[] {
+  const names = blocks.map((block) => block.name);
+  return blocks
+    .slice(0, 1)
+    .map((first) => ({ code, message: `${listed(names)} ${where}: ${whyNotThere(first, profile)}.`, names }));
 }
 
 /** Of the bonds, those of shared memory. */

@@ -34,6 +34,9 @@ export function quantizationNotes(quantization: Quantization | null, engine: Eng
     ...(engine === 'transformers' && stores.length === 0
       ? [`transformers runs ${method} on GPUs alone: quantised modules are not placed elsewhere beside one.`]
       : []),
+    ...(method === 'fp8'
+      ? ['transformers loads fp8 as bfloat16, at twice the size, on cards older than compute capability 8.9 and without a GPU.']
+      : []),
     ...(method === 'mxfp4' ? ['Without its kernels transformers loads mxfp4 as bfloat16, at nearly four times the size.'] : []),
   ];
 }

@@ -6,6 +6,7 @@ import { inLoadedNames } from '../map/file-names.js';
 import { keptUnder } from '../map/kept-modules.js';
 import { validateDeviceMap, type MapIssue } from '../map/validate-device-map.js';
 import type { Place } from '../price/place.js';
+import { UNKNOWN_GPU } from '../price/known-devices.js';
 import { priceList } from '../price/price-list.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
@@ -40,7 +41,15 @@ export function explainMap(
     ...options.budgets.gpus,
     ...unknown.map((id): [number, number] => [id, Number.MAX_SAFE_INTEGER]),
   ]);
-  const asked = { ...options, allowQuant: [...new Set(quant.values())], budgets: { ...options.budgets, gpus } };
+  // A machine that was measured for no GPU has none.
+  const { machine } = options;
+  const lacksGpu = machine !== undefined && machine.gpus.length === 0 && gpus.size > 0;
+  const asked = {
+    ...options,
+    ...(lacksGpu ? { machine: { ...machine, gpus: [UNKNOWN_GPU] } } : {}),
+    allowQuant: [...new Set(quant.values())],
+    budgets: { ...options.budgets, gpus },
+  };
   const prepared = preparePlan(tensors, asked);
   const { fileNames } = prepared.profile;
   const map = fileNames === undefined ? given : withTied(inLoadedNames(given, fileNames), prepared.profile);

@@ -33,7 +33,7 @@ export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options:
   const rules: DtypeRules = {
     dtype,
     blip2: null,
-    keepsPacked: quantization !== null,
+    ...(quantization === null ? {} : { isPlain: plainIn(model) }),
     ...(model === null ? {} : { float32: (name) => model.tree.float32(name) }),
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
   };
@@ -54,6 +54,7 @@ export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options:
     ...(options.model === undefined
       ? {}
       : { model: model === null ? null : { class: model.cls.name, use: model.cls.use } }),
+    ...(quantization === null ? {} : { quantization: quantization.method }),
     dtype,
     workload,
     engine,
@@ -67,6 +68,10 @@ export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options:
     ],
     warnings: [],
   };
+}
+
+function plainIn(model: LoadedModel | null): (name: string) => boolean {
+  return model === null ? (name) => /\.(weight|bias)$/.test(name) : (name) => model.tree.depth(name) === Infinity;
 }
 
 const UNKNOWN: readonly string[] = [

@@ -32,8 +32,11 @@ export interface DtypeRules {
   readonly blip2: keyof typeof KEPT_IN_FLOAT32 | null;
   /** When a tensor of another model is loaded in float32 all the same. */
   readonly float32?: (name: string) => Float32Rule;
-  /** Whether floats of less than 16 bits are quantised weights, which loading leaves as they are. */
-  readonly keepsPacked?: boolean;
+  /**
+   * Of a quantised checkpoint, whether a tensor is one that the model has unquantised too. Others (scales, and the like), and
+   * floats of less than 16 bits, are loaded as they are stored. Absent where nothing is quantised.
+   */
+  readonly isPlain?: (name: string) => boolean;
 }
 
 /** The dtype of `name` after loading. */
@@ -41,7 +44,7 @@ export function loadedDtype(name: string, stored: Dtype, rules: DtypeRules): Dty
   if (!isFloating(stored)) return stored;
   const override = rules.overrides === undefined ? undefined : longestPrefix(rules.overrides, name);
   if (override !== undefined) return STORED[override];
-  if (rules.keepsPacked === true && DTYPE_BITS[stored] < 16) return stored;
+  if (rules.isPlain !== undefined && (DTYPE_BITS[stored] < 16 || !rules.isPlain(name))) return stored;
   const kept = rules.float32?.(name) ?? 'never';
   if (kept === 'always' || (kept === 'in float16' && rules.dtype === 'float16')) return 'F32';
   if (rules.blip2 !== null && rules.dtype === 'float16' && KEPT_IN_FLOAT32[rules.blip2].test(name)) return 'F32';

@@ -109,6 +109,8 @@ export interface ModelProfile {
   readonly aliases: ReadonlyMap<string, string>;
   /** The class that loads it; null for one that is not known, absent for a BLIP-2 that captions. */
   readonly model?: PlannedClass | null;
+  /** How a quantised checkpoint is quantised, by transformers' name of the method; absent for others. */
+  readonly quantization?: string;
   /** Loaded name -> names in the file, where the device map has those. */
   readonly fileNames?: FileNames;
   readonly weightBytes: number;

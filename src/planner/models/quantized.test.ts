@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { isDtype } from '../../tensor/dtype.js';
+import type { Device } from '../map/device-map.js';
+import { explainMap } from '../plan/explain-map.js';
+import { planDeviceMap } from '../plan/plan-device-map.js';
+import { UNKNOWN_HOST } from '../price/known-devices.js';
+import { loadModelTable } from './load-model-table.js';
+
+/** What their libraries make of tiny checkpoints once they are loaded, recorded by test/fixtures/planner/record_quantized.py. */
+const recorded = z
+  .object({
+    methods: z.array(
+      z.object({
+        method: z.string(),
+        config: z.record(z.string(), z.unknown()),
+        file: z.record(z.string(), z.tuple([z.string()]).rest(z.number())),
+        /** Block -> bytes. */
+        loaded: z.record(z.string(), z.number()),
+        refused: z.record(z.enum(['cpu', 'disk']), z.string().nullable()),
+      }),
+    ),
+  })
+  .parse(JSON.parse(readFileSync(new URL('../../../test/fixtures/planner/quantized.json', import.meta.url), 'utf8')));
+
+const models = await loadModelTable();
+const rows = recorded.methods.map(({ file, ...row }) => ({
+  ...row,
+  tensors: new Map(
+    Object.entries(file).map(([name, [dtype, ...shape]]) => {
+      if (!isDtype(dtype)) throw new Error(dtype);
+      return [name, { dtype, shape }];
+    }),
+  ),
+}));
+const ON_GPUS_ALONE = /^(gptq|awq|bitsandbytes)/;
+
+type Row = (typeof rows)[number];
+const optionsOf = ({ config }: Pick<Row, 'config'>) =>
+  ({
+    config,
+    models,
+    engine: 'transformers',
+    budgets: { gpus: new Map([[0, 2 ** 30]]), ramBytes: null, diskBytes: 2 ** 30 },
+  }) as const;
+const pinned = (row: Pick<Row, 'config' | 'tensors'>, pins: [string, Device][]) =>
+  planDeviceMap(row.tensors, { ...optionsOf(row), pins: new Map(pins) });
+
+describe('quantised checkpoints', () => {
+  it.each(rows)('$method: bytes of every device are within 1 % of those that are loaded', (row) => {
+    const store = ON_GPUS_ALONE.test(row.method) ? 0 : 'cpu';
+    const result = pinned(row, [
+      ['', 0],
+      ['model.layers.1', store],
+    ]);
+    if (result.status !== 'fits') throw new Error('there is room');
+    for (const { id, weightBytes } of result.plan.devices) {
+      const mine = Object.entries(row.loaded).filter(([block]) => (block === 'model.layers.1' ? store : 0) === id);
+      const loadedBytes = mine.reduce((sum, [, bytes]) => sum + bytes, 0);
+      expect(Math.abs(weightBytes - loadedBytes)).toBeLessThanOrEqual(0.01 * loadedBytes);
+    }
+  });
+
+  it.each(rows)('$method: what a loader refuses is refused', (row) => {
+    for (const store of ['cpu', 'disk'] as const) {
+      const pin = () =>
+        pinned(row, [
+          ['', 0],
+          ['model.layers.0', store],
+        ]);
+      const method = row.method.replace(/,.*/, '');
+      if (row.refused[store] === null && !ON_GPUS_ALONE.test(row.method)) expect(pin().status).toBe('fits');
+      else
+        expect(pin).toThrow(
+          expect.objectContaining({ code: 'PIN_IMPOSSIBLE', message: expect.stringContaining(method) as unknown }),
+        );
+    }
+  });
+
+  it.each(rows.filter(({ method }) => ON_GPUS_ALONE.test(method)))('$method: a map with a layer off the GPU is explained', (row) => {
+    const { issues } = explainMap(new Map<string, Device>([['', 0], ['model.layers.0', 'cpu']]), row.tensors, optionsOf(row));
+    expect(issues.map(({ code }) => code)).toContain('MAP_NOT_ON_GPU');
+  });
+
+  it('is explained for GPUs that nobody has described', () => {
+    const [row] = rows;
+    if (row === undefined) throw new Error('recorded');
+    const machine = { gpus: [], host: UNKNOWN_HOST };
+    const options = { ...optionsOf(row), budgets: { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 }, machine };
+    expect(explainMap(new Map([['', 0]]), row.tensors, options).plan?.warnings.join()).toContain('GPU 0 has no budget');
+  });
+});
