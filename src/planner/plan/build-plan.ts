@@ -139,6 +139,7 @@ function mapOf(
   const devices = new Map<string, Device>();
   const apart = new Set<string>();
   const hasHooks = profile.blocks.some((block, i) => hooked(block, placeAt(choice, i)));
+  const parents = parentsOf(profile);
   for (const [i, block] of profile.blocks.entries()) {
     const place = placeAt(choice, i);
     const device = deviceOfPlace(place);
@@ -151,8 +152,11 @@ function mapOf(
       }
       continue;
     }
-    for (const [key, home] of keysOf(block, device, place.execution === 'streamed' ? place.gpu : null))
-      leaves.set(key, home);
+    // A key for it would claim what is below it and elsewhere.
+    const keys = parents.has(block.name)
+      ? new Map(own.map((tensor) => [tensor.slice(0, tensor.lastIndexOf('.')), device]))
+      : keysOf(block, device, place.execution === 'streamed' ? place.gpu : null);
+    for (const [key, home] of keys) leaves.set(key, home);
     tensors.push(...own);
   }
   for (const [alias, block] of profile.aliases) {
@@ -160,6 +164,15 @@ function mapOf(
     if (device !== undefined) leaves.set(alias, device);
   }
   return { map: emitDeviceMap(leaves, [...tensors, ...leaves.keys()], apart), apart };
+}
+
+/** Paths above blocks. */
+function parentsOf({ blocks }: ModelProfile): ReadonlySet<string> {
+  const parents = new Set<string>();
+  for (const { name } of blocks)
+    for (let end = name.lastIndexOf('.'); end > 0; end = name.lastIndexOf('.', end - 1))
+      parents.add(name.slice(0, end));
+  return parents;
 }
 
 /** A tied table may be stored under another module's name; that module has a key of its own. */

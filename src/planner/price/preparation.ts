@@ -26,10 +26,10 @@ export interface Preparation {
 
 /** Block -> bytes of float32 to make of weights that are stored in half precision, where the CPU is to run it. */
 export function convertedBytes(
-  { engine, blocks }: ModelProfile,
+  { engine, family, blocks }: ModelProfile,
   tensors: ReadonlyMap<string, TensorInfo>,
 ): Map<string, number> {
-  if (engine !== 'blip2-run') return new Map();
+  if (engine !== 'blip2-run' || family === 'generic') return new Map();
   const bytesOf = (name: string): number => {
     const info = tensors.get(name);
     return info?.dtype === 'F16' || info?.dtype === 'BF16' ? tensorBytes(info, 'F32') : 0;

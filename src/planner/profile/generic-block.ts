@@ -1,5 +1,4 @@
 /** The numbers of a block whose class, or only whose tensor names, are known. */
-import { isFloating } from '../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { BlockPhase } from '../../model/blocks.js';
 import { numberOf, textConfig, type AnyConfig } from '../models/model-config.js';
@@ -32,7 +31,6 @@ const LOOKED_UP = /embed/i;
 interface Sizes {
   readonly leaves: ReadonlyMap<string, number>;
   readonly weightBytes: number;
-  readonly float32Bytes: number;
   readonly elements: number;
   readonly expertBytes: number;
   readonly expertElements: number;
@@ -94,7 +92,8 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     phase,
     tensors: names,
     weightBytes: sizes.weightBytes,
-    float32Bytes: sizes.float32Bytes,
+    // Engines that run other models than BLIP-2 on a CPU keep their dtype there.
+    float32Bytes: sizes.weightBytes,
     scheme: null,
     forms: new Map(),
     lookUp: null,
@@ -135,7 +134,7 @@ function sizesOf(
   reads: readonly string[] = [],
 ): Sizes {
   const leaves = new Map<string, number>();
-  const total = { weightBytes: 0, float32Bytes: 0, elements: 0, expertBytes: 0, expertElements: 0, crossBytes: 0 };
+  const total = { weightBytes: 0, elements: 0, expertBytes: 0, expertElements: 0, crossBytes: 0 };
   let widest = 0;
   let rowWidth = 0;
   let isPacked = false;
@@ -146,7 +145,6 @@ function sizesOf(
     const leaf = name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : name;
     leaves.set(leaf, (leaves.get(leaf) ?? 0) + bytes);
     total.weightBytes += bytes;
-    total.float32Bytes += isFloating(info.dtype) ? 4 * elements : bytes;
     total.elements += elements;
     if (EXPERTS.test(name)) {
       total.expertBytes += bytes;

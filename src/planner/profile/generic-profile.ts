@@ -37,7 +37,8 @@ export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options:
     ...(model === null ? {} : { float32: (name) => model.tree.float32(name) }),
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
   };
-  const { groups, aliases } = model === null ? unknownGroups(stored, config) : loadedGroups(model);
+  const { groups, aliases } =
+    model === null ? unknownGroups(stored, config) : loadedGroups(model, engine !== 'transformers');
   const blocks = groups.map((group) =>
     genericBlock(group, {
       tensors,
@@ -63,6 +64,7 @@ export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options:
     weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
     assumptions: [
       ...(model === null ? UNKNOWN : knownNotes(model)),
+      ...(blocks.some(({ name }) => /experts$/.test(name)) ? [EXPERTS_APART] : []),
       ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
       ...quantizationNotes(quantization, engine),
     ],
@@ -73,6 +75,9 @@ export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options:
 function plainIn(model: LoadedModel | null): (name: string) => boolean {
   return model === null ? (name) => /\.(weight|bias)$/.test(name) : (name) => model.tree.depth(name) === Infinity;
 }
+
+const EXPERTS_APART =
+  'The routed experts of a layer have a place of their own; where they are, a token reads those that it is sent to.';
 
 const UNKNOWN: readonly string[] = [
   'Blocks, their order and how often they run follow from tensor names: this checkpoint has no BLIP-2 config.json.',

@@ -11,9 +11,10 @@ export interface LoadedGroups {
   readonly aliases: ReadonlyMap<string, string>;
 }
 
-export function loadedGroups(model: LoadedModel): LoadedGroups {
+/** @param placesExperts whether the experts of a layer may be elsewhere than the rest of it */
+export function loadedGroups(model: LoadedModel, placesExperts: boolean): LoadedGroups {
   const { cls, tree } = model;
-  const owner = owners(tree);
+  const owner = owners(tree, placesExperts);
   const groupOf = new Map<string, string>();
   const members = new Map<string, string[]>();
   const stays = new Set<string>();
@@ -52,13 +53,20 @@ interface Owner {
   readonly stays: boolean;
 }
 
+/** All that are routed to, of one layer. */
+const EXPERTS = /^.*?\.(?:experts|routed_experts)(?=\.)/;
+
 /** Tensor -> its owner; tensors of one module are looked up once. */
-function owners(tree: ModuleTree): (tensor: string) => Owner {
+function owners(tree: ModuleTree, placesExperts: boolean): (tensor: string) => Owner {
   const known = new Map<string, Owner | null>();
   return (tensor) => {
     const module = tensor.slice(0, Math.max(0, tensor.lastIndexOf('.')));
     let owner = known.get(module);
-    if (owner === undefined) known.set(module, (owner = ownerOf(module, tree)));
+    if (owner === undefined) {
+      const experts = placesExperts ? EXPERTS.exec(`${module}.`)?.[0] : undefined;
+      owner = experts === undefined ? ownerOf(module, tree) : { name: experts, stays: false };
+      known.set(module, owner);
+    }
     return owner ?? { name: tensor, stays: true };
   };
 }
