@@ -86,7 +86,8 @@ export function requestFlags<T>(parser: Argv<T>) {
     .option('engine', {
       choices: ['blip2-run', 'transformers'] as const,
       group: 'Workload:',
-      describe: 'who will execute the map [default: blip2-run; transformers for models that are not BLIP-2]',
+      describe:
+        'who will execute the map; of models that are not BLIP-2, blip2-run is any loader that can place experts by themselves [default: blip2-run; transformers for models that are not BLIP-2]',
     })
     .option('names', {
       choices: ['loaded', 'file'] as const,
