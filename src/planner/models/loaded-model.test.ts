@@ -124,6 +124,16 @@ describe('the table of models', () => {
     }
   });
 
+  it('a bias with an axis of its own is no product, whose outputs would take memory', () => {
+    const bart = rows.find(({ name }) => name === 'BartForConditionalGeneration');
+    if (bart === undefined) throw new Error('recorded');
+    const options = { config: bart.config, models: table, engine: 'transformers', budgets: onGpu(0) } as const;
+    const { profile } = preparePlan(bart.tensors, options);
+    const bias = profile.blocks.find(({ name }) => name === 'final_logits_bias');
+    expect(bart.tensors.get('final_logits_bias')?.shape).toHaveLength(2);
+    expect(bias).toMatchObject({ activationElements: 0 });
+  });
+
   it.each(rows)('$name: Python that names the class', ({ class: name, config, tensors }) => {
     const result = planDeviceMap(tensors, { config, models: table, engine: 'transformers', budgets: onGpu(2 ** 40) });
     if (result.status === 'infeasible') throw new Error('fits');

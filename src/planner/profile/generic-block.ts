@@ -152,7 +152,8 @@ function sizesOf(
     }
     if (CROSS_KEYS.test(name)) total.crossBytes += bytes;
     // Rows are looked up of a table: its width is that of what comes out, not of a product.
-    if (info.shape.length < 2 || (names.length > 1 && own.has(name) && LOOKED_UP.test(leaf))) continue;
+    if (elements === Math.max(1, ...info.shape)) continue;
+    if (names.length > 1 && own.has(name) && LOOKED_UP.test(leaf)) continue;
     if (isPlain(info)) {
       // Of several matrices in one tensor, the last two sides.
       for (const dim of info.shape.slice(-2)) widest = Math.max(widest, dim);
