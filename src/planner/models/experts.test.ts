@@ -6,6 +6,7 @@ import { conflictingReadings } from '../map/prefix-readings.js';
 import { preparePlan } from '../plan/context.js';
 import { explainMap } from '../plan/explain-map.js';
 import { planDeviceMap } from '../plan/plan-device-map.js';
+import type { PlanOptions } from '../plan/plan-options.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../price/known-devices.js';
 import { loadedModel } from './loaded-model.js';
 import { loadModelTable } from './load-model-table.js';
@@ -28,7 +29,7 @@ const config = {
 const models = await loadModelTable();
 const tensors = new Map(stored());
 
-/** A Mixture of experts under the names of its file. */
+/** A mixture of experts under the names of its file. */
 function* stored(): Generator<[string, TensorInfo]> {
   const weight = (name: string, ...shape: number[]): [string, TensorInfo] => {
     const dtype: Dtype = 'F16';
@@ -55,16 +56,16 @@ const gpu = KNOWN_GPUS.get('RTX 4090');
 if (gpu === undefined) throw new Error('known');
 const overhead = gpu.engines['blip2-run'].workspaceBytes;
 const all = [...tensors.values()].reduce((sum, { shape }) => sum + 2 * shape.reduce((a, b) => a * b, 1), 0);
-const optionsFor = (engine: 'transformers' | 'blip2-run', bytes: number) =>
-  ({
-    config,
-    models,
-    engine,
-    dtype: 'float16',
-    machine: { gpus: [gpu], host: UNKNOWN_HOST },
-    budgets: { gpus: new Map([[0, overhead + bytes]]), ramBytes: null, diskBytes: 0 },
-    workload: { promptTokens: 1, newTokens: 64 },
-  }) as const;
+const machine = { gpus: [gpu], host: UNKNOWN_HOST };
+const optionsFor = (engine: 'transformers' | 'blip2-run', bytes: number): PlanOptions => ({
+  config,
+  models,
+  engine,
+  dtype: 'float16',
+  machine,
+  budgets: { gpus: new Map([[0, overhead + bytes]]), ramBytes: null, diskBytes: 0 },
+  workload: { promptTokens: 1, newTokens: 64 },
+});
 
 describe('a mixture of experts', () => {
   it('under transformers is streamed by layers whose largest module is all of their experts', () => {

@@ -64,7 +64,7 @@ export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options:
     weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
     assumptions: [
       ...(model === null ? UNKNOWN : knownNotes(model)),
-      ...(blocks.some(({ name }) => /experts$/.test(name)) ? [EXPERTS_APART] : []),
+      ...(blocks.some(({ name }) => name.endsWith('experts')) ? [EXPERTS_APART] : []),
       ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
       ...quantizationNotes(quantization, engine),
     ],
