@@ -8,6 +8,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { highsSolver } from '../../dist/src/highs/index.js';
 import { blip2Tensors, parseBlip2Config, planDeviceMap } from '../../dist/src/planner/index.js';
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { before: { type: 'string' } } });
@@ -31,12 +32,19 @@ const MORE_CARDS = [
   ['flan-t5-xl', EIGHT_UNEQUAL],
 ].map(([shape, sizes]) => ({ shape, split: 'more', fraction: sizes.join('+'), gpus: sizes.map((size) => size * GB) }));
 
+const integerSolver = await highsSolver();
 const rows = ['transformers', 'blip2-run'].flatMap((engine) =>
   [...recorded.rows, ...MORE_CARDS].map((row) => {
     const { config, tensors } = models.get(row.shape);
     const gpus = new Map(row.gpus.map((bytes, id) => [id, bytes]));
     const start = process.cpuUsage().user;
-    const { plan } = planDeviceMap(tensors, { config, engine, budgets: { gpus, ramBytes: null, diskBytes: 0 } });
+    const options = {
+      config,
+      engine,
+      budgets: { gpus, ramBytes: null, diskBytes: 0 },
+      ...(gpus.size > 1 ? { integerSolver } : {}),
+    };
+    const { plan } = planDeviceMap(tensors, options);
     const cpuMs = (process.cpuUsage().user - start) / 1000;
     const { status, gap } = plan.solver;
     const key = `${engine} ${row.shape} ${row.split} ${row.fraction}`;

@@ -7,6 +7,7 @@
  * cards. A line per plan on stdout, a table on stderr. Times are of this process's CPU.
  */
 import { readFileSync } from 'node:fs';
+import { highsSolver } from '../../dist/src/highs/index.js';
 import { blip2Tensors, parseBlip2Config, planDeviceMap } from '../../dist/src/planner/index.js';
 
 const recorded = JSON.parse(readFileSync(process.argv[2] ?? 'peers.json', 'utf8'));
@@ -20,6 +21,7 @@ const SPLITS = {
   'eight unequal': [2, 1.5, 1.2, 1, 1, 0.8, 0.7, 0.5],
 };
 
+const integerSolver = await highsSolver();
 const rows = ['opt-2.7b', 'flan-t5-xl', 'opt-6.7b'].flatMap((shape) => {
   const config = { model_type: 'blip-2', image_token_index: 50265, ...recorded.shapes[shape] };
   const tensors = blip2Tensors(parseBlip2Config(config), { dtype: 'F32', ownHead: false });
@@ -37,6 +39,7 @@ const rows = ['opt-2.7b', 'flan-t5-xl', 'opt-6.7b'].flatMap((shape) => {
           config,
           engine,
           objective: 'throughput',
+          integerSolver,
           budgets: { gpus, ramBytes: null, diskBytes: 0 },
         });
         const { user, system } = process.cpuUsage(start);

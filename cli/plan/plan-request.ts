@@ -5,6 +5,8 @@ import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
 import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
 import type { PictureSize } from '../../src/model/picture-size.js';
 import { GPU_PROVIDERS, type GpuProvider } from '../../src/planner/plan/gpu-provider.js';
+import { needsIntegerSolver } from '../../src/planner/plan/needs-integer-solver.js';
+import type { Budgets } from '../../src/planner/plan/budgets.js';
 import type { PlanOptions } from '../../src/planner/plan/plan-options.js';
 import { OBJECTIVES, type Objective } from '../../src/planner/plan/plan-document.js';
 import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
@@ -106,7 +108,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       group: 'Placement:',
       coerce: parseSeconds,
       describe:
-        'seconds to search at most, then the best placement so far, with its gap; from 1 on, what is still open then goes on as an integer program until it is proven [default: a fixed effort of about a second]',
+        'seconds to search at most, then the best placement so far, with its gap; [default: a fixed effort, about a second for one or two GPUs and up to four for more]',
     })
     .option('pin', {
       type: 'string',
@@ -118,12 +120,15 @@ export function requestFlags<T>(parser: Argv<T>) {
 }
 
 /** Below a second, an integer solver would be loaded in vain. */
-async function limits(seconds: number | undefined): Promise<Pick<PlanOptions, 'timeLimitMs' | 'integerSolver'>> {
-  if (seconds === undefined) return {};
-  const timeLimitMs = 1000 * seconds;
-  if (seconds < 1) return { timeLimitMs };
+async function limits(
+  { 'time-limit': seconds, objective }: RequestArgs,
+  budgets: Budgets,
+): Promise<Pick<PlanOptions, 'timeLimitMs' | 'integerSolver'>> {
+  const time = seconds === undefined ? {} : { timeLimitMs: 1000 * seconds };
+  const isWanted = seconds === undefined ? needsIntegerSolver(budgets, objective) : seconds >= 1;
+  if (!isWanted) return time;
   const { highsSolver } = await import('../../src/highs/index.js');
-  return { timeLimitMs, integerSolver: await highsSolver() };
+  return { ...time, integerSolver: await highsSolver() };
 }
 
 function parseSeconds(text: string): number {
@@ -214,7 +219,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       pins,
       allowQuant: readAllowQuant(args['allow-quant']),
       objective: args.objective,
-      ...(await limits(args['time-limit'])),
+      ...(await limits(args, budgets)),
       ...(machine === null ? {} : { machine }),
       ...(args.reserve === undefined ? {} : { reserveBytes: parseSize(args.reserve) }),
       // The memory of a whole card holds its driver's share.

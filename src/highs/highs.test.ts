@@ -6,7 +6,7 @@ import { planDeviceMap } from '../planner/plan/plan-device-map.js';
 import type { PlanOptions } from '../planner/plan/plan-options.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../planner/price/known-devices.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
-import type { IntegerProgram } from '../planner/solve/integer/integer-program.js';
+import type { IntegerProgram } from '../planner/solve/program/integer-program.js';
 import { highsSolver } from './index.js';
 
 const solver = await highsSolver();

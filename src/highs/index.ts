@@ -3,7 +3,7 @@
  * and in browsers; it blocks its thread while it searches.
  */
 import highsModule, { type ModelData } from 'highs';
-import type { IntegerProgram, IntegerSolver } from '../planner/solve/integer/integer-program.js';
+import type { IntegerProgram, IntegerSolver } from '../planner/solve/program/integer-program.js';
 
 export { type IntegerSolver };
 
@@ -19,7 +19,7 @@ const loadHighs = highsModule as unknown as typeof highsModule.default;
 export async function highsSolver(): Promise<IntegerSolver> {
   const highs = await loadHighs();
   const { modelStatus, callbackType } = highs.constants;
-  return (program, { cutoff, stop }) =>
+  return (program, { cutoff, stop, start = null, iterations = Infinity }) =>
     highs.withModel(modelData(program), (model) => {
       model.options.set({
         output_flag: false,
@@ -28,10 +28,12 @@ export async function highsSolver(): Promise<IntegerSolver> {
         mip_feasibility_tolerance: TOLERANCE,
         primal_feasibility_tolerance: TOLERANCE,
       });
+      if (start !== null) model.setSolution({ colValue: start });
       model.run({
         [callbackType.mipInterrupt]: (event) => {
+          const made = Number(event.data.mip_total_lp_iterations ?? 0);
           // A row that keeps the objective below the cutoff would do the same, and makes every linear program slower.
-          if (stop() || (event.data.mip_dual_bound ?? -Infinity) >= cutoff) event.interrupt();
+          if (stop() || made >= iterations || (event.data.mip_dual_bound ?? -Infinity) >= cutoff) event.interrupt();
         },
         [callbackType.simplexInterrupt]: (event) => {
           if (stop()) event.interrupt();

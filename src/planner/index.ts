@@ -1,4 +1,5 @@
 /** `blip2-device-map/planner`: pure, also in a browser. Tensors and budgets in, the fastest placement that fits out. */
+export { needsIntegerSolver } from './plan/needs-integer-solver.js';
 export { Blip2Error } from '../errors.js';
 export { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 export { blip2Tensors, type Blip2TensorOptions } from '../model/blip2-tensors.js';
@@ -47,7 +48,7 @@ export {
   type IntegerLimits,
   type IntegerProgram,
   type IntegerSolver,
-} from './solve/integer/integer-program.js';
+} from './solve/program/integer-program.js';
 export { LOAD_DTYPES, type LoadDtype } from './profile/load-dtype.js';
 export { type Engine, type ModelProfile, type ProfileBlock } from './profile/model-profile.js';
 export { DEFAULT_WORKLOAD, parseWorkload, type Workload } from './profile/workload.js';

@@ -122,10 +122,11 @@ async function planFor(
   budgets: Budgets,
   { batches, ...options }: Omit<PlanningOptions, 'measure'> & Execution,
 ): Promise<PlanDocument> {
-  const [{ planDeviceMap }, { planForBatches }, { doesNotFit }] = await Promise.all([
+  const [{ planDeviceMap }, { planForBatches }, { doesNotFit }, { needsIntegerSolver }] = await Promise.all([
     import('../planner/plan/plan-device-map.js'),
     import('../planner/plan/plan-for-batches.js'),
     import('../planner/report/does-not-fit.js'),
+    import('../planner/plan/needs-integer-solver.js'),
   ]);
   const { folder, files, tensors, config } = checkpoint;
   const identity = {
@@ -133,7 +134,16 @@ async function planFor(
     files: files.map(({ name }) => name),
     fingerprint: checkpointFingerprint(checkpoint),
   };
-  const asked = { ...options, budgets, config, checkpoint: identity };
+  const integerSolver = needsIntegerSolver(budgets)
+    ? await (await import('../highs/index.js')).highsSolver()
+    : undefined;
+  const asked = {
+    ...(integerSolver === undefined ? {} : { integerSolver }),
+    ...options,
+    budgets,
+    config,
+    checkpoint: identity,
+  };
   const result =
     batches === undefined
       ? planDeviceMap(tensors, asked)

@@ -6,6 +6,7 @@ import { DEFAULT_PRESET, PRESETS } from '../../model/presets.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { runsOn } from '../price/place.js';
+import { highsSolver } from '../../highs/index.js';
 import { costOf } from '../solve/problem.js';
 import { assemble } from './assemble.js';
 import { chooseFor } from './choose-for.js';
@@ -30,12 +31,13 @@ const plan = (gibs: readonly number[], rest: Partial<PlanOptions>): PlanDocument
   if (result.status === 'infeasible') throw new Error('does not fit');
   return result.plan;
 };
+const integerSolver = await highsSolver();
 const gpusOf = ({ placements }: PlanDocument) => [...new Set(placements.map(({ runsOn: device }) => device))];
 
 describe('throughput', () => {
   it('shares the work of equal cards, which costs the single call something', () => {
     const alone = plan([10, 10], {});
-    const pipeline = plan([10, 10], { objective: 'throughput' });
+    const pipeline = plan([10, 10], { objective: 'throughput', integerSolver });
     expect(gpusOf(alone)).toEqual([0]);
     expect(gpusOf(pipeline)).toContain(1);
     expect(pipeline.cost.busiestMs).toBeLessThan(0.6 * alone.cost.busiestMs);

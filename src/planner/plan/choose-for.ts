@@ -6,10 +6,9 @@
  * - `fewest-devices`: as few GPUs as possible, at least one where any is offered; among those, latency.
  */
 import type { GpuProfile } from '../price/device-profile.js';
-import { isTooMuch } from '../solve/turn/shortest.js';
-import { worksOf } from '../solve/turn/work.js';
+import { leastCost } from '../solve/exact.js';
 import { assemble } from './assemble.js';
-import { casesOf, choosePlaces, type Answer, type ChooseOptions } from './choose-places.js';
+import { casesOf, choosePlaces, exceedsEverything, type Answer, type ChooseOptions } from './choose-places.js';
 import { takenBytes, type PlanContext } from './context.js';
 import { shortestTurn } from './shortest-turn.js';
 import type { Objective } from './plan-document.js';
@@ -51,9 +50,10 @@ function fewestGpus(context: PlanContext, options: ChooseOptions): Answer {
 
 /** Whether it is proven that nothing fits: much sooner than a search for the fastest placement would find out. */
 function hasNoRoom(context: PlanContext): boolean {
-  return casesOf(context).every((placing) =>
-    worksOf(assemble(context.profile, placing, context.prices)).every((task) => isTooMuch(task)),
-  );
+  return casesOf(context).every((placing) => {
+    const problem = assemble(context.profile, placing, context.prices);
+    return exceedsEverything(problem) || leastCost(problem) === Infinity;
+  });
 }
 
 /** A GPU as far as a set of them is concerned. */

@@ -1,9 +1,10 @@
 /** The choice of a place for every block: the solver over all the cases that an engine allows. */
 import type { Place } from '../price/place.js';
-import { solveExact, type SolveOptions } from '../solve/exact.js';
-import type { IntegerSolver } from '../solve/integer/integer-program.js';
-import { INTEGER_TOLERANCE, solveCounts } from '../solve/integer/solve-counts.js';
+import { leastCost, solveExact, type SolveOptions } from '../solve/exact.js';
+import type { IntegerSolver } from '../solve/program/integer-program.js';
+import { INTEGER_TOLERANCE, searchProgram } from '../solve/program/program-search.js';
 import type { Problem, Solution } from '../solve/problem.js';
+import { scarceResources } from '../solve/resources.js';
 import { assemble, type Placing } from './assemble.js';
 import { takenBytes, type PlanContext } from './context.js';
 import { engineCases } from './engine-cases.js';
@@ -30,6 +31,10 @@ export type Answer =
 
 /** Costs closer than this fraction are equal. */
 const SAME = 1e-9;
+/** Devices that can be full, for which the walk is the better search: beyond them it finds too little. */
+const WALK_DEVICES = 2;
+/** Labels of the walk where an integer solver goes on. */
+const WALK_EFFORT = 250_000;
 
 /** What a case of the engine has come to. */
 interface Case {
@@ -40,56 +45,73 @@ interface Case {
 }
 
 interface Best {
-  readonly placing: Placing;
+  readonly of: Case;
   readonly solution: Solution;
 }
 
 export interface ChooseOptions extends SolveOptions {
-  /** Goes on where the search ends without a proof, until there is one or `stop` says so. */
+  /** For three and more devices that can be full, and for what the walk leaves open. */
   readonly integerSolver?: IntegerSolver | undefined;
+  /** Times the usual effort of the integer solver. */
+  readonly programEffort?: number;
 }
 
 /** The fastest placement over all the cases. */
-export function choosePlaces(context: PlanContext, { integerSolver, ...options }: ChooseOptions = {}): Answer {
+export function choosePlaces(context: PlanContext, options: ChooseOptions = {}): Answer {
+  const { integerSolver, ...walk } = options;
+  const effort = integerSolver === undefined ? walk.effort : Math.min(walk.effort ?? WALK_EFFORT, WALK_EFFORT);
   let best: Best | null = null;
   const cases: Case[] = [];
   for (const placing of casesOf(context).toSorted(bySpeed)) {
     const problem = assemble(context.profile, placing, context.prices);
     if (exceedsEverything(problem)) continue;
     const cutoff: number = Math.min(best?.solution.cost ?? Infinity, options.cutoff ?? Infinity);
-    const result = solveExact(problem, { ...options, cutoff });
-    cases.push({ placing, problem, bound: result.bound });
-    if (result.status !== 'infeasible') best = { placing, solution: result.solution };
+    const own: Case = { placing, problem, bound: -Infinity };
+    cases.push(own);
+    if (integerSolver !== undefined && scarceResources(problem).length > WALK_DEVICES) {
+      own.bound = leastCost(problem);
+      continue;
+    }
+    const result = solveExact(problem, { ...walk, ...(effort === undefined ? {} : { effort }), cutoff });
+    own.bound = result.bound;
+    if (result.status !== 'infeasible') best = { of: own, solution: result.solution };
   }
-  if (integerSolver !== undefined) best = throughCounts(cases, best, integerSolver, options);
+  if (integerSolver !== undefined) best = throughPrograms(cases, best, integerSolver, options);
   const bound = Math.min(Infinity, ...cases.map((own) => own.bound));
   if (best === null) return { status: 'none', proven: bound === Infinity, cost: Infinity };
-  const { placing, solution } = best;
+  const { of, solution } = best;
   const proven = bound >= solution.cost * (1 - (integerSolver === undefined ? SAME : 2 * INTEGER_TOLERANCE));
-  const choice = solution.choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
+  const choice = solution.choice.map((p) => of.placing.places[p]).filter((place) => place !== undefined);
   return {
     status: proven ? 'optimal' : 'stopped',
-    choice: tidyChoice(context.profile, choice, placing.allows),
+    choice: tidyChoice(context.profile, choice, of.placing.allows),
     cost: solution.cost,
     bound: proven ? solution.cost : bound,
   };
 }
 
 /** The cases that are open, the most promising first. */
-function throughCounts(
+function throughPrograms(
   cases: readonly Case[],
   known: Best | null,
   solver: IntegerSolver,
-  { cutoff = Infinity, stop = () => false }: SolveOptions,
+  { cutoff = Infinity, programEffort = 1, stop = () => false, ...walk }: ChooseOptions,
 ): Best | null {
   let best = known;
   for (const each of cases.toSorted((a, b) => a.bound - b.bound)) {
     const upper = Math.min(best?.solution.cost ?? Infinity, cutoff);
-    if (stop() || each.bound >= upper * (1 - INTEGER_TOLERANCE)) break;
-    const result = solveCounts(each.problem, solver, { cutoff: upper, stop });
-    if (result === null) continue;
-    each.bound = Math.max(each.bound, result.bound);
-    if (result.solution !== null) best = { placing: each.placing, solution: result.solution };
+    if (each.bound >= upper * (1 - INTEGER_TOLERANCE) || (best !== null && stop())) break;
+    const result = searchProgram(each.problem, solver, {
+      cutoff: upper,
+      known: best?.of === each ? best.solution : null,
+      effort: programEffort,
+      stop,
+    });
+    // Where crossings are no sums of two ends, the walk is all there is.
+    const own = result ?? solveExact(each.problem, { ...walk, cutoff: upper, stop });
+    each.bound = Math.max(each.bound, own.bound);
+    const solution = 'solution' in own ? own.solution : null;
+    if (solution !== null) best = { of: each, solution };
   }
   return best;
 }
@@ -109,7 +131,7 @@ function gpusOf({ places }: Placing): number {
 }
 
 /** Whether the items are more than all resources together: a proof that costs nothing. */
-function exceedsEverything({ items, capacities }: Problem): boolean {
+export function exceedsEverything({ items, capacities }: Problem): boolean {
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
   const least = items.map((item) =>
     Math.min(...item.use.filter((_, p) => (item.cost[p] ?? Infinity) < Infinity).map(sum)),

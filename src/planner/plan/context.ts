@@ -16,6 +16,7 @@ import { checkBudgets, type Budgets } from './budgets.js';
 import { checkPins } from './check-pins.js';
 import type { CheckpointIdentity } from './plan-document.js';
 import type { PlanOptions } from './plan-options.js';
+import { needsIntegerSolver } from './needs-integer-solver.js';
 import { profileOf } from './profile-of.js';
 import { turnAssumptions } from './turn-assumptions.js';
 
@@ -83,9 +84,18 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
       ...assumptionsOf(machine, gpuIds, budgets),
       ...(options.objective === 'throughput' ? turnAssumptions(profile.engine) : []),
       ...accuracyRule(options.allowQuant ?? []),
+      ...heuristic(options),
     ],
     warnings: [],
   };
+}
+
+/** What the planner's own search does not prove. */
+function heuristic({ integerSolver, budgets, objective }: PlanOptions): string[] {
+  const isSearch = objective !== 'throughput' && budgets.gpus.size <= 2;
+  return integerSolver !== undefined || isSearch || !needsIntegerSolver(budgets, objective)
+    ? []
+    : ["No integer solver was given: this placement is a heuristic's, and an integer solver may find a faster one."];
 }
 
 function keptOnCuda(profile: ModelProfile, tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): number {

@@ -17,6 +17,9 @@ import type { PlanOptions } from './plan-options.js';
 import { explainInfeasible, type Infeasible } from './infeasible.js';
 import type { PlanDocument } from './plan-document.js';
 
+/** Times the usual effort of the integer solver, which the time limit ends sooner. */
+const TIMED_EFFORT = 1000;
+
 export type PlanResult =
   | { readonly status: 'fits'; readonly plan: PlanDocument; readonly map: DeviceMap; readonly profile: ModelProfile }
   | Infeasible;
@@ -50,7 +53,9 @@ function limited({ solver: given = {}, timeLimitMs, integerSolver }: PlanOptions
   const solver = { ...given, integerSolver };
   if (timeLimitMs === undefined) return solver;
   const end = performance.now() + timeLimitMs;
-  // By default a search ends after about a second; whoever allows more gets more, of the better way on where there is one.
-  const effort = integerSolver === undefined ? DEFAULT_EFFORT * Math.max(1, timeLimitMs / 1000) : DEFAULT_EFFORT;
-  return { effort, ...solver, stop: () => performance.now() >= end || given.stop?.() === true };
+  // By default a search ends after about a second; whoever allows more gets more, of the integer solver where there is one.
+  const isLong = timeLimitMs >= 1000;
+  const effort = integerSolver === undefined && isLong ? DEFAULT_EFFORT * (timeLimitMs / 1000) : DEFAULT_EFFORT;
+  const programEffort = integerSolver !== undefined && isLong ? TIMED_EFFORT : 1;
+  return { effort, programEffort, ...solver, stop: () => performance.now() >= end || given.stop?.() === true };
 }

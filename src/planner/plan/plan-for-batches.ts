@@ -20,6 +20,9 @@ export function autoBatches({ gpus }: Pick<Budgets, 'gpus'>, pictures = Infinity
   return fewer.length < all.length ? [...fewer, pictures] : fewer;
 }
 
+/** Of the integer solver's usual effort, for a number of pictures: the one that is chosen is planned again. */
+const ROUGH_EFFORT = 0.1;
+
 interface Candidate {
   readonly workload: Partial<Workload> & { readonly batch: number };
   readonly context: PlanContext;
@@ -38,7 +41,7 @@ export function planForBatches(
   options: PlanOptions,
   batches: readonly number[] = autoBatches(options.budgets),
 ): PlanResult {
-  const { objective = 'latency', solver } = options;
+  const { objective = 'latency', solver, integerSolver } = options;
   const candidates = batches
     .flatMap((batch) => togetherSizes(batch, options).map((encoded) => ({ ...options.workload, batch, encoded })))
     .map((workload): Candidate => {
@@ -51,7 +54,7 @@ export function planForBatches(
     const cutoff: number = best === null ? Infinity : best.msPerPicture * workload.batch;
     // Nor is there more to be had of those behind it.
     if (least >= cutoff) break;
-    const answer = chooseFor(objective, context, { ...solver, cutoff });
+    const answer = chooseFor(objective, context, { ...solver, integerSolver, programEffort: ROUGH_EFFORT, cutoff });
     if (answer.status !== 'none') best = { workload, msPerPicture: answer.cost / workload.batch };
   }
   const smallest = { ...options.workload, batch: Math.min(...batches), encoded: 1 };

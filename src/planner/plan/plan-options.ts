@@ -7,7 +7,7 @@ import type { LoadDtype } from '../profile/load-dtype.js';
 import type { Engine } from '../profile/model-profile.js';
 import type { Workload } from '../profile/workload.js';
 import type { SolveOptions } from '../solve/exact.js';
-import type { IntegerSolver } from '../solve/integer/integer-program.js';
+import type { IntegerSolver } from '../solve/program/integer-program.js';
 import type { Budgets } from './budgets.js';
 import type { GpuProvider } from './gpu-provider.js';
 import type { CheckpointIdentity, Objective } from './plan-document.js';
@@ -56,8 +56,9 @@ export interface PlanOptions {
    */
   readonly timeLimitMs?: number;
   /**
-   * Goes on where the planner's own search ends without a proof, until there is one or the time is up: what
-   * `blip2-device-map/highs` gives, or anything else that solves integer programs. Default none.
+   * Finds placements for three and more memories that can be full and for throughput, and goes on where the planner's own
+   * search for fewer ends without a proof: what `blip2-device-map/highs` gives, or anything else that solves integer
+   * programs. Without one such plans are a heuristic's, and say so.
    */
   readonly integerSolver?: IntegerSolver;
   readonly solver?: SolveOptions;

@@ -3,6 +3,7 @@
  * still refers to.
  */
 import type { Input, Item, Problem } from './problem.js';
+import { canRunOut } from './resources.js';
 
 export interface Chain {
   readonly items: number;
@@ -33,7 +34,7 @@ export interface Stage {
 
 export function layOut(problem: Problem): Chain {
   const { items, places } = problem;
-  const kept = problem.capacities.flatMap((capacity, r) => (canRunOut(problem, r, capacity) ? [r] : []));
+  const kept = problem.capacities.flatMap((_, r) => (canRunOut(problem, r) ? [r] : []));
   const resources = kept.length;
   const cost = new Float64Array(items.length * places);
   const use = new Float64Array(items.length * places * resources);
@@ -106,21 +107,6 @@ function alikeStates(stages: readonly Stage[], items: number, places: number): I
 function leaderOf(items: readonly Item[], i: number): number {
   const earlier = items[i]?.sameAs ?? null;
   return earlier === null ? i : leaderOf(items, earlier);
-}
-
-export function canRunOut(problem: Problem, resource: number, capacity: number): boolean {
-  let use = 0;
-  let peak = 0;
-  for (const item of problem.items) {
-    let most = 0;
-    for (let p = 0; p < problem.places; p++) {
-      if ((item.cost[p] ?? Infinity) === Infinity) continue;
-      most = Math.max(most, item.use[p]?.[resource] ?? 0);
-      peak = Math.max(peak, item.peak[p]?.[resource] ?? 0);
-    }
-    use += most;
-  }
-  return use + peak > capacity;
 }
 
 function layOutStages({ items, places }: Problem): Stage[] {

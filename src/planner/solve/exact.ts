@@ -2,17 +2,14 @@
  * The cheapest placement that fits, with a proof or with the gap that is left.
  *
  * Bounds come first, prices per byte (`prices.ts`) and then worths per item, device by device (`worths.ts`); a walk along
- * the chain (`walk.ts`) leaves out what they rule out; small changes better what it finds (`polish.ts`). Where only one
- * device can be full, blocks that are alike are counted instead (`one/step-search.ts`); three and more devices are taken one
- * by one first (`columns/many-search.ts`).
+ * the chain (`walk.ts`) leaves out what they rule out; small changes better what it finds (`polish.ts`).
  */
-import { ManySearch } from './columns/many-search.js';
+import { layOut } from './chain.js';
+import { bestBound } from './prices.js';
 import { costOf, type Item, type Problem, type Solution } from './problem.js';
 import { polished } from './polish.js';
 import { reversed } from './reversed.js';
-import { Search, type SearchLimits } from './search.js';
-import { StepSearch } from './one/step-search.js';
-import { stepsOf } from './one/steps.js';
+import { Search } from './search.js';
 
 export interface SolveOptions {
   /** Most labels kept per item. */
@@ -48,6 +45,7 @@ export const DEFAULT_EFFORT = 1_200_000;
 /** With a gap wider than this and effort to spare, the bytes are packed anew as if crossings were free. */
 const WIDE_GAP = 0.01;
 const PACKING = { width: 512, effort: 200_000 } as const;
+const PRICE_ROUNDS = 15;
 const MOST_WIDTH = 32_000;
 /** Labels tried to find anything that fits where a search for the best found nothing. */
 const RESCUE_EFFORT = 100_000;
@@ -62,15 +60,28 @@ export function solveExact(problem: Problem, options: SolveOptions = {}): SolveR
   return { ...result, solution: { choice, cost: result.solution.cost } };
 }
 
+/** What every placement that fits costs at least, by prices per byte alone; Infinity where it is clear that none fits. */
+export function leastCost(problem: Problem): number {
+  const chain = layOut(withoutHopeless(problem));
+  const levels = new Float64Array(chain.resources).fill(Infinity);
+  return bestBound(
+    chain,
+    chain.capacities,
+    levels,
+    () => Infinity,
+    () => undefined,
+    PRICE_ROUNDS,
+  ).relaxation.bound;
+}
+
 function solve(problem: Problem, options: SolveOptions): SolveResult {
   const { cutoff = Infinity, width = MOST_WIDTH, stop = () => false } = options;
   const { effort = DEFAULT_EFFORT, boundRounds } = options;
-  const search = searchFor(problem, { cutoff, width, stop, effort, boundRounds });
+  const search = new Search(problem, { cutoff, width, stop, effort, boundRounds });
   const { best, bound } = search.run();
   const labels = search.labels;
   if (best !== null) {
-    const repack =
-      !(search instanceof ManySearch) && bound < best.cost * (1 - WIDE_GAP) && effort > PACKING.effort && !stop();
+    const repack = bound < best.cost * (1 - WIDE_GAP) && effort > PACKING.effort && !stop();
     const solution = repack ? repacked(problem, best, stop) : best;
     return { ...graded(solution, bound), solution, labels };
   }
@@ -80,13 +91,6 @@ function solve(problem: Problem, options: SolveOptions): SolveResult {
   if (found === null) return { status: 'infeasible', proven: false, bound, labels };
   const solution = polished(problem, found, stop);
   return { ...graded(solution, bound), solution, labels };
-}
-
-function searchFor(problem: Problem, limits: SearchLimits): Search | StepSearch | ManySearch {
-  const steps = stepsOf(problem);
-  if (steps !== null) return new StepSearch(problem, steps, limits);
-  const search = new Search(problem, limits);
-  return ManySearch.isFor(search.chain, limits) ? new ManySearch(problem, search.chain, limits) : search;
 }
 
 function graded(best: Solution, bound: number): { status: 'optimal' | 'stopped'; bound: number } {
@@ -100,7 +104,7 @@ function graded(best: Solution, bound: number): { status: 'optimal' | 'stopped';
 function repacked(problem: Problem, best: Solution, stop: () => boolean): Solution {
   const items = problem.items.map((item): Item => ({ ...item, inputs: [] }));
   const limits = { cutoff: best.cost, boundRounds: undefined, ...PACKING, stop };
-  const packed = searchFor({ ...problem, items }, limits).run().best;
+  const packed = new Search({ ...problem, items }, limits).run().best;
   if (packed === null) return best;
   const { choice } = packed;
   const better = polished(problem, { choice, cost: costOf(problem, choice) }, stop);
@@ -115,7 +119,7 @@ function anyFitting(problem: Problem): Solution | null {
     inputs: [],
   }));
   const limits = { cutoff: Infinity, width: 512, effort: RESCUE_EFFORT, boundRounds: undefined, stop: () => false };
-  const { best } = searchFor({ ...problem, items: free }, limits).run();
+  const { best } = new Search({ ...problem, items: free }, limits).run();
   return best === null ? null : { choice: best.choice, cost: costOf(problem, best.choice) };
 }
 

@@ -29,6 +29,21 @@ export function runsOf({ items }: Problem): Run[] {
   return runs;
 }
 
+/** Items that are alike wherever they stand: where crossings cost nothing, only the number of each kind matters. */
+export function kindsOf(problem: Problem): Run[] {
+  const { items } = problem;
+  const numberOf = numbering();
+  const kinds = new Map<string, number[]>();
+  const tied = new Set(items.flatMap(({ sameAs }, i) => (sameAs === null ? [] : [i, sameAs])));
+  for (const [i, { cost, use, peak }] of items.entries()) {
+    const key = tied.has(i) ? `${i}` : `${cost.join()};${numberOf(use)};${numberOf(peak)}`;
+    const kind = kinds.get(key);
+    if (kind === undefined) kinds.set(key, [i]);
+    else kind.push(i);
+  }
+  return [...kinds.values()];
+}
+
 /** Equal matrices have equal numbers. */
 function numbering(): (matrix: readonly (readonly number[])[]) => number {
   const byIdentity = new Map<object, number>();

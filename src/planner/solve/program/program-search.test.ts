@@ -4,7 +4,7 @@ import { bruteForce } from '../../../../test/planner/brute-force.js';
 import { highsSolver } from '../../../highs/index.js';
 import { costOf, type Item, type Problem } from '../problem.js';
 import { countProgram } from './count-program.js';
-import { INTEGER_TOLERANCE, solveCounts } from './solve-counts.js';
+import { INTEGER_TOLERANCE, searchProgram } from './program-search.js';
 
 const solver = await highsSolver();
 const MIB = 2 ** 20;
@@ -49,13 +49,13 @@ const problems: fc.Arbitrary<Problem> = fc
     return { places: homes.length, homes, capacities: [...capacities.map((mib) => mib * MIB), 1e15], items };
   });
 
-describe('solveCounts', () => {
+describe('searchProgram', () => {
   it('finds what trying every placement finds, to the byte', () => {
     fc.assert(
       fc.property(problems, (problem) => {
         if (problem.items.length > 6) return;
         const expected = bruteForce(problem);
-        const result = solveCounts(problem, solver, { cutoff: 1e6, stop: () => false });
+        const result = searchProgram(problem, solver, { cutoff: 1e6, stop: () => false });
         expect(result?.solution?.cost).toBeCloseTo(expected, 9);
         expect(result?.bound).toBeGreaterThanOrEqual(expected * (1 - 3 * INTEGER_TOLERANCE));
         expect(result?.bound).toBeLessThanOrEqual(expected);
@@ -70,7 +70,7 @@ describe('solveCounts', () => {
         if (problem.items.length > 5) return;
         const cutoff = bruteForce(problem);
         if (cutoff === 0) return;
-        const result = solveCounts(problem, solver, { cutoff, stop: () => false });
+        const result = searchProgram(problem, solver, { cutoff, stop: () => false });
         expect(result?.solution).toBeNull();
         expect(result?.bound).toBe(cutoff * (1 - INTEGER_TOLERANCE));
       }),

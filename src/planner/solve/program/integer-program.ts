@@ -1,4 +1,5 @@
 /** A linear program over whole numbers, and what solves one: the planner brings the numbers, whoever calls it the solver. */
+import { at } from '../at.js';
 
 export interface IntegerProgram {
   /** Minimised: the sum of `cost` times value. */
@@ -31,30 +32,46 @@ export interface IntegerAnswer {
 export interface IntegerLimits {
   /** Only values that cost less are of interest: a bound that high ends the search. */
   readonly cutoff: number;
+  /** Values that keep to the rows, to begin with; the answer is at least as good. */
+  readonly start?: Float64Array | null;
+  /** Simplex iterations after which the search ends with what is known by then. Default: as many as it takes. */
+  readonly iterations?: number;
   /** Asked again and again; true ends the search with what is known by then. */
   readonly stop: () => boolean;
 }
 
-/** Solves a program to its end or until it is stopped; the same program without a stop gets the same answer. */
+/** Solves a program to its end or to a limit; the same program under the same limits gets the same answer, unless stopped. */
 export type IntegerSolver = (program: IntegerProgram, limits: IntegerLimits) => IntegerAnswer;
 
 /** A term of a row: a column and its factor. */
 export type Term = readonly [column: number, factor: number];
 
-/** A program in the making. */
+/** Place of every item, or null while there is none. */
+type Choice = readonly number[];
+
+export interface ColumnOptions {
+  readonly upper?: number;
+  readonly cost?: number;
+  readonly whole?: boolean;
+  /** Its value in a placement. */
+  readonly value: (choice: Choice) => number;
+}
+
+/** A program in the making; every column knows its value in a given placement. */
 export class ProgramDraft {
   private readonly columns: { cost: number; readonly upper: number; readonly whole: boolean }[] = [];
+  private readonly values: ((choice: Choice) => number)[] = [];
   private readonly rows: Row[] = [];
 
   /** Adds a variable and returns its number. */
-  column(upper: number, cost = 0, whole = true): number {
+  column({ upper = 1, cost = 0, whole = true, value }: ColumnOptions): number {
     this.columns.push({ cost, upper, whole });
+    this.values.push(value);
     return this.columns.length - 1;
   }
 
   charge(column: number, cost: number): void {
-    const own = this.columns[column];
-    if (own !== undefined) own.cost += cost;
+    at(this.columns, column).cost += cost;
   }
 
   row(terms: readonly Term[], { low = -Infinity, high = Infinity }: { low?: number; high?: number }): void {
@@ -63,7 +80,11 @@ export class ProgramDraft {
     this.rows.push({ columns: [...sums.keys()], factors: [...sums.values()], low, high });
   }
 
-  finished(): IntegerProgram {
+  program(): IntegerProgram {
     return { columns: this.columns, rows: this.rows };
+  }
+
+  valuesOf(choice: Choice): Float64Array {
+    return Float64Array.from(this.values, (value) => value(choice));
   }
 }
