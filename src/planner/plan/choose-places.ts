@@ -33,8 +33,6 @@ export type Answer =
 const SAME = 1e-9;
 /** Devices that can be full, for which the walk is the better search: beyond them it finds too little. */
 const WALK_DEVICES = 2;
-/** Labels of the walk where an integer solver goes on. */
-const WALK_EFFORT = 250_000;
 
 /** What a case of the engine has come to. */
 interface Case {
@@ -59,7 +57,7 @@ export interface ChooseOptions extends SolveOptions {
 /** The fastest placement over all the cases. */
 export function choosePlaces(context: PlanContext, options: ChooseOptions = {}): Answer {
   const { integerSolver, ...walk } = options;
-  const effort = integerSolver === undefined ? walk.effort : Math.min(walk.effort ?? WALK_EFFORT, WALK_EFFORT);
+
   let best: Best | null = null;
   const cases: Case[] = [];
   for (const placing of casesOf(context).toSorted(bySpeed)) {
@@ -72,7 +70,7 @@ export function choosePlaces(context: PlanContext, options: ChooseOptions = {}):
       own.bound = leastCost(problem);
       continue;
     }
-    const result = solveExact(problem, { ...walk, ...(effort === undefined ? {} : { effort }), cutoff });
+    const result = solveExact(problem, { ...walk, cutoff });
     own.bound = result.bound;
     if (result.status !== 'infeasible') best = { of: own, solution: result.solution };
   }

@@ -80,6 +80,15 @@ export class ProgramDraft {
     this.rows.push({ columns: [...sums.keys()], factors: [...sums.values()], low, high });
   }
 
+  /** A row that keeps one column below another. */
+  atMost(column: number, other: number): void {
+    const terms: Term[] = [
+      [column, 1],
+      [other, -1],
+    ];
+    this.row(terms, { high: 0 });
+  }
+
   program(): IntegerProgram {
     return { columns: this.columns, rows: this.rows };
   }

@@ -121,20 +121,20 @@ class ProgramSearch {
       const before: number = this.best.cost;
       if (objective === 'sum') this.best = polished(problem, this.best, limits.stop);
       for (const [k, a] of devices.entries()) {
-        for (const b of devices.slice(k + 1)) if (!this.isOver()) this.betterPair(a, b);
+        for (const b of devices.slice(k + 1)) if (!this.isOver()) this.betterPart([a, b]);
       }
       if (this.best.cost > before * (1 - LEAST_GAIN)) break;
     }
   }
 
-  private betterPair(a: number, b: number): void {
+  private betterPart(part: readonly number[]): void {
     const { problem, objective, best } = this;
     if (best === null) return;
     if (objective === 'busiest') {
       const busy = busyMs(problem, best.choice);
-      if (![a, b].some((device) => busy.get(device) === best.cost)) return;
+      if (!part.some((device) => busy.get(device) === best.cost)) return;
     }
-    const held = onlyBetween(problem, best.choice, [a, b]);
+    const held = onlyBetween(problem, best.choice, part);
     const program = countProgram(held, objective);
     if (program !== null) this.attempt(problem, program, PAIR);
   }
