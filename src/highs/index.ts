@@ -15,9 +15,12 @@ const TOLERANCE = 1e-7;
 // The package's ES module exports the loader itself; its types describe the CommonJS one, which wraps it.
 const loadHighs = highsModule as unknown as typeof highsModule.default;
 
-/** Loads HiGHS (about 0.1 s) and returns it as the planner's `integerSolver`. */
-export async function highsSolver(): Promise<IntegerSolver> {
-  const highs = await loadHighs();
+/**
+ * Loads HiGHS (about 0.1 s) and returns it as the planner's `integerSolver`.
+ * @param options `wasmBinary`: the bytes of `highs/runtime`, where they cannot be fetched from beside the script
+ */
+export async function highsSolver(options: { readonly wasmBinary?: ArrayBuffer } = {}): Promise<IntegerSolver> {
+  const highs = await loadHighs(options);
   const { modelStatus, callbackType } = highs.constants;
   return (program, { cutoff, stop, start = null, iterations = Infinity }) =>
     highs.withModel(modelData(program), (model) => {

@@ -8,7 +8,7 @@ import { elementCount } from '../../tensor/tensor-info.js';
 import { basename, join } from 'node:path';
 import type { Checkpoint, ShardFile, StoredTensor } from '../checkpoint/checkpoint.js';
 import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
-import { readIndexFile } from '../checkpoint/parse-index.js';
+import { readIndexFile } from '../checkpoint/read-index-file.js';
 import { FileSource } from '../file/file-source.js';
 import { scanHeader } from '../format/parse-header.js';
 import type { HeaderEntry } from '../format/parsed-header.js';

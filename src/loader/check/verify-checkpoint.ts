@@ -14,7 +14,7 @@ import { FileSource } from '../file/file-source.js';
 import { readChunks } from '../file/read-chunks.js';
 import { SourceFiles } from '../file/source-files.js';
 import { readHeader } from '../format/read-header.js';
-import { readIndexFile } from '../checkpoint/parse-index.js';
+import { readIndexFile } from '../checkpoint/read-index-file.js';
 import { pairFault } from '../quant/stored-weights.js';
 import { parseQuantizedName, quantizedNames } from '../../tensor/quantized.js';
 

@@ -1,26 +1,13 @@
-/**
- * Which files of a folder are the checkpoint. The order is that of transformers' `from_pretrained`: a single
- * `model.safetensors` wins over an index; anything else counts only where it is alone. What was picked over what is
- * part of the answer.
- */
+/** The checkpoint that a folder or a file of one is. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import type { CheckpointWarning } from './checkpoint.js';
+import { isIndex, pickWeights, type PickedWeights } from './pick-weights.js';
 
-export interface FoundCheckpoint {
+export interface FoundCheckpoint extends PickedWeights {
   /** Absolute. */
   readonly folder: string;
-  /** File name of the index, or null where the checkpoint is one file. */
-  readonly index: string | null;
-  /** File name of the only shard, or null where there is an index. */
-  readonly single: string | null;
-  readonly hasConfig: boolean;
-  readonly warnings: readonly CheckpointWarning[];
 }
-
-const SINGLE = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
 
 /**
  * @param where a folder, a `.safetensors` file or an index file.
@@ -33,23 +20,6 @@ export async function findCheckpoint(where: string): Promise<FoundCheckpoint> {
   });
   if (!stats.isDirectory()) return findBesideFile(path, where);
   return { folder: path, ...pickWeights(await readdir(path), where) };
-}
-
-/** Picks among the file names of a folder. */
-export function pickWeights(names: readonly string[], where: string): Omit<FoundCheckpoint, 'folder'> {
-  const hasConfig = names.includes('config.json');
-  const indexes = names.filter((name) => isIndex(name));
-  const singles = names.filter((name) => name.endsWith('.safetensors'));
-  if (singles.includes(SINGLE)) return { index: null, single: SINGLE, hasConfig, warnings: overIndex(indexes) };
-  const index = pickOnly(indexes, INDEX, where);
-  if (index !== undefined) return { index, single: null, hasConfig, warnings: [] };
-  const single = pickOnly(singles, SINGLE, where);
-  if (single !== undefined) return { index: null, single, hasConfig, warnings: [] };
-  throw new SafetensorsError('CheckpointNotFound', where, `has neither ${SINGLE} nor ${INDEX}`, {
-    hint: names.some((name) => /\.(bin|pt|pth|ckpt)$/.test(name))
-      ? 'It has PyTorch files: load and save them again with transformers, which writes safetensors.'
-      : 'Give the folder that holds config.json and the .safetensors files.',
-  });
 }
 
 async function findBesideFile(path: string, where: string): Promise<FoundCheckpoint> {
@@ -65,32 +35,4 @@ async function findBesideFile(path: string, where: string): Promise<FoundCheckpo
     );
   }
   return { folder, index: null, single: name, hasConfig, warnings: [] };
-}
-
-/** `model.safetensors.index.json`, also with a variant: `model.safetensors.index.fp16.json`. */
-function isIndex(name: string): boolean {
-  return /\.safetensors\.index(\.[^.]+)?\.json$/.test(name);
-}
-
-function pickOnly(names: readonly string[], preferred: string, where: string): string | undefined {
-  if (names.includes(preferred)) return preferred;
-  if (names.length <= 1) return names[0];
-  throw new SafetensorsError(
-    'AmbiguousCheckpoint',
-    where,
-    `has ${names.length} candidates: ${names.toSorted().slice(0, 8).join(', ')}`,
-    {
-      hint: 'Name the file that you mean instead of its folder.',
-      details: { candidates: names },
-    },
-  );
-}
-
-function overIndex(indexes: readonly string[]): CheckpointWarning[] {
-  return indexes
-    .filter((name) => name === INDEX)
-    .map((name) => ({
-      code: 'IndexIgnored',
-      message: `The folder has ${SINGLE} and ${name}. ${SINGLE} is used, as transformers does; the index is ignored.`,
-    }));
 }

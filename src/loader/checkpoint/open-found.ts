@@ -9,7 +9,7 @@ import { SafetensorsError } from '../format/safetensors-error.js';
 import type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint.js';
 import { checkIndex, type OpenShard } from './check-index.js';
 import { findCheckpoint, type FoundCheckpoint } from './find-checkpoint.js';
-import { readIndexFile } from './parse-index.js';
+import { readIndexFile } from './read-index-file.js';
 import { headerSum } from './unchanged-files.js';
 
 /** Shards opened at the same time. Each costs a few system calls on Node's pool of four threads. */

@@ -4,8 +4,6 @@
  * transformers trusts every path in it; here a path that leaves the folder is refused before anything is opened, by the
  * rules of every system at once, because the same file is read on all of them.
  */
-import { Blip2Error } from '../../errors.js';
-import { readSmallFile } from '../file/read-small-file.js';
 import { JsonError, JsonScanner } from '../format/json-scanner.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 
@@ -18,26 +16,11 @@ export interface CheckpointIndex {
 }
 
 /** Indexes of models with a trillion parameters have a third. */
-const MAX_INDEX_BYTES = 32_000_000;
+export const MAX_INDEX_BYTES = 32_000_000;
 /** And they name some hundred shards. */
 const MAX_SHARDS = 10_000;
 
 /** @throws SafetensorsError `IndexInvalid`, `DuplicateKey`, `UnsafeShardPath`. */
-export async function readIndexFile(
-  path: string,
-  read: (path: string, maxBytes: number) => Promise<Uint8Array> = readSmallFile,
-): Promise<CheckpointIndex> {
-  try {
-    const bytes = await read(path, MAX_INDEX_BYTES);
-    return parseIndex(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), path);
-  } catch (cause) {
-    if (cause instanceof Blip2Error) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SafetensorsError('IndexInvalid', path, `cannot be read: ${reason}`, { cause });
-  }
-}
-
-/** @throws as `readIndexFile`. */
 export function parseIndex(text: string, file: string): CheckpointIndex {
   const index = parseUsualIndex(text, file) ?? scanIndex(text, file);
   if (index.weightMap.size === 0)

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import type { OpenShard } from '../checkpoint/check-index.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { pickWeights } from '../checkpoint/find-checkpoint.js';
+import { pickWeights } from '../checkpoint/pick-weights.js';
 import { openFound, openLocalShard, openShardSource } from '../checkpoint/open-found.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { MAX_SIDE_FILE_BYTES, SIDE_FILE, SIDE_FOLDERS } from '../shard/side-files.js';

@@ -3,7 +3,7 @@ import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { preparePlan } from './context.js';
 import type { PlanOptions } from './plan-options.js';
 import { fits } from './infeasible.js';
-import type { Placement } from './plan-document.js';
+import type { Placement, PlanDocument } from './plan-document.js';
 import { planDeviceMap } from './plan-device-map.js';
 
 export interface SweepPoint {
@@ -23,25 +23,42 @@ export interface SweepRange {
   readonly points: number;
 }
 
+/** A point of a sweep, and the plan it comes from; null where nothing fits. */
+export interface PlannedPoint {
+  readonly point: SweepPoint;
+  readonly plan: PlanDocument | null;
+}
+
 /** Plans for evenly spaced budgets of each GPU, all else as asked. */
 export function sweepBudgets(
   tensors: ReadonlyMap<string, TensorInfo>,
   options: PlanOptions,
-  { fromBytes, toBytes, points }: SweepRange,
+  range: SweepRange,
 ): SweepPoint[] {
+  return [...plannedPoints(tensors, options, range)].map(({ point }) => point);
+}
+
+/** A sweep point by point, from the smallest budget up, for whoever shows them as they come. */
+export function* plannedPoints(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: PlanOptions,
+  { fromBytes, toBytes, points }: SweepRange,
+): Generator<PlannedPoint, void> {
   const ids = options.budgets.gpus.size === 0 ? [0] : [...options.budgets.gpus.keys()];
   const held = new Set<string>();
-  return Array.from({ length: points }, (_, k): SweepPoint => {
+  for (let k = 0; k < points; k++) {
     const gpuBytes = Math.round(fromBytes + ((toBytes - fromBytes) * k) / Math.max(1, points - 1));
     const gpus = new Map(ids.map((id) => [id, gpuBytes]));
     const result = planDeviceMap(tensors, { ...options, budgets: { ...options.budgets, gpus }, explain: false });
     if (result.status === 'infeasible') {
-      return { gpuBytes, latencyMs: null, streamedBytesPerCall: null, gpuWeightBytes: null, step: null };
+      const point = { gpuBytes, latencyMs: null, streamedBytesPerCall: null, gpuWeightBytes: null, step: null };
+      yield { point, plan: null };
+      continue;
     }
     const { plan } = result;
     const fresh = residentParts(plan.placements).filter((part) => !held.has(part));
     for (const part of fresh) held.add(part);
-    return {
+    const point = {
       gpuBytes,
       latencyMs: plan.cost.latencyMs,
       streamedBytesPerCall: plan.cost.streamedBytesPerCall,
@@ -50,7 +67,8 @@ export function sweepBudgets(
         .reduce((sum, device) => sum + device.weightBytes, 0),
       step: k === 0 || fresh.length === 0 ? null : `${fresh.join(' and ')} on the GPU`,
     };
-  });
+    yield { point, plan };
+  }
 }
 
 /**

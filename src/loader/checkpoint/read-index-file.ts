@@ -1,0 +1,19 @@
+import { Blip2Error } from '../../errors.js';
+import { readSmallFile } from '../file/read-small-file.js';
+import { SafetensorsError } from '../format/safetensors-error.js';
+import { MAX_INDEX_BYTES, parseIndex, type CheckpointIndex } from './parse-index.js';
+
+/** @throws as `parseIndex`. */
+export async function readIndexFile(
+  path: string,
+  read: (path: string, maxBytes: number) => Promise<Uint8Array> = readSmallFile,
+): Promise<CheckpointIndex> {
+  try {
+    const bytes = await read(path, MAX_INDEX_BYTES);
+    return parseIndex(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), path);
+  } catch (cause) {
+    if (cause instanceof Blip2Error) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SafetensorsError('IndexInvalid', path, `cannot be read: ${reason}`, { cause });
+  }
+}
