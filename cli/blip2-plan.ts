@@ -19,6 +19,7 @@ import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs } from './common/parser.js';
 import { deviceTable, listDevices } from './plan/list-devices.js';
 import { formatOfFile, formatPlan, PLAN_FORMATS } from './plan/format-plan.js';
+import { keepPage, openInBrowser } from './plan/open-page.js';
 import { writeOutput } from './plan/output.js';
 import { readRequest, REQUEST_LISTS, requestFlags, type PlanRequest } from './plan/plan-request.js';
 import { planSummary } from './plan/summary.js';
@@ -78,6 +79,7 @@ const parser = requestFlags(
   .example('$0 --vram 6G --batch auto --format json > plan.json', 'for many pictures: how many at once')
   .example('$0 --vram 6G --engine transformers -o load.py', 'a map for from_pretrained')
   .example('$0 --vram 4G --sweep 2G..10G -o plan.html', 'the plan as a picture')
+  .example('$0 open --gpu 3060', 'the plan as a page in the browser; open alone: the page to choose in')
   .example('$0 explain map.json --vram 6G', 'validate and price a map')
   .example('$0 diff a.json b.json', 'what changes between two plans')
   .example('$0 --gpu 3060', 'on a card that is known by its name')
@@ -85,23 +87,26 @@ const parser = requestFlags(
   .example('$0 estimate ./any-model', 'its size by dtype and context, and the cards that hold it')
   .epilogue('Exit status: 0 fits, 2 wrong usage, 3 does not fit, 1 anything else.');
 
-async function blip2Plan(context: CommandContext): Promise<number> {
-  const { argv } = context;
+async function blip2Plan({ argv, signal }: CommandContext): Promise<number> {
   const [first, ...rest] = argv;
   if (first === 'explain') return (await import('./plan/explain.js')).explain(rest);
   if (first === 'diff') return (await import('./plan/diff.js')).diff(rest);
   if (first === 'estimate') return (await import('./plan/estimate.js')).estimate(rest);
-  const meant = first === undefined || existsSync(first) ? undefined : closest(first, ['explain', 'diff', 'estimate']);
+  const isOpened = first === 'open';
+  const meant =
+    first === undefined || isOpened || existsSync(first)
+      ? undefined
+      : closest(first, ['explain', 'diff', 'estimate', 'open']);
   if (meant !== undefined) throw usageError(`there is no subcommand "${first}"`, `Did you mean ${meant}?`);
-  const args = await parseArgs(parser, argv, REQUEST_LISTS);
+  if (isOpened && rest.length === 0) return showPage((await import('./plan/report-page.js')).emptyPage());
+  const args = await parseArgs(parser, isOpened ? rest : argv, REQUEST_LISTS);
   if (args === null) return EXIT.ok;
   if (args.devices === true) {
     const devices = await listDevices();
     process.stdout.write(`${args.json === true ? JSON.stringify(devices, null, 2) : deviceTable(devices)}\n`);
     return EXIT.ok;
   }
-  if (args.calibrate === true)
-    return (await import('./plan/calibrate.js')).calibrate(args.quiet === true, context.signal);
+  if (args.calibrate === true) return (await import('./plan/calibrate.js')).calibrate(args.quiet === true, signal);
   const range = args.sweep === undefined ? null : readSweep(args.sweep);
   // With a range, a card is named for its speeds.
   const budgeted = args.vram !== undefined || args.ram !== undefined || (args.gpu !== undefined && range === null);
@@ -111,8 +116,11 @@ async function blip2Plan(context: CommandContext): Promise<number> {
       'For example: blip2-plan --vram 10G, or --gpu 3060 for a whole card, or --ram 12G for no GPU.',
     );
   }
-  const format =
-    args.json === true ? 'json' : (args.format ?? (args.output === undefined ? undefined : formatOfFile(args.output)));
+  const format = isOpened
+    ? 'html'
+    : args.json === true
+      ? 'json'
+      : (args.format ?? (args.output === undefined ? undefined : formatOfFile(args.output)));
   if (format === 'python' && args.names === 'file')
     throw usageError('Python for transformers wants the names of the loaded model', 'Leave --names file out.');
   if (args.batch === 'auto' && (args.strategy !== 'auto' || !budgeted)) {
@@ -121,7 +129,8 @@ async function blip2Plan(context: CommandContext): Promise<number> {
       'Give a number of pictures, or --vram without --strategy.',
     );
   }
-  const { tensors, options, batches, warnings, notes } = await readRequest(args);
+  const request = await readRequest(args);
+  const { tensors, options, batches, warnings, notes } = request;
   const say = (text: string) => {
     if (args.quiet !== true) process.stderr.write(`${text}\n`);
   };
@@ -144,7 +153,10 @@ async function blip2Plan(context: CommandContext): Promise<number> {
   if (result.status === 'infeasible') throw doesNotFit(result);
   const { workload } = result.plan;
   const sweep = range === null ? undefined : sweepBudgets(tensors, { ...options, workload }, range);
-  await writeOutput(await formatPlan(result.plan, format ?? 'map', sweep), args.output, args.force === true);
+  const context = { request, args, ...(sweep === undefined ? {} : { sweep }) };
+  const text = await formatPlan(result.plan, format ?? 'map', context);
+  if (isOpened && args.output === undefined) return showPage(await keepPage(text));
+  await writeOutput(text, args.output, args.force === true);
   if (format !== 'table') say(planSummary(result.plan));
   if ((format ?? 'map') === 'map' && Object.keys(result.plan.quant).some((block) => !storedQuantized(block, tensors))) {
     say('warning: a device map does not say what is quantised; give blip2-run the whole plan (--format json)');
@@ -152,6 +164,13 @@ async function blip2Plan(context: CommandContext): Promise<number> {
   if (sweep !== undefined) say(sweepTable(sweep));
   if (process.stderr.isTTY)
     say(`\n${textPicture(result.plan, { width: process.stderr.columns > 0 ? process.stderr.columns : 80 })}`);
+  return EXIT.ok;
+}
+
+/** Opens the page, and says where it is. */
+async function showPage(file: string): Promise<number> {
+  process.stdout.write(`${file}\n`);
+  if (!(await openInBrowser(file))) process.stderr.write('nothing here opens files: open it in a browser by hand\n');
   return EXIT.ok;
 }
 

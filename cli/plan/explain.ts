@@ -6,13 +6,13 @@ import { planDeviceMap, type PlanResult } from '../../src/planner/plan/plan-devi
 import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
 import { readPlan } from '../../src/planner/plan/read-plan.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
-import type { PictureOptions } from '../../src/planner/report/svg-picture.js';
 import { formatSize } from '../../src/planner/size.js';
 import { EXIT, usageError } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';
 import { measuredCaptions } from './measured-captions.js';
 import { writeOutput } from './output.js';
+import type { ReportContext } from './report-page.js';
 import { readRequest, REQUEST_LISTS, requestFlags } from './plan-request.js';
 import { planSummary } from './summary.js';
 
@@ -48,7 +48,8 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const json = await readJson(args.map);
   const { map, quant } = readPlan(json);
   if (args.batch === 'auto') throw usageError('a map is explained for a number of pictures, so --batch takes one');
-  const { tensors, options, notes } = await readRequest(args);
+  const request = await readRequest(args);
+  const { tensors, options, notes } = request;
   for (const note of notes) process.stderr.write(`${note}\n`);
   const given = explainMap(map, tensors, options, quant);
   const measured = args.measured === undefined ? undefined : await measuredCaptions(args.measured);
@@ -62,7 +63,7 @@ export async function explain(argv: readonly string[]): Promise<number> {
     }
   }
   if (draw !== undefined && given.plan !== null) {
-    const picture = await draw(given.plan, measured === undefined ? {} : { measured });
+    const picture = await draw(given.plan, { request, args, ...(measured === undefined ? {} : { measured }) });
     await writeOutput(picture, args.output, args.force === true);
   }
   if (given.issues.length > 0) return EXIT.usage;
@@ -73,16 +74,15 @@ function besideMeasured(predictedMs: number, measuredMs: number): string {
   return `measured ${formatMs(measuredMs)} a call: predicted is ${(predictedMs / measuredMs).toFixed(2)} x that`;
 }
 
-type Drawing = (plan: PlanDocument, options: PictureOptions) => Promise<string>;
+type Drawing = (plan: PlanDocument, context: ReportContext) => Promise<string>;
 
 /** What draws into a file of this name: asked before anything is printed. */
 function drawing(file: string): Drawing {
   if (/\.svg$/i.test(file)) {
-    return async (plan, options) => (await import('../../src/planner/report/svg-picture.js')).svgPicture(plan, options);
+    return async (plan, context) => (await import('../../src/planner/report/svg-picture.js')).svgPicture(plan, context);
   }
   if (/\.html?$/i.test(file)) {
-    return async (plan, options) =>
-      (await import('../../src/planner/report/html-picture.js')).htmlPicture(plan, options);
+    return async (plan, context) => (await import('./report-page.js')).reportPage(plan, context);
   }
   throw usageError(
     `--output ${file} is neither .svg nor .html`,

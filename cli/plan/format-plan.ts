@@ -1,18 +1,13 @@
 import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
-import type { SweepPoint } from '../../src/planner/plan/sweep.js';
 import { usageError } from '../common/main.js';
+import type { ReportContext } from './report-page.js';
 import { planSummary } from './summary.js';
 
 export const PLAN_FORMATS = ['map', 'json', 'yaml', 'table', 'python', 'ort', 'svg', 'html'] as const;
 export type PlanFormat = (typeof PLAN_FORMATS)[number];
 
 /** A plan as text, ending in a newline. The same plan gives the same bytes. */
-export async function formatPlan(
-  plan: PlanDocument,
-  format: PlanFormat,
-  sweep?: readonly SweepPoint[],
-): Promise<string> {
-  const pictures = sweep === undefined ? {} : { sweep };
+export async function formatPlan(plan: PlanDocument, format: PlanFormat, context: ReportContext): Promise<string> {
   switch (format) {
     case 'map':
       return `${JSON.stringify(plan.device_map, null, 2)}\n`;
@@ -34,11 +29,11 @@ export async function formatPlan(
     }
     case 'svg': {
       const { svgPicture } = await import('../../src/planner/report/svg-picture.js');
-      return svgPicture(plan, pictures);
+      return svgPicture(plan, context);
     }
     case 'html': {
-      const { htmlPicture } = await import('../../src/planner/report/html-picture.js');
-      return htmlPicture(plan, pictures);
+      const { reportPage } = await import('./report-page.js');
+      return reportPage(plan, context);
     }
   }
 }

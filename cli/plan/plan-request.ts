@@ -165,6 +165,8 @@ export interface RequestArgs extends BudgetArgs, HubArgs {
 export interface PlanRequest {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly options: PlanOptions;
+  /** Whether the tensors follow from a published configuration, and no file was read. */
+  readonly isPreset: boolean;
   /** Numbers of pictures per call to choose from; absent where the options' workload has it. */
   readonly batches?: readonly number[];
   /** What the checkpoint's reader thought worth saying. */
@@ -194,6 +196,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   }
   return {
     tensors,
+    isPreset: checkpoint === null,
     notes,
     ...batchesOf(args, budgets),
     warnings: [

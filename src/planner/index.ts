@@ -19,7 +19,6 @@ export { explainMap, type MapExplanation } from './plan/explain-map.js';
 export { largestBatch, sweepBudgets, type SweepPoint, type SweepRange } from './plan/sweep.js';
 export { autoBatches, planForBatches } from './plan/plan-for-batches.js';
 export { parsePlan, planJsonSchema } from './plan/plan-schema.js';
-export { htmlPicture } from './report/html-picture.js';
 export { ortAssignment } from './report/ort-assignment.js';
 export { pythonSnippet } from './report/python-snippet.js';
 export { svgPicture, type PictureOptions } from './report/svg-picture.js';

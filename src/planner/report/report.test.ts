@@ -11,7 +11,6 @@ import type { PlanDocument } from '../plan/plan-document.js';
 import { parsePlan, planJsonSchema } from '../plan/plan-schema.js';
 import { planDeviceMap } from '../plan/plan-device-map.js';
 import { sweepBudgets } from '../plan/sweep.js';
-import { htmlPicture } from './html-picture.js';
 import { ortAssignment } from './ort-assignment.js';
 import { pythonSnippet } from './python-snippet.js';
 import { svgPicture } from './svg-picture.js';
@@ -57,7 +56,7 @@ describe('plan documents', () => {
 
 describe('pictures', () => {
   it('name every part and every device in words', () => {
-    for (const picture of [svgPicture(small), htmlPicture(small), textPicture(small, { width: 80 })]) {
+    for (const picture of [svgPicture(small), textPicture(small, { width: 80 })]) {
       for (const word of [
         'GPU 0',
         'CPU',
@@ -81,9 +80,9 @@ describe('pictures', () => {
   });
 
   it('escape what they quote, and load nothing', () => {
-    const html = htmlPicture(small, { measured: { label: '<script>', latencyMs: 1, gpuPeakBytes: 1 } });
-    expect(html).toContain('a &lt;b&gt; &amp; &quot;c&quot;');
-    expect(html).not.toMatch(/<script|src=|href=|url\(http|@import/);
+    const svg = svgPicture(small, { measured: { label: '<script>', latencyMs: 1, gpuPeakBytes: 1 } });
+    expect(svg).toContain('a &lt;b&gt; &amp; &quot;c&quot;');
+    expect(svg).not.toMatch(/<script|src=|href=|url\(http|@import/);
   });
 
   it('keep to the width of the terminal', () => {

@@ -1,0 +1,102 @@
+/** Dropped files: config.json, an index, shards. Of a shard only the header is read, and nothing leaves the page. */
+import { Blip2Error } from '../../../src/errors.js';
+import { MAX_INDEX_BYTES, parseIndex } from '../../../src/loader/checkpoint/parse-index.js';
+import { pickWeights } from '../../../src/loader/checkpoint/pick-weights.js';
+import type { ByteSource } from '../../../src/loader/format/read-header.js';
+import { SafetensorsError } from '../../../src/loader/format/safetensors-error.js';
+import { blip2Tensors } from '../../../src/model/blip2-tensors.js';
+import { isBlip2, parseBlip2Config } from '../../../src/model/blip2-config.js';
+import { parseJson } from '../../../src/loader/format/parse-json.js';
+import { openShards, MAX_CONFIG_BYTES } from './open-shards.js';
+import type { OpenModel } from './open-model.js';
+
+/**
+ * @returns the checkpoint that the files are; of a `config.json` alone the BLIP-2 that it describes
+ * @throws Blip2Error for files that are none, naming the file and its fault
+ */
+export async function openFiles(dropped: readonly File[]): Promise<OpenModel> {
+  const files = new Map(dropped.map((file) => [file.name, file]));
+  const config = files.get('config.json');
+  const configText = config === undefined ? null : await readText(config, MAX_CONFIG_BYTES);
+  const names = [...files.keys()];
+  if (configText !== null && !names.some((name) => name.includes('.safetensors'))) return fromConfig(configText);
+  const picked = pickWeights(names, names.length === 1 ? (names[0] ?? '') : 'what was dropped');
+  const warnings = picked.warnings.map(({ message }) => message);
+  if (picked.single !== null) {
+    const shards = [blobSource(fileOf(files, picked.single))];
+    return openShards({ id: picked.single, configText, index: null, shards, warnings });
+  }
+  const name = picked.index ?? '';
+  const parsed = parseIndex(await readText(fileOf(files, name), MAX_INDEX_BYTES), name);
+  const wanted = [...new Set(parsed.weightMap.values())].toSorted();
+  const missing = wanted.filter((shard) => !files.has(shard));
+  if (missing.length > 0) throw withoutShards(missing, wanted.length);
+  const shards = wanted.map((shard) => blobSource(fileOf(files, shard)));
+  return openShards({ id: name, configText, index: { name, parsed }, shards, warnings });
+}
+
+/** A BLIP-2's tensors follow from its configuration; of another model they do not. */
+function fromConfig(text: string): OpenModel {
+  const config: unknown = parsedJson(text);
+  if (!isBlip2(config)) {
+    throw new Blip2Error('CONFIG_ALONE', 'Shapes do not follow from the config.json of a model that is not BLIP-2.', {
+      hint: 'Drop its .safetensors files as well (only their headers are read), or name the model on the hub.',
+    });
+  }
+  const parsed = parseBlip2Config(config);
+  const ownHead = parsed.text.family === 't5';
+  const tensors = blip2Tensors(parsed, { dtype: 'F32', ownHead });
+  const head = ownHead ? 'of its own, as published Flan-T5 files have it' : 'tied, as published OPT files have it';
+  const warnings = [`Tensors are those that config.json implies; the language model's head is taken to be ${head}.`];
+  return { identity: { id: 'config.json', files: [], fingerprint: null }, config, tensors, warnings };
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('CONFIG_INVALID', `config.json cannot be read as JSON: ${reason}`, { cause });
+  }
+}
+
+function withoutShards(missing: readonly string[], count: number): SafetensorsError {
+  const listed = missing.slice(0, 4).join(', ') + (missing.length > 4 ? ', …' : '');
+  return new SafetensorsError(
+    'MissingShard',
+    'the index',
+    `names ${count} shards, of which ${missing.length} were not dropped: ${listed}`,
+    {
+      hint: 'An index has no shapes: drop the shards with it. Only their headers are read, however large they are.',
+    },
+  );
+}
+
+function fileOf(files: ReadonlyMap<string, File>, name: string): File {
+  const file = files.get(name);
+  if (file === undefined) throw new Error(`no file ${name}`);
+  return file;
+}
+
+async function readText(file: File, maxBytes: number): Promise<string> {
+  if (file.size > maxBytes) {
+    throw new Blip2Error(
+      'BAD_FILE',
+      `${file.name} has ${file.size} bytes; at most ${maxBytes} are read of such a file`,
+    );
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer());
+  } catch (cause) {
+    throw new Blip2Error('BAD_FILE', `${file.name} is not text in UTF-8, or cannot be read`, { cause });
+  }
+}
+
+function blobSource(file: File): ByteSource {
+  return {
+    name: file.name,
+    path: file.name,
+    sizeBytes: file.size,
+    read: async (begin, end) => new Uint8Array(await file.slice(begin, end).arrayBuffer()),
+  };
+}

@@ -1,0 +1,53 @@
+/** A checkpoint from the headers of its shards, read as the command reads them. */
+import { Blip2Error } from '../../../src/errors.js';
+import { checkIndex, type OpenShard } from '../../../src/loader/checkpoint/check-index.js';
+import type { CheckpointIndex } from '../../../src/loader/checkpoint/parse-index.js';
+import { parseJson } from '../../../src/loader/format/parse-json.js';
+import { readHeader, type ByteSource } from '../../../src/loader/format/read-header.js';
+import { headerFingerprint } from './header-fingerprint.js';
+import type { OpenModel } from './open-model.js';
+
+/** Published ones have some thousand bytes. */
+export const MAX_CONFIG_BYTES = 4_000_000;
+
+export interface FoundFiles {
+  readonly id: string;
+  readonly configText: string | null;
+  readonly index: { readonly name: string; readonly parsed: CheckpointIndex } | null;
+  /** In the order of their names. */
+  readonly shards: readonly ByteSource[];
+  readonly warnings: readonly string[];
+}
+
+/** @throws Blip2Error `CONFIG_INVALID`, SafetensorsError for every rule of the format */
+export async function openShards({ id, configText, index, shards, warnings }: FoundFiles): Promise<OpenModel> {
+  const config = configText === null ? null : readConfig(configText);
+  const open = await Promise.all(shards.map(openShard));
+  const indexed = index === null ? null : checkIndex(index.parsed, open, index.name);
+  const tensors = indexed?.tensors ?? new Map(open.flatMap((shard) => [...shard.tensors]));
+  return {
+    identity: { id, files: open.map(({ file }) => file.name), fingerprint: await headerFingerprint(tensors) },
+    config,
+    tensors: new Map([...tensors].map(([name, { dtype, shape }]) => [name, { dtype, shape }])),
+    warnings: [...warnings, ...(indexed?.warnings ?? []).map(({ message }) => message)],
+  };
+}
+
+async function openShard(source: ByteSource): Promise<OpenShard> {
+  const { metadata, tensors, dataStart, deviations } = await readHeader(source);
+  const { name, path, sizeBytes } = source;
+  return {
+    file: { name, path, sizeBytes, dataStart, metadata: metadata ?? new Map<string, string>() },
+    tensors,
+    deviations,
+  };
+}
+
+function readConfig(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('CONFIG_INVALID', `config.json cannot be read as JSON: ${reason}`, { cause });
+  }
+}

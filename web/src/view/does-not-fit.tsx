@@ -1,0 +1,71 @@
+import type { Infeasible, Remedy } from '../../../src/planner/plan/infeasible.js';
+import { deviceName } from '../../../src/planner/report/picture-data.js';
+import { formatMs } from '../../../src/planner/report/picture-text.js';
+import { formatSize } from '../../../src/planner/size.js';
+import type { Settings } from '../settings/settings.js';
+import { withRemedy } from '../settings/with-remedy.js';
+import { Card } from './card.js';
+
+interface DoesNotFitProps {
+  readonly result: Infeasible;
+  readonly settings: Settings;
+  readonly onChange: (change: Partial<Settings>) => void;
+}
+
+/** Why nothing fits, and the changes that were tried and work, the cheapest first. */
+export function DoesNotFit({ result, settings, onChange }: DoesNotFitProps) {
+  const { devices, neededBytes, shortBytes, remedies, proven } = result;
+  const offers = devices
+    .filter(({ id, budgetBytes }) => id !== 'disk' || budgetBytes !== 0)
+    .map(
+      ({ id, budgetBytes }) =>
+        `${deviceName(id)} ${budgetBytes === null ? 'without a limit' : formatSize(budgetBytes)}`,
+    );
+  const changes = remedies.flatMap((remedy) => {
+    const changed = withRemedy(settings, remedy);
+    return changed === null ? [] : [{ remedy, changed }];
+  });
+  return (
+    <Card title={proven ? 'It does not fit' : 'No placement was found in time'} isMain>
+      <p>
+        Weights and caches take {formatSize(neededBytes)}; there is {offers.join(', ')}
+        {shortBytes > 0 && <>, {formatSize(shortBytes)} short</>}.
+      </p>
+      {changes.length > 0 && (
+        <>
+          <p>Each of these alone makes it fit:</p>
+          <ul class="remedies">
+            {changes.map(({ remedy, changed }, i) => (
+              <li key={remedy.flag}>
+                <button type="button" class={i === 0 ? 'primary' : ''} onClick={() => onChange(changed)}>
+                  {inWords(remedy)}
+                </button>
+                {remedy.latencyMs !== null && <span class="soft"> about {formatMs(remedy.latencyMs)} a call</span>}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {proven && changes.length === 0 && <p>No change of one budget makes it fit.</p>}
+    </Card>
+  );
+}
+
+function inWords({ kind, flag, addedBytes }: Remedy): string {
+  const [name, value = ''] = flag.split(' ');
+  switch (kind) {
+    case 'dtype':
+      return `Load as ${value}`;
+    case 'quant':
+      return `Quantise: ${value.replace(',', ' or ')}`;
+    case 'batch':
+      return `${value} at once`;
+    case 'beams':
+      return 'One beam';
+    case 'budget': {
+      const what =
+        { '--vram': 'on the largest card', '--ram': 'of host memory', '--disk': 'on disk' }[name ?? ''] ?? '';
+      return `${formatSize(addedBytes)} more ${what}`;
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
+import { pictureData, type PictureData, type StripCell } from '../../../src/planner/report/picture-data.js';
+import { formatMs } from '../../../src/planner/report/picture-text.js';
+import { partColour } from '../../../src/planner/report/svg/colours.js';
+import { formatSize } from '../../../src/planner/size.js';
+import { Card } from './card.js';
+import { runsOf } from './runs.js';
+
+const LANE = 26;
+const GAP = 6;
+const PHASES = { image: 'once a picture', prompt: 'once a prompt', token: 'every token' } as const;
+
+/** Every block in the order it runs, a lane for each device, and the crossings between them. */
+export function ExecutionOrder({ plan }: { plan: PlanDocument }) {
+  const data = pictureData(plan);
+  const runs = runsOf(data);
+  return (
+    <Card title="In the order it runs">
+      <div class="strip">
+        <ul class="lanes" aria-hidden="true">
+          {data.lanes.map((name) => (
+            <li key={name} style={{ height: `${LANE}px`, marginBottom: `${GAP}px` }}>
+              {name}
+            </li>
+          ))}
+        </ul>
+        <div class="lane-area">
+          <Phases data={data} />
+          <Lanes data={data} label={runs.map(({ text }) => text).join('; ')} />
+        </div>
+      </div>
+      <p class="soft">{summary(plan, data)}</p>
+      <ol class="runs">
+        {runs.map(({ key, text, part }) => (
+          <li key={key}>
+            <span class="swatch" style={{ background: partColour(part) }} />
+            {text}
+          </li>
+        ))}
+      </ol>
+    </Card>
+  );
+}
+
+function Phases({ data: { cells } }: { data: PictureData }) {
+  const spans: { phase: keyof typeof PHASES; count: number }[] = [];
+  for (const { placement } of cells) {
+    const last = spans.at(-1);
+    if (last?.phase === placement.phase) last.count += 1;
+    else spans.push({ phase: placement.phase, count: 1 });
+  }
+  return (
+    <div class="phases" aria-hidden="true">
+      {spans.map(({ phase, count }, i) => (
+        <span key={i} style={{ width: `${(100 * count) / cells.length}%` }} title={PHASES[phase]}>
+          {count > 0.08 * cells.length && PHASES[phase]}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function Lanes({ data: { cells, lanes }, label }: { data: PictureData; label: string }) {
+  const height = lanes.length * (LANE + GAP) - GAP;
+  return (
+    <svg
+      viewBox={`0 0 ${cells.length} ${height}`}
+      height={height}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
+      <defs>
+        <pattern
+          id="streamed"
+          width="4"
+          height="4"
+          patternUnits="userSpaceOnUse"
+          patternTransform={`scale(${cells.length / 700} 1) rotate(45)`}
+        >
+          <rect width="1.6" height="4" fill="#fff" opacity=".8" />
+        </pattern>
+      </defs>
+      {lanes.map((name, lane) => (
+        <rect key={name} class="lane" x={0} y={lane * (LANE + GAP)} width={cells.length} height={LANE} />
+      ))}
+      {cells.map((cell, i) => (
+        <Cell key={cell.placement.block} cell={cell} x={i} />
+      ))}
+      {cells.map((cell, i) => {
+        const before = cells[i - 1];
+        if (before === undefined || before.lane === cell.lane) return null;
+        const from = Math.min(before.lane, cell.lane) * (LANE + GAP);
+        const to = Math.max(before.lane, cell.lane) * (LANE + GAP) + LANE;
+        return <path key={i} class="crossing" d={`M${i} ${from}V${to}`} />;
+      })}
+    </svg>
+  );
+}
+
+function Cell({ cell, x }: { cell: StripCell; x: number }) {
+  const { block, execution, weightBytes, latencyMs } = cell.placement;
+  const y = cell.lane * (LANE + GAP);
+  const form = cell.scheme === null ? execution : `${execution}, ${cell.scheme}`;
+  return (
+    <g>
+      <title>{`${block}: ${form}, ${formatSize(weightBytes)}, ${formatMs(latencyMs)}`}</title>
+      <rect x={x} y={y} width={0.94} height={LANE} fill={partColour(cell.part)} />
+      {execution === 'streamed' && <rect x={x} y={y} width={0.94} height={LANE} fill="url(#streamed)" />}
+      {cell.scheme !== null && <rect class="quantised" x={x} y={y + LANE - 5} width={0.94} height={5} />}
+    </g>
+  );
+}
+
+function summary(plan: PlanDocument, { cells }: PictureData): string {
+  const streamed = cells.filter(({ placement }) => placement.execution === 'streamed').length;
+  const crossings = plan.crossings.length;
+  const quantised = cells.filter(({ scheme }) => scheme !== null).length;
+  return [
+    `${cells.length} blocks`,
+    streamed === 0 ? 'none streamed' : `${streamed} streamed (hatched): they pass through the card each time`,
+    ...(quantised === 0 ? [] : [`${quantised} quantised (underlined)`]),
+    crossings === 0
+      ? 'no crossings between devices'
+      : `${crossings} ${crossings === 1 ? 'crossing' : 'crossings'} between devices, ${formatMs(plan.cost.crossingMs)} a call`,
+  ].join('; ');
+}

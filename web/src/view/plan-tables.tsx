@@ -1,0 +1,128 @@
+import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
+import { deviceName } from '../../../src/planner/report/picture-data.js';
+import { formatMs } from '../../../src/planner/report/picture-text.js';
+import { formatSize } from '../../../src/planner/size.js';
+import { Card } from './card.js';
+
+/** The numbers behind the pictures. */
+export function PlanTables({ plan }: { plan: PlanDocument }) {
+  return (
+    <Card title="The numbers">
+      <details>
+        <summary>Memory by device</summary>
+        <Table {...memoryTable(plan)} caption="Memory by device" />
+      </details>
+      <details>
+        <summary>Blocks in the order they run</summary>
+        <Table {...blockTable(plan)} caption="Blocks" />
+      </details>
+      <details open={plan.assumptions.length > 0}>
+        <summary>What is assumed</summary>
+        <ul>
+          {plan.assumptions.map((text) => (
+            <li key={text}>{text}</li>
+          ))}
+        </ul>
+      </details>
+    </Card>
+  );
+}
+
+interface TableProps {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+function Table({ head, rows, caption }: TableProps & { readonly caption: string }) {
+  return (
+    // Scrolls sideways, so that keys have to reach it.
+    <div class="wide-table" tabIndex={0} role="region" aria-label={caption}>
+      <table>
+        <thead>
+          <tr>
+            {head.map((text) => (
+              <th key={text} scope="col">
+                {text}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, r) => (
+            <tr key={r}>
+              {row.map((text, c) =>
+                c === 0 ? (
+                  <th key={c} scope="row">
+                    {text}
+                  </th>
+                ) : (
+                  <td key={c}>{text}</td>
+                ),
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function memoryTable({ devices }: PlanDocument): TableProps {
+  return {
+    head: [
+      'device',
+      'budget',
+      'weights',
+      'float32 copies',
+      'caches',
+      'activations',
+      'staging',
+      'overhead',
+      'reserve',
+      'free',
+    ],
+    rows: devices
+      .filter((device) => device.weightBytes > 0 || typeof device.id === 'number')
+      .map((device) => [
+        deviceName(device.id),
+        device.budgetBytes === null ? 'no limit' : formatSize(device.budgetBytes),
+        ...[
+          device.weightBytes,
+          device.conversionBytes,
+          device.cacheBytes + device.bufferBytes,
+          device.activationBytes,
+          device.stagingBytes,
+          device.overheadBytes,
+          device.reserveBytes,
+        ].map((bytes) => (bytes === 0 ? '–' : formatSize(bytes))),
+        device.freeBytes === null ? '–' : formatSize(device.freeBytes),
+      ]),
+  };
+}
+
+/** Runs of like blocks in one row: ninety rows of the same would hide the cuts. */
+function blockTable({ placements, quant }: PlanDocument): TableProps {
+  const rows: { first: string; last: string; count: number; key: string; bytes: number; ms: number; where: string }[] =
+    [];
+  for (const { block, device, execution, runsOn, weightBytes, latencyMs } of placements) {
+    const scheme = quant[block];
+    const where = `${execution} on ${deviceName(runsOn)}${scheme === undefined ? '' : `, ${scheme}`}`;
+    const key = `${block.replace(/\d+$/, '')} ${where} ${device}`;
+    const last = rows.at(-1);
+    if (last?.key === key) {
+      last.last = block;
+      last.count += 1;
+      last.bytes += weightBytes;
+      last.ms += latencyMs;
+    } else rows.push({ first: block, last: block, count: 1, key, bytes: weightBytes, ms: latencyMs, where });
+  }
+  return {
+    head: ['block', 'where', 'weights', 'a call'],
+    rows: rows.map((row) => [
+      row.count === 1 ? row.first : `${row.first} to ${row.last.split('.').at(-1) ?? ''}`,
+      row.where,
+      formatSize(row.bytes),
+      formatMs(row.ms),
+    ]),
+  };
+}

@@ -1,0 +1,70 @@
+import { useState } from 'preact/hooks';
+import { Blip2Error } from '../../../src/errors.js';
+import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
+import { pythonSnippet } from '../../../src/planner/report/python-snippet.js';
+import { commandLine } from '../settings/command-line.js';
+import { settingsHash } from '../settings/settings-hash.js';
+import type { Settings } from '../settings/settings.js';
+import { Card } from './card.js';
+import { CopyBlock } from './copy-block.js';
+
+interface TakeAwayProps {
+  readonly plan: PlanDocument;
+  readonly settings: Settings;
+  /** Whether the search has ended: until then a map is not yet the command's. */
+  readonly isFinal: boolean;
+}
+
+const FORMS = ['command', 'device map', 'Python', 'plan', 'link'] as const;
+type Form = (typeof FORMS)[number];
+
+/** The plan in the forms that others take. */
+export function TakeAway({ plan, settings, isFinal }: TakeAwayProps) {
+  const [form, setForm] = useState<Form>('command');
+  return (
+    <Card title="Take it with you">
+      <div class="segments" role="radiogroup" aria-label="Form">
+        {FORMS.map((each) => (
+          <label key={each}>
+            <input type="radio" name="form" checked={form === each} onChange={() => setForm(each)} />
+            <span>{each}</span>
+          </label>
+        ))}
+      </div>
+      <p class="soft">{isFinal ? ABOUT[form] : 'The search goes on: this is not yet the fastest placement.'}</p>
+      <CopyBlock label={form} text={textOf(form, plan, settings)} />
+    </Card>
+  );
+}
+
+const ABOUT: Readonly<Record<Form, string>> = {
+  command: 'Prints this plan’s map; --format json for the whole plan, which blip2-run takes.',
+  'device map': 'For from_pretrained(device_map=...) of transformers, or blip2-run --plan.',
+  Python: 'Loads the model with this map.',
+  plan: 'The whole plan, for blip2-run --plan.',
+  link: 'Opens this page with these settings.',
+};
+
+function textOf(form: Form, plan: PlanDocument, settings: Settings): string {
+  switch (form) {
+    case 'command':
+      return commandLine(settings, plan.checkpoint.id);
+    case 'device map':
+      return JSON.stringify(plan.device_map, null, 2);
+    case 'Python':
+      return python(plan);
+    case 'plan':
+      return JSON.stringify(plan, null, 2);
+    case 'link':
+      return `${location.href.split('#')[0] ?? ''}#${settingsHash(settings)}`;
+  }
+}
+
+function python(plan: PlanDocument): string {
+  try {
+    return pythonSnippet(plan);
+  } catch (error) {
+    if (!(error instanceof Blip2Error)) throw error;
+    return `# ${error.message}\n# ${error.hint ?? ''}`;
+  }
+}

@@ -1,0 +1,50 @@
+/** What the page and its workers say to each other. */
+import type { DeviceShortage } from './auto-plan.js';
+import type { Infeasible } from '../../../src/planner/plan/infeasible.js';
+import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
+import type { PlannedPoint, SweepRange } from '../../../src/planner/plan/sweep.js';
+import type { OpenModel } from '../model/open-model.js';
+import type { CarriedOptions } from '../settings/plan-options.js';
+import type { Settings } from '../settings/settings.js';
+
+export type Order =
+  | { readonly kind: 'model'; readonly model: OpenModel; readonly table: string | null }
+  | { readonly kind: 'highs'; readonly script: string; readonly wasmBinary: ArrayBuffer }
+  | ({ readonly kind: 'plan' } & Question)
+  | ({ readonly kind: 'sweep'; readonly range: SweepRange } & Question);
+
+export interface Question {
+  /** Grows; an answer has that of its question. */
+  readonly id: number;
+  readonly settings: Settings;
+  readonly carried?: CarriedOptions;
+}
+
+export type PlanAnswer = { readonly status: 'fits'; readonly plan: PlanDocument } | Infeasible;
+
+/** What `device_map="auto"` would do with the same memory, by the same prices; null where it leaves a block without a device. */
+export interface AutoAnswer {
+  readonly plan: PlanDocument;
+  readonly overBudget: readonly DeviceShortage[];
+}
+
+export type Reply =
+  | {
+      readonly kind: 'plan';
+      readonly id: number;
+      readonly answer: PlanAnswer;
+      readonly warning: string | null;
+      readonly solveMs: number;
+    }
+  | { readonly kind: 'auto'; readonly id: number; readonly auto: AutoAnswer | null }
+  | ({ readonly kind: 'point'; readonly id: number } & PlannedPoint)
+  | { readonly kind: 'failed'; readonly id: number; readonly fault: Fault }
+  /** The question is answered; nothing more comes of it. */
+  | { readonly kind: 'done'; readonly id: number };
+
+/** An error as text. */
+export interface Fault {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+}

@@ -1,0 +1,133 @@
+/** The worker's side: it plans what the page asks, one question after the other, and a sweep point by point. */
+import { readModelTable, type ModelTable } from '../../../src/planner/models/read-model-table.js';
+import { planDeviceMap, type PlanResult } from '../../../src/planner/plan/plan-device-map.js';
+import { planForBatches } from '../../../src/planner/plan/plan-for-batches.js';
+import { plannedPoints, type SweepRange } from '../../../src/planner/plan/sweep.js';
+import type { IntegerSolver } from '../../../src/planner/solve/integer/integer-program.js';
+import type { OpenModel } from '../model/open-model.js';
+import { planQuestion, unknownClass, type PlanQuestion } from '../settings/plan-options.js';
+import { autoPlan } from './auto-plan.js';
+import { faultOf } from './fault.js';
+import type { Order, PlanAnswer, Question, Reply } from './messages.js';
+
+/** `src/highs` as a script of its own. */
+declare global {
+  function importScripts(...addresses: string[]): void;
+  var blip2Highs: { highsSolver(options: { wasmBinary: ArrayBuffer }): Promise<IntegerSolver> } | undefined;
+}
+
+interface Known {
+  readonly model: OpenModel;
+  readonly table: ModelTable | undefined;
+}
+
+let known: Known | null = null;
+let integerSolver: Promise<IntegerSolver> | undefined;
+let latest = 0;
+/** Tables are large, and one after the other model has the same. */
+let readTable: { readonly text: string; readonly table: ModelTable } | undefined;
+
+const reply = (message: Reply): void => postMessage(message);
+
+export function startWorker(): void {
+  addEventListener('message', (event: MessageEvent<Order>) => void obey(event.data));
+}
+
+async function obey(order: Order): Promise<void> {
+  switch (order.kind) {
+    case 'model':
+      known = { model: order.model, table: tableOf(order.table) };
+      return;
+    case 'highs':
+      integerSolver = startHighs(order.script, order.wasmBinary);
+      // Whoever asks for it sees the failure.
+      integerSolver.catch(() => undefined);
+      return;
+    case 'plan':
+    case 'sweep':
+      latest = order.id;
+      try {
+        await (order.kind === 'plan' ? answer(order) : sweep(order, order.range));
+      } catch (error) {
+        reply({ kind: 'failed', id: order.id, fault: faultOf(error) });
+      }
+      reply({ kind: 'done', id: order.id });
+  }
+}
+
+function tableOf(text: string | null): ModelTable | undefined {
+  if (text === null) return undefined;
+  if (readTable?.text !== text) readTable = { text, table: readModelTable(text) };
+  return readTable.table;
+}
+
+/** The ES module fetches its bytes itself; here they are given, and its script comes from the page. */
+async function startHighs(script: string, wasmBinary: ArrayBuffer): Promise<IntegerSolver> {
+  const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  importScripts(address);
+  URL.revokeObjectURL(address);
+  if (blip2Highs === undefined) throw new Error('the script of HiGHS defines nothing');
+  return blip2Highs.highsSolver({ wasmBinary });
+}
+
+async function answer({ id, ...asked }: Question): Promise<void> {
+  const { model, table } = modelOf();
+  const start = performance.now();
+  const question = await readQuestion(asked);
+  const result = toAnswer(planned(model, question));
+  reply({ kind: 'plan', id, answer: result, warning: unknownClass(model, table), solveMs: performance.now() - start });
+  await nextTask();
+  if (latest !== id || question.options.budgets.gpus.size === 0) return;
+  const { workload } = result.status === 'fits' ? result.plan : question.options;
+  const { integerSolver: _, timeLimitMs: __, ...options } = question.options;
+  reply({
+    kind: 'auto',
+    id,
+    auto: autoPlan(model.tensors, { ...options, ...(workload === undefined ? {} : { workload }) }),
+  });
+}
+
+function planned({ tensors }: OpenModel, { options, batches }: PlanQuestion): PlanResult {
+  return batches === undefined ? planDeviceMap(tensors, options) : planForBatches(tensors, options, batches);
+}
+
+function toAnswer(result: PlanResult): PlanAnswer {
+  return result.status === 'fits' ? { status: 'fits', plan: result.plan } : result;
+}
+
+async function sweep({ id, ...asked }: Question, range: SweepRange): Promise<void> {
+  const { model } = modelOf();
+  const { options, batches } = await readQuestion(asked);
+  // As many pictures as pay off differ from budget to budget; a sweep is of one number.
+  const workload = batches === undefined ? options.workload : { ...options.workload, batch: batches[0] ?? 1 };
+  const { integerSolver: _, timeLimitMs: __, ...usual } = options;
+  for (const point of plannedPoints(
+    model.tensors,
+    { ...usual, ...(workload === undefined ? {} : { workload }) },
+    range,
+  )) {
+    reply({ kind: 'point', id, ...point });
+    await nextTask();
+    if (latest !== id) return;
+  }
+}
+
+async function readQuestion({ settings, carried }: Omit<Question, 'id'>): Promise<PlanQuestion> {
+  const { model, table } = modelOf();
+  const solver = settings.searchSeconds === null ? undefined : await integerSolver;
+  return planQuestion(settings, model, {
+    ...(table === undefined ? {} : { table }),
+    ...(solver === undefined ? {} : { integerSolver: solver }),
+    ...(carried === undefined ? {} : { carried }),
+  });
+}
+
+function modelOf(): Known {
+  if (known === null) throw new Error('no model was given');
+  return known;
+}
+
+/** Lets messages in. */
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
