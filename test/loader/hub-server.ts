@@ -148,6 +148,8 @@ export class HubServer {
     this.sentBytes += body.length;
     response.writeHead(status, {
       'Content-Length': body.length,
+      // The hub lets pages of other origins read.
+      'Access-Control-Allow-Origin': '*',
       ...(body[0] === 0x7b ? { 'Content-Type': 'application/json' } : {}),
     });
     response.end(body);

@@ -1,39 +1,15 @@
 /** Which commit a revision is, and the files it has, as the hub's interface answers: checked before anything is named after it. */
-import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { type HubRequests, originOf, statusError } from './hub-request.js';
+import { filesOf, revisionSchema, treeSchema, type ListedFile } from './listing-schema.js';
 import { seconds } from './seconds.js';
 import { timelyChunks } from './timely-chunks.js';
-
-export interface ListedFile {
-  /** Relative, without `..`. */
-  readonly path: string;
-  readonly sizeBytes: number;
-  /** SHA-256 of a large file, git's SHA-1 of a small one: hexadecimal. */
-  readonly hash: string;
-}
 
 /** Of all pages of a listing: the largest repositories of models have some thousand files, in a tenth of it. */
 const MAX_LISTING_BYTES = 32_000_000;
 const MAX_PAGES = 1000;
 /** For all pages of a listing, in time limits of one silence. */
 const LISTING_TIMEOUTS = 12;
-
-const revisionSchema = z.looseObject({ sha: z.string().regex(/^[0-9a-f]{40}$/) });
-const hash = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
-const sizeBytes = z.number().int().nonnegative();
-const treeSchema = z.array(
-  z.discriminatedUnion('type', [
-    z.looseObject({
-      type: z.literal('file'),
-      path: z.string(),
-      size: sizeBytes,
-      oid: hash,
-      lfs: z.looseObject({ oid: hash, size: sizeBytes }).nullish(),
-    }),
-    z.looseObject({ type: z.literal('directory') }),
-  ]),
-);
 
 /** @throws Blip2Error `HubNotFound`, `HubUnauthorized`, `HubRateLimited`, `HubUnreachable`, `HubFailed`. */
 export async function commitOf(requests: HubRequests, repo: string, revision: string): Promise<string> {
@@ -66,11 +42,7 @@ export async function listFiles(requests: HubRequests, repo: string, commit: str
     const { json, link } = await getJson(requests, address, { what, budget });
     const parsed = treeSchema.safeParse(json);
     if (!parsed.success) throw notAHub(address, 'what it answers is no listing of files');
-    for (const entry of parsed.data) {
-      if (entry.type !== 'file' || leavesFolder(entry.path)) continue;
-      const { path, lfs } = entry;
-      files.push({ path, sizeBytes: lfs?.size ?? entry.size, hash: lfs?.oid ?? entry.oid });
-    }
+    files.push(...filesOf(parsed.data));
     next = nextPage(link, address);
   }
   return files;
@@ -119,10 +91,6 @@ function nextPage(link: string | null, address: string): string | null {
   const url = URL.canParse(next, address) ? new URL(next, address) : null;
   if (url !== null && /^https?:$/.test(url.protocol)) return url.href;
   throw notAHub(address, `its next page is ${JSON.stringify(next)}`);
-}
-
-function leavesFolder(path: string): boolean {
-  return path === '' || /[\\\0]/.test(path) || path.split('/').some((part) => ['', '.', '..'].includes(part));
 }
 
 function notAHub(address: string, why: string): Blip2Error {

@@ -35,6 +35,8 @@ export interface PageState {
   readonly fault: Fault | null;
   readonly isSearching: boolean;
   readonly sweep: SweepState | null;
+  /** Of the model that was dropped or came with a report; null without one. */
+  readonly heldId: string | null;
   readonly measured: Measurement | null;
   /** What the command was told and the page has no field for, as flags. */
   readonly carriedFlags: readonly string[];

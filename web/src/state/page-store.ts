@@ -46,6 +46,7 @@ export class PageStore {
       fault: null,
       isSearching: true,
       sweep: null,
+      heldId: this.#held?.identity.id ?? null,
       measured: given?.measured ?? null,
       carriedFlags: given?.carriedFlags ?? [],
     };
@@ -78,7 +79,10 @@ export class PageStore {
       const model = await openFiles(files);
       this.#held = model;
       this.#answers.clear();
-      this.#set({ settings: { ...this.#state.settings, model: { kind: 'held', id: model.identity.id } } });
+      this.#set({
+        heldId: model.identity.id,
+        settings: { ...this.#state.settings, model: { kind: 'held', id: model.identity.id } },
+      });
       return model;
     });
   }

@@ -11,9 +11,10 @@ const OTHER = 'other';
 export function ModelPanel({ state, store }: { state: PageState; store: PageStore }) {
   const { model, hub } = state.settings;
   const input = useRef<HTMLInputElement>(null);
-  const [name, setName] = useState(model.kind === 'hub' ? model.id : '');
+  const [name, setName] = useState(model.kind === 'hub' && state.heldId !== model.id ? model.id : '');
   const [isOther, setOther] = useState(false);
-  const shown = isOther || model.kind === 'hub' ? OTHER : model.id;
+  const isHeld = model.kind === 'held' || state.heldId === model.id;
+  const shown = isOther || (model.kind === 'hub' && !isHeld) ? OTHER : model.id;
   const open = () => {
     if (isHubName(name.trim())) store.change({ model: { kind: 'hub', id: name.trim() } });
   };
@@ -36,7 +37,7 @@ export function ModelPanel({ state, store }: { state: PageState; store: PageStor
             </option>
           ))}
           <option value={OTHER}>another one on the hub…</option>
-          {model.kind === 'held' && <option value={model.id}>{model.id} (opened here)</option>}
+          {isHeld && <option value={model.id}>{model.id} (opened here)</option>}
         </select>
       </Field>
       {shown === OTHER && (
