@@ -79,23 +79,23 @@ function lazyAssets(): Plugin {
   return {
     name: 'lazy-assets',
     async generateBundle() {
-      const table = await script('../src/planner/models/model-table.ts', { format: 'cjs' });
-      const module: { exports: { default?: unknown } } = { exports: {} };
-      new Function('module', table)(module);
-      if (typeof module.exports.default !== 'string') throw new Error('the table of models is no text');
+      const table = await bundled('../src/planner/models/model-table.ts', { format: 'esm' });
+      const { default: text }: { default: string } = await import(
+        `data:text/javascript;base64,${Buffer.from(table).toString('base64')}`
+      );
       const wasm = readFileSync(createRequire(import.meta.url).resolve('highs/runtime'));
-      const highs = await script('../src/highs/index.ts', { format: 'iife', globalName: 'blip2Highs' });
+      const highs = await bundled('../src/highs/index.ts', { format: 'iife', globalName: 'blip2Highs' });
       this.emitFile({
         type: 'asset',
         fileName: 'models.js',
-        source: delivery('models', { table: module.exports.default }),
+        source: delivery('models', { table: text }),
       });
       this.emitFile({ type: 'asset', fileName: 'highs.js', source: delivery('highs', { script: highs, wasm }) });
     },
   };
 }
 
-async function script(path: string, options: { format: 'cjs' | 'iife'; globalName?: string }): Promise<string> {
+async function bundled(path: string, options: { format: 'esm' | 'iife'; globalName?: string }): Promise<string> {
   const { outputFiles } = await build({
     ...options,
     entryPoints: [fileURLToPath(new URL(path, import.meta.url))],

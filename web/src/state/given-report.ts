@@ -64,13 +64,19 @@ const schema = z.strictObject({
 /** What the command writes and `readGivenReport` reads. */
 export type ReportDocument = z.input<typeof schema>;
 
+/** As it was written: its text is the command's, byte for byte. */
+function checkedPlan(json: unknown): PlanDocument {
+  parsePlan(json);
+  return json as PlanDocument;
+}
+
 /** @throws Error where the document is none of ours */
 export function readGivenReport(text: string): GivenReport {
   const { plan, model, carried, ...rest } = schema.parse(JSON.parse(text));
   const { dtypes, pins, provider, names, machine, pictureSize } = carried;
   return {
     ...rest,
-    plan: parsePlan(plan),
+    plan: checkedPlan(plan),
     model:
       model === null
         ? null

@@ -3,6 +3,7 @@ import { formatSize } from '../../../src/planner/size.js';
 import { memoryOf, UNNAMED_BYTES, wholeMemory } from '../settings/card-groups.js';
 import type { CardGroup } from '../settings/settings.js';
 import { SizeField } from './size-field.js';
+import { TypedInput } from './typed-input.js';
 
 interface CardGroupFieldProps {
   readonly id: string;
@@ -33,22 +34,22 @@ export function CardGroupField({ id, group, most, onChange, onRemove }: CardGrou
   return (
     <div class="card" role="group" aria-label={`${count} x ${name}`}>
       <div class="row">
-        <label class="narrow">
-          <span class="visually-hidden">How many</span>
-          <input
+        <div class="narrow">
+          <TypedInput
+            aria-label="How many"
             type="number"
             min={1}
             max={most}
-            value={count}
-            onChange={(event) => {
-              const wanted = event.currentTarget.valueAsNumber;
+            usual={String(count)}
+            onRead={(text) => {
+              const wanted = Number(text);
               if (Number.isInteger(wanted) && wanted >= 1) onChange({ ...group, count: Math.min(most, wanted) });
             }}
           />
-        </label>
-        <label class="wide">
-          <span class="visually-hidden">Card</span>
+        </div>
+        <div class="wide">
           <select
+            aria-label="Card"
             value={card ?? ''}
             onChange={(event) => {
               const chosen = event.currentTarget.value;
@@ -62,7 +63,7 @@ export function CardGroupField({ id, group, most, onChange, onRemove }: CardGrou
             ))}
             <option value="">another card (speeds are a guess)</option>
           </select>
-        </label>
+        </div>
         <button type="button" class="quiet" aria-label={`Remove ${count} x ${name}`} onClick={onRemove}>
           ✕
         </button>

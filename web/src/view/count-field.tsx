@@ -1,3 +1,7 @@
+import { TypedInput } from './typed-input.js';
+
+const MOST = 100_000;
+
 interface CountFieldProps {
   readonly id: string;
   readonly label: string;
@@ -12,19 +16,19 @@ export function CountField({ id, label, value, usual, onChange }: CountFieldProp
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input
+      <TypedInput
         id={id}
         type="number"
         inputmode="numeric"
         min={1}
-        max={100_000}
+        max={MOST}
         step={1}
-        value={value ?? ''}
+        usual={value === null ? '' : String(value)}
         placeholder={usual}
-        onChange={(event) => {
-          const { value: text, valueAsNumber: number } = event.currentTarget;
+        onRead={(text) => {
+          const number = Number(text);
           if (text === '') onChange(null);
-          else if (Number.isInteger(number) && number >= 1 && number <= 100_000) onChange(number);
+          else if (Number.isInteger(number) && number >= 1 && number <= MOST) onChange(number);
         }}
       />
     </div>

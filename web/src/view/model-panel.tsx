@@ -5,6 +5,7 @@ import { HUB } from '../settings/settings.js';
 import type { PageState } from '../state/page-state.js';
 import type { PageStore } from '../state/page-store.js';
 import { Field } from './field.js';
+import { TypedInput } from './typed-input.js';
 
 const OTHER = 'other';
 
@@ -65,12 +66,12 @@ export function ModelPanel({ state, store }: { state: PageState; store: PageStor
             </div>
           </Field>
           <Field label="Hub" id="hub">
-            <input
+            <TypedInput
               id="hub"
-              value={hub}
+              usual={hub}
               spellcheck={false}
-              onChange={(event) => {
-                const text = event.currentTarget.value.trim().replace(/\/+$/, '');
+              onRead={(typed) => {
+                const text = typed.trim().replace(/\/+$/, '');
                 store.change({ hub: URL.canParse(text) && /^https?:/.test(text) ? text : HUB });
               }}
             />

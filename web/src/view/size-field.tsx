@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { exactSize, parseSize } from '../../../src/planner/size.js';
 import { faultOf } from '../worker/fault.js';
+import { TypedInput } from './typed-input.js';
 
 interface SizeFieldProps {
   readonly id: string;
@@ -14,15 +15,9 @@ interface SizeFieldProps {
 
 /** A size as people write it: 10G, 9.5GiB, 12GB. What is no size is said, and changes nothing. */
 export function SizeField({ id, label, bytes, empty, onChange }: SizeFieldProps) {
-  const usual = bytes === null ? '' : exactSize(bytes);
-  const [text, setText] = useState(usual);
   const [fault, setFault] = useState<string | null>(null);
-  useEffect(() => {
-    setText(usual);
-    setFault(null);
-  }, [usual]);
+  useEffect(() => setFault(null), [bytes]);
   const read = (typed: string): void => {
-    setText(typed);
     try {
       const value = typed.trim() === '' ? null : parseSize(typed.trim());
       setFault(null);
@@ -34,15 +29,15 @@ export function SizeField({ id, label, bytes, empty, onChange }: SizeFieldProps)
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input
+      <TypedInput
         id={id}
-        value={text}
+        usual={bytes === null ? '' : exactSize(bytes)}
         placeholder={empty}
         spellcheck={false}
         autocomplete="off"
         aria-invalid={fault !== null}
         aria-describedby={fault === null ? undefined : `${id}-fault`}
-        onChange={(event) => read(event.currentTarget.value)}
+        onRead={read}
       />
       {fault !== null && (
         <p class="fault" id={`${id}-fault`} role="alert">

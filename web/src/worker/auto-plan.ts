@@ -1,15 +1,9 @@
-import type { Device } from '../../../src/planner/map/device-map.js';
 import { storedDtype } from '../../../src/planner/models/stored-dtype.js';
 import { explainMap } from '../../../src/planner/plan/explain-map.js';
 import type { PlanOptions } from '../../../src/planner/plan/plan-options.js';
 import { transformersStrategy } from '../../../src/planner/plan/transformers-strategy.js';
 import type { TensorInfo } from '../../../src/tensor/tensor-info.js';
 import type { AutoAnswer } from './messages.js';
-
-export interface DeviceShortage {
-  readonly device: Device;
-  readonly bytes: number;
-}
 
 /** transformers' own map (`device_map="auto"`), priced as `blip2-plan --strategy balanced` prices it. */
 export function autoPlan(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): AutoAnswer | null {

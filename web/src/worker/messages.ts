@@ -1,5 +1,5 @@
 /** What the page and its workers say to each other. */
-import type { DeviceShortage } from './auto-plan.js';
+import type { Device } from '../../../src/planner/map/device-map.js';
 import type { Infeasible } from '../../../src/planner/plan/infeasible.js';
 import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
 import type { PlannedPoint, SweepRange } from '../../../src/planner/plan/sweep.js';
@@ -25,7 +25,8 @@ export type PlanAnswer = { readonly status: 'fits'; readonly plan: PlanDocument 
 /** What `device_map="auto"` would do with the same memory, by the same prices; null where it leaves a block without a device. */
 export interface AutoAnswer {
   readonly plan: PlanDocument;
-  readonly overBudget: readonly DeviceShortage[];
+  /** Bytes beyond the budget, per device that has too little. */
+  readonly overBudget: readonly { readonly device: Device; readonly bytes: number }[];
 }
 
 export type Reply =

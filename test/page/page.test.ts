@@ -1,0 +1,293 @@
+/** The built page in Chromium, opened from `file:`: choose, drag, copy, reload, drop, fail. */
+import { readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEMO, ROOT, command } from '../cli/command.js';
+import { HubServer } from '../loader/hub-server.js';
+import { chromiumPath, launchChromium } from './browsers.js';
+import { PlannerPage } from './planner-page.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const file = (name: string, content: string | Buffer) => ({
+  name,
+  mimeType: 'application/octet-stream',
+  buffer: Buffer.from(content),
+});
+
+/** As text, because what runs in the page is no code of Node's. */
+const inPage = <T>({ page }: PlannerPage, expression: string): Promise<T> => page.evaluate<T>(expression);
+
+async function violations(opened: PlannerPage): Promise<string[]> {
+  await inPage(opened, `${AXE}; null`);
+  return inPage(
+    opened,
+    'axe.run(document).then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")))',
+  );
+}
+
+describe.skipIf(chromiumPath === null)('the page', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterAll(async () => browser?.close());
+
+  it('plans on opening, and shows bars that add up, the order, the sweep and what auto would take', async () => {
+    const opened = await PlannerPage.open(browser);
+    expect(await opened.settled()).toBe('final');
+    const plan = JSON.parse(await opened.text('plan'));
+    const said = await opened.said();
+    for (const words of ['GPU 0', 'vision_model', 'In the order it runs', 'crossings', 'Proven'])
+      expect(said).toContain(words);
+    for (const { id, budgetBytes, freeBytes, ...parts } of plan.devices) {
+      if (budgetBytes === null || budgetBytes === 0) continue;
+      const taken = Object.entries(parts).reduce((sum, [, bytes]) => sum + (typeof bytes === 'number' ? bytes : 0), 0);
+      expect(taken + freeBytes, String(id)).toBe(budgetBytes);
+      const bar = `[...document.querySelectorAll('.device')].find((each) => each.textContent.includes('GPU ${id}')).querySelectorAll('.bar span')`;
+      const widths = await inPage<number[]>(opened, `[...${bar}].map((each) => parseFloat(each.style.width))`);
+      expect(widths.reduce((a, b) => a + b, 0)).toBeCloseTo(100, 3);
+    }
+    await opened.page.getByText(/budgets planned/).waitFor();
+    expect(await opened.page.locator('.steps li').count()).toBeGreaterThan(1);
+    await opened.page.getByText(/auto would/).waitFor();
+    expect(opened.complaints).toEqual([]);
+    await opened.close();
+  });
+
+  it('is chosen by hand and by keys, and says it all in its address', async () => {
+    const opened = await PlannerPage.open(browser);
+    const { page } = opened;
+    await page.getByLabel('Published model').selectOption('Salesforce/blip2-flan-t5-xl');
+    await page.getByLabel('Card', { exact: true }).selectOption('RTX 3060');
+    await page.getByLabel('Quantise').selectOption('int8');
+    await page.getByLabel('Host memory').fill('16G');
+    await page.getByLabel('Host memory').press('Enter');
+    const slider = page.getByRole('slider');
+    await slider.focus();
+    for (let k = 0; k < 8; k++) await page.keyboard.press('ArrowLeft');
+    await expect.poll(() => opened.settled()).toBe('final');
+    expect(await slider.getAttribute('aria-valuetext')).toBe('11 GiB');
+    const line =
+      "npx blip2-plan Salesforce/blip2-flan-t5-xl --gpu 'RTX 3060' --vram 11GiB --count-context --ram 16GiB --allow-quant int8";
+    expect(await opened.text('command')).toBe(line);
+    const plan = await opened.text('plan');
+    await expect.poll(() => page.url()).toContain('quant=int8');
+
+    const again = await PlannerPage.open(browser, new URL(page.url()).hash.slice(1));
+    await again.settled();
+    expect(await again.text('plan')).toBe(plan);
+    await page.reload();
+    await opened.settled();
+    expect(await opened.text('plan')).toBe(plan);
+    for (const each of [opened, again]) await each.close();
+  });
+
+  it('answers every step of a dragged slider, and ends with the answer to the last', async () => {
+    const opened = await PlannerPage.open(browser, 'gpu=8xRTX+3060@3GiB');
+    const { page } = opened;
+    const slider = page.getByRole('slider');
+    const box = await slider.boundingBox();
+    if (box === null) throw new Error('no slider');
+    const y = box.y + box.height / 2;
+    await page.mouse.move(box.x + box.width * 0.3, y);
+    await page.mouse.down();
+    for (let k = 0; k <= 20; k++) await page.mouse.move(box.x + box.width * (0.3 - 0.01 * k), y);
+    await page.mouse.up();
+    await opened.settled();
+    const size = await slider.getAttribute('aria-valuetext');
+    expect(await page.locator('.device h3').first().textContent()).toContain(size);
+    const args = await commandWords(opened);
+    const { stdout } = await command('blip2-plan', [...args, '--format', 'json', '-q']);
+    expect(`${await opened.text('plan')}\n`).toBe(stdout);
+    await opened.close();
+  });
+
+  it('copies what it shows', async () => {
+    const opened = await PlannerPage.open(browser, '', undefined, {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
+    await opened.settled();
+    for (const form of ['command', 'device map', 'Python', 'plan', 'link'] as const) {
+      const text = await opened.text(form);
+      await opened.page.getByRole('button', { name: `Copy: ${form}` }).click();
+      await opened.page.getByText('Copied').waitFor();
+      expect(await inPage(opened, 'navigator.clipboard.readText()')).toBe(text);
+    }
+    await opened.close();
+  });
+
+  it('offers the cheapest remedy as a button, which makes it fit', async () => {
+    const opened = await PlannerPage.open(browser, 'gpu=1xRTX+3060@2GiB&ram=2GiB&dtype=float32');
+    await opened.settled();
+    expect(await opened.said()).toContain('It does not fit');
+    await opened.page.locator('.remedies button').first().click();
+    await opened.page.getByText(/Proven|% better/).waitFor();
+    expect(await opened.said()).toContain('fits');
+    await opened.close();
+  });
+
+  it('reads dropped files, headers alone', async () => {
+    const opened = await PlannerPage.open(browser, 'gpu=1x@4MiB&context=no');
+    const names = (await readdir(join(ROOT, DEMO))).filter((name) => /config\.json$|safetensors/.test(name));
+    await opened.drop(...names.map((name) => join(ROOT, DEMO, name)));
+    await opened.page.getByText('model.safetensors.index.json fits').waitFor();
+    await opened.settled();
+    const args = ['model.safetensors.index.json', '--vram', '4MiB', '--format', 'json', '-q'];
+    const { stdout } = await command('blip2-plan', args, { cwd: join(ROOT, DEMO) });
+    expect(`${await opened.text('plan')}\n`).toBe(stdout);
+    await opened.close();
+  });
+
+  it('reads a model on the hub, and says what a hub that does not answer means', async () => {
+    const names = (await readdir(join(ROOT, DEMO))).filter((name) => /\.(json|safetensors)$/.test(name));
+    const files = await Promise.all(names.map(async (name) => [name, await readFile(join(ROOT, DEMO, name))] as const));
+    const server = await HubServer.start(Object.fromEntries(files));
+    const hash = `model=owner/model&hub=${server.endpoint}&gpu=1x@5MiB&context=no`;
+    const opened = await PlannerPage.open(browser, hash);
+    await opened.page.getByText('owner/model fits').waitFor();
+    const env = {
+      HF_ENDPOINT: server.endpoint,
+      HF_HUB_CACHE: join(ROOT, 'node_modules/.cache/page-test'),
+      HF_TOKEN: '',
+    };
+    const { stdout } = await command('blip2-plan', ['owner/model', '--vram', '5MiB', '--format', 'json', '-q'], {
+      env,
+    });
+    expect(`${await opened.text('plan')}\n`).toBe(stdout);
+    expect(server.requests.every(({ authorization }) => authorization === undefined)).toBe(true);
+
+    const other = await PlannerPage.open(browser, hash.replace('owner/model', 'owner/absent'));
+    expect(await other.settled()).toBe('fault');
+    expect(await other.said()).toContain('HubNotFound');
+    await server.stop();
+    const late = await PlannerPage.open(browser, hash);
+    expect(await late.settled()).toBe('fault');
+    expect(await late.said()).toContain('does not answer');
+    for (const each of [opened, other, late]) await each.close();
+  });
+
+  it('shows what is wrong with hostile files as text, and stays usable', async () => {
+    const opened = await PlannerPage.open(browser);
+    const { page } = opened;
+    const header = (json: string) => {
+      const text = Buffer.from(json);
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(text.length));
+      return Buffer.concat([length, text]);
+    };
+    const markup = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+    const hostile: [string, ReturnType<typeof file>[]][] = [
+      ['HeaderTooSmall', [file('model.safetensors', 'x')]],
+      ['HeaderTooLarge', [file('model.safetensors', Buffer.alloc(64, 0xff))]],
+      ['NotSafetensors', [file('model.safetensors', '<!doctype html><title>Sign in</title>')]],
+      ['CONFIG_INVALID', [file('config.json', `{"model_type": ${'['.repeat(500)}${']'.repeat(500)}}`)]],
+      ['CONFIG_ALONE', [file('config.json', '{"model_type":"llama"}')]],
+      ['UnsafeShardPath', [file('model.safetensors.index.json', '{"weight_map":{"a":"../../etc/x.safetensors"}}')]],
+      [
+        'MissingShard',
+        [file('model.safetensors.index.json', `{"weight_map":{"a":"${markup.replaceAll('"', "'")}.safetensors"}}`)],
+      ],
+      ['CheckpointNotFound', [file(`${markup.replaceAll('/', '')}.bin`, 'x')]],
+      [
+        'InvalidOffset',
+        [
+          file(
+            'model.safetensors',
+            header(`{${JSON.stringify(markup)}:{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`),
+          ),
+        ],
+      ],
+    ];
+    for (const [code, files] of hostile) {
+      await opened.drop(...files);
+      await page.getByText(code, { exact: true }).waitFor();
+      expect(await opened.settled()).toBe('fault');
+    }
+    expect(await opened.said()).toContain('onerror');
+    expect(await page.locator('.answer img, .answer script').count()).toBe(0);
+    expect(await page.title()).toBe('Where a model fits');
+    await page.getByLabel('Published model').selectOption('Salesforce/blip2-opt-6.7b');
+    await page.getByText('blip2-opt-6.7b fits').waitFor();
+    await opened.close();
+  });
+
+  it('takes a hostile address for what it is', async () => {
+    const opened = await PlannerPage.open(
+      browser,
+      `gpu=999xT4&batch=%3Cimg+src=x%3E&ram=-1&hub=javascript:alert(1)&dtype=float8`,
+    );
+    await opened.settled();
+    expect(await opened.page.locator('.faults li').count()).toBe(5);
+    await opened.close();
+  });
+
+  it('has no violation of accessibility rules, light, dark and narrow, and nothing wider than 360 px', async () => {
+    const views = [
+      ['light', '', 1180],
+      ['light', 'gpu=1xT4@1GiB&ram=1GiB', 360],
+      ['dark', 'gpu=2xRTX+3060@3GiB&quant=int8', 360],
+      ['dark', 'model=nobody', 1180],
+    ] as const;
+    for (const [colorScheme, hash, width] of views) {
+      const opened = await PlannerPage.open(browser, hash, undefined, {
+        colorScheme,
+        viewport: { width, height: 800 },
+      });
+      await opened.settled();
+      await inPage(opened, "for (const each of document.querySelectorAll('details')) each.open = true");
+      expect(await violations(opened), `${colorScheme} ${hash}`).toEqual([]);
+      expect(await inPage(opened, 'document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+      await opened.close();
+    }
+  });
+});
+
+describe.skipIf(chromiumPath === null)('a report', () => {
+  it('is the page with the plan inside, and plans on', async () => {
+    const { stdout: html } = await command('blip2-plan', [
+      DEMO,
+      '--vram',
+      '4M',
+      '--pin',
+      'qformer=cpu',
+      '-q',
+      '-f',
+      'html',
+    ]);
+    const { stdout: json } = await command('blip2-plan', [
+      DEMO,
+      '--vram',
+      '4M',
+      '--pin',
+      'qformer=cpu',
+      '-q',
+      '-f',
+      'json',
+    ]);
+    const browser = await launchChromium();
+    const opened = await PlannerPage.open(browser, '', `data:text/html;base64,${Buffer.from(html).toString('base64')}`);
+    expect(await opened.settled()).toBe('final');
+    expect(`${await opened.text('plan')}\n`).toBe(json);
+    expect(await opened.said()).toContain('--pin qformer=cpu');
+    await opened.page.locator('#gpu0-memory').fill('5MiB');
+    await opened.page.locator('#gpu0-memory').press('Enter');
+    await opened.page.getByText(/of 5 MiB/).waitFor();
+    await opened.settled();
+    const other = await command('blip2-plan', [DEMO, '--vram', '5M', '--pin', 'qformer=cpu', '-q', '-f', 'json']);
+    expect(`${await opened.text('plan')}\n`).toBe(other.stdout);
+    expect(opened.complaints).toEqual([]);
+    await browser.close();
+  });
+});
+
+/** The copied command, as a shell would take it apart. */
+async function commandWords(opened: PlannerPage): Promise<string[]> {
+  const line = await opened.text('command');
+  return [...line.replace(/^npx blip2-plan /, '').matchAll(/'([^']*)'|(\S+)/g)].map(
+    ([, quoted, bare]) => quoted ?? bare ?? '',
+  );
+}

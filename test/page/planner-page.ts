@@ -1,0 +1,63 @@
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { ROOT } from '../cli/command.js';
+
+/** The built page, as whoever opens it from a folder has it. */
+export const PAGE = pathToFileURL(join(ROOT, 'dist/web/index.html')).href;
+
+export type Form = 'command' | 'device map' | 'Python' | 'plan' | 'link';
+
+/** The page in a browser, and what tests ask of it. */
+export class PlannerPage {
+  readonly page: Page;
+  /** What the page itself complained of. */
+  readonly complaints: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.on('pageerror', (error) => this.complaints.push(String(error)));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.complaints.push(message.text());
+    });
+  }
+
+  static async open(browser: Browser, hash = '', address = PAGE, options = {}): Promise<PlannerPage> {
+    const context = await browser.newContext({ viewport: { width: 1180, height: 900 }, ...options });
+    const opened = new PlannerPage(await context.newPage());
+    await opened.page.goto(hash === '' ? address : `${address}#${hash}`);
+    return opened;
+  }
+
+  /** Other settings, as whoever edits the address goes to them. */
+  async goTo(hash: string): Promise<void> {
+    // An address without settings means the usual ones, which have to be left first.
+    await this.page.goto('about:blank');
+    await this.page.goto(`${PAGE}#${hash}`);
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
+  }
+
+  /** Ends when the search has: with a plan, or with what is wrong. */
+  async settled(): Promise<'final' | 'fault'> {
+    const status = this.page.locator('[data-standing=final],[data-standing=fault]');
+    await status.waitFor({ state: 'attached', timeout: 60_000 });
+    return (await status.getAttribute('data-standing')) === 'final' ? 'final' : 'fault';
+  }
+
+  /** What is shown to copy. */
+  async text(form: Form): Promise<string> {
+    await this.page.getByRole('radio', { name: form, exact: true }).check({ force: true });
+    return (await this.page.locator(`pre[aria-label="${form}"]`).textContent()) ?? '';
+  }
+
+  async drop(...files: readonly (string | { name: string; mimeType: string; buffer: Buffer })[]): Promise<void> {
+    await this.page.locator('input[type=file]').setInputFiles(files as string[]);
+  }
+
+  async said(): Promise<string> {
+    return this.page.locator('.answer').innerText();
+  }
+}
