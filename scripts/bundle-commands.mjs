@@ -9,6 +9,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { licences } from './licences.mjs';
 
 const ENTRIES = [
   'cli/blip2-plan.ts',
@@ -22,9 +23,6 @@ const ENTRIES = [
 ];
 /** Of the packages that users install, those that go into the bundles; the ones that only develop this one go in, too. */
 const BUNDLED = ['@bufbuild/protobuf', 'zod'];
-
-/** The folder of the package that a file belongs to. */
-const PACKAGE = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'dist/cli');
@@ -49,35 +47,4 @@ const { metafile } = await build({
   metafile: true,
 });
 await writeFile(join(out, 'package.json'), '{ "type": "commonjs" }\n');
-await writeFile(join(out, 'LICENSES.txt'), await licences(Object.keys(metafile.inputs)));
-
-/** The licences of the packages whose files went into the bundles. */
-async function licences(inputs) {
-  const folders = new Set(inputs.flatMap((path) => PACKAGE.exec(path)?.[0] ?? []));
-  const texts = new Map();
-  for (const folder of [...folders].sort((a, b) => a.localeCompare(b))) {
-    const files = inputs.filter((path) => path.startsWith(`${folder}/`));
-    const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'));
-    texts.set(`${name} ${version} (${license})`, (await licenceFile(folder)) ?? (await notices(folder, files)));
-  }
-  return [...texts].map(([title, text]) => `${title}\n\n${text.trim()}\n`).join(`\n${'-'.repeat(80)}\n\n`);
-}
-
-async function licenceFile(folder) {
-  for (const name of ['LICENSE', 'LICENSE.txt', 'LICENSE.md', 'license']) {
-    const text = await readFile(join(root, folder, name), 'utf8').catch(() => null);
-    if (text !== null) return text;
-  }
-  return null;
-}
-
-/** Of a package without a licence file: what its files state on top, once each. */
-async function notices(folder, files) {
-  const found = new Set();
-  for (const file of files) {
-    const [top] = /^(?:\/\/.*\n)*/.exec(await readFile(join(root, file), 'utf8')) ?? [];
-    if (top?.includes('Copyright')) found.add(top.replaceAll(/^\/\/ ?/gm, ''));
-  }
-  if (found.size === 0) throw new Error(`${folder} states no licence`);
-  return [...found].join('\n');
-}
+await writeFile(join(out, 'LICENSES.txt'), await licences(root, Object.keys(metafile.inputs)));

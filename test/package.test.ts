@@ -30,7 +30,9 @@ describe('the package', () => {
     );
     const named = [...Object.values(bin), ...entries].map((path) => path.replace(/^\.\//, ''));
     expect(files).toEqual(expect.arrayContaining([...named, 'dist/cli/model-host.js', 'dist/cli/LICENSES.txt']));
-    expect(files.filter((path) => !/^(dist\/.*(\.js|\.d\.ts|\.txt|\.json)|schema\/.*|[^/]*)$/.test(path))).toEqual([]);
+    expect(
+      files.filter((path) => !/^(dist\/.*(\.js|\.html|\.d\.ts|\.txt|\.json)|schema\/.*|[^/]*)$/.test(path)),
+    ).toEqual([]);
     expect(files.filter((path) => /\.test\.|^src\//.test(path))).toEqual([]);
   });
 

@@ -5,12 +5,15 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { defineConfig, type Plugin } from 'vite';
+import { licences } from '../scripts/licences.mjs';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
+const repository = fileURLToPath(new URL('..', import.meta.url));
 
 export default defineConfig({
   root,
@@ -34,7 +37,7 @@ function oneFile(): Plugin {
   return {
     name: 'one-file',
     enforce: 'post',
-    generateBundle(_, bundle) {
+    async generateBundle(_, bundle) {
       const files = Object.values(bundle);
       const html = files.find(({ fileName }) => fileName === 'index.html');
       const script = files.find((file) => file.type === 'chunk');
@@ -50,7 +53,7 @@ function oneFile(): Plugin {
         `script-src '${hash(code)}' 'self' file: blob: 'wasm-unsafe-eval'`,
         `style-src '${hash(css)}' 'unsafe-inline'`,
         'worker-src blob:',
-        'connect-src http: https:',
+        'connect-src http: https: blob:',
         'img-src data:',
         "base-uri 'none'",
         "form-action 'none'",
@@ -64,6 +67,9 @@ function oneFile(): Plugin {
         )
         .replace('</head>', () => `<style>${css}</style>\n  </head>`)
         .replace('</body>', () => `<script id="script">${code}</script>\n  </body>`);
+      const modules = [...Object.keys(script.modules), createRequire(import.meta.url).resolve('highs/runtime')];
+      const paths = modules.filter((path) => path.includes('node_modules')).map((path) => relative(repository, path));
+      this.emitFile({ type: 'asset', fileName: 'LICENSES.txt', source: await licences(repository, paths) });
       delete bundle[script.fileName];
       delete bundle[style.fileName];
     },

@@ -17,10 +17,10 @@ const loadHighs = highsModule as unknown as typeof highsModule.default;
 
 /**
  * Loads HiGHS (about 0.1 s) and returns it as the planner's `integerSolver`.
- * @param options `wasmBinary`: the bytes of `highs/runtime`, where they cannot be fetched from beside the script
+ * @param wasmUrl address of `highs/runtime`, where that is not beside the script
  */
-export async function highsSolver(options: { readonly wasmBinary?: ArrayBuffer } = {}): Promise<IntegerSolver> {
-  const highs = await loadHighs(options);
+export async function highsSolver(wasmUrl?: string): Promise<IntegerSolver> {
+  const highs = await loadHighs(wasmUrl === undefined ? {} : { locateFile: () => wasmUrl });
   const { modelStatus, callbackType } = highs.constants;
   return (program, { cutoff, stop, start = null, iterations = Infinity }) =>
     highs.withModel(modelData(program), (model) => {

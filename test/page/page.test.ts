@@ -120,6 +120,19 @@ describe.skipIf(chromiumPath === null)('the page', () => {
     await opened.close();
   });
 
+  it('searches on with HiGHS until it is proven, as the command does', async () => {
+    const opened = await PlannerPage.open(browser, 'gpu=3xRTX+3060@2560MiB');
+    await opened.settled();
+    await opened.page.getByRole('button', { name: 'Search on' }).click();
+    await opened.page.getByText('Proven').waitFor();
+    const words = await commandWords(opened);
+    expect(words.slice(-2)).toEqual(['--time-limit', '10']);
+    const { stdout } = await command('blip2-plan', [...words, '--format', 'json', '-q']);
+    expect(`${await opened.text('plan')}\n`).toBe(stdout);
+    expect(opened.complaints).toEqual([]);
+    await opened.close();
+  });
+
   it('offers the cheapest remedy as a button, which makes it fit', async () => {
     const opened = await PlannerPage.open(browser, 'gpu=1xRTX+3060@2GiB&ram=2GiB&dtype=float32');
     await opened.settled();

@@ -13,7 +13,7 @@ import type { Order, PlanAnswer, Question, Reply } from './messages.js';
 /** `src/highs` as a script of its own. */
 declare global {
   function importScripts(...addresses: string[]): void;
-  var blip2Highs: { highsSolver(options: { wasmBinary: ArrayBuffer }): Promise<IntegerSolver> } | undefined;
+  var blip2Highs: { highsSolver(wasmUrl: string): Promise<IntegerSolver> } | undefined;
 }
 
 interface Known {
@@ -61,13 +61,16 @@ function tableOf(text: string | null): ModelTable | undefined {
   return readTable.table;
 }
 
-/** The ES module fetches its bytes itself; here they are given, and its script comes from the page. */
+/** Script and bytes come from the page: from `file:` a worker may fetch neither. */
 async function startHighs(script: string, wasmBinary: ArrayBuffer): Promise<IntegerSolver> {
   const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   importScripts(address);
   URL.revokeObjectURL(address);
   if (blip2Highs === undefined) throw new Error('the script of HiGHS defines nothing');
-  return blip2Highs.highsSolver({ wasmBinary });
+  const wasmUrl = URL.createObjectURL(new Blob([wasmBinary], { type: 'application/wasm' }));
+  const solver = await blip2Highs.highsSolver(wasmUrl);
+  URL.revokeObjectURL(wasmUrl);
+  return solver;
 }
 
 async function answer({ id, ...asked }: Question): Promise<void> {
