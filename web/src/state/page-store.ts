@@ -211,7 +211,11 @@ export class PageStore {
 
   async #askSweep(settings: Settings, model: OpenModel): Promise<void> {
     if (this.#state.fault !== null) return;
-    this.#sweeps.run(await this.#askOf(settings, model));
+    const { shown } = this.#state;
+    const plan = shown?.answer.status === 'fits' ? shown.answer.plan : null;
+    const ask = await this.#askOf(settings, model);
+    // One picture is what every budget is planned for; of more, the plan has chosen how many are encoded together.
+    this.#sweeps.run(ask, plan === null || plan.workload.batch === 1 ? null : plan.workload);
   }
 
   #isCurrent(settings: Settings): boolean {

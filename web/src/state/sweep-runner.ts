@@ -1,6 +1,7 @@
 /** The sweep of budgets: run once for all that a slider of memory can change, and kept with its plans. */
 import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
 import type { SweepPoint } from '../../../src/planner/plan/sweep.js';
+import type { Workload } from '../../../src/planner/profile/workload.js';
 import type { OpenModel } from '../model/open-model.js';
 import { cardCount, memoryOf } from '../settings/card-groups.js';
 import { settingsHash } from '../settings/settings-hash.js';
@@ -16,6 +17,7 @@ export class SweepRunner {
   #model: OpenModel | null = null;
   #sweep: SweepState | null = null;
   #isKept = false;
+  #workloadKey = '';
   #plans: { readonly gpuBytes: number; readonly plan: PlanDocument }[] = [];
 
   constructor(onChange: (sweep: SweepState | null) => void) {
@@ -37,10 +39,11 @@ export class SweepRunner {
   }
 
   /** Runs it where what it depends on has changed. */
-  run(ask: Omit<Ask, 'onReply'>): void {
+  run(ask: Omit<Ask, 'onReply'>, workload: Workload | null): void {
     const { settings, model } = ask;
     const range = sweepRange(settings, model);
     const key = keyOf(settings);
+    const workloadKey = JSON.stringify(workload);
     if (range === null) {
       this.stop();
       return;
@@ -48,6 +51,7 @@ export class SweepRunner {
     if (this.#isKept && key === this.#key) return;
     if (
       key === this.#key &&
+      workloadKey === this.#workloadKey &&
       model === this.#model &&
       this.#sweep !== null &&
       this.#sweep.range.toBytes >= reach(settings, range.toBytes)
@@ -55,12 +59,13 @@ export class SweepRunner {
       return;
     this.stop();
     this.#key = key;
+    this.#workloadKey = workloadKey;
     this.#model = model;
     this.#show({ range, points: [], isDone: false });
     this.#client ??= new PlannerClient();
     this.#client.ask({
       ...ask,
-      range,
+      sweep: { range, workload },
       onReply: (reply) => {
         const sweep = this.#sweep;
         if (sweep === null || this.#key !== key || this.#model !== model) return;

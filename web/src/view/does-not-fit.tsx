@@ -46,6 +46,11 @@ export function DoesNotFit({ result, settings, onChange }: DoesNotFitProps) {
           </ul>
         </>
       )}
+      {!proven && settings.searchSeconds === null && (
+        <button type="button" class="primary" onClick={() => onChange({ searchSeconds: 10 })}>
+          Search on, up to 10 s
+        </button>
+      )}
       {proven && changes.length === 0 && <p>No change of one budget makes it fit.</p>}
     </Card>
   );

@@ -92,7 +92,7 @@ function proof({ solver: { status, gap, objective } }: PlanDocument): string {
     case 'optimal':
       return `Proven: within these budgets no placement is predicted to be ${better}.`;
     case 'stopped':
-      return `Within these budgets no placement is predicted to be more than ${(100 * gap).toFixed(2)} % better.`;
+      return `Within these budgets no placement is predicted to be more than ${Math.max(0.01, 100 * gap).toFixed(2)} % better.`;
     case 'given':
       return 'A map written by hand.';
   }

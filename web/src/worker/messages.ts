@@ -3,6 +3,7 @@ import type { Device } from '../../../src/planner/map/device-map.js';
 import type { Infeasible } from '../../../src/planner/plan/infeasible.js';
 import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
 import type { PlannedPoint, SweepRange } from '../../../src/planner/plan/sweep.js';
+import type { Workload } from '../../../src/planner/profile/workload.js';
 import type { OpenModel } from '../model/open-model.js';
 import type { CarriedOptions } from '../settings/plan-options.js';
 import type { Settings } from '../settings/settings.js';
@@ -11,7 +12,13 @@ export type Order =
   | { readonly kind: 'model'; readonly model: OpenModel; readonly table: string | null }
   | { readonly kind: 'highs'; readonly script: string; readonly wasmBinary: ArrayBuffer }
   | ({ readonly kind: 'plan' } & Question)
-  | ({ readonly kind: 'sweep'; readonly range: SweepRange } & Question);
+  | ({ readonly kind: 'sweep' } & SweepQuestion & Question);
+
+export interface SweepQuestion {
+  readonly range: SweepRange;
+  /** Of the plan beside it, where that chose how many pictures go at once. */
+  readonly workload: Workload | null;
+}
 
 export interface Question {
   /** Grows; an answer has that of its question. */

@@ -2,13 +2,13 @@
 import { readModelTable, type ModelTable } from '../../../src/planner/models/read-model-table.js';
 import { planDeviceMap, type PlanResult } from '../../../src/planner/plan/plan-device-map.js';
 import { planForBatches } from '../../../src/planner/plan/plan-for-batches.js';
-import { plannedPoints, type SweepRange } from '../../../src/planner/plan/sweep.js';
+import { plannedPoints } from '../../../src/planner/plan/sweep.js';
 import type { IntegerSolver } from '../../../src/planner/solve/integer/integer-program.js';
 import type { OpenModel } from '../model/open-model.js';
 import { planQuestion, unknownClass, type PlanQuestion } from '../settings/plan-options.js';
 import { autoPlan } from './auto-plan.js';
 import { faultOf } from './fault.js';
-import type { Order, PlanAnswer, Question, Reply } from './messages.js';
+import type { Order, PlanAnswer, Question, Reply, SweepQuestion } from './messages.js';
 
 /** `src/highs` as a script of its own. */
 declare global {
@@ -47,7 +47,7 @@ async function obey(order: Order): Promise<void> {
     case 'sweep':
       latest = order.id;
       try {
-        await (order.kind === 'plan' ? answer(order) : sweep(order, order.range));
+        await (order.kind === 'plan' ? answer(order) : sweep(order));
       } catch (error) {
         reply({ kind: 'failed', id: order.id, fault: faultOf(error) });
       }
@@ -98,17 +98,11 @@ function toAnswer(result: PlanResult): PlanAnswer {
   return result.status === 'fits' ? { status: 'fits', plan: result.plan } : result;
 }
 
-async function sweep({ id, ...asked }: Question, range: SweepRange): Promise<void> {
+async function sweep({ id, range, workload, ...asked }: Question & SweepQuestion): Promise<void> {
   const { model } = modelOf();
-  const { options, batches } = await readQuestion(asked);
-  // As many pictures as pay off differ from budget to budget; a sweep is of one number.
-  const workload = batches === undefined ? options.workload : { ...options.workload, batch: batches[0] ?? 1 };
+  const { options } = await readQuestion(asked);
   const { integerSolver: _, timeLimitMs: __, ...usual } = options;
-  for (const point of plannedPoints(
-    model.tensors,
-    { ...usual, ...(workload === undefined ? {} : { workload }) },
-    range,
-  )) {
+  for (const point of plannedPoints(model.tensors, { ...usual, ...(workload === null ? {} : { workload }) }, range)) {
     reply({ kind: 'point', id, ...point });
     await nextTask();
     if (latest !== id) return;

@@ -2,11 +2,10 @@
  * A worker that answers the latest question. One that is overtaken may end within its patience; then the worker is given up
  * for a new one, because nothing else stops a search.
  */
-import type { SweepRange } from '../../../src/planner/plan/sweep.js';
 import type { OpenModel } from '../model/open-model.js';
 import type { CarriedOptions } from '../settings/plan-options.js';
 import type { Settings } from '../settings/settings.js';
-import type { Order, Reply } from './messages.js';
+import type { Order, Reply, SweepQuestion } from './messages.js';
 import { startPlanWorker } from './start-plan-worker.js';
 
 export interface Ask {
@@ -16,7 +15,7 @@ export interface Ask {
   readonly settings: Settings;
   readonly carried?: CarriedOptions;
   /** For a sweep instead of a plan. */
-  readonly range?: SweepRange;
+  readonly sweep?: SweepQuestion;
   readonly onReply: (reply: Reply) => void;
 }
 
@@ -55,14 +54,14 @@ export class PlannerClient {
   }
 
   #send(ask: Ask): void {
-    const { model, table, highs, settings, carried, range } = ask;
+    const { model, table, highs, settings, carried, sweep } = ask;
     this.#ids += 1;
     if (this.#model !== model) this.#post({ kind: 'model', model, table });
     this.#model = model;
     if (highs !== null && !this.#hasHighs) this.#post({ kind: 'highs', ...highs });
     this.#hasHighs ||= highs !== null;
     const question = { id: this.#ids, settings, ...(carried === undefined ? {} : { carried }) };
-    this.#post(range === undefined ? { kind: 'plan', ...question } : { kind: 'sweep', range, ...question });
+    this.#post(sweep === undefined ? { kind: 'plan', ...question } : { kind: 'sweep', ...sweep, ...question });
     this.#hasPlan = false;
     this.#running = { id: this.#ids, ask, since: performance.now() };
   }
