@@ -4,14 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { command } from '../cli/command.js';
 import { askInFirefox, type BrowserAnswer } from './ask-in-firefox.js';
 import { chromiumPath, firefoxPath, launchChromium } from './browsers.js';
-import { PlannerPage } from './planner-page.js';
+import { PlannerPage, shellWords } from './planner-page.js';
 import questions from './questions.json' with { type: 'json' };
 
-/** What a shell would make of the line, and `blip2-plan` of that. */
 async function commandAnswer(line: string): Promise<string> {
-  const words = [...line.replace(/^npx blip2-plan /, '').matchAll(/'([^']*)'|(\S+)/g)];
-  const args = words.map(([, quoted, bare]) => quoted ?? bare ?? '');
-  return (await command('blip2-plan', [...args, '--format', 'json', '-q'])).stdout;
+  return (await command('blip2-plan', [...shellWords(line), '--format', 'json', '-q'])).stdout;
 }
 
 it('has thirty questions', () => expect(new Set(questions).size).toBe(30));

@@ -49,7 +49,8 @@ export class PlannerPage {
 
   /** What is shown to copy. */
   async text(form: Form): Promise<string> {
-    await this.page.getByRole('radio', { name: form, exact: true }).check({ force: true });
+    // Wherever it is just then: tests of forms alone are not about the mouse.
+    await this.page.getByRole('radio', { name: form, exact: true }).dispatchEvent('click');
     return (await this.page.locator(`pre[aria-label="${form}"]`).textContent()) ?? '';
   }
 
@@ -60,4 +61,10 @@ export class PlannerPage {
   async said(): Promise<string> {
     return this.page.locator('.answer').innerText();
   }
+}
+
+/** The arguments that a shell makes of the command that the page shows. */
+export function shellWords(line: string): string[] {
+  const words = line.replace(/^npx blip2-plan /, '').matchAll(/'([^']*)'|(\S+)/g);
+  return [...words].map(([, quoted, bare]) => quoted ?? bare ?? '');
 }
