@@ -5,8 +5,8 @@
 import { Blip2Error } from '../../errors.js';
 import { formatSize } from '../../planner/size.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { pickWeights } from '../checkpoint/find-checkpoint.js';
 import { openFound, openShardSource } from '../checkpoint/open-found.js';
+import { pickWeights } from '../checkpoint/pick-weights.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { HubRequests, statusError } from './hub-request.js';
 import { hubSettings, type OpenOptions } from './hub-settings.js';
