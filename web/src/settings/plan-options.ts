@@ -6,7 +6,7 @@ import type { ModelTable } from '../../../src/planner/models/read-model-table.js
 import { autoBatches } from '../../../src/planner/plan/plan-for-batches.js';
 import type { PlanOptions } from '../../../src/planner/plan/plan-options.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../../src/planner/price/known-devices.js';
-import type { IntegerSolver } from '../../../src/planner/solve/integer/integer-program.js';
+import type { IntegerSolver } from '../../../src/planner/solve/program/integer-program.js';
 import type { OpenModel } from '../model/open-model.js';
 import { cardsOf, memoryOf } from './card-groups.js';
 import type { Settings } from './settings.js';

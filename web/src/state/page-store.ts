@@ -8,6 +8,7 @@ import { openPreset, type OpenModel } from '../model/open-model.js';
 import { cardsOf, memoryOf } from '../settings/card-groups.js';
 import type { CarriedOptions } from '../settings/plan-options.js';
 import { readSettings, settingsHash } from '../settings/settings-hash.js';
+import { wantsHighs } from '../settings/wants-highs.js';
 import type { Settings } from '../settings/settings.js';
 import { faultOf } from '../worker/fault.js';
 import type { Reply } from '../worker/messages.js';
@@ -166,7 +167,11 @@ export class PageStore {
 
   async #askOf(settings: Settings, model: OpenModel): Promise<Omit<Ask, 'onReply'>> {
     const table = isBlip2(model.config) ? null : await loadAsset('models');
-    const highs = settings.searchSeconds === null ? null : await loadAsset('highs');
+    // By itself the command has it always; a page that stands alone says that its plan is a heuristic's.
+    const isAsked = settings.searchSeconds !== null;
+    const highs = wantsHighs(settings)
+      ? await loadAsset('highs').catch((error: unknown) => giveUp(error, isAsked))
+      : null;
     const text = (parts: ReadonlyMap<string, Uint8Array>, part: string) => new TextDecoder().decode(parts.get(part));
     const wasmBinary = highs?.get('wasm')?.buffer;
     return {
@@ -237,4 +242,9 @@ export class PageStore {
     this.#state = { ...this.#state, ...change };
     this.#onChange(this.#state);
   }
+}
+
+function giveUp(error: unknown, isAsked: boolean): null {
+  if (isAsked) throw error;
+  return null;
 }

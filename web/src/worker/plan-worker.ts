@@ -3,9 +3,10 @@ import { readModelTable, type ModelTable } from '../../../src/planner/models/rea
 import { planDeviceMap, type PlanResult } from '../../../src/planner/plan/plan-device-map.js';
 import { planForBatches } from '../../../src/planner/plan/plan-for-batches.js';
 import { plannedPoints } from '../../../src/planner/plan/sweep.js';
-import type { IntegerSolver } from '../../../src/planner/solve/integer/integer-program.js';
+import type { IntegerSolver } from '../../../src/planner/solve/program/integer-program.js';
 import type { OpenModel } from '../model/open-model.js';
 import { planQuestion, unknownClass, type PlanQuestion } from '../settings/plan-options.js';
+import { wantsHighs } from '../settings/wants-highs.js';
 import { autoPlan } from './auto-plan.js';
 import { faultOf } from './fault.js';
 import type { Order, PlanAnswer, Question, Reply, SweepQuestion } from './messages.js';
@@ -111,7 +112,7 @@ async function sweep({ id, range, workload, ...asked }: Question & SweepQuestion
 
 async function readQuestion({ settings, carried }: Omit<Question, 'id'>): Promise<PlanQuestion> {
   const { model, table } = modelOf();
-  const solver = settings.searchSeconds === null ? undefined : await integerSolver;
+  const solver = wantsHighs(settings) ? await integerSolver : undefined;
   return planQuestion(settings, model, {
     ...(table === undefined ? {} : { table }),
     ...(solver === undefined ? {} : { integerSolver: solver }),
