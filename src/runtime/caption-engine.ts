@@ -4,7 +4,7 @@ import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import { ofUnchanged } from '../loader/checkpoint/unchanged-files.js';
 import { checkLayerCounts } from '../model/layer-counts.js';
 import { checkTensorNames } from '../model/tensor-names.js';
-import { MOST_PER_SWEEP, MOST_TOGETHER } from '../planner/profile/encoding.js';
+import { MOST_TOGETHER } from '../planner/profile/encoding.js';
 import { Asking } from './asking.js';
 import type { Ask, Caption, CaptionHooks, Outcome } from './captioner-options.js';
 import type { DeviceOptions } from './device-options.js';
@@ -186,7 +186,7 @@ export class CaptionEngine implements CaptionWorker {
   ): AsyncGenerator<readonly Outcome[], void, undefined> {
     const { generation, total = Infinity, eager = false, maxTextTokens } = request;
     const pictures = Math.max(1, Math.min(total, await this.#picturesAtOnce(request)));
-    const encoded = Math.min(pictures, MOST_PER_SWEEP);
+    const encoded = Math.min(total, this.#room?.picturesPerSweep(pictures) ?? Math.min(pictures, MOST_TOGETHER));
     const { height, width } = this.#pixels.rules.size;
     const parts = {
       config: this.#config,
@@ -214,7 +214,14 @@ export class CaptionEngine implements CaptionWorker {
       ahead: 2 * encoded,
       inOrder: !eager,
     });
-    yield* new CaptionStream<NumberedPicture>(parts, { generation, pictures, encoded, eager }, hooks).outcomes(feed);
+    const settings = {
+      generation,
+      pictures,
+      encoded,
+      eager,
+      ...(this.#room !== null && { promptTokens: this.#room.promptTokens }),
+    };
+    yield* new CaptionStream<NumberedPicture>(parts, settings, hooks).outcomes(feed);
   }
 
   /** @throws Blip2Error `PLAN_MISMATCH` where a plan has no room for so many */

@@ -5,7 +5,7 @@ import type { PictureSize } from '../model/picture-size.js';
 import type { Device } from '../planner/map/device-map.js';
 import type { PlanDocument } from '../planner/plan/plan-document.js';
 import type { Workload } from '../planner/profile/workload.js';
-import { MOST_TOGETHER } from '../planner/profile/encoding.js';
+import { encodingOf, MOST_TOGETHER } from '../planner/profile/encoding.js';
 import { formatSize } from '../planner/size.js';
 import type { DeviceOptions } from './device-options.js';
 
@@ -47,6 +47,19 @@ export class PlannedRoom {
   /** Pictures per call of the planned work. */
   get plannedBatch(): number {
     return this.#plan.workload.batch;
+  }
+
+  /** Tokens of the longest prompt that was planned for. */
+  get promptTokens(): number {
+    return this.#plan.workload.promptTokens;
+  }
+
+  /** Pictures that are encoded in one go where so many are decoded at once. */
+  picturesPerSweep(pictures: number): number {
+    const { encoded } = this.#plan.workload;
+    return encoded === undefined
+      ? Math.min(pictures, MOST_TOGETHER)
+      : encodingOf({ batch: pictures, encoded }).perSweep;
   }
 
   /**

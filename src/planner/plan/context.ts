@@ -9,6 +9,7 @@ import { priceList, type PriceList } from '../price/price-list.js';
 import { webGpuProfile } from '../price/webgpu-profile.js';
 import { atItsWorst } from '../price/worst-case.js';
 import { keptActivationBytes } from '../profile/kept-activations.js';
+import { cachesTakeTurns, turnsBytes, withoutTurns } from '../profile/cache-turns.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import { keptProductBytes, withWebGpuBlocks } from '../profile/webgpu-blocks.js';
 import { accuracyRule } from './accuracy.js';
@@ -28,7 +29,9 @@ export interface PlanContext {
   readonly checkpoint: CheckpointIdentity;
   readonly profile: ModelProfile;
   readonly budgets: Budgets;
-  /** GPU number -> bytes that the engine takes beside the model. */
+  /** Bytes that caches and what waits of pictures take in turns: see `cache-turns`. */
+  readonly turnsBytes: number;
+  /** GPU number -> bytes that the engine takes beside the model, those taken in turns included. */
   readonly overheads: ReadonlyMap<number, number>;
   /** GPU number -> bytes to leave free. */
   readonly reserves: ReadonlyMap<number, number>;
@@ -53,7 +56,10 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
   const given = options.machine ?? { gpus: [UNKNOWN_GPU], host: UNKNOWN_HOST };
   const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run';
   const machine = isWebGpu ? { ...given, gpus: given.gpus.map(webGpuProfile) } : given;
-  const profile = isWebGpu ? withWebGpuBlocks(loaded, tensors) : loaded;
+  const whole = isWebGpu ? withWebGpuBlocks(loaded, tensors) : loaded;
+  const takesTurns = !isWebGpu && budgets.gpus.size === 1 && budgets.ramBytes === null && cachesTakeTurns(whole);
+  const profile = takesTurns ? withoutTurns(whole) : whole;
+  const shared = takesTurns ? turnsBytes(whole) : 0;
   const keptBytes = isWebGpu ? keptProductBytes(loaded) : keptOnCuda(loaded, tensors, options);
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
   const pins = options.pins ?? new Map<string, Device>();
@@ -63,7 +69,7 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
   for (const [i, id] of gpuIds.entries()) {
     const rates = gpuAt(machine, i)?.engines[profile.engine];
     const context = options.countContext === true ? (rates?.contextBytes ?? 0) : 0;
-    overheads.set(id, context + (rates?.workspaceBytes ?? 0) + keptBytes);
+    overheads.set(id, context + (rates?.workspaceBytes ?? 0) + keptBytes + shared);
     reserves.set(id, options.reserveBytes ?? 0);
   }
   return {
@@ -71,6 +77,7 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
     checkpoint: options.checkpoint ?? { id: '', files: [], fingerprint: null },
     profile,
     budgets,
+    turnsBytes: shared,
     overheads,
     reserves,
     machine,
@@ -102,7 +109,8 @@ function keptOnCuda(profile: ModelProfile, tensors: ReadonlyMap<string, TensorIn
   const { family, engine, workload } = profile;
   if (family !== 'blip2' || engine !== 'blip2-run' || workload.batch * workload.beams === 1) return 0;
   const single = profileOf(tensors, { ...options, workload: { ...options.workload, batch: 1, beams: 1 } });
-  return keptActivationBytes(profile, single);
+  const mayFit = [...options.budgets.gpus.values()].some((bytes) => bytes >= profile.weightBytes);
+  return keptActivationBytes(profile, single, mayFit);
 }
 
 /** Bytes of a GPU's budget that no placement may use: all of it where the engine alone takes more. */

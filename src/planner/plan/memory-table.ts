@@ -6,6 +6,8 @@ import { placeAt } from './plan-cost.js';
 import type { PlanInput } from './plan-input.js';
 import type { DeviceMemory } from './plan-document.js';
 
+const NOTHING_TAKEN = { turnsBytes: 0, overheadBytes: 0, reserveBytes: 0 } as const;
+
 export function memoryTable(input: PlanInput): DeviceMemory[] {
   const { profile, choice, budgets, machine } = input;
   const charges = profile.blocks.flatMap((block, i) => chargesOf(block, placeAt(choice, i), profile.engine));
@@ -14,8 +16,7 @@ export function memoryTable(input: PlanInput): DeviceMemory[] {
     id: Device,
     name: string,
     budgetBytes: number | null,
-    overheadBytes: number,
-    reserveBytes: number,
+    taken: { readonly turnsBytes: number; readonly overheadBytes: number; readonly reserveBytes: number },
   ): DeviceMemory => {
     const own = charges.filter((charge) => charge.device === id);
     const sum = (field: keyof Omit<Charge, 'device'>) => own.reduce((total, charge) => total + charge[field], 0);
@@ -29,12 +30,12 @@ export function memoryTable(input: PlanInput): DeviceMemory[] {
     const used = {
       weightBytes: sum('weightBytes'),
       conversionBytes: sum('conversionBytes'),
-      cacheBytes: sum('cacheBytes'),
+      cacheBytes: sum('cacheBytes') + taken.turnsBytes,
       bufferBytes: sum('bufferBytes'),
       activationBytes: top?.activationBytes ?? 0,
       stagingBytes: top?.stagingBytes ?? 0,
-      overheadBytes,
-      reserveBytes,
+      overheadBytes: taken.overheadBytes,
+      reserveBytes: taken.reserveBytes,
     };
     const total = Object.values(used).reduce((a, b) => a + b, 0);
     return { id, name, budgetBytes, ...used, freeBytes: budgetBytes === null ? null : budgetBytes - total };
@@ -43,11 +44,13 @@ export function memoryTable(input: PlanInput): DeviceMemory[] {
     ...gpuIds.map((id, i) => {
       const budget = budgets.gpus.get(id) ?? 0;
       const overhead = Math.min(budget, input.overheads.get(id) ?? 0);
-      const reserve = Math.min(budget - overhead, input.reserves.get(id) ?? 0);
-      return row(id, gpuAt(machine, i)?.name ?? 'GPU', budget, overhead, reserve);
+      const reserveBytes = Math.min(budget - overhead, input.reserves.get(id) ?? 0);
+      const turnsBytes = Math.min(overhead, input.turnsBytes);
+      const taken = { turnsBytes, overheadBytes: overhead - turnsBytes, reserveBytes };
+      return row(id, gpuAt(machine, i)?.name ?? 'GPU', budget, taken);
     }),
-    row('cpu', machine.host.name, budgets.ramBytes, 0, 0),
-    row('disk', 'disk', budgets.diskBytes, 0, 0),
+    row('cpu', machine.host.name, budgets.ramBytes, NOTHING_TAKEN),
+    row('disk', 'disk', budgets.diskBytes, NOTHING_TAKEN),
   ];
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { PRESETS } from '../../model/presets.js';
+import { highsSolver } from '../../highs/index.js';
 import { KNOWN_GPUS, planDeviceMap, UNKNOWN_HOST, type PlanDocument, type PlanOptions } from '../index.js';
 import { autoBatches, planForBatches } from './plan-for-batches.js';
 
@@ -82,14 +83,14 @@ describe('the plan for the most pictures per second', () => {
     for (const other of everyPlan(options, [64])) {
       expect(plan.cost.latencyMs).toBeLessThanOrEqual(other.cost.latencyMs * NEARLY);
     }
-    expect(encoded).toBeLessThan(16);
+    expect(encoded).toBeLessThanOrEqual(16);
     // With all of them together most of the model would be the host's.
     expect(plan.placements.filter(({ execution }) => execution === 'host')).toEqual([]);
   });
 
-  it('goes by the busiest of several devices where calls follow one another', () => {
+  it('goes by the busiest of several devices where calls follow one another', async () => {
     const batches = [1, 8, 16];
-    const options = asked('H200', [3, 3], { objective: 'throughput' });
+    const options = asked('H200', [3, 3], { objective: 'throughput', integerSolver: await highsSolver() });
     const rate = ({ workload, cost }: PlanDocument) => workload.batch / cost.busiestMs;
     const chosen = best(options, batches);
     expect(rate(chosen) * 1.001).toBeGreaterThanOrEqual(Math.max(...everyPlan(options, batches).map(rate)));
@@ -113,9 +114,9 @@ describe('batches to choose from', () => {
   const onCpu = { gpus: new Map<number, number>() };
 
   it('are fewer without a GPU, and no more than there are pictures', () => {
-    expect(autoBatches(onGpu)).toEqual([1, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128, 192, 256]);
+    expect(autoBatches(onGpu)).toEqual([1, 8, 12, 16, 20, 24, 32, 48, 64, 80, 96, 112, 128, 192, 256]);
     expect(autoBatches(onGpu, 256)).toEqual(autoBatches(onGpu));
-    expect(autoBatches(onGpu, 40)).toEqual([1, 8, 16, 24, 32, 40]);
+    expect(autoBatches(onGpu, 40)).toEqual([1, 8, 12, 16, 20, 24, 32, 40]);
     expect(autoBatches(onGpu, 1)).toEqual([1]);
     expect(autoBatches(onCpu)).toEqual([1, 2, 4, 8]);
     expect(autoBatches(onCpu, 3)).toEqual([1, 2, 3]);

@@ -11,7 +11,7 @@ import type { PlanOptions } from './plan-options.js';
 import { planDeviceMap, type PlanResult } from './plan-device-map.js';
 
 /** Pictures at once that are tried, with GPUs and without: a CPU is busy with few. */
-const BATCHES = { gpu: [1, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128, 192, 256], cpu: [1, 2, 4, 8] } as const;
+const BATCHES = { gpu: [1, 8, 12, 16, 20, 24, 32, 48, 64, 80, 96, 112, 128, 192, 256], cpu: [1, 2, 4, 8] } as const;
 
 /** @param pictures how many there are altogether */
 export function autoBatches({ gpus }: Pick<Budgets, 'gpus'>, pictures = Infinity): number[] {

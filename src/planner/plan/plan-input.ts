@@ -13,7 +13,9 @@ export interface PlanInput {
   readonly profile: ModelProfile;
   readonly dtypes: ReadonlyMap<string, LoadDtype>;
   readonly budgets: Budgets;
-  /** GPU number -> bytes that the engine takes beside the model. */
+  /** See `PlanContext`. */
+  readonly turnsBytes: number;
+  /** GPU number -> bytes that the engine takes beside the model, those taken in turns included. */
   readonly overheads: ReadonlyMap<number, number>;
   /** GPU number -> bytes to leave free. */
   readonly reserves: ReadonlyMap<number, number>;

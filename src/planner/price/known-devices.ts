@@ -17,10 +17,10 @@ const MIB = 2 ** 20;
 
 /**
  * ONNX Runtime 1.30 on an H200, measured: beside weights, caches, staging and room for dequantised weights, 527 MiB of CUDA
- * context and 656 to 731 MiB with sessions and their arenas, over 15 plans of blip2-opt-2.7b and blip2-flan-t5-xl (bench/gpu,
- * `CUBLAS_WORKSPACE_CONFIG=:16:8`).
+ * context and 656 to 731 MiB with sessions and arenas of their own, over 15 plans of blip2-opt-2.7b and blip2-flan-t5-xl (bench/gpu,
+ * `CUBLAS_WORKSPACE_CONFIG=:16:8`); 700 with a shared arena (bench/bulk).
  */
-const ORT_MEMORY = { contextBytes: 750 * MIB, workspaceBytes: 0 } as const;
+const ORT_MEMORY = { contextBytes: 720 * MIB, workspaceBytes: 0 } as const;
 
 /**
  * cuBLAS takes its workspace from torch's allocator: 32 MiB on Hopper, 8.1 MiB on other cards (torch's

@@ -70,6 +70,8 @@ export function blip2Profile(
   const family = languageFamily(config);
   const bonded = !table.ownHead || family === 'opt' || (family === 't5' && engine === 'transformers');
   const context = { config, workload, engine };
+  // Logits of several rows are made with the head as floats, beside which a quantised one would only take room.
+  const keepsHead = workload.batch * workload.beams > 1;
 
   const profileBlocks = blocks.map((block): ProfileBlock => {
     const names = byBlock.get(block.name) ?? [];
@@ -109,7 +111,7 @@ export function blip2Profile(
       hostTraffic: work.hostTraffic,
     });
     const floats: ProfileBlock = stored(own, tied, schemeOf(names));
-    if (schemes.length === 0) return floats;
+    if (schemes.length === 0 || (keepsHead && (block.kind === 'head' || TOKEN_TABLES.has(block.kind)))) return floats;
     const held = new Map(
       names.flatMap((name) => {
         const info = tensors.get(name);

@@ -3,8 +3,12 @@ import type { Workload } from './workload.js';
 
 /** Pictures that are encoded together where nobody says how many: a vision tower is no faster with more. */
 export const MOST_TOGETHER = 64;
-/** Pictures that a streamed vision tower passes over at a time: their activations wait on the device from block to block. */
-export const MOST_PER_SWEEP = 64;
+/**
+ * Pictures that a streamed vision tower passes over at a time: their activations wait on the device from block to block. So many
+ * take the card as long as the tower's way to it (H200: 45 and 36 ms).
+ */
+const LEAST_PER_SWEEP = 32;
+const MOST_PER_SWEEP = 64;
 
 /** How a call's pictures are encoded. */
 export interface Encoding {
@@ -14,7 +18,9 @@ export interface Encoding {
   readonly perSweep: number;
 }
 
-export function encodingOf({ batch, encoded = batch }: Pick<Workload, 'batch' | 'encoded'>): Encoding {
+/** Where `encoded` is said, there are more pictures to come than those that are decoded at once. */
+export function encodingOf({ batch, encoded }: Pick<Workload, 'batch' | 'encoded'>): Encoding {
+  if (encoded === undefined) return { together: batch, perSweep: batch };
   const together = Math.min(encoded, batch);
-  return { together, perSweep: Math.min(batch, Math.max(together, MOST_PER_SWEEP)) };
+  return { together, perSweep: Math.max(together, Math.min(MOST_PER_SWEEP, Math.max(batch, LEAST_PER_SWEEP))) };
 }

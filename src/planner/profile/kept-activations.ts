@@ -2,20 +2,26 @@
 import type { ModelProfile } from './model-profile.js';
 
 /**
- * Every session has an arena of its own, which keeps what its largest run took, those of the prompt and of tokens apart. What an
- * H200 took, were all of it due to the activations of the kinds of blocks but the largest, was 2.3 and 2.8 times these where
- * layers were streamed (InstructBLIP with vicuna-7b in 10 GiB, opt-2.7b in 6 GiB, both for 8 pictures with 5 beams) and at
- * most 1.9 times where none were (the same in int8; bench/gpu).
+ * What an H200 took, were all of it due to the activations of the kinds of blocks but the largest, as multiples of these.
+ *
+ * Of pictures that follow each other: 0.2 (16 and 32 captions at once with the vision tower streamed, all sessions in one arena),
+ * and 0.9 where pictures are encoded beside decoding and each session of the language model has an arena of its own (256 at
+ * once, all of the model on the card; opt-2.7b, bench/bulk). Of a call by itself, when every session had its own arena and
+ * memory planned in one piece beside the pieces: 2.3 and 2.8 (InstructBLIP with vicuna-7b in 10 GiB, opt-2.7b in 6 GiB, both for
+ * 8 pictures with 5 beams; bench/gpu), not measured since.
  */
-const COPIES = 3;
+const COPIES = { oneByOne: 0.25, beside: 1, together: 3 } as const;
 
 /**
  * What `blip2-run`'s sessions on CUDA keep for a workload beyond what they keep for one picture and greedy search, which the
  * measured workspace holds.
  * @param single the same model for one picture and greedy search
+ * @param mayFit whether all of the model may lie on one card, which then encodes beside decoding
  */
-export function keptActivationBytes(profile: ModelProfile, single: ModelProfile): number {
-  return COPIES * Math.max(0, besideLargest(profile) - besideLargest(single));
+export function keptActivationBytes(profile: ModelProfile, single: ModelProfile, mayFit: boolean): number {
+  const isBulk = profile.workload.encoded !== undefined;
+  const copies = isBulk ? COPIES[mayFit ? 'beside' : 'oneByOne'] : COPIES.together;
+  return Math.ceil(copies * Math.max(0, besideLargest(profile) - besideLargest(single)));
 }
 
 function besideLargest({ blocks }: ModelProfile): number {

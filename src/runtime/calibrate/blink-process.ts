@@ -49,7 +49,7 @@ async function started(gpus: readonly number[]): Promise<EngineDevice[]> {
   const { OrtSession } = await import('../provider/ort/ort-session.js');
   const { identityModel } = await import('../provider/ort/identity-model.js');
   const devices = gpus.map((gpu) => cudaDevice(gpu));
-  const options = { isRecorded: false, roundsFactors: false };
+  const options = { isRecorded: false, roundsFactors: false, sharesArena: false };
   for (const { sessionOptions } of devices) new OrtSession(identityModel(), sessionOptions(options))[Symbol.dispose]();
   return devices;
 }

@@ -143,7 +143,10 @@ async function runMs(
     memory.zero(address, bytes);
     return memory.locate({ place: memory.place, address, dtype, dims: shape });
   };
-  using session = new OrtSession(model, device.sessionOptions({ isRecorded: records, roundsFactors: false }));
+  using session = new OrtSession(
+    model,
+    device.sessionOptions({ isRecorded: records, roundsFactors: false, sharesArena: false }),
+  );
   const bound = new Map([...inputs].map(([name, info]) => [name, zeros(info)] as const));
   using binding = session.bind(bound, new Map([['y', zeros(output)]]));
   using options = runOptions(memory, records ? 'recorded' : 'awaited');

@@ -12,6 +12,8 @@ export interface CaptionModel extends AsyncDisposable {
   hasRoomFor?(size: BatchSize): boolean;
   /** Whether weights of the language model are copied to a device for every run. */
   readonly streamsText?: boolean;
+  /** Whether pictures are encoded in the memory of caches, so that no sequence may be open meanwhile. */
+  readonly encodesAlone?: boolean;
   /** Of the pixels that it reads; absent: float32 alone. */
   readonly pixelFloat?: 'F16' | 'F32';
   /**
@@ -23,6 +25,8 @@ export interface CaptionModel extends AsyncDisposable {
   encodeImages(pixels: ModelPixels, shape: readonly number[], words?: WordBatch): Promise<Tensor>;
   /** The language model after the given prompts: decoding algorithms read its logits. */
   tokens(prompt: LanguagePrompt): TokenSource;
+  /** Takes memory for caches, where it is taken ahead. */
+  reserve?(room: DecodingRoom): void;
   /**
    * The same for sequences that come and go, as many at once as there is room for. Absent or null where all that run
    * together have to begin together.

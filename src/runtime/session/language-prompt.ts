@@ -18,6 +18,8 @@ export interface DecodingRoom {
   readonly rows: number;
   /** Of a sequence. */
   readonly newTokens: number;
+  /** Of the longest prompt, where a plan has room for no longer one. */
+  readonly promptTokens?: number;
 }
 
 /** Masks over picture and text: the picture is always seen. */

@@ -44,7 +44,10 @@ export class CaptionStream<Given extends Numbered> {
   /** Outcomes as they come, each picture once, in no order. */
   async *outcomes(feed: PictureFeed<Given, PreparedPicture>): AsyncGenerator<Outcome[], void, undefined> {
     const { strategy, maxNewTokens } = this.#generation;
-    const room = { rows: this.#settings.pictures * sequencesAtOnce(strategy), newTokens: maxNewTokens };
+    const rows = this.#settings.pictures * sequencesAtOnce(strategy);
+    const { promptTokens: longest } = this.#settings;
+    const room = { rows, newTokens: maxNewTokens, ...(longest !== undefined && { promptTokens: longest }) };
+    this.#parts.model.reserve?.(room);
     const rolling = strategy.kind === 'beam' ? null : (this.#parts.model.rolling?.(room) ?? null);
     yield* rolling === null ? this.#inBatches(feed) : this.#rolling(feed, rolling);
   }
@@ -89,12 +92,15 @@ export class CaptionStream<Given extends Numbered> {
 
   /** Has what is ready encoded, where those that wait are too few for what will be free next. Returns failures. */
   async #fetch(feed: PictureFeed<Given, PreparedPicture>, isIdle: boolean): Promise<Outcome[]> {
-    const { encoded } = this.#settings;
+    const { encoded, pictures } = this.#settings;
     await setImmediate();
-    const isStarving = isIdle && this.#waiting.length < (this.#isEager ? 1 : this.#together);
+    const isAlone = this.#parts.model.encodesAlone === true;
+    const wanted = this.#isEager ? 1 : isAlone ? pictures : this.#together;
+    const isStarving = isIdle && this.#waiting.length < wanted;
+    const mayEncode = isAlone ? isStarving : this.#waiting.length < Math.max(encoded, this.#together);
     if (this.#encoding !== null) {
       if (isStarving) await this.#encoding;
-    } else if (!this.#ended && this.#waiting.length < Math.max(encoded, this.#together)) {
+    } else if (!this.#ended && mayEncode) {
       // Always as many: each number would be a shape of its own, with memory and kernels to be made for it.
       const taken = await feed.take(encoded, this.#isEager ? 1 : encoded, isStarving);
       if (taken === null) this.#ended = true;
@@ -105,6 +111,9 @@ export class CaptionStream<Given extends Numbered> {
           .finally(() => (this.#encoding = null));
         // Models that encode in this thread are done already.
         if (isStarving) await this.#encoding;
+        // Once captions are open there will be no more until all have ended. A source that is slow is not waited for.
+        const isShort = taken.length < encoded || this.#failure !== null;
+        if (isAlone && !this.#isEager && !isShort && this.#waiting.length < pictures) return this.#fetch(feed, isIdle);
       }
     }
     if (this.#failure !== null) throw this.#failure.error;

@@ -28,6 +28,8 @@ export interface StreamSettings {
   readonly encoded: number;
   /** Begins with the pictures that there are, instead of waiting for as many as run best together. Default false. */
   readonly eager?: boolean;
+  /** See `DecodingRoom`. */
+  readonly promptTokens?: number;
 }
 
 export interface CaptionStreamParts {

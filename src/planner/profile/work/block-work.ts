@@ -50,11 +50,15 @@ export function promptRows({ workload, engine }: WorkContext): number {
 
 /**
  * Tokens that a row of a decoder-only model's cache has room for. On a GPU, `blip2-run` makes room for 31 new tokens at
- * least and for whole multiples of 64, so that one graph serves most captions.
+ * least and for whole multiples of 64, so that one graph serves most answers; of captions that are made together, for no more
+ * than they have, in multiples of 8.
  */
-export function cacheLength({ workload, engine }: WorkContext): number {
-  const { promptTokens, newTokens } = workload;
-  return engine === 'transformers' ? promptTokens + newTokens : inSteps(promptTokens + Math.max(newTokens, 31));
+export function cacheLength({ config, workload, engine }: WorkContext): number {
+  const { batch, beams, promptTokens, newTokens } = workload;
+  if (engine === 'transformers') return promptTokens + newTokens;
+  if (batch * beams > 1 && promptTokens === config.numQueryTokens + 1)
+    return 8 * Math.ceil((promptTokens + newTokens) / 8);
+  return inSteps(promptTokens + Math.max(newTokens, 31));
 }
 
 /** Tokens that the two caches of a T5 decoder layer have room for in all rows: its own, and those of the prompts. */

@@ -124,7 +124,7 @@ function forPictures(
   return (per) => ({
     runs: [
       run('image', runs, {
-        copies: Math.ceil(batch / perSweep),
+        copies: batch / perSweep,
         flops: (batch / runs) * per.flops,
         outputElements: (batch / runs) * per.output,
         ...(per.rowElements === undefined ? {} : { rowElements: (batch / runs) * per.rowElements }),

@@ -24,6 +24,8 @@ export interface GpuImageEncoderParts extends ProgramRunParts {
   readonly picture: PictureGrid;
   /** Pictures of a micro-batch. */
   readonly encoded: number;
+  /** Whether pictures may be encoded beside other programs: what these run is ordered apart. */
+  readonly isAside: boolean;
 }
 
 interface Bound {
@@ -77,40 +79,39 @@ export class GpuImageEncoder implements Disposable {
         rows.set(own, at);
         at += own.length;
       }
+      this.#parts.lent?.zero();
     }
-    // What waits of a sweep is as large as the caches of its pictures: while these are decoded, the room is theirs.
-    if (program.streams && this.#bound.length > 1) this[Symbol.dispose]();
     return float === 'F16'
       ? new Tensor('float16', new Uint16Array(rows.buffer), dims)
       : new Tensor('float32', new Float32Array(rows.buffer), dims);
   }
 
   async #run(sweep: readonly PictureBatch[]): Promise<ProgramRun[]> {
-    const runs = sweep.map(({ pixels, shape, words }, slot): readonly [ProgramRun, FillInput] => {
-      const given =
-        words === undefined ? new Map<string, Tensor>() : wordWires(words, this.#parts.config.numQueryTokens);
-      given.set('pixel_values', pixelTensor(pixels, shape));
-      return [this.#runOf(slot, given, shape[0] ?? 0), fillFrom(given)];
+    const { numQueryTokens } = this.#parts.config;
+    const given = sweep.map(({ pixels, shape, words }) => {
+      const wires = words === undefined ? new Map<string, Tensor>() : wordWires(words, numQueryTokens);
+      return wires.set('pixel_values', pixelTensor(pixels, shape));
     });
+    const keys = given.map((wires) => JSON.stringify([...typesOf(wires)]));
+    // All make room for other shapes: a sweep of few large micro-batches may follow one of many small ones.
+    if (this.#bound.some(({ key }, slot) => key !== (keys[slot] ?? key))) this[Symbol.dispose]();
+    const runs = given.map((wires, slot): readonly [ProgramRun, FillInput] => [
+      this.#bound[slot]?.run ?? this.#bind(keys[slot] ?? '', wires, sweep[slot]?.shape[0] ?? 0),
+      fillFrom(wires),
+    ]);
     const [only] = runs;
     // A picture alone has nothing to wait beside.
-    const isAside = this.#parts.program.runsAside && (sweep[0]?.shape[0] ?? 0) > 1;
+    const isAside = this.#parts.isAside && (sweep[0]?.shape[0] ?? 0) > 1;
     if (runs.length === 1 && only !== undefined && isAside)
       await only[0].runIn((this.#thread ??= new RunThread()), only[1]);
     else ProgramRun.runTogether(runs);
     return runs.map(([run]) => run);
   }
 
-  #runOf(slot: number, given: Wires, pictures: number): ProgramRun {
-    const inputs = typesOf(given);
-    const key = JSON.stringify([...inputs]);
-    const bound = this.#bound[slot];
-    if (bound?.key === key) return bound.run;
-    // Those behind it, too, make room: a sweep of few large micro-batches may follow one of many small ones.
-    for (const { run } of this.#bound.splice(slot)) run[Symbol.dispose]();
+  #bind(key: string, given: Wires, pictures: number): ProgramRun {
     const { config, float } = this.#parts;
     const run = new ProgramRun(this.#parts, {
-      inputs,
+      inputs: typesOf(given),
       chains: imageChains(this.#parts, pictures, given.get('word_ids')?.dims[1] ?? 0),
       results: new Map([
         ['language_input', { dtype: float, dims: [pictures, config.numQueryTokens, config.text.hiddenSize] }],
@@ -122,6 +123,7 @@ export class GpuImageEncoder implements Disposable {
 
   [Symbol.dispose](): void {
     for (const { run } of this.#bound.splice(0)) run[Symbol.dispose]();
+    this.#parts.lent?.returnAll();
   }
 }
 

@@ -24,6 +24,8 @@ import type { DeviceMemory } from '../memory/device-memory.js';
 import { batchBytes, type BatchSize } from './batch-bytes.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
 import { gpuUnits, type Unit } from './units/gpu-units.js';
+import type { GpuProgram } from './program/gpu-program.js';
+import { LentRoom } from './program/lent-room.js';
 import { HostStaging } from './program/host-staging.js';
 import { openLanguageModel, type LanguageModel } from './language/language-model.js';
 import { LanguageTables } from './language/language-tables.js';
@@ -35,16 +37,26 @@ export class GpuModel implements CaptionModel {
   readonly #config: Blip2Config;
   readonly #memories: readonly DeviceMemory[];
   readonly #owned: readonly Disposable[];
+  readonly encodesAlone: boolean;
 
   private constructor(
     config: Blip2Config,
     programs: { readonly image: GpuImageEncoder; readonly language: LanguageModel },
-    { owned, memories }: { readonly owned: readonly Disposable[]; readonly memories: readonly DeviceMemory[] },
+    {
+      owned,
+      memories,
+      encodesAlone,
+    }: {
+      readonly owned: readonly Disposable[];
+      readonly memories: readonly DeviceMemory[];
+      readonly encodesAlone: boolean;
+    },
   ) {
     this.#config = config;
     this.#image = programs.image;
     this.#language = programs.language;
     this.#memories = memories;
+    this.encodesAlone = encodesAlone;
     this.#owned = [...owned, ...memories];
   }
 
@@ -69,14 +81,18 @@ export class GpuModel implements CaptionModel {
       // What one of the two waits for is not the other's.
       const [own, others] = [image, token].map(({ units }) => new HostStaging(memoriesOf(units)));
       if (own === undefined || others === undefined) throw new Error('a program without staging');
+      const lent = encoded !== undefined && image.streams && !keepsShapes(token) ? new LentRoom() : null;
       const encoder = new GpuImageEncoder({
         ...shared,
         staging: own,
         program: image,
+        lent,
         config,
         picture,
         encoded: encoded ?? MOST_TOGETHER,
+        isAside: image.runsAside && !sharesDevice(image, [...(prompt?.units ?? []), ...token.units]),
       });
+      if (lent !== null) lent.onWithdraw = () => encoder[Symbol.dispose]();
       owned.unshift(encoder);
       const language = openLanguageModel({
         ...shared,
@@ -85,9 +101,11 @@ export class GpuModel implements CaptionModel {
         tables: tables.read(files),
         prompt,
         token,
+        pictureTokens: config.numQueryTokens,
+        offersTo: lent,
       });
       owned.unshift(language);
-      return new GpuModel(config, { image: encoder, language }, { owned, memories });
+      return new GpuModel(config, { image: encoder, language }, { owned, memories, encodesAlone: lent !== null });
     } catch (error) {
       for (const each of owned) each[Symbol.dispose]();
       throw error;
@@ -116,6 +134,10 @@ export class GpuModel implements CaptionModel {
     return this.#language.tokens(prompt);
   }
 
+  reserve(room: DecodingRoom): void {
+    this.#language.reserve?.(room);
+  }
+
   rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
     return this.#language.rolling?.(room) ?? null;
   }
@@ -125,6 +147,11 @@ export class GpuModel implements CaptionModel {
     for (const each of this.#owned) each[Symbol.dispose]();
   }
 }
+
+const sharesDevice = ({ units }: GpuProgram, others: readonly Unit[]): boolean =>
+  units.some((unit) => others.some(({ device }) => device === unit.device));
+
+const keepsShapes = ({ units }: GpuProgram): boolean => units.some(({ device }) => device.keepsShapes === true);
 
 const memoriesOf = (units: readonly Unit[]) => [...new Set(units.map(({ device }) => device.memory))];
 

@@ -20,6 +20,7 @@ const FUNCTIONS = {
   CreateEnv: [3, 'int, str, _Out_ void**'],
   CreateSessionFromArray: [8, 'void*, void*, size_t, void*, _Out_ void**'],
   CreateSessionOptions: [10, '_Out_ void**'],
+  DisableMemPattern: [17, 'void*'],
   SetSessionLogSeverityLevel: [22, 'void*, int'],
   EnableProfiling: [14, 'void*, str'],
   SetSessionGraphOptimizationLevel: [23, 'void*, int'],
@@ -35,11 +36,14 @@ const FUNCTIONS = {
   CreateIoBinding: [134, 'void*, _Out_ void**'],
   BindInput: [136, 'void*, str, void*'],
   BindOutput: [137, 'void*, str, void*'],
+  CreateArenaCfgV2: [164, 'str*, uint64_t*, size_t, _Out_ void**'],
   AddRunConfigEntry: [165, 'void*, str, str'],
+  UnregisterAllocator: [177, 'void*, void*'],
   SessionOptionsAppendExecutionProvider_CUDA_V2: [204, 'void*, void*'],
   CreateCUDAProviderOptions: [205, '_Out_ void**'],
   UpdateCUDAProviderOptions: [206, 'void*, str*, str*, size_t'],
   SessionOptionsAppendExecutionProvider: [216, 'void*, str, str*, str*, size_t'],
+  CreateAndRegisterAllocatorV2: [259, 'void*, str, void*, void*, str*, str*, size_t'],
   CopyTensors: [386, 'void*, void**, void**, void*, size_t'],
 } as const;
 
@@ -52,6 +56,7 @@ const RELEASES = {
   SessionOptions: 100,
   Allocator: 132,
   IoBinding: 135,
+  ArenaCfg: 157,
   CUDAProviderOptions: 208,
 } as const;
 
@@ -59,7 +64,16 @@ const GET_ERROR_MESSAGE = 2;
 const TABLE_LENGTH = 387;
 
 type FunctionName = keyof typeof FUNCTIONS;
-type Argument = Pointer | number | string | Uint8Array | BigInt64Array | readonly string[] | (Pointer | null)[] | null;
+type Argument =
+  | Pointer
+  | number
+  | string
+  | Uint8Array
+  | BigInt64Array
+  | BigUint64Array
+  | readonly string[]
+  | (Pointer | null)[]
+  | null;
 type NativeFunction = (...args: Argument[]) => Pointer | null;
 
 export class OrtApi {

@@ -9,6 +9,8 @@ import type { RunThread } from './run-thread.js';
 export interface OrtSessionOptions {
   /** Options of the CUDA provider, by ONNX Runtime's names; absent runs on the CPU. */
   readonly cuda?: Readonly<Record<string, string>>;
+  /** Whether device memory for runs comes from the device's `SharedArena`. */
+  readonly sharesArena?: boolean;
   /** Options of the WebGPU provider, without their common prefix. */
   readonly webgpu?: Readonly<Record<string, string>>;
   /** Threads of one operator on the CPU. */
@@ -47,7 +49,7 @@ export function environment(): Pointer {
   return created;
 }
 
-function memoryInfo(place: MemoryPlace): Pointer {
+export function memoryInfo(place: MemoryPlace): Pointer {
   const known = memoryInfos.get(place);
   if (known !== undefined) return known;
   const [kind = place, device = '0'] = place.split(':');
@@ -60,7 +62,10 @@ export class OrtSession implements Disposable {
   readonly #session: Pointer;
 
   /** @throws Blip2Error `ORT_FAILED`, among others where the provider's library does not load */
-  constructor(model: Uint8Array, { cuda, webgpu, threads, spins, profile, silent }: OrtSessionOptions = {}) {
+  constructor(
+    model: Uint8Array,
+    { cuda, sharesArena, webgpu, threads, spins, profile, silent }: OrtSessionOptions = {},
+  ) {
     const ort = ortApi();
     // Providers write to its log while they are appended.
     const env = environment();
@@ -71,7 +76,12 @@ export class OrtSession implements Disposable {
       if (profile !== undefined) ort.call('EnableProfiling', options, profile);
       if (threads !== undefined) ort.call('SetIntraOpNumThreads', options, threads);
       if (spins === false) ort.call('AddSessionConfigEntry', options, 'session.intra_op.allow_spinning', '0');
-      if (cuda !== undefined) appendCuda(options, cuda);
+      if (sharesArena === true) ort.call('AddSessionConfigEntry', options, 'session.use_env_allocators', '1');
+      if (cuda !== undefined) {
+        // The memory of a run planned in one piece would be kept beside the pieces of the run before it.
+        ort.call('DisableMemPattern', options);
+        appendCuda(options, cuda);
+      }
       if (webgpu !== undefined) {
         const [names, values] = [Object.keys(webgpu), Object.values(webgpu)];
         ort.call('SessionOptionsAppendExecutionProvider', options, 'WebGPU', names, values, names.length);

@@ -1,6 +1,7 @@
 import { Blip2Error } from '../../../../errors.js';
 import { gpuStyle } from '../../../graph/gpu/gpu-style.js';
 import { cudaSettings, openCudaMemory } from '../../cuda-provider.js';
+import { SharedArena } from '../../ort/shared-arena.js';
 import type { EngineDevice } from './engine-device.js';
 
 /** @throws Blip2Error `GPU_MISSING` */
@@ -19,9 +20,11 @@ function opened(gpu: number, isBeside: boolean): EngineDevice {
   return {
     memory,
     style: gpuStyle('F16'),
-    sessionOptions: ({ isRecorded, roundsFactors }) => ({
+    sessionOptions: ({ isRecorded, roundsFactors, sharesArena }) => ({
       cuda: cudaSettings(gpu, isRecorded ? 'recorded' : memory, roundsFactors),
+      sharesArena,
     }),
+    shareArena: () => SharedArena.take(memory.place),
     isHost: false,
     canRecord: true,
   };

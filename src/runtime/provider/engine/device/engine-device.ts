@@ -2,12 +2,15 @@
 import type { GpuStyle } from '../../../graph/gpu/gpu-style.js';
 import type { DeviceMemory } from '../../memory/device-memory.js';
 import type { OrtSessionOptions } from '../../ort/ort-session.js';
+import type { SharedArena } from '../../ort/shared-arena.js';
 
 export interface SessionKind {
   /** Whether runs of one token are recorded and replayed. */
   readonly isRecorded: boolean;
   /** Whether products in float32 may round their factors to float16's precision, which makes them several times as fast. */
   readonly roundsFactors: boolean;
+  /** Whether it runs in one order with the others that share the device's arena. */
+  readonly sharesArena: boolean;
 }
 
 export interface EngineDevice {
@@ -23,6 +26,8 @@ export interface EngineDevice {
   readonly keepsShapes?: boolean;
   /** Whether its provider can record a run. */
   readonly canRecord: boolean;
+  /** Makes the sessions share one, until it is disposed; null where another model's do. Absent: the provider has none. */
+  readonly shareArena?: () => SharedArena | null;
   /** The same device for work beside this one's, in an order of its own. */
   readonly beside?: () => EngineDevice;
 }

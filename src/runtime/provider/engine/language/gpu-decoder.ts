@@ -9,6 +9,7 @@ import { CacheRows } from './cache-rows.js';
 import type { RowCopy } from './cache-slots.js';
 import { DecoderRuns, type DecoderRunsParts } from './decoder-runs.js';
 import { DecoderWires, type DecoderTables, type NewTokens, type RunShape } from './decoder-wires.js';
+import type { LentRoom } from '../program/lent-room.js';
 import { GrowingCaches } from './growing-caches.js';
 import type { LayerCaches } from './layer-caches.js';
 import { stepRows } from './step-rows.js';
@@ -17,10 +18,16 @@ import type { StoredRows } from './table-rows.js';
 
 export interface GpuDecoderParts extends DecoderRunsParts {
   readonly tables: DecoderTables;
+  /** Of a prompt, the rows of its picture. */
+  readonly pictureTokens: number;
+  /** Whom the caches' memory is offered to while no sequence is open. */
+  readonly offersTo: LentRoom | null;
 }
 
 /** New tokens that the first caches have room for at least. */
 const FIRST_ROOM = 31;
+/** Where it is known how long prompts are, caches have room for whole multiples of so many tokens. */
+const CAPTION_STEP = 8;
 
 export class GpuDecoder implements Disposable {
   readonly #parts: GpuDecoderParts;
@@ -39,7 +46,7 @@ export class GpuDecoder implements Disposable {
     this.#total = first.memory.allocateHost(4);
     this.#runs = new DecoderRuns(parts, this.#wires, this.#total);
     const shape = { layers, heads: config.heads, headSize: headSize(config) };
-    this.#caches = new GrowingCaches(shape, () => this.#runs.forget());
+    this.#caches = new GrowingCaches(shape, () => this.#runs.forget(), parts.offersTo);
   }
 
   get streams(): boolean {
@@ -65,7 +72,14 @@ export class GpuDecoder implements Disposable {
     return this.#keepsShapes || isNarrow ? null : this.#source(room);
   }
 
-  #source({ rows: most, newTokens }: DecodingRoom = { rows: 0, newTokens: 0 }) {
+  reserve({ rows, newTokens, promptTokens }: DecodingRoom): void {
+    if (rows === 1 || promptTokens === undefined) return;
+    if (promptTokens > this.#parts.pictureTokens + 1) {
+      this.#caches.reserve(rows, promptTokens + Math.max(newTokens, FIRST_ROOM));
+    } else this.#caches.reserve(rows, promptTokens + newTokens, CAPTION_STEP);
+  }
+
+  #source({ rows: most, newTokens, promptTokens }: DecodingRoom = { rows: 0, newTokens: 0 }) {
     const rows = new CacheRows();
     const rearrange = (change: (copyRow: (from: number, to: number) => void) => void): void => {
       const copies: RowCopy[] = [];
@@ -83,7 +97,9 @@ export class GpuDecoder implements Disposable {
         rearrange((copyRow) => rows.continueFrom(going, copyRow));
         rearrange((copyRow) => rows.settle(copyRow));
         const count = going.length + prompts.length;
-        this.#caches.reserve(Math.max(count, most), longest + Math.max(newTokens, FIRST_ROOM));
+        const room = Math.max(count, most);
+        if (promptTokens !== undefined) this.#caches.reserve(room, longest + newTokens, CAPTION_STEP);
+        else this.#caches.reserve(room, longest + Math.max(newTokens, FIRST_ROOM));
         const first = rows.begin(prompts.map(({ length }) => length));
         return Promise.resolve(this.#prefill(prompts, { first, shortest }, result));
       },

@@ -4,6 +4,7 @@ import type { CachePart } from '../../../graph/wires.js';
 import { alignedBytes } from '../../memory/alignment.js';
 import type { Address, Copy, DeviceMemory } from '../../memory/device-memory.js';
 import type { BoundTensor } from '../../ort/ort-session.js';
+import type { MemorySpan } from '../program/lent-room.js';
 import type { RowCopy } from './cache-slots.js';
 
 /** What each token leaves in the caches. */
@@ -18,6 +19,7 @@ export class KvBuffers {
   readonly rows: number;
   /** Tokens that a row has room for. */
   readonly capacity: number;
+  readonly span: MemorySpan;
   readonly #memory: DeviceMemory;
   readonly #shape: KvShape;
   readonly #base: Address;
@@ -34,6 +36,7 @@ export class KvBuffers {
     this.#parts = memory.divide(this.#base, sizes);
     // What lies behind the last token is masked, not skipped: it has to be numbers.
     memory.zero(this.#base, bytes);
+    this.span = { memory, address: this.#base, bytes };
   }
 
   get #headBytes(): number {

@@ -5,6 +5,7 @@ import type { RollingSource } from '../../../generation/rolling-source.js';
 import type { DecodingRoom, LanguagePrompt } from '../../../session/language-prompt.js';
 import { GpuDecoder } from './gpu-decoder.js';
 import type { GpuProgram } from '../program/gpu-program.js';
+import type { LentRoom } from '../program/lent-room.js';
 import { GpuT5 } from './gpu-t5.js';
 import type { TableReaders } from './language-tables.js';
 import type { ProgramRunParts } from '../program/program-run.js';
@@ -15,6 +16,8 @@ export interface LanguageModel extends Disposable {
   /** Whether weights are copied for every run. */
   readonly streams: boolean;
   tokens(prompt: LanguagePrompt): TokenSource;
+  /** See `CaptionModel`. */
+  reserve?(room: DecodingRoom): void;
   /** See `CaptionModel`. */
   rolling?(room: DecodingRoom): RollingSource<LanguagePrompt> | null;
 }
@@ -27,10 +30,22 @@ export interface LanguageModelParts extends Omit<ProgramRunParts, 'program'> {
   /** T5's encoder. */
   readonly prompt: GpuProgram | null;
   readonly token: GpuProgram;
+  readonly pictureTokens: number;
+  /** Whom the caches' memory is offered to while no sequence is open. */
+  readonly offersTo: LentRoom | null;
 }
 
-export function openLanguageModel({ text, tables, prompt, token, ...parts }: LanguageModelParts): LanguageModel {
-  if (text.family !== 't5') return new GpuDecoder({ ...parts, program: token, config: text, tables });
+export function openLanguageModel({
+  text,
+  tables,
+  prompt,
+  token,
+  pictureTokens,
+  offersTo,
+  ...parts
+}: LanguageModelParts): LanguageModel {
+  if (text.family !== 't5')
+    return new GpuDecoder({ ...parts, program: token, config: text, tables, pictureTokens, offersTo });
   const { tokens, distances } = tables;
   if (prompt === null || distances === null) throw new Error('T5 without an encoder');
   const encoderBias = new RelativeBias(text, distances.encoder, true);

@@ -3,6 +3,7 @@ import type { CachePart } from '../../../graph/wires.js';
 import type { BoundTensor } from '../../ort/ort-session.js';
 import type { RowCopy } from './cache-slots.js';
 import type { EngineDevice } from '../device/engine-device.js';
+import type { MemorySpan } from '../program/lent-room.js';
 import { KvBuffers } from './kv-buffers.js';
 
 export interface CacheShape {
@@ -50,6 +51,11 @@ export class LayerCaches implements CacheSize {
     const found = this.#layers[layer];
     if (found === undefined) throw new RangeError(`no layer ${layer}`);
     return found.buffers.tensor(found.index, part, rows, first);
+  }
+
+  /** All their memory. */
+  get spans(): MemorySpan[] {
+    return [...this.#buffers.values()].map(({ span }) => span);
   }
 
   /** No row that is copied to is copied from. */

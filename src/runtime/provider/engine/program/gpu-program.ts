@@ -23,6 +23,8 @@ export interface GpuProgramParts {
   readonly records: boolean;
   /** See `SessionKind`. */
   readonly roundsFactors: boolean;
+  /** Devices whose sessions share an arena. */
+  readonly sharing: ReadonlySet<EngineDevice>;
 }
 
 /** A wire of a unit, and its dtype on the unit's device. */
@@ -49,14 +51,14 @@ export class GpuProgram implements Disposable {
 
   constructor(parts: GpuProgramParts) {
     this.#parts = parts;
-    const { roundsFactors } = parts;
+    const { roundsFactors, sharing } = parts;
     this.#cargos = loadCargos(parts);
     this.#queues = cargoQueues(parts, this.#cargos);
     try {
       for (const { stage, device } of parts.units) {
         if (this.#sessions.has(stage)) continue;
-        const start = () =>
-          new OrtSession(stage.model, device.sessionOptions({ isRecorded: this.records(device), roundsFactors }));
+        const kind = { isRecorded: this.records(device), roundsFactors, sharesArena: sharing.has(device) };
+        const start = () => new OrtSession(stage.model, device.sessionOptions(kind));
         this.#sessions.set(stage, within(device, start));
       }
     } catch (error) {

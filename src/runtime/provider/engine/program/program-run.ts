@@ -5,11 +5,13 @@
  */
 import type { Block } from '../../../../model/blocks.js';
 import { convertFloats } from '../../../../loader/convert/convert-floats.js';
+import type { Address, DeviceMemory } from '../../memory/device-memory.js';
 import type { BoundTensor } from '../../ort/ort-session.js';
 import type { RunThread } from '../../ort/run-thread.js';
 import type { EngineDevice } from '../device/engine-device.js';
 import type { BoundUnit, GpuProgram, UnitWire } from './gpu-program.js';
 import type { HostStaging } from './host-staging.js';
+import type { LentRoom } from './lent-room.js';
 import { RunInputs } from './run-inputs.js';
 import { runOptions, type RunKind } from '../device/run-options.js';
 import { WireCrossing } from './wire-crossing.js';
@@ -39,6 +41,8 @@ export interface ProgramRunParts {
   readonly staging: HostStaging;
   /** For wires that change their float between two devices. */
   readonly crossingStaging: HostStaging;
+  /** Where memory of wires is taken first, as long as there is some. */
+  readonly lent?: LentRoom | null;
 }
 
 /** A wire's newest value, on every device that has it. */
@@ -52,6 +56,7 @@ export class ProgramRun implements Disposable {
   /** How many units so far have made a wire. */
   readonly #made = new Map<string, number>();
   readonly #buffers = new Map<EngineDevice, Map<string, BoundTensor>>();
+  readonly #owned: { readonly memory: DeviceMemory; readonly address: Address }[] = [];
   readonly #crossings = new Map<number, WireCrossing[]>();
   readonly #devices: ReadonlySet<EngineDevice>;
   readonly #units: readonly BoundUnit[];
@@ -65,7 +70,7 @@ export class ProgramRun implements Disposable {
     this.#parts = parts;
     this.#wires = wires;
     this.#devices = new Set(program.units.map(({ device }) => device));
-    this.#inputs = new RunInputs(program, wires.inputs, parts.staging);
+    this.#inputs = new RunInputs(program, wires.inputs, parts);
     try {
       const bindings = program.bind((wire) => this.#tensor(wire));
       this.#units = bindings.map((binding, index) => {
@@ -134,12 +139,20 @@ export class ProgramRun implements Disposable {
     const { memory } = device;
     const tensor = ofDevice.get(key) ?? {
       place: memory.place,
-      address: memory.allocate(wireBytes({ dtype, dims })),
+      address: this.#allocate(memory, wireBytes({ dtype, dims })),
       dims,
       dtype,
     };
     ofDevice.set(key, tensor);
     return tensor;
+  }
+
+  #allocate(memory: DeviceMemory, bytes: number): Address {
+    const lent = this.#parts.lent?.take(memory, bytes) ?? null;
+    if (lent !== null) return lent;
+    const address = memory.allocate(bytes);
+    this.#owned.push({ memory, address });
+    return address;
   }
 
   #cross(unit: number): void {
@@ -214,9 +227,7 @@ export class ProgramRun implements Disposable {
   }
 
   #free(): void {
-    for (const [{ memory }, tensors] of this.#buffers) {
-      for (const { address } of tensors.values()) memory.free(address);
-    }
+    for (const { memory, address } of this.#owned.splice(0)) memory.free(address);
     this.#inputs[Symbol.dispose]();
   }
 }

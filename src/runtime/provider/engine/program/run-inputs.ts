@@ -6,6 +6,7 @@ import type { Address } from '../../memory/device-memory.js';
 import type { BoundTensor } from '../../ort/ort-session.js';
 import type { EngineDevice } from '../device/engine-device.js';
 import type { GpuProgram } from './gpu-program.js';
+import type { LentRoom } from './lent-room.js';
 import type { HostStaging } from './host-staging.js';
 import { wireBytes, type WireType } from './wire-type.js';
 
@@ -13,6 +14,7 @@ interface Piece {
   readonly device: EngineDevice;
   readonly address: Address;
   readonly bytes: number;
+  readonly isLent: boolean;
   readonly tensors: ReadonlyMap<string, BoundTensor>;
 }
 
@@ -21,11 +23,15 @@ export class RunInputs implements Disposable {
   readonly #staging: HostStaging;
   readonly #pieces: Piece[] = [];
 
-  constructor(program: GpuProgram, types: ReadonlyMap<string, WireType>, staging: HostStaging) {
+  constructor(
+    program: GpuProgram,
+    types: ReadonlyMap<string, WireType>,
+    { staging, lent = null }: { readonly staging: HostStaging; readonly lent?: LentRoom | null },
+  ) {
     this.#types = types;
     this.#staging = staging;
     try {
-      for (const [device, wires] of readWires(program, types)) this.#pieces.push(piece(device, wires));
+      for (const [device, wires] of readWires(program, types)) this.#pieces.push(piece(device, wires, lent));
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
@@ -63,7 +69,7 @@ export class RunInputs implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { device, address } of this.#pieces) device.memory.free(address);
+    for (const { device, address, isLent } of this.#pieces) if (!isLent) device.memory.free(address);
   }
 }
 
@@ -84,11 +90,12 @@ function readWires(program: GpuProgram, types: ReadonlyMap<string, WireType>) {
   return read;
 }
 
-function piece(device: EngineDevice, wires: ReadonlyMap<string, WireType>): Piece {
+function piece(device: EngineDevice, wires: ReadonlyMap<string, WireType>, lent: LentRoom | null): Piece {
   const { memory } = device;
   const sizes = [...wires.values()].map(wireBytes);
   const bytes = sizes.reduce((sum, size) => sum + alignedBytes(size), 0);
-  const address = memory.allocate(bytes);
+  const taken = lent?.take(memory, bytes) ?? null;
+  const address = taken ?? memory.allocate(bytes);
   const addresses = memory.divide(address, sizes);
   const tensors = new Map(
     [...wires].map(([wire, { dtype, dims }], index) => {
@@ -96,5 +103,5 @@ function piece(device: EngineDevice, wires: ReadonlyMap<string, WireType>): Piec
       return [wire, { place: memory.place, address: at, dtype, dims }] as const;
     }),
   );
-  return { device, address, bytes, tensors };
+  return { device, address, bytes, tensors, isLent: taken !== null };
 }

@@ -5,7 +5,7 @@ import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
 import type { PictureGrid } from '../../../graph/picture-grid.js';
 import type { Weights } from '../../../graph/weights.js';
 import type { DeviceMemory } from '../../memory/device-memory.js';
-import type { PlaceOf } from '../device/engine-device.js';
+import type { EngineDevice, PlaceOf } from '../device/engine-device.js';
 import { GpuProgram } from './gpu-program.js';
 import type { Unit } from '../units/gpu-units.js';
 import { HostStaging } from './host-staging.js';
@@ -68,6 +68,7 @@ export async function startPrograms<Name extends string>(
   /** The last opened first. */
   const owned: Disposable[] = [];
   try {
+    const sharing = shareArenas(all, owned);
     const files = await WeightFiles.open([...needed, ...mapped]);
     owned.unshift(files);
     const loaded = loadWeights(all, files, tensorOf, placeOf);
@@ -76,7 +77,14 @@ export async function startPrograms<Name extends string>(
       if (own.length === 0) return null;
       const records = recorded.includes(name);
       const roundsFactors = rounded.includes(name);
-      const program = new GpuProgram({ units: own, tensorOf, weights: loaded.weights, records, roundsFactors });
+      const program = new GpuProgram({
+        units: own,
+        tensorOf,
+        weights: loaded.weights,
+        records,
+        roundsFactors,
+        sharing,
+      });
       owned.unshift(program);
       return program;
     };
@@ -93,4 +101,16 @@ export async function startPrograms<Name extends string>(
     for (const each of owned) each[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The devices whose sessions share an arena from here on: of two that are one card in orders of their own, the first. */
+function shareArenas(units: readonly Unit[], owned: Disposable[]): ReadonlySet<EngineDevice> {
+  const sharing = new Set<EngineDevice>();
+  for (const device of new Set(units.map((unit) => unit.device))) {
+    const arena = device.shareArena?.() ?? null;
+    if (arena === null) continue;
+    owned.unshift(arena);
+    sharing.add(device);
+  }
+  return sharing;
 }

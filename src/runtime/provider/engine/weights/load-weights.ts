@@ -59,7 +59,11 @@ export function loadWeights(
       weights.set(device, { resident: new MappedWeights(memory, files, named), staging: null });
       continue;
     }
-    const loader = new WeightLoader(memory, files, device.sessionOptions({ isRecorded: false, roundsFactors: false }));
+    const loader = new WeightLoader(
+      memory,
+      files,
+      device.sessionOptions({ isRecorded: false, roundsFactors: false, sharesArena: false }),
+    );
     loaders.push(loader);
     const home = new ResidentWeights(memory, loader, named);
     const largest = stagedBytes(own, streamed);
