@@ -23,7 +23,7 @@ export function modelFlags<T>(parser: Argv<T>) {
       conflicts: ['vram', 'ram', 'disk', 'reserve', 'allow-quant'],
       group: 'Model:',
       describe:
-        'plan (JSON, - for stdin), instead of budgets; a bare device map, too, though it cannot say what is quantised or what the CPU runs [default: all on the CPU]',
+        'plan (JSON, - for stdin), instead of budgets; a bare device map, too, though it cannot say what is quantised or what the CPU runs [default: a CUDA card where there is one, else the CPU]',
     })
     .option('provider', {
       choices: PROVIDERS,

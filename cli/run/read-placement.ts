@@ -16,17 +16,26 @@ export interface PlacementArgs {
   readonly reserve?: string | undefined;
   readonly 'allow-quant'?: string | undefined;
   readonly provider: string;
+  readonly 'emulate-gpu'?: boolean | undefined;
 }
 
+/** Of a card's free memory, what is planned with where nobody says how much: others may want some. */
+const OFFERED_PART = 0.95;
+
 /**
- * A plan or map from a file, budgets, or neither. Quantising is the planner's choice: it needs a plan, and without budgets the
- * CPU alone is planned for.
+ * A plan or map from a file, budgets, or neither: then a CUDA card where there is one, unless a provider is named, and else the
+ * CPU. Quantising is the planner's choice and needs a plan.
+ * @param freeCardBytes of the first CUDA card; null where there is none
  */
 export async function readPlacement(
-  args: PlacementArgs,
+  asked: PlacementArgs,
   planning: (budgets: Budgets) => Promise<Pick<PlanningOptions, 'workload' | 'batches'>>,
+  freeCardBytes: () => Promise<number | null> = firstCardBytes,
 ): Promise<PlacementOptions> {
-  if (args.plan !== undefined) return { plan: await readPlanFile(args.plan) };
+  if (asked.plan !== undefined) return { plan: await readPlanFile(asked.plan) };
+  const isUnsaid = [asked.vram, asked.ram, asked.disk, asked.reserve].every((size) => size === undefined);
+  const free = isUnsaid && asked.provider === 'auto' && asked['emulate-gpu'] !== true ? await freeCardBytes() : null;
+  const args = free === null ? asked : { ...asked, vram: [String(Math.floor(OFFERED_PART * free))] };
   const allowQuant = readAllowQuant(args['allow-quant']);
   if (args.vram === undefined && args.ram === undefined && allowQuant.length === 0) {
     if (args.disk === undefined && args.reserve === undefined) return {};
@@ -49,6 +58,11 @@ export async function readPlacement(
       allowQuant,
     },
   };
+}
+
+async function firstCardBytes(): Promise<number | null> {
+  const { freeCudaBytes, hasCuda } = await import('../../src/runtime/provider/cuda-provider.js');
+  return hasCuda() ? freeCudaBytes(0) : null;
 }
 
 async function readPlanFile(path: string): Promise<PlanDocument | DeviceMap> {

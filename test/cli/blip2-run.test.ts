@@ -295,14 +295,14 @@ describe('blip2-run', () => {
       [['--batch', '3'], 3],
       [['--batch', '1'], 1],
     ] as const) {
-      const many = await run(...pictures, '--vram', '3M', '--emulate-gpu', '--json', ...flags);
+      const many = await run(...pictures, '--vram', '6M', '--emulate-gpu', '--json', ...flags);
       expect(many.code).toBe(0);
       expect(batchOf(many.stderr)).toBe(batch);
       const tokens = (finished: { stdout: string }) =>
         lines(finished.stdout).map((line) => [line.file_name, line.tokens]);
       expect(tokens(many)).toEqual(tokens(alone));
     }
-    const one = await run(picture('shape-00.png'), '--vram', '3M', '--emulate-gpu');
+    const one = await run(picture('shape-00.png'), '--vram', '6M', '--emulate-gpu');
     expect(batchOf(one.stderr)).toBe(1);
   });
 
