@@ -17,7 +17,8 @@ it('lists every provider, and why one cannot be used', async () => {
     else expect(answer.reason).not.toBe('');
   }
   const lines = deviceTable(listed).split('\n');
-  expect(lines.at(-1)).toMatch(/^cpu +0 .+ threads, .+ GiB, .+ free$/);
+  // What was measured of this machine may stand behind it.
+  expect(lines.find((line) => line.startsWith('cpu'))).toMatch(/^cpu +0 .+ threads, .+ GiB, .+ free$/);
   expect(lines.filter((line) => line.startsWith('cuda'))).not.toHaveLength(0);
 });
 

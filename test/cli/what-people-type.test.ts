@@ -67,7 +67,7 @@ describe('blip2-plan', () => {
     expect(code).toBe(0);
     expect(devices.find(({ id }) => id === 0)).toMatchObject({
       budgetBytes: 12 * 2 ** 30,
-      overheadBytes: 750 * 2 ** 20,
+      overheadBytes: 720 * 2 ** 20,
     });
   });
 

@@ -99,6 +99,11 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
         if (!keep && (await this.#isEmpty())) return undefined;
         continue;
       }
+      // The signal came while the server was asked.
+      if (isAborted(stopping)) {
+        await job.moveToWait(this.#token).catch(() => undefined);
+        return undefined;
+      }
       const task = readTask(job.data, id, shards);
       if (task !== null) return this.#handed(job, task.shard);
       onEvent({ kind: 'refused', task: job.id ?? '' });
@@ -164,13 +169,24 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
     return waiting + active === 0;
   }
 
+  /** What was handed out, and answered for by nobody, is another worker's. */
+  async #close(): Promise<void> {
+    const held = [...this.#held.values()];
+    this.#held.clear();
+    await Promise.all(held.map(({ job }) => job.moveToWait(this.#token).catch(() => undefined)));
+    await this.#worker.close(true);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#renewals);
-    // What is in hand was answered for; a server that has gone is not waited for.
-    await Promise.race([this.#worker.close(true), setTimeout(CLOSE_MS, undefined, { ref: false })]);
+    // A server that has gone is not waited for.
+    await Promise.race([this.#close(), setTimeout(CLOSE_MS, undefined, { ref: false })]);
     this.#redis.disconnect();
   }
 }
+
+/** Read anew: it changes while others are waited for. */
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 
 /** The engine tries again what fails with any other name. */
 function notOurs(): Error {

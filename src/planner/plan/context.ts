@@ -57,7 +57,7 @@ export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: P
   const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run';
   const machine = isWebGpu ? { ...given, gpus: given.gpus.map(webGpuProfile) } : given;
   const whole = isWebGpu ? withWebGpuBlocks(loaded, tensors) : loaded;
-  const takesTurns = !isWebGpu && budgets.gpus.size === 1 && budgets.ramBytes === null && cachesTakeTurns(whole);
+  const takesTurns = !isWebGpu && budgets.gpus.size === 1 && cachesTakeTurns(whole);
   const profile = takesTurns ? withoutTurns(whole) : whole;
   const shared = takesTurns ? turnsBytes(whole) : 0;
   const keptBytes = isWebGpu ? keptProductBytes(loaded) : keptOnCuda(loaded, tensors, options);

@@ -29,7 +29,8 @@ function chargeOn(device: Device, parts: Partial<Omit<Charge, 'device'>>): Charg
 export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Charge[] {
   const block = formOf(whole, place.scheme);
   const { weightBytes, bufferBytes } = block;
-  const cacheBytes = block.cacheElements * block.elementBytes;
+  const ownCacheBytes = block.cacheElements * block.elementBytes;
+  const cacheBytes = block.cachesApart === true ? 0 : ownCacheBytes;
   const activationBytes = block.activationElements * block.elementBytes;
   switch (place.execution) {
     case 'resident': {
@@ -57,7 +58,7 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
       // The CPU engine computes in float32, so caches and activations are float32 there as well.
       const widening = engine === 'blip2-run' ? 4 / block.elementBytes : 1;
       const running = {
-        cacheBytes: cacheBytes * widening,
+        cacheBytes: ownCacheBytes * widening,
         bufferBytes,
         activationBytes: activationBytes * widening,
       };

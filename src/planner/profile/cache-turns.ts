@@ -18,7 +18,7 @@ export function turnsBytes({ blocks }: ModelProfile): number {
 }
 
 /**
- * The model without what takes turns. Room for layers of the vision tower on their way through stays taken while the language
+ * The model without what takes turns on a GPU. Room for layers of the vision tower on their way through stays taken while the language
  * model runs, and counts beside what that holds.
  */
 export function withoutTurns(profile: ModelProfile): ModelProfile {
@@ -26,7 +26,7 @@ export function withoutTurns(profile: ModelProfile): ModelProfile {
   const stagingBytes = 2 * Math.max(0, ...layers.map(streamedBytes));
   const without = (block: ProfileBlock): ProfileBlock => ({
     ...block,
-    cacheElements: 0,
+    cachesApart: true,
     waitingBytes: 0,
     activationElements:
       block.activationElements + (block.phase === 'image' ? 0 : Math.ceil(stagingBytes / block.elementBytes)),

@@ -79,6 +79,8 @@ export interface ProfileBlock {
   readonly streamedWithBytes: number | null;
   /** Key and value elements kept between runs, for the whole workload. */
   readonly cacheElements: number;
+  /** Whether a GPU's memory for them is counted once for all blocks: see `cache-turns`. */
+  readonly cachesApart?: boolean;
   /** Elements alive at the peak of one run, inputs and outputs included. */
   readonly activationElements: number;
   /** Bytes of the pictures that wait on the device while others pass the block, where its weights are streamed. */
