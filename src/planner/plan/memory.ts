@@ -35,11 +35,12 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
   switch (place.execution) {
     case 'resident': {
       const home = weightsOn(whole, place);
-      if (home === place.gpu) return [chargeOn(home, { weightBytes, cacheBytes, bufferBytes, activationBytes })];
-      return [chargeOn(place.gpu, { cacheBytes, bufferBytes, activationBytes }), chargeOn(home, { weightBytes })];
+      const running = { cacheBytes, bufferBytes, activationBytes, stagingBytes: block.stagedBesideBytes ?? 0 };
+      if (home === place.gpu) return [chargeOn(home, { weightBytes, ...running })];
+      return [chargeOn(place.gpu, running), chargeOn(home, { weightBytes })];
     }
     case 'streamed': {
-      const stagingBytes = stagedBytes(block, engine);
+      const stagingBytes = Math.max(stagedBytes(block, engine), block.stagedBesideBytes ?? 0);
       const { keptBytes } = block;
       const withWaiting = activationBytes + block.waitingBytes;
       return [

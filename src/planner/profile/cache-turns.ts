@@ -28,8 +28,7 @@ export function withoutTurns(profile: ModelProfile): ModelProfile {
     ...block,
     cachesApart: true,
     waitingBytes: 0,
-    activationElements:
-      block.activationElements + (block.phase === 'image' ? 0 : Math.ceil(stagingBytes / block.elementBytes)),
+    stagedBesideBytes: block.phase === 'image' ? 0 : stagingBytes,
     forms: new Map([...block.forms].map(([scheme, form]) => [scheme, without(form)] as const)),
   });
   return { ...profile, blocks: profile.blocks.map(without) };

@@ -81,6 +81,8 @@ export interface ProfileBlock {
   readonly cacheElements: number;
   /** Whether a GPU's memory for them is counted once for all blocks: see `cache-turns`. */
   readonly cachesApart?: boolean;
+  /** Room for other blocks on their way through a GPU, which stays taken while this one runs there. Default 0. */
+  readonly stagedBesideBytes?: number;
   /** Elements alive at the peak of one run, inputs and outputs included. */
   readonly activationElements: number;
   /** Bytes of the pictures that wait on the device while others pass the block, where its weights are streamed. */
