@@ -47,6 +47,7 @@ export async function captionInBulk(context: BulkContext): Promise<number> {
   const started = performance.now();
   /** When the first caption came, and how many there were by then: what starting takes is no part of the rate. */
   let first: { readonly atMs: number; readonly done: number } | undefined;
+  let reached: { readonly done: number; readonly pictures: number } | undefined;
   const result = await runBulk({
     ...request,
     folder,
@@ -64,9 +65,15 @@ export async function captionInBulk(context: BulkContext): Promise<number> {
     signal,
     onProgress: (tally, pictures) => {
       first ??= { atMs: performance.now(), done: tally.done };
+      reached = { done: tally.done, pictures };
       line.update(progressText(tally, pictures, tally.done - first.done, (performance.now() - first.atMs) / 1000));
     },
-  }).finally(() => line.clear());
+  })
+    .finally(() => line.clear())
+    .catch((error: unknown) => {
+      if (signal.aborted && !context.quiet) process.stderr.write(stoppedText(reached, request.out));
+      throw error;
+    });
   return report(result, context, (performance.now() - started) / 1000);
 }
 
@@ -75,6 +82,13 @@ async function report(result: BulkResult, { request, asJson, quiet }: BulkContex
   if (asJson) await writeOut(`${JSON.stringify(summary.json)}\n`);
   else if (!quiet) process.stderr.write(summary.text);
   return result.tally.failed === 0 ? EXIT.ok : EXIT.someInputsFailed;
+}
+
+/** What whoever stopped a run wants to know. */
+function stoppedText(reached: { readonly done: number; readonly pictures: number } | undefined, out: string): string {
+  const where =
+    reached === undefined ? 'before the first caption' : `after ${reached.done} of ${reached.pictures} pictures`;
+  return `stopped ${where}: the same command goes on from what is in ${out}\n`;
 }
 
 function progressText(tally: Tally, pictures: number, made: number, seconds: number): string {

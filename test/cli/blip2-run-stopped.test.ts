@@ -29,7 +29,9 @@ describe('a run that is interrupted', () => {
     const lines = async () => (await readFile(journal, 'utf8').catch(() => '')).split('\n').length - 1;
     while ((await lines()) < 20) await setTimeout(20);
     process.kill(stopped.pid, 'SIGINT');
-    expect(await stopped.ended).toMatchObject({ code: 130, stderr: '' });
+    const { code, stderr } = await stopped.ended;
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/^stopped after \d+ of 400 pictures: the same command goes on from what is in .+\n$/);
     const kept = await lines();
     expect(kept).toBeGreaterThanOrEqual(20);
     expect((await readdir(out)).filter((name) => !name.startsWith('.'))).toEqual([]);
