@@ -6,7 +6,6 @@ import type { ModelTable } from '../../../src/planner/models/read-model-table.js
 import { autoBatches } from '../../../src/planner/plan/plan-for-batches.js';
 import type { PlanOptions } from '../../../src/planner/plan/plan-options.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../../src/planner/price/known-devices.js';
-import type { IntegerSolver } from '../../../src/planner/solve/program/integer-program.js';
 import type { OpenModel } from '../model/open-model.js';
 import { cardsOf, memoryOf } from './card-groups.js';
 import type { Settings } from './settings.js';
@@ -26,7 +25,7 @@ export interface PlanQuestion {
 export function planQuestion(
   settings: Settings,
   model: OpenModel,
-  { table, integerSolver, carried }: { table?: ModelTable; integerSolver?: IntegerSolver; carried?: CarriedOptions },
+  { table, carried }: { table?: ModelTable; carried?: CarriedOptions },
 ): PlanQuestion {
   const cards = cardsOf(settings.groups);
   if (cards.length === 0 && settings.ramBytes === null) {
@@ -73,7 +72,6 @@ export function planQuestion(
     allowQuant: settings.quant,
     objective: settings.objective,
     ...(searchSeconds === null ? {} : { timeLimitMs: 1000 * searchSeconds }),
-    ...(integerSolver === undefined ? {} : { integerSolver }),
     ...(machine === undefined ? {} : { machine }),
     reserveBytes: settings.reserveBytes,
     countContext: settings.countContext,

@@ -188,7 +188,11 @@ export class PageStore {
     const key = this.#key(settings);
     switch (reply.kind) {
       case 'plan': {
-        const { answer, warning } = reply;
+        const { answer, warning, isInterim } = reply;
+        if (isInterim) {
+          if (isCurrent) this.#set({ shown: { settings, answer, standing: 'fits', warning, auto: null }, fault: null });
+          return;
+        }
         const shown: ShownAnswer = { settings, answer, standing: 'final', warning, auto: null };
         // A report's own plan stays; the worker was asked for the comparison.
         const kept = this.#answers.get(key) ?? shown;

@@ -41,6 +41,8 @@ export type Reply =
       readonly kind: 'plan';
       readonly id: number;
       readonly answer: PlanAnswer;
+      /** Whether HiGHS goes on, and may find a better one. */
+      readonly isInterim: boolean;
       readonly warning: string | null;
       readonly solveMs: number;
     }

@@ -77,9 +77,25 @@ async function startHighs(script: string, wasmBinary: ArrayBuffer): Promise<Inte
 async function answer({ id, ...asked }: Question): Promise<void> {
   const { model, table } = modelOf();
   const start = performance.now();
+  const tell = (found: PlanAnswer, isInterim: boolean): void =>
+    reply({
+      kind: 'plan',
+      id,
+      answer: found,
+      isInterim,
+      warning: unknownClass(model, table),
+      solveMs: performance.now() - start,
+    });
+  // What is soon found is shown first, where HiGHS takes longer than a slider waits. Nothing but it knows that nothing fits.
+  if (wantsHighs(asked.settings) && asked.settings.searchSeconds === null) {
+    const soon = toAnswer(planned(model, withoutSolver(asked, { model, table })));
+    if (soon.status === 'fits') tell(soon, true);
+    await nextTask();
+    if (latest !== id) return;
+  }
   const question = await readQuestion(asked);
   const result = toAnswer(planned(model, question));
-  reply({ kind: 'plan', id, answer: result, warning: unknownClass(model, table), solveMs: performance.now() - start });
+  tell(result, false);
   await nextTask();
   if (latest !== id || question.options.budgets.gpus.size === 0) return;
   const { workload } = result.status === 'fits' ? result.plan : question.options;
@@ -110,12 +126,15 @@ async function sweep({ id, range, workload, ...asked }: Question & SweepQuestion
   }
 }
 
-async function readQuestion({ settings, carried }: Omit<Question, 'id'>): Promise<PlanQuestion> {
-  const { model, table } = modelOf();
-  const solver = wantsHighs(settings) ? await integerSolver : undefined;
+async function readQuestion(asked: Omit<Question, 'id'>): Promise<PlanQuestion> {
+  const solver = wantsHighs(asked.settings) ? await integerSolver : undefined;
+  const question = withoutSolver(asked, modelOf());
+  return solver === undefined ? question : { ...question, options: { ...question.options, integerSolver: solver } };
+}
+
+function withoutSolver({ settings, carried }: Omit<Question, 'id'>, { model, table }: Known): PlanQuestion {
   return planQuestion(settings, model, {
     ...(table === undefined ? {} : { table }),
-    ...(solver === undefined ? {} : { integerSolver: solver }),
     ...(carried === undefined ? {} : { carried }),
   });
 }

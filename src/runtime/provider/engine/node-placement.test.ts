@@ -52,12 +52,14 @@ async function runPlan(gpuBytes: readonly number[]) {
   const { placements, crossings, workload } = result.plan;
   const folder = await mkdtemp(join(tmpdir(), 'blip2-profiles-'));
   arrivals = 0;
+  let sessions = 0;
   {
     const { imageSize, channels } = config.vision;
     const tokens = { minNewTokens: workload.newTokens, maxNewTokens: workload.newTokens };
     await using model = await openPlanOnHost(config, checkpoint.tensors, placements, (id) => ({
       memory: new CountingMemory(),
-      sessionOptions: () => ({ threads: 1, profile: join(folder, String(id)) }),
+      // What ONNX Runtime adds is the second: sessions that end in the same one would share a file.
+      sessionOptions: () => ({ threads: 1, profile: join(folder, `${id}_${sessions++}`) }),
     }));
     const pixels = new Float32Array(channels * imageSize ** 2).map((_, index) => (index % 251) / 125.5 - 1);
     const prefix = await model.encodeImages(pixels, [1, channels, imageSize, imageSize]);
