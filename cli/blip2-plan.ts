@@ -137,7 +137,14 @@ async function blip2Plan({ argv, signal }: CommandContext): Promise<number> {
   for (const warning of warnings) say(`warning: ${warning}`);
   if (budgeted) for (const note of notes) say(note);
   if (args['max-batch'] === true) {
-    process.stdout.write(`${largestBatch(tensors, options)}\n`);
+    const most = largestBatch(tensors, options);
+    if (most === 0 && options.budgets.ramBytes === null && planDeviceMap(tensors, options).status === 'fits') {
+      throw usageError(
+        'the GPUs do not hold the whole model, and host memory without a limit takes any number of pictures',
+        'Say with --ram how much of it there is.',
+      );
+    }
+    process.stdout.write(`${most}\n`);
     return EXIT.ok;
   }
   if (!budgeted && range !== null) {

@@ -48,6 +48,13 @@ describe('blip2-plan', () => {
     expect(mixed.dtypes).toEqual({ vision_model: 'float32' });
   });
 
+  it('counts no pictures in host memory of which it is not said how much there is', async () => {
+    const { code, stdout, stderr } = await plan('--vram', '6G', '--max-batch', '-q');
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/--ram/);
+    expect(Number((await plan('--vram', '6G', '--ram', '16G', '--max-batch', '-q')).stdout)).toBeGreaterThan(0);
+  });
+
   it('answers what a budget range buys, and how many pictures fit', async () => {
     const sweep = await plan('--vram', '4G', '--sweep', '2G..10G');
     expect(sweep.stderr).toMatch(/per GPU +predicted +streamed\n +2 GiB .*\n/);

@@ -20,6 +20,7 @@ import { planDeviceMap } from './plan-device-map.js';
 import { largestBatch } from './sweep.js';
 
 const GB = 1e9;
+const GIB = 2 ** 30;
 
 interface Model {
   readonly config: object;
@@ -307,6 +308,18 @@ describe('adversarial cases', () => {
     expect(device(beams, 0).cacheBytes).toBe(5 * 1_174_405_120);
   });
 });
+
+it.each([[{ 0: 5 * GIB, 1: 5 * GIB }], [{ 0: 12 * GIB, 1: 12 * GIB }], [{ 0: 5 * GIB, 1: 5 * GIB, 2: 5 * GIB }]])(
+  'the most pictures that fit on several GPUs fit, and one more does not: %j',
+  (gpus) => {
+    const asked = options(opt, { ...gpus, cpu: 20_992_000 }, { explain: false });
+    const most = largestBatch(opt.tensors, asked);
+    const statusOf = (batch: number) =>
+      planDeviceMap(opt.tensors, { ...asked, workload: { ...asked.workload, batch, encoded: 1 } }).status;
+    expect(most).toBeGreaterThan(0);
+    expect([statusOf(most), statusOf(most + 1)]).toEqual(['fits', 'infeasible']);
+  },
+);
 
 it('prompts of a caption are as long as the model at hand makes them', () => {
   const config = { ...opt.config, num_query_tokens: 8 };

@@ -192,7 +192,7 @@ export function fits(context: PlanContext): boolean {
       inputs: [],
     }));
     return (
-      solveExact({ ...problem, items }, { cutoff: 1e-6, boundRounds: 10, effort: 20_000, width: 256 }).status !==
+      solveExact({ ...problem, items }, { cutoff: 1e-6, boundRounds: 10, effort: 200_000, width: 512 }).status !==
       'infeasible'
     );
   });
