@@ -37,6 +37,8 @@ export interface AskModelOptions {
   readonly atOnce: number | 'auto';
   /** How many there are in all. */
   readonly pictures: number;
+  /** Of texts that come later. */
+  readonly mostTextTokens?: number;
   readonly signal: AbortSignal;
   /** Takes what a person should know, a line each. */
   readonly say: (text: string) => void;
@@ -53,7 +55,7 @@ export async function askModel(args: ModelArgs, options: AskModelOptions): Promi
     const { planWorkload } = await import('./plan-workload.js');
     const { autoBatches } = await import('../../src/planner/plan/plan-for-batches.js');
     const batches = atOnce === 'auto' ? autoBatches(budgets, pictures) : [atOnce];
-    const workload = await planWorkload(checkpoint, ask, generation);
+    const workload = await planWorkload(checkpoint, ask, generation, options.mostTextTokens);
     return Math.max(...batches) === 1 ? { workload } : { workload, batches };
   });
   const onProgress = (progress: Progress) => {

@@ -11,17 +11,26 @@ import {
 } from '../../src/runtime/generation/generation-options.js';
 import { preparePrompts, promptText } from '../../src/runtime/text/prompts.js';
 
-/** What a run asks of a plan: beams and lengths. Prompts are counted by the checkpoint's own tokenizer. */
+/**
+ * What a run asks of a plan: beams and lengths. Prompts are counted by the checkpoint's own tokenizer.
+ * @param mostTextTokens of texts that are not known yet
+ */
 export async function planWorkload(
   checkpoint: Checkpoint,
   ask: Ask,
   generation: GenerationOptions,
+  mostTextTokens = 0,
 ): Promise<Partial<Workload>> {
   const config = parseModelConfig(checkpoint.config);
   if (isRetrieval(config)) return {};
-  const promptTokens = config.numQueryTokens + (await textTokens(checkpoint, promptText(ask, config), config));
+  const limit = positionLimit(config.text) ?? Infinity;
+  const asked = await textTokens(checkpoint, promptText(ask, config), config);
+  const promptTokens = Math.max(
+    config.numQueryTokens + asked,
+    Math.min(config.numQueryTokens + mostTextTokens, limit - 1),
+  );
   // Captions end where the model's positions do, however many tokens are asked for.
-  const room = (positionLimit(config.text) ?? Infinity) - promptTokens;
+  const room = limit - promptTokens;
   return {
     beams: sequencesAtOnce(resolveGenerationOptions(generation, config.text.eosTokenIds).strategy),
     promptTokens,

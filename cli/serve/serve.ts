@@ -39,14 +39,16 @@ export async function serve({ argv, signal }: CommandContext): Promise<number> {
   const say = (text: string) => log.write('info', 'model', text);
   const atOnce = args.batch ?? 'auto';
   const work = { ...args, 'max-new-tokens': limits.newTokens };
-  const { checkpoint, placed, devices } = await askModel(work, { atOnce, pictures: Infinity, signal, say, rate });
+  const mostTextTokens = maxTextTokensOf(args);
+  const asking = { atOnce, pictures: Infinity, mostTextTokens, signal, say, rate };
+  const { checkpoint, placed, devices } = await askModel(work, asking);
 
   const maxPixels = args['max-pixels'];
   const options = { ...placed, ...devices, ...(maxPixels === undefined ? {} : { maxPixels }) };
   const model = await KeptModel.start({
     batchSize: atOnce,
     maxNewTokens: limits.newTokens,
-    maxTextTokens: maxTextTokensOf(args),
+    maxTextTokens: mostTextTokens,
     open: () => createCaptioner(checkpoint, options).finally(() => rate.clear()),
     onRestart: (error) => {
       server.metrics.restarted();

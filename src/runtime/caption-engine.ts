@@ -3,6 +3,7 @@ import type { Checkpoint } from '../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 import { ofUnchanged } from '../loader/checkpoint/unchanged-files.js';
 import { checkLayerCounts } from '../model/layer-counts.js';
+import { positionLimit } from '../model/language-config.js';
 import { checkTensorNames } from '../model/tensor-names.js';
 import { MOST_TOGETHER } from '../planner/profile/encoding.js';
 import { Asking } from './asking.js';
@@ -228,11 +229,15 @@ export class CaptionEngine implements CaptionWorker {
   async #picturesAtOnce({ generation, pictures: wanted, maxTextTokens = 1 }: StreamRequest): Promise<number> {
     const { eosTokenIds } = this.#config.text;
     const { maxNewTokens, strategy } = resolveGenerationOptions(generation, eosTokenIds);
+    // A prompt and its answer are within the model's positions, whatever each may be.
+    const limit = positionLimit(this.#config.text) ?? Infinity;
+    const promptTokens = Math.min(this.#config.numQueryTokens + maxTextTokens, limit - 1);
+    const newTokens = Math.min(maxNewTokens, limit - promptTokens);
     const work = (batch: number) => ({
       batch,
       beams: sequencesAtOnce(strategy),
-      promptTokens: this.#config.numQueryTokens + maxTextTokens,
-      newTokens: maxNewTokens,
+      promptTokens,
+      newTokens,
       pictureSize: this.#pixels.rules.size,
     });
     if (wanted !== 'auto') {
