@@ -95,6 +95,8 @@ describe.each(engines)('plans for %s', (engine) => {
         const within = cost * (1 + 1e-9);
         const grown = limits.gpus.map((bytes, id) => (id === 0 ? bytes + more : bytes));
         expect(worstFor(tensors, optionsOf({ ...limits, gpus: grown }, engine))).toBeLessThanOrEqual(within);
+        // Of more than two GPUs one alone streams under `blip2-run`: a third can take that from the second.
+        if (engine === 'blip2-run' && limits.gpus.length === 2) return;
         expect(worstFor(tensors, optionsOf({ ...limits, gpus: [...limits.gpus, more] }, engine))).toBeLessThanOrEqual(
           within,
         );
