@@ -150,7 +150,9 @@ export function casesOf(context: PlanContext): Placing[] {
     schemes: context.schemes,
     allowsScheme: (block, scheme) => {
       const settled = context.settled.get(block.name);
-      return settled === undefined ? scheme === null || block.forms.has(scheme) : scheme === settled;
+      return settled === undefined
+        ? scheme === null || (block.forms.has(scheme) && block.staysFloat !== true)
+        : scheme === settled;
     },
   });
 }

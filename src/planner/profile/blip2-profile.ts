@@ -111,7 +111,7 @@ export function blip2Profile(
       hostTraffic: work.hostTraffic,
     });
     const floats: ProfileBlock = stored(own, tied, schemeOf(names));
-    if (schemes.length === 0 || (keepsHead && (block.kind === 'head' || TOKEN_TABLES.has(block.kind)))) return floats;
+    if (schemes.length === 0) return floats;
     const held = new Map(
       names.flatMap((name) => {
         const info = tensors.get(name);
@@ -127,7 +127,8 @@ export function blip2Profile(
       const sizes = quantizedSizes(own, weights, scheme, tensors, rules);
       return stored(sizes, sizes, scheme);
     };
-    return { ...floats, forms: new Map(schemes.map((scheme) => [scheme, quantized(scheme)])) };
+    const staysFloat = keepsHead && (block.kind === 'head' || TOKEN_TABLES.has(block.kind));
+    return { ...floats, staysFloat, forms: new Map(schemes.map((scheme) => [scheme, quantized(scheme)])) };
   });
 
   return {

@@ -30,7 +30,8 @@ export function keptActivationBytes(profile: ModelProfile, single: ModelProfile,
 function besideLargest({ blocks }: ModelProfile): number {
   const largest = new Map<string, number>();
   for (const block of blocks) {
-    for (const { activationElements, elementBytes } of [block, ...block.forms.values()]) {
+    const forms = block.staysFloat === true ? [] : block.forms.values();
+    for (const { activationElements, elementBytes } of [block, ...forms]) {
       largest.set(block.kind, Math.max(largest.get(block.kind) ?? 0, activationElements * elementBytes));
     }
   }

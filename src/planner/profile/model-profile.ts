@@ -79,6 +79,8 @@ export interface ProfileBlock {
   readonly streamedWithBytes: number | null;
   /** Key and value elements kept between runs, for the whole workload. */
   readonly cacheElements: number;
+  /** Whether no search is to choose one of `forms`: what is quantised already is counted by them all the same. */
+  readonly staysFloat?: boolean;
   /** Whether a GPU's memory for them is counted once for all blocks: see `cache-turns`. */
   readonly cachesApart?: boolean;
   /** Room for other blocks on their way through a GPU, which stays taken while this one runs there. Default 0. */

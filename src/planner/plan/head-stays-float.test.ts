@@ -1,0 +1,37 @@
+/** Logits of several rows are made with the head as floats, however it is stored. */
+import { expect, it } from 'vitest';
+import { parseBlip2Config } from '../../model/blip2-config.js';
+import { blip2Tensors } from '../../model/blip2-tensors.js';
+import { PRESETS } from '../../model/presets.js';
+import { lackingMemory } from './lacking-memory.js';
+import { planDeviceMap } from './plan-device-map.js';
+
+const GIB = 2 ** 30;
+const HEAD = 'language_model.lm_head';
+const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');
+if (preset === undefined) throw new Error('no opt-2.7b');
+const { config } = preset;
+const tensors = blip2Tensors(parseBlip2Config(config), { dtype: 'F16', ownHead: false });
+
+function planFor(batch: number) {
+  const budgets = { gpus: new Map([[0, 4 * GIB]]), ramBytes: null, diskBytes: 0 };
+  const result = planDeviceMap(tensors, { config, budgets, allowQuant: ['int8'], workload: { batch } });
+  if (result.status !== 'fits') throw new Error('does not fit');
+  return result.plan;
+}
+
+it('is quantised for one row, and never chosen to be for more', () => {
+  expect(planFor(1).quant).toHaveProperty([HEAD], 'int8');
+  expect(planFor(8).quant).not.toHaveProperty([HEAD]);
+  expect(Object.keys(planFor(8).quant).length).toBeGreaterThan(0);
+});
+
+it('takes room for its floats where a plan for one row meets more', () => {
+  const plan = planFor(1);
+  const tight = plan.devices.map((device) => (device.id === 0 ? { ...device, freeBytes: 0 } : device));
+  const asked = { ...plan.workload, batch: 2 };
+  const lacking = lackingMemory({ ...plan, devices: tight }, asked, { tensors, config, provider: 'cuda' });
+  const { hiddenSize, vocabSize } = parseBlip2Config(config).text;
+  // Beside its integers, in place of what was staged.
+  expect(lacking.get(0)).toBeGreaterThan(1.5 * hiddenSize * vocabSize);
+});
