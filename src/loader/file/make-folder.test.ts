@@ -1,6 +1,6 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeFolder } from './make-folder.js';
 
@@ -11,11 +11,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 it('makes what is missing, however many ask at once, and takes what is there', async () => {
-  const path = join(folder, 'a/b/c');
-  await Promise.all(Array.from({ length: 8 }, () => makeFolder(path)));
-  await makeFolder(path);
   await makeFolder(folder);
-  expect((await stat(path)).isDirectory()).toBe(true);
+  for (let round = 0; round < 100; round++) {
+    const path = join(folder, `${round}/a/b/c`);
+    await Promise.all([path, dirname(path), dirname(dirname(path)), path].map(makeFolder));
+    await makeFolder(path);
+    expect((await stat(path)).isDirectory()).toBe(true);
+  }
 });
 
 it('says why not', async () => {

@@ -7,16 +7,28 @@ import { dirname } from 'node:path';
  * @throws the system's error
  */
 export async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    if (await isFolder(path)) return;
-    const above = dirname(path);
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (!isMissing || above === path || (await isFolder(above))) throw error;
-    await makeFolder(above);
-    await makeFolder(path);
+  // From above down: another process may make any of them in between, and then it is there all the same.
+  for (const folder of await missingFolders(path)) {
+    try {
+      await mkdir(folder);
+    } catch (error) {
+      if (!(await isFolder(folder))) throw error;
+    }
   }
+}
+
+/** The path, and before it those above it that are missing, the highest first. */
+async function missingFolders(path: string): Promise<string[]> {
+  const missing = [path];
+  for (let above = dirname(path); await isMissing(above); above = dirname(above)) missing.unshift(above);
+  return missing;
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => false,
+    (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT',
+  );
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,10 +1,11 @@
 /** A file of the hub onto the disk: taken up where an earlier attempt ended, checked, and there only when it is whole. */
 import { createHash, randomUUID } from 'node:crypto';
-import { link, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { link, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { lockFile } from '../file/file-lock.js';
 import { FileSource } from '../file/file-source.js';
+import { makeFolder } from '../file/make-folder.js';
 import { readChunks } from '../file/read-chunks.js';
 import { writeFailure } from '../write/write-failure.js';
 import { exists } from './hub-cache.js';
@@ -27,7 +28,7 @@ export async function downloadFile(
   path: string,
   { signal, onProgress }: DownloadOptions = {},
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const { partial, handle, isKept } = await openPartial(path);
   const finish = async (): Promise<void> => {
     await checkHash(remote, partial);

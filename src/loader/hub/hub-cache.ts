@@ -4,8 +4,9 @@
  * to its blob.
  */
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { makeFolder } from '../file/make-folder.js';
 
 export class HubCache {
   readonly #folder: string;
@@ -24,7 +25,7 @@ export class HubCache {
   async setCommit(revision: string, commit: string): Promise<void> {
     if (isCommit(revision)) return;
     const path = join(this.#folder, 'refs', revision);
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeFile(path, commit);
   }
 
@@ -44,7 +45,7 @@ export class HubCache {
   /** Makes a blob a file of a snapshot. */
   async link(commit: string, file: string, hash: string): Promise<void> {
     const path = join(this.snapshot(commit), file);
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const temporary = `${path}.${randomUUID()}.link`;
     try {
       await symlink(relative(dirname(path), this.blob(hash)), temporary);
