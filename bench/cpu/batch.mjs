@@ -3,7 +3,7 @@
  * and every prompt is different; prompts have different lengths.
  *
  *   npm run build && node bench/cpu/batch.mjs CHECKPOINT [--batch 8] [--tokens 20] [--rounds 3] [--threads N]
- *     [--quant int8|int4]
+ *     [--quant int8|int4] [--batched-only]
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -20,6 +20,7 @@ const { positionals, values } = parseArgs({
     quant: { type: 'string' },
     tokens: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '3' },
+    'batched-only': { type: 'boolean', default: false },
     threads: { type: 'string', default: String(availableParallelism()) },
   },
 });
@@ -87,7 +88,7 @@ await caption(jobs.slice(0, 1));
 const singles = [];
 const batches = [];
 for (let round = 0; round < Number(values.rounds); round++) {
-  singles.push(await run(jobs.map((job) => [job])));
+  if (!values['batched-only']) singles.push(await run(jobs.map((job) => [job])));
   batches.push(await run([jobs]));
 }
 await sessions[Symbol.asyncDispose]();
@@ -98,7 +99,8 @@ const summary = (runs) => ({
   pictureSeconds: median(runs, 'picture') / batch,
   textSeconds: median(runs, 'text') / batch,
 });
-const [one, many] = [summary(singles), summary(batches)];
+const many = summary(batches);
+const one = values['batched-only'] ? null : summary(singles);
 console.log(
   JSON.stringify(
     {
@@ -108,9 +110,12 @@ console.log(
       threads,
       oneByOne: one,
       batched: many,
-      speedup: many.picturesPerSecond / one.picturesPerSecond,
-      textSpeedup: one.textSeconds / many.textSeconds,
-      sameIds: JSON.stringify(singles[0].ids) === JSON.stringify(batches[0].ids),
+      ...(one && {
+        speedup: many.picturesPerSecond / one.picturesPerSecond,
+        textSpeedup: one.textSeconds / many.textSeconds,
+        sameIds: JSON.stringify(singles[0].ids) === JSON.stringify(batches[0].ids),
+      }),
+      ids: batches[0].ids,
     },
     null,
     1,
