@@ -2,7 +2,7 @@
 /** `blip2-run`: captions pictures, or answers a question about them, where a device map says. */
 import { Blip2Error } from '../src/errors.js';
 import { formatSize } from '../src/planner/size.js';
-import type { PlacementOptions } from '../src/runtime/placement.js';
+import type { PlacementOptions } from '../src/runtime/placement/placement.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs } from './common/parser.js';
 import { budgetFlags } from './common/plan-options.js';
@@ -120,7 +120,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
   // The runtime and its native libraries are loaded only once there is something to run.
   const attempt = async (placed: PlacementOptions): Promise<number> => {
     if (!isCaptioning) {
-      const { createMatcher } = await import('../src/runtime/matcher.js');
+      const { createMatcher } = await import('../src/runtime/captioner/matcher.js');
       await using matcher = await createMatcher(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());
       return await matchPictures(matcher, pictures, { ...common, texts: args.match ?? [], embed: args.embed === true });
     }
@@ -140,7 +140,7 @@ async function blip2Run({ argv, signal }: CommandContext): Promise<number> {
         onStarted: () => rate.clear(),
       });
     }
-    const { createCaptioner } = await import('../src/runtime/captioner.js');
+    const { createCaptioner } = await import('../src/runtime/captioner/captioner.js');
     await using captioner = await createCaptioner(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());
     const run = {
       ...common,

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { PixelPool } from '../../dist/src/runtime/image/pixel-pool.js';
 import { parsePreprocessorConfig } from '../../dist/src/runtime/image/preprocessor-config.js';
-import { PictureFeed } from '../../dist/src/runtime/stream/picture-feed.js';
+import { PictureFeed } from '../../dist/src/runtime/engine/stream/picture-feed.js';
 
 /** Pictures taken at a time, and made ready ahead. */
 const TAKEN = 64;

@@ -13,7 +13,7 @@ import { openCheckpoint } from '../../dist/src/loader/index.js';
 import { parseBlip2Config } from '../../dist/src/model/blip2-config.js';
 import { blip2Blocks } from '../../dist/src/model/blocks.js';
 import { openCaptionModel } from '../../dist/src/runtime/session/open-caption-model.js';
-import { quantizeBlocks } from '../../dist/src/runtime/session/quantize-blocks.js';
+import { quantizeBlocks } from '../../dist/src/runtime/session/cpu/quantize-blocks.js';
 import { languageQuant } from './language-quant.mjs';
 import { memorySweep } from './memory-sweep.mjs';
 

@@ -1,4 +1,4 @@
-import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
+import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { EXIT } from '../common/main.js';
 import { rate, ratesOf } from './list-devices.js';
 

@@ -2,10 +2,10 @@ import { freemem, totalmem } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { GpuProfile, HostProfile } from '../../src/planner/price/device-profile.js';
 import { formatSize } from '../../src/planner/size.js';
-import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
+import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { readBlink } from '../../src/runtime/calibrate/blink-file.js';
 import { hostName } from '../../src/runtime/calibrate/host-name.js';
-import type { Provider, ProviderAnswer, ProviderDevice } from '../../src/runtime/provider/provider.js';
+import type { Provider, ProviderAnswer, ProviderDevice } from '../../src/runtime/device/provider.js';
 
 export interface ListedProvider {
   readonly provider: Exclude<Provider, 'auto'>;
@@ -25,8 +25,8 @@ export interface MeasuredDevice {
 /** What `blip2-run` can use on this machine, in the order in which it chooses. */
 export async function listDevices(): Promise<ListedProvider[]> {
   // Only here, because the providers load native libraries.
-  const { cudaAnswer } = await import('../../src/runtime/provider/cuda-provider.js');
-  const { webgpuAnswer } = await import('../../src/runtime/provider/webgpu-provider.js');
+  const { cudaAnswer } = await import('../../src/runtime/device/cuda-provider.js');
+  const { webgpuAnswer } = await import('../../src/runtime/device/webgpu-provider.js');
   const { cardIdentities, hostIdentity } = await import('../../src/runtime/calibrate/machine-identity.js');
   const { cards, hosts } = await readBlink(defaultCacheFolder());
   const kept = cardIdentities().flatMap((identity, device) => {

@@ -4,7 +4,7 @@ import type { GpuProvider } from '../../src/planner/plan/gpu-provider.js';
 import type { MachineProfile } from '../../src/planner/price/device-profile.js';
 import type { FoundCard } from '../../src/planner/price/find-card.js';
 import { UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
-import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
+import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
 

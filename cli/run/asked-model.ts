@@ -1,10 +1,10 @@
 import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import type { PictureSize } from '../../src/model/picture-size.js';
-import type { Ask, CaptionerOptions } from '../../src/runtime/captioner-options.js';
-import type { Progress } from '../../src/runtime/device-options.js';
+import type { Ask, CaptionerOptions } from '../../src/runtime/engine/captioner-options.js';
+import type { Progress } from '../../src/runtime/device/device-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
-import type { PlacementOptions } from '../../src/runtime/placement.js';
-import type { Provider } from '../../src/runtime/provider/provider.js';
+import type { PlacementOptions } from '../../src/runtime/placement/placement.js';
+import type { Provider } from '../../src/runtime/device/provider.js';
 import type { HubArgs } from '../common/hub-flags.js';
 import { openSource } from '../common/open-source.js';
 import type { RateLine } from '../common/rate-line.js';

@@ -1,7 +1,7 @@
 import type { CaptionWorker, HandedPicture, Outcome } from '../../src/bulk/run/caption-pictures.js';
 import { Blip2Error } from '../../src/errors.js';
-import type { Captioner } from '../../src/runtime/captioner.js';
-import type { CaptionAllOptions, CaptionTiming, Picture } from '../../src/runtime/captioner-options.js';
+import type { Captioner } from '../../src/runtime/captioner/captioner.js';
+import type { CaptionAllOptions, CaptionTiming, Picture } from '../../src/runtime/engine/captioner-options.js';
 
 /**
  * A captioner as a run of many pictures knows it; pictures that cannot be read are outcomes, anything else ends it.

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
-import { captionPresets } from '../../src/runtime/caption-presets.js';
-import type { Ask } from '../../src/runtime/captioner-options.js';
+import { captionPresets } from '../../src/runtime/engine/caption-presets.js';
+import type { Ask } from '../../src/runtime/engine/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { usageError } from '../common/main.js';
 import { batchSize } from '../common/batch-size.js';

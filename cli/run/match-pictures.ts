@@ -1,5 +1,5 @@
 import { Blip2Error } from '../../src/errors.js';
-import type { Matcher } from '../../src/runtime/matcher.js';
+import type { Matcher } from '../../src/runtime/captioner/matcher.js';
 import { inLine } from '../../src/runtime/image/file-url.js';
 import { EXIT, printError } from '../common/main.js';
 import { writeOut } from '../common/write-out.js';

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Argv } from 'yargs';
-import { PROVIDERS } from '../../src/runtime/provider/provider.js';
+import { PROVIDERS } from '../../src/runtime/device/provider.js';
 import { HUB_FLAGS } from '../common/hub-flags.js';
 import { wholeNumber } from '../common/parser.js';
 import { pictureSize } from '../common/picture-size.js';

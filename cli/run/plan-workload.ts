@@ -2,14 +2,14 @@ import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { isRetrieval, parseModelConfig, type Blip2Config } from '../../src/model/blip2-config.js';
 import { positionLimit } from '../../src/model/language-config.js';
 import type { Workload } from '../../src/planner/profile/workload.js';
-import type { Ask } from '../../src/runtime/captioner-options.js';
-import { readTokenizer } from '../../src/runtime/checkpoint-files.js';
+import type { Ask } from '../../src/runtime/engine/captioner-options.js';
+import { readTokenizer } from '../../src/runtime/engine/checkpoint-files.js';
 import {
   resolveGenerationOptions,
   sequencesAtOnce,
   type GenerationOptions,
 } from '../../src/runtime/generation/generation-options.js';
-import { preparePrompts, promptText } from '../../src/runtime/text/prompts.js';
+import { preparePrompts, promptText } from '../../src/runtime/engine/text/prompts.js';
 
 /**
  * What a run asks of a plan: beams and lengths. Prompts are counted by the checkpoint's own tokenizer.

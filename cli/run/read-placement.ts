@@ -2,7 +2,7 @@ import type { DeviceMap } from '../../src/planner/map/device-map.js';
 import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
 import type { Budgets } from '../../src/planner/plan/budgets.js';
 import { parseSize } from '../../src/planner/size.js';
-import type { PlacementOptions, PlanningOptions } from '../../src/runtime/placement.js';
+import type { PlacementOptions, PlanningOptions } from '../../src/runtime/placement/placement.js';
 import { usageError } from '../common/main.js';
 import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { readJson } from '../common/read-json.js';
@@ -61,7 +61,7 @@ export async function readPlacement(
 }
 
 async function firstCardBytes(): Promise<number | null> {
-  const { freeCudaBytes, hasCuda } = await import('../../src/runtime/provider/cuda-provider.js');
+  const { freeCudaBytes, hasCuda } = await import('../../src/runtime/device/cuda-provider.js');
   return hasCuda() ? freeCudaBytes(0) : null;
 }
 

@@ -1,6 +1,6 @@
 import type { Blip2Error } from '../../src/errors.js';
 import type { Budgets } from '../../src/planner/plan/budgets.js';
-import { freeCudaBytes } from '../../src/runtime/provider/cuda-provider.js';
+import { freeCudaBytes } from '../../src/runtime/device/cuda-provider.js';
 
 /**
  * Budgets of what the GPUs have left, after an engine found no memory and has ended: somebody else holds the rest.

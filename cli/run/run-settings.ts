@@ -6,9 +6,9 @@ import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { checkpointFingerprint } from '../../src/loader/checkpoint/fingerprint.js';
 import { SourceFiles } from '../../src/loader/file/source-files.js';
 import type { PictureSize } from '../../src/model/picture-size.js';
-import type { Ask } from '../../src/runtime/captioner-options.js';
+import type { Ask } from '../../src/runtime/engine/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
-import type { PlacementOptions } from '../../src/runtime/placement.js';
+import type { PlacementOptions } from '../../src/runtime/placement/placement.js';
 import { usageError } from '../common/main.js';
 import type { BulkRequest } from './bulk-flags.js';
 

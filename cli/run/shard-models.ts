@@ -4,7 +4,7 @@ import { Tally } from '../../src/bulk/run/tally.js';
 import { CaptionMetrics } from '../../src/metrics/caption-metrics.js';
 import { MetricsServer, type MetricsAddress } from '../../src/metrics/metrics-server.js';
 import { Metrics } from '../../src/metrics/metrics.js';
-import { createCaptioner } from '../../src/runtime/captioner.js';
+import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
 import type { EventLog } from '../common/event-log.js';
 import type { AskedModel } from './asked-model.js';
 import { captionWorker } from './caption-worker.js';

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import type { PlacementOptions } from '../../src/runtime/placement.js';
-import type { Provider } from '../../src/runtime/provider/provider.js';
+import type { PlacementOptions } from '../../src/runtime/placement/placement.js';
+import type { Provider } from '../../src/runtime/device/provider.js';
 import { usageError } from '../common/main.js';
 
 /** What a worker's model is started with beside the others. */
@@ -25,7 +25,7 @@ export async function workerDevices(request: WorkerRequest): Promise<WorkerDevic
   const cardsEach = request.emulateGpu ? 0 : await usedGpus(request);
   if (cardsEach === 0) return shared(request.workers === 'auto' ? 1 : request.workers, request);
   if (request.workers === 1) return [{}];
-  const { cudaCards } = await import('../../src/runtime/provider/cuda-provider.js');
+  const { cudaCards } = await import('../../src/runtime/device/cuda-provider.js');
   const cards = request.provider === 'webgpu' ? 0 : cudaCards().length;
   const most = Math.floor(cards / cardsEach);
   if (request.workers === 'auto' && most <= 1) return [{}];

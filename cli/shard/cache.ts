@@ -4,7 +4,7 @@ import { sealFault } from '../../src/loader/cache/seal.js';
 import { listCache, removeCached, type CachedFile } from '../../src/loader/cache/list-cache.js';
 import { removeAbandonedFiles } from '../../src/loader/write/temporary-file.js';
 import { formatSize } from '../../src/planner/size.js';
-import { defaultCacheFolder } from '../../src/runtime/cache-folder.js';
+import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { RateLine } from '../common/rate-line.js';

@@ -1,7 +1,7 @@
 /** What became of a picture, as a row of a run's records and of its JSONL output. */
 import * as z from 'zod';
 import type { Blip2Error } from '../errors.js';
-import type { Answer } from '../runtime/captioner-options.js';
+import type { Answer } from '../runtime/engine/captioner-options.js';
 import type { InputPicture } from './inputs/input-picture.js';
 
 const answer = z.object({ text: z.string(), tokens: z.array(z.int()), score: z.number().nullable() });

@@ -1,4 +1,4 @@
-import type { CaptionTiming } from '../runtime/captioner-options.js';
+import type { CaptionTiming } from '../runtime/engine/captioner-options.js';
 import type { Counter, Metrics } from './metrics.js';
 
 /** What every program that captions counts. */
@@ -30,7 +30,7 @@ export class CaptionMetrics {
 }
 
 async function freeOfCards() {
-  const { cudaCards, freeCudaBytes } = await import('../runtime/provider/cuda-provider.js');
+  const { cudaCards, freeCudaBytes } = await import('../runtime/device/cuda-provider.js');
   return cudaCards().flatMap(({ name }, device) => {
     const free = freeCudaBytes(device);
     return free === null ? [] : [[free, { device: String(device), name }] as const];

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Blip2Error } from '../errors.js';
-import type { AnswerToken, Ask, Caption } from '../runtime/captioner-options.js';
-import type { CaptionRequest } from '../runtime/service/caption-service.js';
+import type { AnswerToken, Ask, Caption } from '../runtime/engine/captioner-options.js';
+import type { CaptionRequest } from '../runtime/captioner/service/caption-service.js';
 import type { Admitted } from './admission.js';
 import { ChatAnswer, usageOf } from './api/chat-answer.js';
 import type { ChatRequest } from './api/chat-request.js';

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Blip2Error } from '../errors.js';
-import type { Caption } from '../runtime/captioner-options.js';
+import type { Caption } from '../runtime/engine/captioner-options.js';
 import { Admission } from './admission.js';
 import { answerChat, type ChatContext } from './answer-chat.js';
 import { apiError } from './api/api-error.js';

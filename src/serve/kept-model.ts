@@ -1,7 +1,7 @@
 import { Blip2Error } from '../errors.js';
-import type { Captioner } from '../runtime/captioner.js';
-import type { Caption } from '../runtime/captioner-options.js';
-import type { CaptionRequest, CaptionService, ServiceOptions } from '../runtime/service/caption-service.js';
+import type { Captioner } from '../runtime/captioner/captioner.js';
+import type { Caption } from '../runtime/engine/captioner-options.js';
+import type { CaptionRequest, CaptionService, ServiceOptions } from '../runtime/captioner/service/caption-service.js';
 
 /** A model that ends so often in so long a time is not started again. */
 const MOST_ENDS = 5;

@@ -1,6 +1,6 @@
 import { CaptionMetrics } from '../metrics/caption-metrics.js';
 import { Metrics } from '../metrics/metrics.js';
-import type { Caption } from '../runtime/captioner-options.js';
+import type { Caption } from '../runtime/engine/captioner-options.js';
 
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
 import { keepBlink, type HostIdentity } from '../../src/runtime/calibrate/blink-file.js';
 import { hostIdentity } from '../../src/runtime/calibrate/machine-identity.js';
-import { vulkanAbsence } from '../../src/runtime/provider/vulkan-adapters.js';
+import { vulkanAbsence } from '../../src/runtime/device/vulkan-adapters.js';
 import { deviceTable, listDevices } from '../../cli/plan/list-devices.js';
 import { command } from './command.js';
 

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { blip2Blocks } from '../../src/model/blocks.js';
 import { generate } from '../../src/runtime/generation/generate.js';
-import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
-import type { SessionSources } from '../../src/runtime/session/start-program.js';
+import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import type { SessionSources } from '../../src/runtime/session/cpu/start-program.js';
 import {
   CHECKPOINTS,
   floats,

@@ -6,11 +6,11 @@ import { openCheckpoint } from '../../src/loader/index.js';
 import { blip2Blocks } from '../../src/model/blocks.js';
 import { parseRetrievalConfig } from '../../src/model/blip2-config.js';
 import type { Device } from '../../src/planner/map/device-map.js';
-import { createCaptioner } from '../../src/runtime/captioner.js';
-import { createMatcher } from '../../src/runtime/matcher.js';
-import { RetrievalSessions } from '../../src/runtime/session/retrieval-sessions.js';
-import { similarity } from '../../src/runtime/similarity.js';
-import { cpuOptions } from '../../src/runtime/session/cpu-options.js';
+import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
+import { createMatcher } from '../../src/runtime/captioner/matcher.js';
+import { RetrievalSessions } from '../../src/runtime/session/cpu/retrieval-sessions.js';
+import { similarity } from '../../src/runtime/engine/similarity.js';
+import { cpuOptions } from '../../src/runtime/session/cpu/cpu-options.js';
 import { DEMO, GOLDENS, maxDifference } from './golden.js';
 import { expectRecordedScores } from './recorded-scores.js';
 

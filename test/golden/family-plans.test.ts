@@ -6,8 +6,8 @@ import { parseModelConfig } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
 import { blip2Blocks } from '../../src/model/blocks.js';
 import { planDeviceMap, type Device } from '../../src/planner/index.js';
-import { createCaptioner } from '../../src/runtime/captioner.js';
-import { createMatcher } from '../../src/runtime/matcher.js';
+import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
+import { createMatcher } from '../../src/runtime/captioner/matcher.js';
 import { CHECKPOINTS, DEMO, GOLDENS } from './golden.js';
 
 const HEAD = 'language_model.lm_head.weight';

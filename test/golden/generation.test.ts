@@ -7,9 +7,9 @@ import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
-import { answerText, preparePrompts } from '../../src/runtime/text/prompts.js';
-import { createTokenizer } from '../../src/runtime/text/tokenizer.js';
+import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { answerText, preparePrompts } from '../../src/runtime/engine/text/prompts.js';
+import { createTokenizer } from '../../src/runtime/engine/text/tokenizer.js';
 import { BATCHES, CHECKPOINTS, DEMO, goldenSources, GOLDENS, readRecording, sourcesOf } from './golden.js';
 import { recordedGeneration } from './recorded-generation.js';
 

@@ -5,9 +5,9 @@ import { Tensor } from 'onnxruntime-node';
 import { openCheckpoint, type Checkpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import type { Block } from '../../src/model/blocks.js';
-import type { SessionSources } from '../../src/runtime/session/start-program.js';
-import type { WordBatch } from '../../src/runtime/session/word-wires.js';
-import { cpuOptions, type StageWeights } from '../../src/runtime/session/cpu-options.js';
+import type { SessionSources } from '../../src/runtime/session/cpu/start-program.js';
+import type { WordBatch } from '../../src/runtime/session/model/word-wires.js';
+import { cpuOptions, type StageWeights } from '../../src/runtime/session/cpu/cpu-options.js';
 
 export const GOLDENS = join(import.meta.dirname, '../fixtures/goldens');
 export const DEMO = join(import.meta.dirname, '../../models/demo');

@@ -4,8 +4,8 @@ import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
 import { blip2Profile } from '../../src/planner/profile/blip2-profile.js';
 import { parseWorkload } from '../../src/planner/profile/workload.js';
-import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
-import type { SessionSources } from '../../src/runtime/session/start-program.js';
+import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import type { SessionSources } from '../../src/runtime/session/cpu/start-program.js';
 import { floats, goldenSources, maxDifference, promptOf, readRecording, tensorOf } from './golden.js';
 
 type Sources = SessionSources<number>;

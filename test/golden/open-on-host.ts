@@ -5,10 +5,10 @@ import type { Placement } from '../../src/planner/plan/plan-document.js';
 import { gpuStyle } from '../../src/runtime/graph/gpu/gpu-style.js';
 import type { PictureSize } from '../../src/model/picture-size.js';
 import { Weights } from '../../src/runtime/graph/weights.js';
-import type { EngineDevice, PlaceOf } from '../../src/runtime/provider/engine/device/engine-device.js';
-import { GpuModel } from '../../src/runtime/provider/engine/gpu-model.js';
-import { HostMemory } from '../../src/runtime/provider/memory/host-memory.js';
-import { sessionPicture } from '../../src/runtime/session/session-picture.js';
+import type { EngineDevice, PlaceOf } from '../../src/runtime/session/gpu/device/engine-device.js';
+import { GpuModel } from '../../src/runtime/session/gpu/gpu-model.js';
+import { HostMemory } from '../../src/runtime/device/memory/host-memory.js';
+import { sessionPicture } from '../../src/runtime/session/model/session-picture.js';
 
 type DeviceId = Placement['runsOn'];
 

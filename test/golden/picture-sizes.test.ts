@@ -6,8 +6,8 @@ import { generate } from '../../src/runtime/generation/generate.js';
 import { imageProgram } from '../../src/runtime/graph/blip2-programs.js';
 import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
-import { startProgram } from '../../src/runtime/session/start-program.js';
+import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { startProgram } from '../../src/runtime/session/cpu/start-program.js';
 import { DEMO, floats, goldenSources, GOLDENS, maxDifference, readTensors, rowsOf, tensorOf } from './golden.js';
 
 const TOLERANCE = 1e-4;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { openCheckpoint } from '../../src/loader/index.js';
-import { createCaptioner } from '../../src/runtime/captioner.js';
-import { createMatcher } from '../../src/runtime/matcher.js';
+import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
+import { createMatcher } from '../../src/runtime/captioner/matcher.js';
 import { DEMO, GOLDENS } from './golden.js';
 
 const PROCESSORS = join(GOLDENS, '../processors');

@@ -10,12 +10,12 @@ import { openCheckpoint, type Checkpoint, type StoredTensor } from '../../src/lo
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Blocks } from '../../src/model/blocks.js';
 import { quantizableWeights } from '../../src/model/quantizable-weights.js';
-import { CaptionEngine } from '../../src/runtime/caption-engine.js';
-import { Captioner } from '../../src/runtime/captioner.js';
-import type { DeviceOptions } from '../../src/runtime/device-options.js';
+import { CaptionEngine } from '../../src/runtime/engine/caption-engine.js';
+import { Captioner } from '../../src/runtime/captioner/captioner.js';
+import type { DeviceOptions } from '../../src/runtime/device/device-options.js';
 import { tokenTableName } from '../../src/runtime/graph/vocabulary.js';
 import { openCaptionModel } from '../../src/runtime/session/open-caption-model.js';
-import { quantizeBlocks } from '../../src/runtime/session/quantize-blocks.js';
+import { quantizeBlocks } from '../../src/runtime/session/cpu/quantize-blocks.js';
 import { QUANT_SCHEMES, quantizedNames, type QuantScheme } from '../../src/tensor/quantized.js';
 import { safetensorsBytes } from '../loader/safetensors-bytes.js';
 import { DEMO, floats, GOLDENS, promptOf, readRecording, tensorOf, wordsOf, type Recording } from './golden.js';

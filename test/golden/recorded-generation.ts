@@ -2,7 +2,7 @@
 import type { Blip2Config } from '../../src/model/blip2-config.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import type { GenerationRequest } from '../../src/runtime/generation/generation-request.js';
-import type { LanguagePrompt } from '../../src/runtime/session/language-prompt.js';
+import type { LanguagePrompt } from '../../src/runtime/session/model/language-prompt.js';
 import { rowsOf, tensorOf, type Recording } from './golden.js';
 
 export interface RecordedGeneration {

@@ -1,7 +1,7 @@
 /** What transformers' retrieval model said of a padded batch, and a model of ours on the same. */
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { RetrievalModel } from '../../src/runtime/session/retrieval-model.js';
+import type { RetrievalModel } from '../../src/runtime/session/model/retrieval-model.js';
 import { floats, GOLDENS, maxDifference, readTensors, rowsOf, tensorOf } from './golden.js';
 
 const TOLERANCE = 1e-4;

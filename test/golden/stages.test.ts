@@ -3,11 +3,11 @@ import type { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import type { Blip2Config } from '../../src/model/blip2-config.js';
 import { imageProgram, promptProgram, tokenProgram } from '../../src/runtime/graph/blip2-programs.js';
-import { startProgram, type SessionSources } from '../../src/runtime/session/start-program.js';
-import { emptyPast, type Wires } from '../../src/runtime/session/kv-cache.js';
-import { decoderPromptWires } from '../../src/runtime/session/decoder-token-source.js';
-import { crossCaches, t5PromptWires, t5TokenWires } from '../../src/runtime/session/t5-token-source.js';
-import { wordWires } from '../../src/runtime/session/word-wires.js';
+import { startProgram, type SessionSources } from '../../src/runtime/session/cpu/start-program.js';
+import { emptyPast, type Wires } from '../../src/runtime/session/model/kv-cache.js';
+import { decoderPromptWires } from '../../src/runtime/session/cpu/decoder-token-source.js';
+import { crossCaches, t5PromptWires, t5TokenWires } from '../../src/runtime/session/cpu/t5-token-source.js';
+import { wordWires } from '../../src/runtime/session/model/word-wires.js';
 import {
   BATCHES,
   CHECKPOINTS,

@@ -11,11 +11,11 @@ import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { cudaAnswer } from '../../src/runtime/provider/cuda-provider.js';
-import { cudaDevice } from '../../src/runtime/provider/engine/device/cuda-device.js';
-import type { SessionKind } from '../../src/runtime/provider/engine/device/engine-device.js';
-import type { GpuModel } from '../../src/runtime/provider/engine/gpu-model.js';
-import { openEngineModel } from '../../src/runtime/provider/engine/open-engine-model.js';
+import { cudaAnswer } from '../../src/runtime/device/cuda-provider.js';
+import { cudaDevice } from '../../src/runtime/session/gpu/device/cuda-device.js';
+import type { SessionKind } from '../../src/runtime/session/gpu/device/engine-device.js';
+import type { GpuModel } from '../../src/runtime/session/gpu/gpu-model.js';
+import { openEngineModel } from '../../src/runtime/session/gpu/open-engine-model.js';
 import { DEMO, GOLDENS } from '../golden/golden.js';
 
 const answer = cudaAnswer();

@@ -5,7 +5,7 @@ import { openCheckpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import { openCaptionModel } from '../../src/runtime/session/open-caption-model.js';
-import { webgpuAnswer } from '../../src/runtime/provider/webgpu-provider.js';
+import { webgpuAnswer } from '../../src/runtime/device/webgpu-provider.js';
 import { floats, GOLDENS, readRecording, tensorOf, wordsOf } from '../golden/golden.js';
 import { recordedGeneration } from '../golden/recorded-generation.js';
 

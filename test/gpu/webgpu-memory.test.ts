@@ -1,10 +1,10 @@
 /** Copies on a WebGPU adapter against the same copies in host memory. Skipped where no adapter answers. */
 import { array, assert, integer, nat, property, tuple } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DeviceMemory } from '../../src/runtime/provider/memory/device-memory.js';
-import { HostMemory } from '../../src/runtime/provider/memory/host-memory.js';
-import { WebGpuMemory } from '../../src/runtime/provider/memory/webgpu-memory.js';
-import { webgpuAnswer, webgpuSettings } from '../../src/runtime/provider/webgpu-provider.js';
+import type { DeviceMemory } from '../../src/runtime/device/memory/device-memory.js';
+import { HostMemory } from '../../src/runtime/device/memory/host-memory.js';
+import { WebGpuMemory } from '../../src/runtime/device/memory/webgpu-memory.js';
+import { webgpuAnswer, webgpuSettings } from '../../src/runtime/device/webgpu-provider.js';
 
 const answer = await webgpuAnswer();
 if (!answer.works) console.warn(`WebGPU memory is not tested here: ${answer.reason}`);

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { parseDeviceMap } from '../../src/planner/index.js';
-import { webgpuAnswer } from '../../src/runtime/provider/webgpu-provider.js';
-import { CaptionEngine } from '../../src/runtime/caption-engine.js';
-import type { DeviceOptions } from '../../src/runtime/device-options.js';
+import { webgpuAnswer } from '../../src/runtime/device/webgpu-provider.js';
+import { CaptionEngine } from '../../src/runtime/engine/caption-engine.js';
+import type { DeviceOptions } from '../../src/runtime/device/device-options.js';
 import { DEMO, GOLDENS } from '../golden/golden.js';
 
 const answer = await webgpuAnswer();

@@ -5,7 +5,7 @@ import { openCheckpoint } from '../../src/loader/index.js';
 import { parseDeviceMap, parsePlan, planDeviceMap } from '../../src/planner/index.js';
 import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
 import { readPlan } from '../../src/planner/plan/read-plan.js';
-import { createCaptioner } from '../../src/runtime/captioner.js';
+import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
 import { DEMO } from '../golden/golden.js';
 import { captionWith, changed, demoJson, RIGHT, type Json } from './hostile-checkpoint.js';
 

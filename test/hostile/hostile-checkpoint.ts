@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Blip2Error } from '../../src/errors.js';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { planDeviceMap } from '../../src/planner/index.js';
-import { createCaptioner } from '../../src/runtime/captioner.js';
+import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
 import { DEMO } from '../golden/golden.js';
 
 const PICTURE = join(DEMO, 'pictures/shape-05.png');

@@ -5,18 +5,18 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
-import { Asking } from '../../src/runtime/asking.js';
-import * as Captioners from '../../src/runtime/captioner.js';
-import type { AnswerToken, CaptionAllOptions, Outcome, Picture } from '../../src/runtime/captioner-options.js';
-import { readCheckpointFiles } from '../../src/runtime/checkpoint-files.js';
-import type { EngineDevice } from '../../src/runtime/provider/engine/device/engine-device.js';
+import { Asking } from '../../src/runtime/engine/asking.js';
+import * as Captioners from '../../src/runtime/captioner/captioner.js';
+import type { AnswerToken, CaptionAllOptions, Outcome, Picture } from '../../src/runtime/engine/captioner-options.js';
+import { readCheckpointFiles } from '../../src/runtime/engine/checkpoint-files.js';
+import type { EngineDevice } from '../../src/runtime/session/gpu/device/engine-device.js';
 import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
-import { CaptionStream } from '../../src/runtime/stream/caption-stream.js';
-import type { PreparedPicture } from '../../src/runtime/stream/stream-settings.js';
-import { PictureFeed } from '../../src/runtime/stream/picture-feed.js';
+import { CaptionStream } from '../../src/runtime/engine/stream/caption-stream.js';
+import type { PreparedPicture } from '../../src/runtime/engine/stream/stream-settings.js';
+import { PictureFeed } from '../../src/runtime/engine/stream/picture-feed.js';
 import { resolveGenerationOptions, type StepOptions } from '../../src/runtime/generation/generation-options.js';
-import { AnswerStream } from '../../src/runtime/text/answer-stream.js';
-import { answerText } from '../../src/runtime/text/prompts.js';
+import { AnswerStream } from '../../src/runtime/engine/text/answer-stream.js';
+import { answerText } from '../../src/runtime/engine/text/prompts.js';
 import { DEMO, GOLDENS } from '../golden/golden.js';
 import { openOnHost } from '../golden/open-on-host.js';
 
@@ -47,7 +47,7 @@ const asked = entries.flatMap((entry) => [
 const pictures: Picture[] = asked.map(({ image, prompt }) => (prompt === undefined ? { image } : { image, prompt }));
 
 /** Processes of their own are those of the built package. */
-const built = join(import.meta.dirname, '../../dist/src/runtime/captioner.js');
+const built = join(import.meta.dirname, '../../dist/src/runtime/captioner/captioner.js');
 const inProcesses = (await import(pathToFileURL(built).href)) as typeof Captioners;
 
 async function outcomesOf(options: CaptionAllOptions, given: Iterable<Picture> = pictures, inProcess = true) {

@@ -5,8 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { openCheckpoint } from '../../src/loader/index.js';
-import * as Captioners from '../../src/runtime/captioner.js';
-import type { CaptionRequest, ServiceOptions } from '../../src/runtime/service/caption-service.js';
+import * as Captioners from '../../src/runtime/captioner/captioner.js';
+import type { CaptionRequest, ServiceOptions } from '../../src/runtime/captioner/service/caption-service.js';
 import { DEMO, GOLDENS } from '../golden/golden.js';
 
 const recorded = z.array(
@@ -21,7 +21,7 @@ const checkpoint = await openCheckpoint(DEMO);
 const pictures = await Promise.all(ENTRIES.map(({ image }) => readFile(join(DEMO, 'pictures', image))));
 
 /** Processes of their own are those of the built package. */
-const built = join(import.meta.dirname, '../../dist/src/runtime/captioner.js');
+const built = join(import.meta.dirname, '../../dist/src/runtime/captioner/captioner.js');
 const inProcesses = (await import(pathToFileURL(built).href)) as typeof Captioners;
 
 const asked = ENTRIES.flatMap(({ caption, vqa }, entry) => {

@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as Loader from '../../src/loader/index.js';
-import type { AnswerToken } from '../../src/runtime/captioner-options.js';
+import type { AnswerToken } from '../../src/runtime/engine/captioner-options.js';
 import type * as Runtime from '../../src/runtime/index.js';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -6,11 +6,11 @@ import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
-import { createCaptioner } from '../../src/runtime/captioner.js';
+import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
-import type { CaptionModel } from '../../src/runtime/session/caption-model.js';
-import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
+import type { CaptionModel } from '../../src/runtime/session/model/caption-model.js';
+import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import { DEMO, goldenSources, GOLDENS } from '../golden/golden.js';
 import { openOnHost } from '../golden/open-on-host.js';
 

@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
-import type * as HostMemories from '../../src/runtime/provider/memory/host-memory.js';
-import type * as IdentityModels from '../../src/runtime/provider/ort/identity-model.js';
-import type * as Sessions from '../../src/runtime/provider/ort/ort-session.js';
-import type * as Threads from '../../src/runtime/provider/ort/run-thread.js';
+import type * as HostMemories from '../../src/runtime/device/memory/host-memory.js';
+import type * as IdentityModels from '../../src/runtime/device/ort/identity-model.js';
+import type * as Sessions from '../../src/runtime/device/ort/ort-session.js';
+import type * as Threads from '../../src/runtime/device/ort/run-thread.js';
 
 const built = (path: string): Promise<unknown> =>
-  import(pathToFileURL(join(import.meta.dirname, '../../dist/src/runtime/provider', path)).href);
+  import(pathToFileURL(join(import.meta.dirname, '../../dist/src/runtime/device', path)).href);
 const { HostMemory } = (await built('memory/host-memory.js')) as typeof HostMemories;
 const { identityModel } = (await built('ort/identity-model.js')) as typeof IdentityModels;
 const { OrtSession, RunOptions } = (await built('ort/ort-session.js')) as typeof Sessions;

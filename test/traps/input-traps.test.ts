@@ -6,16 +6,16 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
-import { createCaptioner } from '../../src/runtime/captioner.js';
-import type { CaptionOptions } from '../../src/runtime/captioner-options.js';
+import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
+import type { CaptionOptions } from '../../src/runtime/engine/captioner-options.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import { resolveGenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import type { TokenSource } from '../../src/runtime/generation/token-source.js';
 import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
-import { preparePrompts } from '../../src/runtime/text/prompts.js';
-import { createTokenizer } from '../../src/runtime/text/tokenizer.js';
+import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { preparePrompts } from '../../src/runtime/engine/text/prompts.js';
+import { createTokenizer } from '../../src/runtime/engine/text/tokenizer.js';
 import {
   DEMO,
   floats,

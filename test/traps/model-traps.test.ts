@@ -14,8 +14,8 @@ import { interpolatePositions } from '../../src/runtime/graph/interpolate-positi
 import { buildStages, type Program } from '../../src/runtime/graph/program.js';
 import { Weights } from '../../src/runtime/graph/weights.js';
 import { ModelProtoSchema } from '../../src/runtime/onnx/onnx_pb.js';
-import { Blip2Sessions } from '../../src/runtime/session/blip2-sessions.js';
-import { startProgram, type SessionSources } from '../../src/runtime/session/start-program.js';
+import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { startProgram, type SessionSources } from '../../src/runtime/session/cpu/start-program.js';
 import { floats, goldenSources, GOLDENS, maxDifference, promptOf, readRecording, tensorOf } from '../golden/golden.js';
 
 const CLOSE = 1e-4;

@@ -1,5 +1,5 @@
 import type { Blip2Error } from '../../errors.js';
-import type { Answer } from '../../runtime/captioner-options.js';
+import type { Answer } from '../../runtime/engine/captioner-options.js';
 
 /** A picture that is handed to a captioner. */
 export interface HandedPicture {

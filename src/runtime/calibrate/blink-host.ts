@@ -2,8 +2,8 @@
 import type { HostProfile } from '../../planner/price/device-profile.js';
 import { UNKNOWN_HOST } from '../../planner/price/known-devices.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
-import { HostMemory } from '../provider/memory/host-memory.js';
-import { OrtSession, RunOptions, type BoundTensor } from '../provider/ort/ort-session.js';
+import { HostMemory } from '../device/memory/host-memory.js';
+import { OrtSession, RunOptions, type BoundTensor } from '../device/ort/ort-session.js';
 import { hostName } from './host-name.js';
 import { round } from './measure-host.js';
 import { INNER, layerShape, LEAVES, leavesGraph, MANY_ROWS, productGraph, WIDTH } from './probe-graphs.js';

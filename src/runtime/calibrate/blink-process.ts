@@ -1,6 +1,6 @@
 /** The process that measures in a blink: a driver's context and its libraries' memory go with it. It answers one message. */
 import type { GpuProfile, HostProfile } from '../../planner/price/device-profile.js';
-import type { EngineDevice } from '../provider/engine/device/engine-device.js';
+import type { EngineDevice } from '../session/gpu/device/engine-device.js';
 import { blinkHost } from './blink-host.js';
 import { BLINK } from './timing.js';
 
@@ -45,9 +45,9 @@ async function blink({ source, cards, host }: BlinkRequest): Promise<BlinkAnswer
 /** Each with a session that has been there: to load the provider's libraries takes longer than all measurements. */
 async function started(gpus: readonly number[]): Promise<EngineDevice[]> {
   if (gpus.length === 0) return [];
-  const { cudaDevice } = await import('../provider/engine/device/cuda-device.js');
-  const { OrtSession } = await import('../provider/ort/ort-session.js');
-  const { identityModel } = await import('../provider/ort/identity-model.js');
+  const { cudaDevice } = await import('../session/gpu/device/cuda-device.js');
+  const { OrtSession } = await import('../device/ort/ort-session.js');
+  const { identityModel } = await import('../device/ort/identity-model.js');
   const devices = gpus.map((gpu) => cudaDevice(gpu));
   const options = { isRecorded: false, roundsFactors: false, sharesArena: false };
   for (const { sessionOptions } of devices) new OrtSession(identityModel(), sessionOptions(options))[Symbol.dispose]();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { gpuProfileSchema, parseMachineProfile } from '../../planner/price/device-profile.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../planner/price/known-devices.js';
-import { hostDevice } from '../provider/engine/device/host-device.js';
+import { hostDevice } from '../session/gpu/device/host-device.js';
 import { calibrateMachine } from './calibrate-machine.js';
 import { measureGpu } from './measure-gpu.js';
 import { diskRate } from './measure-disk.js';

@@ -39,10 +39,10 @@ async function measureCards(
   signal: AbortSignal,
 ): Promise<GpuProfile[]> {
   // Only here, because these load native libraries.
-  const { cudaAnswer } = await import('../provider/cuda-provider.js');
+  const { cudaAnswer } = await import('../device/cuda-provider.js');
   const answer = cudaAnswer();
   if (!answer.works) return [];
-  const { cudaDevice } = await import('../provider/engine/device/cuda-device.js');
+  const { cudaDevice } = await import('../session/gpu/device/cuda-device.js');
   const { measureGpu } = await import('./measure-gpu.js');
   const profiles: GpuProfile[] = [];
   for (const [number, card] of answer.devices.entries()) {

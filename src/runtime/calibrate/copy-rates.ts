@@ -1,5 +1,5 @@
 /** How fast bytes go within a GPU, and to and from the host's memory. */
-import type { DeviceMemory } from '../provider/memory/device-memory.js';
+import type { DeviceMemory } from '../device/memory/device-memory.js';
 import { medianMs, type Effort } from './timing.js';
 
 const SMALL_BYTES = 4096;

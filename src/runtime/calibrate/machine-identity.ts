@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as z from 'zod';
-import { cudaCards } from '../provider/cuda-provider.js';
-import { cardLink, driverVersion } from '../provider/memory/nvidia-management.js';
+import { cudaCards } from '../device/cuda-provider.js';
+import { cardLink, driverVersion } from '../device/memory/nvidia-management.js';
 import type { CardIdentity, HostIdentity } from './blink-file.js';
 import { hostName } from './host-name.js';
 

@@ -5,11 +5,11 @@ import { MEASURED_ERROR, type GpuProfile } from '../../planner/price/device-prof
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { GpuFloat } from '../graph/gpu/gpu-style.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
-import type { EngineDevice } from '../provider/engine/device/engine-device.js';
-import { runOptions } from '../provider/engine/device/run-options.js';
-import { HostMemory } from '../provider/memory/host-memory.js';
-import { OrtSession, type BoundTensor } from '../provider/ort/ort-session.js';
-import type { ProviderDevice } from '../provider/provider.js';
+import type { EngineDevice } from '../session/gpu/device/engine-device.js';
+import { runOptions } from '../session/gpu/device/run-options.js';
+import { HostMemory } from '../device/memory/host-memory.js';
+import { OrtSession, type BoundTensor } from '../device/ort/ort-session.js';
+import type { ProviderDevice } from '../device/provider.js';
 import { copyRates } from './copy-rates.js';
 import { round } from './measure-host.js';
 import {

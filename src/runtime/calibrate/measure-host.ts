@@ -7,7 +7,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { MEASURED_ERROR, type HostProfile } from '../../planner/price/device-profile.js';
 import { UNKNOWN_HOST } from '../../planner/price/known-devices.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
-import { cpuOptions } from '../session/cpu-options.js';
+import { cpuOptions } from '../session/cpu/cpu-options.js';
 import { hostName } from './host-name.js';
 import { diskRate } from './measure-disk.js';
 import {

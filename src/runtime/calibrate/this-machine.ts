@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { GpuProfile, MachineProfile } from '../../planner/price/device-profile.js';
 import { findCard } from '../../planner/price/find-card.js';
 import { onLink, UNKNOWN_GPU, UNKNOWN_HOST } from '../../planner/price/known-devices.js';
-import { hasCuda } from '../provider/cuda-provider.js';
+import { hasCuda } from '../device/cuda-provider.js';
 import { keepBlink, readBlink, type Blink, type CardIdentity, type HostIdentity } from './blink-file.js';
 import { cardIdentities, hostIdentity } from './machine-identity.js';
 import { measureInABlink } from './measure-in-a-blink.js';

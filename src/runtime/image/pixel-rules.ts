@@ -1,7 +1,7 @@
 import { Blip2Error } from '../../errors.js';
 import type { VisionConfig } from '../../model/blip2-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
-import type { EngineOptions } from '../device-options.js';
+import type { EngineOptions } from '../device/device-options.js';
 import { MAX_PIXELS } from './picture-refusal.js';
 import type { PreprocessorConfig } from './preprocessor-config.js';
 

@@ -1,14 +1,14 @@
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { Blip2Config } from '../../model/blip2-config.js';
-import type { DeviceOptions } from '../device-options.js';
-import { cudaDevice } from '../provider/engine/device/cuda-device.js';
-import { webgpuDevice } from '../provider/engine/device/webgpu-device.js';
-import { openEngineModel } from '../provider/engine/open-engine-model.js';
-import { Blip2Sessions } from './blip2-sessions.js';
-import type { CaptionModel } from './caption-model.js';
+import type { DeviceOptions } from '../device/device-options.js';
+import { cudaDevice } from './gpu/device/cuda-device.js';
+import { webgpuDevice } from './gpu/device/webgpu-device.js';
+import { openEngineModel } from './gpu/open-engine-model.js';
+import { Blip2Sessions } from './cpu/blip2-sessions.js';
+import type { CaptionModel } from './model/caption-model.js';
 import { placesOf } from './places.js';
-import { quantizeBlocks } from './quantize-blocks.js';
-import { sessionSources } from './session-sources.js';
+import { quantizeBlocks } from './cpu/quantize-blocks.js';
+import { sessionSources } from './cpu/session-sources.js';
 
 /** A model on the devices that the options name, in the precision that they ask for. */
 export async function openCaptionModel(

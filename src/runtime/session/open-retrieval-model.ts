@@ -1,13 +1,13 @@
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { RetrievalConfig } from '../../model/blip2-config.js';
-import type { DeviceOptions } from '../device-options.js';
-import { cudaDevice } from '../provider/engine/device/cuda-device.js';
-import { openEngineRetrieval } from '../provider/engine/open-engine-model.js';
-import { webgpuDevice } from '../provider/engine/device/webgpu-device.js';
+import type { DeviceOptions } from '../device/device-options.js';
+import { cudaDevice } from './gpu/device/cuda-device.js';
+import { openEngineRetrieval } from './gpu/open-engine-model.js';
+import { webgpuDevice } from './gpu/device/webgpu-device.js';
 import { placesOf } from './places.js';
-import type { RetrievalModel } from './retrieval-model.js';
-import { RetrievalSessions } from './retrieval-sessions.js';
-import { sessionSources } from './session-sources.js';
+import type { RetrievalModel } from './model/retrieval-model.js';
+import { RetrievalSessions } from './cpu/retrieval-sessions.js';
+import { sessionSources } from './cpu/session-sources.js';
 
 /** A model that compares pictures with texts, on the devices that the options name. */
 export async function openRetrievalModel(

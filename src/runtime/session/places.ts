@@ -1,9 +1,9 @@
 import type { ModelConfig } from '../../model/blip2-config.js';
 import { blip2Blocks } from '../../model/blocks.js';
 import type { Device } from '../../planner/map/device-map.js';
-import type { DeviceOptions } from '../device-options.js';
-import { chooseGpuProvider } from '../provider/choose-provider.js';
-import { placeBlocks } from './place-blocks.js';
+import type { DeviceOptions } from '../device/device-options.js';
+import { chooseGpuProvider } from '../device/choose-provider.js';
+import { placeBlocks } from './cpu/place-blocks.js';
 
 export interface Places {
   /** The device of every block. */

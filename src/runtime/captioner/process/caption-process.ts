@@ -1,0 +1,98 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
+import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from '../../engine/caption-engine.js';
+import type { Caption, CaptionHooks, Outcome } from '../../engine/captioner-options.js';
+import type { DeviceOptions } from '../../device/device-options.js';
+import { ModelProcess, type StartOptions } from './model-process.js';
+
+/** Captions made in a process of their own. */
+export class CaptionProcess implements CaptionWorker {
+  readonly #process: ModelProcess;
+
+  private constructor(process: ModelProcess) {
+    this.#process = process;
+  }
+
+  /** @param place says where the model is to run */
+  static async create(
+    checkpoint: Checkpoint,
+    place: () => Promise<DeviceOptions>,
+    options: StartOptions = {},
+  ): Promise<CaptionProcess> {
+    return new CaptionProcess(await ModelProcess.start(checkpoint, place, options));
+  }
+
+  captionBatch(batch: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
+    return this.#process.perform({ kind: 'caption', batch, tokens: hooks.onToken !== undefined }, hooks);
+  }
+
+  async *captionStream(
+    source: AsyncIterator<NumberedPicture>,
+    request: StreamRequest,
+    hooks: CaptionHooks,
+  ): AsyncGenerator<readonly Outcome[], void, undefined> {
+    const reader = new Reader(source);
+    const arrived: Outcome[] = [];
+    let isDone = false;
+    let failure: { readonly error: unknown } | null = null;
+    let notify: () => void = () => undefined;
+    const stop = new AbortController();
+    const signal = hooks.signal === undefined ? stop.signal : AbortSignal.any([hooks.signal, stop.signal]);
+    this.#process
+      .perform(
+        { kind: 'stream', request, tokens: hooks.onToken !== undefined },
+        {
+          ...hooks,
+          signal,
+          isPaced: request.isPaced,
+          onPull: (most) => reader.read(most),
+          onOutcomes: (outcomes) => {
+            arrived.push(...outcomes);
+            notify();
+          },
+        },
+      )
+      .then(
+        () => (isDone = true),
+        (error: unknown) => (failure = { error }),
+      )
+      .finally(() => notify());
+    try {
+      for (;;) {
+        if (arrived.length > 0) yield arrived.splice(0);
+        else if (failure !== null) throw (failure as { readonly error: unknown }).error;
+        else if (isDone) return;
+        else await new Promise<void>((resolve) => (notify = resolve));
+      }
+    } finally {
+      stop.abort();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+  }
+}
+
+/** Reads a source some at a time: the next one, and those after it that are there at once. */
+class Reader<Item> {
+  readonly #source: AsyncIterator<Item>;
+  #next: Promise<IteratorResult<Item>> | null = null;
+
+  constructor(source: AsyncIterator<Item>) {
+    this.#source = source;
+  }
+
+  async read(most: number): Promise<Item[]> {
+    const items: Item[] = [];
+    while (items.length < most) {
+      this.#next ??= this.#source.next();
+      const next = await (items.length === 0 ? this.#next : Promise.race([this.#next, setImmediate(null)]));
+      if (next === null) break;
+      this.#next = null;
+      if (next.done === true) break;
+      items.push(next.value);
+    }
+    return items;
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * A model in a process of its own. ONNX Runtime's Node binding computes on the thread that calls it, and aborts where
+ * several threads of one process load it; so what keeps the caller's event loop free is a process. It also keeps a crash of
+ * a device's driver away from the caller. Weights are mapped, so they are not in memory twice.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Blip2Error } from '../../../errors.js';
+import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
+import type { NumberedPicture } from '../../engine/caption-engine.js';
+import type { CaptionHooks, Outcome } from '../../engine/captioner-options.js';
+import type { DeviceOptions, ProcessOptions } from '../../device/device-options.js';
+import { receiveError } from '../../sent-error.js';
+import { receiveOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
+
+/**
+ * What keeps resident memory flat: V8 would let its young generation grow to 48 MiB in steps, and glibc would give every
+ * thread a heap of its own and return none. With these the demo's process keeps 140 MB instead of 190.
+ */
+const SEMI_SPACE_MIB = 4;
+const MALLOC_ARENA_MAX = '2';
+/** libuv's threads, which decode pictures for whoever resizes them. Its own default is 4. */
+const UV_THREADPOOL_SIZE = String(Math.max(4, availableParallelism()));
+
+/** What the process says and asks while it works. */
+export interface WorkHooks extends CaptionHooks {
+  /** The next pictures of a stream, at most so many; none where there are no more. */
+  readonly onPull?: (most: number) => Promise<readonly NumberedPicture[]>;
+  /** Whether the process waits until a token is taken. Default true. */
+  readonly isPaced?: boolean | undefined;
+  readonly onOutcomes?: (outcomes: readonly Outcome[]) => void;
+}
+
+interface PendingCall {
+  readonly hooks: WorkHooks;
+  readonly resolve: (answer: Works[keyof Works]['answer']) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface StartOptions extends Pick<ProcessOptions, 'visibleGpus'> {
+  readonly signal?: AbortSignal;
+}
+
+const FAILED =
+  'Memory may have run out, or a driver failed. Create a new captioner; a smaller batch or budget may help.';
+
+const SHORTENED =
+  'Weights are mapped, not copied. Replace their files by renaming others over them, never by writing into them; then open the checkpoint again.';
+
+/** SIGBUS is what reading a mapped file beyond its end, or from a disk that fails, comes to. */
+function endedBy(signal: NodeJS.Signals): string {
+  return signal === 'SIGBUS' ? 'signal SIGBUS: a weight file was shortened while it was in use' : `signal ${signal}`;
+}
+
+export class ModelProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #pending = new Map<number, PendingCall>();
+  #lastCall = 0;
+  #onConvert: DeviceOptions['onConvert'];
+  #ended: Blip2Error | undefined;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    child.on('message', (reply: Reply) => this.#receive(reply));
+    child.on('error', (cause) => this.#end(`it cannot be started or reached: ${cause.message}`, cause));
+    // A turn later: of a signal that came to both processes, the caller hears first what it meant.
+    child.on('exit', (code, signal) =>
+      setImmediate(() => this.#end(signal === null ? `its exit code is ${code}` : endedBy(signal))),
+    );
+  }
+
+  /**
+   * @param place says where the model is to run; called while the process loads its libraries
+   * @throws Blip2Error `PROCESS_ENDED`; what `place` and starting the model throw
+   */
+  static async start(
+    checkpoint: Checkpoint,
+    place: () => Promise<DeviceOptions>,
+    { signal, visibleGpus }: StartOptions = {},
+  ): Promise<ModelProcess> {
+    signal?.throwIfAborted();
+    const child = fork(fileURLToPath(new URL('./model-host.js', import.meta.url)), {
+      // The caller's own flags (a debugger's port, code on the command line) are not for this process.
+      execArgv: [`--max-semi-space-size=${SEMI_SPACE_MIB}`],
+      env: { MALLOC_ARENA_MAX, UV_THREADPOOL_SIZE, ...process.env, ...visibleCards(visibleGpus) },
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const model = new ModelProcess(child);
+    const abort = () => child.kill('SIGKILL');
+    signal?.addEventListener('abort', abort);
+    try {
+      const { signal: _, onConvert, ...options } = await place();
+      model.#onConvert = onConvert;
+      await model.#call(++model.#lastCall, { kind: 'start', checkpoint, options });
+      return model;
+    } catch (error) {
+      await model[Symbol.asyncDispose]();
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** @throws what the work throws there; Blip2Error `PROCESS_ENDED`; the signal's reason when aborted */
+  async perform<Kind extends keyof Works>(
+    work: { readonly kind: Kind } & Works[Kind]['given'] & Work,
+    hooks: WorkHooks = {},
+  ): Promise<Works[Kind]['answer']> {
+    const { signal } = hooks;
+    signal?.throwIfAborted();
+    const call = ++this.#lastCall;
+    const abort = () => {
+      this.#send({ kind: 'abort', call });
+      this.#take(call)?.reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort);
+    try {
+      return await this.#call(call, work, hooks);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** The process answers each kind of work with its own kind of answer. */
+  #call<Answer>(call: number, work: Work, hooks: WorkHooks = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended);
+      this.#pending.set(call, { hooks, resolve: (answer) => resolve(answer as Answer), reject });
+      this.#keepAlive();
+      this.#send({ kind: 'work', call, work });
+    });
+  }
+
+  #receive(reply: Reply): void {
+    switch (reply.kind) {
+      case 'converted':
+        return this.#passProgress(reply);
+      case 'token':
+        return void this.#passToken(reply);
+      case 'pull':
+        return void this.#passPictures(reply);
+      case 'outcomes':
+        return this.#pending.get(reply.call)?.hooks.onOutcomes?.(reply.outcomes.map(receiveOutcome));
+      case 'done':
+        return this.#take(reply.call)?.resolve(reply.answer);
+      case 'failed':
+        return this.#take(reply.call)?.reject(receiveError(reply.error));
+    }
+  }
+
+  #passProgress({ writtenBytes, totalBytes }: Extract<Reply, { kind: 'converted' }>): void {
+    try {
+      this.#onConvert?.(writtenBytes, totalBytes);
+    } catch (error) {
+      for (const call of this.#pending.keys()) this.#take(call)?.reject(error);
+    }
+  }
+
+  async #passToken({ call, token }: Extract<Reply, { kind: 'token' }>): Promise<void> {
+    try {
+      const hooks = this.#pending.get(call)?.hooks;
+      await hooks?.onToken?.(token);
+      if (hooks?.isPaced !== false) this.#send({ kind: 'token-taken', call });
+    } catch (error) {
+      // What the caller's own function throws is the call's result; the model stops and its answer finds nobody.
+      this.#take(call)?.reject(error);
+      this.#send({ kind: 'abort', call });
+    }
+  }
+
+  async #passPictures({ call, most }: Extract<Reply, { kind: 'pull' }>): Promise<void> {
+    try {
+      const pictures = (await this.#pending.get(call)?.hooks.onPull?.(most)) ?? [];
+      const drop = (index: number) => this.#send({ kind: 'drop', call, index });
+      const sent = pictures.map(({ signal, ...picture }) => {
+        signal?.addEventListener('abort', () => drop(picture.index), { once: true });
+        return picture;
+      });
+      this.#send({ kind: 'pictures', call, pictures: sent });
+      for (const { index, signal } of pictures) if (signal?.aborted === true) drop(index);
+    } catch (error) {
+      this.#take(call)?.reject(error);
+      this.#send({ kind: 'abort', call });
+    }
+  }
+
+  #take(call: number): PendingCall | undefined {
+    const pending = this.#pending.get(call);
+    this.#pending.delete(call);
+    this.#keepAlive();
+    return pending;
+  }
+
+  /** An idle captioner does not keep the caller's process from ending. */
+  #keepAlive(): void {
+    const { channel } = this.#child;
+    if (this.#pending.size > 0) {
+      this.#child.ref();
+      channel?.ref();
+    } else {
+      this.#child.unref();
+      channel?.unref();
+    }
+  }
+
+  #send(request: Request): void {
+    if (this.#child.connected) this.#child.send(request);
+  }
+
+  #end(reason: string, cause?: Error): void {
+    this.#ended ??= new Blip2Error('PROCESS_ENDED', `the process that holds the model has ended: ${reason}`, {
+      hint: this.#child.signalCode === 'SIGBUS' ? SHORTENED : FAILED,
+      ...(cause === undefined ? {} : { cause }),
+    });
+    for (const call of this.#pending.keys()) this.#take(call)?.reject(this.#ended);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const child = this.#child;
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.ref();
+    if (child.connected) child.disconnect();
+    else child.kill('SIGKILL');
+    await exit;
+  }
+}
+
+/** Cards are numbered as the caller sees them, who may see few of them himself. */
+function visibleCards(gpus: readonly number[] | undefined): { CUDA_VISIBLE_DEVICES?: string } {
+  if (gpus === undefined) return {};
+  const seen = process.env['CUDA_VISIBLE_DEVICES']?.split(',');
+  return { CUDA_VISIBLE_DEVICES: gpus.map((gpu) => seen?.[gpu] ?? String(gpu)).join(',') };
+}

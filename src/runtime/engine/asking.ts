@@ -1,0 +1,63 @@
+/** From what is asked of pictures to what the models read. */
+import { Blip2Error } from '../../errors.js';
+import type { Blip2Config } from '../../model/blip2-config.js';
+import type { Ask } from './captioner-options.js';
+import type { CheckpointFiles } from './checkpoint-files.js';
+import { DEFAULT_NEW_TOKENS, type GenerationOptions } from '../generation/generation-options.js';
+import type { WordBatch } from '../session/model/word-wires.js';
+import { preparePrompts, promptText, type PromptBatch } from './text/prompts.js';
+import { wordBatch } from './text/word-batch.js';
+
+export class Asking {
+  readonly #config: Blip2Config;
+  readonly #files: Pick<CheckpointFiles, 'tokenizer' | 'wordTokenizer'>;
+
+  constructor(config: Blip2Config, files: Pick<CheckpointFiles, 'tokenizer' | 'wordTokenizer'>) {
+    this.#config = config;
+    this.#files = files;
+  }
+
+  /** null for a caption without a text. */
+  textOf(ask: Ask): string | null {
+    return promptText(ask, this.#config);
+  }
+
+  /** @throws Blip2Error `PROMPT_INVALID` */
+  prompts(texts: readonly (string | null)[]): PromptBatch {
+    return preparePrompts(texts, this.#files.tokenizer, this.#config);
+  }
+
+  /** An InstructBLIP's Q-Former reads what its language model is asked. */
+  words(texts: readonly (string | null)[]): WordBatch | undefined {
+    const { qformer } = this.#config;
+    const { wordTokenizer } = this.#files;
+    if (qformer.text === null || wordTokenizer === null) return undefined;
+    return wordBatch(
+      texts.map((text) => text ?? ''),
+      wordTokenizer,
+      qformer.text,
+    );
+  }
+
+  /**
+   * A decoder has a row per position and no more: new tokens end where the table ends, as in transformers.
+   * @param most tokens that a text may have
+   * @throws Blip2Error `PROMPT_TOO_LONG`
+   */
+  withinPositions(options: GenerationOptions, textTokens: number, most = Infinity): GenerationOptions {
+    const { text, numQueryTokens } = this.#config;
+    if (textTokens > most) throw tooLong(textTokens, `${most} are taken at most here`, most);
+    if (text.family === 't5') return options;
+    const room = text.maxPositions - numQueryTokens - textTokens;
+    const limit = text.maxPositions - numQueryTokens - 1;
+    if (room < 1) throw tooLong(textTokens, `this model takes ${limit} at most`, limit);
+    return { ...options, maxNewTokens: Math.min(options.maxNewTokens ?? DEFAULT_NEW_TOKENS, room) };
+  }
+}
+
+function tooLong(tokens: number, why: string, limit: number): Blip2Error {
+  return new Blip2Error('PROMPT_TOO_LONG', `the prompt has ${tokens} tokens; ${why}`, {
+    hint: 'Shorten the prompt.',
+    details: { tokens, limit },
+  });
+}

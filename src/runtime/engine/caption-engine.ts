@@ -1,0 +1,298 @@
+/** From a batch of pictures to captions, in the process that holds the model. */
+import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
+import { parseBlip2Config, type Blip2Config } from '../../model/blip2-config.js';
+import { ofUnchanged } from '../../loader/checkpoint/unchanged-files.js';
+import { checkLayerCounts } from '../../model/layer-counts.js';
+import { positionLimit } from '../../model/language-config.js';
+import { checkTensorNames } from '../../model/tensor-names.js';
+import { MOST_TOGETHER } from '../../planner/profile/encoding.js';
+import { Asking } from './asking.js';
+import type { Ask, Caption, CaptionHooks, Outcome } from './captioner-options.js';
+import type { DeviceOptions } from '../device/device-options.js';
+import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
+import { generate } from '../generation/generate.js';
+import type { GeneratedSequence, GenerationHooks } from '../generation/generation-request.js';
+import {
+  resolveGenerationOptions,
+  sequencesAtOnce,
+  type GenerationOptions,
+  type StepOptions,
+} from '../generation/generation-options.js';
+import type { LocalPicture } from '../image/picture-source.js';
+import { batchPixels } from '../image/batch-pixels.js';
+import { PixelPool } from '../image/pixel-pool.js';
+import { pixelRules } from '../image/pixel-rules.js';
+import { PlannedRoom, type AskedWork } from '../placement/planned-room.js';
+import type { CaptionModel } from '../session/model/caption-model.js';
+import { openCaptionModel } from '../session/open-caption-model.js';
+import type { DecodingRoom } from '../session/model/language-prompt.js';
+import { CaptionStream } from './stream/caption-stream.js';
+import { checkOwnOptions } from './stream/own-settings.js';
+import type { Numbered } from './stream/numbered-picture.js';
+import type { PreparedPicture } from './stream/stream-settings.js';
+import { notFiniteOutcome } from './stream/not-finite-outcome.js';
+import { PictureFeed } from './stream/picture-feed.js';
+import { rowsOf } from './stream/picture-rows.js';
+import { AnswerStream } from './text/answer-stream.js';
+import { answerText } from './text/prompts.js';
+
+export interface AskedPicture {
+  readonly image: LocalPicture;
+  readonly ask: Ask;
+  /** Which random numbers it draws; by its position where it is absent. */
+  readonly randomStream?: number;
+}
+
+/** Pictures that run together. */
+export interface CaptionBatch {
+  readonly pictures: readonly AskedPicture[];
+  /** Position of the first of them among all pictures of the call. */
+  readonly first: number;
+  readonly generation: GenerationOptions;
+}
+
+/** A picture of many, by its position among them. */
+export interface NumberedPicture extends AskedPicture, Numbered {
+  /** In place of the call's. */
+  readonly generation?: StepOptions;
+}
+
+/** Many pictures, one after the other. */
+export interface StreamRequest {
+  readonly generation: GenerationOptions;
+  /** How many are decoded at once: `auto` for as many as there is room for. */
+  readonly pictures: number | 'auto';
+  /** How many there are, where that is known. */
+  readonly total?: number;
+  /** Whether a picture is begun at once, however few there are. Default false: as many as make for the most of them per second. */
+  readonly eager?: boolean;
+  /** Whether a step waits until whoever listens has taken the tokens of the last. Default true. */
+  readonly isPaced?: boolean;
+  /** Texts of more tokens are refused, and so many have room. Default: what the model has positions for, and room for one. */
+  readonly maxTextTokens?: number;
+}
+
+/** What a captioner hands its pictures to. */
+export interface CaptionWorker extends AsyncDisposable {
+  captionBatch(batch: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]>;
+  /** Outcomes of all pictures of the source, in no order. */
+  captionStream(
+    source: AsyncIterator<NumberedPicture>,
+    request: StreamRequest,
+    hooks: CaptionHooks,
+  ): AsyncIterable<readonly Outcome[]>;
+}
+
+type CaptionCourse = Pick<Caption, 'promptTokens' | 'timing'>;
+
+/** Pictures at once where nothing else limits them. */
+const MOST_ON_DEVICE = 256;
+const MOST_ON_CPU = 8;
+
+export class CaptionEngine implements CaptionWorker {
+  readonly #config: Blip2Config;
+  readonly #files: Omit<CheckpointFiles, 'preprocessor'>;
+  readonly #asking: Asking;
+  readonly #pixels: PixelPool;
+  readonly #model: CaptionModel;
+  readonly #room: PlannedRoom | null;
+
+  private constructor(
+    config: Blip2Config,
+    files: Omit<CheckpointFiles, 'preprocessor'>,
+    pixels: PixelPool,
+    model: CaptionModel,
+    room: PlannedRoom | null,
+  ) {
+    this.#config = config;
+    this.#files = files;
+    this.#asking = new Asking(config, files);
+    this.#pixels = pixels;
+    this.#model = model;
+    this.#room = room;
+  }
+
+  static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionEngine> {
+    const config = parseBlip2Config(checkpoint.config);
+    checkTensorNames(checkpoint.tensors);
+    checkLayerCounts(checkpoint.tensors, config);
+    const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
+    const pixels = pixelRules(preprocessor, config.vision, options);
+    const room = PlannedRoom.of(checkpoint, config.vision, options);
+    await room?.checkPictures(pixels.size);
+    const model = await ofUnchanged(checkpoint.files, () => openCaptionModel(config, checkpoint, options));
+    return new CaptionEngine(
+      config,
+      files,
+      new PixelPool({ ...pixels, float: model.pixelFloat ?? 'F32' }),
+      model,
+      room,
+    );
+  }
+
+  async captionBatch({ pictures, first, generation }: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
+    const { signal } = hooks;
+    signal?.throwIfAborted();
+    const texts = pictures.map(({ ask }) => this.#asking.textOf(ask));
+    const { contextIds, ...prompts } = this.#asking.prompts(texts);
+    const limited = this.#asking.withinPositions(generation, prompts.textIds[0]?.length ?? 0);
+    const words = this.#asking.words(texts);
+    const { eosTokenIds } = this.#config.text;
+    const { maxNewTokens, strategy } = resolveGenerationOptions(limited, eosTokenIds);
+    const work = {
+      batch: pictures.length,
+      beams: sequencesAtOnce(strategy),
+      promptTokens: this.#config.numQueryTokens + (prompts.textIds[0]?.length ?? 0),
+      newTokens: maxNewTokens,
+      pictureSize: this.#pixels.rules.size,
+    };
+    await this.#room?.check(work);
+
+    const started = performance.now();
+    const images = pictures.map(({ image }) => image);
+    const { data, shape } = await batchPixels(images, this.#pixels, signal);
+    signal?.throwIfAborted();
+    const prepared = performance.now();
+    const prefix = await this.#model.encodeImages(data, shape, words);
+    const encoded = performance.now();
+    const request = {
+      contextIds,
+      eosTokenIds,
+      randomStreams: pictures.map(({ randomStream }, row) => randomStream ?? first + row),
+    };
+    const source = this.#model.tokens({ prefix, ...prompts, room: decodingRoom(work) });
+    const rows = rowsOf(prefix, pictures.length);
+    const sequences = await generate(source, request, limited, {
+      ...this.#generationHooks(hooks, first),
+      onNotFinite: (picture, where) => {
+        throw notFiniteOutcome(first + picture, where, rows[picture]).error;
+      },
+    });
+    const timing = {
+      pixelsMs: prepared - started,
+      imageMs: encoded - prepared,
+      generateMs: performance.now() - encoded,
+    };
+    return sequences.map((ofPicture, row) => {
+      const textTokens = (prompts.textMask[row] ?? []).filter((seen) => seen === 1).length;
+      const promptTokens = this.#config.numQueryTokens + textTokens;
+      return this.#captionOf(first + row, ofPicture, { promptTokens, timing });
+    });
+  }
+
+  async *captionStream(
+    source: AsyncIterator<NumberedPicture>,
+    request: StreamRequest,
+    hooks: CaptionHooks,
+  ): AsyncGenerator<readonly Outcome[], void, undefined> {
+    const { generation, total = Infinity, eager = false, maxTextTokens } = request;
+    const pictures = Math.max(1, Math.min(total, await this.#picturesAtOnce(request)));
+    const encoded = Math.min(total, this.#room?.picturesPerSweep(pictures) ?? Math.min(pictures, MOST_TOGETHER));
+    const { height, width } = this.#pixels.rules.size;
+    const parts = {
+      config: this.#config,
+      model: this.#model,
+      asking: this.#asking,
+      pictureSize: { height, width },
+      answerStream: () => new AnswerStream(this.#files.tokenizer),
+      captionOf: (index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse) =>
+        this.#captionOf(index, sequences, course),
+    };
+    const { eosTokenIds } = this.#config.text;
+    const call = resolveGenerationOptions(generation, eosTokenIds);
+    const prepare = async ({ image, ask, generation: own, signal = hooks.signal }: NumberedPicture) => {
+      signal?.throwIfAborted();
+      const text = this.#asking.textOf(ask);
+      const prompt = this.#asking.prompts([text]);
+      if (own !== undefined) checkOwnOptions(own, call);
+      const textTokens = prompt.textIds[0]?.length ?? 0;
+      const within = this.#asking.withinPositions(own ?? generation, textTokens, maxTextTokens);
+      const settings = resolveGenerationOptions(within, eosTokenIds);
+      return { text, prompt, settings, pixels: await this.#pixels.pixels(image, signal) };
+    };
+    const feed = new PictureFeed<NumberedPicture, PreparedPicture>(source, {
+      prepare,
+      ahead: 2 * encoded,
+      inOrder: !eager,
+    });
+    const settings = {
+      generation,
+      pictures,
+      encoded,
+      eager,
+      ...(this.#room !== null && { promptTokens: this.#room.promptTokens }),
+    };
+    yield* new CaptionStream<NumberedPicture>(parts, settings, hooks).outcomes(feed);
+  }
+
+  /** @throws Blip2Error `PLAN_MISMATCH` where a plan has no room for so many */
+  async #picturesAtOnce({ generation, pictures: wanted, maxTextTokens = 1 }: StreamRequest): Promise<number> {
+    const { eosTokenIds } = this.#config.text;
+    const { maxNewTokens, strategy } = resolveGenerationOptions(generation, eosTokenIds);
+    // A prompt and its answer are within the model's positions, whatever each may be.
+    const limit = positionLimit(this.#config.text) ?? Infinity;
+    const promptTokens = Math.min(this.#config.numQueryTokens + maxTextTokens, limit - 1);
+    const newTokens = Math.min(maxNewTokens, limit - promptTokens);
+    const work = (batch: number) => ({
+      batch,
+      beams: sequencesAtOnce(strategy),
+      promptTokens,
+      newTokens,
+      pictureSize: this.#pixels.rules.size,
+    });
+    if (wanted !== 'auto') {
+      await this.#room?.check(work(wanted));
+      return wanted;
+    }
+    // Who plans for one picture has said nothing of many.
+    const planned = this.#room?.plannedBatch ?? 1;
+    const most = planned > 1 ? planned : this.#model.rolling === undefined ? MOST_ON_CPU : MOST_ON_DEVICE;
+    for (let pictures = most; pictures > 1; pictures = Math.floor(pictures / 2)) {
+      if (this.#room === null ? this.#hasMemoryFor(work(pictures)) : await this.#room.has(work(pictures)))
+        return pictures;
+    }
+    return 1;
+  }
+
+  /** Without a plan: what its devices have left. */
+  #hasMemoryFor({ batch, beams, promptTokens, newTokens }: AskedWork): boolean {
+    const encoded = Math.min(batch, MOST_TOGETHER);
+    const size = { rows: batch * beams, encoded, tokens: promptTokens + newTokens };
+    return this.#model.hasRoomFor?.(size) ?? true;
+  }
+
+  #captionOf(index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse): Caption {
+    const { tokenizer } = this.#files;
+    const answers = sequences.map((sequence) => ({ ...sequence, text: answerText(sequence.ids, tokenizer) }));
+    return { index, text: answers[0]?.text ?? '', answers, ...course };
+  }
+
+  /** What generation says of rows of a batch, as the caller of all pictures reads it. */
+  #generationHooks({ signal, onToken }: CaptionHooks, first: number): GenerationHooks {
+    const stopping = signal === undefined ? {} : { signal };
+    if (onToken === undefined) return stopping;
+    const streams = new Map<string, AnswerStream>();
+    const streamOf = (key: string): AnswerStream => {
+      const stream = streams.get(key) ?? new AnswerStream(this.#files.tokenizer);
+      streams.set(key, stream);
+      return stream;
+    };
+    return {
+      ...stopping,
+      onToken: ({ picture, sequence, id }) =>
+        onToken({ index: first + picture, answer: sequence, id, text: streamOf(`${picture} ${sequence}`).push(id) }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pixels[Symbol.asyncDispose]();
+    await this.#model[Symbol.asyncDispose]();
+  }
+}
+
+/** Room for more new tokens than these is made when they come: most answers end long before. */
+const MOST_TOKENS_AT_ONCE = 1024;
+
+function decodingRoom({ batch, beams, newTokens }: AskedWork): DecodingRoom {
+  return { rows: batch * beams, newTokens: Math.min(newTokens, MOST_TOKENS_AT_ONCE) };
+}

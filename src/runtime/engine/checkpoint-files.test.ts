@@ -1,0 +1,63 @@
+/** Where picture settings are looked for: sizes that transformers 5 gave for the same files. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { readPictureSettings } from './checkpoint-files.js';
+
+const CASES = join(import.meta.dirname, '../../../test/fixtures/processors/cases.json');
+const cases = z
+  .array(
+    z.object({
+      name: z.string(),
+      processor: z.unknown(),
+      preprocessor: z.unknown(),
+      size: z.tuple([z.number(), z.number()]).nullable(),
+    }),
+  )
+  .parse(JSON.parse(await readFile(CASES, 'utf8')));
+
+/** What transformers does and this package refuses to. */
+const REFUSED = new Set(['cropped', 'padded', 'of another class']);
+/** Of the recorded picture. */
+const PICTURE_SIZE = [83, 61];
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'blip2-processor-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function write(name: string, document: unknown): Promise<void> {
+  if (document !== null) await writeFile(join(folder, name), JSON.stringify(document));
+}
+
+describe('picture settings', () => {
+  it.each(cases)('$name', async ({ name, processor, preprocessor, size }) => {
+    await write('processor_config.json', processor);
+    await write('preprocessor_config.json', preprocessor);
+    const reading = readPictureSettings(folder).then((read) => read.size);
+    if (size === null || REFUSED.has(name)) {
+      const code = name === 'neither' ? 'CHECKPOINT_FILE_MISSING' : 'CONFIG_INVALID';
+      await expect(reading).rejects.toMatchObject({ code });
+    } else {
+      const [height, width] = size;
+      expect(await reading).toEqual(String(size) === String(PICTURE_SIZE) ? null : { height, width });
+    }
+  });
+
+  it('are not looked for elsewhere where the first file is broken', async () => {
+    await writeFile(join(folder, 'processor_config.json'), '{');
+    await write('preprocessor_config.json', {});
+    await expect(readPictureSettings(folder)).rejects.toMatchObject({
+      code: 'CHECKPOINT_FILE_INVALID',
+      message: expect.stringContaining('processor_config.json is not JSON'),
+    });
+  });
+
+  it('that cannot be used name the file they stand in', async () => {
+    await write('processor_config.json', { image_processor: { resample: 2 } });
+    await expect(readPictureSettings(folder)).rejects.toThrow(/^processor_config.json cannot be used: resample/);
+  });
+});

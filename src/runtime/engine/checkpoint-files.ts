@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import * as z from 'zod';
+import { Blip2Error } from '../../errors.js';
+import { readSmallFile } from '../../loader/file/read-small-file.js';
+import { MAX_SIDE_FILE_BYTES } from '../../loader/shard/side-files.js';
+import { isRetrieval, type ModelConfig } from '../../model/blip2-config.js';
+import { parsePreprocessorConfig, type PreprocessorConfig } from '../image/preprocessor-config.js';
+import { createTokenizer, type TextTokenizer } from './text/tokenizer.js';
+
+/** What stands beside the weights: how pictures become pixels, and text ids. */
+export interface CheckpointFiles {
+  readonly preprocessor: PreprocessorConfig;
+  readonly tokenizer: TextTokenizer;
+  /** Of the Q-Former, in an InstructBLIP. */
+  readonly wordTokenizer: TextTokenizer | null;
+}
+
+/** @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CHECKPOINT_FILE_INVALID`, `CONFIG_INVALID`, `TOKENIZER_INVALID`. */
+export async function readCheckpointFiles(folder: string, config: ModelConfig): Promise<CheckpointFiles> {
+  const instructs = config.qformer.text !== null && !isRetrieval(config);
+  const [preprocessor, tokenizer, wordTokenizer] = await Promise.all([
+    readPictureSettings(folder),
+    readTokenizer(folder),
+    instructs ? readTokenizer(folder, 'qformer_tokenizer/') : null,
+  ]);
+  return { preprocessor, tokenizer, wordTokenizer };
+}
+
+/** transformers 5 writes what is under `image_processor`; files from before it have none. */
+const PROCESSOR = 'processor_config.json';
+const PREPROCESSOR = 'preprocessor_config.json';
+const processorSchema = z.looseObject({ image_processor: z.unknown() });
+
+/**
+ * How pictures become pixels, looked for as transformers 5 does: in processor_config.json, and in preprocessor_config.json
+ * only where the first says nothing about pictures.
+ * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CHECKPOINT_FILE_INVALID`, `CONFIG_INVALID`
+ */
+export async function readPictureSettings(folder: string): Promise<PreprocessorConfig> {
+  const nested = processorSchema.safeParse(await readJsonIfThere(folder, PROCESSOR)).data?.image_processor;
+  if (nested !== undefined && nested !== null) return parsePreprocessorConfig(nested, PROCESSOR);
+  const own = await readJsonIfThere(folder, PREPROCESSOR);
+  if (own !== undefined) return parsePreprocessorConfig(own, PREPROCESSOR);
+  throw new Blip2Error(
+    'CHECKPOINT_FILE_MISSING',
+    `${folder} does not say how pictures are prepared: it has no ${PREPROCESSOR}, and no ${PROCESSOR} with image_processor`,
+    {
+      hint: `Download ${PREPROCESSOR} and ${PROCESSOR}, whichever there are, from the repository that the weights come from and put them beside them.`,
+      details: { path: join(folder, PREPROCESSOR) },
+    },
+  );
+}
+
+/**
+ * @param prefix of the tokenizer's files: the language model's have none
+ * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CHECKPOINT_FILE_INVALID`, `TOKENIZER_INVALID`
+ */
+export async function readTokenizer(folder: string, prefix = ''): Promise<TextTokenizer> {
+  const [tokenizer, tokenizerConfig] = await Promise.all([
+    readJson(folder, `${prefix}tokenizer.json`),
+    readJson(folder, `${prefix}tokenizer_config.json`),
+  ]);
+  return createTokenizer(tokenizer, tokenizerConfig);
+}
+
+/** undefined where there is no such file. */
+async function readJsonIfThere(folder: string, name: string): Promise<unknown> {
+  return readJson(folder, name).catch((error: unknown) => {
+    if (error instanceof Blip2Error && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT')
+      return undefined;
+    throw error;
+  });
+}
+
+async function readJson(folder: string, name: string): Promise<unknown> {
+  const path = join(folder, name);
+  let text: string;
+  try {
+    text = (await readSmallFile(path, MAX_SIDE_FILE_BYTES)).toString();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('CHECKPOINT_FILE_MISSING', `${path} cannot be read: ${reason}`, {
+      hint: `Download ${name} from the repository that the weights come from and put it beside them.`,
+      details: { path },
+      cause,
+    });
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('CHECKPOINT_FILE_INVALID', `${path} is not JSON: ${reason}`, { details: { path }, cause });
+  }
+}

@@ -1,0 +1,60 @@
+/** Outcomes in the order of their pictures, and no more pictures on their way than may be. */
+import { askedPicture } from '../asked-picture.js';
+import type { NumberedPicture } from '../caption-engine.js';
+import type { Ask, Outcome, Picture } from '../captioner-options.js';
+import type { FetchOptions } from '../../image/fetch-picture.js';
+
+export class OutcomeLine {
+  readonly #most: number;
+  readonly #here = new Map<number, Outcome>();
+  #given = 0;
+  #passed = 0;
+  #freed: (() => void) | null = null;
+
+  /** @param most pictures that were given and have not passed */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Pictures that have passed. */
+  get passed(): number {
+    return this.#passed;
+  }
+
+  /** The pictures, numbered, as long as there is place; one that cannot be had ends here. */
+  async *admitted(
+    pictures: Iterable<Picture> | AsyncIterable<Picture>,
+    ask: Ask,
+    fetching: FetchOptions,
+  ): AsyncGenerator<NumberedPicture, void, undefined> {
+    for await (const picture of pictures) {
+      const index = this.#given++;
+      while (index - this.#passed >= this.#most) await new Promise<void>((resolve) => (this.#freed = resolve));
+      try {
+        yield { index, ...(await askedPicture(picture, ask, fetching)) };
+      } catch (error) {
+        fetching.signal?.throwIfAborted();
+        this.add([{ status: 'failed', index, error }]);
+      }
+    }
+  }
+
+  add(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      this.#here.set(outcome.status === 'captioned' ? outcome.caption.index : outcome.index, outcome);
+    }
+  }
+
+  /** Those that nobody stands before. */
+  *next(): Generator<Outcome, void, undefined> {
+    for (;;) {
+      const outcome = this.#here.get(this.#passed);
+      if (outcome === undefined) return;
+      this.#here.delete(this.#passed);
+      this.#passed += 1;
+      this.#freed?.();
+      this.#freed = null;
+      yield outcome;
+    }
+  }
+}

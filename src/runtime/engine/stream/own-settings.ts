@@ -1,0 +1,33 @@
+import { Blip2Error } from '../../../errors.js';
+import {
+  resolveGenerationOptions,
+  sequencesAtOnce,
+  type GenerationSettings,
+  type StepOptions,
+} from '../../generation/generation-options.js';
+import type { StepSettings } from '../../generation/open-sequences.js';
+
+/**
+ * Checks the options of a picture that has its own. The call's say how much there is room for.
+ * @throws Blip2Error `OPTION_INVALID` where the picture asks for more, or the call for beams, which pictures begin and end
+ *   together
+ */
+export function checkOwnOptions(own: StepOptions, call: GenerationSettings): void {
+  const settings = resolveGenerationOptions(own, call.eosTokenIds);
+  if (call.strategy.kind === 'beam' || settings.strategy.kind === 'beam') {
+    throw new Blip2Error('OPTION_INVALID', 'a picture of a call has options of its own only where neither has beams');
+  }
+  const wanted = { maxNewTokens: settings.maxNewTokens, numReturnSequences: sequencesAtOnce(settings.strategy) };
+  const most = { maxNewTokens: call.maxNewTokens, numReturnSequences: sequencesAtOnce(call.strategy) };
+  for (const option of ['maxNewTokens', 'numReturnSequences'] as const) {
+    if (wanted[option] <= most[option]) continue;
+    throw new Blip2Error('OPTION_INVALID', `${option} is ${wanted[option]}; this call has room for ${most[option]}`, {
+      details: { option, value: wanted[option] },
+    });
+  }
+}
+
+export function steppedSettings({ strategy, ...settings }: GenerationSettings): StepSettings {
+  if (strategy.kind === 'beam') throw new Error('beams do not grow one by one');
+  return { ...settings, strategy };
+}

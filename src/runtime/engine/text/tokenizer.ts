@@ -1,0 +1,67 @@
+/**
+ * A checkpoint's tokenizer: `tokenizer.json` with `tokenizer_config.json`, run by @huggingface/tokenizers.
+ */
+import { Tokenizer } from '@huggingface/tokenizers';
+import { Blip2Error } from '../../../errors.js';
+
+export interface TextTokenizer {
+  /** Ids with whatever the tokenizer adds itself: BOS in front for OPT, `</s>` behind for T5. */
+  encode(text: string): number[];
+  /** Text of ids, special tokens left out; ids that the vocabulary lacks are skipped. */
+  decode(ids: readonly number[]): string;
+}
+
+/**
+ * @param tokenizerJson parsed `tokenizer.json`
+ * @param tokenizerConfig parsed `tokenizer_config.json`
+ * @throws Blip2Error `TOKENIZER_INVALID`
+ */
+export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): TextTokenizer {
+  const config = isRecord(tokenizerConfig) ? tokenizerConfig : {};
+  const tokenizer = parse(tokenizerJson, config);
+  // transformers 5 joins " ." and " n't" only where the file asks for it, and never for BPE, which it would corrupt.
+  const cleanUp = config['clean_up_tokenization_spaces'] === true && modelType(tokenizerJson) !== 'BPE';
+  return {
+    encode: (text) => tokenizer.encode(text).ids,
+    decode(ids) {
+      const known = ids.filter((id) => tokenizer.id_to_token(id) !== undefined);
+      if (known.length === 0) return '';
+      return tokenizer.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp });
+    },
+  };
+}
+
+function parse(tokenizerJson: unknown, config: object): Tokenizer {
+  try {
+    if (!isRecord(tokenizerJson)) throw new Error('it is not an object');
+    checkVocabulary(tokenizerJson);
+    return new Tokenizer(tokenizerJson, config);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('TOKENIZER_INVALID', `tokenizer.json cannot be used: ${reason}`, {
+      hint: 'Take tokenizer.json and tokenizer_config.json from the repository that the checkpoint comes from.',
+      cause,
+    });
+  }
+}
+
+/** @throws Error for a vocabulary without tokens, or ids that are no rows of a table */
+function checkVocabulary({ model, added_tokens: added }: Record<string, unknown>): void {
+  const vocabulary = isRecord(model) ? model['vocab'] : undefined;
+  // Unigram lists its tokens with their scores; their ids are their places.
+  const tokens = Array.isArray(vocabulary) ? vocabulary : isRecord(vocabulary) ? Object.entries(vocabulary) : [];
+  if (tokens.length === 0) throw new Error('its vocabulary has 0 tokens');
+  const ids: unknown[] = Array.isArray(vocabulary) ? [] : Object.values(vocabulary ?? {});
+  for (const token of Array.isArray(added) ? added : []) ids.push(isRecord(token) ? token['id'] : undefined);
+  const wrong = ids.findIndex((id) => typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0);
+  if (wrong !== -1) throw new Error(`the id of a token is ${JSON.stringify(ids[wrong])}, not a whole number from 0 up`);
+}
+
+function modelType(tokenizerJson: unknown): unknown {
+  const model = isRecord(tokenizerJson) ? tokenizerJson['model'] : undefined;
+  return isRecord(model) ? model['type'] : undefined;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

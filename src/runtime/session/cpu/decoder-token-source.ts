@@ -1,0 +1,65 @@
+import { Tensor } from 'onnxruntime-node';
+import type { DecoderOnlyConfig } from '../../../model/language-config.js';
+import type { TokenSource } from '../../generation/token-source.js';
+import { causalBias, type Mask } from '../model/attention-bias.js';
+import { emptyPast, pastOf, selectCacheRows, wireOf, type Wires } from '../model/kv-cache.js';
+import { fullMasks, idTensor, type LanguagePrompt } from '../model/language-prompt.js';
+import { decoderPositions } from './decoder-positions.js';
+import type { ProgramRunner } from './program-runner.js';
+
+/** OPT or LLaMA over the sessions of its token program: the same graph reads the prompt and then one id per row. */
+export class DecoderTokenSource implements TokenSource {
+  readonly vocabSize: number;
+  readonly #runner: ProgramRunner;
+  readonly #config: DecoderOnlyConfig;
+  readonly #prompt: LanguagePrompt;
+  #masks: readonly Mask[] = [];
+  #past: Wires = new Map();
+
+  constructor(runner: ProgramRunner, config: DecoderOnlyConfig, prompt: LanguagePrompt) {
+    this.vocabSize = config.vocabSize;
+    this.#runner = runner;
+    this.#config = config;
+    this.#prompt = prompt;
+  }
+
+  async prefill(): Promise<Float32Array> {
+    this.#masks = fullMasks(this.#prompt);
+    return this.#run(decoderPromptWires(this.#config, this.#prompt));
+  }
+
+  async advance(ids: readonly number[], parents: readonly number[]): Promise<Float32Array> {
+    const past = selectCacheRows(this.#past, parents);
+    this.#masks = parents.map((parent) => [...(this.#masks[parent] ?? []), 1]);
+    const prefix = new Tensor('float32', new Float32Array(0), [ids.length, 0, this.#config.hiddenSize]);
+    const textIds = ids.map((id) => [id]);
+    return this.#run(new Map([...past, ...tokenWires(this.#config, prefix, textIds, this.#masks)]));
+  }
+
+  async #run(given: Wires): Promise<Float32Array> {
+    const wires = await this.#runner.run(given);
+    this.#past = pastOf(this.#config, wires);
+    return wireOf(wires, 'logits').data as Float32Array;
+  }
+}
+
+/** What the token program reads for whole prompts: their tokens and a past without length. */
+export function decoderPromptWires(config: DecoderOnlyConfig, prompt: LanguagePrompt): Map<string, Tensor> {
+  const tokens = tokenWires(config, prompt.prefix, prompt.textIds, fullMasks(prompt));
+  return new Map([...emptyPast(config, prompt.textIds.length), ...tokens]);
+}
+
+function tokenWires(
+  { family }: DecoderOnlyConfig,
+  prefix: Tensor,
+  ids: readonly (readonly number[])[],
+  masks: readonly Mask[],
+): Map<string, Tensor> {
+  const tokens = (prefix.dims[1] ?? 0) + (ids[0]?.length ?? 0);
+  return new Map([
+    ['prefix', prefix],
+    ['input_ids', idTensor(ids)],
+    ['positions', decoderPositions(family, masks, tokens)],
+    ['attention_bias', causalBias(masks, tokens)],
+  ]);
+}

@@ -1,0 +1,31 @@
+import { Blip2Error } from '../../../../errors.js';
+import { gpuStyle } from '../../../graph/gpu/gpu-style.js';
+import { cudaSettings, openCudaMemory } from '../../../device/cuda-provider.js';
+import { SharedArena } from '../../../device/ort/shared-arena.js';
+import type { EngineDevice } from './engine-device.js';
+
+/** @throws Blip2Error `GPU_MISSING` */
+export function cudaDevice(gpu: number): EngineDevice {
+  return { ...opened(gpu, false), beside: () => opened(gpu, true) };
+}
+
+function opened(gpu: number, isBeside: boolean): EngineDevice {
+  const memory = openCudaMemory(gpu, isBeside);
+  if (memory === null) {
+    throw new Blip2Error('GPU_MISSING', `the CUDA driver cannot be loaded for GPU ${gpu}`, {
+      hint: 'nvidia-smi shows whether it is there; blip2-plan --devices lists what this machine has.',
+      details: { gpu },
+    });
+  }
+  return {
+    memory,
+    style: gpuStyle('F16'),
+    sessionOptions: ({ isRecorded, roundsFactors, sharesArena }) => ({
+      cuda: cudaSettings(gpu, isRecorded ? 'recorded' : memory, roundsFactors),
+      sharesArena,
+    }),
+    shareArena: () => SharedArena.take(memory.place),
+    isHost: false,
+    canRecord: true,
+  };
+}

@@ -1,0 +1,175 @@
+/** BLIP-2 on devices with memory of their own: what is placed there stays there or streams through, block by block. */
+import type { Tensor } from 'onnxruntime-node';
+import type { Blip2Config } from '../../../model/blip2-config.js';
+import type { BlockKind } from '../../../model/blocks.js';
+import { MOST_TOGETHER } from '../../../planner/profile/encoding.js';
+import type { CaptionModel } from '../model/caption-model.js';
+import type { TokenSource } from '../../generation/token-source.js';
+import {
+  GPU_LAYERS,
+  GPU_LAYERS_APART,
+  gpuCacheWires,
+  gpuImageSteps,
+  gpuPromptSteps,
+  gpuTokenSteps,
+} from '../../graph/gpu/gpu-programs.js';
+import type { Step } from '../../graph/program.js';
+import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
+import type { ModelPixels } from '../../image/pixel-rules.js';
+import { Weights } from '../../graph/weights.js';
+import type { RollingSource } from '../../generation/rolling-source.js';
+import type { DecodingRoom, LanguagePrompt } from '../model/language-prompt.js';
+import type { WordBatch } from '../model/word-wires.js';
+import type { DeviceMemory } from '../../device/memory/device-memory.js';
+import { batchBytes, type BatchSize } from './batch-bytes.js';
+import { GpuImageEncoder } from './gpu-image-encoder.js';
+import { gpuUnits, type Unit } from './units/gpu-units.js';
+import type { GpuProgram } from './program/gpu-program.js';
+import { LentRoom } from './program/lent-room.js';
+import { HostStaging } from './program/host-staging.js';
+import { openLanguageModel, type LanguageModel } from './language/language-model.js';
+import { LanguageTables } from './language/language-tables.js';
+import { startPrograms, type EngineSources } from './program/started-programs.js';
+
+export class GpuModel implements CaptionModel {
+  readonly #image: GpuImageEncoder;
+  readonly #language: LanguageModel;
+  readonly #config: Blip2Config;
+  readonly #memories: readonly DeviceMemory[];
+  readonly #owned: readonly Disposable[];
+  readonly encodesAlone: boolean;
+
+  private constructor(
+    config: Blip2Config,
+    programs: { readonly image: GpuImageEncoder; readonly language: LanguageModel },
+    {
+      owned,
+      memories,
+      encodesAlone,
+    }: {
+      readonly owned: readonly Disposable[];
+      readonly memories: readonly DeviceMemory[];
+      readonly encodesAlone: boolean;
+    },
+  ) {
+    this.#config = config;
+    this.#image = programs.image;
+    this.#language = programs.language;
+    this.#memories = memories;
+    this.encodesAlone = encodesAlone;
+    this.#owned = [...owned, ...memories];
+  }
+
+  /**
+   * @param encoded pictures that are encoded together, where a plan says so
+   * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `ORT_FAILED`
+   */
+  static async open(sources: EngineSources<Blip2Config>, encoded?: number): Promise<GpuModel> {
+    const { config, tensors, picture, placeOf } = sources;
+    const weights = new Weights(config, tensors);
+    const tables = new LanguageTables(config.text, weights);
+    const started = await startPrograms(
+      planUnits(sources, weights, encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART),
+      { weights, placeOf },
+      { recorded: ['token'], rounded: ['image'], mapped: tables.tensors },
+    );
+    const { programs, shared, files, memories } = started;
+    const owned = [...started.owned];
+    try {
+      const { image, prompt, token } = programs;
+      if (image === null || token === null) throw new Error('a model without blocks');
+      // What one of the two waits for is not the other's.
+      const [own, others] = [image, token].map(({ units }) => new HostStaging(memoriesOf(units)));
+      if (own === undefined || others === undefined) throw new Error('a program without staging');
+      const lent = encoded !== undefined && image.streams && !keepsShapes(token) ? new LentRoom() : null;
+      const encoder = new GpuImageEncoder({
+        ...shared,
+        staging: own,
+        program: image,
+        lent,
+        config,
+        picture,
+        encoded: encoded ?? MOST_TOGETHER,
+        isAside: image.runsAside && !sharesDevice(image, [...(prompt?.units ?? []), ...token.units]),
+      });
+      if (lent !== null) lent.onWithdraw = () => encoder[Symbol.dispose]();
+      owned.unshift(encoder);
+      const language = openLanguageModel({
+        ...shared,
+        staging: others,
+        text: config.text,
+        tables: tables.read(files),
+        prompt,
+        token,
+        pictureTokens: config.numQueryTokens,
+        offersTo: lent,
+      });
+      owned.unshift(language);
+      return new GpuModel(config, { image: encoder, language }, { owned, memories, encodesAlone: lent !== null });
+    } catch (error) {
+      for (const each of owned) each[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** All of it on the device that has least. */
+  hasRoomFor(size: BatchSize): boolean {
+    const bytes = batchBytes(this.#config, this.pixelFloat, size);
+    return this.#memories.every((memory) => (memory.room()?.freeBytes ?? Infinity) >= bytes);
+  }
+
+  get streamsText(): boolean {
+    return this.#language.streams;
+  }
+
+  get pixelFloat(): GpuFloat {
+    return this.#image.pixelFloat;
+  }
+
+  encodeImages(pixels: ModelPixels, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
+    return this.#image.encode(pixels, shape, words);
+  }
+
+  tokens(prompt: LanguagePrompt): TokenSource {
+    return this.#language.tokens(prompt);
+  }
+
+  reserve(room: DecodingRoom): void {
+    this.#language.reserve?.(room);
+  }
+
+  rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
+    return this.#language.rolling?.(room) ?? null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#image.close();
+    for (const each of this.#owned) each[Symbol.dispose]();
+  }
+}
+
+const sharesDevice = ({ units }: GpuProgram, others: readonly Unit[]): boolean =>
+  units.some((unit) => others.some(({ device }) => device === unit.device));
+
+const keepsShapes = ({ units }: GpuProgram): boolean => units.some(({ device }) => device.keepsShapes === true);
+
+const memoriesOf = (units: readonly Unit[]) => [...new Set(units.map(({ device }) => device.memory))];
+
+/** @param layers kinds of blocks that are units of their own where some pass through a device */
+function planUnits(
+  { config, picture, placeOf }: EngineSources<Blip2Config>,
+  weights: Weights,
+  layers: ReadonlySet<BlockKind>,
+) {
+  const sources = { config, weights, folder: '/', picture };
+  const units = (steps: readonly Step[], outputs: readonly string[]) =>
+    gpuUnits(steps, sources, placeOf, outputs, layers);
+  const caches = (program: 'prompt' | 'token', steps: readonly Step[]) =>
+    steps.flatMap(({ block }) => gpuCacheWires(program, block));
+  const [prompt, token] = [gpuPromptSteps(config), gpuTokenSteps(config)];
+  return {
+    image: units(gpuImageSteps(config), ['language_input']),
+    prompt: units(prompt, caches('prompt', prompt)),
+    token: units(token, ['logits', 'next_ids', ...caches('token', token)]),
+  };
+}

@@ -1,0 +1,220 @@
+/** OPT or LLaMA on a device: tokens go in as rows, logits come out, and everything between stays where it is. */
+import { DTYPE_BITS } from '../../../../tensor/dtype.js';
+import type { RollingSource, RollingSteps } from '../../../generation/rolling-source.js';
+import type { TokenSource, TokenSteps } from '../../../generation/token-source.js';
+import { headSize } from '../../../graph/wires.js';
+import type { DecodingRoom, LanguagePrompt } from '../../model/language-prompt.js';
+import type { HostBuffer } from '../../../device/memory/device-memory.js';
+import { CacheRows } from './cache-rows.js';
+import type { RowCopy } from './cache-slots.js';
+import { DecoderRuns, type DecoderRunsParts } from './decoder-runs.js';
+import { DecoderWires, type DecoderTables, type NewTokens, type RunShape } from './decoder-wires.js';
+import type { LentRoom } from '../program/lent-room.js';
+import { GrowingCaches } from './growing-caches.js';
+import type { LayerCaches } from './layer-caches.js';
+import { stepRows } from './step-rows.js';
+import { LIKELIEST, logitsOf, type StepResult } from './step-result.js';
+import type { StoredRows } from './table-rows.js';
+
+export interface GpuDecoderParts extends DecoderRunsParts {
+  readonly tables: DecoderTables;
+  /** Of a prompt, the rows of its picture. */
+  readonly pictureTokens: number;
+  /** Whom the caches' memory is offered to while no sequence is open. */
+  readonly offersTo: LentRoom | null;
+}
+
+/** New tokens that the first caches have room for at least. */
+const FIRST_ROOM = 31;
+/** Where it is known how long prompts are, caches have room for whole multiples of so many tokens. */
+const CAPTION_STEP = 8;
+
+export class GpuDecoder implements Disposable {
+  readonly #parts: GpuDecoderParts;
+  readonly #wires: DecoderWires;
+  readonly #caches: GrowingCaches;
+  readonly #total: HostBuffer;
+  readonly #runs: DecoderRuns;
+
+  constructor(parts: GpuDecoderParts) {
+    const { config, float, program } = parts;
+    this.#parts = parts;
+    this.#wires = new DecoderWires(config, float, parts.tables);
+    const layers = program.devicesOf(config.family === 'opt' ? 'opt-layer' : 'llama-layer');
+    const [first] = layers;
+    if (first === undefined) throw new Error('a decoder without layers');
+    this.#total = first.memory.allocateHost(4);
+    this.#runs = new DecoderRuns(parts, this.#wires, this.#total);
+    const shape = { layers, heads: config.heads, headSize: headSize(config) };
+    this.#caches = new GrowingCaches(shape, () => this.#runs.forget(), parts.offersTo);
+  }
+
+  get streams(): boolean {
+    return this.#parts.program.streams;
+  }
+
+  /** One prompt at a time: the next one overwrites the caches of the last. */
+  tokens(prompt: LanguagePrompt): TokenSource {
+    const { likeliest, ...source } = this.#source(prompt.room);
+    const stepsOf = <Result>(steps: RollingSteps<LanguagePrompt, Result>): TokenSteps<Result> => ({
+      prefill: () => steps.admit(prompt, []),
+      advance: (ids, parents) => steps.advance(ids, parents),
+    });
+    return { ...source, ...stepsOf(source), likeliest: stepsOf(likeliest) };
+  }
+
+  /**
+   * Prompts that begin beside others; null where a device's provider takes only whole buffers, and prompts therefore one
+   * after the other, and where what a picture's rows are depends on those beside it.
+   */
+  rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
+    const isNarrow = this.#wires.width !== this.#parts.config.hiddenSize;
+    return this.#keepsShapes || isNarrow ? null : this.#source(room);
+  }
+
+  reserve({ rows, newTokens, promptTokens }: DecodingRoom): void {
+    if (rows === 1 || promptTokens === undefined) return;
+    if (promptTokens > this.#parts.pictureTokens + 1) {
+      this.#caches.reserve(rows, promptTokens + Math.max(newTokens, FIRST_ROOM));
+    } else this.#caches.reserve(rows, promptTokens + newTokens, CAPTION_STEP);
+  }
+
+  #source({ rows: most, newTokens, promptTokens }: DecodingRoom = { rows: 0, newTokens: 0 }) {
+    const rows = new CacheRows();
+    const rearrange = (change: (copyRow: (from: number, to: number) => void) => void): void => {
+      const copies: RowCopy[] = [];
+      change((from, to) => copies.push({ from, to }));
+      if (copies.length > 0) this.#caches.reserve(0, 0).copyRows(copies);
+    };
+    const stepsFor = <Result>(result: StepResult<Result>): RollingSteps<LanguagePrompt, Result> => ({
+      admit: (prompt, going) => {
+        const prompts = this.#promptRows(prompt);
+        // A picture and the token that a text begins with.
+        const shortest = (prompt.prefix.dims[1] ?? 0) + 1;
+        const longest = Math.max(...prompts.map(({ length }) => length));
+        // First those that go on, in as few rows as they need: the caches have room for no more than go on together.
+        if (going.length > 0) this.#caches.reserve(Math.max(going.length, rows.used), rows.length);
+        rearrange((copyRow) => rows.continueFrom(going, copyRow));
+        rearrange((copyRow) => rows.settle(copyRow));
+        const count = going.length + prompts.length;
+        const room = Math.max(count, most);
+        if (promptTokens !== undefined) this.#caches.reserve(room, longest + newTokens, CAPTION_STEP);
+        else this.#caches.reserve(room, longest + Math.max(newTokens, FIRST_ROOM));
+        const first = rows.begin(prompts.map(({ length }) => length));
+        return Promise.resolve(this.#prefill(prompts, { first, shortest }, result));
+      },
+      advance: (ids, parents) => {
+        const caches = this.#caches.reserve(Math.max(parents.length, rows.used), rows.length + 1);
+        rearrange((copyRow) => rows.continueFrom(parents, copyRow));
+        if (this.#rowsOf(parents.length, caches) < this.#rowsOf(rows.used, caches)) {
+          rearrange((copyRow) => rows.settle(copyRow));
+        }
+        const count = this.#rowsOf(rows.used, caches);
+        const tokens = Array.from({ length: count }, (): StoredRows[] | null => null);
+        rows.slots.forEach((slot, row) => (tokens[slot] = [this.#wires.rowOfToken(ids[row] ?? 0)]));
+        const past = Array.from({ length: count }, (_, row) => (tokens[row] === null ? 0 : (rows.lengths[row] ?? 0)));
+        const bytes = this.#run({ rows: count, tokens: 1 }, { rows: tokens, past }, 0, result.wire);
+        const next = result.read(bytes, rows.slots);
+        rows.grow();
+        return Promise.resolve(next);
+      },
+    });
+    const { vocabSize } = this.#parts.config;
+    const clear = (sequences: readonly number[]): void => this.#caches.reserve(0, 0).zeroRows(rows.slotsOf(sequences));
+    return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST) };
+  }
+
+  #rowsOf(used: number, { rows }: LayerCaches): number {
+    if (this.#keepsShapes) return rows;
+    return this.#records ? stepRows(used, rows) : used;
+  }
+
+  /**
+   * Picture and text of each prompt, without padding. Where the token table is narrower than the decoder, transformers
+   * fills the placeholders with the picture's numbers in memory order (`masked_scatter`); so the same is done here.
+   */
+  #promptRows({ prefix, textIds, textMask }: LanguagePrompt): StoredRows[][] {
+    const { width } = this.#wires;
+    const pictureTokens = prefix.dims[1] ?? 0;
+    const picture = tensorRows(prefix, width);
+    return textIds.map((ids, row) => {
+      const seen = ids.filter((_, token) => textMask[row]?.[token] === 1);
+      const rows = picture.slice(row * pictureTokens, (row + 1) * pictureTokens);
+      return [...rows, ...seen.map((id) => this.#wires.rowOfToken(id))];
+    });
+  }
+
+  /** @param place the first row of the caches for them, and the length of the shortest prompt there can be */
+  #prefill<Result>(
+    prompts: readonly StoredRows[][],
+    { first, shortest }: { readonly first: number; readonly shortest: number },
+    { wire, read, join }: StepResult<Result>,
+  ): Result {
+    const longest = Math.max(...prompts.map(({ length }) => length));
+    const caches = this.#caches.reserve(prompts.length, longest);
+    const limits = this.#parts.program.units.map(({ device }) => device.queryLimit ?? Infinity);
+    const stretch = Math.min(...limits, this.#keepsShapes ? shortest : Infinity);
+    if (!this.#keepsShapes && longest <= stretch && prompts.every(({ length }) => length === longest)) {
+      const shape = { rows: prompts.length, tokens: longest };
+      const bytes = this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, first, wire);
+      return read(bytes, [...prompts.keys()]);
+    }
+    // One after the other: there is no padding to mask. Where only whole buffers are bound, each in the first row.
+    const results = [...prompts.entries()].toReversed().map(([row, tokens]) => {
+      const result = read(this.#runPrompt(tokens, stretch, this.#keepsShapes ? 0 : first + row, wire), [0]);
+      if (this.#keepsShapes && row > 0) caches.copyRows([{ from: 0, to: row }]);
+      return result;
+    });
+    return join(results.toReversed());
+  }
+
+  /**
+   * A prompt in a row, in stretches that the devices take. Where few shapes should run, all stretches have one length:
+   * the last one begins before the end of the one before it, and makes there what is there.
+   */
+  #runPrompt(prompt: readonly StoredRows[], stretch: number, row: number, wire: string): Uint8Array {
+    const run = (past: number): Uint8Array => {
+      const tokens = prompt.slice(past, past + stretch);
+      return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, row, wire);
+    };
+    let past = 0;
+    for (; prompt.length - past > stretch; past += stretch) run(past);
+    return run(this.#keepsShapes ? Math.max(prompt.length - stretch, 0) : past);
+  }
+
+  get #keepsShapes(): boolean {
+    return this.#parts.program.units.some(({ device }) => device.keepsShapes);
+  }
+
+  /** The bytes of a result, good until the next run. */
+  #run(shape: RunShape, tokens: NewTokens, first: number, result: string): Uint8Array {
+    const caches = this.#caches.reserve(first + shape.rows, shape.tokens);
+    const run = this.#runs.of(shape, caches, first);
+    // A recorded run is replayed with the total that it was recorded with; the lengths on the device do the masking.
+    const total = shape.tokens === 1 && this.#records ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
+    new DataView(this.#total.bytes.buffer).setInt32(0, total, true);
+    run.run((wire, bytes) => this.#wires.write(wire, bytes, tokens, caches.capacity), true);
+    return run.read(result);
+  }
+
+  get #records(): boolean {
+    const { program } = this.#parts;
+    return program.units.some(({ device }) => program.records(device));
+  }
+
+  [Symbol.dispose](): void {
+    this.#runs[Symbol.dispose]();
+  }
+}
+
+/** The rows of a tensor of floats, each `width` values long. */
+function tensorRows({ data, type }: LanguagePrompt['prefix'], width: number): StoredRows[] {
+  const { buffer, byteOffset, byteLength } = data as Float32Array | Uint16Array;
+  const dtype = type === 'float16' ? 'F16' : 'F32';
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  const rowBytes = (width * DTYPE_BITS[dtype]) / 8;
+  return Array.from({ length: byteLength / rowBytes }, (_, row) => ({
+    bytes: bytes.subarray(row * rowBytes, (row + 1) * rowBytes),
+    dtype,
+  }));
+}

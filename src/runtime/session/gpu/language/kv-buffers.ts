@@ -1,0 +1,105 @@
+/** Keys and values of all layers on the device: buffers of fixed length that past and new tokens share. */
+import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
+import type { CachePart } from '../../../graph/wires.js';
+import { alignedBytes } from '../../../device/memory/alignment.js';
+import type { Address, Copy, DeviceMemory } from '../../../device/memory/device-memory.js';
+import type { BoundTensor } from '../../../device/ort/ort-session.js';
+import type { MemorySpan } from '../program/lent-room.js';
+import type { RowCopy } from './cache-slots.js';
+
+/** What each token leaves in the caches. */
+export interface KvShape {
+  readonly layers: number;
+  readonly heads: number;
+  readonly headSize: number;
+  readonly float: GpuFloat;
+}
+
+export class KvBuffers {
+  readonly rows: number;
+  /** Tokens that a row has room for. */
+  readonly capacity: number;
+  readonly span: MemorySpan;
+  readonly #memory: DeviceMemory;
+  readonly #shape: KvShape;
+  readonly #base: Address;
+  readonly #parts: readonly Address[];
+
+  constructor(memory: DeviceMemory, shape: KvShape, size: { rows: number; capacity: number }) {
+    this.rows = size.rows;
+    this.capacity = size.capacity;
+    this.#memory = memory;
+    this.#shape = shape;
+    const sizes = Array.from({ length: 2 * shape.layers }, () => this.#partBytes);
+    const bytes = sizes.reduce((sum, part) => sum + alignedBytes(part), 0);
+    this.#base = memory.allocate(bytes);
+    this.#parts = memory.divide(this.#base, sizes);
+    // What lies behind the last token is masked, not skipped: it has to be numbers.
+    memory.zero(this.#base, bytes);
+    this.span = { memory, address: this.#base, bytes };
+  }
+
+  get #headBytes(): number {
+    return this.capacity * this.#shape.headSize * (this.#shape.float === 'F16' ? 2 : 4);
+  }
+
+  get #rowBytes(): number {
+    return this.#shape.heads * this.#headBytes;
+  }
+
+  get #partBytes(): number {
+    return this.rows * this.#rowBytes;
+  }
+
+  /** `[rows, heads, capacity, headSize]` of one layer, from its row `first` on. */
+  tensor(layer: number, part: CachePart, rows: number, first = 0): BoundTensor {
+    const { heads, headSize, float } = this.#shape;
+    return {
+      place: this.#memory.place,
+      address: this.#address(2 * layer + (part === 'key' ? 0 : 1), first),
+      dtype: float,
+      dims: [rows, heads, this.capacity, headSize],
+    };
+  }
+
+  #address(part: number, row: number): Address {
+    const address = this.#parts[part];
+    if (address === undefined) throw new RangeError(`no cache ${part}`);
+    return address + BigInt(row * this.#rowBytes);
+  }
+
+  /** No row that is copied to is copied from. */
+  copyRows(rows: readonly RowCopy[]): void {
+    const ofFirst = rows.map(({ from, to }) => ({
+      to: this.#address(0, to),
+      from: this.#address(0, from),
+      bytes: this.#rowBytes,
+    }));
+    this.#memory.copy(ofFirst, { count: this.#parts.length, strideBytes: alignedBytes(this.#partBytes) });
+  }
+
+  zeroRows(rows: readonly number[]): void {
+    for (const part of this.#parts.keys()) {
+      for (const row of rows) this.#memory.zero(this.#address(part, row), this.#rowBytes);
+    }
+  }
+
+  /** Takes over the tokens of smaller buffers. */
+  copyFrom(other: KvBuffers): void {
+    const bytes = Math.min(this.#headBytes, other.#headBytes);
+    const copies: Copy[] = [];
+    for (let part = 0; part < this.#parts.length; part++) {
+      for (let row = 0; row < Math.min(this.rows, other.rows); row++) {
+        for (let head = 0; head < this.#shape.heads; head++) {
+          const to = this.#address(part, row) + BigInt(head * this.#headBytes);
+          copies.push({ to, from: other.#address(part, row) + BigInt(head * other.#headBytes), bytes });
+        }
+      }
+    }
+    this.#memory.copy(copies);
+  }
+
+  free(): void {
+    this.#memory.free(this.#base);
+  }
+}

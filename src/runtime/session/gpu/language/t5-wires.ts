@@ -1,0 +1,124 @@
+/** What the host gives T5's two programs: rows of the token table, and who sees whom. */
+import { convertFloats } from '../../../../loader/convert/convert-floats.js';
+import type { T5Config } from '../../../../model/language-config.js';
+import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
+import { fullMasks, type LanguagePrompt } from '../../model/language-prompt.js';
+import type { Mask } from '../../model/attention-bias.js';
+import { HIDDEN, joined, writeFloats, type RunShape } from './decoder-wires.js';
+import type { WireType } from '../program/wire-type.js';
+import type { RelativeBias } from './relative-bias.js';
+import type { TableRows } from './table-rows.js';
+
+export interface T5Tables {
+  readonly tokens: TableRows;
+  readonly encoderBias: RelativeBias;
+  readonly decoderBias: RelativeBias;
+}
+
+export class T5Wires {
+  readonly #config: T5Config;
+  readonly #float: GpuFloat;
+  readonly #tables: T5Tables;
+
+  constructor(config: T5Config, float: GpuFloat, tables: T5Tables) {
+    this.#config = config;
+    this.#float = float;
+    this.#tables = tables;
+  }
+
+  /** @param length tokens of the prompts, with padding */
+  promptTypes(rows: number, length: number): Map<string, WireType> {
+    const { hiddenSize, heads } = this.#config;
+    return new Map([
+      ['encoder_hidden', { dtype: 'F32', dims: [rows, length, hiddenSize] }],
+      ['encoder_bias', { dtype: this.#float, dims: [rows, heads, length, length] }],
+    ]);
+  }
+
+  writePrompt(wire: string, target: Uint8Array, prompt: LanguagePrompt, length: number): void {
+    if (wire === 'encoder_hidden') return this.#writePromptRows(target, prompt, length);
+    const { heads } = this.#config;
+    const scores = this.#tables.encoderBias.scores(0, length, length);
+    const rowBytes = target.length / prompt.textIds.length;
+    for (const [row, mask] of fullMasks(prompt).entries()) {
+      const seen = paddingRow(mask, length);
+      const ofRow = scores.slice();
+      for (let query = 0; query < heads * length; query++) {
+        for (let key = 0; key < length; key++) if (seen[key] === HIDDEN) ofRow[query * length + key] = HIDDEN;
+      }
+      writeFloats(ofRow, target.subarray(row * rowBytes, (row + 1) * rowBytes), this.#float);
+    }
+  }
+
+  #writePromptRows(target: Uint8Array, { prefix, textIds }: LanguagePrompt, length: number): void {
+    const { hiddenSize } = this.#config;
+    const picture = floatsOf(prefix);
+    const pictureSize = (prefix.dims[1] ?? 0) * hiddenSize;
+    const all = new Float32Array(textIds.length * length * hiddenSize);
+    textIds.forEach((ids, row) => {
+      const from = row * length * hiddenSize;
+      all.set(picture.subarray(row * pictureSize, (row + 1) * pictureSize), from);
+      all.set(joined(ids.map((id) => this.#tables.tokens.row(id))), from + pictureSize);
+    });
+    writeFloats(all, target, 'F32');
+  }
+
+  /** @param capacity tokens that the decoder's caches have room for */
+  tokenTypes({ rows, tokens }: RunShape, capacity: number, promptLength: number): Map<string, WireType> {
+    const { hiddenSize, heads } = this.#config;
+    return new Map([
+      ['hidden', { dtype: 'F32', dims: [rows, tokens, hiddenSize] }],
+      ['cache_positions', { dtype: 'I64', dims: [rows, 1, tokens, 1] }],
+      ['attention_bias', { dtype: this.#float, dims: [1, heads, tokens, capacity] }],
+      ['cross_bias', { dtype: this.#float, dims: [rows, 1, tokens, promptLength] }],
+    ]);
+  }
+
+  /**
+   * One new token in each row.
+   * @param past tokens in every row's cache
+   * @param masks the prompt of each row
+   */
+  writeToken(
+    wire: string,
+    target: Uint8Array,
+    { ids, past, masks }: { readonly ids: readonly number[]; readonly past: number; readonly masks: readonly Mask[] },
+    { capacity, promptLength }: { readonly capacity: number; readonly promptLength: number },
+  ): void {
+    switch (wire) {
+      case 'hidden':
+        return writeFloats(joined(ids.map((id) => this.#tables.tokens.row(id))), target, 'F32');
+      case 'cache_positions':
+        return target.set(new Uint8Array(BigInt64Array.from(ids, () => BigInt(past)).buffer));
+      case 'attention_bias': {
+        const scores = this.#tables.decoderBias.scores(past, 1, capacity);
+        for (let head = 0; head < this.#config.heads; head++) {
+          scores.fill(HIDDEN, head * capacity + past + 1, (head + 1) * capacity);
+        }
+        return writeFloats(scores, target, this.#float);
+      }
+      case 'cross_bias':
+        return writeFloats(joined(masks.map((mask) => paddingRow(mask, promptLength))), target, this.#float);
+      default:
+        throw new Error(`T5's decoder does not read ${wire}`);
+    }
+  }
+}
+
+/** Added to scores of a prompt's tokens: 0 for those that are seen. */
+function paddingRow(mask: Mask, length: number): Float32Array {
+  return Float32Array.from({ length }, (_, token) => (mask[token] === 1 ? 0 : HIDDEN));
+}
+
+function floatsOf({ data, type }: LanguagePrompt['prefix']): Float32Array {
+  if (data instanceof Float32Array) return data;
+  const { buffer, byteOffset, byteLength, length } = data as Uint16Array;
+  const floats = new Float32Array(length);
+  convertFloats(
+    new Uint8Array(buffer, byteOffset, byteLength),
+    type === 'float16' ? 'F16' : 'F32',
+    new Uint8Array(floats.buffer),
+    'F32',
+  );
+  return floats;
+}

@@ -1,0 +1,230 @@
+/** A program whose units are bound to the memory of their devices: weights stay there or are copied ahead of the unit that reads them. */
+import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
+import type { Dtype } from '../../../../tensor/dtype.js';
+import type { BlockKind } from '../../../../model/blocks.js';
+import { wireOfOutput } from '../../../graph/stage-builder.js';
+import { alignedBytes } from '../../../device/memory/alignment.js';
+import { namedOutOfMemory } from '../../../device/memory/out-of-memory.js';
+import { OrtSession, type RunOptions, type BoundTensor, type OrtBinding } from '../../../device/ort/ort-session.js';
+import type { RunThread } from '../../../device/ort/run-thread.js';
+import { CargoQueue } from '../weights/cargo-queue.js';
+import type { EngineDevice } from '../device/engine-device.js';
+import type { GpuStage, Unit } from '../units/gpu-units.js';
+import type { DeviceWeights } from '../weights/load-weights.js';
+import type { Cargo } from '../weights/staging.js';
+import { weightsOf } from '../units/unit-weights.js';
+import { sizeOf } from '../units/weight.js';
+
+export interface GpuProgramParts {
+  readonly units: readonly Unit[];
+  readonly tensorOf: (name: string) => StoredTensor;
+  readonly weights: ReadonlyMap<EngineDevice, DeviceWeights>;
+  /** Whether devices that stream nothing here are to record runs, where their providers can. */
+  readonly records: boolean;
+  /** See `SessionKind`. */
+  readonly roundsFactors: boolean;
+  /** Devices whose sessions share an arena. */
+  readonly sharing: ReadonlySet<EngineDevice>;
+}
+
+/** A wire of a unit, and its dtype on the unit's device. */
+export interface UnitWire {
+  readonly wire: string;
+  readonly dtype: Dtype;
+  readonly unit: number;
+  readonly use: 'input' | 'output';
+}
+
+/** A unit that is ready to run. */
+export interface BoundUnit {
+  readonly binding: OrtBinding;
+  readonly options: RunOptions;
+  /** Brings what other devices have made. */
+  readonly prepare: () => void;
+}
+
+export class GpuProgram implements Disposable {
+  readonly #parts: GpuProgramParts;
+  readonly #sessions = new Map<GpuStage, OrtSession>();
+  readonly #cargos: readonly (Cargo | null)[];
+  readonly #queues: ReadonlyMap<EngineDevice, CargoQueue>;
+
+  constructor(parts: GpuProgramParts) {
+    this.#parts = parts;
+    const { roundsFactors, sharing } = parts;
+    this.#cargos = loadCargos(parts);
+    this.#queues = cargoQueues(parts, this.#cargos);
+    try {
+      for (const { stage, device } of parts.units) {
+        if (this.#sessions.has(stage)) continue;
+        const kind = { isRecorded: this.records(device), roundsFactors, sharesArena: sharing.has(device) };
+        const start = () => new OrtSession(stage.model, device.sessionOptions(kind));
+        this.#sessions.set(stage, within(device, start));
+      }
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  get units(): readonly Unit[] {
+    return this.#parts.units;
+  }
+
+  /** The devices of the layers of a kind, in their order. */
+  devicesOf(kind: BlockKind): EngineDevice[] {
+    return this.units.flatMap(({ device, blocks }) => blocks.filter((block) => block.kind === kind).map(() => device));
+  }
+
+  /** Whether the program's sessions on a device record runs of one shape and replay them. */
+  records(device: EngineDevice): boolean {
+    return this.#parts.records && device.canRecord && !this.#queues.has(device);
+  }
+
+  /** @param tensorOf the memory of one unit's wire */
+  bind(tensorOf: (wire: UnitWire) => BoundTensor): OrtBinding[] {
+    const bindings: OrtBinding[] = [];
+    try {
+      for (const [index, unit] of this.#parts.units.entries()) bindings.push(this.#bindUnit(unit, index, tensorOf));
+      return bindings;
+    } catch (error) {
+      for (const binding of bindings) binding[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #bindUnit(unit: Unit, index: number, tensorOf: (wire: UnitWire) => BoundTensor): OrtBinding {
+    const session = this.#sessions.get(unit.stage);
+    if (session === undefined) throw new Error('a unit without a session');
+    const named = (wires: ReadonlyMap<string, Dtype>, use: 'input' | 'output') =>
+      [...wires].map(([name, dtype]) => {
+        const tensor = tensorOf({ wire: wireOfOutput(unit.rename(name)), dtype, unit: index, use });
+        return [name, located(unit.device, tensor)] as const;
+      });
+    const inputs = new Map([...named(unit.stage.inputs, 'input'), ...this.#boundWeights(unit, index)]);
+    return session.bind(inputs, new Map(named(unit.stage.outputs, 'output')));
+  }
+
+  #boundWeights(unit: Unit, index: number): (readonly [string, BoundTensor])[] {
+    const { weights, tensorOf } = this.#parts;
+    const { device } = unit;
+    const { memory } = device;
+    const cargo = this.#cargos[index] ?? null;
+    const { resident, staging } = weights.get(device) ?? NO_WEIGHTS;
+    const streamed = cargo === null || staging === null ? [] : staging.addressesOf(cargo);
+    return weightsOf(unit, tensorOf).map(({ input, name, tensors }) => {
+      const [first] = tensors;
+      const place = cargo?.weights.findIndex((weight) => weight.tensors[0] === first) ?? -1;
+      const address = resident.addressOf(name) ?? streamed[place];
+      const type = unit.stage.weights.get(input);
+      if (address === undefined || type === undefined) throw new Error(`${name} is neither resident nor streamed`);
+      return [input, located(device, { place: memory.place, address, dtype: type.dtype, dims: type.dims })];
+    });
+  }
+
+  /** @param tensorOf the new memory of a wire; undefined for those that stay where they are */
+  rebind(bound: readonly Pick<BoundUnit, 'binding'>[], tensorOf: (wire: string) => BoundTensor | undefined): void {
+    for (const [index, { device, stage, rename }] of this.units.entries()) {
+      for (const use of ['input', 'output'] as const) {
+        for (const name of (use === 'input' ? stage.inputs : stage.outputs).keys()) {
+          const tensor = tensorOf(wireOfOutput(rename(name)));
+          if (tensor !== undefined) bound[index]?.binding.rebind(use, name, located(device, tensor));
+        }
+      }
+    }
+  }
+
+  /**
+   * @param together the units in their order, as often as they are bound: each unit runs for all while its weights are there
+   * @param repeats whether the same program is likely to run next: its first weights are copied ahead
+   */
+  run(together: readonly (readonly BoundUnit[])[], repeats = false): void {
+    for (const queue of this.#queues.values()) queue.start();
+    this.units.forEach(({ device, stage }, index) => {
+      const cargo = this.#cargos[index] ?? null;
+      const queue = this.#queues.get(device);
+      if (cargo !== null) queue?.await(cargo);
+      for (const bound of together) {
+        const unit = bound[index];
+        if (unit === undefined) throw new RangeError(`unit ${index} is not bound`);
+        unit.prepare();
+        // The CPU computes shapes beside WebGPU, and reads their tensors when they are bound.
+        if (device.memory.place === 'WebGPU_Buf') unit.binding.bindAgain(wiresOf(stage));
+        within(device, () => unit.binding.run(unit.options));
+      }
+      if (cargo !== null) queue?.passed(cargo);
+    });
+    if (repeats) for (const queue of this.#queues.values()) queue.rewind();
+  }
+
+  /** Whether any of its weights are copied for each run. */
+  get streams(): boolean {
+    return this.#queues.size > 0;
+  }
+
+  /** Whether `runIn` can run it, beside what other programs run on its device. */
+  get runsAside(): boolean {
+    return !this.streams && this.units.every(({ device }) => device.beside !== undefined);
+  }
+
+  /** The same in another thread, where nothing is streamed. */
+  async runIn(thread: RunThread, bound: readonly BoundUnit[]): Promise<void> {
+    for (const { binding, options, prepare } of bound) {
+      prepare();
+      await binding.runIn(thread, options);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const session of this.#sessions.values()) session[Symbol.dispose]();
+    this.#sessions.clear();
+  }
+}
+
+/** Inputs that change between runs; caches stay where they are. */
+const wiresOf = ({ inputs }: GpuStage): string[] => [...inputs.keys()].filter((name) => !/^(past|cross)\./.test(name));
+
+const NO_WEIGHTS: DeviceWeights = { resident: { addressOf: () => undefined }, staging: null };
+
+/** Says with the device's numbers when a session finds no memory. */
+function within<Result>({ memory }: EngineDevice, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw namedOutOfMemory(error, memory);
+  }
+}
+
+const located = ({ memory }: EngineDevice, tensor: BoundTensor): BoundTensor =>
+  tensor.place === memory.place ? memory.locate(tensor) : tensor;
+
+function loadCargos({ units, tensorOf, weights }: GpuProgramParts): (Cargo | null)[] {
+  const next = new Map<EngineDevice, 0 | 1>();
+  return units.map((unit): Cargo | null => {
+    const { resident, staging } = weights.get(unit.device) ?? NO_WEIGHTS;
+    const streamed = weightsOf(unit, tensorOf).filter(({ name }) => resident.addressOf(name) === undefined);
+    if (streamed.length === 0 || staging === null) return null;
+    const bytes = streamed.reduce((sum, weight) => sum + alignedBytes(sizeOf(weight)), 0);
+    const half = next.get(unit.device) ?? 0;
+    const halves = staging.halvesFor(bytes, half);
+    if (halves.length === 1) next.set(unit.device, half === 0 ? 1 : 0);
+    return { bytes, halves, weights: streamed };
+  });
+}
+
+function cargoQueues({ units, weights }: GpuProgramParts, cargos: readonly (Cargo | null)[]) {
+  const queues = new Map<EngineDevice, CargoQueue>();
+  for (const device of new Set(units.map((unit) => unit.device))) {
+    const own = cargos.filter((cargo, index) => cargo !== null && units[index]?.device === device);
+    const staging = weights.get(device)?.staging ?? null;
+    if (staging === null || own.length === 0) continue;
+    queues.set(
+      device,
+      new CargoQueue(
+        staging,
+        own.filter((cargo) => cargo !== null),
+      ),
+    );
+  }
+  return queues;
+}

@@ -1,0 +1,116 @@
+/** Programs over one set of weights: files mapped, weights where their units read them, sessions started. */
+import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
+import type { ModelConfig } from '../../../../model/blip2-config.js';
+import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
+import type { PictureGrid } from '../../../graph/picture-grid.js';
+import type { Weights } from '../../../graph/weights.js';
+import type { DeviceMemory } from '../../../device/memory/device-memory.js';
+import type { EngineDevice, PlaceOf } from '../device/engine-device.js';
+import { GpuProgram } from './gpu-program.js';
+import type { Unit } from '../units/gpu-units.js';
+import { HostStaging } from './host-staging.js';
+import { loadWeights } from '../weights/load-weights.js';
+import { WeightFiles } from '../weights/weight-files.js';
+
+/** A model and where its blocks run. */
+export interface EngineSources<Config extends ModelConfig = ModelConfig> {
+  readonly config: Config;
+  /** Each in the dtype that the device computes in which runs its block. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly picture: PictureGrid;
+  /** The model frees the devices that run its blocks, unless it does not open. */
+  readonly placeOf: PlaceOf;
+}
+
+export interface StartedPrograms<Name extends string> {
+  readonly files: WeightFiles;
+  /** null for one without units. */
+  readonly programs: Readonly<Record<Name, GpuProgram | null>>;
+  /** What all runs of all programs share. */
+  readonly shared: {
+    /** For inputs and results. */
+    readonly staging: HostStaging;
+    /** For wires that change their float between two devices. */
+    readonly crossingStaging: HostStaging;
+    /** Of what the host gives to the devices and gets from them. */
+    readonly float: GpuFloat;
+  };
+  /** In the order in which they have to be disposed, and the devices' memories after them. */
+  readonly owned: readonly Disposable[];
+  readonly memories: readonly DeviceMemory[];
+}
+
+/**
+ * @param units of each program
+ * @param recorded programs whose sessions record, where the device can
+ * @param rounded programs whose float32 products may round their factors
+ * @param mapped tensors that the host reads itself
+ */
+export async function startPrograms<Name extends string>(
+  units: Readonly<Record<Name, readonly Unit[]>>,
+  { weights, placeOf }: { readonly weights: Weights; readonly placeOf: PlaceOf },
+  {
+    recorded = [],
+    rounded = [],
+    mapped = [],
+  }: {
+    readonly recorded?: readonly NoInfer<Name>[];
+    readonly rounded?: readonly NoInfer<Name>[];
+    readonly mapped?: readonly StoredTensor[];
+  } = {},
+): Promise<StartedPrograms<Name>> {
+  const named = Object.entries(units) as [Name, readonly Unit[]][];
+  const all = named.flatMap(([, own]) => own);
+  const tensorOf = (name: string) => weights.get(name);
+  const needed = all.flatMap((unit) =>
+    [...unit.stage.weights.values()].flatMap(({ tensors: parts }) => parts.map((part) => tensorOf(unit.rename(part)))),
+  );
+  /** The last opened first. */
+  const owned: Disposable[] = [];
+  try {
+    const sharing = shareArenas(all, owned);
+    const files = await WeightFiles.open([...needed, ...mapped]);
+    owned.unshift(files);
+    const loaded = loadWeights(all, files, tensorOf, placeOf);
+    owned.unshift(...loaded.loaders);
+    const start = (name: Name, own: readonly Unit[]): GpuProgram | null => {
+      if (own.length === 0) return null;
+      const records = recorded.includes(name);
+      const roundsFactors = rounded.includes(name);
+      const program = new GpuProgram({
+        units: own,
+        tensorOf,
+        weights: loaded.weights,
+        records,
+        roundsFactors,
+        sharing,
+      });
+      owned.unshift(program);
+      return program;
+    };
+    const programs = Object.fromEntries(named.map(([name, own]) => [name, start(name, own)]));
+    const devices = [...new Set(all.map(({ device }) => device))];
+    const memories = devices.map(({ memory }) => memory);
+    const shared = {
+      staging: new HostStaging(memories),
+      crossingStaging: new HostStaging(memories),
+      float: (devices.find(({ isHost }) => !isHost) ?? devices[0])?.style.float ?? 'F32',
+    };
+    return { files, programs: programs as Record<Name, GpuProgram | null>, shared, owned, memories };
+  } catch (error) {
+    for (const each of owned) each[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The devices whose sessions share an arena from here on: of two that are one card in orders of their own, the first. */
+function shareArenas(units: readonly Unit[], owned: Disposable[]): ReadonlySet<EngineDevice> {
+  const sharing = new Set<EngineDevice>();
+  for (const device of new Set(units.map((unit) => unit.device))) {
+    const arena = device.shareArena?.() ?? null;
+    if (arena === null) continue;
+    owned.unshift(arena);
+    sharing.add(device);
+  }
+  return sharing;
+}
