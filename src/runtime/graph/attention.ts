@@ -1,6 +1,7 @@
 import type { Value } from '../onnx/graph-builder.js';
 import type { Module } from './module.js';
 import { plainAttention } from './plain-attention.js';
+import { pastWire, presentWire } from './wires.js';
 
 export interface AttentionInputs {
   /** `[batch, queries, heads * headSize]`, before scaling. */
@@ -42,4 +43,15 @@ export function attention(module: Module, inputs: AttentionInputs): AttentionOut
     options,
   );
   return { output, present: { key: presentKey, value: presentValue } };
+}
+
+/** Attention of a decoder layer over its cache, which grows by the new tokens' keys and values. */
+export function cachedAttention(module: Module, layer: number, inputs: Omit<AttentionInputs, 'past'>): Value {
+  const { stage } = module;
+  const past = { key: stage.use(pastWire(layer, 'key')), value: stage.use(pastWire(layer, 'value')) };
+  const { output, present } = attention(module, { ...inputs, past });
+  if (present === undefined) throw new Error(`the cache of layer ${layer} is not kept`);
+  stage.make(presentWire(layer, 'key'), present.key);
+  stage.make(presentWire(layer, 'value'), present.value);
+  return output;
 }

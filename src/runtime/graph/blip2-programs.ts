@@ -1,6 +1,5 @@
 /** The programs of BLIP-2: once per picture, once per prompt (T5), and once per token. */
 import type { Blip2Config } from '../../model/blip2-config.js';
-import { blip2Blocks, type Block, type BlockKind } from '../../model/blocks.js';
 import { lowerLlamaLayer, lowerLlamaNorm, lowerLlamaTokens } from './llama.js';
 import {
   lowerOptLayer,
@@ -10,7 +9,7 @@ import {
   lowerOptProjectOut,
   lowerOptTokens,
 } from './opt.js';
-import type { Lowering, Program, Step } from './program.js';
+import { stepsOf, type Lowerings, type Program } from './program.js';
 import {
   lowerProjection,
   lowerQFormerEmbeddings,
@@ -30,9 +29,7 @@ import {
 } from './t5.js';
 import { lowerVisionEmbeddings, lowerVisionLayer, lowerVisionNorm } from './vision.js';
 import { lowerHead } from './vocabulary.js';
-import { crossWire, presentWire } from './wires.js';
-
-type Lowerings = Partial<Record<BlockKind, Lowering>>;
+import { cacheWires, crossWire, presentWire } from './wires.js';
 
 const IMAGE: Lowerings = {
   'vision-embeddings': lowerVisionEmbeddings,
@@ -88,13 +85,13 @@ const T5_TOKEN: Lowerings = {
  * `vision` (image embeddings) and `query` can be asked for too.
  */
 export function imageProgram(config: Blip2Config, outputs: readonly string[] = ['language_input']): Program {
-  return { steps: steps(config, config.qformer.text === null ? IMAGE : INSTRUCTED_IMAGE), outputs };
+  return { steps: stepsOf(config, config.qformer.text === null ? IMAGE : INSTRUCTED_IMAGE), outputs };
 }
 
 /** T5's encoder: `prefix`, ids and mask to the cross-attention's keys and values. OPT has no such program. */
 export function promptProgram(config: Blip2Config): Program {
-  const lowered = steps(config, T5_PROMPT);
-  return { steps: lowered, outputs: cacheWires(lowered, crossWire) };
+  const lowered = stepsOf(config, T5_PROMPT);
+  return { steps: lowered, outputs: lowered.flatMap(({ block }) => cacheWires(crossWire, block)) };
 }
 
 /**
@@ -102,24 +99,6 @@ export function promptProgram(config: Blip2Config): Program {
  * token at a time; T5 reads the ids of the decoder and what the prompt program made.
  */
 export function tokenProgram(config: Blip2Config): Program {
-  const lowered = steps(config, { opt: OPT, llama: LLAMA, t5: T5_TOKEN }[config.text.family]);
-  return { steps: lowered, outputs: ['logits', ...cacheWires(lowered, presentWire)] };
+  const lowered = stepsOf(config, { opt: OPT, llama: LLAMA, t5: T5_TOKEN }[config.text.family]);
+  return { steps: lowered, outputs: ['logits', ...lowered.flatMap(({ block }) => cacheWires(presentWire, block))] };
 }
-
-function steps(config: Blip2Config, lowerings: Lowerings): Step[] {
-  return blip2Blocks(config).flatMap((block) => {
-    const lower = lowerings[block.kind];
-    return lower === undefined ? [] : [{ block, lower }];
-  });
-}
-
-function cacheWires(lowered: readonly Step[], wire: typeof presentWire): string[] {
-  return lowered
-    .map((step) => step.block)
-    .filter(isDecoderLayer)
-    .flatMap((block) => [wire(block.index, 'key'), wire(block.index, 'value')]);
-}
-
-const DECODER_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-layer', 'llama-layer', 't5-decoder-layer']);
-
-const isDecoderLayer = ({ kind }: Block): boolean => DECODER_LAYERS.has(kind);

@@ -2,13 +2,12 @@
 import type { Block } from '../../model/blocks.js';
 import type { LlamaConfig } from '../../model/language-config.js';
 import type { Value } from '../onnx/graph-builder.js';
-import { attention } from './attention.js';
 import { linear } from './linear-product.js';
 import { Module } from './module.js';
+import { selfAttention } from './self-attention.js';
 import type { StageBuilder } from './stage-builder.js';
-import { tokenShape } from './token-shape.js';
 import { tokenTable } from './vocabulary.js';
-import { pastWire, presentWire, textConfig } from './wires.js';
+import { textConfigOf } from './wires.js';
 
 export function lowerLlamaTokens(stage: StageBuilder, block: Block): void {
   const module = new Module(stage, block.name);
@@ -18,12 +17,17 @@ export function lowerLlamaTokens(stage: StageBuilder, block: Block): void {
 }
 
 export function lowerLlamaLayer(stage: StageBuilder, block: Block): void {
-  const { rmsNormEps, activation } = llamaConfig(stage);
+  const { rmsNormEps, activation, heads, headSize } = llamaConfig(stage);
   const module = new Module(stage, block.name);
   const x = stage.use('hidden');
   const attended = module.add(
     x,
-    selfAttention(module, block.index, module.child('input_layernorm').rmsNorm(x, rmsNormEps)),
+    selfAttention(module.child('self_attn'), block.index, module.child('input_layernorm').rmsNorm(x, rmsNormEps), {
+      heads,
+      headSize,
+      output: 'o_proj',
+      turn: rotate,
+    }),
   );
 
   const normed = module.child('post_attention_layernorm').rmsNorm(attended, rmsNormEps);
@@ -31,28 +35,6 @@ export function lowerLlamaLayer(stage: StageBuilder, block: Block): void {
   const gate = mlp.activation(linear(mlp.child('gate_proj'), normed), activation);
   const inner = mlp.node('Mul', [gate, linear(mlp.child('up_proj'), normed)]);
   stage.make('hidden', module.add(attended, linear(mlp.child('down_proj'), inner)));
-}
-
-function selfAttention(module: Module, layer: number, rows: Value): Value {
-  const { stage } = module;
-  const { heads, headSize } = llamaConfig(stage);
-  const self = module.child('self_attn');
-  const project = (name: string) =>
-    self.node('Reshape', [linear(self.child(name), rows), tokenShape(stage, 'positions')]);
-  const { output, present } = attention(self, {
-    query: rotate(self.child('q_proj'), project('q_proj')),
-    key: rotate(self.child('k_proj'), project('k_proj')),
-    value: project('v_proj'),
-    heads,
-    scale: headSize ** -0.5,
-    bias: stage.use('attention_bias'),
-    past: { key: stage.use(pastWire(layer, 'key')), value: stage.use(pastWire(layer, 'value')) },
-  });
-  if (present !== undefined) {
-    stage.make(presentWire(layer, 'key'), present.key);
-    stage.make(presentWire(layer, 'value'), present.value);
-  }
-  return linear(self.child('o_proj'), self.reshape(output, [-1, heads * headSize]));
 }
 
 /** Turns the two halves of each head against each other by angles that grow with the position. */
@@ -88,8 +70,4 @@ export function lowerLlamaNorm(stage: StageBuilder, block: Block): void {
   stage.make('hidden', new Module(stage, block.name).rmsNorm(stage.use('hidden'), llamaConfig(stage).rmsNormEps));
 }
 
-function llamaConfig(stage: StageBuilder): LlamaConfig {
-  const text = textConfig(stage.config);
-  if (text.family !== 'llama') throw new Error('a LLaMA block in a model that is not LLaMA');
-  return text;
-}
+const llamaConfig = (stage: StageBuilder): LlamaConfig => textConfigOf(stage.config, 'llama');

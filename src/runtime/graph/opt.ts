@@ -5,13 +5,12 @@
 import type { OptConfig } from '../../model/language-config.js';
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
-import { attention } from './attention.js';
 import { linear } from './linear-product.js';
 import { Module } from './module.js';
+import { selfAttention } from './self-attention.js';
 import type { StageBuilder } from './stage-builder.js';
-import { tokenShape } from './token-shape.js';
 import { tokenTable } from './vocabulary.js';
-import { pastWire, presentWire, textConfig } from './wires.js';
+import { textConfigOf } from './wires.js';
 
 /** torch's default, which OPT's norms have whatever the configuration says. */
 const LAYER_NORM_EPS = 1e-5;
@@ -61,39 +60,23 @@ export function lowerOptPositions(stage: StageBuilder, block: Block): void {
 }
 
 export function lowerOptLayer(stage: StageBuilder, block: Block): void {
-  const { hiddenSize, preNorm, activation } = optConfig(stage);
+  const { hiddenSize, heads, preNorm, activation } = optConfig(stage);
   const module = new Module(stage, block.name);
   const withNorm = (name: string, x: Value, branch: (x: Value) => Value): Value => {
     const norm = (y: Value) => module.child(name).layerNorm(y, hiddenSize, LAYER_NORM_EPS);
     return preNorm ? module.add(x, branch(norm(x))) : norm(module.add(x, branch(x)));
   };
-  const attended = withNorm('self_attn_layer_norm', stage.use('hidden'), (x) => selfAttention(module, block.index, x));
+  const attended = withNorm('self_attn_layer_norm', stage.use('hidden'), (x) =>
+    selfAttention(module.child('self_attn'), block.index, x, {
+      heads,
+      headSize: hiddenSize / heads,
+      output: 'out_proj',
+    }),
+  );
   const output = withNorm('final_layer_norm', attended, (x) =>
     linear(module.child('fc2'), module.activation(linear(module.child('fc1'), x), activation)),
   );
   stage.make('hidden', output);
-}
-
-function selfAttention(module: Module, layer: number, rows: Value): Value {
-  const { stage } = module;
-  const { hiddenSize, heads } = optConfig(stage);
-  const self = module.child('self_attn');
-  const project = (name: string) =>
-    self.node('Reshape', [linear(self.child(name), rows), tokenShape(stage, 'positions')]);
-  const { output, present } = attention(self, {
-    query: project('q_proj'),
-    key: project('k_proj'),
-    value: project('v_proj'),
-    heads,
-    scale: (hiddenSize / heads) ** -0.5,
-    bias: stage.use('attention_bias'),
-    past: { key: stage.use(pastWire(layer, 'key')), value: stage.use(pastWire(layer, 'value')) },
-  });
-  if (present !== undefined) {
-    stage.make(presentWire(layer, 'key'), present.key);
-    stage.make(presentWire(layer, 'value'), present.value);
-  }
-  return linear(self.child('out_proj'), self.reshape(output, [-1, hiddenSize]));
 }
 
 export function lowerOptNorm(stage: StageBuilder, block: Block): void {
@@ -101,8 +84,4 @@ export function lowerOptNorm(stage: StageBuilder, block: Block): void {
   stage.make('hidden', module.layerNorm(stage.use('hidden'), optConfig(stage).hiddenSize, LAYER_NORM_EPS));
 }
 
-function optConfig(stage: StageBuilder): OptConfig {
-  const text = textConfig(stage.config);
-  if (text.family !== 'opt') throw new Error('an OPT block in a model that is not OPT');
-  return text;
-}
+const optConfig = (stage: StageBuilder): OptConfig => textConfigOf(stage.config, 'opt');

@@ -1,9 +1,13 @@
 /** A program is one run through consecutive blocks; cut by device, it becomes a chain of stages. */
-import type { Block } from '../../model/blocks.js';
+import { blip2Blocks, type Block, type BlockKind } from '../../model/blocks.js';
+import type { ModelConfig } from '../../model/blip2-config.js';
 import { StageBuilder, type StageSources } from './stage-builder.js';
 
 /** Appends the nodes of one block to a stage. */
 export type Lowering = (stage: StageBuilder, block: Block) => void;
+
+/** What lowers a block of each kind that takes part in a program. */
+export type Lowerings = Partial<Record<BlockKind, Lowering>>;
 
 export interface Step {
   readonly block: Block;
@@ -14,6 +18,14 @@ export interface Program {
   readonly steps: readonly Step[];
   /** Wires that the caller reads. */
   readonly outputs: readonly string[];
+}
+
+/** The blocks of a model that take part, in the order of their runs. */
+export function stepsOf(config: ModelConfig, lowerings: Lowerings): Step[] {
+  return blip2Blocks(config).flatMap((block) => {
+    const lower = lowerings[block.kind];
+    return lower === undefined ? [] : [{ block, lower }];
+  });
 }
 
 export interface Stage<Place> {

@@ -1,7 +1,6 @@
 /** The programs of a BLIP-2 that compares pictures with texts. `vision` is made once per picture and read by two others. */
 import type { RetrievalConfig } from '../../model/blip2-config.js';
-import { blip2Blocks, type BlockKind } from '../../model/blocks.js';
-import type { Lowering, Program } from './program.js';
+import { stepsOf, type Lowerings, type Program } from './program.js';
 import {
   lowerQFormerJointLayer,
   lowerQFormerJointNorm,
@@ -14,8 +13,6 @@ import {
 } from './qformer.js';
 import { lowerMatchHead, lowerTextProjection, lowerVisionProjection } from './retrieval.js';
 import { lowerVisionEmbeddings, lowerVisionLayer, lowerVisionNorm } from './vision.js';
-
-type Lowerings = Partial<Record<BlockKind, Lowering>>;
 
 /** `pixel_values` to `vision`. */
 export function visionProgram(config: RetrievalConfig): Program {
@@ -58,9 +55,5 @@ export function matchProgram(config: RetrievalConfig): Program {
 }
 
 function program(config: RetrievalConfig, output: string, lowerings: Lowerings): Program {
-  const steps = blip2Blocks(config).flatMap((block) => {
-    const lower = lowerings[block.kind];
-    return lower === undefined ? [] : [{ block, lower }];
-  });
-  return { steps, outputs: [output] };
+  return { steps: stepsOf(config, lowerings), outputs: [output] };
 }

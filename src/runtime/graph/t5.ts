@@ -5,13 +5,13 @@
 import type { T5Config } from '../../model/language-config.js';
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
-import { attention, type AttentionInputs } from './attention.js';
+import { attention, cachedAttention, type AttentionInputs } from './attention.js';
 import { linear } from './linear-product.js';
 import { Module } from './module.js';
 import type { StageBuilder } from './stage-builder.js';
 import { tokenShape } from './token-shape.js';
 import { tokenTable } from './vocabulary.js';
-import { crossWire, pastWire, presentWire, textConfig } from './wires.js';
+import { crossWire, textConfigOf } from './wires.js';
 
 /** Pictures and prompt for the encoder. */
 export function lowerT5PromptTokens(stage: StageBuilder, block: Block): void {
@@ -32,7 +32,7 @@ export function lowerT5EncoderLayer(stage: StageBuilder, block: Block): void {
   const shape = tokenShape(stage, 'encoder_mask');
   const residual = sublayer(module, 0, stage.use('encoder_hidden'), (x) => {
     const inputs = projections(self, ['q', 'k', 'v'], x, shape);
-    return attend(self, { ...inputs, bias: stage.use('encoder_bias') }).rows;
+    return attend(self, { ...inputs, bias: stage.use('encoder_bias') });
   });
   stage.make('encoder_hidden', feedForward(module, 1, residual));
 }
@@ -77,23 +77,14 @@ export function lowerT5DecoderLayer(stage: StageBuilder, block: Block): void {
   }
   const shape = tokenShape(stage, 'decoder_ids');
   const afterSelf = sublayer(module, 0, stage.use('hidden'), (x) => {
-    const past = {
-      key: stage.use(pastWire(block.index, 'key')),
-      value: stage.use(pastWire(block.index, 'value')),
-    };
-    const inputs = projections(self, ['q', 'k', 'v'], x, shape);
-    const { rows, present } = attend(self, { ...inputs, bias: stage.use('decoder_bias'), past });
-    if (present !== undefined) {
-      stage.make(presentWire(block.index, 'key'), present.key);
-      stage.make(presentWire(block.index, 'value'), present.value);
-    }
-    return rows;
+    const inputs = { ...projections(self, ['q', 'k', 'v'], x, shape), bias: stage.use('decoder_bias'), scale: 1 };
+    return projected(self, cachedAttention(self, block.index, { ...inputs, heads: t5Config(stage).heads }));
   });
   const afterCross = sublayer(module, 1, afterSelf, (x) => {
     const query = cross.node('Reshape', [linear(cross.child('q'), x), shape]);
     const key = stage.use(crossWire(block.index, 'key'));
     const value = stage.use(crossWire(block.index, 'value'));
-    return attend(cross, { query, key, value, bias: stage.use('cross_bias') }).rows;
+    return attend(cross, { query, key, value, bias: stage.use('cross_bias') });
   });
   stage.make('hidden', feedForward(module, 2, afterCross));
 }
@@ -125,11 +116,13 @@ function projections(module: Module, [q, k, v]: readonly [string, string, string
   return { query: project(q), key: project(k), value: project(v) };
 }
 
-function attend(module: Module, inputs: Omit<AttentionInputs, 'heads' | 'scale'>) {
-  const { heads, headSize } = t5Config(module.stage);
-  const { output, present } = attention(module, { ...inputs, heads, scale: 1 });
-  const rows = linear(module.child('o'), module.reshape(output, [-1, heads * headSize]));
-  return { rows, present };
+function attend(module: Module, inputs: Omit<AttentionInputs, 'heads' | 'scale'>): Value {
+  return projected(module, attention(module, { ...inputs, heads: t5Config(module.stage).heads, scale: 1 }).output);
+}
+
+function projected(module: Module, heads: Value): Value {
+  const { heads: count, headSize } = t5Config(module.stage);
+  return linear(module.child('o'), module.reshape(heads, [-1, count * headSize]));
 }
 
 /** `[1, heads, queries, keys]` from the bucket of each query and key. */
@@ -144,8 +137,4 @@ function rmsNorm(module: Module, x: Value): Value {
   return module.rmsNorm(x, t5Config(module.stage).layerNormEps);
 }
 
-function t5Config(stage: StageBuilder): T5Config {
-  const text = textConfig(stage.config);
-  if (text.family !== 't5') throw new Error('a T5 block in a model that is not T5');
-  return text;
-}
+const t5Config = (stage: StageBuilder): T5Config => textConfigOf(stage.config, 't5');

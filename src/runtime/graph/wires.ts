@@ -3,6 +3,7 @@
  * each has one type wherever the model is cut. Activations are rows `[batch * tokens, width]`, as `Gemm` takes them.
  */
 import { isRetrieval, type ModelConfig } from '../../model/blip2-config.js';
+import type { Block, BlockKind } from '../../model/blocks.js';
 import type { TextConfig } from '../../model/language-config.js';
 import type { ValueType } from '../onnx/graph-builder.js';
 
@@ -14,11 +15,32 @@ export const pastWire = (layer: number, part: CachePart): string => `past.${laye
 export const crossWire = (layer: number, part: CachePart): string => `cross.${layer}.${part}`;
 export const presentWire = (layer: number, part: CachePart): string => `present.${layer}.${part}`;
 
+const DECODER_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-layer', 'llama-layer', 't5-decoder-layer']);
+
+/** The caches of a block: a decoder layer's keys and values, none of others. */
+export const cacheWires = (wire: typeof presentWire, { kind, index }: Block): string[] =>
+  DECODER_LAYERS.has(kind) ? [wire(index, 'key'), wire(index, 'value')] : [];
+
 /** The language model of a model that has one. */
 export function textConfig(config: ModelConfig): TextConfig {
   if (isRetrieval(config)) throw new Error('a block of a language model in a model that has none');
   return config.text;
 }
+
+/** The configuration of a language model of one family, whose block it is that asks. */
+export function textConfigOf<F extends TextConfig['family']>(
+  config: ModelConfig,
+  family: F,
+): Extract<TextConfig, { family: F }> {
+  const text = textConfig(config);
+  if (!isOfFamily(text, family)) throw new Error(`a block of ${family} in a model of ${text.family}`);
+  return text;
+}
+
+const isOfFamily = <F extends TextConfig['family']>(
+  text: TextConfig,
+  family: F,
+): text is Extract<TextConfig, { family: F }> => text.family === family;
 
 export function wireType(config: ModelConfig, name: string): ValueType {
   const { vision, qformer, numQueryTokens } = config;

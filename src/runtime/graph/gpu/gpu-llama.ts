@@ -5,7 +5,7 @@ import type { Value } from '../../onnx/graph-builder.js';
 import { rotaryAngles } from '../llama.js';
 import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
-import { textConfig } from '../wires.js';
+import { textConfigOf } from '../wires.js';
 import { toFloat } from './casts.js';
 import { fusedAttention, hasFusedAttention, unfusedAttention } from './gpu-attention.js';
 import { addLinear, joinedLinear, linear, rmsNormOf } from './gpu-module.js';
@@ -59,8 +59,4 @@ export function lowerGpuLlamaNorm(stage: StageBuilder, block: Block): void {
   stage.make('hidden', rmsNormOf(new Module(stage, block.name), 'hidden', llamaConfig(stage).rmsNormEps));
 }
 
-function llamaConfig(stage: StageBuilder): LlamaConfig {
-  const text = textConfig(stage.config);
-  if (text.family !== 'llama') throw new Error('a LLaMA block in a model that is not LLaMA');
-  return text;
-}
+const llamaConfig = (stage: StageBuilder): LlamaConfig => textConfigOf(stage.config, 'llama');

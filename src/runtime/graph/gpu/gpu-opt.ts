@@ -4,7 +4,7 @@ import type { OptConfig } from '../../../model/language-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
-import { textConfig } from '../wires.js';
+import { textConfigOf } from '../wires.js';
 import { fusedAttention, hasFusedAttention, unfusedAttention } from './gpu-attention.js';
 import { activatedLinear, addLinear, joinedLinear, normOf, splitInThree } from './gpu-module.js';
 import { product } from './gpu-product.js';
@@ -58,8 +58,4 @@ export function lowerGpuOptProjectOut(stage: StageBuilder, block: Block): void {
   stage.make('embedded', product(new Module(stage, block.name), stage.use('hidden')));
 }
 
-function optConfig(stage: StageBuilder): OptConfig {
-  const text = textConfig(stage.config);
-  if (text.family !== 'opt') throw new Error('an OPT block in a model that is not OPT');
-  return text;
-}
+const optConfig = (stage: StageBuilder): OptConfig => textConfigOf(stage.config, 'opt');

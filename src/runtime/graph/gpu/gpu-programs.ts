@@ -1,7 +1,7 @@
 /** The programs of BLIP-2 on a GPU: once per picture, once per prompt (T5), and once per token. The host looks rows of tables up. */
 import type { Blip2Config } from '../../../model/blip2-config.js';
-import { blip2Blocks, type Block, type BlockKind } from '../../../model/blocks.js';
-import type { Lowering, Step } from '../program.js';
+import type { Block, BlockKind } from '../../../model/blocks.js';
+import { stepsOf, type Lowerings, type Step } from '../program.js';
 import {
   lowerQFormerEmbeddings,
   lowerQFormerJointLayer,
@@ -9,7 +9,7 @@ import {
   lowerQFormerNorm,
   lowerQueryTokens,
 } from '../qformer.js';
-import { crossWire, presentWire } from '../wires.js';
+import { cacheWires, crossWire, presentWire } from '../wires.js';
 import { lowerGpuHead } from './gpu-head.js';
 import { lowerGpuLlamaLayer, lowerGpuLlamaNorm } from './gpu-llama.js';
 import {
@@ -27,8 +27,6 @@ import {
   lowerGpuT5EncoderNorm,
 } from './gpu-t5.js';
 import { lowerGpuProjection, lowerGpuVisionEmbeddings, lowerGpuVisionLayer, lowerGpuVisionNorm } from './gpu-vision.js';
-
-type Lowerings = Partial<Record<BlockKind, Lowering>>;
 
 /** Layers, each of which may be a unit of its own. */
 export const GPU_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>([
@@ -80,32 +78,21 @@ const TOKEN: Lowerings = {
 
 /** `pixel_values`, and the words of an InstructBLIP, to `language_input`. */
 export const gpuImageSteps = (config: Blip2Config): Step[] =>
-  steps(config, config.qformer.text === null ? IMAGE : INSTRUCTED_IMAGE);
+  stepsOf(config, config.qformer.text === null ? IMAGE : INSTRUCTED_IMAGE);
 
 /** T5's encoder: `encoder_hidden` and `encoder_bias` to the keys and values of cross-attention. Others have no such program. */
 export const gpuPromptSteps = (config: Blip2Config): Step[] =>
-  config.text.family === 't5' ? steps(config, T5_PROMPT) : [];
+  config.text.family === 't5' ? stepsOf(config, T5_PROMPT) : [];
 
 /** New tokens and the caches to `logits`. */
 export function gpuTokenSteps(config: Blip2Config): Step[] {
-  const all = steps(config, TOKEN);
+  const all = stepsOf(config, TOKEN);
   const [first] = all;
   if (config.text.family !== 'opt' || first?.block.kind !== 'opt-layer') return all;
   // Where the first layer is: the table itself is the host's.
   return [{ block: { ...first.block, kind: 'opt-positions' }, lower: lowerGpuOptPositions }, ...all];
 }
 
-const DECODER_LAYERS: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-layer', 'llama-layer', 't5-decoder-layer']);
-
 /** The caches that a block writes in a program: of new tokens, or of the prompt that cross-attention reads. */
-export function gpuCacheWires(program: 'prompt' | 'token', { kind, index }: Block): string[] {
-  const wire = program === 'prompt' ? crossWire : presentWire;
-  return DECODER_LAYERS.has(kind) ? [wire(index, 'key'), wire(index, 'value')] : [];
-}
-
-function steps(config: Blip2Config, lowerings: Lowerings): Step[] {
-  return blip2Blocks(config).flatMap((block) => {
-    const lower = lowerings[block.kind];
-    return lower === undefined ? [] : [{ block, lower }];
-  });
-}
+export const gpuCacheWires = (program: 'prompt' | 'token', block: Block): string[] =>
+  cacheWires(program === 'prompt' ? crossWire : presentWire, block);

@@ -1,7 +1,6 @@
 /** The programs of a BLIP-2 that compares pictures with texts, on a GPU. `vision` is made once per picture and read by two others. */
 import type { RetrievalConfig } from '../../../model/blip2-config.js';
-import { blip2Blocks, type BlockKind } from '../../../model/blocks.js';
-import type { Lowering, Step } from '../program.js';
+import { stepsOf, type Lowerings, type Step } from '../program.js';
 import {
   lowerQFormerJointLayer,
   lowerQFormerJointNorm,
@@ -18,8 +17,6 @@ import {
   lowerGpuVisionProjection,
 } from './gpu-retrieval.js';
 import { lowerGpuVisionEmbeddings, lowerGpuVisionLayer, lowerGpuVisionNorm } from './gpu-vision.js';
-
-type Lowerings = Partial<Record<BlockKind, Lowering>>;
 
 const PROGRAMS = {
   vision: {
@@ -51,10 +48,5 @@ const PROGRAMS = {
 /** By the wire that it ends in: `pixel_values` to `vision`; `vision` and words to vectors and to the logits of a match. */
 export type RetrievalProgram = keyof typeof PROGRAMS;
 
-export function gpuRetrievalSteps(config: RetrievalConfig, program: RetrievalProgram): Step[] {
-  const lowerings: Lowerings = PROGRAMS[program];
-  return blip2Blocks(config).flatMap((block) => {
-    const lower = lowerings[block.kind];
-    return lower === undefined ? [] : [{ block, lower }];
-  });
-}
+export const gpuRetrievalSteps = (config: RetrievalConfig, program: RetrievalProgram): Step[] =>
+  stepsOf(config, PROGRAMS[program]);

@@ -8,7 +8,7 @@ import type { T5Config } from '../../../model/language-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
-import { crossWire, textConfig } from '../wires.js';
+import { crossWire, textConfigOf } from '../wires.js';
 import { castTo, toFloat } from './casts.js';
 import type { PlainAttentionInputs } from '../plain-attention.js';
 import { biasedAttention, unfusedAttention } from './gpu-attention.js';
@@ -97,8 +97,4 @@ function rmsNorm(module: Module, x: Value): Value {
   return weights.get(`${module.path}.weight`).dtype === float ? normed : toFloat(module, normed);
 }
 
-function t5Config(stage: StageBuilder): T5Config {
-  const text = textConfig(stage.config);
-  if (text.family !== 't5') throw new Error('a T5 block in a model that is not T5');
-  return text;
-}
+const t5Config = (stage: StageBuilder): T5Config => textConfigOf(stage.config, 't5');
