@@ -2,7 +2,7 @@ import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../../model/blip2-config.js';
 import { askedPicture, askOf } from '../engine/asked-picture.js';
-import type { CaptionWorker } from '../engine/caption-engine.js';
+import type { CaptionWorker } from '../engine/caption-worker.js';
 import type {
   Caption,
   CaptionAllOptions,

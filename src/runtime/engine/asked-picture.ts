@@ -1,5 +1,5 @@
 import { Blip2Error } from '../../errors.js';
-import type { AskedPicture } from './caption-engine.js';
+import type { AskedPicture } from './caption-worker.js';
 import type { Ask, Picture } from './captioner-options.js';
 import type { FetchOptions } from '../image/fetch-picture.js';
 import { localPicture } from '../image/picture-source.js';

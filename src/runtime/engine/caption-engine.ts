@@ -3,22 +3,17 @@ import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../../model/blip2-config.js';
 import { ofUnchanged } from '../../loader/checkpoint/unchanged-files.js';
 import { checkLayerCounts } from '../../model/layer-counts.js';
-import { positionLimit } from '../../model/language-config.js';
 import { checkTensorNames } from '../../model/tensor-names.js';
 import { MOST_TOGETHER } from '../../planner/profile/encoding.js';
 import { Asking } from './asking.js';
-import type { Ask, Caption, CaptionHooks, Outcome } from './captioner-options.js';
+import type { Caption, CaptionHooks, Outcome } from './captioner-options.js';
+import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from './caption-worker.js';
+import { picturesAtOnce } from './pictures-at-once.js';
 import type { DeviceOptions } from '../device/device-options.js';
 import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { generate } from '../generation/generate.js';
 import type { GeneratedSequence, GenerationHooks } from '../generation/generation-request.js';
-import {
-  resolveGenerationOptions,
-  sequencesAtOnce,
-  type GenerationOptions,
-  type StepOptions,
-} from '../generation/generation-options.js';
-import type { LocalPicture } from '../image/picture-source.js';
+import { resolveGenerationOptions, sequencesAtOnce } from '../generation/generation-options.js';
 import { batchPixels } from '../image/batch-pixels.js';
 import { PixelPool } from '../image/pixel-pool.js';
 import { pixelRules } from '../image/pixel-rules.js';
@@ -28,7 +23,6 @@ import { openCaptionModel } from '../session/open-caption-model.js';
 import type { DecodingRoom } from '../session/model/language-prompt.js';
 import { CaptionStream } from './stream/caption-stream.js';
 import { checkOwnOptions } from './stream/own-settings.js';
-import type { Numbered } from './stream/numbered-picture.js';
 import type { PreparedPicture } from './stream/stream-settings.js';
 import { notFiniteOutcome } from './stream/not-finite-outcome.js';
 import { PictureFeed } from './stream/picture-feed.js';
@@ -36,58 +30,7 @@ import { rowsOf } from './stream/picture-rows.js';
 import { AnswerStream } from './text/answer-stream.js';
 import { answerText } from './text/prompts.js';
 
-export interface AskedPicture {
-  readonly image: LocalPicture;
-  readonly ask: Ask;
-  /** Which random numbers it draws; by its position where it is absent. */
-  readonly randomStream?: number;
-}
-
-/** Pictures that run together. */
-export interface CaptionBatch {
-  readonly pictures: readonly AskedPicture[];
-  /** Position of the first of them among all pictures of the call. */
-  readonly first: number;
-  readonly generation: GenerationOptions;
-}
-
-/** A picture of many, by its position among them. */
-export interface NumberedPicture extends AskedPicture, Numbered {
-  /** In place of the call's. */
-  readonly generation?: StepOptions;
-}
-
-/** Many pictures, one after the other. */
-export interface StreamRequest {
-  readonly generation: GenerationOptions;
-  /** How many are decoded at once: `auto` for as many as there is room for. */
-  readonly pictures: number | 'auto';
-  /** How many there are, where that is known. */
-  readonly total?: number;
-  /** Whether a picture is begun at once, however few there are. Default false: as many as make for the most of them per second. */
-  readonly eager?: boolean;
-  /** Whether a step waits until whoever listens has taken the tokens of the last. Default true. */
-  readonly isPaced?: boolean;
-  /** Texts of more tokens are refused, and so many have room. Default: what the model has positions for, and room for one. */
-  readonly maxTextTokens?: number;
-}
-
-/** What a captioner hands its pictures to. */
-export interface CaptionWorker extends AsyncDisposable {
-  captionBatch(batch: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]>;
-  /** Outcomes of all pictures of the source, in no order. */
-  captionStream(
-    source: AsyncIterator<NumberedPicture>,
-    request: StreamRequest,
-    hooks: CaptionHooks,
-  ): AsyncIterable<readonly Outcome[]>;
-}
-
 type CaptionCourse = Pick<Caption, 'promptTokens' | 'timing'>;
-
-/** Pictures at once where nothing else limits them. */
-const MOST_ON_DEVICE = 256;
-const MOST_ON_CPU = 8;
 
 export class CaptionEngine implements CaptionWorker {
   readonly #config: Blip2Config;
@@ -186,7 +129,13 @@ export class CaptionEngine implements CaptionWorker {
     hooks: CaptionHooks,
   ): AsyncGenerator<readonly Outcome[], void, undefined> {
     const { generation, total = Infinity, eager = false, maxTextTokens } = request;
-    const pictures = Math.max(1, Math.min(total, await this.#picturesAtOnce(request)));
+    const means = {
+      config: this.#config,
+      model: this.#model,
+      room: this.#room,
+      pictureSize: this.#pixels.rules.size,
+    };
+    const pictures = Math.max(1, Math.min(total, await picturesAtOnce(means, request)));
     const encoded = Math.min(total, this.#room?.picturesPerSweep(pictures) ?? Math.min(pictures, MOST_TOGETHER));
     const { height, width } = this.#pixels.rules.size;
     const parts = {
@@ -223,42 +172,6 @@ export class CaptionEngine implements CaptionWorker {
       ...(this.#room !== null && { promptTokens: this.#room.promptTokens }),
     };
     yield* new CaptionStream<NumberedPicture>(parts, settings, hooks).outcomes(feed);
-  }
-
-  /** @throws Blip2Error `PLAN_MISMATCH` where a plan has no room for so many */
-  async #picturesAtOnce({ generation, pictures: wanted, maxTextTokens = 1 }: StreamRequest): Promise<number> {
-    const { eosTokenIds } = this.#config.text;
-    const { maxNewTokens, strategy } = resolveGenerationOptions(generation, eosTokenIds);
-    // A prompt and its answer are within the model's positions, whatever each may be.
-    const limit = positionLimit(this.#config.text) ?? Infinity;
-    const promptTokens = Math.min(this.#config.numQueryTokens + maxTextTokens, limit - 1);
-    const newTokens = Math.min(maxNewTokens, limit - promptTokens);
-    const work = (batch: number) => ({
-      batch,
-      beams: sequencesAtOnce(strategy),
-      promptTokens,
-      newTokens,
-      pictureSize: this.#pixels.rules.size,
-    });
-    if (wanted !== 'auto') {
-      await this.#room?.check(work(wanted));
-      return wanted;
-    }
-    // Who plans for one picture has said nothing of many.
-    const planned = this.#room?.plannedBatch ?? 1;
-    const most = planned > 1 ? planned : this.#model.rolling === undefined ? MOST_ON_CPU : MOST_ON_DEVICE;
-    for (let pictures = most; pictures > 1; pictures = Math.floor(pictures / 2)) {
-      if (this.#room === null ? this.#hasMemoryFor(work(pictures)) : await this.#room.has(work(pictures)))
-        return pictures;
-    }
-    return 1;
-  }
-
-  /** Without a plan: what its devices have left. */
-  #hasMemoryFor({ batch, beams, promptTokens, newTokens }: AskedWork): boolean {
-    const encoded = Math.min(batch, MOST_TOGETHER);
-    const size = { rows: batch * beams, encoded, tokens: promptTokens + newTokens };
-    return this.#model.hasRoomFor?.(size) ?? true;
   }
 
   #captionOf(index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse): Caption {

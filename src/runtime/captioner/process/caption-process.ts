@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
-import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from '../../engine/caption-engine.js';
+import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from '../../engine/caption-worker.js';
 import type { Caption, CaptionHooks, Outcome } from '../../engine/captioner-options.js';
 import type { DeviceOptions } from '../../device/device-options.js';
 import { ModelProcess, type StartOptions } from './model-process.js';

@@ -1,6 +1,6 @@
 /** What a caller and the process that holds its model say to each other. */
 import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
-import type { CaptionBatch, NumberedPicture, StreamRequest } from '../../engine/caption-engine.js';
+import type { CaptionBatch, NumberedPicture, StreamRequest } from '../../engine/caption-worker.js';
 import type { AnswerToken, Caption, Outcome } from '../../engine/captioner-options.js';
 import type { DeviceOptions } from '../../device/device-options.js';
 import type { LocalPicture } from '../../image/picture-source.js';

@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Blip2Error } from '../../../errors.js';
 import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
-import type { NumberedPicture } from '../../engine/caption-engine.js';
+import type { NumberedPicture } from '../../engine/caption-worker.js';
 import type { CaptionHooks, Outcome } from '../../engine/captioner-options.js';
 import type { DeviceOptions, ProcessOptions } from '../../device/device-options.js';
 import { receiveError } from '../../sent-error.js';

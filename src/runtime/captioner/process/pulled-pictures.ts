@@ -1,4 +1,4 @@
-import type { NumberedPicture } from '../../engine/caption-engine.js';
+import type { NumberedPicture } from '../../engine/caption-worker.js';
 import type { Outcome } from '../../engine/captioner-options.js';
 import type { SentPicture } from './messages.js';
 

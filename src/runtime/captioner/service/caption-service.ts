@@ -1,6 +1,6 @@
 /** Pictures that are asked for one by one, by callers who know nothing of each other, and answered together. */
 import { Blip2Error } from '../../../errors.js';
-import type { CaptionWorker, NumberedPicture } from '../../engine/caption-engine.js';
+import type { CaptionWorker, NumberedPicture } from '../../engine/caption-worker.js';
 import type { AnswerToken, Ask, Caption, Outcome } from '../../engine/captioner-options.js';
 import { DEFAULT_NEW_TOKENS, type StepOptions } from '../../generation/generation-options.js';
 import type { LocalPicture } from '../../image/picture-source.js';
