@@ -15,6 +15,7 @@ import { generate } from '../generation/generate.js';
 import type { GeneratedSequence, GenerationHooks } from '../generation/generation-request.js';
 import { resolveGenerationOptions, sequencesAtOnce } from '../generation/generation-options.js';
 import { batchPixels } from '../image/batch-pixels.js';
+import { loadLibvips } from '../image/libvips-pixels.js';
 import { PixelPool } from '../image/pixel-pool.js';
 import { pixelRules } from '../image/pixel-rules.js';
 import { PlannedRoom, type AskedWork } from '../placement/planned-room.js';
@@ -63,6 +64,8 @@ export class CaptionEngine implements CaptionWorker {
     const pixels = pixelRules(preprocessor, config.vision, options);
     const room = PlannedRoom.of(checkpoint, config.vision, options);
     await room?.checkPictures(pixels.size);
+    // While devices are waited for.
+    loadLibvips();
     const model = await ofUnchanged(checkpoint.files, () => openCaptionModel(config, checkpoint, options));
     return new CaptionEngine(
       config,

@@ -8,6 +8,7 @@ import { checkTensorNames } from '../../model/tensor-names.js';
 import type { DeviceOptions } from '../device/device-options.js';
 import { readCheckpointFiles } from './checkpoint-files.js';
 import { softmax } from '../generation/softmax.js';
+import { loadLibvips } from '../image/libvips-pixels.js';
 import { pixelRules, type PixelRules } from '../image/pixel-rules.js';
 import { modelPixels } from '../image/prepare-pixels.js';
 import type { LocalPicture } from '../image/picture-source.js';
@@ -68,6 +69,8 @@ export class MatchEngine implements MatchWorker {
     const { preprocessor, tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options);
     await PlannedRoom.of(checkpoint, config.vision, options)?.checkPictures(pixels.size);
+    // While devices are waited for.
+    loadLibvips();
     const model = await ofUnchanged(checkpoint.files, () => openRetrievalModel(config, checkpoint, options));
     return new MatchEngine({ pixels, tokenizer, words }, model);
   }

@@ -9,7 +9,7 @@ import type { StreamRequest } from './caption-worker.js';
 
 /** Pictures at once where nothing else limits them. */
 const MOST_ON_DEVICE = 256;
-const MOST_ON_CPU = 8;
+const MOST_ON_CPU = 16;
 
 /** What there is to decode with: without a plan, `room` is null, and what the devices have left decides. */
 export interface DecodingMeans {

@@ -12,6 +12,11 @@ export async function openWithLibvips(bytes: Uint8Array, maxPixels = MAX_PIXELS)
   return sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
 }
 
+/** Has the decoder there for the first picture: to load it takes longer than most pictures. Where it is missing, that says so. */
+export function loadLibvips(): void {
+  import('sharp').catch(() => undefined);
+}
+
 /** Alpha is dropped, not composited. */
 export async function plainRgb(picture: Sharp): Promise<RgbPicture> {
   const { data, info } = await picture.removeAlpha().raw().toBuffer({ resolveWithObject: true });
