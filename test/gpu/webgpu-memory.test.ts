@@ -71,6 +71,14 @@ describe.skipIf(!answer.works)('memory of a WebGPU adapter', () => {
     expect(read()).toEqual([9, 9, 9, 9, 9, 9, 9, 9]);
     device.zero(base, 512);
     expect(read()).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    host.bytes.fill(9);
+    device.upload(second, host.address, 8);
+    device.zero(second + 4n, 4);
+    expect(read()).toEqual([9, 9, 9, 9, 0, 0, 0, 0]);
+    host.bytes.fill(9);
+    device.upload(second, host.address, 8);
+    device.zero(second, 4);
+    expect(read()).toEqual([0, 0, 0, 0, 9, 9, 9, 9]);
     const inside = { place: device.place, address: second + 4n, dtype: 'F32', dims: [1] } as const;
     expect(() => device.locate(inside)).toThrow(RangeError);
   });

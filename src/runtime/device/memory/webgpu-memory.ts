@@ -197,10 +197,22 @@ export class WebGpuMemory implements DeviceMemory {
   }
 
   zero(address: Address, bytes: number): void {
-    const zeros = this.#host.allocate(bytes);
-    this.#host.zero(zeros, bytes);
-    this.upload(address, zeros, bytes);
-    this.#host.free(zeros);
+    const end = address + BigInt(bytes);
+    for (const buffer of this.#buffers.from(address)) {
+      if (buffer.address >= end) break;
+      const begin = Math.max(0, Number(address - buffer.address));
+      const count = Math.min(buffer.bytes, Number(end - buffer.address)) - begin;
+      if (count > 0) this.#zeroPart(buffer, begin, count);
+    }
+  }
+
+  /** Buffers are written from their beginnings: what stands before is read and written again. */
+  #zeroPart({ address }: GpuBuffer, begin: number, bytes: number): void {
+    const written = this.#host.allocate(begin + bytes);
+    if (begin > 0) this.download(written, address, begin);
+    this.#host.zero(written + BigInt(begin), bytes);
+    this.upload(address, written, begin + bytes);
+    this.#host.free(written);
   }
 
   createFence(): Fence {
