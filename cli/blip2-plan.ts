@@ -2,14 +2,14 @@
 /** `blip2-plan`: where each part of a model lives, under stated budgets. stdout is the device map and nothing else. */
 import { existsSync } from 'node:fs';
 import { Blip2Error } from '../src/errors.js';
-import type { PlanOptions } from '../src/planner/plan/plan-options.js';
-import { explainMap } from '../src/planner/plan/explain-map.js';
-import type { PlanDocument } from '../src/planner/plan/plan-document.js';
+import type { PlanOptions } from '../src/planner/plan/request/plan-options.js';
+import { explainMap } from '../src/planner/plan/comparison/explain-map.js';
+import type { PlanDocument } from '../src/planner/plan/document/plan-document.js';
 import { planDeviceMap } from '../src/planner/plan/plan-device-map.js';
 import { planForBatches } from '../src/planner/plan/plan-for-batches.js';
-import { largestBatch, sweepBudgets } from '../src/planner/plan/sweep.js';
+import { largestBatch, sweepBudgets } from '../src/planner/plan/comparison/sweep.js';
 import { storedDtype } from '../src/planner/models/stored-dtype.js';
-import { transformersStrategy } from '../src/planner/plan/transformers-strategy.js';
+import { transformersStrategy } from '../src/planner/plan/comparison/transformers-strategy.js';
 import { doesNotFit } from '../src/planner/report/does-not-fit.js';
 import { formatSize } from '../src/planner/size.js';
 import { quantizedHalf } from '../src/tensor/quantized.js';

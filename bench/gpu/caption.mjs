@@ -18,7 +18,7 @@ import { parseBlip2Config } from '../../dist/src/model/blip2-config.js';
 import { blip2Blocks } from '../../dist/src/model/blocks.js';
 import { KNOWN_GPUS, UNKNOWN_HOST, parseDeviceMap, parseSize, planDeviceMap } from '../../dist/src/planner/index.js';
 import { parseMachineProfile } from '../../dist/src/planner/price/device-profile.js';
-import { readPlan } from '../../dist/src/planner/plan/read-plan.js';
+import { readPlan } from '../../dist/src/planner/plan/document/read-plan.js';
 import { generate } from '../../dist/src/runtime/generation/generate.js';
 import { openCaptionModel } from '../../dist/src/runtime/session/open-caption-model.js';
 

@@ -10,10 +10,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { blip2Tensors, parseBlip2Config, planDeviceMap } from '../../dist/src/planner/index.js';
-import { assemble } from '../../dist/src/planner/plan/assemble.js';
-import { casesOf } from '../../dist/src/planner/plan/choose-places.js';
-import { preparePlan } from '../../dist/src/planner/plan/context.js';
-import { weightsOn } from '../../dist/src/planner/plan/memory.js';
+import { assemble } from '../../dist/src/planner/plan/choice/assemble.js';
+import { casesOf } from '../../dist/src/planner/plan/choice/choose-places.js';
+import { preparePlan } from '../../dist/src/planner/plan/request/prepare-plan.js';
+import { weightsOn } from '../../dist/src/planner/price/memory.js';
 
 const recorded = JSON.parse(readFileSync(process.argv[2] ?? 'peers.json', 'utf8'));
 const shapes = process.argv[3] ? process.argv[3].split(',') : Object.keys(recorded.shapes);

@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { loadModelTable } from '../../dist/src/planner/models/load-model-table.js';
 import { explainMap, planDeviceMap, transformersStrategy } from '../../dist/src/planner/index.js';
-import { preparePlan } from '../../dist/src/planner/plan/context.js';
+import { preparePlan } from '../../dist/src/planner/plan/request/prepare-plan.js';
 
 const models = await loadModelTable();
 const slow = { memoryBytesPerSecond: 2e9, flopsPerSecond: 2e10 };

@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import type { Budgets } from '../../src/planner/plan/budgets.js';
+import type { Budgets } from '../../src/planner/plan/request/budgets.js';
 import { QUANT_SCHEMES, type QuantScheme } from '../../src/tensor/quantized.js';
 import { usageError } from './main.js';
 import { parseSize } from '../../src/planner/size.js';

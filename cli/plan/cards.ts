@@ -1,4 +1,4 @@
-import type { Budgets } from '../../src/planner/plan/budgets.js';
+import type { Budgets } from '../../src/planner/plan/request/budgets.js';
 import { findCard, type FoundCard } from '../../src/planner/price/find-card.js';
 import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
 import { formatSize } from '../../src/planner/size.js';

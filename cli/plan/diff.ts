@@ -1,7 +1,7 @@
 /** `blip2-plan diff a.json b.json`: what one plan does otherwise than another. */
-import { diffPlans, type PlanDiff } from '../../src/planner/plan/diff-plans.js';
-import type { Placement } from '../../src/planner/plan/plan-document.js';
-import { parsePlan } from '../../src/planner/plan/plan-schema.js';
+import { diffPlans, type PlanDiff } from '../../src/planner/plan/comparison/diff-plans.js';
+import type { Placement } from '../../src/planner/plan/document/plan-document.js';
+import { parsePlan } from '../../src/planner/plan/document/plan-schema.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
 import type { QuantScheme } from '../../src/tensor/quantized.js';

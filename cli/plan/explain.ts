@@ -1,10 +1,10 @@
 /** `blip2-plan explain map.json`: what a device map means, what is wrong with it, and what ours would cost instead. */
-import { explainMap, type MapExplanation } from '../../src/planner/plan/explain-map.js';
+import { explainMap, type MapExplanation } from '../../src/planner/plan/comparison/explain-map.js';
 import { doesNotFit } from '../../src/planner/report/does-not-fit.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
 import { planDeviceMap, type PlanResult } from '../../src/planner/plan/plan-device-map.js';
-import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
-import { readPlan } from '../../src/planner/plan/read-plan.js';
+import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
+import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
 import { formatSize } from '../../src/planner/size.js';
 import { EXIT, usageError } from '../common/main.js';

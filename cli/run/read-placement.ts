@@ -1,6 +1,6 @@
 import type { DeviceMap } from '../../src/planner/map/device-map.js';
-import type { PlanDocument } from '../../src/planner/plan/plan-document.js';
-import type { Budgets } from '../../src/planner/plan/budgets.js';
+import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
+import type { Budgets } from '../../src/planner/plan/request/budgets.js';
 import { parseSize } from '../../src/planner/size.js';
 import type { PlacementOptions, PlanningOptions } from '../../src/runtime/placement/placement.js';
 import { usageError } from '../common/main.js';
@@ -68,7 +68,7 @@ async function firstCardBytes(): Promise<number | null> {
 async function readPlanFile(path: string): Promise<PlanDocument | DeviceMap> {
   const json = await readJson(path);
   if (typeof json === 'object' && json !== null && 'schema' in json) {
-    const { parsePlan } = await import('../../src/planner/plan/plan-schema.js');
+    const { parsePlan } = await import('../../src/planner/plan/document/plan-schema.js');
     return parsePlan(json);
   }
   const { parseDeviceMap } = await import('../../src/planner/map/parse-device-map.js');

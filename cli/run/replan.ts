@@ -1,5 +1,5 @@
 import type { Blip2Error } from '../../src/errors.js';
-import type { Budgets } from '../../src/planner/plan/budgets.js';
+import type { Budgets } from '../../src/planner/plan/request/budgets.js';
 import { freeCudaBytes } from '../../src/runtime/device/cuda-provider.js';
 
 /**

@@ -54,7 +54,7 @@ export async function usedGpus({ placed, provider }: Pick<WorkerRequest, 'placed
   const { plan, budgets } = placed;
   if (budgets !== undefined) return budgets.gpus.size;
   if (plan === undefined) return provider === 'cuda' || provider === 'webgpu' ? 1 : 0;
-  const { readPlan } = await import('../../src/planner/plan/read-plan.js');
+  const { readPlan } = await import('../../src/planner/plan/document/read-plan.js');
   const map = plan instanceof Map ? plan : readPlan(plan).map;
   const gpus = [...map.values()].filter((device) => typeof device === 'number');
   // A map that uses GPU 1 alone wants to see two of them.

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { deviceOf } from '../../src/planner/map/device-map.js';
 import { longestPrefix } from '../../src/planner/map/longest-prefix.js';
-import { readPlan } from '../../src/planner/plan/read-plan.js';
+import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { LOAD_DTYPES, loadedDtype, type DtypeRules, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
 import type { Dtype } from '../../src/tensor/dtype.js';
 import { quantizedHalf, type QuantScheme } from '../../src/tensor/quantized.js';

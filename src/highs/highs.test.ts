@@ -3,9 +3,9 @@ import { blip2Tensors } from '../model/blip2-tensors.js';
 import { parseBlip2Config } from '../model/blip2-config.js';
 import { DEFAULT_PRESET, PRESETS } from '../model/presets.js';
 import { planDeviceMap } from '../planner/plan/plan-device-map.js';
-import type { PlanOptions } from '../planner/plan/plan-options.js';
+import type { PlanOptions } from '../planner/plan/request/plan-options.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../planner/price/known-devices.js';
-import type { PlanDocument } from '../planner/plan/plan-document.js';
+import type { PlanDocument } from '../planner/plan/document/plan-document.js';
 import type { IntegerProgram } from '../planner/solve/program/integer-program.js';
 import { highsSolver } from './index.js';
 

@@ -1,5 +1,5 @@
 /** `blip2-device-map/planner`: pure, also in a browser. Tensors and budgets in, the fastest placement that fits out. */
-export { needsIntegerSolver } from './plan/needs-integer-solver.js';
+export { needsIntegerSolver } from './plan/request/needs-integer-solver.js';
 export { Blip2Error } from '../errors.js';
 export { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 export { blip2Tensors, type Blip2TensorOptions } from '../model/blip2-tensors.js';
@@ -9,22 +9,22 @@ export { deviceOf, type Device, type DeviceMap } from './map/device-map.js';
 export { emitDeviceMap } from './map/emit-device-map.js';
 export { parseDeviceMap } from './map/parse-device-map.js';
 export { conflictingReadings, type Reading } from './map/prefix-readings.js';
-export { validateDeviceMap, type MapIssue } from './map/validate-device-map.js';
-export { type Budgets } from './plan/budgets.js';
-export { type DeviceShare, type Infeasible, type Remedy } from './plan/infeasible.js';
-export type { PlanOptions } from './plan/plan-options.js';
-export { estimateModel, type Estimate, type EstimateRow } from './plan/estimate-model.js';
-export { diffPlans, type PlanDiff } from './plan/diff-plans.js';
-export { explainMap, type MapExplanation } from './plan/explain-map.js';
-export { largestBatch, sweepBudgets, type SweepPoint, type SweepRange } from './plan/sweep.js';
+export { validateDeviceMap, type MapIssue } from './plan/comparison/validate-device-map.js';
+export { type Budgets } from './plan/request/budgets.js';
+export { type DeviceShare, type Infeasible, type Remedy } from './plan/choice/infeasible.js';
+export type { PlanOptions } from './plan/request/plan-options.js';
+export { estimateModel, type Estimate, type EstimateRow } from './plan/comparison/estimate-model.js';
+export { diffPlans, type PlanDiff } from './plan/comparison/diff-plans.js';
+export { explainMap, type MapExplanation } from './plan/comparison/explain-map.js';
+export { largestBatch, sweepBudgets, type SweepPoint, type SweepRange } from './plan/comparison/sweep.js';
 export { autoBatches, planForBatches } from './plan/plan-for-batches.js';
-export { parsePlan, planJsonSchema } from './plan/plan-schema.js';
+export { parsePlan, planJsonSchema } from './plan/document/plan-schema.js';
 export { ortAssignment } from './report/ort-assignment.js';
 export { pythonSnippet } from './report/python-snippet.js';
 export { svgPicture, type PictureOptions } from './report/svg-picture.js';
 export { type Measurement } from './report/svg/measured-comparison.js';
 export { textPicture, type TextPictureOptions } from './report/text-picture.js';
-export { transformersStrategy, type StrategyInput } from './plan/transformers-strategy.js';
+export { transformersStrategy, type StrategyInput } from './plan/comparison/transformers-strategy.js';
 export { planDeviceMap, type PlanResult } from './plan/plan-device-map.js';
 export {
   OBJECTIVES,
@@ -38,7 +38,7 @@ export {
   type PlanCost,
   type PlanDocument,
   type SolverReport,
-} from './plan/plan-document.js';
+} from './plan/document/plan-document.js';
 export { parseMachineProfile, type GpuProfile, type HostProfile, type MachineProfile } from './price/device-profile.js';
 export { findCard, type FoundCard } from './price/find-card.js';
 export { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from './price/known-devices.js';

@@ -9,7 +9,7 @@ import type { Device } from './device-map.js';
 import { emitDeviceMap } from './emit-device-map.js';
 import { parseDeviceMap } from './parse-device-map.js';
 import { conflictingReadings } from './prefix-readings.js';
-import { validateDeviceMap } from './validate-device-map.js';
+import { validateDeviceMap } from '../plan/comparison/validate-device-map.js';
 
 const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');
 if (preset === undefined) throw new Error('preset');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { isDtype } from '../../tensor/dtype.js';
 import type { Device } from '../map/device-map.js';
-import { explainMap } from '../plan/explain-map.js';
+import { explainMap } from '../plan/comparison/explain-map.js';
 import { planDeviceMap } from '../plan/plan-device-map.js';
 import { UNKNOWN_HOST } from '../price/known-devices.js';
 import { loadModelTable } from './load-model-table.js';

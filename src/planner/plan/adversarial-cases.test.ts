@@ -14,10 +14,10 @@ import { blip2Profile } from '../profile/blip2-profile.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import { DEFAULT_WORKLOAD } from '../profile/workload.js';
 import { parseSize } from '../size.js';
-import type { PlanOptions } from './plan-options.js';
-import type { PlanDocument } from './plan-document.js';
+import type { PlanOptions } from './request/plan-options.js';
+import type { PlanDocument } from './document/plan-document.js';
 import { planDeviceMap } from './plan-device-map.js';
-import { largestBatch } from './sweep.js';
+import { largestBatch } from './comparison/sweep.js';
 
 const GB = 1e9;
 const GIB = 2 ** 30;

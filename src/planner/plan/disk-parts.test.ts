@@ -8,9 +8,9 @@ import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { DEFAULT_PRESET, PRESETS } from '../../model/presets.js';
 import { deviceOf } from '../map/device-map.js';
 import { parseDeviceMap } from '../map/parse-device-map.js';
-import { preparePlan } from './context.js';
-import type { PlanOptions } from './plan-options.js';
-import { explainMap } from './explain-map.js';
+import { preparePlan } from './request/prepare-plan.js';
+import type { PlanOptions } from './request/plan-options.js';
+import { explainMap } from './comparison/explain-map.js';
 import { planDeviceMap } from './plan-device-map.js';
 
 /** What transformers 5.24 answers with one part on disk, recorded by test/fixtures/planner/record_disk.py. */

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { PRESETS } from '../../model/presets.js';
-import { lackingMemory } from './lacking-memory.js';
+import { lackingMemory } from './comparison/lacking-memory.js';
 import { planDeviceMap } from './plan-device-map.js';
 
 const GIB = 2 ** 30;

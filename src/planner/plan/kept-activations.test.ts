@@ -4,7 +4,7 @@ import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { parseModelConfig } from '../../model/blip2-config.js';
 import { PRESETS } from '../../model/presets.js';
 import { KNOWN_GPUS, planDeviceMap, UNKNOWN_HOST } from '../index.js';
-import { preparePlan, takenBytes } from './context.js';
+import { preparePlan, takenBytes } from './request/prepare-plan.js';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;

@@ -8,14 +8,14 @@ import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { DeviceMap } from '../map/device-map.js';
 import type { LoadDtype } from '../profile/load-dtype.js';
 import type { ModelProfile } from '../profile/model-profile.js';
-import { chooseFor } from './choose-for.js';
+import { chooseFor } from './choice/choose-for.js';
 import { DEFAULT_EFFORT } from '../solve/exact.js';
-import type { ChooseOptions } from './choose-places.js';
-import { buildPlan } from './build-plan.js';
-import { preparePlan } from './context.js';
-import type { PlanOptions } from './plan-options.js';
-import { explainInfeasible, type Infeasible } from './infeasible.js';
-import type { PlanDocument } from './plan-document.js';
+import type { ChooseOptions } from './choice/choose-places.js';
+import { buildPlan } from './document/build-plan.js';
+import { preparePlan } from './request/prepare-plan.js';
+import type { PlanOptions } from './request/plan-options.js';
+import { explainInfeasible, type Infeasible } from './choice/infeasible.js';
+import type { PlanDocument } from './document/plan-document.js';
 
 /** Times the usual effort of the integer solver, which the time limit ends sooner. */
 const TIMED_EFFORT = 1000;

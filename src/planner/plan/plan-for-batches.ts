@@ -2,12 +2,12 @@
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { MOST_TOGETHER } from '../profile/encoding.js';
 import type { Workload } from '../profile/workload.js';
-import { assemble } from './assemble.js';
-import type { Budgets } from './budgets.js';
-import { chooseFor } from './choose-for.js';
-import { casesOf } from './choose-places.js';
-import { preparePlan, type PlanContext } from './context.js';
-import type { PlanOptions } from './plan-options.js';
+import { assemble } from './choice/assemble.js';
+import type { Budgets } from './request/budgets.js';
+import { chooseFor } from './choice/choose-for.js';
+import { casesOf } from './choice/choose-places.js';
+import { preparePlan, type PlanContext } from './request/prepare-plan.js';
+import type { PlanOptions } from './request/plan-options.js';
 import { planDeviceMap, type PlanResult } from './plan-device-map.js';
 
 /** Pictures at once that are tried, with GPUs and without: a CPU is busy with few. */

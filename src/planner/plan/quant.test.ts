@@ -10,14 +10,14 @@ import { QUANT_SCHEMES, quantizedBytes, quantizedInfos, quantizedNames } from '.
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { costOf } from '../solve/problem.js';
-import { assemble } from './assemble.js';
-import { casesOf, choosePlaces } from './choose-places.js';
-import { preparePlan, type PlanContext } from './context.js';
-import type { PlanOptions } from './plan-options.js';
-import { explainMap } from './explain-map.js';
+import { assemble } from './choice/assemble.js';
+import { casesOf, choosePlaces } from './choice/choose-places.js';
+import { preparePlan, type PlanContext } from './request/prepare-plan.js';
+import type { PlanOptions } from './request/plan-options.js';
+import { explainMap } from './comparison/explain-map.js';
 import { planDeviceMap } from './plan-device-map.js';
-import type { PlanDocument } from './plan-document.js';
-import { readPlan } from './read-plan.js';
+import type { PlanDocument } from './document/plan-document.js';
+import { readPlan } from './document/read-plan.js';
 
 const GIB = 2 ** 30;
 const h200 = KNOWN_GPUS.get('H200');

@@ -12,8 +12,8 @@ import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { PRESETS } from '../../model/presets.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
 import { parseDeviceMap } from '../map/parse-device-map.js';
-import type { PlanOptions } from '../plan/plan-options.js';
-import { explainMap } from '../plan/explain-map.js';
+import type { PlanOptions } from '../plan/request/plan-options.js';
+import { explainMap } from '../plan/comparison/explain-map.js';
 import { planDeviceMap } from '../plan/plan-device-map.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from './known-devices.js';
 

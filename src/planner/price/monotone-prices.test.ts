@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { PRESETS } from '../../model/presets.js';
-import { choosePlaces } from '../plan/choose-places.js';
-import { preparePlan } from '../plan/context.js';
+import { choosePlaces } from '../plan/choice/choose-places.js';
+import { preparePlan } from '../plan/request/prepare-plan.js';
 import type { Engine } from '../profile/model-profile.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from './known-devices.js';
 

@@ -1,5 +1,5 @@
 import { Blip2Error } from '../../errors.js';
-import type { Infeasible } from '../plan/infeasible.js';
+import type { Infeasible } from '../plan/choice/infeasible.js';
 import { formatSize } from '../size.js';
 import { formatMs } from './picture-text.js';
 

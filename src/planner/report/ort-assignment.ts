@@ -7,7 +7,7 @@
 import { Blip2Error } from '../../errors.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device } from '../map/device-map.js';
-import type { PlanDocument } from '../plan/plan-document.js';
+import type { PlanDocument } from '../plan/document/plan-document.js';
 
 /** @throws Blip2Error `ORT_SEVERAL_GPUS` where the plan runs on more than one GPU: a session has one provider per kind. */
 export function ortAssignment(plan: PlanDocument): string {

@@ -1,6 +1,6 @@
 /** What the pictures of a plan show, before any drawing: parts of the model, bars of memory, the strip of execution. */
 import type { QuantScheme } from '../../tensor/quantized.js';
-import type { DeviceMemory, Placement, PlanDocument } from '../plan/plan-document.js';
+import type { DeviceMemory, Placement, PlanDocument } from '../plan/document/plan-document.js';
 
 /** A top-level piece of the model, which gets one colour and one name everywhere. */
 export interface Part {

@@ -1,6 +1,6 @@
 /** Python that loads a checkpoint with a plan's map, as transformers wants it. */
 import { Blip2Error } from '../../errors.js';
-import type { PlanDocument } from '../plan/plan-document.js';
+import type { PlanDocument } from '../plan/document/plan-document.js';
 
 /**
  * `max_memory` repeats the budgets in bytes with integer keys, for whoever wants transformers to plan again; the map

@@ -2,8 +2,8 @@
  * A plan as one SVG: bars of memory, the strip of execution, a treemap of bytes, and a sweep of budgets where there is
  * one. Colours follow the reader's light or dark theme and are light on paper; every colour is also said in words.
  */
-import type { PlanDocument } from '../plan/plan-document.js';
-import type { SweepPoint } from '../plan/sweep.js';
+import type { PlanDocument } from '../plan/document/plan-document.js';
+import type { SweepPoint } from '../plan/comparison/sweep.js';
 import { pictureData } from './picture-data.js';
 import { formatMs } from './picture-text.js';
 import { bytesTreemap } from './svg/bytes-treemap.js';

@@ -3,8 +3,8 @@ import { describe, expectTypeOf, it } from 'vitest';
 import type { captionPresets } from '../engine/caption-presets.js';
 import type { Captioner } from './captioner.js';
 import type { DeviceMap } from '../../planner/map/device-map.js';
-import type { Budgets } from '../../planner/plan/budgets.js';
-import type { PlanDocument } from '../../planner/plan/plan-document.js';
+import type { Budgets } from '../../planner/plan/request/budgets.js';
+import type { PlanDocument } from '../../planner/plan/document/plan-document.js';
 import type { CaptionerOptions, CaptionOptions, Picture } from '../engine/captioner-options.js';
 import type { Progress } from '../device/device-options.js';
 

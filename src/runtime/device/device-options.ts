@@ -1,5 +1,5 @@
 import type { DeviceMap } from '../../planner/map/device-map.js';
-import type { PlanDocument } from '../../planner/plan/plan-document.js';
+import type { PlanDocument } from '../../planner/plan/document/plan-document.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { PictureSize } from '../../model/picture-size.js';
 import type { Provider } from './provider.js';

@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint, type Checkpoint } from '../../loader/index.js';
-import type { PlanDocument } from '../../planner/plan/plan-document.js';
+import type { PlanDocument } from '../../planner/plan/document/plan-document.js';
 import { createCaptioner } from '../captioner/captioner.js';
 import type { CaptionerOptions, CaptionOptions } from '../engine/captioner-options.js';
 import type { EngineOptions, Progress } from '../device/device-options.js';

@@ -4,9 +4,9 @@ import { Blip2Error } from '../../errors.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import { checkpointFingerprint } from '../../loader/checkpoint/fingerprint.js';
 import type { DeviceMap } from '../../planner/map/device-map.js';
-import type { Budgets } from '../../planner/plan/budgets.js';
-import type { PlanOptions } from '../../planner/plan/plan-options.js';
-import type { PlanDocument } from '../../planner/plan/plan-document.js';
+import type { Budgets } from '../../planner/plan/request/budgets.js';
+import type { PlanOptions } from '../../planner/plan/request/plan-options.js';
+import type { PlanDocument } from '../../planner/plan/document/plan-document.js';
 import { defaultCacheFolder } from '../device/cache-folder.js';
 import type { DeviceOptions, EngineOptions, ProcessOptions } from '../device/device-options.js';
 
@@ -126,7 +126,7 @@ async function planFor(
     import('../../planner/plan/plan-device-map.js'),
     import('../../planner/plan/plan-for-batches.js'),
     import('../../planner/report/does-not-fit.js'),
-    import('../../planner/plan/needs-integer-solver.js'),
+    import('../../planner/plan/request/needs-integer-solver.js'),
   ]);
   const { folder, files, tensors, config } = checkpoint;
   const identity = {
@@ -157,13 +157,13 @@ async function readGiven(
   plan: PlanDocument | DeviceMap,
 ): Promise<Pick<DeviceOptions, 'deviceMap' | 'hostBlocks' | 'streamGpus' | 'quant' | 'plan'>> {
   if (isMap(plan)) return { deviceMap: plan };
-  const { readPlan } = await import('../../planner/plan/read-plan.js');
+  const { readPlan } = await import('../../planner/plan/document/read-plan.js');
   const { fingerprint, map, ...placement } = readPlan(plan);
   if (fingerprint !== checkpointFingerprint(checkpoint)) {
     // Other shards, dtypes or integers of the same weights count the same once they are loaded: then the plan holds.
     const [{ differingBlock }, { parsePlan }] = await Promise.all([
-      import('../../planner/plan/differing-block.js'),
-      import('../../planner/plan/plan-schema.js'),
+      import('../../planner/plan/comparison/differing-block.js'),
+      import('../../planner/plan/document/plan-schema.js'),
     ]);
     const difference = differingBlock(parsePlan(plan), checkpoint.tensors, checkpoint.config);
     if (difference !== null) throw mismatch(checkpoint, difference);

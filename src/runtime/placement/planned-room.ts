@@ -3,7 +3,7 @@ import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { VisionConfig } from '../../model/blip2-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
 import type { Device } from '../../planner/map/device-map.js';
-import type { PlanDocument } from '../../planner/plan/plan-document.js';
+import type { PlanDocument } from '../../planner/plan/document/plan-document.js';
 import type { Workload } from '../../planner/profile/workload.js';
 import { encodingOf, MOST_TOGETHER } from '../../planner/profile/encoding.js';
 import { formatSize } from '../../planner/size.js';
@@ -78,7 +78,7 @@ export class PlannedRoom {
   async #lacking(asked: AskedWork): Promise<ReadonlyMap<Device, number>> {
     if (this.#fitting.some((known) => isWithin(asked, known))) return new Map();
     const [{ lackingMemory }, { likelyGpuProvider }] = await Promise.all([
-      import('../../planner/plan/lacking-memory.js'),
+      import('../../planner/plan/comparison/lacking-memory.js'),
       import('../device/choose-provider.js'),
     ]);
     const provider = likelyGpuProvider(this.#provider ?? 'auto');

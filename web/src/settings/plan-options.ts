@@ -4,7 +4,7 @@ import { isBlip2 } from '../../../src/model/blip2-config.js';
 import { loadedModel } from '../../../src/planner/models/loaded-model.js';
 import type { ModelTable } from '../../../src/planner/models/read-model-table.js';
 import { autoBatches } from '../../../src/planner/plan/plan-for-batches.js';
-import type { PlanOptions } from '../../../src/planner/plan/plan-options.js';
+import type { PlanOptions } from '../../../src/planner/plan/request/plan-options.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../../src/planner/price/known-devices.js';
 import type { OpenModel } from '../model/open-model.js';
 import { cardsOf, memoryOf } from './card-groups.js';

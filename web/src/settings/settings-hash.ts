@@ -1,6 +1,6 @@
 /** Settings as the part of an address behind `#`, and back. What is not default alone is written. */
 import { PRESETS } from '../../../src/model/presets.js';
-import { OBJECTIVES } from '../../../src/planner/plan/plan-document.js';
+import { OBJECTIVES } from '../../../src/planner/plan/document/plan-document.js';
 import { KNOWN_GPUS } from '../../../src/planner/price/known-devices.js';
 import { LOAD_DTYPES } from '../../../src/planner/profile/load-dtype.js';
 import { exactSize, parseSize } from '../../../src/planner/size.js';

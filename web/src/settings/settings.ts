@@ -1,6 +1,6 @@
 /** Everything that the page lets its reader choose. */
 import type { QuantScheme } from '../../../src/tensor/quantized.js';
-import type { Objective } from '../../../src/planner/plan/plan-document.js';
+import type { Objective } from '../../../src/planner/plan/document/plan-document.js';
 import type { LoadDtype } from '../../../src/planner/profile/load-dtype.js';
 import type { Engine } from '../../../src/planner/profile/model-profile.js';
 

@@ -1,4 +1,4 @@
-import { needsIntegerSolver } from '../../../src/planner/plan/needs-integer-solver.js';
+import { needsIntegerSolver } from '../../../src/planner/plan/request/needs-integer-solver.js';
 import { cardsOf, memoryOf } from './card-groups.js';
 import type { Settings } from './settings.js';
 

@@ -1,6 +1,6 @@
 /** The settings that a remedy of the planner asks for. */
 import { parseSize } from '../../../src/planner/size.js';
-import type { Remedy } from '../../../src/planner/plan/infeasible.js';
+import type { Remedy } from '../../../src/planner/plan/choice/infeasible.js';
 import { LOAD_DTYPES } from '../../../src/planner/profile/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../src/tensor/quantized.js';
 import { memoryOf } from './card-groups.js';

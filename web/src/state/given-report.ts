@@ -2,11 +2,11 @@
 import * as z from 'zod';
 import { parseMachineProfile } from '../../../src/planner/price/device-profile.js';
 import { parseDeviceMap } from '../../../src/planner/map/parse-device-map.js';
-import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
-import { parsePlan } from '../../../src/planner/plan/plan-schema.js';
-import type { SweepPoint } from '../../../src/planner/plan/sweep.js';
+import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
+import { parsePlan } from '../../../src/planner/plan/document/plan-schema.js';
+import type { SweepPoint } from '../../../src/planner/plan/comparison/sweep.js';
 import { LOAD_DTYPES } from '../../../src/planner/profile/load-dtype.js';
-import { GPU_PROVIDERS } from '../../../src/planner/plan/gpu-provider.js';
+import { GPU_PROVIDERS } from '../../../src/planner/plan/request/gpu-provider.js';
 import type { Measurement } from '../../../src/planner/report/svg/measured-comparison.js';
 import { DTYPE_BITS, type Dtype } from '../../../src/tensor/dtype.js';
 import type { OpenModel } from '../model/open-model.js';

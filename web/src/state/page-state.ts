@@ -1,4 +1,4 @@
-import type { PlannedPoint, SweepPoint, SweepRange } from '../../../src/planner/plan/sweep.js';
+import type { PlannedPoint, SweepPoint, SweepRange } from '../../../src/planner/plan/comparison/sweep.js';
 import type { Measurement } from '../../../src/planner/report/svg/measured-comparison.js';
 import type { OpenModel } from '../model/open-model.js';
 import type { Settings } from '../settings/settings.js';

@@ -1,4 +1,4 @@
-import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
+import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { cardsOf, memoryOf } from '../settings/card-groups.js';
 import type { Settings } from '../settings/settings.js';
 

@@ -1,4 +1,4 @@
-import type { SweepRange } from '../../../src/planner/plan/sweep.js';
+import type { SweepRange } from '../../../src/planner/plan/comparison/sweep.js';
 import { tensorBytes } from '../../../src/tensor/tensor-info.js';
 import type { OpenModel } from '../model/open-model.js';
 import { cardCount } from '../settings/card-groups.js';

@@ -1,4 +1,4 @@
-import type { Infeasible, Remedy } from '../../../src/planner/plan/infeasible.js';
+import type { Infeasible, Remedy } from '../../../src/planner/plan/choice/infeasible.js';
 import { deviceName } from '../../../src/planner/report/picture-data.js';
 import { formatMs } from '../../../src/planner/report/picture-text.js';
 import { formatSize } from '../../../src/planner/size.js';

@@ -1,4 +1,4 @@
-import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
+import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { pictureData, type PictureData, type StripCell } from '../../../src/planner/report/picture-data.js';
 import { formatMs } from '../../../src/planner/report/picture-text.js';
 import { partColour } from '../../../src/planner/report/svg/colours.js';

@@ -1,4 +1,4 @@
-import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
+import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { pictureData, type BarSegment, type DeviceBar } from '../../../src/planner/report/picture-data.js';
 import { formatSize } from '../../../src/planner/size.js';
 import { Card } from './card.js';

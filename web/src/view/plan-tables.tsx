@@ -1,4 +1,4 @@
-import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
+import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { deviceName } from '../../../src/planner/report/picture-data.js';
 import { formatMs } from '../../../src/planner/report/picture-text.js';
 import { formatSize } from '../../../src/planner/size.js';

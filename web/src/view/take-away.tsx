@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Blip2Error } from '../../../src/errors.js';
-import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
+import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { pythonSnippet } from '../../../src/planner/report/python-snippet.js';
 import { commandLine } from '../settings/command-line.js';
 import { settingsHash } from '../settings/settings-hash.js';

@@ -1,5 +1,5 @@
 import { isBlip2 } from '../../../src/model/blip2-config.js';
-import { OBJECTIVES, type Objective } from '../../../src/planner/plan/plan-document.js';
+import { OBJECTIVES, type Objective } from '../../../src/planner/plan/document/plan-document.js';
 import { LOAD_DTYPES } from '../../../src/planner/profile/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../src/tensor/quantized.js';
 import type { Settings } from '../settings/settings.js';

@@ -1,7 +1,7 @@
 import { storedDtype } from '../../../src/planner/models/stored-dtype.js';
-import { explainMap } from '../../../src/planner/plan/explain-map.js';
-import type { PlanOptions } from '../../../src/planner/plan/plan-options.js';
-import { transformersStrategy } from '../../../src/planner/plan/transformers-strategy.js';
+import { explainMap } from '../../../src/planner/plan/comparison/explain-map.js';
+import type { PlanOptions } from '../../../src/planner/plan/request/plan-options.js';
+import { transformersStrategy } from '../../../src/planner/plan/comparison/transformers-strategy.js';
 import type { TensorInfo } from '../../../src/tensor/tensor-info.js';
 import type { AutoAnswer } from './messages.js';
 

@@ -1,8 +1,8 @@
 /** What the page and its workers say to each other. */
 import type { Device } from '../../../src/planner/map/device-map.js';
-import type { Infeasible } from '../../../src/planner/plan/infeasible.js';
-import type { PlanDocument } from '../../../src/planner/plan/plan-document.js';
-import type { PlannedPoint, SweepRange } from '../../../src/planner/plan/sweep.js';
+import type { Infeasible } from '../../../src/planner/plan/choice/infeasible.js';
+import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
+import type { PlannedPoint, SweepRange } from '../../../src/planner/plan/comparison/sweep.js';
 import type { Workload } from '../../../src/planner/profile/workload.js';
 import type { OpenModel } from '../model/open-model.js';
 import type { CarriedOptions } from '../settings/plan-options.js';

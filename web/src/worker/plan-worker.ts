@@ -2,7 +2,7 @@
 import { readModelTable, type ModelTable } from '../../../src/planner/models/read-model-table.js';
 import { planDeviceMap, type PlanResult } from '../../../src/planner/plan/plan-device-map.js';
 import { planForBatches } from '../../../src/planner/plan/plan-for-batches.js';
-import { plannedPoints } from '../../../src/planner/plan/sweep.js';
+import { plannedPoints } from '../../../src/planner/plan/comparison/sweep.js';
 import type { IntegerSolver } from '../../../src/planner/solve/program/integer-program.js';
 import type { OpenModel } from '../model/open-model.js';
 import { planQuestion, unknownClass, type PlanQuestion } from '../settings/plan-options.js';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { blip2Tensors } from '../../../model/blip2-tensors.js';
 import { PRESETS } from '../../../model/presets.js';
-import { chargesOf } from '../../plan/memory.js';
+import { chargesOf } from '../../price/memory.js';
 import { blip2Profile } from '../blip2-profile.js';
 import type { Engine, ModelProfile } from '../model-profile.js';
 import { parseWorkload, type Workload } from '../workload.js';

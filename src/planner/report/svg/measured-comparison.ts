@@ -1,5 +1,5 @@
 /** Predicted latency and memory beside what was measured. */
-import type { PlanDocument } from '../../plan/plan-document.js';
+import type { PlanDocument } from '../../plan/document/plan-document.js';
 import { formatSize } from '../../size.js';
 import { formatMs } from '../picture-text.js';
 import { INNER, MARGIN, type Canvas } from './canvas.js';

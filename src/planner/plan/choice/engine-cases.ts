@@ -1,0 +1,144 @@
+/**
+ * The placements an engine can execute, as separate cases for the solver.
+ *
+ * `blip2-run` takes any mixture (beyond two GPUs, one of them does the streaming). transformers streams everything that is
+ * not on a GPU to one "main" GPU, the lowest number in the map, so each GPU is tried in that role; a map without a GPU runs
+ * on the CPU.
+ */
+import type { Device, DeviceMap } from '../../map/device-map.js';
+import { longestPrefix } from '../../map/longest-prefix.js';
+import type { MachineProfile } from '../../price/device-profile.js';
+import { deviceOfPlace, type Location, type Place } from '../../price/place.js';
+import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
+import type { QuantScheme } from '../../../tensor/quantized.js';
+import { numbersOf } from './alike.js';
+import type { Placing } from './assemble.js';
+
+export interface CaseInput {
+  readonly profile: ModelProfile;
+  readonly machine: MachineProfile;
+  /** GPU number -> bytes left after reserves, ascending. */
+  readonly gpuBytes: ReadonlyMap<number, number>;
+  readonly ramBytes: number | null;
+  readonly diskBytes: number;
+  readonly pins: DeviceMap;
+  /** Schemes that some block may take. */
+  readonly schemes: readonly QuantScheme[];
+  /** Whether a block may have a scheme, or none. */
+  readonly allowsScheme: (block: ProfileBlock, scheme: QuantScheme | null) => boolean;
+}
+
+export function engineCases(input: CaseInput): Placing[] {
+  const { profile, gpuBytes, diskBytes } = input;
+  const ids = [...gpuBytes.keys()];
+  const stores = diskBytes > 0 ? (['cpu', 'disk'] as const) : (['cpu'] as const);
+  const host = stores.map((store): Location => ({ execution: 'host', store }));
+  const resident = (gpu: number): Location => ({ execution: 'resident', gpu });
+  const streamedTo = (gpu: number) => stores.map((store): Location => ({ execution: 'streamed', gpu, store }));
+  const build = (
+    locations: readonly Location[],
+    rule: (block: ProfileBlock, place: Location) => boolean = () => true,
+  ): Placing => ({
+    places: [null, ...input.schemes].flatMap((scheme) => locations.map((location): Place => ({ ...location, scheme }))),
+    gpuBytes,
+    ramBytes: input.ramBytes,
+    diskBytes,
+    allows: (block, place) =>
+      input.allowsScheme(block, place.scheme) &&
+      rule(block, place) &&
+      pinAllows(input.pins, block, place) &&
+      mayWait(block, place),
+  });
+
+  if (profile.engine === 'blip2-run') {
+    return [build([...ids.map(resident), ...streamingGpus(input).flatMap(streamedTo), ...host])];
+  }
+  const streamedBeside = (main: number, gpus: readonly number[]): Placing[] =>
+    anchorsOf(input, main).map((anchor) =>
+      build([...gpus.map(resident), ...streamedTo(main)], (block, place) =>
+        isWith(anchor, block) ? place.execution === 'resident' && place.gpu === main : true,
+      ),
+    );
+  const mains = ids.filter((id, i) => !ids.slice(0, i).some((earlier, k) => asGood(input, earlier, k, id, i)));
+  return [
+    // Everything on one GPU is cheaper than the same placement as one of many.
+    ...mains.map((main) => build([resident(main)])),
+    ...mains.flatMap((main) =>
+      streamedBeside(
+        main,
+        ids.filter((id) => id >= main),
+      ),
+    ),
+    // Beside one GPU fewer modules are hooked.
+    ...(ids.length > 1 ? mains.flatMap((main) => streamedBeside(main, [main])) : []),
+    build(host),
+  ];
+}
+
+/**
+ * GPUs that run streamed blocks. Of more than two, only the one that copies fastest (the largest of equals): weights
+ * wait for the host's memory in any case, and every further choice multiplies the search.
+ */
+function streamingGpus({ gpuBytes, machine }: CaseInput): number[] {
+  const ids = [...gpuBytes.keys()];
+  if (ids.length <= 2) return ids;
+  const rate = (index: number) =>
+    (machine.gpus[index] ?? machine.gpus.at(-1))?.engines['blip2-run'].streamBytesPerSecond ?? 0;
+  const best = ids
+    .map((id, index) => ({ id, index }))
+    .sort((a, b) => rate(b.index) - rate(a.index) || (gpuBytes.get(b.id) ?? 0) - (gpuBytes.get(a.id) ?? 0));
+  return best.slice(0, 1).map(({ id }) => id);
+}
+
+/** An earlier GPU that is alike and has no less room makes a later one pointless as the main GPU. */
+function asGood({ gpuBytes, machine }: CaseInput, earlier: number, k: number, later: number, i: number): boolean {
+  const profileOf = (index: number) => machine.gpus[index] ?? machine.gpus.at(-1);
+  return (gpuBytes.get(earlier) ?? 0) >= (gpuBytes.get(later) ?? 0) && profileOf(k) === profileOf(i);
+}
+
+/** Of a GPU's room, what is too little for it to matter that an anchor takes it. */
+const LITTLE = 0.001;
+
+/**
+ * What makes a GPU the main one: something must be mapped to it. transformers moves root parameters to the main GPU in
+ * any case, so for BLIP-2 these are the query tokens; elsewhere the smallest block that has to be there, or of all. Where
+ * that takes room which another could use, one block of each kind is tried.
+ */
+function anchorsOf({ profile, pins, gpuBytes }: CaseInput, main: number): readonly ProfileBlock[] {
+  const root = profile.blocks.find((block) => block.kind === 'query-tokens');
+  if (root !== undefined) return [root];
+  const pinned = profile.blocks.filter((block) => (longestPrefix(pins, block.name) ?? main) !== main);
+  const blocks = profile.blocks.filter((block) => !pinned.some((other) => isWith(other, block)));
+  const bound = new Map<string, number>();
+  for (const { bond, weightBytes } of profile.blocks)
+    if (bond !== null) bound.set(bond, (bound.get(bond) ?? 0) + weightBytes);
+  const sizeOf = ({ bond, weightBytes }: ProfileBlock) => (bond === null ? weightBytes : (bound.get(bond) ?? 0));
+  const smallestOf = (some: readonly ProfileBlock[]) => {
+    const sized = some.map((block) => ({ block, bytes: sizeOf(block) }));
+    return sized.toSorted((a, b) => a.bytes - b.bytes).slice(0, 1);
+  };
+  const staying = blocks.filter(({ name, stores }) => stores.length === 0 || longestPrefix(pins, name) === main);
+  if (staying.length > 0) return smallestOf(staying).map(({ block }) => block);
+  const smallest = smallestOf(blocks);
+  if (smallest.every(({ bytes }) => bytes <= LITTLE * (gpuBytes.get(main) ?? 0)))
+    return smallest.map(({ block }) => block);
+  const kinds = new Map(blocks.map((block) => [block.bond ?? numbersOf(block), block]));
+  return [...kinds.values()].toSorted((a, b) => sizeOf(a) - sizeOf(b));
+}
+
+/** Whether two blocks are one, or bound to the same place. */
+function isWith(one: ProfileBlock, other: ProfileBlock): boolean {
+  return one.name === other.name || (one.bond !== null && one.bond === other.bond);
+}
+
+/** A map without a GPU has everything where it runs, but for what is read from disk. */
+function mayWait(block: ProfileBlock, place: Place): boolean {
+  if (place.execution === 'resident' || (place.execution === 'host' && place.store === 'cpu')) return true;
+  return block.stores.includes(place.store);
+}
+
+function pinAllows(pins: DeviceMap, block: ProfileBlock, place: Place): boolean {
+  if (pins.size === 0) return true;
+  const pin: Device | undefined = longestPrefix(pins, block.name);
+  return pin === undefined || deviceOfPlace(place) === pin;
+}

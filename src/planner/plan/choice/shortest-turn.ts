@@ -1,0 +1,140 @@
+/**
+ * The placement whose busiest device is busy for the shortest time per call; of placements with that time, one whose single
+ * call is fast.
+ *
+ * Without crossings, which go beside the work, only numbers matter: how many of each kind of blocks a device gets. That is a
+ * program for an integer solver; without one, the walk looks for shorter and shorter times as long as it finds any.
+ */
+import { solveExact } from '../../solve/exact.js';
+import { polished } from '../../solve/polish.js';
+import { costOf, type Problem } from '../../solve/problem.js';
+import { busyMs, objectiveOf } from '../../solve/program/objective.js';
+import { INTEGER_TOLERANCE } from '../../solve/program/program-search.js';
+import { searchBottleneck } from '../../solve/program/search-bottleneck.js';
+import { assemble, type Placing } from './assemble.js';
+import { casesOf, exceedsEverything, type Answer, type ChooseOptions } from './choose-places.js';
+import type { PlanContext } from '../request/prepare-plan.js';
+import { tidyChoice } from './tidy-choice.js';
+
+/** Times closer than this fraction are equal. */
+const SAME = 1e-6;
+/** Without an integer solver: each step has to be this fraction shorter, and may try so many labels. */
+const STEPS = [0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02, 0.01, 0.01] as const;
+const WALK = { effort: 30_000, width: 512, boundRounds: 25 } as const;
+const FIRST_WALK = { effort: 100_000, boundRounds: 25 } as const;
+/** Time as a resource: like bytes, in whole numbers of about their size. */
+const FULL = 2 ** 30;
+
+/** A case of the engine. */
+interface Case {
+  readonly placing: Placing;
+  readonly problem: Problem;
+  /** No placement's busiest device is busy for less. */
+  bound: number;
+}
+
+interface Turn {
+  readonly of: Case;
+  readonly choice: readonly number[];
+  readonly ms: number;
+}
+
+/** `cost` and `bound` are milliseconds of the busiest device, prices of accuracy included. */
+export function shortestTurn(context: PlanContext, options: ChooseOptions = {}): Answer {
+  const { stop = () => false, cutoff = Infinity } = options;
+  const cases = casesOf(context)
+    .map((placing): Case => {
+      const problem = assemble(context.profile, placing, context.prices);
+      return { placing, problem, bound: exceedsEverything(problem) ? Infinity : evenShare(problem) };
+    })
+    .toSorted((a, b) => a.bound - b.bound);
+  let best: Turn | null = null;
+  for (const each of cases) {
+    const upper: number = Math.min(best?.ms ?? Infinity, cutoff);
+    if (each.bound >= upper * (1 - INTEGER_TOLERANCE) || (best !== null && stop())) continue;
+    best = searched(each, upper, options) ?? best;
+  }
+  const bound = Math.min(Infinity, ...cases.map((each) => each.bound));
+  if (best === null) return { status: 'none', proven: bound === Infinity, cost: Infinity };
+  const { placing } = best.of;
+  const { choice, ms } = quickened(best, stop);
+  const places = choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
+  const isProven = bound >= ms * (1 - 4 * SAME);
+  return {
+    status: isProven ? 'optimal' : 'stopped',
+    choice: tidyChoice(context.profile, places, placing.allows),
+    cost: ms,
+    bound: isProven ? ms : bound,
+  };
+}
+
+/** The busiest of some devices does at least its share of what all items cost where they cost least. */
+function evenShare({ items, homes }: Problem): number {
+  return items.reduce((sum, { cost }) => sum + Math.min(...cost), 0) / new Set(homes).size;
+}
+
+/** A shorter turn than the cutoff; the case's bound is raised. */
+function searched(each: Case, cutoff: number, options: ChooseOptions): Turn | null {
+  const { integerSolver, programEffort = 1, stop = () => false } = options;
+  const result =
+    integerSolver === undefined
+      ? null
+      : searchBottleneck(each.problem, integerSolver, { cutoff, effort: programEffort, stop });
+  if (result === null) return walked(each, cutoff, stop);
+  each.bound = Math.max(each.bound, result.bound);
+  return result.solution === null ? null : { of: each, choice: result.solution.choice, ms: result.solution.cost };
+}
+
+/** Shorter and shorter turns, with time as a resource, until none is found. */
+function walked(each: Case, cutoff: number, stop: () => boolean): Turn | null {
+  const { problem } = each;
+  const turnOf = (choice: readonly number[]): Turn => ({
+    of: each,
+    choice,
+    ms: objectiveOf(problem, 'busiest', choice),
+  });
+  let best: Turn | null = null;
+  if (cutoff === Infinity) {
+    const first = solveExact(problem, { ...FIRST_WALK, stop });
+    if (first.status === 'infeasible') {
+      if (first.proven) each.bound = Infinity;
+      return null;
+    }
+    best = turnOf(first.solution.choice);
+  }
+  for (const step of STEPS) {
+    const limit: number = (best?.ms ?? cutoff) * (1 - step);
+    if (stop() || limit <= each.bound) continue;
+    const result = solveExact(withBusyLimit(problem, limit), { ...WALK, stop });
+    if (result.status !== 'infeasible') best = turnOf(result.solution.choice);
+    else if (result.proven) each.bound = Math.max(each.bound, limit * (1 - SAME));
+  }
+  return best;
+}
+
+/** A placement with the same turn whose single call takes less time, crossings included. */
+function quickened(turn: Turn, stop: () => boolean): Turn {
+  const { of, choice, ms } = turn;
+  const timed = withBusyLimit(of.problem, ms * (1 + SAME / 2));
+  const better = polished(timed, { choice, cost: costOf(timed, choice) }, stop);
+  const betterMs = Math.max(...busyMs(of.problem, better.choice).values());
+  return betterMs <= ms * (1 + SAME) ? { of, choice: better.choice, ms: betterMs } : turn;
+}
+
+/** The problem with one more resource for every device: its time, of which there is `mostMs`. */
+function withBusyLimit(problem: Problem, mostMs: number): Problem {
+  const devices = [...new Set(problem.homes)];
+  return {
+    ...problem,
+    capacities: [...problem.capacities, ...devices.map(() => FULL)],
+    items: problem.items.map((item) => ({
+      ...item,
+      use: item.use.map((bytes, p) => {
+        const ms = item.cost[p] ?? Infinity;
+        const share = ms < Infinity && mostMs > 0 ? Math.ceil((FULL * ms) / mostMs) : 0;
+        return [...bytes, ...devices.map((device) => (problem.homes[p] === device ? share : 0))];
+      }),
+      peak: item.peak.map((bytes) => [...bytes, ...devices.map(() => 0)]),
+    })),
+  };
+}

@@ -1,0 +1,48 @@
+/** What changes from one plan to another. */
+import type { QuantScheme } from '../../../tensor/quantized.js';
+import type { Device } from '../../map/device-map.js';
+import type { Placement, PlanDocument } from '../document/plan-document.js';
+
+export interface PlanDiff {
+  /** Blocks that live or run elsewhere or are quantised otherwise, in the order they run. */
+  readonly moved: readonly {
+    readonly block: string;
+    readonly from: Placement;
+    readonly to: Placement;
+    readonly scheme: { readonly before: QuantScheme | null; readonly after: QuantScheme | null };
+  }[];
+  readonly onlyBefore: readonly string[];
+  readonly onlyAfter: readonly string[];
+  readonly latencyMs: { readonly before: number; readonly after: number };
+  readonly streamedBytesPerCall: { readonly before: number; readonly after: number };
+  /** Weight bytes per device that is in either plan. */
+  readonly weightBytes: readonly { readonly device: Device; readonly before: number; readonly after: number }[];
+}
+
+export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
+  const old = new Map(before.placements.map((placement) => [placement.block, placement]));
+  const fresh = new Map(after.placements.map((placement) => [placement.block, placement]));
+  const weight = (plan: PlanDocument, id: Device) => plan.devices.find((device) => device.id === id)?.weightBytes ?? 0;
+  const ids = [...new Set([...before.devices, ...after.devices].map((device) => device.id))];
+  return {
+    moved: after.placements.flatMap((to) => {
+      const from = old.get(to.block);
+      if (from === undefined) return [];
+      const scheme = { before: before.quant[to.block] ?? null, after: after.quant[to.block] ?? null };
+      const same =
+        from.device === to.device &&
+        from.execution === to.execution &&
+        from.runsOn === to.runsOn &&
+        scheme.before === scheme.after;
+      return same ? [] : [{ block: to.block, from, to, scheme }];
+    }),
+    onlyBefore: [...old.keys()].filter((block) => !fresh.has(block)),
+    onlyAfter: [...fresh.keys()].filter((block) => !old.has(block)),
+    latencyMs: { before: before.cost.latencyMs, after: after.cost.latencyMs },
+    streamedBytesPerCall: {
+      before: before.cost.streamedBytesPerCall,
+      after: after.cost.streamedBytesPerCall,
+    },
+    weightBytes: ids.map((device) => ({ device, before: weight(before, device), after: weight(after, device) })),
+  };
+}

@@ -1,0 +1,82 @@
+/** What a model takes: bytes by dtype and length of the context, and the cards that hold all of it. */
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import { isBlip2 } from '../../../model/blip2-config.js';
+import { elementCount } from '../../../tensor/tensor-info.js';
+import { KNOWN_GPUS } from '../../price/known-devices.js';
+import type { LoadDtype } from '../../profile/load-dtype.js';
+import { LOAD_DTYPES } from '../../profile/load-dtype.js';
+import type { PlanOptions } from '../request/plan-options.js';
+import type { ModelProfile } from '../../profile/model-profile.js';
+import { profileOf } from '../request/profile-of.js';
+
+export interface EstimateRow {
+  readonly dtype: LoadDtype;
+  /** Tokens of prompt and answer together. */
+  readonly contextTokens: number;
+  readonly weightBytes: number;
+  readonly cacheBytes: number;
+  /** Of the block that needs most. */
+  readonly activationBytes: number;
+  /** Names of cards whose memory holds these, the driver's share and the libraries' workspace. */
+  readonly cards: readonly string[];
+}
+
+export interface Estimate {
+  /** As transformers calls it; null where it is not known. */
+  readonly className: string | null;
+  readonly parameters: number;
+  readonly rows: readonly EstimateRow[];
+  readonly assumptions: readonly string[];
+}
+
+const CONTEXTS: readonly number[] = [1024, 8192, 32768];
+
+/**
+ * @param contexts lengths to estimate for; of a BLIP-2 and of a model that makes no tokens there is its usual call only
+ * @throws Blip2Error as `planDeviceMap`
+ */
+export function estimateModel(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: Omit<PlanOptions, 'budgets'>,
+  contexts: readonly number[] = CONTEXTS,
+): Estimate {
+  const profiled = (dtype: LoadDtype, workload: PlanOptions['workload']): ModelProfile =>
+    profileOf(tensors, {
+      engine: 'transformers',
+      ...options,
+      budgets: NO_BUDGETS,
+      dtype,
+      workload: { ...options.workload, ...workload },
+    });
+  const usual = profiled('float16', {});
+  const { newTokens, promptTokens } = usual.workload;
+  const makesTokens = !isBlip2(options.config) && usual.model?.use !== 'once';
+  const lengths = makesTokens
+    ? contexts.filter((tokens) => tokens > newTokens)
+    : [usual.model?.use === 'once' ? promptTokens : promptTokens + newTokens];
+  const rows = (options.dtype === undefined ? LOAD_DTYPES : [options.dtype]).flatMap((dtype) =>
+    lengths.map((tokens) =>
+      estimated(profiled(dtype, makesTokens ? { promptTokens: tokens - newTokens } : {}), tokens),
+    ),
+  );
+  return {
+    className: usual.model === undefined ? 'Blip2ForConditionalGeneration' : (usual.model?.class ?? null),
+    parameters: [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    rows,
+    assumptions: usual.assumptions.filter((text) => !text.startsWith('The workload')),
+  };
+}
+
+const NO_BUDGETS = { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 };
+
+function estimated({ dtype, blocks, weightBytes }: ModelProfile, contextTokens: number): EstimateRow {
+  const cacheBytes = blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
+  const activationBytes = Math.max(0, ...blocks.map((block) => block.activationElements * block.elementBytes));
+  const bufferBytes = blocks.reduce((sum, block) => sum + block.bufferBytes, 0);
+  const needed = weightBytes + cacheBytes + activationBytes + bufferBytes;
+  const cards = [...KNOWN_GPUS].filter(([, { memoryBytes = 0, engines }]) => {
+    const { contextBytes, workspaceBytes } = engines.transformers;
+    return needed + contextBytes + workspaceBytes <= memoryBytes;
+  });
+  return { dtype, contextTokens, weightBytes, cacheBytes, activationBytes, cards: cards.map(([name]) => name) };
+}

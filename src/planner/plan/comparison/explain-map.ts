@@ -1,0 +1,163 @@
+/** What somebody else's device map means: its faults, its price, and what the planner would do with the same memory. */
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { QuantScheme } from '../../../tensor/quantized.js';
+import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
+import { inLoadedNames } from '../../map/file-names.js';
+import { keptUnder } from '../../profile/kept-modules.js';
+import { validateDeviceMap, type MapIssue } from './validate-device-map.js';
+import type { Place } from '../../price/place.js';
+import { UNKNOWN_GPU } from '../../price/known-devices.js';
+import { priceList } from '../../price/price-list.js';
+import type { LoadDtype } from '../../profile/load-dtype.js';
+import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
+import { buildPlan } from '../document/build-plan.js';
+import { costOfChoice } from '../document/plan-cost.js';
+import { choosePlaces } from '../choice/choose-places.js';
+import { preparePlan, type PlanContext } from '../request/prepare-plan.js';
+import type { PlanOptions } from '../request/plan-options.js';
+import type { PlanDocument } from '../document/plan-document.js';
+
+export interface MapExplanation {
+  readonly issues: readonly MapIssue[];
+  /** The map as a plan; null where an issue leaves a block without a device. */
+  readonly plan: PlanDocument | null;
+  /** Bytes beyond the budget, per device that has too little. */
+  readonly overBudget: readonly { readonly device: Device; readonly bytes: number }[];
+}
+
+/**
+ * @param options as for `planDeviceMap`; GPUs that the map names and `budgets` does not are taken to be large enough
+ * @param quant block -> what the map's owner quantised it to; the others keep what the checkpoint holds
+ */
+export function explainMap(
+  given: DeviceMap,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: PlanOptions,
+  quant: ReadonlyMap<string, QuantScheme> = new Map(),
+): MapExplanation {
+  const named = new Set([...given.values()].filter((device) => typeof device === 'number'));
+  const unknown = [...named].filter((id) => !options.budgets.gpus.has(id)).sort((a, b) => a - b);
+  const gpus = new Map([
+    ...options.budgets.gpus,
+    ...unknown.map((id): [number, number] => [id, Number.MAX_SAFE_INTEGER]),
+  ]);
+  // A machine that was measured for no GPU has none.
+  const { machine } = options;
+  const lacksGpu = machine !== undefined && machine.gpus.length === 0 && gpus.size > 0;
+  const asked = {
+    ...options,
+    ...(lacksGpu ? { machine: { ...machine, gpus: [UNKNOWN_GPU] } } : {}),
+    allowQuant: [...new Set(quant.values())],
+    budgets: { ...options.budgets, gpus },
+  };
+  const prepared = preparePlan(tensors, asked);
+  const { fileNames } = prepared.profile;
+  const map = fileNames === undefined ? given : withTied(inLoadedNames(given, fileNames), prepared.profile);
+  const profile = keptUnder(prepared.profile, map);
+  const predicted = priceList(
+    profile,
+    prepared.machine,
+    [...gpus.keys()].sort((a, b) => a - b),
+    map,
+  );
+  const context = { ...prepared, profile, prices: predicted, predicted, settled: settledSchemes(profile, quant) };
+  const issues = validateDeviceMap(map, context.profile);
+  const choice = placesOfMap(map, context);
+  if (choice === null) return { issues, plan: null, overBudget: [] };
+  const cost = costOfChoice(context.profile, choice, context.predicted);
+  const { document } = buildPlan({
+    ...context,
+    dtypes: options.dtypes ?? new Map<string, LoadDtype>(),
+    choice,
+    solver: { status: 'given', objective: 'latency', boundMs: cost.latencyMs, gap: 0 },
+  });
+  const devices = document.devices.map((device) =>
+    typeof device.id === 'number' && !options.budgets.gpus.has(device.id)
+      ? { ...device, budgetBytes: null, freeBytes: null }
+      : device,
+  );
+  const warnings = [
+    ...document.warnings,
+    ...unknown.map((id) => `GPU ${id} has no budget: nothing says whether what the map puts on it fits.`),
+  ];
+  return {
+    issues,
+    plan: { ...document, devices, warnings, device_map: Object.fromEntries(given) },
+    overBudget: devices.flatMap(({ id, freeBytes }) =>
+      freeBytes !== null && freeBytes < 0 ? [{ device: id, bytes: -freeBytes }] : [],
+    ),
+  };
+}
+
+/** A file has no name for a module whose tensors are all tied to others: it is where those are. */
+function withTied(map: DeviceMap, { blocks, aliases }: ModelProfile): DeviceMap {
+  const all = new Map(map);
+  const homes = new Map(blocks.map((block) => [block.name, deviceOf(map, block.tensors[0] ?? block.name)]));
+  for (const { name, tensors, bond } of blocks) {
+    const mate = blocks.find((block) => bond !== null && block.bond === bond && block.tensors.length > 0);
+    const home = mate === undefined ? undefined : homes.get(mate.name);
+    if (tensors.length === 0 && home !== undefined) all.set(name, home);
+  }
+  for (const [alias, block] of aliases) {
+    const home = homes.get(block);
+    if (home !== undefined) all.set(alias, home);
+  }
+  return all;
+}
+
+/** The places a map means to its engine; null where a block has no device. */
+function placesOfMap(map: DeviceMap, context: PlanContext): readonly Place[] | null {
+  const { profile } = context;
+  const devices = profile.blocks.map((block) => deviceOfBlock(map, block));
+  if (devices.some((device) => device === undefined)) return null;
+  const gpus = devices.filter((device) => typeof device === 'number');
+  const main = gpus.length === 0 ? null : Math.min(...gpus);
+  if (profile.engine === 'blip2-run') return cheapestExecution(profile, devices, context);
+  return devices.map((device): Place => {
+    if (typeof device === 'number') return { execution: 'resident', gpu: device, scheme: null };
+    const store = device ?? 'cpu';
+    return main === null
+      ? { execution: 'host', store, scheme: null }
+      : { execution: 'streamed', gpu: main, store, scheme: null };
+  });
+}
+
+/** `blip2-run` decides itself whether a block that is not on a GPU is streamed or run on the CPU. */
+function cheapestExecution(
+  profile: ModelProfile,
+  devices: readonly (Device | undefined)[],
+  context: PlanContext,
+): readonly Place[] {
+  const pins = new Map<string, Device>();
+  for (const [i, block] of profile.blocks.entries()) pins.set(block.name, devices[i] ?? 'cpu');
+  const answer = choosePlaces({ ...context, pins });
+  if (answer.status !== 'none') return answer.choice;
+  return devices.map((device, i): Place => {
+    const scheme = context.settled.get(profile.blocks[i]?.name ?? '') ?? null;
+    return typeof device === 'number'
+      ? { execution: 'resident', gpu: device, scheme }
+      : { execution: 'host', store: device ?? 'cpu', scheme };
+  });
+}
+
+/** The scheme of every block under `quant`; a token table bonded to the head goes with it. */
+function settledSchemes(
+  profile: ModelProfile,
+  quant: ReadonlyMap<string, QuantScheme>,
+): ReadonlyMap<string, QuantScheme | null> {
+  const ofBond = new Map<string, QuantScheme>();
+  for (const block of profile.blocks) {
+    const scheme = quant.get(block.name);
+    if (scheme !== undefined && block.bond !== null && block.forms.has(scheme)) ofBond.set(block.bond, scheme);
+  }
+  return new Map(
+    profile.blocks.map((block) => {
+      const scheme = quant.get(block.name) ?? (block.bond === null ? undefined : ofBond.get(block.bond));
+      return [block.name, scheme !== undefined && block.forms.has(scheme) ? scheme : null];
+    }),
+  );
+}
+
+function deviceOfBlock(map: DeviceMap, block: ProfileBlock): Device | undefined {
+  return deviceOf(map, block.tensors.find((name) => !block.keptTensors.includes(name)) ?? block.name);
+}

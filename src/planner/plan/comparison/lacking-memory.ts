@@ -1,0 +1,75 @@
+/** Whether a placement has room for another workload than it was planned for. */
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { Device } from '../../map/device-map.js';
+import type { Location } from '../../price/place.js';
+import type { LoadDtype } from '../../profile/load-dtype.js';
+import type { Workload } from '../../profile/workload.js';
+import { preparePlan } from '../request/prepare-plan.js';
+import type { GpuProvider } from '../request/gpu-provider.js';
+import { memoryTable } from '../document/memory-table.js';
+import type { Placement, PlanDocument } from '../document/plan-document.js';
+
+export interface PlannedModel {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** The parsed JSON of `config.json`. */
+  readonly config: unknown;
+  /** What the GPUs are reached through. */
+  readonly provider: GpuProvider;
+}
+
+/**
+ * Bytes by which a workload exceeds the budgets of a plan whose placement stays as it is: what it takes more than the
+ * planned one, less what the plan leaves free. Devices with enough, and those without a limit, are not in the answer.
+ * @throws Blip2Error `BAD_WORKLOAD`
+ */
+export function lackingMemory(plan: PlanDocument, asked: Workload, model: PlannedModel): ReadonlyMap<Device, number> {
+  const planned = usedBytes(plan, plan.workload, model);
+  const wanted = usedBytes(plan, asked, model);
+  const lacking = new Map<Device, number>();
+  for (const { id, freeBytes } of plan.devices) {
+    const more = (wanted.get(id) ?? 0) - (planned.get(id) ?? 0);
+    if (freeBytes !== null && more > Math.max(0, freeBytes)) lacking.set(id, more - freeBytes);
+  }
+  return lacking;
+}
+
+/** A budget that nothing exceeds: what is not left of it is used. */
+const ENOUGH = Number.MAX_SAFE_INTEGER;
+
+/** Bytes that the plan's placement takes of every device. */
+function usedBytes(plan: PlanDocument, workload: Workload, model: PlannedModel): Map<Device, number> {
+  const gpus = plan.devices.flatMap(({ id }) => (typeof id === 'number' ? [id] : []));
+  const dtypes = new Map<string, LoadDtype>(Object.entries(plan.dtypes));
+  const context = preparePlan(model.tensors, {
+    config: model.config,
+    engine: plan.engine,
+    provider: model.provider,
+    workload,
+    dtype: plan.dtype,
+    dtypes,
+    allowQuant: [...new Set(Object.values(plan.quant))],
+    budgets: { gpus: new Map(gpus.map((id) => [id, ENOUGH])), ramBytes: ENOUGH, diskBytes: ENOUGH },
+  });
+  const placements = new Map(plan.placements.map((placement) => [placement.block, placement]));
+  const choice = context.profile.blocks.map(({ name }) => {
+    const placement = placements.get(name);
+    const scheme = plan.quant[name] ?? null;
+    return placement === undefined
+      ? ({ execution: 'host', store: 'cpu', scheme } as const)
+      : { ...locationOf(placement), scheme };
+  });
+  const rows = memoryTable({
+    ...context,
+    dtypes,
+    choice,
+    solver: { objective: 'latency', status: 'given', boundMs: 0, gap: 0 },
+  });
+  return new Map(rows.map(({ id, freeBytes }) => [id, ENOUGH - (freeBytes ?? ENOUGH)]));
+}
+
+function locationOf({ execution, device, runsOn }: Placement): Location {
+  if (execution === 'resident' && typeof device === 'number') return { execution, gpu: device };
+  const store = device === 'disk' ? 'disk' : 'cpu';
+  if (execution === 'streamed' && typeof runsOn === 'number') return { execution, gpu: runsOn, store };
+  return { execution: 'host', store };
+}

@@ -1,0 +1,88 @@
+/** Tensors in the order in which transformers registers them, its ties and the modules that it does not split. */
+import { isBlip2, parseBlip2Config } from '../../../model/blip2-config.js';
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import { Blip2Error } from '../../../errors.js';
+import { loadedModel, type LoadedModel } from '../../models/loaded-model.js';
+import type { ModelTable } from '../../models/read-model-table.js';
+import { sortedBy } from '../../profile/generic-groups.js';
+
+export interface RegisteredModules {
+  readonly names: readonly string[];
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Tied tensor -> the one that it follows. */
+  readonly ties: ReadonlyMap<string, string>;
+  readonly isWhole: (module: string) => boolean;
+  /** Buffers come behind the modules beside them. */
+  readonly isBuffer: (tensor: string) => boolean;
+}
+
+/** @throws Blip2Error `MODEL_UNKNOWN` */
+export function registeredModules(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  config: unknown,
+  models: ModelTable | undefined,
+): RegisteredModules {
+  if (models === undefined || isBlip2(config)) {
+    const ties = blip2Ties(config);
+    return {
+      names: registered([...tensors.keys()], ties),
+      tensors,
+      ties,
+      isWhole: (module) => WHOLE.test(module),
+      isBuffer: () => false,
+    };
+  }
+  const model = loadedModel(models, config, tensors);
+  if (model !== null) return ofClass(model);
+  throw new Blip2Error(
+    'MODEL_UNKNOWN',
+    `What transformers ${models.version} would answer is known for its own classes only.`,
+    {
+      hint: 'Leave --strategy out.',
+    },
+  );
+}
+
+function ofClass({ tensors, tree, ties: groups }: LoadedModel): RegisteredModules {
+  const ties = new Map(groups.flatMap(([first = '', ...others]) => others.map((other) => [other, first] as const)));
+  const names = [...new Set([...tensors.keys(), ...ties.keys()])];
+  return {
+    names: sortedBy(names, (name) => tree.order(name)),
+    tensors,
+    ties,
+    isBuffer: (tensor) => tree.isBuffer(tensor),
+    isWhole(module) {
+      const nodes = tree.along(module);
+      return nodes.length === module.split('.').length + 1 && nodes.at(-1)?.whole === true;
+    },
+  };
+}
+
+/** Modules that transformers lists as not to be split (`_no_split_modules` of BLIP-2, OPT and T5), by their paths. */
+const WHOLE =
+  /^(vision_model\.(embeddings|encoder\.layers\.\d+(\.self_attn)?)|qformer\.encoder\.layer\.\d+\.(cross)?attention\.attention|language_model\.(model\.decoder\.layers|encoder\.block|decoder\.block)\.\d+)$/;
+
+/** Tied parameter -> the one it follows, as transformers 5 declares them; it ties T5's head whatever the file says. */
+function blip2Ties(config: unknown): Map<string, string> {
+  const lm = 'language_model';
+  return parseBlip2Config(config).text.family === 'opt'
+    ? new Map([[`${lm}.lm_head.weight`, `${lm}.model.decoder.embed_tokens.weight`]])
+    : new Map(
+        ['encoder.embed_tokens', 'decoder.embed_tokens', 'lm_head'].map((name) => [
+          `${lm}.${name}.weight`,
+          `${lm}.shared.weight`,
+        ]),
+      );
+}
+
+/** Tensor names in the order of registration: each T5 stack's own table stands before its blocks, the head last. */
+function registered(stored: readonly string[], ties: ReadonlyMap<string, string>): string[] {
+  const names = stored.filter((name) => !ties.has(name));
+  for (const name of ties.keys()) {
+    const stack = /^(.*)\.embed_tokens\.weight$/.exec(name)?.[1];
+    const at = stack === undefined ? -1 : names.findIndex((each) => each.startsWith(`${stack}.`));
+    if (at >= 0) names.splice(at, 0, name);
+    else names.push(name);
+  }
+  return names;
+}

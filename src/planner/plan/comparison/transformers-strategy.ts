@@ -1,0 +1,208 @@
+/**
+ * What transformers itself would answer, for comparison: `device_map="balanced"` (which is also its "auto") and
+ * "sequential" of transformers 5, which take modules in the order they are registered and fill one device after another.
+ *
+ * Known weaknesses belong to the answer: sizes ignore the float32 exceptions, caches and activations, the room kept for
+ * streamed layers is charged to the first GPU only, and Q-Former layers may be cut.
+ */
+import { DTYPE_BITS } from '../../../tensor/dtype.js';
+import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
+import { emitDeviceMap } from '../../map/emit-device-map.js';
+import type { Device, DeviceMap } from '../../map/device-map.js';
+import type { LoadDtype } from '../../profile/load-dtype.js';
+import type { ModelTable } from '../../models/read-model-table.js';
+import type { Budgets } from '../request/budgets.js';
+import { registeredModules } from './registered-modules.js';
+
+interface Module {
+  readonly name: string;
+  readonly parameters: string[];
+  readonly buffers: string[];
+  readonly children: Map<string, Module>;
+  /** Not to be split. */
+  readonly whole: boolean;
+}
+
+/** Waiting to be placed: a module, or a parameter that its split parent owned. */
+interface Waiting {
+  readonly name: string;
+  readonly module: Module | null;
+}
+
+export interface StrategyInput {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** The parsed `config.json`. */
+  readonly config: unknown;
+  /** For models that are not BLIP-2. */
+  readonly models?: ModelTable | undefined;
+  readonly budgets: Budgets;
+  readonly dtype: LoadDtype;
+  readonly strategy: 'balanced' | 'sequential';
+}
+
+/** @throws Blip2Error `CONFIG_INVALID`, `MODEL_UNKNOWN` */
+export function transformersStrategy({ budgets, dtype, strategy, ...input }: StrategyInput): DeviceMap {
+  const elementBytes = DTYPE_BITS[dtype === 'float32' ? 'F32' : dtype === 'float16' ? 'F16' : 'BF16'] / 8;
+  const { names, tensors, ties, isWhole, isBuffer } = registeredModules(input.tensors, input.config, input.models);
+  const root: Module = { name: '', parameters: [], buffers: [], children: new Map(), whole: false };
+  const sizes = new Map<string, number>();
+  for (const name of names) {
+    const info = tensors.get(name);
+    const bytes = ties.has(name) || info === undefined ? 0 : elementCount(info.shape) * elementBytes;
+    insert(root, name, isWhole, isBuffer(name));
+    for (let end = name.length; end >= 0; end = end === 0 ? -1 : Math.max(0, name.lastIndexOf('.', end - 1))) {
+      const prefix = name.slice(0, end);
+      sizes.set(prefix, (sizes.get(prefix) ?? 0) + bytes);
+    }
+  }
+  const limits = strategy === 'balanced' ? balanced(root, sizes, budgets.gpus) : budgets.gpus;
+  const gpuIds = [...limits.keys()].sort((a, b) => a - b);
+  const capacity = new Map<Device, number>([
+    ...gpuIds.map((id): [Device, number] => [id, limits.get(id) ?? 0]),
+    ['cpu', budgets.ramBytes ?? Infinity],
+    ['disk', Infinity],
+  ]);
+  const placed = fill(root, sizes, ties, capacity, gpuIds[0]);
+  return emitDeviceMap(
+    placed,
+    [...tensors.keys()].filter((name) => !ties.has(name)),
+  );
+}
+
+/** One pass over the modules with a cursor over the devices that never goes back. */
+function fill(
+  root: Module,
+  sizes: ReadonlyMap<string, number>,
+  ties: ReadonlyMap<string, string>,
+  capacity: ReadonlyMap<Device, number>,
+  firstGpu: number | undefined,
+): Map<string, Device> {
+  const devices = [...capacity.keys()];
+  const used = new Map<Device, number>(devices.map((device) => [device, 0]));
+  const placed = new Map<string, Device>();
+  const groups = tiedGroups(ties);
+  let waiting: Waiting[] = partsOf(root);
+  let cursor = 0;
+  let reserve = largestLayer(waiting, sizes);
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    const { name, module } = next;
+    reserve.names = reserve.names.filter((each) => !isWithin(each, name));
+    if (reserve.names.length === 0) reserve = largestLayer(waiting, sizes);
+    const size = sizes.get(name) ?? 0;
+    const outside = groups
+      .filter((group) => group.some((each) => isWithin(each, name)) && !group.every((each) => isWithin(each, name)))
+      .flatMap((group) => group.filter((each) => !isWithin(each, name)));
+    const companions = new Map<string, Waiting>();
+    for (const tied of outside) {
+      const owner = waiting.find((each) => tied.startsWith(`${each.name}.`));
+      if (owner !== undefined) companions.set(owner.name, owner);
+    }
+    const together = [...companions.keys()].reduce((sum, each) => sum + (sizes.get(each) ?? 0), size);
+    const device = devices[cursor] ?? 'disk';
+    const keepsRoom = device === 'cpu' || device === firstGpu;
+    const room = (capacity.get(device) ?? 0) - (keepsRoom ? reserve.size : 0);
+    const before = used.get(device) ?? 0;
+    if (before + together <= room) {
+      used.set(device, before + together);
+      for (const each of [name, ...companions.keys()]) placed.set(each, device);
+      waiting = waiting.filter((each) => !companions.has(each.name));
+      continue;
+    }
+    if (outside.length > 0 && before + size <= room) {
+      const large = [...companions.values()].find((each) => each.module !== null && canSplit(each.module));
+      if (large?.module !== undefined && large.module !== null) {
+        const parts = partsOf(large.module);
+        waiting = [next, ...waiting.flatMap((each) => (each.name === large.name ? parts : [each]))];
+        reserve = largestLayer(waiting, sizes);
+        continue;
+      }
+    }
+    if (module !== null && canSplit(module)) {
+      waiting = [...partsOf(module), ...waiting];
+      reserve = largestLayer(waiting, sizes);
+      continue;
+    }
+    cursor += 1;
+    waiting = [next, ...waiting];
+  }
+  return placed;
+}
+
+/** All GPUs but the last get an even share and room for one large block. */
+function balanced(
+  root: Module,
+  sizes: ReadonlyMap<string, number>,
+  gpus: ReadonlyMap<number, number>,
+): Map<number, number> {
+  const ids = [...gpus.keys()].filter((id) => (gpus.get(id) ?? 0) > 0).sort((a, b) => a - b);
+  if (ids.length === 0) return new Map(gpus);
+  let largest = 0;
+  const visit = (module: Module): void => {
+    const own = module.parameters.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
+    largest = Math.max(largest, own, module.whole ? (sizes.get(module.name) ?? 0) : 0);
+    for (const child of module.children.values()) visit(child);
+  };
+  for (const child of root.children.values()) visit(child);
+  const share = Math.floor((sizes.get('') ?? 0) / ids.length) + Math.floor(1.25 * largest);
+  const last = ids.at(-1);
+  return new Map([...gpus].map(([id, bytes]) => [id, id === last || bytes === 0 ? bytes : Math.min(share, bytes)]));
+}
+
+/** The largest module that would be streamed whole, and every module of that size. */
+function largestLayer(
+  waiting: readonly Waiting[],
+  sizes: ReadonlyMap<string, number>,
+): { size: number; names: string[] } {
+  let size = 0;
+  let names: string[] = [];
+  const visit = (module: Module): void => {
+    if (canSplit(module)) {
+      for (const child of module.children.values()) visit(child);
+      return;
+    }
+    const own = sizes.get(module.name) ?? 0;
+    if (own > size) {
+      size = own;
+      names = [module.name];
+    } else if (own === size) names.push(module.name);
+  };
+  for (const { module } of waiting) if (module !== null) visit(module);
+  return { size, names };
+}
+
+function canSplit(module: Module): boolean {
+  return module.children.size > 0 && !module.whole;
+}
+
+function partsOf(module: Module): Waiting[] {
+  return [
+    ...module.parameters.map((name) => ({ name, module: null })),
+    ...[...module.children.values()].map((child) => ({ name: child.name, module: child })),
+    ...module.buffers.map((name) => ({ name, module: null })),
+  ];
+}
+
+function insert(root: Module, tensor: string, isWhole: (module: string) => boolean, isBuffer: boolean): void {
+  let module = root;
+  const path = tensor.split('.');
+  for (const part of path.slice(0, -1)) {
+    let child = module.children.get(part);
+    if (child === undefined) {
+      const name = module.name === '' ? part : `${module.name}.${part}`;
+      child = { name, parameters: [], buffers: [], children: new Map(), whole: isWhole(name) };
+      module.children.set(part, child);
+    }
+    module = child;
+  }
+  (isBuffer ? module.buffers : module.parameters).push(tensor);
+}
+
+function tiedGroups(ties: ReadonlyMap<string, string>): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const [name, source] of ties) groups.set(source, [...(groups.get(source) ?? [source]), name]);
+  return [...groups.values()].map((group) => group.sort());
+}
+
+function isWithin(tensor: string, module: string): boolean {
+  return tensor === module || tensor.startsWith(`${module}.`);
+}

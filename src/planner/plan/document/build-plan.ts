@@ -1,0 +1,181 @@
+/** The plan document of a placement, chosen by the solver or written by hand. */
+import type { QuantScheme } from '../../../tensor/quantized.js';
+import { inFileNames } from '../../map/file-names.js';
+import { emitDeviceMap } from '../../map/emit-device-map.js';
+import type { Device, DeviceMap } from '../../map/device-map.js';
+import { preparationOf } from '../../price/preparation.js';
+import { keysOf } from '../../profile/kept-modules.js';
+import type { Hooked } from '../../price/hooks.js';
+import { deviceOfPlace, runsOn, type Place } from '../../price/place.js';
+import { formatSize } from '../../size.js';
+import { formOf, type ModelProfile } from '../../profile/model-profile.js';
+import { accuracyNotes, accuracyPrices } from '../../price/accuracy.js';
+import { weightsOn } from '../../price/memory.js';
+import { memoryTable } from './memory-table.js';
+import { costOfPlan, crossingsOf, placeAt, rounded } from './plan-cost.js';
+import type { PlanInput } from './plan-input.js';
+import { PLAN_SCHEMA, type PlanDocument, type Placement } from './plan-document.js';
+
+const NAMED_BY_TENSORS =
+  'What stays on the GPU and runs for every token is named tensor by tensor: accelerate would hook each module below a key that ' +
+  'is a module, in every call. It warns that such keys match no submodule, and places them all the same.';
+
+const KEPT_MODULES =
+  'The norms of streamed layers stay on the GPU: transformers copies module by module, and each copy takes its time.';
+
+export interface BuiltPlan {
+  readonly document: PlanDocument;
+  readonly map: DeviceMap;
+}
+
+export function buildPlan(input: PlanInput): BuiltPlan {
+  const { profile, choice } = input;
+  const prices = input.predicted.amongst(choice);
+  const weighed = input.prices.amongst(choice);
+  const preparation = preparationOf(profile, choice, input.convertedBytes);
+  const { map: loadedMap, apart } = mapOf(profile, choice, prices.hooked);
+  const map = profile.fileNames === undefined ? loadedMap : inFileNames(loadedMap, profile.fileNames);
+  const placements = profile.blocks.map((block, i): Placement => {
+    const place = placeAt(choice, i);
+    return {
+      block: block.name,
+      phase: block.phase,
+      device: deviceOfPlace(place),
+      weightsOn: weightsOn(block, place),
+      execution: place.execution,
+      runsOn: runsOn(place),
+      weightBytes: formOf(block, place.scheme).weightBytes,
+      latencyMs: rounded(prices.blockMs(block, place)),
+    };
+  });
+  const crossings = crossingsOf(profile, choice, prices);
+  const quant = quantOf(profile, choice);
+  const cost = costOfPlan(profile, choice, prices, crossings);
+  const document: PlanDocument = {
+    schema: PLAN_SCHEMA,
+    tool: input.tool,
+    checkpoint: input.checkpoint,
+    ...(profile.model === undefined ? {} : { model: profile.model }),
+    engine: profile.engine,
+    dtype: profile.dtype,
+    dtypes: Object.fromEntries(input.dtypes),
+    quant: Object.fromEntries(quant),
+    accuracy: accuracyNotes(profile, choice, accuracyPrices(profile, input.budgets.gpus.keys(), weighed), quant),
+    workload: profile.workload,
+    devices: memoryTable(input),
+    device_map: Object.fromEntries(map),
+    placements,
+    crossings,
+    cost: { ...cost, firstCaptionMs: rounded(cost.latencyMs + 1000 * preparation.seconds) },
+    solver: {
+      objective: input.solver.objective,
+      status: input.solver.status,
+      boundMs: rounded(input.solver.boundMs),
+      gap: Number(input.solver.gap.toPrecision(3)),
+    },
+    assumptions: [
+      ...profile.assumptions,
+      ...input.assumptions,
+      ...lookedUp(placements),
+      ...(apart.size === 0 ? [] : [NAMED_BY_TENSORS]),
+      ...(profile.blocks.some(({ keptBytes }, i) => keptBytes > 0 && placeAt(choice, i).execution === 'streamed')
+        ? [KEPT_MODULES]
+        : []),
+      ...preparation.notes,
+    ],
+    warnings: [
+      ...profile.warnings,
+      ...input.warnings,
+      ...(input.solver.objective === 'fewest-devices' ? [] : idleGpus(input, placements)),
+    ],
+  };
+  return { document, map };
+}
+
+/** Block -> what its weights are stored as, where they are not floats. */
+function quantOf(profile: ModelProfile, choice: readonly Place[]): Map<string, QuantScheme> {
+  const quant = new Map<string, QuantScheme>();
+  for (const [i, block] of profile.blocks.entries()) {
+    const { scheme } = formOf(block, placeAt(choice, i).scheme);
+    if (scheme !== null) quant.set(block.name, scheme);
+  }
+  return quant;
+}
+
+/** Tables are no GPU's memory although the map sends them there with the rest. */
+function lookedUp(placements: readonly Placement[]): string[] {
+  const bytes = placements.reduce((sum, each) => sum + (each.weightsOn === each.device ? 0 : each.weightBytes), 0);
+  return bytes === 0
+    ? []
+    : [`Rows of tables (${formatSize(bytes)}) are looked up in host memory, whatever the map says.`];
+}
+
+/** A GPU that stands by while weights lie elsewhere is a surprise worth a sentence. */
+function idleGpus({ budgets, profile, solver }: PlanInput, placements: readonly Placement[]): string[] {
+  if (placements.every(({ execution }) => execution === 'resident')) return [];
+  const busy = new Set(placements.map(({ runsOn: device }) => device));
+  const leaf = Math.max(...profile.blocks.map((block) => block.largestLeafBytes));
+  return [...budgets.gpus]
+    .filter(([id, bytes]) => bytes > 0 && !busy.has(id))
+    .map(([id, bytes]) => {
+      if (solver.status === 'given') return `GPU ${id} is not used by this map.`;
+      return profile.engine === 'transformers' && bytes < leaf
+        ? `GPU ${id} is not used: its ${formatSize(bytes)} cannot take the largest module that would be streamed to it (${formatSize(leaf)}).`
+        : `GPU ${id} is not used: every placement with it is predicted to be slower, or does not fit.`;
+    });
+}
+
+/**
+ * Every block, and every alias that loading needs a key for, merged into the shortest safe map; tensor by tensor where hooks
+ * are spared in a map that has hooks.
+ */
+function mapOf(
+  profile: ModelProfile,
+  choice: readonly Place[],
+  hooked: Hooked,
+): { map: DeviceMap; apart: ReadonlySet<string> } {
+  const leaves = new Map<string, Device>();
+  const tensors: string[] = [];
+  const devices = new Map<string, Device>();
+  const apart = new Set<string>();
+  const hasHooks = profile.blocks.some((block, i) => hooked(block, placeAt(choice, i)));
+  const parents = parentsOf(profile);
+  for (const [i, block] of profile.blocks.entries()) {
+    const place = placeAt(choice, i);
+    const device = deviceOfPlace(place);
+    devices.set(block.name, device);
+    const own = block.tensors.filter((tensor) => covers(block.name, tensor));
+    if (hasHooks && !hooked(block, place)) {
+      for (const tensor of own) {
+        leaves.set(tensor, device);
+        apart.add(tensor);
+      }
+      continue;
+    }
+    // A key for it would claim what is below it and elsewhere.
+    const keys = parents.has(block.name)
+      ? new Map(own.map((tensor) => [tensor.slice(0, tensor.lastIndexOf('.')), device]))
+      : keysOf(block, device, place.execution === 'streamed' ? place.gpu : null);
+    for (const [key, home] of keys) leaves.set(key, home);
+    tensors.push(...own);
+  }
+  for (const [alias, block] of profile.aliases) {
+    const device = devices.get(block);
+    if (device !== undefined) leaves.set(alias, device);
+  }
+  return { map: emitDeviceMap(leaves, [...tensors, ...leaves.keys()], apart), apart };
+}
+
+/** Paths above blocks. */
+function parentsOf({ blocks }: ModelProfile): ReadonlySet<string> {
+  const parents = new Set<string>();
+  for (const { name } of blocks)
+    for (let end = name.lastIndexOf('.'); end > 0; end = name.lastIndexOf('.', end - 1))
+      parents.add(name.slice(0, end));
+  return parents;
+}
+
+/** A tied table may be stored under another module's name; that module has a key of its own. */
+function covers(block: string, tensor: string): boolean {
+  return tensor.startsWith(block) && (tensor.length === block.length || tensor[block.length] === '.');
+}

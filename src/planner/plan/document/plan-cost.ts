@@ -1,0 +1,100 @@
+/** The price of a placement: milliseconds by phase, copies between devices, and bytes that are streamed. */
+import type { PriceList, Prices } from '../../price/price-list.js';
+import { runsOn, type Place } from '../../price/place.js';
+import { formOf, type ModelProfile } from '../../profile/model-profile.js';
+import type { Crossing, PlanCost } from './plan-document.js';
+
+export function crossingsOf(profile: ModelProfile, choice: readonly Place[], prices: Prices): Crossing[] {
+  const crossings: Crossing[] = [];
+  const position = new Map(profile.blocks.map((block, i) => [block.name, i]));
+  for (const [i, block] of profile.blocks.entries()) {
+    const place = placeAt(choice, i);
+    const previous = profile.blocks[i - 1];
+    const add = (from: string, source: Place, timesPerCall: number, latencyMs: number) => {
+      if (runsOn(source) === runsOn(place)) return;
+      crossings.push({
+        from,
+        to: block.name,
+        fromDevice: runsOn(source),
+        toDevice: runsOn(place),
+        timesPerCall,
+        latencyMs: rounded(latencyMs),
+      });
+    };
+    if (previous !== undefined) {
+      const source = placeAt(choice, i - 1);
+      const times = previous.runs.reduce((sum, run) => sum + (run.outputElements > 0 ? run.runs : 0), 0);
+      add(previous.name, source, times, prices.crossingMs(previous, source, place));
+    }
+    for (const input of block.extraInputs) {
+      const source = placeAt(choice, position.get(input.from) ?? 0);
+      add(input.from, source, input.runs, prices.extraInputMs(input, block.elementBytes, source, place));
+    }
+  }
+  return crossings;
+}
+
+/** The price of a placement. */
+export function costOfChoice(profile: ModelProfile, choice: readonly Place[], list: PriceList): PlanCost {
+  const prices = list.amongst(choice);
+  return costOfPlan(profile, choice, prices, crossingsOf(profile, choice, prices));
+}
+
+export function costOfPlan(
+  profile: ModelProfile,
+  choice: readonly Place[],
+  prices: Prices,
+  crossings: readonly Crossing[],
+): PlanCost {
+  const byPhase = { image: 0, prompt: 0, token: 0 };
+  const busy = new Map<number | 'cpu', number>();
+  const range = { least: 0, most: 0 };
+  const widen = (ms: number, factor: number): void => {
+    range.least += ms / factor;
+    range.most += ms * factor;
+  };
+  let streamedBytesPerCall = 0;
+  let streamedBytesPerToken = 0;
+  for (const [i, block] of profile.blocks.entries()) {
+    const place = placeAt(choice, i);
+    for (const phase of ['image', 'prompt', 'token'] as const) byPhase[phase] += prices.phaseMs(block, place, phase);
+    const device = runsOn(place);
+    const blockMs = prices.blockMs(block, place);
+    busy.set(device, (busy.get(device) ?? 0) + blockMs);
+    widen(blockMs, prices.errorFactor(device));
+    if (place.execution !== 'streamed') continue;
+    for (const run of formOf(block, place.scheme).runs) {
+      const copiedBytes = run.streamedBytes - run.keptBytes;
+      streamedBytesPerCall += run.copies * copiedBytes;
+      if (run.phase === 'token') streamedBytesPerToken += copiedBytes;
+    }
+  }
+  const crossingMs = crossings.reduce((sum, crossing) => sum + crossing.latencyMs, 0);
+  for (const { fromDevice, toDevice, latencyMs } of crossings) {
+    // The link is the GPU's.
+    const factors = [fromDevice, toDevice].flatMap((end) => (end === 'cpu' ? [] : [prices.errorFactor(end)]));
+    widen(latencyMs, Math.max(...factors));
+  }
+  return {
+    latencyMs: rounded(byPhase.image + byPhase.prompt + byPhase.token + crossingMs),
+    rangeMs: { least: rounded(range.least), most: rounded(range.most) },
+    imageMs: rounded(byPhase.image),
+    promptMs: rounded(byPhase.prompt),
+    tokenMs: rounded(byPhase.token),
+    crossingMs: rounded(crossingMs),
+    busiestMs: rounded(Math.max(0, ...busy.values())),
+    streamedBytesPerCall,
+    streamedBytesPerToken,
+  };
+}
+
+export function placeAt(choice: readonly Place[], index: number): Place {
+  const place = choice[index];
+  if (place === undefined) throw new RangeError(`block ${index} has no place`);
+  return place;
+}
+
+/** Microseconds are below what any prediction means; rounding keeps documents the same on every machine. */
+export function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

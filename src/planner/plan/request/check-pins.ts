@@ -1,0 +1,49 @@
+import { Blip2Error } from '../../../errors.js';
+import type { DeviceMap } from '../../map/device-map.js';
+import { longestPrefix } from '../../map/longest-prefix.js';
+import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
+import { whyNotThere } from '../../profile/why-not-there.js';
+
+/** @throws Blip2Error `PIN_UNKNOWN`, `PIN_IMPOSSIBLE` */
+export function checkPins(pins: DeviceMap, profile: ModelProfile): void {
+  const usesGpu = [...pins.values()].some((device) => typeof device === 'number');
+  for (const [key, device] of pins) {
+    const blocks = profile.blocks.filter(
+      (block) => key === '' || block.name === key || block.name.startsWith(`${key}.`),
+    );
+    // A map without a GPU may have anything in host memory.
+    if (device === 'disk' || (device === 'cpu' && usesGpu)) checkStore(key, device, blocks, pins, profile);
+    if (blocks.length > 0) continue;
+    throw new Blip2Error('PIN_UNKNOWN', `No block of this model is in "${key}", so it cannot be pinned.`, {
+      hint: 'Pin a module that holds whole blocks, such as vision_model, qformer or language_model.model.decoder.layers.0.',
+      details: { key },
+    });
+  }
+}
+
+function checkStore(
+  key: string,
+  store: 'cpu' | 'disk',
+  blocks: readonly ProfileBlock[],
+  pins: DeviceMap,
+  profile: ModelProfile,
+): void {
+  const pinned = blocks.filter(({ name }) => longestPrefix(pins, name) === store);
+  const bonds = new Set(pinned.map(({ bond }) => bond).filter((bond) => bond !== null));
+  const together = [...pinned, ...profile.blocks.filter(({ bond }) => bond !== null && bonds.has(bond))];
+  const barred = together.find(({ stores }) => !stores.includes(store));
+  if (barred === undefined) return;
+  const goesWith = pinned.includes(barred) ? '' : `, which goes with ${key},`;
+  const where = store === 'cpu' ? 'on the CPU beside a GPU' : 'on disk';
+  throw new Blip2Error(
+    'PIN_IMPOSSIBLE',
+    `${barred.name}${goesWith} cannot be ${where}: ${whyNotThere(barred, profile)}.`,
+    { hint: hintFor(barred, profile), details: { key, block: barred.name } },
+  );
+}
+
+function hintFor({ kind, stores }: ProfileBlock, { quantization }: ModelProfile): string {
+  if (stores.length === 0) return 'Pin it to a GPU.';
+  const isFloat32 = kind !== 'query-tokens' && quantization === undefined;
+  return `Pin it to cpu or a GPU${isFloat32 ? ', or plan with --dtype bfloat16' : ''}.`;
+}

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { parseBlip2Config, parseModelConfig } from '../../../model/blip2-config.js';
+import { blip2Tensors } from '../../../model/blip2-tensors.js';
+import { PRESETS } from '../../../model/presets.js';
+import { preparePlan } from './prepare-plan.js';
+
+function prepared(name: string, workload: { promptTokens: number; newTokens: number }) {
+  const preset = PRESETS.get(`Salesforce/blip2-${name}`);
+  if (preset === undefined) throw new Error(name);
+  const tensors = blip2Tensors(parseBlip2Config(preset.config), { dtype: 'F32', ownHead: preset.ownHead });
+  const budgets = { gpus: new Map([[0, 2 ** 33]]), ramBytes: null, diskBytes: 0 };
+  return preparePlan(tensors, { config: preset.config, budgets, workload });
+}
+
+describe('a workload', () => {
+  // OPT has a table of 2048 positions (`max_position_embeddings`).
+  it('has as many tokens as the model has positions, and no more', () => {
+    expect(prepared('opt-2.7b', { promptTokens: 40, newTokens: 2008 }).profile.workload.newTokens).toBe(2008);
+    expect(() => prepared('opt-2.7b', { promptTokens: 40, newTokens: 2009 })).toThrow(
+      expect.objectContaining({
+        code: 'BAD_WORKLOAD',
+        message: expect.stringContaining('2049; this model has 2048 positions'),
+        hint: 'newTokens may be 2008 at most.',
+      }),
+    );
+    expect(() => prepared('opt-2.7b', { promptTokens: 2048, newTokens: 1 })).toThrow(
+      expect.objectContaining({ hint: 'promptTokens may be 2047 at most.' }),
+    );
+  });
+
+  it('holds the instruction that InstructBLIP needs for a caption', () => {
+    const preset = PRESETS.get('Salesforce/blip2-flan-t5-xl');
+    const config = { ...(preset?.config as object), model_type: 'instructblip', qformer_config: { vocab_size: 30523 } };
+    const tensors = blip2Tensors(parseModelConfig(config), { dtype: 'F32', ownHead: true });
+    const budgets = { gpus: new Map([[0, 2 ** 33]]), ramBytes: null, diskBytes: 0 };
+    expect(preparePlan(tensors, { config, budgets }).profile.workload.promptTokens).toBe(32 + 8);
+  });
+
+  it('may be of any length where positions are relative', () => {
+    expect(prepared('flan-t5-xl', { promptTokens: 5000, newTokens: 5000 }).profile.workload.promptTokens).toBe(5000);
+  });
+});
