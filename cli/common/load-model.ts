@@ -3,7 +3,7 @@ import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
 import { DEFAULT_PRESET, findPreset, PRESETS, SHORT_NAMES } from '../../src/model/presets.js';
-import type { CheckpointIdentity } from '../../src/planner/plan/document/plan-document.js';
+import type { CheckpointIdentity } from '../../src/planner/plan/request/plan-options.js';
 import type { TensorInfo } from '../../src/tensor/tensor-info.js';
 import { didYouMean } from './closest.js';
 import { hubOptions, type HubArgs } from './hub-flags.js';

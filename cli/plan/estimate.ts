@@ -3,7 +3,7 @@ import { estimateModel, type Estimate, type EstimateRow } from '../../src/planne
 import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
 import { formatSize } from '../../src/planner/size.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
-import { LOAD_DTYPES } from '../../src/planner/profile/load-dtype.js';
+import { LOAD_DTYPES } from '../../src/tensor/load-dtype.js';
 import { HUB_FLAGS } from '../common/hub-flags.js';
 import { loadModel } from '../common/load-model.js';
 import { EXIT } from '../common/main.js';

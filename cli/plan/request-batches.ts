@@ -1,5 +1,5 @@
 import type { Budgets } from '../../src/planner/plan/request/budgets.js';
-import type { Objective } from '../../src/planner/plan/document/plan-document.js';
+import type { Objective } from '../../src/planner/plan/request/plan-options.js';
 import { autoBatches } from '../../src/planner/plan/plan-for-batches.js';
 import { usageError } from '../common/main.js';
 

@@ -2,7 +2,8 @@ import * as z from 'zod';
 import { isFloatDtype, type FloatDtype } from '../../src/loader/convert/convert-floats.js';
 import type { CheckpointJob } from '../../src/loader/shard/planned-shard.js';
 import type { ShardTensor } from '../../src/loader/write/shard-tensor.js';
-import { loadedDtype, type DtypeRules, type LoadDtype } from '../../src/planner/profile/load-dtype.js';
+import { loadedDtype, type DtypeRules } from '../../src/planner/profile/loaded-dtype.js';
+import type { LoadDtype } from '../../src/tensor/load-dtype.js';
 
 const NAMES: Readonly<Record<FloatDtype, LoadDtype>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 

@@ -1,7 +1,7 @@
 /** What the subcommands of `blip2-shard` share: flags, positionals, patterns. */
 import type { Argv } from 'yargs';
 import type { FloatDtype } from '../../src/loader/convert/convert-floats.js';
-import type { LoadDtype } from '../../src/planner/profile/load-dtype.js';
+import { STORED_AS } from '../../src/tensor/load-dtype.js';
 import { parseDtypeName } from '../common/dtype.js';
 import { HUB_FLAGS } from '../common/hub-flags.js';
 import { usageError } from '../common/main.js';
@@ -44,11 +44,9 @@ export function fromCheckpointTo<T>(parser: Argv<T>) {
   });
 }
 
-const STORED: Readonly<Record<LoadDtype, FloatDtype>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
-
 /** `float16`, `F16` and `half` are the same. @throws Blip2Error `USAGE` */
 export function parseDtype(text: string): FloatDtype {
-  return STORED[parseDtypeName('--dtype', text)];
+  return STORED_AS[parseDtypeName('--dtype', text)];
 }
 
 /** Whether a name matches a pattern in which `*` stands for any characters, dots too, and `?` for one. */

@@ -27,18 +27,16 @@ export { textPicture, type TextPictureOptions } from './report/text-picture.js';
 export { transformersStrategy, type StrategyInput } from './plan/comparison/transformers-strategy.js';
 export { planDeviceMap, type PlanResult } from './plan/plan-device-map.js';
 export {
-  OBJECTIVES,
   PLAN_SCHEMA,
-  type CheckpointIdentity,
   type Crossing,
   type AccuracyNote,
   type DeviceMemory,
-  type Objective,
   type Placement,
   type PlanCost,
   type PlanDocument,
   type SolverReport,
 } from './plan/document/plan-document.js';
+export { OBJECTIVES, type CheckpointIdentity, type Objective } from './plan/request/plan-options.js';
 export { parseMachineProfile, type GpuProfile, type HostProfile, type MachineProfile } from './price/device-profile.js';
 export { findCard, type FoundCard } from './price/find-card.js';
 export { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from './price/known-devices.js';
@@ -48,7 +46,8 @@ export {
   type IntegerProgram,
   type IntegerSolver,
 } from './solve/program/integer-program.js';
-export { LOAD_DTYPES, type LoadDtype } from './profile/load-dtype.js';
-export { type Engine, type ModelProfile, type ProfileBlock } from './profile/model-profile.js';
+export { LOAD_DTYPES, type LoadDtype } from '../tensor/load-dtype.js';
+export { type ModelProfile, type ProfileBlock } from './profile/model-profile.js';
+export { type Engine } from './map/engine.js';
 export { DEFAULT_WORKLOAD, parseWorkload, type Workload } from './profile/workload.js';
 export { exactSize, formatSize, parseSize } from './size.js';

@@ -2,9 +2,9 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { PRESETS } from '../../src/model/presets.js';
-import { OBJECTIVES } from '../../src/planner/plan/document/plan-document.js';
+import { OBJECTIVES } from '../../src/planner/plan/request/plan-options.js';
 import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
-import { LOAD_DTYPES } from '../../src/planner/profile/load-dtype.js';
+import { LOAD_DTYPES } from '../../src/tensor/load-dtype.js';
 import { readSettings, settingsHash } from '../../web/src/settings/settings-hash.js';
 import { DEFAULT_SETTINGS, type CardGroup, type Settings } from '../../web/src/settings/settings.js';
 import { withRemedy } from '../../web/src/settings/with-remedy.js';

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { parseBlip2Config, parseModelConfig, type Blip2Config } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
 import { PRESETS } from '../../src/model/presets.js';
-import { loadedDtype } from '../../src/planner/profile/load-dtype.js';
+import { loadedDtype } from '../../src/planner/profile/loaded-dtype.js';
 import { imageProgram, promptProgram, tokenProgram } from '../../src/runtime/graph/blip2-programs.js';
 import { interpolatePositions } from '../../src/runtime/graph/interpolate-positions.js';
 import { buildStages, type Program } from '../../src/runtime/graph/program.js';

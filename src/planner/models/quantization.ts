@@ -1,5 +1,5 @@
 /** What `quantization_config` means for a device map, by what transformers 5.24 and its kernels allow. */
-import type { Engine } from '../profile/model-profile.js';
+import type { Engine } from '../map/engine.js';
 import { asConfig, stringOf, type AnyConfig } from './model-config.js';
 
 export interface Quantization {

@@ -1,6 +1,6 @@
 /** The dtype that `from_pretrained` takes where none is asked for: what config.json says, else what most of the file is. */
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
-import type { LoadDtype } from '../profile/load-dtype.js';
+import type { LoadDtype } from '../../tensor/load-dtype.js';
 import { asConfig, stringOf, textConfig } from './model-config.js';
 
 const DTYPES: ReadonlyMap<string, LoadDtype> = new Map([

@@ -11,7 +11,7 @@ import type { Device } from '../map/device-map.js';
 import { conflictingReadings } from '../map/prefix-readings.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { blip2Profile } from '../profile/blip2-profile.js';
-import type { LoadDtype } from '../profile/load-dtype.js';
+import type { LoadDtype } from '../../tensor/load-dtype.js';
 import { DEFAULT_WORKLOAD } from '../profile/workload.js';
 import { parseSize } from '../size.js';
 import type { PlanOptions } from './request/plan-options.js';

@@ -6,7 +6,7 @@
  */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { DeviceMap } from '../map/device-map.js';
-import type { LoadDtype } from '../profile/load-dtype.js';
+import type { LoadDtype } from '../../tensor/load-dtype.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import { chooseFor } from './choice/choose-for.js';
 import { DEFAULT_EFFORT } from '../solve/exact.js';

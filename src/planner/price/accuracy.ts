@@ -6,11 +6,10 @@
  * quantising everything has to save `ACCURACY_PRICE` of the fastest possible time, and a part of the model its part of
  * that. Predictions are not better than 2 %, so nearly equal times leave the floats.
  */
-import { QUANT_SCHEMES, type QuantScheme } from '../../tensor/quantized.js';
+import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Prices } from './price-list.js';
 import type { Place } from './place.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
-import type { AccuracyNote } from '../plan/document/plan-document.js';
 
 export const WEIGHT_ERROR: Readonly<Record<QuantScheme, number>> = { int8: 0.0053, int4: 0.095 };
 
@@ -41,24 +40,6 @@ export function accuracyRule(schemes: readonly QuantScheme[]): string[] {
   return [
     `A block is quantised only where that saves more than its part of ${parts.join(' or ')} of the fastest possible time.`,
   ];
-}
-
-/** What a plan says about its quantised blocks, scheme by scheme. */
-export function accuracyNotes(
-  profile: ModelProfile,
-  choice: readonly Place[],
-  charged: AccuracyPrices,
-  schemes: ReadonlyMap<string, QuantScheme>,
-): AccuracyNote[] {
-  return QUANT_SCHEMES.flatMap((scheme) => {
-    const blocks = [...schemes.values()].filter((each) => each === scheme).length;
-    if (blocks === 0) return [];
-    const priceMs = profile.blocks.reduce((sum, block, i) => {
-      const place = choice[i];
-      return place?.scheme === scheme ? sum + charged(block, place) : sum;
-    }, 0);
-    return [{ scheme, blocks, weightError: WEIGHT_ERROR[scheme], priceMs: Math.round(priceMs * 1000) / 1000 }];
-  });
 }
 
 /** Bytes that quantising would shrink: those a block reads in a run, if it may be quantised at all. */

@@ -5,7 +5,7 @@ import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { PRESETS } from '../../model/presets.js';
 import { choosePlaces } from '../plan/choice/choose-places.js';
 import { preparePlan } from '../plan/request/prepare-plan.js';
-import type { Engine } from '../profile/model-profile.js';
+import type { Engine } from '../map/engine.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from './known-devices.js';
 
 const GIB = 2 ** 30;

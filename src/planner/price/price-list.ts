@@ -7,7 +7,8 @@
  */
 import type { BlockPhase } from '../../model/blocks.js';
 import type { DeviceMap } from '../map/device-map.js';
-import { formOf, type BlockRun, type Engine, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
+import { formOf, type BlockRun, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
+import type { Engine } from '../map/engine.js';
 import { gpuAt, type GpuProfile, type MachineProfile, type QuantizedBandwidth } from './device-profile.js';
 import { bytesPerWeight } from './preparation.js';
 import { hostPackingMs } from './host-packing.js';

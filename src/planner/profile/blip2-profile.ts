@@ -15,8 +15,10 @@ import {
   vocabularyTable,
   type VocabularyTable,
 } from './blip2-owners.js';
-import { loadedDtype, type DtypeRules, type LoadDtype } from './load-dtype.js';
-import type { BlockRun, Engine, ModelProfile, ProfileBlock } from './model-profile.js';
+import { loadedDtype, type DtypeRules } from './loaded-dtype.js';
+import type { LoadDtype } from '../../tensor/load-dtype.js';
+import type { BlockRun, ModelProfile, ProfileBlock } from './model-profile.js';
+import type { Engine } from '../map/engine.js';
 import { largestLeaf, quantizedSizes, sizesOf, type TensorSize } from './tensor-sizes.js';
 import { storesOf } from './block-stores.js';
 import { LAYERS, withStreamedGroups } from './streamed-groups.js';

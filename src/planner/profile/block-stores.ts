@@ -1,7 +1,7 @@
 import type { Block } from '../../model/blocks.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
-import { keepsItsDtype, type DtypeRules } from './load-dtype.js';
-import type { Engine } from './model-profile.js';
+import { keepsItsDtype, type DtypeRules } from './loaded-dtype.js';
+import type { Engine } from '../map/engine.js';
 
 /**
  * Parameters of the root module cannot be read from disk run by run. transformers reads what a map puts on disk in the model's

@@ -1,7 +1,6 @@
 /** What a block keeps between runs, per sequence, read from the shapes of its projections. */
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { type TensorInfo, elementCount } from '../../tensor/tensor-info.js';
 import { isFloating } from '../../tensor/dtype.js';
-import { elementCount } from '../../tensor/tensor-info.js';
 import { numberOf, textConfig, type AnyConfig } from '../models/model-config.js';
 
 export interface CacheShape {

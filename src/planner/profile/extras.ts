@@ -1,7 +1,7 @@
 /** What a tensor table cannot tell and a caller may know: tied names that a file leaves out, and unsaved buffers. */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { longestPrefix } from '../map/longest-prefix.js';
-import { loadedBytes } from './load-dtype.js';
+import { loadedBytes } from './loaded-dtype.js';
 import type { ModelProfile, ProfileBlock } from './model-profile.js';
 
 export interface ProfileExtras {

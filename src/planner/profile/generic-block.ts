@@ -5,8 +5,9 @@ import { numberOf, textConfig, type AnyConfig } from '../models/model-config.js'
 import type { ModelUse } from '../models/read-model-table.js';
 import { cacheShape, NO_CACHE } from './cache-shape.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
-import { keepsItsDtype, loadedBytes, type DtypeRules } from './load-dtype.js';
-import type { BlockRun, Engine, ProfileBlock } from './model-profile.js';
+import { keepsItsDtype, loadedBytes, type DtypeRules } from './loaded-dtype.js';
+import type { BlockRun, ProfileBlock } from './model-profile.js';
+import type { Engine } from '../map/engine.js';
 import { likelyCalls } from './work/torch-calls.js';
 import type { Workload } from './workload.js';
 

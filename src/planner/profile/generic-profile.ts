@@ -9,8 +9,10 @@ import { quantizationOf, quantizationNotes } from '../models/quantization.js';
 import { genericBlock } from './generic-block.js';
 import { genericGroups } from './generic-groups.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
-import type { DtypeRules, LoadDtype } from './load-dtype.js';
-import type { Engine, ModelProfile } from './model-profile.js';
+import type { DtypeRules } from './loaded-dtype.js';
+import type { LoadDtype } from '../../tensor/load-dtype.js';
+import type { ModelProfile } from './model-profile.js';
+import type { Engine } from '../map/engine.js';
 import { workloadNote } from './usual-workload.js';
 import type { Workload } from './workload.js';
 

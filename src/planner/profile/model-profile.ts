@@ -5,9 +5,10 @@
  */
 import type { BlockPhase } from '../../model/blocks.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
+import type { Engine } from '../map/engine.js';
 import type { FileNames } from '../map/file-names.js';
 import type { ModelUse } from '../models/read-model-table.js';
-import type { LoadDtype } from './load-dtype.js';
+import type { LoadDtype } from '../../tensor/load-dtype.js';
 import type { TorchCalls } from './work/torch-calls.js';
 import type { Workload } from './workload.js';
 
@@ -16,9 +17,6 @@ export interface PlannedClass {
   readonly class: string;
   readonly use: ModelUse;
 }
-
-/** Who executes the map. It decides what "cpu" means, and how beams are prefilled. */
-export type Engine = 'blip2-run' | 'transformers';
 
 /** The runs of a block in one phase of one call. */
 export interface BlockRun {

@@ -4,7 +4,7 @@ import type { QuantizableWeight } from '../../model/quantizable-weights.js';
 import { isFloating } from '../../tensor/dtype.js';
 import { QUANT_SCHEMES, quantizedInfos, quantizedNames, type QuantScheme } from '../../tensor/quantized.js';
 import { elementCount, tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
-import { loadedBytes, type DtypeRules } from './load-dtype.js';
+import { loadedBytes, type DtypeRules } from './loaded-dtype.js';
 
 export interface TensorSize {
   readonly name: string;

@@ -2,7 +2,7 @@
 import { blip2Tensors } from '../../../src/model/blip2-tensors.js';
 import { parseBlip2Config } from '../../../src/model/blip2-config.js';
 import { PRESETS } from '../../../src/model/presets.js';
-import type { CheckpointIdentity } from '../../../src/planner/plan/document/plan-document.js';
+import type { CheckpointIdentity } from '../../../src/planner/plan/request/plan-options.js';
 import type { TensorInfo } from '../../../src/tensor/tensor-info.js';
 
 export interface OpenModel {

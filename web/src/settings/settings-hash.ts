@@ -1,8 +1,8 @@
 /** Settings as the part of an address behind `#`, and back. What is not default alone is written. */
 import { PRESETS } from '../../../src/model/presets.js';
-import { OBJECTIVES } from '../../../src/planner/plan/document/plan-document.js';
+import { OBJECTIVES } from '../../../src/planner/plan/request/plan-options.js';
 import { KNOWN_GPUS } from '../../../src/planner/price/known-devices.js';
-import { LOAD_DTYPES } from '../../../src/planner/profile/load-dtype.js';
+import { LOAD_DTYPES } from '../../../src/tensor/load-dtype.js';
 import { exactSize, parseSize } from '../../../src/planner/size.js';
 import { QUANT_SCHEMES } from '../../../src/tensor/quantized.js';
 import { cardCount } from './card-groups.js';

@@ -1,8 +1,8 @@
 /** Everything that the page lets its reader choose. */
 import type { QuantScheme } from '../../../src/tensor/quantized.js';
-import type { Objective } from '../../../src/planner/plan/document/plan-document.js';
-import type { LoadDtype } from '../../../src/planner/profile/load-dtype.js';
-import type { Engine } from '../../../src/planner/profile/model-profile.js';
+import type { Objective } from '../../../src/planner/plan/request/plan-options.js';
+import type { LoadDtype } from '../../../src/tensor/load-dtype.js';
+import type { Engine } from '../../../src/planner/map/engine.js';
 
 /** Cards that are alike. */
 export interface CardGroup {

@@ -1,7 +1,7 @@
 /** The settings that a remedy of the planner asks for. */
 import { parseSize } from '../../../src/planner/size.js';
 import type { Remedy } from '../../../src/planner/plan/choice/infeasible.js';
-import { LOAD_DTYPES } from '../../../src/planner/profile/load-dtype.js';
+import { LOAD_DTYPES } from '../../../src/tensor/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../src/tensor/quantized.js';
 import { memoryOf } from './card-groups.js';
 import type { Settings } from './settings.js';

@@ -1,6 +1,6 @@
 import { isBlip2 } from '../../../src/model/blip2-config.js';
-import { OBJECTIVES, type Objective } from '../../../src/planner/plan/document/plan-document.js';
-import { LOAD_DTYPES } from '../../../src/planner/profile/load-dtype.js';
+import { OBJECTIVES, type Objective } from '../../../src/planner/plan/request/plan-options.js';
+import { LOAD_DTYPES } from '../../../src/tensor/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../src/tensor/quantized.js';
 import type { Settings } from '../settings/settings.js';
 import type { PageState } from '../state/page-state.js';

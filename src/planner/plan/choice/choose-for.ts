@@ -11,7 +11,7 @@ import { assemble } from './assemble.js';
 import { casesOf, choosePlaces, exceedsEverything, type Answer, type ChooseOptions } from './choose-places.js';
 import { takenBytes, type PlanContext } from '../request/prepare-plan.js';
 import { shortestTurn } from './shortest-turn.js';
-import type { Objective } from '../document/plan-document.js';
+import type { Objective } from '../request/plan-options.js';
 
 /** `cost` and `bound` of the answer are in the objective's terms: of the busiest device for `throughput`. */
 export function chooseFor(objective: Objective, context: PlanContext, options: ChooseOptions = {}): Answer {

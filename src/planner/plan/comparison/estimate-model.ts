@@ -1,10 +1,8 @@
 /** What a model takes: bytes by dtype and length of the context, and the cards that hold all of it. */
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import { type TensorInfo, elementCount } from '../../../tensor/tensor-info.js';
 import { isBlip2 } from '../../../model/blip2-config.js';
-import { elementCount } from '../../../tensor/tensor-info.js';
 import { KNOWN_GPUS } from '../../price/known-devices.js';
-import type { LoadDtype } from '../../profile/load-dtype.js';
-import { LOAD_DTYPES } from '../../profile/load-dtype.js';
+import { type LoadDtype, LOAD_DTYPES } from '../../../tensor/load-dtype.js';
 import type { PlanOptions } from '../request/plan-options.js';
 import type { ModelProfile } from '../../profile/model-profile.js';
 import { profileOf } from '../request/profile-of.js';

@@ -8,7 +8,7 @@ import { validateDeviceMap, type MapIssue } from './validate-device-map.js';
 import type { Place } from '../../price/place.js';
 import { UNKNOWN_GPU } from '../../price/known-devices.js';
 import { priceList } from '../../price/price-list.js';
-import type { LoadDtype } from '../../profile/load-dtype.js';
+import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import { buildPlan } from '../document/build-plan.js';
 import { costOfChoice } from '../document/plan-cost.js';

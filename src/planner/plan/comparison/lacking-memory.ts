@@ -2,10 +2,10 @@
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { Device } from '../../map/device-map.js';
 import type { Location } from '../../price/place.js';
-import type { LoadDtype } from '../../profile/load-dtype.js';
+import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import type { Workload } from '../../profile/workload.js';
 import { preparePlan } from '../request/prepare-plan.js';
-import type { GpuProvider } from '../request/gpu-provider.js';
+import type { GpuProvider } from '../request/plan-options.js';
 import { memoryTable } from '../document/memory-table.js';
 import type { Placement, PlanDocument } from '../document/plan-document.js';
 

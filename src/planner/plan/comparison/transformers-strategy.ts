@@ -9,7 +9,7 @@ import { DTYPE_BITS } from '../../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../../map/device-map.js';
-import type { LoadDtype } from '../../profile/load-dtype.js';
+import { STORED_AS, type LoadDtype } from '../../../tensor/load-dtype.js';
 import type { ModelTable } from '../../models/read-model-table.js';
 import type { Budgets } from '../request/budgets.js';
 import { registeredModules } from './registered-modules.js';
@@ -42,7 +42,7 @@ export interface StrategyInput {
 
 /** @throws Blip2Error `CONFIG_INVALID`, `MODEL_UNKNOWN` */
 export function transformersStrategy({ budgets, dtype, strategy, ...input }: StrategyInput): DeviceMap {
-  const elementBytes = DTYPE_BITS[dtype === 'float32' ? 'F32' : dtype === 'float16' ? 'F16' : 'BF16'] / 8;
+  const elementBytes = DTYPE_BITS[STORED_AS[dtype]] / 8;
   const { names, tensors, ties, isWhole, isBuffer } = registeredModules(input.tensors, input.config, input.models);
   const root: Module = { name: '', parameters: [], buffers: [], children: new Map(), whole: false };
   const sizes = new Map<string, number>();

@@ -2,26 +2,14 @@
 import type { Device } from '../../map/device-map.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { Place } from '../../price/place.js';
-import type { LoadDtype } from '../../profile/load-dtype.js';
-import type { Engine, PlannedClass } from '../../profile/model-profile.js';
+import type { LoadDtype } from '../../../tensor/load-dtype.js';
+import type { PlannedClass } from '../../profile/model-profile.js';
+import type { Engine } from '../../map/engine.js';
 import type { Workload } from '../../profile/workload.js';
 import type { BlockPhase } from '../../../model/blocks.js';
+import type { CheckpointIdentity, Objective } from '../request/plan-options.js';
 
 export const PLAN_SCHEMA = 'blip2-device-map/plan/1';
-
-export const OBJECTIVES = ['latency', 'throughput', 'fewest-devices'] as const;
-
-/** What a plan is best at: see `chooseFor`. */
-export type Objective = (typeof OBJECTIVES)[number];
-
-/** What a plan was made for, so that it is not run on something else. */
-export interface CheckpointIdentity {
-  /** Folder, hub id or preset name, as it was asked for. */
-  readonly id: string;
-  readonly files: readonly string[];
-  /** Hash of the shard headers, made by whoever read them; null for a preset, which has no files. */
-  readonly fingerprint: string | null;
-}
 
 /** A device's memory, adding up: budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free. */
 export interface DeviceMemory {

@@ -1,10 +1,11 @@
 import type { MachineProfile } from '../../price/device-profile.js';
 import type { PriceList } from '../../price/price-list.js';
 import type { Place } from '../../price/place.js';
-import type { LoadDtype } from '../../profile/load-dtype.js';
+import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import type { ModelProfile } from '../../profile/model-profile.js';
 import type { Budgets } from '../request/budgets.js';
-import type { CheckpointIdentity, SolverReport } from './plan-document.js';
+import type { SolverReport } from './plan-document.js';
+import type { CheckpointIdentity } from '../request/plan-options.js';
 
 /** What a plan document is made of. */
 export interface PlanInput {

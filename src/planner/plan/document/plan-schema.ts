@@ -3,8 +3,9 @@ import * as z from 'zod';
 import { Blip2Error } from '../../../errors.js';
 import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
 import { MODEL_USES } from '../../models/read-model-table.js';
-import { LOAD_DTYPES } from '../../profile/load-dtype.js';
-import { OBJECTIVES, PLAN_SCHEMA, type PlanDocument } from './plan-document.js';
+import { LOAD_DTYPES } from '../../../tensor/load-dtype.js';
+import { PLAN_SCHEMA, type PlanDocument } from './plan-document.js';
+import { OBJECTIVES } from '../request/plan-options.js';
 
 const BELOW_ZERO = { error: ({ input }: { readonly input?: unknown }) => `${String(input)} is less than 0` };
 const bytes = z.number().int().nonnegative(BELOW_ZERO);

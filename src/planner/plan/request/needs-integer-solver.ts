@@ -1,5 +1,5 @@
 import type { Budgets } from './budgets.js';
-import type { Objective } from '../document/plan-document.js';
+import type { Objective } from './plan-options.js';
 
 /** Whether a plan is better or sooner proven with an integer solver: with several memories that can be full, and for throughput. */
 export function needsIntegerSolver({ gpus, ramBytes, diskBytes }: Budgets, objective: Objective = 'latency'): boolean {

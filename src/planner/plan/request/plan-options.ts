@@ -3,14 +3,31 @@ import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { DeviceMap } from '../../map/device-map.js';
 import type { MachineProfile } from '../../price/device-profile.js';
 import type { ModelTable } from '../../models/read-model-table.js';
-import type { LoadDtype } from '../../profile/load-dtype.js';
-import type { Engine } from '../../profile/model-profile.js';
+import type { LoadDtype } from '../../../tensor/load-dtype.js';
+import type { Engine } from '../../map/engine.js';
 import type { Workload } from '../../profile/workload.js';
 import type { SolveOptions } from '../../solve/exact.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
 import type { Budgets } from './budgets.js';
-import type { GpuProvider } from './gpu-provider.js';
-import type { CheckpointIdentity, Objective } from '../document/plan-document.js';
+
+/** What `blip2-run` may reach GPUs through: memory and speed of the same card differ. */
+export const GPU_PROVIDERS = ['cuda', 'webgpu'] as const;
+
+export type GpuProvider = (typeof GPU_PROVIDERS)[number];
+
+export const OBJECTIVES = ['latency', 'throughput', 'fewest-devices'] as const;
+
+/** What a plan is best at: see `chooseFor`. */
+export type Objective = (typeof OBJECTIVES)[number];
+
+/** What a plan was made for, so that it is not run on something else. */
+export interface CheckpointIdentity {
+  /** Folder, hub id or preset name, as it was asked for. */
+  readonly id: string;
+  readonly files: readonly string[];
+  /** Hash of the shard headers, made by whoever read them; null for a preset, which has no files. */
+  readonly fingerprint: string | null;
+}
 
 export interface PlanOptions {
   /** The parsed JSON of `config.json`; without a BLIP-2 configuration blocks are found by their names. */

@@ -15,8 +15,7 @@ import { keptProductBytes, withWebGpuBlocks } from '../../profile/webgpu-blocks.
 import { accuracyRule } from '../../price/accuracy.js';
 import { checkBudgets, type Budgets } from './budgets.js';
 import { checkPins } from './check-pins.js';
-import type { CheckpointIdentity } from '../document/plan-document.js';
-import type { PlanOptions } from './plan-options.js';
+import type { CheckpointIdentity, PlanOptions } from './plan-options.js';
 import { needsIntegerSolver } from './needs-integer-solver.js';
 import { profileOf } from './profile-of.js';
 import { turnAssumptions } from './turn-assumptions.js';

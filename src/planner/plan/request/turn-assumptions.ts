@@ -1,5 +1,5 @@
 /** What `throughput` takes for granted, in words for the plan: nothing of it was measured on several cards. */
-import type { Engine } from '../../profile/model-profile.js';
+import type { Engine } from '../../map/engine.js';
 
 export function turnAssumptions(engine: Engine): string[] {
   return [

@@ -1,7 +1,7 @@
 /** What one block costs for a workload, and the parts that costs are put together from. */
 import type { ModelConfig } from '../../../model/blip2-config.js';
 import type { BlockPhase } from '../../../model/blocks.js';
-import type { Engine } from '../model-profile.js';
+import type { Engine } from '../../map/engine.js';
 import type { Workload } from '../workload.js';
 import { NO_CALLS, type TorchCalls } from './torch-calls.js';
 

@@ -6,7 +6,8 @@ import { blip2Tensors } from '../../../model/blip2-tensors.js';
 import { PRESETS } from '../../../model/presets.js';
 import { chargesOf } from '../../price/memory.js';
 import { blip2Profile } from '../blip2-profile.js';
-import type { Engine, ModelProfile } from '../model-profile.js';
+import type { ModelProfile } from '../model-profile.js';
+import type { Engine } from '../../map/engine.js';
 import { parseWorkload, type Workload } from '../workload.js';
 
 const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');

@@ -4,7 +4,7 @@ import { blip2Tensors } from '../../../model/blip2-tensors.js';
 import { PRESETS } from '../../../model/presets.js';
 import type { PictureSize } from '../../../model/picture-size.js';
 import { blip2Profile } from '../blip2-profile.js';
-import type { Engine } from '../model-profile.js';
+import type { Engine } from '../../map/engine.js';
 import { parseWorkload } from '../workload.js';
 
 function profileOf(name: string, pictureSize: PictureSize | null, engine: Engine = 'blip2-run') {

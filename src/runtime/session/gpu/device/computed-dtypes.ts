@@ -1,7 +1,7 @@
 import { isRetrieval, type ModelConfig } from '../../../../model/blip2-config.js';
 import { blip2Blocks, type BlockKind } from '../../../../model/blocks.js';
 import { longestPrefix } from '../../../../planner/map/longest-prefix.js';
-import { loadedDtype } from '../../../../planner/profile/load-dtype.js';
+import { loadedDtype } from '../../../../planner/profile/loaded-dtype.js';
 import type { Dtype } from '../../../../tensor/dtype.js';
 import type { TensorInfo } from '../../../../tensor/tensor-info.js';
 import type { GpuFloat, GpuStyle } from '../../../graph/gpu/gpu-style.js';

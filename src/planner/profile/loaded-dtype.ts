@@ -6,18 +6,11 @@
  * (`_keep_in_fp32_modules` of BLIP-2; of InstructBLIP only the first) and the T5 feed-forward output `wo` (of T5).
  * bfloat16 has no exceptions.
  */
-import type { Dtype } from '../../tensor/dtype.js';
-import { DTYPE_BITS, isFloating } from '../../tensor/dtype.js';
-import type { TensorInfo } from '../../tensor/tensor-info.js';
-import { tensorBytes } from '../../tensor/tensor-info.js';
+import { type Dtype, DTYPE_BITS, isFloating } from '../../tensor/dtype.js';
+import { STORED_AS, type LoadDtype } from '../../tensor/load-dtype.js';
+import { type TensorInfo, tensorBytes } from '../../tensor/tensor-info.js';
 import { longestPrefix } from '../map/longest-prefix.js';
 import type { Float32Rule } from '../models/read-model-table.js';
-
-export type LoadDtype = 'float16' | 'bfloat16' | 'float32';
-
-export const LOAD_DTYPES: readonly LoadDtype[] = ['float16', 'bfloat16', 'float32'];
-
-const STORED: Readonly<Record<LoadDtype, Dtype>> = { float16: 'F16', bfloat16: 'BF16', float32: 'F32' };
 
 const KEPT_IN_FLOAT32 = {
   'blip-2': /^(query_tokens|qformer)(\.|$)|^language_model\..*\.wo\./,
@@ -43,18 +36,18 @@ export interface DtypeRules {
 export function loadedDtype(name: string, stored: Dtype, rules: DtypeRules): Dtype {
   if (!isFloating(stored)) return stored;
   const override = rules.overrides === undefined ? undefined : longestPrefix(rules.overrides, name);
-  if (override !== undefined) return STORED[override];
+  if (override !== undefined) return STORED_AS[override];
   if (rules.isPlain !== undefined && (DTYPE_BITS[stored] < 16 || !rules.isPlain(name))) return stored;
   const kept = rules.float32?.(name) ?? 'never';
   if (kept === 'always' || (kept === 'in float16' && rules.dtype === 'float16')) return 'F32';
   if (rules.blip2 !== null && rules.dtype === 'float16' && KEPT_IN_FLOAT32[rules.blip2].test(name)) return 'F32';
-  return STORED[rules.dtype];
+  return STORED_AS[rules.dtype];
 }
 
 /** Whether a tensor is loaded in another dtype than the model's. */
 export function keepsItsDtype(name: string, stored: Dtype, rules: DtypeRules): boolean {
   const loaded = loadedDtype(name, stored, rules);
-  return isFloating(stored) && DTYPE_BITS[loaded] >= 16 && loaded !== STORED[rules.dtype];
+  return isFloating(stored) && DTYPE_BITS[loaded] >= 16 && loaded !== STORED_AS[rules.dtype];
 }
 
 /** Bytes of a tensor once loaded under `rules`. */
