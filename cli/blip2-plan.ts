@@ -11,7 +11,7 @@ import { largestBatch, sweepBudgets } from '../src/planner/plan/comparison/sweep
 import { storedDtype } from '../src/planner/models/stored-dtype.js';
 import { transformersStrategy } from '../src/planner/plan/comparison/transformers-strategy.js';
 import { doesNotFit } from '../src/planner/report/does-not-fit.js';
-import { formatSize } from '../src/planner/size.js';
+import { formatSize } from '../src/size.js';
 import { quantizedHalf } from '../src/tensor/quantized.js';
 import { textPicture } from '../src/planner/report/text-picture.js';
 import { closest } from './common/closest.js';

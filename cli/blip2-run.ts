@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `blip2-run`: captions pictures, or answers a question about them, where a device map says. */
 import { Blip2Error } from '../src/errors.js';
-import { formatSize } from '../src/planner/size.js';
+import { formatSize } from '../src/size.js';
 import type { PlacementOptions } from '../src/runtime/placement/placement.js';
 import { EXIT, main, usageError, type CommandContext } from './common/main.js';
 import { createParser, parseArgs } from './common/parser.js';

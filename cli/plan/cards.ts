@@ -1,7 +1,7 @@
 import type { Budgets } from '../../src/planner/plan/request/budgets.js';
 import { findCard, type FoundCard } from '../../src/planner/price/find-card.js';
 import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
-import { formatSize } from '../../src/planner/size.js';
+import { formatSize } from '../../src/size.js';
 import { didYouMean } from '../common/closest.js';
 import { usageError } from '../common/main.js';
 import { readBudgets, type BudgetArgs } from '../common/plan-options.js';

@@ -5,7 +5,7 @@ import { parsePlan } from '../../src/planner/plan/document/plan-schema.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
 import type { QuantScheme } from '../../src/tensor/quantized.js';
-import { formatSize } from '../../src/planner/size.js';
+import { formatSize } from '../../src/size.js';
 import { EXIT } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';

@@ -6,7 +6,7 @@ import { planDeviceMap, type PlanResult } from '../../src/planner/plan/plan-devi
 import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
 import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
-import { formatSize } from '../../src/planner/size.js';
+import { formatSize } from '../../src/size.js';
 import { EXIT, usageError } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';

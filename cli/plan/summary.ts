@@ -1,4 +1,4 @@
-import { formatCount, formatSize } from '../../src/planner/size.js';
+import { formatCount, formatSize } from '../../src/size.js';
 import type { DeviceMemory, PlanDocument } from '../../src/planner/plan/document/plan-document.js';
 
 /** The story of a plan for a person: what it is for, a row of memory per device, what runs where, and what it costs. */

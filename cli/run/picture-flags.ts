@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs';
-import { parseSize } from '../../src/planner/size.js';
+import { parseSize } from '../../src/size.js';
 import type { FetchLimits } from '../../src/runtime/image/fetch-picture.js';
 import { usageError } from '../common/main.js';
 

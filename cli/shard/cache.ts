@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { sealFault } from '../../src/loader/cache/seal.js';
 import { listCache, removeCached, type CachedFile } from '../../src/loader/cache/list-cache.js';
 import { removeAbandonedFiles } from '../../src/loader/write/temporary-file.js';
-import { formatSize } from '../../src/planner/size.js';
+import { formatSize } from '../../src/size.js';
 import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';

@@ -1,7 +1,7 @@
 import type { CheckpointJob } from '../../src/loader/shard/planned-shard.js';
 import type { WrittenCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
 import { writeCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
-import { formatSize } from '../../src/planner/size.js';
+import { formatSize } from '../../src/size.js';
 import { join } from 'node:path';
 import { EXIT } from '../common/main.js';
 import { RateLine } from '../common/rate-line.js';

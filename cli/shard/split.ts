@@ -1,5 +1,5 @@
 import { nameShards, splitByDevice, splitBySize } from '../../src/loader/shard/shard-plan.js';
-import { parseSize } from '../../src/planner/size.js';
+import { parseSize } from '../../src/size.js';
 import { tensorBytes } from '../../src/tensor/tensor-info.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';

@@ -50,4 +50,4 @@ export { LOAD_DTYPES, type LoadDtype } from '../tensor/load-dtype.js';
 export { type ModelProfile, type ProfileBlock } from './profile/model-profile.js';
 export { type Engine } from './map/engine.js';
 export { DEFAULT_WORKLOAD, parseWorkload, type Workload } from './profile/workload.js';
-export { exactSize, formatSize, parseSize } from './size.js';
+export { exactSize, formatSize, parseSize } from '../size.js';

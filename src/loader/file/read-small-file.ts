@@ -1,6 +1,6 @@
 import { constants, open } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
-import { formatSize } from '../../planner/size.js';
+import { formatSize } from '../../size.js';
 
 /**
  * The bytes of a file that is read whole: configuration, not weights. What is no file, such as a pipe or a device that never

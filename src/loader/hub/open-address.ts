@@ -3,7 +3,7 @@
  * every shard the header, by ranges; nothing is kept on this machine.
  */
 import { Blip2Error } from '../../errors.js';
-import { formatSize } from '../../planner/size.js';
+import { formatSize } from '../../size.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { openFound, openShardSource } from '../checkpoint/open-found.js';
 import { pickWeights } from '../checkpoint/pick-weights.js';

@@ -13,7 +13,7 @@ import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { blip2Profile } from '../profile/blip2-profile.js';
 import type { LoadDtype } from '../../tensor/load-dtype.js';
 import { DEFAULT_WORKLOAD } from '../profile/workload.js';
-import { parseSize } from '../size.js';
+import { parseSize } from '../../size.js';
 import type { PlanOptions } from './request/plan-options.js';
 import type { PlanDocument } from './document/plan-document.js';
 import { planDeviceMap } from './plan-device-map.js';

@@ -1,7 +1,7 @@
 /** What a start costs beside loading. Latencies are of a caption, so this is said and not added to them. */
 import { QUANT_BITS, QUANT_BLOCK_SIZE, type QuantScheme } from '../../tensor/quantized.js';
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
-import { formatSize } from '../size.js';
+import { formatSize } from '../../size.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
 import type { Place } from './place.js';
 

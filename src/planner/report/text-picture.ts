@@ -1,5 +1,5 @@
 /** A plan as lines of text: a stacked bar per device, and a strip in the order blocks run. */
-import { formatSize } from '../size.js';
+import { formatSize } from '../../size.js';
 import type { PlanDocument } from '../plan/document/plan-document.js';
 import { pictureData, type BarSegment, type DeviceBar, type StripCell } from './picture-data.js';
 

@@ -6,7 +6,7 @@ import type { Device } from '../../planner/map/device-map.js';
 import type { PlanDocument } from '../../planner/plan/document/plan-document.js';
 import type { Workload } from '../../planner/profile/workload.js';
 import { encodingOf, MOST_TOGETHER } from '../../planner/profile/encoding.js';
-import { formatSize } from '../../planner/size.js';
+import { formatSize } from '../../size.js';
 import type { DeviceOptions } from '../device/device-options.js';
 
 /** A workload whose pictures have a size, said or not. */

@@ -1,5 +1,5 @@
 /** The settings as a command that gives the same plan. */
-import { exactSize } from '../../../src/planner/size.js';
+import { exactSize } from '../../../src/size.js';
 import { areWhole, cardsOf, memoryOf } from './card-groups.js';
 import { DEFAULT_SETTINGS, type Settings } from './settings.js';
 

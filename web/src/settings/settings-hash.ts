@@ -3,7 +3,7 @@ import { PRESETS } from '../../../src/model/presets.js';
 import { OBJECTIVES } from '../../../src/planner/plan/request/plan-options.js';
 import { KNOWN_GPUS } from '../../../src/planner/price/known-devices.js';
 import { LOAD_DTYPES } from '../../../src/tensor/load-dtype.js';
-import { exactSize, parseSize } from '../../../src/planner/size.js';
+import { exactSize, parseSize } from '../../../src/size.js';
 import { QUANT_SCHEMES } from '../../../src/tensor/quantized.js';
 import { cardCount } from './card-groups.js';
 import { isHubName } from './hub-name.js';

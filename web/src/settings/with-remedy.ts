@@ -1,5 +1,5 @@
 /** The settings that a remedy of the planner asks for. */
-import { parseSize } from '../../../src/planner/size.js';
+import { parseSize } from '../../../src/size.js';
 import type { Remedy } from '../../../src/planner/plan/choice/infeasible.js';
 import { LOAD_DTYPES } from '../../../src/tensor/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../src/tensor/quantized.js';

@@ -1,5 +1,5 @@
 import { KNOWN_GPUS } from '../../../src/planner/price/known-devices.js';
-import { formatSize } from '../../../src/planner/size.js';
+import { formatSize } from '../../../src/size.js';
 import { memoryOf, UNNAMED_BYTES, wholeMemory } from '../settings/card-groups.js';
 import type { CardGroup } from '../settings/settings.js';
 import { SizeField } from './size-field.js';

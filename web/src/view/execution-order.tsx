@@ -2,7 +2,7 @@ import type { PlanDocument } from '../../../src/planner/plan/document/plan-docum
 import { pictureData, type PictureData, type StripCell } from '../../../src/planner/report/picture-data.js';
 import { formatMs } from '../../../src/planner/report/picture-text.js';
 import { partColour } from '../../../src/planner/report/svg/colours.js';
-import { formatSize } from '../../../src/planner/size.js';
+import { formatSize } from '../../../src/size.js';
 import { Card } from './card.js';
 import { runsOf } from './runs.js';
 

@@ -1,6 +1,6 @@
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { pictureData, type BarSegment, type DeviceBar } from '../../../src/planner/report/picture-data.js';
-import { formatSize } from '../../../src/planner/size.js';
+import { formatSize } from '../../../src/size.js';
 import { Card } from './card.js';
 import { fillClass, fillStyle } from './fills.js';
 

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { exactSize, parseSize } from '../../../src/planner/size.js';
+import { exactSize, parseSize } from '../../../src/size.js';
 import { faultOf } from '../worker/fault.js';
 import { TypedInput } from './typed-input.js';
 

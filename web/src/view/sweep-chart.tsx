@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { formatMs } from '../../../src/planner/report/picture-text.js';
-import { formatSize } from '../../../src/planner/size.js';
+import { formatSize } from '../../../src/size.js';
 import { cardCount, memoryOf } from '../settings/card-groups.js';
 import type { Settings } from '../settings/settings.js';
 import type { SweepState } from '../state/page-state.js';

@@ -1,6 +1,6 @@
 /** Why nothing fits, and what would: deficits, and remedies, each of them tried. */
 import type { Device } from '../../map/device-map.js';
-import { exactSize } from '../../size.js';
+import { exactSize } from '../../../size.js';
 import { solveExact } from '../../solve/exact.js';
 import type { Item } from '../../solve/problem.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';

@@ -1,6 +1,6 @@
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { formOf } from '../../profile/model-profile.js';
-import { formatCount } from '../../size.js';
+import { formatCount } from '../../../size.js';
 import { preparePlan } from '../request/prepare-plan.js';
 import type { PlanDocument } from '../document/plan-document.js';
 

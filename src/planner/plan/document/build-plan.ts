@@ -7,7 +7,7 @@ import { preparationOf } from '../../price/preparation.js';
 import { keysOf } from '../../profile/kept-modules.js';
 import type { Hooked } from '../../price/hooks.js';
 import { deviceOfPlace, runsOn, type Place } from '../../price/place.js';
-import { formatSize } from '../../size.js';
+import { formatSize } from '../../../size.js';
 import { formOf, type ModelProfile } from '../../profile/model-profile.js';
 import { accuracyPrices } from '../../price/accuracy.js';
 import { accuracyNotes } from './accuracy-notes.js';

@@ -1,6 +1,6 @@
 /** Where the bytes are: an area per block, grouped by the parts of the model. */
 import type { PlanDocument } from '../../plan/document/plan-document.js';
-import { formatSize } from '../../size.js';
+import { formatSize } from '../../../size.js';
 import type { PictureData } from '../picture-data.js';
 import { treemap, type Rectangle } from './treemap.js';
 import { INNER, MARGIN, type Canvas } from './canvas.js';

@@ -1,5 +1,5 @@
 /** Every block in the order it runs, one lane per device, with the crossings between lanes. */
-import { formatSize } from '../../size.js';
+import { formatSize } from '../../../size.js';
 import type { PictureData } from '../picture-data.js';
 import { formatMs } from '../picture-text.js';
 import { MARGIN, n, WIDTH, type Canvas } from './canvas.js';

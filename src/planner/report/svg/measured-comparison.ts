@@ -1,6 +1,6 @@
 /** Predicted latency and memory beside what was measured. */
 import type { PlanDocument } from '../../plan/document/plan-document.js';
-import { formatSize } from '../../size.js';
+import { formatSize } from '../../../size.js';
 import { formatMs } from '../picture-text.js';
 import { INNER, MARGIN, type Canvas } from './canvas.js';
 import { PART_COLOURS } from './colours.js';

@@ -1,5 +1,5 @@
 /** A stacked bar of memory per device, with names and numbers under it. */
-import { formatSize } from '../../size.js';
+import { formatSize } from '../../../size.js';
 import type { BarSegment, PictureData } from '../picture-data.js';
 import { INNER, MARGIN, n, WIDTH, type Canvas } from './canvas.js';
 import { fillOf, inkOn } from './colours.js';

@@ -1,7 +1,7 @@
 /** Predicted latency against memory per GPU. */
 import type { PlanDocument } from '../../plan/document/plan-document.js';
 import type { SweepPoint } from '../../plan/comparison/sweep.js';
-import { formatSize } from '../../size.js';
+import { formatSize } from '../../../size.js';
 import { formatMs } from '../picture-text.js';
 import { MARGIN, n, WIDTH, type Canvas } from './canvas.js';
 

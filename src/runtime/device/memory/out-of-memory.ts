@@ -1,7 +1,7 @@
 import { freemem, totalmem } from 'node:os';
 import { memoryUsage } from 'node:process';
 import { Blip2Error } from '../../../errors.js';
-import { formatSize } from '../../../planner/size.js';
+import { formatSize } from '../../../size.js';
 import type { DeviceMemory, MemoryRoom } from './device-memory.js';
 
 const GPU_HINT = 'End other programs on this GPU, plan again with a smaller --vram, or let --replan do so.';

@@ -3,7 +3,7 @@
  * `10GB` is 10 x 10^9; case does not matter, so there is no unit for bits. A number without a unit is bytes where it can mean
  * nothing else: `10` would be ten bytes to a program and ten gigabytes to whoever wrote it.
  */
-import { Blip2Error } from '../errors.js';
+import { Blip2Error } from './errors.js';
 
 const KIB = 1024n;
 const UNIT_BYTES: ReadonlyMap<string, bigint> = new Map([
