@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
-import { blip2Profile } from '../../src/planner/profile/blip2-profile.js';
+import { blip2Profiler } from '../../src/planner/profile/blip2-profile.js';
 import { parseWorkload } from '../../src/planner/profile/workload.js';
 import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import type { SessionSources } from '../../src/runtime/session/cpu/start-program.js';
@@ -54,8 +54,8 @@ describe('tied tables under any of their names', () => {
     const sources = await goldenSources(name);
     const tensors = renamed(sources.tensors, from, to);
     expect(await error(name, { ...sources, tensors })).toBeLessThan(1e-4);
-    const plan = { dtype: 'float32', workload: parseWorkload(), engine: 'blip2-run' } as const;
-    const bytes = (some: Tensors) => blip2Profile(some, sources.config, plan).weightBytes;
+    const options = { dtype: 'float32', engine: 'blip2-run' } as const;
+    const bytes = (some: Tensors) => blip2Profiler(some, sources.config, options)(parseWorkload()).weightBytes;
     const table = sources.tensors.get(from);
     // OPT with both names may hold two tables for all that headers tell; T5's names are known to be one.
     const twice = to.includes(HEAD) && to.length > 1 && table !== undefined ? table.end - table.begin : 0;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { PRESETS } from '../../model/presets.js';
-import { blip2Profile } from '../profile/blip2-profile.js';
+import { blip2Profiler } from '../profile/blip2-profile.js';
 import { DEFAULT_WORKLOAD } from '../profile/workload.js';
 import type { Device } from './device-map.js';
 import { emitDeviceMap } from './emit-device-map.js';
@@ -15,11 +15,7 @@ const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');
 if (preset === undefined) throw new Error('preset');
 const config = parseBlip2Config(preset.config);
 const tensors = blip2Tensors(config, { dtype: 'F32', ownHead: false });
-const profile = blip2Profile(tensors, config, {
-  dtype: 'float16',
-  workload: DEFAULT_WORKLOAD,
-  engine: 'transformers',
-});
+const profile = blip2Profiler(tensors, config, { dtype: 'float16', engine: 'transformers' })(DEFAULT_WORKLOAD);
 const decoder = 'language_model.model.decoder';
 const whole = { vision_model: 'cpu', qformer: 'cpu', language_projection: 'cpu', query_tokens: 0 };
 const issues = (map: Record<string, unknown>) => validateDeviceMap(parseDeviceMap(map), profile);

@@ -10,7 +10,7 @@ import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { Device } from '../map/device-map.js';
 import { conflictingReadings } from '../map/prefix-readings.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
-import { blip2Profile } from '../profile/blip2-profile.js';
+import { blip2Profiler } from '../profile/blip2-profile.js';
 import type { LoadDtype } from '../../tensor/load-dtype.js';
 import { DEFAULT_WORKLOAD } from '../profile/workload.js';
 import { parseSize } from '../../size.js';
@@ -105,11 +105,8 @@ const streamedTokenBytes = (document: PlanDocument) => document.cost.streamedByt
 describe('loaded bytes', () => {
   const loaded = (name: string, dtype: LoadDtype, ownHead?: boolean) => {
     const model = preset(name, ownHead);
-    return blip2Profile(model.tensors, parseBlip2Config(model.config), {
-      dtype,
-      workload: DEFAULT_WORKLOAD,
-      engine: 'transformers',
-    }).weightBytes;
+    const profileFor = blip2Profiler(model.tensors, parseBlip2Config(model.config), { dtype, engine: 'transformers' });
+    return profileFor(DEFAULT_WORKLOAD).weightBytes;
   };
   it.each([
     ['opt-2.7b', 'float16', undefined, 7_699_848_192],

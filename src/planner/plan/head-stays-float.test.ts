@@ -30,7 +30,7 @@ it('takes room for its floats where a plan for one row meets more', () => {
   const plan = planFor(1);
   const tight = plan.devices.map((device) => (device.id === 0 ? { ...device, freeBytes: 0 } : device));
   const asked = { ...plan.workload, batch: 2 };
-  const lacking = lackingMemory({ ...plan, devices: tight }, asked, { tensors, config, provider: 'cuda' });
+  const lacking = lackingMemory({ ...plan, devices: tight }, { tensors, config, provider: 'cuda' })(asked);
   const { hiddenSize, vocabSize } = parseBlip2Config(config).text;
   // Beside its integers, in place of what was staged.
   expect(lacking.get(0)).toBeGreaterThan(1.5 * hiddenSize * vocabSize);

@@ -6,13 +6,12 @@
  */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { DeviceMap } from '../map/device-map.js';
-import type { LoadDtype } from '../../tensor/load-dtype.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import { chooseFor } from './choice/choose-for.js';
 import { DEFAULT_EFFORT } from '../solve/exact.js';
 import type { ChooseOptions } from './choice/choose-places.js';
 import { buildPlan } from './document/build-plan.js';
-import { preparePlan } from './request/prepare-plan.js';
+import { preparePlan, type PlanContext } from './request/prepare-plan.js';
 import type { PlanOptions } from './request/plan-options.js';
 import { explainInfeasible, type Infeasible } from './choice/infeasible.js';
 import type { PlanDocument } from './document/plan-document.js';
@@ -31,20 +30,23 @@ export type PlanResult =
  * `TENSOR_SHAPE`, `PIN_UNKNOWN`, `PIN_IMPOSSIBLE`.
  */
 export function planDeviceMap(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): PlanResult {
-  const context = preparePlan(tensors, options);
+  return planPrepared(preparePlan(tensors, options), tensors, options);
+}
+
+/** The same with what `preparePlan` makes of these options. */
+export function planPrepared(
+  context: PlanContext,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: PlanOptions,
+): PlanResult {
   const objective = options.objective ?? 'latency';
   const answer = chooseFor(objective, context, limited(options));
-  if (answer.status === 'none') return explainInfeasible(tensors, options, answer.proven);
-  const { document, map } = buildPlan({
-    ...context,
-    dtypes: options.dtypes ?? new Map<string, LoadDtype>(),
-    choice: answer.choice,
-    solver: {
-      status: answer.status,
-      objective,
-      boundMs: answer.bound,
-      gap: answer.cost === 0 ? 0 : Math.max(0, (answer.cost - answer.bound) / answer.cost),
-    },
+  if (answer.status === 'none') return explainInfeasible(context, tensors, options, answer.proven);
+  const { document, map } = buildPlan(context, answer.choice, {
+    status: answer.status,
+    objective,
+    boundMs: answer.bound,
+    gap: answer.cost === 0 ? 0 : Math.max(0, (answer.cost - answer.bound) / answer.cost),
   });
   return { status: 'fits', plan: document, map, profile: context.profile };
 }

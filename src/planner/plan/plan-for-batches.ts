@@ -6,9 +6,9 @@ import { assemble } from './choice/assemble.js';
 import type { Budgets } from './request/budgets.js';
 import { chooseFor } from './choice/choose-for.js';
 import { casesOf } from './choice/choose-places.js';
-import { preparePlan, type PlanContext } from './request/prepare-plan.js';
+import { planPreparer, type PlanContext } from './request/prepare-plan.js';
 import type { PlanOptions } from './request/plan-options.js';
-import { planDeviceMap, type PlanResult } from './plan-device-map.js';
+import { planDeviceMap, planPrepared, type PlanResult } from './plan-device-map.js';
 
 /** Pictures at once that are tried, with GPUs and without: a CPU is busy with few. */
 const BATCHES = { gpu: [1, 8, 12, 16, 20, 24, 32, 48, 64, 80, 96, 112, 128, 192, 256], cpu: [1, 2, 4, 8] } as const;
@@ -42,23 +42,29 @@ export function planForBatches(
   batches: readonly number[] = autoBatches(options.budgets),
 ): PlanResult {
   const { objective = 'latency', solver, integerSolver } = options;
+  const prepare = planPreparer(tensors, options);
   const candidates = batches
     .flatMap((batch) => togetherSizes(batch, options).map((encoded) => ({ ...options.workload, batch, encoded })))
     .map((workload): Candidate => {
-      const context = preparePlan(tensors, { ...options, workload });
+      const context = prepare({ budgets: options.budgets, workload });
       return { workload, context, leastMs: leastMs(context, objective === 'throughput') };
     })
     .toSorted((a, b) => a.leastMs / a.workload.batch - b.leastMs / b.workload.batch);
-  let best: { readonly workload: Partial<Workload>; readonly msPerPicture: number } | null = null;
-  for (const { workload, context, leastMs: least } of candidates) {
+  let best: { readonly of: Candidate; readonly msPerPicture: number } | null = null;
+  for (const candidate of candidates) {
+    const { workload, context, leastMs: least } = candidate;
     const cutoff: number = best === null ? Infinity : best.msPerPicture * workload.batch;
     // Nor is there more to be had of those behind it.
     if (least >= cutoff) break;
     const answer = chooseFor(objective, context, { ...solver, integerSolver, programEffort: ROUGH_EFFORT, cutoff });
-    if (answer.status !== 'none') best = { workload, msPerPicture: answer.cost / workload.batch };
+    if (answer.status !== 'none') best = { of: candidate, msPerPicture: answer.cost / workload.batch };
+  }
+  if (best !== null) {
+    const { workload, context } = best.of;
+    return planPrepared(context, tensors, { ...options, workload });
   }
   const smallest = { ...options.workload, batch: Math.min(...batches), encoded: 1 };
-  return planDeviceMap(tensors, { ...options, workload: best?.workload ?? smallest });
+  return planDeviceMap(tensors, { ...options, workload: smallest });
 }
 
 /** Powers of two; transformers encodes a batch as one. */

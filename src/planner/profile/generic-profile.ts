@@ -19,7 +19,6 @@ import type { Workload } from './workload.js';
 export interface GenericProfileOptions {
   readonly dtype: LoadDtype;
   readonly overrides?: ReadonlyMap<string, LoadDtype>;
-  readonly workload: Workload;
   readonly engine: Engine;
   /** The parsed `config.json`, if there is one. */
   readonly config?: unknown;
@@ -27,8 +26,12 @@ export interface GenericProfileOptions {
   readonly model: LoadedModel | null;
 }
 
-export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options: GenericProfileOptions): ModelProfile {
-  const { dtype, workload, engine, model } = options;
+/** The profile for one workload after another of a checkpoint that is looked at once. */
+export function genericProfiler(
+  stored: ReadonlyMap<string, TensorInfo>,
+  options: GenericProfileOptions,
+): (workload: Workload) => ModelProfile {
+  const { dtype, engine, model } = options;
   const config = asConfig(options.config);
   const tensors = model?.tensors ?? stored;
   const quantization = quantizationOf(config);
@@ -41,36 +44,34 @@ export function genericProfile(stored: ReadonlyMap<string, TensorInfo>, options:
   };
   const { groups, aliases } =
     model === null ? unknownGroups(stored, config) : loadedGroups(model, engine !== 'transformers');
-  const blocks = groups.map((group) =>
-    genericBlock(group, {
-      tensors,
-      rules,
+  const shared = {
+    tensors,
+    rules,
+    engine,
+    config,
+    use: model?.cls.use ?? null,
+    quantizedStores: quantization?.stores ?? null,
+  };
+  return (workload) => {
+    const blocks = groups.map((group) => genericBlock(group, { ...shared, workload }));
+    return {
+      family: 'generic',
+      model: model === null ? null : { class: model.cls.name, use: model.cls.use },
+      ...(quantization === null ? {} : { quantization: quantization.method }),
+      dtype,
       workload,
       engine,
-      config,
-      use: model?.cls.use ?? null,
-      quantizedStores: quantization?.stores ?? null,
-    }),
-  );
-  return {
-    family: 'generic',
-    ...(options.model === undefined
-      ? {}
-      : { model: model === null ? null : { class: model.cls.name, use: model.cls.use } }),
-    ...(quantization === null ? {} : { quantization: quantization.method }),
-    dtype,
-    workload,
-    engine,
-    blocks,
-    aliases,
-    weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
-    assumptions: [
-      ...(model === null ? UNKNOWN : knownNotes(model)),
-      ...(blocks.some(({ name }) => name.endsWith('experts')) ? [EXPERTS_APART] : []),
-      ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
-      ...quantizationNotes(quantization, engine),
-    ],
-    warnings: [],
+      blocks,
+      aliases,
+      weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
+      assumptions: [
+        ...(model === null ? UNKNOWN : knownNotes(model)),
+        ...(blocks.some(({ name }) => name.endsWith('experts')) ? [EXPERTS_APART] : []),
+        ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
+        ...quantizationNotes(quantization, engine),
+      ],
+      warnings: [],
+    };
   };
 }
 

@@ -20,7 +20,6 @@ export interface TensorSize {
 
 const QUANTIZED = new RegExp(`\\.(${QUANT_SCHEMES.join('|')})(_scales)?$`);
 
-/** @throws Blip2Error `TENSORS_MISSING` */
 export function sizesOf(
   tensors: ReadonlyMap<string, TensorInfo>,
   names: readonly string[],
@@ -48,6 +47,10 @@ export function quantizedSizes(
   ];
 }
 
+export function bytesOf(sizes: readonly TensorSize[]): number {
+  return sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 /** Bytes of the largest module. */
 export function largestLeaf(sizes: readonly TensorSize[]): number {
   const leaves = new Map<string, number>();
@@ -68,7 +71,8 @@ function sizeOf(name: string, info: TensorInfo, rules: DtypeRules): TensorSize {
   };
 }
 
-function infoOf(tensors: ReadonlyMap<string, TensorInfo>, name: string): TensorInfo {
+/** @throws Blip2Error `TENSORS_MISSING` */
+export function infoOf(tensors: ReadonlyMap<string, TensorInfo>, name: string): TensorInfo {
   const info = tensors.get(name);
   if (info === undefined) throw new Blip2Error('TENSORS_MISSING', `The checkpoint has no tensor ${name}.`);
   return info;

@@ -3,6 +3,7 @@ import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { VisionConfig } from '../../model/blip2-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
 import type { Device } from '../../planner/map/device-map.js';
+import type { LackingFor } from '../../planner/plan/comparison/lacking-memory.js';
 import type { PlanDocument } from '../../planner/plan/document/plan-document.js';
 import type { Workload } from '../../planner/profile/workload.js';
 import { encodingOf, MOST_TOGETHER } from '../../planner/profile/encoding.js';
@@ -17,6 +18,8 @@ export class PlannedRoom {
   readonly #checkpoint: Pick<Checkpoint, 'tensors' | 'config'>;
   readonly #plan: PlanDocument;
   readonly #provider: DeviceOptions['provider'];
+  /** Prepared where larger work is asked first. */
+  #lackingFor: LackingFor | null = null;
   /** Work that is known to fit. */
   readonly #fitting: AskedWork[];
 
@@ -77,16 +80,21 @@ export class PlannedRoom {
 
   async #lacking(asked: AskedWork): Promise<ReadonlyMap<Device, number>> {
     if (this.#fitting.some((known) => isWithin(asked, known))) return new Map();
+    this.#lackingFor ??= await this.#prepared();
+    // However many pictures there are, the engine encodes so many together.
+    const { encoded = MOST_TOGETHER } = this.#plan.workload;
+    const lacking = this.#lackingFor({ ...asked, encoded });
+    if (lacking.size === 0) this.#fitting.push(asked);
+    return lacking;
+  }
+
+  async #prepared(): Promise<LackingFor> {
     const [{ lackingMemory }, { likelyGpuProvider }] = await Promise.all([
       import('../../planner/plan/comparison/lacking-memory.js'),
       import('../device/choose-provider.js'),
     ]);
     const provider = likelyGpuProvider(this.#provider ?? 'auto');
-    // However many pictures there are, the engine encodes so many together.
-    const { encoded = MOST_TOGETHER } = this.#plan.workload;
-    const lacking = lackingMemory(this.#plan, { ...asked, encoded }, { ...this.#checkpoint, provider });
-    if (lacking.size === 0) this.#fitting.push(asked);
-    return lacking;
+    return lackingMemory(this.#plan, { ...this.#checkpoint, provider });
   }
 
   /**

@@ -52,11 +52,11 @@ export interface Infeasible {
 }
 
 export function explainInfeasible(
+  context: PlanContext,
   tensors: ReadonlyMap<string, TensorInfo>,
   options: PlanOptions,
   proven: boolean,
 ): Infeasible {
-  const context = preparePlan(tensors, options);
   const { budgets, profile } = context;
   const cacheBytes = profile.blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
   const neededBytes = profile.blocks.reduce((sum, block) => sum + smallestBytes(block), cacheBytes);

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { formOf } from '../../profile/model-profile.js';
 import { formatCount } from '../../../size.js';
-import { preparePlan } from '../request/prepare-plan.js';
+import { profiler } from '../request/profiler.js';
 import type { PlanDocument } from '../document/plan-document.js';
 
 /**
@@ -14,15 +14,13 @@ export function differingBlock(
   tensors: ReadonlyMap<string, TensorInfo>,
   config: unknown,
 ): string | null {
-  const { profile } = preparePlan(tensors, {
+  const profile = profiler(tensors, {
     config,
     engine: plan.engine,
-    workload: plan.workload,
     dtype: plan.dtype,
     dtypes: new Map(Object.entries(plan.dtypes)),
     allowQuant: [...new Set(Object.values(plan.quant))],
-    budgets: { gpus: new Map(), ramBytes: null, diskBytes: 0 },
-  });
+  })(plan.workload);
   const planned = new Map(plan.placements.map(({ block, weightBytes }) => [block, weightBytes]));
   for (const block of profile.blocks) {
     const counted = planned.get(block.name);

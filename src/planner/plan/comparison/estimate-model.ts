@@ -5,7 +5,7 @@ import { KNOWN_GPUS } from '../../price/known-devices.js';
 import { type LoadDtype, LOAD_DTYPES } from '../../../tensor/load-dtype.js';
 import type { PlanOptions } from '../request/plan-options.js';
 import type { ModelProfile } from '../../profile/model-profile.js';
-import { profileOf } from '../request/profile-of.js';
+import { profiler } from '../request/profiler.js';
 
 export interface EstimateRow {
   readonly dtype: LoadDtype;
@@ -38,25 +38,20 @@ export function estimateModel(
   options: Omit<PlanOptions, 'budgets'>,
   contexts: readonly number[] = CONTEXTS,
 ): Estimate {
-  const profiled = (dtype: LoadDtype, workload: PlanOptions['workload']): ModelProfile =>
-    profileOf(tensors, {
-      engine: 'transformers',
-      ...options,
-      budgets: NO_BUDGETS,
-      dtype,
-      workload: { ...options.workload, ...workload },
-    });
-  const usual = profiled('float16', {});
+  const profilerOf = (dtype: LoadDtype) => profiler(tensors, { engine: 'transformers', ...options, dtype });
+  const usual = profilerOf('float16')(options.workload);
   const { newTokens, promptTokens } = usual.workload;
   const makesTokens = !isBlip2(options.config) && usual.model?.use !== 'once';
   const lengths = makesTokens
     ? contexts.filter((tokens) => tokens > newTokens)
     : [usual.model?.use === 'once' ? promptTokens : promptTokens + newTokens];
-  const rows = (options.dtype === undefined ? LOAD_DTYPES : [options.dtype]).flatMap((dtype) =>
-    lengths.map((tokens) =>
-      estimated(profiled(dtype, makesTokens ? { promptTokens: tokens - newTokens } : {}), tokens),
-    ),
-  );
+  const rows = (options.dtype === undefined ? LOAD_DTYPES : [options.dtype]).flatMap((dtype) => {
+    const profileFor = profilerOf(dtype);
+    return lengths.map((tokens) => {
+      const asked = makesTokens ? { promptTokens: tokens - newTokens } : {};
+      return estimated(profileFor({ ...options.workload, ...asked }), tokens);
+    });
+  });
   return {
     className: usual.model === undefined ? 'Blip2ForConditionalGeneration' : (usual.model?.class ?? null),
     parameters: [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0),
@@ -64,8 +59,6 @@ export function estimateModel(
     assumptions: usual.assumptions.filter((text) => !text.startsWith('The workload')),
   };
 }
-
-const NO_BUDGETS = { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 };
 
 function estimated({ dtype, blocks, weightBytes }: ModelProfile, contextTokens: number): EstimateRow {
   const cacheBytes = blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);

@@ -8,7 +8,6 @@ import { validateDeviceMap, type MapIssue } from './validate-device-map.js';
 import type { Place } from '../../price/place.js';
 import { UNKNOWN_GPU } from '../../price/known-devices.js';
 import { priceList } from '../../price/price-list.js';
-import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import { buildPlan } from '../document/build-plan.js';
 import { costOfChoice } from '../document/plan-cost.js';
@@ -65,11 +64,11 @@ export function explainMap(
   const choice = placesOfMap(map, context);
   if (choice === null) return { issues, plan: null, overBudget: [] };
   const cost = costOfChoice(context.profile, choice, context.predicted);
-  const { document } = buildPlan({
-    ...context,
-    dtypes: options.dtypes ?? new Map<string, LoadDtype>(),
-    choice,
-    solver: { status: 'given', objective: 'latency', boundMs: cost.latencyMs, gap: 0 },
+  const { document } = buildPlan(context, choice, {
+    status: 'given',
+    objective: 'latency',
+    boundMs: cost.latencyMs,
+    gap: 0,
   });
   const devices = document.devices.map((device) =>
     typeof device.id === 'number' && !options.budgets.gpus.has(device.id)

@@ -30,7 +30,7 @@ describe('memory that a plan lacks', () => {
     expect(full.placements.every(({ execution }) => execution === 'resident')).toBe(true);
     expect(gpuOf(full)?.freeBytes).toBe(0);
     for (const change of [{}, { newTokens: 5 }, { promptTokens: 20 }, { pictureSize: { height: 112, width: 112 } }])
-      expect(lackingMemory(full, { ...full.workload, ...change }, model)).toEqual(new Map());
+      expect(lackingMemory(full, model)({ ...full.workload, ...change })).toEqual(new Map());
   });
 
   it.each<Partial<Workload>>([
@@ -41,15 +41,15 @@ describe('memory that a plan lacks', () => {
     { batch: 8, beams: 5, newTokens: 100 },
     { pictureSize: { height: 448, width: 448 } },
   ])('is what the same placement of %j takes more', (change) => {
-    const lacking = lackingMemory(full, { ...full.workload, ...change }, model);
+    const lacking = lackingMemory(full, model)({ ...full.workload, ...change });
     const larger = planFor(2 ** 36, change);
     expect(larger.placements.every(({ execution }) => execution === 'resident')).toBe(true);
     expect(lacking).toEqual(new Map([[0, 2 ** 36 - (gpuOf(larger)?.freeBytes ?? 0) - fullBytes]]));
-    expect(lackingMemory(roomy, larger.workload, model)).toEqual(new Map());
+    expect(lackingMemory(roomy, model)(larger.workload)).toEqual(new Map());
   });
 
   it('is a cache row of every layer for a token', () => {
-    const lacking = lackingMemory(full, { ...full.workload, newTokens: 1020 }, model);
+    const lacking = lackingMemory(full, model)({ ...full.workload, newTokens: 1020 });
     // Keys and values of 32 layers, 2560 wide, in float16; lengths are rounded, and masks take bytes beside them.
     expect((lacking.get(0) ?? 0) / (1000 * 32 * 2 * 2560 * 2)).toBeCloseTo(1, 1);
   });
@@ -57,7 +57,7 @@ describe('memory that a plan lacks', () => {
   it('is told of the device that is short, where a plan streams', () => {
     const split = planFor(4 * 2 ** 30);
     expect(new Set(split.placements.map(({ execution }) => execution)).size).toBeGreaterThan(1);
-    const lacking = lackingMemory(split, { ...split.workload, batch: 64 }, model);
+    const lacking = lackingMemory(split, model)({ ...split.workload, batch: 64 });
     expect([...lacking.keys()]).toEqual([0]);
   });
 });

@@ -2,9 +2,8 @@
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { Device } from '../../map/device-map.js';
 import type { Location } from '../../price/place.js';
-import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import type { Workload } from '../../profile/workload.js';
-import { preparePlan } from '../request/prepare-plan.js';
+import { planPreparer } from '../request/prepare-plan.js';
 import type { GpuProvider } from '../request/plan-options.js';
 import { memoryTable } from '../document/memory-table.js';
 import type { Placement, PlanDocument } from '../document/plan-document.js';
@@ -17,54 +16,54 @@ export interface PlannedModel {
   readonly provider: GpuProvider;
 }
 
+/** Bytes that a workload lacks. @throws Blip2Error `BAD_WORKLOAD` */
+export type LackingFor = (asked: Workload) => ReadonlyMap<Device, number>;
+
 /**
- * Bytes by which a workload exceeds the budgets of a plan whose placement stays as it is: what it takes more than the
+ * Bytes by which workloads exceed the budgets of a plan whose placement stays as it is: what one takes more than the
  * planned one, less what the plan leaves free. Devices with enough, and those without a limit, are not in the answer.
- * @throws Blip2Error `BAD_WORKLOAD`
  */
-export function lackingMemory(plan: PlanDocument, asked: Workload, model: PlannedModel): ReadonlyMap<Device, number> {
-  const planned = usedBytes(plan, plan.workload, model);
-  const wanted = usedBytes(plan, asked, model);
-  const lacking = new Map<Device, number>();
-  for (const { id, freeBytes } of plan.devices) {
-    const more = (wanted.get(id) ?? 0) - (planned.get(id) ?? 0);
-    if (freeBytes !== null && more > Math.max(0, freeBytes)) lacking.set(id, more - freeBytes);
-  }
-  return lacking;
+export function lackingMemory(plan: PlanDocument, model: PlannedModel): LackingFor {
+  const usedFor = usedBytes(plan, model);
+  const planned = usedFor(plan.workload);
+  return (asked) => {
+    const wanted = usedFor(asked);
+    const lacking = new Map<Device, number>();
+    for (const { id, freeBytes } of plan.devices) {
+      const more = (wanted.get(id) ?? 0) - (planned.get(id) ?? 0);
+      if (freeBytes !== null && more > Math.max(0, freeBytes)) lacking.set(id, more - freeBytes);
+    }
+    return lacking;
+  };
 }
 
 /** A budget that nothing exceeds: what is not left of it is used. */
 const ENOUGH = Number.MAX_SAFE_INTEGER;
 
 /** Bytes that the plan's placement takes of every device. */
-function usedBytes(plan: PlanDocument, workload: Workload, model: PlannedModel): Map<Device, number> {
+function usedBytes(plan: PlanDocument, model: PlannedModel): (workload: Workload) => ReadonlyMap<Device, number> {
   const gpus = plan.devices.flatMap(({ id }) => (typeof id === 'number' ? [id] : []));
-  const dtypes = new Map<string, LoadDtype>(Object.entries(plan.dtypes));
-  const context = preparePlan(model.tensors, {
+  const budgets = { gpus: new Map(gpus.map((id) => [id, ENOUGH])), ramBytes: ENOUGH, diskBytes: ENOUGH };
+  const prepare = planPreparer(model.tensors, {
     config: model.config,
     engine: plan.engine,
     provider: model.provider,
-    workload,
     dtype: plan.dtype,
-    dtypes,
+    dtypes: new Map(Object.entries(plan.dtypes)),
     allowQuant: [...new Set(Object.values(plan.quant))],
-    budgets: { gpus: new Map(gpus.map((id) => [id, ENOUGH])), ramBytes: ENOUGH, diskBytes: ENOUGH },
   });
   const placements = new Map(plan.placements.map((placement) => [placement.block, placement]));
-  const choice = context.profile.blocks.map(({ name }) => {
-    const placement = placements.get(name);
-    const scheme = plan.quant[name] ?? null;
-    return placement === undefined
-      ? ({ execution: 'host', store: 'cpu', scheme } as const)
-      : { ...locationOf(placement), scheme };
-  });
-  const rows = memoryTable({
-    ...context,
-    dtypes,
-    choice,
-    solver: { objective: 'latency', status: 'given', boundMs: 0, gap: 0 },
-  });
-  return new Map(rows.map(({ id, freeBytes }) => [id, ENOUGH - (freeBytes ?? ENOUGH)]));
+  return (workload) => {
+    const context = prepare({ budgets, workload });
+    const choice = context.profile.blocks.map(({ name }) => {
+      const placement = placements.get(name);
+      const scheme = plan.quant[name] ?? null;
+      return placement === undefined
+        ? ({ execution: 'host', store: 'cpu', scheme } as const)
+        : { ...locationOf(placement), scheme };
+    });
+    return new Map(memoryTable(context, choice).map(({ id, freeBytes }) => [id, ENOUGH - (freeBytes ?? ENOUGH)]));
+  };
 }
 
 function locationOf({ execution, device, runsOn }: Placement): Location {

@@ -1,10 +1,10 @@
 /** Budgets against what they buy: predicted latency and streamed bytes, and the largest batch. */
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
-import { preparePlan } from '../request/prepare-plan.js';
+import { planPreparer } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
 import { fits } from '../choice/infeasible.js';
 import type { Placement, PlanDocument } from '../document/plan-document.js';
-import { planDeviceMap } from '../plan-device-map.js';
+import { planPrepared } from '../plan-device-map.js';
 
 export interface SweepPoint {
   /** Of every GPU. */
@@ -45,11 +45,13 @@ export function* plannedPoints(
   { fromBytes, toBytes, points }: SweepRange,
 ): Generator<PlannedPoint, void> {
   const ids = options.budgets.gpus.size === 0 ? [0] : [...options.budgets.gpus.keys()];
+  const prepare = planPreparer(tensors, options);
   const held = new Set<string>();
   for (let k = 0; k < points; k++) {
     const gpuBytes = Math.round(fromBytes + ((toBytes - fromBytes) * k) / Math.max(1, points - 1));
     const gpus = new Map(ids.map((id) => [id, gpuBytes]));
-    const result = planDeviceMap(tensors, { ...options, budgets: { ...options.budgets, gpus }, explain: false });
+    const asked = { ...options, budgets: { ...options.budgets, gpus }, explain: false };
+    const result = planPrepared(prepare(asked), tensors, asked);
     if (result.status === 'infeasible') {
       const point = { gpuBytes, latencyMs: null, streamedBytesPerCall: null, gpuWeightBytes: null, step: null };
       yield { point, plan: null };
@@ -76,8 +78,9 @@ export function* plannedPoints(
  * asked then is what the GPUs take, beside the tables that are looked up in host memory.
  */
 export function largestBatch(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): number {
+  const prepare = planPreparer(tensors, options);
   const possible = (batch: number) => {
-    const context = preparePlan(tensors, { ...options, workload: { encoded: 1, ...options.workload, batch } });
+    const context = prepare({ budgets: options.budgets, workload: { encoded: 1, ...options.workload, batch } });
     const { budgets, profile } = context;
     const ramBytes =
       budgets.ramBytes ??

@@ -14,8 +14,8 @@ import { accuracyNotes } from './accuracy-notes.js';
 import { weightsOn } from '../../price/memory.js';
 import { memoryTable } from './memory-table.js';
 import { costOfPlan, crossingsOf, placeAt, rounded } from './plan-cost.js';
-import type { PlanInput } from './plan-input.js';
-import { PLAN_SCHEMA, type PlanDocument, type Placement } from './plan-document.js';
+import { PLAN_SCHEMA, type PlanDocument, type Placement, type SolverReport } from './plan-document.js';
+import type { PlanContext } from '../request/prepare-plan.js';
 
 const NAMED_BY_TENSORS =
   'What stays on the GPU and runs for every token is named tensor by tensor: accelerate would hook each module below a key that ' +
@@ -29,11 +29,12 @@ export interface BuiltPlan {
   readonly map: DeviceMap;
 }
 
-export function buildPlan(input: PlanInput): BuiltPlan {
-  const { profile, choice } = input;
-  const prices = input.predicted.amongst(choice);
-  const weighed = input.prices.amongst(choice);
-  const preparation = preparationOf(profile, choice, input.convertedBytes);
+/** @param choice a place for every block of the profile */
+export function buildPlan(context: PlanContext, choice: readonly Place[], solver: SolverReport): BuiltPlan {
+  const { profile } = context;
+  const prices = context.predicted.amongst(choice);
+  const weighed = context.prices.amongst(choice);
+  const preparation = preparationOf(profile, choice, context.convertedBytes);
   const { map: loadedMap, apart } = mapOf(profile, choice, prices.hooked);
   const map = profile.fileNames === undefined ? loadedMap : inFileNames(loadedMap, profile.fileNames);
   const placements = profile.blocks.map((block, i): Placement => {
@@ -54,29 +55,29 @@ export function buildPlan(input: PlanInput): BuiltPlan {
   const cost = costOfPlan(profile, choice, prices, crossings);
   const document: PlanDocument = {
     schema: PLAN_SCHEMA,
-    tool: input.tool,
-    checkpoint: input.checkpoint,
+    tool: context.tool,
+    checkpoint: context.checkpoint,
     ...(profile.model === undefined ? {} : { model: profile.model }),
     engine: profile.engine,
     dtype: profile.dtype,
-    dtypes: Object.fromEntries(input.dtypes),
+    dtypes: Object.fromEntries(context.dtypes),
     quant: Object.fromEntries(quant),
-    accuracy: accuracyNotes(profile, choice, accuracyPrices(profile, input.budgets.gpus.keys(), weighed), quant),
+    accuracy: accuracyNotes(profile, choice, accuracyPrices(profile, context.budgets.gpus.keys(), weighed), quant),
     workload: profile.workload,
-    devices: memoryTable(input),
+    devices: memoryTable(context, choice),
     device_map: Object.fromEntries(map),
     placements,
     crossings,
     cost: { ...cost, firstCaptionMs: rounded(cost.latencyMs + 1000 * preparation.seconds) },
     solver: {
-      objective: input.solver.objective,
-      status: input.solver.status,
-      boundMs: rounded(input.solver.boundMs),
-      gap: Number(input.solver.gap.toPrecision(3)),
+      objective: solver.objective,
+      status: solver.status,
+      boundMs: rounded(solver.boundMs),
+      gap: Number(solver.gap.toPrecision(3)),
     },
     assumptions: [
       ...profile.assumptions,
-      ...input.assumptions,
+      ...context.assumptions,
       ...lookedUp(placements),
       ...(apart.size === 0 ? [] : [NAMED_BY_TENSORS]),
       ...(profile.blocks.some(({ keptBytes }, i) => keptBytes > 0 && placeAt(choice, i).execution === 'streamed')
@@ -86,8 +87,7 @@ export function buildPlan(input: PlanInput): BuiltPlan {
     ],
     warnings: [
       ...profile.warnings,
-      ...input.warnings,
-      ...(input.solver.objective === 'fewest-devices' ? [] : idleGpus(input, placements)),
+      ...(solver.objective === 'fewest-devices' ? [] : idleGpus(context, solver, placements)),
     ],
   };
   return { document, map };
@@ -112,7 +112,7 @@ function lookedUp(placements: readonly Placement[]): string[] {
 }
 
 /** A GPU that stands by while weights lie elsewhere is a surprise worth a sentence. */
-function idleGpus({ budgets, profile, solver }: PlanInput, placements: readonly Placement[]): string[] {
+function idleGpus({ budgets, profile }: PlanContext, solver: SolverReport, placements: readonly Placement[]): string[] {
   if (placements.every(({ execution }) => execution === 'resident')) return [];
   const busy = new Set(placements.map(({ runsOn: device }) => device));
   const leaf = Math.max(...profile.blocks.map((block) => block.largestLeafBytes));

@@ -1,15 +1,17 @@
 /** Every device's memory under a placement, adding up to its budget. */
 import type { Device } from '../../map/device-map.js';
-import type { GpuProfile, MachineProfile } from '../../price/device-profile.js';
+import { gpuAt } from '../../price/device-profile.js';
+import type { Place } from '../../price/place.js';
 import { chargesOf, type Charge } from '../../price/memory.js';
 import { placeAt } from './plan-cost.js';
-import type { PlanInput } from './plan-input.js';
+import type { PlanContext } from '../request/prepare-plan.js';
 import type { DeviceMemory } from './plan-document.js';
 
 const NOTHING_TAKEN = { turnsBytes: 0, overheadBytes: 0, reserveBytes: 0 } as const;
 
-export function memoryTable(input: PlanInput): DeviceMemory[] {
-  const { profile, choice, budgets, machine } = input;
+/** @param choice a place for every block of the profile */
+export function memoryTable(context: PlanContext, choice: readonly Place[]): DeviceMemory[] {
+  const { profile, budgets, machine } = context;
   const charges = profile.blocks.flatMap((block, i) => chargesOf(block, placeAt(choice, i), profile.engine));
   const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
   const row = (
@@ -43,17 +45,13 @@ export function memoryTable(input: PlanInput): DeviceMemory[] {
   return [
     ...gpuIds.map((id, i) => {
       const budget = budgets.gpus.get(id) ?? 0;
-      const overhead = Math.min(budget, input.overheads.get(id) ?? 0);
-      const reserveBytes = Math.min(budget - overhead, input.reserves.get(id) ?? 0);
-      const turnsBytes = Math.min(overhead, input.turnsBytes);
+      const overhead = Math.min(budget, context.overheads.get(id) ?? 0);
+      const reserveBytes = Math.min(budget - overhead, context.reserveBytes);
+      const turnsBytes = Math.min(overhead, context.turnsBytes);
       const taken = { turnsBytes, overheadBytes: overhead - turnsBytes, reserveBytes };
       return row(id, gpuAt(machine, i)?.name ?? 'GPU', budget, taken);
     }),
     row('cpu', machine.host.name, budgets.ramBytes, NOTHING_TAKEN),
     row('disk', 'disk', budgets.diskBytes, NOTHING_TAKEN),
   ];
-}
-
-function gpuAt(machine: MachineProfile, index: number): GpuProfile | undefined {
-  return machine.gpus[index] ?? machine.gpus.at(-1);
 }

@@ -5,7 +5,7 @@ import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { blip2Tensors } from '../../../model/blip2-tensors.js';
 import { PRESETS } from '../../../model/presets.js';
 import { chargesOf } from '../../price/memory.js';
-import { blip2Profile } from '../blip2-profile.js';
+import { blip2Profiler } from '../blip2-profile.js';
 import type { ModelProfile } from '../model-profile.js';
 import type { Engine } from '../../map/engine.js';
 import { parseWorkload, type Workload } from '../workload.js';
@@ -16,7 +16,7 @@ const config = parseBlip2Config(preset.config);
 const tensors = blip2Tensors(config, { dtype: 'F16', ownHead: false });
 
 const profileOf = (workload: Partial<Workload>, engine: Engine = 'blip2-run') =>
-  blip2Profile(tensors, config, { dtype: 'float16', workload: parseWorkload(workload), engine });
+  blip2Profiler(tensors, config, { dtype: 'float16', engine })(parseWorkload(workload));
 
 const layerOf = ({ blocks }: ModelProfile) => {
   const layer = blocks.find(({ name }) => name === 'vision_model.encoder.layers.7');

@@ -3,7 +3,7 @@ import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { blip2Tensors } from '../../../model/blip2-tensors.js';
 import { PRESETS } from '../../../model/presets.js';
 import type { PictureSize } from '../../../model/picture-size.js';
-import { blip2Profile } from '../blip2-profile.js';
+import { blip2Profiler } from '../blip2-profile.js';
 import type { Engine } from '../../map/engine.js';
 import { parseWorkload } from '../workload.js';
 
@@ -13,7 +13,7 @@ function profileOf(name: string, pictureSize: PictureSize | null, engine: Engine
   const config = parseBlip2Config(preset.config);
   const workload = parseWorkload({ pictureSize });
   const tensors = blip2Tensors(config, { dtype: 'F16', ownHead: preset.ownHead });
-  return blip2Profile(tensors, config, { dtype: 'float16', workload, engine });
+  return blip2Profiler(tensors, config, { dtype: 'float16', engine })(workload);
 }
 
 describe('the size of pictures', () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { openCheckpoint } from '../../../loader/index.js';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
-import { blip2Profile } from '../blip2-profile.js';
+import { blip2Profiler } from '../blip2-profile.js';
 import type { ProfileBlock } from '../model-profile.js';
 import { parseWorkload } from '../workload.js';
 import { BIASED_ATTENTION } from './torch-calls.js';
@@ -33,7 +33,7 @@ async function profileOf(name: string) {
   const parsed = parseBlip2Config(config);
   // The prompt of the recording: the queries and one token, and as many new tokens.
   const workload = parseWorkload({ newTokens: recorded.tokens }, parsed.numQueryTokens);
-  return blip2Profile(tensors, parsed, { dtype: 'float16', workload, engine: 'transformers' });
+  return blip2Profiler(tensors, parsed, { dtype: 'float16', engine: 'transformers' })(workload);
 }
 
 /** `[leaves, modules, launches]` of the block in a phase, as on the CPU. */

@@ -6,57 +6,74 @@ import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { loadedModel } from '../../models/loaded-model.js';
 import { storedDtype } from '../../models/stored-dtype.js';
-import { blip2Profile, type Blip2ProfileOptions } from '../../profile/blip2-profile.js';
+import { blip2Profiler } from '../../profile/blip2-profile.js';
+import type { Blip2ProfileOptions } from '../../profile/blip2-weights.js';
 import { withExtras } from '../../profile/extras.js';
-import { genericProfile } from '../../profile/generic-profile.js';
+import { genericProfiler, type GenericProfileOptions } from '../../profile/generic-profile.js';
 import type { ModelProfile } from '../../profile/model-profile.js';
 import { usualWorkload } from '../../profile/usual-workload.js';
 import { parseWorkload, type Workload } from '../../profile/workload.js';
 import type { PlanOptions } from './plan-options.js';
 
-/** @throws Blip2Error `BAD_WORKLOAD`, `BAD_QUANT`, and what the profiles throw */
-export function profileOf(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): ModelProfile {
-  const config = isBlip2(options.config) ? parseModelConfig(options.config) : null;
+/** The profile of a checkpoint for what is asked of it; absent means the usual work. @throws Blip2Error `BAD_WORKLOAD` */
+export type Profiler = (asked?: Partial<Workload>) => ModelProfile;
+
+type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'>;
+
+type Shared = Omit<GenericProfileOptions, 'config' | 'model'>;
+
+/**
+ * Looks at the tensors once, for any number of workloads.
+ * @throws Blip2Error `BAD_QUANT`, and what the profiles throw
+ */
+export function profiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileOptions): Profiler {
+  const schemes = options.allowQuant ?? [];
   const shared = {
     dtype: options.dtype ?? 'float16',
     ...(options.dtypes === undefined ? {} : { overrides: options.dtypes }),
     engine: options.engine ?? 'blip2-run',
-    schemes: options.allowQuant ?? [],
   } as const;
-  const profile =
-    config === null ? anyProfile(tensors, options, shared) : knownProfile(tensors, config, options.workload, shared);
-  checkQuantization(profile, shared.schemes);
-  return options.ties === undefined && options.buffers === undefined ? profile : withExtras(profile, options);
+  const profileFor = isBlip2(options.config)
+    ? knownProfiler(tensors, parseModelConfig(options.config), { ...shared, schemes })
+    : anyProfiler(tensors, options, shared);
+  return (asked) => {
+    const profile = profileFor(asked);
+    checkQuantization(profile, schemes);
+    return options.ties === undefined && options.buffers === undefined ? profile : withExtras(profile, options);
+  };
 }
 
-type Shared = Omit<Blip2ProfileOptions, 'workload'>;
-
-function knownProfile(
+function knownProfiler(
   tensors: ReadonlyMap<string, TensorInfo>,
   config: ModelConfig,
-  asked: Partial<Workload> | undefined,
-  shared: Shared,
-): ModelProfile {
-  const workload = parseWorkload(asked, config.numQueryTokens, textTokens(config));
-  if (!isRetrieval(config)) checkPositions(workload, config.text);
-  const profile = blip2Profile(tensors, config, { ...shared, workload });
+  options: Blip2ProfileOptions,
+): Profiler {
+  const profileFor = blip2Profiler(tensors, config, options);
   const name = isRetrieval(config)
     ? 'Blip2ForImageTextRetrieval'
     : config.qformer.text === null
       ? null
       : 'InstructBlipForConditionalGeneration';
-  return name === null ? profile : { ...profile, model: { class: name, use: 'picture' } };
+  const model = name === null ? {} : { model: { class: name, use: 'picture' } as const };
+  return (asked) => {
+    const workload = parseWorkload(asked, config.numQueryTokens, textTokens(config));
+    if (!isRetrieval(config)) checkPositions(workload, config.text);
+    return { ...profileFor(workload), ...model };
+  };
 }
 
-function anyProfile(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions, shared: Shared): ModelProfile {
+function anyProfiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileOptions, shared: Shared): Profiler {
   const { models, config } = options;
-  if (models === undefined)
-    return genericProfile(tensors, { ...shared, workload: parseWorkload(options.workload), config, model: null });
+  if (models === undefined) {
+    const profileFor = genericProfiler(tensors, { ...shared, config, model: null });
+    return (asked) => profileFor(parseWorkload(asked));
+  }
   const model = loadedModel(models, config, tensors);
-  const workload = parseWorkload({ ...usualWorkload(model?.cls.use ?? 'causal'), ...options.workload });
   const dtype = options.dtype ?? storedDtype(config, tensors);
-  const profile = genericProfile(tensors, { ...shared, dtype, workload, config, model });
-  return model === null || options.names !== 'file' ? profile : { ...profile, fileNames: model.sources };
+  const profileFor = genericProfiler(tensors, { ...shared, dtype, config, model });
+  const usual = usualWorkload(model?.cls.use ?? 'causal');
+  const fileNames = model === null || options.names !== 'file' ? {} : { fileNames: model.sources };
+  return (asked) => ({ ...profileFor(parseWorkload({ ...usual, ...asked })), ...fileNames });
 }
 
 /** InstructBLIP has no caption without an instruction: "A short image description:" is about six tokens. */
