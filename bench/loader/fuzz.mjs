@@ -104,11 +104,11 @@ async function ourVerdict(bytes) {
 function intended(ours, reference) {
   if (reference === 'ok') {
     const arrayOrObject =
-      ours.code === 'InvalidHeaderDeserialization' &&
+      ours.code === 'INVALID_HEADER_DESERIALIZATION' &&
       /expected an object, found array|dtype: expected a string, found object/.test(ours.message);
-    return ours.code === 'DuplicateKey' || ours.code === 'UnsafeInteger' || arrayOrObject;
+    return ours.code === 'DUPLICATE_KEY' || ours.code === 'UNSAFE_INTEGER' || arrayOrObject;
   }
-  return ours.code === 'NotSafetensors' || ours.code === 'DuplicateKey';
+  return ours.code === 'NOT_SAFETENSORS' || ours.code === 'DUPLICATE_KEY';
 }
 
 const python = spawn(process.env.PYTHON ?? 'python3', [new URL('reference_verdicts.py', import.meta.url).pathname], {
@@ -120,7 +120,9 @@ async function referenceVerdict(bytes) {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(bytes.length));
   python.stdin.write(Buffer.concat([length, bytes]));
-  return (await answers.next()).value;
+  const { value } = await answers.next();
+  // The reference's names in the spelling of our codes.
+  return value === 'ok' ? value : value.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
 }
 
 function stop(bytes, why) {

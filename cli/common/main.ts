@@ -16,7 +16,7 @@ export const EXIT = {
 
 /** Errors that are mended on the command line or in a plan that was handed over. */
 const USAGE_CODES =
-  /^(USAGE|BAD|INPUT|MAP|PIN|PLAN|PROFILE|OPTION|PROMPT|RUN)(_|$)|^(CheckpointNotFound|IMAGE_SIZE|OUTPUT_(EXISTS|IMPOSSIBLE))$/;
+  /^(USAGE|BAD|INPUT|MAP|PIN|PLAN|PROFILE|OPTION|PROMPT|RUN)(_|$)|^(CHECKPOINT_NOT_FOUND|IMAGE_SIZE|OUTPUT_(EXISTS|IMPOSSIBLE))$/;
 
 /** Wrong usage of a command: exit code 2. */
 export function usageError(message: string, hint?: string): Blip2Error {

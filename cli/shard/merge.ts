@@ -17,9 +17,9 @@ export async function merge({ argv, signal }: CommandContext): Promise<number> {
   if (args === null) return EXIT.ok;
   const { checkpoint: where, out } = args;
   const source = await openSource(where, args, signal);
-  const gap = source.warnings.find(({ code }) => code === 'ShardNumberingGap');
+  const gap = source.warnings.find(({ code }) => code === 'SHARD_NUMBERING_GAP');
   if (gap !== undefined) {
-    throw new Blip2Error('MissingShard', `${gap.message} A merged file would lack their tensors.`, {
+    throw new Blip2Error('MISSING_SHARD', `${gap.message} A merged file would lack their tensors.`, {
       hint: 'Download the other shards, and their index.',
     });
   }

@@ -179,7 +179,7 @@ describe('blip2-shard', () => {
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({
       ok: false,
-      findings: [{ code: 'MetadataIncompleteBuffer', severity: 'error' }],
+      findings: [{ code: 'METADATA_INCOMPLETE_BUFFER', severity: 'error' }],
     });
     const out = join(folder, 'repaired');
     expect((await shard('repair', broken, out)).code).toBe(0);

@@ -48,5 +48,5 @@ it('says what to do about a model that the hub does not have', async () => {
   ]);
   expect([online.code, offline.code]).toEqual([1, 1]);
   expect(online.stderr).toMatch(/\[Hub\w+\]\n./);
-  expect(offline.stderr).toMatch(/\[HubOffline\]\n./);
+  expect(offline.stderr).toMatch(/\[HUB_OFFLINE\]\n./);
 });

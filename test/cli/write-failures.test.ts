@@ -30,7 +30,7 @@ describe.runIf(process.platform !== 'win32')('a file that may not be as large', 
     const out = join(folder, 'out');
     const { code, stderr } = await limited('blip2-shard', 'convert', DEMO, out, '-q', '--dtype', 'float16');
     expect(code).toBe(1);
-    expect(stderr).toMatch(/no file may be as large there: .*out.model-00001.* was not written \[FileTooLarge\]/);
+    expect(stderr).toMatch(/no file may be as large there: .*out.model-00001.* was not written \[FILE_TOO_LARGE\]/);
     expect((await readdir(out)).filter((name) => /safetensors$|partial$/.test(name))).toEqual([]);
   });
 
@@ -41,7 +41,7 @@ describe.runIf(process.platform !== 'win32')('a file that may not be as large', 
     });
     const { code, stderr } = await limited('blip2-run', `${DEMO}/pictures/shape-00.png`, '-m', half, '-q');
     expect(code).toBe(1);
-    expect(stderr).toContain('[FileTooLarge]');
+    expect(stderr).toContain('[FILE_TOO_LARGE]');
     expect(await readdir(join(folder, 'cache/blip2-device-map'))).toEqual([]);
   });
 
@@ -55,7 +55,7 @@ describe.runIf(process.platform !== 'win32')('a file that may not be as large', 
       const out = join(folder, format);
       const { code, stderr } = await limited('blip2-run', ...flags, '--shard-size', '1', '--out', out);
       expect(code).toBe(1);
-      expect(stderr).toContain('[FileTooLarge]');
+      expect(stderr).toContain('[FILE_TOO_LARGE]');
       const files = async () => (await readdir(out)).filter((name) => !name.startsWith('.blip2-run'));
       expect(await files()).toHaveLength(1);
       expect(await command('blip2-run', [...flags, '--shard-size', '1', '--out', out])).toMatchObject({ code: 0 });

@@ -8,8 +8,8 @@ import { captionWith } from './hostile-checkpoint.js';
 
 const FILES: readonly (readonly [string, string])[] = [
   ['config.json', 'CONFIG_INVALID'],
-  ['model.safetensors.index.json', 'IndexInvalid'],
-  ['model-00002-of-00003.safetensors', 'IoError'],
+  ['model.safetensors.index.json', 'INDEX_INVALID'],
+  ['model-00002-of-00003.safetensors', 'IO_ERROR'],
   ['tokenizer.json', 'CHECKPOINT_FILE_MISSING'],
   ['tokenizer_config.json', 'CHECKPOINT_FILE_MISSING'],
   ['processor_config.json', 'CHECKPOINT_FILE_MISSING'],

@@ -53,25 +53,25 @@ describe('a checkpoint by the address of its index', () => {
   });
 
   it.each([
-    ['there is no such file', () => addressOf(`other.safetensors.index.json`), 'HubNotFound'],
-    ['a page that is no file of weights', () => `${server.endpoint}/owner/model`, 'CheckpointNotFound'],
-    ['a user name', () => 'https://me:secret@localhost/model.safetensors', 'CheckpointNotFound'],
-    ['a server without ranges', () => addressOf(SHARD), 'HubFailed'],
+    ['there is no such file', () => addressOf(`other.safetensors.index.json`), 'HUB_NOT_FOUND'],
+    ['a page that is no file of weights', () => `${server.endpoint}/owner/model`, 'CHECKPOINT_NOT_FOUND'],
+    ['a user name', () => 'https://me:secret@localhost/model.safetensors', 'CHECKPOINT_NOT_FOUND'],
+    ['a server without ranges', () => addressOf(SHARD), 'HUB_FAILED'],
   ])('says what is wrong: %s', async (_what, address, code) => {
-    if (code === 'HubFailed') server.fail(`/storage/${SHARD}`, { kind: 'no-ranges' }, { kind: 'no-ranges' });
+    if (code === 'HUB_FAILED') server.fail(`/storage/${SHARD}`, { kind: 'no-ranges' }, { kind: 'no-ranges' });
     await expect(openAddress(address(), options)).rejects.toMatchObject({ code });
   });
 
   it('says what is wrong: JSON that is no index', async () => {
     const other = await HubServer.start({ ...files, [INDEX]: Buffer.from('{"a": 1}') });
     await expect(openAddress(`${other.endpoint}${pathOf(INDEX)}`, options)).rejects.toMatchObject({
-      code: 'IndexInvalid',
+      code: 'INDEX_INVALID',
     });
     await other.stop();
   });
 
   it('is not asked for where nothing may be fetched', async () => {
-    await expect(openAddress(addressOf(INDEX), { offline: true })).rejects.toMatchObject({ code: 'HubOffline' });
+    await expect(openAddress(addressOf(INDEX), { offline: true })).rejects.toMatchObject({ code: 'HUB_OFFLINE' });
   });
 
   it('is planned and estimated as the folder is', async () => {

@@ -128,28 +128,28 @@ const NO_ANSWERS: readonly (readonly [string, Answer])[] = [
 
 const CASES: readonly (readonly [string, RegExp, Partial<Record<Stage, Answer>>])[] = [
   ['nothing unusual', new RegExp(RIGHT), {}],
-  ...NO_ANSWERS.map(([name, answer]) => [`revision: ${name}`, /^Hub(Failed|Unreachable)$/, { revision: answer }] as const),
-  ...NO_ANSWERS.map(([name, answer]) => [`listing: ${name}`, /^Hub(Failed|Unreachable)$/, { tree: answer }] as const),
+  ...NO_ANSWERS.map(([name, answer]) => [`revision: ${name}`, /^HUB_(FAILED|UNREACHABLE)$/, { revision: answer }] as const),
+  ...NO_ANSWERS.map(([name, answer]) => [`listing: ${name}`, /^HUB_(FAILED|UNREACHABLE)$/, { tree: answer }] as const),
   ...[UP, `${UP}/${COMMIT}`, COMMIT.toUpperCase(), COMMIT.slice(1), `${COMMIT}0`, `${COMMIT}\n`, '', 7, null, [COMMIT]].map(
-    (sha) => [`commit ${JSON.stringify(sha)}`, /^HubFailed$/, { revision: json({ sha }) }] as const,
+    (sha) => [`commit ${JSON.stringify(sha)}`, /^HUB_FAILED$/, { revision: json({ sha }) }] as const,
   ),
   ...[UP, `${UP}/notes`, 'x'.repeat(40), '0'.repeat(41), '0'.repeat(63), '', 5, null].flatMap((oid) => [
-    [`hash ${JSON.stringify(oid)}`, /^HubFailed$/, { tree: json(entries.map((entry) => ({ ...entry, oid }))) }] as const,
+    [`hash ${JSON.stringify(oid)}`, /^HUB_FAILED$/, { tree: json(entries.map((entry) => ({ ...entry, oid }))) }] as const,
     [
       `hash of a large file ${JSON.stringify(oid)}`,
-      /^HubFailed$/,
+      /^HUB_FAILED$/,
       { tree: json(entries.map((entry) => ({ ...entry, lfs: { oid, size: entry.size } }))) },
     ] as const,
   ]),
   ...[-1, 0.5, 1e300, '5', null].map(
     (size) =>
-      [`size ${JSON.stringify(size)}`, /^HubFailed$/, { tree: json(entries.map((entry) => ({ ...entry, size }))) }] as const,
+      [`size ${JSON.stringify(size)}`, /^HUB_FAILED$/, { tree: json(entries.map((entry) => ({ ...entry, size }))) }] as const,
   ),
   ...[0, 7, 1e15].map(
     (size) =>
       [
         `size ${size} of every file`,
-        /^(HubFailed|FileChanged|HeaderTooSmall|CONFIG_INVALID|ChecksumMismatch)$/,
+        /^(HUB_FAILED|FILE_CHANGED|HEADER_TOO_SMALL|CONFIG_INVALID|CHECKSUM_MISMATCH)$/,
         { tree: json(entries.map((entry) => ({ ...entry, size }))) },
       ] as const,
   ),
@@ -157,35 +157,35 @@ const CASES: readonly (readonly [string, RegExp, Partial<Record<Stage, Answer>>]
     (path) =>
       [
         `file ${JSON.stringify(path)}`,
-        /^CheckpointNotFound$/,
+        /^CHECKPOINT_NOT_FOUND$/,
         { tree: json(entries.map((entry) => (entry.path.endsWith('s') ? { ...entry, path } : entry))) },
       ] as const,
   ),
-  ['entries without a type', /^HubFailed$/, { tree: json(entries.map((entry) => ({ ...entry, type: undefined }))) }],
-  ['entries of null', /^HubFailed$/, { tree: json([null, null]) }],
-  ['no files', /^CheckpointNotFound$/, { tree: json([]) }],
+  ['entries without a type', /^HUB_FAILED$/, { tree: json(entries.map((entry) => ({ ...entry, type: undefined }))) }],
+  ['entries of null', /^HUB_FAILED$/, { tree: json([null, null]) }],
+  ['no files', /^CHECKPOINT_NOT_FOUND$/, { tree: json([]) }],
   ...['page=1', `cursor=${'x'.repeat(200)}`].map(
     (query) =>
       [
         `a next page that leads to itself, ${query.slice(0, 8)}`,
-        /^HubFailed$/,
+        /^HUB_FAILED$/,
         { tree: next(() => `${endpoint}/api/models/owner/model/tree/${COMMIT}?${query}`) },
       ] as const,
   ),
-  ['pages that never end', /^HubFailed$/, { tree: next(() => `?page=${Math.random()}`) }],
-  ['a next page of another kind', /^HubFailed$/, { tree: next(() => 'ftp://127.0.0.1/') }],
-  ['a next page in a file', /^HubFailed$/, { tree: next(() => 'file:///etc/hostname') }],
-  ['a next page that is no address', /^HubFailed$/, { tree: next(() => 'http://[') }],
-  ['a listing of 40 MB', /^HubFailed$/, { tree: text(`[${' '.repeat(40_000_000)}]`) }],
-  ['a revision of 40 MB', /^HubFailed$/, { revision: text(`{"a":"${'a'.repeat(40_000_000)}"}`) }],
+  ['pages that never end', /^HUB_FAILED$/, { tree: next(() => `?page=${Math.random()}`) }],
+  ['a next page of another kind', /^HUB_FAILED$/, { tree: next(() => 'ftp://127.0.0.1/') }],
+  ['a next page in a file', /^HUB_FAILED$/, { tree: next(() => 'file:///etc/hostname') }],
+  ['a next page that is no address', /^HUB_FAILED$/, { tree: next(() => 'http://[') }],
+  ['a listing of 40 MB', /^HUB_FAILED$/, { tree: text(`[${' '.repeat(40_000_000)}]`) }],
+  ['a revision of 40 MB', /^HUB_FAILED$/, { revision: text(`{"a":"${'a'.repeat(40_000_000)}"}`) }],
   ...[400, 401, 402, 403, 404, 405, 409, 410, 418, 429, 451, 500, 501, 502, 503, 504, 599].map(
-    (status) => [`status ${status}`, /^Hub(Failed|Unauthorized|NotFound|RateLimited)$/, { revision: text('{}', 'application/json', status) }] as const,
+    (status) => [`status ${status}`, /^HUB_(FAILED|UNAUTHORIZED|NOT_FOUND|RATE_LIMITED)$/, { revision: text('{}', 'application/json', status) }] as const,
   ),
   ...['100000', '1e9', new Date(Date.now() + 1e9).toUTCString()].map(
     (wait) =>
       [
         `a wait of ${wait}`,
-        /^HubRateLimited$/,
+        /^HUB_RATE_LIMITED$/,
         { revision: text('{}', 'application/json', 429, { 'Retry-After': wait }) },
       ] as const,
   ),
@@ -193,23 +193,23 @@ const CASES: readonly (readonly [string, RegExp, Partial<Record<Stage, Answer>>]
     (wait) =>
       [
         `a wait of ${JSON.stringify(wait)}`,
-        /^HubFailed$/,
+        /^HUB_FAILED$/,
         { tree: text('{}', 'application/json', 503, { 'Retry-After': wait }) },
       ] as const,
   ),
-  ['a redirect to itself', /^HubUnreachable$/, { revision: text('', 'text/plain', 302, { Location: '/api/models/owner/model/revision/main' }) }],
-  ['a redirect to nowhere', /^Hub(Failed|Unreachable)$/, { revision: text('', 'text/plain', 302, { Location: 'http://[' }) }],
-  ['a redirect without a place', /^Hub(Failed|Unreachable)$/, { revision: text('', 'text/plain', 302) }],
-  ['a redirect into a file', /^Hub(Failed|Unreachable)$/, { 'config.json': text('', 'text/plain', 302, { Location: 'file:///etc/hostname' }) }],
+  ['a redirect to itself', /^HUB_UNREACHABLE$/, { revision: text('', 'text/plain', 302, { Location: '/api/models/owner/model/revision/main' }) }],
+  ['a redirect to nowhere', /^HUB_(FAILED|UNREACHABLE)$/, { revision: text('', 'text/plain', 302, { Location: 'http://[' }) }],
+  ['a redirect without a place', /^HUB_(FAILED|UNREACHABLE)$/, { revision: text('', 'text/plain', 302) }],
+  ['a redirect into a file', /^HUB_(FAILED|UNREACHABLE)$/, { 'config.json': text('', 'text/plain', 302, { Location: 'file:///etc/hostname' }) }],
   ...(['config.json', 'model.safetensors'] as const).flatMap((name) => [
-    [`${name}: a page`, /^(HubFailed|FileChanged)$/, { [name]: html }] as const,
-    [`${name}: status 404`, /^HubNotFound$/, { [name]: text('', 'text/plain', 404) }] as const,
-    [`${name}: status 416`, /^FileChanged$/, { [name]: text('', 'text/plain', 416) }] as const,
-    [`${name}: nothing`, /^(HubFailed|HubUnreachable|FileChanged)$/, { [name]: text('', 'text/plain', 206) }] as const,
-    [`${name}: a byte too many`, /^(FileChanged|HubUnreachable)$/, { [name]: file(name, (part) => Buffer.concat([part, part])) }] as const,
-    [`${name}: another place`, /^FileChanged$/, { [name]: file(name, undefined, { 'Content-Range': 'bytes 9-99/5' }) }] as const,
-    [`${name}: another hash`, /^FileChanged$/, { [name]: file(name, undefined, { ETag: `"${'a'.repeat(40)}"` }) }] as const,
-    [`${name}: other bytes`, /^(ChecksumMismatch|InvalidHeaderLength|HeaderTooLarge|NotSafetensors)$/, { [name]: file(name, (part) => Buffer.alloc(part.length, 0x20)) }] as const,
+    [`${name}: a page`, /^(HUB_FAILED|FILE_CHANGED)$/, { [name]: html }] as const,
+    [`${name}: status 404`, /^HUB_NOT_FOUND$/, { [name]: text('', 'text/plain', 404) }] as const,
+    [`${name}: status 416`, /^FILE_CHANGED$/, { [name]: text('', 'text/plain', 416) }] as const,
+    [`${name}: nothing`, /^(HUB_FAILED|HUB_UNREACHABLE|FILE_CHANGED)$/, { [name]: text('', 'text/plain', 206) }] as const,
+    [`${name}: a byte too many`, /^(FILE_CHANGED|HUB_UNREACHABLE)$/, { [name]: file(name, (part) => Buffer.concat([part, part])) }] as const,
+    [`${name}: another place`, /^FILE_CHANGED$/, { [name]: file(name, undefined, { 'Content-Range': 'bytes 9-99/5' }) }] as const,
+    [`${name}: another hash`, /^FILE_CHANGED$/, { [name]: file(name, undefined, { ETag: `"${'a'.repeat(40)}"` }) }] as const,
+    [`${name}: other bytes`, /^(CHECKSUM_MISMATCH|INVALID_HEADER_LENGTH|HEADER_TOO_LARGE|NOT_SAFETENSORS)$/, { [name]: file(name, (part) => Buffer.alloc(part.length, 0x20)) }] as const,
   ]),
 ]; // prettier-ignore
 
@@ -237,7 +237,9 @@ describe('servers that do not go on', () => {
   it.each(stages.flatMap((stage) => stalls.map(([name, answer]) => [stage, name, answer] as const)))(
     '%s: %s',
     async (stage, _, answer) => {
-      expect(await fetched({ [stage]: answer }, { timeoutMs: 50 })).toMatch(/^(HubUnreachable|HubFailed|FileChanged)$/);
+      expect(await fetched({ [stage]: answer }, { timeoutMs: 50 })).toMatch(
+        /^(HUB_UNREACHABLE|HUB_FAILED|FILE_CHANGED)$/,
+      );
     },
   );
 
@@ -276,6 +278,6 @@ describe('the token', () => {
   });
 
   it.each(['a b', 'a\nb', 'ä', 'a\0'])('%j is refused before anything is asked', async (token) => {
-    expect(await fetched({}, { token })).toBe('HubUnauthorized');
+    expect(await fetched({}, { token })).toBe('HUB_UNAUTHORIZED');
   });
 });

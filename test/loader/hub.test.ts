@@ -70,7 +70,7 @@ describe('openCheckpoint of a model on the hub', () => {
 
   it('downloads only the shards that hold the tensors that are needed, and then maps them', async () => {
     const checkpoint = await open();
-    await expect(mapTensors(checkpoint, ['a'])).rejects.toMatchObject({ code: 'NotDownloaded' });
+    await expect(mapTensors(checkpoint, ['a'])).rejects.toMatchObject({ code: 'NOT_DOWNLOADED' });
     const before = server.sentBytes;
     const local = await downloadTensors(checkpoint, ['bb'], options());
     expect(server.sentBytes - before).toBeLessThan(2 * BYTES + 300_000);
@@ -97,15 +97,15 @@ describe('openCheckpoint of a model on the hub', () => {
 
   it('offline, says what is missing', async () => {
     const offline = () => openCheckpoint('owner/model', { ...options(), offline: true });
-    await expect(offline()).rejects.toMatchObject({ code: 'HubOffline' });
+    await expect(offline()).rejects.toMatchObject({ code: 'HUB_OFFLINE' });
     await open();
-    await expect(offline()).rejects.toMatchObject({ code: 'HubOffline' });
+    await expect(offline()).rejects.toMatchObject({ code: 'HUB_OFFLINE' });
     expect(server.requests.length).toBeGreaterThan(0);
   });
 
   it('sends the token to the hub, and not to the storage of another origin', async () => {
     server.requiredToken = 'hf_secret';
-    await expect(open()).rejects.toMatchObject({ code: 'HubUnauthorized', hint: expect.stringContaining('HF_TOKEN') });
+    await expect(open()).rejects.toMatchObject({ code: 'HUB_UNAUTHORIZED', hint: expect.stringContaining('HF_TOKEN') });
     const checkpoint = await openCheckpoint('owner/model', { ...options(), token: 'hf_secret' });
     expect(checkpoint.tensors.size).toBe(3);
     const stored = server.requests.filter(({ path }) => path.startsWith('/storage/'));
@@ -114,9 +114,9 @@ describe('openCheckpoint of a model on the hub', () => {
   });
 
   it('says that there is no such model, or revision', async () => {
-    await expect(openCheckpoint('owner/nothing', options())).rejects.toMatchObject({ code: 'HubNotFound' });
+    await expect(openCheckpoint('owner/nothing', options())).rejects.toMatchObject({ code: 'HUB_NOT_FOUND' });
     await expect(openCheckpoint('owner/model', { ...options(), revision: 'v9' })).rejects.toMatchObject({
-      code: 'HubNotFound',
+      code: 'HUB_NOT_FOUND',
       message: expect.stringContaining('v9'),
     });
   });
@@ -143,7 +143,7 @@ describe('when the hub has a bad day', () => {
     expect(performance.now() - startMs).toBeGreaterThan(990);
   });
 
-  it.each([[429, 'HubRateLimited'], [503, 'HubFailed'], [403, 'HubUnauthorized'], [404, 'HubNotFound']])(
+  it.each([[429, 'HUB_RATE_LIMITED'], [503, 'HUB_FAILED'], [403, 'HUB_UNAUTHORIZED'], [404, 'HUB_NOT_FOUND']])(
     'gives up on status %i', async (status, code) => {
     server.fail(resolve(A), ...Array.from({ length: 5 }, () => ({ kind: 'status', status, retryAfter: '0' }) as const));
     await expect(open()).rejects.toMatchObject({ code });
@@ -167,7 +167,7 @@ describe('when the hub has a bad day', () => {
     const checkpoint = await open();
     const cuts = Array.from({ length: 6 }, (_, i) => ({ kind: 'cut', afterBytes: i === 0 ? 1_000_000 : 0 }) as const);
     server.fail(storage(A), ...cuts);
-    await expect(downloadTensors(checkpoint, ['a'], options())).rejects.toMatchObject({ code: 'HubUnreachable' });
+    await expect(downloadTensors(checkpoint, ['a'], options())).rejects.toMatchObject({ code: 'HUB_UNREACHABLE' });
     const blobs = await readdir(join(cacheFolder, 'models--owner--model/blobs'));
     expect(blobs.filter((name) => name.endsWith('.incomplete'))).toHaveLength(1);
     const before = server.sentBytes;
@@ -191,23 +191,23 @@ describe('when the hub has a bad day', () => {
 
   it('refuses a file that changes between requests, and one whose bytes are not what was announced', async () => {
     server.fail(storage(A), { kind: 'changed' });
-    await expect(open()).rejects.toMatchObject({ code: 'FileChanged' });
+    await expect(open()).rejects.toMatchObject({ code: 'FILE_CHANGED' });
     const checkpoint = await open();
     server.fail(storage(A), { kind: 'corrupt' });
-    await expect(downloadTensors(checkpoint, ['a'], options())).rejects.toMatchObject({ code: 'ChecksumMismatch' });
+    await expect(downloadTensors(checkpoint, ['a'], options())).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
     expect((await downloadTensors(checkpoint, ['a'], options())).tensors.get('a')?.file).not.toContain('http');
   });
 
   it('refuses a server that does not answer ranges', async () => {
     server.fail(storage(A), { kind: 'no-ranges' });
-    await expect(open()).rejects.toMatchObject({ code: expect.stringMatching(/HubFailed|FileChanged/) });
+    await expect(open()).rejects.toMatchObject({ code: expect.stringMatching(/HUB_FAILED|FILE_CHANGED/) });
   });
 
   it('says so when there is nobody', async () => {
     const nobody = options();
     await server.stop();
     await expect(openCheckpoint('owner/model', nobody)).rejects.toMatchObject({
-      code: 'HubUnreachable',
+      code: 'HUB_UNREACHABLE',
     });
     server = await HubServer.start(FILES);
   });

@@ -64,16 +64,16 @@ function lengths(): ReferenceCase[] {
 function foreign(): ReferenceCase[] {
   const text = (start: string) => Buffer.from(start.padEnd(200, ' '), 'latin1');
   return [
-    raw('06-gguf', text('GGUF\u0003\0\0\0'), 'NotSafetensors'),
+    raw('06-gguf', text('GGUF\u0003\0\0\0'), 'NOT_SAFETENSORS'),
     raw(
       '06-git-lfs-pointer',
       text('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n'),
-      'NotSafetensors',
+      'NOT_SAFETENSORS',
     ),
-    raw('06-html', text('<!DOCTYPE html><html><body>404</body></html>'), 'NotSafetensors'),
-    raw('07-zip', text('PK\u0003\u0004\u0014\0\0\0'), 'NotSafetensors'),
-    raw('07-pickle', text('\u0080\u0002}q\0(X\u0001\0'), 'NotSafetensors'),
-    raw('07-json', text('{"weight_map": {}}'), 'NotSafetensors'),
+    raw('06-html', text('<!DOCTYPE html><html><body>404</body></html>'), 'NOT_SAFETENSORS'),
+    raw('07-zip', text('PK\u0003\u0004\u0014\0\0\0'), 'NOT_SAFETENSORS'),
+    raw('07-pickle', text('\u0080\u0002}q\0(X\u0001\0'), 'NOT_SAFETENSORS'),
+    raw('07-json', text('{"weight_map": {}}'), 'NOT_SAFETENSORS'),
   ];
 }
 
@@ -149,15 +149,15 @@ function json(): ReferenceCase[] {
 function duplicates(): ReferenceCase[] {
   const two = (first: string, second: string, key = '"a"') => `{"a":${first},${key}:${second}}`;
   return [
-    file('16-same-tensor-twice', two(u8(0, 1), u8(0, 1)), 1, 'DuplicateKey'),
-    file('17-same-name-other-span', two(u8(0, 1), u8(0, 2)), 2, 'DuplicateKey'),
-    file('18-same-name-leaving-a-hole', two(u8(0, 1), u8(1, 2)), 2, 'DuplicateKey'),
-    file('19-same-name-by-escape', two(u8(0, 1), u8(0, 1), String.raw`"\u0061"`), 1, 'DuplicateKey'),
+    file('16-same-tensor-twice', two(u8(0, 1), u8(0, 1)), 1, 'DUPLICATE_KEY'),
+    file('17-same-name-other-span', two(u8(0, 1), u8(0, 2)), 2, 'DUPLICATE_KEY'),
+    file('18-same-name-leaving-a-hole', two(u8(0, 1), u8(1, 2)), 2, 'DUPLICATE_KEY'),
+    file('19-same-name-by-escape', two(u8(0, 1), u8(0, 1), String.raw`"\u0061"`), 1, 'DUPLICATE_KEY'),
     file('20-metadata-twice', `{"__metadata__":{},"__metadata__":{},"a":${u8(0, 1)}}`, 1),
     file('20-dtype-twice', one(`{"dtype":"U8",${u8(0, 1).slice(1)}`), 1),
     file('20-shape-twice', one(`{"shape":[1],${u8(0, 1).slice(1)}`), 1),
     file('20-offsets-twice', one(`{"data_offsets":[0,1],${u8(0, 1).slice(1)}`), 1),
-    file('21-metadata-key-twice', `{"__metadata__":{"x":"1","x":"2"},"a":${u8(0, 1)}}`, 1, 'DuplicateKey'),
+    file('21-metadata-key-twice', `{"__metadata__":{"x":"1","x":"2"},"a":${u8(0, 1)}}`, 1, 'DUPLICATE_KEY'),
   ];
 }
 
@@ -206,12 +206,12 @@ function entryFields(): ReferenceCase[] {
   ];
   return [
     ...dtypes.map((dtype, i) => file(`25-dtype-${i}`, one(entry(dtype, '[1]', '[0,1]')), 1)),
-    file('25-dtype-as-object', one(entry('{"U8":null}', '[1]', '[0,1]')), 1, 'InvalidHeaderDeserialization'),
+    file('25-dtype-as-object', one(entry('{"U8":null}', '[1]', '[0,1]')), 1, 'INVALID_HEADER_DESERIALIZATION'),
     ...['null', '{}', '[]', '1', '"x"', 'true'].map((value, i) => file(`26-entry-${i}`, one(value))),
     file('26-no-dtype', one('{"shape":[1],"data_offsets":[0,1]}'), 1),
     file('26-no-shape', one('{"dtype":"U8","data_offsets":[0,1]}'), 1),
     file('26-no-offsets', one('{"dtype":"U8","shape":[1]}'), 1),
-    file('28-entry-as-array', one('["U8",[1],[0,1]]'), 1, 'InvalidHeaderDeserialization'),
+    file('28-entry-as-array', one('["U8",[1],[0,1]]'), 1, 'INVALID_HEADER_DESERIALIZATION'),
     ...shapes.map((shape, i) => file(`29-shape-${i}`, one(entry('"U8"', shape, '[0,2]')), 2)),
     ...offsets.map((value, i) => file(`31-offsets-${i}`, one(entry('"U8"', '[1]', value)), 1)),
   ];
@@ -241,7 +241,7 @@ function layouts(): ReferenceCase[] {
     file('37-overflow-of-bytes', one(entry('"I32"', '[2,18446744073709551614]', '[0,8]')), 8),
     file('37-overflow-of-bits', one(entry('"I32"', '[2,9223372036854775807]', '[0,8]')), 8),
     file('37-product-above-2-53', one(entry('"U8"', '[134217728,134217728]', '[0,8]')), 8),
-    file('38-zero-then-huge', one(entry('"U8"', `[0,${big},9]`, '[0,0]')), 0, 'UnsafeInteger'),
+    file('38-zero-then-huge', one(entry('"U8"', `[0,${big},9]`, '[0,0]')), 0, 'UNSAFE_INTEGER'),
     file('38-zero-then-large-safe', one(entry('"U8"', '[0,9007199254740991,9]', '[0,0]'))),
     file('39-huge-then-zero', one(entry('"U8"', `[${big},9,0]`, '[0,0]'))),
     file('40-f4-odd', one(entry('"F4"', '[3]', '[0,1]')), 1),

@@ -12,6 +12,9 @@ interface Recorded {
 const { verdicts } = JSON.parse(readFileSync(new URL('reference-verdicts.json', import.meta.url), 'utf8')) as Recorded;
 const cases = referenceCases();
 
+/** A name of the reference reader in the spelling of our codes. */
+const codeOf = (name: string): string => name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
+
 async function verdictOf(bytes: Uint8Array): Promise<SafetensorsError | SafetensorsHeader> {
   return readHeader(memorySource(bytes)).catch((error: unknown) => {
     if (error instanceof SafetensorsError) return error;
@@ -27,7 +30,7 @@ describe('the same verdict as the reference reader', () => {
   it.each(cases)('$id', async ({ id, bytes, ours }) => {
     const recorded = verdicts[id];
     const verdict = await verdictOf(bytes);
-    const expected = ours ?? recorded?.error;
+    const expected = ours ?? (recorded?.error && codeOf(recorded.error));
     if (expected !== undefined) {
       expect(verdict).toMatchObject({ code: expected, file: 'test.safetensors' });
       expect((verdict as SafetensorsError).message.length).toBeLessThan(1000);

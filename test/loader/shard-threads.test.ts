@@ -71,7 +71,7 @@ describe('writeShard', () => {
         .catch((error) => console.log(error.code, error.details.row));`;
     for (const threads of [1, 4]) {
       const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script(threads)]);
-      expect(stdout).toBe('NotQuantizable 255\n');
+      expect(stdout).toBe('NOT_QUANTIZABLE 255\n');
     }
   });
 });

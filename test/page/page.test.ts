@@ -179,7 +179,7 @@ describe.skipIf(chromiumPath === null)('the page', () => {
 
     const other = await PlannerPage.open(browser, hash.replace('owner/model', 'owner/absent'));
     expect(await other.settled()).toBe('fault');
-    expect(await other.said()).toContain('HubNotFound');
+    expect(await other.said()).toContain('HUB_NOT_FOUND');
     await server.stop();
     const late = await PlannerPage.open(browser, hash);
     expect(await late.settled()).toBe('fault');
@@ -198,19 +198,19 @@ describe.skipIf(chromiumPath === null)('the page', () => {
     };
     const markup = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
     const hostile: [string, ReturnType<typeof file>[]][] = [
-      ['HeaderTooSmall', [file('model.safetensors', 'x')]],
-      ['HeaderTooLarge', [file('model.safetensors', Buffer.alloc(64, 0xff))]],
-      ['NotSafetensors', [file('model.safetensors', '<!doctype html><title>Sign in</title>')]],
+      ['HEADER_TOO_SMALL', [file('model.safetensors', 'x')]],
+      ['HEADER_TOO_LARGE', [file('model.safetensors', Buffer.alloc(64, 0xff))]],
+      ['NOT_SAFETENSORS', [file('model.safetensors', '<!doctype html><title>Sign in</title>')]],
       ['CONFIG_INVALID', [file('config.json', `{"model_type": ${'['.repeat(500)}${']'.repeat(500)}}`)]],
       ['CONFIG_ALONE', [file('config.json', '{"model_type":"llama"}')]],
-      ['UnsafeShardPath', [file('model.safetensors.index.json', '{"weight_map":{"a":"../../etc/x.safetensors"}}')]],
+      ['UNSAFE_SHARD_PATH', [file('model.safetensors.index.json', '{"weight_map":{"a":"../../etc/x.safetensors"}}')]],
       [
-        'MissingShard',
+        'MISSING_SHARD',
         [file('model.safetensors.index.json', `{"weight_map":{"a":"${markup.replaceAll('"', "'")}.safetensors"}}`)],
       ],
-      ['CheckpointNotFound', [file(`${markup.replaceAll('/', '')}.bin`, 'x')]],
+      ['CHECKPOINT_NOT_FOUND', [file(`${markup.replaceAll('/', '')}.bin`, 'x')]],
       [
-        'InvalidOffset',
+        'INVALID_OFFSET',
         [
           file(
             'model.safetensors',

@@ -53,7 +53,7 @@ describe('a shard that changes after the checkpoint was opened', () => {
     await change();
     const refused = {
       name: 'SafetensorsError',
-      code: 'FileChanged',
+      code: 'FILE_CHANGED',
       message: expect.stringContaining(shardOf(2)) as string,
       hint: 'Open the checkpoint again.',
     };

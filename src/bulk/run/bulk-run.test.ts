@@ -176,11 +176,11 @@ describe('runBulk', () => {
     const output = {
       write: async ({ shard, records: all }: FinishedShard) => {
         await setTimeout(5);
-        if (shard === bad) throw new Blip2Error('DiskFull', 'the disk is full');
+        if (shard === bad) throw new Blip2Error('DISK_FULL', 'the disk is full');
         return all;
       },
     };
-    await expect(runBulk(options('out', { workers: 2, output }))).rejects.toMatchObject({ code: 'DiskFull' });
+    await expect(runBulk(options('out', { workers: 2, output }))).rejects.toMatchObject({ code: 'DISK_FULL' });
     expect((await runBulk(options('out', {}))).tally.done).toBe(47);
     await runBulk(options('calm', {}));
     expect(await texts('out')).toEqual(await texts('calm'));

@@ -61,7 +61,7 @@ function options(giver: ShardGiver, others: Partial<WorkOptions> = {}): WorkOpti
   };
 }
 
-const full = () => Promise.reject(new Blip2Error('DiskFull', 'the disk is full'));
+const full = () => Promise.reject(new Blip2Error('DISK_FULL', 'the disk is full'));
 
 describe('workOnShards', () => {
   it('answers for every shard once, whatever fails on the way', async () => {
@@ -81,7 +81,7 @@ describe('workOnShards', () => {
             write: ({ shard }) => (kinds[shard] === 'bad' ? full() : Promise.resolve()),
           });
           const expected = kinds.map((kind, shard) =>
-            kind === 'there' ? `${shard} was done` : kind === 'bad' ? `${shard} DiskFull` : `${shard} done 4`,
+            kind === 'there' ? `${shard} was done` : kind === 'bad' ? `${shard} DISK_FULL` : `${shard} done 4`,
           );
           expect(giver.answers.toSorted()).toEqual(expected.toSorted());
         },
@@ -92,9 +92,9 @@ describe('workOnShards', () => {
 
   it('ends where three shards in a row fail, and fails what is in hand, too', async () => {
     const giver = new Notes(50);
-    await expect(workOnShards(options(giver, { write: full }))).rejects.toMatchObject({ code: 'DiskFull' });
+    await expect(workOnShards(options(giver, { write: full }))).rejects.toMatchObject({ code: 'DISK_FULL' });
     expect(giver.answers.length).toBeLessThan(10);
-    expect(new Set(giver.answers.map((answer) => answer.split(' ')[1]))).toEqual(new Set(['DiskFull']));
+    expect(new Set(giver.answers.map((answer) => answer.split(' ')[1]))).toEqual(new Set(['DISK_FULL']));
   });
 
   it('finishes what it has where it is to stop, and gives it back where it is to stop at once', async () => {

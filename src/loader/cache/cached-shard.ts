@@ -58,7 +58,7 @@ export async function cachedShard(
   const shard = await openLocalShard(path, path);
   for (const name of tensors.keys()) {
     if (!shard.tensors.has(name))
-      throw new SafetensorsError('FileChanged', path, `lost ${JSON.stringify(name)}`, { tensor: name });
+      throw new SafetensorsError('FILE_CHANGED', path, `lost ${JSON.stringify(name)}`, { tensor: name });
   }
   return { file: shard.file, tensors: shard.tensors, written };
 }

@@ -98,8 +98,8 @@ describe('weights in small integers', () => {
     );
     const { findings } = await verifyCheckpoint(path);
     expect(findings.map(({ code, severity, tensor }) => [code, severity, tensor])).toEqual([
-      ['QuantizedWeight', 'warning', 'alone.int8_scales'],
-      ['QuantizedWeight', 'warning', 'short.int4'],
+      ['QUANTIZED_WEIGHT', 'warning', 'alone.int8_scales'],
+      ['QUANTIZED_WEIGHT', 'warning', 'short.int4'],
     ]);
   });
 });
@@ -190,9 +190,9 @@ describe('verifyCheckpoint', () => {
     );
     const { findings } = await verifyCheckpoint(folder);
     expect(findings.map(({ code }) => code).sort()).toEqual([
-      'HeaderTooSmall',
-      'InvalidHeaderDeserialization',
-      'MissingShard',
+      'HEADER_TOO_SMALL',
+      'INVALID_HEADER_DESERIALIZATION',
+      'MISSING_SHARD',
     ]);
     expect(findings.every(({ severity }) => severity === 'error')).toBe(true);
   });
@@ -203,12 +203,12 @@ describe('verifyCheckpoint', () => {
     ]);
     const right = await single(createHash('sha256').update(content).digest('hex'), content);
     expect((await verifyCheckpoint(right, { deep: true })).findings).toMatchObject([
-      { severity: 'warning', code: 'NonFinite', message: expect.stringContaining('2 values') },
+      { severity: 'warning', code: 'NON_FINITE', message: expect.stringContaining('2 values') },
     ]);
     const wrong = await single('0'.repeat(64), content);
     expect((await verifyCheckpoint(wrong, { deep: true })).findings[0]).toMatchObject({
       severity: 'error',
-      code: 'ChecksumMismatch',
+      code: 'CHECKSUM_MISMATCH',
     });
     expect((await verifyCheckpoint(wrong)).findings).toEqual([]);
   });
@@ -217,7 +217,7 @@ describe('verifyCheckpoint', () => {
     const path = await single('a.safetensors', safetensorsBytes([
       { name: 'byte', dtype: 'U8', shape: [1], bytes: Uint8Array.of(1) }, { name: 'float', dtype: 'F32', shape: [1], bytes: floats(1) },
     ])); // prettier-ignore
-    expect((await verifyCheckpoint(path)).findings).toMatchObject([{ code: 'Unaligned', tensor: 'float' }]);
+    expect((await verifyCheckpoint(path)).findings).toMatchObject([{ code: 'UNALIGNED', tensor: 'float' }]);
   });
 });
 
@@ -242,7 +242,7 @@ describe('openForRepair', () => {
     await mkdir(join(folder, 'in'));
     await copyFile(SOURCE, join(folder, 'in/x.safetensors'));
     await writeFile(join(folder, 'in/model.safetensors.index.json'), '{"weight_map":{"nothing":"x.safetensors"}}');
-    await expect(openCheckpoint(join(folder, 'in'))).rejects.toMatchObject({ code: 'IndexMismatch' });
+    await expect(openCheckpoint(join(folder, 'in'))).rejects.toMatchObject({ code: 'INDEX_MISMATCH' });
     expect((await openForRepair(join(folder, 'in'))).tensors.size).toBe(11);
   });
 
@@ -252,7 +252,7 @@ describe('openForRepair', () => {
     ['of the wrong size', withHeader('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,2]}}', Buffer.from('ok'))],
   ])('not where a tensor is %s', async (_, content) => {
     const path = await single('model.safetensors', content);
-    await expect(openForRepair(path)).rejects.toMatchObject({ code: 'TensorInvalidInfo' });
+    await expect(openForRepair(path)).rejects.toMatchObject({ code: 'TENSOR_INVALID_INFO' });
   });
 });
 

@@ -43,7 +43,7 @@ export async function openForRepair(where: string): Promise<Checkpoint> {
       const other = tensors.get(tensor);
       if (other !== undefined) {
         throw new SafetensorsError(
-          'IndexMismatch',
+          'INDEX_MISMATCH',
           source.name,
           `has ${JSON.stringify(tensor)}, which ${basename(other.file)} has too`,
           {
@@ -80,7 +80,7 @@ function placeEntries(
             : null;
     if (doubt !== null) {
       throw new SafetensorsError(
-        'TensorInvalidInfo',
+        'TENSOR_INVALID_INFO',
         source.name,
         `${JSON.stringify(entry.name)} ${doubt}: this cannot be repaired`,
         {

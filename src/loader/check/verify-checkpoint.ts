@@ -45,7 +45,7 @@ export async function verifyCheckpoint(where: string, options: VerifyOptions = {
     checkpoint = await openCheckpoint(where, options);
     if (options.deep === true) checkpoint = await onThisMachine(checkpoint, options);
   } catch (error) {
-    if (!(error instanceof Blip2Error) || error.code === 'CheckpointNotFound') throw error;
+    if (!(error instanceof Blip2Error) || error.code === 'CHECKPOINT_NOT_FOUND') throw error;
     return { findings: await everyFault(where, error), files: 0, tensors: 0 };
   }
   const findings: Finding[] = checkpoint.warnings.map((warning) => ({ severity: 'warning', ...warning }));
@@ -74,7 +74,7 @@ async function everyFault(where: string, first: Blip2Error): Promise<Finding[]> 
       await readHeader(source);
     } catch (error) {
       if (!(error instanceof Blip2Error)) throw error;
-      if (error.code !== 'IoError') faults.set(error.message, error);
+      if (error.code !== 'IO_ERROR') faults.set(error.message, error);
     }
   }
   return [...faults.values()].map(toFinding);
@@ -110,7 +110,7 @@ function alignment({ files, tensors }: Checkpoint): Finding[] {
     const [first] = unaligned;
     if (first === undefined) return [];
     const message = `${name}: ${unaligned.length} tensors do not begin at a multiple of their dtype's size, the first is ${JSON.stringify(first[0])}. \`blip2-shard convert\` aligns them.`;
-    return [{ severity: 'warning' as const, code: 'Unaligned', message, file: path, tensor: first[0] }];
+    return [{ severity: 'warning' as const, code: 'UNALIGNED', message, file: path, tensor: first[0] }];
   });
 }
 
@@ -129,7 +129,7 @@ function quantized({ tensors }: Checkpoint): Finding[] {
     const fault = missing === null ? misfit : `lacks ${missing}`;
     if (fault === null) continue;
     const message = `${JSON.stringify(weight)} as ${scheme} ${fault}; blip2-run cannot use it.`;
-    findings.push({ severity: 'warning', code: 'QuantizedWeight', message, file: tensor.file, tensor: name });
+    findings.push({ severity: 'warning', code: 'QUANTIZED_WEIGHT', message, file: tensor.file, tensor: name });
   }
   return findings;
 }
@@ -155,7 +155,7 @@ async function deepFindings(checkpoint: Checkpoint, { signal, onProgress }: Veri
     const digest = hash.digest('hex');
     if (digest === basename(path)) continue;
     const message = `${name}: its SHA-256 is ${digest}, the hub's cache says ${basename(path)}: fetch it again`;
-    findings.push({ severity: 'error', code: 'ChecksumMismatch', message, file: path });
+    findings.push({ severity: 'error', code: 'CHECKSUM_MISMATCH', message, file: path });
   }
   await using sources = new SourceFiles();
   for (const [name, tensor] of checkpoint.tensors) {
@@ -166,7 +166,7 @@ async function deepFindings(checkpoint: Checkpoint, { signal, onProgress }: Veri
     }
     if (unusual === 0) continue;
     const message = `${JSON.stringify(name)} has ${unusual} values that are infinite or not a number`;
-    findings.push({ severity: 'warning', code: 'NonFinite', message, file: tensor.file, tensor: name });
+    findings.push({ severity: 'warning', code: 'NON_FINITE', message, file: tensor.file, tensor: name });
   }
   return findings;
 }

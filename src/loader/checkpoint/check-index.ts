@@ -20,7 +20,7 @@ export interface IndexedTensors {
   readonly warnings: readonly CheckpointWarning[];
 }
 
-/** @throws SafetensorsError `IndexMismatch` where a tensor is not in the shard that the index names. */
+/** @throws SafetensorsError `INDEX_MISMATCH` where a tensor is not in the shard that the index names. */
 export function checkIndex(index: CheckpointIndex, shards: readonly OpenShard[], file: string): IndexedTensors {
   const tensors = new Map<string, StoredTensor>();
   const warnings: CheckpointWarning[] = [];
@@ -52,7 +52,7 @@ function misplaced(tensor: string, shard: string, shards: readonly OpenShard[], 
   const actual = shards.find((other) => other.tensors.has(tensor))?.file.name;
   const where = actual === undefined ? 'none of the shards has it' : `it is in ${actual}`;
   return new SafetensorsError(
-    'IndexMismatch',
+    'INDEX_MISMATCH',
     file,
     `says that ${JSON.stringify(tensor)} is in ${shard}, but ${where}`,
     {
@@ -67,13 +67,13 @@ function strayTensors(file: string, unlisted: readonly string[], elsewhere: read
   const warnings: CheckpointWarning[] = [];
   if (unlisted.length > 0) {
     warnings.push({
-      code: 'TensorNotInIndex',
+      code: 'TENSOR_NOT_IN_INDEX',
       message: `${file} has ${list(unlisted)}, which the index does not list; not loaded.`,
     });
   }
   if (elsewhere.length > 0) {
     warnings.push({
-      code: 'TensorInTwoShards',
+      code: 'TENSOR_IN_TWO_SHARDS',
       message: `${file} has ${list(elsewhere)}, which the index takes from another shard.`,
     });
   }
@@ -82,11 +82,11 @@ function strayTensors(file: string, unlisted: readonly string[], elsewhere: read
 
 function totalSize(index: CheckpointIndex, totalBytes: number): CheckpointWarning[] {
   if (!index.hasMetadata)
-    return [{ code: 'IndexWithoutMetadata', message: 'The index has no metadata; transformers cannot load it.' }];
+    return [{ code: 'INDEX_WITHOUT_METADATA', message: 'The index has no metadata; transformers cannot load it.' }];
   if (index.totalSize === null || index.totalSize === String(totalBytes)) return [];
   return [
     {
-      code: 'TotalSizeWrong',
+      code: 'TOTAL_SIZE_WRONG',
       message: `The index says total_size ${index.totalSize}; its tensors have ${totalBytes} bytes.`,
     },
   ];
@@ -105,7 +105,7 @@ function numberingGaps(names: readonly string[]): CheckpointWarning[] {
     const count = Number(/-of-(\d+)/.exec(family)?.[1]);
     if (numbers.size === count) return [];
     return [
-      { code: 'ShardNumberingGap', message: `${family}: ${numbers.size} of ${count} shards are named by the index.` },
+      { code: 'SHARD_NUMBERING_GAP', message: `${family}: ${numbers.size} of ${count} shards are named by the index.` },
     ];
   });
 }

@@ -11,12 +11,12 @@ export interface FoundCheckpoint extends PickedWeights {
 
 /**
  * @param where a folder, a `.safetensors` file or an index file.
- * @throws SafetensorsError `CheckpointNotFound`, `AmbiguousCheckpoint`.
+ * @throws SafetensorsError `CHECKPOINT_NOT_FOUND`, `AMBIGUOUS_CHECKPOINT`.
  */
 export async function findCheckpoint(where: string): Promise<FoundCheckpoint> {
   const path = resolve(where);
   const stats = await stat(path).catch((cause: unknown) => {
-    throw new SafetensorsError('CheckpointNotFound', where, 'no such file or folder', { cause });
+    throw new SafetensorsError('CHECKPOINT_NOT_FOUND', where, 'no such file or folder', { cause });
   });
   if (!stats.isDirectory()) return findBesideFile(path, where);
   return { folder: path, ...pickWeights(await readdir(path), where) };
@@ -29,7 +29,7 @@ async function findBesideFile(path: string, where: string): Promise<FoundCheckpo
   if (isIndex(name)) return { folder, index: name, single: null, hasConfig, warnings: [] };
   if (name.endsWith('.json')) {
     throw new SafetensorsError(
-      'CheckpointNotFound',
+      'CHECKPOINT_NOT_FOUND',
       where,
       'is neither a .safetensors file nor a *.safetensors.index.json',
     );

@@ -90,18 +90,18 @@ describe('openCheckpoint', () => {
 
 describe('what is refused', () => {
   it('nothing there', async () => {
-    await expect(openCheckpoint(join(folder, 'no'))).rejects.toMatchObject({ code: 'CheckpointNotFound' });
-    await refused({ code: 'CheckpointNotFound' });
+    await expect(openCheckpoint(join(folder, 'no'))).rejects.toMatchObject({ code: 'CHECKPOINT_NOT_FOUND' });
+    await refused({ code: 'CHECKPOINT_NOT_FOUND' });
   });
 
   it('PyTorch files only, with a hint', async () => {
     await write({ 'pytorch_model.bin': 'x' });
-    await refused({ code: 'CheckpointNotFound', hint: expect.stringContaining('PyTorch') });
+    await refused({ code: 'CHECKPOINT_NOT_FOUND', hint: expect.stringContaining('PyTorch') });
   });
 
   it('several candidates', async () => {
     await write({ 'x.safetensors': shardBytes('a'), 'y.safetensors': shardBytes('a') });
-    await refused({ code: 'AmbiguousCheckpoint' });
+    await refused({ code: 'AMBIGUOUS_CHECKPOINT' });
   });
 
   it('a config.json that is not JSON', async () => {
@@ -110,21 +110,21 @@ describe('what is refused', () => {
   });
 
   it.each([
-    ['I2 no weight_map', '{"metadata":{}}', 'IndexInvalid'],
-    ['I2 empty weight_map', '{"metadata":{"total_size":0},"weight_map":{}}', 'IndexInvalid'],
-    ['I3 weight_map a list', '{"weight_map":[]}', 'IndexInvalid'],
-    ['I3 weight_map value a number', '{"weight_map":{"a":1}}', 'IndexInvalid'],
-    ['I12 duplicate key', `{"weight_map":{"a":"${weightMap.a}","\\u0061":"${weightMap.a}"}}`, 'DuplicateKey'],
-    ['I12 weight_map twice', '{"weight_map":{},"weight_map":{}}', 'DuplicateKey'],
-    ['I13 empty', '', 'IndexInvalid'],
-    ['I13 open brace', '{', 'IndexInvalid'],
-    ['I13 byte order mark', '\ufeff{"weight_map":{}}', 'IndexInvalid'],
-    ['I13 a list', '[]', 'IndexInvalid'],
-    ['I14 another extension', '{"weight_map":{"a":"pytorch_model.bin"}}', 'UnsafeShardPath'],
+    ['I2 no weight_map', '{"metadata":{}}', 'INDEX_INVALID'],
+    ['I2 empty weight_map', '{"metadata":{"total_size":0},"weight_map":{}}', 'INDEX_INVALID'],
+    ['I3 weight_map a list', '{"weight_map":[]}', 'INDEX_INVALID'],
+    ['I3 weight_map value a number', '{"weight_map":{"a":1}}', 'INDEX_INVALID'],
+    ['I12 duplicate key', `{"weight_map":{"a":"${weightMap.a}","\\u0061":"${weightMap.a}"}}`, 'DUPLICATE_KEY'],
+    ['I12 weight_map twice', '{"weight_map":{},"weight_map":{}}', 'DUPLICATE_KEY'],
+    ['I13 empty', '', 'INDEX_INVALID'],
+    ['I13 open brace', '{', 'INDEX_INVALID'],
+    ['I13 byte order mark', '\ufeff{"weight_map":{}}', 'INDEX_INVALID'],
+    ['I13 a list', '[]', 'INDEX_INVALID'],
+    ['I14 another extension', '{"weight_map":{"a":"pytorch_model.bin"}}', 'UNSAFE_SHARD_PATH'],
     ...[
       '../x.safetensors', 'x/../../y.safetensors', String.raw`..\\x.safetensors`, '/etc/x.safetensors', String.raw`\\\\host\\x.safetensors`,
       'C:/x.safetensors', 'c:x.safetensors', 'file:///x.safetensors', String.raw`x\u0000.safetensors`, '',
-    ].map((path) => [`I10 path ${path}`, `{"weight_map":{"a":"${path}"}}`, 'UnsafeShardPath']),
+    ].map((path) => [`I10 path ${path}`, `{"weight_map":{"a":"${path}"}}`, 'UNSAFE_SHARD_PATH']),
   ])('%s', async (_, index, code) => {
     await writeIndexed(index);
     await refused({ code, file: join(folder, 'model.safetensors.index.json') });
@@ -132,38 +132,38 @@ describe('what is refused', () => {
 
   it('I4 missing shards, all at once', async () => {
     await writeIndexed({ metadata, weight_map: { ...weightMap, c: 'c.safetensors', d: 'd.safetensors' } });
-    await refused({ code: 'MissingShard', details: { missing: ['c.safetensors', 'd.safetensors'] } });
+    await refused({ code: 'MISSING_SHARD', details: { missing: ['c.safetensors', 'd.safetensors'] } });
   });
 
   it('I5 a tensor that its shard does not have', async () => {
     await writeIndexed({ metadata, weight_map: { ...weightMap, c: weightMap.a } });
-    await refused({ code: 'IndexMismatch', tensor: 'c', message: expect.stringContaining('none of the shards') });
+    await refused({ code: 'INDEX_MISMATCH', tensor: 'c', message: expect.stringContaining('none of the shards') });
   });
 
   it('I7 a tensor that is in another shard', async () => {
     await writeIndexed({ metadata, weight_map: { a: weightMap.b, b: weightMap.b } });
-    await refused({ code: 'IndexMismatch', tensor: 'a' });
+    await refused({ code: 'INDEX_MISMATCH', tensor: 'a' });
     await writeIndexed({ metadata, weight_map: { a: weightMap.b, b: weightMap.a } });
-    await refused({ code: 'IndexMismatch', message: expect.stringContaining(`it is in ${weightMap.a}`) });
+    await refused({ code: 'INDEX_MISMATCH', message: expect.stringContaining(`it is in ${weightMap.a}`) });
   });
 
   it('a broken shard, by its name', async () => {
     await writeIndexed({ metadata, weight_map: weightMap });
     await write({ [weightMap.b]: 'short' });
-    await refused({ code: 'HeaderTooSmall', file: join(folder, weightMap.b) });
+    await refused({ code: 'HEADER_TOO_SMALL', file: join(folder, weightMap.b) });
   });
 });
 
 describe('what is accepted with a warning', () => {
   it('I1 no metadata', async () => {
     await writeIndexed({ weight_map: weightMap });
-    expect(await warnings()).toEqual(['IndexWithoutMetadata']);
+    expect(await warnings()).toEqual(['INDEX_WITHOUT_METADATA']);
   });
 
   it('I6 a tensor that the index does not list', async () => {
     await writeIndexed({ metadata, weight_map: weightMap });
     await write({ [weightMap.a]: shardBytes('a', 'stray') });
-    expect(await warnings()).toEqual(['TensorNotInIndex']);
+    expect(await warnings()).toEqual(['TENSOR_NOT_IN_INDEX']);
     expect((await openCheckpoint(folder)).tensors.has('stray')).toBe(false);
   });
 
@@ -171,20 +171,20 @@ describe('what is accepted with a warning', () => {
     await writeIndexed({ metadata, weight_map: weightMap });
     await write({ [weightMap.a]: shardBytes('a', 'b') });
     const checkpoint = await openCheckpoint(folder);
-    expect(checkpoint.warnings.map(({ code }) => code)).toEqual(['TensorInTwoShards']);
+    expect(checkpoint.warnings.map(({ code }) => code)).toEqual(['TENSOR_IN_TWO_SHARDS']);
     expect(checkpoint.tensors.get('b')?.file).toBe(join(folder, weightMap.b));
   });
 
   it.each([9, '14.0'])('I9 total_size %s', async (size) => {
     await writeIndexed(`{"metadata":{"total_size":${size}},"weight_map":${JSON.stringify(weightMap)}}`);
     const { warnings: found } = await openCheckpoint(folder);
-    expect(found).toMatchObject([{ code: 'TotalSizeWrong', message: expect.stringMatching(`${size}.*8`) }]);
+    expect(found).toMatchObject([{ code: 'TOTAL_SIZE_WRONG', message: expect.stringMatching(`${size}.*8`) }]);
   });
 
   it('I15 a single file and an index: the file', async () => {
     await writeIndexed({ metadata, weight_map: weightMap });
     await write({ 'model.safetensors': shardBytes('c') });
-    expect(await warnings()).toEqual(['IndexIgnored']);
+    expect(await warnings()).toEqual(['INDEX_IGNORED']);
     expect([...(await openCheckpoint(folder)).tensors.keys()]).toEqual(['c']);
   });
 
@@ -192,7 +192,7 @@ describe('what is accepted with a warning', () => {
     const [first, third] = ['model-00001-of-00003.safetensors', 'model-00003-of-00003.safetensors'];
     await writeIndexed({ metadata, weight_map: { a: first, b: third } });
     await write({ [first]: shardBytes('a'), [third]: shardBytes('b') });
-    expect(await warnings()).toEqual(['ShardNumberingGap']);
+    expect(await warnings()).toEqual(['SHARD_NUMBERING_GAP']);
   });
 
   it('white space before the header, and fields that the format does not know', async () => {
@@ -200,6 +200,6 @@ describe('what is accepted with a warning', () => {
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(header.length));
     await write({ 'model.safetensors': Buffer.concat([length, Buffer.from(header)]) });
-    expect(await warnings()).toEqual(['SpecificationDeviation', 'SpecificationDeviation']);
+    expect(await warnings()).toEqual(['SPECIFICATION_DEVIATION', 'SPECIFICATION_DEVIATION']);
   });
 });

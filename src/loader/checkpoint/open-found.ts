@@ -76,7 +76,7 @@ async function readConfig(files: SmallFiles): Promise<unknown> {
   try {
     return parseJson(Buffer.from(await files.read(path, MAX_CONFIG_BYTES)).toString());
   } catch (cause) {
-    if (cause instanceof Blip2Error && cause.code.startsWith('Hub')) throw cause;
+    if (cause instanceof Blip2Error && cause.code.startsWith('HUB_')) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('CONFIG_INVALID', `${path} cannot be read as JSON: ${reason}`, { cause });
   }
@@ -107,7 +107,7 @@ function isMissing(reason: unknown): boolean {
 
 function missingShards(folder: string, missing: readonly string[], count: number): SafetensorsError {
   const listed = missing.slice(0, 20).join(', ') + (missing.length > 20 ? ', …' : '');
-  return new SafetensorsError('MissingShard', folder, `${missing.length} of ${count} shards missing: ${listed}`, {
+  return new SafetensorsError('MISSING_SHARD', folder, `${missing.length} of ${count} shards missing: ${listed}`, {
     hint: 'Download the missing files into the folder; the other shards are there.',
     details: { missing },
   });
@@ -115,7 +115,7 @@ function missingShards(folder: string, missing: readonly string[], count: number
 
 function deviationWarnings({ file, deviations }: OpenShard): CheckpointWarning[] {
   return deviations.map((deviation) => ({
-    code: 'SpecificationDeviation',
+    code: 'SPECIFICATION_DEVIATION',
     message: `${file.name}: ${deviation}. Readers accept it; the specification does not.`,
   }));
 }

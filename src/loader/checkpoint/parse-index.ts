@@ -20,14 +20,14 @@ export const MAX_INDEX_BYTES = 32_000_000;
 /** And they name some hundred shards. */
 const MAX_SHARDS = 10_000;
 
-/** @throws SafetensorsError `IndexInvalid`, `DuplicateKey`, `UnsafeShardPath`. */
+/** @throws SafetensorsError `INDEX_INVALID`, `DUPLICATE_KEY`, `UNSAFE_SHARD_PATH`. */
 export function parseIndex(text: string, file: string): CheckpointIndex {
   const index = parseUsualIndex(text, file) ?? scanIndex(text, file);
   if (index.weightMap.size === 0)
-    throw new SafetensorsError('IndexInvalid', file, 'names no tensor: its weight_map is empty');
+    throw new SafetensorsError('INDEX_INVALID', file, 'names no tensor: its weight_map is empty');
   const shards = new Set(index.weightMap.values()).size;
   if (shards > MAX_SHARDS)
-    throw new SafetensorsError('IndexInvalid', file, `names ${shards} shards; at most ${MAX_SHARDS} are opened`);
+    throw new SafetensorsError('INDEX_INVALID', file, `names ${shards} shards; at most ${MAX_SHARDS} are opened`);
   return index;
 }
 
@@ -98,11 +98,11 @@ function scanIndex(text: string, file: string): CheckpointIndex {
     scanner.end();
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    throw new SafetensorsError('IndexInvalid', file, `is not a checkpoint index: ${error.message}`, {
+    throw new SafetensorsError('INDEX_INVALID', file, `is not a checkpoint index: ${error.message}`, {
       details: { at: error.at },
     });
   }
-  if (weightMap === undefined) throw new SafetensorsError('IndexInvalid', file, 'has no weight_map');
+  if (weightMap === undefined) throw new SafetensorsError('INDEX_INVALID', file, 'has no weight_map');
   return { weightMap, totalSize, hasMetadata };
 }
 
@@ -144,7 +144,7 @@ function checkShardPath(shard: string, tensor: string, file: string): void {
           : undefined;
   if (problem === undefined) return;
   throw new SafetensorsError(
-    'UnsafeShardPath',
+    'UNSAFE_SHARD_PATH',
     file,
     `weight_map puts ${JSON.stringify(tensor)} into ${JSON.stringify(shard)}, which ${problem}`,
     {
@@ -155,5 +155,5 @@ function checkShardPath(shard: string, tensor: string, file: string): void {
 }
 
 function duplicate(file: string, key: string): SafetensorsError {
-  return new SafetensorsError('DuplicateKey', file, `key ${JSON.stringify(key)} stands twice`, { tensor: key });
+  return new SafetensorsError('DUPLICATE_KEY', file, `key ${JSON.stringify(key)} stands twice`, { tensor: key });
 }

@@ -20,7 +20,7 @@ const INDEX = 'model.safetensors.index.json';
 
 /**
  * Picks among the file names of a folder.
- * @throws SafetensorsError `CheckpointNotFound`, `AmbiguousCheckpoint`.
+ * @throws SafetensorsError `CHECKPOINT_NOT_FOUND`, `AMBIGUOUS_CHECKPOINT`.
  */
 export function pickWeights(names: readonly string[], where: string): PickedWeights {
   const hasConfig = names.includes('config.json');
@@ -31,7 +31,7 @@ export function pickWeights(names: readonly string[], where: string): PickedWeig
   if (index !== undefined) return { index, single: null, hasConfig, warnings: [] };
   const single = pickOnly(singles, SINGLE, where);
   if (single !== undefined) return { index: null, single, hasConfig, warnings: [] };
-  throw new SafetensorsError('CheckpointNotFound', where, `has neither ${SINGLE} nor ${INDEX}`, {
+  throw new SafetensorsError('CHECKPOINT_NOT_FOUND', where, `has neither ${SINGLE} nor ${INDEX}`, {
     hint: names.some((name) => /\.(bin|pt|pth|ckpt)$/.test(name))
       ? 'It has PyTorch files: load and save them again with transformers, which writes safetensors.'
       : 'Give the folder that holds config.json and the .safetensors files.',
@@ -47,7 +47,7 @@ function pickOnly(names: readonly string[], preferred: string, where: string): s
   if (names.includes(preferred)) return preferred;
   if (names.length <= 1) return names[0];
   throw new SafetensorsError(
-    'AmbiguousCheckpoint',
+    'AMBIGUOUS_CHECKPOINT',
     where,
     `has ${names.length} candidates: ${names.toSorted().slice(0, 8).join(', ')}`,
     {
@@ -61,7 +61,7 @@ function overIndex(indexes: readonly string[]): CheckpointWarning[] {
   return indexes
     .filter((name) => name === INDEX)
     .map((name) => ({
-      code: 'IndexIgnored',
+      code: 'INDEX_IGNORED',
       message: `The folder has ${SINGLE} and ${name}. ${SINGLE} is used, as transformers does; the index is ignored.`,
     }));
 }

@@ -14,6 +14,6 @@ export async function readIndexFile(
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SafetensorsError('IndexInvalid', path, `cannot be read: ${reason}`, { cause });
+    throw new SafetensorsError('INDEX_INVALID', path, `cannot be read: ${reason}`, { cause });
   }
 }

@@ -11,7 +11,7 @@ export async function headerSum(source: FileSource, dataStart: number): Promise<
 
 /**
  * Opens a shard that was opened before.
- * @throws SafetensorsError `FileChanged` where its size, time, inode or header is another now, or it is gone; `IoError`
+ * @throws SafetensorsError `FILE_CHANGED` where its size, time, inode or header is another now, or it is gone; `IO_ERROR`
  */
 export async function openUnchanged(file: ShardFile): Promise<FileSource> {
   const source = await FileSource.open(file.path).catch((error: unknown) => {
@@ -65,5 +65,5 @@ async function changeOf(file: ShardFile, source: FileSource): Promise<string | n
 }
 
 function changed({ path }: ShardFile, how: string): SafetensorsError {
-  return new SafetensorsError('FileChanged', path, how, { hint: 'Open the checkpoint again.' });
+  return new SafetensorsError('FILE_CHANGED', path, how, { hint: 'Open the checkpoint again.' });
 }

@@ -94,7 +94,7 @@ describe('convertFloats', () => {
   it('copies where nothing changes, refuses what it cannot convert', () => {
     expect(convert(Uint8Array.of(1, 2, 3, 4), 'F32', 'F32')).toEqual(Uint8Array.of(1, 2, 3, 4));
     expect(() => convertFloats(new Uint8Array(8), 'F64', new Uint8Array(4), 'F32')).toThrow(
-      expect.objectContaining({ code: 'ConversionUnsupported' }),
+      expect.objectContaining({ code: 'CONVERSION_UNSUPPORTED' }),
     );
     expect(() => convertFloats(new Uint8Array(8), 'F32', new Uint8Array(8), 'F16')).toThrow(RangeError);
     for (const dtype of FLOAT_DTYPES) expect(convert(new Uint8Array(0), dtype, 'F32')).toHaveLength(0);

@@ -77,7 +77,7 @@ export class FloatConverter {
     const kernel = `${from}-${to}`;
     if (this.memory.has(kernel)) return [{ kernel, valueBytes: DTYPE_BITS[from] / 8 }];
     if (isFloatDtype(from) && isFloatDtype(to)) return [...this.#steps(from, 'F32'), ...this.#steps('F32', to)];
-    throw new Blip2Error('ConversionUnsupported', `There is no conversion from ${from} to ${to}.`, {
+    throw new Blip2Error('CONVERSION_UNSUPPORTED', `There is no conversion from ${from} to ${to}.`, {
       hint: `Conversions exist between ${FLOAT_DTYPES.join(', ')}.`,
       details: { from, to },
     });
@@ -89,7 +89,7 @@ let shared: FloatConverter | undefined;
 /**
  * Converts all values of `source` into `target`. Both are little-endian and need no alignment; they may not overlap.
  * Rounds to nearest, ties to even. Between float16 and bfloat16 it passes through float32, as PyTorch does.
- * @throws Blip2Error `ConversionUnsupported` for any other pair of dtypes.
+ * @throws Blip2Error `CONVERSION_UNSUPPORTED` for any other pair of dtypes.
  */
 export function convertFloats(source: Uint8Array, from: Dtype, target: Uint8Array, to: Dtype): void {
   shared ??= new FloatConverter(new KernelMemory());

@@ -27,7 +27,7 @@ export class BlockQuantizer {
    * @param scales takes 2 bytes per block
    * @returns the first block whose scale is not finite: one of its values is infinite, undefined, or too large for a
    *   float16 scale. null where all are finite.
-   * @throws Blip2Error `ConversionUnsupported` for a dtype that is no float of 16 or 32 bits
+   * @throws Blip2Error `CONVERSION_UNSUPPORTED` for a dtype that is no float of 16 or 32 bits
    */
   quantize(
     source: Uint8Array,
@@ -73,10 +73,10 @@ function firstNotFinite(scales: Uint8Array): number | null {
   return null;
 }
 
-/** @throws Blip2Error `ConversionUnsupported` */
+/** @throws Blip2Error `CONVERSION_UNSUPPORTED` */
 export function checkQuantizable(from: Dtype): void {
   if (isFloatDtype(from)) return;
-  throw new Blip2Error('ConversionUnsupported', `${from} cannot be quantised.`, {
+  throw new Blip2Error('CONVERSION_UNSUPPORTED', `${from} cannot be quantised.`, {
     hint: `Weights of ${FLOAT_DTYPES.join(', ')} can.`,
     details: { from },
   });

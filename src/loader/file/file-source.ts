@@ -33,11 +33,11 @@ export class FileSource implements ByteSource, AsyncDisposable {
 
   /**
    * @param name what messages call the file; its path unless another is given.
-   * @throws SafetensorsError `IoError`; its cause is the system's error. `NotDownloaded` for an address on the hub.
+   * @throws SafetensorsError `IO_ERROR`; its cause is the system's error. `NOT_DOWNLOADED` for an address on the hub.
    */
   static async open(path: string, name = path): Promise<FileSource> {
     if (/^https?:\/\//.test(path)) {
-      throw new SafetensorsError('NotDownloaded', path, 'is on the hub and not on this machine', {
+      throw new SafetensorsError('NOT_DOWNLOADED', path, 'is on the hub and not on this machine', {
         hint: 'Call downloadTensors(checkpoint, names) first.',
       });
     }
@@ -51,9 +51,9 @@ export class FileSource implements ByteSource, AsyncDisposable {
       await handle.close();
       kind = kindOf(stats);
     } catch (cause) {
-      throw new SafetensorsError('IoError', name, cause instanceof Error ? cause.message : String(cause), { cause });
+      throw new SafetensorsError('IO_ERROR', name, cause instanceof Error ? cause.message : String(cause), { cause });
     }
-    throw new SafetensorsError('IoError', name, `is ${kind}, not a file`);
+    throw new SafetensorsError('IO_ERROR', name, `is ${kind}, not a file`);
   }
 
   get fd(): number {
@@ -68,7 +68,7 @@ export class FileSource implements ByteSource, AsyncDisposable {
 
   /**
    * Fills `bytes` from `position` on, with several reads in flight. A single read may be short; this one is not.
-   * @throws SafetensorsError `FileChanged` where the file has become shorter than it was when it was opened; `IoError`.
+   * @throws SafetensorsError `FILE_CHANGED` where the file has become shorter than it was when it was opened; `IO_ERROR`.
    */
   async readInto(bytes: Uint8Array, position: number): Promise<void> {
     let next = 0;
@@ -88,7 +88,7 @@ export class FileSource implements ByteSource, AsyncDisposable {
       const { bytesRead } = await this.#handle
         .read(bytes, done, bytes.length - done, position + done)
         .catch((cause: unknown) => {
-          throw new SafetensorsError('IoError', this.name, cause instanceof Error ? cause.message : String(cause), {
+          throw new SafetensorsError('IO_ERROR', this.name, cause instanceof Error ? cause.message : String(cause), {
             cause,
           });
         });
@@ -107,7 +107,7 @@ export class FileSource implements ByteSource, AsyncDisposable {
 
   #truncated(position: number): SafetensorsError {
     return new SafetensorsError(
-      'FileChanged',
+      'FILE_CHANGED',
       this.name,
       `ends at byte ${position}; it had ${this.sizeBytes} bytes when it was opened`,
       {

@@ -3,7 +3,7 @@ import { FileSource } from './file-source.js';
 
 /**
  * A line that is the same while a file is: its path, size and time of change.
- * @throws SafetensorsError `IoError`, `NotDownloaded`.
+ * @throws SafetensorsError `IO_ERROR`, `NOT_DOWNLOADED`.
  */
 export async function fileStamp(path: string): Promise<string> {
   await using source = await FileSource.open(path);

@@ -21,8 +21,8 @@ export interface LaidOutTensor extends TensorInfo {
 /**
  * @param dataBytes length of the file after its header.
  * @returns the tensors by offset; tensors without bytes keep the order of the header.
- * @throws SafetensorsError `InvalidOffset`, `ValidationOverflow`, `MisalignedSlice`, `TensorInvalidInfo`,
- *   `MetadataIncompleteBuffer`, `UnsafeInteger`.
+ * @throws SafetensorsError `INVALID_OFFSET`, `VALIDATION_OVERFLOW`, `MISALIGNED_SLICE`, `TENSOR_INVALID_INFO`,
+ *   `METADATA_INCOMPLETE_BUFFER`, `UNSAFE_INTEGER`.
  */
 export function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, file: string): LaidOutTensor[] {
   const sorted = entries.toSorted((a, b) => compare(a.begin, b.begin) || compare(a.end, b.end));
@@ -34,7 +34,7 @@ export function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, 
     const spanBytes = subtractU64(entry.end, entry.begin);
     if (spanBytes !== sizeBytes) {
       throw fault(
-        'TensorInvalidInfo',
+        'TENSOR_INVALID_INFO',
         entry,
         file,
         `${describe(entry)} needs ${sizeBytes} bytes, but data_offsets span ${spanBytes}`,
@@ -49,7 +49,7 @@ export function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, 
         ? `${BigInt(dataBytes) - BigInt(end)} bytes too long`
         : `${BigInt(end) - BigInt(dataBytes)} bytes short`;
     throw new SafetensorsError(
-      'MetadataIncompleteBuffer',
+      'METADATA_INCOMPLETE_BUFFER',
       file,
       `tensors cover ${end} bytes of data, the file has ${dataBytes}: it is ${difference}`,
       {
@@ -80,10 +80,10 @@ function storedBytes(entry: HeaderEntry, file: string): U64 {
   for (const factor of [...entry.shape, DTYPE_BITS[entry.dtype]]) {
     bits = multiplyU64(bits, factor);
     if (bits === undefined)
-      throw fault('ValidationOverflow', entry, file, `${describe(entry)} has more than 2^64 - 1 elements or bits`);
+      throw fault('VALIDATION_OVERFLOW', entry, file, `${describe(entry)} has more than 2^64 - 1 elements or bits`);
   }
   if (typeof bits === 'number' ? bits % 8 !== 0 : bits % 8n !== 0n) {
-    throw fault('MisalignedSlice', entry, file, `${describe(entry)} takes ${bits} bits, not a whole number of bytes`);
+    throw fault('MISALIGNED_SLICE', entry, file, `${describe(entry)} takes ${bits} bits, not a whole number of bytes`);
   }
   return typeof bits === 'number' ? bits / 8 : narrowed(bits / 8n);
 }
@@ -102,7 +102,7 @@ function invalidOffset(
     previous === undefined ? 'the first tensor has to begin at 0' : `${quote(previous.name)} before it ends at ${end}`;
   const rule = entry.end < entry.begin ? 'it ends before it begins' : after;
   return fault(
-    'InvalidOffset',
+    'INVALID_OFFSET',
     entry,
     file,
     `${quote(entry.name)} has data_offsets [${entry.begin}, ${entry.end}]: ${rule}`,
@@ -112,11 +112,11 @@ function invalidOffset(
 
 function safe(value: U64, entry: HeaderEntry, file: string): number {
   if (typeof value === 'number') return value;
-  throw fault('UnsafeInteger', entry, file, `${describe(entry)} has the number ${value}, above 2^53 - 1`);
+  throw fault('UNSAFE_INTEGER', entry, file, `${describe(entry)} has the number ${value}, above 2^53 - 1`);
 }
 
 function fault(
-  code: 'InvalidOffset' | 'ValidationOverflow' | 'MisalignedSlice' | 'TensorInvalidInfo' | 'UnsafeInteger',
+  code: 'INVALID_OFFSET' | 'VALIDATION_OVERFLOW' | 'MISALIGNED_SLICE' | 'TENSOR_INVALID_INFO' | 'UNSAFE_INTEGER',
   entry: HeaderEntry,
   file: string,
   message: string,

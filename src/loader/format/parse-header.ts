@@ -13,7 +13,7 @@ const PLAIN_INTEGER = /^\d+$/;
 
 /**
  * @param file what messages call the file.
- * @throws SafetensorsError `InvalidHeaderDeserialization`, or `DuplicateKey` for a tensor name or a metadata key that
+ * @throws SafetensorsError `INVALID_HEADER_DESERIALIZATION`, or `DUPLICATE_KEY` for a tensor name or a metadata key that
  *   stands twice (the specification forbids it; the reference keeps the last).
  */
 export function parseHeader(json: string, file: string): ParsedHeader {
@@ -51,7 +51,7 @@ export function scanHeader(json: string, file: string, { keepLastDuplicate = fal
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     const where = current === undefined ? '' : `${JSON.stringify(shorten(current))}: `;
-    throw new SafetensorsError('InvalidHeaderDeserialization', file, `invalid header: ${where}${error.message}`, {
+    throw new SafetensorsError('INVALID_HEADER_DESERIALIZATION', file, `invalid header: ${where}${error.message}`, {
       ...(current === undefined ? {} : { tensor: current }),
       details: { at: error.at },
     });
@@ -126,7 +126,7 @@ function readLongInteger(scanner: JsonScanner, field: string): U64 {
 }
 
 function duplicate(file: string, message: string, tensor?: string): SafetensorsError {
-  return new SafetensorsError('DuplicateKey', file, shorten(message), {
+  return new SafetensorsError('DUPLICATE_KEY', file, shorten(message), {
     ...(tensor === undefined ? {} : { tensor }),
     hint: 'The specification forbids duplicate keys. `blip2-shard repair` keeps the last one, as the reference reader does.',
   });

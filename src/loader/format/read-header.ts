@@ -56,7 +56,7 @@ export async function readHeaderText(source: ByteSource): Promise<{ json: string
   const { name, sizeBytes } = source;
   if (sizeBytes < 8) {
     throw new SafetensorsError(
-      'HeaderTooSmall',
+      'HEADER_TOO_SMALL',
       name,
       `has ${sizeBytes} bytes; a safetensors file begins with 8 bytes of header length`,
     );
@@ -65,7 +65,7 @@ export async function readHeaderText(source: ByteSource): Promise<{ json: string
   const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw lengthFault(
-      'HeaderTooLarge',
+      'HEADER_TOO_LARGE',
       source,
       first,
       `states a header of ${length} bytes; the limit is ${MAX_HEADER_BYTES}`,
@@ -74,7 +74,7 @@ export async function readHeaderText(source: ByteSource): Promise<{ json: string
   const dataStart = 8 + Number(length);
   if (dataStart > sizeBytes) {
     throw lengthFault(
-      'InvalidHeaderLength',
+      'INVALID_HEADER_LENGTH',
       source,
       first,
       `states a header of ${length} bytes, but has only ${sizeBytes} bytes in all`,
@@ -84,19 +84,19 @@ export async function readHeaderText(source: ByteSource): Promise<{ json: string
   try {
     return { json: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header), dataStart };
   } catch (cause) {
-    throw new SafetensorsError('InvalidHeader', name, 'the header is not UTF-8', { cause });
+    throw new SafetensorsError('INVALID_HEADER', name, 'the header is not UTF-8', { cause });
   }
 }
 
 function lengthFault(
-  code: 'HeaderTooLarge' | 'InvalidHeaderLength',
+  code: 'HEADER_TOO_LARGE' | 'INVALID_HEADER_LENGTH',
   source: ByteSource,
   first: Uint8Array,
   message: string,
 ): SafetensorsError {
   const foreign = foreignFormat(first);
   if (foreign === undefined) return new SafetensorsError(code, source.name, message);
-  return new SafetensorsError('NotSafetensors', source.name, `is not a safetensors file but ${foreign}`, {
+  return new SafetensorsError('NOT_SAFETENSORS', source.name, `is not a safetensors file but ${foreign}`, {
     details: { reference: code },
   });
 }

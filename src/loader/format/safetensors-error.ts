@@ -3,38 +3,38 @@ import { Blip2Error } from '../../errors.js';
 /**
  * Why a safetensors file, an index or a checkpoint folder is refused.
  *
- * The first group carries the names of the reference reader's `SafeTensorError` (safetensors 0.8, `tensor.rs`): the same
- * file gets the same name there. The second group are rules of the specification, or of safety, that it does not check.
+ * The first group carries the names of the reference reader's `SafeTensorError` (safetensors 0.8, `tensor.rs`) in the
+ * spelling of our codes: the same file gets the same name there. The second group are rules of the specification, or of safety, that it does not check.
  */
 export type SafetensorsErrorCode =
-  | 'HeaderTooSmall'
-  | 'HeaderTooLarge'
-  | 'InvalidHeaderLength'
-  | 'InvalidHeader'
-  | 'InvalidHeaderDeserialization'
-  | 'InvalidOffset'
-  | 'ValidationOverflow'
-  | 'MisalignedSlice'
-  | 'TensorInvalidInfo'
-  | 'MetadataIncompleteBuffer'
-  | 'TensorNotFound'
-  | 'IoError'
+  | 'HEADER_TOO_SMALL'
+  | 'HEADER_TOO_LARGE'
+  | 'INVALID_HEADER_LENGTH'
+  | 'INVALID_HEADER'
+  | 'INVALID_HEADER_DESERIALIZATION'
+  | 'INVALID_OFFSET'
+  | 'VALIDATION_OVERFLOW'
+  | 'MISALIGNED_SLICE'
+  | 'TENSOR_INVALID_INFO'
+  | 'METADATA_INCOMPLETE_BUFFER'
+  | 'TENSOR_NOT_FOUND'
+  | 'IO_ERROR'
   // Ours:
-  | 'NotSafetensors'
-  | 'DuplicateKey'
-  | 'UnsafeInteger'
-  | 'IndexInvalid'
-  | 'IndexMismatch'
-  | 'MissingShard'
-  | 'UnsafeShardPath'
-  | 'CheckpointNotFound'
-  | 'AmbiguousCheckpoint'
-  | 'FileChanged'
-  | 'ChecksumMismatch'
-  | 'NotDownloaded'
-  | 'TensorTooLarge'
-  | 'NotQuantizable'
-  | 'MappingClosed';
+  | 'NOT_SAFETENSORS'
+  | 'DUPLICATE_KEY'
+  | 'UNSAFE_INTEGER'
+  | 'INDEX_INVALID'
+  | 'INDEX_MISMATCH'
+  | 'MISSING_SHARD'
+  | 'UNSAFE_SHARD_PATH'
+  | 'CHECKPOINT_NOT_FOUND'
+  | 'AMBIGUOUS_CHECKPOINT'
+  | 'FILE_CHANGED'
+  | 'CHECKSUM_MISMATCH'
+  | 'NOT_DOWNLOADED'
+  | 'TENSOR_TOO_LARGE'
+  | 'NOT_QUANTIZABLE'
+  | 'MAPPING_CLOSED';
 
 export interface SafetensorsErrorOptions {
   readonly tensor?: string;

@@ -20,8 +20,8 @@ export interface DownloadOptions {
 /**
  * Downloads to `path`. Bytes that have arrived are kept in `<path>.incomplete`, as huggingface_hub keeps them; where another
  * process is filling that, this one fills a file of its own.
- * @throws SafetensorsError `ChecksumMismatch` where what arrived is not what the hub announced; it is deleted then.
- *   Blip2Error `DiskFull`, `FileTooLarge`, `WriteFailed`
+ * @throws SafetensorsError `CHECKSUM_MISMATCH` where what arrived is not what the hub announced; it is deleted then.
+ *   Blip2Error `DISK_FULL`, `FILE_TOO_LARGE`, `WRITE_FAILED`
  */
 export async function downloadFile(
   remote: RemoteFile,
@@ -101,7 +101,7 @@ async function checkHash(remote: RemoteFile, path: string): Promise<void> {
   if (digest === remote.hash) return;
   await rm(path);
   throw new SafetensorsError(
-    'ChecksumMismatch',
+    'CHECKSUM_MISMATCH',
     remote.name,
     `arrived with the hash ${digest}; the hub announced ${remote.hash}`,
     {

@@ -11,7 +11,7 @@ const MAX_PAGES = 1000;
 /** For all pages of a listing, in time limits of one silence. */
 const LISTING_TIMEOUTS = 12;
 
-/** @throws Blip2Error `HubNotFound`, `HubUnauthorized`, `HubRateLimited`, `HubUnreachable`, `HubFailed`. */
+/** @throws Blip2Error `HUB_NOT_FOUND`, `HUB_UNAUTHORIZED`, `HUB_RATE_LIMITED`, `HUB_UNREACHABLE`, `HUB_FAILED`. */
 export async function commitOf(requests: HubRequests, repo: string, revision: string): Promise<string> {
   const { endpoint } = requests.settings;
   const address = `${endpoint}/api/models/${repo}/revision/${encodeURIComponent(revision)}`;
@@ -94,14 +94,14 @@ function nextPage(link: string | null, address: string): string | null {
 }
 
 function notAHub(address: string, why: string): Blip2Error {
-  return new Blip2Error('HubFailed', `${originOf(address)} is not a hub: ${why}`, {
+  return new Blip2Error('HUB_FAILED', `${originOf(address)} is not a hub: ${why}`, {
     hint: 'Check HF_ENDPOINT. A proxy, or a page that asks to sign in, may answer in place of the hub.',
     details: { address },
   });
 }
 
 function endless(address: string, why: string): Blip2Error {
-  return new Blip2Error('HubFailed', `${originOf(address)}: ${why}`, {
+  return new Blip2Error('HUB_FAILED', `${originOf(address)}: ${why}`, {
     hint: 'Check HF_ENDPOINT, or download the model with another tool and name its folder.',
     details: { address },
   });

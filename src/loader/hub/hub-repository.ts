@@ -95,7 +95,7 @@ export class HubRepository {
     const { sizeBytes } = this.#file(name);
     if (!SIDE_FILE.test(name) || sizeBytes <= MAX_SIDE_FILE_BYTES) return;
     throw new Blip2Error(
-      'HubFailed',
+      'HUB_FAILED',
       `${this.#repo}/${name} has ${sizeBytes} bytes; at most ${MAX_SIDE_FILE_BYTES} are fetched of a file that holds no weights`,
     );
   }
@@ -103,7 +103,7 @@ export class HubRepository {
   #file(name: string): RemoteFile {
     const file = this.#files.get(name);
     if (file !== undefined) return file;
-    throw new SafetensorsError('MissingShard', this.#repo, `has no file ${name} at ${this.#commit}`, {
+    throw new SafetensorsError('MISSING_SHARD', this.#repo, `has no file ${name} at ${this.#commit}`, {
       details: { missing: [name] },
     });
   }
@@ -117,7 +117,7 @@ export interface DownloadManyOptions {
 /** Nothing may be fetched, and the cache does not have it. */
 export function offlineError(repo: string, revision: string, cacheFolder: string): Blip2Error {
   return new Blip2Error(
-    'HubOffline',
+    'HUB_OFFLINE',
     `${repo} at ${revision} is not whole in ${cacheFolder}, and HF_HUB_OFFLINE forbids fetching it`,
     {
       hint: 'Unset HF_HUB_OFFLINE, or download it where there is a network.',

@@ -29,7 +29,7 @@ export class HubRequests {
 
   /**
    * @param read what reads the body, as far as it is part of the attempt
-   * @throws Blip2Error `HubUnreachable`, `HubRateLimited`; what `read` throws, unless the connection broke
+   * @throws Blip2Error `HUB_UNREACHABLE`, `HUB_RATE_LIMITED`; what `read` throws, unless the connection broke
    */
   async get<Answer>(address: string, headers: Readonly<Record<string, string>>, read: Read<Answer>): Promise<Answer> {
     const { signal, retryDelayMs } = this.settings;
@@ -84,12 +84,12 @@ export class HubRequests {
   }
 }
 
-/** @throws Blip2Error `HubFailed` where it is no address */
+/** @throws Blip2Error `HUB_FAILED` where it is no address */
 export function originOf(address: string): string {
   try {
     return new URL(address).origin;
   } catch (cause) {
-    throw new Blip2Error('HubFailed', `${JSON.stringify(address)} is not the address of a hub`, {
+    throw new Blip2Error('HUB_FAILED', `${JSON.stringify(address)} is not the address of a hub`, {
       hint: 'Check HF_ENDPOINT: https://huggingface.co, or that of a mirror.',
       cause,
     });
@@ -98,7 +98,7 @@ export function originOf(address: string): string {
 
 function unfitToken(): Blip2Error {
   return new Blip2Error(
-    'HubUnauthorized',
+    'HUB_UNAUTHORIZED',
     'the token holds a character that no token has, such as a blank or a break',
     {
       hint: 'Check HF_TOKEN, or the file that `hf auth login` writes.',
@@ -118,7 +118,7 @@ function retryAfterMs(header: string | null): number | undefined {
 function asksTooMuch(address: string, status: number, waitMs: number): Blip2Error {
   const asked = seconds(waitMs);
   return new Blip2Error(
-    status === 429 ? 'HubRateLimited' : 'HubFailed',
+    status === 429 ? 'HUB_RATE_LIMITED' : 'HUB_FAILED',
     `${originOf(address)} answers with status ${status} and asks for a wait of ${asked} s; at most ${seconds(MAX_WAIT_MS)} s are waited for a request`,
     { hint: 'Run it again later: what has arrived is kept.', details: { status, waitMs } },
   );
@@ -127,7 +127,7 @@ function asksTooMuch(address: string, status: number, waitMs: number): Blip2Erro
 function unreachable(address: string, cause: unknown): Blip2Error {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new Blip2Error(
-    'HubUnreachable',
+    'HUB_UNREACHABLE',
     `${originOf(address)} does not answer, after ${ATTEMPTS} attempts: ${reason}`,
     {
       hint: 'Check the network and HF_ENDPOINT. If a folder was meant: there is none of that name.',
@@ -143,22 +143,22 @@ export function statusError(status: number, what: string): Blip2Error {
   switch (status) {
     case 401:
     case 403:
-      return new Blip2Error('HubUnauthorized', `the hub refuses ${what} (status ${status})`, {
+      return new Blip2Error('HUB_UNAUTHORIZED', `the hub refuses ${what} (status ${status})`, {
         hint: 'The repository may be private or gated, or its name wrong. Set HF_TOKEN to a token that may read it.',
         details,
       });
     case 404:
-      return new Blip2Error('HubNotFound', `the hub has no ${what}`, {
+      return new Blip2Error('HUB_NOT_FOUND', `the hub has no ${what}`, {
         hint: 'Check the name and the revision. If a folder was meant: there is none of that name.',
         details,
       });
     case 429:
-      return new Blip2Error('HubRateLimited', `the hub limits the rate of requests and refuses ${what}`, {
+      return new Blip2Error('HUB_RATE_LIMITED', `the hub limits the rate of requests and refuses ${what}`, {
         hint: 'Wait some minutes, or set HF_TOKEN: limits are higher with one.',
         details,
       });
     default:
-      return new Blip2Error('HubFailed', `the hub answers ${what} with status ${status}`, {
+      return new Blip2Error('HUB_FAILED', `the hub answers ${what} with status ${status}`, {
         hint: 'Try again later.',
         details,
       });

@@ -15,13 +15,13 @@ import { RemoteFile } from './remote-file.js';
 /**
  * @param where `https://host/path/model.safetensors.index.json`, or that of a `.safetensors` file; of the hub's pages,
  *   `/blob/` is taken for `/resolve/`
- * @throws SafetensorsError `CheckpointNotFound`, and for what is wrong with the index or a shard; Blip2Error `HubOffline`,
- *   `HubNotFound`, `HubUnauthorized`, `HubRateLimited`, `HubUnreachable`, `HubFailed`
+ * @throws SafetensorsError `CHECKPOINT_NOT_FOUND`, and for what is wrong with the index or a shard; Blip2Error `HUB_OFFLINE`,
+ *   `HUB_NOT_FOUND`, `HUB_UNAUTHORIZED`, `HUB_RATE_LIMITED`, `HUB_UNREACHABLE`, `HUB_FAILED`
  */
 export async function openAddress(where: string, options: OpenOptions = {}): Promise<Checkpoint> {
   const settings = await hubSettings(options);
   if (settings.offline)
-    throw new Blip2Error('HubOffline', `${where} is not on this machine, and HF_HUB_OFFLINE forbids fetching it`, {
+    throw new Blip2Error('HUB_OFFLINE', `${where} is not on this machine, and HF_HUB_OFFLINE forbids fetching it`, {
       hint: 'Unset HF_HUB_OFFLINE, or name a folder.',
     });
   const address = checked(where);
@@ -33,7 +33,7 @@ export async function openAddress(where: string, options: OpenOptions = {}): Pro
     return new RemoteFile({ name: own, address: own, sizeBytes: await sizeOf(own, requests), hash: '', requests });
   };
   const config = await open('config.json').catch((error: unknown) => {
-    if (error instanceof Blip2Error && error.code === 'HubNotFound') return null;
+    if (error instanceof Blip2Error && error.code === 'HUB_NOT_FOUND') return null;
     throw error;
   });
   const folder = new URL('.', address).href;
@@ -54,7 +54,7 @@ function checked(where: string): URL {
   const isKnown = address !== null && /\.safetensors(\.index(\.[^.]+)?\.json)?$/.test(address.pathname);
   if (address === null || !isKnown || address.username !== '')
     throw new SafetensorsError(
-      'CheckpointNotFound',
+      'CHECKPOINT_NOT_FOUND',
       where,
       'is the address of neither a .safetensors file nor a *.safetensors.index.json',
       { hint: 'Give the address of the index, such as https://…/model.safetensors.index.json, or owner/name.' },
@@ -80,5 +80,5 @@ async function sizeOf(address: string, requests: HubRequests): Promise<number> {
   const size = status === 206 ? /^bytes \d+-\d+\/(\d+)$/.exec(range ?? '')?.[1] : length;
   const bytes = Number(size ?? Number.NaN);
   if (Number.isSafeInteger(bytes)) return bytes;
-  throw new Blip2Error('HubFailed', `${address}: the server does not say how large the file is`);
+  throw new Blip2Error('HUB_FAILED', `${address}: the server does not say how large the file is`);
 }

@@ -8,7 +8,7 @@ import { hubSettings, type HubOptions, type OpenOptions } from './hub-settings.j
 
 /**
  * @param repo `owner/name`.
- * @throws Blip2Error `HubNotFound`, `HubUnauthorized`, `HubRateLimited`, `HubUnreachable`, `HubFailed`, `HubOffline`.
+ * @throws Blip2Error `HUB_NOT_FOUND`, `HUB_UNAUTHORIZED`, `HUB_RATE_LIMITED`, `HUB_UNREACHABLE`, `HUB_FAILED`, `HUB_OFFLINE`.
  */
 export async function openHubCheckpoint(repo: string, options: OpenOptions = {}): Promise<Checkpoint> {
   const { revision = 'main' } = options;
@@ -27,7 +27,7 @@ async function openCached(repo: string, revision: string, cacheFolder: string): 
   try {
     return { ...(await openLocal(cache.snapshot(commit))), hub: { repo, revision, commit } };
   } catch (error) {
-    if (error instanceof SafetensorsError && (error.code === 'MissingShard' || error.code === 'CheckpointNotFound'))
+    if (error instanceof SafetensorsError && (error.code === 'MISSING_SHARD' || error.code === 'CHECKPOINT_NOT_FOUND'))
       return null;
     throw error;
   }
@@ -49,7 +49,9 @@ export async function downloadTensors(
   for (const name of names) {
     const tensor = checkpoint.tensors.get(name);
     if (tensor === undefined) {
-      throw new SafetensorsError('TensorNotFound', hub.repo, `has no tensor ${JSON.stringify(name)}`, { tensor: name });
+      throw new SafetensorsError('TENSOR_NOT_FOUND', hub.repo, `has no tensor ${JSON.stringify(name)}`, {
+        tensor: name,
+      });
     }
     if (isAddress(tensor.file)) wanted.add(files.get(tensor.file) ?? '');
   }

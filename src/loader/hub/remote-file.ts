@@ -65,7 +65,7 @@ export class RemoteFile implements ByteSource {
       fruitless = position >= before + LEAST_BYTES ? 0 : fruitless + 1;
       if (fruitless >= FRUITLESS_CUTS) {
         throw new Blip2Error(
-          'HubUnreachable',
+          'HUB_UNREACHABLE',
           `${this.name}: the connection breaks or falls silent again and again at byte ${position}`,
           {
             hint: 'Run it again: what has arrived is kept.',
@@ -91,7 +91,7 @@ export class RemoteFile implements ByteSource {
       if (response.status === 416) throw this.#changed(`has no bytes from ${begin} on`);
       if (response.ok)
         throw new Blip2Error(
-          'HubFailed',
+          'HUB_FAILED',
           `${this.name}: the server does not answer ranges (status ${response.status})`,
         );
       throw statusError(response.status, this.name);
@@ -120,6 +120,6 @@ export class RemoteFile implements ByteSource {
   }
 
   #changed(how: string): SafetensorsError {
-    return new SafetensorsError('FileChanged', this.name, how, { hint: 'Open the checkpoint again.' });
+    return new SafetensorsError('FILE_CHANGED', this.name, how, { hint: 'Open the checkpoint again.' });
   }
 }

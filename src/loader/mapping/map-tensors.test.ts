@@ -177,12 +177,12 @@ describe('mapTensors', () => {
     const mapped = await mapTensors(checkpoint, ['first']);
     mapped.close();
     mapped.close();
-    expect(() => mapped.get('first')).toThrow(expect.objectContaining({ code: 'MappingClosed' }));
+    expect(() => mapped.get('first')).toThrow(expect.objectContaining({ code: 'MAPPING_CLOSED' }));
   });
 
   it('names every tensor that is not there', async () => {
     await expect(mapTensors(checkpoint, ['first', 'x', 'y'])).rejects.toMatchObject({
-      code: 'TensorNotFound',
+      code: 'TENSOR_NOT_FOUND',
       details: { unknown: ['x', 'y'] },
     });
   });
@@ -192,7 +192,7 @@ describe('mapTensors', () => {
     await writeFile(file, safetensorsBytes([{ name: 'a', dtype: 'U8', shape: [9000], bytes: new Uint8Array(9000) }]));
     const other = await openCheckpoint(file);
     await truncate(file, 4096);
-    await expect(mapTensors(other, ['a'])).rejects.toMatchObject({ code: 'FileChanged' });
+    await expect(mapTensors(other, ['a'])).rejects.toMatchObject({ code: 'FILE_CHANGED' });
     await rm(file);
   });
 });

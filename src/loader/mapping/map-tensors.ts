@@ -31,7 +31,7 @@ const UNLIMITED_VIEWS = Number(process.versions.node.split('.')[0]) >= 22;
  * truncated the process ends with SIGBUS (on Linux and macOS; Windows refuses to truncate a mapped file) as soon as bytes
  * beyond its new end are read. No error can be thrown instead, and nothing can be asked before. Replace a file by renaming
  * another over it, which leaves views as they are; `backend: 'read'` gives bytes that no file can change.
- * @throws SafetensorsError `TensorNotFound` (naming all), `FileChanged`, `IoError`, `TensorTooLarge` (above 4 GiB on
+ * @throws SafetensorsError `TENSOR_NOT_FOUND` (naming all), `FILE_CHANGED`, `IO_ERROR`, `TENSOR_TOO_LARGE` (above 4 GiB on
  *   Node 20).
  */
 export async function mapTensors(
@@ -79,7 +79,7 @@ function groupByFile(checkpoint: Checkpoint, names: Iterable<string>): Map<strin
   const [first] = unknown;
   if (first === undefined) return byFile;
   const more = unknown.length > 1 ? ` and ${unknown.length - 1} more` : '';
-  throw new SafetensorsError('TensorNotFound', checkpoint.folder, `has no tensor ${JSON.stringify(first)}${more}`, {
+  throw new SafetensorsError('TENSOR_NOT_FOUND', checkpoint.folder, `has no tensor ${JSON.stringify(first)}${more}`, {
     tensor: first,
     details: { unknown },
   });
@@ -121,7 +121,7 @@ async function loadWindows(
       reason = error.message;
     }
   }
-  if (backend === 'mmap') throw new SafetensorsError('IoError', source.path, `cannot be mapped: ${reason}`);
+  if (backend === 'mmap') throw new SafetensorsError('IO_ERROR', source.path, `cannot be mapped: ${reason}`);
   return { loaded: await readAll(source, planned), reason };
 }
 
@@ -131,7 +131,7 @@ function planWindows(file: string, wanted: ReadonlyMap<string, StoredTensor>, pa
     if (UNLIMITED_VIEWS || end - begin <= MAX_WINDOW_BYTES) continue;
     const [name = ''] = names;
     throw new SafetensorsError(
-      'TensorTooLarge',
+      'TENSOR_TOO_LARGE',
       file,
       `${JSON.stringify(name)} needs a view of ${end - begin} bytes; Node ${process.versions.node} has none above 4 GiB`,
       {

@@ -59,7 +59,7 @@ export class MappedTensors implements Disposable {
     return this.#windows.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
   }
 
-  /** @throws SafetensorsError `TensorNotFound`, or `MappingClosed` after `close`. */
+  /** @throws SafetensorsError `TENSOR_NOT_FOUND`, or `MAPPING_CLOSED` after `close`. */
   get(name: string): TensorView {
     const { tensor, window } = this.#loaded(name);
     const { dtype, shape, begin, end } = tensor;
@@ -80,14 +80,14 @@ export class MappedTensors implements Disposable {
 
   /**
    * A tensor for another thread of this process, as a message: see `openShared`. Valid until `close`.
-   * @throws SafetensorsError `IoError` for a tensor that was read: such memory belongs to one thread.
+   * @throws SafetensorsError `IO_ERROR` for a tensor that was read: such memory belongs to one thread.
    */
   share(name: string): SharedTensor {
     const { tensor, window } = this.#loaded(name);
     const { file, dtype, shape, begin, end } = tensor;
     if (window === null) return { name, dtype, shape, address: 0n, byteLength: 0 };
     if (window.mapping === null)
-      throw new SafetensorsError('IoError', file, 'was read, not mapped, and cannot be shared', { tensor: name });
+      throw new SafetensorsError('IO_ERROR', file, 'was read, not mapped, and cannot be shared', { tensor: name });
     return {
       name,
       dtype,
@@ -106,10 +106,14 @@ export class MappedTensors implements Disposable {
 
   #loaded(name: string): LoadedTensor {
     if (this.#closed)
-      throw new SafetensorsError('MappingClosed', '(mapping)', `closed; ${JSON.stringify(name)} can no longer be read`);
+      throw new SafetensorsError(
+        'MAPPING_CLOSED',
+        '(mapping)',
+        `closed; ${JSON.stringify(name)} can no longer be read`,
+      );
     const loaded = this.#tensors.get(name);
     if (loaded !== undefined) return loaded;
-    throw new SafetensorsError('TensorNotFound', '(mapping)', `tensor ${JSON.stringify(name)} was not mapped`, {
+    throw new SafetensorsError('TENSOR_NOT_FOUND', '(mapping)', `tensor ${JSON.stringify(name)} was not mapped`, {
       tensor: name,
     });
   }

@@ -15,7 +15,7 @@ export interface SharedTensor extends TensorInfo {
 export async function openShared({ name, dtype, shape, address, byteLength }: SharedTensor): Promise<TensorView> {
   const mapper = await loadMemoryMapper();
   if (mapper === null)
-    throw new SafetensorsError('IoError', name, 'this system has no memory mapping that the loader can use');
+    throw new SafetensorsError('IO_ERROR', name, 'this system has no memory mapping that the loader can use');
   const bytes = byteLength === 0 ? new Uint8Array(0) : new Uint8Array(mapper.view(address, byteLength));
   return { name, dtype, shape, bytes };
 }

@@ -89,7 +89,7 @@ describe('quantizeCheckpoint', () => {
     const row = Math.floor(at / 50);
     for (const scheme of QUANT_SCHEMES) {
       const quantizing = quantizeCheckpoint(checkpoint, [{ name: 'w', source: 'w', scheme }], join(folder, 'cache'));
-      await expect(quantizing).rejects.toMatchObject({ code: 'NotQuantizable', details: { tensor: 'w', row } });
+      await expect(quantizing).rejects.toMatchObject({ code: 'NOT_QUANTIZABLE', details: { tensor: 'w', row } });
     }
     expect(await readdir(join(folder, 'cache'))).toEqual([]);
   });
@@ -97,7 +97,7 @@ describe('quantizeCheckpoint', () => {
   it('refuses what is no matrix of floats, and names that are not there', async () => {
     const vector = await withWeight([1, 2, 3], [3]);
     const quantize = (source: string) => quantizeCheckpoint(vector, [{ name: 'w', source, scheme: 'int8' }], folder);
-    await expect(quantize('w')).rejects.toMatchObject({ code: 'ConversionUnsupported' });
-    await expect(quantize('x')).rejects.toMatchObject({ code: 'TensorNotFound' });
+    await expect(quantize('w')).rejects.toMatchObject({ code: 'CONVERSION_UNSUPPORTED' });
+    await expect(quantize('x')).rejects.toMatchObject({ code: 'TENSOR_NOT_FOUND' });
   });
 });

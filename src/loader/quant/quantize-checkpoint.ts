@@ -17,8 +17,8 @@ export interface WeightToQuantize {
  * The checkpoint with the quantised tensors, which lie in a file of the cache, in place of the weights they are made of;
  * a source of another name stays, for it is somebody else's weight too.
  * @param cacheFolder see `cachedShard`.
- * @throws SafetensorsError `TensorNotFound`, `NotQuantizable` where a value is not finite; Blip2Error
- *   `ConversionUnsupported` for what is no matrix of floats, `DiskFull`.
+ * @throws SafetensorsError `TENSOR_NOT_FOUND`, `NOT_QUANTIZABLE` where a value is not finite; Blip2Error
+ *   `CONVERSION_UNSUPPORTED` for what is no matrix of floats, `DISK_FULL`.
  */
 export async function quantizeCheckpoint(
   checkpoint: Checkpoint,
@@ -32,7 +32,7 @@ export async function quantizeCheckpoint(
   for (const { name, source, scheme } of weights) {
     const stored = checkpoint.tensors.get(source);
     if (stored === undefined) {
-      throw new SafetensorsError('TensorNotFound', checkpoint.folder, `has no tensor ${JSON.stringify(source)}`, {
+      throw new SafetensorsError('TENSOR_NOT_FOUND', checkpoint.folder, `has no tensor ${JSON.stringify(source)}`, {
         tensor: source,
       });
     }

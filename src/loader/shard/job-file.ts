@@ -31,7 +31,7 @@ export class JobFile {
 
   /**
    * The shards that an earlier run of this job has written and that are still what it wrote: each is read.
-   * @throws Blip2Error `OutputExists` where the folder has weights of something else
+   * @throws Blip2Error `OUTPUT_EXISTS` where the folder has weights of something else
    */
   async finished(): Promise<ReadonlySet<string>> {
     this.#key = await this.#keyOf();
@@ -40,7 +40,7 @@ export class JobFile {
     if (weights.length === 0) return new Set();
     if ((await readFile(this.#path, 'utf8').catch(() => '')) !== this.#text) {
       const listed = weights.slice(0, 3).join(', ');
-      throw new Blip2Error('OutputExists', `${this.#folder} has weights of another job: ${listed}`, {
+      throw new Blip2Error('OUTPUT_EXISTS', `${this.#folder} has weights of another job: ${listed}`, {
         hint: 'Give an empty folder, or remove them.',
       });
     }

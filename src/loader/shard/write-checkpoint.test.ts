@@ -135,15 +135,15 @@ describe('writeCheckpoint', () => {
   it('never writes over its own input, under any name, nor over weights of another job', async () => {
     const shards = nameShards([[...source.tensors.keys()]]);
     await expect(writeCheckpoint(job(shards), join(folder, 'in'))).rejects.toMatchObject({
-      code: 'WouldOverwriteInput',
+      code: 'WOULD_OVERWRITE_INPUT',
     });
     await symlink(join(folder, 'in'), join(folder, 'link'));
     await expect(writeCheckpoint(job(shards), join(folder, 'link'))).rejects.toMatchObject({
-      code: 'WouldOverwriteInput',
+      code: 'WOULD_OVERWRITE_INPUT',
     });
     await mkdir(out);
     await writeFile(join(out, 'model.safetensors'), 'precious');
-    await expect(writeCheckpoint(job(shards), out)).rejects.toMatchObject({ code: 'OutputExists' });
+    await expect(writeCheckpoint(job(shards), out)).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
     expect(await readFile(join(out, 'model.safetensors'), 'utf8')).toBe('precious');
   });
 });

@@ -40,7 +40,7 @@ export interface WrittenCheckpoint {
 }
 
 /**
- * @throws Blip2Error `OutputExists` where the folder has weights of something else, `WouldOverwriteInput`, `DiskFull`.
+ * @throws Blip2Error `OUTPUT_EXISTS` where the folder has weights of something else, `WOULD_OVERWRITE_INPUT`, `DISK_FULL`.
  */
 export async function writeCheckpoint(
   job: CheckpointJob,
@@ -107,13 +107,13 @@ async function refuseInputs(source: Checkpoint, folder: string, planned: readonl
     const path = join(folder, shard.file);
     const output = await identity(path);
     if (output === undefined || !inputs.has(output)) continue;
-    throw new Blip2Error('WouldOverwriteInput', `${path} is one of the files to be read`, {
+    throw new Blip2Error('WOULD_OVERWRITE_INPUT', `${path} is one of the files to be read`, {
       hint: 'Write to another folder.',
     });
   }
   const same = (await realpath(source.folder)) === (await realpath(folder).catch(() => undefined));
   if (same)
-    throw new Blip2Error('WouldOverwriteInput', `${folder} is the checkpoint's own folder`, {
+    throw new Blip2Error('WOULD_OVERWRITE_INPUT', `${folder} is the checkpoint's own folder`, {
       hint: 'Write to another folder.',
     });
 }
@@ -128,7 +128,7 @@ async function checkSpace(folder: string, neededBytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const freeBytes = bavail * bsize;
   if (freeBytes >= neededBytes) return;
-  throw new Blip2Error('DiskFull', `${folder} needs ${neededBytes} bytes; its disk has ${freeBytes} free`, {
+  throw new Blip2Error('DISK_FULL', `${folder} needs ${neededBytes} bytes; its disk has ${freeBytes} free`, {
     details: { neededBytes, freeBytes },
   });
 }

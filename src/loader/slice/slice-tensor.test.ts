@@ -16,7 +16,7 @@ const { cases } = JSON.parse(
 
 const numbers = Int16Array.from({ length: 60 }, (_, i) => i);
 const view: TensorView = { name: 't', dtype: 'I16', shape: [3, 4, 5], bytes: new Uint8Array(numbers.buffer) };
-const invalid = expect.objectContaining({ code: 'SliceInvalid' });
+const invalid = expect.objectContaining({ code: 'SLICE_INVALID' });
 
 describe('sliceTensor', () => {
   it.each(cases)('[$slice] as numpy', ({ slice, error, shape, values }) => {

@@ -23,7 +23,7 @@ interface Axis {
 
 /**
  * `view[items]` as numpy has it, as a copy.
- * @throws Blip2Error `SliceInvalid`: an index out of bounds, too many items, a step of 0, or elements smaller than a byte.
+ * @throws Blip2Error `SLICE_INVALID`: an index out of bounds, too many items, a step of 0, or elements smaller than a byte.
  */
 export function sliceTensor(view: TensorView, items: readonly SliceItem[]): TensorView {
   const elementBits = DTYPE_BITS[view.dtype];
@@ -69,7 +69,7 @@ function parseItem(item: string): SliceItem {
   if (item === '...') return '...';
   if (/^[+-]?\d+$/.test(item)) return Number(item);
   const match = /^([+-]?\d+)?\s*:\s*([+-]?\d+)?\s*(?::\s*([+-]?\d+)?)?$/.exec(item);
-  if (match === null) throw new Blip2Error('SliceInvalid', `"${item}" is not an index, a range or "..."`);
+  if (match === null) throw new Blip2Error('SLICE_INVALID', `"${item}" is not an index, a range or "..."`);
   const [start, stop, step] = match
     .slice(1)
     .map((text: string | undefined) => (text === undefined ? text : Number(text)));
@@ -106,5 +106,5 @@ function toAxis(view: TensorView, item: SliceItem, dim: number): Axis {
 }
 
 function invalid(view: TensorView, why: string): Blip2Error {
-  return new Blip2Error('SliceInvalid', `${JSON.stringify(view.name)} [${view.shape.join(', ')}] ${why}`);
+  return new Blip2Error('SLICE_INVALID', `${JSON.stringify(view.name)} [${view.shape.join(', ')}] ${why}`);
 }

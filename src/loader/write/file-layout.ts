@@ -38,7 +38,7 @@ export interface FileLayout {
 /** From high to low, as the reference writer ranks them: `DTYPE_BITS` lists its enum, which runs from low to high. */
 const RANK = new Map(Object.keys(DTYPE_BITS).map((dtype, rank) => [dtype as Dtype, -rank]));
 
-/** @throws SafetensorsError `HeaderTooLarge` where no reader would accept the header. */
+/** @throws SafetensorsError `HEADER_TOO_LARGE` where no reader would accept the header. */
 export function layoutFile(tensors: Iterable<readonly [string, TensorInfo]>, options: LayoutOptions = {}): FileLayout {
   const { metadata, order = 'reference', alignBytes = DEFAULT_ALIGN_BYTES } = options;
   const ordered = [...tensors];
@@ -83,7 +83,7 @@ function frontBytes(json: string, alignBytes: number): Uint8Array {
   const dataStart = Math.ceil((8 + jsonBytes.length) / alignBytes) * alignBytes;
   if (dataStart - 8 > MAX_HEADER_BYTES) {
     throw new SafetensorsError(
-      'HeaderTooLarge',
+      'HEADER_TOO_LARGE',
       '(new file)',
       `needs a header of ${dataStart - 8} bytes; the limit is ${MAX_HEADER_BYTES}`,
       {

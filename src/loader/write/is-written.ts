@@ -15,7 +15,7 @@ export interface IsWrittenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws SafetensorsError `IoError`, `FileChanged`, `NotQuantizable` */
+/** @throws SafetensorsError `IO_ERROR`, `FILE_CHANGED`, `NOT_QUANTIZABLE` */
 export async function isWritten(
   path: string,
   layout: FileLayout,

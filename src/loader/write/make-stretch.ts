@@ -59,7 +59,7 @@ export class StretchMaker {
     return this.#memory.overflowed;
   }
 
-  /** @throws SafetensorsError `NotQuantizable` */
+  /** @throws SafetensorsError `NOT_QUANTIZABLE` */
   *make(stretch: Stretch): Generator<ReadRequest, readonly WriteRequest[], void> {
     this.#memory.overflowed = 0;
     if (stretch.kind === 'blocks') return yield* this.#quantize(stretch);
@@ -137,7 +137,7 @@ function notQuantizable({ source, scheme, values, scales }: QuantizedWeight, pos
   const column = position % columns;
   const last = Math.min(columns, column + QUANT_BLOCK_SIZE[scheme]) - 1;
   return new SafetensorsError(
-    'NotQuantizable',
+    'NOT_QUANTIZABLE',
     source.file,
     `${JSON.stringify(name)} cannot be stored as ${scheme}: in row ${row}, columns ${column} to ${last}, a value is infinite, not a number, or above what a float16 scale can express`,
     {

@@ -20,7 +20,7 @@ export interface MaterializedTensors {
 /**
  * @param dtypes the tensors that are needed, each with the dtype it is to have.
  * @param cacheFolder see `cachedShard`.
- * @throws SafetensorsError `TensorNotFound`; Blip2Error `ConversionUnsupported`; the system's error where the disk is full.
+ * @throws SafetensorsError `TENSOR_NOT_FOUND`; Blip2Error `CONVERSION_UNSUPPORTED`; the system's error where the disk is full.
  */
 export async function materializeTensors(
   checkpoint: Checkpoint,
@@ -33,7 +33,7 @@ export async function materializeTensors(
   for (const [name, dtype] of dtypes) {
     const source = checkpoint.tensors.get(name);
     if (source === undefined) {
-      throw new SafetensorsError('TensorNotFound', checkpoint.folder, `has no tensor ${JSON.stringify(name)}`, {
+      throw new SafetensorsError('TENSOR_NOT_FOUND', checkpoint.folder, `has no tensor ${JSON.stringify(name)}`, {
         tensor: name,
       });
     }

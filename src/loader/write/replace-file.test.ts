@@ -61,7 +61,7 @@ describe('replaceFile', () => {
       [folder, 'folder'],
     ] as const) {
       await expect(write('text', name)).rejects.toMatchObject({
-        code: 'WriteFailed',
+        code: 'WRITE_FAILED',
         message: `${name} is a ${kind}: it was not replaced`,
       });
     }
@@ -71,7 +71,7 @@ describe('replaceFile', () => {
   it('names what the system says, with the file', async () => {
     const nowhere = join(folder, 'no/such/file');
     await expect(write('text', nowhere)).rejects.toMatchObject({
-      code: 'WriteFailed',
+      code: 'WRITE_FAILED',
       message: expect.stringMatching(/^.+no.such.file was not written: ENOENT/) as string,
     });
     await expect(replaceFile(path, () => Promise.reject(new Error('mine')))).rejects.toThrow(/^mine$/);

@@ -17,7 +17,7 @@ export interface ReplaceOptions {
 
 /**
  * @param write gets the open temporary file. Where it throws, the temporary file is removed.
- * @throws Blip2Error `DiskFull`, `FileTooLarge`, `WriteFailed`; what `write` throws
+ * @throws Blip2Error `DISK_FULL`, `FILE_TOO_LARGE`, `WRITE_FAILED`; what `write` throws
  */
 export async function replaceFile(
   path: string,
@@ -27,7 +27,7 @@ export async function replaceFile(
   try {
     const { path: target, kind } = await writeTarget(path);
     if (kind !== 'none' && kind !== 'file')
-      throw new Blip2Error('WriteFailed', `${path} is a ${kind}: it was not replaced`);
+      throw new Blip2Error('WRITE_FAILED', `${path} is a ${kind}: it was not replaced`);
     await using temporary = await TemporaryFile.beside(target);
     await write(temporary.handle);
     await temporary.finish();

@@ -42,7 +42,7 @@ export function shardDataBytes(tensors: Iterable<ShardTensor>): number {
   return sum;
 }
 
-/** @throws Blip2Error `ConversionUnsupported` where the tensor cannot be had so. */
+/** @throws Blip2Error `CONVERSION_UNSUPPORTED` where the tensor cannot be had so. */
 export function checkConversion(name: string, { source, dtype, quantized }: ShardTensor): void {
   if (quantized === undefined) {
     convertFloats(new Uint8Array(0), source.dtype, new Uint8Array(0), dtype);
@@ -52,7 +52,7 @@ export function checkConversion(name: string, { source, dtype, quantized }: Shar
   if (source.shape.length === 2) return;
   const shape = `[${source.shape.join(', ')}]`;
   throw new Blip2Error(
-    'ConversionUnsupported',
+    'CONVERSION_UNSUPPORTED',
     `${JSON.stringify(name)} has shape ${shape}: only matrices are quantised.`,
     {
       details: { tensor: name, shape: source.shape },

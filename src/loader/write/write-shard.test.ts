@@ -122,7 +122,7 @@ describe('writeShard', () => {
     const source = checkpoint.tensors.get('int64');
     if (source === undefined) throw new Error('int64');
     await expect(writeShard(out, new Map([['x', { source, dtype: 'F32' }]]))).rejects.toMatchObject({
-      code: 'ConversionUnsupported',
+      code: 'CONVERSION_UNSUPPORTED',
     });
     expect(await readdir(folder)).toEqual([]);
   });

@@ -52,8 +52,8 @@ export function layoutShard(tensors: ReadonlyMap<string, ShardTensor>, options: 
 /**
  * Writes `path`: whole, or not at all. A file of that name is replaced at the end, so it may not be one of the sources
  * while it is mapped on Windows; elsewhere readers keep the old file.
- * @throws Blip2Error `ConversionUnsupported`, before anything is written; those of `replaceFile`; SafetensorsError
- *   `FileChanged`, `IoError`.
+ * @throws Blip2Error `CONVERSION_UNSUPPORTED`, before anything is written; those of `replaceFile`; SafetensorsError
+ *   `FILE_CHANGED`, `IO_ERROR`.
  */
 export async function writeShard(
   path: string,

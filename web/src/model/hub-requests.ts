@@ -4,7 +4,7 @@ import { Blip2Error } from '../../../src/errors.js';
 /** The hub answers in a second; who waits this long has no connection. */
 const TIMEOUT_MS = 20_000;
 
-/** @throws Blip2Error `HubUnreachable`, `HubUnauthorized`, `HubNotFound`, `HubRateLimited`, `HubFailed` */
+/** @throws Blip2Error `HUB_UNREACHABLE`, `HUB_UNAUTHORIZED`, `HUB_NOT_FOUND`, `HUB_RATE_LIMITED`, `HUB_FAILED` */
 export async function hubRequest(address: string, what: string, range?: readonly [number, number]): Promise<Response> {
   let response: Response;
   try {
@@ -15,7 +15,7 @@ export async function hubRequest(address: string, what: string, range?: readonly
       ...(range === undefined ? {} : { headers: { Range: `bytes=${range[0]}-${range[1] - 1}` } }),
     });
   } catch (cause) {
-    throw new Blip2Error('HubUnreachable', `${new URL(address).origin} does not answer.`, {
+    throw new Blip2Error('HUB_UNREACHABLE', `${new URL(address).origin} does not answer.`, {
       hint: 'Check the network and the address of the hub, or drop the files of the model here.',
       cause,
     });
@@ -30,20 +30,20 @@ function statusError(status: number, what: string): Blip2Error {
     case 401:
     case 403:
       return new Blip2Error(
-        'HubUnauthorized',
+        'HUB_UNAUTHORIZED',
         `The hub refuses ${what} (status ${status}): it may be gated, private or misspelt.`,
         {
           hint: 'This page has no token and wants none. Use the command with HF_TOKEN, or drop the files here.',
         },
       );
     case 404:
-      return new Blip2Error('HubNotFound', `The hub has no ${what}.`, { hint: 'Check the name.' });
+      return new Blip2Error('HUB_NOT_FOUND', `The hub has no ${what}.`, { hint: 'Check the name.' });
     case 429:
-      return new Blip2Error('HubRateLimited', `The hub limits the rate of requests and refuses ${what}.`, {
+      return new Blip2Error('HUB_RATE_LIMITED', `The hub limits the rate of requests and refuses ${what}.`, {
         hint: 'Wait some minutes.',
       });
     default:
-      return new Blip2Error('HubFailed', `The hub answers ${what} with status ${status}.`, {
+      return new Blip2Error('HUB_FAILED', `The hub answers ${what} with status ${status}.`, {
         hint: 'Try again later.',
       });
   }
@@ -58,7 +58,7 @@ export async function boundedBytes(response: Response, maxBytes: number, what: s
     bytes += part.value.length;
     if (bytes > maxBytes) {
       await reader?.cancel();
-      throw new Blip2Error('HubFailed', `The hub sends more than ${maxBytes} bytes for ${what}.`);
+      throw new Blip2Error('HUB_FAILED', `The hub sends more than ${maxBytes} bytes for ${what}.`);
     }
     chunks.push(part.value);
   }

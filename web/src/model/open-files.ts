@@ -63,7 +63,7 @@ function parsedJson(text: string): unknown {
 function withoutShards(missing: readonly string[], count: number): SafetensorsError {
   const listed = missing.slice(0, 4).join(', ') + (missing.length > 4 ? ', …' : '');
   return new SafetensorsError(
-    'MissingShard',
+    'MISSING_SHARD',
     'the index',
     `names ${count} shards, of which ${missing.length} were not dropped: ${listed}`,
     {

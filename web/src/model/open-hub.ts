@@ -37,7 +37,7 @@ export async function openHub(hub: string, repo: string): Promise<OpenModel> {
   const shards = names.map((name): ByteSource => {
     const sizeBytes = sizes.get(name);
     if (sizeBytes === undefined)
-      throw new SafetensorsError('MissingShard', repo, `has no file ${name}, or its size is not said`);
+      throw new SafetensorsError('MISSING_SHARD', repo, `has no file ${name}, or its size is not said`);
     return {
       name,
       path: address(name),
@@ -71,7 +71,7 @@ async function parsed<T>(response: Response, schema: z.ZodType<T>): Promise<T> {
     return schema.parse(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (cause) {
     throw new Blip2Error(
-      'HubFailed',
+      'HUB_FAILED',
       `${new URL(response.url).origin} is not a hub: what it answers is no listing of a model.`,
       {
         hint: 'Check the address of the hub. A proxy, or a page that asks to sign in, may answer in its place.',
@@ -86,5 +86,5 @@ async function readRange(address: string, what: string, begin: number, end: numb
   const bytes = response.status === 206 ? await boundedBytes(response, end - begin, what) : null;
   if (bytes?.length === end - begin) return bytes;
   await response.body?.cancel().catch(() => undefined);
-  throw new Blip2Error('HubFailed', `The hub does not answer the range of ${what} that was asked for.`);
+  throw new Blip2Error('HUB_FAILED', `The hub does not answer the range of ${what} that was asked for.`);
 }
