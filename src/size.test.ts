@@ -48,7 +48,7 @@ describe('parseSize', () => {
     '0x10',
     '1.G',
   ])('refuses "%s"', (text) => {
-    expect(() => parseSize(text)).toThrow(expect.objectContaining({ code: 'BAD_SIZE' }));
+    expect(() => parseSize(text)).toThrow(expect.objectContaining({ code: 'SIZE_INVALID' }));
   });
 
   it.each([
@@ -59,7 +59,7 @@ describe('parseSize', () => {
     ['24576', 'Did you mean 24576M (24 GiB), or 24576B for bytes?'],
     ['1048575', 'Did you mean 1048575M (1024.0 GiB), or 1048575B for bytes?'],
   ])('asks what "%s" is: %s', (text, hint) => {
-    expect(() => parseSize(text)).toThrow(expect.objectContaining({ code: 'BAD_SIZE', hint }));
+    expect(() => parseSize(text)).toThrow(expect.objectContaining({ code: 'SIZE_INVALID', hint }));
   });
 
   it('reads back every size that exactSize writes', () => {

@@ -23,12 +23,12 @@ const SIZE = /^(\d+)(?:\.(\d+))? ?([a-z]*)$/;
 
 /**
  * Bytes of a size such as `10G`, `9.5GiB` or `10737418240`.
- * @throws Blip2Error `BAD_SIZE` for anything else, for a number below a mebibyte without a unit (0 apart), for bits, for
+ * @throws Blip2Error `SIZE_INVALID` for anything else, for a number below a mebibyte without a unit (0 apart), for bits, for
  *   fractions of a byte and beyond 2^53 - 1 bytes.
  */
 export function parseSize(text: string): number {
   const fail = (why: string, hint = HOW_TO_WRITE): never => {
-    throw new Blip2Error('BAD_SIZE', `"${text}" is not a size: ${why}`, { hint, details: { text } });
+    throw new Blip2Error('SIZE_INVALID', `"${text}" is not a size: ${why}`, { hint, details: { text } });
   };
   if (/bits?$/i.test(text)) return fail('bits are not bytes');
   const match = SIZE.exec(text.toLowerCase());

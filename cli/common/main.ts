@@ -16,7 +16,7 @@ export const EXIT = {
 
 /** Errors that are mended on the command line or in a plan that was handed over. */
 const USAGE_CODES =
-  /^(USAGE|BAD|INPUT|MAP|PIN|PLAN|PROFILE|OPTION|PROMPT|RUN)(_|$)|^(CHECKPOINT_NOT_FOUND|IMAGE_SIZE|OUTPUT_(EXISTS|IMPOSSIBLE))$/;
+  /^(USAGE|INPUT|MAP|PIN|PLAN|PROFILE|OPTION|OUTPUT|PROMPT|RUN)(_|$)|^(CHECKPOINT_NOT_FOUND|IMAGE_SIZE|(BUDGET|FILE|QUANT|QUEUE|SIZE|WORKLOAD)_INVALID)$/;
 
 /** Wrong usage of a command: exit code 2. */
 export function usageError(message: string, hint?: string): Blip2Error {
@@ -47,7 +47,7 @@ export async function main(command: (context: CommandContext) => Promise<number>
   // A reader that closes early (`| head -1`) has what it wanted.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
-    const lost = new Blip2Error('OUTPUT_FAILED', `the answer could not be written to stdout: ${error.message}`);
+    const lost = new Blip2Error('WRITE_FAILED', `the answer could not be written to stdout: ${error.message}`);
     printError(lost, process.argv.includes('--json'));
     process.exit(EXIT.failed);
   });

@@ -22,7 +22,7 @@ it.each<[string, Buffer]>([
 
 it('names the file that is none', async () => {
   await expect(readJson(join(folder, 'absent.json'))).rejects.toMatchObject({
-    code: 'BAD_FILE',
+    code: 'FILE_INVALID',
     message: expect.stringContaining('absent.json cannot be read as JSON: ENOENT'),
   });
 });

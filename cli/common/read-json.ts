@@ -5,13 +5,13 @@ import { parseJson } from '../../src/loader/format/parse-json.js';
 /** Plans and maps of the largest models have some hundred thousand. */
 const MAX_BYTES = 32_000_000;
 
-/** @param file `-` for stdin @throws Blip2Error `BAD_FILE` where the file cannot be read or is no JSON. */
+/** @param file `-` for stdin @throws Blip2Error `FILE_INVALID` where the file cannot be read or is no JSON. */
 export async function readJson(file: string): Promise<unknown> {
   try {
     return parseJson(decoded(await readBytes(file)));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new Blip2Error('BAD_FILE', `${file === '-' ? 'stdin' : file} cannot be read as JSON: ${why}`, {
+    throw new Blip2Error('FILE_INVALID', `${file === '-' ? 'stdin' : file} cannot be read as JSON: ${why}`, {
       cause: error,
     });
   }

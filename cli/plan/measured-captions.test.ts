@@ -18,8 +18,8 @@ it('takes the median of the times of blip2-run, pictures that failed left out', 
 
 it('refuses a file without times', async () => {
   await writeFile(file, '{"text":"a"}\n');
-  await expect(measuredCaptions(file)).rejects.toMatchObject({ code: 'BAD_FILE' });
+  await expect(measuredCaptions(file)).rejects.toMatchObject({ code: 'FILE_INVALID' });
   await writeFile(file, 'not json\n');
-  await expect(measuredCaptions(file)).rejects.toMatchObject({ code: 'BAD_FILE' });
-  await expect(measuredCaptions(join(folder, 'absent'))).rejects.toMatchObject({ code: 'BAD_FILE' });
+  await expect(measuredCaptions(file)).rejects.toMatchObject({ code: 'FILE_INVALID' });
+  await expect(measuredCaptions(join(folder, 'absent'))).rejects.toMatchObject({ code: 'FILE_INVALID' });
 });

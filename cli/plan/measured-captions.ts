@@ -7,7 +7,7 @@ const line = z.object({ timing: z.object({ imageMs: z.number(), generateMs: z.nu
 
 /**
  * What `blip2-run --json` wrote: a line per picture. The median of their times, decoding of files left out.
- * @throws Blip2Error `BAD_FILE` where the file cannot be read or has no line with times
+ * @throws Blip2Error `FILE_INVALID` where the file cannot be read or has no line with times
  */
 export async function measuredCaptions(file: string): Promise<Measurement> {
   const times = (await readLines(file))
@@ -16,7 +16,7 @@ export async function measuredCaptions(file: string): Promise<Measurement> {
     .toSorted((a, b) => a - b);
   const latencyMs = times[times.length >> 1];
   if (latencyMs === undefined) {
-    throw new Blip2Error('BAD_FILE', `${file} holds no times of captions`, {
+    throw new Blip2Error('FILE_INVALID', `${file} holds no times of captions`, {
       hint: 'Write it with: blip2-run --plan plan.json --json PICTURES > times.jsonl',
     });
   }
@@ -32,6 +32,6 @@ async function readLines(file: string): Promise<unknown[]> {
       .map((row): unknown => JSON.parse(row));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new Blip2Error('BAD_FILE', `${file} cannot be read as lines of JSON: ${why}`, { cause: error });
+    throw new Blip2Error('FILE_INVALID', `${file} cannot be read as lines of JSON: ${why}`, { cause: error });
   }
 }

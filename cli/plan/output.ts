@@ -8,7 +8,7 @@ import { usageError } from '../common/main.js';
 /**
  * Writes `text` to stdout, or completely to `file`, which is not replaced unless `force` says so. Of a link the file that
  * it leads to is replaced; a device or FIFO is written to, and stays.
- * @throws Blip2Error `BAD_OUTPUT`, `USAGE` for a file without a name
+ * @throws Blip2Error `OUTPUT_EXISTS`, `OUTPUT_INVALID`, `USAGE` for a file without a name
  */
 export async function writeOutput(text: string, file: string | undefined, force: boolean): Promise<void> {
   if (file === undefined || file === '-') {
@@ -84,14 +84,14 @@ async function writeToReader(text: string, path: string): Promise<void> {
 }
 
 function exists(file: string, cause: unknown): Blip2Error {
-  return notWritten(file, 'it exists', cause, 'Use --force to replace it.');
-}
-
-function notWritten(file: string, why: string, cause?: unknown, hint?: string): Blip2Error {
-  return new Blip2Error('BAD_OUTPUT', `${file} was not written: ${why}`, {
-    ...(hint === undefined ? {} : { hint }),
+  return new Blip2Error('OUTPUT_EXISTS', `${file} was not written: it exists`, {
+    hint: 'Use --force to replace it.',
     cause,
   });
+}
+
+function notWritten(file: string, why: string, cause?: unknown): Blip2Error {
+  return new Blip2Error('OUTPUT_INVALID', `${file} was not written: ${why}`, { cause });
 }
 
 function isErrno(error: unknown, code: string): boolean {

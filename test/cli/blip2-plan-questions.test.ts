@@ -22,7 +22,7 @@ describe('blip2-plan', () => {
     expect(await readFile(file, 'utf8')).toContain('max_memory = {0: 6442450944');
     const second = await plan('--vram', '8G', '-q', '-o', file);
     expect(second.code).toBe(2);
-    expect(second.stderr).toMatch(/it exists \[BAD_OUTPUT\]/);
+    expect(second.stderr).toMatch(/it exists \[OUTPUT_EXISTS\]/);
     expect(await readFile(file, 'utf8')).toContain('6442450944');
     expect((await plan('--vram', '8G', '-q', '-f', 'python', '-o', file, '--force')).code).toBe(0);
     expect(await readFile(file, 'utf8')).toContain('8589934592');
@@ -161,7 +161,7 @@ describe('blip2-plan', () => {
 
   it.each([
     [['--vram', '4G', '--allow-quant', 'int2'], 'USAGE'],
-    [['--vram', '4G', '--engine', 'transformers', '--allow-quant', 'int8'], 'BAD_QUANT'],
+    [['--vram', '4G', '--engine', 'transformers', '--allow-quant', 'int8'], 'QUANT_INVALID'],
     [['--vram', '4G', '--time-limit', 'soon'], 'USAGE'],
     [['--vram', '4G', '--sweep', '2G'], 'USAGE'],
     [['--vram', '4G', '--sweep', '8G..2G'], 'USAGE'],
@@ -173,7 +173,7 @@ describe('blip2-plan', () => {
     [['--vram', '4G', '--output', ''], 'USAGE'],
     [['--vram', '4G', '--profile', 'package.json'], 'PROFILE_INVALID'],
     [['--vram', '4G', '--pin', 'qformer=cpu:0'], 'MAP_DEVICE'],
-    [['--vram', '4G', '--profile', 'no-such-file.json'], 'BAD_FILE'],
+    [['--vram', '4G', '--profile', 'no-such-file.json'], 'FILE_INVALID'],
   ])('%j is wrong usage', async (args, code) => {
     const finished = await plan(...args);
     expect(finished.code).toBe(2);

@@ -44,9 +44,9 @@ describe('blip2-plan', () => {
   });
 
   it.each([
-    [['--vram', '10x'], 'BAD_SIZE'],
+    [['--vram', '10x'], 'SIZE_INVALID'],
     [['--vram', '-3G'], 'USAGE'],
-    [['--vram', '10Gbit'], 'BAD_SIZE'],
+    [['--vram', '10Gbit'], 'SIZE_INVALID'],
     [[], 'USAGE'],
     [['--vram', '1G', '--bogus'], 'USAGE'],
     [['--vram', '1G', '--batch', 'many'], 'USAGE'],
@@ -68,7 +68,7 @@ describe('blip2-plan', () => {
       plan('--vram', '5G', '--max-new-tokens', '1000000000'),
     ]);
     expect(negative.stderr).toContain('--vram takes no value such as -5G');
-    expect(long.stderr).toMatch(/2048 positions. \[BAD_WORKLOAD\]\n--max-new-tokens may be 2015 at most/);
+    expect(long.stderr).toMatch(/2048 positions. \[WORKLOAD_INVALID\]\n--max-new-tokens may be 2015 at most/);
     expect([negative.code, long.code]).toEqual([2, 2]);
   });
 

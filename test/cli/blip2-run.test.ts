@@ -251,7 +251,7 @@ describe('blip2-run', () => {
     const cases: readonly (readonly [string, string])[] = [
       ['PLAN_MISMATCH', ofOther],
       ['PLAN_INVALID', '{"schema": "something/1"}'],
-      ['BAD_FILE', '{'],
+      ['FILE_INVALID', '{'],
       ['MAP_UNCOVERED', '{"vision_model": "cpu"}'],
       ['MAP_DEVICE', '{"": "gpu"}'],
       ['MAP_BLOCK_CUT', '{"": "cpu", "vision_model.encoder.layers.0.mlp": 0}'],
@@ -338,7 +338,7 @@ describe('blip2-run', () => {
     child.stderr.on('data', (text: Buffer) => (stderr += text.toString()));
     const code = await new Promise((resolve) => child.on('close', resolve));
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: .*ENOSPC.* \[OUTPUT_FAILED\]\n$/);
+    expect(stderr).toMatch(/^error: .*ENOSPC.* \[WRITE_FAILED\]\n$/);
   });
 
   it('stops at Ctrl-C with 130, after the pictures it has written', async () => {

@@ -130,7 +130,7 @@ describe('blip2-shard', () => {
     const file = join(folder, 'a-file');
     await writeFile(file, '');
     const onFile = await shard('merge', DEMO, file);
-    expect(onFile).toMatchObject({ code: 2, stderr: expect.stringContaining('[BAD_OUTPUT]') as string });
+    expect(onFile).toMatchObject({ code: 2, stderr: expect.stringContaining('[OUTPUT_INVALID]') as string });
   });
 
   it('filters and renames', async () => {

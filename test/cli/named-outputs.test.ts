@@ -42,7 +42,7 @@ describe.runIf(process.platform !== 'win32')('an output that is not a plain file
     await rm(link);
     await symlink('/dev/full', link);
     const full = await plan('-o', link, ...force);
-    expect(full).toMatchObject({ code: 2, stderr: expect.stringMatching(/ENOSPC.*\[BAD_OUTPUT\]/) });
+    expect(full).toMatchObject({ code: 2, stderr: expect.stringMatching(/ENOSPC.*\[OUTPUT_INVALID\]/) });
     expect(full.stderr).not.toContain('--force');
   });
 
@@ -51,7 +51,7 @@ describe.runIf(process.platform !== 'win32')('an output that is not a plain file
     execFileSync('mkfifo', [fifo]);
     expect(await plan('-o', fifo, ...force)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('a FIFO that nobody reads [BAD_OUTPUT]'),
+      stderr: expect.stringContaining('a FIFO that nobody reads [OUTPUT_INVALID]'),
     });
     const reader = spawn('cat', [fifo]);
     let read = '';
@@ -74,7 +74,7 @@ describe.runIf(process.platform !== 'win32')('an output that is not a plain file
       ['.', 'folder'],
     ] as const) {
       const refused = await plan('-o', join(folder, name), ...force);
-      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`it is a ${kind} [BAD_OUTPUT]`) });
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`it is a ${kind} [OUTPUT_INVALID]`) });
       expect(refused.stderr).not.toContain('--force');
     }
     await new Promise((resolve) => server.close(resolve));

@@ -66,7 +66,7 @@ describe('tied tables under any of their names', () => {
     const sources = await goldenSources('tiny-opt');
     const tensors = new Map([...sources.tensors].filter(([name]) => name !== opt));
     await expect(Blip2Sessions.create({ ...sources, tensors })).rejects.toMatchObject({
-      code: 'TENSOR_MISSING',
+      code: 'TENSOR_NOT_FOUND',
       details: { tensor: opt },
     });
   });

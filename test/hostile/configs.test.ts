@@ -6,7 +6,7 @@ const preprocessor = await demoJson('preprocessor_config.json');
 const tokenizer = await demoJson('tokenizer.json');
 
 const [INVALID, MISMATCH, SHAPE] = ['CONFIG_INVALID', 'CONFIG_MISMATCH', 'TENSOR_SHAPE'];
-const MISSING = 'TENSORS_MISSING';
+const MISSING = 'TENSOR_NOT_FOUND';
 const deep = (levels: number): string => `{"model_type":"blip-2","a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
 
 /** What is wrong with config.json, and what comes of it. */
@@ -56,7 +56,7 @@ const FIELDS: readonly (readonly [Readonly<Record<string, unknown>>, string])[] 
   [{ 'text_config.eos_token_id': -1 }, INVALID],
   [{ 'text_config.eos_token_id': 1e9 }, INVALID],
   [{ 'text_config.eos_token_id': [] }, INVALID],
-  [{ 'text_config.max_position_embeddings': 1 }, /^(BAD_WORKLOAD|TENSOR_SHAPE)$/.source],
+  [{ 'text_config.max_position_embeddings': 1 }, /^(WORKLOAD_INVALID|TENSOR_SHAPE)$/.source],
   [{ 'text_config.model_type': 'gpt2' }, INVALID],
   [{ 'text_config.model_type': '__proto__' }, INVALID],
   [{ 'text_config.ffn_dim': 7 }, SHAPE],

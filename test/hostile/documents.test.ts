@@ -123,7 +123,7 @@ it.each([33, 200])('%i GPUs are more than a plan is made for', (count) => {
   const gpus = new Map(Array.from({ length: count }, (_, id) => [id, 2 ** 30]));
   const { tensors, config } = checkpoint;
   const plans = () => planDeviceMap(tensors, { config, budgets: { gpus, ramBytes: null, diskBytes: 0 } });
-  expect(codeOf(plans)).toBe('BAD_BUDGET');
+  expect(codeOf(plans)).toBe('BUDGET_INVALID');
 });
 
 const shards = (count: number): Json =>

@@ -70,7 +70,7 @@ export async function writeCheckpoint(
 
   await makeFolder(folder).catch((cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('BAD_OUTPUT', `${folder} cannot be made: ${why}`, { hint: 'Name a folder.', cause });
+    throw new Blip2Error('OUTPUT_INVALID', `${folder} cannot be made: ${why}`, { hint: 'Name a folder.', cause });
   });
   await removeAbandonedFiles(folder);
   const remaining = planned.filter(({ shard }) => !finished.has(shard.file));

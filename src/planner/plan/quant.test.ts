@@ -120,7 +120,7 @@ describe('plans that may quantise', () => {
 
   it('are for blip2-run alone', () => {
     expect(() => plan(4, { engine: 'transformers', allowQuant: ['int8'] })).toThrow(
-      expect.objectContaining({ code: 'BAD_QUANT' }),
+      expect.objectContaining({ code: 'QUANT_INVALID' }),
     );
     expect(() => plan(4, { engine: 'transformers' }, converted(opt, 'int8'))).toThrow(/lm_head|layers\.0/);
     const bare = new Map([['h.0.fc.weight', { dtype: 'F32', shape: [8, 8] } as const]]);

@@ -77,7 +77,7 @@ export function ownTensors(
   return { byBlock, unknown };
 }
 
-/** @throws Blip2Error `TENSORS_MISSING`, `TENSOR_SHAPE` */
+/** @throws Blip2Error `TENSOR_NOT_FOUND`, `TENSOR_SHAPE` */
 export function checkTensors(
   tensors: ReadonlyMap<string, TensorInfo>,
   config: ModelConfig,
@@ -97,7 +97,7 @@ export function checkTensors(
   }
   if (missing.length === 0) return;
   throw new Blip2Error(
-    'TENSORS_MISSING',
+    'TENSOR_NOT_FOUND',
     `The checkpoint lacks ${missing.length} of ${expected.size} tensors that its config.json needs: ${sample(missing)}`,
     { hint: 'Download every shard named in model.safetensors.index.json.', details: { missing } },
   );

@@ -67,7 +67,7 @@ const QUERY_INPUTS: ReadonlySet<BlockKind> = new Set<BlockKind>([
 
 /**
  * @throws Blip2Error `TENSORS_PREFIXED` where the names are those of a wrapper, `CONFIG_MISMATCH` where there are more layers
- * than the configuration says, `TENSORS_MISSING` where the checkpoint lacks tensors that the configuration needs, and
+ * than the configuration says, `TENSOR_NOT_FOUND` where the checkpoint lacks tensors that the configuration needs, and
  * `TENSOR_SHAPE` where one has another shape than the configuration says.
  */
 export function blip2Weights(

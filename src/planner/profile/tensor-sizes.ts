@@ -71,9 +71,9 @@ function sizeOf(name: string, info: TensorInfo, rules: DtypeRules): TensorSize {
   };
 }
 
-/** @throws Blip2Error `TENSORS_MISSING` */
+/** @throws Blip2Error `TENSOR_NOT_FOUND` */
 export function infoOf(tensors: ReadonlyMap<string, TensorInfo>, name: string): TensorInfo {
   const info = tensors.get(name);
-  if (info === undefined) throw new Blip2Error('TENSORS_MISSING', `The checkpoint has no tensor ${name}.`);
+  if (info === undefined) throw new Blip2Error('TENSOR_NOT_FOUND', `The checkpoint has no tensor ${name}.`);
   return info;
 }

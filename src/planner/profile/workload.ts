@@ -36,7 +36,7 @@ export const workloadSchema = z.strictObject({
 /**
  * Fills in what was not said; a caption's prompt is the model's query tokens and its text.
  * @param textTokens where nothing is asked: one, to start from
- * @throws Blip2Error `BAD_WORKLOAD` naming the field that is not a positive whole number.
+ * @throws Blip2Error `WORKLOAD_INVALID` naming the field that is not a positive whole number.
  */
 export function parseWorkload(
   workload: Partial<Workload> = {},
@@ -49,7 +49,7 @@ export function parseWorkload(
     return encoded === undefined || encoded >= rest.batch ? rest : { ...rest, encoded };
   }
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  throw new Blip2Error('BAD_WORKLOAD', `The workload is not usable: ${issues.join('; ')}`, {
+  throw new Blip2Error('WORKLOAD_INVALID', `The workload is not usable: ${issues.join('; ')}`, {
     hint: 'batch, encoded, beams, promptTokens, newTokens and the sides of pictureSize are whole numbers from 1 up.',
     details: { issues },
   });

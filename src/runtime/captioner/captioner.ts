@@ -23,7 +23,7 @@ import { CaptionService, type ServiceOptions } from './service/caption-service.j
  *     await using captioner = await createCaptioner(await openCheckpoint('models/demo'));
  *     for await (const { text } of captioner.caption('picture.png')) console.log(text);
  *
- * @throws Blip2Error `CONFIG_INVALID`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `CHECKPOINT_FILE_MISSING`, `IMAGE_SIZE`,
+ * @throws Blip2Error `CONFIG_INVALID`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `CHECKPOINT_FILE_MISSING`, `IMAGE_SIZE`,
  *   `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `GPU_MISSING`, `PLAN_MISMATCH`, `DOES_NOT_FIT`, `OUT_OF_MEMORY`, `PROCESS_ENDED`
  */
 export async function createCaptioner(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Captioner> {

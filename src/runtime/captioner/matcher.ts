@@ -12,7 +12,7 @@ import { placedDevices } from '../placement/placement.js';
  *     await using matcher = await createMatcher(await openCheckpoint(folder));
  *     const [match] = await matcher.match('picture.png', ['a red ring']);
  *
- * @throws Blip2Error as `createCaptioner` does; `BAD_QUANT` where weights may be quantised: there is no language model
+ * @throws Blip2Error as `createCaptioner` does; `QUANT_INVALID` where weights may be quantised: there is no language model
  */
 export async function createMatcher(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Matcher> {
   const config = parseRetrievalConfig(checkpoint.config);

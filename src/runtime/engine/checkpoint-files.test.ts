@@ -51,7 +51,7 @@ describe('picture settings', () => {
     await writeFile(join(folder, 'processor_config.json'), '{');
     await write('preprocessor_config.json', {});
     await expect(readPictureSettings(folder)).rejects.toMatchObject({
-      code: 'CHECKPOINT_FILE_INVALID',
+      code: 'CONFIG_INVALID',
       message: expect.stringContaining('processor_config.json is not JSON'),
     });
   });

@@ -15,7 +15,7 @@ export interface CheckpointFiles {
   readonly wordTokenizer: TextTokenizer | null;
 }
 
-/** @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CHECKPOINT_FILE_INVALID`, `CONFIG_INVALID`, `TOKENIZER_INVALID`. */
+/** @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID`, `TOKENIZER_INVALID`. */
 export async function readCheckpointFiles(folder: string, config: ModelConfig): Promise<CheckpointFiles> {
   const instructs = config.qformer.text !== null && !isRetrieval(config);
   const [preprocessor, tokenizer, wordTokenizer] = await Promise.all([
@@ -34,7 +34,7 @@ const processorSchema = z.looseObject({ image_processor: z.unknown() });
 /**
  * How pictures become pixels, looked for as transformers 5 does: in processor_config.json, and in preprocessor_config.json
  * only where the first says nothing about pictures.
- * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CHECKPOINT_FILE_INVALID`, `CONFIG_INVALID`
+ * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID`
  */
 export async function readPictureSettings(folder: string): Promise<PreprocessorConfig> {
   const nested = processorSchema.safeParse(await readJsonIfThere(folder, PROCESSOR)).data?.image_processor;
@@ -53,7 +53,7 @@ export async function readPictureSettings(folder: string): Promise<PreprocessorC
 
 /**
  * @param prefix of the tokenizer's files: the language model's have none
- * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CHECKPOINT_FILE_INVALID`, `TOKENIZER_INVALID`
+ * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID`, `TOKENIZER_INVALID`
  */
 export async function readTokenizer(folder: string, prefix = ''): Promise<TextTokenizer> {
   const [tokenizer, tokenizerConfig] = await Promise.all([
@@ -89,6 +89,6 @@ async function readJson(folder: string, name: string): Promise<unknown> {
     return JSON.parse(text) as unknown;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('CHECKPOINT_FILE_INVALID', `${path} is not JSON: ${reason}`, { details: { path }, cause });
+    throw new Blip2Error('CONFIG_INVALID', `${path} is not JSON: ${reason}`, { details: { path }, cause });
   }
 }

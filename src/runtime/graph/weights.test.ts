@@ -15,7 +15,7 @@ describe('weights that do not belong to their config.json', () => {
     tensors.delete(NAME);
     const weights = new Weights(parseBlip2Config(checkpoint.config), tensors);
     expect(() => weights.get(NAME)).toThrow(
-      expect.objectContaining({ code: 'TENSOR_MISSING', details: { tensor: NAME } }),
+      expect.objectContaining({ code: 'TENSOR_NOT_FOUND', details: { tensor: NAME } }),
     );
   });
 

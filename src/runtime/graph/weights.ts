@@ -43,13 +43,13 @@ export class Weights {
   }
 
   /**
-   * @throws Blip2Error `TENSOR_MISSING`, `TENSOR_SHAPE` when config.json implies another shape, `TENSOR_DTYPE` when it
+   * @throws Blip2Error `TENSOR_NOT_FOUND`, `TENSOR_SHAPE` when config.json implies another shape, `TENSOR_DTYPE` when it
    *   implies floats and the tensor holds none
    */
   get(name: string): StoredTensor {
     const tensor = this.#tensors.get(name);
     if (tensor === undefined) {
-      throw new Blip2Error('TENSOR_MISSING', `the checkpoint has no tensor ${name}, which its config.json implies`, {
+      throw new Blip2Error('TENSOR_NOT_FOUND', `the checkpoint has no tensor ${name}, which its config.json implies`, {
         hint: 'Check that config.json belongs to these weights and that the download is complete.',
         details: { tensor: name },
       });
@@ -68,7 +68,7 @@ export class Weights {
 
   /**
    * The integers and scales of a linear weight; null where the checkpoint does not hold it so.
-   * @throws Blip2Error `TENSOR_MISSING` without its scales, `TENSOR_SHAPE` when config.json implies another shape
+   * @throws Blip2Error `TENSOR_NOT_FOUND` without its scales, `TENSOR_SHAPE` when config.json implies another shape
    */
   quantized(name: string): QuantizedWeight | null {
     const scheme = storedScheme(this.#tensors, name);

@@ -29,9 +29,9 @@ const ELEMENT_TYPE: Partial<Record<Dtype, DataType>> = {
   F8_E8M0: DataType.FLOAT8E8M0,
 };
 
-/** @throws Blip2Error `DTYPE_NOT_IN_ONNX` for an element type that ONNX does not know. */
+/** @throws Blip2Error `TENSOR_DTYPE` for an element type that ONNX does not know. */
 export function elementType(dtype: Dtype): DataType {
   const type = ELEMENT_TYPE[dtype];
-  if (type === undefined) throw new Blip2Error('DTYPE_NOT_IN_ONNX', `ONNX has no element type for ${dtype}`);
+  if (type === undefined) throw new Blip2Error('TENSOR_DTYPE', `ONNX has no element type for ${dtype}`);
   return type;
 }

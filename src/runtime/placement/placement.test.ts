@@ -184,7 +184,7 @@ describe('placement', () => {
     const other = await openCheckpoint(join(DEMO, '../../test/fixtures/goldens/tiny-opt'));
     await expect(placedDevices(other, { plan })).rejects.toMatchObject({ code: 'PLAN_MISMATCH' });
     const lacking = { ...checkpoint, tensors: new Map([...checkpoint.tensors].slice(1)) };
-    await expect(placedDevices(lacking, { plan })).rejects.toMatchObject({ code: 'TENSORS_MISSING' });
+    await expect(placedDevices(lacking, { plan })).rejects.toMatchObject({ code: 'TENSOR_NOT_FOUND' });
     const tight = { gpus: new Map([[0, MIB]]), ramBytes: MIB, diskBytes: 0 };
     await expect(placedDevices(checkpoint, { budgets: tight })).rejects.toMatchObject({
       code: 'DOES_NOT_FIT',

@@ -81,14 +81,14 @@ function fileOf(files: ReadonlyMap<string, File>, name: string): File {
 async function readText(file: File, maxBytes: number): Promise<string> {
   if (file.size > maxBytes) {
     throw new Blip2Error(
-      'BAD_FILE',
+      'FILE_INVALID',
       `${file.name} has ${file.size} bytes; at most ${maxBytes} are read of such a file`,
     );
   }
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer());
   } catch (cause) {
-    throw new Blip2Error('BAD_FILE', `${file.name} is not text in UTF-8, or cannot be read`, { cause });
+    throw new Blip2Error('FILE_INVALID', `${file.name} is not text in UTF-8, or cannot be read`, { cause });
   }
 }
 

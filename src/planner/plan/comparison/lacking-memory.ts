@@ -16,7 +16,7 @@ export interface PlannedModel {
   readonly provider: GpuProvider;
 }
 
-/** Bytes that a workload lacks. @throws Blip2Error `BAD_WORKLOAD` */
+/** Bytes that a workload lacks. @throws Blip2Error `WORKLOAD_INVALID` */
 export type LackingFor = (asked: Workload) => ReadonlyMap<Device, number>;
 
 /**

@@ -13,7 +13,7 @@ export interface Budgets {
 /** No host has more, and each is a place that every block might go to. */
 const MAX_GPUS = 32;
 
-/** @throws Blip2Error `BAD_BUDGET` for too many GPUs, a budget that is not a whole number of bytes, or a GPU number that is not one. */
+/** @throws Blip2Error `BUDGET_INVALID` for too many GPUs, a budget that is not a whole number of bytes, or a GPU number that is not one. */
 export function checkBudgets(budgets: Budgets): Budgets {
   const rows: [string, number][] = [
     ...[...budgets.gpus].map(([id, bytes]): [string, number] => [`GPU ${id}`, bytes]),
@@ -22,19 +22,19 @@ export function checkBudgets(budgets: Budgets): Budgets {
   ];
   for (const [name, bytes] of rows) {
     if (Number.isSafeInteger(bytes) && bytes >= 0) continue;
-    throw new Blip2Error('BAD_BUDGET', `The budget of ${name} is ${bytes}, not a whole number of bytes.`, {
+    throw new Blip2Error('BUDGET_INVALID', `The budget of ${name} is ${bytes}, not a whole number of bytes.`, {
       hint: 'Budgets are bytes, from 0 up.',
     });
   }
   if (budgets.gpus.size > MAX_GPUS) {
     throw new Blip2Error(
-      'BAD_BUDGET',
+      'BUDGET_INVALID',
       `There are budgets for ${budgets.gpus.size} GPUs; plans are made for ${MAX_GPUS} at most.`,
     );
   }
   for (const id of budgets.gpus.keys()) {
     if (Number.isSafeInteger(id) && id >= 0) continue;
-    throw new Blip2Error('BAD_BUDGET', `${id} is not a GPU number.`, { hint: 'GPUs are numbered 0, 1, 2, ...' });
+    throw new Blip2Error('BUDGET_INVALID', `${id} is not a GPU number.`, { hint: 'GPUs are numbered 0, 1, 2, ...' });
   }
   return budgets;
 }

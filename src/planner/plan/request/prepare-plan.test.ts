@@ -18,7 +18,7 @@ describe('a workload', () => {
     expect(prepared('opt-2.7b', { promptTokens: 40, newTokens: 2008 }).profile.workload.newTokens).toBe(2008);
     expect(() => prepared('opt-2.7b', { promptTokens: 40, newTokens: 2009 })).toThrow(
       expect.objectContaining({
-        code: 'BAD_WORKLOAD',
+        code: 'WORKLOAD_INVALID',
         message: expect.stringContaining('2049; this model has 2048 positions'),
         hint: 'newTokens may be 2008 at most.',
       }),

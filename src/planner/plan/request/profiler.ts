@@ -15,7 +15,7 @@ import { usualWorkload } from '../../profile/usual-workload.js';
 import { parseWorkload, type Workload } from '../../profile/workload.js';
 import type { PlanOptions } from './plan-options.js';
 
-/** The profile of a checkpoint for what is asked of it; absent means the usual work. @throws Blip2Error `BAD_WORKLOAD` */
+/** The profile of a checkpoint for what is asked of it; absent means the usual work. @throws Blip2Error `WORKLOAD_INVALID` */
 export type Profiler = (asked?: Partial<Workload>) => ModelProfile;
 
 type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'>;
@@ -24,7 +24,7 @@ type Shared = Omit<GenericProfileOptions, 'config' | 'model'>;
 
 /**
  * Looks at the tensors once, for any number of workloads.
- * @throws Blip2Error `BAD_QUANT`, and what the profiles throw
+ * @throws Blip2Error `QUANT_INVALID`, and what the profiles throw
  */
 export function profiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileOptions): Profiler {
   const schemes = options.allowQuant ?? [];
@@ -89,7 +89,7 @@ function checkPositions({ promptTokens, newTokens }: Workload, text: TextConfig)
   if (limit === null || promptTokens + newTokens <= limit) return;
   const counts = `${promptTokens} tokens of prompt and ${newTokens} new ones`;
   throw new Blip2Error(
-    'BAD_WORKLOAD',
+    'WORKLOAD_INVALID',
     `${counts} are ${promptTokens + newTokens}; this model has ${limit} positions.`,
     {
       hint:
@@ -106,7 +106,7 @@ function checkQuantization(profile: ModelProfile, schemes: readonly QuantScheme[
     const stored = profile.blocks.find((block) => block.scheme !== null);
     if (schemes.length === 0 && stored === undefined) return;
     throw new Blip2Error(
-      'BAD_QUANT',
+      'QUANT_INVALID',
       stored === undefined
         ? 'transformers cannot run weights quantised the way allowed here.'
         : `transformers cannot run ${stored.name}, whose weights this checkpoint stores as ${stored.scheme}.`,
@@ -119,7 +119,7 @@ function checkQuantization(profile: ModelProfile, schemes: readonly QuantScheme[
   if (schemes.length === 0 || profile.blocks.some((block) => block.forms.size > 0)) return;
   if (profile.blocks.some((block) => block.scheme !== null)) return;
   throw new Blip2Error(
-    'BAD_QUANT',
+    'QUANT_INVALID',
     'No block of this checkpoint can be quantised: that takes a BLIP-2 language model.',
     {
       hint: 'Leave --allow-quant out.',

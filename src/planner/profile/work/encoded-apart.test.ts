@@ -126,7 +126,7 @@ describe('pictures encoded some at a time', () => {
 
   it('are a whole number of at least one', () => {
     for (const encoded of [0, -1, 1.5]) {
-      expect(() => parseWorkload({ batch: 4, encoded })).toThrow(expect.objectContaining({ code: 'BAD_WORKLOAD' }));
+      expect(() => parseWorkload({ batch: 4, encoded })).toThrow(expect.objectContaining({ code: 'WORKLOAD_INVALID' }));
     }
   });
 });

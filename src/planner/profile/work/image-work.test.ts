@@ -38,7 +38,7 @@ describe('the size of pictures', () => {
       expect.objectContaining({ code: 'IMAGE_SIZE' }),
     );
     expect(() => parseWorkload({ pictureSize: { height: 0, width: 364 } })).toThrow(
-      expect.objectContaining({ code: 'BAD_WORKLOAD' }),
+      expect.objectContaining({ code: 'WORKLOAD_INVALID' }),
     );
   });
 });

@@ -39,7 +39,7 @@ export class Blip2Sessions implements CaptionModel {
 
   /**
    * @param encoded pictures that are encoded together
-   * @throws Blip2Error `TENSOR_MISSING` or `TENSOR_SHAPE`; whatever ONNX Runtime says about a session.
+   * @throws Blip2Error `TENSOR_NOT_FOUND` or `TENSOR_SHAPE`; whatever ONNX Runtime says about a session.
    */
   static async create<Place>(sources: SessionSources<Place>, encoded = MOST_TOGETHER): Promise<Blip2Sessions> {
     const { config } = sources;

@@ -20,7 +20,7 @@ export class RetrievalSessions implements RetrievalModel {
     this.#runners = runners;
   }
 
-  /** @throws Blip2Error `TENSOR_MISSING` or `TENSOR_SHAPE`; whatever ONNX Runtime says about a session. */
+  /** @throws Blip2Error `TENSOR_NOT_FOUND` or `TENSOR_SHAPE`; whatever ONNX Runtime says about a session. */
   static async create<Place>(sources: SessionSources<Place, RetrievalConfig>): Promise<RetrievalSessions> {
     const { config } = sources;
     const runners: ProgramRunner[] = [];

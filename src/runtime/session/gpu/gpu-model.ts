@@ -62,7 +62,7 @@ export class GpuModel implements CaptionModel {
 
   /**
    * @param encoded pictures that are encoded together, where a plan says so
-   * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `ORT_FAILED`
+   * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `ORT_FAILED`
    */
   static async open(sources: EngineSources<Blip2Config>, encoded?: number): Promise<GpuModel> {
     const { config, tensors, picture, placeOf } = sources;

@@ -24,7 +24,7 @@ export class GpuRetrievalModel implements RetrievalModel {
     this.#started = started;
   }
 
-  /** @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_MISSING`, `TENSOR_SHAPE`, `ORT_FAILED` */
+  /** @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `ORT_FAILED` */
   static async open(sources: EngineSources<RetrievalConfig>): Promise<GpuRetrievalModel> {
     const { config, tensors, picture, placeOf } = sources;
     const weights = new Weights(config, tensors);
