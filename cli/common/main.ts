@@ -4,19 +4,10 @@
  */
 import { constants } from 'node:os';
 import { Blip2Error } from '../../src/errors.js';
+import { EXIT, exitStatusOf } from './exit-status.js';
 import { withFlagNames } from './flag-names.js';
 
-export const EXIT = {
-  ok: 0,
-  failed: 1,
-  usage: 2,
-  doesNotFit: 3,
-  someInputsFailed: 4,
-} as const;
-
-/** Errors that are mended on the command line or in a plan that was handed over. */
-const USAGE_CODES =
-  /^(USAGE|INPUT|MAP|PIN|PLAN|PROFILE|OPTION|OUTPUT|PROMPT|RUN)(_|$)|^(CHECKPOINT_NOT_FOUND|IMAGE_SIZE|(BUDGET|FILE|QUANT|QUEUE|SIZE|WORKLOAD)_INVALID)$/;
+export { EXIT };
 
 /** Wrong usage of a command: exit code 2. */
 export function usageError(message: string, hint?: string): Blip2Error {
@@ -65,7 +56,7 @@ export async function main(command: (context: CommandContext) => Promise<number>
     process.exitCode ??= code;
   } catch (error) {
     if (!controller.signal.aborted || !isInterruption(error)) printError(error, argv.includes('--json'));
-    process.exitCode ??= exitCodeOf(error);
+    process.exitCode ??= exitStatusOf(error);
   }
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
 }
@@ -75,12 +66,6 @@ function isInterruption(error: unknown): boolean {
     (error instanceof Blip2Error && error.code === 'INTERRUPTED') ||
     (error instanceof Error && error.name === 'AbortError')
   );
-}
-
-function exitCodeOf(error: unknown): number {
-  if (!(error instanceof Blip2Error)) return EXIT.failed;
-  if (error.code === 'DOES_NOT_FIT') return EXIT.doesNotFit;
-  return USAGE_CODES.test(error.code) ? EXIT.usage : EXIT.failed;
 }
 
 /** Three lines at most: what and why with the numbers, then what to type next; one JSON line for programs. */

@@ -1,7 +1,7 @@
 import type { CaptionWorker, HandedPicture, Outcome } from '../../src/bulk/run/caption-pictures.js';
-import { Blip2Error } from '../../src/errors.js';
 import type { Captioner } from '../../src/runtime/captioner/captioner.js';
 import type { CaptionAllOptions, CaptionTiming, Picture } from '../../src/runtime/engine/captioner-options.js';
+import { isPictureError } from '../../src/runtime/image/picture-error.js';
 
 /**
  * A captioner as a run of many pictures knows it; pictures that cannot be read are outcomes, anything else ends it.
@@ -17,7 +17,7 @@ export function captionWorker(
       for await (const outcome of captioner.captionAll(asPictures(pictures), { ...options, signal })) {
         if (outcome.status === 'failed') {
           const { error } = outcome;
-          if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
+          if (!isPictureError(error)) throw error;
           yield { status: 'failed', error };
           continue;
         }

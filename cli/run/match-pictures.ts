@@ -1,6 +1,6 @@
-import { Blip2Error } from '../../src/errors.js';
 import type { Matcher } from '../../src/runtime/captioner/matcher.js';
 import { inLine } from '../../src/runtime/image/file-url.js';
+import { isPictureError } from '../../src/runtime/image/picture-error.js';
 import { EXIT, printError } from '../common/main.js';
 import { writeOut } from '../common/write-out.js';
 import { withPicture } from './caption-pictures.js';
@@ -37,7 +37,7 @@ export async function matchPictures(matcher: Matcher, pictures: readonly string[
       }
     } catch (error) {
       if (run.signal.aborted) break;
-      if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
+      if (!isPictureError(error)) throw error;
       failed += 1;
       if (!run.asJson && !run.embed) printError(withPicture(error, picture), false);
       else {

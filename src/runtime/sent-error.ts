@@ -1,12 +1,13 @@
 /** Errors between processes and threads: a clone would lose what makes them ours. */
 import { Blip2Error } from '../errors.js';
+import type { ErrorCode } from '../error-codes.js';
 
 export interface SentError {
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
   /** Present in errors of this package. */
-  readonly code: string | undefined;
+  readonly code: ErrorCode | undefined;
   readonly hint: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Blip2Error } from '../errors.js';
+import type { ErrorCode } from '../error-codes.js';
 import type { Caption } from '../runtime/engine/captioner-options.js';
 import { Admission } from './admission.js';
 import { answerChat, type ChatContext } from './answer-chat.js';
@@ -40,7 +41,7 @@ export interface Answered {
   readonly method: string;
   readonly path: string;
   readonly status: number;
-  readonly code: string | null;
+  readonly code: ErrorCode | null;
   readonly ms: number;
   readonly newTokens: number | null;
   /** Why, where it is not the sender's fault. */

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../error-codes.js';
 import { CaptionMetrics } from '../metrics/caption-metrics.js';
 import { Metrics } from '../metrics/metrics.js';
 import type { Caption } from '../runtime/engine/captioner-options.js';
@@ -28,9 +29,9 @@ export class ServeMetrics {
     this.#restarts.add(0);
   }
 
-  answered(status: number, code: string | null): void {
+  answered(status: number, code: ErrorCode | null): void {
     this.#requests.add(1, { status: String(status), code: code ?? '' });
-    if (code !== null && /^(IMAGE|LOGITS)_/.test(code)) this.#captions.record('failed');
+    if (code !== null && (code.startsWith('IMAGE_') || code === 'LOGITS_NOT_FINITE')) this.#captions.record('failed');
   }
 
   began(seconds: number): void {

@@ -1,6 +1,7 @@
 /** Shards as JSON lines: what any program may hand to a worker, and what it answers. */
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
+import type { ErrorCode } from '../../error-codes.js';
 import { filePicture } from '../inputs/file-picture.js';
 import { inputPicture, type InputPicture } from '../inputs/input-picture.js';
 import type { CaptionRecord } from '../caption-record.js';
@@ -46,7 +47,7 @@ export type ShardAnswer =
   | { readonly id: null; readonly status: 'refused'; readonly line: number; readonly error: AnswerError };
 
 export interface AnswerError {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
 }
 

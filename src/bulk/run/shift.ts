@@ -1,6 +1,7 @@
 import { Blip2Error } from '../../errors.js';
 import { captionedRecord, failedRecord, type CaptionRecord } from '../caption-record.js';
 import { PictureReader } from '../inputs/picture-reader.js';
+import { isPictureError } from '../../runtime/image/picture-error.js';
 import type { HandedPicture, Outcome } from './caption-pictures.js';
 import type { ShardJob } from './shard-job.js';
 import type { ShardSource } from './shard-source.js';
@@ -86,7 +87,7 @@ export class Shift {
       if (!this.#isOver) this.#handed.push({ job, position, path });
       return { source, randomStream: job.first + position };
     } catch (error) {
-      if (!(error instanceof Blip2Error && error.code.startsWith('IMAGE_'))) throw error;
+      if (!isPictureError(error)) throw error;
       if (!this.#isOver) this.#record(job, position, failedRecord(picture, null, error));
       return null;
     }

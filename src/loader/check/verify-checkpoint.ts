@@ -3,9 +3,10 @@
  */
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
+import type { ErrorCode } from '../../error-codes.js';
 import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
-import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, CheckpointWarning, StoredTensor } from '../checkpoint/checkpoint.js';
 import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
 import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
 import type { OpenOptions } from '../hub/hub-settings.js';
@@ -20,7 +21,8 @@ import { parseQuantizedName, quantizedNames } from '../../tensor/quantized.js';
 
 export interface Finding {
   readonly severity: 'error' | 'warning';
-  readonly code: string;
+  /** Errors have an error's code. */
+  readonly code: ErrorCode | CheckpointWarning['code'] | 'NON_FINITE' | 'QUANTIZED_WEIGHT' | 'UNALIGNED';
   readonly message: string;
   readonly file?: string;
   readonly tensor?: string;

@@ -25,7 +25,14 @@ export interface ShardFile {
 
 /** Something about a checkpoint that a reader accepts and a person should know. */
 export interface CheckpointWarning {
-  readonly code: string;
+  readonly code:
+    | 'INDEX_IGNORED'
+    | 'INDEX_WITHOUT_METADATA'
+    | 'SHARD_NUMBERING_GAP'
+    | 'SPECIFICATION_DEVIATION'
+    | 'TENSOR_IN_TWO_SHARDS'
+    | 'TENSOR_NOT_IN_INDEX'
+    | 'TOTAL_SIZE_WRONG';
   readonly message: string;
 }
 

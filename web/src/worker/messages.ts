@@ -1,4 +1,5 @@
 /** What the page and its workers say to each other. */
+import type { ErrorCode } from '../../../src/error-codes.js';
 import type { Device } from '../../../src/planner/map/device-map.js';
 import type { Infeasible } from '../../../src/planner/plan/choice/infeasible.js';
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
@@ -54,7 +55,7 @@ export type Reply =
 
 /** An error as text. */
 export interface Fault {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string | null;
 }

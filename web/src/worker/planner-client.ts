@@ -5,7 +5,7 @@
 import type { OpenModel } from '../model/open-model.js';
 import type { CarriedOptions } from '../settings/plan-options.js';
 import type { Settings } from '../settings/settings.js';
-import type { Order, Reply, SweepQuestion } from './messages.js';
+import type { Fault, Order, Reply, SweepQuestion } from './messages.js';
 import { startPlanWorker } from './start-plan-worker.js';
 
 export interface Ask {
@@ -82,7 +82,7 @@ export class PlannerClient {
     worker.addEventListener('error', (event) => {
       const running = this.#running;
       if (running === null || worker !== this.#worker) return;
-      const fault = { code: 'UNEXPECTED', message: event.message || 'the worker ended', hint: null };
+      const fault: Fault = { code: 'UNEXPECTED', message: event.message || 'the worker ended', hint: null };
       this.#restart();
       running.ask.onReply({ kind: 'failed', id: running.id, fault });
     });
