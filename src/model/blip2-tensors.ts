@@ -13,12 +13,17 @@ import {
 } from './blip2-config.js';
 import type { LlamaConfig, OptConfig, T5Config, TextConfig } from './language-config.js';
 
+/** What a configuration does not say of the tensors. */
 export interface Blip2TensorOptions {
   readonly dtype: Dtype;
   /** Whether the language model's head is a tensor of its own. Published OPT files tie it; Flan-T5 files do not. */
   readonly ownHead: boolean;
 }
 
+/**
+ * Every tensor that a configuration implies: name -> dtype and shape, in the order in which transformers registers them. Shapes are
+ * as PyTorch stores them, `[out, in]` for linear weights. Source: `Blip2ForConditionalGeneration` and its kin in transformers.
+ */
 export function blip2Tensors(config: ModelConfig, { dtype, ownHead }: Blip2TensorOptions): Map<string, TensorInfo> {
   const shapes = new ShapeTable();
   shapes.add('query_tokens', [1, config.numQueryTokens, config.qformer.hiddenSize]);

@@ -10,6 +10,7 @@ import type { LlamaConfig, OptConfig, T5Config, TextConfig } from './language-co
 /** How often a block runs: once per picture, once per prompt, or once per prompt and again for every further token. */
 export type BlockPhase = 'image' | 'prompt' | 'token';
 
+/** What a block computes: blocks of one kind differ in nothing but their layer number. */
 export type BlockKind =
   | 'vision-embeddings'
   | 'vision-layer'
@@ -39,6 +40,7 @@ export type BlockKind =
   | 'llama-norm'
   | 'head';
 
+/** A part that is placed as one; `name` is its module path or root parameter, a key of the device map. */
 export interface Block {
   readonly name: string;
   readonly kind: BlockKind;
@@ -47,6 +49,7 @@ export interface Block {
   readonly phase: BlockPhase;
 }
 
+/** The parts of a model that are placed as one, in the order in which they run. */
 export function blip2Blocks(config: ModelConfig): Block[] {
   return [
     one('vision_model.embeddings', 'vision-embeddings', 'image'),

@@ -41,6 +41,7 @@ function preset(text: object, imageTokenIndex: number, vision: object = {}): obj
   };
 }
 
+/** A published model, without its weights. */
 export interface Preset {
   /** A `config.json` document, as `parseBlip2Config` reads it. */
   readonly config: object;
@@ -48,6 +49,7 @@ export interface Preset {
   readonly ownHead: boolean;
 }
 
+/** Published models by their name on the hub, so that they can be planned with nothing at hand. Source: their `config.json`. */
 export const PRESETS: ReadonlyMap<string, Preset> = new Map([
   ['Salesforce/blip2-opt-2.7b', { config: preset(opt27b, 50265), ownHead: false }],
   ['Salesforce/blip2-opt-2.7b-coco', { config: preset(opt27b, 50265, coco), ownHead: false }],
@@ -58,6 +60,7 @@ export const PRESETS: ReadonlyMap<string, Preset> = new Map([
   ['Salesforce/blip2-flan-t5-xxl', { config: preset(flanT5Xxl, 32100), ownHead: true }],
 ]);
 
+/** What is planned where no checkpoint is named. */
 export const DEFAULT_PRESET = 'Salesforce/blip2-opt-2.7b';
 
 /** Without their owner. */

@@ -10,12 +10,14 @@ import { SourceFiles } from '../file/source-files.js';
 import { dequantizeRows } from '../quant/dequantize-rows.js';
 import { storedWeights, weightDtype, weightShape, type StoredWeight } from '../quant/stored-weights.js';
 
+/** How two tensors of a name differ; dtypes and shapes as text. */
 export type TensorDifference =
   | { readonly kind: 'only-in-a' | 'only-in-b'; readonly name: string }
   | { readonly kind: 'dtype' | 'shape'; readonly name: string; readonly a: string; readonly b: string }
   /** `maxAbs` is null for dtypes that are compared byte by byte; NaN against a number is Infinity. */
   | { readonly kind: 'values'; readonly name: string; readonly maxAbs: number | null };
 
+/** What counts as equal; `onProgress` counts tensors. */
 export interface DiffOptions {
   /**
    * Float values that differ by no more than this are equal, also across float dtypes and with weights in small integers.
@@ -26,6 +28,10 @@ export interface DiffOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/**
+ * What differs between two checkpoints, tensor by tensor, in any shards; nothing where all is equal.
+ * @throws SafetensorsError `IoError`, `FileChanged`; the signal's reason when aborted
+ */
 export async function diffCheckpoints(
   a: Checkpoint,
   b: Checkpoint,

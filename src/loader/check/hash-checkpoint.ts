@@ -10,11 +10,13 @@ import { readChunks } from '../file/read-chunks.js';
 import { SourceFiles } from '../file/source-files.js';
 import { compareUtf8 } from '../write/file-layout.js';
 
+/** How hashing is watched and ended. */
 export interface HashOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (readBytes: number, totalBytes: number) => void;
 }
 
+/** A checkpoint's hash and those of its tensors: SHA-256. */
 export interface CheckpointHash {
   /** Hexadecimal. */
   readonly hash: string;
@@ -22,6 +24,10 @@ export interface CheckpointHash {
   readonly tensors: ReadonlyMap<string, string>;
 }
 
+/**
+ * A checkpoint's content as a hash, which does not depend on shards, order, alignment or metadata. Reads every byte.
+ * @throws SafetensorsError `IoError`, `FileChanged`; the signal's reason when aborted
+ */
 export async function hashCheckpoint(
   checkpoint: Checkpoint,
   { signal, onProgress }: HashOptions = {},

@@ -2,6 +2,7 @@
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import { storedWeights, weightBytes, weightDtype, weightShape, type StoredWeight } from '../quant/stored-weights.js';
 
+/** A module, or a tensor, with sums over all that it holds; `tensors` and `parameters` are counts. */
 export interface ModuleNode {
   /** Dotted path; '' for the root. */
   readonly path: string;
@@ -15,6 +16,10 @@ export interface ModuleNode {
   readonly children: readonly ModuleNode[];
 }
 
+/**
+ * The tensors by their dotted names, as a tree with sums.
+ * @returns the root
+ */
 export function moduleTree(tensors: ReadonlyMap<string, TensorInfo>): ModuleNode {
   return node(
     '',

@@ -19,6 +19,7 @@ import { readIndexFile } from '../checkpoint/read-index-file.js';
 import { pairFault } from '../quant/stored-weights.js';
 import { parseQuantizedName, quantizedNames } from '../../tensor/quantized.js';
 
+/** A fault, by the code of the error that opening or loading would end with, or something to know. */
 export interface Finding {
   readonly severity: 'error' | 'warning';
   /** Errors have an error's code. */
@@ -28,12 +29,14 @@ export interface Finding {
   readonly tensor?: string;
 }
 
+/** How far to look. */
 export interface VerifyOptions extends OpenOptions {
   /** Also reads every byte: checksums of the hub's cache, values that are not finite. Downloads a model on the hub. */
   readonly deep?: boolean;
   readonly onProgress?: (readBytes: number, totalBytes: number) => void;
 }
 
+/** What was found, and in how many `files` and `tensors`; both are 0 where the checkpoint cannot be opened. */
 export interface Verification {
   /** Errors first. No error: the reference reader and transformers load it. */
   readonly findings: readonly Finding[];
@@ -41,6 +44,11 @@ export interface Verification {
   readonly tensors: number;
 }
 
+/**
+ * Everything that is wrong with a checkpoint, where opening it would stop at the first.
+ * @param where as for `openCheckpoint`
+ * @throws SafetensorsError `CheckpointNotFound`; what is wrong with a checkpoint that is there is a finding
+ */
 export async function verifyCheckpoint(where: string, options: VerifyOptions = {}): Promise<Verification> {
   let checkpoint: Checkpoint;
   try {

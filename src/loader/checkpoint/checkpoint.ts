@@ -1,6 +1,6 @@
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 
-/** A tensor and where its bytes lie: `file[begin, end)`, offsets counted from the first byte of the file. */
+/** A tensor and where its bytes lie: from `begin` up to `end`, in bytes from the first of the file. */
 export interface StoredTensor extends TensorInfo {
   /** Absolute path, symbolic links resolved: the file that a mapping or an external initializer has to name. */
   readonly file: string;
@@ -8,6 +8,7 @@ export interface StoredTensor extends TensorInfo {
   readonly end: number;
 }
 
+/** A safetensors file of a checkpoint. */
 export interface ShardFile {
   /** Path as the checkpoint names it, relative to its folder. */
   readonly name: string;

@@ -26,6 +26,7 @@ let compiled: Record<'all' | 'checked', KernelModule> | undefined;
 const FLOAT16_OVERFLOW = 0x477f_f000;
 const INFINITE = 0x7f80_0000;
 
+/** Memory of kernels in WebAssembly, with room for the values that they work on. */
 export class KernelMemory {
   /** Finite values that a conversion to float16 has made infinite so far. */
   overflowed = 0;

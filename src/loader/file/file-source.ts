@@ -14,6 +14,7 @@ const READ_CHUNK_BYTES = 16 * 1024 * 1024;
 /** Node's pool has four threads for file calls. */
 const READS_IN_FLIGHT = 4;
 
+/** A file on this machine, open for reading. */
 export class FileSource implements ByteSource, AsyncDisposable {
   readonly name: string;
   /** Absolute path, symbolic links resolved. */

@@ -26,6 +26,7 @@ export interface ByteSource {
   read(begin: number, end: number): Promise<Uint8Array>;
 }
 
+/** A checked header; `N` is the length that stands in its first 8 bytes. */
 export interface SafetensorsHeader {
   /** Where the data starts: 8 + N. */
   readonly dataStart: number;

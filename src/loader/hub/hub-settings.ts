@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 
+/** Which hub, and how it is asked. */
 export interface HubOptions {
   /** Default: `HF_ENDPOINT`, then huggingface.co. */
   readonly endpoint?: string;
@@ -25,6 +26,7 @@ export interface HubOptions {
   readonly onWait?: (what: string) => void;
 }
 
+/** How a checkpoint is opened. */
 export interface OpenOptions extends HubOptions {
   /** Branch, tag or commit, for a checkpoint on the hub. Default `main`. */
   readonly revision?: string;

@@ -9,6 +9,7 @@ import { networkFileSystem } from './network-file-system.js';
 import { loadMemoryMapper } from './load-memory-mapper.js';
 import { MappingRefused, type MemoryMapper } from './memory-mapper.js';
 
+/** How weights come into the process. */
 export interface MapOptions {
   /**
    * `auto` maps, and reads a file that the system does not map or that is on a network file system; `mmap` always maps,

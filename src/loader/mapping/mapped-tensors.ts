@@ -30,6 +30,7 @@ type Transferable = ArrayBuffer & { transfer?: () => ArrayBuffer };
 
 const uncollected = new FinalizationRegistry<() => void>((unmap) => unmap());
 
+/** Weights by name, as views; they are valid until `close`. */
 export class MappedTensors implements Disposable {
   /** Files that were read instead of mapped, each with the reason. */
   readonly notMapped: ReadonlyMap<string, string>;

@@ -11,6 +11,9 @@ export interface TensorView extends TensorInfo {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * What the elements of a tensor can be viewed as: F16 and BF16 as Uint16Array, as JavaScript has no floats of 16 bits everywhere.
+ */
 export type TypedArray =
   | Float64Array
   | Float32Array

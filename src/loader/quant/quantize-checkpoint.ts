@@ -5,6 +5,7 @@ import { SafetensorsError } from '../format/safetensors-error.js';
 import { cachedShard, type CacheOptions } from '../cache/cached-shard.js';
 import { quantizedTensors, type ShardTensor } from '../write/shard-tensor.js';
 
+/** A linear weight that is to be stored in small integers, and how. */
 export interface WeightToQuantize {
   /** Under whose name the integers and scales are stored, see `quantizedNames`. */
   readonly name: string;

@@ -5,6 +5,7 @@ import type { ShardTensor } from '../write/shard-tensor.js';
 import { layoutShard } from '../write/write-shard.js';
 import type { PlannedShard } from './shard-plan.js';
 
+/** What a checkpoint to be written consists of. */
 export interface CheckpointJob {
   /** Where side files come from, and what may not be overwritten. */
   readonly source: Checkpoint;

@@ -18,11 +18,13 @@ import { planShard, type CheckpointJob, type Planned } from './planned-shard.js'
 import { indexJson } from './shard-plan.js';
 import { copySideFiles, writeText } from './side-files.js';
 
+/** How a checkpoint is written. */
 export interface CheckpointWriteOptions extends Omit<WriteOptions, 'metadata'> {
   /** Nothing is written; the result is what would be. */
   readonly dryRun?: boolean;
 }
 
+/** What was written, or would be. */
 export interface WrittenCheckpoint {
   readonly folder: string;
   readonly shards: readonly {

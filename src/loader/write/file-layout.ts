@@ -4,6 +4,7 @@ import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import { MAX_HEADER_BYTES } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 
+/** How a safetensors file is laid out. */
 export interface LayoutOptions {
   /** Written in sorted order: the reference writes its hash map, whose order differs from run to run. */
   readonly metadata?: ReadonlyMap<string, string>;
@@ -21,13 +22,14 @@ export interface LayoutOptions {
 
 const DEFAULT_ALIGN_BYTES = 256;
 
-/** A tensor and its place, counted from the first byte of the file. */
+/** A tensor and its place: from `begin` up to `end`, in bytes from the first of the file. */
 export interface PlacedTensor extends TensorInfo {
   readonly name: string;
   readonly begin: number;
   readonly end: number;
 }
 
+/** Where everything of a safetensors file will stand, before any of it is written. */
 export interface FileLayout {
   /** Everything before the data: 8 bytes of length and the padded header. */
   readonly front: Uint8Array;

@@ -8,6 +8,7 @@ import { SafetensorsError } from '../format/safetensors-error.js';
 import { cachedShard, type CacheOptions } from '../cache/cached-shard.js';
 import { shardDataBytes, type ShardTensor } from './shard-tensor.js';
 
+/** Weights in the dtypes that were asked for: the checkpoint's own, or those of a cached file. */
 export interface MaterializedTensors {
   /** Every name that was asked for; each has the dtype that was asked for. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;

@@ -16,6 +16,7 @@ import { StretchQueue } from './stretch-queue.js';
 import { StretchSums } from './stretch-sums.js';
 import { stretches, type Stretch } from './stretches.js';
 
+/** How a safetensors file is written. */
 export interface WriteOptions extends LayoutOptions {
   /** The buffers of this thread together; each further thread has an eighth of it. */
   readonly bufferBytes?: number;

@@ -5,6 +5,7 @@
 import { deviceOf, type Device, type DeviceMap } from './device-map.js';
 import { loaderClaims } from './loader-claims.js';
 
+/** One tensor that the two readers of device maps understand differently: accelerate's hooks and transformers' loader. */
 export interface Reading {
   readonly tensor: string;
   /** By dotted prefix; undefined where nothing covers the tensor. */

@@ -5,6 +5,7 @@ import { architecturesOf, asConfig, numberOf, saysTied, stringOf, textConfig, ty
 import { moduleTree, type ModuleTree } from './module-tree.js';
 import type { ModelClass, ModelTable } from './read-model-table.js';
 
+/** A checkpoint as transformers loads it: under the names of its class, with ties and merges. */
 export interface LoadedModel {
   readonly cls: ModelClass;
   /** Of transformers. */

@@ -34,8 +34,12 @@ export interface Rename {
 
 /** What a model does, which decides the usual workload. */
 export const MODEL_USES = ['causal', 'picture', 'speech', 'seq2seq', 'once'] as const;
+/** What a class is for, which decides the workload that it is planned for. */
 export type ModelUse = (typeof MODEL_USES)[number];
 
+/**
+ * A class of transformers: how it renames, ties and leaves out what a file holds. `root` is the number of its module tree's root.
+ */
 export interface ModelClass {
   readonly name: string;
   readonly use: ModelUse;
@@ -55,6 +59,7 @@ export interface ModelClass {
   readonly tiedByDefault: boolean;
 }
 
+/** What transformers loads, class by class. Source: transformers itself, by `scripts/model-table.py`. */
 export interface ModelTable {
   /** The version of transformers that it was made from. */
   readonly version: string;

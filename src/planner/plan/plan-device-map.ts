@@ -19,6 +19,7 @@ import type { PlanDocument } from './document/plan-document.js';
 /** Times the usual effort of the integer solver, which the time limit ends sooner. */
 const TIMED_EFFORT = 1000;
 
+/** The plan, its device map and the profile that both rest on; or that nothing fits. */
 export type PlanResult =
   | { readonly status: 'fits'; readonly plan: PlanDocument; readonly map: DeviceMap; readonly profile: ModelProfile }
   | Infeasible;

@@ -78,7 +78,9 @@ export const hostProfileSchema = z.strictObject({
 });
 
 export type QuantizedBandwidth = z.infer<typeof quantizedBandwidth>;
+/** What a GPU can do: bytes and FLOPs per second by dtype, its link to the host, and milliseconds of launches, per engine. */
 export type GpuProfile = z.infer<typeof gpuProfileSchema>;
+/** What the CPU and its memory can do: bytes and FLOPs per second, and milliseconds of a module. */
 export type HostProfile = z.infer<typeof hostProfileSchema>;
 
 /** A machine: one profile per GPU, in the order of its GPUs, and the host. */
@@ -87,6 +89,7 @@ export const machineProfileSchema = z.strictObject({
   gpus: z.array(gpuProfileSchema),
   host: hostProfileSchema,
 });
+/** What a machine can do: its host, and its GPUs in the order of their numbers. */
 export type MachineProfile = z.infer<typeof machineProfileSchema>;
 
 /** Profiles go to GPUs in the order of their numbers; the last is that of all others. */

@@ -2,6 +2,7 @@
 import type { GpuProfile } from './device-profile.js';
 import { KNOWN_GPUS } from './known-devices.js';
 
+/** A card of the table, by a name that people use. */
 export interface FoundCard {
   readonly profile: GpuProfile;
   /** What the name says, else what such cards have; null for a laptop's, which have less than the desktop cards they are named after. */

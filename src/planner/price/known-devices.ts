@@ -130,6 +130,7 @@ const H100: GpuProfile = {
     'blip2-run streaming fitted to opt-2.7b in 4 and 2 GiB on one H100 (80GB HBM3, PCI Express 5 x16): 937 and 1,868 ms; what engines do beside is as on an H200, memory and arithmetic are estimates',
 };
 
+/** Cards by name, with what they can do; `source` says whether that was measured or follows from a data sheet. */
 export const KNOWN_GPUS: ReadonlyMap<string, GpuProfile> = new Map([
   ...[...DATA_SHEETS.keys()].map((name): [string, GpuProfile] => [name, fromSheet(name)]),
   ['H200', H200],
@@ -168,6 +169,7 @@ export const UNKNOWN_GPU: GpuProfile = {
   source: 'estimate: a mid-range card on PCIe 4.0; name the card (--gpu) or give a profile for better times',
 };
 
+/** A host of which nothing is known: a desktop's, with an error factor to match. */
 export const UNKNOWN_HOST: HostProfile = {
   name: 'unknown host',
   memoryBytesPerSecond: 25 * GB,

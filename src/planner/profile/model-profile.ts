@@ -45,6 +45,7 @@ export interface BlockRun {
   readonly outputElements: number;
 }
 
+/** A block with what it takes and does, on whatever device it runs. */
 export interface ProfileBlock {
   /** Module path or root parameter: a key of the device map. */
   readonly name: string;
@@ -103,6 +104,7 @@ export interface ProfileBlock {
   readonly hostTraffic: { readonly transfers: number; readonly elements: number };
 }
 
+/** A model as the solver sees it: blocks with bytes and work, for one dtype, workload and engine. */
 export interface ModelProfile {
   readonly family: 'blip2' | 'generic';
   readonly dtype: LoadDtype;

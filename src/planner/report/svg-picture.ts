@@ -13,11 +13,13 @@ import { measuredComparison, type Measurement } from './svg/measured-comparison.
 import { memoryBars } from './svg/memory-bars.js';
 import { sweepCurve } from './svg/sweep-curve.js';
 
+/** What a picture shows beside the plan: what `sweepBudgets` gives, and what was measured. */
 export interface PictureOptions {
   readonly sweep?: readonly SweepPoint[];
   readonly measured?: Measurement;
 }
 
+/** @returns an SVG document that needs nothing else: memory by device, order of execution, bytes by part */
 export function svgPicture(plan: PlanDocument, options: PictureOptions = {}): string {
   const data = pictureData(plan);
   const canvas = new Canvas();

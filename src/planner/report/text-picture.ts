@@ -3,6 +3,7 @@ import { formatSize } from '../../size.js';
 import type { PlanDocument } from '../plan/document/plan-document.js';
 import { pictureData, type BarSegment, type DeviceBar, type StripCell } from './picture-data.js';
 
+/** How wide, and in which colours. */
 export interface TextPictureOptions {
   /** Columns. */
   readonly width: number;
@@ -23,6 +24,7 @@ const MARKS: Readonly<Record<Exclude<BarSegment['fill'], number>, string>> = {
   free: '.',
 };
 
+/** @returns lines for a terminal: a bar of memory for each device, and a strip in the order in which blocks run */
 export function textPicture(plan: PlanDocument, { width, paint = (text) => text }: TextPictureOptions): string {
   const data = pictureData(plan);
   const columns = Math.max(20, width - 8);

@@ -47,6 +47,10 @@ async function startWorker(checkpoint: Checkpoint, options: CaptionerOptions): P
 const MOST_OPEN = 1024;
 const LEAST_OPEN = 256;
 
+/**
+ * A model that captions pictures and answers questions about them; `createCaptioner` makes one. It holds memory and a process until
+ * it is disposed of.
+ */
 export class Captioner implements AsyncDisposable {
   readonly config: Blip2Config;
   readonly #worker: CaptionWorker;

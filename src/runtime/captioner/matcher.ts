@@ -31,6 +31,7 @@ async function startWorker(checkpoint: Checkpoint, options: CaptionerOptions): P
   return MatchProcess.create(checkpoint, place, options.signal);
 }
 
+/** How work is ended. */
 export interface MatchOptions {
   /** Ends the work, with the signal's reason. */
   readonly signal?: AbortSignal;

@@ -55,6 +55,7 @@ export type Progress =
   /** Captions of a call that are done. */
   | { readonly stage: 'captioning'; readonly donePictures: number };
 
+/** Which process a model has. */
 export interface ProcessOptions {
   /**
    * Runs the model in the caller's process, where every step blocks its event loop. Default false: the model has a process

@@ -5,6 +5,7 @@ import type { FetchLimits } from '../image/fetch-picture.js';
 import type { PictureSource } from '../image/picture-source.js';
 import type { PlacementOptions } from '../placement/placement.js';
 
+/** Where and how a model runs. */
 export type CaptionerOptions = EngineOptions & PlacementOptions & ProcessOptions & FetchLimits;
 
 /** A picture, or one with a question or prompt of its own in place of the call's. */
@@ -32,6 +33,7 @@ export interface AnswerToken {
   readonly text: string;
 }
 
+/** How work on pictures is watched and ended. */
 export interface CaptionHooks {
   /** Ends the work within one token, with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -49,8 +51,10 @@ export interface BulkOptions {
   readonly batchSize?: number | 'auto';
 }
 
+/** What is asked of the pictures of a call, how tokens are chosen, and how many run together. */
 export type CaptionOptions = Ask & GenerationOptions & CaptionHooks & RunOptions;
 
+/** What is asked of many pictures, how tokens are chosen, and how many run together. */
 export type CaptionAllOptions = Ask & GenerationOptions & CaptionHooks & BulkOptions;
 
 /** One sequence as text. */
@@ -69,6 +73,7 @@ export interface CaptionTiming {
   readonly generateMs: number;
 }
 
+/** What became of a picture that was captioned. */
 export interface Caption {
   /** Position among the pictures given. */
   readonly index: number;

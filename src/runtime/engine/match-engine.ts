@@ -20,6 +20,7 @@ import type { WordBatch } from '../session/model/word-wires.js';
 import { wordBatch } from './text/word-batch.js';
 import type { TextTokenizer } from './text/tokenizer.js';
 
+/** How well a text describes a picture. */
 export interface Match {
   readonly text: string;
   /** That the text describes the picture, from 0 to 1: the image-text matching head. */

@@ -80,6 +80,9 @@ export interface SamplingOptions extends CommonOptions {
 /** Of sequences that grow by one token a step, each on its own. */
 export type StepOptions = GreedyOptions | SamplingOptions;
 
+/**
+ * How tokens are chosen: greedily, by sampling, or by beam search. Each gives what transformers' `generate` gives by the same settings.
+ */
 export type GenerationOptions = StepOptions | BeamOptions;
 
 /** How the next tokens are chosen, with everything that only that way of choosing needs. */

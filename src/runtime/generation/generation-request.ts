@@ -38,6 +38,7 @@ export interface GenerationHooks {
   readonly onNotFinite?: (picture: number, where: NotFinite) => void;
 }
 
+/** The ids of an answer. */
 export interface GeneratedSequence {
   /** New ids only, up to and including the stop id. */
   readonly ids: readonly number[];

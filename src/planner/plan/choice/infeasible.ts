@@ -16,6 +16,7 @@ const MIB = 2 ** 20;
 /** A remedy's latency is for orientation. */
 const ROUGH = { effort: 60_000, width: 256 } as const;
 
+/** What a device offers, before anything is placed on it. */
 export interface DeviceShare {
   readonly id: Device;
   /** null where no limit was set. */
@@ -37,6 +38,7 @@ export interface Remedy {
   readonly latencyMs: number | null;
 }
 
+/** "Does not fit", as an answer: what is short, and what was tried that would help. */
 export interface Infeasible {
   readonly status: 'infeasible';
   /** Whether nothing fits for certain; false where the search ended before it found a placement. */

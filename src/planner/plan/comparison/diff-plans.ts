@@ -3,6 +3,7 @@ import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { Device } from '../../map/device-map.js';
 import type { Placement, PlanDocument } from '../document/plan-document.js';
 
+/** What changes between two plans; `latencyMs` is of a call, weights are in bytes. */
 export interface PlanDiff {
   /** Blocks that live or run elsewhere or are quantised otherwise, in the order they run. */
   readonly moved: readonly {
@@ -19,6 +20,7 @@ export interface PlanDiff {
   readonly weightBytes: readonly { readonly device: Device; readonly before: number; readonly after: number }[];
 }
 
+/** What changes from one plan to another. Both may be of different models: blocks that are in one alone are listed. */
 export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
   const old = new Map(before.placements.map((placement) => [placement.block, placement]));
   const fresh = new Map(after.placements.map((placement) => [placement.block, placement]));

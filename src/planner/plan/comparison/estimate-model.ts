@@ -7,6 +7,7 @@ import type { PlanOptions } from '../request/plan-options.js';
 import type { ModelProfile } from '../../profile/model-profile.js';
 import { profiler } from '../request/profiler.js';
 
+/** A model in one dtype with one context. */
 export interface EstimateRow {
   readonly dtype: LoadDtype;
   /** Tokens of prompt and answer together. */
@@ -19,9 +20,11 @@ export interface EstimateRow {
   readonly cards: readonly string[];
 }
 
+/** How large a model is, by dtype and context. */
 export interface Estimate {
   /** As transformers calls it; null where it is not known. */
   readonly className: string | null;
+  /** Elements of all tensors. */
   readonly parameters: number;
   readonly rows: readonly EstimateRow[];
   readonly assumptions: readonly string[];

@@ -16,6 +16,7 @@ import { preparePlan, type PlanContext } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
 import type { PlanDocument } from '../document/plan-document.js';
 
+/** What a device map means for a model, what is wrong with it, and what it costs. */
 export interface MapExplanation {
   readonly issues: readonly MapIssue[];
   /** The map as a plan; null where an issue leaves a block without a device. */

@@ -6,6 +6,7 @@ import { fits } from '../choice/infeasible.js';
 import type { Placement, PlanDocument } from '../document/plan-document.js';
 import { planPrepared } from '../plan-device-map.js';
 
+/** What one budget gives. */
 export interface SweepPoint {
   /** Of every GPU. */
   readonly gpuBytes: number;
@@ -17,9 +18,11 @@ export interface SweepPoint {
   readonly step: string | null;
 }
 
+/** Budgets of every GPU, at equal distances, both ends among them. */
 export interface SweepRange {
   readonly fromBytes: number;
   readonly toBytes: number;
+  /** How many budgets; 1 is `fromBytes` alone. */
   readonly points: number;
 }
 

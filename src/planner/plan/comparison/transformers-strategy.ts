@@ -29,6 +29,7 @@ interface Waiting {
   readonly module: Module | null;
 }
 
+/** What transformers is told where it places a model itself: `device_map="balanced"` or `"sequential"`. */
 export interface StrategyInput {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** The parsed `config.json`. */

@@ -9,6 +9,7 @@ import { emitDeviceMap } from '../../map/emit-device-map.js';
 import { keepsItsSmall, keysOf } from '../../profile/kept-modules.js';
 import { conflictingReadings } from '../../map/prefix-readings.js';
 
+/** What is wrong with a device map; `names` are tensors, modules or keys of the map, `message` says them in words. */
 export type MapIssue =
   | {
       readonly code: 'MAP_PREFIX_CONFLICT';

@@ -9,6 +9,7 @@ import type { Workload } from '../../profile/workload.js';
 import type { BlockPhase } from '../../../model/blocks.js';
 import type { CheckpointIdentity, Objective } from '../request/plan-options.js';
 
+/** What `schema` of a plan says; `schema/plan-1.schema.json` describes it. */
 export const PLAN_SCHEMA = 'blip2-device-map/plan/1';
 
 /** A device's memory, adding up: budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free. */
@@ -31,6 +32,7 @@ export interface DeviceMemory {
   readonly freeBytes: number | null;
 }
 
+/** Where a block lives and where it runs. */
 export interface Placement {
   /** Module path or root parameter. */
   readonly block: string;
@@ -53,10 +55,12 @@ export interface Crossing {
   readonly to: string;
   readonly fromDevice: number | 'cpu';
   readonly toDevice: number | 'cpu';
+  /** How often values cross in a call. */
   readonly timesPerCall: number;
   readonly latencyMs: number;
 }
 
+/** What a call is predicted to take; `imageMs`, `promptMs`, `tokenMs` and `crossingMs` add up to `latencyMs`. */
 export interface PlanCost {
   /** Predicted milliseconds per call: `batch` pictures, `newTokens` tokens each. */
   readonly latencyMs: number;
@@ -89,6 +93,7 @@ export interface AccuracyNote {
   readonly priceMs: number;
 }
 
+/** How far a plan is proven. */
 export interface SolverReport {
   /** What the plan is best at; the bound and the gap are in its terms. */
   readonly objective: Objective;
@@ -104,6 +109,7 @@ export interface SolverReport {
   readonly gap: number;
 }
 
+/** A plan: the device map and all that it rests on. Read one from JSON with `parsePlan`. */
 export interface PlanDocument {
   readonly schema: typeof PLAN_SCHEMA;
   readonly tool: { readonly name: string; readonly version: string };

@@ -15,6 +15,7 @@ export const GPU_PROVIDERS = ['cuda', 'webgpu'] as const;
 
 export type GpuProvider = (typeof GPU_PROVIDERS)[number];
 
+/** What a plan can be best at: milliseconds of a call, the interval between calls, or the number of GPUs. */
 export const OBJECTIVES = ['latency', 'throughput', 'fewest-devices'] as const;
 
 /** What a plan is best at: see `chooseFor`. */
@@ -29,6 +30,7 @@ export interface CheckpointIdentity {
   readonly fingerprint: string | null;
 }
 
+/** What is asked of a plan. Only `budgets` has to be given. */
 export interface PlanOptions {
   /** The parsed JSON of `config.json`; without a BLIP-2 configuration blocks are found by their names. */
   readonly config?: unknown;

@@ -5,6 +5,7 @@ import { formatMs } from '../picture-text.js';
 import { INNER, MARGIN, type Canvas } from './canvas.js';
 import { PART_COLOURS } from './colours.js';
 
+/** What a plan was measured to take, beside what was predicted; `latencyMs` is of a call. */
 export interface Measurement {
   readonly label: string;
   readonly latencyMs: number;

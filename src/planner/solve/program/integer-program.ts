@@ -1,6 +1,7 @@
 /** A linear program over whole numbers, and what solves one: the planner brings the numbers, whoever calls it the solver. */
 import { at } from '../at.js';
 
+/** A program over columns that are at least 0, some of them whole, each row a sum within two limits. */
 export interface IntegerProgram {
   /** Minimised: the sum of `cost` times value. */
   readonly columns: readonly Column[];
@@ -22,6 +23,7 @@ export interface Row {
   readonly high: number;
 }
 
+/** What an integer solver found, and what it proved. */
 export interface IntegerAnswer {
   /** The best values found, one per column; null where there are none, or none were found. */
   readonly values: Float64Array | null;
@@ -29,6 +31,7 @@ export interface IntegerAnswer {
   readonly bound: number;
 }
 
+/** When an integer solver may end. */
 export interface IntegerLimits {
   /** Only values that cost less are of interest: a bound that high ends the search. */
   readonly cutoff: number;

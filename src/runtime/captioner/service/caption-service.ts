@@ -5,6 +5,7 @@ import type { AnswerToken, Ask, Caption, Outcome } from '../../engine/captioner-
 import { DEFAULT_NEW_TOKENS, type StepOptions } from '../../generation/generation-options.js';
 import type { LocalPicture } from '../../image/picture-source.js';
 
+/** What requests may ask for, and how many are answered together. */
 export interface ServiceOptions {
   /** Pictures that are decoded at once. `auto`, the default: as many as there is room for. */
   readonly batchSize?: number | 'auto';
@@ -16,6 +17,7 @@ export interface ServiceOptions {
 
 const MOST_TEXT_TOKENS = 128;
 
+/** A picture, what is asked of it, and how. */
 export interface CaptionRequest {
   /** The bytes of a picture's file, or pixels. */
   readonly image: Exclude<LocalPicture, string>;

@@ -1,0 +1,117 @@
+/**
+ * The API reference of docs/api: a page for each entry point of package.json, from the declarations that `npm run build` emits.
+ *
+ *   node scripts/api-reference.mjs            writes the pages
+ *   node scripts/api-reference.mjs --check    exit status 1 where a page is another, an export has no docstring, or a number
+ *                                             of an interface has neither a unit in its name nor a word in a docstring
+ */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { declarationOf, moduleOf } from './declarations.mjs';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const FOLDER = join(ROOT, 'docs/api');
+const SECTIONS = ['Functions', 'Classes', 'Values', 'Types'];
+const WORDS = { throws: 'Throws', returns: 'Returns' };
+/** Parts of names that say what a number counts. */
+const UNIT = /bytes?|ms$|persecond|seconds|pixels|tokens|index|width|height|^id$|^seed$/i;
+
+const { name: packageName, exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+const entries = Object.entries(exports)
+  .filter(([entry, { types }]) => types !== undefined && entry !== '.')
+  .map(([entry, { types }]) => ({ entry: entry.slice(2), file: join(ROOT, types) }));
+
+const exported = await Promise.all(entries.map(({ file }) => exportsOf(file)));
+const everywhere = new Set(exported.flat().map(keyOf));
+const pages = new Map([['README.md', index()]]);
+const faults = [];
+for (const [i, { entry, file }] of entries.entries()) {
+  const own = exported[i];
+  pages.set(`${entry}.md`, await page(entry, file, own));
+  for (const { name, doc, numbers } of own) {
+    if (doc === '') faults.push(`${entry}: ${name} has no docstring`);
+    for (const member of numbers.filter((each) => !UNIT.test(each) && !doc.includes(`\`${each}\``)))
+      faults.push(`${entry}: ${name}.${member} says neither in its name nor in a docstring what it counts`);
+  }
+}
+
+if (process.argv.includes('--check')) {
+  for (const [file, text] of pages) {
+    const written = await readFile(join(FOLDER, file), 'utf8').catch(() => '');
+    if (written !== text) faults.push(`docs/api/${file} is not what the declarations say: npm run api writes it`);
+  }
+} else {
+  await rm(FOLDER, { recursive: true, force: true });
+  await mkdir(FOLDER, { recursive: true });
+  for (const [file, text] of pages) await writeFile(join(FOLDER, file), text);
+}
+if (faults.length > 0) {
+  console.error([...new Set(faults)].join('\n'));
+  process.exitCode = 1;
+}
+
+function keyOf({ name, file }) {
+  return `${file} ${name}`;
+}
+
+async function exportsOf(file) {
+  const { declared, from } = await moduleOf(file);
+  const names = [...declared.keys(), ...from.keys()];
+  const found = await Promise.all(names.map((name) => declarationOf(file, name)));
+  // Names of an index that no file of ours declares are imported from a package, and used.
+  return found.filter((each) => each !== undefined && (declared.has(each.name) || from.has(each.name)));
+}
+
+function index() {
+  const lines = entries.map(({ entry }) => `- [\`${packageName}/${entry}\`](${entry}.md)`);
+  return `# API reference\n\nMade by \`npm run api\` from the docstrings of the entry points. \`${packageName}\` alone is planner, loader and runtime.\n\n${lines.join('\n')}\n`;
+}
+
+async function page(entry, file, own) {
+  const { doc } = await moduleOf(file);
+  const sections = SECTIONS.map((title) =>
+    section(
+      title,
+      own.filter(({ kind }) => kind === title),
+    ),
+  );
+  const parts = [
+    `# ${packageName}/${entry}`,
+    doc,
+    ...sections,
+    section('Types that these mention', await mentionedBy(own)),
+  ];
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+/** Types of ours that no entry point exports, as far as exported declarations lead to them. */
+async function mentionedBy(declarations) {
+  const found = new Map();
+  const open = [...declarations];
+  for (let next = open.shift(); next !== undefined; next = open.shift())
+    for (const name of next.mentions) {
+      const other = await declarationOf(next.file, name);
+      if (other === undefined || everywhere.has(keyOf(other)) || found.has(keyOf(other))) continue;
+      found.set(keyOf(other), other);
+      open.push(other);
+    }
+  return [...found.values()];
+}
+
+function section(title, declarations) {
+  if (declarations.length === 0) return '';
+  const parts = declarations.map(({ name, doc, code }) => [`### ${name}`, prose(doc), `\`\`\`ts\n${code}\n\`\`\``]);
+  return [`## ${title}`, ...parts.flat()].filter((part) => part !== '').join('\n\n');
+}
+
+/** A docstring as Markdown: its tags as a list. */
+function prose(doc) {
+  const [text = '', ...tags] = `\n${doc}`.split(/^(?=@\w+)/m);
+  const items = tags.map((tag) => {
+    const [, kind = '', said = ''] = /^@(\w+)\s*([^]*)$/.exec(tag.trim()) ?? [];
+    const line = said.replaceAll(/\s*\n\s*/g, ' ');
+    return kind === 'param' ? `- ${line.replace(/^(\S+)/, '`$1`:')}` : `- ${WORDS[kind] ?? kind}: ${line}`;
+  });
+  return [text.trim(), items.join('\n')].filter((part) => part !== '').join('\n\n');
+}
