@@ -4,7 +4,13 @@ import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
 import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
 import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
 import type { PictureSize } from '../../src/model/picture-size.js';
-import { GPU_PROVIDERS, type GpuProvider, type PlanOptions, OBJECTIVES, type Objective } from '../../src/planner/plan/request/plan-options.js';
+import {
+  GPU_PROVIDERS,
+  type GpuProvider,
+  type PlanOptions,
+  OBJECTIVES,
+  type Objective,
+} from '../../src/planner/plan/request/plan-options.js';
 import { needsIntegerSolver } from '../../src/planner/plan/request/needs-integer-solver.js';
 import type { Budgets } from '../../src/planner/plan/request/budgets.js';
 import { LOAD_DTYPES, type LoadDtype } from '../../src/tensor/load-dtype.js';
