@@ -15,6 +15,7 @@ const ENTRIES = [
   'cli/blip2-plan.ts',
   'cli/blip2-run.ts',
   'cli/blip2-shard.ts',
+  'src/bulk/queue/lock-renewal-thread.ts',
   'src/loader/write/shard-thread.ts',
   'src/runtime/calibrate/blink-process.ts',
   'src/runtime/image/pixel-thread.ts',

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { LockRenewals } from '../../src/bulk/queue/lock-renewals.js';
 import { QueueGiver, type QueueEvent } from '../../src/bulk/queue/queue-giver.js';
 import { RunQueue } from '../../src/bulk/queue/run-queue.js';
 import { workOnQueue } from '../../src/bulk/queue/work-on-queue.js';
@@ -79,16 +80,25 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
 
   const { stopping, now } = gracefulStop(signal, args.grace);
   await using queue = await RunQueue.open({ url, id });
+  const lockMs = 1000 * (args.lock ?? DEFAULT_LOCK_SECONDS);
+  const onEvent = (event: QueueEvent) => logEvent(log, event);
+  await using renewals = await LockRenewals.open({
+    url,
+    id,
+    lockMs,
+    onTrouble: (reason) => onEvent({ kind: 'trouble', reason }),
+  });
   await using giver = await QueueGiver.open({
     url,
     id,
     queue,
+    renewals,
     worker: args.name ?? `${hostname()}-${process.pid}`,
     shards: list.shards,
     keep: args.keep === true,
-    lockMs: 1000 * (args.lock ?? DEFAULT_LOCK_SECONDS),
+    lockMs,
     stopping,
-    onEvent: (event) => logEvent(log, event),
+    onEvent,
   });
   await using models = await ShardModels.open({
     model,
@@ -97,7 +107,7 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
     log,
     metrics: args.metrics,
     signal: now,
-    trouble: () => (giver.isCutOff ? 'the queue has not answered for as long as a lock lasts' : null),
+    trouble: () => (renewals.isCutOff ? 'the queue has not answered for as long as a lock lasts' : null),
   });
   models.metrics.gauge('blip2_queue_shards', 'Shards of the run by state.', async () => {
     const counts = await queue.counts();

@@ -6,6 +6,7 @@ import type { Blip2Error } from '../../errors.js';
 import type { Tally } from '../run/tally.js';
 import type { HandedShard, ShardGiver } from '../work/shard-giver.js';
 import { loadBullmq } from './load-bullmq.js';
+import type { LockRenewals } from './lock-renewals.js';
 import { connectQueue } from './queue-connection.js';
 import { readTask, shortName, type ShardResult } from './queue-data.js';
 import { KEY_PREFIX, type QueueOptions, type RunQueue } from './run-queue.js';
@@ -14,12 +15,11 @@ import { KEY_PREFIX, type QueueOptions, type RunQueue } from './run-queue.js';
 const MOST_LOST = 10;
 /** How long an empty queue is waited for before it is looked at again. */
 const EMPTY_SECONDS = 1;
-/** A lock is renewed so often in the time it lasts. */
-const RENEWALS = 3;
 const CLOSE_MS = 2000;
 
 export interface QueueGiverOptions extends QueueOptions {
   readonly queue: RunQueue;
+  readonly renewals: LockRenewals;
   /** What others see as this worker's name. */
   readonly worker: string;
   /** Shards of the run. */
@@ -40,27 +40,19 @@ export type QueueEvent =
   | { readonly kind: 'stalled' | 'refused'; readonly task: string }
   | { readonly kind: 'trouble'; readonly reason: string };
 
-interface Held {
-  readonly job: Job;
-  readonly shard: number;
-  abandon: () => void;
-}
-
-/** Takes shards from a run's queue, and keeps them from others as long as this process lives. */
+/** Takes shards from a run's queue, and has them kept from others. */
 export class QueueGiver implements ShardGiver, AsyncDisposable {
   readonly #redis: Redis;
   readonly #worker: Worker;
   readonly #options: QueueGiverOptions;
   readonly #token = randomUUID();
-  readonly #held = new Map<string, Held>();
-  readonly #renewals: NodeJS.Timeout;
-  #renewedMs = performance.now();
+  /** Those that nobody has answered for. */
+  readonly #held = new Set<Job>();
 
   private constructor(redis: Redis, worker: Worker, options: QueueGiverOptions) {
     this.#redis = redis;
     this.#worker = worker;
     this.#options = options;
-    this.#renewals = setInterval(() => void this.#renew(), options.lockMs / RENEWALS);
     worker.on('error', ({ message }) => options.onEvent({ kind: 'trouble', reason: message }));
     worker.on('stalled', (task) => options.onEvent({ kind: 'stalled', task }));
   }
@@ -83,11 +75,6 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
     await worker.waitUntilReady();
     await worker.startStalledCheckTimer();
     return giver;
-  }
-
-  /** Whether others may have been given what this process holds: the server has not answered for as long as a lock lasts. */
-  get isCutOff(): boolean {
-    return performance.now() - this.#renewedMs > this.#options.lockMs;
   }
 
   async next(): Promise<HandedShard | undefined> {
@@ -113,14 +100,19 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
   }
 
   #handed(job: Job, shard: number): HandedShard {
-    const { onEvent, worker } = this.#options;
+    const { onEvent, renewals, worker } = this.#options;
     const startedMs = performance.now();
-    const id = job.id ?? '';
-    const held: Held = { job, shard, abandon: () => undefined };
-    this.#held.set(id, held);
+    this.#held.add(job);
+    const lost = new AbortController();
+    const release = renewals.hold({ task: job.id ?? '', token: this.#token }, () => {
+      this.#held.delete(job);
+      lost.abort();
+      onEvent({ kind: 'lost', shard });
+    });
     onEvent({ kind: 'taken', shard });
     const answer = async (give: () => Promise<unknown>, event: QueueEvent) => {
-      this.#held.delete(id);
+      release();
+      this.#held.delete(job);
       // Without the lock the shard is somebody else's; what was written is the same.
       const isOurs = await give().then(
         () => true,
@@ -136,32 +128,11 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
       },
       fail: (error) => answer(() => job.moveToFailed(error, this.#token), { kind: 'failed', shard, error }),
       giveBack: () => answer(() => job.moveToWait(this.#token), { kind: 'returned', shard }),
-      onLost: (abandon) => (held.abandon = abandon),
+      onLost: (abandon) => {
+        if (lost.signal.aborted) abandon();
+        else lost.signal.addEventListener('abort', abandon);
+      },
     };
-  }
-
-  async #renew(): Promise<void> {
-    const held = [...this.#held];
-    const { lockMs, onEvent } = this.#options;
-    try {
-      const lost =
-        held.length === 0
-          ? (await this.#redis.ping(), [])
-          : await this.#worker.extendJobLocks(
-              held.map(([id]) => id),
-              held.map(() => this.#token),
-              lockMs,
-            );
-      this.#renewedMs = performance.now();
-      for (const id of lost) {
-        const entry = this.#held.get(id);
-        if (!this.#held.delete(id) || entry === undefined) continue;
-        entry.abandon();
-        onEvent({ kind: 'lost', shard: entry.shard });
-      }
-    } catch (error) {
-      onEvent({ kind: 'trouble', reason: String(error) });
-    }
   }
 
   async #isEmpty(): Promise<boolean> {
@@ -171,14 +142,13 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
 
   /** What was handed out, and answered for by nobody, is another worker's. */
   async #close(): Promise<void> {
-    const held = [...this.#held.values()];
+    const held = [...this.#held];
     this.#held.clear();
-    await Promise.all(held.map(({ job }) => job.moveToWait(this.#token).catch(() => undefined)));
+    await Promise.all(held.map((job) => job.moveToWait(this.#token).catch(() => undefined)));
     await this.#worker.close(true);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#renewals);
     // A server that has gone is not waited for.
     await Promise.race([this.#close(), setTimeout(CLOSE_MS, undefined, { ref: false })]);
     this.#redis.disconnect();
