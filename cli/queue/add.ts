@@ -1,5 +1,6 @@
 import { listInputs } from '../../src/bulk/inputs/list-inputs.js';
 import { keepQueueFile } from '../../src/bulk/queue/queue-file.js';
+import { connectQueue } from '../../src/bulk/queue/queue-connection.js';
 import { RunQueue } from '../../src/bulk/queue/run-queue.js';
 import { openShards } from '../../src/bulk/run/finish-run.js';
 import { openRun } from '../../src/bulk/run/open-run.js';
@@ -49,6 +50,8 @@ export async function add({ argv, signal }: CommandContext): Promise<number> {
   }
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
   const rate = new RateLine(args.quiet !== true);
+  // Before anything is written: without a queue there is no run of one.
+  using connection = await connectQueue(url);
   const model = await askModel(args, { atOnce: args.batch ?? 'auto', pictures: Infinity, signal, say, rate });
   refuseSampleWithoutSeed(model.generation);
   await using folder = await openRunFolder(request.out, request.format);
@@ -65,7 +68,7 @@ export async function add({ argv, signal }: CommandContext): Promise<number> {
     takesOtherInputs: request.format === 'txt',
   });
   const { id } = await keepQueueFile(folder, runFlags(args));
-  await using queue = await RunQueue.open({ url, id });
+  await using queue = new RunQueue(connection, id);
   if (await queue.isForgetful()) {
     say('warning: this server keeps no append-only file: where it restarts, add the run again [QUEUE_FORGETS]');
   }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Queue } from 'bullmq';
@@ -143,6 +143,11 @@ describe.skipIf(program === null)('blip2-run queue', () => {
       expect(refused.stderr).toMatch(/\[QUEUE_(UNREACHABLE|INVALID)\]/);
       expect(refused.stderr).not.toContain('wrong-one');
     }
+    // What cannot be queued leaves nothing behind.
+    const unwritten = fresh();
+    const added = await queue('add', unwritten, `${DEMO}/pictures`, '--model', DEMO, '--queue', 'redis://127.0.0.1:1');
+    expect(added.stderr).toContain('[QUEUE_UNREACHABLE]');
+    await expect(stat(unwritten)).rejects.toMatchObject({ code: 'ENOENT' });
     const other = await queue('work', fresh(), '--model', DEMO);
     expect(other.stderr).toContain('[RUN_MISSING]');
     await writeFile(join(out, '.blip2-run/queue.json'), '{"version": 1, "id": "../x", "flags": []}');

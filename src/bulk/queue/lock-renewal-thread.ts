@@ -1,7 +1,6 @@
 /** A thread that renews the locks of a process's shards. Started by `LockRenewals`; ends when it is told. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { sendError } from '../../runtime/sent-error.js';
-import { loadBullmq } from './load-bullmq.js';
 import type { HeldTask, RenewalReply, RenewalRequest, RenewalSettings } from './lock-renewals.js';
 import { connectQueue } from './queue-connection.js';
 import { KEY_PREFIX } from './run-queue.js';
@@ -14,8 +13,7 @@ const held = new Map<number, HeldTask>();
 const reply = (answer: RenewalReply): void => parentPort?.postMessage(answer);
 
 async function start(): Promise<void> {
-  const packages = await loadBullmq();
-  const redis = await connectQueue(packages, url);
+  const { packages, redis } = await connectQueue(url);
   const locks = new packages.Worker(id, null, { connection: redis, prefix: KEY_PREFIX, autorun: false });
   // What a renewal meets, its answer says.
   locks.on('error', () => undefined);

@@ -59,7 +59,7 @@ export class LockRenewals implements AsyncDisposable {
     worker.on('error', ({ message }) => onTrouble(`locks are no longer renewed: ${message}`));
   }
 
-  /** @throws Blip2Error `PACKAGE_MISSING`, `QUEUE_UNREACHABLE`, `QUEUE_UNSAFE` */
+  /** @throws Blip2Error as `connectQueue` */
   static async open(options: RenewalOptions): Promise<LockRenewals> {
     const { url, id, lockMs } = options;
     const workerData: RenewalSettings = { url, id, lockMs };

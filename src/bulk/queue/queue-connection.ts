@@ -1,7 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { Blip2Error } from '../../errors.js';
-import type { loadBullmq } from './load-bullmq.js';
+import { loadBullmq } from './load-bullmq.js';
 
+/** For a server to say that it is one. */
 const CONNECT_MS = 10_000;
 /** Between two tries to reach a server that has gone. */
 const LONGEST_WAIT_MS = 2000;
@@ -21,13 +23,20 @@ export function withoutPassword(text: string): string {
   return text.replace(/\/\/[^@/]*@/, '//***@');
 }
 
+export interface QueueConnection extends Disposable {
+  readonly packages: Awaited<ReturnType<typeof loadBullmq>>;
+  readonly redis: Redis;
+}
+
 /**
  * A connection that waits for a server which goes away later, however long.
- * @throws Blip2Error `QUEUE_UNREACHABLE` where there is none now, or it refuses; `QUEUE_UNSAFE`
+ * @throws Blip2Error `PACKAGE_MISSING`; `QUEUE_UNREACHABLE` where there is no server now, or it refuses; `QUEUE_INVALID` where
+ *   something else answers; `QUEUE_UNSAFE`
  */
-export async function connectQueue({ Redis }: Awaited<ReturnType<typeof loadBullmq>>, url: string): Promise<Redis> {
+export async function connectQueue(url: string): Promise<QueueConnection> {
+  const packages = await loadBullmq();
   let hasConnected = false;
-  const redis = new Redis(url, {
+  const redis = new packages.Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_MS,
     maxRetriesPerRequest: null,
@@ -37,23 +46,48 @@ export async function connectQueue({ Redis }: Awaited<ReturnType<typeof loadBull
   // Without a listener, an error would end the process.
   redis.on('error', (error) => (reason = error));
   try {
-    await redis.connect();
-    await redis.ping();
+    await Promise.race([greet(redis), silence()]);
     hasConnected = true;
+    await refuseEviction(redis, url);
   } catch (error) {
     redis.disconnect();
-    const cause = reason ?? error;
-    const said = cause instanceof Error ? cause.message || String(cause) : String(cause);
-    throw new Blip2Error('QUEUE_UNREACHABLE', `no queue at ${withoutPassword(url)}: ${said}`, {
-      hint: 'Check that a server runs there, and the password; redis-server --appendonly yes starts one.',
+    throw error instanceof Blip2Error ? error : noQueue(url, reason ?? error);
+  }
+  return { packages, redis, [Symbol.dispose]: () => redis.disconnect() };
+}
+
+async function greet(redis: Redis): Promise<void> {
+  await redis.connect();
+  await redis.ping();
+}
+
+async function silence(): Promise<never> {
+  await setTimeout(CONNECT_MS, undefined, { ref: false });
+  throw new Error(`nothing there answers as such a server within ${CONNECT_MS / 1000} s`);
+}
+
+function noQueue(url: string, cause: unknown): Blip2Error {
+  const said = cause instanceof Error ? cause.message || String(cause) : String(cause);
+  const shown = withoutPassword(url);
+  if (/RESP type|Protocol error/.test(said)) {
+    return new Blip2Error('QUEUE_INVALID', `what answers at ${shown} is no Redis or Valkey server`, {
+      hint: 'Check the port: theirs is 6379 unless it was set.',
       cause,
     });
   }
-  await refuseEviction(redis, url).catch((error: unknown) => {
-    redis.disconnect();
-    throw error;
+  if (/wrong version number|packet length too long/.test(said)) {
+    return new Blip2Error('QUEUE_INVALID', `what answers at ${shown} speaks no TLS`, {
+      hint: 'Write redis:// for a server without TLS, and check the port.',
+      cause,
+    });
+  }
+  const isClosed = said === 'Connection is closed.';
+  return new Blip2Error('QUEUE_UNREACHABLE', `no queue at ${shown}: ${said}`, {
+    hint: isClosed
+      ? 'Something answers there, and closes the connection: a server with TLS wants rediss://.'
+      : 'Check that a server runs there, and the password; redis-server --appendonly yes starts one.',
+    cause,
   });
-  return redis;
 }
 
 /** @throws Blip2Error `QUEUE_UNSAFE` for a server that throws shards away when its memory is full */

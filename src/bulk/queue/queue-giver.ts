@@ -5,7 +5,6 @@ import type { Redis } from 'ioredis';
 import type { Blip2Error } from '../../errors.js';
 import type { Tally } from '../run/tally.js';
 import type { HandedShard, ShardGiver } from '../work/shard-giver.js';
-import { loadBullmq } from './load-bullmq.js';
 import type { LockRenewals } from './lock-renewals.js';
 import { connectQueue } from './queue-connection.js';
 import { readTask, shortName, type ShardResult } from './queue-data.js';
@@ -57,10 +56,9 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
     worker.on('stalled', (task) => options.onEvent({ kind: 'stalled', task }));
   }
 
-  /** @throws Blip2Error `PACKAGE_MISSING`, `QUEUE_UNREACHABLE` */
+  /** @throws Blip2Error as `connectQueue` */
   static async open(options: QueueGiverOptions): Promise<QueueGiver> {
-    const packages = await loadBullmq();
-    const redis = await connectQueue(packages, options.url);
+    const { packages, redis } = await connectQueue(options.url);
     const worker = new packages.Worker(options.id, null, {
       connection: redis,
       prefix: KEY_PREFIX,

@@ -1,7 +1,6 @@
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { connectQueue, isForgetful } from './queue-connection.js';
-import { loadBullmq } from './load-bullmq.js';
+import { connectQueue, isForgetful, type QueueConnection } from './queue-connection.js';
 import { readResult, taskId, type ShardResult, type ShardTask } from './queue-data.js';
 
 /** All keys of all runs on a server begin with this. */
@@ -38,19 +37,17 @@ export class RunQueue implements AsyncDisposable {
   readonly #queue: Queue;
   readonly #id: string;
 
-  private constructor(redis: Redis, queue: Queue, id: string) {
+  /** @param id the run's */
+  constructor({ packages, redis }: QueueConnection, id: string) {
     this.#redis = redis;
-    this.#queue = queue;
+    this.#queue = new packages.Queue(id, { connection: redis, prefix: KEY_PREFIX });
+    this.#queue.on('error', () => undefined);
     this.#id = id;
   }
 
-  /** @throws Blip2Error `PACKAGE_MISSING`, `QUEUE_UNREACHABLE` */
+  /** @throws Blip2Error as `connectQueue` */
   static async open({ url, id }: QueueOptions): Promise<RunQueue> {
-    const packages = await loadBullmq();
-    const redis = await connectQueue(packages, url);
-    const queue = new packages.Queue(id, { connection: redis, prefix: KEY_PREFIX });
-    queue.on('error', () => undefined);
-    return new RunQueue(redis, queue, id);
+    return new RunQueue(await connectQueue(url), id);
   }
 
   /** Whether a restart of the server loses the queue. */
