@@ -1,11 +1,16 @@
 import { createReadStream } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import * as z from 'zod';
-import { isUrlText } from '../../runtime/image/picture-source.js';
+import { Blip2Error } from '../../errors.js';
+import { readChunks } from '../../loader/file/read-chunks.js';
+import { isBucketUrl } from '../bucket/bucket.js';
+import { ObjectSource } from '../bucket/object-source.js';
 import { invalidInput, type FilePicture } from './input-picture.js';
 import { filePicture } from './file-picture.js';
 import type { InputOptions } from './input-options.js';
+import { resolveInside } from './picture-address.js';
 
 const PATH_FIELDS = ['file_name', 'path', 'image', 'image_path', 'url'];
 
@@ -26,12 +31,12 @@ export async function* jsonlPictures(file: string, options: InputOptions): Async
       const hint = `Name the field with --path-field; this row has ${Object.keys(parsed.data).join(', ') || 'none'}.`;
       throw invalidInput(file, `line ${number} has no text in ${fields.join(', ')}`, hint);
     }
-    yield filePicture(path, isAbsolute(path) || isUrlText(path) ? path : join(imageRoot, path));
+    yield filePicture(path, resolveInside(imageRoot, path));
   }
 }
 
 async function* lines(file: string): AsyncGenerator<string, void> {
-  const stream = createReadStream(file, 'utf8');
+  const stream = isBucketUrl(file) ? Readable.from(storedChunks(file)) : createReadStream(file, 'utf8');
   try {
     let first = true;
     for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
@@ -39,10 +44,16 @@ async function* lines(file: string): AsyncGenerator<string, void> {
       first = false;
     }
   } catch (cause) {
+    if (cause instanceof Blip2Error) throw cause;
     throw invalidInput(file, `cannot be read (${String(cause)})`, 'Check its path and permissions.', cause);
   } finally {
     stream.destroy();
   }
+}
+
+async function* storedChunks(url: string): AsyncGenerator<Uint8Array, void> {
+  await using source = await ObjectSource.open(url);
+  yield* readChunks(source, 0, source.sizeBytes);
 }
 
 function parseLine(line: string): unknown {

@@ -11,11 +11,11 @@ import type { FilePicture, InputPicture } from './input-picture.js';
  */
 export async function* listInputs(args: readonly string[], options: InputOptions): AsyncGenerator<InputPicture, void> {
   for (const arg of args) {
-    if (isBucketUrl(arg)) yield* (await import('./bucket-input.js')).bucketPictures(arg);
-    else if (isUrlText(arg)) yield filePicture(arg);
+    if (isUrlText(arg)) yield filePicture(arg);
     else if (/\.(jsonl|ndjson)$/i.test(arg)) yield* (await import('./jsonl-input.js')).jsonlPictures(arg, options);
     else if (/\.(tar|tar\.gz|tgz)$/i.test(arg)) yield* (await import('./tar-input.js')).tarPictures(arg);
     else if (/\.parquet$/i.test(arg)) yield* (await import('./parquet-input.js')).parquetPictures(arg, options);
+    else if (isBucketUrl(arg)) yield* (await import('./bucket-input.js')).bucketPictures(arg);
     else yield* expanded(arg, await options.expand(arg));
   }
 }

@@ -4,6 +4,8 @@ import type { AsyncBuffer, FileMetaData, SchemaTree } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
+import { isBucketUrl } from '../bucket/bucket.js';
+import { ObjectSource } from '../bucket/object-source.js';
 import { invalidInput } from './input-picture.js';
 
 /** What a row holds. No bytes and no path are two things: a row may have either, both or none. */
@@ -12,7 +14,7 @@ export interface ParquetCell {
   readonly path: string | null;
 }
 
-export interface ParquetFile {
+export interface ParquetFile extends AsyncDisposable {
   readonly rows: number;
   readonly columns: readonly string[];
   /** Those that hold pictures by what the footer says, or else by their shape. */
@@ -41,12 +43,16 @@ const imageFeature = z.object({ _type: z.literal('Image') });
 
 /** @throws Blip2Error `INPUT_INVALID` */
 export async function openParquetFile(path: string): Promise<ParquetFile> {
+  const source = isBucketUrl(path) ? await ObjectSource.open(path) : null;
+  const close = async () => source?.[Symbol.asyncDispose]();
   let file: AsyncBuffer;
   let metadata: FileMetaData;
   try {
-    file = await asyncBufferFromFile(path);
+    file = source === null ? await asyncBufferFromFile(path) : storedFile(source);
     metadata = await parquetMetadataAsync(file);
   } catch (cause) {
+    await close();
+    if (cause instanceof Blip2Error) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw invalidInput(path, `cannot be read as a Parquet file: ${reason}`, 'Fetch or make it again.', cause);
   }
@@ -65,13 +71,21 @@ export async function openParquetFile(path: string): Promise<ParquetFile> {
         const found = await parquetReadObjects({ file, metadata, compressors, ...options });
         return found.map((row) => cell.parse(row[column] ?? null));
       } catch (cause) {
+        if (cause instanceof Blip2Error) throw cause;
         const reason = cause instanceof Error ? cause.message : String(cause);
         const message = `rows ${rowStart} to ${rowEnd - 1} of ${path} cannot be read: ${reason}`;
         throw new Blip2Error('IMAGE_UNREADABLE', message, { cause });
       }
     },
+    [Symbol.asyncDispose]: close,
   };
 }
+
+/** Only the ranges that are asked for are read. */
+const storedFile = (source: ObjectSource): AsyncBuffer => ({
+  byteLength: source.sizeBytes,
+  slice: async (begin, end = source.sizeBytes) => Uint8Array.from(await source.read(begin, end)).buffer,
+});
 
 function imageColumns(metadata: FileMetaData, columns: readonly SchemaTree[]): string[] {
   const stated = new Set(statedImages(metadata));

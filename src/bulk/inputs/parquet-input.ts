@@ -10,7 +10,8 @@ export async function* parquetPictures(
   file: string,
   { imageColumn }: InputOptions,
 ): AsyncGenerator<ParquetPicture, void> {
-  const { rows, imageColumns, columns } = await openParquetFile(file);
+  await using table = await openParquetFile(file);
+  const { rows, imageColumns, columns } = table;
   const [column, other] = imageColumn === undefined ? imageColumns : [imageColumn];
   if (column === undefined || !columns.includes(column)) {
     const hint = `Name one of its columns with --image-column: ${columns.join(', ')}.`;

@@ -1,12 +1,14 @@
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname } from 'node:path';
 import { Blip2Error } from '../../errors.js';
-import { isUrlText, localPicture } from '../../runtime/image/picture-source.js';
+import { localPicture } from '../../runtime/image/picture-source.js';
 import { readPicture } from '../../runtime/image/read-picture.js';
 import { isBucketUrl } from '../bucket/bucket.js';
 import { BucketReader } from './bucket-reader.js';
 import { pictureName, type InputPicture, type ParquetPicture, type TarPicture } from './input-picture.js';
+import { openTarFile } from './open-tar-file.js';
 import { openParquetFile, type ParquetCell, type ParquetFile } from './parquet-file.js';
-import { openTarFile, type TarFile } from './tar-file.js';
+import { resolveInside } from './picture-address.js';
+import type { TarFile } from './tar-file.js';
 
 /** What is read of a Parquet file at once. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
@@ -48,13 +50,13 @@ export class PictureReader implements AsyncDisposable {
   /** @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE` for what its container does not hold whole */
   async find(picture: InputPicture): Promise<FoundPicture> {
     if ('tar' in picture) return { source: await this.#tarBytes(picture), path: null };
-    if (!('parquet' in picture)) {
-      const source = picture.path ?? picture.name;
-      return { source: isBucketUrl(source) ? await this.#objects.read(source) : source, path: null };
-    }
+    if (!('parquet' in picture)) return { source: await this.#source(picture.path ?? picture.name), path: null };
     const { bytes, path } = await this.#cell(picture);
     if (bytes !== null) return { source: bytes, path };
-    if (path !== null) return { source: this.#resolve(picture.parquet, path), path };
+    if (path !== null) {
+      const address = resolveInside(this.#imageRoot ?? dirname(picture.parquet), path);
+      return { source: await this.#source(address), path };
+    }
     throw new Blip2Error('IMAGE_NOT_FOUND', `${pictureName(picture)} has no picture`);
   }
 
@@ -82,7 +84,9 @@ export class PictureReader implements AsyncDisposable {
     const known = this.#rows?.path === parquet && this.#rows.column === column ? this.#rows : null;
     const found = known?.cells[row - known.begin];
     if (found !== undefined) return found;
-    const file = known?.file ?? (await openParquetFile(parquet));
+    if (this.#rows?.path !== parquet) await this.#closeTable();
+    const file = this.#rows?.file ?? (await openParquetFile(parquet));
+    this.#rows = { path: parquet, column, file, begin: row, cells: [] };
     const end = Math.min(file.rows, row + file.rowsWithin(WINDOW_BYTES));
     // Where a page is damaged, it takes no other row with it.
     const cells = await file.read(column, row, end).catch(() => file.read(column, row, row + 1));
@@ -92,13 +96,19 @@ export class PictureReader implements AsyncDisposable {
     throw new Blip2Error('IMAGE_NOT_FOUND', `${parquet} has no row ${row}`);
   }
 
-  #resolve(parquet: string, path: string): string {
-    return isAbsolute(path) || isUrlText(path) ? path : join(this.#imageRoot ?? dirname(parquet), path);
+  async #closeTable(): Promise<void> {
+    await this.#rows?.file[Symbol.asyncDispose]();
+    this.#rows = undefined;
+  }
+
+  async #source(address: string): Promise<string | Uint8Array> {
+    return isBucketUrl(address) ? this.#objects.read(address) : address;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tar?.file[Symbol.asyncDispose]();
     this.#tar = undefined;
+    await this.#closeTable();
     await this.#objects.close();
   }
 }

@@ -2,8 +2,9 @@ import { basename } from 'node:path/posix';
 import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import * as z from 'zod';
+import { Blip2Error } from '../../errors.js';
 import { invalidInput, type TarPicture } from './input-picture.js';
-import { openTarFile } from './tar-file.js';
+import { openTarFile } from './open-tar-file.js';
 import { tarHeaders } from './tar-headers.js';
 
 const PICTURE_NAME = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
@@ -38,6 +39,7 @@ export async function* tarPictures(path: string): AsyncGenerator<TarPicture, voi
       if (type === 'file') yield { name, tar: path, offset: byteOffset, size };
     }
   } catch (cause) {
+    if (cause instanceof Blip2Error) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw invalidInput(
       path,

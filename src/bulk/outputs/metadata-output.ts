@@ -2,9 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
-import { isUrlText } from '../../runtime/image/picture-source.js';
 import type { CaptionRecord } from '../caption-record.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
+import { isElsewhere } from '../inputs/picture-address.js';
 import type { InputList } from '../run/input-list.js';
 import type { RunFolder } from '../run/run-folder.js';
 import type { FinishedShard, ShardOutput } from './shard-output.js';
@@ -53,7 +53,7 @@ export class MetadataOutput implements ShardOutput {
   /** The picture as the file names it: only those below its folder have a name. */
   target(picture: InputPicture): string {
     const path = 'parquet' in picture || 'tar' in picture ? null : (picture.path ?? picture.name);
-    if (path !== null && !isUrlText(path)) {
+    if (path !== null && !isElsewhere(path)) {
       const inside = relative(resolve(this.#folder.path), resolve(path));
       if (!isAbsolute(inside) && inside !== '..' && !inside.startsWith(`..${sep}`)) return inside.replaceAll(sep, '/');
     }

@@ -5,10 +5,10 @@ import { Blip2Error } from '../../errors.js';
 import { makeFolder } from '../../loader/file/make-folder.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
-import { isUrlText } from '../../runtime/image/picture-source.js';
 import { skippedRecord, type CaptionRecord } from '../caption-record.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
 import { filePicture } from '../inputs/file-picture.js';
+import { isElsewhere } from '../inputs/picture-address.js';
 import type { RunFolder } from '../run/run-folder.js';
 import type { ShardJob } from '../run/shard-job.js';
 import type { FinishedShard, ShardOutput } from './shard-output.js';
@@ -51,7 +51,7 @@ export class SidecarOutput implements ShardOutput {
       return textFile(join(this.#folder.path, beneath));
     }
     const path = 'tar' in picture ? null : (picture.path ?? picture.name);
-    if (path === null || isUrlText(path)) throw noPlace(picture, 'nothing can be written beside it');
+    if (path === null || isElsewhere(path)) throw noPlace(picture, 'nothing can be written beside it');
     return textFile(path);
   }
 

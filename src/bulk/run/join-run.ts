@@ -1,9 +1,8 @@
 import { access } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { Blip2Error } from '../../errors.js';
-import { isUrlText } from '../../runtime/image/picture-source.js';
-import { isBucketUrl } from '../bucket/bucket.js';
 import type { InputPicture } from '../inputs/input-picture.js';
+import { isElsewhere } from '../inputs/picture-address.js';
 import { InputList } from './input-list.js';
 import { readRunFile, refuseOtherSettings, type RunSettings } from './run-file.js';
 import type { RunFolder } from './run-folder.js';
@@ -47,7 +46,7 @@ export async function joinRun(folder: RunFolder, options: JoinOptions): Promise<
 async function checkVisible(picture: InputPicture): Promise<void> {
   const source =
     'tar' in picture ? picture.tar : 'parquet' in picture ? picture.parquet : (picture.path ?? picture.name);
-  const path = isUrlText(source) || isBucketUrl(source) ? null : source;
+  const path = isElsewhere(source) ? null : source;
   if (
     path === null ||
     (await access(path).then(

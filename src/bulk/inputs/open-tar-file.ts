@@ -1,0 +1,67 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { readChunks } from '../../loader/file/read-chunks.js';
+import { isBucketUrl } from '../bucket/bucket.js';
+import { ObjectSource } from '../bucket/object-source.js';
+import { ForwardTarFile } from './forward-tar-file.js';
+import { PlainTarFile, type TarFile } from './tar-file.js';
+
+/** Up to here, reading on takes a store no longer than beginning anew. */
+const MOST_PASSED_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Opens an archive of a folder or a bucket. One that is compressed is unpacked from its start on. Whether it is, is seen in
+ * its first bytes: archives that are carry either name.
+ */
+export async function openTarFile(path: string): Promise<TarFile> {
+  if (isBucketUrl(path)) return openStoredTarFile(await ObjectSource.open(path));
+  const handle = await open(path, 'r');
+  try {
+    const magic = Buffer.alloc(2);
+    const { bytesRead } = await handle.read(magic, 0, 2, 0);
+    if (!isGzip(magic.subarray(0, bytesRead))) return new PlainTarFile(handle);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  await handle.close();
+  return new ForwardTarFile({
+    open: () => ({ position: 0, chunks: unpacked(createReadStream(path)) }),
+    mostPassedBytes: Infinity,
+    close: () => Promise.resolve(),
+  });
+}
+
+async function openStoredTarFile(source: ObjectSource): Promise<TarFile> {
+  const { sizeBytes } = source;
+  const close = () => source[Symbol.asyncDispose]();
+  try {
+    if (isGzip(await source.read(0, Math.min(2, sizeBytes)))) {
+      return new ForwardTarFile({
+        open: () => ({ position: 0, chunks: unpacked(Readable.from(readChunks(source, 0, sizeBytes))) }),
+        mostPassedBytes: Infinity,
+        close,
+      });
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return new ForwardTarFile({
+    open: (offset) => ({ position: offset, chunks: readChunks(source, offset, sizeBytes) }),
+    mostPassedBytes: MOST_PASSED_BYTES,
+    close,
+  });
+}
+
+const isGzip = (magic: Uint8Array): boolean => magic[0] === 0x1f && magic[1] === 0x8b;
+
+/** @param bytes the compressed archive from its start on */
+function unpacked(bytes: Readable): AsyncIterator<Uint8Array, void> {
+  const gunzip = createGunzip();
+  // A failure of either stream is what reading the last one throws.
+  pipeline(bytes, gunzip, () => undefined);
+  return gunzip[Symbol.asyncIterator]();
+}
