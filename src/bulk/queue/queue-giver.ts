@@ -47,6 +47,9 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
   readonly #token = randomUUID();
   /** Those that nobody has answered for. */
   readonly #held = new Set<Job>();
+  /** Those whose answer has not reached the server. */
+  readonly #owed = new Set<Job>();
+  #onAnswer = (): void => undefined;
 
   private constructor(redis: Redis, worker: Worker, options: QueueGiverOptions) {
     this.#redis = redis;
@@ -78,10 +81,14 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
   async next(): Promise<HandedShard | undefined> {
     const { stopping, keep, id, shards, onEvent } = this.#options;
     while (!stopping.aborted) {
+      // Whose own shards may be the last ones looks again as soon as one is done.
+      const looksAgain = !keep && this.#owed.size > 0;
+      const answered = new Promise<void>((resolve) => (this.#onAnswer = resolve));
       // The engine's types leave out that there may be none.
-      const job: Job | undefined = await this.#worker.getNextJob(this.#token);
+      const job: Job | undefined = await this.#worker.getNextJob(this.#token, { block: !looksAgain });
       if (job === undefined) {
         if (!keep && (await this.#isEmpty())) return undefined;
+        if (looksAgain) await Promise.race([answered, setTimeout(1000 * EMPTY_SECONDS, undefined, { ref: false })]);
         continue;
       }
       // The signal came while the server was asked.
@@ -101,10 +108,16 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
     const { onEvent, renewals, worker } = this.#options;
     const startedMs = performance.now();
     this.#held.add(job);
+    this.#owed.add(job);
+    const settle = () => {
+      this.#owed.delete(job);
+      this.#onAnswer();
+    };
     const lost = new AbortController();
     const release = renewals.hold({ task: job.id ?? '', token: this.#token }, () => {
       this.#held.delete(job);
       lost.abort();
+      settle();
       onEvent({ kind: 'lost', shard });
     });
     onEvent({ kind: 'taken', shard });
@@ -116,6 +129,7 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
         () => true,
         () => false,
       );
+      settle();
       onEvent(isOurs ? event : { kind: 'lost', shard });
     };
     return {
