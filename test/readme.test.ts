@@ -63,7 +63,7 @@ it('names every environment variable that is read', async () => {
   for (const file of files) {
     const code = await readFile(file, 'utf8');
     for (const [, one = '', several = ''] of code.matchAll(
-      /(?:process\.env\[|variable\(|isOn\()'([A-Z][A-Z0-9_]+)'|\{ ([A-Z0-9_, ]+) \} = process\.env/g,
+      /(?:process\.env\[|variable\(|isOn\()'([A-Z][A-Z0-9_]+)'(?!\] = )|\{ ([A-Z0-9_, ]+) \} = process\.env/g,
     )) {
       for (const name of `${one},${several}`.split(/[ ,]+/)) if (name !== '') read.add(name);
     }

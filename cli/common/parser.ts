@@ -1,36 +1,48 @@
 import yargs, { type Argv } from 'yargs';
 import packageJson from '../../package.json' with { type: 'json' };
 import { didYouMean } from './closest.js';
+import { asksForWords, flagWords } from './completion.js';
 import { usageError } from './main.js';
+import { writeOut } from './write-out.js';
 
 /** Stands for a lone `-` while yargs reads the line, which would drop it; no argument of a process can hold this. */
 const LONE_DASH = '\0';
+
+/** The parser of a command that takes flags and positionals, `usage` names the latter. */
+export function createParser(name: string, usage: string, description: string): Argv {
+  return strictParser(name).command(usage, description);
+}
 
 /**
  * A yargs parser with the settings that make it strict: usage errors are ours to print, and messages do not follow the
  * locale. Flags that make lists want `nargs: 1`, so that they cannot swallow a positional.
  */
-export function createParser(name: string, usage: string, description: string): Argv {
+export function strictParser(name: string): Argv {
   return yargs([])
     .scriptName(name)
-    .command(usage, description)
     .locale('en')
-    .updateStrings({ 'Implications failed:': 'Missing dependent arguments:' })
+    .updateStrings({ 'Implications failed:': 'Missing dependent arguments:', 'Commands:': 'Subcommands:' })
     .strict()
     .exitProcess(false)
     .parserConfiguration({ 'boolean-negation': false })
-    .version(packageJson.version)
     .help()
-    .alias({ h: 'help', v: 'version', V: 'version' })
-    .wrap(Math.max(40, Math.min(100, process.stdout.columns ?? 100)));
+    .alias('help', 'h')
+    .version(packageJson.version)
+    .alias('version', ['v', 'V'])
+    .wrap(Math.max(40, Math.min(80, process.stdout.columns ?? 80)));
 }
 
 /**
- * Parses `argv`. Returns null when help or the version was asked for and has been printed on stdout.
+ * Parses `argv`. Returns null when what was asked for is printed on stdout: help, the version, or how an unfinished line may
+ * go on.
  * @param lists the flags and positionals that take several values; any other one that is repeated is refused.
  * @throws Blip2Error `USAGE`, also in place of what a flag's `coerce` threw.
  */
 export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lists: readonly string[] = []) {
+  if (asksForWords(argv)) {
+    await writeOut((await flagWords(parser, argv.slice(1), lists)).map((word) => `${word}\n`).join(''));
+    return null;
+  }
   let text = '';
   try {
     const words = argv.map((word) => (word === '-' ? LONE_DASH : word));

@@ -30,3 +30,12 @@ export function budgetsOf(args: BudgetArgs, cards: readonly FoundCard[]): { budg
   );
   return { budgets: { ...budgets, gpus: new Map(sizes) }, notes };
 }
+
+/** @throws Blip2Error `USAGE` where nothing says how much memory there is */
+export function requireBudget({ vram, ram, gpu }: BudgetArgs & { readonly gpu?: readonly string[] | undefined }): void {
+  if (vram !== undefined || ram !== undefined || gpu !== undefined) return;
+  throw usageError(
+    'say how much memory there is',
+    'For example: blip2-plan --vram 10G, or --gpu 3060 for a whole card, or --ram 12G for no GPU.',
+  );
+}

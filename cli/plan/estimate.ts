@@ -6,11 +6,11 @@ import { isBlip2 } from '../../src/model/blip2-config.js';
 import { LOAD_DTYPES } from '../../src/tensor/load-dtype.js';
 import { HUB_FLAGS } from '../common/hub-flags.js';
 import { loadModel } from '../common/load-model.js';
-import { EXIT } from '../common/main.js';
+import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { knownModels } from './known-models.js';
 
-export async function estimate(argv: readonly string[]): Promise<number> {
+export async function estimate({ argv }: CommandContext): Promise<number> {
   const parser = createParser(
     'blip2-plan estimate',
     '$0 <checkpoint>',
@@ -35,7 +35,9 @@ export async function estimate(argv: readonly string[]): Promise<number> {
       coerce: wholeNumber('batch', 1),
       describe: 'sequences at a time [default: 1]',
     })
-    .option('json', { type: 'boolean', group: 'Output:', describe: 'the estimate as JSON' });
+    .option('json', { type: 'boolean', group: 'Output:', describe: 'the estimate as JSON' })
+    .example('$0 ./any-model', 'every dtype, three contexts, and the cards that hold all of it')
+    .example('$0 mistralai/Mistral-7B-v0.3 --dtype bfloat16 --context 32768', 'from the headers on the hub');
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
   const { tensors, config } = await loadModel(args.checkpoint, args);

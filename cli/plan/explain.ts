@@ -7,18 +7,22 @@ import type { PlanDocument } from '../../src/planner/plan/document/plan-document
 import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
 import { formatSize } from '../../src/size.js';
-import { EXIT, usageError } from '../common/main.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';
 import { measuredCaptions } from './measured-captions.js';
 import { writeOutput } from './output.js';
 import type { ReportContext } from './report-page.js';
-import { readRequest, REQUEST_LISTS, requestFlags } from './plan-request.js';
+import { readRequest } from './plan-request.js';
+import { hideFlags, RARE_FLAGS, REQUEST_LISTS, requestFlags } from './request-flags.js';
 import { planSummary } from './summary.js';
 
-export async function explain(argv: readonly string[]): Promise<number> {
-  const parser = requestFlags(
-    createParser('blip2-plan explain', '$0 <map> [checkpoint]', 'Validates and prices a device map against ours.'),
+export async function explain({ argv }: CommandContext): Promise<number> {
+  const parser = hideFlags(
+    requestFlags(
+      createParser('blip2-plan explain', '$0 <map> [checkpoint]', 'Validates and prices a device map against ours.'),
+    ),
+    ['allow-quant', ...RARE_FLAGS],
   )
     .positional('map', {
       type: 'string',
@@ -41,6 +45,9 @@ export async function explain(argv: readonly string[]): Promise<number> {
     })
     .option('force', { type: 'boolean', group: 'Output:', describe: 'replace the file of --output' })
     .option('json', { type: 'boolean', group: 'Output:', describe: 'the explanation as JSON' })
+    .example('$0 map.json --vram 6G', 'does it fit, what does it cost, what would ours?')
+    .example('$0 map.json ./any-model --vram 12G -o map.svg', 'of another model, and as a picture')
+    .epilogue('Takes what blip2-plan plan takes to say what runs and where as well.')
     .epilogue('Exit status: 0 the map is sound and fits, 2 it is not, 3 it exceeds a budget, 1 anything else.');
   const args = await parseArgs(parser, argv, REQUEST_LISTS);
   if (args === null) return EXIT.ok;

@@ -4,7 +4,8 @@ import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.
 import { settingsHash } from '../../web/src/settings/settings-hash.js';
 import { DEFAULT_SETTINGS, type CardGroup } from '../../web/src/settings/settings.js';
 import type { ReportDocument } from '../../web/src/state/given-report.js';
-import type { PlanRequest, RequestArgs } from './plan-request.js';
+import type { PlanRequest } from './plan-request.js';
+import type { RequestArgs } from './request-flags.js';
 
 /** Behind the `#` of the page's address. */
 export function pageSettings(args: RequestArgs, { options }: PlanRequest): string {

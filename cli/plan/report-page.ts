@@ -6,7 +6,8 @@ import type { PictureOptions } from '../../src/planner/report/svg-picture.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
 import type { ReportDocument } from '../../web/src/state/given-report.js';
 import { carriedFlags, carriedOptions, pageSettings } from './page-settings.js';
-import type { PlanRequest, RequestArgs } from './plan-request.js';
+import type { PlanRequest } from './plan-request.js';
+import type { RequestArgs } from './request-flags.js';
 
 export interface ReportContext extends PictureOptions {
   readonly request: PlanRequest;

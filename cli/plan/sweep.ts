@@ -1,49 +1,68 @@
-import { formatMs } from '../../src/planner/report/picture-text.js';
-import type { SweepPoint, SweepRange } from '../../src/planner/plan/comparison/sweep.js';
-import { formatSize, parseSize } from '../../src/size.js';
-import { usageError } from '../common/main.js';
-import type { PlanFormat } from './format-plan.js';
+import { sweepBudgets, type SweepRange } from '../../src/planner/plan/comparison/sweep.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { sayer } from '../common/say.js';
+import { formatOfFile, type PlanFormat } from './format-plan.js';
+import { outputFlags, type OutputArgs } from './output-flags.js';
+import { writeOutput } from './output.js';
+import { readRequest } from './plan-request.js';
+import { hideFlags, RARE_FLAGS, REQUEST_LISTS, requestFlags, type RequestArgs } from './request-flags.js';
+import { formatSweep, readSweep } from './sweep-table.js';
 
-const MOST_POINTS = 33;
+const parser = hideFlags(
+  requestFlags(
+    createParser('blip2-plan sweep', '$0 <range> [checkpoint]', 'What each gigabyte of GPU memory buys.')
+      .positional('range', { type: 'string', demandOption: true, describe: 'memory per GPU, such as 2G..16G' })
+      .positional('checkpoint', {
+        type: 'string',
+        describe: 'folder, file, address or published model [default: Salesforce/blip2-opt-2.7b]',
+      }),
+  ),
+  ['vram', ...RARE_FLAGS],
+)
+  .option('format', {
+    alias: 'f',
+    choices: ['table', 'json'] as const,
+    group: 'Output:',
+    describe: 'what stdout gets [default: a table]',
+  })
+  .options(outputFlags('the points as JSON; errors as JSON too', 'no warnings on stderr'))
+  .example('$0 2G..16G', 'latency and streamed bytes of opt-2.7b, GiB by GiB')
+  .example('$0 2G..16G --gpu 3060 --batch 8', 'with the speeds of that card, for 8 pictures at once')
+  .example('blip2-plan --vram 6G --sweep 2G..16G -o plan.html', 'beside the plan for 6 GiB, as a page')
+  .epilogue('Takes what blip2-plan plan takes to say how to place as well.');
 
-/** `2G..16G`: GiB by GiB, in larger steps where that would be many. */
-export function readSweep(text: string): SweepRange {
-  const [from, to, ...rest] = text.split('..');
-  if (from === undefined || to === undefined || rest.length > 0) {
-    throw usageError(`--sweep ${text} is not a range of sizes`, 'For example: --sweep 2G..16G');
+/** `blip2-plan sweep`: latency against memory per GPU. */
+export async function sweep({ argv }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv, REQUEST_LISTS);
+  if (args === null) return EXIT.ok;
+  if (args.vram !== undefined) {
+    throw usageError(
+      'a sweep is over the memory of each GPU, and takes no --vram',
+      `Beside a plan it is a flag: blip2-plan --vram ${args.vram.join(' --vram ')} --sweep ${args.range}.`,
+    );
   }
-  if ([from, to].every((size) => /^\d+(\.\d+)?$/.test(size) && Number(size) < 1024)) {
-    throw usageError(`--sweep ${text} has no units`, `Did you mean ${from}G..${to}G?`);
-  }
-  const fromBytes = parseSize(from);
-  const toBytes = parseSize(to);
-  if (toBytes <= fromBytes) throw usageError(`--sweep ${text} ends before it begins`);
-  const steps = Math.max(8, Math.min(MOST_POINTS - 1, Math.round((toBytes - fromBytes) / 2 ** 30)));
-  return { fromBytes, toBytes, points: steps + 1 };
+  return answerSweep(args, readSweep(args.range));
 }
 
-export function sweepTable(points: readonly SweepPoint[]): string {
-  const rows = points.map((point) =>
-    point.latencyMs === null
-      ? `${formatSize(point.gpuBytes).padStart(10)}  does not fit`
-      : `${formatSize(point.gpuBytes).padStart(10)}  ${formatMs(point.latencyMs).padStart(9)}  ` +
-        `${formatSize(point.streamedBytesPerCall ?? 0).padStart(10)}  ${point.step ?? ''}`.trimEnd(),
-  );
-  return [`${'per GPU'.padStart(10)}  ${'predicted'.padStart(9)}  ${'streamed'.padStart(10)}`, ...rows].join('\n');
+export interface SweepArgs extends RequestArgs, OutputArgs {
+  readonly format?: PlanFormat | undefined;
 }
 
-/** A sweep that no plan goes with. */
-export function formatSweep(points: readonly SweepPoint[], format: PlanFormat | undefined): string {
-  switch (format) {
-    case undefined:
-    case 'table':
-      return `${sweepTable(points)}\n`;
-    case 'json':
-      return `${JSON.stringify(points, null, 2)}\n`;
-    default:
-      throw usageError(
-        `a sweep by itself is a table or JSON; ${format} needs a plan`,
-        'Add --vram for the plan that the sweep is shown with.',
-      );
+/** A sweep that no plan goes with, written where `--output` says. */
+export async function answerSweep(args: SweepArgs, range: SweepRange): Promise<number> {
+  if (args.batch === 'auto') {
+    throw usageError(
+      '--batch auto chooses a plan of ours for stated memory',
+      'Give a number of pictures, or --vram without --strategy.',
+    );
   }
+  const ofFile = args.output === undefined ? undefined : formatOfFile(args.output);
+  // A .json file holds a map where there is one.
+  const format = args.json === true ? 'json' : (args.format ?? (ofFile === 'map' ? 'json' : ofFile));
+  const { tensors, options, warnings } = await readRequest(args);
+  const say = sayer(args.quiet);
+  for (const warning of warnings) say(`warning: ${warning}`);
+  await writeOutput(formatSweep(sweepBudgets(tensors, options, range), format), args.output, args.force === true);
+  return EXIT.ok;
 }

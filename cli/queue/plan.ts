@@ -1,6 +1,7 @@
 import { planFleet, SERVER_SHARDS_PER_SECOND, type FleetPlan } from '../../src/bulk/queue/fleet-plan.js';
 import { formatSize, parseSize } from '../../src/size.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { counted } from '../common/counted.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { writeOut } from '../common/write-out.js';
 
@@ -23,7 +24,9 @@ const parser = createParser('blip2-run queue plan', '$0', 'Machines, hours and l
   })
   .option('picture-bytes', { ...text, default: '150K', describe: 'size of a picture' })
   .option('storage', { ...text, describe: 'what the shared storage reads in a second for all machines, such as 2G' })
-  .option('json', { type: 'boolean', describe: 'as JSON' });
+  .option('json', { type: 'boolean', describe: 'as JSON' })
+  .example('$0 --pictures 1000000000 --rate 346 --hours 72', 'cards for a billion pictures in three days')
+  .example('$0 --pictures 5000000 --rate 346 --cards 8 --storage 2G', 'hours of eight cards');
 
 /** `blip2-run queue plan`: what so many pictures take. */
 export async function plan({ argv }: CommandContext): Promise<number> {
@@ -48,12 +51,12 @@ export async function plan({ argv }: CommandContext): Promise<number> {
 
 function planText({ cards, machines, hours, cardHours, shards, most, storageBytesPerSecondNeeded }: FleetPlan): string {
   const limits = [
-    `${most.server} cards: one server hands out ${SERVER_SHARDS_PER_SECOND} shards a second`,
-    ...(most.storage === null ? [] : [`${most.storage} cards: the shared storage`]),
-    `${most.shards} cards: there are no more shards`,
+    `${counted(most.server, 'card')}: one server hands out ${SERVER_SHARDS_PER_SECOND} shards a second`,
+    ...(most.storage === null ? [] : [`${counted(most.storage, 'card')}: the shared storage`]),
+    `${counted(most.shards, 'card')}: there are no more shards`,
   ];
   return [
-    `${machines} machines with ${cards} cards: ${hours.toFixed(1)} hours, ${cardHours.toFixed(1)} card hours, ${shards} shards`,
+    `${counted(machines, 'machine')} with ${counted(cards, 'card')}: ${hours.toFixed(1)} hours, ${cardHours.toFixed(1)} card hours, ${counted(shards, 'shard')}`,
     `reading ${formatSize(storageBytesPerSecondNeeded)} a second from shared storage`,
     'more cards make nothing faster from',
     ...limits.map((limit) => `  ${limit}`),

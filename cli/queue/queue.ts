@@ -2,7 +2,14 @@ import type { CommandContext } from '../common/main.js';
 import { runSubcommand, type Subcommands } from '../common/subcommands.js';
 
 const SUBCOMMANDS: Subcommands = new Map([
-  ['add', { describe: 'split pictures into shards, and queue them', load: async () => (await import('./add.js')).add }],
+  [
+    'add',
+    {
+      takes: '<images..>',
+      describe: 'split pictures into shards, and queue them',
+      load: async () => (await import('./add.js')).add,
+    },
+  ],
   ['work', { describe: 'caption shards of a queue', load: async () => (await import('./work.js')).work }],
   ['status', { describe: 'how far a run is, by worker', load: async () => (await import('./status.js')).status }],
   [
@@ -19,7 +26,17 @@ const SUBCOMMANDS: Subcommands = new Map([
 /** `blip2-run queue`: many machines caption one run. */
 export function queue(context: CommandContext): Promise<number> {
   return runSubcommand(
-    { name: 'blip2-run queue', describe: 'Many machines caption one run.', subcommands: SUBCOMMANDS },
+    {
+      name: 'blip2-run queue',
+      describe: 'Many machines caption one run.',
+      subcommands: SUBCOMMANDS,
+      examples: [
+        ['$0 add /data/photos -m ./blip2-opt-2.7b --out /data/captions', 'once; the queue is BLIP2_QUEUE or --queue'],
+        ['$0 work -m ./blip2-opt-2.7b --out /data/captions', 'on every machine'],
+        ['$0 status --out /data/captions', 'how far it is'],
+      ],
+      epilogue: 'Exit status: 0 done, 1 failed, 2 wrong usage.',
+    },
     context,
   );
 }

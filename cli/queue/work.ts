@@ -48,6 +48,8 @@ const parser = metricsFlag(logFlags(graceFlag(outFlag(queueFlags(pictureFlags(bu
     group: 'Queue:',
     describe: 'what queue status calls this worker [default: host and process]',
   })
+  .example('$0 -m ./blip2-opt-2.7b --out /data/captions --queue redis://head', 'until no shard is left')
+  .example('$0 -m ./blip2-opt-2.7b --out s3://b/captions --workers auto --keep', 'a model per card, and waits for more')
   .epilogue(
     'What is asked of the pictures, and the format, come from the folder of --out. Exit status: 0 all shards are done or, with a signal, given back; 4 some pictures failed, or shards were set aside; 1 this machine failed at three shards in a row.',
   );
@@ -119,13 +121,9 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
     list,
     shardSize,
     giver,
-    ahead: models.ahead,
     stopping,
-    signal: now,
-    workers: models.workers,
-    openWorker: (worker) => models.start(worker),
     imageRoot: request.imageRoot,
-    onRecord: (record) => models.record(record),
+    ...models.staff,
   });
   const { failed } = await queue.counts();
   const { captioned, failed: failedPictures } = models.tally;

@@ -1,6 +1,7 @@
 import type { CaptionRecord } from '../../src/bulk/caption-record.js';
 import type { CaptionWorker } from '../../src/bulk/run/caption-pictures.js';
 import { Tally } from '../../src/bulk/run/tally.js';
+import type { WorkOptions } from '../../src/bulk/work/work-on-shards.js';
 import { CaptionMetrics } from '../../src/metrics/caption-metrics.js';
 import { MetricsServer, type MetricsAddress } from '../../src/metrics/metrics-server.js';
 import { Metrics } from '../../src/metrics/metrics.js';
@@ -60,16 +61,20 @@ export class ShardModels implements AsyncDisposable {
     return models;
   }
 
-  get workers(): number {
-    return this.#devices.length;
+  /** What `workOnShards` has to know of them; they end at the signal that they were opened with. */
+  get staff(): Pick<WorkOptions, 'workers' | 'ahead' | 'openWorker' | 'onRecord' | 'signal'> {
+    const workers = this.#devices.length;
+    return {
+      workers,
+      // Pictures that all together have in hand before another shard is taken.
+      ahead: this.#each * workers,
+      openWorker: (worker) => this.#start(worker),
+      onRecord: (record) => this.#record(record),
+      signal: this.#options.signal,
+    };
   }
 
-  /** Pictures that all models together have in hand before another shard is taken. */
-  get ahead(): number {
-    return this.#each * this.workers;
-  }
-
-  async start(worker: number): Promise<CaptionWorker> {
+  async #start(worker: number): Promise<CaptionWorker> {
     const { model, batch, log, signal } = this.#options;
     const startedMs = performance.now();
     const options = { ...model.placed, ...model.devices, ...this.#devices[worker], signal };
@@ -89,7 +94,7 @@ export class ShardModels implements AsyncDisposable {
     };
   }
 
-  record(record: CaptionRecord): void {
+  #record(record: CaptionRecord): void {
     this.tally.add(record);
     this.#counted.record(record.error !== '' ? 'failed' : record.skipped === true ? 'skipped' : 'captioned');
   }

@@ -6,6 +6,7 @@ import { removeAbandonedFiles } from '../../src/loader/write/temporary-file.js';
 import { formatSize } from '../../src/size.js';
 import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { counted } from '../common/counted.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { RateLine } from '../common/rate-line.js';
 
@@ -114,7 +115,7 @@ function named(files: readonly CachedFile[], ids: readonly string[], all: boolea
 }
 
 const total = (files: readonly CachedFile[]): string =>
-  `${files.length} ${files.length === 1 ? 'file' : 'files'}, ${formatSize(files.reduce((sum, file) => sum + file.sizeBytes, 0))}`;
+  `${counted(files.length, 'file')}, ${formatSize(files.reduce((sum, file) => sum + file.sizeBytes, 0))}`;
 
 function table(files: readonly CachedFile[]): string {
   if (files.length === 0) return '';

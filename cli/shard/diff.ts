@@ -13,11 +13,14 @@ const parser = commonFlags(
   )
     .positional('a', { type: 'string', demandOption: true })
     .positional('b', { type: 'string', demandOption: true }),
-).option('atol', {
-  type: 'string',
-  nargs: 1,
-  describe: 'floats that differ by no more are equal, also across float dtypes and with int8 and int4 weights',
-});
+)
+  .option('atol', {
+    type: 'string',
+    nargs: 1,
+    describe: 'floats that differ by no more are equal, also across float dtypes and with int8 and int4 weights',
+  })
+  .example('$0 ckpt resharded', 'nothing, where only the files differ')
+  .example('$0 ckpt float16 --atol 1e-3', 'what a conversion has changed');
 
 export async function diff({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);

@@ -21,7 +21,8 @@ const parser = writeFlags(
     describe: 'names to keep, * for any characters; repeatable',
   })
   .option('exclude', { type: 'string', array: true, nargs: 1, describe: 'names to leave out; repeatable' })
-  .example("$0 ckpt out --include 'vision_model.*'", '');
+  .example("$0 ckpt out --include 'vision_model.*'", 'the vision tower')
+  .example("$0 ckpt out --exclude '*.bias'", 'all but some');
 
 export async function filter({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv, ['include', 'exclude']);

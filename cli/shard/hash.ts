@@ -13,7 +13,10 @@ const parser = commonFlags(
       'One SHA-256 of all names, dtypes, shapes and bytes: the same for any sharding.',
     ),
   ),
-).option('tensors', { type: 'boolean', describe: 'also the hash of every tensor' });
+)
+  .option('tensors', { type: 'boolean', describe: 'also the hash of every tensor' })
+  .example('$0 ckpt', 'a line to compare with that of another copy')
+  .example('$0 ckpt --tensors', 'to find which tensor is another');
 
 export async function hash({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);

@@ -9,12 +9,15 @@ const parser = commonFlags(
   fromCheckpoint(
     createParser('blip2-shard inspect', '$0 <checkpoint>', 'The tree of modules with parameters, dtypes and bytes.'),
   ),
-).option('depth', {
-  type: 'string',
-  nargs: 1,
-  coerce: wholeNumber('depth', 0),
-  describe: 'levels below the root [default: 2]',
-});
+)
+  .option('depth', {
+    type: 'string',
+    nargs: 1,
+    coerce: wholeNumber('depth', 0),
+    describe: 'levels below the root [default: 2]',
+  })
+  .example('$0 ckpt', 'from the headers alone')
+  .example('$0 Salesforce/blip2-opt-2.7b --depth 4', 'of a model on the hub, deeper');
 
 export async function inspect({ argv }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);

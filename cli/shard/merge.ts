@@ -10,7 +10,9 @@ const parser = writeFlags(
   fromCheckpointTo(
     createParser('blip2-shard merge', '$0 <checkpoint> <out>', 'Writes all tensors into one model.safetensors.'),
   ),
-);
+)
+  .example('$0 ckpt out', 'writes out/model.safetensors, and the files beside it')
+  .example('$0 ckpt out --align 8', 'the bytes that Python writes');
 
 export async function merge({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);

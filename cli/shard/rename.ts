@@ -15,7 +15,8 @@ const parser = writeFlags(
   ),
 )
   .option('prefix', { type: 'string', array: true, nargs: 1, describe: 'old=new; either may be empty; repeatable' })
-  .example('$0 ckpt out --prefix model.language_model.=language_model.', '');
+  .example('$0 ckpt out --prefix model.=', 'takes a prefix away')
+  .example('$0 ckpt out --prefix lm.=language_model. --dry-run', 'says what would be written');
 
 export async function rename({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv, ['prefix']);

@@ -13,7 +13,9 @@ const parser = writeFlags(
       'Writes a checkpoint that readers refuse anew, where no tensor is in doubt: trailing bytes, gaps, white space before the header, duplicate keys, an index that does not fit.',
     ),
   ),
-);
+)
+  .example('$0 ckpt out --dry-run', 'what would be written')
+  .example('$0 ckpt out', 'blip2-shard verify says what was wrong');
 
 export async function repair({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);

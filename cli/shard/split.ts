@@ -28,8 +28,8 @@ const parser = writeFlags(
     nargs: 1,
     describe: 'a device map, or a plan of blip2-plan --format json; - for stdin',
   })
-  .example('$0 ckpt out --max-shard-size 2GiB', '')
-  .example('$0 ckpt out --plan map.json', '');
+  .example('$0 ckpt out --max-shard-size 2GiB', 'by size')
+  .example('$0 ckpt out --plan map.json', 'a set of files for each device');
 
 export async function split({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);

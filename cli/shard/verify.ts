@@ -1,5 +1,6 @@
 import { verifyCheckpoint } from '../../src/loader/check/verify-checkpoint.js';
 import { EXIT, type CommandContext } from '../common/main.js';
+import { counted } from '../common/counted.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { hubOptions } from '../common/hub-flags.js';
 import { RateLine } from '../common/rate-line.js';
@@ -7,10 +8,13 @@ import { commonFlags, fromCheckpoint } from './shard-options.js';
 
 const parser = commonFlags(
   fromCheckpoint(createParser('blip2-shard verify', '$0 <checkpoint>', 'Every rule of the format, every fault.')),
-).option('deep', {
-  type: 'boolean',
-  describe: "read every byte: checksums of the hub's cache, values that are not finite; downloads a model on the hub",
-});
+)
+  .option('deep', {
+    type: 'boolean',
+    describe: "read every byte: checksums of the hub's cache, values that are not finite; downloads a model on the hub",
+  })
+  .example('$0 ckpt', 'headers and index; exit status 1 where there is a fault')
+  .example('$0 ckpt --deep', 'the values, too');
 
 export async function verify({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
@@ -32,7 +36,7 @@ export async function verify({ argv, signal }: CommandContext): Promise<number> 
     const sound =
       errors.length === 0
         ? `sound: ${result.tensors} tensors in ${result.files} files`
-        : `${errors.length} ${errors.length === 1 ? 'error' : 'errors'}`;
+        : counted(errors.length, 'error');
     process.stderr.write(`${sound}, ${result.findings.length - errors.length} warnings\n`);
   }
   return errors.length === 0 ? EXIT.ok : EXIT.failed;

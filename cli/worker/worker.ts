@@ -31,6 +31,8 @@ const parser = metricsFlag(logFlags(graceFlag(generationFlags(pictureFlags(budge
     group: 'Pictures:',
     describe: "folder of relative paths inside Parquet files [default: the file's own]",
   })
+  .example('$0 -m models/demo < shards.jsonl', 'a shard a line, and an answer a line')
+  .example('$0 -m ./blip2-opt-2.7b --vram 6G --workers auto', 'on every card, 6 GiB of each')
   .epilogue(
     'In: {"id": "00042", "pictures": ["a.jpg", "b.jpg"]}, with "out": a file for the records, where they are not to come in the answer, and "first": position in the whole run, for --sample. Out: {"id", "status": "done", "captioned", "failed", "seconds", "records"}, "written" or "exists" with "out", "failed" or "refused" with "error", "returned" after SIGTERM. Exit status: 0 all lines are answered; 4 some pictures failed or lines were refused.',
   );
@@ -70,13 +72,9 @@ export async function worker({ argv, signal }: CommandContext): Promise<number> 
     giver,
     open: (shard) => giver.open(shard),
     write: (job) => giver.write(job),
-    ahead: models.ahead,
     stopping,
-    signal: now,
-    workers: models.workers,
-    openWorker: (number) => models.start(number),
     imageRoot: args['image-root'],
-    onRecord: (record) => models.record(record),
+    ...models.staff,
   }).finally(() => {
     lines.close();
     // A program that is still writing would keep the process.

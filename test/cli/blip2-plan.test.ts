@@ -83,7 +83,7 @@ describe('blip2-plan', () => {
 
   it('prints help and the version on stdout, whatever the language of the shell', async () => {
     const [help, version] = await Promise.all([
-      command('blip2-plan', ['--help'], { env: { LANG: 'fr_FR.UTF-8', LC_ALL: 'fr_FR.UTF-8' } }),
+      command('blip2-plan', ['plan', '--help'], { env: { LANG: 'fr_FR.UTF-8', LC_ALL: 'fr_FR.UTF-8' } }),
       plan('--version'),
     ]);
     expect(help).toMatchObject({ code: 0, stderr: '' });

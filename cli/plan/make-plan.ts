@@ -1,0 +1,76 @@
+import { Blip2Error } from '../../src/errors.js';
+import { storedDtype } from '../../src/planner/models/stored-dtype.js';
+import { explainMap } from '../../src/planner/plan/comparison/explain-map.js';
+import { planDeviceMap } from '../../src/planner/plan/plan-device-map.js';
+import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
+import { planForBatches } from '../../src/planner/plan/plan-for-batches.js';
+import type { PlanOptions } from '../../src/planner/plan/request/plan-options.js';
+import { sweepBudgets, type SweepPoint, type SweepRange } from '../../src/planner/plan/comparison/sweep.js';
+import { transformersStrategy } from '../../src/planner/plan/comparison/transformers-strategy.js';
+import { doesNotFit } from '../../src/planner/report/does-not-fit.js';
+import { formatSize } from '../../src/size.js';
+import { usageError } from '../common/main.js';
+import { sayer } from '../common/say.js';
+import { requireBudget } from './cards.js';
+import { formatPlan, type PlanFormat } from './format-plan.js';
+import { readRequest, type PlanRequest } from './plan-request.js';
+import type { RequestArgs } from './request-flags.js';
+
+export const STRATEGIES = ['auto', 'balanced', 'sequential'] as const;
+
+export interface PlanArgs extends RequestArgs {
+  readonly strategy: (typeof STRATEGIES)[number];
+}
+
+export interface MadePlan {
+  readonly plan: PlanDocument;
+  /** The plan in the format that was asked for. */
+  readonly text: string;
+  readonly request: PlanRequest;
+  /** What other budgets would give, where that was asked. */
+  readonly sweep: readonly SweepPoint[] | null;
+}
+
+/** The plan that the flags ask for. What its reader should know of the checkpoint is said on stderr at once. */
+export async function makePlan(args: PlanArgs, format: PlanFormat, range: SweepRange | null): Promise<MadePlan> {
+  requireBudget(args);
+  if (format === 'python' && args.names === 'file')
+    throw usageError('Python for transformers wants the names of the loaded model', 'Leave --names file out.');
+  if (args.batch === 'auto' && args.strategy !== 'auto') {
+    throw usageError(
+      '--batch auto chooses a plan of ours for stated memory',
+      'Give a number of pictures, or --vram without --strategy.',
+    );
+  }
+  const request = await readRequest(args);
+  const { tensors, options, batches, warnings, notes } = request;
+  const say = sayer(args.quiet);
+  for (const warning of warnings) say(`warning: ${warning}`);
+  for (const note of notes) say(note);
+  const ours = () =>
+    batches === undefined ? planDeviceMap(tensors, options) : planForBatches(tensors, options, batches);
+  const result = args.strategy === 'auto' ? ours() : theirPlan(tensors, options, args.strategy);
+  if (result.status === 'infeasible') throw doesNotFit(result);
+  const { plan } = result;
+  const sweep = range === null ? null : sweepBudgets(tensors, { ...options, workload: plan.workload }, range);
+  const text = await formatPlan(plan, format, { request, args, ...(sweep === null ? {} : { sweep }) });
+  return { plan, text, request, sweep };
+}
+
+/** The map of transformers as a plan of ours: priced, and with a warning where it exceeds what it was made for. */
+function theirPlan(
+  tensors: PlanRequest['tensors'],
+  options: PlanOptions,
+  strategy: 'balanced' | 'sequential',
+): { status: 'fits'; plan: PlanDocument } {
+  const { config, budgets, models } = options;
+  const dtype = options.dtype ?? (models === undefined ? 'float16' : storedDtype(config, tensors));
+  const map = transformersStrategy({ tensors, config, budgets, dtype, strategy, models });
+  const { plan, overBudget } = explainMap(map, tensors, options);
+  if (plan === null) throw new Blip2Error('PLAN_INVALID', `The ${strategy} map leaves a block without a device.`);
+  const over = overBudget.map(
+    ({ device, bytes }) =>
+      `${typeof device === 'number' ? `GPU ${device}` : device} is ${formatSize(bytes)} over its budget.`,
+  );
+  return { status: 'fits', plan: { ...plan, warnings: [...plan.warnings, ...over] } };
+}

@@ -1,0 +1,49 @@
+import { planDeviceMap } from '../../src/planner/plan/plan-device-map.js';
+import { largestBatch } from '../../src/planner/plan/comparison/sweep.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { sayer } from '../common/say.js';
+import { requireBudget } from './cards.js';
+import { readRequest } from './plan-request.js';
+import { hideFlags, RARE_FLAGS, REQUEST_LISTS, requestFlags, type RequestArgs } from './request-flags.js';
+
+const parser = hideFlags(
+  requestFlags(
+    createParser('blip2-plan max-batch', '$0 [checkpoint]', 'The most pictures per call that fit.').positional(
+      'checkpoint',
+      {
+        type: 'string',
+        describe: 'folder, file, address or published model [default: Salesforce/blip2-opt-2.7b]',
+      },
+    ),
+  ),
+  ['batch', ...RARE_FLAGS],
+)
+  .option('json', { type: 'boolean', group: 'Output:', describe: 'errors as JSON' })
+  .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'no warnings on stderr' })
+  .example('$0 --vram 6G --ram 16G', 'a number on stdout')
+  .example('$0 ./blip2-flan-t5-xl --gpu 4090 --beams 5 --max-new-tokens 30', 'of other workloads')
+  .epilogue('Takes what blip2-plan plan takes to say what runs and where as well.');
+
+/** `blip2-plan max-batch`. */
+export async function maxBatch({ argv }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv, REQUEST_LISTS);
+  return args === null ? EXIT.ok : answerMaxBatch(args);
+}
+
+export async function answerMaxBatch(args: RequestArgs): Promise<number> {
+  requireBudget(args);
+  const { tensors, options, warnings, notes } = await readRequest(args);
+  const say = sayer(args.quiet);
+  for (const warning of warnings) say(`warning: ${warning}`);
+  for (const note of notes) say(note);
+  const most = largestBatch(tensors, options);
+  if (most === 0 && options.budgets.ramBytes === null && planDeviceMap(tensors, options).status === 'fits') {
+    throw usageError(
+      'the GPUs do not hold the whole model, and host memory without a limit takes any number of pictures',
+      'Say with --ram how much of it there is.',
+    );
+  }
+  process.stdout.write(`${most}\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,147 @@
+import { Blip2Error } from '../../src/errors.js';
+import { formatSize } from '../../src/size.js';
+import type { PlacementOptions } from '../../src/runtime/placement/placement.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { createParser, parseArgs } from '../common/parser.js';
+import { budgetFlags } from '../common/plan-options.js';
+import { RateLine } from '../common/rate-line.js';
+import { askModel } from './asked-model.js';
+import { BULK_FLAGS, bulkFlags, readBulk } from './bulk-flags.js';
+import { captionPictures } from './caption-pictures.js';
+import { GENERATION_FLAGS, generationFlags, readGeneration } from './generation-flags.js';
+import { listImages } from './list-images.js';
+import { matchPictures } from './match-pictures.js';
+import { modelFlags } from './model-flags.js';
+import { PICTURE_NOTES, pictureFlags } from './picture-flags.js';
+
+const ofModel = modelFlags(
+  createParser('blip2-run caption', '$0 [images..]', 'Captions pictures, or answers a question about them.').positional(
+    'images',
+    {
+      type: 'string',
+      array: true,
+      default: [] as string[],
+      describe: 'picture files, URLs, folders of pictures, or - for a list on stdin',
+    },
+  ),
+).option('replan', {
+  type: 'boolean',
+  implies: 'vram',
+  group: 'Model:',
+  describe: 'where a GPU has less memory free than --vram says: plan again for what is left',
+});
+
+const TEXT_FLAGS = [...GENERATION_FLAGS, ...BULK_FLAGS];
+const parser = bulkFlags(generationFlags(pictureFlags(budgetFlags(ofModel))))
+  .option('match', {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    group: 'Retrieval checkpoints:',
+    conflicts: TEXT_FLAGS,
+    describe: 'how well this text describes each picture; repeatable',
+  })
+  .option('embed', {
+    type: 'boolean',
+    group: 'Retrieval checkpoints:',
+    conflicts: TEXT_FLAGS,
+    describe: "each picture's vectors, as JSON",
+  })
+  .option('stream', {
+    type: 'boolean',
+    conflicts: ['json', 'batch', 'beams', 'num-captions', 'match', 'embed', 'out'],
+    group: 'Output:',
+    describe: 'write words as they are made',
+  })
+  .option('json', { type: 'boolean', group: 'Output:', describe: 'one JSON object per picture; errors as JSON too' })
+  .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'errors only on stderr' })
+  .option('no-progress', { type: 'boolean', group: 'Output:', describe: 'no live line on stderr' })
+  .example('blip2-run photo.jpg --model models/demo', 'a caption')
+  .example(
+    'blip2-run photos/ -m models/demo --vram 8M --emulate-gpu --question "what color is it?"',
+    'cut between two devices',
+  )
+  .example('blip2-run photos/ -m models/demo --out captions', 'many pictures, in a run that can be stopped')
+  .epilogue(
+    'Exit status: 0 done, 1 unexpected failure, 2 wrong usage, 3 does not fit, 4 some pictures failed, 130 interrupted.',
+  )
+  .epilogue(PICTURE_NOTES);
+
+/** `blip2-run caption`, which is also what a line means that names no subcommand. */
+export async function caption({ argv, signal }: CommandContext): Promise<number> {
+  const args = await parseArgs(parser, argv, ['vram', 'images', 'match', 'stop-id']);
+  if (args === null) return EXIT.ok;
+  if (args.images.length === 0) {
+    throw usageError('no picture given', 'Name picture files, URLs or folders, or - for a list on stdin.');
+  }
+  const images = args.images.map(String);
+  const bulk = await readBulk({ ...args, images });
+  const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
+  const listing = {
+    recursive: args['no-recursive'] !== true,
+    onSkipped: (folder: string, skipped: string) => say(`skipped in ${folder}: ${skipped}`),
+  };
+  const pictures = bulk === null ? await listImages(images, listing) : [];
+  const batchSize: number | 'auto' = args.stream === true ? 1 : (args.batch ?? 'auto');
+  if (args.stream === true && (readGeneration(args).numBeams ?? 1) > 1) {
+    throw usageError('beams change their minds, so --stream has nothing to write while they run');
+  }
+  const isCaptioning = args.match === undefined && args.embed !== true;
+  const rate = new RateLine(args.quiet !== true && args['no-progress'] !== true);
+  const model = await askModel(args, {
+    atOnce: isCaptioning ? batchSize : 1,
+    pictures: bulk === null ? pictures.length : Infinity,
+    signal,
+    say,
+    rate,
+  });
+  const { checkpoint, ask, generation, devices } = model;
+  const common = { asJson: args.json === true, signal };
+  const tally = { done: 0, failed: 0 };
+
+  // The runtime and its native libraries are loaded only once there is something to run.
+  const attempt = async (placed: PlacementOptions): Promise<number> => {
+    if (!isCaptioning) {
+      const { createMatcher } = await import('../../src/runtime/captioner/matcher.js');
+      await using matcher = await createMatcher(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());
+      return await matchPictures(matcher, pictures, { ...common, texts: args.match ?? [], embed: args.embed === true });
+    }
+    if (bulk !== null) {
+      const { captionInBulk } = await import('./caption-in-bulk.js');
+      return captionInBulk({
+        ...model,
+        placed,
+        images,
+        signal,
+        request: bulk,
+        asJson: args.json === true,
+        quiet: args.quiet === true,
+        progress: args.quiet !== true && args['no-progress'] !== true,
+        expand: (argument) => listImages([argument], listing),
+        batch: batchSize,
+        onStarted: () => rate.clear(),
+      });
+    }
+    const { createCaptioner } = await import('../../src/runtime/captioner/captioner.js');
+    await using captioner = await createCaptioner(checkpoint, { ...placed, ...devices }).finally(() => rate.clear());
+    const run = {
+      ...common,
+      options: { ...ask, ...generation, batchSize },
+      stream: args.stream === true,
+      quiet: args.quiet === true,
+      progress: args.quiet !== true && args['no-progress'] !== true,
+    };
+    return await captionPictures(captioner, pictures, run, tally);
+  };
+
+  try {
+    return await attempt(model.placed);
+  } catch (error) {
+    if (!(error instanceof Blip2Error) || args.replan !== true || model.placed.budgets === undefined) throw error;
+    const { remainingBudgets } = await import('./replan.js');
+    const budgets = remainingBudgets(error, model.placed.budgets);
+    if (budgets === null) throw error;
+    say(`${error.message}; planning again for ${[...budgets.gpus.values()].map(formatSize).join(' and ')}`);
+    return await attempt({ ...model.placed, budgets });
+  }
+}

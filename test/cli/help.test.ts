@@ -1,0 +1,50 @@
+/** The help of every subcommand fits its terminal and shows examples. */
+import { describe, expect, it } from 'vitest';
+import { command } from './command.js';
+
+type Line = readonly [name: string, ...words: string[]];
+
+/** `--help`, in a terminal of so many columns where that is said. */
+async function help([name, ...words]: Line, columns?: number): Promise<string> {
+  const width = `data:text/javascript,process.stdout.columns=${columns}`;
+  const env = columns === undefined ? {} : { NODE_OPTIONS: `--import=${width}` };
+  const { code, stdout, stderr } = await command(name, [...words, '--help'], { env });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout;
+}
+
+/** A line and those of its subcommands, as the help names them. */
+async function withSubcommands(line: Line): Promise<Line[]> {
+  const list = (await help(line)).split('\nSubcommands:\n')[1]?.split('\n\n')[0] ?? '';
+  const words = [...list.matchAll(new RegExp(`^  ${line.join(' ')} ([\\w-]+)`, 'gm'))].map(([, word = '']) => word);
+  return [line, ...(await Promise.all(words.map((word) => withSubcommands([...line, word])))).flat()];
+}
+
+const LINES = (
+  await Promise.all((['blip2-plan', 'blip2-run', 'blip2-shard'] as const).map((name) => withSubcommands([name])))
+).flat();
+
+it('names every subcommand', () => {
+  const lines = LINES.map((line) => line.join(' '));
+  for (const word of ['plan', 'explain', 'diff', 'sweep', 'devices', 'calibrate', 'estimate', 'completion'])
+    expect(lines).toContain(`blip2-plan ${word}`);
+  for (const line of ['blip2-run caption', 'blip2-run queue work', 'blip2-shard cache']) expect(lines).toContain(line);
+});
+
+describe.each(LINES.map((line) => ({ name: line.join(' '), line })))('$name --help', ({ line }) => {
+  it('fits 80 columns, and shows two to five examples', async () => {
+    const text = await help(line);
+    for (const each of text.split('\n')) expect(each.length, each).toBeLessThanOrEqual(80);
+    const examples = text.split('\nExamples:\n')[1]?.split('\n\n')[0] ?? '';
+    const begun = examples.split('\n').filter((each) => /^ {2}(?:source <\(|)blip2-(?:plan|run|shard)\b/.test(each));
+    expect(begun.length, examples).toBeGreaterThanOrEqual(2);
+    expect(begun.length, examples).toBeLessThanOrEqual(5);
+  });
+
+  it('fits a narrow terminal, but for words that are longer', async () => {
+    for (const each of (await help(line, 50)).split('\n')) {
+      const words = each.trim().split(/\s+/).length;
+      if (words > 2) expect(each.length, each).toBeLessThanOrEqual(50);
+    }
+  });
+});
