@@ -57,19 +57,45 @@ describe.each(snippets)('$entry', ({ entry, code }) => {
   });
 });
 
-it('names every environment variable that is read', async () => {
-  const files = (await Promise.all(['src', 'cli'].map(sourcesOf))).flat();
+/** How the code gets at the environment; where it does so otherwise, this test has to learn of it. */
+const READS = [
+  /process\.env\['(?<name>[A-Z0-9_]+)'\](?! = )/g,
+  /process\.env\[(?<constant>[A-Z_]+)\]/g,
+  /\{ (?<names>[A-Z0-9_, ]+) \} = process\.env/g,
+  // Set for another process, unless it is there already.
+  /\{ (?<names>[A-Z0-9_, ]+), \.\.\.process\.env/g,
+];
+const WRITE = /process\.env\['[A-Z0-9_]+'\] = /g;
+/** The hub's variables have readers of their own in a file that is handed the environment whole. */
+const HANDED = /env: NodeJS\.ProcessEnv = process\.env/g;
+const HUB_READ = /\b(?:variable|isOn)\('(?<name>[A-Z0-9_]+)'\)/g;
+
+it('has a table of exactly the environment variables that are read', async () => {
   const read = new Set<string>();
-  for (const file of files) {
-    const code = await readFile(file, 'utf8');
-    for (const [, one = '', several = ''] of code.matchAll(
-      /(?:process\.env\[|variable\(|isOn\()'([A-Z][A-Z0-9_]+)'(?!\] = )|\{ ([A-Z0-9_, ]+) \} = process\.env/g,
-    )) {
-      for (const name of `${one},${several}`.split(/[ ,]+/)) if (name !== '') read.add(name);
+  for (const file of (await Promise.all(['src', 'cli'].map(sourcesOf))).flat()) {
+    const code = (await readFile(file, 'utf8')).replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '');
+    const found = READS.flatMap((pattern) => [...code.matchAll(pattern)]);
+    const handed = [...code.matchAll(HANDED)];
+    const known = found.length + handed.length + [...code.matchAll(WRITE)].length;
+    expect(known, file).toBe(code.split('process.env').length - 1);
+    for (const { groups = {} } of [...found, ...(handed.length > 0 ? code.matchAll(HUB_READ) : [])]) {
+      const value = new RegExp(`const ${groups['constant']} = '(\\w+)'`).exec(code)?.[1];
+      for (const name of (groups['name'] ?? groups['names'] ?? value ?? 'unknown').split(', ')) read.add(name);
     }
   }
-  expect(read.size).toBeGreaterThan(10);
-  expect([...read].filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);
+  const table = /^\| variable .*\n\|[ |-]+\n((?:\|.*\n)+)/m.exec(readme)?.[1] ?? '';
+  const named = table.split('\n').flatMap((row) => [...(row.split(' | ')[0] ?? '').matchAll(/`(\w+)`/g)]);
+  expect(named.map(([, name = '']) => name).toSorted()).toEqual([...read].toSorted());
+});
+
+it('has a table of files that are looked for, none of which the code has forgotten', async () => {
+  const code = (
+    await Promise.all((await Promise.all(['src', 'cli'].map(sourcesOf))).flat().map((file) => readFile(file, 'utf8')))
+  ).join('\n');
+  const table = /^\| where .*\n\|[ |-]+\n((?:\|.*\n)+)/m.exec(readme)?.[1] ?? '';
+  const files = [...table.matchAll(/`([\w.-]+\.json|\.blip2-run)`/g)].map(([, name = '']) => name);
+  expect(files).toHaveLength(9);
+  for (const file of files) expect(code, file).toMatch(new RegExp(`['}]${file.replaceAll('.', '\\.')}['\`]`));
 });
 
 async function sourcesOf(top: string): Promise<string[]> {

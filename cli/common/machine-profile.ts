@@ -13,7 +13,7 @@ export function wantsEstimates(flag?: string): boolean {
 }
 
 /**
- * The speeds of this machine: those of a file, else those that `--calibrate` left behind, else null for estimates.
+ * The speeds of this machine: those of a file, else those that `blip2-plan calibrate` left behind, else null for estimates.
  * @throws Blip2Error `FILE_INVALID` where the file cannot be read or is no JSON, `PROFILE_INVALID` where it is no profile
  */
 export async function machineProfile(flag: string | undefined): Promise<MachineProfile | null> {

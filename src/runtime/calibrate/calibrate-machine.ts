@@ -23,7 +23,7 @@ export async function calibrateMachine({
   onPart = () => undefined,
   signal = new AbortController().signal,
 }: CalibrateOptions): Promise<MachineProfile> {
-  const source = `measured with ONNX Runtime on ${new Date().toISOString().slice(0, 10)} (blip2-plan --calibrate)`;
+  const source = `measured with ONNX Runtime on ${new Date().toISOString().slice(0, 10)} (blip2-plan calibrate)`;
   await makeFolder(cacheFolder);
   await removeAbandonedFiles(cacheFolder);
   await using file = await TemporaryFile.beside(join(cacheFolder, 'calibration'));

@@ -13,7 +13,7 @@ function opened(gpu: number, isBeside: boolean): EngineDevice {
   const memory = openCudaMemory(gpu, isBeside);
   if (memory === null) {
     throw new Blip2Error('GPU_MISSING', `the CUDA driver cannot be loaded for GPU ${gpu}`, {
-      hint: 'nvidia-smi shows whether it is there; blip2-plan --devices lists what this machine has.',
+      hint: 'nvidia-smi shows whether it is there; blip2-plan devices lists what this machine has.',
       details: { gpu },
     });
   }
