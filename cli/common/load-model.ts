@@ -40,7 +40,7 @@ export async function loadModel(where: string = DEFAULT_PRESET, flags: HubArgs =
     }
   }
   // What a preset has no use for.
-  const { openCheckpoint } = await import('../../src/loader/checkpoint/open-checkpoint.js');
+  const { openCheckpoint } = await import('../../src/loader/open-checkpoint.js');
   const { openAddress } = await import('../../src/loader/hub/open-address.js');
   const { checkpointFingerprint } = await import('../../src/loader/checkpoint/fingerprint.js');
   const checkpoint = await (byAddress ? openAddress : openCheckpoint)(where, hubOptions(flags));

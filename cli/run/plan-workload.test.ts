@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../../src/loader/open-checkpoint.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { positionLimit } from '../../src/model/language-config.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';

@@ -10,6 +10,6 @@ export async function openRunFolder(out: string, format: BulkRequest['format']):
   if (format === 'txt' || format === 'metadata') {
     throw usageError(`--format ${format} needs a folder, and ${out} is none`, 'Choose jsonl, webdataset or parquet.');
   }
-  const { BucketRunFolder } = await import('../../src/bulk/bucket/bucket-run-folder.js');
+  const { BucketRunFolder } = await import('../../src/bulk/run/bucket-run-folder.js');
   return BucketRunFolder.open(out, recordsAreOutput);
 }

@@ -1,5 +1,5 @@
 import type { InputPicture } from '../../src/bulk/inputs/input-picture.js';
-import type { ShardOutput } from '../../src/bulk/outputs/shard-output.js';
+import type { ShardOutput } from '../../src/bulk/run/shard-output.js';
 import type { RunFolder } from '../../src/bulk/run/run-folder.js';
 import type { BulkRequest } from './bulk-flags.js';
 

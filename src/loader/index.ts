@@ -1,6 +1,7 @@
 /** Reading safetensors checkpoints: strict headers, zero-copy weights. */
-export type { Checkpoint, CheckpointWarning, ShardFile, StoredTensor } from './checkpoint/checkpoint.js';
-export { openCheckpoint } from './checkpoint/open-checkpoint.js';
+export type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint/checkpoint.js';
+export type { StoredTensor } from './format/stored-tensor.js';
+export { openCheckpoint } from './open-checkpoint.js';
 export { FileSource } from './file/file-source.js';
 export { MAX_HEADER_BYTES, readHeader, type ByteSource, type SafetensorsHeader } from './format/read-header.js';
 export { SafetensorsError, type SafetensorsErrorCode } from './format/safetensors-error.js';
@@ -16,7 +17,7 @@ export {
 } from './convert/convert-floats.js';
 export { KernelMemory } from './convert/kernel-memory.js';
 export { BlockQuantizer } from './convert/quantize-blocks.js';
-export { materializeTensors, type MaterializedTensors } from './write/materialize-tensors.js';
+export { materializeTensors, type MaterializedTensors } from './cache/materialize-tensors.js';
 export { quantizeCheckpoint, type WeightToQuantize } from './quant/quantize-checkpoint.js';
 export { layoutFile, type FileLayout, type LayoutOptions, type PlacedTensor } from './write/file-layout.js';
 export { quantizedTensors, type ShardTensor } from './write/shard-tensor.js';

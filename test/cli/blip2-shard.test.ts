@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../../src/loader/open-checkpoint.js';
 import { COMMIT, HubServer } from '../loader/hub-server.js';
 import { safetensorsBytes, withHeader } from '../loader/safetensors-bytes.js';
 import { command, DEMO, ROOT, script } from './command.js';

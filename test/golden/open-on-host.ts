@@ -1,5 +1,5 @@
 /** The device programs on the CPU, whose memory stands in for GPUs': same units, same copies, same caches. */
-import type { StoredTensor } from '../../src/loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../src/loader/format/stored-tensor.js';
 import type { Blip2Config } from '../../src/model/blip2-config.js';
 import type { Placement } from '../../src/planner/plan/document/plan-document.js';
 import { gpuStyle } from '../../src/runtime/graph/gpu/gpu-style.js';

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../../src/loader/open-checkpoint.js';
 import { checkpointFingerprint } from '../../src/loader/checkpoint/fingerprint.js';
 import { openAddress } from '../../src/loader/hub/open-address.js';
 import { command, DEMO, ROOT } from '../cli/command.js';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Blip2Error } from '../../src/errors.js';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../../src/loader/open-checkpoint.js';
 import { downloadTensors } from '../../src/loader/hub/open-hub-checkpoint.js';
 import { safetensorsBytes } from './safetensors-bytes.js';
 

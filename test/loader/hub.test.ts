@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openCheckpoint } from '../../src/loader/checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../../src/loader/open-checkpoint.js';
 import { hubSettings } from '../../src/loader/hub/hub-settings.js';
 import { downloadTensors } from '../../src/loader/hub/open-hub-checkpoint.js';
 import { mapTensors } from '../../src/loader/mapping/map-tensors.js';

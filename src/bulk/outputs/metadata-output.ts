@@ -7,7 +7,7 @@ import { pictureName, type InputPicture } from '../inputs/input-picture.js';
 import { isElsewhere } from '../inputs/picture-address.js';
 import type { InputList } from '../run/input-list.js';
 import type { RunFolder } from '../run/run-folder.js';
-import type { FinishedShard, ShardOutput } from './shard-output.js';
+import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
 
 const METADATA_FILE = 'metadata.jsonl';
 

@@ -1,7 +1,7 @@
 import { Blip2Error } from '../../errors.js';
 import { failedRecord, type CaptionRecord } from '../caption-record.js';
 import { PictureReader } from '../inputs/picture-reader.js';
-import type { FinishedShard } from './shard-output.js';
+import type { FinishedShard } from '../run/shard-output.js';
 
 export interface PictureRow {
   readonly position: number;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { CaptionRecord } from '../caption-record.js';
 import { RunFolder } from '../run/run-folder.js';
-import type { FinishedShard } from './shard-output.js';
+import type { FinishedShard } from '../run/shard-output.js';
 import { EXISTING, SidecarOutput } from './sidecar-output.js';
 
 let scratch: string;

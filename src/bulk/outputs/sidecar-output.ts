@@ -11,7 +11,7 @@ import { filePicture } from '../inputs/file-picture.js';
 import { isElsewhere } from '../inputs/picture-address.js';
 import type { RunFolder } from '../run/run-folder.js';
 import type { ShardJob } from '../run/shard-job.js';
-import type { FinishedShard, ShardOutput } from './shard-output.js';
+import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
 
 /** What is done where a picture has a text file already. */
 export const EXISTING = ['skip', 'overwrite', 'append'] as const;

@@ -5,7 +5,7 @@ import { replaceFile } from '../../loader/write/replace-file.js';
 import type { CaptionRecord } from '../caption-record.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { pictureRows, type PictureRow } from './picture-rows.js';
-import type { FinishedShard, ShardOutput } from './shard-output.js';
+import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
 
 /** The same bytes for the same captions: not the time of writing. */
 const MTIME = new Date(0);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { ShardOutput } from '../outputs/shard-output.js';
+import type { ShardOutput } from '../run/shard-output.js';
 import { finishRun } from '../run/finish-run.js';
 import type { InputList } from '../run/input-list.js';
 import type { RunFolder } from '../run/run-folder.js';

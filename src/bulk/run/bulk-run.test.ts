@@ -9,7 +9,7 @@ import type { CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 import { TemporaryFile } from '../../loader/write/temporary-file.js';
 import { JsonlOutput } from '../outputs/jsonl-output.js';
-import type { FinishedShard } from '../outputs/shard-output.js';
+import type { FinishedShard } from './shard-output.js';
 import { runBulk, type BulkOptions } from './bulk-run.js';
 import type { CaptionWorker, HandedPicture, Outcome } from './caption-pictures.js';
 import { RunFolder } from './run-folder.js';

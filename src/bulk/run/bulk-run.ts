@@ -1,6 +1,6 @@
 import type { CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
-import type { ShardOutput } from '../outputs/shard-output.js';
+import type { ShardOutput } from './shard-output.js';
 import type { CaptionWorker } from './caption-pictures.js';
 import { captionShards } from './caption-shards.js';
 import { finishRun } from './finish-run.js';

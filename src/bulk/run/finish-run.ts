@@ -1,4 +1,4 @@
-import type { ShardOutput } from '../outputs/shard-output.js';
+import type { ShardOutput } from './shard-output.js';
 import type { InputList } from './input-list.js';
 import type { RunFolder } from './run-folder.js';
 

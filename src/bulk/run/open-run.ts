@@ -1,6 +1,6 @@
 import { Blip2Error } from '../../errors.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
-import type { ShardOutput } from '../outputs/shard-output.js';
+import type { ShardOutput } from './shard-output.js';
 import { InputList } from './input-list.js';
 import { readRunFile, refuseOtherInputs, refuseOtherSettings, writeRunFile, type RunSettings } from './run-file.js';
 import type { RunFolder } from './run-folder.js';

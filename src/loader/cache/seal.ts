@@ -5,7 +5,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { FileSource } from '../file/file-source.js';
 import { readHeader } from '../format/read-header.js';
-import { remainder } from '../write/crc32.js';
+import { remainder } from '../file/crc32.js';
 import type { FileLayout } from '../write/file-layout.js';
 import { CHUNK_BYTES } from '../write/stretch-sums.js';
 import { layoutShard, writeAll, writeData, type WriteOptions } from '../write/write-shard.js';

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { safetensorsBytes, withHeader } from '../../../test/loader/safetensors-bytes.js';
 import { tensorBytes } from '../../tensor/tensor-info.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../open-checkpoint.js';
 import { nameShards, splitBySize } from '../shard/shard-plan.js';
 import { writeCheckpoint } from '../shard/write-checkpoint.js';
 import { quantizeCheckpoint } from '../quant/quantize-checkpoint.js';

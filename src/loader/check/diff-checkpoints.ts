@@ -3,7 +3,8 @@
  */
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
-import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 import { convertFloats, isFloatDtype } from '../convert/convert-floats.js';
 import { readChunks } from '../file/read-chunks.js';
 import { SourceFiles } from '../file/source-files.js';

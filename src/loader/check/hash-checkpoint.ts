@@ -5,7 +5,8 @@
  * bytes.
  */
 import { createHash } from 'node:crypto';
-import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 import { readChunks } from '../file/read-chunks.js';
 import { SourceFiles } from '../file/source-files.js';
 import { compareUtf8 } from '../write/file-layout.js';

@@ -6,7 +6,8 @@
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import { basename, join } from 'node:path';
-import type { Checkpoint, ShardFile, StoredTensor } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, ShardFile } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
 import { readIndexFile } from '../checkpoint/read-index-file.js';
 import { FileSource } from '../file/file-source.js';

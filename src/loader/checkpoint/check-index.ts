@@ -3,7 +3,8 @@
  * weights without a word in other readers; here every name is looked up.
  */
 import { SafetensorsError } from '../format/safetensors-error.js';
-import type { CheckpointWarning, ShardFile, StoredTensor } from './checkpoint.js';
+import type { CheckpointWarning, ShardFile } from './checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 import type { CheckpointIndex } from './parse-index.js';
 
 export interface OpenShard {

@@ -1,7 +1,7 @@
 /** Whether the files of a checkpoint are still those whose headers were read: offsets into any others are offsets into noise. */
 import { FileSource } from '../file/file-source.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { remainder } from '../write/crc32.js';
+import { remainder } from '../file/crc32.js';
 import type { ShardFile } from './checkpoint.js';
 
 /** The sum of everything before the data, see `ShardFile.headerSum`. */

@@ -2,7 +2,7 @@
  * The front of a safetensors file: 8 bytes with the length N of the header (unsigned, little-endian), N bytes of JSON in
  * UTF-8, then the tensors' data up to the end of the file.
  */
-import type { StoredTensor } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from './stored-tensor.js';
 import { checkLayout } from './check-layout.js';
 import { foreignFormat } from './foreign-format.js';
 import { parseHeader } from './parse-header.js';

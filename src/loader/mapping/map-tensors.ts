@@ -1,5 +1,6 @@
 /** Weights as views: the pages of exactly the tensors that are asked for, and of no other. */
-import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 import { openUnchanged } from '../checkpoint/unchanged-files.js';
 import { FileSource } from '../file/file-source.js';
 import { SafetensorsError } from '../format/safetensors-error.js';

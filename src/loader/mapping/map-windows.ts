@@ -1,5 +1,5 @@
 /** Which stretches of a file to map for a set of tensors. Pure: the tests check it against every rule. */
-import type { StoredTensor } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 
 export interface FileWindow {
   /** Multiple of the page size. */

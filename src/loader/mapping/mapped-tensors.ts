@@ -5,7 +5,7 @@
  * the buffers: every view of them becomes empty. Node 20 cannot detach a buffer over foreign memory; there closing gives
  * the pages back to the system, and the address range follows when the last view has been collected.
  */
-import type { StoredTensor } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { MappedWindow } from './memory-mapper.js';
 import type { SharedTensor } from './shared-tensor.js';

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { safetensorsBytes } from '../../../test/loader/safetensors-bytes.js';
 import { QUANT_SCHEMES } from '../../tensor/quantized.js';
-import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
-import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
+import { openCheckpoint } from '../open-checkpoint.js';
 import { quantizeCheckpoint } from './quantize-checkpoint.js';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../../test/fixtures/loader/${name}`, import.meta.url));

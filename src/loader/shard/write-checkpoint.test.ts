@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensorBytes } from '../../tensor/tensor-info.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../open-checkpoint.js';
 import { nameShards, splitByDevice, splitBySize, type PlannedShard } from './shard-plan.js';
 import { writeCheckpoint } from './write-checkpoint.js';
 

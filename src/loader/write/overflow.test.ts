@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { array, assert, asyncProperty, constantFrom, float, oneof } from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
 import { safetensorsBytes } from '../../../test/loader/safetensors-bytes.js';
-import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../open-checkpoint.js';
 import { convertFloats } from '../convert/convert-floats.js';
 import { writeShard } from './write-shard.js';
 

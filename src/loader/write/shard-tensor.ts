@@ -3,7 +3,7 @@ import { Blip2Error } from '../../errors.js';
 import type { Dtype } from '../../tensor/dtype.js';
 import { quantizedInfos, quantizedNames, type QuantizedNames, type QuantScheme } from '../../tensor/quantized.js';
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
-import type { StoredTensor } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 import { convertFloats } from '../convert/convert-floats.js';
 import { checkQuantizable } from '../convert/quantize-blocks.js';
 

@@ -2,7 +2,7 @@
  * Sums of what is written, chunk by chunk, gathered from stretches that threads make in any order, some of them twice. The
  * memory is shared: each part of a stretch that lies in one chunk has a place for its sum.
  */
-import { followedBy, remainder } from './crc32.js';
+import { followedBy, remainder } from '../file/crc32.js';
 import type { WriteRequest } from './make-stretch.js';
 import { stretchRanges, type Stretch } from './stretches.js';
 

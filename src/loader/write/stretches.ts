@@ -4,7 +4,7 @@
  * A stretch is consecutive bytes of the new file that are copied or converted; or some blocks of a weight that is
  * quantised, whose integers and scales go to two places at once, so that the weight is read once.
  */
-import type { StoredTensor } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import { QUANT_BLOCK_SIZE, type QuantScheme } from '../../tensor/quantized.js';

@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { safetensorsBytes } from '../../../test/loader/safetensors-bytes.js';
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { openCheckpoint } from '../checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../open-checkpoint.js';
 import { convertFloats, isFloatDtype } from '../convert/convert-floats.js';
 import { layoutFile } from './file-layout.js';
-import { materializeTensors } from './materialize-tensors.js';
+import { materializeTensors } from '../cache/materialize-tensors.js';
 import type { ShardTensor } from './shard-tensor.js';
 import { writeShard } from './write-shard.js';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { openCheckpoint } from '../../loader/checkpoint/open-checkpoint.js';
+import { openCheckpoint } from '../../loader/open-checkpoint.js';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { DEFAULT_PRESET, PRESETS } from '../../model/presets.js';

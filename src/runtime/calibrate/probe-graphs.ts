@@ -1,6 +1,6 @@
 /** Small models whose running time says what a device does: products with large weights, and many nodes with tiny ones. */
 import { fileURLToPath } from 'node:url';
-import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../loader/format/stored-tensor.js';
 import { QUANT_BITS, QUANT_BLOCK_SIZE, quantizedInfos } from '../../tensor/quantized.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';

@@ -11,7 +11,7 @@ import type {
   Outcome,
   Picture,
 } from '../engine/captioner-options.js';
-import { OutcomeLine } from '../engine/stream/outcome-line.js';
+import { OutcomeLine } from './outcome-line.js';
 import { fetchLimits, type FetchLimits, type FetchOptions } from '../image/fetch-picture.js';
 import { placedDevices } from '../placement/placement.js';
 import { CaptionService, type ServiceOptions } from './service/caption-service.js';

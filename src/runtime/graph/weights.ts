@@ -1,5 +1,5 @@
 import { Blip2Error } from '../../errors.js';
-import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../loader/format/stored-tensor.js';
 import type { ModelConfig } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import {

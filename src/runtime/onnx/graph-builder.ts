@@ -6,7 +6,7 @@
  */
 import { relative, sep } from 'node:path';
 import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
-import type { StoredTensor } from '../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../loader/format/stored-tensor.js';
 import type { Dtype } from '../../tensor/dtype.js';
 import { encodeAttributes, type Attributes } from './attributes.js';
 import { elementType } from './element-type.js';

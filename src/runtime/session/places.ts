@@ -3,7 +3,7 @@ import { blip2Blocks } from '../../model/blocks.js';
 import type { Device } from '../../planner/map/device-map.js';
 import type { DeviceOptions } from '../device/device-options.js';
 import { chooseGpuProvider } from '../device/choose-provider.js';
-import { placeBlocks } from './cpu/place-blocks.js';
+import { placeBlocks } from './place-blocks.js';
 
 export interface Places {
   /** The device of every block. */

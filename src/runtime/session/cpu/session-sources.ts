@@ -1,4 +1,5 @@
-import type { Checkpoint, StoredTensor } from '../../../loader/checkpoint/checkpoint.js';
+import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../loader/format/stored-tensor.js';
 import { materializeTensors } from '../../../loader/index.js';
 import type { ModelConfig } from '../../../model/blip2-config.js';
 import { isFloating } from '../../../tensor/dtype.js';

@@ -1,5 +1,5 @@
 import type { InferenceSession } from 'onnxruntime-node';
-import type { StoredTensor } from '../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../loader/format/stored-tensor.js';
 import type { Blip2Config, ModelConfig } from '../../../model/blip2-config.js';
 import type { Block } from '../../../model/blocks.js';
 import type { PictureSize } from '../../../model/picture-size.js';

@@ -3,15 +3,7 @@ import type { Blip2Config } from '../../../model/blip2-config.js';
 import type { TextConfig } from '../../../model/language-config.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import { headSize } from '../../graph/wires.js';
-
-export interface BatchSize {
-  /** Sequences that are decoded at once. */
-  readonly rows: number;
-  /** Pictures that are encoded at once. */
-  readonly encoded: number;
-  /** Of the prompt and the answer. */
-  readonly tokens: number;
-}
+import type { BatchSize } from '../model/caption-model.js';
 
 /** Caches have room for whole multiples of so many tokens. */
 const CACHE_STEP = 64;

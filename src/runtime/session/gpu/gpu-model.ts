@@ -3,7 +3,7 @@ import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
 import type { BlockKind } from '../../../model/blocks.js';
 import { MOST_TOGETHER } from '../../../planner/profile/encoding.js';
-import type { CaptionModel } from '../model/caption-model.js';
+import type { BatchSize, CaptionModel } from '../model/caption-model.js';
 import type { TokenSource } from '../../generation/token-source.js';
 import {
   GPU_LAYERS,
@@ -21,7 +21,7 @@ import type { RollingSource } from '../../generation/rolling-source.js';
 import type { DecodingRoom, LanguagePrompt } from '../model/language-prompt.js';
 import type { WordBatch } from '../model/word-wires.js';
 import type { DeviceMemory } from '../../device/memory/device-memory.js';
-import { batchBytes, type BatchSize } from './batch-bytes.js';
+import { batchBytes } from './batch-bytes.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
 import { gpuUnits, type Unit } from './units/gpu-units.js';
 import type { GpuProgram } from './program/gpu-program.js';

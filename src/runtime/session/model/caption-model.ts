@@ -1,10 +1,18 @@
 import type { Tensor } from 'onnxruntime-node';
-import type { BatchSize } from '../gpu/batch-bytes.js';
 import type { ModelPixels } from '../../image/pixel-rules.js';
 import type { TokenSource } from '../../generation/token-source.js';
 import type { RollingSource } from '../../generation/rolling-source.js';
 import type { DecodingRoom, LanguagePrompt } from './language-prompt.js';
 import type { WordBatch } from './word-wires.js';
+
+export interface BatchSize {
+  /** Sequences that are decoded at once. */
+  readonly rows: number;
+  /** Pictures that are encoded at once. */
+  readonly encoded: number;
+  /** Of the prompt and the answer. */
+  readonly tokens: number;
+}
 
 /** What captions are made with, on whatever devices it runs. */
 export interface CaptionModel extends AsyncDisposable {

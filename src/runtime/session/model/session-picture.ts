@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { StoredTensor } from '../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../loader/format/stored-tensor.js';
 import { convertFloats } from '../../../loader/convert/convert-floats.js';
 import type { ModelConfig } from '../../../model/blip2-config.js';
 import { elementCount } from '../../../tensor/tensor-info.js';

@@ -1,5 +1,5 @@
 /** Tables of a language model that the host looks rows up in, so that no device holds them. */
-import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import type { TextConfig } from '../../../../model/language-config.js';
 import { tokenTableName } from '../../../graph/vocabulary.js';
 import type { Weights } from '../../../graph/weights.js';

@@ -1,5 +1,5 @@
 /** A program whose units are bound to the memory of their devices: weights stay there or are copied ahead of the unit that reads them. */
-import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import type { Dtype } from '../../../../tensor/dtype.js';
 import type { BlockKind } from '../../../../model/blocks.js';
 import { wireOfOutput } from '../../../graph/stage-builder.js';

@@ -1,5 +1,5 @@
 /** Programs over one set of weights: files mapped, weights where their units read them, sessions started. */
-import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import type { ModelConfig } from '../../../../model/blip2-config.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
 import type { PictureGrid } from '../../../graph/picture-grid.js';

@@ -1,4 +1,4 @@
-import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import type { Unit } from './gpu-units.js';
 import type { Weight } from './weight.js';
 

@@ -1,4 +1,4 @@
-import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 
 /** Tensors of one dtype that lie one after the other in one graph input. */
 export interface Weight {

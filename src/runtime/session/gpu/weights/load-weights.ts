@@ -1,5 +1,5 @@
 /** Puts weights where their units read them: in a device's memory, in the mapped file, or on the way between the two. */
-import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import { alignedBytes } from '../../../device/memory/alignment.js';
 import type { EngineDevice, PlaceOf } from '../device/engine-device.js';
 import type { Unit } from '../units/gpu-units.js';

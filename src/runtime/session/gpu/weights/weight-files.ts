@@ -2,7 +2,7 @@
 import { open, stat } from 'node:fs/promises';
 import koffi from 'koffi';
 import { Blip2Error } from '../../../../errors.js';
-import type { StoredTensor } from '../../../../loader/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import type { Address, DeviceMemory } from '../../../device/memory/device-memory.js';
 
 const PROT_READ = 1;

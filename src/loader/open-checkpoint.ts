@@ -3,9 +3,9 @@
  * Weights are never read.
  */
 import { stat } from 'node:fs/promises';
-import { isRepositoryName, type OpenOptions } from '../hub/hub-settings.js';
-import type { Checkpoint } from './checkpoint.js';
-import { openLocal } from './open-found.js';
+import { isRepositoryName, type OpenOptions } from './hub/hub-settings.js';
+import type { Checkpoint } from './checkpoint/checkpoint.js';
+import { openLocal } from './checkpoint/open-found.js';
 
 /**
  * @param where a folder (a snapshot of the hub's cache too: symbolic links are followed), a `.safetensors` file, a
@@ -20,7 +20,7 @@ export async function openCheckpoint(where: string, options: OpenOptions = {}): 
     () => false,
   );
   if (!onDisk && isRepositoryName(where)) {
-    const { openHubCheckpoint } = await import('../hub/open-hub-checkpoint.js');
+    const { openHubCheckpoint } = await import('./hub/open-hub-checkpoint.js');
     return openHubCheckpoint(where, options);
   }
   return openLocal(where);

@@ -1,8 +1,8 @@
 /** Outcomes in the order of their pictures, and no more pictures on their way than may be. */
-import { askedPicture } from '../asked-picture.js';
-import type { NumberedPicture } from '../caption-worker.js';
-import type { Ask, Outcome, Picture } from '../captioner-options.js';
-import type { FetchOptions } from '../../image/fetch-picture.js';
+import { askedPicture } from '../engine/asked-picture.js';
+import type { NumberedPicture } from '../engine/caption-worker.js';
+import type { Ask, Outcome, Picture } from '../engine/captioner-options.js';
+import type { FetchOptions } from '../image/fetch-picture.js';
 
 export class OutcomeLine {
   readonly #most: number;

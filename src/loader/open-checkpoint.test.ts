@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { safetensorsBytes } from '../../../test/loader/safetensors-bytes.js';
+import { safetensorsBytes } from '../../test/loader/safetensors-bytes.js';
 import { openCheckpoint } from './open-checkpoint.js';
 
 let folder: string;

@@ -1,7 +1,7 @@
 import type { CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
-import type { InputList } from '../run/input-list.js';
-import type { ShardJob } from '../run/shard-job.js';
+import type { InputList } from './input-list.js';
+import type { ShardJob } from './shard-job.js';
 
 /** A shard whose records are all there. */
 export interface FinishedShard {

@@ -1,6 +1,6 @@
-import { Blip2Error } from '../../../errors.js';
-import type { Block } from '../../../model/blocks.js';
-import { deviceOf, type Device, type DeviceMap } from '../../../planner/map/device-map.js';
+import { Blip2Error } from '../../errors.js';
+import type { Block } from '../../model/blocks.js';
+import { deviceOf, type Device, type DeviceMap } from '../../planner/map/device-map.js';
 
 /**
  * The device of every block under a Hugging Face device map.

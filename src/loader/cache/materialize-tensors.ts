@@ -3,10 +3,11 @@
  * others are converted once into a file that later runs find again.
  */
 import type { Dtype } from '../../tensor/dtype.js';
-import type { Checkpoint, StoredTensor } from '../checkpoint/checkpoint.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { StoredTensor } from '../format/stored-tensor.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { cachedShard, type CacheOptions } from '../cache/cached-shard.js';
-import { shardDataBytes, type ShardTensor } from './shard-tensor.js';
+import { cachedShard, type CacheOptions } from './cached-shard.js';
+import { shardDataBytes, type ShardTensor } from '../write/shard-tensor.js';
 
 /** Weights in the dtypes that were asked for: the checkpoint's own, or those of a cached file. */
 export interface MaterializedTensors {

@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseRecord, type CaptionRecord } from '../caption-record.js';
-import { RunFolder, shardOf, STATE_FOLDER } from '../run/run-folder.js';
-import { Bucket, parseBucketUrl } from './bucket.js';
+import { RunFolder, shardOf, STATE_FOLDER } from './run-folder.js';
+import { Bucket, parseBucketUrl } from '../bucket/bucket.js';
 
 /**
  * A run in a bucket. What is on its way lies in a folder of this machine alone; a shard's files go up whole, its records last:
