@@ -197,7 +197,7 @@ describe('blip2-shard', () => {
     [['filter', DEMO, 'x', '--include', 'nothing.*'], 2],
     [['rename', DEMO, 'x', '--prefix', 'a'], 2],
     [['verify', 'no-such-folder'], 2],
-    [['merge', DEMO, DEMO], 1],
+    [['merge', DEMO, DEMO], 2],
   ])('%j fails with one line and exit code %i', async (args, code) => {
     const result = await shard(...args);
     expect(result).toMatchObject({ code, stdout: '' });

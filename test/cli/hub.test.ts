@@ -47,6 +47,6 @@ it('says what to do about a model that the hub does not have', async () => {
     command('blip2-plan', args, { env: { ...env, HF_HUB_OFFLINE: '1' } }),
   ]);
   expect([online.code, offline.code]).toEqual([1, 1]);
-  expect(online.stderr).toMatch(/\[Hub\w+\]\n./);
+  expect(online.stderr).toMatch(/\[HUB_\w+\]\n./);
   expect(offline.stderr).toMatch(/\[HUB_OFFLINE\]\n./);
 });
