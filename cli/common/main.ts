@@ -5,7 +5,7 @@
 import { constants } from 'node:os';
 import { Blip2Error } from '../../src/errors.js';
 import { EXIT, exitStatusOf } from './exit-status.js';
-import { withFlagNames } from './flag-names.js';
+import { flagOf } from './flag-of.js';
 
 export { EXIT };
 
@@ -72,8 +72,7 @@ function isInterruption(error: unknown): boolean {
 export function printError(error: unknown, asJson: boolean): void {
   const known = error instanceof Blip2Error ? error : unexpected(error);
   const { code, details } = known;
-  const message = withFlagNames(known.message);
-  const hint = known.hint === undefined ? undefined : withFlagNames(known.hint);
+  const { message, hint } = known.inWordsOf(flagOf);
   if (asJson) {
     process.stderr.write(`${JSON.stringify({ code, message, hint, details })}\n`);
     return;

@@ -1,6 +1,6 @@
 /** `blip2-plan explain map.json`: what a device map means, what is wrong with it, and what ours would cost instead. */
 import { explainMap, type MapExplanation } from '../../src/planner/plan/comparison/explain-map.js';
-import { doesNotFit } from '../../src/planner/report/does-not-fit.js';
+import { doesNotFit, shortfall } from '../../src/planner/report/does-not-fit.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
 import { planDeviceMap, type PlanResult } from '../../src/planner/plan/plan-device-map.js';
 import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
@@ -146,9 +146,6 @@ function insteadOf(ours: PlanResult): string[] {
       planSummary(ours.plan),
     ];
   }
-  const { message, hint } = doesNotFit(ours);
-  return [
-    `No other map fits either: ${message.replace(/^does not fit: /, '')}.`,
-    ...(hint === undefined ? [] : [hint]),
-  ];
+  const { hint } = doesNotFit(ours);
+  return [`No other map fits either: ${shortfall(ours)}.`, ...(hint === undefined ? [] : [hint])];
 }

@@ -1,4 +1,5 @@
 import { Blip2Error } from '../../src/errors.js';
+import { errorText } from '../../src/error-text.js';
 import type { Captioner } from '../../src/runtime/captioner/captioner.js';
 import type { AnswerToken, Ask, Caption, Outcome } from '../../src/runtime/engine/captioner-options.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
@@ -101,12 +102,12 @@ async function report(outcome: NamedOutcome, asJson: boolean, named: boolean, st
 
 /** An error about bytes that were fetched does not know where they came from. */
 export function withPicture(error: Blip2Error, picture: string): Blip2Error {
+  const { code, texts, details } = error;
+  if ('picture' in details) return error;
   const name = inLine(picture).slice(0, 100);
-  if (error.message.includes(name)) return error;
-  const { code, message, hint, details } = error;
-  return new Blip2Error(code, `${name}: ${message}`, {
-    ...(hint === undefined ? {} : { hint }),
-    details,
+  return new Blip2Error(code, errorText`${name}: ${texts.message}`, {
+    hint: texts.hint,
+    details: { ...details, picture: name },
     cause: error,
   });
 }

@@ -1,6 +1,7 @@
 /** `blip2-device-map/planner`: pure, also in a browser. Tensors and budgets in, the fastest placement that fits out. */
 export { needsIntegerSolver } from './plan/request/needs-integer-solver.js';
 export { ERROR_CODES, type ErrorCode } from '../error-codes.js';
+export type { ErrorText, OptionName } from '../error-text.js';
 export { Blip2Error } from '../errors.js';
 export { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 export { blip2Tensors, type Blip2TensorOptions } from '../model/blip2-tensors.js';

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
+import { errorText, option } from '../../error-text.js';
 import type { PictureSize } from '../../model/picture-size.js';
 
 /** What one call of the model has to do; it decides caches, activations and how often each block runs. */
@@ -50,7 +51,7 @@ export function parseWorkload(
   }
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new Blip2Error('WORKLOAD_INVALID', `The workload is not usable: ${issues.join('; ')}`, {
-    hint: 'batch, encoded, beams, promptTokens, newTokens and the sides of pictureSize are whole numbers from 1 up.',
+    hint: errorText`batch, encoded, beams, ${option('promptTokens')}, ${option('newTokens')} and the sides of ${option('pictureSize')} are whole numbers from 1 up.`,
     details: { issues },
   });
 }

@@ -6,7 +6,6 @@ import { formatMs } from './picture-text.js';
 /** `DOES_NOT_FIT` (`SEARCH_STOPPED` where that is not certain), for callers that go no further without a plan: what is short, what to type instead, and the result. */
 export function doesNotFit(result: Infeasible): Blip2Error {
   if (!result.proven) return stoppedSearch(result);
-  const short = result.shortBytes > 0 ? `, ${formatSize(result.shortBytes)} short` : '';
   const remedies = result.remedies.map(({ flag, addedBytes, latencyMs }) => {
     const notes = [
       ...(addedBytes > 0 ? [`${formatSize(addedBytes)} more`] : []),
@@ -14,19 +13,22 @@ export function doesNotFit(result: Infeasible): Blip2Error {
     ];
     return notes.length === 0 ? flag : `${flag} (${notes.join(', ')})`;
   });
-  return new Blip2Error(
-    'DOES_NOT_FIT',
-    `does not fit: weights and caches take ${formatSize(result.neededBytes)}, the budgets are ${offers(result)}${short}`,
-    {
-      hint:
-        remedies.length === 0 ? 'No change of one budget makes it fit.' : `Works as asked: ${remedies.join(', or ')}.`,
-      details: { ...result },
-    },
-  );
+  return new Blip2Error('DOES_NOT_FIT', `does not fit: ${shortfall(result)}`, {
+    hint:
+      remedies.length === 0 ? 'No change of one budget makes it fit.' : `Works as asked: ${remedies.join(', or ')}.`,
+    details: { ...result },
+  });
+}
+
+/** What is asked beside what there is. */
+export function shortfall(result: Infeasible): string {
+  if (!result.proven) return `the search ended before it found a placement within ${offers(result)}`;
+  const short = result.shortBytes > 0 ? `, ${formatSize(result.shortBytes)} short` : '';
+  return `weights and caches take ${formatSize(result.neededBytes)}, the budgets are ${offers(result)}${short}`;
 }
 
 function stoppedSearch(result: Infeasible): Blip2Error {
-  return new Blip2Error('SEARCH_STOPPED', `the search ended before it found a placement within ${offers(result)}`, {
+  return new Blip2Error('SEARCH_STOPPED', shortfall(result), {
     hint: 'Allow more time (--time-limit) or more memory.',
     details: { ...result },
   });

@@ -1,4 +1,5 @@
 import { Blip2Error } from '../../errors.js';
+import { errorText, option } from '../../error-text.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../../model/blip2-config.js';
 import { askedPicture, askOf } from '../engine/asked-picture.js';
@@ -160,7 +161,10 @@ async function* inBatches(
 
 function checkBatchSize(size: number): void {
   if (Number.isSafeInteger(size) && size >= 1) return;
-  throw new Blip2Error('OPTION_INVALID', `batchSize is ${size}; it has to be a whole number of at least 1`);
+  throw new Blip2Error(
+    'OPTION_INVALID',
+    errorText`${option('batchSize')} is ${size}; it has to be a whole number of at least 1`,
+  );
 }
 
 /** A path and the bytes of a file can both be iterated: here each is one picture. */

@@ -3,6 +3,7 @@
  * counted in new tokens only: transformers' `max_length` counts prompt and picture too, which no caller knows.
  */
 import { Blip2Error } from '../../errors.js';
+import { errorText, option, type ErrorText, type OptionName } from '../../error-text.js';
 
 export const DEFAULT_NEW_TOKENS = 20;
 
@@ -132,7 +133,7 @@ export function resolveGenerationOptions(
   const maxNewTokens = whole('maxNewTokens', options.maxNewTokens ?? DEFAULT_NEW_TOKENS, 1);
   const minNewTokens = whole('minNewTokens', options.minNewTokens ?? 0, 0);
   if (minNewTokens > maxNewTokens) {
-    throw invalid('minNewTokens', minNewTokens, `at most maxNewTokens (${maxNewTokens})`);
+    throw invalid('minNewTokens', minNewTokens, errorText`at most ${option('maxNewTokens')} (${maxNewTokens})`);
   }
   const eosTokenIds = options.eosTokenIds ?? defaultEosTokenIds;
   for (const id of eosTokenIds) whole('eosTokenIds', id, 0);
@@ -150,7 +151,8 @@ function resolveStrategy(options: GenerationOptions, maxNewTokens: number): Stra
   const beams = whole('numBeams', options.numBeams ?? 1, 1, MOST_BEAMS);
   const returned = whole('numReturnSequences', options.numReturnSequences ?? 1, 1, MOST_RETURNED);
   if (options.doSample === true) {
-    if (beams > 1) throw invalid('numBeams', beams, '1 with doSample: beams are not sampled here');
+    if (beams > 1)
+      throw invalid('numBeams', beams, errorText`1 with ${option('doSample')}: beams are not sampled here`);
     const topP = positive('topP', options.topP ?? 1);
     if (topP > 1) throw invalid('topP', topP, 'above 0 and at most 1');
     return {
@@ -163,9 +165,11 @@ function resolveStrategy(options: GenerationOptions, maxNewTokens: number): Stra
     };
   }
   for (const name of ['temperature', 'topK', 'topP', 'seed'] as const) {
-    if (options[name] !== undefined) throw invalid(name, options[name], 'absent without doSample: true');
+    if (options[name] !== undefined)
+      throw invalid(name, options[name], errorText`absent without ${option('doSample')}`);
   }
-  if (returned > beams) throw invalid('numReturnSequences', returned, `at most numBeams (${beams})`);
+  if (returned > beams)
+    throw invalid('numReturnSequences', returned, errorText`at most ${option('numBeams')} (${beams})`);
   if (beams > 1) {
     const lengthPenalty = options.lengthPenalty ?? 1;
     const power = (factorOfLength: number): number => Math.log(factorOfLength) / Math.log(Math.max(maxNewTokens, 2));
@@ -179,24 +183,24 @@ function resolveStrategy(options: GenerationOptions, maxNewTokens: number): Stra
   return { kind: 'greedy' };
 }
 
-function whole(name: string, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
+function whole(name: OptionName, value: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
   if (!Number.isSafeInteger(value) || value < least) throw invalid(name, value, `a whole number of at least ${least}`);
   if (value > most) throw invalid(name, value, `at most ${most}`);
   return value;
 }
 
-function factor(name: string, value: number): number {
+function factor(name: OptionName, value: number): number {
   if (positive(name, value) >= LEAST_FACTOR && value <= MOST_FACTOR) return value;
   throw invalid(name, value, `between ${LEAST_FACTOR} and ${MOST_FACTOR}`);
 }
 
-function positive(name: string, value: number): number {
+function positive(name: OptionName, value: number): number {
   if (!Number.isFinite(value) || value <= 0) throw invalid(name, value, 'a number above 0');
   return value;
 }
 
-function invalid(name: string, value: number, allowed: string): Blip2Error {
-  return new Blip2Error('OPTION_INVALID', `${name} is ${value}; it has to be ${allowed}`, {
+function invalid(name: OptionName, value: number, allowed: ErrorText): Blip2Error {
+  return new Blip2Error('OPTION_INVALID', errorText`${option(name)} is ${value}; it has to be ${allowed}`, {
     details: { option: name, value },
   });
 }

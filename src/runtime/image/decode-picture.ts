@@ -24,7 +24,6 @@ import type { RgbPicture } from './rgb-picture.js';
  *   one whose pixels could not be Pillow's; `IMAGE_TOO_LARGE` for one of more than `maxPixels`
  */
 export async function decodePicture(source: string | Uint8Array, maxPixels = MAX_PIXELS): Promise<RgbPicture> {
-  const name = typeof source === 'string' ? inLine(source) : `picture of ${source.length} bytes`;
   // Reading the file here rather than in libvips keeps its cache from answering for a file that has changed since.
   const bytes = typeof source === 'string' ? await readPicture(source) : source;
   try {
@@ -32,7 +31,7 @@ export async function decodePicture(source: string | Uint8Array, maxPixels = MAX
       ? await plainRgb(await openWithLibvips(bytes, maxPixels))
       : await decodeOther(bytes, maxPixels);
   } catch (cause) {
-    throw refused(name, cause, maxPixels);
+    throw refused(typeof source === 'string' ? inLine(source) : null, bytes.length, cause, maxPixels);
   }
 }
 
@@ -55,15 +54,18 @@ async function decodeOther(bytes: Uint8Array, maxPixels: number): Promise<RgbPic
 /** Whether a PNG's pixels are grey levels without alpha, although one of them may stand for "transparent". */
 const isGreyPng = (bytes: Uint8Array): boolean => bytes[25] === 0;
 
-function refused(name: string, cause: unknown, maxPixels: number): Blip2Error {
+/** @param path null for bytes, which know no name: whoever has one adds it */
+function refused(path: string | null, sizeBytes: number, cause: unknown, maxPixels: number): Blip2Error {
+  const [name, details] = path === null ? [`picture of ${sizeBytes} bytes`, {}] : [path, { picture: path }];
   const message = cause instanceof Error ? (cause.message.trim().split('\n').at(-1) ?? '') : String(cause);
   const refusal = message.includes('exceeds pixel limit') ? PictureRefusal.tooLarge(maxPixels) : cause;
   if (refusal instanceof PictureRefusal) {
-    return new Blip2Error(refusal.code, `${name} ${refusal.message}`, { hint: refusal.hint, cause });
+    return new Blip2Error(refusal.code, `${name} ${refusal.message}`, { hint: refusal.hint, details, cause });
   }
   const reason = cause instanceof RangeError && message.includes('DataView') ? 'it ends too early' : message;
   return new Blip2Error('IMAGE_UNREADABLE', `${name} cannot be read as a picture: ${reason}`, {
     hint: 'JPEG, PNG, WebP, GIF, TIFF and AVIF are read; convert anything else, or fetch a damaged file again.',
+    details,
     cause,
   });
 }

@@ -1,4 +1,5 @@
 import { Blip2Error } from '../../errors.js';
+import { errorText, option } from '../../error-text.js';
 import { MAX_PICTURE_BYTES } from './read-picture.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -23,11 +24,14 @@ export interface FetchOptions extends FetchLimits {
 
 /** @throws Blip2Error `OPTION_INVALID` */
 export function fetchLimits({ fetchTimeoutMs, fetchLimitBytes }: FetchLimits): FetchLimits {
-  for (const [name, value] of Object.entries({ fetchTimeoutMs, fetchLimitBytes })) {
+  const limits = { fetchTimeoutMs, fetchLimitBytes };
+  for (const name of ['fetchTimeoutMs', 'fetchLimitBytes'] as const) {
+    const value = limits[name];
     if (value === undefined || (Number.isSafeInteger(value) && value > 0 && value <= MOST)) continue;
-    throw new Blip2Error('OPTION_INVALID', `${name} is ${value}; it has to be a whole number of 1 to ${MOST}`);
+    const message = errorText`${option(name)} is ${value}; it has to be a whole number of 1 to ${MOST}`;
+    throw new Blip2Error('OPTION_INVALID', message);
   }
-  return { fetchTimeoutMs, fetchLimitBytes };
+  return limits;
 }
 
 /** The longest that timers wait, and nearly the longest array. */
@@ -48,7 +52,7 @@ export async function fetchPicture(url: URL, options: FetchOptions): Promise<Uin
     if (!response.ok) {
       await response.body?.cancel();
       throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} answers with status ${response.status}`, {
-        details: { status: response.status },
+        details: { picture: shortened(url.href), status: response.status },
       });
     }
     return await limitedBody(response, url, fetchLimitBytes);
@@ -57,13 +61,16 @@ export async function fetchPicture(url: URL, options: FetchOptions): Promise<Uin
     if (cause instanceof Blip2Error) throw cause;
     if (timeout.aborted) {
       throw new Blip2Error('IMAGE_TIMEOUT', `${shortened(url.href)} is not here after ${fetchTimeoutMs / 1000} s`, {
-        hint: 'Give it longer with fetchTimeoutMs, or fetch it yourself and name the file.',
-        details: { timeoutMs: fetchTimeoutMs },
+        hint: errorText`Give it longer with ${option('fetchTimeoutMs')}, or fetch it yourself and name the file.`,
+        details: { picture: shortened(url.href), timeoutMs: fetchTimeoutMs },
         cause,
       });
     }
     const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
-    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} cannot be fetched: ${reason}`, { cause });
+    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} cannot be fetched: ${reason}`, {
+      details: { picture: shortened(url.href) },
+      cause,
+    });
   } finally {
     clearTimeout(slow);
   }
@@ -74,8 +81,8 @@ async function limitedBody({ body, headers }: Response, url: URL, limitBytes: nu
   const announced = Number(headers.get('content-length') ?? 0);
   const tooLarge = (): Blip2Error =>
     new Blip2Error('IMAGE_TOO_LARGE', `${shortened(url.href)} has more than ${limitBytes} bytes`, {
-      hint: 'Allow more with fetchLimitBytes, or fetch it yourself and name the file.',
-      details: { limitBytes },
+      hint: errorText`Allow more with ${option('fetchLimitBytes')}, or fetch it yourself and name the file.`,
+      details: { picture: shortened(url.href), limitBytes },
     });
   if (announced > limitBytes) {
     await body?.cancel();

@@ -38,7 +38,10 @@ async function pictureOfFileUrl(url: URL): Promise<LocalPicture> {
   try {
     path = pathOfFileUrl(url);
   } catch (cause) {
-    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} is not the URL of a file here`, { cause });
+    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} is not the URL of a file here`, {
+      details: { picture: shortened(url.href) },
+      cause,
+    });
   }
   return typeof path === 'string' ? path : readPicture(path);
 }
@@ -47,7 +50,10 @@ function parseUrl(text: string): URL {
   try {
     return new URL(text);
   } catch (cause) {
-    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(text)} is not a URL`, { cause });
+    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(text)} is not a URL`, {
+      details: { picture: shortened(text) },
+      cause,
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import { Blip2Error } from '../../errors.js';
+import { errorText, option } from '../../error-text.js';
 import { convertFloats } from '../../loader/convert/convert-floats.js';
 import type { PictureSize } from '../../model/picture-size.js';
 import { decodePicture } from './decode-picture.js';
@@ -46,7 +47,7 @@ export async function modelPixels(
       'IMAGE_SIZE',
       `the checkpoint's picture settings make pictures of ${width} x ${height} pixels; the model reads ${size.width} x ${size.height}`,
       {
-        hint: 'Check that processor_config.json or preprocessor_config.json belongs to this checkpoint, or say with pictureSize which size is meant.',
+        hint: errorText`Check that processor_config.json or preprocessor_config.json belongs to this checkpoint, or say with ${option('pictureSize')} which size is meant.`,
         details: { width, height },
       },
     );

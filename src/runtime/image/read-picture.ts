@@ -21,23 +21,27 @@ export async function readPicture(path: string | Buffer): Promise<Uint8Array> {
     if (!stats.isFile()) {
       throw new Blip2Error('IMAGE_UNREADABLE', `${name} is ${stats.isDirectory() ? 'a folder' : 'no regular file'}`, {
         hint: 'A picture is a file. Write what a FIFO or device gives into one first.',
+        details: { picture: name },
       });
     }
     if (stats.size > MAX_PICTURE_BYTES) {
       throw new Blip2Error(
         'IMAGE_TOO_LARGE',
         `${name} has ${stats.size} bytes, more than the ${MAX_PICTURE_BYTES} that a picture may have`,
-        { details: { sizeBytes: stats.size, limitBytes: MAX_PICTURE_BYTES } },
+        { details: { picture: name, sizeBytes: stats.size, limitBytes: MAX_PICTURE_BYTES } },
       );
     }
     return await file.readFile();
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
-      throw new Blip2Error('IMAGE_NOT_FOUND', `there is no picture at ${name}`, { cause });
+      throw new Blip2Error('IMAGE_NOT_FOUND', `there is no picture at ${name}`, { details: { picture: name }, cause });
     }
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('IMAGE_UNREADABLE', `${name} cannot be opened: ${reason}`, { cause });
+    throw new Blip2Error('IMAGE_UNREADABLE', `${name} cannot be opened: ${reason}`, {
+      details: { picture: name },
+      cause,
+    });
   } finally {
     await file?.close();
   }

@@ -1,6 +1,7 @@
 /** From what a caller says about placement to what runs where. */
 import { availableParallelism } from 'node:os';
 import { Blip2Error } from '../../errors.js';
+import { errorText, option } from '../../error-text.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import { checkpointFingerprint } from '../../loader/checkpoint/fingerprint.js';
 import type { DeviceMap } from '../../planner/map/device-map.js';
@@ -62,7 +63,7 @@ export async function placedDevices(
   if (!Number.isSafeInteger(threads) || threads < 1 || threads > availableParallelism()) {
     throw new Blip2Error(
       'OPTION_INVALID',
-      `threads is ${threads}; it has to be a whole number from 1 to ${availableParallelism()}, what this machine runs at once`,
+      errorText`${option('threads')} is ${threads}; it has to be a whole number from 1 to ${availableParallelism()}, what this machine runs at once`,
     );
   }
   const devices: DeviceOptions = {

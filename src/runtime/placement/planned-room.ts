@@ -1,4 +1,5 @@
 import { Blip2Error } from '../../errors.js';
+import { errorText, option, type ErrorText } from '../../error-text.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import type { VisionConfig } from '../../model/blip2-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
@@ -108,19 +109,20 @@ export class PlannedRoom {
   #refusal(asked: AskedWork, lacking: ReadonlyMap<Device, number>): Blip2Error {
     const [planned = asked] = this.#fitting;
     const larger = NUMBERS.filter(([field]) => asked[field] > planned[field]);
-    const list = (work: AskedWork) => [
-      ...larger.map(([field, option]) => `${option} ${work[field]}`),
-      ...(isPictureWithin(asked, planned) ? [] : [`pictureSize ${work.pictureSize.width}x${work.pictureSize.height}`]),
-    ];
+    const list = (work: AskedWork) =>
+      listed([
+        ...larger.map(([field, name]) => errorText`${option(name)} ${work[field]}`),
+        ...(isPictureWithin(asked, planned) ? [] : [sizeText(work.pictureSize)]),
+      ]);
     const short = [...lacking].map(([id, bytes]) => {
       const budgetBytes = this.#plan.devices.find((device) => device.id === id)?.budgetBytes ?? 0;
       return `${formatSize(bytes)} more than the ${formatSize(budgetBytes)} of ${typeof id === 'number' ? `GPU ${id}` : id}`;
     });
     return new Blip2Error(
       'PLAN_MISMATCH',
-      `the plan was made for ${list(planned).join(', ')}; ${list(asked).join(', ')} would take ${short.join(' and ')}`,
+      errorText`the plan was made for ${list(planned)}; ${list(asked)} would take ${short.join(' and ')}`,
       {
-        hint: `Plan again for ${list(asked).join(', ')}, or ask for less.`,
+        hint: errorText`Plan again for ${list(asked)}, or ask for less.`,
         details: { planned, asked, lackingBytes: Object.fromEntries(lacking) },
       },
     );
@@ -134,6 +136,11 @@ const NUMBERS = [
   ['promptTokens', 'promptTokens'],
   ['newTokens', 'maxNewTokens'],
 ] as const;
+
+const sizeText = ({ width, height }: PictureSize): ErrorText => errorText`${option('pictureSize')} ${width}x${height}`;
+
+const listed = (texts: readonly ErrorText[]): ErrorText =>
+  texts.reduce((list, text, i) => (i === 0 ? text : errorText`${list}, ${text}`), '');
 
 function isWithin(asked: AskedWork, known: AskedWork): boolean {
   return NUMBERS.every(([field]) => asked[field] <= known[field]) && isPictureWithin(asked, known);

@@ -1,5 +1,6 @@
 /** The profile of a checkpoint for what is asked of it: of a BLIP-2, of a class that is known, or of names alone. */
 import { Blip2Error } from '../../../errors.js';
+import { errorText, option } from '../../../error-text.js';
 import { isBlip2, isRetrieval, parseModelConfig, type ModelConfig } from '../../../model/blip2-config.js';
 import { positionLimit, type TextConfig } from '../../../model/language-config.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
@@ -94,8 +95,8 @@ function checkPositions({ promptTokens, newTokens }: Workload, text: TextConfig)
     {
       hint:
         promptTokens < limit
-          ? `newTokens may be ${limit - promptTokens} at most.`
-          : `promptTokens may be ${limit - 1} at most.`,
+          ? errorText`${option('newTokens')} may be ${limit - promptTokens} at most.`
+          : errorText`${option('promptTokens')} may be ${limit - 1} at most.`,
       details: { promptTokens, newTokens, limit },
     },
   );

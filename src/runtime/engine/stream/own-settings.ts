@@ -1,4 +1,5 @@
 import { Blip2Error } from '../../../errors.js';
+import { errorText, option } from '../../../error-text.js';
 import {
   resolveGenerationOptions,
   sequencesAtOnce,
@@ -19,11 +20,10 @@ export function checkOwnOptions(own: StepOptions, call: GenerationSettings): voi
   }
   const wanted = { maxNewTokens: settings.maxNewTokens, numReturnSequences: sequencesAtOnce(settings.strategy) };
   const most = { maxNewTokens: call.maxNewTokens, numReturnSequences: sequencesAtOnce(call.strategy) };
-  for (const option of ['maxNewTokens', 'numReturnSequences'] as const) {
-    if (wanted[option] <= most[option]) continue;
-    throw new Blip2Error('OPTION_INVALID', `${option} is ${wanted[option]}; this call has room for ${most[option]}`, {
-      details: { option, value: wanted[option] },
-    });
+  for (const name of ['maxNewTokens', 'numReturnSequences'] as const) {
+    if (wanted[name] <= most[name]) continue;
+    const message = errorText`${option(name)} is ${wanted[name]}; this call has room for ${most[name]}`;
+    throw new Blip2Error('OPTION_INVALID', message, { details: { option: name, value: wanted[name] } });
   }
 }
 
