@@ -13,7 +13,12 @@ export const SCALE_BYTES = 2;
 /** The exponent of an infinite or undefined float16. */
 const NOT_FINITE = 0x7c00;
 
-/** Quantises in its memory; integers and scales of a window lie in the second and third area, floats in the first. */
+/** Where a window's parts lie. Floats are converted through the first two areas, which are free again afterwards. */
+const INTEGERS = 0;
+const SCALES = AREA_BYTES;
+const FLOATS = 2 * AREA_BYTES;
+
+/** Quantises in its memory. */
 export class BlockQuantizer {
   readonly #converter: FloatConverter;
 
@@ -46,7 +51,7 @@ export class BlockQuantizer {
     for (let begin = 0; begin < count; begin += WINDOW_VALUES) {
       const length = Math.min(WINDOW_VALUES, count - begin);
       const blocks = Math.ceil(length / blockSize);
-      const floats = bytes.subarray(0, 4 * blocks * blockSize);
+      const floats = bytes.subarray(FLOATS, FLOATS + 4 * blocks * blockSize);
       this.#converter.convert(
         source.subarray(begin * fromBytes, (begin + length) * fromBytes),
         from,
@@ -54,10 +59,10 @@ export class BlockQuantizer {
         'F32',
       );
       floats.fill(0, 4 * length);
-      kernel(0, floats.length, AREA_BYTES, 2 * AREA_BYTES);
+      kernel(FLOATS, FLOATS + floats.length, INTEGERS, SCALES);
       const first = begin / blockSize;
-      values.set(bytes.subarray(AREA_BYTES, AREA_BYTES + blocks * blockBytes), first * blockBytes);
-      const scaleBytes = bytes.subarray(2 * AREA_BYTES, 2 * AREA_BYTES + blocks * SCALE_BYTES);
+      values.set(bytes.subarray(INTEGERS, INTEGERS + blocks * blockBytes), first * blockBytes);
+      const scaleBytes = bytes.subarray(SCALES, SCALES + blocks * SCALE_BYTES);
       scales.set(scaleBytes, first * SCALE_BYTES);
       const faulty = firstNotFinite(scaleBytes);
       if (faulty !== null) return first + faulty;
