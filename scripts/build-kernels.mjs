@@ -1,6 +1,6 @@
 /**
- * Compiles every `*.as.ts` below src (AssemblyScript) into the `*.wasm.ts` beside it, a module as text: who installs the
- * package needs neither the compiler nor a file that a bundler would have to find.
+ * Compiles every `*-kernels.as.ts` below src (AssemblyScript) into the `*.wasm.ts` beside it, a module as text: who installs
+ * the package needs neither the compiler nor a file that a bundler would have to find.
  *
  *   npm run kernels            after a change of a kernel
  *   npm run kernels -- --check compares only
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createMemoryStream, main } from 'assemblyscript/asc';
 
-const SOURCE = /\.as\.ts$/;
+const SOURCE = /-kernels\.as\.ts$/;
 /** Nothing is allocated, nothing thrown: the modules import their memory and nothing else. */
 const OPTIONS = ['-O3', '--enable', 'simd', '--runtime', 'stub', '--use', 'abort=', '--importMemory', '--noColors'];
 
@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL('../src', import.meta.url));
 for (const name of await readdir(root, { recursive: true })) {
   if (!SOURCE.test(name)) continue;
   const source = join(root, name);
-  const target = source.replace(SOURCE, '.wasm.ts');
+  const target = source.replace(/as\.ts$/, 'wasm.ts');
   const text = moduleText(basename(source), await compile(source));
   if (!values.check) await writeFile(target, text);
   else if ((await readFile(target, 'utf8')) !== text) throw new Error(`${target} is not what ${source} compiles to`);

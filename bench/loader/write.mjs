@@ -11,7 +11,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BlockQuantizer, FloatConverter, KernelMemory } from '../../dist/src/loader/index.js';
 
 const [folder, scratch, ...flags] = process.argv.slice(2);
 if (scratch === undefined) throw new Error('which checkpoint, and where to write?');
@@ -70,38 +69,4 @@ for (const [name, rounds] of results) {
   console.log(
     `${name}: ${seconds.toFixed(2)} s, ${perSecond(totalBytes, seconds)} of source, anonymous memory at most ${peakMiB.toFixed(0)} MiB`,
   );
-}
-
-if (!once) {
-  const values = 1 << 24;
-  const converter = new FloatConverter(new KernelMemory(10 * values + 2048));
-  const full = converter.memory.room.subarray(0, 4 * values);
-  const half = converter.memory.room.subarray(4 * values + 2048, 6 * values + 2048);
-  const other = converter.memory.room.subarray(6 * values + 2048);
-  new Float32Array(full.buffer, full.byteOffset, values).forEach((_, i, floats) => (floats[i] = Math.sin(i)));
-  half.fill(1);
-  other.fill(1);
-  const apart = new Uint8Array(full.length / 2).fill(1);
-  const quantizer = new BlockQuantizer(converter.memory);
-  const [integers, scales] = [new Uint8Array(values), new Uint8Array(values / 16)];
-  const kernels = {
-    'copy of float32': () => other.set(full),
-    'float32 to float16': () => converter.convert(full, 'F32', half, 'F16'),
-    'float32 to bfloat16': () => converter.convert(full, 'F32', half, 'BF16'),
-    'float16 to float32': () => converter.convert(half, 'F16', other, 'F32'),
-    'bfloat16 to float32': () => converter.convert(half, 'BF16', other, 'F32'),
-    'float16 to int8': () => quantizer.quantize(half, 'F16', 'int8', integers, scales),
-    'float16 to int4': () => quantizer.quantize(half, 'F16', 'int4', integers, scales),
-    'float32 to float16, out of its memory': () => converter.convert(full, 'F32', apart, 'F16'),
-  };
-  const times = new Map(Object.keys(kernels).map((name) => [name, []]));
-  for (let round = 0; round < 15; round++) {
-    for (const [name, run] of Object.entries(kernels)) {
-      const startMs = performance.now();
-      run();
-      times.get(name).push((performance.now() - startMs) / 1000);
-    }
-  }
-  for (const [name, seconds] of times)
-    console.log(`${name}, in memory, one thread: ${perSecond(full.length, median(seconds))} of float32`);
 }

@@ -8,15 +8,7 @@ export { SafetensorsError, type SafetensorsErrorCode } from './format/safetensor
 export { mapTensors, type MapOptions } from './mapping/map-tensors.js';
 export type { MappedTensors } from './mapping/mapped-tensors.js';
 export { typedArray, type TensorView, type TypedArray } from './mapping/tensor-view.js';
-export {
-  convertFloats,
-  FloatConverter,
-  FLOAT_DTYPES,
-  isFloatDtype,
-  type FloatDtype,
-} from './convert/convert-floats.js';
-export { KernelMemory } from './convert/kernel-memory.js';
-export { BlockQuantizer } from './convert/quantize-blocks.js';
+export { convertFloats, FLOAT_DTYPES, isFloatDtype, type FloatDtype } from './convert/convert-floats.js';
 export { materializeTensors, type MaterializedTensors } from './cache/materialize-tensors.js';
 export { quantizeCheckpoint, type WeightToQuantize } from './quant/quantize-checkpoint.js';
 export { layoutFile, type FileLayout, type LayoutOptions, type PlacedTensor } from './write/file-layout.js';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KernelMemory } from './kernel-memory.js';
-import { convertFloats, FloatConverter, FLOAT_DTYPES, type FloatDtype } from './convert-floats.js';
+import { convertFloats, FLOAT_DTYPES, type FloatDtype } from './convert-floats.js';
 
 const recorded = JSON.parse(
   readFileSync(new URL('../../../test/fixtures/loader/conversions.json', import.meta.url), 'utf8'),
@@ -49,14 +49,14 @@ describe('convertFloats', () => {
     'converts to %s and back in its own memory, the odd values at the end too',
     (dtype) => {
       const full = bytesOf(float32Bits).subarray(0, 4 * (float32Bits.length - 3));
-      const converter = new FloatConverter(new KernelMemory(full.length + full.length / 2));
-      const source = converter.memory.room.subarray(0, full.length);
-      const half = converter.memory.room.subarray(full.length);
+      const memory = new KernelMemory(full.length + full.length / 2);
+      const source = memory.room.subarray(0, full.length);
+      const half = memory.room.subarray(full.length);
       source.set(full);
-      converter.convert(source, 'F32', half, dtype);
+      convertFloats(source, 'F32', half, dtype, memory);
       expect(Buffer.compare(half, convert(full, 'F32', dtype))).toBe(0);
       const back = convert(half, dtype, 'F32');
-      converter.convert(half, dtype, source, 'F32');
+      convertFloats(half, dtype, source, 'F32', memory);
       expect(Buffer.compare(source, back)).toBe(0);
     },
   );

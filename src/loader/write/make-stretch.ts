@@ -4,9 +4,9 @@
  */
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { QUANT_BITS, QUANT_BLOCK_SIZE } from '../../tensor/quantized.js';
-import { FloatConverter } from '../convert/convert-floats.js';
+import { convertFloats } from '../convert/convert-floats.js';
 import { KernelMemory } from '../convert/kernel-memory.js';
-import { BlockQuantizer, SCALE_BYTES } from '../convert/quantize-blocks.js';
+import { quantizeFloats, SCALE_BYTES } from '../convert/quantize-floats.js';
 import type { SourceFiles } from '../file/source-files.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import {
@@ -37,8 +37,6 @@ const SKEW_BYTES = 2048;
 /** Buffers for one stretch at a time, in memory that kernels work in. */
 export class StretchMaker {
   readonly #memory: KernelMemory;
-  readonly #converter: FloatConverter;
-  readonly #quantizer: BlockQuantizer;
   /** Bytes of the new file. */
   readonly #made: Uint8Array;
   /** Bytes to be converted. */
@@ -46,22 +44,19 @@ export class StretchMaker {
 
   /** @param stretchBytes what the stretches were cut to */
   constructor(stretchBytes: number) {
-    const memory = new KernelMemory(2 * stretchBytes + SKEW_BYTES);
-    this.#memory = memory;
-    this.#converter = new FloatConverter(memory);
-    this.#quantizer = new BlockQuantizer(memory);
-    this.#made = memory.room.subarray(0, stretchBytes);
-    this.#stored = memory.room.subarray(stretchBytes + SKEW_BYTES);
+    this.#memory = new KernelMemory(2 * stretchBytes + SKEW_BYTES);
+    this.#made = this.#memory.room.subarray(0, stretchBytes);
+    this.#stored = this.#memory.room.subarray(stretchBytes + SKEW_BYTES);
   }
 
   /** Finite values of the stretch made last that have become infinite. */
   get overflowed(): number {
-    return this.#memory.overflowed;
+    return this.#memory.kernels.overflowed.value;
   }
 
   /** @throws SafetensorsError `NOT_QUANTIZABLE` */
   *make(stretch: Stretch): Generator<ReadRequest, readonly WriteRequest[], void> {
-    this.#memory.overflowed = 0;
+    this.#memory.kernels.overflowed.value = 0;
     if (stretch.kind === 'blocks') return yield* this.#quantize(stretch);
     let filled = 0;
     for (const part of stretch.parts) {
@@ -99,7 +94,8 @@ export class StretchMaker {
       const values = Math.min(valuesPerTurn, count - value);
       const stored = this.#stored.subarray(0, values * fromBytes);
       yield { file: source.file, position: source.begin + (first + value) * fromBytes, into: stored };
-      this.#converter.convert(stored, source.dtype, into.subarray(value * toBytes, (value + values) * toBytes), dtype);
+      const made = into.subarray(value * toBytes, (value + values) * toBytes);
+      convertFloats(stored, source.dtype, made, dtype, this.#memory);
     }
   }
 
@@ -115,12 +111,13 @@ export class StretchMaker {
     const values = this.#made.subarray(0, (end - first) * blockBytes);
     const scales = this.#made.subarray(values.length, values.length + (end - first) * SCALE_BYTES);
     for (const { blocksBefore, begin, end: runEnd } of runs) {
-      const faulty = this.#quantizer.quantize(
+      const faulty = quantizeFloats(
         stored.subarray((begin - firstValue) * valueBytes, (runEnd - firstValue) * valueBytes),
         source.dtype,
         scheme,
         values.subarray(blocksBefore * blockBytes),
         scales.subarray(blocksBefore * SCALE_BYTES),
+        this.#memory,
       );
       if (faulty !== null) throw notQuantizable(weight, begin + faulty * QUANT_BLOCK_SIZE[scheme]);
     }

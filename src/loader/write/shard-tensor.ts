@@ -5,7 +5,7 @@ import { quantizedInfos, quantizedNames, type QuantizedNames, type QuantScheme }
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
 import { convertFloats } from '../convert/convert-floats.js';
-import { checkQuantizable } from '../convert/quantize-blocks.js';
+import { checkQuantizable } from '../convert/quantize-floats.js';
 
 /** A tensor of the new file: where its bytes come from, and the dtype it is to have. */
 export interface ShardTensor {
