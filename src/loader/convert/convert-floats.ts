@@ -6,10 +6,13 @@ import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import { ALIAS_BYTES, AREA_BYTES, KernelMemory, WINDOW_VALUES } from './kernel-memory.js';
 
+/** The floats that are converted into each other, by safetensors' names. */
 export const FLOAT_DTYPES = ['F32', 'F16', 'BF16'] as const;
 
+/** A dtype of `FLOAT_DTYPES`. */
 export type FloatDtype = (typeof FLOAT_DTYPES)[number];
 
+/** Whether `convertFloats` takes it. */
 export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
   return (FLOAT_DTYPES as readonly Dtype[]).includes(dtype);
 }
