@@ -56,10 +56,10 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lis
   } catch (error) {
     // yargs wraps what `coerce` throws in an error of its own that keeps the message only.
     const message = error instanceof Error ? error.message : String(error);
-    refuseDashedValue(message, argv);
+    await refuseDashedValue(parser, message, argv);
     throw usageError(
       message.replaceAll(LONE_DASH, '-').replaceAll(JSON.stringify(LONE_DASH), '"-"').trim().replaceAll(/\s+/g, ' '),
-      `${didYouMean(...(await unknownFlags(parser, argv)))}Run with --help for the options.`,
+      `${didYouMean(...(await unknownFlags(parser, argv)))}${await moreIn(parser)}`,
     );
   }
   process.stdout.write(`${text}\n`);
@@ -83,11 +83,17 @@ async function unknownFlags<T>(
 }
 
 /** yargs takes a word that begins with a dash for a flag, and says of `--vram -5G` that something is missing. */
-function refuseDashedValue(message: string, argv: readonly string[]): void {
+async function refuseDashedValue<T>(parser: Argv<T>, message: string, argv: readonly string[]): Promise<void> {
   const flag = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
   const value = flag === undefined ? undefined : argv[argv.lastIndexOf(`--${flag}`) + 1];
   if (value === undefined || !/^-\d/.test(value)) return;
-  throw usageError(`--${flag} takes no value such as ${value}`, 'Run with --help for what it takes.');
+  throw usageError(`--${flag} takes no value such as ${value}`, await moreIn(parser));
+}
+
+/** What to type for the flags: the help begins with the command's own name, then its positionals. */
+async function moreIn<T>(parser: Argv<T>): Promise<string> {
+  const [name = ''] = (await parser.getHelp()).split(/ [<[]|\n/);
+  return `${name} --help has the flags.`;
 }
 
 /** yargs makes an array of any flag that is given twice, whatever its type. */
