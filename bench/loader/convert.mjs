@@ -21,7 +21,7 @@ const { values: flags } = parseArgs({ options: { beside: { type: 'string' } } })
 /** The runs of one build, by name; `out` is what each makes. */
 async function runsOf(dist) {
   const load = (name) => import(pathToFileURL(join(dist, 'src/loader/convert', `${name}.js`)));
-  const { convertFloats } = await load('convert-floats');
+  const { convertFloatsIn } = await load('convert-floats');
   const { quantizeFloats } = await load('quantize-floats');
   const { KernelMemory } = await load('kernel-memory');
   const memory = new KernelMemory(10 * VALUES + 2 * SKEW_BYTES);
@@ -34,11 +34,11 @@ async function runsOf(dist) {
   const [integers, scales] = [new Uint8Array(VALUES), new Uint8Array(VALUES / 16)];
   const converts = (source, from, target, to) => ({
     out: target,
-    run: () => convertFloats(source, from, target, to, memory),
+    run: () => convertFloatsIn(memory, source, from, target, to),
   });
   const quantizes = (source, from, scheme) => ({
     out: integers,
-    run: () => quantizeFloats(source, from, scheme, integers, scales, memory),
+    run: () => quantizeFloats(memory, source, from, scheme, integers, scales),
   });
   return {
     copy: { out: other, run: () => other.set(float32) },

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KernelMemory } from './kernel-memory.js';
-import { convertFloats, FLOAT_DTYPES, type FloatDtype } from './convert-floats.js';
+import { convertFloats, convertFloatsIn, FLOAT_DTYPES, type FloatDtype } from './convert-floats.js';
 
 const recorded = JSON.parse(
   readFileSync(new URL('../../../test/fixtures/loader/conversions.json', import.meta.url), 'utf8'),
@@ -53,10 +53,10 @@ describe('convertFloats', () => {
       const source = memory.room.subarray(0, full.length);
       const half = memory.room.subarray(full.length);
       source.set(full);
-      convertFloats(source, 'F32', half, dtype, memory);
+      convertFloatsIn(memory, source, 'F32', half, dtype);
       expect(Buffer.compare(half, convert(full, 'F32', dtype))).toBe(0);
       const back = convert(half, dtype, 'F32');
-      convertFloats(half, dtype, source, 'F32', memory);
+      convertFloatsIn(memory, half, dtype, source, 'F32');
       expect(Buffer.compare(source, back)).toBe(0);
     },
   );

@@ -6,13 +6,13 @@ import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import { ALIAS_BYTES, AREA_BYTES, KernelMemory, WINDOW_VALUES } from './kernel-memory.js';
 
-/** The floats that are converted into each other, by safetensors' names. */
+/** What weights are stored in that can be converted and quantised, by their names in a header. */
 export const FLOAT_DTYPES = ['F32', 'F16', 'BF16'] as const;
 
-/** A dtype of `FLOAT_DTYPES`. */
+/** One of `FLOAT_DTYPES`. */
 export type FloatDtype = (typeof FLOAT_DTYPES)[number];
 
-/** Whether `convertFloats` takes it. */
+/** Whether `convertFloats` takes a dtype. */
 export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
   return (FLOAT_DTYPES as readonly Dtype[]).includes(dtype);
 }
@@ -42,15 +42,19 @@ let shared: KernelMemory | undefined;
 /**
  * Converts all values of `source` into `target`. Both are little-endian and need no alignment; they may not overlap.
  * Rounds to nearest, ties to even. Between float16 and bfloat16 it passes through float32, as PyTorch does.
- * @param memory where it works: what lies in its room is converted without being copied in and out
  * @throws Blip2Error `CONVERSION_UNSUPPORTED` for any other pair of dtypes.
  */
-export function convertFloats(
+export function convertFloats(source: Uint8Array, from: Dtype, target: Uint8Array, to: Dtype): void {
+  convertFloatsIn((shared ??= new KernelMemory()), source, from, target, to);
+}
+
+/** The same in a memory of the caller's: what lies in its room is converted without being copied in and out. */
+export function convertFloatsIn(
+  memory: KernelMemory,
   source: Uint8Array,
   from: Dtype,
   target: Uint8Array,
   to: Dtype,
-  memory: KernelMemory = (shared ??= new KernelMemory()),
 ): void {
   const sourceBytes = DTYPE_BITS[from] / 8;
   const targetBytes = DTYPE_BITS[to] / 8;
@@ -60,7 +64,7 @@ export function convertFloats(
   }
   if (from === to) return target.set(source);
   const steps = stepsBetween(from, to);
-  const direct = convertInPlace(source, target, steps, count, memory);
+  const direct = convertInPlace(memory, source, target, steps, count);
   for (let begin = direct; begin < count; begin += WINDOW_VALUES) {
     const end = Math.min(begin + WINDOW_VALUES, count);
     const targetBegin = begin * targetBytes;
@@ -81,11 +85,11 @@ export function convertFloats(
 
 /** The values at the front that need no copy: whole turns of the kernel, where both sides lie in its memory. */
 function convertInPlace(
+  memory: KernelMemory,
   source: Uint8Array,
   target: Uint8Array,
   [step, ...more]: readonly Step[],
   count: number,
-  memory: KernelMemory,
 ): number {
   if (step === undefined || more.length > 0 || !memory.holds(source) || !memory.holds(target)) return 0;
   const whole = count - (count % KERNEL_VALUES);

@@ -28,7 +28,7 @@ function quantize(source: Uint8Array, from: FloatDtype, to: QuantScheme) {
   const blocks = Math.ceil(count / QUANT_BLOCK_SIZE[to]);
   const integers = new Uint8Array((blocks * QUANT_BLOCK_SIZE[to] * QUANT_BITS[to]) / 8);
   const scales = new Uint8Array(blocks * SCALE_BYTES);
-  const faulty = quantizeFloats(source, from, to, integers, scales, memory);
+  const faulty = quantizeFloats(memory, source, from, to, integers, scales);
   return { integers, scales, faulty };
 }
 

@@ -5,7 +5,7 @@
 import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import { QUANT_BITS, QUANT_BLOCK_SIZE, type QuantScheme } from '../../tensor/quantized.js';
-import { convertFloats, isFloatDtype, FLOAT_DTYPES } from './convert-floats.js';
+import { convertFloatsIn, isFloatDtype, FLOAT_DTYPES } from './convert-floats.js';
 import { AREA_BYTES, WINDOW_VALUES, type KernelMemory } from './kernel-memory.js';
 
 /** A float16. */
@@ -27,12 +27,12 @@ const KERNELS = { int8: 'quantizeInt8', int4: 'quantizeInt4' } as const;
  * @throws Blip2Error `CONVERSION_UNSUPPORTED` for a dtype that is no float of 16 or 32 bits
  */
 export function quantizeFloats(
+  memory: KernelMemory,
   source: Uint8Array,
   from: Dtype,
   scheme: QuantScheme,
   values: Uint8Array,
   scales: Uint8Array,
-  memory: KernelMemory,
 ): number | null {
   checkQuantizable(from);
   const { bytes, kernels } = memory;
@@ -45,7 +45,7 @@ export function quantizeFloats(
     const blocks = Math.ceil(length / blockSize);
     const floats = bytes.subarray(FLOATS, FLOATS + 4 * blocks * blockSize);
     const stored = source.subarray(begin * fromBytes, (begin + length) * fromBytes);
-    convertFloats(stored, from, floats.subarray(0, 4 * length), 'F32', memory);
+    convertFloatsIn(memory, stored, from, floats.subarray(0, 4 * length), 'F32');
     floats.fill(0, 4 * length);
     const sound = kernels[KERNELS[scheme]](FLOATS, blocks, INTEGERS, SCALES);
     const first = begin / blockSize;

@@ -4,7 +4,7 @@
  */
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { QUANT_BITS, QUANT_BLOCK_SIZE } from '../../tensor/quantized.js';
-import { convertFloats } from '../convert/convert-floats.js';
+import { convertFloatsIn } from '../convert/convert-floats.js';
 import { KernelMemory } from '../convert/kernel-memory.js';
 import { quantizeFloats, SCALE_BYTES } from '../convert/quantize-floats.js';
 import type { SourceFiles } from '../file/source-files.js';
@@ -95,7 +95,7 @@ export class StretchMaker {
       const stored = this.#stored.subarray(0, values * fromBytes);
       yield { file: source.file, position: source.begin + (first + value) * fromBytes, into: stored };
       const made = into.subarray(value * toBytes, (value + values) * toBytes);
-      convertFloats(stored, source.dtype, made, dtype, this.#memory);
+      convertFloatsIn(this.#memory, stored, source.dtype, made, dtype);
     }
   }
 
@@ -112,12 +112,12 @@ export class StretchMaker {
     const scales = this.#made.subarray(values.length, values.length + (end - first) * SCALE_BYTES);
     for (const { blocksBefore, begin, end: runEnd } of runs) {
       const faulty = quantizeFloats(
+        this.#memory,
         stored.subarray((begin - firstValue) * valueBytes, (runEnd - firstValue) * valueBytes),
         source.dtype,
         scheme,
         values.subarray(blocksBefore * blockBytes),
         scales.subarray(blocksBefore * SCALE_BYTES),
-        this.#memory,
       );
       if (faulty !== null) throw notQuantizable(weight, begin + faulty * QUANT_BLOCK_SIZE[scheme]);
     }
