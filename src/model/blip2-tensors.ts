@@ -11,7 +11,10 @@ import {
   type RetrievalConfig,
   type VisionConfig,
 } from './blip2-config.js';
-import type { LlamaConfig, OptConfig, T5Config, TextConfig } from './language-config.js';
+import type { TextConfig } from './language-config.js';
+import type { OptConfig } from './opt-config.js';
+import type { T5Config } from './t5-config.js';
+import type { LlamaConfig } from './llama-config.js';
 
 /** What a configuration does not say of the tensors. */
 export interface Blip2TensorOptions {

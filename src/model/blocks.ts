@@ -5,7 +5,10 @@
  * A block's `name` is the Hugging Face module path (or root parameter) that owns its tensors.
  */
 import { isRetrieval, type Blip2Config, type ModelConfig, type RetrievalConfig } from './blip2-config.js';
-import type { LlamaConfig, OptConfig, T5Config, TextConfig } from './language-config.js';
+import type { TextConfig } from './language-config.js';
+import type { OptConfig } from './opt-config.js';
+import type { T5Config } from './t5-config.js';
+import type { LlamaConfig } from './llama-config.js';
 
 /** How often a block runs: once per picture, once per prompt, or once per prompt and again for every further token. */
 export type BlockPhase = 'image' | 'prompt' | 'token';

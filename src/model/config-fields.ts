@@ -16,6 +16,9 @@ export const layers = positive.max(MAX_LAYERS, {
 /** What is added to variances: more than 1 would be no correction. */
 export const epsilon = z.number().positive().max(1);
 
+/** Ids of tokens, where one may stand for a list. */
+export const ids = z.union([int, z.array(int).nonempty()]).transform((v) => (typeof v === 'number' ? [v] : v));
+
 /** For heads of attention, which divide a width among them. */
 export function divides(
   widthField: string,

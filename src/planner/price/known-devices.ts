@@ -22,11 +22,12 @@ const MIB = 2 ** 20;
  */
 const ORT_MEMORY = { contextBytes: 720 * MIB, workspaceBytes: 0 } as const;
 
+const isHopper = (name: string): boolean => name === 'H100' || name === 'H200';
+
 /**
  * cuBLAS takes its workspace from torch's allocator: 32 MiB on Hopper, 8.1 MiB on other cards (torch's
  * `CUBLAS_WORKSPACE_CONFIG` defaults, `:4096:8` and `:4096:2:16:8`). 4 MiB more are for the allocator's rounding.
  */
-const isHopper = (name: string): boolean => name === 'H100' || name === 'H200';
 const torchWorkspace = (hopper: boolean): number => (hopper ? 36 : 12) * MIB;
 
 /**
@@ -88,9 +89,9 @@ function fromSheet(name: string): GpuProfile {
 
 /** Of a card whose data sheet is all that is known; the two that were measured since take 0.9 to 1.1 of what these rules say. */
 const SHEET_ERROR = 1.5;
-/** From an RTX 3060 to an RTX 5090. */
 /** Two plans were measured, with streaming fitted to them. */
 const H100_ERROR = 1.25;
+/** From an RTX 3060 to an RTX 5090. */
 const UNKNOWN_ERROR = 2.5;
 /** From two cores of a virtual machine to a server. */
 const UNKNOWN_HOST_ERROR = 6;

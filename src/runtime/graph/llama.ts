@@ -1,6 +1,6 @@
 /** LLaMA's decoder: pre-norm with RMS norms, rotary positions, gated feed-forward. It reads what OPT's decoder reads. */
 import type { Block } from '../../model/blocks.js';
-import type { LlamaConfig } from '../../model/language-config.js';
+import type { LlamaConfig } from '../../model/llama-config.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { linear } from './linear-product.js';
 import { Module } from './module.js';

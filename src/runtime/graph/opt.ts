@@ -2,7 +2,7 @@
  * OPT's decoder. One graph serves the prompt and every later token: in the prompt `prefix` holds the picture's rows, later
  * it has no rows, and the past has no length in the prompt.
  */
-import type { OptConfig } from '../../model/language-config.js';
+import type { OptConfig } from '../../model/opt-config.js';
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { linear } from './linear-product.js';

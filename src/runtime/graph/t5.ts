@@ -2,7 +2,7 @@
  * T5's encoder and decoder: RMS norms, no biases, no scaling of the scores; positions are a bias on the scores that the
  * first layer of each stack looks up for all of them.
  */
-import type { T5Config } from '../../model/language-config.js';
+import type { T5Config } from '../../model/t5-config.js';
 import type { Block } from '../../model/blocks.js';
 import type { Value } from '../onnx/graph-builder.js';
 import { attention, cachedAttention, type AttentionInputs } from './attention.js';

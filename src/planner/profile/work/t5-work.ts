@@ -1,6 +1,6 @@
 /** T5: the encoder once over the prompt, the decoder once per token, its cross keys and values once. */
 import type { Block } from '../../../model/blocks.js';
-import type { T5Config } from '../../../model/language-config.js';
+import type { T5Config } from '../../../model/t5-config.js';
 import { promptRows, run, t5CachedTokens, work, type BlockWork, type WorkContext } from './block-work.js';
 import { headWork } from './head-work.js';
 

@@ -4,7 +4,7 @@
  */
 import { isRetrieval, type ModelConfig } from '../../../model/blip2-config.js';
 import type { Block, BlockPhase } from '../../../model/blocks.js';
-import type { T5Config } from '../../../model/language-config.js';
+import type { T5Config } from '../../../model/t5-config.js';
 
 export interface TorchCalls {
   /** Modules called that have tensors in or below them: accelerate puts a hook on each where a map names several devices. */

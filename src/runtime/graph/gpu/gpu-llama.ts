@@ -1,6 +1,6 @@
 /** LLaMA's decoder for GPUs: `hidden`, the tokens, through its layers. */
 import type { Block } from '../../../model/blocks.js';
-import type { LlamaConfig } from '../../../model/language-config.js';
+import type { LlamaConfig } from '../../../model/llama-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import { rotaryAngles } from '../llama.js';
 import { Module } from '../module.js';

@@ -1,6 +1,6 @@
 /** OPT's decoder for GPUs: `embedded`, rows of tokens, through its layers. */
 import type { Block } from '../../../model/blocks.js';
-import type { OptConfig } from '../../../model/language-config.js';
+import type { OptConfig } from '../../../model/opt-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';

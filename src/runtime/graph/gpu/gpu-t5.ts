@@ -4,7 +4,7 @@
  * padding are biases that the host makes: `encoder_bias`, `attention_bias` (the decoder's own tokens), `cross_bias`.
  */
 import type { Block } from '../../../model/blocks.js';
-import type { T5Config } from '../../../model/language-config.js';
+import type { T5Config } from '../../../model/t5-config.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';

@@ -1,5 +1,5 @@
 import { Tensor } from 'onnxruntime-node';
-import type { T5Config } from '../../../model/language-config.js';
+import type { T5Config } from '../../../model/t5-config.js';
 import type { TokenSource } from '../../generation/token-source.js';
 import { crossWire } from '../../graph/wires.js';
 import { causalBias, paddingBias, type Mask } from '../model/attention-bias.js';

@@ -1,5 +1,5 @@
 import { Tensor } from 'onnxruntime-node';
-import type { T5Config } from '../../../model/language-config.js';
+import type { T5Config } from '../../../model/t5-config.js';
 
 /**
  * T5's bucket of a key's distance from a query. Near keys have a bucket each; further ones share buckets that widen

@@ -1,5 +1,5 @@
 /** T5 on a device: the encoder runs once per prompt, and the decoder reads what cross-attention made of it. */
-import type { T5Config } from '../../../../model/language-config.js';
+import type { T5Config } from '../../../../model/t5-config.js';
 import type { TokenSource, TokenSteps } from '../../../generation/token-source.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
 import type { CachePart } from '../../../graph/wires.js';

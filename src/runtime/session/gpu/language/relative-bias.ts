@@ -1,4 +1,4 @@
-import type { T5Config } from '../../../../model/language-config.js';
+import type { T5Config } from '../../../../model/t5-config.js';
 import { positionBucket } from '../../model/position-buckets.js';
 import type { TableRows } from './table-rows.js';
 

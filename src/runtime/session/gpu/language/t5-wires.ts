@@ -1,6 +1,6 @@
 /** What the host gives T5's two programs: rows of the token table, and who sees whom. */
 import { convertFloats } from '../../../../loader/convert/convert-floats.js';
-import type { T5Config } from '../../../../model/language-config.js';
+import type { T5Config } from '../../../../model/t5-config.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
 import { fullMasks, type LanguagePrompt } from '../../model/language-prompt.js';
 import type { Mask } from '../../model/attention-bias.js';

@@ -1,0 +1,81 @@
+/** `text_config` of a LLaMA, with every default of `LlamaConfig` in transformers 5. */
+import * as z from 'zod';
+import { activation, divides, epsilon, ids, int, isRow, layers, positive, type Activation } from './config-fields.js';
+
+/** Vicuna, which InstructBLIP speaks with, is a LLaMA. */
+export interface LlamaConfig {
+  readonly family: 'llama';
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly headSize: number;
+  readonly ffnSize: number;
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  /** Base of the rotary frequencies. */
+  readonly ropeTheta: number;
+  readonly attentionBias: boolean;
+  readonly mlpBias: boolean;
+  readonly activation: Activation;
+  readonly rmsNormEps: number;
+  readonly bosTokenId: number;
+  readonly padTokenId: number;
+  readonly eosTokenIds: readonly number[];
+}
+
+const ropeSchema = () =>
+  z.looseObject({
+    rope_theta: z.number().positive().optional(),
+    rope_type: z.literal('default', 'only rotary positions without scaling are known').optional(),
+  });
+
+export const llamaSchema = () =>
+  z
+    .looseObject({
+      hidden_size: positive.default(4096),
+      intermediate_size: positive.default(11_008),
+      num_hidden_layers: layers.default(32),
+      num_attention_heads: positive.default(32),
+      num_key_value_heads: positive.nullish(),
+      head_dim: positive.nullish(),
+      vocab_size: positive.default(32_000),
+      max_position_embeddings: positive.default(2048),
+      rms_norm_eps: epsilon.default(1e-6),
+      rope_theta: z.number().positive().optional(),
+      rope_parameters: ropeSchema().nullish(),
+      rope_scaling: z.null('only rotary positions without scaling are known').optional(),
+      attention_bias: z.boolean().default(false),
+      mlp_bias: z.boolean().default(false),
+      hidden_act: activation.prefault('silu'),
+      bos_token_id: int.default(1),
+      pad_token_id: int.nullish(),
+      eos_token_id: ids.prefault(2),
+    })
+    .superRefine((c, ctx) => {
+      isRow('bos_token_id', c.bos_token_id, c.vocab_size, ctx);
+      for (const id of [c.eos_token_id].flat()) isRow('eos_token_id', id, c.vocab_size, ctx);
+      if (typeof c.head_dim === 'number') return;
+      divides('hidden_size', c.hidden_size, 'num_attention_heads', c.num_attention_heads, ctx);
+    })
+    .refine((c) => (c.num_key_value_heads ?? c.num_attention_heads) === c.num_attention_heads, {
+      path: ['num_key_value_heads'],
+      message: 'heads that share keys and values are not known here',
+    })
+    .transform((c): LlamaConfig => ({
+      family: 'llama',
+      hiddenSize: c.hidden_size,
+      layers: c.num_hidden_layers,
+      heads: c.num_attention_heads,
+      headSize: c.head_dim ?? c.hidden_size / c.num_attention_heads,
+      ffnSize: c.intermediate_size,
+      vocabSize: c.vocab_size,
+      maxPositions: c.max_position_embeddings,
+      ropeTheta: c.rope_parameters?.rope_theta ?? c.rope_theta ?? 10_000,
+      attentionBias: c.attention_bias,
+      mlpBias: c.mlp_bias,
+      activation: c.hidden_act,
+      rmsNormEps: c.rms_norm_eps,
+      bosTokenId: c.bos_token_id,
+      padTokenId: c.pad_token_id ?? 0,
+      eosTokenIds: c.eos_token_id,
+    }));
