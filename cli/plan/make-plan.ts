@@ -57,7 +57,7 @@ export async function makePlan(args: PlanArgs, format: PlanFormat, range: SweepR
   return { plan, text, request, sweep };
 }
 
-/** The map of transformers as a plan of ours: priced, and with a warning where it exceeds what it was made for. */
+/** The map of transformers as a plan of ours: priced, and with a warning where it exceeds what it was made for or fails. */
 function theirPlan(
   tensors: PlanRequest['tensors'],
   options: PlanOptions,
@@ -66,11 +66,12 @@ function theirPlan(
   const { config, budgets, models } = options;
   const dtype = options.dtype ?? (models === undefined ? 'float16' : storedDtype(config, tensors));
   const map = transformersStrategy({ tensors, config, budgets, dtype, strategy, models });
-  const { plan, overBudget } = explainMap(map, tensors, options);
+  const { plan, overBudget, issues } = explainMap(map, tensors, options);
   if (plan === null) throw new Blip2Error('PLAN_INVALID', `The ${strategy} map leaves a block without a device.`);
   const over = overBudget.map(
     ({ device, bytes }) =>
       `${typeof device === 'number' ? `GPU ${device}` : device} is ${formatSize(bytes)} over its budget.`,
   );
-  return { status: 'fits', plan: { ...plan, warnings: [...plan.warnings, ...over] } };
+  const warnings = [...plan.warnings, ...issues.map(({ message }) => message), ...over];
+  return { status: 'fits', plan: { ...plan, warnings } };
 }

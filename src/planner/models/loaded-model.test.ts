@@ -67,13 +67,16 @@ describe('the table of models', () => {
     expect(table.version).toBe(recorded.transformers);
   });
 
-  it.each(rows)('$name: tensors have the names that transformers gives them', ({ class: name, config, tensors, loaded, ties }) => {
-    const model = loadedModel(table, config, tensors);
-    expect(model?.cls.name).toBe(name);
-    expect([...(model?.tensors.keys() ?? [])].sort()).toEqual(loaded.filter((each) => !(each in ties)).sort());
-    const shared = new Map(model?.ties.flatMap(([first = '', ...others]) => others.map((other) => [other, first])));
-    expect(Object.fromEntries(shared)).toEqual(ties);
-  });
+  it.each(rows)(
+    '$name: tensors have the names that transformers gives them',
+    ({ class: name, config, tensors, loaded, ties }) => {
+      const model = loadedModel(table, config, tensors);
+      expect(model?.cls.name).toBe(name);
+      expect([...(model?.tensors.keys() ?? [])].sort()).toEqual(loaded.filter((each) => !(each in ties)).sort());
+      const shared = new Map(model?.ties.flatMap(([first = '', ...others]) => others.map((other) => [other, first])));
+      expect(Object.fromEntries(shared)).toEqual(ties);
+    },
+  );
 
   it.each(rows)('$name: the bytes of every dtype, float32 modules included', ({ config, tensors, bytes }) => {
     for (const dtype of ['float16', 'bfloat16', 'float32'] as const) {
@@ -85,7 +88,14 @@ describe('the table of models', () => {
   it.each(rows)('$name: maps cover all that is loaded, keep ties together and modules whole', (row) => {
     const { config, tensors, loaded, ties, whole, bytes } = row;
     for (const part of [0.3, 0.6]) {
-      const options = { config, models: table, dtype: 'float16', engine: 'transformers', budgets: onGpu(bytes.float16 * part), workload: { promptTokens: 64 } } as const;
+      const options = {
+        config,
+        models: table,
+        dtype: 'float16',
+        engine: 'transformers',
+        budgets: onGpu(bytes.float16 * part),
+        workload: { promptTokens: 64 },
+      } as const;
       const result = planDeviceMap(tensors, { ...options, solver: { effort: 100_000 } });
       if (result.status === 'infeasible') throw new Error('RAM has no limit');
       const { map } = result;
@@ -99,30 +109,61 @@ describe('the table of models', () => {
     }
   });
 
-  it.each(rows.filter(({ whole }) => whole.length > 0))('$name: what transformers itself answers', ({ config, tensors, loaded, budget, maps }) => {
-    const where = (map: DeviceMap) => Object.fromEntries(loaded.map((name) => [name, deviceOf(map, name)]));
-    for (const [strategy, theirs] of [['balanced', maps.auto], ['sequential', maps.sequential]] as const) {
-      const map = transformersStrategy({ tensors, config, models: table, budgets: onGpu(budget), dtype: 'float16', strategy });
-      expect(where(map)).toEqual(where(parseDeviceMap(theirs)));
-    }
-  });
+  it.each(rows.filter(({ whole }) => whole.length > 0))(
+    '$name: what transformers itself answers',
+    ({ config, tensors, loaded, budget, maps }) => {
+      const where = (map: DeviceMap) => Object.fromEntries(loaded.map((name) => [name, deviceOf(map, name)]));
+      for (const [strategy, theirs] of [
+        ['balanced', maps.auto],
+        ['sequential', maps.sequential],
+      ] as const) {
+        const map = transformersStrategy({
+          tensors,
+          config,
+          models: table,
+          budgets: onGpu(budget),
+          dtype: 'float16',
+          strategy,
+        });
+        expect(where(map)).toEqual(where(parseDeviceMap(theirs)));
+      }
+    },
+  );
 
-  it.each(rows)('$name: no slower than what transformers answers, where that keeps to the budget', ({ config, tensors, bytes }) => {
-    // A host that no plan leaves work to.
-    const host = { ...UNKNOWN_HOST, memoryBytesPerSecond: 1e6, flopsPerSecond: 1e6 };
-    const machine = { gpus: [CARD], host };
-    for (const part of [0.25, 0.5, 0.75]) {
-      const budgets = onGpu(bytes.float16 * part);
-      const options = { config, models: table, dtype: 'float16', engine: 'transformers', budgets, machine, workload: { promptTokens: 8, newTokens: 4 } } as const;
-      const map = transformersStrategy({ tensors, config, models: table, budgets, dtype: 'float16', strategy: 'balanced' });
-      const theirs = explainMap(map, tensors, options);
-      // Its map of SigLIP fails in the first forward pass, which is said.
-      if (theirs.overBudget.length > 0 || theirs.issues.length > 0 || theirs.plan === null) continue;
-      const result = planDeviceMap(tensors, options);
-      if (result.status === 'infeasible') throw new Error('RAM has no limit');
-      expect(result.plan.cost.latencyMs).toBeLessThanOrEqual(theirs.plan.cost.latencyMs);
-    }
-  });
+  it.each(rows)(
+    '$name: no slower than what transformers answers, where that keeps to the budget',
+    ({ config, tensors, bytes }) => {
+      // A host that no plan leaves work to.
+      const host = { ...UNKNOWN_HOST, memoryBytesPerSecond: 1e6, flopsPerSecond: 1e6 };
+      const machine = { gpus: [CARD], host };
+      for (const part of [0.25, 0.5, 0.75]) {
+        const budgets = onGpu(bytes.float16 * part);
+        const options = {
+          config,
+          models: table,
+          dtype: 'float16',
+          engine: 'transformers',
+          budgets,
+          machine,
+          workload: { promptTokens: 8, newTokens: 4 },
+        } as const;
+        const map = transformersStrategy({
+          tensors,
+          config,
+          models: table,
+          budgets,
+          dtype: 'float16',
+          strategy: 'balanced',
+        });
+        const theirs = explainMap(map, tensors, options);
+        // Its map of SigLIP fails in the first forward pass, which is said.
+        if (theirs.overBudget.length > 0 || theirs.issues.length > 0 || theirs.plan === null) continue;
+        const result = planDeviceMap(tensors, options);
+        if (result.status === 'infeasible') throw new Error('RAM has no limit');
+        expect(result.plan.cost.latencyMs).toBeLessThanOrEqual(theirs.plan.cost.latencyMs);
+      }
+    },
+  );
 
   it('a bias with an axis of its own is no product, whose outputs would take memory', () => {
     const bart = rows.find(({ name }) => name === 'BartForConditionalGeneration');
@@ -142,7 +183,15 @@ describe('the table of models', () => {
   });
 
   it.each(rows)('$name: the same map in the names of the file', ({ config, tensors, bytes }) => {
-    const options = { config, models: table, dtype: 'float16', engine: 'transformers', budgets: onGpu(bytes.float16 * 0.5), workload: { promptTokens: 64 }, solver: { effort: 100_000 } } as const;
+    const options = {
+      config,
+      models: table,
+      dtype: 'float16',
+      engine: 'transformers',
+      budgets: onGpu(bytes.float16 * 0.5),
+      workload: { promptTokens: 64 },
+      solver: { effort: 100_000 },
+    } as const;
     const loaded = planDeviceMap(tensors, options);
     const file = planDeviceMap(tensors, { ...options, names: 'file' });
     if (loaded.status === 'infeasible' || file.status === 'infeasible') throw new Error('RAM has no limit');

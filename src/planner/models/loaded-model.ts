@@ -1,8 +1,10 @@
 /** A checkpoint as transformers loads it: its class, and tensors under the names that they have then. */
+import type { Dtype } from '../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import { renamer, type Renamer } from './loaded-name.js';
 import { architecturesOf, asConfig, numberOf, saysTied, stringOf, textConfig, type AnyConfig } from './model-config.js';
 import { moduleTree, type ModuleTree } from './module-tree.js';
+import { quantizationOf } from './quantization.js';
 import type { ModelClass, ModelTable } from './read-model-table.js';
 
 /** A checkpoint as transformers loads it: under the names of its class, with ties and merges. */
@@ -18,19 +20,26 @@ export interface LoadedModel {
   readonly sources: ReadonlyMap<string, readonly string[]>;
   /** Names of the file that loading leaves out. */
   readonly ignored: readonly string[];
+  /** Loaded names that the class does not have where its configuration is the default one. */
+  readonly unknown: readonly string[];
   /** Tensors that share memory: the first of each group is in the file. */
   readonly ties: readonly (readonly string[])[];
 }
 
-/** What old versions saved and no class loads. */
-const OLD_BUFFER = /\.rotary_emb\.inv_freq$/;
+/** Floats that old versions saved and no class loads. */
+const OLD_BUFFER = /\.(rotary_emb\.inv_freq|masked_bias)$/;
+/** Parameters are floats: what else a class does not have is a buffer that old versions saved, such as position_ids. */
+const NO_FLOATS: ReadonlySet<Dtype> = new Set(['I64', 'I32', 'U8', 'BOOL']);
 
 /** Names looked at to tell classes apart. */
 const SAMPLE = 300;
 /** Of the names, what a class must have modules for. */
 const ENOUGH = 0.6;
 
-const answers = new WeakMap<ReadonlyMap<string, TensorInfo>, { table: ModelTable; json: unknown; model: LoadedModel | null }>();
+const answers = new WeakMap<
+  ReadonlyMap<string, TensorInfo>,
+  { table: ModelTable; json: unknown; model: LoadedModel | null }
+>();
 
 /** null where no class of the table loads these tensors. */
 export function loadedModel(
@@ -75,14 +84,20 @@ function renamerOf(cls: ModelClass, tree: ModuleTree): Renamer {
 function coverage(table: ModelTable, cls: ModelClass, names: readonly string[]): number {
   const tree = moduleTree(table, cls);
   const rename = renamerOf(cls, tree);
-  const ignored = cls.ignored.map((pattern) => new RegExp(pattern));
+  const isIgnored = ignoring(cls);
   const known = names.filter((source) => {
     const { name } = rename(source);
     // What a layer holds may differ with the configuration; that there is such a layer may not.
     const isInWhole = tree.along(name).some((node) => node.whole);
-    return isInWhole || tree.depth(name) >= name.split('.').length - 1 || ignored.some((pattern) => pattern.test(name));
+    return isInWhole || tree.depth(name) >= name.split('.').length - 1 || isIgnored(source, name);
   });
   return names.length === 0 ? 0 : known.length / names.length;
+}
+
+/** Whether the class says that it leaves a tensor out, by either of its names: one that it lacks may have been given a prefix. */
+function ignoring(cls: ModelClass): (source: string, name: string) => boolean {
+  const patterns = cls.ignored.map((pattern) => new RegExp(pattern));
+  return (source, name) => patterns.some((pattern) => pattern.test(source) || pattern.test(name));
 }
 
 function translated(
@@ -93,17 +108,22 @@ function translated(
 ): LoadedModel {
   const tree = moduleTree(table, cls);
   const rename = renamerOf(cls, tree);
-  const ignoredPatterns = cls.ignored.map((pattern) => new RegExp(pattern));
+  const isIgnored = ignoring(cls);
+  const isQuantized = quantizationOf(config, 'transformers') !== null;
   const loaded = new Map<string, TensorInfo>();
   const sources = new Map<string, string[]>();
   const ignored: string[] = [];
+  const unknown: string[] = [];
   const isBeyond = beyondLast(cls, config);
   for (const [source, info] of tensors) {
     const { name } = rename(source);
-    if (isBeyond(name) || OLD_BUFFER.test(name) || (tree.depth(name) !== Infinity && ignoredPatterns.some((pattern) => pattern.test(name)))) {
+    const isUnknown = tree.depth(name) !== Infinity;
+    const isOld = OLD_BUFFER.test(name) || (!isQuantized && NO_FLOATS.has(info.dtype));
+    if (isBeyond(name) || (isUnknown && (isOld || isIgnored(source, name)))) {
       ignored.push(source);
       continue;
     }
+    if (isUnknown) unknown.push(name);
     const known = sources.get(name);
     if (known === undefined) {
       sources.set(name, [source]);
@@ -113,7 +133,17 @@ function translated(
       loaded.set(name, joined(loaded.get(name) ?? info, info, known.length));
     }
   }
-  return { cls, version: table.version, tree, config, tensors: loaded, sources, ignored, ties: tiesOf(cls, config, loaded) };
+  return {
+    cls,
+    version: table.version,
+    tree,
+    config,
+    tensors: loaded,
+    sources,
+    ignored,
+    unknown,
+    ties: tiesOf(cls, config, loaded),
+  };
 }
 
 /** Layers behind the last that config.json counts, as for predicting several tokens, are not built. */
@@ -132,15 +162,12 @@ function joined(before: TensorInfo, next: TensorInfo, count: number): TensorInfo
   return { dtype: before.dtype, shape: [elementCount(before.shape) + elementCount(next.shape)] };
 }
 
-function tiesOf(
-  cls: ModelClass,
-  config: AnyConfig,
-  tensors: ReadonlyMap<string, TensorInfo>,
-): (readonly string[])[] {
+function tiesOf(cls: ModelClass, config: AnyConfig, tensors: ReadonlyMap<string, TensorInfo>): (readonly string[])[] {
   const groups = new Map<string, string[]>();
   const names = [...tensors.keys()];
   for (const [target, source] of cls.ties) {
-    for (const [tied, first] of pairsOf(target, source, names)) groups.set(first, [...(groups.get(first) ?? [first]), tied]);
+    for (const [tied, first] of pairsOf(target, source, names))
+      groups.set(first, [...(groups.get(first) ?? [first]), tied]);
   }
   const isTied = saysTied(config) ?? cls.tiedByDefault;
   return [...groups.values()].flatMap((group) => {
@@ -154,7 +181,5 @@ function tiesOf(
 /** A tie of modules is one of each of their tensors. */
 function pairsOf(target: string, source: string, names: readonly string[]): [string, string][] {
   const below = names.filter((name) => name.startsWith(`${source}.`));
-  return below.length === 0
-    ? [[target, source]]
-    : below.map((name) => [target + name.slice(source.length), name]);
+  return below.length === 0 ? [[target, source]] : below.map((name) => [target + name.slice(source.length), name]);
 }

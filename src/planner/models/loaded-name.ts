@@ -77,7 +77,12 @@ function compile(rename: Rename): Compiled {
 const countGroups = (pattern: string): number => (new RegExp(`${pattern}|`).exec('')?.length ?? 1) - 1;
 
 /** The renamed name; null where nothing matches. */
-function apply({ rename, pattern, groups }: Compiled, name: string, prefix: string, marked: Set<Rename>): string | null {
+function apply(
+  { rename, pattern, groups }: Compiled,
+  name: string,
+  prefix: string,
+  marked: Set<Rename>,
+): string | null {
   const before = scopeOf(rename, name, prefix);
   if (before === null) return null;
   const rest = name.slice(before.length);

@@ -11,7 +11,8 @@ export function asConfig(json: unknown): AnyConfig {
 export function textConfig(config: AnyConfig): AnyConfig {
   for (const field of ['text_config', 'llm_config', 'language_config', 'thinker_config', 'decoder']) {
     const part = config[field];
-    if (typeof part === 'object' && part !== null) return field === 'thinker_config' ? textConfig({ ...part }) : { ...part };
+    if (typeof part === 'object' && part !== null)
+      return field === 'thinker_config' ? textConfig({ ...part }) : { ...part };
   }
   return config;
 }

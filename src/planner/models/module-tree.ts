@@ -2,6 +2,7 @@
 import type { Float32Rule, ModelClass, ModelTable, ModuleNode } from './read-model-table.js';
 
 export interface ModuleTree {
+  readonly root: ModuleNode;
   /** The nodes from the root to as deep as `path` goes, numbers of lists being "*". */
   along(path: string): readonly ModuleNode[];
   /** How many parts of a tensor's name the tree has modules for; Infinity where it has the tensor itself. */
@@ -34,7 +35,10 @@ export function moduleTree(table: ModelTable, { root }: ModelClass): ModuleTree 
     const dot = path.lastIndexOf('.');
     const above = follow(dot < 0 ? '' : path.slice(0, dot));
     const child = above.isComplete ? childOf(above.nodes.at(-1), path.slice(dot + 1)) : undefined;
-    const answer = { nodes: child === undefined ? above.nodes : [...above.nodes, child], isComplete: child !== undefined };
+    const answer = {
+      nodes: child === undefined ? above.nodes : [...above.nodes, child],
+      isComplete: child !== undefined,
+    };
     known.set(path, answer);
     return answer;
   };
@@ -43,9 +47,14 @@ export function moduleTree(table: ModelTable, { root }: ModelClass): ModuleTree 
   const holder = (tensor: string) => {
     const dot = tensor.lastIndexOf('.');
     const { nodes, isComplete } = follow(dot < 0 ? '' : tensor.slice(0, dot));
-    return { depth: nodes.length - 1, node: isComplete ? nodes.at(-1) : undefined, leaf: starred(tensor.slice(dot + 1)) };
+    return {
+      depth: nodes.length - 1,
+      node: isComplete ? nodes.at(-1) : undefined,
+      leaf: starred(tensor.slice(dot + 1)),
+    };
   };
   return {
+    root: top,
     along: (path) => follow(path).nodes,
     some,
     depth(tensor) {

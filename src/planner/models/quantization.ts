@@ -6,37 +6,70 @@ export interface Quantization {
   readonly method: string;
   /** Where modules may be that are not on a GPU. */
   readonly stores: readonly ('cpu' | 'disk')[];
+  /** Whether transformers makes floats of the weights, see `decompressed`. */
+  readonly becomesFloats: boolean;
 }
 
 /** Methods whose stored tensors are read as they are, wherever they lie; the others want all of the model on GPUs. */
 const STORES: ReadonlyMap<string, readonly ('cpu' | 'disk')[]> = new Map([
   ['fp8', ['cpu', 'disk']],
-  ['compressed-tensors', ['cpu', 'disk']],
-  ['modelopt', ['cpu', 'disk']],
   ['mxfp4', ['cpu', 'disk']],
   ['torchao', ['cpu']],
 ]);
 
-/** null where the checkpoint is not quantised. */
-export function quantizationOf(config: AnyConfig): Quantization | null {
+/** All that transformers loads (`AUTO_QUANTIZATION_CONFIG_MAPPING`); it skips the scales of any other, and says so in its log. */
+const KNOWN = new Set(
+  (
+    'awq bitsandbytes gptq aqlm quanto quark fouroversix fp_quant eetq higgs hqq compressed-tensors fbgemm_fp8 torchao bitnet ' +
+    'vptq spqr fp8 gguf nvfp4 mxfp8 auto-round mxfp4 metal sinq gemma'
+  ).split(' '),
+);
+
+const FLOATS_WHEN_RUN = 'compressed-tensors';
+
+/**
+ * null where the checkpoint is not quantised.
+ * @param reader who loads it: others than transformers keep the tensors as they are stored
+ */
+export function quantizationOf(config: AnyConfig, reader: 'transformers' | 'other'): Quantization | null {
   const described = asConfig(config['quantization_config'] ?? config['compression_config']);
   if (Object.keys(described).length === 0) return null;
   const bits = described['load_in_4bit'] === true || described['load_in_8bit'] === true;
   const method = stringOf(described, 'quant_method') ?? (bits ? 'bitsandbytes' : 'unknown');
-  return { method, stores: STORES.get(method) ?? [] };
+  const becomesFloats = reader === 'transformers' && method === FLOATS_WHEN_RUN;
+  return { method, stores: becomesFloats ? ['cpu', 'disk'] : (STORES.get(method) ?? []), becomesFloats };
 }
 
 export function quantizationNotes(quantization: Quantization | null, engine: Engine): string[] {
   if (quantization === null) return [];
-  const { method, stores } = quantization;
+  const { method, stores, becomesFloats } = quantization;
+  if (becomesFloats) {
+    return [
+      `Weights are counted as the floats that transformers makes of ${method}: at the latest in the first call, and then a map of ` +
+        'several devices fails. Load with quantization_config=CompressedTensorsConfig(dequantize=True), as the Python of this plan does.',
+    ];
+  }
   return [
     `Weights are counted as they are stored (${method}).`,
-    ...(engine === 'transformers' && stores.length === 0
+    ...(engine === 'transformers' && KNOWN.has(method) && stores.length === 0
       ? [`transformers runs ${method} on GPUs alone: quantised modules are not placed elsewhere beside one.`]
       : []),
     ...(method === 'fp8'
-      ? ['transformers loads fp8 as bfloat16, at twice the size, on cards older than compute capability 8.9 and without a GPU.']
+      ? [
+          'transformers loads fp8 as bfloat16, at twice the size, on cards older than compute capability 8.9 and without a GPU.',
+        ]
       : []),
-    ...(method === 'mxfp4' ? ['Without its kernels transformers loads mxfp4 as bfloat16, at nearly four times the size.'] : []),
+    ...(method === 'mxfp4'
+      ? ['Without its kernels transformers loads mxfp4 as bfloat16, at nearly four times the size.']
+      : []),
+  ];
+}
+
+/** What makes a plan for transformers pointless. */
+export function quantizationWarnings(quantization: Quantization | null, engine: Engine): string[] {
+  if (quantization === null || engine !== 'transformers' || KNOWN.has(quantization.method)) return [];
+  return [
+    `transformers does not know quantisation by ${quantization.method}: it takes the stored numbers for weights, without their scales, ` +
+      'and answers nonsense or fails. This map is of use to another loader at best (--names file).',
   ];
 }

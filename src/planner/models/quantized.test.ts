@@ -2,10 +2,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { isDtype } from '../../tensor/dtype.js';
+import { tensorBytes } from '../../tensor/tensor-info.js';
 import type { Device } from '../map/device-map.js';
 import { explainMap } from '../plan/comparison/explain-map.js';
 import { planDeviceMap } from '../plan/plan-device-map.js';
+import type { PlanDocument } from '../plan/document/plan-document.js';
+import { parsePlan } from '../plan/document/plan-schema.js';
+import { transformersStrategy } from '../plan/comparison/transformers-strategy.js';
 import { UNKNOWN_HOST } from '../price/known-devices.js';
+import { pythonSnippet } from '../report/python-snippet.js';
 import { loadModelTable } from './load-model-table.js';
 
 /** What their libraries make of tiny checkpoints once they are loaded, recorded by test/fixtures/planner/record_quantized.py. */
@@ -18,6 +23,8 @@ const recorded = z
         file: z.record(z.string(), z.tuple([z.string()]).rest(z.number())),
         /** Block -> bytes. */
         loaded: z.record(z.string(), z.number()),
+        /** Bytes of all after a call, where nothing is asked for when it is loaded; null where no CPU can run it. */
+        called: z.number().nullable(),
         refused: z.record(z.enum(['cpu', 'disk']), z.string().nullable()),
       }),
     ),
@@ -62,6 +69,45 @@ describe('quantised checkpoints', () => {
     }
   });
 
+  it.each(rows.filter(({ called }) => called !== null))(
+    '$method: does not grow beyond the plan in its first call',
+    (row) => {
+      const result = pinned(row, [['', 0]]);
+      if (result.status !== 'fits') throw new Error('there is room');
+      const planned = result.plan.devices.reduce((sum, { weightBytes }) => sum + weightBytes, 0);
+      // Without dequantize=True compressed-tensors keeps the scales beside the floats.
+      expect(row.called).toBeLessThanOrEqual((row.method.startsWith('compressed-tensors') ? 1.06 : 1.01) * planned);
+    },
+  );
+
+  it.each(rows.filter(({ method }) => method.startsWith('compressed-tensors')))(
+    '$method: is stored for other loaders, and Python for transformers makes floats of it',
+    (row) => {
+      const options = optionsOf(row);
+      const result = planDeviceMap(row.tensors, options);
+      const stored = planDeviceMap(row.tensors, { ...options, names: 'file' });
+      if (result.status !== 'fits' || stored.status !== 'fits') throw new Error('there is room');
+      expect(pythonSnippet(result.plan)).toContain('quantization_config=CompressedTensorsConfig(dequantize=True),');
+      expect(parsePlan(JSON.parse(JSON.stringify(result.plan)))).toEqual(result.plan);
+      const bytesOf = ({ devices }: PlanDocument) => devices.reduce((sum, { weightBytes }) => sum + weightBytes, 0);
+      const inFile = [...row.tensors.values()].reduce((sum, info) => sum + tensorBytes(info), 0);
+      expect(bytesOf(stored.plan)).toBe(inFile);
+      expect(bytesOf(result.plan)).toBeGreaterThan(1.8 * inFile);
+      const strategy = { tensors: row.tensors, config: row.config, models, budgets: options.budgets } as const;
+      const map = transformersStrategy({ ...strategy, dtype: 'bfloat16', strategy: 'balanced' });
+      expect(explainMap(map, row.tensors, options).issues).toEqual([]);
+    },
+  );
+
+  it('of a kind that transformers does not know are warned of', () => {
+    const [row] = rows;
+    if (row === undefined) throw new Error('recorded');
+    const config = { ...row.config, quantization_config: { quant_method: 'modelopt', quant_algo: 'FP8' } };
+    const result = planDeviceMap(row.tensors, optionsOf({ config }));
+    if (result.status !== 'fits') throw new Error('there is room');
+    expect(result.plan.warnings.join()).toContain('transformers does not know quantisation by modelopt');
+  });
+
   it.each(rows)('$method: what a loader refuses is refused', (row) => {
     for (const store of ['cpu', 'disk'] as const) {
       const pin = () =>
@@ -78,16 +124,30 @@ describe('quantised checkpoints', () => {
     }
   });
 
-  it.each(rows.filter(({ method }) => ON_GPUS_ALONE.test(method)))('$method: a map with a layer off the GPU is explained', (row) => {
-    const { issues } = explainMap(new Map<string, Device>([['', 0], ['model.layers.0', 'cpu']]), row.tensors, optionsOf(row));
-    expect(issues.map(({ code }) => code)).toContain('MAP_NOT_ON_GPU');
-  });
+  it.each(rows.filter(({ method }) => ON_GPUS_ALONE.test(method)))(
+    '$method: a map with a layer off the GPU is explained',
+    (row) => {
+      const { issues } = explainMap(
+        new Map<string, Device>([
+          ['', 0],
+          ['model.layers.0', 'cpu'],
+        ]),
+        row.tensors,
+        optionsOf(row),
+      );
+      expect(issues.map(({ code }) => code)).toContain('MAP_NOT_ON_GPU');
+    },
+  );
 
   it('is explained for GPUs that nobody has described', () => {
     const [row] = rows;
     if (row === undefined) throw new Error('recorded');
     const machine = { gpus: [], host: UNKNOWN_HOST };
-    const options = { ...optionsOf(row), budgets: { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 }, machine };
+    const options = {
+      ...optionsOf(row),
+      budgets: { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 },
+      machine,
+    };
     expect(explainMap(new Map([['', 0]]), row.tensors, options).plan?.warnings.join()).toContain('GPU 0 has no budget');
   });
 });

@@ -106,7 +106,8 @@ export function readModelTable(text: string): ModelTable {
       if (row === undefined) return null;
       const [, root = '', role = '', renames = '-', ties = '-', ignored = '-'] = split(row);
       const [use, prefix = '-', decoder = '-', head = '-', tied] = split(rowAt(table.roles, role));
-      const pairs = ties === '-' ? [] : split(rowAt(table.tiedSets, ties)).map((digits) => split(rowAt(table.ties, digits)));
+      const pairs =
+        ties === '-' ? [] : split(rowAt(table.tiedSets, ties)).map((digits) => split(rowAt(table.ties, digits)));
       return {
         name,
         use: useOf(use),
@@ -120,7 +121,10 @@ export function readModelTable(text: string): ModelTable {
         tiedByDefault: tied !== 'untied',
       };
     },
-    classesOf: (modelType) => split(types.get(modelType) ?? '').slice(1).map((digits) => firstOf(rowAt(table.classes, digits))),
+    classesOf: (modelType) =>
+      split(types.get(modelType) ?? '')
+        .slice(1)
+        .map((digits) => firstOf(rowAt(table.classes, digits))),
   };
 }
 

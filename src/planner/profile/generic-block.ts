@@ -27,6 +27,9 @@ const CROSS_KEYS = /\.(EncDecAttention|encoder_attn|cross_attn|crossattention)\.
 /** Merged or not, the weights of experts: of these a token takes a few. */
 const EXPERTS = /(^|\.)(experts|routed_experts)(\.|$)/;
 
+/** By itself: runs where a token has chosen it, and is copied only then. */
+export const SINGLE_EXPERT = /\.(experts|routed_experts)\.\d+$/;
+
 const LOOKED_UP = /embed/i;
 
 interface Sizes {
@@ -57,7 +60,9 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const isTable = TABLE.test(name) && !isHead;
   const elementBytes = rules.dtype === 'float32' ? 4 : 2;
   const experts = activeShare(textConfig(config));
+  const isSingle = SINGLE_EXPERT.test(name);
   const run = (kind: BlockPhase, runs: number, tokens: number): BlockRun => {
+    const chance = isSingle ? 1 - (1 - experts) ** tokens : 1;
     // Of experts, those that some token chooses are read; a copy takes them all.
     const idleBytes = read.expertBytes * (1 - experts) ** tokens;
     const active = read.elements - read.expertElements * (1 - experts);
@@ -66,14 +71,14 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     return {
       phase: kind,
       runs,
-      copies: runs,
+      copies: runs * chance,
       flops: isTable ? 0 : 2 * active * tokens,
       quantizedBytes: 0,
       readBytes: isTable ? Math.min(copied, tokens * read.rowWidth * elementBytes) : copied - idleBytes,
       streamedBytes: copied,
       stateBytes:
         kind === 'token' ? (cacheElements * elementBytes * (context0 + newTokens / 2)) / (context0 + newTokens) : 0,
-      leaves: read.leaves.size,
+      leaves: read.leaves.size * chance,
       keptBytes: 0,
       keptLeaves: 0,
       torch: likelyCalls(read.leaves.size),

@@ -5,13 +5,14 @@
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { LoadedModel } from '../models/loaded-model.js';
 import { asConfig, saysTied, type AnyConfig } from '../models/model-config.js';
-import { quantizationOf, quantizationNotes } from '../models/quantization.js';
+import { quantizationNotes, quantizationWarnings, type Quantization } from '../models/quantization.js';
 import { genericBlock } from './generic-block.js';
+import { knownNotes, loaderNotes } from './generic-notes.js';
 import { genericGroups } from './generic-groups.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
 import type { DtypeRules } from './loaded-dtype.js';
 import type { LoadDtype } from '../../tensor/load-dtype.js';
-import type { ModelProfile } from './model-profile.js';
+import type { ModelProfile, PlannedClass } from './model-profile.js';
 import type { Engine } from '../map/engine.js';
 import { workloadNote } from './usual-workload.js';
 import type { Workload } from './workload.js';
@@ -22,6 +23,10 @@ export interface GenericProfileOptions {
   readonly engine: Engine;
   /** The parsed `config.json`, if there is one. */
   readonly config?: unknown;
+  /** How many there are to plan for. */
+  readonly gpus: number;
+  /** How the tensors are quantised; null where they are not. */
+  readonly quantization: Quantization | null;
   /** The model as transformers loads it; null for a class that is not known. */
   readonly model: LoadedModel | null;
 }
@@ -31,10 +36,9 @@ export function genericProfiler(
   stored: ReadonlyMap<string, TensorInfo>,
   options: GenericProfileOptions,
 ): (workload: Workload) => ModelProfile {
-  const { dtype, engine, model } = options;
+  const { dtype, engine, model, quantization } = options;
   const config = asConfig(options.config);
   const tensors = model?.tensors ?? stored;
-  const quantization = quantizationOf(config);
   const rules: DtypeRules = {
     dtype,
     blip2: null,
@@ -43,7 +47,12 @@ export function genericProfiler(
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
   };
   const { groups, aliases } =
-    model === null ? unknownGroups(stored, config) : loadedGroups(model, engine !== 'transformers');
+    model === null
+      ? unknownGroups(stored, config)
+      : loadedGroups(model, {
+          placesExperts: engine !== 'transformers',
+          onOneGpu: engine === 'transformers' && options.gpus <= 1,
+        });
   const shared = {
     tensors,
     rules,
@@ -56,7 +65,7 @@ export function genericProfiler(
     const blocks = groups.map((group) => genericBlock(group, { ...shared, workload }));
     return {
       family: 'generic',
-      model: model === null ? null : { class: model.cls.name, use: model.cls.use },
+      model: model === null ? null : plannedClass(model, quantization),
       ...(quantization === null ? {} : { quantization: quantization.method }),
       dtype,
       workload,
@@ -65,22 +74,23 @@ export function genericProfiler(
       aliases,
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [
-        ...(model === null ? UNKNOWN : knownNotes(model)),
-        ...(blocks.some(({ name }) => name.endsWith('experts')) ? [EXPERTS_APART] : []),
+        ...(model === null ? UNKNOWN : knownNotes(model, rules)),
+        ...loaderNotes(engine, blocks),
         ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
         ...quantizationNotes(quantization, engine),
       ],
-      warnings: [],
+      warnings: quantizationWarnings(quantization, engine),
     };
   };
+}
+
+function plannedClass({ cls: { name, use } }: LoadedModel, quantization: Quantization | null): PlannedClass {
+  return { class: name, use, ...(quantization?.becomesFloats === true ? { dequantize: true } : {}) };
 }
 
 function plainIn(model: LoadedModel | null): (name: string) => boolean {
   return model === null ? (name) => /\.(weight|bias)$/.test(name) : (name) => model.tree.depth(name) === Infinity;
 }
-
-const EXPERTS_APART =
-  'The routed experts of a layer have a place of their own; where they are, a token reads those that it is sent to.';
 
 const UNKNOWN: readonly string[] = [
   'Blocks, their order and how often they run follow from tensor names: this checkpoint has no BLIP-2 config.json.',
@@ -89,13 +99,4 @@ const UNKNOWN: readonly string[] = [
 
 function unknownGroups(tensors: ReadonlyMap<string, TensorInfo>, config: AnyConfig): LoadedGroups {
   return { groups: genericGroups(tensors.keys(), saysTied(config) === true), aliases: new Map() };
-}
-
-function knownNotes({ cls, version, ignored }: LoadedModel): string[] {
-  return [
-    `Modules, ties and float32 parameters are those of ${cls.name} in transformers ${version}.`,
-    ...(ignored.length === 0
-      ? []
-      : [`${ignored.length} tensors that transformers does not load are left out: ${ignored[0] ?? ''} and the like.`]),
-  ];
 }

@@ -11,10 +11,16 @@ export interface LoadedGroups {
   readonly aliases: ReadonlyMap<string, string>;
 }
 
-/** @param placesExperts whether the experts of a layer may be elsewhere than the rest of it */
-export function loadedGroups(model: LoadedModel, placesExperts: boolean): LoadedGroups {
+export interface Splitting {
+  /** Whether the experts of a layer may be elsewhere than the rest of it. */
+  readonly placesExperts: boolean;
+  /** Whether all runs on one GPU, so that a layer may be split which the class does not want whole. */
+  readonly onOneGpu: boolean;
+}
+
+export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGroups {
   const { cls, tree } = model;
-  const owner = owners(tree, placesExperts);
+  const owner = owners(model, splitting);
   const groupOf = new Map<string, string>();
   const members = new Map<string, string[]>();
   const stays = new Set<string>();
@@ -53,18 +59,19 @@ interface Owner {
   readonly stays: boolean;
 }
 
-/** All that are routed to, of one layer. */
-const EXPERTS = /^.*?\.(?:experts|routed_experts)(?=\.)/;
+/** One that is routed to, or all of a layer where they are one tensor. */
+const EXPERTS = /^.*?\.(?:experts|routed_experts)(?:\.\d+)?(?=\.)/;
 
 /** Tensor -> its owner; tensors of one module are looked up once. */
-function owners(tree: ModuleTree, placesExperts: boolean): (tensor: string) => Owner {
+function owners({ tree }: LoadedModel, { placesExperts, onOneGpu }: Splitting): (tensor: string) => Owner {
+  const keepsLayers = !onOneGpu || tree.some(tree.root, ({ whole }) => whole);
   const known = new Map<string, Owner | null>();
   return (tensor) => {
     const module = tensor.slice(0, Math.max(0, tensor.lastIndexOf('.')));
     let owner = known.get(module);
     if (owner === undefined) {
       const experts = placesExperts ? EXPERTS.exec(`${module}.`)?.[0] : undefined;
-      owner = experts === undefined ? ownerOf(module, tree) : { name: experts, stays: false };
+      owner = experts === undefined ? ownerOf(module, tree, keepsLayers) : { name: experts, stays: false };
       known.set(module, owner);
     }
     return owner ?? { name: tensor, stays: true };
@@ -72,10 +79,10 @@ function owners(tree: ModuleTree, placesExperts: boolean): (tensor: string) => O
 }
 
 /** null for a module whose tensors have keys of their own. */
-function ownerOf(module: string, tree: ModuleTree): Owner | null {
+function ownerOf(module: string, tree: ModuleTree, keepsLayers: boolean): Owner | null {
   const parts = module === '' ? [] : module.split('.');
   const nodes = tree.along(module);
-  const block = BLOCK.exec(`${module}.`)?.[0];
+  const block = keepsLayers ? BLOCK.exec(`${module}.`)?.[0] : undefined;
   for (const [depth, node] of nodes.entries()) {
     const path = parts.slice(0, depth).join('.');
     if (depth > 0 && (node.whole || node.uncalled || block === path || isSmallParent(node, tree)))

@@ -16,6 +16,8 @@ import type { Workload } from './workload.js';
 export interface PlannedClass {
   readonly class: string;
   readonly use: ModelUse;
+  /** Whether its loader has to be told to make floats of compressed weights. */
+  readonly dequantize?: true;
 }
 
 /** The runs of a block in one phase of one call. */

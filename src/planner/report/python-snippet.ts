@@ -20,6 +20,7 @@ export function pythonSnippet(plan: PlanDocument): string {
   }
   const model = plan.checkpoint.id || 'path/to/checkpoint';
   const { loader, reader, variable } = classesOf(plan);
+  const dequantizes = plan.model?.dequantize === true;
   const onDisk = Object.values(plan.device_map).includes('disk');
   const memory = plan.devices.flatMap(({ id, budgetBytes, weightBytes }) =>
     id === 'disk' ? [] : [`${typeof id === 'number' ? String(id) : '"cpu"'}: ${budgetBytes ?? weightBytes}`],
@@ -28,7 +29,7 @@ export function pythonSnippet(plan: PlanDocument): string {
     ([key, device]) => `    ${pythonString(key)}: ${typeof device === 'number' ? device : pythonString(device)},`,
   );
   return `import torch
-from transformers import ${reader}, ${loader}
+from transformers import ${[...(dequantizes ? ['CompressedTensorsConfig'] : []), reader, loader].join(', ')}
 
 device_map = {
 ${entries.join('\n')}
@@ -40,7 +41,7 @@ ${variable} = ${reader}.from_pretrained(${pythonString(model)})
 model = ${loader}.from_pretrained(
     ${pythonString(model)},
     device_map=device_map,
-    dtype=torch.${plan.dtype},${onDisk && plan.model !== undefined ? '\n    # Tensors that loading merges are written there once more.\n    offload_folder="offload",' : ''}
+    dtype=torch.${plan.dtype},${dequantizes ? '\n    # As it is, compressed-tensors makes floats of all weights in the first call, and fails where modules have hooks.\n    quantization_config=CompressedTensorsConfig(dequantize=True),' : ''}${onDisk && plan.model !== undefined ? '\n    # Tensors that loading merges are written there once more.\n    offload_folder="offload",' : ''}
 ).eval()
 `;
 }

@@ -2,7 +2,10 @@
 import { isBlip2, parseBlip2Config } from '../../../model/blip2-config.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { Blip2Error } from '../../../errors.js';
+import { decompressed } from '../../models/decompressed.js';
 import { loadedModel, type LoadedModel } from '../../models/loaded-model.js';
+import { asConfig } from '../../models/model-config.js';
+import { quantizationOf } from '../../models/quantization.js';
 import type { ModelTable } from '../../models/read-model-table.js';
 import { sortedBy } from '../../profile/generic-groups.js';
 
@@ -32,7 +35,12 @@ export function registeredModules(
       isBuffer: () => false,
     };
   }
-  const model = loadedModel(models, config, tensors);
+  const described = asConfig(config);
+  const model = loadedModel(
+    models,
+    config,
+    decompressed(tensors, described, quantizationOf(described, 'transformers')),
+  );
   if (model !== null) return ofClass(model);
   throw new Blip2Error(
     'MODEL_UNKNOWN',

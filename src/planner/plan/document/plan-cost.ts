@@ -66,7 +66,7 @@ export function costOfPlan(
     for (const run of formOf(block, place.scheme).runs) {
       const copiedBytes = run.streamedBytes - run.keptBytes;
       streamedBytesPerCall += run.copies * copiedBytes;
-      if (run.phase === 'token') streamedBytesPerToken += copiedBytes;
+      if (run.phase === 'token') streamedBytesPerToken += (run.copies / run.runs) * copiedBytes;
     }
   }
   const crossingMs = crossings.reduce((sum, crossing) => sum + crossing.latencyMs, 0);

@@ -21,7 +21,14 @@ export const planSchema = z
     tool: z.object({ name: z.string(), version: z.string() }),
     checkpoint: z.object({ id: z.string(), files: z.array(z.string()), fingerprint: z.string().nullable() }),
     model: z
-      .object({ class: z.string(), use: z.enum(MODEL_USES) })
+      .object({
+        class: z.string(),
+        use: z.enum(MODEL_USES),
+        dequantize: z
+          .literal(true)
+          .exactOptional()
+          .describe('Its loader has to be told to make floats of compressed weights.'),
+      })
       .nullable()
       .exactOptional()
       .describe(

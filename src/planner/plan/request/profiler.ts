@@ -5,8 +5,12 @@ import { isBlip2, isRetrieval, parseModelConfig, type ModelConfig } from '../../
 import { positionLimit, type TextConfig } from '../../../model/language-config.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import { decompressed } from '../../models/decompressed.js';
+import { withExpertsApart } from '../../models/experts-apart.js';
 import { loadedModel } from '../../models/loaded-model.js';
-import { storedDtype } from '../../models/stored-dtype.js';
+import { asConfig } from '../../models/model-config.js';
+import { quantizationOf } from '../../models/quantization.js';
+import { dtypeNote, storedDtype } from '../../models/stored-dtype.js';
 import { blip2Profiler } from '../../profile/blip2-profile.js';
 import type { Blip2ProfileOptions } from '../../profile/blip2-weights.js';
 import { withExtras } from '../../profile/extras.js';
@@ -19,9 +23,9 @@ import type { PlanOptions } from './plan-options.js';
 /** The profile of a checkpoint for what is asked of it; absent means the usual work. @throws Blip2Error `WORKLOAD_INVALID` */
 export type Profiler = (asked?: Partial<Workload>) => ModelProfile;
 
-type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'>;
+type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>>;
 
-type Shared = Omit<GenericProfileOptions, 'config' | 'model'>;
+type Shared = Omit<GenericProfileOptions, 'config' | 'model' | 'quantization' | 'gpus'>;
 
 /**
  * Looks at the tensors once, for any number of workloads.
@@ -64,17 +68,28 @@ function knownProfiler(
 }
 
 function anyProfiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileOptions, shared: Shared): Profiler {
-  const { models, config } = options;
+  const { models, config, names } = options;
+  const isTransformers = shared.engine === 'transformers';
+  const isByFile = names === 'file';
+  const described = asConfig(config);
+  const quantization = quantizationOf(described, isTransformers && !isByFile ? 'transformers' : 'other');
+  const loaded = decompressed(tensors, described, quantization);
+  const given = { ...shared, config, quantization, gpus: options.budgets?.gpus.size ?? 1 };
   if (models === undefined) {
-    const profileFor = genericProfiler(tensors, { ...shared, config, model: null });
+    const profileFor = genericProfiler(loaded, { ...given, model: null });
     return (asked) => profileFor(parseWorkload(asked));
   }
-  const model = loadedModel(models, config, tensors);
+  const known = loadedModel(models, config, loaded);
+  const model = known !== null && isByFile && !isTransformers ? withExpertsApart(known, loaded) : known;
   const dtype = options.dtype ?? storedDtype(config, tensors);
-  const profileFor = genericProfiler(tensors, { ...shared, dtype, config, model });
+  const profileFor = genericProfiler(loaded, { ...given, dtype, model });
   const usual = usualWorkload(model?.cls.use ?? 'causal');
-  const fileNames = model === null || options.names !== 'file' ? {} : { fileNames: model.sources };
-  return (asked) => ({ ...profileFor(parseWorkload({ ...usual, ...asked })), ...fileNames });
+  const fileNames = model === null || !isByFile ? {} : { fileNames: model.sources };
+  const note = options.dtype === undefined ? dtypeNote(config, tensors) : null;
+  return (asked) => {
+    const profile = profileFor(parseWorkload({ ...usual, ...asked }));
+    return { ...profile, ...fileNames, warnings: [...profile.warnings, ...(note === null ? [] : [note])] };
+  };
 }
 
 /** InstructBLIP has no caption without an instruction: "A short image description:" is about six tokens. */

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import type { Dtype } from '../../tensor/dtype.js';
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { preparePlan } from '../plan/request/prepare-plan.js';
+import { loadedModel } from './loaded-model.js';
+import { loadModelTable } from './load-model-table.js';
+
+const table = await loadModelTable();
+const HIDDEN = 64;
+
+type Row = readonly [name: string, dtype: Dtype, ...shape: number[]];
+
+function tensors(...rows: readonly Row[]): Map<string, TensorInfo> {
+  return new Map(rows.map(([name, dtype, ...shape]) => [name, { dtype, shape }]));
+}
+
+function layersOf(prefix: string, count: number): Row[] {
+  return Array.from({ length: count }, (_, i): Row[] => [
+    ...['q_proj', 'k_proj', 'v_proj', 'o_proj'].map((each): Row => [
+      `${prefix}.${i}.self_attn.${each}.weight`,
+      'BF16',
+      HIDDEN,
+      HIDDEN,
+    ]),
+    [`${prefix}.${i}.input_layernorm.weight`, 'BF16', HIDDEN],
+  ]).flat();
+}
+
+const text: Row[] = [
+  ['model.embed_tokens.weight', 'BF16', 512, HIDDEN],
+  ...layersOf('model.layers', 2),
+  ['model.norm.weight', 'BF16', HIDDEN],
+  ['lm_head.weight', 'BF16', 512, HIDDEN],
+];
+
+function notesOf(config: object, stored: ReadonlyMap<string, TensorInfo>): string {
+  const budgets = { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 };
+  return preparePlan(stored, { config, models: table, engine: 'transformers', budgets }).profile.assumptions.join('\n');
+}
+
+describe('what a file has and a class does not load', () => {
+  it('layers for predicting several tokens, however many there are', () => {
+    const config = { architectures: ['Qwen3NextForCausalLM'], model_type: 'qwen3_next', num_hidden_layers: 2 };
+    const model = loadedModel(
+      table,
+      config,
+      tensors(...text, ...layersOf('mtp.layers', 6), ['mtp.fc.weight', 'BF16', 64, 128]),
+    );
+    expect(model?.cls.name).toBe('Qwen3NextForCausalLM');
+    expect(model?.ignored.every((name) => name.startsWith('mtp.'))).toBe(true);
+    expect(model?.ignored).toHaveLength(31);
+    expect([...(model?.tensors.keys() ?? [])]).toEqual(text.map(([name]) => name));
+  });
+
+  it('integers and booleans, which old versions saved as buffers, but not those that a class has', () => {
+    const clip = { architectures: ['CLIPModel'], model_type: 'clip' };
+    const towers = ['text_model', 'vision_model'].flatMap((tower): Row[] => [
+      ...layersOf(`${tower}.encoder.layers`, 2),
+      [`${tower}.embeddings.position_ids`, 'I64', 1, 50],
+    ]);
+    expect(loadedModel(table, clip, tensors(...towers))?.ignored).toEqual([
+      'text_model.embeddings.position_ids',
+      'vision_model.embeddings.position_ids',
+    ]);
+    const resnet = { architectures: ['ResNetForImageClassification'], model_type: 'resnet' };
+    const norm = 'resnet.embedder.embedder.normalization';
+    const model = loadedModel(
+      table,
+      resnet,
+      tensors([`${norm}.weight`, 'F32', 64], [`${norm}.num_batches_tracked`, 'I64']),
+    );
+    expect([...(model?.tensors.keys() ?? [])]).toEqual([`${norm}.weight`, `${norm}.num_batches_tracked`]);
+  });
+
+  it('scales of a quantised checkpoint are no old buffers', () => {
+    const config = {
+      architectures: ['LlamaForCausalLM'],
+      model_type: 'llama',
+      quantization_config: { quant_method: 'gptq', bits: 4 },
+    };
+    const packed: Row[] = [
+      ['model.layers.0.self_attn.q_proj.qweight', 'I32', 8, HIDDEN],
+      ['model.layers.0.self_attn.q_proj.qzeros', 'I32', 1, 8],
+    ];
+    const model = loadedModel(table, config, tensors(...text, ...packed));
+    expect(model?.ignored).toEqual([]);
+    expect(model?.tensors.has('model.layers.0.self_attn.q_proj.qweight')).toBe(true);
+  });
+
+  it('tensors that only other configurations have are counted, and it is said', () => {
+    const config = { architectures: ['LlamaForCausalLM'], model_type: 'llama', tie_word_embeddings: false };
+    const stored = tensors(...text, ['model.layers.0.self_attn.q_proj.bias', 'BF16', HIDDEN]);
+    expect(loadedModel(table, config, stored)?.unknown).toEqual(['model.layers.0.self_attn.q_proj.bias']);
+    expect(notesOf(config, stored)).toMatch(
+      /1 tensor \(128 bytes\) is counted .*model\.layers\.0\.self_attn\.q_proj\.bias/,
+    );
+    expect(notesOf(config, tensors(...text))).not.toContain('counted');
+  });
+
+  it('both tensors of a tie are counted, and it is said', () => {
+    const config = { architectures: ['LlamaForCausalLM'], model_type: 'llama', tie_word_embeddings: true };
+    expect(notesOf(config, tensors(...text))).toContain(
+      'lm_head.weight (64 KiB) is counted beside model.embed_tokens.weight',
+    );
+  });
+});
