@@ -5,8 +5,8 @@
 For each class of src/planner/models/model-table.ts that builds: file names are transformers' own conversions reversed, shapes and dtypes
 those of the model in float16; the planner answers for 25, 50 and 75 % of the loaded bytes; accelerate's check_device_map judges the map,
 the loader's and the hooks' readings must agree, ties be whole, no block that must not be split cut, no key unknown, the planned bytes be those
-of the parameters on each device. With --auto: bytes streamed for a token, ours
-and those of transformers' own map, by which its map exceeds the budget. Needs transformers, torch, accelerate; a build of this package (npm run build).
+of the parameters on each device. With --auto: bytes streamed for a token, ours and those of transformers' own map, by how much its map
+exceeds the budget, and ours where it is given as much. Needs transformers, torch, accelerate; a build of this package (npm run build).
 """
 
 import importlib.util
@@ -140,7 +140,7 @@ def main():
         tried += 1
         held += not [fault for fault in said if not fault.startswith("bytes")]
         sound += not said
-        print(json.dumps({"class": name, "tensors": len(tensors), "planned as": answer.get("class"), "ms": answer.get("ms"), "bytes": sum(sizes.values()), "faults": said, **({"tokens": [{key: each.get(key) for key in ("fraction", "perToken", "autoPerToken", "autoMap", "over", "ms")} for each in answer.get("answers", [])]} if "--auto" in arguments else {})}), flush=True)
+        print(json.dumps({"class": name, "tensors": len(tensors), "planned as": answer.get("class"), "ms": answer.get("ms"), "bytes": sum(sizes.values()), "faults": said, **({"tokens": [{key: each.get(key) for key in ("fraction", "perToken", "perTokenAsMuch", "autoPerToken", "autoMap", "over", "ms")} for each in answer.get("answers", [])]} if "--auto" in arguments else {})}), flush=True)
     print(f"{tried} classes: {held} with maps that hold, {sound} of them with exact bytes", file=sys.stderr)
 
 

@@ -12,6 +12,8 @@ const slow = { memoryBytesPerSecond: 2e9, flopsPerSecond: 2e10 };
 const { KNOWN_GPUS, UNKNOWN_HOST } = await import('../../dist/src/planner/index.js');
 const machine = { gpus: [KNOWN_GPUS.get('RTX 4090')], host: { ...UNKNOWN_HOST, ...slow } };
 
+const withGpu = (budgets, bytes) => ({ ...budgets, gpus: new Map([[0, Math.ceil(bytes)]]) });
+
 for await (const line of createInterface({ input: process.stdin })) {
   const { config, tensors, fractions, dtype, auto } = JSON.parse(line);
   const table = new Map(Object.entries(tensors).map(([name, [type, shape]]) => [name, { dtype: type, shape }]));
@@ -45,11 +47,15 @@ for await (const line of createInterface({ input: process.stdin })) {
       const over = theirs.overBudget.reduce((sum, { bytes }) => sum + bytes, 0);
       const ms = { ours: plan.cost.latencyMs, auto: theirs.plan?.cost.latencyMs ?? null };
       const autoPerToken = theirs.plan?.cost.streamedBytesPerToken ?? null;
+      // Ours, where it is given as much as theirs takes, and a thousandth for what makes the GPU the main one.
+      const taken = 1.001 * (budgets.gpus.get(0) + over);
+      const asMuch = over === 0 ? result : planDeviceMap(table, { ...options, budgets: withGpu(budgets, taken) });
       return {
         fraction,
         map: plan.device_map,
         weights,
         perToken,
+        perTokenAsMuch: asMuch.status === 'infeasible' ? null : asMuch.plan.cost.streamedBytesPerToken,
         autoPerToken,
         autoMap: [...map.values()].includes(0),
         over,
