@@ -44,10 +44,11 @@ export function emitDeviceMap(
   if (conflictingReadings(short, names).length === 0) return short;
   // Unmerged keys leave fewer names for a short key to claim by accident.
   const conflicts = conflictingReadings(leaves, names);
-  if (conflicts.length === 0) return leaves;
+  const [first] = conflicts;
+  if (first === undefined) return leaves;
   throw new Blip2Error(
     'MAP_AMBIGUOUS',
-    `No device map is read the same way by all of transformers: ${conflicts[0]?.tensor ?? ''} would go to two devices.`,
+    `No device map is read the same way by all of transformers: ${first.tensor} would go to two devices.`,
     { hint: 'Place the modules whose names begin alike on one device, with --pin.', details: { conflicts } },
   );
 }

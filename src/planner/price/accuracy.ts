@@ -13,7 +13,7 @@ import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 
 export const WEIGHT_ERROR: Readonly<Record<QuantScheme, number>> = { int8: 0.0053, int4: 0.095 };
 
-export const ACCURACY_PRICE: Readonly<Record<QuantScheme, number>> = { int8: 0.02, int4: 0.1 };
+const ACCURACY_PRICE: Readonly<Record<QuantScheme, number>> = { int8: 0.02, int4: 0.1 };
 
 /** Milliseconds that a block in a place is charged beyond its time. */
 export type AccuracyPrices = (block: ProfileBlock, place: Place) => number;

@@ -5,6 +5,7 @@
  * takes at least as long as Python needs to launch them. Streamed blocks first wait for their weights; a cut between two
  * places costs a copy per run.
  */
+import { found } from '../../checked-access.js';
 import type { BlockPhase } from '../../model/blocks.js';
 import type { DeviceMap } from '../map/device-map.js';
 import { formOf, type BlockRun, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
@@ -66,7 +67,7 @@ export function priceList(
 function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[], hooked: Hooked): Prices {
   const { engine, dtype, workload } = profile;
   const gpus = new Map(gpuIds.map((id, i) => [id, profileAt(machine, i)]));
-  const gpuOf = (id: number): GpuProfile => gpus.get(id) ?? profileAt(machine, 0);
+  const gpuOf = (id: number): GpuProfile => found(gpus, id);
   const { host } = machine;
 
   const copyMs = (bytes: number, a: Place, b: Place): number => {

@@ -2,6 +2,7 @@ import type { Block } from '../../model/blocks.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { keepsItsDtype, type DtypeRules } from './loaded-dtype.js';
 import type { Engine } from '../map/engine.js';
+import { infoOf } from './tensor-sizes.js';
 
 /**
  * Parameters of the root module cannot be read from disk run by run. transformers reads what a map puts on disk in the model's
@@ -16,6 +17,6 @@ export function storesOf(
 ): readonly ('cpu' | 'disk')[] {
   const loaded =
     block.kind === 'query-tokens' ||
-    (engine === 'transformers' && names.some((name) => keepsItsDtype(name, tensors.get(name)?.dtype ?? 'F32', rules)));
+    (engine === 'transformers' && names.some((name) => keepsItsDtype(name, infoOf(tensors, name).dtype, rules)));
   return loaded ? ['cpu'] : ['cpu', 'disk'];
 }

@@ -1,4 +1,5 @@
 /** The blocks of a checkpoint known by its tensor names alone: numbered blocks whole, everything else module by module. */
+import { found } from '../../checked-access.js';
 import type { BlockPhase } from '../../model/blocks.js';
 
 /** What moves as one. */
@@ -84,7 +85,7 @@ function inRunningOrder(groups: readonly Group[]): Group[] {
     const tower = towerOf(name);
     const index = /\.(\d+)$/.exec(name)?.[1];
     const stage = LAST.test(name) ? 3 : BLOCK.test(`${name}.`) ? 1 : TABLE.test(name) ? 0 : 2;
-    return [IMAGE.test(tower) ? 0 : 1, LAST.test(name) ? 1 : 0, firstSeen.get(tower) ?? 0, stage, Number(index ?? 0)];
+    return [IMAGE.test(tower) ? 0 : 1, LAST.test(name) ? 1 : 0, found(firstSeen, tower), stage, Number(index ?? 0)];
   };
   return sortedBy(groups, rank);
 }

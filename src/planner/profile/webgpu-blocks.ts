@@ -5,6 +5,7 @@
 import { isFloating } from '../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { ModelProfile, ProfileBlock } from './model-profile.js';
+import { infoOf } from './tensor-sizes.js';
 
 export function withWebGpuBlocks(profile: ModelProfile, tensors: ReadonlyMap<string, TensorInfo>): ModelProfile {
   return { ...profile, blocks: profile.blocks.map((block) => widened(block, tensors)) };
@@ -32,7 +33,7 @@ function lostBytes(
 ) {
   if (lookUp !== null) return 0;
   const sizes = names.map((name) => {
-    const { shape, dtype } = tensors.get(name) ?? { shape: [], dtype: 'F32' };
+    const { shape, dtype } = infoOf(tensors, name);
     const bytes = isFloating(dtype) ? (shape.length > 1 ? elementBytes : 4) : 1;
     return elementCount(shape) * bytes;
   });

@@ -22,7 +22,7 @@ export interface Workload {
 /** For models with 32 query tokens, as all published ones have, and for checkpoints that have none. */
 export const DEFAULT_WORKLOAD: Workload = { batch: 1, beams: 1, promptTokens: 33, newTokens: 20, pictureSize: null };
 
-export const workloadSchema = z.strictObject({
+const workloadSchema = z.strictObject({
   batch: z.number().int().positive().default(DEFAULT_WORKLOAD.batch),
   encoded: z.number().int().positive().optional(),
   beams: z.number().int().positive().default(DEFAULT_WORKLOAD.beams),

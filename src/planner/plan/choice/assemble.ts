@@ -1,4 +1,5 @@
 /** From a model, budgets and prices to the solver's numbers. */
+import { at, found } from '../../../checked-access.js';
 import type { Device } from '../../map/device-map.js';
 import type { Item, Problem } from '../../solve/problem.js';
 import type { PriceList } from '../../price/price-list.js';
@@ -31,10 +32,11 @@ export function assemble(profile: ModelProfile, placing: Placing, list: PriceLis
     const use = places.map(() => devices.map(() => 0));
     const peak = places.map(() => devices.map(() => 0));
     for (const [p, place] of places.entries()) {
+      const [own, passing] = [at(use, p), at(peak, p)];
       for (const charge of chargesOf(block, place, profile.engine)) {
-        const r = resource.get(charge.device) ?? 0;
-        add(use[p], r, standingBytes(charge));
-        add(peak[p], r, passingBytes(charge));
+        const r = found(resource, charge.device);
+        own[r] = at(own, r) + standingBytes(charge);
+        passing[r] = at(passing, r) + passingBytes(charge);
       }
     }
     return { use, peak };
@@ -54,12 +56,12 @@ export function assemble(profile: ModelProfile, placing: Placing, list: PriceLis
     const costs = costsOfAlike(block);
     return {
       ...bytesOfAlike(block),
-      cost: places.map((place, p) => (placing.allows(block, place) ? (costs[p] ?? Infinity) : Infinity)),
+      cost: places.map((place, p) => (placing.allows(block, place) ? at(costs, p) : Infinity)),
       sameAs,
       inputs: [
         ...(previous === undefined ? [] : [{ from: i - 1, cost: crossingsOfAlike(previous) }]),
         ...block.extraInputs.map((input) => ({
-          from: position.get(input.from) ?? 0,
+          from: found(position, input.from),
           cost: places.map((a) => places.map((b) => prices.extraInputMs(input, block.elementBytes, a, b))),
         })),
       ],
@@ -67,16 +69,8 @@ export function assemble(profile: ModelProfile, placing: Placing, list: PriceLis
   });
   return {
     places: places.length,
-    homes: places.map((place) => resource.get(runsOn(place)) ?? 0),
-    capacities: [
-      ...gpuIds.map((id) => placing.gpuBytes.get(id) ?? 0),
-      placing.ramBytes ?? Number.MAX_SAFE_INTEGER,
-      placing.diskBytes,
-    ],
+    homes: places.map((place) => found(resource, runsOn(place))),
+    capacities: [...placing.gpuBytes.values(), placing.ramBytes ?? Number.MAX_SAFE_INTEGER, placing.diskBytes],
     items,
   };
-}
-
-function add(row: number[] | undefined, index: number, amount: number): void {
-  if (row !== undefined) row[index] = (row[index] ?? 0) + amount;
 }

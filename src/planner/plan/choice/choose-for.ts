@@ -5,11 +5,12 @@
  * - `throughput`: calls follow one another through the devices, each of which works on its part of another call, so what
  * - `fewest-devices`: as few GPUs as possible, at least one where any is offered; among those, latency.
  */
-import type { GpuProfile } from '../../price/device-profile.js';
+import { at } from '../../../checked-access.js';
+import { gpuAt, type GpuProfile } from '../../price/device-profile.js';
 import { leastCost } from '../../solve/exact.js';
 import { assemble } from './assemble.js';
 import { casesOf, choosePlaces, exceedsEverything, type Answer, type ChooseOptions } from './choose-places.js';
-import { takenBytes, type PlanContext } from '../request/prepare-plan.js';
+import { gpuShares, type PlanContext } from '../request/prepare-plan.js';
 import { shortestTurn } from './shortest-turn.js';
 import type { Objective } from '../request/plan-options.js';
 
@@ -26,12 +27,12 @@ export function chooseFor(objective: Objective, context: PlanContext, options: C
 }
 
 function fewestGpus(context: PlanContext, options: ChooseOptions): Answer {
-  const ids = [...context.budgets.gpus.keys()].sort((a, b) => a - b);
+  const { size } = context.budgets.gpus;
   let certain = true;
-  for (let count = ids.length === 0 ? 0 : 1; count <= ids.length; count++) {
+  for (let count = Math.min(1, size); count <= size; count++) {
     let best: Answer = { status: 'none', proven: true, cost: Infinity };
     let bound = Infinity;
-    for (const kept of bestSets(context, ids, count)) {
+    for (const kept of bestSets(context, count)) {
       const own = withOnly(context, kept);
       if (hasNoRoom(own)) continue;
       const answer = choosePlaces(own, options);
@@ -68,12 +69,12 @@ interface Card {
  * Sets of `count` GPUs without those that another set replaces card by card, by equal cards with as much room or more. For
  * transformers the order of their numbers is kept, as it makes the first the main one.
  */
-function bestSets(context: PlanContext, ids: readonly number[], count: number): number[][] {
-  const { machine, budgets, profile } = context;
-  const cards = ids.map((id, index): Card => ({
+function bestSets(context: PlanContext, count: number): number[][] {
+  const { machine, profile } = context;
+  const cards = gpuShares(context).map(({ id, roomBytes }, index): Card => ({
     id,
-    profile: machine.gpus[index] ?? machine.gpus.at(-1),
-    room: (budgets.gpus.get(id) ?? 0) - takenBytes(context, id),
+    profile: gpuAt(machine, index),
+    room: roomBytes,
   }));
   if (profile.engine === 'blip2-run') cards.sort((a, b) => b.room - a.room);
   const sets: (readonly Card[])[] = [];
@@ -90,7 +91,7 @@ function bestSets(context: PlanContext, ids: readonly number[], count: number): 
 }
 
 function replaces(better: readonly Card[], set: readonly Card[]): boolean {
-  return set.every(({ profile, room }, i) => better[i]?.profile === profile && (better[i]?.room ?? 0) >= room);
+  return set.every(({ profile, room }, i) => at(better, i).profile === profile && at(better, i).room >= room);
 }
 
 /** The same request with nothing to be had of the other GPUs. */

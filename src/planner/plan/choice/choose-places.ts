@@ -1,4 +1,5 @@
 /** The choice of a place for every block: the solver over all the cases that an engine allows. */
+import { at } from '../../../checked-access.js';
 import type { Place } from '../../price/place.js';
 import { leastCost, solveExact, type SolveOptions } from '../../solve/exact.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
@@ -6,7 +7,7 @@ import { INTEGER_TOLERANCE, searchProgram } from '../../solve/program/program-se
 import type { Problem, Solution } from '../../solve/problem.js';
 import { scarceResources } from '../../solve/resources.js';
 import { assemble, type Placing } from './assemble.js';
-import { takenBytes, type PlanContext } from '../request/prepare-plan.js';
+import { gpuShares, type PlanContext } from '../request/prepare-plan.js';
 import { engineCases } from './engine-cases.js';
 import { tidyChoice } from './tidy-choice.js';
 
@@ -79,7 +80,7 @@ export function choosePlaces(context: PlanContext, options: ChooseOptions = {}):
   if (best === null) return { status: 'none', proven: bound === Infinity, cost: Infinity };
   const { of, solution } = best;
   const proven = bound >= solution.cost * (1 - (integerSolver === undefined ? SAME : 2 * INTEGER_TOLERANCE));
-  const choice = solution.choice.map((p) => of.placing.places[p]).filter((place) => place !== undefined);
+  const choice = solution.choice.map((p) => at(of.placing.places, p));
   return {
     status: proven ? 'optimal' : 'stopped',
     choice: tidyChoice(context.profile, choice, of.placing.allows),
@@ -131,19 +132,16 @@ function gpusOf({ places }: Placing): number {
 /** Whether the items are more than all resources together: a proof that costs nothing. */
 export function exceedsEverything({ items, capacities }: Problem): boolean {
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
-  const least = items.map((item) =>
-    Math.min(...item.use.filter((_, p) => (item.cost[p] ?? Infinity) < Infinity).map(sum)),
-  );
+  const least = items.map((item) => Math.min(...item.use.filter((_, p) => at(item.cost, p) < Infinity).map(sum)));
   return sum(least) > sum(capacities);
 }
 
 export function casesOf(context: PlanContext): Placing[] {
   const { budgets } = context;
-  const ids = [...budgets.gpus.keys()].sort((a, b) => a - b);
   return engineCases({
     profile: context.profile,
     machine: context.machine,
-    gpuBytes: new Map(ids.map((id) => [id, (budgets.gpus.get(id) ?? 0) - takenBytes(context, id)])),
+    gpuBytes: new Map(gpuShares(context).map(({ id, roomBytes }) => [id, roomBytes])),
     ramBytes: budgets.ramBytes,
     diskBytes: budgets.diskBytes,
     pins: context.pins,

@@ -5,9 +5,10 @@
  * not on a GPU to one "main" GPU, the lowest number in the map, so each GPU is tried in that role; a map without a GPU runs
  * on the CPU.
  */
+import { found } from '../../../checked-access.js';
 import type { Device, DeviceMap } from '../../map/device-map.js';
 import { longestPrefix } from '../../map/longest-prefix.js';
-import type { MachineProfile } from '../../price/device-profile.js';
+import { gpuAt, type MachineProfile } from '../../price/device-profile.js';
 import { deviceOfPlace, type Location, type Place } from '../../price/place.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
@@ -80,20 +81,17 @@ export function engineCases(input: CaseInput): Placing[] {
  * wait for the host's memory in any case, and every further choice multiplies the search.
  */
 function streamingGpus({ gpuBytes, machine }: CaseInput): number[] {
-  const ids = [...gpuBytes.keys()];
-  if (ids.length <= 2) return ids;
-  const rate = (index: number) =>
-    (machine.gpus[index] ?? machine.gpus.at(-1))?.engines['blip2-run'].streamBytesPerSecond ?? 0;
-  const best = ids
-    .map((id, index) => ({ id, index }))
-    .sort((a, b) => rate(b.index) - rate(a.index) || (gpuBytes.get(b.id) ?? 0) - (gpuBytes.get(a.id) ?? 0));
+  if (gpuBytes.size <= 2) return [...gpuBytes.keys()];
+  const rate = (index: number) => gpuAt(machine, index)?.engines['blip2-run'].streamBytesPerSecond ?? 0;
+  const best = [...gpuBytes]
+    .map(([id, bytes], index) => ({ id, bytes, rate: rate(index) }))
+    .sort((a, b) => b.rate - a.rate || b.bytes - a.bytes);
   return best.slice(0, 1).map(({ id }) => id);
 }
 
 /** An earlier GPU that is alike and has no less room makes a later one pointless as the main GPU. */
 function asGood({ gpuBytes, machine }: CaseInput, earlier: number, k: number, later: number, i: number): boolean {
-  const profileOf = (index: number) => machine.gpus[index] ?? machine.gpus.at(-1);
-  return (gpuBytes.get(earlier) ?? 0) >= (gpuBytes.get(later) ?? 0) && profileOf(k) === profileOf(i);
+  return found(gpuBytes, earlier) >= found(gpuBytes, later) && gpuAt(machine, k) === gpuAt(machine, i);
 }
 
 /** Of a GPU's room, what is too little for it to matter that an anchor takes it. */
@@ -112,7 +110,7 @@ function anchorsOf({ profile, pins, gpuBytes }: CaseInput, main: number): readon
   const bound = new Map<string, number>();
   for (const { bond, weightBytes } of profile.blocks)
     if (bond !== null) bound.set(bond, (bound.get(bond) ?? 0) + weightBytes);
-  const sizeOf = ({ bond, weightBytes }: ProfileBlock) => (bond === null ? weightBytes : (bound.get(bond) ?? 0));
+  const sizeOf = ({ bond, weightBytes }: ProfileBlock) => (bond === null ? weightBytes : found(bound, bond));
   const smallestOf = (some: readonly ProfileBlock[]) => {
     const sized = some.map((block) => ({ block, bytes: sizeOf(block) }));
     return sized.toSorted((a, b) => a.bytes - b.bytes).slice(0, 1);
@@ -120,8 +118,7 @@ function anchorsOf({ profile, pins, gpuBytes }: CaseInput, main: number): readon
   const staying = blocks.filter(({ name, stores }) => stores.length === 0 || longestPrefix(pins, name) === main);
   if (staying.length > 0) return smallestOf(staying).map(({ block }) => block);
   const smallest = smallestOf(blocks);
-  if (smallest.every(({ bytes }) => bytes <= LITTLE * (gpuBytes.get(main) ?? 0)))
-    return smallest.map(({ block }) => block);
+  if (smallest.every(({ bytes }) => bytes <= LITTLE * found(gpuBytes, main))) return smallest.map(({ block }) => block);
   const kinds = new Map(blocks.map((block) => [block.bond ?? numbersOf(block), block]));
   return [...kinds.values()].toSorted((a, b) => sizeOf(a) - sizeOf(b));
 }

@@ -1,4 +1,5 @@
 /** Why nothing fits, and what would: deficits, and remedies, each of them tried. */
+import { found } from '../../../checked-access.js';
 import type { Device } from '../../map/device-map.js';
 import { exactSize } from '../../../size.js';
 import { solveExact } from '../../solve/exact.js';
@@ -9,7 +10,7 @@ import type { ProfileBlock } from '../../profile/model-profile.js';
 import { assemble } from './assemble.js';
 import type { Budgets } from '../request/budgets.js';
 import { casesOf, choosePlaces } from './choose-places.js';
-import { preparePlan, takenBytes, type PlanContext } from '../request/prepare-plan.js';
+import { gpuShares, preparePlan, type PlanContext } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
 
 const MIB = 2 ** 20;
@@ -62,19 +63,17 @@ export function explainInfeasible(
   const { budgets, profile } = context;
   const cacheBytes = profile.blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
   const neededBytes = profile.blocks.reduce((sum, block) => sum + smallestBytes(block), cacheBytes);
-  const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
-  const usable = gpuIds.map((id) => (budgets.gpus.get(id) ?? 0) - takenBytes(context, id));
+  const shares = gpuShares(context);
   const offeredBytes =
-    budgets.ramBytes === null ? null : usable.reduce((a, b) => a + b, 0) + budgets.ramBytes + budgets.diskBytes;
-  const largest = gpuIds.reduce<number | undefined>(
-    (most, id) => (most === undefined || (budgets.gpus.get(id) ?? 0) > (budgets.gpus.get(most) ?? 0) ? id : most),
-    undefined,
-  );
+    budgets.ramBytes === null
+      ? null
+      : shares.reduce((sum, { roomBytes }) => sum + roomBytes, budgets.ramBytes + budgets.diskBytes);
+  const [largest] = shares.toSorted((a, b) => b.budgetBytes - a.budgetBytes);
   // Remedies for what may be no ailment would mislead.
   const explain = proven && options.explain !== false;
   const growable: Device[] = !explain
     ? []
-    : [...(largest === undefined ? [] : [largest]), 'cpu', ...(budgets.diskBytes > 0 ? ['disk' as const] : [])];
+    : [...(largest === undefined ? [] : [largest.id]), 'cpu', ...(budgets.diskBytes > 0 ? ['disk' as const] : [])];
   const larger = growable
     .map((device) => budgetRemedy(context, device))
     .filter((remedy) => remedy !== null)
@@ -86,11 +85,7 @@ export function explainInfeasible(
     offeredBytes,
     shortBytes: offeredBytes === null ? 0 : Math.max(0, neededBytes - offeredBytes),
     devices: [
-      ...gpuIds.map((id) => {
-        const budgetBytes = budgets.gpus.get(id) ?? 0;
-        const overheadBytes = Math.min(budgetBytes, context.overheads.get(id) ?? 0);
-        return { id, budgetBytes, overheadBytes, reserveBytes: takenBytes(context, id) - overheadBytes };
-      }),
+      ...shares.map(({ roomBytes: _room, ...share }) => share),
       { id: 'cpu', budgetBytes: budgets.ramBytes, overheadBytes: 0, reserveBytes: 0 },
       { id: 'disk', budgetBytes: budgets.diskBytes, overheadBytes: 0, reserveBytes: 0 },
     ],
@@ -124,14 +119,14 @@ function requestRemedies(
   }
   if (beams > 1)
     tries.push({ kind: 'beams', flag: '--beams 1', change: { workload: { ...profile.workload, beams: 1 } } });
-  const found: Remedy[] = [];
+  const remedies: Remedy[] = [];
   for (const { kind, flag, change } of tries) {
-    if (found.some((remedy) => remedy.kind === kind)) continue;
+    if (remedies.some((remedy) => remedy.kind === kind)) continue;
     const changed = preparePlan(tensors, { ...options, ...change });
     if (!fits(changed)) continue;
-    found.push({ kind, flag, addedBytes: 0, latencyMs: roughMs(changed) });
+    remedies.push({ kind, flag, addedBytes: 0, latencyMs: roughMs(changed) });
   }
-  return found;
+  return remedies;
 }
 
 /** Predicted latency by a quick search; null where it finds no placement. */
@@ -209,5 +204,5 @@ function withBudget(context: PlanContext, device: Device, bytes: number): PlanCo
 
 function budgetOf(budgets: Budgets, device: Device): number | null {
   if (device === 'cpu') return budgets.ramBytes;
-  return device === 'disk' ? budgets.diskBytes : (budgets.gpus.get(device) ?? 0);
+  return device === 'disk' ? budgets.diskBytes : found(budgets.gpus, device);
 }

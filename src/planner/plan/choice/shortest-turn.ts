@@ -5,6 +5,7 @@
  * Without crossings, which go beside the work, only numbers matter: how many of each kind of blocks a device gets. That is a
  * program for an integer solver; without one, the walk looks for shorter and shorter times as long as it finds any.
  */
+import { at } from '../../../checked-access.js';
 import { solveExact } from '../../solve/exact.js';
 import { polished } from '../../solve/polish.js';
 import { costOf, type Problem } from '../../solve/problem.js';
@@ -58,7 +59,7 @@ export function shortestTurn(context: PlanContext, options: ChooseOptions = {}):
   if (best === null) return { status: 'none', proven: bound === Infinity, cost: Infinity };
   const { placing } = best.of;
   const { choice, ms } = quickened(best, stop);
-  const places = choice.map((p) => placing.places[p]).filter((place) => place !== undefined);
+  const places = choice.map((p) => at(placing.places, p));
   const isProven = bound >= ms * (1 - 4 * SAME);
   return {
     status: isProven ? 'optimal' : 'stopped',
@@ -130,7 +131,7 @@ function withBusyLimit(problem: Problem, mostMs: number): Problem {
     items: problem.items.map((item) => ({
       ...item,
       use: item.use.map((bytes, p) => {
-        const ms = item.cost[p] ?? Infinity;
+        const ms = at(item.cost, p);
         const share = ms < Infinity && mostMs > 0 ? Math.ceil((FULL * ms) / mostMs) : 0;
         return [...bytes, ...devices.map((device) => (problem.homes[p] === device ? share : 0))];
       }),

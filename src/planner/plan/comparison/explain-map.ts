@@ -1,4 +1,5 @@
 /** What somebody else's device map means: its faults, its price, and what the planner would do with the same memory. */
+import { at, found } from '../../../checked-access.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
@@ -108,35 +109,29 @@ function withTied(map: DeviceMap, { blocks, aliases }: ModelProfile): DeviceMap 
 /** The places a map means to its engine; null where a block has no device. */
 function placesOfMap(map: DeviceMap, context: PlanContext): readonly Place[] | null {
   const { profile } = context;
-  const devices = profile.blocks.map((block) => deviceOfBlock(map, block));
-  if (devices.some((device) => device === undefined)) return null;
+  const devices = profile.blocks.map((block) => deviceOfBlock(map, block)).filter((device) => device !== undefined);
+  if (devices.length < profile.blocks.length) return null;
   const gpus = devices.filter((device) => typeof device === 'number');
   const main = gpus.length === 0 ? null : Math.min(...gpus);
   if (profile.engine === 'blip2-run') return cheapestExecution(profile, devices, context);
   return devices.map((device): Place => {
     if (typeof device === 'number') return { execution: 'resident', gpu: device, scheme: null };
-    const store = device ?? 'cpu';
     return main === null
-      ? { execution: 'host', store, scheme: null }
-      : { execution: 'streamed', gpu: main, store, scheme: null };
+      ? { execution: 'host', store: device, scheme: null }
+      : { execution: 'streamed', gpu: main, store: device, scheme: null };
   });
 }
 
 /** `blip2-run` decides itself whether a block that is not on a GPU is streamed or run on the CPU. */
-function cheapestExecution(
-  profile: ModelProfile,
-  devices: readonly (Device | undefined)[],
-  context: PlanContext,
-): readonly Place[] {
-  const pins = new Map<string, Device>();
-  for (const [i, block] of profile.blocks.entries()) pins.set(block.name, devices[i] ?? 'cpu');
+function cheapestExecution(profile: ModelProfile, devices: readonly Device[], context: PlanContext): readonly Place[] {
+  const pins = new Map(profile.blocks.map(({ name }, i) => [name, at(devices, i)]));
   const answer = choosePlaces({ ...context, pins });
   if (answer.status !== 'none') return answer.choice;
-  return devices.map((device, i): Place => {
-    const scheme = context.settled.get(profile.blocks[i]?.name ?? '') ?? null;
+  return [...pins].map(([name, device]): Place => {
+    const scheme = found(context.settled, name);
     return typeof device === 'number'
       ? { execution: 'resident', gpu: device, scheme }
-      : { execution: 'host', store: device ?? 'cpu', scheme };
+      : { execution: 'host', store: device, scheme };
   });
 }
 

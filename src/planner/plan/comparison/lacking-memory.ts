@@ -1,4 +1,5 @@
 /** Whether a placement has room for another workload than it was planned for. */
+import { found } from '../../../checked-access.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { Device } from '../../map/device-map.js';
 import type { Location } from '../../price/place.js';
@@ -30,7 +31,7 @@ export function lackingMemory(plan: PlanDocument, model: PlannedModel): LackingF
     const wanted = usedFor(asked);
     const lacking = new Map<Device, number>();
     for (const { id, freeBytes } of plan.devices) {
-      const more = (wanted.get(id) ?? 0) - (planned.get(id) ?? 0);
+      const more = found(wanted, id) - found(planned, id);
       if (freeBytes !== null && more > Math.max(0, freeBytes)) lacking.set(id, more - freeBytes);
     }
     return lacking;

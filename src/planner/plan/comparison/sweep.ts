@@ -1,4 +1,5 @@
 /** Budgets against what they buy: predicted latency and streamed bytes, and the largest batch. */
+import { at } from '../../../checked-access.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { planPreparer } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
@@ -112,7 +113,7 @@ const MOST_PICTURES = 65_536;
 function residentParts(placements: readonly Placement[]): string[] {
   const parts = new Map<string, { bytes: number; resident: boolean }>();
   for (const { block, execution, weightBytes } of placements) {
-    const part = block.split('.')[0] ?? block;
+    const part = at(block.split('.'), 0);
     const known = parts.get(part) ?? { bytes: 0, resident: true };
     parts.set(part, { bytes: known.bytes + weightBytes, resident: known.resident && execution === 'resident' });
   }

@@ -5,6 +5,7 @@
  * Known weaknesses belong to the answer: sizes ignore the float32 exceptions, caches and activations, the room kept for
  * streamed layers is charged to the first GPU only, and Q-Former layers may be cut.
  */
+import { at, found } from '../../../checked-access.js';
 import { DTYPE_BITS } from '../../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
@@ -57,13 +58,12 @@ export function transformersStrategy({ budgets, dtype, strategy, ...input }: Str
     }
   }
   const limits = strategy === 'balanced' ? balanced(root, sizes, budgets.gpus) : budgets.gpus;
-  const gpuIds = [...limits.keys()].sort((a, b) => a - b);
   const capacity = new Map<Device, number>([
-    ...gpuIds.map((id): [Device, number] => [id, limits.get(id) ?? 0]),
+    ...[...limits].sort(([a], [b]) => a - b),
     ['cpu', budgets.ramBytes ?? Infinity],
     ['disk', Infinity],
   ]);
-  const placed = fill(root, sizes, ties, capacity, gpuIds[0]);
+  const placed = fill(root, sizes, ties, capacity);
   return emitDeviceMap(
     placed,
     [...tensors.keys()].filter((name) => !ties.has(name)),
@@ -76,7 +76,6 @@ function fill(
   sizes: ReadonlyMap<string, number>,
   ties: ReadonlyMap<string, string>,
   capacity: ReadonlyMap<Device, number>,
-  firstGpu: number | undefined,
 ): Map<string, Device> {
   const devices = [...capacity.keys()];
   const used = new Map<Device, number>(devices.map((device) => [device, 0]));
@@ -89,7 +88,7 @@ function fill(
     const { name, module } = next;
     reserve.names = reserve.names.filter((each) => !isWithin(each, name));
     if (reserve.names.length === 0) reserve = largestLayer(waiting, sizes);
-    const size = sizes.get(name) ?? 0;
+    const size = found(sizes, name);
     const outside = groups
       .filter((group) => group.some((each) => isWithin(each, name)) && !group.every((each) => isWithin(each, name)))
       .flatMap((group) => group.filter((each) => !isWithin(each, name)));
@@ -98,11 +97,12 @@ function fill(
       const owner = waiting.find((each) => tied.startsWith(`${each.name}.`));
       if (owner !== undefined) companions.set(owner.name, owner);
     }
-    const together = [...companions.keys()].reduce((sum, each) => sum + (sizes.get(each) ?? 0), size);
-    const device = devices[cursor] ?? 'disk';
-    const keepsRoom = device === 'cpu' || device === firstGpu;
-    const room = (capacity.get(device) ?? 0) - (keepsRoom ? reserve.size : 0);
-    const before = used.get(device) ?? 0;
+    const together = [...companions.keys()].reduce((sum, each) => sum + found(sizes, each), size);
+    const device = at(devices, cursor);
+    // Of GPUs, the first.
+    const keepsRoom = device === 'cpu' || cursor === 0;
+    const room = found(capacity, device) - (keepsRoom ? reserve.size : 0);
+    const before = found(used, device);
     if (before + together <= room) {
       used.set(device, before + together);
       for (const each of [name, ...companions.keys()]) placed.set(each, device);
@@ -135,16 +135,16 @@ function balanced(
   sizes: ReadonlyMap<string, number>,
   gpus: ReadonlyMap<number, number>,
 ): Map<number, number> {
-  const ids = [...gpus.keys()].filter((id) => (gpus.get(id) ?? 0) > 0).sort((a, b) => a - b);
+  const ids = [...gpus].flatMap(([id, bytes]) => (bytes > 0 ? [id] : [])).sort((a, b) => a - b);
   if (ids.length === 0) return new Map(gpus);
   let largest = 0;
   const visit = (module: Module): void => {
-    const own = module.parameters.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
-    largest = Math.max(largest, own, module.whole ? (sizes.get(module.name) ?? 0) : 0);
+    const own = module.parameters.reduce((sum, name) => sum + found(sizes, name), 0);
+    largest = Math.max(largest, own, module.whole ? found(sizes, module.name) : 0);
     for (const child of module.children.values()) visit(child);
   };
   for (const child of root.children.values()) visit(child);
-  const share = Math.floor((sizes.get('') ?? 0) / ids.length) + Math.floor(1.25 * largest);
+  const share = Math.floor(found(sizes, '') / ids.length) + Math.floor(1.25 * largest);
   const last = ids.at(-1);
   return new Map([...gpus].map(([id, bytes]) => [id, id === last || bytes === 0 ? bytes : Math.min(share, bytes)]));
 }
@@ -161,7 +161,7 @@ function largestLayer(
       for (const child of module.children.values()) visit(child);
       return;
     }
-    const own = sizes.get(module.name) ?? 0;
+    const own = found(sizes, module.name);
     if (own > size) {
       size = own;
       names = [module.name];

@@ -2,6 +2,7 @@
  * Whether a device map can be executed: read the same way by every part of transformers, complete, and without the
  * placements that fail at load or in the first forward pass.
  */
+import { at } from '../../../checked-access.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import { whyNotThere } from '../../profile/why-not-there.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
@@ -54,13 +55,13 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
     });
   }
   const conflicts = conflictingReadings(map, tensors).filter((reading) => reading.dotted !== undefined);
-  if (conflicts.length > 0) {
-    const [first] = conflicts;
+  const [first] = conflicts;
+  if (first !== undefined) {
     issues.push({
       code: 'MAP_PREFIX_CONFLICT',
       message:
-        `${conflicts.length} tensors are read two ways: ${first?.tensor ?? ''} is on ${spelled(first?.dotted)} by its dotted ` +
-        `prefix and on ${spelled(first?.loader)} to the loader of transformers, which takes a key for everything that begins like it.`,
+        `${conflicts.length} tensors are read two ways: ${first.tensor} is on ${spelled(first.dotted)} by its dotted ` +
+        `prefix and on ${spelled(first.loader)} to the loader of transformers, which takes a key for everything that begins like it.`,
       tensors: conflicts,
       rewrite: dottedRewrite(map, profile),
     });
@@ -170,7 +171,7 @@ function dottedRewrite(map: DeviceMap, profile: ModelProfile): DeviceMap {
   const leaves = new Map<string, Device>();
   for (const block of profile.blocks) {
     const device = deviceOf(map, block.tensors.find((name) => !block.keptTensors.includes(name)) ?? block.name);
-    const kept = keepsItsSmall(block, map) ? deviceOf(map, block.keptTensors[0] ?? '') : undefined;
+    const kept = keepsItsSmall(block, map) ? deviceOf(map, at(block.keptTensors, 0)) : undefined;
     if (device === undefined) continue;
     for (const [key, home] of keysOf(block, device, kept ?? null)) leaves.set(key, home);
   }

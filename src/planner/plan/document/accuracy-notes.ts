@@ -1,3 +1,4 @@
+import { at } from '../../../checked-access.js';
 import { QUANT_SCHEMES, type QuantScheme } from '../../../tensor/quantized.js';
 import { WEIGHT_ERROR, type AccuracyPrices } from '../../price/accuracy.js';
 import type { Place } from '../../price/place.js';
@@ -15,8 +16,8 @@ export function accuracyNotes(
     const blocks = [...schemes.values()].filter((each) => each === scheme).length;
     if (blocks === 0) return [];
     const priceMs = profile.blocks.reduce((sum, block, i) => {
-      const place = choice[i];
-      return place?.scheme === scheme ? sum + charged(block, place) : sum;
+      const place = at(choice, i);
+      return place.scheme === scheme ? sum + charged(block, place) : sum;
     }, 0);
     return [{ scheme, blocks, weightError: WEIGHT_ERROR[scheme], priceMs: Math.round(priceMs * 1000) / 1000 }];
   });

@@ -1,4 +1,5 @@
 /** The plan document of a placement, chosen by the solver or written by hand. */
+import { at } from '../../../checked-access.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import { inFileNames } from '../../map/file-names.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
@@ -13,7 +14,7 @@ import { accuracyPrices } from '../../price/accuracy.js';
 import { accuracyNotes } from './accuracy-notes.js';
 import { weightsOn } from '../../price/memory.js';
 import { memoryTable } from './memory-table.js';
-import { costOfPlan, crossingsOf, placeAt, rounded } from './plan-cost.js';
+import { costOfPlan, crossingsOf, rounded } from './plan-cost.js';
 import { PLAN_SCHEMA, type PlanDocument, type Placement, type SolverReport } from './plan-document.js';
 import type { PlanContext } from '../request/prepare-plan.js';
 
@@ -38,7 +39,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], solver
   const { map: loadedMap, apart } = mapOf(profile, choice, prices.hooked);
   const map = profile.fileNames === undefined ? loadedMap : inFileNames(loadedMap, profile.fileNames);
   const placements = profile.blocks.map((block, i): Placement => {
-    const place = placeAt(choice, i);
+    const place = at(choice, i);
     return {
       block: block.name,
       phase: block.phase,
@@ -80,7 +81,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], solver
       ...context.assumptions,
       ...lookedUp(placements),
       ...(apart.size === 0 ? [] : [NAMED_BY_TENSORS]),
-      ...(profile.blocks.some(({ keptBytes }, i) => keptBytes > 0 && placeAt(choice, i).execution === 'streamed')
+      ...(profile.blocks.some(({ keptBytes }, i) => keptBytes > 0 && at(choice, i).execution === 'streamed')
         ? [KEPT_MODULES]
         : []),
       ...preparation.notes,
@@ -97,7 +98,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], solver
 function quantOf(profile: ModelProfile, choice: readonly Place[]): Map<string, QuantScheme> {
   const quant = new Map<string, QuantScheme>();
   for (const [i, block] of profile.blocks.entries()) {
-    const { scheme } = formOf(block, placeAt(choice, i).scheme);
+    const { scheme } = formOf(block, at(choice, i).scheme);
     if (scheme !== null) quant.set(block.name, scheme);
   }
   return quant;
@@ -139,10 +140,10 @@ function mapOf(
   const tensors: string[] = [];
   const devices = new Map<string, Device>();
   const apart = new Set<string>();
-  const hasHooks = profile.blocks.some((block, i) => hooked(block, placeAt(choice, i)));
+  const hasHooks = profile.blocks.some((block, i) => hooked(block, at(choice, i)));
   const parents = parentsOf(profile);
   for (const [i, block] of profile.blocks.entries()) {
-    const place = placeAt(choice, i);
+    const place = at(choice, i);
     const device = deviceOfPlace(place);
     devices.set(block.name, device);
     const own = block.tensors.filter((tensor) => covers(block.name, tensor));

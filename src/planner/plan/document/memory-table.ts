@@ -1,10 +1,10 @@
 /** Every device's memory under a placement, adding up to its budget. */
+import { at } from '../../../checked-access.js';
 import type { Device } from '../../map/device-map.js';
 import { gpuAt } from '../../price/device-profile.js';
 import type { Place } from '../../price/place.js';
 import { chargesOf, type Charge } from '../../price/memory.js';
-import { placeAt } from './plan-cost.js';
-import type { PlanContext } from '../request/prepare-plan.js';
+import { gpuShares, type PlanContext } from '../request/prepare-plan.js';
 import type { DeviceMemory } from './plan-document.js';
 
 const NOTHING_TAKEN = { turnsBytes: 0, overheadBytes: 0, reserveBytes: 0 } as const;
@@ -12,8 +12,7 @@ const NOTHING_TAKEN = { turnsBytes: 0, overheadBytes: 0, reserveBytes: 0 } as co
 /** @param choice a place for every block of the profile */
 export function memoryTable(context: PlanContext, choice: readonly Place[]): DeviceMemory[] {
   const { profile, budgets, machine } = context;
-  const charges = profile.blocks.flatMap((block, i) => chargesOf(block, placeAt(choice, i), profile.engine));
-  const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
+  const charges = profile.blocks.flatMap((block, i) => chargesOf(block, at(choice, i), profile.engine));
   const row = (
     id: Device,
     name: string,
@@ -43,13 +42,10 @@ export function memoryTable(context: PlanContext, choice: readonly Place[]): Dev
     return { id, name, budgetBytes, ...used, freeBytes: budgetBytes === null ? null : budgetBytes - total };
   };
   return [
-    ...gpuIds.map((id, i) => {
-      const budget = budgets.gpus.get(id) ?? 0;
-      const overhead = Math.min(budget, context.overheads.get(id) ?? 0);
-      const reserveBytes = Math.min(budget - overhead, context.reserveBytes);
-      const turnsBytes = Math.min(overhead, context.turnsBytes);
-      const taken = { turnsBytes, overheadBytes: overhead - turnsBytes, reserveBytes };
-      return row(id, gpuAt(machine, i)?.name ?? 'GPU', budget, taken);
+    ...gpuShares(context).map(({ id, budgetBytes, overheadBytes, reserveBytes }, i) => {
+      const turnsBytes = Math.min(overheadBytes, context.turnsBytes);
+      const taken = { turnsBytes, overheadBytes: overheadBytes - turnsBytes, reserveBytes };
+      return row(id, gpuAt(machine, i)?.name ?? 'GPU', budgetBytes, taken);
     }),
     row('cpu', machine.host.name, budgets.ramBytes, NOTHING_TAKEN),
     row('disk', 'disk', budgets.diskBytes, NOTHING_TAKEN),

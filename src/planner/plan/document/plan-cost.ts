@@ -1,4 +1,5 @@
 /** The price of a placement: milliseconds by phase, copies between devices, and bytes that are streamed. */
+import { at, found } from '../../../checked-access.js';
 import type { PriceList, Prices } from '../../price/price-list.js';
 import { runsOn, type Place } from '../../price/place.js';
 import { formOf, type ModelProfile } from '../../profile/model-profile.js';
@@ -8,7 +9,7 @@ export function crossingsOf(profile: ModelProfile, choice: readonly Place[], pri
   const crossings: Crossing[] = [];
   const position = new Map(profile.blocks.map((block, i) => [block.name, i]));
   for (const [i, block] of profile.blocks.entries()) {
-    const place = placeAt(choice, i);
+    const place = at(choice, i);
     const previous = profile.blocks[i - 1];
     const add = (from: string, source: Place, timesPerCall: number, latencyMs: number) => {
       if (runsOn(source) === runsOn(place)) return;
@@ -22,12 +23,12 @@ export function crossingsOf(profile: ModelProfile, choice: readonly Place[], pri
       });
     };
     if (previous !== undefined) {
-      const source = placeAt(choice, i - 1);
+      const source = at(choice, i - 1);
       const times = previous.runs.reduce((sum, run) => sum + (run.outputElements > 0 ? run.runs : 0), 0);
       add(previous.name, source, times, prices.crossingMs(previous, source, place));
     }
     for (const input of block.extraInputs) {
-      const source = placeAt(choice, position.get(input.from) ?? 0);
+      const source = at(choice, found(position, input.from));
       add(input.from, source, input.runs, prices.extraInputMs(input, block.elementBytes, source, place));
     }
   }
@@ -56,7 +57,7 @@ export function costOfPlan(
   let streamedBytesPerCall = 0;
   let streamedBytesPerToken = 0;
   for (const [i, block] of profile.blocks.entries()) {
-    const place = placeAt(choice, i);
+    const place = at(choice, i);
     for (const phase of ['image', 'prompt', 'token'] as const) byPhase[phase] += prices.phaseMs(block, place, phase);
     const device = runsOn(place);
     const blockMs = prices.blockMs(block, place);
@@ -86,12 +87,6 @@ export function costOfPlan(
     streamedBytesPerCall,
     streamedBytesPerToken,
   };
-}
-
-export function placeAt(choice: readonly Place[], index: number): Place {
-  const place = choice[index];
-  if (place === undefined) throw new RangeError(`block ${index} has no place`);
-  return place;
 }
 
 /** Microseconds are below what any prediction means; rounding keeps documents the same on every machine. */

@@ -15,7 +15,7 @@ const ms = z.number().nonnegative(BELOW_ZERO);
 const dtype = z.enum(LOAD_DTYPES);
 const scheme = z.enum(QUANT_SCHEMES);
 
-export const planSchema = z
+const planSchema = z
   .object({
     schema: z.literal(PLAN_SCHEMA),
     tool: z.object({ name: z.string(), version: z.string() }),

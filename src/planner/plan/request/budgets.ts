@@ -13,7 +13,7 @@ export interface Budgets {
 /** No host has more, and each is a place that every block might go to. */
 const MAX_GPUS = 32;
 
-/** @throws Blip2Error `BUDGET_INVALID` for too many GPUs, a budget that is not a whole number of bytes, or a GPU number that is not one. */
+/** The budgets, GPUs in the order of their numbers. @throws Blip2Error `BUDGET_INVALID` for too many GPUs, a budget that is not a whole number of bytes, or a GPU number that is not one. */
 export function checkBudgets(budgets: Budgets): Budgets {
   const rows: [string, number][] = [
     ...[...budgets.gpus].map(([id, bytes]): [string, number] => [`GPU ${id}`, bytes]),
@@ -36,5 +36,5 @@ export function checkBudgets(budgets: Budgets): Budgets {
     if (Number.isSafeInteger(id) && id >= 0) continue;
     throw new Blip2Error('BUDGET_INVALID', `${id} is not a GPU number.`, { hint: 'GPUs are numbered 0, 1, 2, ...' });
   }
-  return budgets;
+  return { ...budgets, gpus: new Map([...budgets.gpus].sort(([a], [b]) => a - b)) };
 }

@@ -1,4 +1,5 @@
 /** What is settled before a placement is chosen. */
+import { found } from '../../../checked-access.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
@@ -75,7 +76,7 @@ export function planPreparer(
     const shared = takesTurns ? turnsBytes(whole) : 0;
     const single = () => profileFor({ ...workload, batch: 1, beams: 1 });
     const keptBytes = isWebGpu ? keptProductBytes(loaded) : keptOnCuda(loaded, single, budgets);
-    const gpuIds = [...budgets.gpus.keys()].sort((a, b) => a - b);
+    const gpuIds = [...budgets.gpus.keys()];
     const pins = options.pins ?? new Map<string, Device>();
     checkPins(pins, profile);
     const overheads = new Map<number, number>();
@@ -112,7 +113,21 @@ function keptOnCuda(profile: ModelProfile, single: () => ModelProfile, { gpus }:
   return keptActivationBytes(profile, single(), mayFit);
 }
 
-/** Bytes of a GPU's budget that no placement may use: all of it where the engine alone takes more. */
-export function takenBytes({ budgets, overheads, reserveBytes }: PlanContext, gpu: number): number {
-  return Math.min(budgets.gpus.get(gpu) ?? 0, (overheads.get(gpu) ?? 0) + reserveBytes);
+/** What a GPU's budget is for: the engine's part and the reserve are less than asked where the budget has no more. */
+export interface GpuShare {
+  readonly id: number;
+  readonly budgetBytes: number;
+  readonly overheadBytes: number;
+  readonly reserveBytes: number;
+  /** For the model. */
+  readonly roomBytes: number;
+}
+
+/** In the order of their numbers. */
+export function gpuShares({ budgets, overheads, reserveBytes: asked }: PlanContext): GpuShare[] {
+  return [...budgets.gpus].map(([id, budgetBytes]) => {
+    const overheadBytes = Math.min(budgetBytes, found(overheads, id));
+    const reserveBytes = Math.min(budgetBytes - overheadBytes, asked);
+    return { id, budgetBytes, overheadBytes, reserveBytes, roomBytes: budgetBytes - overheadBytes - reserveBytes };
+  });
 }

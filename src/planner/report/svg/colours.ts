@@ -1,7 +1,17 @@
+import { at } from '../../../checked-access.js';
 import type { BarSegment } from '../picture-data.js';
 
 /** The palette of Okabe and Ito, which colour-blind readers can tell apart. */
-export const PART_COLOURS = ['#0072b2', '#cc79a7', '#e69f00', '#009e73', '#d55e00', '#56b4e9', '#8c6bb1', '#7f7f00'];
+export const PART_COLOURS = [
+  '#0072b2',
+  '#cc79a7',
+  '#e69f00',
+  '#009e73',
+  '#d55e00',
+  '#56b4e9',
+  '#8c6bb1',
+  '#7f7f00',
+] as const;
 
 /** A little darker than white paper, a little lighter than a dark one. */
 export const FREE_COLOUR = '#88888818';
@@ -21,7 +31,7 @@ export function fillOf(fill: BarSegment['fill']): string {
 }
 
 export function partColour(part: number): string {
-  return PART_COLOURS[part % PART_COLOURS.length] ?? '#000';
+  return at(PART_COLOURS, part % PART_COLOURS.length);
 }
 
 /** Of the palette, those on which black is read better than white by far (WCAG's contrast: 6 to 9 against 2 to 3.4). */

@@ -28,8 +28,8 @@ export function measuredComparison(canvas: Canvas, plan: PlanDocument, measured:
     canvas.y += 16;
     canvas.text(MARGIN, name);
     for (const [label, value, colour] of [
-      ['predicted', predicted, PART_COLOURS[0] ?? ''],
-      [measured.label, actual, PART_COLOURS[4] ?? ''],
+      ['predicted', predicted, PART_COLOURS[0]],
+      [measured.label, actual, PART_COLOURS[4]],
     ] as const) {
       canvas.y += 5;
       canvas.rect(MARGIN, canvas.y, value * scale, 14, colour);

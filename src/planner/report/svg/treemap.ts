@@ -21,7 +21,8 @@ export function treemap(sizes: readonly number[], area: Rectangle): Rectangle[] 
   while (start < order.length) {
     const side = Math.min(width, height);
     let end = start + 1;
-    while (end < order.length && worst(order, start, end + 1, side) <= worst(order, start, end, side)) end += 1;
+    while (end < order.length && worst(order.slice(start, end + 1), side) <= worst(order.slice(start, end), side))
+      end += 1;
     const row = order.slice(start, end);
     const sum = row.reduce((total_, each) => total_ + each.area, 0);
     const depth = side === 0 ? 0 : sum / side;
@@ -47,15 +48,14 @@ export function treemap(sizes: readonly number[], area: Rectangle): Rectangle[] 
 }
 
 /** The largest ratio of sides in a row. */
-function worst(order: readonly { readonly area: number }[], start: number, end: number, side: number): number {
+function worst(row: readonly { readonly area: number }[], side: number): number {
   let sum = 0;
   let most = 0;
   let least = Infinity;
-  for (let i = start; i < end; i++) {
-    const own = order[i]?.area ?? 0;
-    sum += own;
-    most = Math.max(most, own);
-    least = Math.min(least, own);
+  for (const { area } of row) {
+    sum += area;
+    most = Math.max(most, area);
+    least = Math.min(least, area);
   }
   return Math.max((side * side * most) / (sum * sum), (sum * sum) / (side * side * least));
 }
