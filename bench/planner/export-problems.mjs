@@ -10,8 +10,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { blip2Tensors, parseBlip2Config, planDeviceMap } from '../../dist/src/planner/index.js';
-import { assemble } from '../../dist/src/planner/plan/choice/assemble.js';
-import { casesOf } from '../../dist/src/planner/plan/choice/choose-places.js';
+import { casesOf } from '../../dist/src/planner/plan/choice/cases.js';
 import { preparePlan } from '../../dist/src/planner/plan/request/prepare-plan.js';
 import { weightsOn } from '../../dist/src/planner/price/memory.js';
 
@@ -31,8 +30,8 @@ for (const row of recorded.rows) {
     const { plan } = planDeviceMap(tensors, options);
     if (plan.placements.every(({ execution }) => execution === 'resident')) continue;
     const context = preparePlan(tensors, options);
-    const cases = casesOf(context).map((placing) => {
-      const { capacities, homes, items } = assemble(context.profile, placing, context.prices);
+    const cases = casesOf(context).map(({ placing, problem }) => {
+      const { capacities, homes, items } = problem;
       return {
         capacities,
         homes,

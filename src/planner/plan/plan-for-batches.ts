@@ -2,10 +2,9 @@
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { MOST_TOGETHER } from '../profile/encoding.js';
 import type { Workload } from '../profile/workload.js';
-import { assemble } from './choice/assemble.js';
 import type { Budgets } from './request/budgets.js';
 import { chooseFor } from './choice/choose-for.js';
-import { casesOf } from './choice/choose-places.js';
+import { casesOf } from './choice/cases.js';
 import { planPreparer, type PlanContext } from './request/prepare-plan.js';
 import type { PlanOptions } from './request/plan-options.js';
 import { planDeviceMap, planPrepared, type PlanResult } from './plan-device-map.js';
@@ -77,10 +76,9 @@ function togetherSizes(batch: number, { engine }: PlanOptions): number[] {
 
 /** What a call takes where every block is in its fastest place, and crossings are free. */
 function leastMs(context: PlanContext, isPipeline: boolean): number {
-  const sums = casesOf(context).map((placing) => {
-    const { items } = assemble(context.profile, placing, context.prices);
-    return items.reduce((sum, { cost }) => sum + Math.min(...cost), 0);
-  });
+  const sums = casesOf(context).map(({ problem }) =>
+    problem.items.reduce((sum, { cost }) => sum + Math.min(...cost), 0),
+  );
   // The busiest of some devices does at least its share.
   return Math.min(...sums) / (isPipeline ? context.budgets.gpus.size + 1 : 1);
 }

@@ -6,8 +6,8 @@ import { deviceOf, type Device } from '../map/device-map.js';
 import { conflictingReadings } from '../map/prefix-readings.js';
 import type { Place } from '../price/place.js';
 import { costOf } from '../solve/problem.js';
-import { assemble } from './choice/assemble.js';
-import { casesOf, choosePlaces } from './choice/choose-places.js';
+import { casesOf } from './choice/cases.js';
+import { choosePlaces } from './choice/choose-places.js';
 import { preparePlan } from './request/prepare-plan.js';
 import type { PlanOptions } from './request/plan-options.js';
 import type { MachineProfile } from '../price/device-profile.js';
@@ -129,8 +129,7 @@ describe('choosePlaces', () => {
         const context = preparePlan(tensors, optionsOf(limits, engine));
         if (context.profile.blocks.length > 7) return;
         let best = Infinity;
-        for (const placing of casesOf(context)) {
-          const problem = assemble(context.profile, placing, context.prices);
+        for (const { placing, problem } of casesOf(context)) {
           const places: readonly Place[] = placing.places;
           const choice = problem.items.map(() => 0);
           const count = places.length ** choice.length;

@@ -10,8 +10,8 @@ import { QUANT_SCHEMES, quantizedBytes, quantizedInfos, quantizedNames } from '.
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { costOf } from '../solve/problem.js';
-import { assemble } from './choice/assemble.js';
-import { casesOf, choosePlaces } from './choice/choose-places.js';
+import { casesOf } from './choice/cases.js';
+import { choosePlaces } from './choice/choose-places.js';
 import { preparePlan, type PlanContext } from './request/prepare-plan.js';
 import type { PlanOptions } from './request/plan-options.js';
 import { explainMap } from './comparison/explain-map.js';
@@ -208,8 +208,7 @@ describe('choosePlaces with schemes', () => {
       fc.property(decoders, limits, fc.constantFrom(...QUANT_SCHEMES), (model, limit, scheme) => {
         const context = languagePart(model, limit, [scheme]);
         let best = Infinity;
-        for (const placing of casesOf(context)) {
-          const problem = assemble(context.profile, placing, context.prices);
+        for (const { problem } of casesOf(context)) {
           const walk = (choice: number[]): void => {
             const i = choice.length;
             if (i === problem.items.length) best = Math.min(best, costOf(problem, choice));

@@ -8,9 +8,8 @@ import { KNOWN_GPUS, UNKNOWN_GPU, UNKNOWN_HOST } from '../../price/known-devices
 import { runsOn } from '../../price/place.js';
 import { highsSolver } from '../../../highs/index.js';
 import { costOf } from '../../solve/problem.js';
-import { assemble } from './assemble.js';
 import { chooseFor } from './choose-for.js';
-import { casesOf } from './choose-places.js';
+import { casesOf } from './cases.js';
 import { preparePlan } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
 import { planDeviceMap } from '../plan-device-map.js';
@@ -67,8 +66,7 @@ describe('throughput', () => {
           machine: { gpus: [UNKNOWN_GPU], host: UNKNOWN_HOST },
         });
         let best = Infinity;
-        for (const placing of casesOf(context)) {
-          const problem = assemble(context.profile, placing, context.prices);
+        for (const { placing, problem } of casesOf(context)) {
           const walk = (choice: number[]): void => {
             if (choice.length < problem.items.length) {
               for (let p = 0; p < problem.places; p++) walk([...choice, p]);

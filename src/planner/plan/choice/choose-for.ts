@@ -8,8 +8,8 @@
 import { at } from '../../../checked-access.js';
 import { gpuAt, type GpuProfile } from '../../price/device-profile.js';
 import { leastCost } from '../../solve/exact.js';
-import { assemble } from './assemble.js';
-import { casesOf, choosePlaces, exceedsEverything, type Answer, type ChooseOptions } from './choose-places.js';
+import { casesOf, type Answer } from './cases.js';
+import { choosePlaces, type ChooseOptions } from './choose-places.js';
 import { gpuShares, type PlanContext } from '../request/prepare-plan.js';
 import { shortestTurn } from './shortest-turn.js';
 import type { Objective } from '../request/plan-options.js';
@@ -51,10 +51,7 @@ function fewestGpus(context: PlanContext, options: ChooseOptions): Answer {
 
 /** Whether it is proven that nothing fits: much sooner than a search for the fastest placement would find out. */
 function hasNoRoom(context: PlanContext): boolean {
-  return casesOf(context).every((placing) => {
-    const problem = assemble(context.profile, placing, context.prices);
-    return exceedsEverything(problem) || leastCost(problem) === Infinity;
-  });
+  return casesOf(context).every(({ problem, bound }) => bound === Infinity || leastCost(problem) === Infinity);
 }
 
 /** A GPU as far as a set of them is concerned. */

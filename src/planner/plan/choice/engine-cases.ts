@@ -5,32 +5,21 @@
  * not on a GPU to one "main" GPU, the lowest number in the map, so each GPU is tried in that role; a map without a GPU runs
  * on the CPU.
  */
-import { found } from '../../../checked-access.js';
+import { at, found } from '../../../checked-access.js';
 import type { Device, DeviceMap } from '../../map/device-map.js';
 import { longestPrefix } from '../../map/longest-prefix.js';
-import { gpuAt, type MachineProfile } from '../../price/device-profile.js';
+import { gpuAt } from '../../price/device-profile.js';
 import { deviceOfPlace, type Location, type Place } from '../../price/place.js';
-import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
+import type { ProfileBlock } from '../../profile/model-profile.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
+import { gpuShares, type PlanContext } from '../request/prepare-plan.js';
 import { numbersOf } from './alike.js';
 import type { Placing } from './assemble.js';
 
-export interface CaseInput {
-  readonly profile: ModelProfile;
-  readonly machine: MachineProfile;
-  /** GPU number -> bytes left after reserves, ascending. */
-  readonly gpuBytes: ReadonlyMap<number, number>;
-  readonly ramBytes: number | null;
-  readonly diskBytes: number;
-  readonly pins: DeviceMap;
-  /** Schemes that some block may take. */
-  readonly schemes: readonly QuantScheme[];
-  /** Whether a block may have a scheme, or none. */
-  readonly allowsScheme: (block: ProfileBlock, scheme: QuantScheme | null) => boolean;
-}
-
-export function engineCases(input: CaseInput): Placing[] {
-  const { profile, gpuBytes, diskBytes } = input;
+export function engineCases(context: PlanContext): Placing[] {
+  const { profile, pins } = context;
+  const { ramBytes, diskBytes } = context.budgets;
+  const gpuBytes = new Map(gpuShares(context).map(({ id, roomBytes }) => [id, roomBytes]));
   const ids = [...gpuBytes.keys()];
   const stores = diskBytes > 0 ? (['cpu', 'disk'] as const) : (['cpu'] as const);
   const host = stores.map((store): Location => ({ execution: 'host', store }));
@@ -40,27 +29,33 @@ export function engineCases(input: CaseInput): Placing[] {
     locations: readonly Location[],
     rule: (block: ProfileBlock, place: Location) => boolean = () => true,
   ): Placing => ({
-    places: [null, ...input.schemes].flatMap((scheme) => locations.map((location): Place => ({ ...location, scheme }))),
+    places: [null, ...context.schemes].flatMap((scheme) =>
+      locations.map((location): Place => ({ ...location, scheme })),
+    ),
     gpuBytes,
-    ramBytes: input.ramBytes,
+    ramBytes,
     diskBytes,
     allows: (block, place) =>
-      input.allowsScheme(block, place.scheme) &&
+      allowsScheme(context, block, place.scheme) &&
       rule(block, place) &&
-      pinAllows(input.pins, block, place) &&
+      pinAllows(pins, block, place) &&
       mayWait(block, place),
   });
 
   if (profile.engine === 'blip2-run') {
-    return [build([...ids.map(resident), ...streamingGpus(input).flatMap(streamedTo), ...host])];
+    return [build([...ids.map(resident), ...streamingGpus(context, gpuBytes).flatMap(streamedTo), ...host])];
   }
   const streamedBeside = (main: number, gpus: readonly number[]): Placing[] =>
-    anchorsOf(input, main).map((anchor) =>
+    anchorsOf(context, main, found(gpuBytes, main)).map((anchor) =>
       build([...gpus.map(resident), ...streamedTo(main)], (block, place) =>
         isWith(anchor, block) ? place.execution === 'resident' && place.gpu === main : true,
       ),
     );
-  const mains = ids.filter((id, i) => !ids.slice(0, i).some((earlier, k) => asGood(input, earlier, k, id, i)));
+  // An earlier GPU that is alike and has no less room makes a later one pointless as the main GPU.
+  const isAsGood = (k: number, i: number) =>
+    found(gpuBytes, at(ids, k)) >= found(gpuBytes, at(ids, i)) &&
+    gpuAt(context.machine, k) === gpuAt(context.machine, i);
+  const mains = ids.filter((_, i) => !ids.slice(0, i).some((_earlier, k) => isAsGood(k, i)));
   return [
     // Everything on one GPU is cheaper than the same placement as one of many.
     ...mains.map((main) => build([resident(main)])),
@@ -80,18 +75,13 @@ export function engineCases(input: CaseInput): Placing[] {
  * GPUs that run streamed blocks. Of more than two, only the one that copies fastest (the largest of equals): weights
  * wait for the host's memory in any case, and every further choice multiplies the search.
  */
-function streamingGpus({ gpuBytes, machine }: CaseInput): number[] {
+function streamingGpus({ machine }: PlanContext, gpuBytes: ReadonlyMap<number, number>): number[] {
   if (gpuBytes.size <= 2) return [...gpuBytes.keys()];
   const rate = (index: number) => gpuAt(machine, index)?.engines['blip2-run'].streamBytesPerSecond ?? 0;
   const best = [...gpuBytes]
     .map(([id, bytes], index) => ({ id, bytes, rate: rate(index) }))
     .sort((a, b) => b.rate - a.rate || b.bytes - a.bytes);
   return best.slice(0, 1).map(({ id }) => id);
-}
-
-/** An earlier GPU that is alike and has no less room makes a later one pointless as the main GPU. */
-function asGood({ gpuBytes, machine }: CaseInput, earlier: number, k: number, later: number, i: number): boolean {
-  return found(gpuBytes, earlier) >= found(gpuBytes, later) && gpuAt(machine, k) === gpuAt(machine, i);
 }
 
 /** Of a GPU's room, what is too little for it to matter that an anchor takes it. */
@@ -102,7 +92,7 @@ const LITTLE = 0.001;
  * any case, so for BLIP-2 these are the query tokens; elsewhere the smallest block that has to be there, or of all. Where
  * that takes room which another could use, one block of each kind is tried.
  */
-function anchorsOf({ profile, pins, gpuBytes }: CaseInput, main: number): readonly ProfileBlock[] {
+function anchorsOf({ profile, pins }: PlanContext, main: number, roomBytes: number): readonly ProfileBlock[] {
   const root = profile.blocks.find((block) => block.kind === 'query-tokens');
   if (root !== undefined) return [root];
   const pinned = profile.blocks.filter((block) => (longestPrefix(pins, block.name) ?? main) !== main);
@@ -118,7 +108,7 @@ function anchorsOf({ profile, pins, gpuBytes }: CaseInput, main: number): readon
   const staying = blocks.filter(({ name, stores }) => stores.length === 0 || longestPrefix(pins, name) === main);
   if (staying.length > 0) return smallestOf(staying).map(({ block }) => block);
   const smallest = smallestOf(blocks);
-  if (smallest.every(({ bytes }) => bytes <= LITTLE * found(gpuBytes, main))) return smallest.map(({ block }) => block);
+  if (smallest.every(({ bytes }) => bytes <= LITTLE * roomBytes)) return smallest.map(({ block }) => block);
   const kinds = new Map(blocks.map((block) => [block.bond ?? numbersOf(block), block]));
   return [...kinds.values()].toSorted((a, b) => sizeOf(a) - sizeOf(b));
 }
@@ -138,4 +128,11 @@ function pinAllows(pins: DeviceMap, block: ProfileBlock, place: Place): boolean 
   if (pins.size === 0) return true;
   const pin: Device | undefined = longestPrefix(pins, block.name);
   return pin === undefined || deviceOfPlace(place) === pin;
+}
+
+/** Whether a block may have a scheme, or none. */
+function allowsScheme({ settled }: PlanContext, block: ProfileBlock, scheme: QuantScheme | null): boolean {
+  const known = settled.get(block.name);
+  if (known !== undefined) return scheme === known;
+  return scheme === null || (block.forms.has(scheme) && block.staysFloat !== true);
 }

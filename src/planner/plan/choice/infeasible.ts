@@ -7,9 +7,9 @@ import type { Item } from '../../solve/problem.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
 import type { ProfileBlock } from '../../profile/model-profile.js';
-import { assemble } from './assemble.js';
 import type { Budgets } from '../request/budgets.js';
-import { casesOf, choosePlaces } from './choose-places.js';
+import { casesOf } from './cases.js';
+import { choosePlaces } from './choose-places.js';
 import { gpuShares, preparePlan, type PlanContext } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
 
@@ -179,8 +179,8 @@ function smallestBudget(context: PlanContext, device: Device, from: number): num
 
 /** Whether a placement that fits is found: the same problem without costs. */
 export function fits(context: PlanContext): boolean {
-  return casesOf(context).some((placing) => {
-    const problem = assemble(context.profile, placing, context.prices);
+  return casesOf(context).some(({ problem, bound }) => {
+    if (bound === Infinity) return false;
     const items = problem.items.map((item): Item => ({
       use: item.use,
       peak: item.peak,

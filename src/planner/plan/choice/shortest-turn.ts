@@ -12,10 +12,9 @@ import { costOf, type Problem } from '../../solve/problem.js';
 import { busyMs, objectiveOf } from '../../solve/program/objective.js';
 import { INTEGER_TOLERANCE } from '../../solve/program/program-search.js';
 import { searchBottleneck } from '../../solve/program/search-bottleneck.js';
-import { assemble, type Placing } from './assemble.js';
-import { casesOf, exceedsEverything, type Answer, type ChooseOptions } from './choose-places.js';
+import { answerOf, casesOf, type Answer, type Best, type Case } from './cases.js';
+import type { ChooseOptions } from './choose-places.js';
 import type { PlanContext } from '../request/prepare-plan.js';
-import { tidyChoice } from './tidy-choice.js';
 
 /** Times closer than this fraction are equal. */
 const SAME = 1e-6;
@@ -26,47 +25,18 @@ const FIRST_WALK = { effort: 100_000, boundRounds: 25 } as const;
 /** Time as a resource: like bytes, in whole numbers of about their size. */
 const FULL = 2 ** 30;
 
-/** A case of the engine. */
-interface Case {
-  readonly placing: Placing;
-  readonly problem: Problem;
-  /** No placement's busiest device is busy for less. */
-  bound: number;
-}
-
-interface Turn {
-  readonly of: Case;
-  readonly choice: readonly number[];
-  readonly ms: number;
-}
-
 /** `cost` and `bound` are milliseconds of the busiest device, prices of accuracy included. */
 export function shortestTurn(context: PlanContext, options: ChooseOptions = {}): Answer {
   const { stop = () => false, cutoff = Infinity } = options;
-  const cases = casesOf(context)
-    .map((placing): Case => {
-      const problem = assemble(context.profile, placing, context.prices);
-      return { placing, problem, bound: exceedsEverything(problem) ? Infinity : evenShare(problem) };
-    })
-    .toSorted((a, b) => a.bound - b.bound);
-  let best: Turn | null = null;
-  for (const each of cases) {
-    const upper: number = Math.min(best?.ms ?? Infinity, cutoff);
+  const cases = casesOf(context);
+  for (const each of cases) each.bound = Math.max(each.bound, evenShare(each.problem));
+  let best: Best | null = null;
+  for (const each of cases.toSorted((a, b) => a.bound - b.bound)) {
+    const upper: number = Math.min(best?.cost ?? Infinity, cutoff);
     if (each.bound >= upper * (1 - INTEGER_TOLERANCE) || (best !== null && stop())) continue;
     best = searched(each, upper, options) ?? best;
   }
-  const bound = Math.min(Infinity, ...cases.map((each) => each.bound));
-  if (best === null) return { status: 'none', proven: bound === Infinity, cost: Infinity };
-  const { placing } = best.of;
-  const { choice, ms } = quickened(best, stop);
-  const places = choice.map((p) => at(placing.places, p));
-  const isProven = bound >= ms * (1 - 4 * SAME);
-  return {
-    status: isProven ? 'optimal' : 'stopped',
-    choice: tidyChoice(context.profile, places, placing.allows),
-    cost: ms,
-    bound: isProven ? ms : bound,
-  };
+  return answerOf(context, cases, best === null ? null : quickened(best, stop), 4 * SAME);
 }
 
 /** The busiest of some devices does at least its share of what all items cost where they cost least. */
@@ -75,7 +45,7 @@ function evenShare({ items, homes }: Problem): number {
 }
 
 /** A shorter turn than the cutoff; the case's bound is raised. */
-function searched(each: Case, cutoff: number, options: ChooseOptions): Turn | null {
+function searched(each: Case, cutoff: number, options: ChooseOptions): Best | null {
   const { integerSolver, programEffort = 1, stop = () => false } = options;
   const result =
     integerSolver === undefined
@@ -83,18 +53,18 @@ function searched(each: Case, cutoff: number, options: ChooseOptions): Turn | nu
       : searchBottleneck(each.problem, integerSolver, { cutoff, effort: programEffort, stop });
   if (result === null) return walked(each, cutoff, stop);
   each.bound = Math.max(each.bound, result.bound);
-  return result.solution === null ? null : { of: each, choice: result.solution.choice, ms: result.solution.cost };
+  return result.solution === null ? null : { of: each, ...result.solution };
 }
 
 /** Shorter and shorter turns, with time as a resource, until none is found. */
-function walked(each: Case, cutoff: number, stop: () => boolean): Turn | null {
+function walked(each: Case, cutoff: number, stop: () => boolean): Best | null {
   const { problem } = each;
-  const turnOf = (choice: readonly number[]): Turn => ({
+  const turnOf = (choice: readonly number[]): Best => ({
     of: each,
     choice,
-    ms: objectiveOf(problem, 'busiest', choice),
+    cost: objectiveOf(problem, 'busiest', choice),
   });
-  let best: Turn | null = null;
+  let best: Best | null = null;
   if (cutoff === Infinity) {
     const first = solveExact(problem, { ...FIRST_WALK, stop });
     if (first.status === 'infeasible') {
@@ -104,7 +74,7 @@ function walked(each: Case, cutoff: number, stop: () => boolean): Turn | null {
     best = turnOf(first.solution.choice);
   }
   for (const step of STEPS) {
-    const limit: number = (best?.ms ?? cutoff) * (1 - step);
+    const limit: number = (best?.cost ?? cutoff) * (1 - step);
     if (stop() || limit <= each.bound) continue;
     const result = solveExact(withBusyLimit(problem, limit), { ...WALK, stop });
     if (result.status !== 'infeasible') best = turnOf(result.solution.choice);
@@ -114,12 +84,12 @@ function walked(each: Case, cutoff: number, stop: () => boolean): Turn | null {
 }
 
 /** A placement with the same turn whose single call takes less time, crossings included. */
-function quickened(turn: Turn, stop: () => boolean): Turn {
-  const { of, choice, ms } = turn;
+function quickened(turn: Best, stop: () => boolean): Best {
+  const { of, choice, cost: ms } = turn;
   const timed = withBusyLimit(of.problem, ms * (1 + SAME / 2));
   const better = polished(timed, { choice, cost: costOf(timed, choice) }, stop);
   const betterMs = Math.max(...busyMs(of.problem, better.choice).values());
-  return betterMs <= ms * (1 + SAME) ? { of, choice: better.choice, ms: betterMs } : turn;
+  return betterMs <= ms * (1 + SAME) ? { of, choice: better.choice, cost: betterMs } : turn;
 }
 
 /** The problem with one more resource for every device: its time, of which there is `mostMs`. */
