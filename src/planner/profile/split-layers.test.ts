@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
-import { deviceOf } from '../map/device-map.js';
+import { deviceOf, type Device } from '../map/device-map.js';
 import { loadModelTable } from '../models/load-model-table.js';
 import { explainMap } from '../plan/comparison/explain-map.js';
 import { planDeviceMap } from '../plan/plan-device-map.js';
@@ -13,13 +13,15 @@ if (card === undefined) throw new Error('known');
 // A host that no plan leaves work to.
 const machine = { gpus: [card], host: { ...UNKNOWN_HOST, memoryBytesPerSecond: 1e6, flopsPerSecond: 1e6 } };
 
+const overhead = card.engines.transformers.workspaceBytes;
 const LAYERS = 3;
+const ROWS = 16_000;
 const [WIDTH, INNER] = [1024, 4096];
-const LAYER_BYTES = 2 * (4 * WIDTH * WIDTH + 2 * WIDTH * INNER);
+const LAYER_BYTES = 2 * (4 * WIDTH * WIDTH + 2 * WIDTH * INNER + WIDTH);
 
 /** A file of DistilBERT, whose class names no module that must stay whole. */
 const tensors = new Map<string, TensorInfo>([
-  ['distilbert.embeddings.word_embeddings.weight', { dtype: 'F16', shape: [1000, WIDTH] }],
+  ['distilbert.embeddings.word_embeddings.weight', { dtype: 'F16', shape: [ROWS, WIDTH] }],
   ...Array.from({ length: LAYERS }, (_, i) => `distilbert.transformer.layer.${i}`).flatMap((layer) => [
     ...['q_lin', 'k_lin', 'v_lin', 'out_lin'].map((each): [string, TensorInfo] => [
       `${layer}.attention.${each}.weight`,
@@ -27,8 +29,9 @@ const tensors = new Map<string, TensorInfo>([
     ]),
     [`${layer}.ffn.lin1.weight`, { dtype: 'F16', shape: [INNER, WIDTH] }] as [string, TensorInfo],
     [`${layer}.ffn.lin2.weight`, { dtype: 'F16', shape: [WIDTH, INNER] }] as [string, TensorInfo],
+    [`${layer}.sa_layer_norm.weight`, { dtype: 'F16', shape: [WIDTH] }] as [string, TensorInfo],
   ]),
-  ['vocab_projector.bias', { dtype: 'F16', shape: [1000] }],
+  ['vocab_projector.bias', { dtype: 'F16', shape: [ROWS] }],
 ]);
 const config = { architectures: ['DistilBertForMaskedLM'], model_type: 'distilbert' };
 
@@ -52,8 +55,7 @@ function planOn(gpuBytes: readonly number[]) {
 }
 
 describe('layers that their class does not want whole', () => {
-  const overhead = card.engines.transformers.workspaceBytes;
-  const lessThanTwo = overhead + Math.ceil(2.2 * LAYER_BYTES) + 2 * 1000 * WIDTH;
+  const lessThanTwo = overhead + Math.ceil(2.2 * LAYER_BYTES) + 2 * ROWS * WIDTH;
 
   it('are split on one GPU, which leaves room for less than a layer empty', () => {
     const { homes, map, plan, options } = planOn([lessThanTwo]);
@@ -70,5 +72,21 @@ describe('layers that their class does not want whole', () => {
   it('stay whole on two, between which no hook carries what a layer adds to its input', () => {
     const { homes } = planOn([lessThanTwo, overhead + LAYER_BYTES / 4]);
     expect(homes.map((devices) => devices.size)).toEqual([1, 1, 1]);
+  });
+});
+
+describe('a budget that a map fills to the last byte', () => {
+  it('is enough to plan it: nothing more is held on the GPU to make it the one that runs', () => {
+    const map = new Map<string, Device>(
+      [...tensors.keys()].map((name) => [name.slice(0, name.lastIndexOf('.')), 'cpu']),
+    );
+    // The tied table, twice as much to copy as anything else.
+    for (const module of ['distilbert.embeddings.word_embeddings', 'vocab_projector']) map.set(module, 0);
+    const { options } = planOn([2 ** 30]);
+    const explained = explainMap(map, tensors, options);
+    const [gpu] = explained.plan?.devices ?? [];
+    if (gpu?.freeBytes == null || explained.plan === null) throw new Error('a budget was given');
+    const { plan } = planOn([2 ** 30 - gpu.freeBytes]);
+    expect(plan.cost.latencyMs).toBeLessThanOrEqual(explained.plan.cost.latencyMs);
   });
 });

@@ -17,6 +17,8 @@ export interface Placing {
   readonly diskBytes: number;
   /** Whether a block may go to a place: pins, and the rules of the engine. */
   readonly allows: (block: ProfileBlock, place: Place) => boolean;
+  /** The same where nothing is held on the main GPU to make it that: what has something there all the same is allowed here, too. */
+  readonly unanchored?: { readonly placing: Placing; readonly main: number };
 }
 
 export function assemble(profile: ModelProfile, placing: Placing, list: PriceList): Problem {

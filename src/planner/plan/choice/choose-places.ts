@@ -6,6 +6,7 @@ import { scarceResources } from '../../solve/resources.js';
 import type { PlanContext } from '../request/prepare-plan.js';
 import type { Placing } from './assemble.js';
 import { answerOf, casesOf, type Answer, type Best, type Case } from './cases.js';
+import { unanchoredSearch } from './unanchored-search.js';
 
 /** Costs closer than this fraction are equal. */
 const SAME = 1e-9;
@@ -26,12 +27,19 @@ export function choosePlaces(context: PlanContext, options: ChooseOptions = {}):
   const cases = casesOf(context)
     .filter(({ bound }) => bound < Infinity)
     .toSorted((a, b) => bySpeed(a.placing, b.placing));
+  const withoutAnchor = unanchoredSearch(context, walk);
   for (const each of cases) {
     if (integerSolver !== undefined && scarceResources(each.problem).length > WALK_DEVICES) {
       each.bound = leastCost(each.problem);
       continue;
     }
     const cutoff: number = Math.min(best?.cost ?? Infinity, options.cutoff ?? Infinity);
+    const free = withoutAnchor(each.placing, cutoff);
+    if (free !== null) {
+      each.bound = free.of.bound;
+      if (free.cost < cutoff) best = free;
+      continue;
+    }
     const result = solveExact(each.problem, { ...walk, cutoff });
     each.bound = result.bound;
     if (result.status !== 'infeasible') best = { of: each, ...result.solution };

@@ -10,7 +10,7 @@ import type { Device, DeviceMap } from '../../map/device-map.js';
 import { longestPrefix } from '../../map/longest-prefix.js';
 import { gpuAt } from '../../price/device-profile.js';
 import { deviceOfPlace, type Location, type Place } from '../../price/place.js';
-import type { ProfileBlock } from '../../profile/model-profile.js';
+import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import { gpuShares, type PlanContext } from '../request/prepare-plan.js';
 import { numbersOf } from './alike.js';
@@ -45,12 +45,16 @@ export function engineCases(context: PlanContext): Placing[] {
   if (profile.engine === 'blip2-run') {
     return [build([...ids.map(resident), ...streamingGpus(context, gpuBytes).flatMap(streamedTo), ...host])];
   }
-  const streamedBeside = (main: number, gpus: readonly number[]): Placing[] =>
-    anchorsOf(context, main, found(gpuBytes, main)).map((anchor) =>
-      build([...gpus.map(resident), ...streamedTo(main)], (block, place) =>
+  const streamedBeside = (main: number, gpus: readonly number[]): Placing[] => {
+    const locations = [...gpus.map(resident), ...streamedTo(main)];
+    const unanchored = rootOf(profile) === undefined ? { unanchored: { placing: build(locations), main } } : {};
+    return anchorsOf(context, main, found(gpuBytes, main)).map((anchor) => ({
+      ...build(locations, (block, place) =>
         isWith(anchor, block) ? place.execution === 'resident' && place.gpu === main : true,
       ),
-    );
+      ...unanchored,
+    }));
+  };
   // An earlier GPU that is alike and has no less room makes a later one pointless as the main GPU.
   const isAsGood = (k: number, i: number) =>
     found(gpuBytes, at(ids, k)) >= found(gpuBytes, at(ids, i)) &&
@@ -93,7 +97,7 @@ const LITTLE = 0.001;
  * that takes room which another could use, one block of each kind is tried.
  */
 function anchorsOf({ profile, pins }: PlanContext, main: number, roomBytes: number): readonly ProfileBlock[] {
-  const root = profile.blocks.find((block) => block.kind === 'query-tokens');
+  const root = rootOf(profile);
   if (root !== undefined) return [root];
   const pinned = profile.blocks.filter((block) => (longestPrefix(pins, block.name) ?? main) !== main);
   const blocks = profile.blocks.filter((block) => !pinned.some((other) => isWith(other, block)));
@@ -111,6 +115,11 @@ function anchorsOf({ profile, pins }: PlanContext, main: number, roomBytes: numb
   if (smallest.every(({ bytes }) => bytes <= LITTLE * roomBytes)) return smallest.map(({ block }) => block);
   const kinds = new Map(blocks.map((block) => [block.bond ?? numbersOf(block), block]));
   return [...kinds.values()].toSorted((a, b) => sizeOf(a) - sizeOf(b));
+}
+
+/** Parameters of the root module, which transformers moves to the main GPU. */
+function rootOf({ blocks }: ModelProfile): ProfileBlock | undefined {
+  return blocks.find(({ kind }) => kind === 'query-tokens');
 }
 
 /** Whether two blocks are one, or bound to the same place. */
