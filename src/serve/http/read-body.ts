@@ -50,10 +50,15 @@ async function* withSignal(request: IncomingMessage, signal: AbortSignal): Async
   });
   aborted.catch(() => undefined);
   const chunks: AsyncIterator<Buffer> = request.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await Promise.race([chunks.next(), aborted]);
-    if (next.done === true) return;
-    yield next.value;
+  try {
+    for (;;) {
+      const next = await Promise.race([chunks.next(), aborted]);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    // Until then nobody else gets what comes; a chunk that is waited for may never come.
+    void chunks.return?.();
   }
 }
 
