@@ -164,7 +164,7 @@ try {
       calm[format] = (await hashes(out)).join('\n');
     }
     const kinds = ['kill', 'freeze', 'restart', ...(hasDisk ? ['disk full'] : [])];
-    const kind = kinds[Math.floor(run / 4) % kinds.length];
+    const kind = kinds[(Math.floor(run / 4) + Number(seed)) % kinds.length];
     const out = join(kind === 'disk full' ? disk : scratch, `out-${run}`);
     await command(['queue', 'add', list, `-m=${MODEL}`, ...flags(out, format), `--queue=${URL_}`]);
     let workers = Array.from({ length: 2 + Math.floor(random() * 3) }, (_, number) => startWorker(out, number));

@@ -45,11 +45,14 @@ export async function plan({ argv }: CommandContext): Promise<number> {
     pictureBytes: parseSize(args['picture-bytes']),
     storageBytesPerSecond: args.storage === undefined ? null : parseSize(args.storage),
   });
-  await writeOut(args.json === true ? `${JSON.stringify(answer)}\n` : planText(answer));
+  await writeOut(args.json === true ? `${JSON.stringify(answer)}\n` : planText(answer, hours ?? Infinity));
   return EXIT.ok;
 }
 
-function planText({ cards, machines, hours, cardHours, shards, most, storageBytesPerSecondNeeded }: FleetPlan): string {
+function planText(
+  { cards, machines, hours, cardHours, shards, most, storageBytesPerSecondNeeded }: FleetPlan,
+  askedHours: number,
+): string {
   const limits = [
     `${counted(most.server, 'card')}: one server hands out ${SERVER_SHARDS_PER_SECOND} shards a second`,
     ...(most.storage === null ? [] : [`${counted(most.storage, 'card')}: the shared storage`]),
@@ -57,6 +60,9 @@ function planText({ cards, machines, hours, cardHours, shards, most, storageByte
   ];
   return [
     `${counted(machines, 'machine')} with ${counted(cards, 'card')}: ${hours.toFixed(1)} hours, ${cardHours.toFixed(1)} card hours, ${counted(shards, 'shard')}`,
+    ...(hours > askedHours * (1 + 1e-9)
+      ? [`more than the ${askedHours} hours asked for: what is below is in the way`]
+      : []),
     `reading ${formatSize(storageBytesPerSecondNeeded)} a second from shared storage`,
     'more cards make nothing faster from',
     ...limits.map((limit) => `  ${limit}`),

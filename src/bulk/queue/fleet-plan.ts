@@ -26,29 +26,41 @@ export interface FleetPlan {
   readonly most: { readonly server: number; readonly storage: number | null; readonly shards: number };
 }
 
-/** What so many pictures take. Work is even: the last shards of a run, of which some cards have none, are left out. */
+/**
+ * What so many pictures take. Each card captions one shard after the other, and the run is over with the last of them: of ten
+ * shards, eight cards make two rounds. What starting a model takes is left out.
+ */
 export function planFleet(request: FleetRequest): FleetPlan {
   const { pictures, picturesPerSecond, shardSize, cardsPerMachine, pictureBytes, storageBytesPerSecond } = request;
   const shards = Math.ceil(pictures / shardSize);
   const most = {
-    server: Math.floor((SERVER_SHARDS_PER_SECOND * shardSize) / picturesPerSecond),
+    server: Math.max(1, Math.floor((SERVER_SHARDS_PER_SECOND * shardSize) / picturesPerSecond)),
     storage:
       storageBytesPerSecond === null
         ? null
         : Math.max(1, Math.floor(storageBytesPerSecond / (picturesPerSecond * pictureBytes))),
     shards,
   };
-  const seconds = pictures / picturesPerSecond;
-  const asked = request.cards ?? Math.max(1, Math.ceil(seconds / (3600 * (request.hours ?? Infinity))));
-  const useful = Math.min(asked, most.server, most.storage ?? Infinity, most.shards);
-  const hours = seconds / Math.max(1, useful) / 3600;
+  const cards = request.cards ?? fewestCards(request, shards);
+  const busy = Math.min(cards, most.server, most.storage ?? Infinity, most.shards);
+  const picturesOfOne = Math.min(pictures, Math.ceil(shards / busy) * shardSize);
+  const hours = picturesOfOne / picturesPerSecond / 3600;
   return {
-    cards: asked,
-    machines: Math.ceil(asked / cardsPerMachine),
+    cards,
+    machines: Math.ceil(cards / cardsPerMachine),
     hours,
-    cardHours: hours * asked,
+    cardHours: hours * cards,
     shards,
-    storageBytesPerSecondNeeded: Math.max(1, useful) * picturesPerSecond * pictureBytes,
+    storageBytesPerSecondNeeded: busy * picturesPerSecond * pictureBytes,
     most,
   };
+}
+
+/** So many that each has time for its shards. */
+function fewestCards({ hours, picturesPerSecond, shardSize, pictures }: FleetRequest, shards: number): number {
+  const seconds = 3600 * (hours ?? Infinity);
+  if (pictures / picturesPerSecond <= seconds) return 1;
+  // Rounded up by what dividing may have lost.
+  const rounds = Math.floor((seconds * picturesPerSecond) / shardSize + 1e-9);
+  return Math.ceil(shards / Math.max(1, rounds));
 }
