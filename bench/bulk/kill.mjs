@@ -4,42 +4,26 @@
  * be those of a run that nobody disturbed, byte for byte, with every picture once.
  */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { seededRandom } from '../seeded-random.mjs';
+import { COMMAND, FORMATS, hashesIn, MODEL, writePictureList } from './disturbed-runs.mjs';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const [moments = '50', seed = '1'] = process.argv.slice(2);
 const PICTURES = 600;
-let state = Number(seed);
-/** mulberry32 */
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-
+const random = seededRandom(seed);
 const scratch = await mkdtemp(join(tmpdir(), 'blip2-bulk-kill-'));
-const names = (await readdir(join(ROOT, 'models/demo/pictures'))).sort((a, b) => (a < b ? -1 : 1));
-const list = join(scratch, 'list.jsonl');
-const rows = Array.from({ length: PICTURES }, (_, index) => ({ path: `${index}-${names[index % names.length]}` }));
-for (const [index, { path }] of rows.entries()) {
-  if (index !== 100)
-    await copyFile(join(ROOT, 'models/demo/pictures', names[index % names.length]), join(scratch, path));
-}
-await writeFile(list, rows.map((row) => JSON.stringify(row)).join('\n'));
+const { list } = await writePictureList(scratch, { pictures: PICTURES, missing: 100 });
 
 function start(out, format) {
   const child = spawn(
     process.execPath,
     [
-      join(ROOT, 'dist/cli/blip2-run.js'),
+      COMMAND,
       list,
-      `--model=${join(ROOT, 'models/demo')}`,
+      `--model=${MODEL}`,
       `--out=${out}`,
       `--format=${format}`,
       '--shard-size=50',
@@ -57,31 +41,17 @@ async function modelsOf(pid) {
   return text.split(' ').filter(Boolean).map(Number);
 }
 
-async function hashes(folder) {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const lines = await Promise.all(
-    files
-      .sort((a, b) => (a < b ? -1 : 1))
-      .map(async (file) => {
-        const hash = createHash('sha256').update(await readFile(file));
-        return `${hash.digest('hex')}  ${file.slice(folder.length + 1)}`;
-      }),
-  );
-  return lines.join('\n');
-}
-
 const calm = {};
 const tally = { parent: 0, model: 0, rounds: 0, starts: 0 };
 try {
   let round = 0;
   while (tally.parent + tally.model < Number(moments)) {
-    const format = ['jsonl', 'parquet', 'txt', 'webdataset'][round++ % 4];
+    const format = FORMATS[round++ % FORMATS.length];
     if (calm[format] === undefined) {
       const out = join(scratch, `calm-${format}`);
       const began = performance.now();
       if ((await start(out, format).ended) !== 4) throw new Error('the undisturbed run did not end with 4');
-      calm[format] = { hashes: await hashes(out), ms: performance.now() - began };
+      calm[format] = { hashes: await hashesIn(out), ms: performance.now() - began };
     }
     const out = join(scratch, `killed-${round}`);
     const kills = Math.ceil(random() * 4);
@@ -100,7 +70,7 @@ try {
       if (code === 4) break;
       if (code !== 'SIGKILL') throw new Error(`a run ended with ${code}`);
     }
-    if ((await hashes(out)) !== calm[format].hashes) throw new Error(`round ${round} (${format}) wrote other files`);
+    if ((await hashesIn(out)) !== calm[format].hashes) throw new Error(`round ${round} (${format}) wrote other files`);
     await rm(out, { recursive: true });
     tally.rounds += 1;
   }

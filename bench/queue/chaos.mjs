@@ -6,18 +6,15 @@
  * started again, as a supervisor does. In the end all files have to be those of `blip2-run --out` alone, undisturbed.
  */
 import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { COMMAND, FORMATS, hashesIn, MODEL, writePictureList } from '../bulk/disturbed-runs.mjs';
+import { seededRandom } from '../seeded-random.mjs';
 
 const exec = promisify(execFile);
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const COMMAND = join(ROOT, 'dist/cli/blip2-run.js');
-const MODEL = join(ROOT, 'models/demo');
 const [runs = '40', seed = '1', server = 'redis-server'] = process.argv.slice(2);
 const PICTURES = 200;
 const PORT = 7100 + (process.pid % 800);
@@ -27,27 +24,11 @@ const FREEZE_MS = 5000;
 const DISK_FULL_MS = 3000;
 /** A moment in the work of a run is looked for in so long after its beginning. */
 const WORK_MS = 800;
-let state = Number(seed);
-/** mulberry32 */
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-const among = (list) => list[Math.floor(random() * list.length)];
+const random = seededRandom(seed);
+const among = (values) => values[Math.floor(random() * values.length)];
 
 const scratch = await mkdtemp(join(tmpdir(), 'blip2-chaos-'));
-const list = join(scratch, 'list.jsonl');
-const names = (await readdir(join(MODEL, 'pictures'))).sort((a, b) => (a < b ? -1 : 1));
-await mkdir(join(scratch, 'pictures'));
-const rows = Array.from({ length: PICTURES }, (_, index) => ({
-  path: `pictures/${index}-${names[index % names.length]}`,
-}));
-for (const [index, { path }] of rows.entries()) {
-  if (index !== 77) await copyFile(join(MODEL, 'pictures', names[index % names.length]), join(scratch, path));
-}
-await writeFile(list, rows.map((row) => JSON.stringify(row)).join('\n'));
+const { list, paths } = await writePictureList(scratch, { pictures: PICTURES, missing: 77 });
 await mkdir(join(scratch, 'server'));
 const disk = join(scratch, 'disk');
 await mkdir(disk);
@@ -79,18 +60,6 @@ async function command(args) {
   return stdout;
 }
 
-async function hashes(folder) {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && entry.name !== 'queue.json');
-  const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort((a, b) => (a < b ? -1 : 1));
-  const lines = [];
-  for (const path of paths) {
-    const hash = createHash('sha256').update(await readFile(path));
-    lines.push(`${hash.digest('hex')}  ${path.slice(folder.length + 1)}`);
-  }
-  return lines;
-}
-
 async function checkOnce(out, format) {
   const folder = format === 'jsonl' ? out : join(out, '.blip2-run');
   const shards = (await readdir(folder)).filter((name) => /^\d+\.jsonl$/.test(name)).sort((a, b) => (a < b ? -1 : 1));
@@ -104,7 +73,7 @@ async function checkOnce(out, format) {
         .map((line) => JSON.parse(line).file_name),
     );
   }
-  if (found.join() !== rows.map(({ path }) => path).join()) throw new Error('not every picture is there exactly once');
+  if (found.join() !== paths.join()) throw new Error('not every picture is there exactly once');
 }
 
 /** A worker and all of its processes, which share a group of their own. */
@@ -154,14 +123,14 @@ let calmMs = 0;
 let redis = await startServer();
 try {
   for (let run = 0; run < Number(runs); run++) {
-    const format = ['jsonl', 'parquet', 'txt', 'webdataset'][run % 4];
+    const format = FORMATS[run % FORMATS.length];
     if (calm[format] === undefined) {
       const out = join(scratch, `calm-${format}`);
       const began = performance.now();
       await command([list, `-m=${MODEL}`, ...flags(out, format)]);
       calmMs = Math.max(calmMs, performance.now() - began);
       await checkOnce(out, format);
-      calm[format] = (await hashes(out)).join('\n');
+      calm[format] = await hashesIn(out, 'queue.json');
     }
     const kinds = ['kill', 'freeze', 'restart', ...(hasDisk ? ['disk full'] : [])];
     const kind = kinds[(Math.floor(run / 4) + Number(seed)) % kinds.length];
@@ -214,7 +183,7 @@ try {
       workers = [startWorker(out, 9)];
     }
     await checkOnce(out, format);
-    const found = (await hashes(out)).join('\n');
+    const found = await hashesIn(out, 'queue.json');
     if (found !== calm[format]) {
       await writeFile('/tmp/chaos-expected', calm[format]);
       await writeFile('/tmp/chaos-found', found);

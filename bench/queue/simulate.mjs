@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { LockRenewals } from '../../dist/src/bulk/queue/lock-renewals.js';
 import { QueueGiver } from '../../dist/src/bulk/queue/queue-giver.js';
 import { RunQueue } from '../../dist/src/bulk/queue/run-queue.js';
 import { Tally } from '../../dist/src/bulk/run/tally.js';
@@ -20,16 +21,19 @@ const tally = Object.assign(new Tally(), { captioned: 64 });
 if (role === 'workers') {
   const stopping = new AbortController().signal;
   const queue = await RunQueue.open({ url, id: ID });
+  const lockMs = 60_000;
+  const renewals = await LockRenewals.open({ url, id: ID, lockMs, onTrouble: () => undefined });
   const givers = await Promise.all(
     Array.from({ length: Number(workers) }, (_, number) =>
       QueueGiver.open({
         url,
         id: ID,
         queue,
+        renewals,
         worker: `w${process.pid}-${number}`,
         shards: Number(shards),
         keep: true,
-        lockMs: 60_000,
+        lockMs,
         stopping,
         onEvent: () => undefined,
       }),
