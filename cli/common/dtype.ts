@@ -1,4 +1,4 @@
-import { LOAD_DTYPES, type LoadDtype } from '../../src/tensor/load-dtype.js';
+import { LOAD_DTYPES, type LoadDtype } from '../../src/planner/index.js';
 import { usageError } from './main.js';
 
 /** What else people write. */

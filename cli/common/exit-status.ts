@@ -1,5 +1,4 @@
-import { Blip2Error } from '../../src/errors.js';
-import type { ErrorCode } from '../../src/error-codes.js';
+import { Blip2Error, type ErrorCode } from '../../src/planner/index.js';
 
 /** How a command ends; 128 + the signal's number where a signal ended it. */
 export const EXIT = {

@@ -1,4 +1,4 @@
-import type { OpenOptions } from '../../src/loader/hub/hub-settings.js';
+import type { OpenOptions } from '../../src/loader/index.js';
 import { usageError } from './main.js';
 
 const MAX_SECONDS = 86_400;

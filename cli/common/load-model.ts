@@ -1,10 +1,14 @@
 import { existsSync } from 'node:fs';
-import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
-import { parseBlip2Config } from '../../src/model/blip2-config.js';
-import { blip2Tensors } from '../../src/model/blip2-tensors.js';
-import { DEFAULT_PRESET, findPreset, PRESETS, SHORT_NAMES } from '../../src/model/presets.js';
-import type { CheckpointIdentity } from '../../src/planner/plan/request/plan-options.js';
-import type { TensorInfo } from '../../src/tensor/tensor-info.js';
+import {
+  blip2Tensors,
+  type CheckpointIdentity,
+  DEFAULT_PRESET,
+  parseBlip2Config,
+  PRESETS,
+  type TensorInfo,
+} from '../../src/planner/index.js';
+import type { Checkpoint } from '../../src/loader/index.js';
+import { findPreset, SHORT_NAMES } from '../../src/model/presets.js';
 import { didYouMean } from './closest.js';
 import { hubOptions, type HubArgs } from './hub-flags.js';
 import { usageError } from './main.js';

@@ -1,5 +1,4 @@
-import { parseMachineProfile, type MachineProfile } from '../../src/planner/price/device-profile.js';
-import { UNKNOWN_GPU } from '../../src/planner/price/known-devices.js';
+import { type MachineProfile, parseMachineProfile, UNKNOWN_GPU } from '../../src/planner/index.js';
 import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { readMachineFile } from '../../src/runtime/calibrate/machine-file.js';
 import { readJson } from './read-json.js';

@@ -3,7 +3,7 @@
  * which of five things happened.
  */
 import { constants } from 'node:os';
-import { Blip2Error } from '../../src/errors.js';
+import { Blip2Error } from '../../src/planner/index.js';
 import { EXIT, exitStatusOf } from './exit-status.js';
 import { flagOf } from './flag-of.js';
 

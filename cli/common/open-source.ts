@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
-import { openCheckpoint } from '../../src/loader/open-checkpoint.js';
+import { type Checkpoint, openCheckpoint } from '../../src/loader/index.js';
 import { hubSettings } from '../../src/loader/hub/hub-settings.js';
 import { findPreset, SHORT_NAMES } from '../../src/model/presets.js';
 import { closest } from './closest.js';

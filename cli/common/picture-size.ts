@@ -1,4 +1,4 @@
-import type { PictureSize } from '../../src/model/picture-size.js';
+import type { PictureSize } from '../../src/runtime/index.js';
 import { usageError } from './main.js';
 
 /** For `coerce`: `364` is a square, `364x224` is width by height. */

@@ -1,8 +1,7 @@
 import type { Argv } from 'yargs';
-import type { Budgets } from '../../src/planner/plan/request/budgets.js';
-import { QUANT_SCHEMES, type QuantScheme } from '../../src/tensor/quantized.js';
+import { type Budgets, parseSize, type QuantScheme } from '../../src/planner/index.js';
+import { QUANT_SCHEMES } from '../../src/tensor/quantized.js';
 import { usageError } from './main.js';
-import { parseSize } from '../../src/size.js';
 
 /** The flags that state budgets, for every command that plans. */
 export function budgetFlags<T>(parser: Argv<T>) {

@@ -1,4 +1,4 @@
-import { formatSize } from '../../src/size.js';
+import { formatSize } from '../../src/planner/index.js';
 import { ProgressLine } from '../common/progress.js';
 
 /** Progress in bytes, with bytes per second and the time left. */

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { Blip2Error } from '../../src/errors.js';
+import { Blip2Error } from '../../src/planner/index.js';
 import { parseJson } from '../../src/loader/format/parse-json.js';
 
 /** Plans and maps of the largest models have some hundred thousand. */

@@ -1,7 +1,4 @@
-import type { Budgets } from '../../src/planner/plan/request/budgets.js';
-import { findCard, type FoundCard } from '../../src/planner/price/find-card.js';
-import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
-import { formatSize } from '../../src/size.js';
+import { type Budgets, findCard, formatSize, type FoundCard, KNOWN_GPUS } from '../../src/planner/index.js';
 import { didYouMean } from '../common/closest.js';
 import { usageError } from '../common/main.js';
 import { readBudgets, type BudgetArgs } from '../common/plan-options.js';

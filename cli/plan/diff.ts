@@ -1,11 +1,14 @@
 /** `blip2-plan diff a.json b.json`: what one plan does otherwise than another. */
-import { diffPlans, type PlanDiff } from '../../src/planner/plan/comparison/diff-plans.js';
-import type { Placement } from '../../src/planner/plan/document/plan-document.js';
-import { parsePlan } from '../../src/planner/plan/document/plan-schema.js';
+import {
+  diffPlans,
+  formatSize,
+  parsePlan,
+  type Placement,
+  type PlanDiff,
+  type QuantScheme,
+} from '../../src/planner/index.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
-import type { QuantScheme } from '../../src/tensor/quantized.js';
-import { formatSize } from '../../src/size.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';

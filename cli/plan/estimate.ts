@@ -1,9 +1,13 @@
 /** `blip2-plan estimate model`: how large a model is in each dtype, what a context takes, and which cards hold it. */
-import { estimateModel, type Estimate, type EstimateRow } from '../../src/planner/plan/comparison/estimate-model.js';
-import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
-import { formatSize } from '../../src/size.js';
+import {
+  type Estimate,
+  estimateModel,
+  type EstimateRow,
+  formatSize,
+  KNOWN_GPUS,
+  LOAD_DTYPES,
+} from '../../src/planner/index.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
-import { LOAD_DTYPES } from '../../src/tensor/load-dtype.js';
 import { HUB_FLAGS } from '../common/hub-flags.js';
 import { loadModel } from '../common/load-model.js';
 import { EXIT, type CommandContext } from '../common/main.js';

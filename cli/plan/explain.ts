@@ -1,12 +1,16 @@
 /** `blip2-plan explain map.json`: what a device map means, what is wrong with it, and what ours would cost instead. */
-import { explainMap, type MapExplanation } from '../../src/planner/plan/comparison/explain-map.js';
+import {
+  explainMap,
+  formatSize,
+  type MapExplanation,
+  planDeviceMap,
+  type PlanDocument,
+  type PlanResult,
+} from '../../src/planner/index.js';
 import { doesNotFit, shortfall } from '../../src/planner/report/does-not-fit.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
-import { planDeviceMap, type PlanResult } from '../../src/planner/plan/plan-device-map.js';
-import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
 import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
-import { formatSize } from '../../src/size.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';

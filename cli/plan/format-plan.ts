@@ -1,4 +1,4 @@
-import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
+import type { PlanDocument } from '../../src/planner/index.js';
 import { usageError } from '../common/main.js';
 import type { ReportContext } from './report-page.js';
 import { planSummary } from './summary.js';

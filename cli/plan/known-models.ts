@@ -1,10 +1,7 @@
 /** What is known of a model that is not BLIP-2, and what to say where nothing is. */
-import { Blip2Error } from '../../src/errors.js';
-import { loadModelTable } from '../../src/planner/models/load-model-table.js';
-import { loadedModel } from '../../src/planner/models/loaded-model.js';
+import { Blip2Error, type TensorInfo } from '../../src/planner/index.js';
+import { loadedModel, loadModelTable, type ModelTable } from '../../src/planner/models/index.js';
 import { architecturesOf, asConfig, stringOf } from '../../src/planner/models/model-config.js';
-import type { ModelTable } from '../../src/planner/models/read-model-table.js';
-import type { TensorInfo } from '../../src/tensor/tensor-info.js';
 
 export interface KnownModels {
   readonly models: ModelTable;

@@ -1,7 +1,6 @@
 import { freemem, totalmem } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import type { GpuProfile, HostProfile } from '../../src/planner/price/device-profile.js';
-import { formatSize } from '../../src/size.js';
+import { formatSize, type GpuProfile, type HostProfile } from '../../src/planner/index.js';
 import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { readBlink } from '../../src/runtime/calibrate/blink-file.js';
 import { hostName } from '../../src/runtime/calibrate/host-name.js';

@@ -1,14 +1,18 @@
-import { Blip2Error } from '../../src/errors.js';
+import {
+  Blip2Error,
+  explainMap,
+  formatSize,
+  planDeviceMap,
+  type PlanDocument,
+  planForBatches,
+  type PlanOptions,
+  sweepBudgets,
+  type SweepPoint,
+  type SweepRange,
+  transformersStrategy,
+} from '../../src/planner/index.js';
 import { storedDtype } from '../../src/planner/models/stored-dtype.js';
-import { explainMap } from '../../src/planner/plan/comparison/explain-map.js';
-import { planDeviceMap } from '../../src/planner/plan/plan-device-map.js';
-import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
-import { planForBatches } from '../../src/planner/plan/plan-for-batches.js';
-import type { PlanOptions } from '../../src/planner/plan/request/plan-options.js';
-import { sweepBudgets, type SweepPoint, type SweepRange } from '../../src/planner/plan/comparison/sweep.js';
-import { transformersStrategy } from '../../src/planner/plan/comparison/transformers-strategy.js';
 import { doesNotFit } from '../../src/planner/report/does-not-fit.js';
-import { formatSize } from '../../src/size.js';
 import { usageError } from '../common/main.js';
 import { sayer } from '../common/say.js';
 import { requireBudget } from './cards.js';

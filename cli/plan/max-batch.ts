@@ -1,5 +1,4 @@
-import { planDeviceMap } from '../../src/planner/plan/plan-device-map.js';
-import { largestBatch } from '../../src/planner/plan/comparison/sweep.js';
+import { largestBatch, planDeviceMap } from '../../src/planner/index.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { sayer } from '../common/say.js';

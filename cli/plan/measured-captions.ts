@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { Blip2Error } from '../../src/errors.js';
-import type { Measurement } from '../../src/planner/report/svg/measured-comparison.js';
+import { Blip2Error, type Measurement } from '../../src/planner/index.js';
 import { readBytes } from '../common/read-json.js';
 
 const line = z.object({ timing: z.object({ imageMs: z.number(), generateMs: z.number() }) });

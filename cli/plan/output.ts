@@ -1,6 +1,6 @@
 import { constants, fstatSync } from 'node:fs';
 import { link, open, rename, stat, writeFile } from 'node:fs/promises';
-import { Blip2Error } from '../../src/errors.js';
+import { Blip2Error } from '../../src/planner/index.js';
 import { TemporaryFile } from '../../src/loader/write/temporary-file.js';
 import { writeTarget } from '../../src/loader/write/write-target.js';
 import { usageError } from '../common/main.js';

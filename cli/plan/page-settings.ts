@@ -1,6 +1,5 @@
 /** The flags of a request as the settings of the page, and what the page has no field for. */
-import { findCard } from '../../src/planner/price/find-card.js';
-import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
+import { findCard, KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/index.js';
 import { settingsHash } from '../../web/src/settings/settings-hash.js';
 import { DEFAULT_SETTINGS, type CardGroup } from '../../web/src/settings/settings.js';
 import type { ReportDocument } from '../../web/src/state/given-report.js';

@@ -1,13 +1,16 @@
 /** What the flags of a request ask of the library. */
+import {
+  type Budgets,
+  type Device,
+  type DeviceMap,
+  type LoadDtype,
+  needsIntegerSolver,
+  parseDeviceMap,
+  parseSize,
+  type PlanOptions,
+  type TensorInfo,
+} from '../../src/planner/index.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
-import type { Device, DeviceMap } from '../../src/planner/map/device-map.js';
-import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
-import type { Budgets } from '../../src/planner/plan/request/budgets.js';
-import { needsIntegerSolver } from '../../src/planner/plan/request/needs-integer-solver.js';
-import type { PlanOptions } from '../../src/planner/plan/request/plan-options.js';
-import type { LoadDtype } from '../../src/tensor/load-dtype.js';
-import { parseSize } from '../../src/size.js';
-import type { TensorInfo } from '../../src/tensor/tensor-info.js';
 import { parseDtypeName } from '../common/dtype.js';
 import { loadModel } from '../common/load-model.js';
 import { usageError } from '../common/main.js';

@@ -1,6 +1,5 @@
 import type { Argv } from 'yargs';
-import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
-import { textPicture } from '../../src/planner/report/text-picture.js';
+import { KNOWN_GPUS, textPicture } from '../../src/planner/index.js';
 import { quantizedHalf } from '../../src/tensor/quantized.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';

@@ -1,9 +1,6 @@
 import { existsSync } from 'node:fs';
-import type { Budgets } from '../../src/planner/plan/request/budgets.js';
+import { type Budgets, type FoundCard, type MachineProfile, UNKNOWN_HOST } from '../../src/planner/index.js';
 import type { GpuProvider } from '../../src/planner/plan/request/plan-options.js';
-import type { MachineProfile } from '../../src/planner/price/device-profile.js';
-import type { FoundCard } from '../../src/planner/price/find-card.js';
-import { UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
 import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';

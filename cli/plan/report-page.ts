@@ -1,8 +1,7 @@
 /** A plan as the page of `web/` with the plan inside: one file, which plans on where its reader changes something. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
-import type { PictureOptions } from '../../src/planner/report/svg-picture.js';
+import type { PictureOptions, PlanDocument } from '../../src/planner/index.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
 import type { ReportDocument } from '../../web/src/state/given-report.js';
 import { carriedFlags, carriedOptions, pageSettings } from './page-settings.js';

@@ -1,6 +1,4 @@
-import type { Budgets } from '../../src/planner/plan/request/budgets.js';
-import type { Objective } from '../../src/planner/plan/request/plan-options.js';
-import { autoBatches } from '../../src/planner/plan/plan-for-batches.js';
+import { autoBatches, type Budgets, type Objective } from '../../src/planner/index.js';
 import { usageError } from '../common/main.js';
 
 export interface BatchArgs {

@@ -1,14 +1,8 @@
 /** What to plan: the flags that `blip2-plan plan`, `explain`, `sweep`, `max-batch` and `open` share. */
 import type { Argv } from 'yargs';
-import type { PictureSize } from '../../src/model/picture-size.js';
-import {
-  GPU_PROVIDERS,
-  type GpuProvider,
-  OBJECTIVES,
-  type Objective,
-} from '../../src/planner/plan/request/plan-options.js';
-import { LOAD_DTYPES } from '../../src/tensor/load-dtype.js';
-import { DEFAULT_WORKLOAD } from '../../src/planner/profile/workload.js';
+import { DEFAULT_WORKLOAD, LOAD_DTYPES, type Objective, OBJECTIVES } from '../../src/planner/index.js';
+import type { PictureSize } from '../../src/runtime/index.js';
+import { GPU_PROVIDERS, type GpuProvider } from '../../src/planner/plan/request/plan-options.js';
 import { batchSize } from '../common/batch-size.js';
 import { HUB_FLAGS, type HubArgs } from '../common/hub-flags.js';
 import { usageError } from '../common/main.js';

@@ -1,5 +1,5 @@
-import { formatCount, formatSize } from '../../src/size.js';
-import type { DeviceMemory, PlanDocument } from '../../src/planner/plan/document/plan-document.js';
+import { type DeviceMemory, formatSize, type PlanDocument } from '../../src/planner/index.js';
+import { formatCount } from '../../src/size.js';
 
 /** The story of a plan for a person: what it is for, a row of memory per device, what runs where, and what it costs. */
 export function planSummary(plan: PlanDocument): string {

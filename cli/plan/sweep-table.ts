@@ -1,6 +1,5 @@
+import { formatSize, parseSize, type SweepPoint, type SweepRange } from '../../src/planner/index.js';
 import { formatMs } from '../../src/planner/report/picture-text.js';
-import type { SweepPoint, SweepRange } from '../../src/planner/plan/comparison/sweep.js';
-import { formatSize, parseSize } from '../../src/size.js';
 import { usageError } from '../common/main.js';
 import type { PlanFormat } from './format-plan.js';
 

@@ -1,4 +1,4 @@
-import { sweepBudgets, type SweepRange } from '../../src/planner/plan/comparison/sweep.js';
+import { sweepBudgets, type SweepRange } from '../../src/planner/index.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { sayer } from '../common/say.js';

@@ -1,5 +1,5 @@
+import { formatSize, parseSize } from '../../src/planner/index.js';
 import { planFleet, SERVER_SHARDS_PER_SECOND, type FleetPlan } from '../../src/bulk/queue/fleet-plan.js';
-import { formatSize, parseSize } from '../../src/size.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { counted } from '../common/counted.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';

@@ -1,4 +1,4 @@
-import type { PictureSize } from '../../src/model/picture-size.js';
+import type { PictureSize } from '../../src/runtime/index.js';
 import { createParser } from '../common/parser.js';
 import { parseArgs } from '../common/parser.js';
 import { pictureSize } from '../common/picture-size.js';

@@ -1,8 +1,8 @@
+import { Blip2Error } from '../../src/planner/index.js';
 import { queueRates, type Rates } from '../../src/bulk/queue/queue-rates.js';
 import type { FailedShard } from '../../src/bulk/queue/run-queue.js';
 import { openShards } from '../../src/bulk/run/finish-run.js';
 import { readRunFile } from '../../src/bulk/run/run-file.js';
-import { Blip2Error } from '../../src/errors.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { duration } from '../run/bulk-summary.js';
 import { openQueue } from './open-queue.js';

@@ -1,9 +1,12 @@
-import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
-import type { PictureSize } from '../../src/model/picture-size.js';
-import type { Ask, CaptionerOptions } from '../../src/runtime/engine/captioner-options.js';
-import type { Progress } from '../../src/runtime/device/device-options.js';
-import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
-import type { PlacementOptions } from '../../src/runtime/placement/placement.js';
+import type { Checkpoint } from '../../src/loader/index.js';
+import type {
+  Ask,
+  CaptionerOptions,
+  GenerationOptions,
+  PictureSize,
+  PlacementOptions,
+  Progress,
+} from '../../src/runtime/index.js';
 import type { Provider } from '../../src/runtime/device/provider.js';
 import type { HubArgs } from '../common/hub-flags.js';
 import { openSource } from '../common/open-source.js';

@@ -1,7 +1,7 @@
+import { createCaptioner } from '../../src/runtime/index.js';
 import { runBulk, type BulkResult } from '../../src/bulk/run/bulk-run.js';
 import type { Tally } from '../../src/bulk/run/tally.js';
 import { listInputs } from '../../src/bulk/inputs/list-inputs.js';
-import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
 import { EXIT } from '../common/main.js';
 import { ProgressLine } from '../common/progress.js';
 import { writeOut } from '../common/write-out.js';

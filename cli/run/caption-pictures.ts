@@ -1,8 +1,6 @@
-import { Blip2Error } from '../../src/errors.js';
+import { Blip2Error } from '../../src/planner/index.js';
+import type { AnswerToken, Ask, Caption, Captioner, GenerationOptions, Outcome } from '../../src/runtime/index.js';
 import { errorText } from '../../src/error-text.js';
-import type { Captioner } from '../../src/runtime/captioner/captioner.js';
-import type { AnswerToken, Ask, Caption, Outcome } from '../../src/runtime/engine/captioner-options.js';
-import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { inLine } from '../../src/runtime/image/file-url.js';
 import { EXIT, printError } from '../common/main.js';
 import { ProgressLine } from '../common/progress.js';

@@ -1,6 +1,5 @@
+import type { CaptionAllOptions, Captioner, CaptionTiming, Picture } from '../../src/runtime/index.js';
 import type { CaptionWorker, HandedPicture, Outcome } from '../../src/bulk/run/caption-pictures.js';
-import type { Captioner } from '../../src/runtime/captioner/captioner.js';
-import type { CaptionAllOptions, CaptionTiming, Picture } from '../../src/runtime/engine/captioner-options.js';
 import { isPictureError } from '../../src/runtime/image/picture-error.js';
 
 /**

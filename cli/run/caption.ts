@@ -1,6 +1,5 @@
-import { Blip2Error } from '../../src/errors.js';
-import { formatSize } from '../../src/size.js';
-import type { PlacementOptions } from '../../src/runtime/placement/placement.js';
+import { Blip2Error, formatSize } from '../../src/planner/index.js';
+import type { PlacementOptions } from '../../src/runtime/index.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';

@@ -1,7 +1,5 @@
 import type { Argv } from 'yargs';
-import { captionPresets } from '../../src/runtime/engine/caption-presets.js';
-import type { Ask } from '../../src/runtime/engine/captioner-options.js';
-import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
+import { type Ask, captionPresets, type GenerationOptions } from '../../src/runtime/index.js';
 import { usageError } from '../common/main.js';
 import { batchSize } from '../common/batch-size.js';
 import { wholeNumber } from '../common/parser.js';

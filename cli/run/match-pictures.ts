@@ -1,4 +1,4 @@
-import type { Matcher } from '../../src/runtime/captioner/matcher.js';
+import type { Matcher } from '../../src/runtime/index.js';
 import { inLine } from '../../src/runtime/image/file-url.js';
 import { isPictureError } from '../../src/runtime/image/picture-error.js';
 import { EXIT, printError } from '../common/main.js';

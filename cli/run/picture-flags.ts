@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
-import { parseSize } from '../../src/size.js';
-import type { FetchLimits } from '../../src/runtime/image/fetch-picture.js';
+import { parseSize } from '../../src/planner/index.js';
+import type { FetchLimits } from '../../src/runtime/index.js';
 import { usageError } from '../common/main.js';
 
 /** Flags of how pictures are found and fetched. */

@@ -1,14 +1,10 @@
-import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
-import { isRetrieval, parseModelConfig, type Blip2Config } from '../../src/model/blip2-config.js';
+import type { Blip2Config, Workload } from '../../src/planner/index.js';
+import type { Checkpoint } from '../../src/loader/index.js';
+import type { Ask, GenerationOptions } from '../../src/runtime/index.js';
+import { isRetrieval, parseModelConfig } from '../../src/model/blip2-config.js';
 import { positionLimit } from '../../src/model/language-config.js';
-import type { Workload } from '../../src/planner/profile/workload.js';
-import type { Ask } from '../../src/runtime/engine/captioner-options.js';
 import { readTokenizer } from '../../src/runtime/engine/checkpoint-files.js';
-import {
-  resolveGenerationOptions,
-  sequencesAtOnce,
-  type GenerationOptions,
-} from '../../src/runtime/generation/generation-options.js';
+import { resolveGenerationOptions, sequencesAtOnce } from '../../src/runtime/generation/generation-options.js';
 import { preparePrompts, promptText } from '../../src/runtime/engine/text/prompts.js';
 
 /**

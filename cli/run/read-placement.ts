@@ -1,8 +1,5 @@
-import type { DeviceMap } from '../../src/planner/map/device-map.js';
-import type { PlanDocument } from '../../src/planner/plan/document/plan-document.js';
-import type { Budgets } from '../../src/planner/plan/request/budgets.js';
-import { parseSize } from '../../src/size.js';
-import type { PlacementOptions, PlanningOptions } from '../../src/runtime/placement/placement.js';
+import { type Budgets, type DeviceMap, parseSize, type PlanDocument } from '../../src/planner/index.js';
+import type { PlacementOptions, PlanningOptions } from '../../src/runtime/index.js';
 import { usageError } from '../common/main.js';
 import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { readJson } from '../common/read-json.js';

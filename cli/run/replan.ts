@@ -1,5 +1,4 @@
-import type { Blip2Error } from '../../src/errors.js';
-import type { Budgets } from '../../src/planner/plan/request/budgets.js';
+import type { Blip2Error, Budgets } from '../../src/planner/index.js';
 import { freeCudaBytes } from '../../src/runtime/device/cuda-provider.js';
 
 /**

@@ -1,14 +1,11 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Checkpoint } from '../../src/loader/index.js';
+import type { Ask, GenerationOptions, PictureSize, PlacementOptions } from '../../src/runtime/index.js';
 import type { RunSettings } from '../../src/bulk/run/run-file.js';
-import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
 import { checkpointFingerprint } from '../../src/loader/checkpoint/fingerprint.js';
 import { SourceFiles } from '../../src/loader/file/source-files.js';
-import type { PictureSize } from '../../src/model/picture-size.js';
-import type { Ask } from '../../src/runtime/engine/captioner-options.js';
-import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
-import type { PlacementOptions } from '../../src/runtime/placement/placement.js';
 import { usageError } from '../common/main.js';
 import type { BulkRequest } from './bulk-flags.js';
 

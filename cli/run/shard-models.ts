@@ -1,3 +1,4 @@
+import { createCaptioner } from '../../src/runtime/index.js';
 import type { CaptionRecord } from '../../src/bulk/caption-record.js';
 import type { CaptionWorker } from '../../src/bulk/run/caption-pictures.js';
 import { Tally } from '../../src/bulk/run/tally.js';
@@ -5,7 +6,6 @@ import type { WorkOptions } from '../../src/bulk/work/work-on-shards.js';
 import { CaptionMetrics } from '../../src/metrics/caption-metrics.js';
 import { MetricsServer, type MetricsAddress } from '../../src/metrics/metrics-server.js';
 import { Metrics } from '../../src/metrics/metrics.js';
-import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
 import type { EventLog } from '../common/event-log.js';
 import type { AskedModel } from './asked-model.js';
 import { captionWorker } from './caption-worker.js';

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { PlacementOptions } from '../../src/runtime/placement/placement.js';
+import type { PlacementOptions } from '../../src/runtime/index.js';
 import type { Provider } from '../../src/runtime/device/provider.js';
 import { usageError } from '../common/main.js';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Argv } from 'yargs';
-import { parseSize } from '../../src/size.js';
+import { parseSize } from '../../src/planner/index.js';
 import { MAX_PIXELS } from '../../src/runtime/image/picture-refusal.js';
 import type { TextUse } from '../../src/serve/answer-chat.js';
 import { isLoopback } from '../../src/serve/http/who-may-ask.js';

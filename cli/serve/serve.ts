@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
+import { createCaptioner } from '../../src/runtime/index.js';
 import { CaptionServer, type Answered } from '../../src/serve/caption-server.js';
 import { KeptModel } from '../../src/serve/kept-model.js';
 import { EventLog, logFlags } from '../common/event-log.js';

@@ -1,9 +1,9 @@
 /** `blip2-shard cache`: the converted and quantised weights that runs keep for later ones. */
 import { dirname } from 'node:path';
+import { formatSize } from '../../src/planner/index.js';
+import { type CachedFile, listCache, removeCached } from '../../src/loader/index.js';
 import { sealFault } from '../../src/loader/cache/seal.js';
-import { listCache, removeCached, type CachedFile } from '../../src/loader/cache/list-cache.js';
 import { removeAbandonedFiles } from '../../src/loader/write/temporary-file.js';
-import { formatSize } from '../../src/size.js';
 import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { counted } from '../common/counted.js';

@@ -1,9 +1,7 @@
 import * as z from 'zod';
-import { isFloatDtype, type FloatDtype } from '../../src/loader/convert/convert-floats.js';
-import type { CheckpointJob } from '../../src/loader/shard/planned-shard.js';
-import type { ShardTensor } from '../../src/loader/write/shard-tensor.js';
+import type { LoadDtype } from '../../src/planner/index.js';
+import { type CheckpointJob, type FloatDtype, isFloatDtype, type ShardTensor } from '../../src/loader/index.js';
 import { loadedDtype, type DtypeRules } from '../../src/planner/profile/loaded-dtype.js';
-import type { LoadDtype } from '../../src/tensor/load-dtype.js';
 
 const NAMES: Readonly<Record<FloatDtype, LoadDtype>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 

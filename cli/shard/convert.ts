@@ -1,5 +1,4 @@
-import { isFloatDtype } from '../../src/loader/convert/convert-floats.js';
-import { quantizedTensors, type ShardTensor } from '../../src/loader/write/shard-tensor.js';
+import { isFloatDtype, quantizedTensors, type ShardTensor } from '../../src/loader/index.js';
 import { QUANT_SCHEMES, quantizedHalf } from '../../src/tensor/quantized.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';

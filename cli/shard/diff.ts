@@ -1,4 +1,4 @@
-import { diffCheckpoints, type TensorDifference } from '../../src/loader/check/diff-checkpoints.js';
+import { diffCheckpoints, type TensorDifference } from '../../src/loader/index.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { ProgressLine } from '../common/progress.js';

@@ -1,4 +1,4 @@
-import { hashCheckpoint } from '../../src/loader/check/hash-checkpoint.js';
+import { hashCheckpoint } from '../../src/loader/index.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { openSource } from '../common/open-source.js';

@@ -1,5 +1,6 @@
-import { moduleTree, type ModuleNode } from '../../src/loader/check/module-tree.js';
-import { formatCount, formatSize } from '../../src/size.js';
+import { formatSize } from '../../src/planner/index.js';
+import { type ModuleNode, moduleTree } from '../../src/loader/index.js';
+import { formatCount } from '../../src/size.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { openNamed } from '../common/open-source.js';

@@ -1,4 +1,4 @@
-import { Blip2Error } from '../../src/errors.js';
+import { Blip2Error } from '../../src/planner/index.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { openSource } from '../common/open-source.js';

@@ -1,14 +1,12 @@
 /** A plan as the splitter needs it: a device and a dtype for every tensor. */
 import * as z from 'zod';
-import { deviceOf } from '../../src/planner/map/device-map.js';
+import { deviceOf, LOAD_DTYPES, type LoadDtype, type QuantScheme } from '../../src/planner/index.js';
+import { type Checkpoint, type FloatDtype, isFloatDtype } from '../../src/loader/index.js';
 import { longestPrefix } from '../../src/planner/map/longest-prefix.js';
 import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { loadedDtype, type DtypeRules } from '../../src/planner/profile/loaded-dtype.js';
-import { LOAD_DTYPES, type LoadDtype } from '../../src/tensor/load-dtype.js';
 import type { Dtype } from '../../src/tensor/dtype.js';
-import { quantizedHalf, type QuantScheme } from '../../src/tensor/quantized.js';
-import { isFloatDtype, type FloatDtype } from '../../src/loader/convert/convert-floats.js';
-import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
+import { quantizedHalf } from '../../src/tensor/quantized.js';
 import { usageError } from '../common/main.js';
 import { familyOf } from './config-dtype.js';
 import { parseDtype } from './shard-options.js';

@@ -1,4 +1,4 @@
-import { openForRepair } from '../../src/loader/check/repair-checkpoint.js';
+import { openForRepair } from '../../src/loader/index.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { runJob } from './run-job.js';

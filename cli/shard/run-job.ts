@@ -1,8 +1,6 @@
-import type { CheckpointJob } from '../../src/loader/shard/planned-shard.js';
-import type { WrittenCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
-import { writeCheckpoint } from '../../src/loader/shard/write-checkpoint.js';
-import { formatSize } from '../../src/size.js';
 import { join } from 'node:path';
+import { formatSize } from '../../src/planner/index.js';
+import { type CheckpointJob, writeCheckpoint, type WrittenCheckpoint } from '../../src/loader/index.js';
 import { EXIT } from '../common/main.js';
 import { RateLine } from '../common/rate-line.js';
 

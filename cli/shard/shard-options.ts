@@ -1,6 +1,6 @@
 /** What the subcommands of `blip2-shard` share: flags, positionals, patterns. */
 import type { Argv } from 'yargs';
-import type { FloatDtype } from '../../src/loader/convert/convert-floats.js';
+import type { FloatDtype } from '../../src/loader/index.js';
 import { STORED_AS } from '../../src/tensor/load-dtype.js';
 import { parseDtypeName } from '../common/dtype.js';
 import { HUB_FLAGS } from '../common/hub-flags.js';

@@ -1,11 +1,17 @@
-import { nameShards, splitByDevice, splitBySize } from '../../src/loader/shard/shard-plan.js';
-import { parseSize } from '../../src/size.js';
+import { parseSize } from '../../src/planner/index.js';
+import {
+  type Checkpoint,
+  nameShards,
+  quantizedTensors,
+  type ShardTensor,
+  splitByDevice,
+  splitBySize,
+} from '../../src/loader/index.js';
 import { tensorBytes } from '../../src/tensor/tensor-info.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';
-import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
-import { quantizedTensors, writtenInfo, type ShardTensor } from '../../src/loader/write/shard-tensor.js';
+import { writtenInfo } from '../../src/loader/write/shard-tensor.js';
 import { statingDtype } from './config-dtype.js';
 import { placeByPlan, type TensorPlacement } from './place-by-plan.js';
 import { quantizableWeightsOf } from './weights-to-quantize.js';

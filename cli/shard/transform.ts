@@ -1,8 +1,5 @@
 /** Subcommands that write the same shards with other names, dtypes or fewer tensors. */
-import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
-import { nameShards } from '../../src/loader/shard/shard-plan.js';
-import type { CheckpointJob } from '../../src/loader/shard/planned-shard.js';
-import type { ShardTensor } from '../../src/loader/write/shard-tensor.js';
+import { type Checkpoint, type CheckpointJob, nameShards, type ShardTensor } from '../../src/loader/index.js';
 import { usageError } from '../common/main.js';
 
 /** What becomes of a tensor: nothing, itself, or several tensors of the new checkpoint, by name. */

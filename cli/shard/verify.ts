@@ -1,4 +1,4 @@
-import { verifyCheckpoint } from '../../src/loader/check/verify-checkpoint.js';
+import { verifyCheckpoint } from '../../src/loader/index.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { counted } from '../common/counted.js';
 import { createParser, parseArgs } from '../common/parser.js';

@@ -1,6 +1,5 @@
 /** Which weights of a checkpoint `--quant` stores in small integers. */
-import { isFloatDtype } from '../../src/loader/convert/convert-floats.js';
-import type { Checkpoint } from '../../src/loader/checkpoint/checkpoint.js';
+import { type Checkpoint, isFloatDtype } from '../../src/loader/index.js';
 import { isRetrieval, parseModelConfig, type ModelConfig } from '../../src/model/blip2-config.js';
 import { blip2Blocks } from '../../src/model/blocks.js';
 import { quantizableWeights, type QuantizableWeight } from '../../src/model/quantizable-weights.js';

@@ -3,7 +3,7 @@ export type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint/chec
 export type { StoredTensor } from './format/stored-tensor.js';
 export { openCheckpoint } from './open-checkpoint.js';
 export { FileSource } from './file/file-source.js';
-export { MAX_HEADER_BYTES, readHeader, type ByteSource, type SafetensorsHeader } from './format/read-header.js';
+export { readHeader, type ByteSource, type SafetensorsHeader } from './format/read-header.js';
 export { SafetensorsError, type SafetensorsErrorCode } from './format/safetensors-error.js';
 export { mapTensors, type MapOptions } from './mapping/map-tensors.js';
 export type { MappedTensors } from './mapping/mapped-tensors.js';
@@ -11,7 +11,7 @@ export { typedArray, type TensorView, type TypedArray } from './mapping/tensor-v
 export { convertFloats, FLOAT_DTYPES, isFloatDtype, type FloatDtype } from './convert/convert-floats.js';
 export { materializeTensors, type MaterializedTensors } from './cache/materialize-tensors.js';
 export { quantizeCheckpoint, type WeightToQuantize } from './quant/quantize-checkpoint.js';
-export { layoutFile, type FileLayout, type LayoutOptions, type PlacedTensor } from './write/file-layout.js';
+export { type FileLayout, type LayoutOptions, type PlacedTensor } from './write/file-layout.js';
 export { quantizedTensors, type ShardTensor } from './write/shard-tensor.js';
 export { writeShard, type WriteOptions } from './write/write-shard.js';
 export { nameShards, splitByDevice, splitBySize, type PlannedShard } from './shard/shard-plan.js';

@@ -1,17 +1,13 @@
 /** `blip2-device-map/planner`: pure, also in a browser. Tensors and budgets in, the fastest placement that fits out. */
 export { needsIntegerSolver } from './plan/request/needs-integer-solver.js';
 export { ERROR_CODES, type ErrorCode } from '../error-codes.js';
-export type { ErrorText, OptionName } from '../error-text.js';
 export { Blip2Error } from '../errors.js';
 export { parseBlip2Config, type Blip2Config } from '../model/blip2-config.js';
 export { blip2Tensors, type Blip2TensorOptions } from '../model/blip2-tensors.js';
-export { blip2Blocks, type Block, type BlockKind, type BlockPhase } from '../model/blocks.js';
 export { DEFAULT_PRESET, PRESETS, type Preset } from '../model/presets.js';
 export { deviceOf, type Device, type DeviceMap } from './map/device-map.js';
-export { emitDeviceMap } from './map/emit-device-map.js';
 export { parseDeviceMap } from './map/parse-device-map.js';
-export { conflictingReadings, type Reading } from './map/prefix-readings.js';
-export { validateDeviceMap, type MapIssue } from './plan/comparison/validate-device-map.js';
+export { type MapIssue } from './plan/comparison/validate-device-map.js';
 export { type Budgets } from './plan/request/budgets.js';
 export { type DeviceShare, type Infeasible, type Remedy } from './plan/choice/infeasible.js';
 export type { PlanOptions } from './plan/request/plan-options.js';
@@ -49,7 +45,8 @@ export {
   type IntegerSolver,
 } from './solve/program/integer-program.js';
 export { LOAD_DTYPES, type LoadDtype } from '../tensor/load-dtype.js';
-export { type ModelProfile, type ProfileBlock } from './profile/model-profile.js';
 export { type Engine } from './map/engine.js';
-export { DEFAULT_WORKLOAD, parseWorkload, type Workload } from './profile/workload.js';
-export { exactSize, formatSize, parseSize } from '../size.js';
+export { DEFAULT_WORKLOAD, type Workload } from './profile/workload.js';
+export { formatSize, parseSize } from '../size.js';
+export { type QuantScheme } from '../tensor/quantized.js';
+export { type TensorInfo } from '../tensor/tensor-info.js';

@@ -9,6 +9,7 @@ import { elementCount, tensorBytes, type TensorInfo } from './tensor-info.js';
 
 export const QUANT_SCHEMES = ['int8', 'int4'] as const;
 
+/** Whole numbers that a weight is stored as, with a scale per block. */
 export type QuantScheme = (typeof QUANT_SCHEMES)[number];
 
 export const QUANT_BITS: Readonly<Record<QuantScheme, number>> = { int8: 8, int4: 4 };
