@@ -33,7 +33,10 @@ export async function listCache(cacheFolder: string): Promise<CachedFile[]> {
   return files.toSorted((a, b) => b.sizeBytes - a.sizeBytes);
 }
 
-/** Runs that have a file open keep it until they end, but on Windows, which refuses. */
+/**
+ * Removes files of a cache. Runs that have one open keep it until they end, but on Windows, which refuses.
+ * @throws the system's error where a file cannot be removed
+ */
 export async function removeCached(files: Iterable<CachedFile>): Promise<void> {
   for (const { path } of files) await rm(path, { force: true });
 }

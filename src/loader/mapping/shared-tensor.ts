@@ -11,7 +11,10 @@ export interface SharedTensor extends TensorInfo {
   readonly byteLength: number;
 }
 
-/** Views a tensor that another thread has mapped. The memory goes away when that thread closes the mapping. */
+/**
+ * Views a tensor that another thread has mapped. The memory goes away when that thread closes the mapping.
+ * @throws SafetensorsError `IO_ERROR` where the system has no mapping
+ */
 export async function openShared({ name, dtype, shape, address, byteLength }: SharedTensor): Promise<TensorView> {
   const mapper = await loadMemoryMapper();
   if (mapper === null)

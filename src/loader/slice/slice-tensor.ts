@@ -60,7 +60,10 @@ export function sliceTensor(view: TensorView, items: readonly SliceItem[]): Tens
   };
 }
 
-/** `0:10:2, -1, ...` as it stands between numpy's brackets. */
+/**
+ * `0:10:2, -1, ...` as it stands between numpy's brackets.
+ * @throws Blip2Error `SLICE_INVALID`
+ */
 export function parseSlice(text: string): SliceItem[] {
   return text.trim() === '' ? [] : text.split(',').map((part) => parseItem(part.trim()));
 }

@@ -29,6 +29,7 @@ export interface MapExplanation {
 /**
  * @param options as for `planDeviceMap`; GPUs that the map names and `budgets` does not are taken to be large enough
  * @param quant block -> what the map's owner quantised it to; the others keep what the checkpoint holds
+ * @throws Blip2Error as `planDeviceMap`
  */
 export function explainMap(
   given: DeviceMap,

@@ -33,7 +33,10 @@ export interface PlannedPoint {
   readonly plan: PlanDocument | null;
 }
 
-/** Plans for evenly spaced budgets of each GPU, all else as asked. */
+/**
+ * Plans for evenly spaced budgets of each GPU, all else as asked.
+ * @throws Blip2Error as `planDeviceMap`
+ */
 export function sweepBudgets(
   tensors: ReadonlyMap<string, TensorInfo>,
   options: PlanOptions,
@@ -78,8 +81,9 @@ export function* plannedPoints(
 }
 
 /**
- * The most pictures per call with which a plan fits, or 0, encoded one by one unless the workload says more. Host memory without a limit would take any number, so what is
- * asked then is what the GPUs take, beside the tables that are looked up in host memory.
+ * The most pictures per call with which a plan fits, or 0, encoded one by one unless the workload says more. Host memory without a
+ * limit would take any number, so what is asked then is what the GPUs take, beside the tables that are looked up in host memory.
+ * @throws Blip2Error as `planDeviceMap`
  */
 export function largestBatch(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): number {
   const prepare = planPreparer(tensors, options);
