@@ -76,16 +76,11 @@ async function page(entry, file, own) {
       own.filter(({ kind }) => kind === title),
     ),
   );
-  const parts = [
-    `# ${packageName}/${entry}`,
-    doc,
-    ...sections,
-    section('Types that these mention', await mentionedBy(own)),
-  ];
+  const parts = [`# ${packageName}/${entry}`, doc, ...sections, section('Also mentioned', await mentionedBy(own))];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-/** Types of ours that no entry point exports, as far as exported declarations lead to them. */
+/** What no entry point exports, as far as exported declarations lead to them. */
 async function mentionedBy(declarations) {
   const found = new Map();
   const open = [...declarations];

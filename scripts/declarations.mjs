@@ -75,17 +75,18 @@ function declare(declared, file, text, node, declaration, comment) {
     kind: KINDS[declaration.type] ?? 'Types',
     doc: before?.doc || textOf(comment ?? ''),
     code: before === undefined ? code : `${before.code}\n${code}`,
-    mentions: new Set([...(before?.mentions ?? []), ...typesIn(declaration)]),
+    mentions: new Set([...(before?.mentions ?? []), ...mentionsOf(declaration)]),
     numbers: [...(before?.numbers ?? []), ...bareNumbers(declaration, text)],
   });
 }
 
-/** Names of the types in a declaration. */
-function typesIn(node) {
+/** Where nodes that mention others have their name. */
+const NAMED = { TSTypeReference: 'typeName', TSTypeQuery: 'exprName', TSInterfaceHeritage: 'expression' };
+
+/** Names of the types, and of the values that types are made of, in a declaration. */
+function mentionsOf(node) {
   if (typeof node !== 'object' || node === null || node.accessibility === 'private') return [];
-  const named =
-    node.type === 'TSTypeReference' ? node.typeName : node.type === 'TSInterfaceHeritage' ? node.expression : {};
-  return [named.name ?? [], ...Object.values(node).flatMap(typesIn)].flat();
+  return [node[NAMED[node.type]]?.name ?? [], ...Object.values(node).flatMap(mentionsOf)].flat();
 }
 
 /** Numbers of an interface that have no comment. */
