@@ -8,7 +8,7 @@ import { tokenProgram } from '../../graph/blip2-programs.js';
 import { startProgram } from './start-program.js';
 import { cpuOptions } from './cpu-options.js';
 
-const DEMO = join(import.meta.dirname, '../../../models/demo');
+const DEMO = join(import.meta.dirname, '../../../../models/demo');
 
 interface Mapping {
   readonly file: string;
