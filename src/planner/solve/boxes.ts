@@ -2,10 +2,11 @@
  * Only the largest peak on a resource counts, so the search is repeated for each range that the peaks may lie in, with
  * that much set aside: a box is one such range per resource.
  */
+import { at, realAt } from './at.js';
 import type { Chain, Levels } from './chain.js';
 import { rangesOf, type Range } from './peaks.js';
 import type { BoundSearch } from './prices.js';
-import type { Reach } from './reach.js';
+import type { SubsetSums } from './subset-sums.js';
 
 /** Placements whose peaks lie between two levels, on every resource. */
 export interface Box {
@@ -16,10 +17,7 @@ export interface Box {
   /** What is left of the capacities. */
   readonly capacities: Float64Array;
   readonly search: BoundSearch;
-  /** What is left of capacities, in steps that make a difference. */
-  readonly reach: Reach;
-  /** What the items are worth, from the last walk; null until the first. */
-  readonly worth: Float64Array | null;
+  readonly sums: SubsetSums;
   readonly bound: number;
 }
 
@@ -47,25 +45,25 @@ export function peakBoxes(chain: Chain, before: Int32Array): BoxSides[] {
 
 /** The parts of a box whose bounds could not close it, each of which knows its peaks better. */
 export function boxParts(chain: Chain, before: Int32Array, { floors, levels }: BoxSides): BoxSides[] {
-  const sides = Array.from(floors, (floor, r): Range => ({ floor, level: levels[r] ?? floor }));
+  const sides = Array.from(floors, (floor, r): Range => ({ floor, level: realAt(levels, r) }));
   return combined(chain, before, cut(chain, sides, FINE, MOST_PARTS));
 }
 
 /** Cuts the sides of a box as finely as gives `most` boxes: all alike if that goes, else those with the most peaks. */
 function cut(chain: Chain, sides: readonly Range[], widths: readonly number[], most: number): Range[][] {
-  const at = (width: number): Range[][] =>
-    sides.map((side, r) => rangesOf(chain, r, width * (chain.capacities[r] ?? 0), side));
+  const cutBy = (width: number): Range[][] =>
+    sides.map((side, r) => rangesOf(chain, r, width * realAt(chain.capacities, r), side));
   for (const width of widths) {
-    const ranges = at(width);
+    const ranges = cutBy(width);
     if (ranges.reduce((product, own) => product * own.length, 1) <= most) return ranges;
   }
-  const result = at(Infinity);
-  const byCount = at(widths.at(-1) ?? 1)
+  const result = cutBy(Infinity);
+  const byCount = cutBy(at(widths, widths.length - 1))
     .map((own, r) => ({ r, count: own.length }))
     .sort((a, b) => b.count - a.count || a.r - b.r);
   let count = 1;
   for (const { r } of byCount) {
-    const finest = widths.map((width) => at(width)[r] ?? []).find((own) => count * own.length <= most);
+    const finest = widths.map((width) => at(cutBy(width), r)).find((own) => count * own.length <= most);
     if (finest === undefined) continue;
     result[r] = finest;
     count *= finest.length;
@@ -80,8 +78,8 @@ function combined(chain: Chain, before: Int32Array, ranges: readonly (readonly R
     .map((set) => ({
       levels: Float64Array.from(set, (range) => range.level),
       floors: Float64Array.from(set, (range) => range.floor),
-      capacities: chain.capacities.map((capacity, r) => capacity - (set[r]?.floor ?? 0)),
+      capacities: chain.capacities.map((capacity, r) => capacity - at(set, r).floor),
     }))
     .filter(({ capacities }) => capacities.every((capacity) => capacity >= 0))
-    .filter(({ floors }) => before.every((a, b) => a < 0 || (floors[a] ?? 0) >= (floors[b] ?? 0)));
+    .filter(({ floors }) => before.every((a, b) => a < 0 || realAt(floors, a) >= realAt(floors, b)));
 }

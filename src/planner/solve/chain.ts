@@ -2,6 +2,7 @@
  * A problem laid out for speed. A state after item i is its place, and the places of those earlier items that a later one
  * still refers to.
  */
+import { at, realAt, valueOf, wholeAt } from './at.js';
 import type { Input, Item, Problem } from './problem.js';
 import { canRunOut } from './resources.js';
 
@@ -43,23 +44,26 @@ export function layOut(problem: Problem): Chain {
     // What a bond's later members cost and use is known with the first, and counted there: bounds see it earlier.
     const payer = item.sameAs === null ? i : leaderOf(items, item.sameAs);
     for (let p = 0; p < places; p++) {
-      const own = item.cost[p] ?? Infinity;
-      cost[payer * places + p] = (cost[payer * places + p] ?? 0) + own;
+      const own = at(item.cost, p);
+      cost[payer * places + p] = realAt(cost, payer * places + p) + own;
       for (const [k, r] of kept.entries()) {
-        const at = (payer * places + p) * resources + k;
-        use[at] = (use[at] ?? 0) + (item.use[p]?.[r] ?? 0);
-        peak[(i * places + p) * resources + k] = item.peak[p]?.[r] ?? 0;
+        const slot = (payer * places + p) * resources + k;
+        use[slot] = realAt(use, slot) + at(at(item.use, p), r);
+        peak[(i * places + p) * resources + k] = at(at(item.peak, p), r);
       }
     }
   }
   const stages = layOutStages(problem);
   const stageStart = new Int32Array(items.length + 1);
-  for (let i = 0; i < items.length; i++) stageStart[i + 1] = (stageStart[i] ?? 0) + (stages[i]?.states ?? places);
+  for (let i = 0; i < items.length; i++) {
+    const states = i < stages.length ? at(stages, i).states : places;
+    stageStart[i + 1] = wholeAt(stageStart, i) + states;
+  }
   return {
     items: items.length,
     places,
     resources,
-    capacities: Float64Array.from(kept, (r) => problem.capacities[r] ?? 0),
+    capacities: Float64Array.from(kept, (r) => at(problem.capacities, r)),
     kept,
     cost,
     use,
@@ -76,8 +80,7 @@ function alikeStates(stages: readonly Stage[], items: number, places: number): I
   const result = [after];
   const known = new Map<Stage, { readonly after: Int32Array; readonly own: Int32Array }>();
   for (let i = items - 2; i >= 0; i--) {
-    const stage = stages[i];
-    if (stage === undefined) continue;
+    const stage = at(stages, i);
     const found = known.get(stage);
     if (found?.after === after) {
       after = found.own;
@@ -86,12 +89,12 @@ function alikeStates(stages: readonly Stage[], items: number, places: number): I
       const own = new Int32Array(stage.states);
       for (let state = 0; state < stage.states; state++) {
         let key = '';
-        for (let at = state * places; at < (state + 1) * places; at++) {
-          const next = stage.next[at] ?? -1;
-          key += next < 0 ? '-,' : `${stage.step[at]}>${after[next]},`;
+        for (let sp = state * places; sp < (state + 1) * places; sp++) {
+          const next = wholeAt(stage.next, sp);
+          key += next < 0 ? '-,' : `${realAt(stage.step, sp)}>${wholeAt(after, next)},`;
         }
         if (!first.has(key)) first.set(key, state);
-        own[state] = first.get(key) ?? state;
+        own[state] = valueOf(first, key);
       }
       // The same array where nothing changes, so that runs of equal stages are looked at once.
       const same = own.length === after.length && own.every((value, state) => value === after[state]);
@@ -105,7 +108,7 @@ function alikeStates(stages: readonly Stage[], items: number, places: number): I
 }
 
 function leaderOf(items: readonly Item[], i: number): number {
-  const earlier = items[i]?.sameAs ?? null;
+  const earlier = at(items, i).sameAs;
   return earlier === null ? i : leaderOf(items, earlier);
 }
 
@@ -120,14 +123,13 @@ function layOutStages({ items, places }: Problem): Stage[] {
   const known = new Map<string, Stage>();
   const numberOf = numbering();
   for (let i = 0; i + 1 < items.length; i++) {
-    const item = items[i + 1];
-    if (item === undefined) continue;
-    const here = [i, ...(open[i] ?? [])];
-    const there = open[i + 1] ?? [];
+    const item = at(items, i + 1);
+    const here = [i, ...at(open, i)];
+    const there = at(open, i + 1);
     const placeIn = new Map(here.map((j, k) => [j, k]));
-    const carried = there.map((j) => placeIn.get(j) ?? 0);
-    const inputs = item.inputs.map(({ from, cost }) => ({ from: placeIn.get(from) ?? 0, cost }));
-    const sameAs = item.sameAs === null ? null : (placeIn.get(item.sameAs) ?? 0);
+    const carried = there.map((j) => valueOf(placeIn, j));
+    const inputs = item.inputs.map(({ from, cost }) => ({ from: valueOf(placeIn, from), cost }));
+    const sameAs = item.sameAs === null ? null : valueOf(placeIn, item.sameAs);
     const closed = item.cost.map((cost) => cost === Infinity);
     // Runs of equal items have equal stages.
     const key = JSON.stringify([
@@ -164,11 +166,11 @@ function stageOf(places: number, held: number, { carried, inputs, sameAs, closed
       rest = Math.floor(rest / places);
     }
     let base = 0;
-    for (let k = carried.length - 1; k >= 0; k--) base = base * places + (placeOf[carried[k] ?? 0] ?? 0);
+    for (let k = carried.length - 1; k >= 0; k--) base = base * places + wholeAt(placeOf, at(carried, k));
     for (let p = 0; p < places; p++) {
-      if (closed[p] === true || (sameAs !== null && placeOf[sameAs] !== p)) continue;
+      if (at(closed, p) || (sameAs !== null && wholeAt(placeOf, sameAs) !== p)) continue;
       let cost = 0;
-      for (const input of inputs) cost += input.cost[placeOf[input.from] ?? 0]?.[p] ?? 0;
+      for (const input of inputs) cost += at(at(input.cost, wholeAt(placeOf, input.from)), p);
       next[state * places + p] = base * places + p;
       step[state * places + p] = cost;
     }

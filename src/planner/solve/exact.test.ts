@@ -72,7 +72,7 @@ const cards: fc.Arbitrary<Problem> = fc
         slow: fc.integer({ min: 4, max: 40 }),
         streamed: fc.integer({ min: 4, max: 40 }),
         peak: fc.integer({ min: 0, max: 3 }),
-        toll: fc.integer({ min: 0, max: 4 }),
+        endCost: fc.integer({ min: 0, max: 4 }),
       }),
       { minLength: 1, maxLength: 2 },
     ),
@@ -95,7 +95,7 @@ const cards: fc.Arbitrary<Problem> = fc
           : [
               {
                 from: i - 1,
-                cost: homes.map((a) => homes.map((b) => (a === b ? 0 : run.toll * (Number(a < 2) + Number(b < 2))))),
+                cost: homes.map((a) => homes.map((b) => (a === b ? 0 : run.endCost * (Number(a < 2) + Number(b < 2))))),
               },
             ],
     }));

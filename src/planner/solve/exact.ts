@@ -1,13 +1,14 @@
 /**
  * The cheapest placement that fits, with a proof or with the gap that is left.
  *
- * Bounds come first, prices per byte (`prices.ts`) and then worths per item, device by device (`worths.ts`); a walk along
- * the chain (`walk.ts`) leaves out what they rule out; small changes better what it finds (`polish.ts`).
+ * Bounds come first, prices per byte (`prices.ts`) and then duals per item, device by device (`decomposition.ts`); a walk along
+ * the chain (`walk.ts`) leaves out what they rule out; local search (`local-search.ts`) improves what it finds.
  */
+import { at } from './at.js';
 import { layOut } from './chain.js';
+import { localSearch } from './local-search.js';
 import { bestBound } from './prices.js';
 import { costOf, type Item, type Problem, type Solution } from './problem.js';
-import { polished } from './polish.js';
 import { reversed } from './reversed.js';
 import { Search } from './search.js';
 
@@ -89,7 +90,7 @@ function solve(problem: Problem, options: SolveOptions): SolveResult {
     return { status: 'infeasible', proven: bound === Infinity, bound, labels };
   const found = anyFitting(problem);
   if (found === null) return { status: 'infeasible', proven: false, bound, labels };
-  const solution = polished(problem, found, stop);
+  const solution = localSearch(problem, found, stop);
   return { ...graded(solution, bound), solution, labels };
 }
 
@@ -107,7 +108,7 @@ function repacked(problem: Problem, best: Solution, stop: () => boolean): Soluti
   const packed = new Search({ ...problem, items }, limits).run().best;
   if (packed === null) return best;
   const { choice } = packed;
-  const better = polished(problem, { choice, cost: costOf(problem, choice) }, stop);
+  const better = localSearch(problem, { choice, cost: costOf(problem, choice) }, stop);
   return better.cost < best.cost ? better : best;
 }
 
@@ -130,9 +131,7 @@ function withoutHopeless(problem: Problem): Problem {
     ...problem,
     items: problem.items.map((item): Item => ({
       cost: item.cost.map((cost, p) =>
-        capacities.some((capacity, r) => (item.use[p]?.[r] ?? 0) + (item.peak[p]?.[r] ?? 0) > capacity)
-          ? Infinity
-          : cost,
+        capacities.some((capacity, r) => at(at(item.use, p), r) + at(at(item.peak, p), r) > capacity) ? Infinity : cost,
       ),
       use: item.use,
       peak: item.peak,

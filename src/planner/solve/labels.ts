@@ -1,4 +1,5 @@
 /** Labels of one item, side by side: what has been decided so far, and what it costs at least to finish. */
+import { realAt, wholeAt } from './at.js';
 export class Labels {
   size = 0;
   cost: Float64Array;
@@ -41,16 +42,16 @@ export class Labels {
     const picked = new Labels(resources, order.length);
     picked.size = order.length;
     for (let to = 0; to < order.length; to++) {
-      const k = order[to] ?? 0;
-      picked.cost[to] = this.cost[k] ?? 0;
-      picked.bound[to] = this.bound[k] ?? 0;
-      picked.state[to] = this.state[k] ?? 0;
-      picked.place[to] = this.place[k] ?? 0;
-      picked.parent[to] = this.parent[k] ?? 0;
-      picked.used[to] = this.used[k] ?? 0;
+      const k = wholeAt(order, to);
+      picked.cost[to] = realAt(this.cost, k);
+      picked.bound[to] = realAt(this.bound, k);
+      picked.state[to] = wholeAt(this.state, k);
+      picked.place[to] = wholeAt(this.place, k);
+      picked.parent[to] = wholeAt(this.parent, k);
+      picked.used[to] = wholeAt(this.used, k);
       for (let r = 0; r < resources; r++) {
-        picked.use[to * resources + r] = this.use[k * resources + r] ?? 0;
-        picked.peak[to * resources + r] = this.peak[k * resources + r] ?? 0;
+        picked.use[to * resources + r] = realAt(this.use, k * resources + r);
+        picked.peak[to * resources + r] = realAt(this.peak, k * resources + r);
       }
     }
     return picked;

@@ -1,4 +1,5 @@
 /** What every placement within limits on peaks must reckon with. */
+import { realAt } from './at.js';
 import type { Chain, Levels } from './chain.js';
 
 /** `[item * resources + resource]`: bytes that the items from here on take at least, wherever they go. */
@@ -10,11 +11,10 @@ export function forcedUse(chain: Chain, levels: Levels): Float64Array {
       let least = Infinity;
       for (let p = 0; p < places; p++) {
         const ip = i * places + p;
-        const open =
-          (chain.cost[ip] ?? Infinity) < Infinity && (chain.peak[ip * resources + r] ?? 0) <= (levels[r] ?? 0);
-        if (open) least = Math.min(least, chain.use[ip * resources + r] ?? 0);
+        const open = realAt(chain.cost, ip) < Infinity && realAt(chain.peak, ip * resources + r) <= realAt(levels, r);
+        if (open) least = Math.min(least, realAt(chain.use, ip * resources + r));
       }
-      forced[i * resources + r] = (forced[(i + 1) * resources + r] ?? 0) + (least === Infinity ? 0 : least);
+      forced[i * resources + r] = realAt(forced, (i + 1) * resources + r) + (least === Infinity ? 0 : least);
     }
   }
   return forced;
@@ -36,8 +36,8 @@ export function rangesOf(
   const peaks = new Set<number>();
   for (let ip = 0; ip < chain.items * chain.places; ip++) {
     if (places !== null && !places.includes(ip % chain.places)) continue;
-    const peak = chain.peak[ip * chain.resources + resource] ?? 0;
-    const open = (chain.cost[ip] ?? Infinity) < Infinity && peak >= within.floor && peak <= within.level;
+    const peak = realAt(chain.peak, ip * chain.resources + resource);
+    const open = realAt(chain.cost, ip) < Infinity && peak >= within.floor && peak <= within.level;
     if (open) peaks.add(peak);
   }
   const ranges: Range[] = [];

@@ -1,6 +1,10 @@
 /** Prices per byte that make the relaxation's bound high, found along straight lines for one resource and by subgradients for more. */
+import { at, realAt } from './at.js';
 import type { Chain, Levels } from './chain.js';
 import { relax, type Relaxation } from './relax.js';
+
+/** Where no item gains anything from bytes. */
+const NO_PRICE = 1e-9;
 
 export interface BoundSearch {
   readonly prices: Float64Array;
@@ -20,7 +24,7 @@ export function bestBound(
   let best: BoundSearch = { prices: free, relaxation: relax(chain, free, capacities, levels) };
   const offerIfFits = (relaxation: Relaxation, prices: Float64Array): boolean => {
     const fits =
-      relaxation.bound < Infinity && capacities.every((capacity, r) => (relaxation.used[r] ?? 0) <= capacity);
+      relaxation.bound < Infinity && capacities.every((capacity, r) => realAt(relaxation.used, r) <= capacity);
     if (fits && costAt(relaxation, prices, capacities) < upper()) offer(relaxation.choice);
     return fits;
   };
@@ -40,7 +44,7 @@ export function bestBound(
 
 /**
  * Subgradient ascent with smoothed directions: where two devices are alike, everything runs to the cheaper one, and only
- * the mean of such turns points uphill.
+ * the mean of such steps points uphill.
  */
 function ascend(
   chain: Chain,
@@ -59,15 +63,15 @@ function ascend(
     const over = excess(relaxation, capacities);
     let norm = 0;
     for (const [r, e] of over.entries()) {
-      const scaled = e / Math.max(1, capacities[r] ?? 1);
-      direction[r] = 0.6 * (direction[r] ?? 0) + 0.4 * scaled;
-      norm += (direction[r] ?? 0) ** 2;
+      const scaled = e / Math.max(1, realAt(capacities, r));
+      direction[r] = 0.6 * realAt(direction, r) + 0.4 * scaled;
+      norm += realAt(direction, r) ** 2;
     }
     if (norm < 1e-18) break;
-    const target = Number.isFinite(upper()) ? upper() : 2 * Math.abs(best) + steepestPrice(chain) * Math.max(...over);
+    const target = Number.isFinite(upper()) ? upper() : 2 * Math.abs(best) + medianPrice(chain) * Math.max(...over);
     const step = (length * Math.max(target - relaxation.bound, 1e-6 * Math.abs(target))) / norm;
     prices = prices.map((price, r) =>
-      Math.max(0, price + (step * (direction[r] ?? 0)) / Math.max(1, capacities[r] ?? 1)),
+      Math.max(0, price + (step * realAt(direction, r)) / Math.max(1, realAt(capacities, r))),
     );
     relaxation = attempt(prices);
     if (relaxation.bound > best + 1e-6 * Math.abs(best)) {
@@ -93,12 +97,12 @@ function onePrice(
   enough: () => boolean,
 ): void {
   const lineAt = (price: number, { bound, used }: Relaxation): Line => {
-    const slope = used.reduce((sum, bytes, r) => sum + bytes - (capacities[r] ?? 0), 0);
+    const slope = used.reduce((sum, bytes, r) => sum + bytes - realAt(capacities, r), 0);
     return { price, bound, slope };
   };
   const tried = (price: number): Line => lineAt(price, attempt(new Float64Array(chain.resources).fill(price)));
   let low = lineAt(0, free);
-  let high = tried(steepestPrice(chain));
+  let high = tried(medianPrice(chain));
   for (let i = 0; i < 60 && high.slope > 0; i++) {
     if (enough()) return;
     low = high;
@@ -123,31 +127,31 @@ interface Line {
 
 /** What the relaxed placement itself costs, without the prices. */
 function costAt({ bound, used }: Relaxation, prices: Float64Array, capacities: Float64Array): number {
-  return prices.reduce((sum, price, r) => sum + price * ((capacities[r] ?? 0) - (used[r] ?? 0)), bound);
+  return prices.reduce((sum, price, r) => sum + price * (realAt(capacities, r) - realAt(used, r)), bound);
 }
 
 function excess(relaxation: Relaxation, capacities: Float64Array): number[] {
-  return Array.from(capacities, (capacity, r) => (relaxation.used[r] ?? 0) - capacity);
+  return Array.from(capacities, (capacity, r) => realAt(relaxation.used, r) - capacity);
 }
 
 /** Milliseconds per byte of the middling item: where to start looking. */
-function steepestPrice(chain: Chain): number {
+function medianPrice(chain: Chain): number {
   const ratios: number[] = [];
   for (let i = 0; i < chain.items; i++) {
     let low = Infinity;
     let high = 0;
     let bytes = 0;
     for (let p = 0; p < chain.places; p++) {
-      const cost = chain.cost[i * chain.places + p] ?? Infinity;
+      const cost = realAt(chain.cost, i * chain.places + p);
       if (cost === Infinity) continue;
       low = Math.min(low, cost);
       high = Math.max(high, cost);
       for (let r = 0; r < chain.resources; r++) {
-        bytes = Math.max(bytes, chain.use[(i * chain.places + p) * chain.resources + r] ?? 0);
+        bytes = Math.max(bytes, realAt(chain.use, (i * chain.places + p) * chain.resources + r));
       }
     }
     if (bytes > 0 && high > low) ratios.push((high - low) / bytes);
   }
   ratios.sort((a, b) => a - b);
-  return ratios[Math.floor(ratios.length / 2)] ?? 1e-9;
+  return ratios.length === 0 ? NO_PRICE : at(ratios, Math.floor(ratios.length / 2));
 }

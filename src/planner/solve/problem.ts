@@ -5,6 +5,8 @@
  * that skip the chain). It fits if on every resource the sum of `use` plus the largest single `peak` stays within the
  * capacity: weights and caches add up, activations and staged weights follow one another.
  */
+import { at, numberAt } from './at.js';
+
 export interface Problem {
   readonly places: number;
   /**
@@ -47,15 +49,15 @@ export function costOf(problem: Problem, choice: readonly number[]): number {
   const peak = problem.capacities.map(() => 0);
   let cost = 0;
   for (const [i, item] of problem.items.entries()) {
-    const place = choice[i] ?? 0;
-    if (item.sameAs !== null && choice[item.sameAs] !== place) return Infinity;
-    cost += item.cost[place] ?? Infinity;
-    for (const input of item.inputs) cost += input.cost[choice[input.from] ?? 0]?.[place] ?? 0;
+    const place = numberAt(choice, i);
+    if (item.sameAs !== null && numberAt(choice, item.sameAs) !== place) return Infinity;
+    cost += numberAt(item.cost, place);
+    for (const input of item.inputs) cost += numberAt(at(input.cost, numberAt(choice, input.from)), place);
     for (const r of use.keys()) {
-      use[r] = (use[r] ?? 0) + (item.use[place]?.[r] ?? 0);
-      peak[r] = Math.max(peak[r] ?? 0, item.peak[place]?.[r] ?? 0);
+      use[r] = numberAt(use, r) + numberAt(at(item.use, place), r);
+      peak[r] = Math.max(numberAt(peak, r), numberAt(at(item.peak, place), r));
     }
   }
-  const fits = problem.capacities.every((capacity, r) => (use[r] ?? 0) + (peak[r] ?? 0) <= capacity);
+  const fits = problem.capacities.every((capacity, r) => numberAt(use, r) + numberAt(peak, r) <= capacity);
   return fits ? cost : Infinity;
 }

@@ -3,6 +3,7 @@
  * minus lambda x capacity bounds every placement that fits from below (Lagrangian relaxation), from the start and from
  * every state on.
  */
+import { at, realAt, wholeAt } from './at.js';
 import type { Chain, Levels } from './chain.js';
 
 export interface Relaxation {
@@ -10,7 +11,7 @@ export interface Relaxation {
   readonly rest: Float64Array;
   /** Lower bound on the cost of any placement that keeps to the capacities and levels. */
   readonly bound: number;
-  /** A cheapest placement at these prices; it need not fit. */
+  /** A cheapest placement at these prices; it need not fit, and means nothing where the bound is infinite. */
   readonly choice: Int32Array;
   /** Bytes that placement uses per resource. */
   readonly used: Float64Array;
@@ -20,31 +21,29 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
   const { items, places, resources } = chain;
   const priced = new Float64Array(items * places);
   for (let ip = 0; ip < items * places; ip++) {
-    let value = chain.cost[ip] ?? Infinity;
+    let value = realAt(chain.cost, ip);
     for (let r = 0; r < resources; r++) {
-      if ((chain.peak[ip * resources + r] ?? 0) > (levels[r] ?? 0)) value = Infinity;
-      else value += (prices[r] ?? 0) * (chain.use[ip * resources + r] ?? 0);
+      if (realAt(chain.peak, ip * resources + r) > realAt(levels, r)) value = Infinity;
+      else value += realAt(prices, r) * realAt(chain.use, ip * resources + r);
     }
     priced[ip] = value;
   }
   const { stageStart } = chain;
   // After the last item nothing is left to pay.
-  const rest = new Float64Array(stageStart[items] ?? 0);
+  const rest = new Float64Array(wholeAt(stageStart, items));
   const pick = new Int32Array(rest.length);
   for (let i = items - 2; i >= 0; i--) {
-    const stage = chain.stages[i];
-    if (stage === undefined) continue;
-    const { next, step, states } = stage;
-    const here = stageStart[i] ?? 0;
-    const there = stageStart[i + 1] ?? 0;
+    const { next, step, states } = at(chain.stages, i);
+    const here = wholeAt(stageStart, i);
+    const there = wholeAt(stageStart, i + 1);
     for (let state = 0; state < states; state++) {
       let least = Infinity;
       let place = -1;
       for (let p = 0; p < places; p++) {
-        const at = state * places + p;
-        const target = next[at] ?? -1;
+        const sp = state * places + p;
+        const target = wholeAt(next, sp);
         if (target < 0) continue;
-        const value = (step[at] ?? 0) + (priced[(i + 1) * places + p] ?? Infinity) + (rest[there + target] ?? 0);
+        const value = realAt(step, sp) + realAt(priced, (i + 1) * places + p) + realAt(rest, there + target);
         if (value < least) {
           least = value;
           place = p;
@@ -57,7 +56,7 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
   let total = Infinity;
   let first = 0;
   for (let p = 0; p < places; p++) {
-    const value = (priced[p] ?? Infinity) + (rest[p] ?? 0);
+    const value = realAt(priced, p) + realAt(rest, p);
     if (value < total) {
       total = value;
       first = p;
@@ -66,14 +65,16 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
   const choice = new Int32Array(items);
   const used = new Float64Array(resources);
   let state = first;
-  for (let i = 0; i < items; i++) {
-    const place = i === 0 ? first : (pick[(stageStart[i - 1] ?? 0) + state] ?? 0);
-    if (i > 0) state = chain.stages[i - 1]?.next[state * places + place] ?? 0;
+  // Without a way through there is no placement either.
+  const steps = total < Infinity ? items : 0;
+  for (let i = 0; i < steps; i++) {
+    const place = i === 0 ? first : wholeAt(pick, wholeAt(stageStart, i - 1) + state);
+    if (i > 0) state = wholeAt(at(chain.stages, i - 1).next, state * places + place);
     choice[i] = place;
     for (let r = 0; r < resources; r++)
-      used[r] = (used[r] ?? 0) + (chain.use[(i * places + place) * resources + r] ?? 0);
+      used[r] = realAt(used, r) + realAt(chain.use, (i * places + place) * resources + r);
   }
   let bound = total;
-  for (let r = 0; r < resources; r++) bound -= (prices[r] ?? 0) * (capacities[r] ?? 0);
+  for (let r = 0; r < resources; r++) bound -= realAt(prices, r) * realAt(capacities, r);
   return { rest, bound, choice, used };
 }

@@ -3,6 +3,7 @@
  * small and run once: deciding the dear ones first leaves the cheap ones to fill the gaps, so good placements turn up
  * early.
  */
+import { at, valueOf } from './at.js';
 import type { Input, Item, Problem } from './problem.js';
 
 export function reversed(problem: Problem): Problem {
@@ -10,14 +11,14 @@ export function reversed(problem: Problem): Problem {
   const last = items.length - 1;
   const inputs: Input[][] = items.map(() => []);
   // Matrices that items share stay shared.
-  const turned = new Map<Input['cost'], number[][]>();
+  const transposes = new Map<Input['cost'], number[][]>();
   const rootOf: number[] = [];
   for (const [i, item] of items.entries()) {
-    rootOf.push(item.sameAs === null ? i : (rootOf[item.sameAs] ?? i));
+    rootOf.push(item.sameAs === null ? i : at(rootOf, item.sameAs));
     for (const { from, cost } of item.inputs) {
-      const own = turned.get(cost) ?? transposed(cost);
-      turned.set(cost, own);
-      inputs[from]?.push({ from: last - i, cost: own });
+      const own = transposes.get(cost) ?? transposed(cost);
+      transposes.set(cost, own);
+      at(inputs, from).push({ from: last - i, cost: own });
     }
   }
   const latest = new Map(rootOf.map((root, i) => [root, i]));
@@ -25,13 +26,13 @@ export function reversed(problem: Problem): Problem {
     ...problem,
     items: items
       .map((item, i): Item => {
-        const leader = latest.get(rootOf[i] ?? i) ?? i;
+        const leader = valueOf(latest, at(rootOf, i));
         return {
           cost: item.cost,
           use: item.use,
           peak: item.peak,
           sameAs: leader === i ? null : last - leader,
-          inputs: inputs[i] ?? [],
+          inputs: at(inputs, i),
         };
       })
       .toReversed(),
@@ -39,6 +40,5 @@ export function reversed(problem: Problem): Problem {
 }
 
 function transposed(matrix: readonly (readonly number[])[]): number[][] {
-  const columns = matrix[0]?.length ?? 0;
-  return Array.from({ length: columns }, (_, c) => matrix.map((row) => row[c] ?? 0));
+  return at(matrix, 0).map((_, c) => matrix.map((row) => at(row, c)));
 }

@@ -1,15 +1,16 @@
 /** Boxes of peaks, bounded and walked again and again with more labels until nothing is left open. */
+import { at, realAt } from './at.js';
 import { boxParts, peakBoxes, type Box, type BoxSides } from './boxes.js';
 import { layOut, type Chain } from './chain.js';
-import { deviceShares, type DeviceShare } from './device-shares.js';
+import { decompose } from './decomposition.js';
+import { devicePlaces, type DevicePlaces } from './device-places.js';
 import { equalDevices } from './equal-devices.js';
-import { polished } from './polish.js';
+import { localSearch } from './local-search.js';
 import { forcedUse } from './peaks.js';
 import { bestBound } from './prices.js';
-import { Reach } from './reach.js';
 import { costOf, type Problem, type Solution } from './problem.js';
+import { SubsetSums } from './subset-sums.js';
 import { Walk } from './walk.js';
-import { decompose } from './worths.js';
 
 export interface SearchLimits {
   readonly cutoff: number;
@@ -17,46 +18,39 @@ export interface SearchLimits {
   readonly effort: number;
   readonly boundRounds: number | undefined;
   readonly stop: () => boolean;
-  /** A placement to begin with. */
-  readonly known?: Solution | null;
-  /** What items are worth to devices, where that is known: else found box by box. */
-  readonly worth?: Float64Array | null;
 }
 
 /** What a pass over the boxes may take. */
 interface Pass {
   /** Labels kept per item. */
   readonly width: number;
-  /** Rounds of the search for worths. */
-  readonly rounds: number;
   /** Most pairs of a device's front. */
   readonly pairs: number;
 }
 
 /**
- * Narrow passes find good placements, which make wide ones cheap. A label for one device that can be full costs little, so
- * that the first pass is all that most problems take. Beyond two devices worths are known
- * before (`many-devices.ts`).
+ * For one, two, and three or more resources that can run out. Narrow passes find good placements, which make wide ones
+ * cheap. A label for one device costs little, so that the first pass is all that most problems take.
  */
 const PASSES: readonly (readonly Pass[])[] = [
   [
-    { width: 4, rounds: 1, pairs: 100 },
-    { width: 64, rounds: 1, pairs: 400 },
-    { width: 512, rounds: 1, pairs: 1000 },
-    { width: 4000, rounds: 1, pairs: 4000 },
-    { width: 32_000, rounds: 1, pairs: 4000 },
+    { width: 4, pairs: 100 },
+    { width: 64, pairs: 400 },
+    { width: 512, pairs: 1000 },
+    { width: 4000, pairs: 4000 },
+    { width: 32_000, pairs: 4000 },
   ],
   [
-    { width: 32, rounds: 1, pairs: 400 },
-    { width: 512, rounds: 1, pairs: 2000 },
-    { width: 4000, rounds: 1, pairs: 4000 },
-    { width: 32_000, rounds: 1, pairs: 16_000 },
+    { width: 32, pairs: 400 },
+    { width: 512, pairs: 2000 },
+    { width: 4000, pairs: 4000 },
+    { width: 32_000, pairs: 16_000 },
   ],
   [
-    { width: 32, rounds: 1, pairs: 400 },
-    { width: 256, rounds: 1, pairs: 400 },
-    { width: 2000, rounds: 1, pairs: 1000 },
-    { width: 32_000, rounds: 1, pairs: 4000 },
+    { width: 32, pairs: 400 },
+    { width: 256, pairs: 400 },
+    { width: 2000, pairs: 1000 },
+    { width: 32_000, pairs: 4000 },
   ],
 ];
 /** Of the labels, for boxes before they are cut: most problems need no more. */
@@ -68,22 +62,23 @@ export class Search {
   private readonly problem: Problem;
   private readonly limits: SearchLimits;
   readonly chain: Chain;
-  private readonly shares: readonly DeviceShare[];
+  private readonly devices: readonly DevicePlaces[];
   private readonly walk: Walk;
   private readonly equals: Int32Array;
   private best: Solution | null = null;
-  private polishedCost = Infinity;
+  /** Of the last local search. */
+  private searchedCost = Infinity;
 
   constructor(problem: Problem, limits: SearchLimits) {
     this.problem = problem;
     this.limits = limits;
-    this.best = limits.known ?? null;
     this.chain = layOut(problem);
-    this.shares = deviceShares(problem, this.chain);
+    this.devices = devicePlaces(problem, this.chain);
     this.equals = equalDevices(problem, this.chain);
     this.walk = new Walk(this.chain, {
+      devices: this.devices,
       before: this.equals,
-      beaten: (bound) => this.beaten(bound),
+      isCutOff: (bound) => this.isCutOff(bound),
       offer: (choice) => {
         this.offer(choice);
       },
@@ -99,7 +94,7 @@ export class Search {
   run(): { best: Solution | null; bound: number } {
     const { chain, limits, equals } = this;
     const least = forcedUse(chain, new Float64Array(chain.resources).fill(Infinity));
-    if (chain.capacities.some((capacity, r) => (least[r] ?? 0) > capacity)) return { best: null, bound: Infinity };
+    if (chain.capacities.some((capacity, r) => realAt(least, r) > capacity)) return { best: null, bound: Infinity };
     // A label with many devices is compared and bounded once for each of them.
     const effort = limits.effort * Math.min(1, 2 / Math.max(1, chain.resources));
     let boxes = this.passes(this.bounded(peakBoxes(chain, equals), 0), COARSE_SHARE * effort);
@@ -116,21 +111,21 @@ export class Search {
     walk.effort = effort;
     walk.halted = false;
     let boxes = start;
-    const passes = PASSES[Math.max(0, Math.min(this.chain.resources, PASSES.length) - 1)] ?? [];
+    const passes = at(PASSES, Math.max(0, Math.min(this.chain.resources, PASSES.length) - 1));
     for (const pass of passes) {
       const width = Math.min(pass.width, limits.width);
       boxes = boxes.sort((a, b) => a.bound - b.bound).flatMap((box) => this.walked(box, { ...pass, width }));
-      boxes = boxes.filter(({ bound }) => !this.beaten(bound));
+      boxes = boxes.filter(({ bound }) => !this.isCutOff(bound));
       if (boxes.length === 0 || walk.halted || pass.width >= limits.width) break;
-      this.polish();
+      this.searchNearBest();
     }
-    return boxes.filter(({ bound }) => !this.beaten(bound));
+    return boxes.filter(({ bound }) => !this.isCutOff(bound));
   }
 
-  private polish(): void {
-    if (this.best === null || this.chain.resources < 2 || this.best.cost >= this.polishedCost) return;
-    this.best = polished(this.problem, this.best, this.limits.stop);
-    this.polishedCost = this.best.cost;
+  private searchNearBest(): void {
+    if (this.best === null || this.chain.resources < 2 || this.best.cost >= this.searchedCost) return;
+    this.best = localSearch(this.problem, this.best, this.limits.stop);
+    this.searchedCost = this.best.cost;
   }
 
   private bounded(sides: readonly BoxSides[], least: number): Box[] {
@@ -142,33 +137,32 @@ export class Search {
     return sides
       .map((box): Box => {
         const search = bestBound(chain, box.capacities, box.levels, upper, offer, limits.boundRounds);
-        const reach = new Reach(chain, box.levels);
-        return { ...box, search, reach, worth: limits.worth ?? null, bound: Math.max(least, search.relaxation.bound) };
+        const sums = new SubsetSums(chain, box.levels);
+        return { ...box, search, sums, bound: Math.max(least, search.relaxation.bound) };
       })
       .filter(({ bound }) => bound < Infinity);
   }
 
   /** The box with a better bound, or nothing once it is closed. */
-  private walked(box: Box, { width, rounds, pairs }: Pass): Box[] {
-    if (this.beaten(box.bound)) return [];
+  private walked(box: Box, { width, pairs }: Pass): Box[] {
+    if (this.isCutOff(box.bound)) return [];
     if (this.walk.halted) return [box];
-    const decomposition = decompose(this.chain, this.shares, {
-      prices: box.search.prices,
-      capacities: box.capacities,
-      levels: box.levels,
-      from: box.worth,
-      rounds,
+    const { capacities, levels } = box;
+    const { prices } = box.search;
+    const decomposition = decompose(this.chain, this.devices, {
+      prices,
+      capacities,
+      levels,
       pairs,
-      upper: () => this.upper(),
+      upper: this.upper(),
     });
-    const { worth } = decomposition;
     const bound = Math.max(box.bound, decomposition.bound);
-    if (this.beaten(bound)) return [];
+    if (this.isCutOff(bound)) return [];
     const left = this.walk.run(box, decomposition, width);
-    return left === Infinity ? [] : [{ ...box, worth, bound: Math.max(bound, left) }];
+    return left === Infinity ? [] : [{ ...box, bound: Math.max(bound, left) }];
   }
 
-  private beaten(bound: number): boolean {
+  private isCutOff(bound: number): boolean {
     return bound >= this.upper() * (1 - SAME);
   }
 

@@ -1,7 +1,10 @@
 /**
- * Pairs of weight and value, none of which is both heavier and worth less than another: what a device can still earn
+ * Pairs of weight and value, none of which dominates another by being lighter and worth more: what a device can still gain
  * with the room it has left.
  */
+import { countUpTo } from './ascending.js';
+import { realAt } from './at.js';
+
 export interface ValueFront {
   /** Ascending; the first is the least that the device can take. */
   readonly weight: Float64Array;
@@ -17,14 +20,8 @@ export const NOTHING: ValueFront = { weight: Float64Array.of(0), value: Float64A
 /** The most value within `room`; -Infinity where even the lightest pair is too heavy. */
 export function valueWithin(front: ValueFront, room: number): number {
   const { weight, value } = front;
-  let low = 0;
-  let high = weight.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((weight[middle] ?? Infinity) <= room) low = middle + 1;
-    else high = middle;
-  }
-  return low === 0 ? -Infinity : (value[low - 1] ?? -Infinity);
+  const count = countUpTo(weight, room);
+  return count === 0 ? -Infinity : realAt(value, count - 1);
 }
 
 let weights = new Float64Array(1024);
@@ -47,8 +44,8 @@ export interface Limits {
   readonly pairs: number;
 }
 
-/** The better of two fronts at every weight, each of them moved by a weight and a value first. */
-export function better(
+/** The upper envelope of two fronts, the better of them at every weight; each is moved by a weight and a value first. */
+export function upperEnvelope(
   a: ValueFront,
   [weightA, valueA]: readonly [number, number],
   b: ValueFront,
@@ -67,12 +64,12 @@ export function better(
   let j = 0;
   let top = -Infinity;
   while (i < aEnd || j < bEnd) {
-    const left = i < aEnd ? (aw[i] ?? 0) + weightA : Infinity;
-    const right = j < bEnd ? (bw[j] ?? 0) + weightB : Infinity;
+    const left = i < aEnd ? realAt(aw, i) + weightA : Infinity;
+    const right = j < bEnd ? realAt(bw, j) + weightB : Infinity;
     const takeLeft = left <= right;
     const weight = takeLeft ? left : right;
     if (weight > limits.weight) break;
-    const value = takeLeft ? (av[i++] ?? 0) + valueA : (bv[j++] ?? 0) + valueB;
+    const value = takeLeft ? realAt(av, i++) + valueA : realAt(bv, j++) + valueB;
     // Equal but for rounding is equal.
     if (value <= top + 1e-12 * Math.abs(top) || value - price * weight < least) continue;
     top = value;
@@ -86,14 +83,14 @@ export function better(
 
 /** In place: one pair per bucket of weight, with the bucket's least weight and greatest value. */
 function coarsen(size: number, pairs: number): number {
-  const first = weights[0] ?? 0;
-  const width = ((weights[size - 1] ?? 0) - first) / (pairs / 2);
+  const first = realAt(weights, 0);
+  const width = (realAt(weights, size - 1) - first) / (pairs / 2);
   let kept = 0;
   let bucket = -1;
   for (let k = 0; k < size; k++) {
-    const own = Math.floor(((weights[k] ?? 0) - first) / width);
-    if (own !== bucket) weights[kept++] = weights[k] ?? 0;
-    values[kept - 1] = values[k] ?? 0;
+    const own = Math.floor((realAt(weights, k) - first) / width);
+    if (own !== bucket) weights[kept++] = realAt(weights, k);
+    values[kept - 1] = realAt(values, k);
     bucket = own;
   }
   return kept;

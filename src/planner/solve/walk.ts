@@ -3,18 +3,21 @@
  * cost plus a bound on the rest cannot beat the best placement known. Where labels become too many the least promising are
  * dropped, and the lowest bound among them is remembered: the gap that is reported.
  */
+import { at, realAt, wholeAt } from './at.js';
 import type { Box } from './boxes.js';
 import type { Chain } from './chain.js';
+import type { Decomposition } from './decomposition.js';
+import type { DevicePlaces } from './device-places.js';
 import { Labels } from './labels.js';
 import { forcedUse } from './peaks.js';
 import { pruned } from './prune.js';
 import { valueWithin } from './value-front.js';
-import { worthFrom, type Decomposition } from './worths.js';
 
 export interface WalkRules {
+  readonly devices: readonly DevicePlaces[];
   /** Per resource, an equal one that has to be used first, or -1. */
   readonly before: Int32Array;
-  readonly beaten: (bound: number) => boolean;
+  readonly isCutOff: (bound: number) => boolean;
   readonly offer: (choice: ArrayLike<number>) => void;
   readonly stop: () => boolean;
 }
@@ -26,21 +29,24 @@ export class Walk {
   halted = false;
   private readonly chain: Chain;
   private readonly rules: WalkRules;
+  /** What the labels of an item grow into, before any is left out: one buffer for all items. */
+  private readonly grown: Labels;
 
   constructor(chain: Chain, rules: WalkRules) {
     this.chain = chain;
     this.rules = rules;
+    this.grown = new Labels(chain.resources);
   }
 
   /** Walks the chain within a box; returns the lowest bound of what it left unexplored (Infinity: nothing). */
   run(box: Box, decomposition: Decomposition, width: number): number {
-    const { chain, rules } = this;
+    const { chain, rules, grown } = this;
     const grow = this.grower(box, decomposition);
     let open = Infinity;
     let layer = new Labels(chain.resources);
     const history: Labels[] = [];
     for (let i = 0; i < chain.items; i++) {
-      const grown = new Labels(chain.resources);
+      grown.size = 0;
       const parents = i === 0 ? 1 : layer.size;
       for (let parent = 0; parent < parents; parent++) grow(i, layer, parent, grown);
       this.tried += parents * chain.places;
@@ -66,70 +72,71 @@ export class Walk {
     const { chain, rules } = this;
     const { places, resources, capacities } = chain;
     const { prices, relaxation } = box.search;
-    const { bidders, prices: outer, worth, fronts } = decomposition;
+    const { prices: outer, duals, fronts } = decomposition;
     const forced = forcedUse(chain, box.levels);
-    const restWorth = worthFrom(worth);
+    const restDuals = sumsFrom(duals);
     const device = new Int32Array(places);
-    for (const [d, { share }] of bidders.entries()) for (const p of share.places) device[p] = d;
-    const resource = Int32Array.from(bidders, ({ share }) => share.resource);
+    for (const [d, own] of rules.devices.entries()) for (const p of own.places) device[p] = d;
+    const resource = Int32Array.from(rules.devices, (own) => own.resource);
+    const isSame = (sides: Float64Array, a: number, b: number): boolean => realAt(sides, a) === realAt(sides, b);
     const before = rules.before.map((a, b) =>
-      a >= 0 && box.floors[a] === box.floors[b] && box.levels[a] === box.levels[b] ? a : -1,
+      a >= 0 && isSame(box.floors, a, b) && isSame(box.levels, a, b) ? a : -1,
     );
     const use = new Float64Array(resources);
     const peak = new Float64Array(resources);
     return (i, layer, parent, grown) => {
-      const stage = i === 0 ? undefined : chain.stages[i - 1];
-      const alike = chain.alike[i];
-      const restStart = chain.stageStart[i] ?? 0;
+      const stage = i === 0 ? undefined : at(chain.stages, i - 1);
+      const alike = at(chain.alike, i);
+      const restStart = wholeAt(chain.stageStart, i);
       const first = stage === undefined;
-      const from = first ? 0 : (layer.state[parent] ?? 0);
-      const spent = first ? 0 : (layer.cost[parent] ?? 0);
-      const used = first ? 0 : (layer.used[parent] ?? 0);
+      const from = first ? 0 : wholeAt(layer.state, parent);
+      const spent = first ? 0 : realAt(layer.cost, parent);
+      const used = first ? 0 : wholeAt(layer.used, parent);
       for (let p = 0; p < places; p++) {
-        const state = first ? p : (stage.next[from * places + p] ?? -1);
+        const state = first ? p : wholeAt(stage.next, from * places + p);
         if (state < 0) continue;
-        const here = device[p] ?? 0;
-        const own = resource[here] ?? -1;
-        const earlier = own < 0 ? -1 : (before[own] ?? -1);
+        const here = wholeAt(device, p);
+        const own = wholeAt(resource, here);
+        const earlier = own < 0 ? -1 : wholeAt(before, own);
         if (earlier >= 0 && (used & (1 << own)) === 0 && (used & (1 << earlier)) === 0) continue;
         const ip = i * places + p;
-        const cost = spent + (chain.cost[ip] ?? Infinity) + (first ? 0 : (stage.step[from * places + p] ?? 0));
-        let bound = cost + (relaxation.rest[restStart + state] ?? Infinity);
-        let second = cost + (restWorth[i + 1] ?? 0);
+        const cost = spent + realAt(chain.cost, ip) + (first ? 0 : realAt(stage.step, from * places + p));
+        let bound = cost + realAt(relaxation.rest, restStart + state);
+        let second = cost + realAt(restDuals, i + 1);
         let fits = bound < Infinity;
         for (let r = 0; r < resources && fits; r++) {
-          const at = parent * resources + r;
-          const passing = chain.peak[ip * resources + r] ?? 0;
-          const sum = (first ? 0 : (layer.use[at] ?? 0)) + (chain.use[ip * resources + r] ?? 0);
-          const most = Math.max(passing, first ? (box.floors[r] ?? 0) : (layer.peak[at] ?? 0));
-          const capacity = capacities[r] ?? 0;
-          const later = forced[(i + 1) * resources + r] ?? 0;
-          fits = sum + most + later <= capacity && passing <= (box.levels[r] ?? 0);
-          const taken = fits ? box.reach.rounded(i + 1, r, sum, most) : sum;
+          const pr = parent * resources + r;
+          const passing = realAt(chain.peak, ip * resources + r);
+          const sum = (first ? 0 : realAt(layer.use, pr)) + realAt(chain.use, ip * resources + r);
+          const most = Math.max(passing, first ? realAt(box.floors, r) : realAt(layer.peak, pr));
+          const capacity = realAt(capacities, r);
+          const later = realAt(forced, (i + 1) * resources + r);
+          fits = sum + most + later <= capacity && passing <= realAt(box.levels, r);
+          const taken = fits ? box.sums.rounded(i + 1, r, sum, most) : sum;
           use[r] = taken;
           peak[r] = most;
-          bound += (prices[r] ?? 0) * (taken + most - capacity);
-          second += (outer[r] ?? 0) * (taken + most - capacity);
+          bound += realAt(prices, r) * (taken + most - capacity);
+          second += realAt(outer, r) * (taken + most - capacity);
         }
-        if (!fits || rules.beaten(bound)) continue;
+        if (!fits || rules.isCutOff(bound)) continue;
         for (let d = 0; d < fronts.length; d++) {
-          const r = resource[d] ?? -1;
-          const room = r < 0 ? Infinity : (capacities[r] ?? 0) - (use[r] ?? 0) - (peak[r] ?? 0);
-          const front = here === d ? fronts[d]?.inside[i + 1] : fronts[d]?.outside[i + 1];
-          if (front !== undefined) second -= valueWithin(front, room);
+          const r = wholeAt(resource, d);
+          const room = r < 0 ? Infinity : realAt(capacities, r) - realAt(use, r) - realAt(peak, r);
+          const { inside, outside } = at(fronts, d);
+          second -= valueWithin(at(here === d ? inside : outside, i + 1), room);
         }
         if (fronts.length > 0) bound = Math.max(bound, second);
-        if (rules.beaten(bound)) continue;
+        if (rules.isCutOff(bound)) continue;
         const k = grown.next();
         grown.cost[k] = cost;
         grown.bound[k] = bound;
-        grown.state[k] = alike?.[state] ?? state;
+        grown.state[k] = wholeAt(alike, state);
         grown.place[k] = p;
         grown.parent[k] = parent;
         grown.used[k] = own < 0 ? used : used | (1 << own);
         for (let r = 0; r < resources; r++) {
-          grown.use[k * resources + r] = use[r] ?? 0;
-          grown.peak[k * resources + r] = peak[r] ?? 0;
+          grown.use[k * resources + r] = realAt(use, r);
+          grown.peak[k * resources + r] = realAt(peak, r);
         }
         grown.size += 1;
       }
@@ -137,14 +144,21 @@ export class Walk {
   }
 
   private cheapest(history: readonly Labels[]): number[] {
-    const last = history.at(-1);
+    const last = at(history, history.length - 1);
     let label = 0;
-    for (let k = 1; k < (last?.size ?? 0); k++) if ((last?.cost[k] ?? 0) < (last?.cost[label] ?? 0)) label = k;
+    for (let k = 1; k < last.size; k++) if (realAt(last.cost, k) < realAt(last.cost, label)) label = k;
     const choice: number[] = [];
     for (const layer of history.toReversed()) {
-      choice.push(layer.place[label] ?? 0);
-      label = layer.parent[label] ?? 0;
+      choice.push(wholeAt(layer.place, label));
+      label = wholeAt(layer.parent, label);
     }
     return choice.toReversed();
   }
+}
+
+/** What the items from each one on are worth together. */
+function sumsFrom(duals: Float64Array): Float64Array {
+  const from = new Float64Array(duals.length + 1);
+  for (let i = duals.length - 1; i >= 0; i--) from[i] = realAt(from, i + 1) + realAt(duals, i);
+  return from;
 }

@@ -7,7 +7,7 @@
  */
 import { at } from '../../../checked-access.js';
 import { solveExact } from '../../solve/exact.js';
-import { polished } from '../../solve/polish.js';
+import { localSearch } from '../../solve/local-search.js';
 import { costOf, type Problem } from '../../solve/problem.js';
 import { busyMs, objectiveOf } from '../../solve/program/objective.js';
 import { INTEGER_TOLERANCE } from '../../solve/program/program-search.js';
@@ -87,7 +87,7 @@ function walked(each: Case, cutoff: number, stop: () => boolean): Best | null {
 function quickened(turn: Best, stop: () => boolean): Best {
   const { of, choice, cost: ms } = turn;
   const timed = withBusyLimit(of.problem, ms * (1 + SAME / 2));
-  const better = polished(timed, { choice, cost: costOf(timed, choice) }, stop);
+  const better = localSearch(timed, { choice, cost: costOf(timed, choice) }, stop);
   const betterMs = Math.max(...busyMs(of.problem, better.choice).values());
   return betterMs <= ms * (1 + SAME) ? { of, choice: better.choice, cost: betterMs } : turn;
 }

@@ -1,8 +1,8 @@
 /** The variables and rows of a program of counts (`count-program.ts`). */
-import { at } from '../at.js';
+import { at, valueOf } from '../at.js';
+import type { EndsOf } from '../crossing-ends.js';
 import type { Item, Problem } from '../problem.js';
 import { canRunOut, peaksOf } from '../resources.js';
-import type { EndsOf } from './crossing-ends.js';
 import { ProgramDraft, type Term } from './integer-program.js';
 import { busyMs, type Objective } from './objective.js';
 import { kindsOf, runsOf, type Run } from './runs.js';
@@ -95,7 +95,7 @@ export class CountBuilder {
     for (const device of devices) {
       const places = [...counts.keys()].filter((place) => homes[place] === device);
       if (places.length === 0) continue;
-      const own = places.map((place): Term => [counts.get(place) ?? -1, 1]);
+      const own = places.map((place): Term => [valueOf(counts, place), 1]);
       if (size === 1) {
         const here = draft.column({ value: (choice) => Number(holds(choice, start, device)) });
         draft.row([...own, [here, -1]], { low: 0, high: 0 });
@@ -103,9 +103,9 @@ export class CountBuilder {
         lasts.set(device, here);
         continue;
       }
-      const room = places.reduce((sum, place) => sum + (most.get(place) ?? 0), 0);
-      const toll = at(at(items, at(run, 1)).inputs, 0);
-      const cost = this.endsOf(toll.cost)?.get(device) ?? 0;
+      const room = places.reduce((sum, place) => sum + valueOf(most, place), 0);
+      const crossing = at(at(items, at(run, 1)).inputs, 0).cost;
+      const cost = valueOf(this.endsOf(crossing).byDevice, device);
       const held = (choice: readonly number[]): number => run.filter((i) => holds(choice, i, device)).length;
       const atFirst = (choice: readonly number[]): boolean => holds(choice, start, device);
       const atLast = (choice: readonly number[]): boolean => holds(choice, end, device);
@@ -116,19 +116,7 @@ export class CountBuilder {
         cost: 2 * cost,
         value: (choice) => Number(atFirst(choice) && atLast(choice) && held(choice) < size),
       });
-      draft.row(
-        [
-          ...own,
-          [
-            some,
-            -Math.min(
-              size,
-              places.reduce((sum, p) => sum + (most.get(p) ?? 0), 0),
-            ),
-          ],
-        ],
-        { high: 0 },
-      );
+      draft.row([...own, [some, -Math.min(size, room)]], { high: 0 });
       draft.row([...own, [twice, -2]], { low: 0 });
       for (const column of [some, first, last]) draft.row([...own, [column, -1]], { low: 0 });
       for (const column of [first, last]) draft.atMost(column, some);
@@ -211,7 +199,7 @@ export class CountBuilder {
       const to = at(run, 0);
       for (const { from, cost } of at(problem.items, to).inputs) {
         const sources = lastsOf.get(from);
-        for (const [device, end] of endsOf(cost) ?? []) {
+        for (const [device, end] of endsOf(cost).byDevice) {
           const sides = [sources?.get(device), firsts.get(device)].filter((column) => column !== undefined);
           for (const column of sides) draft.charge(column, end);
           if (sides.length < 2 || end === 0) continue;

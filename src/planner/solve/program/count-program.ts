@@ -3,10 +3,10 @@
  * holds the item before a run may hold the run's first, who holds the one after its last, and every other device that takes
  * part is entered and left once. So forty equal blocks are a few variables, and equal placements are one.
  */
-import { at } from '../at.js';
+import { at, realAt } from '../at.js';
+import { crossingEnds } from '../crossing-ends.js';
 import type { Problem } from '../problem.js';
 import { CountBuilder, type RunColumns } from './count-builder.js';
-import { crossingEnds } from './crossing-ends.js';
 import type { IntegerProgram } from './integer-program.js';
 import type { Objective } from './objective.js';
 import { spread } from './spread.js';
@@ -30,7 +30,7 @@ export function countProgram(
 ): CountProgram | null {
   const endsOf = crossingEnds(problem.homes);
   const crossings = problem.items.flatMap(({ inputs }) => inputs.map(({ cost }) => cost));
-  if (crossings.some((crossing) => endsOf(crossing) === null)) return null;
+  if (crossings.some((crossing) => !endsOf(crossing).isExact)) return null;
   const builder = new CountBuilder(problem, objective, mostMs, endsOf);
   const runs = builder.build();
   return {
@@ -41,7 +41,7 @@ export function countProgram(
 }
 
 function choiceOf(runs: readonly RunColumns[], values: Float64Array, homes: readonly number[]): number[] {
-  const valueOf = (column: number): number => Math.round(values[column] ?? Number.NaN);
+  const valueOf = (column: number): number => Math.round(realAt(values, column));
   const owner = (columns: ReadonlyMap<number, number>): number =>
     [...columns].find(([, column]) => valueOf(column) > 0)?.[0] ?? -1;
   const choice: number[] = [];

@@ -1,12 +1,12 @@
 /**
  * A placement problem through its program of counts, for which an integer solver is given.
  *
- * A short search finds a placement; it is bettered pair of devices by pair of devices, all others being held (local search
- * with the same program); a longer search begins with it, and has the bound. Limits are simplex iterations, so the same
+ * A short search finds a placement; local search improves it pair of devices by pair of devices, all others being held, by
+ * the same program; a longer search begins with it, and has the bound. Limits are simplex iterations, so the same
  * problem gets the same answer on every machine.
  */
 import { at } from '../at.js';
-import { polished } from '../polish.js';
+import { localSearch } from '../local-search.js';
 import type { Item, Problem, Solution } from '../problem.js';
 import { scarceResources } from '../resources.js';
 import { countProgram, type CountProgram } from './count-program.js';
@@ -77,10 +77,10 @@ class ProgramSearch {
     const scarce = scarceResources(this.problem).length;
     if (scarce > 2) {
       this.solve(SHORT * effort);
-      this.betterPairs();
+      this.searchPairs();
     }
     this.solve(LONG * effort);
-    if (scarce > 2) this.betterPairs();
+    if (scarce > 2) this.searchPairs();
     const { best, limits } = this;
     const isNew = best !== null && best !== limits.known;
     return { solution: isNew ? best : null, bound: Math.min(this.least(), this.bound) };
@@ -115,19 +115,19 @@ class ProgramSearch {
     return answer.bound;
   }
 
-  private betterPairs(): void {
+  private searchPairs(): void {
     const { problem, devices, objective, limits } = this;
     for (let round = 0; round < MOST_ROUNDS && this.best !== null && !this.isOver(); round++) {
       const before: number = this.best.cost;
-      if (objective === 'sum') this.best = polished(problem, this.best, limits.stop);
+      if (objective === 'sum') this.best = localSearch(problem, this.best, limits.stop);
       for (const [k, a] of devices.entries()) {
-        for (const b of devices.slice(k + 1)) if (!this.isOver()) this.betterPart([a, b]);
+        for (const b of devices.slice(k + 1)) if (!this.isOver()) this.searchPair([a, b]);
       }
       if (this.best.cost > before * (1 - LEAST_GAIN)) break;
     }
   }
 
-  private betterPart(part: readonly number[]): void {
+  private searchPair(part: readonly number[]): void {
     const { problem, objective, best } = this;
     if (best === null) return;
     if (objective === 'busiest') {

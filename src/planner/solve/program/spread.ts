@@ -1,4 +1,5 @@
 /** From how many items of a run each place gets to which: every device's part in one piece where that goes. */
+import { at } from '../at.js';
 
 export interface RunCounts {
   /** Place -> how many. */
@@ -14,7 +15,7 @@ export function spread({ counts, first, last }: RunCounts, homes: readonly numbe
     [...counts].flatMap(([place, count]) =>
       homes[place] === device ? Array.from({ length: count }, () => place) : [],
     );
-  const devices = [...new Set([...counts.keys()].map((place) => homes[place] ?? -1))];
+  const devices = [...new Set([...counts.keys()].map((place) => at(homes, place)))];
   const between = devices.filter((device) => device !== first && device !== last).flatMap(partOf);
   const head = first < 0 ? [] : partOf(first);
   if (first !== last) return [...head, ...between, ...(last < 0 ? [] : partOf(last))];

@@ -1,7 +1,8 @@
 /**
- * Betters a placement that fits by small changes: a stretch of items moves to another place, two items change places. A
+ * Local search: improves a placement that fits by small changes; a stretch of items moves to another place, two items change places. A
  * search that decides item by item fills the first devices too well and notices too late; this mends that.
  */
+import { at, numberAt, realAt } from './at.js';
 import { costOf, type Problem, type Solution } from './problem.js';
 
 /** Lengths of the stretches that are moved. */
@@ -10,7 +11,7 @@ const MOST_SWEEPS = 8;
 /** Sweeps end when they gain less than this fraction. */
 const LEAST_GAIN = 1e-6;
 
-export function polished(problem: Problem, solution: Solution, stop: () => boolean): Solution {
+export function localSearch(problem: Problem, solution: Solution, stop: () => boolean): Solution {
   let best = solution;
   const groups = bonded(problem);
   for (let sweep = 0; sweep < MOST_SWEEPS && !stop(); sweep++) {
@@ -28,7 +29,7 @@ export function polished(problem: Problem, solution: Solution, stop: () => boole
 function bonded({ items }: Problem): readonly (readonly number[])[] {
   const groups: number[][] = [];
   for (const [i, { sameAs }] of items.entries()) {
-    const group = sameAs === null ? [] : (groups[sameAs] ?? []);
+    const group = sameAs === null ? [] : at(groups, sameAs);
     group.push(i);
     groups.push(group);
   }
@@ -50,12 +51,12 @@ class Trial {
     this.best = start;
     this.choice = [...start.choice];
     const readers = problem.items.map((): number[] => []);
-    for (const [i, item] of problem.items.entries()) for (const { from } of item.inputs) readers[from]?.push(i);
+    for (const [i, item] of problem.items.entries()) for (const { from } of item.inputs) at(readers, from).push(i);
     this.readers = readers;
     this.use = new Float64Array(problem.capacities.length);
     for (const [i, item] of problem.items.entries()) {
       for (let r = 0; r < this.use.length; r++) {
-        this.use[r] = (this.use[r] ?? 0) + (item.use[this.choice[i] ?? 0]?.[r] ?? 0);
+        this.use[r] = realAt(this.use, r) + numberAt(at(item.use, numberAt(this.choice, i)), r);
       }
     }
   }
@@ -67,7 +68,7 @@ class Trial {
         if (i + length > items.length) break;
         for (let p = 0; p < places; p++) {
           const changes: [number, number][] = [];
-          for (let k = i; k < i + length; k++) if (this.choice[k] !== p) changes.push([k, p]);
+          for (let k = i; k < i + length; k++) if (numberAt(this.choice, k) !== p) changes.push([k, p]);
           if (changes.length > 0) this.attempt(changes);
         }
       }
@@ -78,8 +79,8 @@ class Trial {
     const { items } = this.problem;
     for (let i = 0; i < items.length; i++) {
       for (let k = i + 1; k < items.length; k++) {
-        const a = this.choice[i] ?? 0;
-        const b = this.choice[k] ?? 0;
+        const a = numberAt(this.choice, i);
+        const b = numberAt(this.choice, k);
         if (a === b) continue;
         this.attempt([
           [i, b],
@@ -96,15 +97,15 @@ class Trial {
     const before = this.costAround(touched);
     const undo: [number, number][] = [];
     for (const [leader, to] of changes) {
-      for (const i of this.groups[leader] ?? []) {
-        const from = this.choice[i] ?? 0;
+      for (const i of at(this.groups, leader)) {
+        const from = numberAt(this.choice, i);
         if (from === to) continue;
         undo.push([i, from]);
         this.place(i, to);
       }
     }
     // Most changes fail here, before anything dear is computed.
-    const promising = this.use.every((use, r) => use <= (capacities[r] ?? 0)) && this.costAround(touched) < before;
+    const promising = this.use.every((use, r) => use <= numberAt(capacities, r)) && this.costAround(touched) < before;
     const cost = promising ? costOf(this.problem, this.choice) : Infinity;
     if (cost < this.best.cost) this.best = { choice: [...this.choice], cost };
     else for (const [i, from] of undo.toReversed()) this.place(i, from);
@@ -114,9 +115,9 @@ class Trial {
   private touchedBy(changes: readonly (readonly [number, number])[]): ReadonlySet<number> {
     const touched = new Set<number>();
     for (const [leader] of changes) {
-      for (const i of this.groups[leader] ?? []) {
+      for (const i of at(this.groups, leader)) {
         touched.add(i);
-        for (const reader of this.readers[i] ?? []) touched.add(reader);
+        for (const reader of at(this.readers, i)) touched.add(reader);
       }
     }
     return touched;
@@ -126,19 +127,19 @@ class Trial {
     const { items } = this.problem;
     let cost = 0;
     for (const i of touched) {
-      const own = this.choice[i] ?? 0;
-      cost += items[i]?.cost[own] ?? Infinity;
-      for (const input of items[i]?.inputs ?? []) cost += input.cost[this.choice[input.from] ?? 0]?.[own] ?? 0;
+      const own = numberAt(this.choice, i);
+      const item = at(items, i);
+      cost += numberAt(item.cost, own);
+      for (const input of item.inputs) cost += numberAt(at(input.cost, numberAt(this.choice, input.from)), own);
     }
     return cost;
   }
 
   private place(i: number, to: number): void {
-    const rows = this.problem.items[i]?.use;
-    const from = this.choice[i] ?? 0;
-    for (let r = 0; r < this.use.length; r++) {
-      this.use[r] = (this.use[r] ?? 0) - (rows?.[from]?.[r] ?? 0) + (rows?.[to]?.[r] ?? 0);
-    }
+    const { use } = at(this.problem.items, i);
+    const [before, after] = [at(use, numberAt(this.choice, i)), at(use, to)];
+    for (let r = 0; r < this.use.length; r++)
+      this.use[r] = realAt(this.use, r) - numberAt(before, r) + numberAt(after, r);
     this.choice[i] = to;
   }
 }
