@@ -1,5 +1,5 @@
 /** Binary search. */
-import { realAt } from './at.js';
+import { realAt } from './number-at.js';
 
 /** How many of ascending numbers are no larger than `most`. */
 export function countUpTo(values: Float64Array, most: number): number {

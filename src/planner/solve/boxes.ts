@@ -2,7 +2,8 @@
  * Only the largest peak on a resource counts, so the search is repeated for each range that the peaks may lie in, with
  * that much set aside: a box is one such range per resource.
  */
-import { at, realAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { realAt } from './number-at.js';
 import type { Chain, Levels } from './chain.js';
 import { rangesOf, type Range } from './peaks.js';
 import type { BoundSearch } from './prices.js';

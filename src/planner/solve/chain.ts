@@ -2,7 +2,8 @@
  * A problem laid out for speed. A state after item i is its place, and the places of those earlier items that a later one
  * still refers to.
  */
-import { at, realAt, valueOf, wholeAt } from './at.js';
+import { at, found } from '../../checked-access.js';
+import { realAt, wholeAt } from './number-at.js';
 import type { Input, Item, Problem } from './problem.js';
 import { canRunOut } from './resources.js';
 
@@ -81,9 +82,9 @@ function alikeStates(stages: readonly Stage[], items: number, places: number): I
   const known = new Map<Stage, { readonly after: Int32Array; readonly own: Int32Array }>();
   for (let i = items - 2; i >= 0; i--) {
     const stage = at(stages, i);
-    const found = known.get(stage);
-    if (found?.after === after) {
-      after = found.own;
+    const seen = known.get(stage);
+    if (seen?.after === after) {
+      after = seen.own;
     } else {
       const first = new Map<string, number>();
       const own = new Int32Array(stage.states);
@@ -94,7 +95,7 @@ function alikeStates(stages: readonly Stage[], items: number, places: number): I
           key += next < 0 ? '-,' : `${realAt(stage.step, sp)}>${wholeAt(after, next)},`;
         }
         if (!first.has(key)) first.set(key, state);
-        own[state] = valueOf(first, key);
+        own[state] = found(first, key);
       }
       // The same array where nothing changes, so that runs of equal stages are looked at once.
       const same = own.length === after.length && own.every((value, state) => value === after[state]);
@@ -127,9 +128,9 @@ function layOutStages({ items, places }: Problem): Stage[] {
     const here = [i, ...at(open, i)];
     const there = at(open, i + 1);
     const placeIn = new Map(here.map((j, k) => [j, k]));
-    const carried = there.map((j) => valueOf(placeIn, j));
-    const inputs = item.inputs.map(({ from, cost }) => ({ from: valueOf(placeIn, from), cost }));
-    const sameAs = item.sameAs === null ? null : valueOf(placeIn, item.sameAs);
+    const carried = there.map((j) => found(placeIn, j));
+    const inputs = item.inputs.map(({ from, cost }) => ({ from: found(placeIn, from), cost }));
+    const sameAs = item.sameAs === null ? null : found(placeIn, item.sameAs);
     const closed = item.cost.map((cost) => cost === Infinity);
     // Runs of equal items have equal stages.
     const key = JSON.stringify([
@@ -181,9 +182,9 @@ function stageOf(places: number, held: number, { carried, inputs, sameAs, closed
 function numbering(): (value: object) => number {
   const numbers = new Map<object, number>();
   return (value) => {
-    const found = numbers.get(value) ?? numbers.size;
-    numbers.set(value, found);
-    return found;
+    const number = numbers.get(value) ?? numbers.size;
+    numbers.set(value, number);
+    return number;
   };
 }
 

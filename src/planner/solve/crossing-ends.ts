@@ -1,5 +1,5 @@
 /** Crossings as sums of two ends: what it costs to leave a device, and to enter one. */
-import { at, valueOf } from './at.js';
+import { at, found } from '../../checked-access.js';
 import type { Input } from './problem.js';
 
 type Crossing = Input['cost'];
@@ -44,7 +44,7 @@ function endsOf(crossing: Crossing, homes: readonly number[]): CrossingEnds {
     return Math.max(0, end);
   });
   const byDevice = new Map(devices.map((device, d) => [device, at(ends, d)]));
-  const sum = (a: number, b: number): number => (a === b ? 0 : valueOf(byDevice, a) + valueOf(byDevice, b));
+  const sum = (a: number, b: number): number => (a === b ? 0 : found(byDevice, a) + found(byDevice, b));
   const isExact = homes.every((a, p) => homes.every((b, q) => Math.abs(at(at(crossing, p), q) - sum(a, b)) <= SAME));
   return { byDevice, isExact };
 }

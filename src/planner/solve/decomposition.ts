@@ -3,7 +3,8 @@
  * duals less what the devices could earn alone bounds every placement from below, and knows what prices per byte do not: a
  * block either fits into what is left of a device or does not, and a device that is entered has to be left again.
  */
-import { at, realAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { realAt } from './number-at.js';
 import type { Chain, Levels } from './chain.js';
 import {
   deviceFronts,

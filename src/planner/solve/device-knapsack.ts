@@ -3,7 +3,8 @@
  * its dual value less its cost, entering and leaving the device costs an end of a crossing each, and only whole items fill
  * the capacity.
  */
-import { at, realAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { realAt } from './number-at.js';
 import type { Chain, Levels } from './chain.js';
 import type { DevicePlaces } from './device-places.js';
 import { EMPTY, NOTHING, upperEnvelope, type ValueFront } from './value-front.js';

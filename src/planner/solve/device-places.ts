@@ -3,7 +3,8 @@
  * neighbour on itself and pays its end of a crossing whenever the chain enters or leaves it. Where crossings are sums of
  * two ends, as copies between devices are, ends lose nothing; elsewhere they are a lower bound.
  */
-import { realAt, valueOf } from './at.js';
+import { found } from '../../checked-access.js';
+import { realAt } from './number-at.js';
 import type { Chain } from './chain.js';
 import { crossingEnds } from './crossing-ends.js';
 import type { Problem } from './problem.js';
@@ -23,7 +24,7 @@ export function devicePlaces(problem: Problem, chain: Chain): DevicePlaces[] {
     const endCosts = new Float64Array(chain.items + 1);
     for (const [i, item] of problem.items.entries()) {
       for (const { from, cost } of item.inputs) {
-        if (i > 0 && from === i - 1) endCosts[i] = realAt(endCosts, i) + valueOf(endsOf(cost).byDevice, home);
+        if (i > 0 && from === i - 1) endCosts[i] = realAt(endCosts, i) + found(endsOf(cost).byDevice, home);
       }
     }
     const places = problem.homes.flatMap((own, p) => (own === home ? [p] : []));

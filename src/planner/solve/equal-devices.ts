@@ -2,7 +2,8 @@
  * Devices that could change names without changing the problem. Of placements that differ only in such names the search
  * looks at one.
  */
-import { at, realAt, wholeAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { realAt, wholeAt } from './number-at.js';
 import type { Chain } from './chain.js';
 import type { Problem } from './problem.js';
 

@@ -4,7 +4,7 @@
  * Bounds come first, prices per byte (`prices.ts`) and then duals per item, device by device (`decomposition.ts`); a walk along
  * the chain (`walk.ts`) leaves out what they rule out; local search (`local-search.ts`) improves what it finds.
  */
-import { at } from './at.js';
+import { at } from '../../checked-access.js';
 import { layOut } from './chain.js';
 import { localSearch } from './local-search.js';
 import { bestBound } from './prices.js';

@@ -1,5 +1,5 @@
 /** Labels of one item, side by side: what has been decided so far, and what it costs at least to finish. */
-import { realAt, wholeAt } from './at.js';
+import { realAt, wholeAt } from './number-at.js';
 export class Labels {
   size = 0;
   cost: Float64Array;

@@ -2,7 +2,8 @@
  * Local search: improves a placement that fits by small changes; a stretch of items moves to another place, two items change places. A
  * search that decides item by item fills the first devices too well and notices too late; this mends that.
  */
-import { at, numberAt, realAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { numberAt, realAt } from './number-at.js';
 import { costOf, type Problem, type Solution } from './problem.js';
 
 /** Lengths of the stretches that are moved. */

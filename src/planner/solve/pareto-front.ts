@@ -1,5 +1,5 @@
 /** Pairs none of which dominates another (is no larger in both numbers): whether one of them dominates a given pair. */
-import { numberAt } from './at.js';
+import { numberAt } from './number-at.js';
 
 export class ParetoFront {
   readonly peak0: number;

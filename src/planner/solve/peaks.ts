@@ -1,5 +1,5 @@
 /** What every placement within limits on peaks must reckon with. */
-import { realAt } from './at.js';
+import { realAt } from './number-at.js';
 import type { Chain, Levels } from './chain.js';
 
 /** `[item * resources + resource]`: bytes that the items from here on take at least, wherever they go. */

@@ -1,5 +1,6 @@
 /** Prices per byte that make the relaxation's bound high, found along straight lines for one resource and by subgradients for more. */
-import { at, realAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { realAt } from './number-at.js';
 import type { Chain, Levels } from './chain.js';
 import { relax, type Relaxation } from './relax.js';
 

@@ -5,7 +5,8 @@
  * that skip the chain). It fits if on every resource the sum of `use` plus the largest single `peak` stays within the
  * capacity: weights and caches add up, activations and staged weights follow one another.
  */
-import { at, numberAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { numberAt } from './number-at.js';
 
 export interface Problem {
   readonly places: number;

@@ -1,5 +1,5 @@
 /** Leaves out labels that another one dominates, and the least promising of too many. */
-import { realAt, wholeAt } from './at.js';
+import { realAt, wholeAt } from './number-at.js';
 import type { Labels } from './labels.js';
 import { ParetoFront } from './pareto-front.js';
 

@@ -3,7 +3,8 @@
  * minus lambda x capacity bounds every placement that fits from below (Lagrangian relaxation), from the start and from
  * every state on.
  */
-import { at, realAt, wholeAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { realAt, wholeAt } from './number-at.js';
 import type { Chain, Levels } from './chain.js';
 
 export interface Relaxation {

@@ -1,5 +1,5 @@
 /** What placements can ask of a resource. */
-import { at } from './at.js';
+import { at } from '../../checked-access.js';
 import type { Problem } from './problem.js';
 
 /** Whether some choice of places exceeds the capacity. */

@@ -3,7 +3,7 @@
  * small and run once: deciding the dear ones first leaves the cheap ones to fill the gaps, so good placements turn up
  * early.
  */
-import { at, valueOf } from './at.js';
+import { at, found } from '../../checked-access.js';
 import type { Input, Item, Problem } from './problem.js';
 
 export function reversed(problem: Problem): Problem {
@@ -26,7 +26,7 @@ export function reversed(problem: Problem): Problem {
     ...problem,
     items: items
       .map((item, i): Item => {
-        const leader = valueOf(latest, at(rootOf, i));
+        const leader = found(latest, at(rootOf, i));
         return {
           cost: item.cost,
           use: item.use,

@@ -1,5 +1,6 @@
 /** Boxes of peaks, bounded and walked again and again with more labels until nothing is left open. */
-import { at, realAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { realAt } from './number-at.js';
 import { boxParts, peakBoxes, type Box, type BoxSides } from './boxes.js';
 import { layOut, type Chain } from './chain.js';
 import { decompose } from './decomposition.js';

@@ -3,7 +3,8 @@
  * labels that differ in nothing else are the same, and a few kinds of blocks many times over have few sums.
  */
 import { countUpTo } from './ascending.js';
-import { at, realAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { realAt } from './number-at.js';
 import type { Chain, Levels } from './chain.js';
 
 /** Amounts kept per item; where there are more, rounding to one of them gains nothing. */

@@ -3,7 +3,7 @@
  * with the room it has left.
  */
 import { countUpTo } from './ascending.js';
-import { realAt } from './at.js';
+import { realAt } from './number-at.js';
 
 export interface ValueFront {
   /** Ascending; the first is the least that the device can take. */

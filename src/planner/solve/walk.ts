@@ -3,7 +3,8 @@
  * cost plus a bound on the rest cannot beat the best placement known. Where labels become too many the least promising are
  * dropped, and the lowest bound among them is remembered: the gap that is reported.
  */
-import { at, realAt, wholeAt } from './at.js';
+import { at } from '../../checked-access.js';
+import { realAt, wholeAt } from './number-at.js';
 import type { Box } from './boxes.js';
 import type { Chain } from './chain.js';
 import type { Decomposition } from './decomposition.js';

@@ -1,5 +1,5 @@
 /** The variables and rows of a program of counts (`count-program.ts`). */
-import { at, valueOf } from '../at.js';
+import { at, found } from '../../../checked-access.js';
 import type { EndsOf } from '../crossing-ends.js';
 import type { Item, Problem } from '../problem.js';
 import { canRunOut, peaksOf } from '../resources.js';
@@ -95,7 +95,7 @@ export class CountBuilder {
     for (const device of devices) {
       const places = [...counts.keys()].filter((place) => homes[place] === device);
       if (places.length === 0) continue;
-      const own = places.map((place): Term => [valueOf(counts, place), 1]);
+      const own = places.map((place): Term => [found(counts, place), 1]);
       if (size === 1) {
         const here = draft.column({ value: (choice) => Number(holds(choice, start, device)) });
         draft.row([...own, [here, -1]], { low: 0, high: 0 });
@@ -103,9 +103,9 @@ export class CountBuilder {
         lasts.set(device, here);
         continue;
       }
-      const room = places.reduce((sum, place) => sum + valueOf(most, place), 0);
+      const room = places.reduce((sum, place) => sum + found(most, place), 0);
       const crossing = at(at(items, at(run, 1)).inputs, 0).cost;
-      const cost = valueOf(this.endsOf(crossing).byDevice, device);
+      const cost = found(this.endsOf(crossing).byDevice, device);
       const held = (choice: readonly number[]): number => run.filter((i) => holds(choice, i, device)).length;
       const atFirst = (choice: readonly number[]): boolean => holds(choice, start, device);
       const atLast = (choice: readonly number[]): boolean => holds(choice, end, device);

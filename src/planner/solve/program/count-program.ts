@@ -3,7 +3,8 @@
  * holds the item before a run may hold the run's first, who holds the one after its last, and every other device that takes
  * part is entered and left once. So forty equal blocks are a few variables, and equal placements are one.
  */
-import { at, realAt } from '../at.js';
+import { at } from '../../../checked-access.js';
+import { realAt } from '../number-at.js';
 import { crossingEnds } from '../crossing-ends.js';
 import type { Problem } from '../problem.js';
 import { CountBuilder, type RunColumns } from './count-builder.js';

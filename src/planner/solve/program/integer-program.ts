@@ -1,5 +1,5 @@
 /** A linear program over whole numbers, and what solves one: the planner brings the numbers, whoever calls it the solver. */
-import { at } from '../at.js';
+import { at } from '../../../checked-access.js';
 
 /** A program over columns that are at least 0, some of them whole, each row a sum within two limits. */
 export interface IntegerProgram {

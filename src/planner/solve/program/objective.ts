@@ -1,5 +1,5 @@
 /** What a placement is judged by. */
-import { at, valueOf } from '../at.js';
+import { at, found } from '../../../checked-access.js';
 import { costOf, type Problem } from '../problem.js';
 
 /** `sum`: what all items and crossings cost. `busiest`: what the items of the busiest device cost. */
@@ -17,7 +17,7 @@ export function busyMs({ homes, items }: Problem, choice: readonly number[]): Ma
   for (const [i, { cost }] of items.entries()) {
     const place = at(choice, i);
     const home = at(homes, place);
-    busy.set(home, valueOf(busy, home) + at(cost, place));
+    busy.set(home, found(busy, home) + at(cost, place));
   }
   return busy;
 }

@@ -5,7 +5,7 @@
  * the same program; a longer search begins with it, and has the bound. Limits are simplex iterations, so the same
  * problem gets the same answer on every machine.
  */
-import { at } from '../at.js';
+import { at } from '../../../checked-access.js';
 import { localSearch } from '../local-search.js';
 import type { Item, Problem, Solution } from '../problem.js';
 import { scarceResources } from '../resources.js';

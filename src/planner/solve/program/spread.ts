@@ -1,5 +1,5 @@
 /** From how many items of a run each place gets to which: every device's part in one piece where that goes. */
-import { at } from '../at.js';
+import { at } from '../../../checked-access.js';
 
 export interface RunCounts {
   /** Place -> how many. */
