@@ -4,6 +4,7 @@
  */
 import { deviceOf, type Device, type DeviceMap } from './device-map.js';
 import { loaderClaims } from './loader-claims.js';
+import { pathsAbove } from './module-paths.js';
 
 /** One tensor that the two readers of device maps understand differently: accelerate's hooks and transformers' loader. */
 export interface Reading {
@@ -18,28 +19,16 @@ export interface Reading {
 export function conflictingReadings(map: DeviceMap, tensors: Iterable<string>): Reading[] {
   if (map.size === 1 && map.has('')) return [];
   const claims = loaderClaims(map.keys());
-  const outer = outerKeys(map);
+  const outer = pathsAbove(map.keys());
   const conflicts: Reading[] = [];
   for (const tensor of tensors) {
     const claim = claims?.(tensor);
     // A key that holds the tensor and no other key is the longest prefix as well.
-    if (claim !== undefined && tensor[claim.length] === '.' && map.has(claim) && !outer.has(claim)) continue;
+    if (claim !== undefined && tensor[claim.length] === '.' && map.has(claim) && claim !== '' && !outer.has(claim))
+      continue;
     const dotted = deviceOf(map, tensor);
     const loader = claim !== undefined ? map.get(claim) : claims === null ? undefined : (map.get('') ?? 'cpu');
     if (dotted !== loader) conflicts.push({ tensor, dotted, loader });
   }
   return conflicts;
-}
-
-/** Keys that other keys lie under. */
-function outerKeys(map: DeviceMap): Set<string> {
-  const outer = new Set<string>(['']);
-  for (const key of map.keys()) {
-    for (let dot = key.lastIndexOf('.'); dot > 0; dot = key.lastIndexOf('.', dot - 1)) {
-      const above = key.slice(0, dot);
-      if (outer.has(above)) break;
-      outer.add(above);
-    }
-  }
-  return outer;
 }

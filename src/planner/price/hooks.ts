@@ -4,7 +4,7 @@
  * Beside one GPU, what stays on it needs none: its input is there already. So the tensors of blocks that run for
  * every token are named themselves, which no module answers to.
  */
-import type { DeviceMap } from '../map/device-map.js';
+import { deviceOf, type DeviceMap } from '../map/device-map.js';
 import type { ModelProfile, ProfileBlock } from '../profile/model-profile.js';
 import { deviceOfPlace, runsOn, type Place } from './place.js';
 
@@ -23,12 +23,10 @@ export function hookedAmongst({ engine, family, blocks }: ModelProfile, places: 
 export function hookedUnder(map: DeviceMap): Hooked {
   if (new Set(map.values()).size < 2) return () => false;
   return ({ name, tensors }) => {
-    if (map.has('')) return true;
     const own = new Set(tensors);
-    if ([...map.keys()].some((key) => key.startsWith(`${name}.`) && !own.has(key))) return true;
-    for (let end = name.length; end > 0; end = name.lastIndexOf('.', end - 1))
-      if (map.has(name.slice(0, end))) return true;
-    return false;
+    return (
+      deviceOf(map, name) !== undefined || [...map.keys()].some((key) => key.startsWith(`${name}.`) && !own.has(key))
+    );
   };
 }
 

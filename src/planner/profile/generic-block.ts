@@ -10,6 +10,7 @@ import type { BlockRun, ProfileBlock } from './model-profile.js';
 import type { Engine } from '../map/engine.js';
 import { likelyCalls } from './work/torch-calls.js';
 import type { Workload } from './workload.js';
+import { parentOf } from '../map/module-paths.js';
 
 export interface BlockContext {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
@@ -148,7 +149,7 @@ function sizesOf(
   for (const [name, info] of [...names, ...reads].flatMap((each) => entryOf(each, tensors))) {
     const bytes = loadedBytes(name, info, rules);
     const elements = elementCount(info.shape);
-    const leaf = name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : name;
+    const leaf = parentOf(name) || name;
     leaves.set(leaf, (leaves.get(leaf) ?? 0) + bytes);
     total.weightBytes += bytes;
     total.elements += elements;

@@ -1,6 +1,7 @@
 /** The blocks of a checkpoint known by its tensor names alone: numbered blocks whole, everything else module by module. */
 import { found } from '../../checked-access.js';
 import type { BlockPhase } from '../../model/blocks.js';
+import { parentOf, pathsAbove } from '../map/module-paths.js';
 
 /** What moves as one. */
 export interface TensorGroup {
@@ -55,7 +56,7 @@ export function genericGroups(names: Iterable<string>, tied: boolean): TensorGro
 function groupTensors(names: Iterable<string>): Group[] {
   const groups = new Map<string, Group>();
   for (const tensor of names) {
-    const name = BLOCK.exec(tensor)?.[0] ?? (tensor.includes('.') ? tensor.slice(0, tensor.lastIndexOf('.')) : tensor);
+    const name = BLOCK.exec(tensor)?.[0] ?? (parentOf(tensor) || tensor);
     const group = groups.get(name);
     if (group === undefined) groups.set(name, { name, tensors: [tensor] });
     else group.tensors.push(tensor);
@@ -65,10 +66,7 @@ function groupTensors(names: Iterable<string>): Group[] {
 
 /** A group whose name contains another group gives up its own tensors one by one: a key for it would claim both. */
 function splitParents(groups: readonly Group[]): Group[] {
-  const parents = new Set<string>();
-  for (const { name } of groups) {
-    for (let i = name.lastIndexOf('.'); i > 0; i = name.lastIndexOf('.', i - 1)) parents.add(name.slice(0, i));
-  }
+  const parents = pathsAbove(groups.map(({ name }) => name));
   return groups.flatMap((group) =>
     parents.has(group.name) ? group.tensors.map((tensor) => ({ name: tensor, tensors: [tensor] })) : [group],
   );
@@ -107,5 +105,5 @@ export function sortedBy<T>(items: readonly T[], rank: (item: T) => readonly num
 function towerOf(name: string): string {
   const list = /^(.*?)(?:^|\.)(?:layers?|blocks?|h|resblocks|groups)\.\d+$/.exec(name);
   if (list !== null) return list[1] ?? '';
-  return name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : '';
+  return parentOf(name);
 }

@@ -1,6 +1,7 @@
 /** Small modules of streamed blocks that stay on the GPU, in a device map. */
 import type { BlockRun, ModelProfile, ProfileBlock } from './model-profile.js';
 import { deviceOf, type Device, type DeviceMap } from '../map/device-map.js';
+import { parentOf } from '../map/module-paths.js';
 
 /**
  * The keys of a block and their devices.
@@ -9,9 +10,7 @@ import { deviceOf, type Device, type DeviceMap } from '../map/device-map.js';
 export function keysOf(block: ProfileBlock, device: Device, keptOn: Device | null): DeviceMap {
   if (keptOn === null || block.keptTensors.length === 0) return new Map([[block.name, device]]);
   const kept = new Set(block.keptTensors);
-  return new Map(
-    block.tensors.map((name) => [name.slice(0, name.lastIndexOf('.')), kept.has(name) ? keptOn : device] as const),
-  );
+  return new Map(block.tensors.map((name) => [parentOf(name), kept.has(name) ? keptOn : device] as const));
 }
 
 /** Whether a map splits a block as plans for transformers do: on the host all but its small modules, which are on one GPU. */

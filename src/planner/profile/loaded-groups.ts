@@ -4,6 +4,7 @@ import type { LoadedModel } from '../models/loaded-model.js';
 import type { ModuleTree } from '../models/module-tree.js';
 import type { ModelClass, ModuleNode } from '../models/read-model-table.js';
 import { BLOCK, sortedBy, type TensorGroup } from './generic-groups.js';
+import { parentOf } from '../map/module-paths.js';
 
 /** Groups, and other modules of tied tensors that need a key: path -> the group it goes with. */
 export interface LoadedGroups {
@@ -67,7 +68,7 @@ function owners({ tree }: LoadedModel, { placesExperts, onOneGpu }: Splitting): 
   const keepsLayers = !onOneGpu || tree.some(tree.root, ({ whole }) => whole);
   const known = new Map<string, Owner | null>();
   return (tensor) => {
-    const module = tensor.slice(0, Math.max(0, tensor.lastIndexOf('.')));
+    const module = parentOf(tensor);
     let owner = known.get(module);
     if (owner === undefined) {
       const experts = placesExperts ? EXPERTS.exec(`${module}.`)?.[0] : undefined;

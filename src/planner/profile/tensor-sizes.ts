@@ -5,6 +5,7 @@ import { isFloating } from '../../tensor/dtype.js';
 import { QUANT_SCHEMES, quantizedInfos, quantizedNames, type QuantScheme } from '../../tensor/quantized.js';
 import { elementCount, tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import { loadedBytes, type DtypeRules } from './loaded-dtype.js';
+import { parentOf } from '../map/module-paths.js';
 
 export interface TensorSize {
   readonly name: string;
@@ -63,7 +64,7 @@ function sizeOf(name: string, info: TensorInfo, rules: DtypeRules): TensorSize {
   const weight = quantized ? name.replace(QUANTIZED, '') : name;
   return {
     name,
-    module: weight.slice(0, Math.max(0, weight.lastIndexOf('.'))),
+    module: parentOf(weight),
     bytes: loadedBytes(name, info, rules),
     float32Bytes: isFloating(info.dtype) ? (quantized ? 8 : 4) * elementCount(info.shape) : tensorBytes(info),
     elements: elementCount(info.shape),

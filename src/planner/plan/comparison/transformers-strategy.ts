@@ -14,6 +14,7 @@ import { STORED_AS, type LoadDtype } from '../../../tensor/load-dtype.js';
 import type { ModelTable } from '../../models/read-model-table.js';
 import type { Budgets } from '../request/budgets.js';
 import { registeredModules } from './registered-modules.js';
+import { pathsAbove } from '../../map/module-paths.js';
 
 interface Module {
   readonly name: string;
@@ -52,10 +53,7 @@ export function transformersStrategy({ budgets, dtype, strategy, ...input }: Str
     const info = tensors.get(name);
     const bytes = ties.has(name) || info === undefined ? 0 : elementCount(info.shape) * elementBytes;
     insert(root, name, isWhole, isBuffer(name));
-    for (let end = name.length; end >= 0; end = end === 0 ? -1 : Math.max(0, name.lastIndexOf('.', end - 1))) {
-      const prefix = name.slice(0, end);
-      sizes.set(prefix, (sizes.get(prefix) ?? 0) + bytes);
-    }
+    for (const path of [name, ...pathsAbove([name]), '']) sizes.set(path, (sizes.get(path) ?? 0) + bytes);
   }
   const limits = strategy === 'balanced' ? balanced(root, sizes, budgets.gpus) : budgets.gpus;
   const capacity = new Map<Device, number>([

@@ -9,6 +9,7 @@ import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import { keepsItsSmall, keysOf } from '../../profile/kept-modules.js';
 import { conflictingReadings } from '../../map/prefix-readings.js';
+import { pathsAbove } from '../../map/module-paths.js';
 
 /** What is wrong with a device map; `names` are tensors, modules or keys of the map, `message` says them in words. */
 export type MapIssue =
@@ -39,89 +40,76 @@ export type MapIssue =
 
 /** Issues in the order a reader should mend them; none means the map is sound. */
 export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIssue[] {
-  const issues: MapIssue[] = [];
-  const tensors = profile.blocks.flatMap((block) => block.tensors);
+  const { blocks } = profile;
+  const isUncovered = (name: string) => deviceOf(map, name) === undefined;
   const uncovered = [
-    ...tensors.filter((name) => deviceOf(map, name) === undefined),
-    ...profile.blocks
-      .filter((block) => block.tensors.length === 0 && deviceOf(map, block.name) === undefined)
-      .map((block) => block.name),
+    ...blocks.flatMap(({ tensors }) => tensors.filter(isUncovered)),
+    ...blocks.flatMap(({ name, tensors }) => (tensors.length === 0 && isUncovered(name) ? [name] : [])),
   ];
-  if (uncovered.length > 0) {
-    issues.push({
-      code: 'MAP_UNCOVERED',
-      message: `The map gives no device to ${listed(uncovered)}. transformers refuses such a map.`,
-      names: uncovered,
-    });
-  }
-  const conflicts = conflictingReadings(map, tensors).filter((reading) => reading.dotted !== undefined);
+  const usesGpu = [...map.values()].some((device) => typeof device === 'number');
+  const barred = (isBarred: (block: ProfileBlock, device: Device | undefined) => boolean) =>
+    blocks.filter(
+      (block) => block.kind !== 'query-tokens' && block.tensors.some((name) => isBarred(block, deviceOf(map, name))),
+    );
+  const onDisk = barred(({ stores }, device) => stores.length > 0 && !stores.includes('disk') && device === 'disk');
+  const offGpu = barred(({ stores }, device) => usesGpu && stores.length === 0 && typeof device === 'string');
+  const cut = blocks.filter(
+    (block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1 && !keepsItsSmall(block, map),
+  );
+  const rootOnDisk = blocks.some(({ tensors }) => tensors.includes(ROOT)) && deviceOf(map, ROOT) === 'disk';
+  return [
+    ...issue(
+      'MAP_UNCOVERED',
+      uncovered,
+      (all) => `The map gives no device to ${all}. transformers refuses such a map.`,
+    ),
+    ...prefixConflict(map, profile),
+    ...issue(
+      'MAP_QUERY_TOKENS_ON_DISK',
+      rootOnDisk ? [ROOT] : [],
+      (root) => `${root} is on disk: parameters of the root module cannot be loaded from there.`,
+    ),
+    ...issue('MAP_DTYPE_ON_DISK', namesOf(onDisk), (all) => `${all} on disk: ${whyNotThere(at(onDisk, 0), profile)}.`),
+    ...issue(
+      'MAP_NOT_ON_GPU',
+      namesOf(offGpu),
+      (all) => `${all} not on a GPU: ${whyNotThere(at(offGpu, 0), profile)}.`,
+    ),
+    ...tiedApart(map, profile),
+    ...issue('MAP_BLOCK_CUT', namesOf(cut), (all, are) => `${all} ${are} split between devices; a block runs on one.`),
+    ...issue('MAP_UNKNOWN_KEY', unknownKeys(map, profile), (all, are) => `${all} ${are} in no module of this model.`),
+  ];
+}
+
+/** A parameter of the root module. */
+const ROOT = 'query_tokens';
+
+/** An issue of some names, if there are any. */
+function issue(
+  code: Exclude<MapIssue['code'], 'MAP_PREFIX_CONFLICT'>,
+  names: readonly string[],
+  says: (all: string, are: 'is' | 'are') => string,
+): MapIssue[] {
+  return names.length === 0 ? [] : [{ code, message: says(listed(names), names.length === 1 ? 'is' : 'are'), names }];
+}
+
+const namesOf = (blocks: readonly ProfileBlock[]): string[] => blocks.map(({ name }) => name);
+
+function prefixConflict(map: DeviceMap, profile: ModelProfile): MapIssue[] {
+  const tensors = profile.blocks.flatMap((block) => block.tensors);
+  const conflicts = conflictingReadings(map, tensors).filter(({ dotted }) => dotted !== undefined);
   const [first] = conflicts;
-  if (first !== undefined) {
-    issues.push({
+  if (first === undefined) return [];
+  return [
+    {
       code: 'MAP_PREFIX_CONFLICT',
       message:
         `${conflicts.length} tensors are read two ways: ${first.tensor} is on ${spelled(first.dotted)} by its dotted ` +
         `prefix and on ${spelled(first.loader)} to the loader of transformers, which takes a key for everything that begins like it.`,
       tensors: conflicts,
       rewrite: dottedRewrite(map, profile),
-    });
-  }
-  if (deviceOf(map, 'query_tokens') === 'disk' && tensors.includes('query_tokens')) {
-    issues.push({
-      code: 'MAP_QUERY_TOKENS_ON_DISK',
-      message: 'query_tokens is on disk: parameters of the root module cannot be loaded from there.',
-      names: ['query_tokens'],
-    });
-  }
-  issues.push(
-    ...dtypesOnDisk(map, profile),
-    ...notOnGpu(map, profile),
-    ...tiedApart(map, profile),
-    ...cutBlocks(map, profile),
-  );
-  const unknown = unknownKeys(map, profile);
-  if (unknown.length > 0) {
-    issues.push({
-      code: 'MAP_UNKNOWN_KEY',
-      message: `${listed(unknown)} ${unknown.length === 1 ? 'is' : 'are'} in no module of this model.`,
-      names: unknown,
-    });
-  }
-  return issues;
-}
-
-function dtypesOnDisk(map: DeviceMap, profile: ModelProfile): MapIssue[] {
-  const barred = profile.blocks.filter(
-    ({ kind, stores, tensors }) =>
-      kind !== 'query-tokens' &&
-      stores.length > 0 &&
-      !stores.includes('disk') &&
-      tensors.some((tensor) => deviceOf(map, tensor) === 'disk'),
-  );
-  return barredFrom('on disk', 'MAP_DTYPE_ON_DISK', barred, profile);
-}
-
-function notOnGpu(map: DeviceMap, profile: ModelProfile): MapIssue[] {
-  if (![...map.values()].some((device) => typeof device === 'number')) return [];
-  const barred = profile.blocks.filter(
-    ({ kind, stores, tensors }) =>
-      kind !== 'query-tokens' &&
-      stores.length === 0 &&
-      tensors.some((tensor) => typeof deviceOf(map, tensor) === 'string'),
-  );
-  return barredFrom('not on a GPU', 'MAP_NOT_ON_GPU', barred, profile);
-}
-
-function barredFrom(
-  where: string,
-  code: 'MAP_DTYPE_ON_DISK' | 'MAP_NOT_ON_GPU',
-  blocks: readonly ProfileBlock[],
-  profile: ModelProfile,
-): MapIssue[] {
-  const names = blocks.map((block) => block.name);
-  return blocks
-    .slice(0, 1)
-    .map((first) => ({ code, message: `${listed(names)} ${where}: ${whyNotThere(first, profile)}.`, names }));
+    },
+  ];
 }
 
 /** Of the bonds, those of shared memory. */
@@ -144,26 +132,9 @@ function tiedApart(map: DeviceMap, { blocks, aliases }: ModelProfile): MapIssue[
   });
 }
 
-function cutBlocks(map: DeviceMap, profile: ModelProfile): MapIssue[] {
-  const cut = profile.blocks
-    .filter((block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1 && !keepsItsSmall(block, map))
-    .map((block) => block.name);
-  if (cut.length === 0) return [];
-  return [
-    {
-      code: 'MAP_BLOCK_CUT',
-      message: `${listed(cut)} ${cut.length === 1 ? 'is' : 'are'} split between devices; a block runs on one.`,
-      names: cut,
-    },
-  ];
-}
-
-function unknownKeys(map: DeviceMap, profile: ModelProfile): string[] {
-  const known = new Set(['']);
-  const names = [...profile.blocks.flatMap((block) => [block.name, ...block.tensors]), ...profile.aliases.keys()];
-  for (const name of names) {
-    for (let end = name.length; end > 0; end = name.lastIndexOf('.', end - 1)) known.add(name.slice(0, end));
-  }
+function unknownKeys(map: DeviceMap, { blocks, aliases }: ModelProfile): string[] {
+  const names = [...blocks.flatMap(({ name, tensors }) => [name, ...tensors]), ...aliases.keys()];
+  const known = new Set(['', ...names, ...pathsAbove(names)]);
   return [...map.keys()].filter((key) => !known.has(key));
 }
 

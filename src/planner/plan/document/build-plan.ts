@@ -17,6 +17,7 @@ import { memoryTable } from './memory-table.js';
 import { costOfPlan, crossingsOf, rounded } from './plan-cost.js';
 import { PLAN_SCHEMA, type PlanDocument, type Placement, type SolverReport } from './plan-document.js';
 import type { PlanContext } from '../request/prepare-plan.js';
+import { parentOf, pathsAbove } from '../../map/module-paths.js';
 
 const NAMED_BY_TENSORS =
   'What stays on the GPU and runs for every token is named tensor by tensor: accelerate would hook each module below a key that ' +
@@ -141,7 +142,7 @@ function mapOf(
   const devices = new Map<string, Device>();
   const apart = new Set<string>();
   const hasHooks = profile.blocks.some((block, i) => hooked(block, at(choice, i)));
-  const parents = parentsOf(profile);
+  const parents = pathsAbove(profile.blocks.map(({ name }) => name));
   for (const [i, block] of profile.blocks.entries()) {
     const place = at(choice, i);
     const device = deviceOfPlace(place);
@@ -156,7 +157,7 @@ function mapOf(
     }
     // A key for it would claim what is below it and elsewhere.
     const keys = parents.has(block.name)
-      ? new Map(own.map((tensor) => [tensor.slice(0, tensor.lastIndexOf('.')), device]))
+      ? new Map(own.map((tensor) => [parentOf(tensor), device]))
       : keysOf(block, device, place.execution === 'streamed' ? place.gpu : null);
     for (const [key, home] of keys) leaves.set(key, home);
     tensors.push(...own);
@@ -166,15 +167,6 @@ function mapOf(
     if (device !== undefined) leaves.set(alias, device);
   }
   return { map: emitDeviceMap(leaves, [...tensors, ...leaves.keys()], apart), apart };
-}
-
-/** Paths above blocks. */
-function parentsOf({ blocks }: ModelProfile): ReadonlySet<string> {
-  const parents = new Set<string>();
-  for (const { name } of blocks)
-    for (let end = name.lastIndexOf('.'); end > 0; end = name.lastIndexOf('.', end - 1))
-      parents.add(name.slice(0, end));
-  return parents;
 }
 
 /** A tied table may be stored under another module's name; that module has a key of its own. */

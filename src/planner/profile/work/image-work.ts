@@ -3,7 +3,7 @@ import { isRetrieval } from '../../../model/blip2-config.js';
 import type { Block } from '../../../model/blocks.js';
 import { patchGrid } from '../../../model/picture-size.js';
 import { encodingOf } from '../encoding.js';
-import { NO_TRAFFIC, run, type BlockWork, type WorkContext } from './block-work.js';
+import { NO_TRAFFIC, run, work, type BlockWork, type WorkContext } from './block-work.js';
 
 export function imageWork(block: Block, context: WorkContext): BlockWork {
   const { config, workload } = context;
@@ -121,23 +121,25 @@ function forPictures(
   const { together, perSweep } = encodingOf(isApart ? workload : { batch });
   const runs = Math.ceil(batch / together);
   const waitingPictures = perSweep - together;
-  return (per) => ({
-    runs: [
-      run('image', runs, {
-        copies: batch / perSweep,
-        flops: (batch / runs) * per.flops,
-        outputElements: (batch / runs) * per.output,
-        ...(per.rowElements === undefined ? {} : { rowElements: (batch / runs) * per.rowElements }),
-      }),
-    ],
-    cacheElements: 0,
-    activationElements: together * per.activation,
-    waiting: {
-      elements: waitingPictures * held.elements,
-      float32Elements: waitingPictures * held.float32Elements,
-    },
-    constantElements: per.constant ?? 0,
-    extraInputs: [],
-    hostTraffic: per.hostElements === undefined ? NO_TRAFFIC : { transfers: runs, elements: batch * per.hostElements },
-  });
+  return (per) =>
+    work(
+      [
+        run('image', runs, {
+          copies: batch / perSweep,
+          flops: (batch / runs) * per.flops,
+          outputElements: (batch / runs) * per.output,
+          rowElements: per.rowElements === undefined ? null : (batch / runs) * per.rowElements,
+        }),
+      ],
+      {
+        activationElements: together * per.activation,
+        waiting: {
+          elements: waitingPictures * held.elements,
+          float32Elements: waitingPictures * held.float32Elements,
+        },
+        constantElements: per.constant ?? 0,
+        hostTraffic:
+          per.hostElements === undefined ? NO_TRAFFIC : { transfers: runs, elements: batch * per.hostElements },
+      },
+    );
 }

@@ -4,7 +4,7 @@ import { formatSize } from '../../../size.js';
 import type { PictureData } from '../picture-data.js';
 import { treemap, type Rectangle } from './treemap.js';
 import { INNER, MARGIN, type Canvas } from './canvas.js';
-import { inkOn, partColour } from './colours.js';
+import { fillsOf, inkOn, partColour } from './colours.js';
 
 /** Height of a row of a label. */
 const ROW = 17;
@@ -29,20 +29,8 @@ export function bytesTreemap(canvas: Canvas, plan: PlanDocument, data: PictureDa
       const box = inner[c];
       if (box === undefined || box.width < 0.3 || box.height < 0.3) continue;
       const tip = `${each.placement.block} ${formatSize(each.placement.weightBytes)}, ${each.placement.execution}`;
-      canvas.rect(
-        box.x + 0.4,
-        box.y + 0.4,
-        box.width - 0.8,
-        Math.max(0.1, box.height - 0.8),
-        partColour(part.index),
-        tip,
-      );
-      if (each.placement.execution !== 'resident') {
-        canvas.rect(box.x + 0.4, box.y + 0.4, box.width - 0.8, Math.max(0.1, box.height - 0.8), 'url(#stream)', tip);
-      }
-      if (each.scheme !== null) {
-        canvas.rect(box.x + 0.4, box.y + 0.4, box.width - 0.8, Math.max(0.1, box.height - 0.8), 'url(#quantized)', tip);
-      }
+      for (const fill of fillsOf(each, each.placement.execution !== 'resident'))
+        canvas.rect(box.x + 0.4, box.y + 0.4, box.width - 0.8, Math.max(0.1, box.height - 0.8), fill, tip);
     }
     const label = labelIn(outer, part.name, formatSize(part.weightBytes));
     if (label === null) unnamed.push(`${part.name} ${formatSize(part.weightBytes)}`);

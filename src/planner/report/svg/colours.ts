@@ -1,5 +1,5 @@
 import { at } from '../../../checked-access.js';
-import type { BarSegment } from '../picture-data.js';
+import type { BarSegment, StripCell } from '../picture-data.js';
 
 /** The palette of Okabe and Ito, which colour-blind readers can tell apart. */
 export const PART_COLOURS = [
@@ -28,6 +28,11 @@ export function fillOf(fill: BarSegment['fill']): string {
     reserve: 'url(#reserve)',
     free: FREE_COLOUR,
   }[fill];
+}
+
+/** What a block is painted with, one over the other. */
+export function fillsOf({ part, scheme }: StripCell, isHatched: boolean): string[] {
+  return [partColour(part), ...(isHatched ? ['url(#stream)'] : []), ...(scheme === null ? [] : ['url(#quantized)'])];
 }
 
 export function partColour(part: number): string {

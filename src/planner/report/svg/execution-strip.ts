@@ -3,7 +3,7 @@ import { formatSize } from '../../../size.js';
 import type { PictureData } from '../picture-data.js';
 import { formatMs } from '../picture-text.js';
 import { MARGIN, n, WIDTH, type Canvas } from './canvas.js';
-import { FREE_COLOUR, partColour } from './colours.js';
+import { FREE_COLOUR, fillsOf } from './colours.js';
 
 export function executionStrip(canvas: Canvas, data: PictureData): void {
   canvas.section('In the order it runs');
@@ -30,9 +30,7 @@ export function executionStrip(canvas: Canvas, data: PictureData): void {
     const { block, execution, latencyMs, weightBytes } = each.placement;
     const form = each.scheme === null ? execution : `${execution}, ${each.scheme}`;
     const tip = `${block}: ${form}, ${formatSize(weightBytes)}, ${formatMs(latencyMs)}`;
-    canvas.rect(x, y, cell * 0.96, laneHeight, partColour(each.part), tip);
-    if (execution === 'streamed') canvas.rect(x, y, cell * 0.96, laneHeight, 'url(#stream)', tip);
-    if (each.scheme !== null) canvas.rect(x, y, cell * 0.96, laneHeight, 'url(#quantized)', tip);
+    for (const fill of fillsOf(each, execution === 'streamed')) canvas.rect(x, y, cell * 0.96, laneHeight, fill, tip);
     const before = data.cells[i - 1];
     if (before !== undefined && before.lane !== each.lane) {
       crossings += 1;
