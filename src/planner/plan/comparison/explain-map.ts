@@ -11,7 +11,6 @@ import { UNKNOWN_GPU } from '../../price/known-devices.js';
 import { priceList } from '../../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import { buildPlan } from '../document/build-plan.js';
-import { costOfChoice } from '../document/plan-cost.js';
 import { choosePlaces } from '../choice/choose-places.js';
 import { preparePlan, type PlanContext } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
@@ -56,23 +55,12 @@ export function explainMap(
   const { fileNames } = prepared.profile;
   const map = fileNames === undefined ? given : withTied(inLoadedNames(given, fileNames), prepared.profile);
   const profile = keptUnder(prepared.profile, map);
-  const predicted = priceList(
-    profile,
-    prepared.machine,
-    [...gpus.keys()].sort((a, b) => a - b),
-    map,
-  );
+  const predicted = priceList(profile, prepared.machine, [...prepared.budgets.gpus.keys()], map);
   const context = { ...prepared, profile, prices: predicted, predicted, settled: settledSchemes(profile, quant) };
   const issues = validateDeviceMap(map, context.profile);
   const choice = placesOfMap(map, context);
   if (choice === null) return { issues, plan: null, overBudget: [] };
-  const cost = costOfChoice(context.profile, choice, context.predicted);
-  const { document } = buildPlan(context, choice, {
-    status: 'given',
-    objective: 'latency',
-    boundMs: cost.latencyMs,
-    gap: 0,
-  });
+  const { document } = buildPlan(context, choice, null);
   const devices = document.devices.map((device) =>
     typeof device.id === 'number' && !options.budgets.gpus.has(device.id)
       ? { ...device, budgetBytes: null, freeBytes: null }

@@ -31,8 +31,11 @@ export interface BuiltPlan {
   readonly map: DeviceMap;
 }
 
-/** @param choice a place for every block of the profile */
-export function buildPlan(context: PlanContext, choice: readonly Place[], solver: SolverReport): BuiltPlan {
+/**
+ * @param choice a place for every block of the profile
+ * @param found what the search says of it; null for a placement that was given
+ */
+export function buildPlan(context: PlanContext, choice: readonly Place[], found: SolverReport | null): BuiltPlan {
   const { profile } = context;
   const prices = context.predicted.amongst(choice);
   const weighed = context.prices.amongst(choice);
@@ -55,6 +58,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], solver
   const crossings = crossingsOf(profile, choice, prices);
   const quant = quantOf(profile, choice);
   const cost = costOfPlan(profile, choice, prices, crossings);
+  const solver = found ?? { status: 'given', objective: 'latency', boundMs: cost.latencyMs, gap: 0 };
   const document: PlanDocument = {
     schema: PLAN_SCHEMA,
     tool: context.tool,

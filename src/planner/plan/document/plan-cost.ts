@@ -1,6 +1,6 @@
 /** The price of a placement: milliseconds by phase, copies between devices, and bytes that are streamed. */
 import { at, found } from '../../../checked-access.js';
-import type { PriceList, Prices } from '../../price/price-list.js';
+import type { Prices } from '../../price/price-list.js';
 import { runsOn, type Place } from '../../price/place.js';
 import { formOf, type ModelProfile } from '../../profile/model-profile.js';
 import type { Crossing, PlanCost } from './plan-document.js';
@@ -36,11 +36,6 @@ export function crossingsOf(profile: ModelProfile, choice: readonly Place[], pri
 }
 
 /** The price of a placement. */
-export function costOfChoice(profile: ModelProfile, choice: readonly Place[], list: PriceList): PlanCost {
-  const prices = list.amongst(choice);
-  return costOfPlan(profile, choice, prices, crossingsOf(profile, choice, prices));
-}
-
 export function costOfPlan(
   profile: ModelProfile,
   choice: readonly Place[],
