@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseBlip2Config, parseModelConfig } from '../../../model/blip2-config.js';
 import { blip2Tensors } from '../../../model/blip2-tensors.js';
 import { PRESETS } from '../../../model/presets.js';
-import { preparePlan } from './prepare-plan.js';
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import { planPreparer, preparePlan } from './prepare-plan.js';
 
 function prepared(name: string, workload: { promptTokens: number; newTokens: number }) {
   const preset = PRESETS.get(`Salesforce/blip2-${name}`);
@@ -39,4 +40,34 @@ describe('a workload', () => {
   it('may be of any length where positions are relative', () => {
     expect(prepared('flan-t5-xl', { promptTokens: 5000, newTokens: 5000 }).profile.workload.promptTokens).toBe(5000);
   });
+});
+
+/** A checkpoint's tensors that count how often somebody goes through them. */
+class CountedTensors extends Map<string, TensorInfo> {
+  passes = 0;
+  override keys() {
+    this.passes += 1;
+    return super.keys();
+  }
+  override [Symbol.iterator]() {
+    this.passes += 1;
+    return super[Symbol.iterator]();
+  }
+}
+
+it('goes through a checkpoint once for any number of workloads and budgets', () => {
+  const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');
+  if (preset === undefined) throw new Error('preset');
+  const tensors = new CountedTensors(
+    blip2Tensors(parseBlip2Config(preset.config), { dtype: 'F32', ownHead: preset.ownHead }),
+  );
+  const prepare = planPreparer(tensors, { config: preset.config });
+  const { passes } = tensors;
+  expect(passes).toBeGreaterThan(0);
+  for (const batch of [1, 4, 16])
+    for (const bytes of [2 ** 30, 2 ** 33]) {
+      const budgets = { gpus: new Map([[0, bytes]]), ramBytes: null, diskBytes: 0 };
+      expect(prepare({ budgets, workload: { batch } }).profile.workload.batch).toBe(batch);
+    }
+  expect(tensors.passes).toBe(passes);
 });
