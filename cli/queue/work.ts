@@ -11,13 +11,11 @@ import { EXIT, type CommandContext } from '../common/main.js';
 import { metricsFlag } from '../common/metrics-flag.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
-import { RateLine } from '../common/rate-line.js';
-import { askModel } from '../run/asked-model.js';
 import { modelFlags } from '../run/model-flags.js';
 import { pictureFlags } from '../run/picture-flags.js';
 import { PictureNames, runOutput } from '../run/run-output.js';
 import { runSettings } from '../run/run-settings.js';
-import { ShardModels } from '../run/shard-models.js';
+import { askShardModel, ShardModels } from '../run/shard-models.js';
 import { workersFlag } from '../run/bulk-flags.js';
 import { outFlag, queueFlags, readQueueUrl } from './queue-flags.js';
 import { queuedRun } from './queued-run.js';
@@ -62,17 +60,7 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
   const log = new EventLog(args.log, args.quiet === true);
   const { id, folder, request, asked } = await queuedRun(args.out);
   await using _folder = folder;
-  const batch = args.batch ?? 'auto';
-  const model = await askModel(
-    { ...args, ...asked },
-    {
-      atOnce: batch,
-      pictures: Infinity,
-      signal,
-      say: (text) => log.write('info', 'note', text),
-      rate: new RateLine(args.quiet !== true && args.log === 'text'),
-    },
-  );
+  const model = await askShardModel({ ...args, ...asked, batch: args.batch }, log, signal);
   const names = new PictureNames();
   const { shardSize } = request;
   const settings = await runSettings({ ...model, request });
@@ -104,10 +92,8 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
   });
   await using models = await ShardModels.open({
     model,
-    batch,
-    workers: args.workers ?? 1,
+    args,
     log,
-    metrics: args.metrics,
     signal: now,
     trouble: () => (renewals.isCutOff ? 'the queue has not answered for as long as a lock lasts' : null),
   });

@@ -7,7 +7,8 @@ import { CaptionMetrics } from '../../src/metrics/caption-metrics.js';
 import { MetricsServer, type MetricsAddress } from '../../src/metrics/metrics-server.js';
 import { Metrics } from '../../src/metrics/metrics.js';
 import type { EventLog } from '../common/event-log.js';
-import type { AskedModel } from './asked-model.js';
+import { RateLine } from '../common/rate-line.js';
+import { askModel, type AskedModel, type ModelArgs } from './asked-model.js';
 import { captionWorker } from './caption-worker.js';
 import { usedGpus, workerDevices, type WorkerDevices } from './worker-cards.js';
 
@@ -16,12 +17,28 @@ const AT_ONCE = { cpu: 8, gpu: 256 };
 /** Pictures that one model has in hand, for each of those: some are made ready while others are decoded. */
 const AHEAD = 4;
 
+export interface ShardModelArgs extends ModelArgs {
+  readonly batch?: number | 'auto' | undefined;
+  readonly workers?: number | 'auto' | undefined;
+  readonly metrics?: MetricsAddress | undefined;
+  readonly log: 'text' | 'json';
+}
+
+/** Opens the checkpoint for a process that is handed shards. */
+export function askShardModel(args: ShardModelArgs, log: EventLog, signal: AbortSignal): Promise<AskedModel> {
+  return askModel(args, {
+    atOnce: args.batch ?? 'auto',
+    pictures: Infinity,
+    signal,
+    say: (text) => log.write('info', 'note', text),
+    rate: new RateLine(args.quiet !== true && args.log === 'text'),
+  });
+}
+
 export interface ShardModelsOptions {
   readonly model: AskedModel;
-  readonly batch: number | 'auto';
-  readonly workers: number | 'auto';
+  readonly args: Pick<ShardModelArgs, 'batch' | 'workers' | 'metrics'>;
   readonly log: EventLog;
-  readonly metrics: MetricsAddress | undefined;
   readonly signal: AbortSignal;
   /** Why a supervisor should start this process again. */
   readonly trouble: () => string | null;
@@ -45,7 +62,8 @@ export class ShardModels implements AsyncDisposable {
   }
 
   static async open(options: ShardModelsOptions): Promise<ShardModels> {
-    const { model, workers, batch, metrics, trouble } = options;
+    const { model, args, trouble } = options;
+    const { batch = 'auto', workers = 1, metrics } = args;
     const { placed, provider, devices } = model;
     const emulateGpu = devices.emulateGpu === true;
     const each = await workerDevices({ workers, placed, provider, emulateGpu, threads: devices.threads });
@@ -75,15 +93,17 @@ export class ShardModels implements AsyncDisposable {
   }
 
   async #start(worker: number): Promise<CaptionWorker> {
-    const { model, batch, log, signal } = this.#options;
+    const { model, args, log, signal } = this.#options;
     const startedMs = performance.now();
     const options = { ...model.placed, ...model.devices, ...this.#devices[worker], signal };
     const captioner = await createCaptioner(model.checkpoint, options);
     this.#ready += 1;
     const seconds = (performance.now() - startedMs) / 1000;
     log.write('info', 'model-ready', `model ${worker} is ready after ${seconds.toFixed(1)} s`, { worker, seconds });
-    const made = captionWorker(captioner, { ...model.ask, ...model.generation, batchSize: batch }, (timing) =>
-      this.#counted.captioned(timing),
+    const made = captionWorker(
+      captioner,
+      { ...model.ask, ...model.generation, batchSize: args.batch ?? 'auto' },
+      (timing) => this.#counted.captioned(timing),
     );
     return {
       caption: made.caption,

@@ -7,14 +7,12 @@ import { EXIT, type CommandContext } from '../common/main.js';
 import { metricsFlag } from '../common/metrics-flag.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
-import { RateLine } from '../common/rate-line.js';
 import { writeOut } from '../common/write-out.js';
-import { askModel } from '../run/asked-model.js';
 import { workersFlag } from '../run/bulk-flags.js';
 import { generationFlags } from '../run/generation-flags.js';
 import { modelFlags } from '../run/model-flags.js';
 import { pictureFlags } from '../run/picture-flags.js';
-import { ShardModels } from '../run/shard-models.js';
+import { askShardModel, ShardModels } from '../run/shard-models.js';
 
 const ofModel = modelFlags(
   createParser(
@@ -42,14 +40,7 @@ export async function worker({ argv, signal }: CommandContext): Promise<number> 
   const args = await parseArgs(parser, argv, ['vram', 'stop-id']);
   if (args === null) return EXIT.ok;
   const log = new EventLog(args.log, args.quiet === true);
-  const batch = args.batch ?? 'auto';
-  const model = await askModel(args, {
-    atOnce: batch,
-    pictures: Infinity,
-    signal,
-    say: (text) => log.write('info', 'note', text),
-    rate: new RateLine(args.quiet !== true && args.log === 'text'),
-  });
+  const model = await askShardModel(args, log, signal);
   const { stopping, now } = gracefulStop(signal, args.grace);
   const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
   // Answers of two shards may come at the same time; each is a line of its own.
@@ -61,10 +52,8 @@ export async function worker({ argv, signal }: CommandContext): Promise<number> 
   });
   await using models = await ShardModels.open({
     model,
-    batch,
-    workers: args.workers ?? 1,
+    args,
     log,
-    metrics: args.metrics,
     signal: now,
     trouble: () => null,
   });
