@@ -20,10 +20,8 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const HEX4 = /[0-9a-fA-F]{4}/y;
-const SIMPLE_ESCAPES = new Map(
-  Object.entries({ '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }),
-);
+/** Surrogates that are a pair are one character to it. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** The text is not JSON, or not the JSON that the caller asked for. `at` is an index into the text. */
 export class JsonError extends Error {
@@ -211,56 +209,36 @@ export class JsonScanner {
 
   /** From the opening quote on. */
   #string(): string {
-    const start = ++this.#at;
-    const end = this.#plainEnd();
-    if (this.#text.charCodeAt(end) === QUOTE) {
-      this.#at = end + 1;
-      return this.#text.slice(start, end);
-    }
-    let decoded = '';
-    for (;;) {
-      const plainEnd = this.#plainEnd();
-      decoded += this.#text.slice(this.#at, plainEnd);
-      this.#at = plainEnd + 1;
-      if (this.#text.charCodeAt(plainEnd) === QUOTE) return decoded;
-      decoded += this.#escape();
-    }
-  }
-
-  /** Index of the next quote or backslash. */
-  #plainEnd(): number {
-    for (let at = this.#at; at < this.#text.length; at++) {
+    const start = this.#at;
+    let escaped = false;
+    for (let at = start + 1; at < this.#text.length; at++) {
       const c = this.#text.charCodeAt(at);
-      if (c === QUOTE || c === BACKSLASH) return at;
+      if (c === QUOTE) {
+        this.#at = at + 1;
+        return escaped ? this.#decoded(start) : this.#text.slice(start + 1, at);
+      }
       if (c < 0x20) {
         this.#at = at;
         this.fail('control character inside a string');
       }
+      if (c !== BACKSLASH) continue;
+      escaped = true;
+      at++;
     }
     return this.fail('text ends inside a string');
   }
 
-  /** From the character after the backslash on. */
-  #escape(): string {
-    const letter = this.#text.charAt(this.#at++);
-    const simple = SIMPLE_ESCAPES.get(letter);
-    if (simple !== undefined) return simple;
-    if (letter !== 'u') this.fail('invalid escape');
-    const unit = this.#hex4();
-    if (unit >= 0xdc00 && unit <= 0xdfff) this.fail('lone surrogate in an escape');
-    if (unit < 0xd800 || unit > 0xdbff) return String.fromCharCode(unit);
-    if (!this.#text.startsWith('\\u', this.#at)) this.fail('lone surrogate in an escape');
-    this.#at += 2;
-    const low = this.#hex4();
-    if (low < 0xdc00 || low > 0xdfff) this.fail('lone surrogate in an escape');
-    return String.fromCharCode(unit, low);
-  }
-
-  #hex4(): number {
-    HEX4.lastIndex = this.#at;
-    const match = HEX4.exec(this.#text);
-    if (match === null) this.fail('invalid escape');
-    this.#at += 4;
-    return Number.parseInt(match[0], 16);
+  /** The string that has just been read, from its opening quote at `start` on, with its escapes decoded. */
+  #decoded(start: number): string {
+    let decoded: unknown;
+    try {
+      decoded = JSON.parse(this.#text.slice(start, this.#at));
+    } catch {
+      // Said below.
+    }
+    // The text has no lone surrogate, for it was UTF-8; an escape that JSON.parse takes may be one.
+    if (typeof decoded === 'string' && !LONE_SURROGATE.test(decoded)) return decoded;
+    this.#at = start;
+    return this.fail('invalid escape in a string');
   }
 }
