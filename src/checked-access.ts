@@ -1,7 +1,7 @@
 /** Look-ups that must hit: a miss is an error, never a default that costs nothing and weighs nothing. */
 
 /** @throws RangeError where there is no such element */
-export function at<T>(values: readonly T[], index: number): T {
+export function at<T>(values: ArrayLike<T>, index: number): T {
   const value = values[index];
   if (value === undefined) throw new RangeError(`no element ${index} of ${values.length}`);
   return value;

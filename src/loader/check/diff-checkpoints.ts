@@ -1,6 +1,7 @@
 /**
  * What differs between two checkpoints, weight by weight: one in small integers is compared by what it stands for.
  */
+import { at } from '../../checked-access.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
@@ -99,7 +100,7 @@ function sameShape(a: Weight, b: Weight): boolean {
   if (shapeOfA.length !== shapeOfB.length) return false;
   const below = (weight: Weight, dim: number) => (weight.kind === 'quantized' && dim === 1 ? weight.blockSize : 1);
   return shapeOfA.every((sizeOfA, dim) => {
-    const sizeOfB = shapeOfB[dim] ?? 0;
+    const sizeOfB = at(shapeOfB, dim);
     return Math.max(sizeOfA - below(a, dim), sizeOfB - below(b, dim)) < Math.min(sizeOfA, sizeOfB);
   });
 }
@@ -121,9 +122,9 @@ const BLOCK_VALUES = 1024 * 1024;
 async function largestDifference(a: Weight, b: Weight, sources: SourceFiles): Promise<number> {
   // Where one is filled up to a whole block, the other has fewer columns.
   const [shapeOfA, shapeOfB] = [weightShape(a), weightShape(b)];
-  const shape = (shapeOfA[1] ?? 0) <= (shapeOfB[1] ?? 0) ? shapeOfA : shapeOfB;
+  const shape = elementCount(shapeOfA) <= elementCount(shapeOfB) ? shapeOfA : shapeOfB;
   const count = elementCount(shape);
-  const columns = a.kind === 'plain' && b.kind === 'plain' ? 1 : (shape[1] ?? 0);
+  const columns = a.kind === 'plain' && b.kind === 'plain' ? 1 : at(shape, 1);
   const step = Math.max(1, Math.floor(BLOCK_VALUES / columns)) * columns;
   let largest = 0;
   for (let from = 0; from < count; from += step) {
@@ -132,7 +133,10 @@ async function largestDifference(a: Weight, b: Weight, sources: SourceFiles): Pr
       readValues(a, { from, to, columns }, sources),
       readValues(b, { from, to, columns }, sources),
     ]);
-    for (let i = 0; i < valuesA.length; i++) largest = Math.max(largest, distance(valuesA[i] ?? 0, valuesB[i] ?? 0));
+    valuesA.forEach((value, i) => {
+      const other = valuesB[i];
+      largest = other === undefined ? Number.POSITIVE_INFINITY : Math.max(largest, distance(value, other));
+    });
   }
   return largest;
 }
@@ -156,7 +160,7 @@ async function readValues(
   }
   const { scheme, blockSize } = weight;
   const rows = async ({ file, begin, end, shape }: StoredTensor): Promise<Uint8Array> => {
-    const rowBytes = (end - begin) / (shape[0] ?? 1);
+    const rowBytes = (end - begin) / at(shape, 0);
     return (await sources.get(file)).read(begin + (from / columns) * rowBytes, begin + (to / columns) * rowBytes);
   };
   const [values, scales] = await Promise.all([rows(weight.values), rows(weight.scales)]);

@@ -22,11 +22,10 @@ import { SafetensorsError } from '../format/safetensors-error.js';
  * @throws SafetensorsError where a tensor's bytes are in doubt: it is cut off, overlaps another, or has the wrong size.
  */
 export async function openForRepair(where: string): Promise<Checkpoint> {
-  const { folder, index, single } = await findCheckpoint(where);
-  const names =
-    index === null
-      ? [single ?? '']
-      : [...new Set((await readIndexFile(join(folder, index))).weightMap.values())].sort();
+  const { folder, name: weights, isIndex } = await findCheckpoint(where);
+  const names = isIndex
+    ? [...new Set((await readIndexFile(join(folder, weights))).weightMap.values())].sort()
+    : [weights];
   const files: ShardFile[] = [];
   const tensors = new Map<string, StoredTensor>();
   for (const name of names) {

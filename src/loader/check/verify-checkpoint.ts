@@ -93,10 +93,10 @@ async function everyFault(where: string, first: Blip2Error): Promise<Finding[]> 
 
 async function shardPaths(where: string): Promise<string[]> {
   try {
-    const { folder, index, single } = await findCheckpoint(where);
-    if (index === null) return single === null ? [] : [join(folder, single)];
-    const { weightMap } = await readIndexFile(join(folder, index));
-    return [...new Set(weightMap.values())].map((name) => join(folder, name));
+    const { folder, name, isIndex } = await findCheckpoint(where);
+    if (!isIndex) return [join(folder, name)];
+    const { weightMap } = await readIndexFile(join(folder, name));
+    return [...new Set(weightMap.values())].map((shard) => join(folder, shard));
   } catch {
     return [];
   }

@@ -26,7 +26,7 @@ async function findBesideFile(path: string, where: string): Promise<FoundCheckpo
   const folder = dirname(path);
   const name = basename(path);
   const hasConfig = (await readdir(folder)).includes('config.json');
-  if (isIndex(name)) return { folder, index: name, single: null, hasConfig, warnings: [] };
+  if (isIndex(name)) return { folder, name, isIndex: true, hasConfig, warnings: [] };
   if (name.endsWith('.json')) {
     throw new SafetensorsError(
       'CHECKPOINT_NOT_FOUND',
@@ -34,5 +34,5 @@ async function findBesideFile(path: string, where: string): Promise<FoundCheckpo
       'is neither a .safetensors file nor a *.safetensors.index.json',
     );
   }
-  return { folder, index: null, single: name, hasConfig, warnings: [] };
+  return { folder, name, isIndex: false, hasConfig, warnings: [] };
 }

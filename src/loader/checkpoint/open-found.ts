@@ -1,5 +1,6 @@
 /** The opening of checkpoints whose files have been found, wherever their bytes come from. */
 import { join } from 'node:path';
+import { at } from '../../checked-access.js';
 import { Blip2Error } from '../../errors.js';
 import { FileSource } from '../file/file-source.js';
 import { parseJson } from '../format/parse-json.js';
@@ -40,11 +41,11 @@ export async function openFound(
 ): Promise<Checkpoint> {
   const [config, index] = await Promise.all([
     found.hasConfig ? readConfig(files) : null,
-    found.index === null ? null : readIndexFile(files.path(found.index), (...what) => files.read(...what)),
+    found.isIndex ? readIndexFile(files.path(found.name), (...what) => files.read(...what)) : null,
   ]);
-  const names = index === null ? [found.single ?? ''] : [...new Set(index.weightMap.values())].sort();
+  const names = index === null ? [found.name] : [...new Set(index.weightMap.values())].sort();
   const shards = await openShards(found.folder, names, openShard);
-  const indexed = index === null ? null : checkIndex(index, shards, files.path(found.index ?? ''));
+  const indexed = index === null ? null : checkIndex(index, shards, files.path(found.name));
   return {
     folder: found.folder,
     config,
@@ -92,7 +93,7 @@ async function openShards(folder: string, names: readonly string[], openShard: S
     const results = await Promise.allSettled(batch.map(openShard));
     for (const [i, result] of results.entries()) {
       if (result.status === 'fulfilled') shards.push(result.value);
-      else if (isMissing(result.reason)) missing.push(batch[i] ?? '');
+      else if (isMissing(result.reason)) missing.push(at(batch, i));
       else failure ??= result.reason;
     }
   }

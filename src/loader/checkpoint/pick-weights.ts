@@ -7,10 +7,9 @@ import { SafetensorsError } from '../format/safetensors-error.js';
 import type { CheckpointWarning } from './checkpoint.js';
 
 export interface PickedWeights {
-  /** File name of the index, or null where the checkpoint is one file. */
-  readonly index: string | null;
-  /** File name of the only shard, or null where there is an index. */
-  readonly single: string | null;
+  /** File name of the index, or of the only shard. */
+  readonly name: string;
+  readonly isIndex: boolean;
   readonly hasConfig: boolean;
   readonly warnings: readonly CheckpointWarning[];
 }
@@ -26,11 +25,11 @@ export function pickWeights(names: readonly string[], where: string): PickedWeig
   const hasConfig = names.includes('config.json');
   const indexes = names.filter((name) => isIndex(name));
   const singles = names.filter((name) => name.endsWith('.safetensors'));
-  if (singles.includes(SINGLE)) return { index: null, single: SINGLE, hasConfig, warnings: overIndex(indexes) };
+  if (singles.includes(SINGLE)) return { name: SINGLE, isIndex: false, hasConfig, warnings: overIndex(indexes) };
   const index = pickOnly(indexes, INDEX, where);
-  if (index !== undefined) return { index, single: null, hasConfig, warnings: [] };
+  if (index !== undefined) return { name: index, isIndex: true, hasConfig, warnings: [] };
   const single = pickOnly(singles, SINGLE, where);
-  if (single !== undefined) return { index: null, single, hasConfig, warnings: [] };
+  if (single !== undefined) return { name: single, isIndex: false, hasConfig, warnings: [] };
   throw new SafetensorsError('CHECKPOINT_NOT_FOUND', where, `has neither ${SINGLE} nor ${INDEX}`, {
     hint: names.some((name) => /\.(bin|pt|pth|ckpt)$/.test(name))
       ? 'It has PyTorch files: load and save them again with transformers, which writes safetensors.'

@@ -3,6 +3,7 @@
  * of the sums of their parts, each moved by the bytes that follow it, and parts can be summed in any order.
  */
 import { crc32 } from 'node:zlib';
+import { at } from '../../checked-access.js';
 
 const POLYNOMIAL = 0xedb88320;
 const HIGHEST_BIT = 0x80000000;
@@ -19,7 +20,7 @@ export function remainder(bytes: Uint8Array): number {
 export function followedBy(sum: number, count: number): number {
   let moved = sum;
   for (let k = 0, rest = count; rest > 0; k++, rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) moved = product(moved, MOVES[k] ?? 0);
+    if (rest % 2 === 1) moved = product(moved, at(MOVES, k));
   }
   return moved;
 }
@@ -38,7 +39,7 @@ function product(a: number, b: number): number {
 function moves(): number[] {
   const powers = [HIGHEST_BIT >>> 8];
   for (let k = 1; k < 32; k++) {
-    const last = powers[k - 1] ?? 0;
+    const last = at(powers, k - 1);
     powers.push(product(last, last));
   }
   return powers;

@@ -4,6 +4,7 @@
  * no key that stands twice, no number in another form. Any other header gets no verdict here: `parse-header.ts` reads it
  * character by character.
  */
+import { at } from '../../checked-access.js';
 import { isDtype } from '../../tensor/dtype.js';
 import type { HeaderEntry, ParsedHeader } from './parsed-header.js';
 
@@ -29,24 +30,25 @@ const ENDING = /\}[ \t\r\n]*$/y;
 /** The parsed header, or undefined where the text is not in the form described above, right or wrong. */
 export function parseCanonicalHeader(json: string): ParsedHeader | undefined {
   if (json.length > MAX_CHARACTERS) return undefined;
-  let at = 0;
+  let position = 0;
   const match = (expression: RegExp): RegExpExecArray | null => {
-    expression.lastIndex = at;
+    expression.lastIndex = position;
     const found = expression.exec(json);
-    if (found !== null) at = expression.lastIndex;
+    if (found !== null) position = expression.lastIndex;
     return found;
   };
   if (match(OPENING) === null) return undefined;
   const pairs = match(METADATA);
-  const metadata = pairs === null ? null : parsePairs(pairs[1] ?? '');
+  const metadata = pairs === null ? null : parsePairs(at(pairs, 1));
   if (metadata === undefined) return undefined;
-  let more = pairs === null ? !json.startsWith('}', at) : pairs.at(-1) === ',';
+  let more = pairs === null ? !json.startsWith('}', position) : pairs.at(-1) === ',';
   const entries: HeaderEntry[] = [];
   const names = new Set<string>();
   while (more) {
     const found = match(ENTRY);
     if (found === null) return undefined;
-    const [, name = '', dtype = '', shape = '', begin, end, comma] = found;
+    const [, name, dtype, shape, begin, end, comma] = found;
+    if (name === undefined || dtype === undefined || shape === undefined) return undefined;
     if (name === '__metadata__' || !isDtype(dtype)) return undefined;
     names.add(name);
     entries.push({

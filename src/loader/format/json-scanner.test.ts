@@ -22,7 +22,7 @@ describe('JsonScanner', () => {
   it('refuses what JSON.parse refuses, lone surrogates and numbers without end, and walks over anything else', () => {
     const document = fc.oneof(
       fc.json(),
-      fc.string({ unit: fc.constantFrom(...'"\\/bfnrtu0dD8:,[]{} \n-1.e+truefalsnl'), maxLength: 12 }),
+      fc.string({ unit: fc.constantFrom(...'"\\/bfnrtu0dD8:,[]{} \n-1.e+truefalsnl'.split('')), maxLength: 12 }),
       fc
         .string({ unit: fc.constantFrom(String.raw`\ud83d`, String.raw`\ude00`, 'a', String.raw`\"`) })
         .map((text) => `"${text}"`),

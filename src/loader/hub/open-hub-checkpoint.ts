@@ -1,4 +1,5 @@
 /** Checkpoints by their name on the hub: the cache first, and of the hub only what is asked for. */
+import { found } from '../../checked-access.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { openLocal } from '../checkpoint/open-found.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
@@ -54,7 +55,7 @@ export async function downloadTensors(
         tensor: name,
       });
     }
-    if (isAddress(tensor.file)) wanted.add(files.get(tensor.file) ?? '');
+    if (isAddress(tensor.file)) wanted.add(found(files, tensor.file));
   }
   if (wanted.size === 0) return checkpoint;
   const settings = await hubSettings(options);

@@ -15,18 +15,28 @@ export interface QuantizedRows {
 export function dequantizeRows({ scheme, blockSize, values, scales }: QuantizedRows, columns: number): Float32Array {
   const factors = new Float32Array(scales.length / 2);
   convertFloats(scales, 'F16', new Uint8Array(factors.buffer), 'F32');
+  const codes = QUANT_BITS[scheme] === 8 ? values : halfBytes(values);
+  const zero = 2 ** (QUANT_BITS[scheme] - 1);
   const rowBlocks = Math.ceil(columns / blockSize);
-  const rows = factors.length / rowBlocks;
-  const bits = QUANT_BITS[scheme];
-  const zero = 2 ** (bits - 1);
-  const floats = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const block = row * rowBlocks + Math.floor(column / blockSize);
-      const at = block * blockSize + (column % blockSize);
-      const code = bits === 8 ? (values[at] ?? 0) : ((values[at >> 1] ?? 0) >> (4 * (at % 2))) & 15;
-      floats[row * columns + column] = (code - zero) * (factors[block] ?? 0);
-    }
-  }
+  const floats = new Float32Array((factors.length / rowBlocks) * columns);
+  factors.forEach((factor, block) => {
+    const row = Math.floor(block / rowBlocks);
+    const column = (block - row * rowBlocks) * blockSize;
+    const begin = block * blockSize;
+    const target = row * columns + column;
+    codes.subarray(begin, begin + Math.min(blockSize, columns - column)).forEach((code, i) => {
+      floats[target + i] = (code - zero) * factor;
+    });
+  });
   return floats;
+}
+
+/** Two numbers of each byte, the low one first. */
+function halfBytes(pairs: Uint8Array): Uint8Array {
+  const codes = new Uint8Array(2 * pairs.length);
+  pairs.forEach((pair, i) => {
+    codes[2 * i] = pair & 15;
+    codes[2 * i + 1] = pair >> 4;
+  });
+  return codes;
 }

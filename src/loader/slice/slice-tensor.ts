@@ -1,4 +1,5 @@
 /** Parts of tensors, by numpy's basic indexing. Only the bytes of the part are touched. */
+import { at } from '../../checked-access.js';
 import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
@@ -35,21 +36,21 @@ export function sliceTensor(view: TensorView, items: readonly SliceItem[]): Tens
   // The innermost dimensions that are taken whole are one run of bytes; so is the range of step 1 just before them.
   let outer = axes.length;
   let runElements = 1;
-  while (outer > 0 && runElements === (strides[outer - 1] ?? 0) && axes[outer - 1]?.step === 1) {
+  while (outer > 0 && runElements === at(strides, outer - 1) && at(axes, outer - 1).step === 1) {
     outer--;
-    runElements *= axes[outer]?.count ?? 0;
+    runElements *= at(axes, outer).count;
   }
   let written = 0;
-  const base = axes.slice(outer).reduce((sum, { start }, i) => sum + start * (strides[outer + i] ?? 0), 0);
+  const base = axes.slice(outer).reduce((sum, { start }, i) => sum + start * at(strides, outer + i), 0);
   const copy = (dim: number, element: number): void => {
-    const axis = axes[dim];
-    if (dim === outer || axis === undefined) {
+    if (dim === outer) {
       const begin = (base + element) * elementBytes;
       bytes.set(view.bytes.subarray(begin, begin + runElements * elementBytes), written);
       written += runElements * elementBytes;
       return;
     }
-    for (let i = 0; i < axis.count; i++) copy(dim + 1, element + (axis.start + i * axis.step) * (strides[dim] ?? 0));
+    const { start, step, count } = at(axes, dim);
+    for (let i = 0; i < count; i++) copy(dim + 1, element + (start + i * step) * at(strides, dim));
   };
   if (bytes.length > 0) copy(0, 0);
   return {
@@ -91,7 +92,7 @@ function toAxes(view: TensorView, items: readonly SliceItem[]): Axis[] {
 }
 
 function toAxis(view: TensorView, item: SliceItem, dim: number): Axis {
-  const size = view.shape[dim] ?? 0;
+  const size = at(view.shape, dim);
   if (item === '...') throw new RangeError('"..." stands for dimensions and is none');
   if (typeof item === 'number') {
     const start = item < 0 ? item + size : item;

@@ -1,4 +1,5 @@
 /** The layout of a safetensors file to be written, by the reference writer's rules. Pure. */
+import { found } from '../../checked-access.js';
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import { MAX_HEADER_BYTES } from '../format/read-header.js';
@@ -67,7 +68,7 @@ function compareByReference(
   [a, { dtype: dtypeA }]: readonly [string, TensorInfo],
   [b, { dtype: dtypeB }]: readonly [string, TensorInfo],
 ): number {
-  return (RANK.get(dtypeA) ?? 0) - (RANK.get(dtypeB) ?? 0) || compareUtf8(a, b);
+  return found(RANK, dtypeA) - found(RANK, dtypeB) || compareUtf8(a, b);
 }
 
 /** The order of the UTF-8 bytes, which is that of code points; the default order of JavaScript is that of UTF-16. */

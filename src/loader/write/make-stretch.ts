@@ -2,6 +2,7 @@
  * Makes the bytes of one stretch of a new file. It says what it wants to be read, and in the end what is to be written
  * where, so that the same code serves threads that wait for a read and those that do something else meanwhile.
  */
+import { at } from '../../checked-access.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { QUANT_BITS, QUANT_BLOCK_SIZE } from '../../tensor/quantized.js';
 import { convertFloatsIn } from '../convert/convert-floats.js';
@@ -105,8 +106,8 @@ export class StretchMaker {
     const valueBytes = DTYPE_BITS[source.dtype] / 8;
     const blockBytes = (QUANT_BLOCK_SIZE[scheme] * QUANT_BITS[scheme]) / 8;
     const runs = blockRuns(range);
-    const firstValue = runs[0]?.begin ?? 0;
-    const stored = this.#stored.subarray(0, ((runs.at(-1)?.end ?? 0) - firstValue) * valueBytes);
+    const firstValue = at(runs, 0).begin;
+    const stored = this.#stored.subarray(0, (at(runs, runs.length - 1).end - firstValue) * valueBytes);
     yield { file: source.file, position: source.begin + firstValue * valueBytes, into: stored };
     const values = this.#made.subarray(0, (end - first) * blockBytes);
     const scales = this.#made.subarray(values.length, values.length + (end - first) * SCALE_BYTES);
@@ -122,14 +123,14 @@ export class StretchMaker {
       if (faulty !== null) throw notQuantizable(weight, begin + faulty * QUANT_BLOCK_SIZE[scheme]);
     }
     const made = [...weight.values.map(() => values), ...weight.scales.map(() => scales)];
-    return stretchRanges(range).map((place, i) => ({ bytes: made[i] ?? scales, position: place.begin }));
+    return stretchRanges(range).map((place, i) => ({ bytes: at(made, i), position: place.begin }));
   }
 }
 
 /** @param position of the first value of the block at fault, in its weight */
 function notQuantizable({ source, scheme, values, scales }: QuantizedWeight, position: number): SafetensorsError {
-  const [, columns = 1] = source.shape;
-  const name = (values[0] ?? scales[0])?.name.replace(/\.int[48](_scales)?$/, '') ?? '';
+  const columns = at(source.shape, 1);
+  const name = at([...values, ...scales], 0).name.replace(/\.int[48](_scales)?$/, '');
   const row = Math.floor(position / columns);
   const column = position % columns;
   const last = Math.min(columns, column + QUANT_BLOCK_SIZE[scheme]) - 1;

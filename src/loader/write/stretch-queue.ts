@@ -2,6 +2,7 @@
  * Which stretch is made by whom, in memory that all threads of a job share. No messages: a thread that ends, for whatever
  * reason, leaves behind which stretch it had in hand, and somebody else makes it.
  */
+import { at } from '../../checked-access.js';
 
 /** Structured clones share the memory. */
 export interface QueueMemory {
@@ -80,7 +81,7 @@ export class StretchQueue {
   }
 
   addWritten(thread: number, bytes: number): void {
-    this.#written[thread] = (this.#written[thread] ?? 0) + bytes;
+    this.#written[thread] = at(this.#written, thread) + bytes;
   }
 
   get writtenBytes(): number {

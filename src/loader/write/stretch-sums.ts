@@ -2,6 +2,7 @@
  * Sums of what is written, chunk by chunk, gathered from stretches that threads make in any order, some of them twice. The
  * memory is shared: each part of a stretch that lies in one chunk has a place for its sum.
  */
+import { at } from '../../checked-access.js';
 import { followedBy, remainder } from '../file/crc32.js';
 import type { WriteRequest } from './make-stretch.js';
 import { stretchRanges, type Stretch } from './stretches.js';
@@ -38,10 +39,10 @@ export class StretchSums {
 
   /** @param written what a stretch has become, in the order of `stretchRanges` */
   add(stretch: number, written: readonly WriteRequest[]): void {
-    let at = this.#firstPart[stretch] ?? 0;
+    let part = at(this.#firstPart, stretch);
     for (const { bytes, position } of written) {
       for (const { begin, end } of this.#parts({ begin: position, end: position + bytes.length })) {
-        this.#sums[at++] = remainder(bytes.subarray(begin - position, end - position));
+        this.#sums[part++] = remainder(bytes.subarray(begin - position, end - position));
       }
     }
   }
@@ -49,13 +50,13 @@ export class StretchSums {
   /** The sum of each chunk of the data, once every stretch has been added. */
   chunks(dataBytes: number): Uint32Array {
     const chunks = new Uint32Array(Math.ceil(dataBytes / CHUNK_BYTES));
-    let at = 0;
+    let part = 0;
     for (const stretch of this.#list) {
       for (const range of stretchRanges(stretch)) {
         for (const { begin, end } of this.#parts(range)) {
           const chunk = Math.floor((begin - this.#dataStart) / CHUNK_BYTES);
           const chunkEnd = this.#dataStart + Math.min(dataBytes, (chunk + 1) * CHUNK_BYTES);
-          chunks[chunk] = (chunks[chunk] ?? 0) ^ followedBy(this.#sums[at++] ?? 0, chunkEnd - end);
+          chunks[chunk] = at(chunks, chunk) ^ followedBy(at(this.#sums, part++), chunkEnd - end);
         }
       }
     }
@@ -65,11 +66,11 @@ export class StretchSums {
   /** Cut where chunks end. */
   #parts({ begin, end }: Place): Place[] {
     const parts: Place[] = [];
-    for (let at = begin; at < end;) {
-      const within = (at - this.#dataStart) % CHUNK_BYTES;
-      const partEnd = Math.min(end, at - within + CHUNK_BYTES);
-      parts.push({ begin: at, end: partEnd });
-      at = partEnd;
+    for (let partBegin = begin; partBegin < end;) {
+      const within = (partBegin - this.#dataStart) % CHUNK_BYTES;
+      const partEnd = Math.min(end, partBegin - within + CHUNK_BYTES);
+      parts.push({ begin: partBegin, end: partEnd });
+      partBegin = partEnd;
     }
     return parts;
   }

@@ -5,6 +5,7 @@
  * quantised, whose integers and scales go to two places at once, so that the weight is read once.
  */
 import type { StoredTensor } from '../format/stored-tensor.js';
+import { at } from '../../checked-access.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import { QUANT_BLOCK_SIZE, type QuantScheme } from '../../tensor/quantized.js';
@@ -90,9 +91,7 @@ function* blockRanges(weight: QuantizedWeight, stretchBytes: number): Generator<
   const { source, scheme } = weight;
   const blockSourceBytes = (QUANT_BLOCK_SIZE[scheme] * DTYPE_BITS[source.dtype]) / 8;
   const perStretch = Math.max(1, Math.floor(stretchBytes / blockSourceBytes));
-  const blocks = elementCount(
-    [weight.values[0] ?? weight.scales[0]].flatMap((tensor) => tensor?.shape.slice(0, 2) ?? []),
-  );
+  const blocks = elementCount(at([...weight.values, ...weight.scales], 0).shape.slice(0, 2));
   for (let first = 0; first < blocks; first += perStretch) {
     yield { kind: 'blocks', weight, first, end: Math.min(blocks, first + perStretch) };
   }
@@ -102,7 +101,7 @@ function* blockRanges(weight: QuantizedWeight, stretchBytes: number): Generator<
 export function stretchRanges(stretch: Stretch): { readonly begin: number; readonly end: number }[] {
   if (stretch.kind === 'bytes') {
     const { parts } = stretch;
-    return [{ begin: parts[0]?.begin ?? 0, end: parts.at(-1)?.end ?? 0 }];
+    return [{ begin: at(parts, 0).begin, end: at(parts, parts.length - 1).end }];
   }
   const { weight, first, end } = stretch;
   return [...weight.values, ...weight.scales].map(({ begin, shape, end: tensorEnd }) => {
@@ -123,7 +122,7 @@ export interface BlockRun {
 /** The runs of values that a range of blocks is made of: one for every row whose last block is not full, else one. */
 export function blockRuns({ weight: { source, scheme }, first, end }: BlockStretch): BlockRun[] {
   const blockSize = QUANT_BLOCK_SIZE[scheme];
-  const columns = source.shape[1] ?? 0;
+  const columns = at(source.shape, 1);
   if (columns % blockSize === 0) return [{ blocksBefore: 0, begin: first * blockSize, end: end * blockSize }];
   const rowBlocks = Math.ceil(columns / blockSize);
   const runs: BlockRun[] = [];
