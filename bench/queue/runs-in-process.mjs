@@ -45,7 +45,8 @@ export async function runQueued({ paths, out, shardSize, url }) {
   const stopping = new AbortController().signal;
   const queue = await RunQueue.open({ url, id });
   await queue.add([...Array(Math.ceil(paths.length / shardSize)).keys()]);
-  const renewals = await LockRenewals.open({ url, id, lockMs, onTrouble: console.error });
+  const renewals = new LockRenewals({ url, id, lockMs, onTrouble: console.error });
+  await renewals.started;
   const shards = Math.ceil(paths.length / shardSize);
   const giver = await QueueGiver.open({
     url,

@@ -22,7 +22,7 @@ if (role === 'workers') {
   const stopping = new AbortController().signal;
   const queue = await RunQueue.open({ url, id: ID });
   const lockMs = 60_000;
-  const renewals = await LockRenewals.open({ url, id: ID, lockMs, onTrouble: () => undefined });
+  const renewals = new LockRenewals({ url, id: ID, lockMs, onTrouble: () => undefined });
   const givers = await Promise.all(
     Array.from({ length: Number(workers) }, (_, number) =>
       QueueGiver.open({

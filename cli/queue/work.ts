@@ -72,7 +72,7 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
   await using queue = await RunQueue.open({ url, id });
   const lockMs = 1000 * (args.lock ?? DEFAULT_LOCK_SECONDS);
   const onEvent = (event: QueueEvent) => logEvent(log, event);
-  await using renewals = await LockRenewals.open({
+  await using renewals = new LockRenewals({
     url,
     id,
     lockMs,

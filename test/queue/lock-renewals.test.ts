@@ -36,7 +36,7 @@ describe.skipIf(program === null)('LockRenewals', () => {
     const queue = await RunQueue.open({ url, id });
     await queue.add([0, 1]);
     const onTrouble = (reason: string) => void events.push({ kind: 'trouble', reason });
-    const renewals = await LockRenewals.open({ url, id, lockMs: LOCK_MS, onTrouble });
+    const renewals = new LockRenewals({ url, id, lockMs: LOCK_MS, onTrouble });
     const giver = await QueueGiver.open({
       url,
       id,
@@ -85,6 +85,7 @@ describe.skipIf(program === null)('LockRenewals', () => {
 
   it('says at once that there is no server', async () => {
     const nowhere = { url: 'redis://127.0.0.1:1', id: '0'.repeat(16), lockMs: LOCK_MS, onTrouble: () => undefined };
-    await expect(LockRenewals.open(nowhere)).rejects.toMatchObject({ code: 'QUEUE_UNREACHABLE' });
+    await using renewals = new LockRenewals(nowhere);
+    await expect(renewals.started).rejects.toMatchObject({ code: 'QUEUE_UNREACHABLE' });
   });
 });

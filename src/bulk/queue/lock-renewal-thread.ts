@@ -1,4 +1,4 @@
-/** A thread that renews the locks of a process's shards. Started by `LockRenewals`; ends when it is told. */
+/** A thread that renews the locks of a process's shards. Started by `LockRenewals`; ends with them. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { sendError } from '../../runtime/sent-error.js';
 import type { HeldTask, RenewalReply, RenewalRequest, RenewalSettings } from './lock-renewals.js';
@@ -34,7 +34,7 @@ async function start(): Promise<void> {
     return gone;
   }
 
-  const timer = setInterval(() => {
+  setInterval(() => {
     // A server that has gone is asked once.
     if (isRenewing) return;
     isRenewing = true;
@@ -47,14 +47,8 @@ async function start(): Promise<void> {
   }, lockMs / RENEWALS);
 
   parentPort?.on('message', (request: RenewalRequest) => {
-    if (request?.kind === 'hold') held.set(request.hold, request.held);
-    else if (request?.kind === 'release') held.delete(request.hold);
-    else {
-      clearInterval(timer);
-      redis.disconnect();
-      // Its second connection may be waiting for a server that has gone.
-      process.exit();
-    }
+    if (request.kind === 'hold') held.set(request.hold, request.held);
+    else held.delete(request.hold);
   });
   reply({ kind: 'started' });
 }

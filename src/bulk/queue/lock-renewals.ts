@@ -18,11 +18,10 @@ export interface HeldTask {
   readonly token: string;
 }
 
-/** To the thread; null ends it. */
+/** To the thread. */
 export type RenewalRequest =
   | { readonly kind: 'hold'; readonly hold: number; readonly held: HeldTask }
-  | { readonly kind: 'release'; readonly hold: number }
-  | null;
+  | { readonly kind: 'release'; readonly hold: number };
 
 /** From the thread, first of all that it has started. */
 export type RenewalReply =
@@ -38,18 +37,30 @@ export interface RenewalOptions extends RenewalSettings {
 }
 
 export class LockRenewals implements AsyncDisposable {
+  /** Until locks are renewed. Rejects with a Blip2Error as `connectQueue` throws it. */
+  readonly started: Promise<void>;
   readonly #worker: Worker;
-  readonly #exit: Promise<unknown>;
   readonly #lockMs: number;
   readonly #onLost = new Map<number, () => void>();
   #holds = 0;
   #renewedMs = performance.now();
 
-  private constructor(worker: Worker, { lockMs, onTrouble }: RenewalOptions) {
+  constructor({ url, id, lockMs, onTrouble }: RenewalOptions) {
+    const workerData: RenewalSettings = { url, id, lockMs };
+    // Flags of this process, such as --input-type, may be of no use to a thread or stop it.
+    const worker = new Worker(new URL('./lock-renewal-thread.js', import.meta.url), { workerData, execArgv: [] });
+    // What is captioned keeps this process alive.
+    worker.unref();
     this.#worker = worker;
     this.#lockMs = lockMs;
-    // Not `once` of node:events, which rejects at the error before the exit.
-    this.#exit = new Promise((resolve) => worker.on('exit', resolve));
+    this.started = new Promise((resolve, reject) => {
+      worker.once('error', reject).once('message', (reply: RenewalReply) => {
+        if (reply.kind === 'failed') reject(receiveError(reply.error));
+        else resolve();
+      });
+    });
+    // Whoever waits for it learns of it.
+    this.started.catch(() => undefined);
     worker.on('message', (reply: RenewalReply) => {
       if (reply.kind === 'trouble') onTrouble(reply.reason);
       if (reply.kind !== 'renewed') return;
@@ -57,20 +68,6 @@ export class LockRenewals implements AsyncDisposable {
       for (const hold of reply.lost) this.#lose(hold);
     });
     worker.on('error', ({ message }) => onTrouble(`locks are no longer renewed: ${message}`));
-  }
-
-  /** @throws Blip2Error as `connectQueue` */
-  static async open(options: RenewalOptions): Promise<LockRenewals> {
-    const { url, id, lockMs } = options;
-    const workerData: RenewalSettings = { url, id, lockMs };
-    // Flags of this process, such as --input-type, may be of no use to a thread or stop it.
-    const worker = new Worker(new URL('./lock-renewal-thread.js', import.meta.url), { workerData, execArgv: [] });
-    // What is captioned keeps this process alive.
-    worker.unref();
-    const renewals = new LockRenewals(worker, options);
-    const first = await firstReply(worker);
-    if (first.kind === 'failed') throw receiveError(first.error);
-    return renewals;
   }
 
   /** Whether others may have been given what is held: the server has not answered for as long as a lock lasts. */
@@ -103,14 +100,6 @@ export class LockRenewals implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#worker.ref();
-    this.#ask(null);
-    await this.#exit;
+    await this.#worker.terminate();
   }
-}
-
-function firstReply(worker: Worker): Promise<RenewalReply> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve).once('error', reject);
-  });
 }

@@ -79,7 +79,8 @@ export class QueueGiver implements ShardGiver, AsyncDisposable {
   }
 
   async next(): Promise<HandedShard | undefined> {
-    const { stopping, keep, id, shards, onEvent } = this.#options;
+    const { stopping, keep, id, shards, onEvent, renewals } = this.#options;
+    await renewals.started;
     while (!stopping.aborted) {
       // Whose own shards may be the last ones looks again as soon as one is done.
       const looksAgain = !keep && this.#owed.size > 0;
