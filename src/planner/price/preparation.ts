@@ -1,4 +1,5 @@
 /** What a start costs beside loading. Latencies are of a caption, so this is said and not added to them. */
+import { at } from '../../checked-access.js';
 import { QUANT_BITS, QUANT_BLOCK_SIZE, type QuantScheme } from '../../tensor/quantized.js';
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import { formatSize } from '../../size.js';
@@ -46,8 +47,8 @@ export function preparationOf(
   if (profile.engine === 'transformers') return { seconds: 0, notes: [] };
   let [weights, rearranging, convertedTotal] = [0, 0, 0];
   for (const [i, block] of profile.blocks.entries()) {
-    const place = choice[i];
-    if (place?.execution !== 'host') continue;
+    const place = at(choice, i);
+    if (place.execution !== 'host') continue;
     const { scheme, weightBytes } = formOf(block, place.scheme);
     if (scheme === null) {
       convertedTotal += converted.get(block.name) ?? 0;

@@ -103,7 +103,7 @@ function withBusyLimit(problem: Problem, mostMs: number): Problem {
       use: item.use.map((bytes, p) => {
         const ms = at(item.cost, p);
         const share = ms < Infinity && mostMs > 0 ? Math.ceil((FULL * ms) / mostMs) : 0;
-        return [...bytes, ...devices.map((device) => (problem.homes[p] === device ? share : 0))];
+        return [...bytes, ...devices.map((device) => (at(problem.homes, p) === device ? share : 0))];
       }),
       peak: item.peak.map((bytes) => [...bytes, ...devices.map(() => 0)]),
     })),

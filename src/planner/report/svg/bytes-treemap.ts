@@ -1,4 +1,5 @@
 /** Where the bytes are: an area per block, grouped by the parts of the model. */
+import { at } from '../../../checked-access.js';
 import type { PlanDocument } from '../../plan/document/plan-document.js';
 import { formatSize } from '../../../size.js';
 import type { PictureData } from '../picture-data.js';
@@ -18,16 +19,15 @@ export function bytesTreemap(canvas: Canvas, plan: PlanDocument, data: PictureDa
   );
   const unnamed: string[] = [];
   for (const [k, part] of data.parts.entries()) {
-    const outer = areas[k];
-    if (outer === undefined) continue;
+    const outer = at(areas, k);
     const cells = data.cells.filter((each) => each.part === part.index);
     const inner = treemap(
       cells.map((each) => each.placement.weightBytes),
       outer,
     );
     for (const [c, each] of cells.entries()) {
-      const box = inner[c];
-      if (box === undefined || box.width < 0.3 || box.height < 0.3) continue;
+      const box = at(inner, c);
+      if (box.width < 0.3 || box.height < 0.3) continue;
       const tip = `${each.placement.block} ${formatSize(each.placement.weightBytes)}, ${each.placement.execution}`;
       for (const fill of fillsOf(each, each.placement.execution !== 'resident'))
         canvas.rect(box.x + 0.4, box.y + 0.4, box.width - 0.8, Math.max(0.1, box.height - 0.8), fill, tip);
