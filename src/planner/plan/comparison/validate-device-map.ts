@@ -4,7 +4,7 @@
  */
 import { at } from '../../../checked-access.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
-import { whyNotThere } from '../../profile/why-not-there.js';
+import { whyNotThere } from '../../profile/block-stores.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import { keepsItsSmall, keysOf } from '../../profile/kept-modules.js';
