@@ -10,6 +10,8 @@ export interface CacheShape {
   readonly perEncoded: number;
   /** Elements of a state that does not grow. */
   readonly fixed: number;
+  /** The same of recurrent states, which are float32 whatever the model is. */
+  readonly fixedFloat32: number;
   /** Tokens that are kept at most; null where all are. */
   readonly window: number | null;
 }
@@ -19,24 +21,32 @@ const KEY_OR_VALUE = /\.(k_proj|v_proj|key|value|wk|wv|k|v)\.weight$/;
 const FUSED = /\.(qkv_proj|c_attn|query_key_value|qkv|Wqkv|W_pack|att_proj|in_proj_qkv|attn_qkv)\.weight$/;
 const OUTPUT = /\.(o_proj|out_proj|c_proj|dense|wo|o)\.weight$/;
 const ATTENTION = /(attn|attention)\b/i;
-const LATENT = /\.kv_b_proj\.weight$/;
-const LATENT_INPUT = /\.kv_a_proj_with_mqa\.weight$/;
+const LATENT = /\.kv_a_proj_with_mqa\.weight$/;
 const PACKED = /\.(k_proj|v_proj|qkv_proj|query_key_value)\./;
-const STATE = /\.(A_log|conv1d\.weight)$/;
+const CONVOLUTION = /\.(conv1d|[qkv]_conv1d|conv\.conv)\.weight$/;
+const DECAY = /\.A_log$/;
 
 /** Keys and values of one call are not kept where the block runs once. */
-export const NO_CACHE: CacheShape = { perToken: 0, perEncoded: 0, fixed: 0, window: null };
+export const NO_CACHE: CacheShape = { perToken: 0, perEncoded: 0, fixed: 0, fixedFloat32: 0, window: null };
 
 export function cacheShape(name: string, tensors: ReadonlyMap<string, TensorInfo>, config: AnyConfig): CacheShape {
   const text = textConfig(config);
   let perToken = 0;
   let perEncoded = 0;
   let fixed = 0;
+  let fixedFloat32 = 0;
   let isPacked = false;
+  // Modules whose state is recurrent keep no keys and values.
+  const recurrent = [...tensors.keys()].filter((tensor) => DECAY.test(tensor)).map(moduleOf);
+  const isLinear = kindOf(name, text) === 'linear_attention';
   for (const [tensor, info] of tensors) {
+    const isRecurrent = recurrent.some((module) => tensor.startsWith(`${module}.`));
     const wide = isFloating(info.dtype) && info.shape.length === 2;
-    if (STATE.test(tensor)) fixed += stateElements(tensor, info, tensors, text);
-    else if (LATENT.test(tensor) && wide) perToken += latentWidth(info, tensors, text);
+    if (CONVOLUTION.test(tensor)) fixed += elementCount(info.shape);
+    else if (DECAY.test(tensor)) fixedFloat32 += stateElements(info, tensors, text);
+    else if (isRecurrent || isLinear) continue;
+    // The latent that keys and values are made of, and the rotated part of the keys.
+    else if (LATENT.test(tensor) && wide) perToken += info.shape[0] ?? 0;
     else if (KEY_OR_VALUE.test(tensor) && wide) {
       if (CROSS.test(tensor)) perEncoded += info.shape[0] ?? 0;
       else perToken += info.shape[0] ?? 0;
@@ -44,7 +54,10 @@ export function cacheShape(name: string, tensors: ReadonlyMap<string, TensorInfo
     else if (PACKED.test(tensor)) isPacked = true;
   }
   if (perToken === 0 && isPacked) perToken = configuredWidth(text);
-  return { perToken, perEncoded, fixed, window: windowOf(name, text) };
+  // Lightning attention sums the products of keys and values, head by head.
+  if (isLinear && fixed + fixedFloat32 === 0)
+    fixed = headSize(text) * headSize(text) * (numberOf(text, 'num_attention_heads') ?? 0);
+  return { perToken, perEncoded, fixed, fixedFloat32, window: windowOf(name, text) };
 }
 
 /** A fused projection holds the queries too: they are as wide as what the output projection takes in. */
@@ -59,29 +72,21 @@ function fusedWidth(fused: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>)
   return Math.max(0, Math.max(rows, columns) - (queries || Math.min(rows, columns)));
 }
 
-/** transformers keeps the keys and values that a latent is expanded to, with the rotated part of the keys for every head. */
-function latentWidth(expanding: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>, text: AnyConfig): number {
-  const [rows = 0, rank = 0] = expanding.shape;
-  const input = [...tensors].find(([name]) => LATENT_INPUT.test(name))?.[1].shape[0] ?? rank;
-  return rows + (numberOf(text, 'num_attention_heads') ?? 0) * Math.max(0, input - rank);
-}
-
 /** Where projections are packed, what config.json says of heads. */
 function configuredWidth(text: AnyConfig): number {
   const heads = numberOf(text, 'num_attention_heads', 'n_head') ?? 0;
   const groups = numberOf(text, 'num_key_value_heads') ?? heads;
-  const size = numberOf(text, 'head_dim') ?? (heads === 0 ? 0 : (numberOf(text, 'hidden_size', 'n_embd') ?? 0) / heads);
-  return 2 * groups * Math.floor(size);
+  return 2 * groups * headSize(text);
 }
 
-/** A convolution's last inputs, and a recurrent state: of every channel, or of every head. */
-function stateElements(
-  name: string,
-  { shape }: TensorInfo,
-  tensors: ReadonlyMap<string, TensorInfo>,
-  text: AnyConfig,
-): number {
-  if (name.endsWith('conv1d.weight')) return elementCount(shape);
+function headSize(text: AnyConfig): number {
+  const heads = numberOf(text, 'num_attention_heads', 'n_head') ?? 0;
+  const size = numberOf(text, 'head_dim') ?? (heads === 0 ? 0 : (numberOf(text, 'hidden_size', 'n_embd') ?? 0) / heads);
+  return Math.floor(size);
+}
+
+/** A recurrent state: of every channel, or of every head. */
+function stateElements({ shape }: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>, text: AnyConfig): number {
   if (shape.length === 2) return elementCount(shape);
   const keys = numberOf(text, 'linear_key_head_dim');
   const values = numberOf(text, 'linear_value_head_dim');
@@ -96,8 +101,15 @@ function stateElements(
 function windowOf(name: string, text: AnyConfig): number | null {
   const window = numberOf(text, 'sliding_window', 'attention_chunk_size');
   if (window === null || text['use_sliding_window'] === false) return null;
-  const types = text['layer_types'];
-  if (!Array.isArray(types)) return text['sliding_window_pattern'] === undefined ? window : null;
-  const kind: unknown = types[Number(/\.(\d+)$/.exec(name)?.[1] ?? -1)];
+  if (!Array.isArray(text['layer_types'])) return text['sliding_window_pattern'] === undefined ? window : null;
+  const kind = kindOf(name, text);
   return kind === 'sliding_attention' || kind === 'chunked_attention' ? window : null;
 }
+
+/** What `layer_types` calls the layer; undefined where it calls none. */
+function kindOf(name: string, text: AnyConfig): unknown {
+  const types = text['layer_types'];
+  return Array.isArray(types) ? types[Number(/\.(\d+)$/.exec(name)?.[1] ?? -1)] : undefined;
+}
+
+const moduleOf = (tensor: string): string => tensor.slice(0, Math.max(0, tensor.lastIndexOf('.')));

@@ -57,9 +57,10 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const encodes = use === 'seq2seq' || use === 'speech';
   const context0 = encodes ? 1 : promptTokens;
   const length = Math.min(context0 + newTokens, cache.window ?? Infinity);
-  const cacheElements = rows * (cache.perToken * length + cache.perEncoded * promptTokens + cache.fixed);
-  const isTable = TABLE.test(name) && !isHead;
   const elementBytes = rules.dtype === 'float32' ? 4 : 2;
+  const fixed = cache.fixed + cache.fixedFloat32 * (4 / elementBytes);
+  const cacheElements = rows * (cache.perToken * length + cache.perEncoded * promptTokens + fixed);
+  const isTable = TABLE.test(name) && !isHead;
   const experts = activeShare(textConfig(config));
   const isSingle = SINGLE_EXPERT.test(name);
   const run = (kind: BlockPhase, runs: number, tokens: number): BlockRun => {
