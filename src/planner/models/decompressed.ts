@@ -4,7 +4,7 @@
  */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { asConfig, numberOf, type AnyConfig } from './model-config.js';
-import type { Quantization } from './quantization.js';
+import { quantizationConfig, type Quantization } from './quantization.js';
 
 /** What a module has beside its weight, which goes when that becomes floats. */
 const BESIDE = /^(weight_(scale|zero_point|global_scale|shape|g_idx)|(in|out)put_(scale|zero_point|global_scale))$/;
@@ -36,7 +36,7 @@ export function decompressed(
 
 /** Of the packed schemes: where there are several, weights of the others are counted larger than they are. */
 function fewestBits(config: AnyConfig): number {
-  const { config_groups: groups } = asConfig(config['quantization_config'] ?? config['compression_config']);
+  const { config_groups: groups } = quantizationConfig(config);
   const bits = Object.values(asConfig(groups)).map((group) =>
     numberOf(asConfig(asConfig(group)['weights']), 'num_bits'),
   );

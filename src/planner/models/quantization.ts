@@ -1,6 +1,6 @@
 /** What `quantization_config` means for a device map, by what transformers 5.24 and its kernels allow. */
 import type { Engine } from '../map/engine.js';
-import { asConfig, stringOf, type AnyConfig } from './model-config.js';
+import { asConfig, stringOf, textConfig, type AnyConfig } from './model-config.js';
 
 export interface Quantization {
   readonly method: string;
@@ -32,12 +32,18 @@ const FLOATS_WHEN_RUN = 'compressed-tensors';
  * @param reader who loads it: others than transformers keep the tensors as they are stored
  */
 export function quantizationOf(config: AnyConfig, reader: 'transformers' | 'other'): Quantization | null {
-  const described = asConfig(config['quantization_config'] ?? config['compression_config']);
+  const described = quantizationConfig(config);
   if (Object.keys(described).length === 0) return null;
   const bits = described['load_in_4bit'] === true || described['load_in_8bit'] === true;
   const method = stringOf(described, 'quant_method') ?? (bits ? 'bitsandbytes' : 'unknown');
   const becomesFloats = reader === 'transformers' && method === FLOATS_WHEN_RUN;
   return { method, stores: becomesFloats ? ['cpu', 'disk'] : (STORES.get(method) ?? []), becomesFloats };
+}
+
+/** Of the model, or of its language model alone; without fields where neither has one. */
+export function quantizationConfig(config: AnyConfig): AnyConfig {
+  const named = ({ quantization_config: ours, compression_config: older }: AnyConfig): unknown => ours ?? older;
+  return asConfig(named(config) ?? named(textConfig(config)));
 }
 
 export function quantizationNotes(quantization: Quantization | null, engine: Engine): string[] {

@@ -99,6 +99,16 @@ describe('quantised checkpoints', () => {
     },
   );
 
+  it('may say so of their language model alone', () => {
+    const row = rows.find(({ method }) => method === 'compressed-tensors, w4a16');
+    if (row === undefined) throw new Error('recorded');
+    const { quantization_config: quantization, ...config } = row.config;
+    const nested = { ...config, text_config: { ...config, quantization_config: quantization } };
+    const [plain, inText] = [row.config, nested].map((each) => planDeviceMap(row.tensors, optionsOf({ config: each })));
+    if (plain?.status !== 'fits' || inText?.status !== 'fits') throw new Error('there is room');
+    expect(inText.plan.devices).toEqual(plain.plan.devices);
+  });
+
   it('of a kind that transformers does not know are warned of', () => {
     const [row] = rows;
     if (row === undefined) throw new Error('recorded');
