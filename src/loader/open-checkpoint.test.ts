@@ -3,7 +3,9 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { safetensorsBytes } from '../../test/loader/safetensors-bytes.js';
+import { safetensorsBytes, withHeader } from '../../test/loader/safetensors-bytes.js';
+import { openForRepair } from './check/repair-checkpoint.js';
+import { SafetensorsError } from './format/safetensors-error.js';
 import { openCheckpoint } from './open-checkpoint.js';
 
 let folder: string;
@@ -123,12 +125,45 @@ describe('what is refused', () => {
     ['I14 another extension', '{"weight_map":{"a":"pytorch_model.bin"}}', 'UNSAFE_SHARD_PATH'],
     ...[
       '../x.safetensors', 'x/../../y.safetensors', String.raw`..\\x.safetensors`, '/etc/x.safetensors', String.raw`\\\\host\\x.safetensors`,
-      'C:/x.safetensors', 'c:x.safetensors', 'file:///x.safetensors', String.raw`x\u0000.safetensors`, '',
+      'C:/x.safetensors', 'c:x.safetensors', 'file:///x.safetensors', String.raw`x\u0000.safetensors`, String.raw`\u001b[2J.safetensors`, `${'x'.repeat(1100)}.safetensors`, '',
     ].map((path) => [`I10 path ${path}`, `{"weight_map":{"a":"${path}"}}`, 'UNSAFE_SHARD_PATH']),
   ])('%s', async (_, index, code) => {
     await writeIndexed(index);
     await refused({ code, file: join(folder, 'model.safetensors.index.json') });
   }); // prettier-ignore
+
+  it('names of megabytes and with control characters, in messages that have neither', async () => {
+    const name = `\u001b[2J\u009b2J${'x'.repeat(1_000_000)}`;
+    const key = JSON.stringify(name);
+    const headers = [
+      `{${key}:{"dtype":"U8","shape":[4],"data_offsets":[0,3]}}`,
+      `{${key}:{"dtype":"U8","shape":[4]}}`,
+      `{${key}:{"dtype":"U8","shape":[0],"data_offsets":[0,0]},${key}:{}}`,
+      `{"a":{"dtype":${key},"shape":[4],"data_offsets":[0,4]}}`,
+      `{"__metadata__":{${key}:1}}`,
+      `{"__metadata__":{${key}:"","a":"",${key}:""}}`,
+    ];
+    const indexes = [
+      `{"weight_map":{${key}:"x.safetensors"}}`,
+      `{"weight_map":{${key}:1}}`,
+      `{"weight_map":{${key}:"x.safetensors",${key}:"x.safetensors"}}`,
+      `{"weight_map":{"a":${key}}}`,
+    ];
+    const messageOf = (opening: Promise<unknown>) =>
+      opening.then(
+        () => 'opened',
+        (error: unknown) => (error instanceof SafetensorsError ? error.message : String(error)),
+      );
+    await write({ 'x.safetensors': shardBytes('a') });
+    for (const [i, content] of [...headers, ...indexes].entries()) {
+      const path = join(folder, i < headers.length ? `${i}.safetensors` : `${i}.safetensors.index.json`);
+      await writeFile(path, i < headers.length ? withHeader(content) : content);
+      for (const message of [await messageOf(openCheckpoint(path)), await messageOf(openForRepair(path))]) {
+        expect(message.length).toBeLessThan(1000);
+        expect(message).not.toMatch(/\p{Cc}/u);
+      }
+    }
+  });
 
   it('I4 missing shards, all at once', async () => {
     await writeIndexed({ metadata, weight_map: { ...weightMap, c: 'c.safetensors', d: 'd.safetensors' } });

@@ -19,7 +19,7 @@ import type { WriteOptions } from '../write/write-shard.js';
 import { cachedName, SOURCES } from './cached-file.js';
 import { sealFault, writeSealed } from './seal.js';
 
-export interface CachedShard {
+interface CachedShard {
   readonly file: ShardFile;
   /** Every tensor that was asked for. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;

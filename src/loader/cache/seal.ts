@@ -43,7 +43,7 @@ function blankSeal(chunks: number): string {
 /** Chunks that are looked at where not all are: damage of a whole file is found, that of a few pages may not be. */
 const SAMPLES = 16;
 
-export interface CheckOptions {
+interface CheckOptions {
   /** All of the data, or the first and last chunk and some between them, other ones each time. */
   readonly extent: 'all' | 'samples';
   readonly signal?: AbortSignal;

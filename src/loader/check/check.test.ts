@@ -249,6 +249,10 @@ describe('openForRepair', () => {
   it.each([
     ['cut off', withHeader(`{"a":${u8(0, 9)}}`, Buffer.from('ok'))],
     ['overlapping', withHeader(`{"a":${u8(0, 2)},"b":${u8(1, 3)}}`, Buffer.from('abc'))],
+    [
+      'larger than numbers are safe',
+      withHeader('{"a":{"dtype":"U8","shape":[9007199254740993,0],"data_offsets":[0,0]}}'),
+    ],
     ['of the wrong size', withHeader('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,2]}}', Buffer.from('ok'))],
   ])('not where a tensor is %s', async (_, content) => {
     const path = await single('model.safetensors', content);

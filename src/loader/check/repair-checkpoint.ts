@@ -14,6 +14,7 @@ import { FileSource } from '../file/file-source.js';
 import { scanHeader } from '../format/parse-header.js';
 import type { HeaderEntry } from '../format/parsed-header.js';
 import { readHeaderText } from '../format/read-header.js';
+import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 
 /**
@@ -45,7 +46,7 @@ export async function openForRepair(where: string): Promise<Checkpoint> {
         throw new SafetensorsError(
           'INDEX_MISMATCH',
           source.name,
-          `has ${JSON.stringify(tensor)}, which ${basename(other.file)} has too`,
+          `has ${quote(tensor)}, which ${basename(other.file)} has too`,
           {
             tensor,
           },
@@ -70,8 +71,9 @@ function placeEntries(
     const end = Number(entry.end);
     const shape = entry.shape.map(Number);
     const sizeBytes = (elementCount(shape) * DTYPE_BITS[entry.dtype]) / 8;
-    const doubt =
-      end > dataBytes
+    const doubt = [...entry.shape, entry.begin, entry.end].some((value) => typeof value === 'bigint')
+      ? 'has a number above 2^53 - 1'
+      : end > dataBytes
         ? `ends at ${end}, but the file has ${dataBytes} bytes of data`
         : end - begin !== sizeBytes
           ? `needs ${sizeBytes} bytes, but spans ${end - begin}`
@@ -82,7 +84,7 @@ function placeEntries(
       throw new SafetensorsError(
         'TENSOR_INVALID_INFO',
         source.name,
-        `${JSON.stringify(entry.name)} ${doubt}: this cannot be repaired`,
+        `${quote(entry.name)} ${doubt}: this cannot be repaired`,
         {
           tensor: entry.name,
         },

@@ -19,6 +19,7 @@ import { readHeader } from '../format/read-header.js';
 import { readIndexFile } from '../checkpoint/read-index-file.js';
 import { pairFault } from '../quant/stored-weights.js';
 import { parseQuantizedName, quantizedNames } from '../../tensor/quantized.js';
+import { quote } from '../format/quote.js';
 
 /** A fault, by the code of the error that opening or loading would end with, or something to know. */
 export interface Finding {
@@ -120,7 +121,7 @@ function alignment({ files, tensors }: Checkpoint): Finding[] {
     );
     const [first] = unaligned;
     if (first === undefined) return [];
-    const message = `${name}: ${unaligned.length} tensors do not begin at a multiple of their dtype's size, the first is ${JSON.stringify(first[0])}. \`blip2-shard convert\` aligns them.`;
+    const message = `${name}: ${unaligned.length} tensors do not begin at a multiple of their dtype's size, the first is ${quote(first[0])}. \`blip2-shard convert\` aligns them.`;
     return [{ severity: 'warning' as const, code: 'UNALIGNED', message, file: path, tensor: first[0] }];
   });
 }
@@ -139,7 +140,7 @@ function quantized({ tensors }: Checkpoint): Finding[] {
     const misfit = values && scales && half === 'values' ? pairFault(values, scales, scheme) : null;
     const fault = missing === null ? misfit : `lacks ${missing}`;
     if (fault === null) continue;
-    const message = `${JSON.stringify(weight)} as ${scheme} ${fault}; blip2-run cannot use it.`;
+    const message = `${quote(weight)} as ${scheme} ${fault}; blip2-run cannot use it.`;
     findings.push({ severity: 'warning', code: 'QUANTIZED_WEIGHT', message, file: tensor.file, tensor: name });
   }
   return findings;
@@ -176,7 +177,7 @@ async function deepFindings(checkpoint: Checkpoint, { signal, onProgress }: Veri
       count(chunk);
     }
     if (unusual === 0) continue;
-    const message = `${JSON.stringify(name)} has ${unusual} values that are infinite or not a number`;
+    const message = `${quote(name)} has ${unusual} values that are infinite or not a number`;
     findings.push({ severity: 'warning', code: 'NON_FINITE', message, file: tensor.file, tensor: name });
   }
   return findings;

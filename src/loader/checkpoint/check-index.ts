@@ -2,6 +2,8 @@
  * The index against the headers of the shards it names. A foreign index beside shards of the same names loads wrong
  * weights without a word in other readers; here every name is looked up.
  */
+import { at } from '../../checked-access.js';
+import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { CheckpointWarning, ShardFile } from './checkpoint.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
@@ -15,7 +17,7 @@ export interface OpenShard {
   readonly deviations: readonly string[];
 }
 
-export interface IndexedTensors {
+interface IndexedTensors {
   /** What the index lists, shard by shard, by offset. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly warnings: readonly CheckpointWarning[];
@@ -52,16 +54,11 @@ export function checkIndex(index: CheckpointIndex, shards: readonly OpenShard[],
 function misplaced(tensor: string, shard: string, shards: readonly OpenShard[], file: string): SafetensorsError {
   const actual = shards.find((other) => other.tensors.has(tensor))?.file.name;
   const where = actual === undefined ? 'none of the shards has it' : `it is in ${actual}`;
-  return new SafetensorsError(
-    'INDEX_MISMATCH',
-    file,
-    `says that ${JSON.stringify(tensor)} is in ${shard}, but ${where}`,
-    {
-      tensor,
-      hint: 'The index belongs to other shards, or a shard was replaced. `blip2-shard repair` writes an index from the headers.',
-      details: { shard, actual },
-    },
-  );
+  return new SafetensorsError('INDEX_MISMATCH', file, `says that ${quote(tensor)} is in ${shard}, but ${where}`, {
+    tensor,
+    hint: 'The index belongs to other shards, or a shard was replaced. `blip2-shard repair` writes an index from the headers.',
+    details: { shard, actual },
+  });
 }
 
 function strayTensors(file: string, unlisted: readonly string[], elsewhere: readonly string[]): CheckpointWarning[] {
@@ -112,6 +109,5 @@ function numberingGaps(names: readonly string[]): CheckpointWarning[] {
 }
 
 function list(tensors: readonly string[]): string {
-  const [first] = tensors;
-  return `${JSON.stringify(first)}${tensors.length > 1 ? ` and ${tensors.length - 1} more tensors` : ''}`;
+  return `${quote(at(tensors, 0))}${tensors.length > 1 ? ` and ${tensors.length - 1} more tensors` : ''}`;
 }

@@ -25,7 +25,7 @@ export async function openLocal(where: string): Promise<Checkpoint> {
 }
 
 /** How the small files of a checkpoint are named in messages, and read. */
-export interface SmallFiles {
+interface SmallFiles {
   path(name: string): string;
   /** All of a file, which may have `maxBytes` at most. */
   read(path: string, maxBytes: number): Promise<Uint8Array>;
@@ -56,7 +56,7 @@ export async function openFound(
 }
 
 /** Reads the header of the shard that the checkpoint calls `name`. */
-export type ShardOpener = (name: string) => Promise<OpenShard>;
+type ShardOpener = (name: string) => Promise<OpenShard>;
 
 export async function openLocalShard(path: string, name: string): Promise<OpenShard> {
   await using source = await FileSource.open(path);

@@ -5,6 +5,7 @@
  * rules of every system at once, because the same file is read on all of them.
  */
 import { JsonError, JsonScanner } from '../format/json-scanner.js';
+import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 
 export interface CheckpointIndex {
@@ -17,6 +18,8 @@ export interface CheckpointIndex {
 
 /** Indexes of models with a trillion parameters have a third. */
 export const MAX_INDEX_BYTES = 32_000_000;
+/** The longest path that macOS takes; Linux takes a longer one. */
+const MAX_PATH_CHARACTERS = 1024;
 /** And they name some hundred shards. */
 const MAX_SHARDS = 10_000;
 
@@ -111,7 +114,7 @@ function readWeightMap(scanner: JsonScanner, file: string): Map<string, string> 
   const checked = new Set<string>();
   scanner.object('weight_map', (tensor) => {
     if (weightMap.has(tensor)) throw duplicate(file, tensor);
-    const shard = scanner.string(`weight_map entry ${JSON.stringify(tensor)}`);
+    const shard = scanner.string(`weight_map entry ${quote(tensor)}`);
     if (!checked.has(shard)) {
       checkShardPath(shard, tensor, file);
       checked.add(shard);
@@ -137,16 +140,18 @@ function checkShardPath(shard: string, tensor: string, file: string): void {
     ? 'is an absolute path'
     : parts.includes('..')
       ? 'leaves the folder'
-      : shard.includes('\0')
-        ? 'contains NUL'
-        : !shard.endsWith('.safetensors')
-          ? 'is not a .safetensors file'
-          : undefined;
+      : /\p{Cc}/u.test(shard)
+        ? 'contains a control character'
+        : shard.length > MAX_PATH_CHARACTERS
+          ? `is longer than ${MAX_PATH_CHARACTERS} characters`
+          : !shard.endsWith('.safetensors')
+            ? 'is not a .safetensors file'
+            : undefined;
   if (problem === undefined) return;
   throw new SafetensorsError(
     'UNSAFE_SHARD_PATH',
     file,
-    `weight_map puts ${JSON.stringify(tensor)} into ${JSON.stringify(shard)}, which ${problem}`,
+    `weight_map puts ${quote(tensor)} into ${quote(shard)}, which ${problem}`,
     {
       tensor,
       details: { shard },
@@ -155,5 +160,5 @@ function checkShardPath(shard: string, tensor: string, file: string): void {
 }
 
 function duplicate(file: string, key: string): SafetensorsError {
-  return new SafetensorsError('DUPLICATE_KEY', file, `key ${JSON.stringify(key)} stands twice`, { tensor: key });
+  return new SafetensorsError('DUPLICATE_KEY', file, `key ${quote(key)} stands twice`, { tensor: key });
 }

@@ -6,9 +6,9 @@ import FLOAT_KERNELS from './float-kernels.wasm.js';
 import QUANT_KERNELS from './quant-kernels.wasm.js';
 
 /** `float-kernels.as.ts` says what each does. Addresses are in bytes. */
-export type FloatKernel = (source: number, end: number, target: number) => void;
+type FloatKernel = (source: number, end: number, target: number) => void;
 /** `quant-kernels.as.ts` says what each does. */
-export type QuantKernel = (source: number, blocks: number, values: number, scales: number) => number;
+type QuantKernel = (source: number, blocks: number, values: number, scales: number) => number;
 
 export interface Kernels {
   readonly float32ToFloat16: FloatKernel;

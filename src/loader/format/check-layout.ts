@@ -8,11 +8,12 @@
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { HeaderEntry } from './parsed-header.js';
+import { quote } from './quote.js';
 import { SafetensorsError } from './safetensors-error.js';
-import { multiplyU64, subtractU64, type U64 } from './u64.js';
+import { multiplyU64, narrow, subtractU64, type U64 } from './u64.js';
 
 /** A tensor and its bytes, counted from the first byte after the header. */
-export interface LaidOutTensor extends TensorInfo {
+interface LaidOutTensor extends TensorInfo {
   readonly name: string;
   readonly begin: number;
   readonly end: number;
@@ -85,11 +86,7 @@ function storedBytes(entry: HeaderEntry, file: string): U64 {
   if (typeof bits === 'number' ? bits % 8 !== 0 : bits % 8n !== 0n) {
     throw fault('MISALIGNED_SLICE', entry, file, `${describe(entry)} takes ${bits} bits, not a whole number of bytes`);
   }
-  return typeof bits === 'number' ? bits / 8 : narrowed(bits / 8n);
-}
-
-function narrowed(bytes: bigint): U64 {
-  return bytes <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(bytes) : bytes;
+  return typeof bits === 'number' ? bits / 8 : narrow(bits / 8n);
 }
 
 function invalidOffset(
@@ -131,8 +128,4 @@ function fault(
 function describe(entry: HeaderEntry): string {
   const dims = entry.shape.slice(0, 8).join(', ') + (entry.shape.length > 8 ? ', …' : '');
   return `${quote(entry.name)} (${entry.dtype} [${dims}])`;
-}
-
-function quote(name: string): string {
-  return JSON.stringify(name.length <= 200 ? name : `${name.slice(0, 200)}…`);
 }

@@ -6,6 +6,7 @@ import { DTYPE_BITS, isDtype, type Dtype } from '../../tensor/dtype.js';
 import { parseCanonicalHeader } from './canonical-header.js';
 import type { HeaderEntry, ParsedHeader } from './parsed-header.js';
 import { JsonError, JsonScanner } from './json-scanner.js';
+import { quote, shorten } from './quote.js';
 import { SafetensorsError } from './safetensors-error.js';
 import { parseU64, type U64 } from './u64.js';
 
@@ -20,7 +21,7 @@ export function parseHeader(json: string, file: string): ParsedHeader {
   return parseCanonicalHeader(json) ?? scanHeader(json, file);
 }
 
-export interface ScanOptions {
+interface ScanOptions {
   /** Take the last of two equal keys, as the reference reader does, instead of refusing. */
   readonly keepLastDuplicate?: boolean;
 }
@@ -41,7 +42,7 @@ export function scanHeader(json: string, file: string, { keepLastDuplicate = fal
         return;
       }
       if (entries.has(name) && !keepLastDuplicate)
-        throw duplicate(file, `tensor ${JSON.stringify(name)} stands twice in the header`, name);
+        throw duplicate(file, `tensor ${quote(name)} stands twice in the header`, name);
       const { entry, extraFields } = readEntry(scanner, name);
       entries.set(name, entry);
       if (extraFields) withExtraFields.push(name);
@@ -50,7 +51,7 @@ export function scanHeader(json: string, file: string, { keepLastDuplicate = fal
     scanner.end();
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    const where = current === undefined ? '' : `${JSON.stringify(shorten(current))}: `;
+    const where = current === undefined ? '' : `${quote(current)}: `;
     throw new SafetensorsError('INVALID_HEADER_DESERIALIZATION', file, `invalid header: ${where}${error.message}`, {
       ...(current === undefined ? {} : { tensor: current }),
       details: { at: error.at },
@@ -63,8 +64,8 @@ function readMetadata(scanner: JsonScanner, file: string, keepLastDuplicate: boo
   const metadata = new Map<string, string>();
   scanner.object('__metadata__', (key) => {
     if (metadata.has(key) && !keepLastDuplicate)
-      throw duplicate(file, `key ${JSON.stringify(key)} stands twice in __metadata__`);
-    metadata.set(key, scanner.string(`__metadata__ key ${JSON.stringify(key)}`));
+      throw duplicate(file, `key ${quote(key)} stands twice in __metadata__`);
+    metadata.set(key, scanner.string(`__metadata__ key ${quote(key)}`));
   });
   return metadata;
 }
@@ -106,9 +107,7 @@ function readEntry(scanner: JsonScanner, name: string): { entry: HeaderEntry; ex
 function readDtype(scanner: JsonScanner): Dtype {
   const dtype = scanner.string('dtype');
   if (isDtype(dtype)) return dtype;
-  return scanner.fail(
-    `unknown dtype ${JSON.stringify(shorten(dtype))}, expected one of ${Object.keys(DTYPE_BITS).join(', ')};`,
-  );
+  return scanner.fail(`unknown dtype ${quote(dtype)}, expected one of ${Object.keys(DTYPE_BITS).join(', ')};`);
 }
 
 function readIntegers(scanner: JsonScanner, field: string): U64[] {
@@ -126,13 +125,8 @@ function readLongInteger(scanner: JsonScanner, field: string): U64 {
 }
 
 function duplicate(file: string, message: string, tensor?: string): SafetensorsError {
-  return new SafetensorsError('DUPLICATE_KEY', file, shorten(message), {
+  return new SafetensorsError('DUPLICATE_KEY', file, message, {
     ...(tensor === undefined ? {} : { tensor }),
     hint: 'The specification forbids duplicate keys. `blip2-shard repair` keeps the last one, as the reference reader does.',
   });
-}
-
-/** Names may be megabytes long; messages may not. */
-function shorten(text: string): string {
-  return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
 }

@@ -7,6 +7,7 @@ import { checkLayout } from './check-layout.js';
 import { foreignFormat } from './foreign-format.js';
 import { parseHeader } from './parse-header.js';
 import type { ParsedHeader } from './parsed-header.js';
+import { quote } from './quote.js';
 import { SafetensorsError } from './safetensors-error.js';
 
 /** The reference reader's limit, `MAX_HEADER_SIZE`. The header of blip2-opt-2.7b has 0.18 MB. */
@@ -108,7 +109,7 @@ function deviations(json: string, parsed: ParsedHeader): string[] {
   const [first, ...others] = parsed.withExtraFields;
   if (first !== undefined) {
     const more = others.length > 0 ? ` and ${others.length} more tensors` : '';
-    found.push(`fields that the format does not know in the entry of ${JSON.stringify(first)}${more}`);
+    found.push(`fields that the format does not know in the entry of ${quote(first)}${more}`);
   }
   return found;
 }

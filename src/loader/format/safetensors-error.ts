@@ -36,7 +36,7 @@ export type SafetensorsErrorCode =
   | 'NOT_QUANTIZABLE'
   | 'MAPPING_CLOSED';
 
-export interface SafetensorsErrorOptions {
+interface SafetensorsErrorOptions {
   readonly tensor?: string;
   readonly hint?: string;
   readonly details?: Readonly<Record<string, unknown>>;

@@ -31,6 +31,7 @@ function fromBigint(value: bigint): U64 | undefined {
   return value < LIMIT ? narrow(value) : undefined;
 }
 
-function narrow(value: bigint): U64 {
+/** The one form of a value. */
+export function narrow(value: bigint): U64 {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }

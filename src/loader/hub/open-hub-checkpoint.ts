@@ -2,6 +2,7 @@
 import { found } from '../../checked-access.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { openLocal } from '../checkpoint/open-found.js';
+import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { exists, HubCache } from './hub-cache.js';
 import { HubRepository, offlineError, type DownloadManyOptions } from './hub-repository.js';
@@ -51,7 +52,7 @@ export async function downloadTensors(
   for (const name of names) {
     const tensor = checkpoint.tensors.get(name);
     if (tensor === undefined) {
-      throw new SafetensorsError('TENSOR_NOT_FOUND', hub.repo, `has no tensor ${JSON.stringify(name)}`, {
+      throw new SafetensorsError('TENSOR_NOT_FOUND', hub.repo, `has no tensor ${quote(name)}`, {
         tensor: name,
       });
     }

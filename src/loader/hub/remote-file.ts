@@ -9,7 +9,7 @@ import { LEAST_BYTES, timelyChunks } from './timely-chunks.js';
 /** A connection that is cut or falls silent is taken up again where it ended, as long as each brings something. */
 const FRUITLESS_CUTS = 5;
 
-export interface RemoteFileOptions {
+interface RemoteFileOptions {
   readonly name: string;
   readonly address: string;
   readonly sizeBytes: number;

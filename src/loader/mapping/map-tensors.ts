@@ -3,6 +3,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
 import { openUnchanged } from '../checkpoint/unchanged-files.js';
 import { FileSource } from '../file/file-source.js';
+import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { mapWindows, type FileWindow } from './map-windows.js';
 import { MappedTensors, type LoadedTensor, type LoadedWindow } from './mapped-tensors.js';
@@ -81,7 +82,7 @@ function groupByFile(checkpoint: Checkpoint, names: Iterable<string>): Map<strin
   const [first] = unknown;
   if (first === undefined) return byFile;
   const more = unknown.length > 1 ? ` and ${unknown.length - 1} more` : '';
-  throw new SafetensorsError('TENSOR_NOT_FOUND', checkpoint.folder, `has no tensor ${JSON.stringify(first)}${more}`, {
+  throw new SafetensorsError('TENSOR_NOT_FOUND', checkpoint.folder, `has no tensor ${quote(first)}${more}`, {
     tensor: first,
     details: { unknown },
   });
@@ -135,7 +136,7 @@ function planWindows(file: string, wanted: ReadonlyMap<string, StoredTensor>, pa
     throw new SafetensorsError(
       'TENSOR_TOO_LARGE',
       file,
-      `${JSON.stringify(name)} needs a view of ${end - begin} bytes; Node ${process.versions.node} has none above 4 GiB`,
+      `${quote(name)} needs a view of ${end - begin} bytes; Node ${process.versions.node} has none above 4 GiB`,
       {
         tensor: name,
         hint: 'Use Node 22 or later.',

@@ -6,6 +6,7 @@
  * the pages back to the system, and the address range follows when the last view has been collected.
  */
 import type { StoredTensor } from '../format/stored-tensor.js';
+import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { MappedWindow } from './memory-mapper.js';
 import type { SharedTensor } from './shared-tensor.js';
@@ -107,14 +108,10 @@ export class MappedTensors implements Disposable {
 
   #loaded(name: string): LoadedTensor {
     if (this.#closed)
-      throw new SafetensorsError(
-        'MAPPING_CLOSED',
-        '(mapping)',
-        `closed; ${JSON.stringify(name)} can no longer be read`,
-      );
+      throw new SafetensorsError('MAPPING_CLOSED', '(mapping)', `closed; ${quote(name)} can no longer be read`);
     const loaded = this.#tensors.get(name);
     if (loaded !== undefined) return loaded;
-    throw new SafetensorsError('TENSOR_NOT_FOUND', '(mapping)', `tensor ${JSON.stringify(name)} was not mapped`, {
+    throw new SafetensorsError('TENSOR_NOT_FOUND', '(mapping)', `tensor ${quote(name)} was not mapped`, {
       tensor: name,
     });
   }

@@ -2,7 +2,7 @@ import { QUANT_BITS, type QuantScheme } from '../../tensor/quantized.js';
 import { convertFloats } from '../convert/convert-floats.js';
 
 /** Whole rows of a weight in small integers, as the file has them. */
-export interface QuantizedRows {
+interface QuantizedRows {
   readonly scheme: QuantScheme;
   readonly blockSize: number;
   /** U8 `[rows, blocks, bytes of a block]` */

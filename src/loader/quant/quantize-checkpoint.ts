@@ -1,6 +1,7 @@
 /** A checkpoint with some of its weights in small integers: written once into a file that later runs find again. */
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { cachedShard, type CacheOptions } from '../cache/cached-shard.js';
 import { quantizedTensors, type ShardTensor } from '../write/shard-tensor.js';
@@ -33,7 +34,7 @@ export async function quantizeCheckpoint(
   for (const { name, source, scheme } of weights) {
     const stored = checkpoint.tensors.get(source);
     if (stored === undefined) {
-      throw new SafetensorsError('TENSOR_NOT_FOUND', checkpoint.folder, `has no tensor ${JSON.stringify(source)}`, {
+      throw new SafetensorsError('TENSOR_NOT_FOUND', checkpoint.folder, `has no tensor ${quote(source)}`, {
         tensor: source,
       });
     }

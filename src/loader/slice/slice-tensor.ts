@@ -4,6 +4,7 @@ import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import type { TensorView } from '../mapping/tensor-view.js';
+import { quote } from '../format/quote.js';
 
 /**
  * One dimension: an index (which drops the dimension) or a range. Absent bounds reach to the end, negative ones count
@@ -110,5 +111,5 @@ function toAxis(view: TensorView, item: SliceItem, dim: number): Axis {
 }
 
 function invalid(view: TensorView, why: string): Blip2Error {
-  return new Blip2Error('SLICE_INVALID', `${JSON.stringify(view.name)} [${view.shape.join(', ')}] ${why}`);
+  return new Blip2Error('SLICE_INVALID', `${quote(view.name)} [${view.shape.join(', ')}] ${why}`);
 }

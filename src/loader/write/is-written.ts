@@ -9,7 +9,7 @@ import { StretchMaker } from './make-stretch.js';
 import type { ShardTensor } from './shard-tensor.js';
 import { stretches } from './stretches.js';
 
-export interface IsWrittenOptions {
+interface IsWrittenOptions {
   /** What the stretches are cut to. */
   readonly stretchBytes: number;
   readonly signal?: AbortSignal | undefined;

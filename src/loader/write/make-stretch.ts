@@ -9,6 +9,7 @@ import { convertFloatsIn } from '../convert/convert-floats.js';
 import { KernelMemory } from '../convert/kernel-memory.js';
 import { quantizeFloats, SCALE_BYTES } from '../convert/quantize-floats.js';
 import type { SourceFiles } from '../file/source-files.js';
+import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import {
   blockRuns,
@@ -137,7 +138,7 @@ function notQuantizable({ source, scheme, values, scales }: QuantizedWeight, pos
   return new SafetensorsError(
     'NOT_QUANTIZABLE',
     source.file,
-    `${JSON.stringify(name)} cannot be stored as ${scheme}: in row ${row}, columns ${column} to ${last}, a value is infinite, not a number, or above what a float16 scale can express`,
+    `${quote(name)} cannot be stored as ${scheme}: in row ${row}, columns ${column} to ${last}, a value is infinite, not a number, or above what a float16 scale can express`,
     {
       tensor: name,
       hint: '`blip2-shard verify --deep` counts such values. Leave this weight as it is, or fetch the checkpoint again.',

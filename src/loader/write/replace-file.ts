@@ -10,7 +10,7 @@ import { TemporaryFile } from './temporary-file.js';
 import { writeFailure } from './write-failure.js';
 import { writeTarget } from './write-target.js';
 
-export interface ReplaceOptions {
+interface ReplaceOptions {
   /** Where another process has made a file of that name meanwhile, and this says that it is as good, that one stays. */
   readonly isGood?: () => Promise<boolean>;
 }

@@ -6,6 +6,7 @@ import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
 import { convertFloats } from '../convert/convert-floats.js';
 import { checkQuantizable } from '../convert/quantize-floats.js';
+import { quote } from '../format/quote.js';
 
 /** A tensor of the new file: where its bytes come from, and the dtype it is to have. */
 export interface ShardTensor {
@@ -51,11 +52,7 @@ export function checkConversion(name: string, { source, dtype, quantized }: Shar
   checkQuantizable(source.dtype);
   if (source.shape.length === 2) return;
   const shape = `[${source.shape.join(', ')}]`;
-  throw new Blip2Error(
-    'CONVERSION_UNSUPPORTED',
-    `${JSON.stringify(name)} has shape ${shape}: only matrices are quantised.`,
-    {
-      details: { tensor: name, shape: source.shape },
-    },
-  );
+  throw new Blip2Error('CONVERSION_UNSUPPORTED', `${quote(name)} has shape ${shape}: only matrices are quantised.`, {
+    details: { tensor: name, shape: source.shape },
+  });
 }

@@ -33,7 +33,7 @@ export interface WriteOptions extends LayoutOptions {
  * Pieces of 1 MiB. Larger ones make Linux look for large free pages for its cache at every write: with 4 MiB the same
  * copy took three times as long (ext4, Linux 6.18).
  */
-export const DEFAULT_BUFFER_BYTES = 16 * 1024 * 1024;
+const DEFAULT_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /** Stretches in work at the same time: one for each thread of Node's pool for file calls, and as many waiting. */
 const SLOTS = 8;

@@ -2,7 +2,7 @@ import { lstat, realpath, stat } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 
 /** What lies under a name that is to be written. Links are followed: what is replaced is the file, never the link to it. */
-export type WriteTarget =
+type WriteTarget =
   | { readonly kind: 'none'; readonly path: string }
   | { readonly kind: 'file'; readonly path: string }
   /** Nothing that can be replaced: a device, a FIFO, a socket, a folder, or a link to what is not there. */
