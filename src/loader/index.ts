@@ -22,7 +22,7 @@ export { hashCheckpoint, type CheckpointHash, type HashOptions } from './check/h
 export { moduleTree, type ModuleNode } from './check/module-tree.js';
 export { openForRepair } from './check/repair-checkpoint.js';
 export { verifyCheckpoint, type Finding, type Verification, type VerifyOptions } from './check/verify-checkpoint.js';
-export { parseSlice, sliceTensor, type SliceItem } from './slice/slice-tensor.js';
+export { parseSlice, sliceTensor, type SliceItem } from './mapping/slice-tensor.js';
 export { downloadTensors } from './hub/open-hub-checkpoint.js';
 export { listCache, removeCached, type CachedFile } from './cache/list-cache.js';
 export type { HubOptions, OpenOptions } from './hub/hub-settings.js';

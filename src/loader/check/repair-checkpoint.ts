@@ -9,7 +9,7 @@ import { basename, join } from 'node:path';
 import type { Checkpoint, ShardFile } from '../checkpoint/checkpoint.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
 import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
-import { readIndexFile } from '../checkpoint/read-index-file.js';
+import { shardNames } from '../checkpoint/read-index-file.js';
 import { FileSource } from '../file/file-source.js';
 import { scanHeader } from '../format/parse-header.js';
 import type { HeaderEntry } from '../format/parsed-header.js';
@@ -23,13 +23,11 @@ import { SafetensorsError } from '../format/safetensors-error.js';
  * @throws SafetensorsError where a tensor's bytes are in doubt: it is cut off, overlaps another, or has the wrong size.
  */
 export async function openForRepair(where: string): Promise<Checkpoint> {
-  const { folder, name: weights, isIndex } = await findCheckpoint(where);
-  const names = isIndex
-    ? [...new Set((await readIndexFile(join(folder, weights))).weightMap.values())].sort()
-    : [weights];
+  const checkpoint = await findCheckpoint(where);
+  const { folder } = checkpoint;
   const files: ShardFile[] = [];
   const tensors = new Map<string, StoredTensor>();
-  for (const name of names) {
+  for (const name of await shardNames(checkpoint)) {
     await using source = await FileSource.open(join(folder, name));
     const { json, dataStart } = await readHeaderText(source);
     const { metadata, entries } = scanHeader(json, source.name, { keepLastDuplicate: true });

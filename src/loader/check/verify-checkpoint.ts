@@ -16,7 +16,7 @@ import { FileSource } from '../file/file-source.js';
 import { readChunks } from '../file/read-chunks.js';
 import { SourceFiles } from '../file/source-files.js';
 import { readHeader } from '../format/read-header.js';
-import { readIndexFile } from '../checkpoint/read-index-file.js';
+import { shardNames } from '../checkpoint/read-index-file.js';
 import { pairFault } from '../quant/stored-weights.js';
 import { parseQuantizedName, quantizedNames } from '../../tensor/quantized.js';
 import { quote } from '../format/quote.js';
@@ -94,10 +94,8 @@ async function everyFault(where: string, first: Blip2Error): Promise<Finding[]> 
 
 async function shardPaths(where: string): Promise<string[]> {
   try {
-    const { folder, name, isIndex } = await findCheckpoint(where);
-    if (!isIndex) return [join(folder, name)];
-    const { weightMap } = await readIndexFile(join(folder, name));
-    return [...new Set(weightMap.values())].map((shard) => join(folder, shard));
+    const found = await findCheckpoint(where);
+    return (await shardNames(found)).map((name) => join(found.folder, name));
   } catch {
     return [];
   }

@@ -10,6 +10,7 @@ import { SafetensorsError } from '../format/safetensors-error.js';
 import type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint.js';
 import { checkIndex, type OpenShard } from './check-index.js';
 import { findCheckpoint, type FoundCheckpoint } from './find-checkpoint.js';
+import { indexedShards } from './parse-index.js';
 import { readIndexFile } from './read-index-file.js';
 import { headerSum } from './unchanged-files.js';
 
@@ -43,7 +44,7 @@ export async function openFound(
     found.hasConfig ? readConfig(files) : null,
     found.isIndex ? readIndexFile(files.path(found.name), (...what) => files.read(...what)) : null,
   ]);
-  const names = index === null ? [found.name] : [...new Set(index.weightMap.values())].sort();
+  const names = index === null ? [found.name] : indexedShards(index);
   const shards = await openShards(found.folder, names, openShard);
   const indexed = index === null ? null : checkIndex(index, shards, files.path(found.name));
   return {

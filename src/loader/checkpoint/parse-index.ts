@@ -34,6 +34,11 @@ export function parseIndex(text: string, file: string): CheckpointIndex {
   return index;
 }
 
+/** The shards that an index names, in order. */
+export function indexedShards({ weightMap }: CheckpointIndex): string[] {
+  return [...new Set(weightMap.values())].sort();
+}
+
 /**
  * The fast way through an index as it usually is. `JSON.parse` keeps the last of two equal keys; where every quotation
  * mark belongs to a string that it gives back, it has dropped none. Anything else gets no verdict here.

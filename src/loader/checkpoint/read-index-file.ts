@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { readSmallFile } from '../file/read-small-file.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { MAX_INDEX_BYTES, parseIndex, type CheckpointIndex } from './parse-index.js';
+import type { FoundCheckpoint } from './find-checkpoint.js';
+import { indexedShards, MAX_INDEX_BYTES, parseIndex, type CheckpointIndex } from './parse-index.js';
 
 /** @throws as `parseIndex`. */
 export async function readIndexFile(
@@ -16,4 +18,9 @@ export async function readIndexFile(
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new SafetensorsError('INDEX_INVALID', path, `cannot be read: ${reason}`, { cause });
   }
+}
+
+/** The names of a checkpoint's shards, in order. @throws as `parseIndex`. */
+export async function shardNames({ folder, name, isIndex }: FoundCheckpoint): Promise<string[]> {
+  return isIndex ? indexedShards(await readIndexFile(join(folder, name))) : [name];
 }

@@ -2,7 +2,7 @@
 import { Blip2Error } from '../../errors.js';
 import { type HubRequests, originOf, statusError } from './hub-request.js';
 import { filesOf, revisionSchema, treeSchema, type ListedFile } from './listing-schema.js';
-import { seconds } from './seconds.js';
+import { seconds } from './notice-wait.js';
 import { timelyChunks } from './timely-chunks.js';
 
 /** Of all pages of a listing: the largest repositories of models have some thousand files, in a tenth of it. */

@@ -5,8 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Blip2Error } from '../../errors.js';
 import type { HubSettings } from './hub-settings.js';
-import { noticeWait } from './notice-wait.js';
-import { seconds } from './seconds.js';
+import { noticeWait, seconds } from './notice-wait.js';
 
 const ATTEMPTS = 5;
 /** The hub's rate limits are per five minutes; nobody waits longer than that for one request. */

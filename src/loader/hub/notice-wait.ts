@@ -8,3 +8,6 @@ export function noticeWait({ onWait }: Pick<HubSettings, 'onWait'>, what: string
   const timer = onWait === undefined ? undefined : setTimeout(() => onWait(what), NOTICE_MS);
   return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
+
+/** A time for messages, in seconds. */
+export const seconds = (ms: number): string => String(Math.round(ms / 100) / 10);

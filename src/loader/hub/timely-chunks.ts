@@ -1,6 +1,5 @@
 import type { HubSettings } from './hub-settings.js';
-import { noticeWait } from './notice-wait.js';
-import { seconds } from './seconds.js';
+import { noticeWait, seconds } from './notice-wait.js';
 
 /** What has to come within the time limit: a byte now and then is no download. */
 export const LEAST_BYTES = 1024;

@@ -3,7 +3,7 @@ import { at } from '../../checked-access.js';
 import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
-import type { TensorView } from '../mapping/tensor-view.js';
+import type { TensorView } from './tensor-view.js';
 import { quote } from '../format/quote.js';
 
 /**

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { TensorView } from '../mapping/tensor-view.js';
+import type { TensorView } from './tensor-view.js';
 import { parseSlice, sliceTensor } from './slice-tensor.js';
 
 interface Case {
