@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensorBytes } from '../../tensor/tensor-info.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
@@ -49,6 +50,25 @@ describe('splitBySize', () => {
       const groups = splitBySize(new Map(list.map((bytes, i) => [`t${i}`, bytes])), limit);
       expect(Object.fromEntries(nameShards(groups).map(({ file, tensors }) => [file, tensors]))).toEqual(files);
     }
+  });
+
+  it('puts every tensor into one file, of its own device, within the limit unless it is alone', () => {
+    const list = fc.array(fc.record({ bytes: fc.nat(100), device: fc.constantFrom('0', '1', 'cpu') }), {
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(list, fc.integer({ min: 1, max: 150 }), (tensors, limit) => {
+        const byName = new Map(tensors.map((tensor, i) => [`t${i}`, tensor]));
+        const bytesOf = new Map([...byName].map(([name, { bytes }]) => [name, bytes]));
+        const shards = splitByDevice(bytesOf, (name) => byName.get(name)?.device ?? '', limit);
+        expect(shards.flatMap((shard) => shard.tensors).toSorted()).toEqual([...byName.keys()].toSorted());
+        for (const { tensors: names, device } of shards) {
+          expect(new Set(names.map((name) => byName.get(name)?.device))).toEqual(new Set([device]));
+          const bytes = names.reduce((sum, name) => sum + (bytesOf.get(name) ?? 0), 0);
+          expect(names.length === 1 || bytes <= limit).toBe(true);
+        }
+      }),
+    );
   });
 });
 
