@@ -28,6 +28,18 @@ describe('error codes', () => {
     expect(codes.filter((code) => !given.has(code))).toEqual([]);
   });
 
+  it('are the ones that docstrings name', () => {
+    const named = sources.flatMap((source) =>
+      [...source.matchAll(/@throws[^@]*?(?=\*\/|@)/g)].flatMap(([text]) =>
+        [...text.matchAll(/`([A-Z]\w{4,})`/g)].map(([, name = '']) => name),
+      ),
+    );
+    expect(named.length).toBeGreaterThan(100);
+    const isDeclared = (name: string) =>
+      sources.some((source) => source.includes(`const ${name}`) || source.includes(`type ${name}`));
+    expect(named.filter((name) => !codes.some((code) => code === name) && !isDeclared(name))).toEqual([]);
+  });
+
   it('have one spelling', () => {
     expect(codes.filter((code) => !/^[A-Z]+(_[A-Z]+)*$/.test(code))).toEqual([]);
   });

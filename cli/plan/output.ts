@@ -2,13 +2,14 @@ import { constants, fstatSync } from 'node:fs';
 import { link, open, rename, stat, writeFile } from 'node:fs/promises';
 import { Blip2Error } from '../../src/planner/index.js';
 import { TemporaryFile } from '../../src/loader/write/temporary-file.js';
+import { writeFailure } from '../../src/loader/write/write-failure.js';
 import { writeTarget } from '../../src/loader/write/write-target.js';
 import { usageError } from '../common/main.js';
 
 /**
  * Writes `text` to stdout, or completely to `file`, which is not replaced unless `force` says so. Of a link the file that
  * it leads to is replaced; a device or FIFO is written to, and stays.
- * @throws Blip2Error `OUTPUT_EXISTS`, `OUTPUT_INVALID`, `USAGE` for a file without a name
+ * @throws Blip2Error `OUTPUT_EXISTS`, `OUTPUT_INVALID`, `DISK_FULL`, `FILE_TOO_LARGE`, `USAGE` for a file without a name
  */
 export async function writeOutput(text: string, file: string | undefined, force: boolean): Promise<void> {
   if (file === undefined || file === '-') {
@@ -22,6 +23,9 @@ export async function writeOutput(text: string, file: string | undefined, force:
     else await writeNamed(text, file, force);
   } catch (error) {
     if (error instanceof Blip2Error) throw error;
+    const failure = writeFailure(file, error);
+    // A name that cannot be written is mended on the command line, a full disk is not.
+    if (failure instanceof Blip2Error && failure.code !== 'WRITE_FAILED') throw failure;
     throw notWritten(file, error instanceof Error ? error.message : String(error), error);
   }
 }

@@ -42,7 +42,7 @@ describe.runIf(process.platform !== 'win32')('an output that is not a plain file
     await rm(link);
     await symlink('/dev/full', link);
     const full = await plan('-o', link, ...force);
-    expect(full).toMatchObject({ code: 2, stderr: expect.stringMatching(/ENOSPC.*\[OUTPUT_INVALID\]/) });
+    expect(full).toMatchObject({ code: 1, stderr: expect.stringMatching(/^error: the disk is full: .*\[DISK_FULL\]/) });
     expect(full.stderr).not.toContain('--force');
   });
 

@@ -32,7 +32,7 @@ export interface DiffOptions {
 
 /**
  * What differs between two checkpoints, tensor by tensor, in any shards; nothing where all is equal.
- * @throws SafetensorsError `IoError`, `FileChanged`; the signal's reason when aborted
+ * @throws SafetensorsError `IO_ERROR`, `FILE_CHANGED`; the signal's reason when aborted
  */
 export async function diffCheckpoints(
   a: Checkpoint,

@@ -27,7 +27,7 @@ export interface CheckpointHash {
 
 /**
  * A checkpoint's content as a hash, which does not depend on shards, order, alignment or metadata. Reads every byte.
- * @throws SafetensorsError `IoError`, `FileChanged`; the signal's reason when aborted
+ * @throws SafetensorsError `IO_ERROR`, `FILE_CHANGED`; the signal's reason when aborted
  */
 export async function hashCheckpoint(
   checkpoint: Checkpoint,

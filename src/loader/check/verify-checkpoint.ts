@@ -49,7 +49,7 @@ export interface Verification {
 /**
  * Everything that is wrong with a checkpoint, where opening it would stop at the first.
  * @param where as for `openCheckpoint`
- * @throws SafetensorsError `CheckpointNotFound`; what is wrong with a checkpoint that is there is a finding
+ * @throws SafetensorsError `CHECKPOINT_NOT_FOUND`; what is wrong with a checkpoint that is there is a finding
  */
 export async function verifyCheckpoint(where: string, options: VerifyOptions = {}): Promise<Verification> {
   let checkpoint: Checkpoint;
