@@ -46,7 +46,10 @@ export async function highsSolver(wasmUrl?: string): Promise<IntegerSolver> {
       if (status === modelStatus.infeasible || status === modelStatus.unboundedOrInfeasible)
         return { values: null, bound: Infinity };
       const found = Number.isFinite(model.getObjectiveValue()) && model.info.get('primal_solution_status') === 2;
-      const bound = model.info.get('mip_dual_bound');
+      const isLinear = program.columns.every(({ whole }) => !whole);
+      const bound = isLinear
+        ? status === modelStatus.optimal && model.getObjectiveValue()
+        : model.info.get('mip_dual_bound');
       return {
         values: found ? Float64Array.from(model.getSolution().colValue) : null,
         bound: typeof bound === 'number' ? bound : -Infinity,

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { bruteForce } from '../../../../test/planner/brute-force.js';
 import { highsSolver } from '../../../highs/index.js';
 import { costOf, type Item, type Problem } from '../problem.js';
+import { scarceResources } from '../resources.js';
 import { countProgram } from './count-program.js';
+import type { IntegerSolver } from './integer-program.js';
 import { INTEGER_TOLERANCE, searchProgram } from './program-search.js';
 
 const solver = await highsSolver();
@@ -61,6 +63,33 @@ describe('searchProgram', () => {
         expect(result?.bound).toBeLessThanOrEqual(expected);
       }),
       { numRuns: 30 },
+    );
+  });
+
+  it('finds it where three memories can be full, part by part where the first search comes to nothing', () => {
+    fc.assert(
+      fc.property(problems, fc.integer({ min: 0, max: 20 }), ({ items, capacities, ...rest }, hostMib) => {
+        if (items.length > 6) return;
+        const use = ({ use: rows }: Item): number[][] =>
+          rows.map(([a = 0, b = 0], p) => (p < 2 ? [a, b, 0] : [a, b, Math.max(...rows.flat())]));
+        const full: Problem = {
+          ...rest,
+          capacities: [...capacities.slice(0, 2), hostMib * MIB],
+          items: items.map((item) => ({ ...item, use: use(item) })),
+        };
+        if (scarceResources(full).length < 3) return;
+        const expected = bruteForce(full);
+        let calls = 0;
+        const late: IntegerSolver = (program, limits) =>
+          calls++ === 0 ? { values: null, bound: -Infinity } : solver(program, limits);
+        for (const each of [solver, late]) {
+          const result = searchProgram(full, each, { cutoff: 1e6, stop: () => false });
+          expect(result?.solution?.cost ?? Infinity).toBeCloseTo(expected, 9);
+          expect(result?.bound).toBeGreaterThanOrEqual(Math.min(1e6, expected) * (1 - 3 * INTEGER_TOLERANCE));
+          expect(result?.bound).toBeLessThanOrEqual(expected);
+        }
+      }),
+      { numRuns: 100 },
     );
   });
 

@@ -7,11 +7,13 @@
  */
 import { at } from '../../../checked-access.js';
 import { localSearch } from '../local-search.js';
-import type { Item, Problem, Solution } from '../problem.js';
+import { numberAt } from '../number-at.js';
+import { costOf, type Item, type Problem, type Solution } from '../problem.js';
 import { scarceResources } from '../resources.js';
 import { countProgram, type CountProgram } from './count-program.js';
 import type { IntegerSolver } from './integer-program.js';
 import { busyMs, objectiveOf, type Objective } from './objective.js';
+import { peakParts } from './peak-parts.js';
 
 /**
  * As a fraction of a cost: what counts as cheaper here, and what a bound of an integer solver is lowered by. It keeps to its
@@ -22,7 +24,10 @@ export const INTEGER_TOLERANCE = 1e-6;
 /** Simplex iterations: a fifth to half a second for a thousand. */
 const SHORT = 5000;
 const LONG = 12_000;
+const PART = 4000;
 const PAIR = 800;
+/** Parts have to raise the bound by this fraction of what is open. */
+const WORTHWHILE = 0.1;
 /** Rounds of pairs, each of which has to gain this fraction for the next. */
 const MOST_ROUNDS = 3;
 const LEAST_GAIN = 1e-4;
@@ -60,6 +65,8 @@ class ProgramSearch {
   private readonly devices: readonly number[];
   private best: Solution | null;
   private bound = -Infinity;
+  /** What pairs of devices held when they were searched. */
+  private readonly tried = new Set<string>();
 
   constructor(problem: Problem, program: CountProgram, solver: IntegerSolver, limits: ProgramLimits) {
     this.problem = problem;
@@ -74,13 +81,14 @@ class ProgramSearch {
 
   run(): ProgramResult {
     const { effort = 1 } = this.limits;
-    const scarce = scarceResources(this.problem).length;
-    if (scarce > 2) {
+    if (scarceResources(this.problem).length > 2) {
       this.solve(SHORT * effort);
       this.searchPairs();
+      this.searchParts(effort);
+      this.searchPairs();
+    } else {
+      this.solve(LONG * effort);
     }
-    this.solve(LONG * effort);
-    if (scarce > 2) this.searchPairs();
     const { best, limits } = this;
     const isNew = best !== null && best !== limits.known;
     return { solution: isNew ? best : null, bound: Math.min(this.least(), this.bound) };
@@ -97,19 +105,57 @@ class ProgramSearch {
 
   private solve(iterations: number): void {
     if (this.isOver()) return;
-    const bound = this.attempt(this.problem, this.program, iterations);
-    this.bound = Math.max(this.bound, bound === Infinity ? Infinity : bound * (1 - INTEGER_TOLERANCE));
+    this.bound = Math.max(this.bound, lowered(this.attempt(this.problem, this.program, iterations)));
+  }
+
+  /**
+   * Part by part (`peak-parts.ts`), where linear programs say that it raises the bound, else the whole; the most promising
+   * part first.
+   */
+  private searchParts(effort: number): void {
+    if (this.isOver()) return;
+    const parts = (this.objective === 'sum' ? peakParts(this.problem) : [])
+      .flatMap((problem) => {
+        const program = countProgram(problem, this.objective);
+        return program === null ? [] : [{ problem, program, bound: this.linearBound(program) }];
+      })
+      .sort((a, b) => a.bound - b.bound);
+    const raised = (parts.at(0)?.bound ?? -Infinity) - this.bound;
+    if (raised < WORTHWHILE * (this.least() - this.bound)) {
+      this.solve(LONG * effort);
+      return;
+    }
+    // Beyond a part that stays open others would leave the least bound as it is; one that holds the best may have better.
+    let stopped = Infinity;
+    for (const part of parts) {
+      if (part.bound >= this.least() || this.isOver()) break;
+      if (part.bound >= stopped && !this.holdsBest(part.problem)) continue;
+      part.bound = Math.max(part.bound, lowered(this.attempt(part.problem, part.program, PART * effort)));
+      if (part.bound < this.least()) stopped = Math.min(stopped, part.bound);
+    }
+    this.bound = Math.max(this.bound, Math.min(...parts.map(({ bound }) => bound)));
+  }
+
+  private holdsBest(problem: Problem): boolean {
+    return this.best !== null && costOf(problem, this.best.choice) < Infinity;
+  }
+
+  /** What every placement costs at least by the program without whole numbers. */
+  private linearBound({ program }: CountProgram): number {
+    const columns = program.columns.map((column) => ({ ...column, whole: false }));
+    const { bound } = this.solver({ columns, rows: program.rows }, { cutoff: Infinity, stop: () => false });
+    return Math.max(this.bound, lowered(bound));
   }
 
   /** Keeps what is better than the best; returns the solver's bound. */
   private attempt(problem: Problem, program: CountProgram, iterations: number): number {
     const { best, limits, objective } = this;
-    const start = best === null ? null : program.valuesOf(best.choice);
+    const start = best !== null && this.holdsBest(problem) ? program.valuesOf(best.choice) : null;
     const least = this.least();
     const answer = this.solver(program.program, { cutoff: least, start, iterations, stop: limits.stop });
     if (answer.values !== null) {
       const choice = program.choiceOf(answer.values);
-      const cost = objectiveOf(problem, objective, choice);
+      const cost = objectiveOf(this.problem, objective, choice);
       if (cost < least) this.best = { choice, cost };
     }
     return answer.bound;
@@ -134,10 +180,19 @@ class ProgramSearch {
       const busy = busyMs(problem, best.choice);
       if (!part.some((device) => busy.get(device) === best.cost)) return;
     }
+    // Crossings are sums of two ends, so that where all else lies makes no difference to a pair.
+    const own = best.choice.map((place) => (part.includes(numberAt(problem.homes, place)) ? place : -1)).join();
+    if (this.tried.has(own)) return;
+    this.tried.add(own);
     const held = onlyBetween(problem, best.choice, part);
     const program = countProgram(held, objective);
     if (program !== null) this.attempt(problem, program, PAIR);
   }
+}
+
+/** A bound of the solver that its tolerances cannot have raised above what is true. */
+function lowered(bound: number): number {
+  return bound === Infinity ? Infinity : bound * (1 - INTEGER_TOLERANCE);
 }
 
 /** The problem in which items on other devices stay where they are. */
