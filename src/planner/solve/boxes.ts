@@ -5,7 +5,7 @@
 import { at } from '../../checked-access.js';
 import { realAt } from './number-at.js';
 import type { Chain, Levels } from './chain.js';
-import { rangesOf, type Range } from './peaks.js';
+import { peaksWithin, rangesOf, type Range } from './peaks.js';
 import type { BoundSearch } from './prices.js';
 import type { SubsetSums } from './subset-sums.js';
 
@@ -53,7 +53,7 @@ export function boxParts(chain: Chain, before: Int32Array, { floors, levels }: B
 /** Cuts the sides of a box as finely as gives `most` boxes: all alike if that goes, else those with the most peaks. */
 function cut(chain: Chain, sides: readonly Range[], widths: readonly number[], most: number): Range[][] {
   const cutBy = (width: number): Range[][] =>
-    sides.map((side, r) => rangesOf(chain, r, width * realAt(chain.capacities, r), side));
+    sides.map((side, r) => rangesOf(peaksWithin(chain, r, side), width * realAt(chain.capacities, r)));
   for (const width of widths) {
     const ranges = cutBy(width);
     if (ranges.reduce((product, own) => product * own.length, 1) <= most) return ranges;

@@ -25,21 +25,18 @@ export interface Range {
   readonly level: number;
 }
 
-/** The peaks within a range that (some) places have on a resource, those no further apart than `width` in one range. */
-export function rangesOf(
-  chain: Chain,
-  resource: number,
-  width: number,
-  within: Range = ALL,
-  places: readonly number[] | null = null,
-): Range[] {
+/** The peaks that open places have on a resource, within a range. */
+export function peaksWithin(chain: Chain, resource: number, { floor, level }: Range): Set<number> {
   const peaks = new Set<number>();
   for (let ip = 0; ip < chain.items * chain.places; ip++) {
-    if (places !== null && !places.includes(ip % chain.places)) continue;
     const peak = realAt(chain.peak, ip * chain.resources + resource);
-    const open = realAt(chain.cost, ip) < Infinity && peak >= within.floor && peak <= within.level;
-    if (open) peaks.add(peak);
+    if (realAt(chain.cost, ip) < Infinity && peak >= floor && peak <= level) peaks.add(peak);
   }
+  return peaks;
+}
+
+/** Ascending ranges of peaks, those no further apart than `width` in one. */
+export function rangesOf(peaks: Iterable<number>, width: number): Range[] {
   const ranges: Range[] = [];
   for (const peak of [...peaks].sort((a, b) => a - b)) {
     const last = ranges.at(-1);
@@ -48,5 +45,3 @@ export function rangesOf(
   }
   return ranges;
 }
-
-const ALL: Range = { floor: 0, level: Infinity };

@@ -5,6 +5,7 @@
  */
 import { at } from '../../../checked-access.js';
 import { numberAt } from '../number-at.js';
+import { rangesOf, type Range } from '../peaks.js';
 import type { Item, Problem } from '../problem.js';
 import { peaksOf, scarceResources } from '../resources.js';
 
@@ -12,16 +13,14 @@ import { peaksOf, scarceResources } from '../resources.js';
 const WIDTH = 1 / 64;
 const MOST_PARTS = 16;
 
-interface Range {
-  readonly floor: number;
-  level: number;
-}
-
 /** Every placement that fits the problem fits one of the parts, and the other way round; just the problem where peaks are alike. */
 export function peakParts(problem: Problem): Problem[] {
   let parts = [problem];
   const split = scarceResources(problem)
-    .map((resource) => ({ resource, ranges: rangesOf(problem, resource) }))
+    .map((resource) => {
+      const width = WIDTH * numberAt(problem.capacities, resource);
+      return { resource, ranges: rangesOf(peaksOf(problem, resource), width) };
+    })
     .filter(({ ranges }) => ranges.length > 1)
     .sort((a, b) => a.ranges.length - b.ranges.length);
   for (const { resource, ranges } of split) {
@@ -33,17 +32,6 @@ export function peakParts(problem: Problem): Problem[] {
 
 function isOpen(items: readonly Item[]): boolean {
   return items.every(({ cost }) => cost.some((own) => own < Infinity));
-}
-
-function rangesOf(problem: Problem, resource: number): Range[] {
-  const width = WIDTH * numberAt(problem.capacities, resource);
-  const ranges: Range[] = [];
-  for (const peak of peaksOf(problem, resource)) {
-    const last = ranges.at(-1);
-    if (last !== undefined && peak - last.floor <= width) last.level = peak;
-    else ranges.push({ floor: peak, level: peak });
-  }
-  return ranges;
 }
 
 function withPeaksIn(problem: Problem, resource: number, { floor, level }: Range): Problem {
