@@ -103,4 +103,19 @@ describe('what a file has and a class does not load', () => {
       'lm_head.weight (64 KiB) is counted beside model.embed_tokens.weight',
     );
   });
+
+  it('are tied where the class ties, whatever its language model says by itself', () => {
+    const stored = tensors(
+      ['language_model.model.embed_tokens.weight', 'BF16', 512, HIDDEN],
+      ...layersOf('language_model.model.layers', 2),
+      ['language_model.lm_head.weight', 'BF16', 512, HIDDEN],
+    );
+    const config = { architectures: ['Gemma3ForConditionalGeneration'], model_type: 'gemma3' };
+    const apart = { tie_word_embeddings: false };
+    const tied = ['model.language_model.embed_tokens.weight', 'lm_head.weight'];
+    const tiesOf = (more: object) =>
+      loadedModel(table, { ...config, ...more }, stored)?.ties.map((group) => [...group].sort());
+    expect(tiesOf({ text_config: apart })).toEqual([[...tied].sort()]);
+    expect(tiesOf({ text_config: apart, tie_word_embeddings: false })).toEqual([]);
+  });
 });

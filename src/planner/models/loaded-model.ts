@@ -169,7 +169,9 @@ function tiesOf(cls: ModelClass, config: AnyConfig, tensors: ReadonlyMap<string,
     for (const [tied, first] of pairsOf(target, source, names))
       groups.set(first, [...(groups.get(first) ?? [first]), tied]);
   }
-  const isTied = saysTied(config) ?? cls.tiedByDefault;
+  const { tie_word_embeddings: said } = config;
+  // What the language model's part says against it does not count where the class ties.
+  const isTied = typeof said === 'boolean' ? said : saysTied(config) === true || cls.tiedByDefault;
   return [...groups.values()].flatMap((group) => {
     const first = group.find((name) => tensors.has(name));
     // Stored apart and said to be apart.
