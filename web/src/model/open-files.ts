@@ -22,11 +22,11 @@ export async function openFiles(dropped: readonly File[]): Promise<OpenModel> {
   if (configText !== null && !names.some((name) => name.includes('.safetensors'))) return fromConfig(configText);
   const picked = pickWeights(names, names.length === 1 ? (names[0] ?? '') : 'what was dropped');
   const warnings = picked.warnings.map(({ message }) => message);
-  if (picked.single !== null) {
-    const shards = [blobSource(fileOf(files, picked.single))];
-    return openShards({ id: picked.single, configText, index: null, shards, warnings });
+  const { name, isIndex } = picked;
+  if (!isIndex) {
+    const shards = [blobSource(fileOf(files, name))];
+    return openShards({ id: name, configText, index: null, shards, warnings });
   }
-  const name = picked.index ?? '';
   const parsed = parseIndex(await readText(fileOf(files, name), MAX_INDEX_BYTES), name);
   const wanted = [...new Set(parsed.weightMap.values())].toSorted();
   const missing = wanted.filter((shard) => !files.has(shard));

@@ -27,13 +27,10 @@ export async function openHub(hub: string, repo: string): Promise<OpenModel> {
   };
   const [configText, indexText] = await Promise.all([
     picked.hasConfig ? text('config.json', MAX_CONFIG_BYTES) : null,
-    picked.index === null ? null : text(picked.index, MAX_INDEX_BYTES),
+    picked.isIndex ? text(picked.name, MAX_INDEX_BYTES) : null,
   ]);
-  const index =
-    indexText === null || picked.index === null
-      ? null
-      : { name: picked.index, parsed: parseIndex(indexText, picked.index) };
-  const names = index === null ? [picked.single ?? ''] : [...new Set(index.parsed.weightMap.values())].toSorted();
+  const index = indexText === null ? null : { name: picked.name, parsed: parseIndex(indexText, picked.name) };
+  const names = index === null ? [picked.name] : [...new Set(index.parsed.weightMap.values())].toSorted();
   const shards = names.map((name): ByteSource => {
     const sizeBytes = sizes.get(name);
     if (sizeBytes === undefined)
