@@ -15,28 +15,20 @@ interface QuantizedRows {
 export function dequantizeRows({ scheme, blockSize, values, scales }: QuantizedRows, columns: number): Float32Array {
   const factors = new Float32Array(scales.length / 2);
   convertFloats(scales, 'F16', new Uint8Array(factors.buffer), 'F32');
-  const codes = QUANT_BITS[scheme] === 8 ? values : halfBytes(values);
-  const zero = 2 ** (QUANT_BITS[scheme] - 1);
+  const bits = QUANT_BITS[scheme];
+  const zero = 2 ** (bits - 1);
   const rowBlocks = Math.ceil(columns / blockSize);
   const floats = new Float32Array((factors.length / rowBlocks) * columns);
+  let written = 0;
   factors.forEach((factor, block) => {
-    const row = Math.floor(block / rowBlocks);
-    const column = (block - row * rowBlocks) * blockSize;
-    const begin = block * blockSize;
-    const target = row * columns + column;
-    codes.subarray(begin, begin + Math.min(blockSize, columns - column)).forEach((code, i) => {
-      floats[target + i] = (code - zero) * factor;
-    });
+    const length = Math.min(blockSize, columns - (block % rowBlocks) * blockSize);
+    for (let at = block * blockSize, end = at + length; at < end; at++) {
+      const byte = values[bits === 8 ? at : at >> 1];
+      if (byte === undefined)
+        throw new RangeError(`${values.length} bytes for ${factors.length} blocks of ${blockSize}`);
+      const code = bits === 8 ? byte : (byte >> (4 * (at % 2))) & 15;
+      floats[written++] = (code - zero) * factor;
+    }
   });
   return floats;
-}
-
-/** Two numbers of each byte, the low one first. */
-function halfBytes(pairs: Uint8Array): Uint8Array {
-  const codes = new Uint8Array(2 * pairs.length);
-  pairs.forEach((pair, i) => {
-    codes[2 * i] = pair & 15;
-    codes[2 * i + 1] = pair >> 4;
-  });
-  return codes;
 }
