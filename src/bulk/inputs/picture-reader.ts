@@ -13,8 +13,8 @@ import type { TarFile } from './tar-file.js';
 /** What is read of a Parquet file at once. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
-/** A picture as a captioner takes it: the path or URL of a file, or the bytes of one. */
 export interface FoundPicture {
+  /** The path or URL of a file, the address of an object, or the bytes of one. */
   readonly source: string | Uint8Array;
   /** The path that a row of a Parquet file gives. */
   readonly path: string | null;
@@ -50,19 +50,26 @@ export class PictureReader implements AsyncDisposable {
   /** @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE` for what its container does not hold whole */
   async find(picture: InputPicture): Promise<FoundPicture> {
     if ('tar' in picture) return { source: await this.#tarBytes(picture), path: null };
-    if (!('parquet' in picture)) return { source: await this.#source(picture.path ?? picture.name), path: null };
+    if (!('parquet' in picture)) return { source: picture.path ?? picture.name, path: null };
     const { bytes, path } = await this.#cell(picture);
     if (bytes !== null) return { source: bytes, path };
-    if (path !== null) {
-      const address = resolveInside(this.#imageRoot ?? dirname(picture.parquet), path);
-      return { source: await this.#source(address), path };
-    }
+    if (path !== null) return { source: resolveInside(this.#imageRoot ?? dirname(picture.parquet), path), path };
     throw new Blip2Error('IMAGE_NOT_FOUND', `${pictureName(picture)} has no picture`);
+  }
+
+  /**
+   * What was found as a captioner takes it: the bytes of what lies in a bucket.
+   * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_TOO_LARGE`; `BUCKET_FAILED`
+   */
+  async load({ source }: FoundPicture): Promise<string | Uint8Array> {
+    return typeof source === 'string' && isBucketUrl(source) ? this.#objects.read(source) : source;
   }
 
   /** The bytes of a picture's file, fetched where it is a URL. */
   async bytes(picture: InputPicture, signal?: AbortSignal): Promise<{ bytes: Uint8Array; path: string | null }> {
-    const { source, path } = await this.find(picture);
+    const found = await this.find(picture);
+    const { path } = found;
+    const source = await this.load(found);
     const local = typeof source === 'string' ? await localPicture(source, { signal }) : source;
     if (local instanceof Uint8Array) return { bytes: local, path };
     if (typeof local !== 'string') throw new TypeError('pixels are no file');
@@ -99,10 +106,6 @@ export class PictureReader implements AsyncDisposable {
   async #closeTable(): Promise<void> {
     await this.#rows?.file[Symbol.asyncDispose]();
     this.#rows = undefined;
-  }
-
-  async #source(address: string): Promise<string | Uint8Array> {
-    return isBucketUrl(address) ? this.#objects.read(address) : address;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

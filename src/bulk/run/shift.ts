@@ -82,13 +82,16 @@ export class Shift {
 
   async #handOver(job: ShardJob, position: number, reader: PictureReader): Promise<HandedPicture | null> {
     const picture = job.picture(position);
+    let path: string | null = null;
     try {
-      const { source, path } = await reader.find(picture);
+      const found = await reader.find(picture);
+      path = found.path;
+      const source = await reader.load(found);
       if (!this.#isOver) this.#handed.push({ job, position, path });
       return { source, randomStream: job.first + position };
     } catch (error) {
       if (!isPictureError(error)) throw error;
-      if (!this.#isOver) this.#record(job, position, failedRecord(picture, null, error));
+      if (!this.#isOver) this.#record(job, position, failedRecord(picture, path, error));
       return null;
     }
   }
