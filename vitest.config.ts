@@ -12,5 +12,6 @@ export default defineConfig({
     testTimeout: LIMIT_MS,
     hookTimeout: LIMIT_MS,
     teardownTimeout: LIMIT_MS,
+    expect: { poll: { timeout: LIMIT_MS } },
   },
 });

@@ -6,6 +6,9 @@ import { ROOT } from '../cli/command.js';
 /** The built page, as whoever opens it from a folder has it. */
 export const PAGE = pathToFileURL(join(ROOT, 'dist/web/index.html')).href;
 
+/** For what hangs: other work may make everything slow. */
+const LIMIT_MS = 300_000;
+
 export type Form = 'command' | 'device map' | 'Python' | 'plan' | 'link';
 
 /** The page in a browser, and what tests ask of it. */
@@ -24,6 +27,7 @@ export class PlannerPage {
 
   static async open(browser: Browser, hash = '', address = PAGE, options = {}): Promise<PlannerPage> {
     const context = await browser.newContext({ viewport: { width: 1180, height: 900 }, ...options });
+    context.setDefaultTimeout(LIMIT_MS);
     const opened = new PlannerPage(await context.newPage());
     await opened.page.goto(hash === '' ? address : `${address}#${hash}`);
     return opened;
@@ -43,7 +47,7 @@ export class PlannerPage {
   /** Ends when the search has: with a plan, or with what is wrong. */
   async settled(): Promise<'final' | 'fault'> {
     const status = this.page.locator('[data-standing=final],[data-standing=fault]');
-    await status.waitFor({ state: 'attached', timeout: 60_000 });
+    await status.waitFor({ state: 'attached', timeout: LIMIT_MS });
     return (await status.getAttribute('data-standing')) === 'final' ? 'final' : 'fault';
   }
 
