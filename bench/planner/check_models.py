@@ -108,7 +108,7 @@ def faults(model, answer, sizes):
 def main():
     arguments = sys.argv[1:]
     every = int(arguments[arguments.index("--every") + 1]) if "--every" in arguments else 1
-    names = [each for each in arguments if each[:1].isupper()]
+    names = [each for each in arguments if each[:1].isalpha()]
     table = table_of.table_text.decode(table_of.table_text.committed(f"{here}/../../src/planner/models/model-table.ts"))
     type_of = {}
     for model_type, classes in table["types"].items():
