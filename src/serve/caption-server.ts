@@ -1,7 +1,7 @@
 /** The HTTP server: who may ask for what, and where answers and failures go. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo } from 'node:net';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { Blip2Error } from '../errors.js';
 import type { ErrorCode } from '../error-codes.js';
 import type { Caption } from '../runtime/engine/captioner-options.js';
@@ -11,6 +11,7 @@ import { apiError } from './api/api-error.js';
 import { parseChatRequest } from './api/chat-request.js';
 import { parseResponsesRequest } from './api/responses-request.js';
 import { readJsonBody } from './http/read-body.js';
+import { quietTurn } from './http/quiet-turn.js';
 import { sendError, sendJson, sendText } from './http/send.js';
 import { checkAsker } from './http/who-may-ask.js';
 import type { KeptModel } from './kept-model.js';
@@ -54,21 +55,6 @@ interface Exchange {
   /** What ends the work on it. */
   readonly work: AbortController;
   readonly beganMs: number;
-}
-
-/** A turn of the event loop that has nothing to do takes less, and one that has comes back within so many. */
-const [QUIET_MS, MOST_TURNS] = [0.2, 2000];
-
-/**
- * Connections that wait to be accepted are reset when a server stops listening: it is to be right after a turn of the event
- * loop that accepted those that had come, and did nothing else for long.
- */
-async function quietTurn(): Promise<void> {
-  for (let turn = 0; turn < MOST_TURNS; turn++) {
-    const beganMs = performance.now();
-    await setImmediate();
-    if (performance.now() - beganMs < QUIET_MS) return;
-  }
 }
 
 export class CaptionServer {
