@@ -2,8 +2,8 @@
  * The API reference of docs/api: a page for each entry point of package.json, from the declarations that `npm run build` emits.
  *
  *   node scripts/api-reference.mjs            writes the pages
- *   node scripts/api-reference.mjs --check    exit status 1 where a page is another, an export has no docstring, or a number
- *                                             of an interface has neither a unit in its name nor a word in a docstring
+ *   node scripts/api-reference.mjs --check    exit status 1 where a page is another, an export has no docstring that says what it
+ *                                             is, one throws what is no error code, or a number has no unit in name or docstring
  */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -22,6 +22,8 @@ const entries = Object.entries(exports)
   .filter(([entry, { types }]) => types !== undefined && entry !== '.')
   .map(([entry, { types }]) => ({ entry: entry.slice(2), file: join(ROOT, types) }));
 
+const { ERROR_CODES } = await import(join(ROOT, 'dist/src/error-codes.js'));
+const codes = Object.keys(ERROR_CODES);
 const exported = await Promise.all(entries.map(({ file }) => exportsOf(file)));
 const everywhere = new Set(exported.flat().map(keyOf));
 const pages = new Map([['README.md', index()]]);
@@ -29,8 +31,11 @@ const faults = [];
 for (const [i, { entry, file }] of entries.entries()) {
   const own = exported[i];
   pages.set(`${entry}.md`, await page(entry, file, own));
-  for (const { name, doc, numbers } of own) {
-    if (doc === '') faults.push(`${entry}: ${name} has no docstring`);
+  for (const declaration of own) {
+    const { name, doc, numbers } = declaration;
+    if (!/^([^@]|@returns)/.test(doc)) faults.push(`${entry}: ${name} has no docstring that says what it is`);
+    for (const code of codesIn(`${doc}\n${declaration.code}`))
+      if (!isCode(code)) faults.push(`${entry}: ${name} throws ${code}, which is no error code`);
     for (const member of numbers.filter((each) => !UNIT.test(each) && !doc.includes(`\`${each}\``)))
       faults.push(`${entry}: ${name}.${member} says neither in its name nor in a docstring what it counts`);
   }
@@ -51,6 +56,20 @@ if (faults.length > 0) {
   process.exitCode = 1;
 }
 
+/** What stands in capitals, or as a name, after `@throws`. */
+function codesIn(text) {
+  const thrown = [...text.matchAll(/@throws((?:(?!@\w|\*\/|\n\n)[^])*)/g)].map(([, said]) => said);
+  return thrown.flatMap((said) => [...said.matchAll(/`([A-Z][\w*]*)`/g)].map(([, code]) => code));
+}
+
+/** `IMAGE_*` stands for all that begin so; a type that has codes is named as well. */
+function isCode(code) {
+  const begin = code.endsWith('*') ? code.slice(0, -1) : null;
+  return (
+    code === 'SafetensorsErrorCode' || codes.some((each) => each === code || (begin !== null && each.startsWith(begin)))
+  );
+}
+
 function keyOf({ name, file }) {
   return `${file} ${name}`;
 }
@@ -59,8 +78,8 @@ async function exportsOf(file) {
   const { declared, from } = await moduleOf(file);
   const names = [...declared.keys(), ...from.keys()];
   const found = await Promise.all(names.map((name) => declarationOf(file, name)));
-  // Names of an index that no file of ours declares are imported from a package, and used.
-  return found.filter((each) => each !== undefined && (declared.has(each.name) || from.has(each.name)));
+  // What no file of ours declares is a package's, and the index uses it.
+  return found.filter((each) => each !== undefined);
 }
 
 function index() {

@@ -20,6 +20,7 @@ export interface MaterializedTensors {
 }
 
 /**
+ * Tensors in the dtypes that are needed: as they lie, or converted once into a file of the cache.
  * @param dtypes the tensors that are needed, each with the dtype it is to have.
  * @param cacheFolder see `cachedShard`.
  * @throws SafetensorsError `TENSOR_NOT_FOUND`; Blip2Error `CONVERSION_UNSUPPORTED`; the system's error where the disk is full.

@@ -38,7 +38,7 @@ async function openCached(repo: string, revision: string, cacheFolder: string): 
 /**
  * The checkpoint with every file on this machine that these tensors lie in; the other shards stay where they are. The
  * small files (tokenizer, processor) come too. For a checkpoint that is not from the hub, nothing is to be done.
- * @throws SafetensorsError `TENSOR_NOT_FOUND`, `IO_ERROR`; Blip2Error `HUB_...` as `openCheckpoint`; the signal's reason when aborted
+ * @throws SafetensorsError `TENSOR_NOT_FOUND`, `IO_ERROR`; Blip2Error `HUB_*` as `openCheckpoint`; the signal's reason when aborted
  */
 export async function downloadTensors(
   checkpoint: Checkpoint,

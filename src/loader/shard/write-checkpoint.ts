@@ -42,6 +42,7 @@ export interface WrittenCheckpoint {
 }
 
 /**
+ * Writes shards, index and the small files beside them; a run that was stopped is taken up again.
  * @throws Blip2Error `OUTPUT_EXISTS` where the folder has weights of something else, `WOULD_OVERWRITE_INPUT`, `DISK_FULL`.
  */
 export async function writeCheckpoint(

@@ -41,7 +41,10 @@ export interface FileLayout {
 /** From high to low, as the reference writer ranks them: `DTYPE_BITS` lists its enum, which runs from low to high. */
 const RANK = new Map(Object.keys(DTYPE_BITS).map((dtype, rank) => [dtype as Dtype, -rank]));
 
-/** @throws SafetensorsError `HEADER_TOO_LARGE` where no reader would accept the header. */
+/**
+ * Where everything of a file with these tensors stands.
+ * @throws SafetensorsError `HEADER_TOO_LARGE` where no reader would accept the header.
+ */
 export function layoutFile(tensors: Iterable<readonly [string, TensorInfo]>, options: LayoutOptions = {}): FileLayout {
   const { metadata, order = 'reference', alignBytes = DEFAULT_ALIGN_BYTES } = options;
   const ordered = [...tensors];

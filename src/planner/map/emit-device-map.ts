@@ -15,6 +15,7 @@ interface Node {
 }
 
 /**
+ * The shortest device map of a placement that means the same to every reader.
  * @param leaves device of every block (module path or parameter name), in the order the model runs
  * @param tensors every tensor name the map has to place
  * @param apart leaves that no key above them may stand for

@@ -88,7 +88,10 @@ const tableSchema = z.strictObject({
 
 const KINDS = { r: 'rename', g: 'group', p: 'pair', c: 'merge' } as const;
 
-/** @throws Blip2Error `MODEL_TABLE_INVALID` */
+/**
+ * Reads the table as `scripts/model-table.py` writes it.
+ * @throws Blip2Error `MODEL_TABLE_INVALID`
+ */
 export function readModelTable(text: string): ModelTable {
   const parsed = tableSchema.safeParse(JSON.parse(text));
   if (!parsed.success) throw invalid(z.prettifyError(parsed.error));

@@ -12,7 +12,10 @@ import { planDeviceMap, planPrepared, type PlanResult } from './plan-device-map.
 /** Pictures at once that are tried, with GPUs and without: a CPU is busy with few. */
 const BATCHES = { gpu: [1, 8, 12, 16, 20, 24, 32, 48, 64, 80, 96, 112, 128, 192, 256], cpu: [1, 2, 4, 8] } as const;
 
-/** @param pictures how many there are altogether */
+/**
+ * How many pictures at once are worth trying.
+ * @param pictures how many there are altogether
+ */
 export function autoBatches({ gpus }: Pick<Budgets, 'gpus'>, pictures = Infinity): number[] {
   const all = gpus.size === 0 ? BATCHES.cpu : BATCHES.gpu;
   const fewer = all.filter((batch) => batch < pictures);

@@ -97,7 +97,10 @@ export function gpuAt(machine: MachineProfile, index: number): GpuProfile | unde
   return machine.gpus[index] ?? machine.gpus.at(-1);
 }
 
-/** @throws Blip2Error `PROFILE_INVALID` naming every field that is wrong. */
+/**
+ * Reads a profile of a machine from parsed JSON.
+ * @throws Blip2Error `PROFILE_INVALID` naming every field that is wrong.
+ */
 export function parseMachineProfile(json: unknown): MachineProfile {
   const parsed = machineProfileSchema.safeParse(json);
   if (parsed.success) return parsed.data;

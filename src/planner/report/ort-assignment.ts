@@ -9,7 +9,10 @@ import { emitDeviceMap } from '../map/emit-device-map.js';
 import type { Device } from '../map/device-map.js';
 import type { PlanDocument } from '../plan/document/plan-document.js';
 
-/** @throws Blip2Error `ORT_SEVERAL_GPUS` where the plan runs on more than one GPU: a session has one provider per kind. */
+/**
+ * A plan as the text of ONNX Runtime's `session.name_based_layer_assignment`.
+ * @throws Blip2Error `ORT_SEVERAL_GPUS` where the plan runs on more than one GPU: a session has one provider per kind.
+ */
 export function ortAssignment(plan: PlanDocument): string {
   const runs = new Map<string, Device>(plan.placements.map(({ block, runsOn }) => [block, runsOn]));
   const gpus = new Set([...runs.values()].filter((device) => typeof device === 'number'));

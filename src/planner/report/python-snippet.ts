@@ -3,6 +3,8 @@ import { Blip2Error } from '../../errors.js';
 import type { PlanDocument } from '../plan/document/plan-document.js';
 
 /**
+ * A script for `from_pretrained`: class, dtype and map.
+ *
  * `max_memory` repeats the budgets in bytes with integer keys, for whoever wants transformers to plan again; the map
  * itself needs none of it.
  * @throws Blip2Error `PLAN_QUANTIZED` where blocks are quantised

@@ -33,6 +33,7 @@ export interface Estimate {
 const CONTEXTS: readonly number[] = [1024, 8192, 32768];
 
 /**
+ * Bytes of a model by dtype and context, and the cards that hold all of it.
  * @param contexts lengths to estimate for; of a BLIP-2 and of a model that makes no tokens there is its usual call only
  * @throws Blip2Error as `planDeviceMap`
  */

@@ -26,6 +26,7 @@ export interface MapExplanation {
 }
 
 /**
+ * What somebody else's device map means, what is wrong with it, and what it costs.
  * @param options as for `planDeviceMap`; GPUs that the map names and `budgets` does not are taken to be large enough
  * @param quant block -> what the map's owner quantised it to; the others keep what the checkpoint holds
  * @throws Blip2Error as `planDeviceMap`

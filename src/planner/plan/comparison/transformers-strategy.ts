@@ -43,7 +43,10 @@ export interface StrategyInput {
   readonly strategy: 'balanced' | 'sequential';
 }
 
-/** @throws Blip2Error `CONFIG_INVALID`, `MODEL_UNKNOWN` */
+/**
+ * The device map that transformers itself would answer.
+ * @throws Blip2Error `CONFIG_INVALID`, `MODEL_UNKNOWN`
+ */
 export function transformersStrategy({ budgets, dtype, strategy, ...input }: StrategyInput): DeviceMap {
   const elementBytes = DTYPE_BITS[STORED_AS[dtype]] / 8;
   const { names, tensors, ties, isWhole, isBuffer } = registeredModules(input.tensors, input.config, input.models);

@@ -135,7 +135,10 @@ const planSchema = z
   })
   .meta({ title: 'BLIP-2 placement plan', id: PLAN_SCHEMA });
 
-/** @throws Blip2Error `PLAN_INVALID` naming every field that is wrong. */
+/**
+ * Reads a plan from parsed JSON.
+ * @throws Blip2Error `PLAN_INVALID` naming every field that is wrong.
+ */
 export function parsePlan(json: unknown): PlanDocument {
   const parsed = planSchema.safeParse(json);
   if (parsed.success) return parsed.data;
