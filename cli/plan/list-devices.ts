@@ -19,6 +19,8 @@ export interface MeasuredDevice {
   /** As 2026-11-28. */
   readonly day: string;
   readonly profile: GpuProfile | HostProfile;
+  /** Of a host: whether its threads spin while they wait, as they do where it computes alone. */
+  readonly spins?: boolean;
 }
 
 /** What `blip2-run` can use on this machine, in the order in which it chooses. */
@@ -39,7 +41,7 @@ export async function listDevices(): Promise<ListedProvider[]> {
     {
       provider: 'cpu',
       answer: { works: true, devices: [host()] },
-      measured: own.map(({ day, profile }) => ({ device: 0, day, profile })),
+      measured: own.map(({ day, profile, identity: { spins } }) => ({ device: 0, day, profile, spins })),
     },
   ];
 }
@@ -62,7 +64,10 @@ function linesOf({ answer, measured }: ListedProvider): string[] {
     const own = measured.filter(({ device }) => device === number);
     return [
       `${number} ${name}${memoryBytes === null ? '' : `, ${formatSize(memoryBytes)}${free}`}`,
-      ...own.map(({ day, profile }) => `${number} measured in a blink on ${day}: ${ratesOf(profile)}`),
+      ...own.map(
+        ({ day, profile, spins }) =>
+          `${number} measured in a blink on ${day}${spins === false ? ', beside a GPU' : ''}: ${ratesOf(profile)}`,
+      ),
     ];
   });
 }
