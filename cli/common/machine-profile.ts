@@ -1,4 +1,4 @@
-import { type MachineProfile, parseMachineProfile, UNKNOWN_GPU } from '../../src/planner/index.js';
+import { type MachineProfile, parseMachineProfile } from '../../src/planner/index.js';
 import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { readMachineFile } from '../../src/runtime/calibrate/machine-file.js';
 import { readJson } from './read-json.js';
@@ -18,11 +18,6 @@ export function wantsEstimates(flag?: string): boolean {
 export async function machineProfile(flag: string | undefined): Promise<MachineProfile | null> {
   if (wantsEstimates(flag)) return null;
   const choice = flag ?? process.env['BLIP2_PROFILE'];
-  if (choice === undefined || choice === '') return withCard(await readMachineFile(defaultCacheFolder()));
-  return withCard(parseMachineProfile(await readJson(choice)));
-}
-
-/** A machine without a card still plans for one: the stated estimate stands for it. */
-function withCard(profile: MachineProfile | null): MachineProfile | null {
-  return profile === null || profile.gpus.length > 0 ? profile : { ...profile, gpus: [UNKNOWN_GPU] };
+  if (choice === undefined || choice === '') return readMachineFile(defaultCacheFolder());
+  return parseMachineProfile(await readJson(choice));
 }

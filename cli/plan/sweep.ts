@@ -60,7 +60,9 @@ export async function answerSweep(args: SweepArgs, range: SweepRange): Promise<n
   const ofFile = args.output === undefined ? undefined : formatOfFile(args.output);
   // A .json file holds a map where there is one.
   const format = args.json === true ? 'json' : (args.format ?? (ofFile === 'map' ? 'json' : ofFile));
-  const { tensors, options, warnings } = await readRequest(args);
+  // A sweep is over one card where none is named, so that the speeds of this machine's count as they do for a plan.
+  const ofOneCard = args.gpu === undefined ? { vram: [`${range.toBytes}B`] } : {};
+  const { tensors, options, warnings } = await readRequest({ ...args, ...ofOneCard });
   const say = sayer(args.quiet);
   for (const warning of warnings) say(`warning: ${warning}`);
   await writeOutput(formatSweep(sweepBudgets(tensors, options, range), format), args.output, args.force === true);

@@ -131,6 +131,21 @@ describe('blip2-plan', () => {
     expect(picture.stderr).toContain('svg needs a plan');
   });
 
+  it('sweeps on a machine that was measured and has no card', async () => {
+    const cache = { BLIP2_PROFILE: '', XDG_CACHE_HOME: join(folder, 'measured'), CUDA_VISIBLE_DEVICES: '' };
+    const ask = (...args: string[]) => command('blip2-plan', args, { env: cache });
+    // Measures the CPU, and keeps what it measured.
+    expect(await ask('--ram', '20G', '-q')).toMatchObject({ code: 0 });
+    const [swept, limited, planned] = await Promise.all([
+      ask('sweep', '4G..4.5G', '--json'),
+      ask('sweep', '4G..4.5G', '--json', '--ram', '20G'),
+      ask('--vram', '4G', '--json', '-q'),
+    ]);
+    expect(limited).toMatchObject({ code: 0, stderr: '' });
+    // The point of a sweep is the plan for that memory, with the same speeds.
+    expect(JSON.parse(swept.stdout)[0].latencyMs).toBe(JSON.parse(planned.stdout).cost.latencyMs);
+  });
+
   it('quantises where allowed, and says what that costs', async () => {
     const { stdout, stderr } = await plan('--vram', '4G', '--gpu', 'H200', '--allow-quant', 'int8', '--json');
     const document = JSON.parse(stdout);

@@ -7,7 +7,6 @@ import { inLoadedNames } from '../../map/file-names.js';
 import { keptUnder } from '../../profile/kept-modules.js';
 import { validateDeviceMap, type MapIssue } from './validate-device-map.js';
 import type { Place } from '../../price/place.js';
-import { UNKNOWN_GPU } from '../../price/known-devices.js';
 import { priceList } from '../../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import { buildPlan } from '../document/build-plan.js';
@@ -43,12 +42,8 @@ export function explainMap(
     ...options.budgets.gpus,
     ...unknown.map((id): [number, number] => [id, Number.MAX_SAFE_INTEGER]),
   ]);
-  // A machine that was measured for no GPU has none.
-  const { machine } = options;
-  const lacksGpu = machine !== undefined && machine.gpus.length === 0 && gpus.size > 0;
   const asked = {
     ...options,
-    ...(lacksGpu ? { machine: { ...machine, gpus: [UNKNOWN_GPU] } } : {}),
     allowQuant: [...new Set(quant.values())],
     budgets: { ...options.budgets, gpus },
   };

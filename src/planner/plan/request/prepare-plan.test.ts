@@ -3,6 +3,7 @@ import { parseBlip2Config, parseModelConfig } from '../../../model/blip2-config.
 import { blip2Tensors } from '../../../model/blip2-tensors.js';
 import { PRESETS } from '../../../model/presets.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import { UNKNOWN_GPU, UNKNOWN_HOST } from '../../price/known-devices.js';
 import { planPreparer, preparePlan } from './prepare-plan.js';
 
 function prepared(name: string, workload: { promptTokens: number; newTokens: number }) {
@@ -40,6 +41,21 @@ describe('a workload', () => {
   it('may be of any length where positions are relative', () => {
     expect(prepared('flan-t5-xl', { promptTokens: 5000, newTokens: 5000 }).profile.workload.promptTokens).toBe(5000);
   });
+});
+
+it('plans for an estimated card where the machine was measured without one', () => {
+  const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');
+  if (preset === undefined) throw new Error('preset');
+  const tensors = blip2Tensors(parseBlip2Config(preset.config), { dtype: 'F32', ownHead: preset.ownHead });
+  const host = { ...UNKNOWN_HOST, name: 'measured' };
+  const machineFor = (gpus: Map<number, number>) =>
+    preparePlan(tensors, {
+      config: preset.config,
+      machine: { gpus: [], host },
+      budgets: { gpus, ramBytes: null, diskBytes: 0 },
+    }).machine;
+  expect(machineFor(new Map([[0, 2 ** 33]]))).toEqual({ gpus: [UNKNOWN_GPU], host });
+  expect(machineFor(new Map())).toEqual({ gpus: [], host });
 });
 
 /** A checkpoint's tensors that count how often somebody goes through them. */

@@ -67,7 +67,7 @@ export function planPreparer(
   return ({ budgets: given, workload }) => {
     const budgets = checkBudgets(given);
     const loaded = profileFor(workload);
-    const profiled = options.machine ?? { gpus: [UNKNOWN_GPU], host: UNKNOWN_HOST };
+    const profiled = withCard(options.machine ?? { gpus: [], host: UNKNOWN_HOST }, budgets);
     const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run';
     const machine = isWebGpu ? { ...profiled, gpus: profiled.gpus.map(webGpuProfile) } : profiled;
     const whole = isWebGpu ? withWebGpuBlocks(loaded, tensors) : loaded;
@@ -130,4 +130,9 @@ export function gpuShares({ budgets, overheads, reserveBytes: asked }: PlanConte
     const reserveBytes = Math.min(budgetBytes - overheadBytes, asked);
     return { id, budgetBytes, overheadBytes, reserveBytes, roomBytes: budgetBytes - overheadBytes - reserveBytes };
   });
+}
+
+/** A machine that was measured without a card still plans for one: the stated estimate stands for it. */
+function withCard(machine: MachineProfile, { gpus }: Budgets): MachineProfile {
+  return machine.gpus.length > 0 || gpus.size === 0 ? machine : { ...machine, gpus: [UNKNOWN_GPU] };
 }
