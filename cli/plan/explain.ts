@@ -4,6 +4,7 @@ import {
   formatSize,
   type MapExplanation,
   planDeviceMap,
+  planForBatches,
   type PlanDocument,
   type PlanResult,
 } from '../../src/planner/index.js';
@@ -14,10 +15,11 @@ import { formatMs } from '../../src/planner/report/picture-text.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';
+import { asPlanned } from './as-planned.js';
 import { measuredCaptions } from './measured-captions.js';
 import { writeOutput } from './output.js';
 import type { ReportContext } from './report-page.js';
-import { readRequest } from './plan-request.js';
+import { readRequest, type PlanRequest } from './plan-request.js';
 import { hideFlags, RARE_FLAGS, REQUEST_LISTS, requestFlags } from './request-flags.js';
 import { planSummary } from './summary.js';
 
@@ -51,20 +53,28 @@ export async function explain({ argv }: CommandContext): Promise<number> {
     .option('json', { type: 'boolean', group: 'Output:', describe: 'the explanation as JSON' })
     .example('$0 map.json --vram 6G', 'does it fit, what does it cost, what would ours?')
     .example('$0 map.json ./any-model --vram 12G -o map.svg', 'of another model, and as a picture')
+    .epilogue(
+      'What no flag says of memory, work, engine and checkpoint is taken from a plan document, where it is one.',
+    )
     .epilogue('Takes what blip2-plan plan takes to say what runs and where as well.')
     .epilogue('Exit status: 0 the map is sound and fits, 2 it is not, 3 it exceeds a budget, 1 anything else.');
-  const args = await parseArgs(parser, argv, REQUEST_LISTS);
-  if (args === null) return EXIT.ok;
-  const draw = args.output === undefined ? undefined : drawing(args.output);
-  const json = await readJson(args.map);
+  const flags = await parseArgs(parser, argv, REQUEST_LISTS);
+  if (flags === null) return EXIT.ok;
+  const draw = flags.output === undefined ? undefined : drawing(flags.output);
+  const json = await readJson(flags.map);
   const { map, quant } = readPlan(json);
+  const { args, encoded, fingerprint } = asPlanned(flags, json);
   if (args.batch === 'auto') throw usageError('a map is explained for a number of pictures, so --batch takes one');
   const request = await readRequest(args);
   const { tensors, options, notes } = request;
   for (const note of notes) process.stderr.write(`${note}\n`);
-  const given = explainMap(map, tensors, options, quant);
+  const own = options.checkpoint?.fingerprint ?? null;
+  if (fingerprint !== null && own !== null && fingerprint !== own)
+    process.stderr.write('warning: the plan was made for a checkpoint of other tensors\n');
+  const workload = { ...options.workload, ...(encoded === undefined ? {} : { encoded }) };
+  const given = explainMap(map, tensors, { ...options, workload }, quant);
   const measured = args.measured === undefined ? undefined : await measuredCaptions(args.measured);
-  const ours = options.budgets.gpus.size === 0 ? null : planDeviceMap(tensors, options);
+  const ours = options.budgets.gpus.size === 0 ? null : oursOf(request);
   if (args.json === true) {
     process.stdout.write(`${JSON.stringify(asDocument(given, ours), null, 2)}\n`);
   } else {
@@ -79,6 +89,11 @@ export async function explain({ argv }: CommandContext): Promise<number> {
   }
   if (given.issues.length > 0) return EXIT.usage;
   return given.overBudget.length > 0 ? EXIT.doesNotFit : EXIT.ok;
+}
+
+/** What blip2-plan prints for the same flags. */
+function oursOf({ tensors, options, batches }: PlanRequest): PlanResult {
+  return batches === undefined ? planDeviceMap(tensors, options) : planForBatches(tensors, options, batches);
 }
 
 function besideMeasured(predictedMs: number, measuredMs: number): string {

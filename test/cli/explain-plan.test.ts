@@ -1,0 +1,46 @@
+/** A plan that is explained says the same as when it was made: what it was made for is in it. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { command } from './command.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'blip2-explain-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const asked = {
+  'in parts that are encoded together': ['blip2-flan-t5-xl', '--vram', '5758M', '--batch', '6', '--disk', '2G'],
+  'for transformers': ['blip2-opt-2.7b', '--vram', '828M', '--engine', 'transformers', '--disk', '2G'],
+  'for two cards and beams': ['blip2-opt-2.7b', '--vram', '3G', '--vram', '2G', '--beams', '5', '--ram', '20G'],
+};
+
+it.each(Object.entries(asked))('%s, with its flags and without any', async (name, args) => {
+  const planned = await command('blip2-plan', [...args, '--format', 'json', '-q']);
+  expect(planned.code).toBe(0);
+  const file = join(folder, `${name}.json`);
+  await writeFile(file, planned.stdout);
+  const made = JSON.parse(planned.stdout) as { cost: object; devices: object; placements: object };
+  for (const flags of [args, []]) {
+    const { code, stdout } = await command('blip2-plan', ['explain', file, ...flags, '--json']);
+    expect(code).toBe(0);
+    const { issues, plan, ours } = JSON.parse(stdout) as { issues: object; plan: typeof made; ours: typeof made };
+    expect(issues).toEqual([]);
+    expect(plan.placements).toEqual(made.placements);
+    expect(plan.devices).toEqual(made.devices);
+    expect(ours.cost).toEqual(made.cost);
+  }
+});
+
+it('a flag wins over what the plan says', async () => {
+  const planned = await command('blip2-plan', ['blip2-opt-2.7b', '--vram', '6G', '--format', 'json', '-q']);
+  const file = join(folder, 'own.json');
+  await writeFile(file, planned.stdout);
+  const { code, stdout } = await command('blip2-plan', ['explain', file, '--vram', '3G', '--json']);
+  expect(code).toBe(3);
+  const { overBudget, plan } = JSON.parse(stdout) as { overBudget: object; plan: { devices: object[] } };
+  expect(overBudget).toMatchObject([{ device: 0 }]);
+  expect(plan.devices[0]).toMatchObject({ id: 0, budgetBytes: 3 * 2 ** 30 });
+});
