@@ -57,6 +57,7 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lis
     // yargs wraps what `coerce` throws in an error of its own that keeps the message only.
     const message = error instanceof Error ? error.message : String(error);
     await refuseDashedValue(parser, message, argv);
+    await nameWhatIsMissing(parser, message);
     throw usageError(
       message.replaceAll(LONE_DASH, '-').replaceAll(JSON.stringify(LONE_DASH), '"-"').trim().replaceAll(/\s+/g, ' '),
       `${didYouMean(...(await unknownFlags(parser, argv)))}${await moreIn(parser)}`,
@@ -88,6 +89,15 @@ async function refuseDashedValue<T>(parser: Argv<T>, message: string, argv: read
   const value = flag === undefined ? undefined : argv[argv.lastIndexOf(`--${flag}`) + 1];
   if (value === undefined || !/^-\d/.test(value)) return;
   throw usageError(`--${flag} takes no value such as ${value}`, await moreIn(parser));
+}
+
+/** yargs counts positionals, and the usage has their names. */
+async function nameWhatIsMissing<T>(parser: Argv<T>, message: string): Promise<void> {
+  const count = /^Not enough non-option arguments: got (\d+)/.exec(message)?.[1];
+  if (count === undefined) return;
+  const [usage = ''] = (await parser.getHelp()).split('\n');
+  const name = [...usage.matchAll(/<[^>]+>/g)][Number(count)]?.[0];
+  if (name !== undefined) throw usageError(`${name} is missing: ${usage}`, await moreIn(parser));
 }
 
 /** What to type for the flags: the help begins with the command's own name, then its positionals. */

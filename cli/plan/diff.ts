@@ -1,8 +1,10 @@
 /** `blip2-plan diff a.json b.json`: what one plan does otherwise than another. */
 import {
+  Blip2Error,
   diffPlans,
   formatSize,
   parsePlan,
+  type PlanDocument,
   type Placement,
   type PlanDiff,
   type QuantScheme,
@@ -22,10 +24,24 @@ export async function diff({ argv }: CommandContext): Promise<number> {
     .example('blip2-plan --vram 6G --json | $0 before.json -', 'against a plan that is made now');
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
-  const [before, after] = await Promise.all([readJson(args.before), readJson(args.after)]);
-  const found = diffPlans(parsePlan(before), parsePlan(after));
+  const [before, after] = await Promise.all([planOf(args.before), planOf(args.after)]);
+  const found = diffPlans(before, after);
   process.stdout.write(args.json === true ? `${JSON.stringify(found, null, 2)}\n` : `${asText(found)}\n`);
   return EXIT.ok;
+}
+
+async function planOf(file: string): Promise<PlanDocument> {
+  const json = await readJson(file);
+  try {
+    return parsePlan(json);
+  } catch (cause) {
+    if (!(cause instanceof Blip2Error)) throw cause;
+    throw new Blip2Error(cause.code, `${file === '-' ? 'stdin' : file} is no plan`, {
+      hint: 'A plan is what blip2-plan --format json writes; a device map does not say enough to compare.',
+      details: cause.details,
+      cause,
+    });
+  }
 }
 
 function asText(found: PlanDiff): string {
