@@ -12,7 +12,7 @@ const STRANGERS: Readonly<Record<string, (socket: Socket) => void>> = {
   closing: (socket) => void socket.end(),
 };
 
-it.each([
+it.concurrent.each([
   ['http', 'redis', 'QUEUE_INVALID', 'is no Redis or Valkey server'],
   ['ssh', 'redis', 'QUEUE_INVALID', 'is no Redis or Valkey server'],
   ['http', 'rediss', 'QUEUE_INVALID', 'speaks no TLS'],
