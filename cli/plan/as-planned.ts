@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { PlanDocument } from '../../src/planner/index.js';
+import { findCard, KNOWN_GPUS, type PlanDocument } from '../../src/planner/index.js';
 import type { RequestArgs } from './request-flags.js';
 
 const count = z.number().int().positive();
@@ -23,7 +23,12 @@ const askedSchema = z.looseObject({
     .optional(),
   devices: z
     .array(
-      z.looseObject({ id: z.union([size, z.string()]), budgetBytes: size.nullable(), reserveBytes: size.optional() }),
+      z.looseObject({
+        id: z.union([size, z.string()]),
+        name: z.string().default(''),
+        budgetBytes: size.nullable(),
+        reserveBytes: size.optional(),
+      }),
     )
     .default([]),
 });
@@ -43,6 +48,7 @@ export function asPlanned<A extends RequestArgs>(args: A, json: unknown): Planne
   if (!parsed.success) return { args, fingerprint: null };
   const { checkpoint, engine, dtype, workload, devices } = parsed.data;
   const batch = args.batch ?? workload?.batch;
+  const cards = args.gpu === undefined && args.profile === undefined ? cardsOf(devices, args.vram) : {};
   const isSameWork = batch === workload?.batch;
   return {
     args: {
@@ -55,29 +61,37 @@ export function asPlanned<A extends RequestArgs>(args: A, json: unknown): Planne
       'prompt-tokens': args['prompt-tokens'] ?? workload?.promptTokens,
       'max-new-tokens': args['max-new-tokens'] ?? workload?.newTokens,
       'picture-size': args['picture-size'] ?? workload?.pictureSize ?? undefined,
-      ...(saysNothingOfMemory(args) ? budgetsOf(devices) : {}),
+      ...cards,
+      ...budgetsOf(devices, args, cards.gpu !== undefined),
     },
     ...(isSameWork && workload?.encoded !== undefined ? { encoded: workload.encoded } : {}),
-    fingerprint: args.checkpoint === undefined ? null : (checkpoint.fingerprint ?? null),
+    fingerprint: checkpoint.fingerprint ?? null,
   };
 }
 
-const saysNothingOfMemory = (args: RequestArgs): boolean =>
-  args.vram === undefined && args.gpu === undefined && args.ram === undefined && args.disk === undefined;
-
 type DeviceSaid = z.infer<typeof askedSchema>['devices'][number];
 
-function budgetsOf(devices: readonly DeviceSaid[]): Partial<RequestArgs> {
+/** The table's cards that it was made for; those that were measured have other names, and only their machine knows their speeds. */
+function cardsOf(devices: readonly DeviceSaid[], vram: RequestArgs['vram']): Partial<RequestArgs> {
+  const names = devices.flatMap(({ id, name }) => (typeof id === 'number' ? [name] : []));
+  const known = new Set([...KNOWN_GPUS.values()].map(({ name }) => name));
+  const isWhole = names.length > 0 && names.length === (vram?.length ?? names.length);
+  return isWhole && names.every((name) => known.has(name)) ? { gpu: names } : {};
+}
+
+function budgetsOf(devices: readonly DeviceSaid[], args: RequestArgs, hasCards: boolean): Partial<RequestArgs> {
+  const said = (name: string) => devices.find(({ id }) => id === name)?.budgetBytes?.toString();
+  const memory = { ram: args.ram ?? said('cpu'), disk: args.disk ?? said('disk') };
   const gpus = devices.filter(({ id }) => typeof id === 'number');
-  const of = (name: string) => devices.find(({ id }) => id === name)?.budgetBytes ?? null;
-  const [first] = gpus;
   // Flags number GPUs from 0 in their order.
-  if (first === undefined || gpus.some(({ id, budgetBytes }, index) => id !== index || budgetBytes === null)) return {};
-  const [ram, disk] = [of('cpu'), of('disk')];
+  const areNumbered = gpus.every(({ id, budgetBytes }, index) => id === index && budgetBytes !== null);
+  const [first] = gpus;
+  if (first === undefined || !areNumbered || args.vram !== undefined || args.gpu !== undefined) return memory;
+  // The memory of a whole card holds its driver's share, which --gpu alone counts.
+  const areWhole = hasCards && gpus.every(({ name, budgetBytes }) => findCard(name)?.memoryBytes === budgetBytes);
   return {
-    vram: gpus.map(({ budgetBytes }) => String(budgetBytes)),
-    ...(ram === null ? {} : { ram: String(ram) }),
-    ...(disk === null ? {} : { disk: String(disk) }),
-    ...(first.reserveBytes === undefined ? {} : { reserve: String(first.reserveBytes) }),
+    ...memory,
+    ...(areWhole ? {} : { vram: gpus.map(({ budgetBytes }) => String(budgetBytes)) }),
+    reserve: args.reserve ?? first.reserveBytes?.toString(),
   };
 }

@@ -54,7 +54,7 @@ export async function explain({ argv }: CommandContext): Promise<number> {
     .example('$0 map.json --vram 6G', 'does it fit, what does it cost, what would ours?')
     .example('$0 map.json ./any-model --vram 12G -o map.svg', 'of another model, and as a picture')
     .epilogue(
-      'What no flag says of memory, work, engine and checkpoint is taken from a plan document, where it is one.',
+      'What no flag says of memory, cards, work, engine and checkpoint is taken from a plan document, where it is one.',
     )
     .epilogue('Takes what blip2-plan plan takes to say what runs and where as well.')
     .epilogue('Exit status: 0 the map is sound and fits, 2 it is not, 3 it exceeds a budget, 1 anything else.');

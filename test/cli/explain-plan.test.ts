@@ -14,6 +14,8 @@ afterAll(() => rm(folder, { recursive: true }));
 const asked = {
   'in parts that are encoded together': ['blip2-flan-t5-xl', '--vram', '5758M', '--batch', '6', '--disk', '2G'],
   'for transformers': ['blip2-opt-2.7b', '--vram', '828M', '--engine', 'transformers', '--disk', '2G'],
+  'for a known card': ['blip2-opt-2.7b', '--vram', '6G', '--gpu', 'H100', '--reserve', '100M'],
+  'for whole cards': ['blip2-flan-t5-xl', '--gpu', '3060', '--gpu', 'RTX 4090', '--ram', '20G'],
   'for two cards and beams': ['blip2-opt-2.7b', '--vram', '3G', '--vram', '2G', '--beams', '5', '--ram', '20G'],
 };
 
@@ -43,4 +45,17 @@ it('a flag wins over what the plan says', async () => {
   const { overBudget, plan } = JSON.parse(stdout) as { overBudget: object; plan: { devices: object[] } };
   expect(overBudget).toMatchObject([{ device: 0 }]);
   expect(plan.devices[0]).toMatchObject({ id: 0, budgetBytes: 3 * 2 ** 30 });
+});
+
+it('what one flag says leaves the rest to the plan', async () => {
+  const planned = await command('blip2-plan', ['blip2-opt-2.7b', '--vram', '6G', '--gpu', 'H100', '-f', 'json', '-q']);
+  const file = join(folder, 'rest.json');
+  await writeFile(file, planned.stdout);
+  const { stdout } = await command('blip2-plan', ['explain', file, '--ram', '20G', '--json']);
+  const { plan } = JSON.parse(stdout) as { plan: { devices: object[] } };
+  expect(plan.devices).toMatchObject([
+    { name: 'H100', budgetBytes: 6 * 2 ** 30 },
+    { id: 'cpu', budgetBytes: 20 * 2 ** 30 },
+    ...plan.devices.slice(2),
+  ]);
 });
