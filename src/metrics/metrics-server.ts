@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Blip2Error } from '../errors.js';
 import type { Metrics } from './metrics.js';
+import { requestTarget } from './request-target.js';
 
 export interface MetricsAddress {
   readonly host: string;
@@ -30,7 +31,7 @@ export class MetricsServer implements AsyncDisposable {
   /** @throws Blip2Error `PORT_TAKEN` where it cannot listen there */
   static async listen(metrics: Metrics, health: Health, { host, port }: MetricsAddress): Promise<MetricsServer> {
     const server = createServer((request, response) => {
-      void answer(request.url ?? '', metrics, health).then(({ status, type, text }) => {
+      void answer(requestTarget(request).path, metrics, health).then(({ status, type, text }) => {
         response.writeHead(status, { 'content-type': type }).end(text);
       });
     });
@@ -58,8 +59,8 @@ export class MetricsServer implements AsyncDisposable {
 
 const PLAIN = 'text/plain; charset=utf-8';
 
-async function answer(url: string, metrics: Metrics, { trouble, isReady }: Health) {
-  switch (url.split('?')[0]) {
+async function answer(path: string, metrics: Metrics, { trouble, isReady }: Health) {
+  switch (path) {
     case '/metrics':
       return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', text: await metrics.text() };
     case '/healthz': {

@@ -4,6 +4,7 @@ import { Server as NetServer, type AddressInfo } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { Blip2Error } from '../errors.js';
 import type { ErrorCode } from '../error-codes.js';
+import { requestTarget, type RequestTarget } from '../metrics/request-target.js';
 import type { Caption } from '../runtime/engine/captioner-options.js';
 import { Admission } from './admission.js';
 import { answerChat, type ChatContext } from './answer-chat.js';
@@ -155,16 +156,16 @@ export class CaptionServer {
       exchange.work.abort(new Blip2Error('CLIENT_GONE', 'the client has closed its connection'));
     });
     if (this.#isClosed) response.setHeader('connection', 'close');
-    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    const target = requestTarget(request);
     let caption: Caption | null = null;
     let failure: unknown = null;
     try {
-      caption = await this.#route(path, exchange);
+      caption = await this.#route(target, exchange);
     } catch (error) {
       failure = exchange.work.signal.aborted ? exchange.work.signal.reason : error;
       await sendError(request, response, apiError(failure));
     }
-    this.#note(path, exchange, caption, failure);
+    this.#note(target.path, exchange, caption, failure);
   }
 
   #note(path: string, { request, response, beganMs }: Exchange, caption: Caption | null, failure: unknown): void {
@@ -185,7 +186,7 @@ export class CaptionServer {
   }
 
   /** Answers; returns what was made where it was a caption. */
-  async #route(path: string, exchange: Exchange): Promise<Caption | null> {
+  async #route({ path, host }: RequestTarget, exchange: Exchange): Promise<Caption | null> {
     const { request, response } = exchange;
     const { token, modelName } = this.#settings;
     const allow = (method: 'GET' | 'POST'): void => {
@@ -199,7 +200,7 @@ export class CaptionServer {
       sendJson(response, status === 'ok' ? 200 : 503, { status });
       return null;
     }
-    checkAsker(request, token);
+    checkAsker(host, request.headers.authorization, token);
     const model = { id: modelName, object: 'model', created: this.#startedS, owned_by: 'blip2-device-map' };
     switch (path.replace(/^\/v1(?=\/)/, '')) {
       case '/chat/completions':

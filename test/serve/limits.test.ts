@@ -161,6 +161,17 @@ describe('paths and methods', () => {
     expect(await at('/v1/chat/completions', 'HEAD')).toBe(405);
   });
 
+  it('may be whole URLs, whose host counts', async () => {
+    const get = (target: string, host: string) =>
+      raw(`GET ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+    expect(await get('http://localhost/v1/models', 'localhost')).toMatch(/^HTTP\/1.1 200 /);
+    expect(await get('http://127.0.0.1:1/health', 'a.example')).toMatch(/^HTTP\/1.1 200 /);
+    expect(await get('http://127.0.0.1/v1/models', 'a.example')).toMatch(/^HTTP\/1.1 200 /);
+    expect(await get('http://a.example/v1/models', 'localhost')).toContain('HOST_REFUSED');
+    expect(await get('/v1/models', 'a.example')).toContain('HOST_REFUSED');
+    expect(await get('http://localhost', 'localhost')).toContain('NOT_FOUND');
+  });
+
   it('let no page of another site read an answer, or send what it may not', async () => {
     const origin = 'https://evil.example';
     const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' };

@@ -24,8 +24,7 @@ describe('isLoopback', () => {
 
 describe('checkAsker', () => {
   it('takes the token as clients send it, and nothing that is nearly it', () => {
-    const ask = (authorization?: string) =>
-      checkAsker({ headers: authorization === undefined ? {} : { authorization } }, 'a-token');
+    const ask = (authorization?: string) => checkAsker('a.example', authorization, 'a-token');
     for (const right of ['Bearer a-token', 'bearer a-token', 'Bearer   a-token '])
       expect(() => ask(right)).not.toThrow();
     for (const wrong of [

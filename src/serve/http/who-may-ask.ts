@@ -1,5 +1,4 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import { Blip2Error } from '../../errors.js';
 
@@ -19,9 +18,8 @@ export function isLoopback(host: string): boolean {
  * host come from a page whose name was made to point here.
  * @throws Blip2Error `TOKEN_INVALID`, `HOST_REFUSED`
  */
-export function checkAsker({ headers }: Pick<IncomingMessage, 'headers'>, token: string | null): void {
+export function checkAsker(host: string, authorization: string | undefined, token: string | null): void {
   if (token === null) {
-    const host = headers.host ?? '';
     if (isLoopback(host.replace(/:\d*$/, ''))) return;
     throw new Blip2Error(
       'HOST_REFUSED',
@@ -31,7 +29,7 @@ export function checkAsker({ headers }: Pick<IncomingMessage, 'headers'>, token:
       },
     );
   }
-  const [, given] = /^Bearer\s+(\S+)\s*$/i.exec(headers.authorization ?? '') ?? [];
+  const [, given] = /^Bearer\s+(\S+)\s*$/i.exec(authorization ?? '') ?? [];
   if (given !== undefined && timingSafeEqual(digest(given), digest(token))) return;
   throw new Blip2Error(
     'TOKEN_INVALID',
