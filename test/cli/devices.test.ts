@@ -22,9 +22,10 @@ it('lists every provider, and why one cannot be used', async () => {
   expect(lines.filter((line) => line.startsWith('cuda'))).not.toHaveLength(0);
 });
 
-it.runIf(process.platform === 'linux' && vulkanAbsence() !== null)('asks no library that would complain', async () => {
-  const { stdout, stderr } = await command('blip2-plan', ['--devices']);
-  expect(stdout).toContain('webgpu  not here: Vulkan');
+it('lets no driver write to stderr', async () => {
+  // Without a folder for Wayland's socket Mesa complains.
+  const { stdout, stderr } = await command('blip2-plan', ['devices'], { env: { XDG_RUNTIME_DIR: '' } });
+  if (process.platform === 'linux' && vulkanAbsence() !== null) expect(stdout).toContain('webgpu  not here: Vulkan');
   expect(stderr).toBe('');
 });
 

@@ -4,6 +4,7 @@
  */
 import koffi, { type LibraryHandle, type TypeObject } from 'koffi';
 import type { ProviderDevice } from './provider.js';
+import { quietly } from './quietly.js';
 
 const SUCCESS = 0;
 /** `VkStructureType` of what is asked with or for. */
@@ -68,7 +69,7 @@ const memoryProperties = koffi.struct({
 
 const LOADER = 'libvulkan.so.1';
 
-/** Why there is no Vulkan here; null where its loader is. Asked first, because Dawn writes to stderr where it is not. */
+/** Why there is no Vulkan here; null where its loader is. Asked first, because it says more than Dawn does. */
 export function vulkanAbsence(): string | null {
   try {
     koffi.load(LOADER).unload();
@@ -81,7 +82,7 @@ export function vulkanAbsence(): string | null {
 /** The adapter that Dawn prefers first; none where there is no loader, or it knows none. */
 export function vulkanAdapters(): ProviderDevice[] {
   try {
-    return listAdapters();
+    return quietly(listAdapters);
   } catch {
     return [];
   }

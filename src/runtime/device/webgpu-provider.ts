@@ -2,6 +2,7 @@
 import '../onnx/no-telemetry.js';
 import { InferenceSession } from 'onnxruntime-node';
 import type { ProviderAnswer, ProviderDevice } from './provider.js';
+import { quietly } from './quietly.js';
 import { vulkanAbsence, vulkanAdapters } from './vulkan-adapters.js';
 import { identityModel } from './ort/identity-model.js';
 import { HostMemory } from './memory/host-memory.js';
@@ -18,7 +19,7 @@ export async function webgpuAnswer(): Promise<ProviderAnswer> {
   if (absence !== null) return { works: false, reason: absence };
   try {
     if (process.platform === 'linux') {
-      kept ??= new OrtSession(identityModel(), { webgpu: webgpuSettings(), silent: true });
+      kept ??= quietly(() => new OrtSession(identityModel(), { webgpu: webgpuSettings(), silent: true }));
     } else {
       const options = { executionProviders: ['webgpu'], logSeverityLevel: 4 as const };
       await (await InferenceSession.create(identityModel(), options)).release();
