@@ -4,6 +4,7 @@ import { connectQueue } from '../../src/bulk/queue/queue-connection.js';
 import { RunQueue } from '../../src/bulk/queue/run-queue.js';
 import { openShards } from '../../src/bulk/run/finish-run.js';
 import { openRun } from '../../src/bulk/run/open-run.js';
+import { counted } from '../common/counted.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
@@ -77,7 +78,9 @@ export async function add({ argv, signal }: CommandContext): Promise<number> {
   const [pictures, shards, done] = [list.pictures, list.shards, list.shards - open.length];
   if (args.json === true) await writeOut(`${JSON.stringify({ id, pictures, shards, done, added, setAside })}\n`);
   else {
-    say(`${pictures} pictures in ${shards} shards: ${added} added, ${done} done, ${open.length - added} there already`);
+    say(
+      `${counted(pictures, 'picture')} in ${counted(shards, 'shard')}: ${added} added, ${done} done, ${open.length - added} there already`,
+    );
     if (setAside > 0)
       say(`${setAside} were set aside earlier: blip2-run queue status says why, queue retry adds them again`);
   }

@@ -2,6 +2,7 @@ import { formatSize, parseSize } from '../../src/planner/index.js';
 import { planFleet, SERVER_SHARDS_PER_SECOND, type FleetPlan } from '../../src/bulk/queue/fleet-plan.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { counted } from '../common/counted.js';
+import { duration } from '../common/duration.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { writeOut } from '../common/write-out.js';
 
@@ -59,7 +60,7 @@ function planText(
     `${counted(most.shards, 'card')}: there are no more shards`,
   ];
   return [
-    `${counted(machines, 'machine')} with ${counted(cards, 'card')}: ${hours.toFixed(1)} hours, ${cardHours.toFixed(1)} card hours, ${counted(shards, 'shard')}`,
+    `${counted(machines, 'machine')} with ${counted(cards, 'card')}: ${duration(3600 * hours)}, ${duration(3600 * cardHours)} of card time, ${counted(shards, 'shard')}`,
     ...(hours > askedHours * (1 + 1e-9)
       ? [`more than the ${askedHours} hours asked for: what is below is in the way`]
       : []),

@@ -1,3 +1,4 @@
+import { counted } from '../common/counted.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { openQueue } from './open-queue.js';
 
@@ -6,6 +7,6 @@ export async function retry({ argv }: CommandContext): Promise<number> {
   await using opened = await openQueue('blip2-run queue retry', 'Queues shards again that were set aside.', argv);
   if (opened === null) return EXIT.ok;
   const retried = await opened.queue.retry();
-  await opened.answer({ retried }, `${retried} shards are queued again`);
+  await opened.answer({ retried }, `${counted(retried, 'shard')} queued again`);
   return EXIT.ok;
 }

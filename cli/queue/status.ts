@@ -4,7 +4,8 @@ import type { FailedShard } from '../../src/bulk/queue/run-queue.js';
 import { openShards } from '../../src/bulk/run/finish-run.js';
 import { readRunFile } from '../../src/bulk/run/run-file.js';
 import { EXIT, type CommandContext } from '../common/main.js';
-import { duration } from '../run/bulk-summary.js';
+import { counted } from '../common/counted.js';
+import { duration } from '../common/duration.js';
 import { openQueue } from './open-queue.js';
 
 /** Reasons that are shown to people; `--json` has all. */
@@ -51,7 +52,7 @@ function statusText({ pictures, shards, done, waiting, active, failed, rates, se
     ...(missing > 0 ? [`${missing} are in no queue: blip2-run queue add puts them there`] : []),
     ...rates.workers.map(
       ({ worker, shards: count, pictures: made, lastSecondsAgo }) =>
-        `  ${worker}: ${count} shards, ${made} pictures lately, the last ${duration(lastSecondsAgo)} ago`,
+        `  ${worker}: ${counted(count, 'shard')}, ${counted(made, 'picture')} lately, the last ${duration(lastSecondsAgo)} ago`,
     ),
     ...failed.slice(0, SHOWN).map(({ task, reason }) => `  ${task} was set aside: ${reason}`),
     ...(failed.length > SHOWN ? [`  and ${failed.length - SHOWN} more; --json names all`] : []),

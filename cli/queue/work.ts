@@ -5,6 +5,7 @@ import { RunQueue } from '../../src/bulk/queue/run-queue.js';
 import { workOnQueue } from '../../src/bulk/queue/work-on-queue.js';
 import { joinRun } from '../../src/bulk/run/join-run.js';
 import { batchSize } from '../common/batch-size.js';
+import { counted } from '../common/counted.js';
 import { EventLog, logFlags } from '../common/event-log.js';
 import { graceFlag, gracefulStop } from '../common/graceful-stop.js';
 import { EXIT, type CommandContext } from '../common/main.js';
@@ -113,8 +114,8 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
   });
   const { failed } = await queue.counts();
   const { captioned, failed: failedPictures } = models.tally;
-  const aside = failed === 0 ? '' : `; ${failed} shards were set aside, queue status says why`;
-  log.write('info', 'end', `captioned ${captioned} pictures, ${failedPictures} failed${aside}`, {
+  const aside = failed === 0 ? '' : `; ${counted(failed, 'shard')} set aside, queue status says why`;
+  log.write('info', 'end', `captioned ${counted(captioned, 'picture')}, ${failedPictures} failed${aside}`, {
     captioned,
     failed: failedPictures,
     setAside: failed,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { formatSize } from '../../src/planner/index.js';
 import { type CheckpointJob, writeCheckpoint, type WrittenCheckpoint } from '../../src/loader/index.js';
+import { counted } from '../common/counted.js';
 import { EXIT } from '../common/main.js';
 import { RateLine } from '../common/rate-line.js';
 
@@ -50,5 +51,5 @@ function summary({ shards, totalBytes }: WrittenCheckpoint, dryRun: boolean): st
     const notes = [...(device === undefined ? [] : [`for ${device}`]), ...(resumed ? ['was there already'] : [])];
     return `${file}  ${formatSize(sizeBytes)}${notes.length === 0 ? '' : `  (${notes.join(', ')})`}\n`;
   });
-  return `${lines.join('')}${dryRun ? 'would write' : 'wrote'} ${shards.length} files, ${formatSize(totalBytes)} of tensors\n`;
+  return `${lines.join('')}${dryRun ? 'would write' : 'wrote'} ${counted(shards.length, 'file')}, ${formatSize(totalBytes)} of tensors\n`;
 }

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { LineGiver } from '../../src/bulk/lines/line-giver.js';
 import { workOnShards } from '../../src/bulk/work/work-on-shards.js';
+import { counted } from '../common/counted.js';
 import { EventLog, logFlags } from '../common/event-log.js';
 import { graceFlag, gracefulStop } from '../common/graceful-stop.js';
 import { EXIT, type CommandContext } from '../common/main.js';
@@ -70,6 +71,6 @@ export async function worker({ argv, signal }: CommandContext): Promise<number> 
     process.stdin.destroy();
   });
   const { captioned, failed } = models.tally;
-  log.write('info', 'end', `captioned ${captioned} pictures, ${failed} failed`, { captioned, failed });
+  log.write('info', 'end', `captioned ${counted(captioned, 'picture')}, ${failed} failed`, { captioned, failed });
   return failed === 0 && giver.refused === 0 ? EXIT.ok : EXIT.someInputsFailed;
 }

@@ -124,7 +124,7 @@ describe.skipIf(program === null)('blip2-run queue', () => {
     expect(failed.map(({ reason }) => reason)).toEqual(data.map(() => 'this is no shard of the run'));
     await foreign.close();
     redis.disconnect();
-    expect((await queue('retry', out)).stdout).toBe('5 shards are queued again\n');
+    expect((await queue('retry', out)).stdout).toBe('5 shards queued again\n');
     expect((await queue('cancel', out)).stdout).toContain('5 shards that waited');
     expect((await status(out)).failed).toEqual([]);
   });
