@@ -21,11 +21,13 @@ export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
 const KERNEL_VALUES = 8;
 
 interface Step {
-  readonly kernel: 'float32ToFloat16' | 'float16ToFloat32' | 'float32ToBfloat16' | 'bfloat16ToFloat32';
+  readonly kernel:
+    'float32ToFloat16' | 'float16ToFloat32' | 'float32ToBfloat16' | 'bfloat16ToFloat32' | 'float16ToBfloat16';
   /** Bytes of a value before this step. */
   readonly valueBytes: number;
 }
 
+const DIRECTLY: readonly Step[] = [{ kernel: 'float16ToBfloat16', valueBytes: 2 }];
 const TO_FLOAT32: Readonly<Record<FloatDtype, readonly Step[]>> = {
   F32: [],
   F16: [{ kernel: 'float16ToFloat32', valueBytes: 2 }],
@@ -41,7 +43,7 @@ let shared: KernelMemory | undefined;
 
 /**
  * Converts all values of `source` into `target`. Both are little-endian and need no alignment; they may not overlap.
- * Rounds to nearest, ties to even. Between float16 and bfloat16 it passes through float32, as PyTorch does.
+ * Rounds to nearest, ties to even; NaN too has the bits that PyTorch gives it on x86 (2.15, AVX2).
  * @throws Blip2Error `CONVERSION_UNSUPPORTED` for any other pair of dtypes.
  */
 export function convertFloats(source: Uint8Array, from: Dtype, target: Uint8Array, to: Dtype): void {
@@ -99,6 +101,7 @@ function convertInPlace(
 }
 
 function stepsBetween(from: Dtype, to: Dtype): readonly Step[] {
+  if (from === 'F16' && to === 'BF16') return DIRECTLY;
   if (isFloatDtype(from) && isFloatDtype(to)) return [...TO_FLOAT32[from], ...FROM_FLOAT32[to]];
   throw new Blip2Error('CONVERSION_UNSUPPORTED', `There is no conversion from ${from} to ${to}.`, {
     hint: `Conversions exist between ${FLOAT_DTYPES.join(', ')}.`,

@@ -64,17 +64,29 @@ export function float16ToFloat32(source: usize, end: usize, target: usize): void
 /** Every NaN becomes the one of all bits set. */
 export function float32ToBfloat16(source: usize, end: usize, target: usize): void {
   do {
-    v128.store(target, i16x8.narrow_i32x4_u(toBfloats(v128.load(source)), toBfloats(v128.load(source, 16))));
+    const first = toBfloats(v128.load(source), 0xffff);
+    v128.store(target, i16x8.narrow_i32x4_u(first, toBfloats(v128.load(source, 16), 0xffff)));
     source += 32;
     target += 16;
   } while (source < end);
 }
 
-function toBfloats(floats: v128): v128 {
+/** Every NaN becomes the quiet one without a sign or payload, as PyTorch has it between these two. */
+export function float16ToBfloat16(source: usize, end: usize, target: usize): void {
+  do {
+    const first = toBfloats(toFloats(v128.load_ext<i16>(source)), 0x7fc0);
+    const second = toBfloats(toFloats(v128.load_ext<i16>(source, 8)), 0x7fc0);
+    v128.store(target, i16x8.narrow_i32x4_u(first, second));
+    source += 16;
+    target += 16;
+  } while (source < end);
+}
+
+function toBfloats(floats: v128, nan: i32): v128 {
   const odd = v128.and(i32x4.shr_u(floats, 16), i32x4.splat(1));
   const rounded = i32x4.shr_u(i32x4.add(i32x4.add(floats, i32x4.splat(0x7fff)), odd), 16);
   const isNan = i32x4.gt_s(magnitudes(floats), i32x4.splat(FLOAT32_INFINITY));
-  return v128.bitselect(i32x4.splat(0xffff), rounded, isNan);
+  return v128.bitselect(i32x4.splat(nan), rounded, isNan);
 }
 
 export function bfloat16ToFloat32(source: usize, end: usize, target: usize): void {

@@ -15,6 +15,7 @@ export interface Kernels {
   readonly float16ToFloat32: FloatKernel;
   readonly float32ToBfloat16: FloatKernel;
   readonly bfloat16ToFloat32: FloatKernel;
+  readonly float16ToBfloat16: FloatKernel;
   /** Finite values that `float32ToFloat16` has made infinite in this memory. */
   readonly overflowed: { value: number };
   readonly quantizeInt8: QuantKernel;
