@@ -17,6 +17,12 @@ export interface QuantizedPair {
   readonly floats: Checkpoint;
 }
 
+/** Every block of the language model in one scheme. */
+export function languageQuant({ config }: Checkpoint, scheme: QuantScheme): Map<string, QuantScheme> {
+  const blocks = blip2Blocks(parseBlip2Config(config)).filter(({ phase }) => phase !== 'image');
+  return new Map(blocks.map(({ name }) => [name, scheme]));
+}
+
 /** @param folder where the weights are written */
 export async function quantizedPair(source: Checkpoint, scheme: QuantScheme, folder: string): Promise<QuantizedPair> {
   const config = parseBlip2Config(source.config);

@@ -18,6 +18,7 @@ import { openCaptionModel } from '../../src/runtime/session/open-caption-model.j
 import { quantizeBlocks } from '../../src/runtime/session/cpu/quantize-blocks.js';
 import { QUANT_SCHEMES, quantizedNames, type QuantScheme } from '../../src/tensor/quantized.js';
 import { safetensorsBytes } from '../loader/safetensors-bytes.js';
+import { languageQuant } from './quantized-checkpoint.js';
 import { DEMO, floats, GOLDENS, promptOf, readRecording, tensorOf, wordsOf, type Recording } from './golden.js';
 
 let folder: string;
@@ -25,12 +26,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'blip2-quant-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-/** Every block of the language model. */
-function quantOf(checkpoint: Checkpoint, scheme: QuantScheme): Map<string, QuantScheme> {
-  const blocks = blip2Blocks(parseBlip2Config(checkpoint.config));
-  return new Map(blocks.filter(({ phase }) => phase !== 'image').map(({ name }) => [name, scheme]));
-}
 
 const bytesOf = async ({ file, begin, end }: StoredTensor): Promise<Uint8Array> =>
   Uint8Array.from((await readFile(file)).subarray(begin, end));
@@ -40,7 +35,7 @@ async function dequantized(checkpoint: Checkpoint, scheme: QuantScheme): Promise
   const config = parseBlip2Config(checkpoint.config);
   const table = tokenTableName(config.text, checkpoint.tensors);
   const { tensors } = await quantizeBlocks(config, checkpoint, {
-    quant: quantOf(checkpoint, scheme),
+    quant: languageQuant(checkpoint, scheme),
     cacheFolder: folder,
   });
   const rounded = [];
@@ -119,7 +114,7 @@ describe.each(['tiny-opt-projected', 'tiny-instructblip-llama', 'tiny-flan-t5', 
     const [whole, rounded, ours] = [
       await prefillLogits(checkpoint, recording),
       await prefillLogits(await dequantized(checkpoint, scheme), recording),
-      await prefillLogits(checkpoint, recording, quantOf(checkpoint, scheme)),
+      await prefillLogits(checkpoint, recording, languageQuant(checkpoint, scheme)),
     ];
     expect(distance(ours, rounded)).toBeLessThan(0.03);
     // Rounding weights to 4 bits moves these logits by a quarter to a half: they are in use.
@@ -143,7 +138,7 @@ describe('the demo', () => {
   ] as const)('%s: at least %i of 16 captions are those of float32', async (scheme, least) => {
     const entries = JSON.parse(await readFile(join(GOLDENS, 'demo/goldens.json'), 'utf8')) as Entry[];
     const checkpoint = await openCheckpoint(DEMO);
-    const quant = quantOf(checkpoint, scheme);
+    const quant = languageQuant(checkpoint, scheme);
     const converted: number[] = [];
     const options = { quant, cacheFolder: folder, threads: 1, onConvert: (bytes: number) => converted.push(bytes) };
     await using captioner = await captionerWith(checkpoint, options);

@@ -6,13 +6,16 @@ import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
-import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
+import { Captioner, createCaptioner } from '../../src/runtime/captioner/captioner.js';
+import { CaptionEngine } from '../../src/runtime/engine/caption-engine.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import type { CaptionModel } from '../../src/runtime/session/model/caption-model.js';
 import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { QUANT_SCHEMES } from '../../src/tensor/quantized.js';
 import { DEMO, goldenSources, GOLDENS } from '../golden/golden.js';
 import { openOnHost } from '../golden/open-on-host.js';
+import { languageQuant } from '../golden/quantized-checkpoint.js';
 
 const WAYS: readonly (readonly [string, GenerationOptions])[] = [
   ['greedy', {}],
@@ -56,6 +59,32 @@ describe('captions of a checkpoint with one number that is not finite', () => {
       expect(outcomes).toMatchObject([0, 1].map((index) => ({ status: 'failed', index, error })));
       const captions = captioner.caption(pictures, { ...way, batchSize: 2 });
       await expect(captions.next()).rejects.toMatchObject(error);
+    }
+  });
+});
+
+describe.each(QUANT_SCHEMES)('captions of a checkpoint in %s with one number that is not finite', (scheme) => {
+  it.each([
+    // Of each, the next product rounds its rows to integers.
+    'language_model.model.decoder.layers.0.fc1.bias',
+    'language_model.model.decoder.layers.1.self_attn.v_proj.bias',
+    'language_model.model.decoder.layers.1.self_attn.q_proj.bias',
+    'language_model.model.decoder.layers.2.self_attn_layer_norm.bias',
+    'language_model.model.decoder.layers.3.final_layer_norm.weight',
+    'language_model.model.decoder.final_layer_norm.weight',
+    'language_projection.bias',
+  ])('are refused: %s', async (tensor) => {
+    for (const value of [Number.NaN, Infinity]) {
+      const folder = await demoWith(tensor, value);
+      const checkpoint = await openCheckpoint(folder);
+      const quant = languageQuant(checkpoint, scheme);
+      const engine = await CaptionEngine.create(checkpoint, { quant, cacheFolder: folder, threads: 1 });
+      await using captioner = new Captioner(parseBlip2Config(checkpoint.config), engine);
+      const codes = [];
+      for await (const outcome of captioner.captionAll([...pictures, ...pictures])) {
+        codes.push(outcome.status === 'failed' ? outcome.error : outcome.caption);
+      }
+      expect(codes).toMatchObject(Array.from({ length: 4 }, () => ({ code: 'LOGITS_NOT_FINITE' })));
     }
   });
 });

@@ -38,11 +38,22 @@ function quantizedProduct(module: Module, rows: Value, weight: QuantizedWeight, 
   const operands = [rows, stage.weight(weight.values), stage.weight(weight.scales)];
   // Between the scales and the bias stand zero points and a reordering of columns, which this storage has not.
   if (bias !== undefined) operands.push('', '', bias);
-  return module.fused('MatMulNBits', operands, {
+  const product = module.fused('MatMulNBits', operands, {
     K: { int: width },
     N: { int: out },
     bits: { int: QUANT_BITS[scheme] },
     block_size: { int: blockSize },
     accuracy_level: { int: ACCURACY_LEVEL },
   });
+  return module.node('Add', [product, naught(module, rows, width)]);
+}
+
+/**
+ * 0 for each row, and NaN where something of it is not finite: rounding rows to integers, `MatMulNBits` makes numbers of NaN
+ * (`findings/ort-matmulnbits-nan.sh`), and a caption of a broken weight would look like any other.
+ * @returns `[rows, 1]`
+ */
+function naught(module: Module, rows: Value, width: number): Value {
+  const zeros = module.graph.constant(`zeros:[${width},1]`, 'F32', [width, 1], new Float32Array(width));
+  return module.node('MatMul', [rows, zeros]);
 }
