@@ -6,6 +6,7 @@ import { architecturesOf, asConfig, numberOf, saysTied, stringOf, textConfig, ty
 import { moduleTree, type ModuleTree } from './module-tree.js';
 import { quantizationOf } from './quantization.js';
 import type { ModelClass, ModelTable } from './read-model-table.js';
+import { tiesUnder } from './shared-layers.js';
 
 /** A checkpoint as transformers loads it: under the names of its class, with ties and merges. */
 export interface LoadedModel {
@@ -165,7 +166,7 @@ function joined(before: TensorInfo, next: TensorInfo, count: number): TensorInfo
 function tiesOf(cls: ModelClass, config: AnyConfig, tensors: ReadonlyMap<string, TensorInfo>): (readonly string[])[] {
   const groups = new Map<string, string[]>();
   const names = [...tensors.keys()];
-  for (const [target, source] of cls.ties) {
+  for (const [target, source] of tiesUnder(config, cls.ties)) {
     for (const [tied, first] of pairsOf(target, source, names))
       groups.set(first, [...(groups.get(first) ?? [first]), tied]);
   }

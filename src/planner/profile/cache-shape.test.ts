@@ -13,6 +13,7 @@ const recorded = z
         family: z.string(),
         config: z.record(z.string(), z.unknown()),
         file: z.record(z.string(), z.tuple([z.string()]).rest(z.number())),
+        promptTokens: z.number(),
         tokens: z.number(),
         bytes: z.number(),
       }),
@@ -23,7 +24,7 @@ const recorded = z
 const models = await loadModelTable();
 
 describe('what is kept between tokens', () => {
-  it.each(recorded.models)('$family: to the byte', ({ config, file, tokens, bytes }) => {
+  it.each(recorded.models)('$family: to the byte', ({ config, file, promptTokens, tokens, bytes }) => {
     const tensors = new Map(
       Object.entries(file).map(([name, [dtype, ...shape]]) => {
         if (!isDtype(dtype)) throw new Error(dtype);
@@ -31,7 +32,7 @@ describe('what is kept between tokens', () => {
       }),
     );
     const budgets = { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 };
-    const workload = { promptTokens: tokens - 8, newTokens: 8 };
+    const workload = { promptTokens, newTokens: tokens - promptTokens };
     const { profile } = preparePlan(tensors, { config, models, engine: 'transformers', budgets, workload });
     const kept = profile.blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
     expect(kept).toBe(bytes);

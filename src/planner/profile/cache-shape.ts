@@ -1,7 +1,9 @@
 /** What a block keeps between runs, per sequence, read from the shapes of its projections. */
-import { type TensorInfo, elementCount } from '../../tensor/tensor-info.js';
+import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { isFloating } from '../../tensor/dtype.js';
 import { numberOf, textConfig, type AnyConfig } from '../models/model-config.js';
+import { compressors, COMPRESSOR, type Compressor } from './compressor.js';
+import { recurrentState } from './recurrent-state.js';
 
 export interface CacheShape {
   /** Key and value elements per token of the sequence. */
@@ -12,8 +14,9 @@ export interface CacheShape {
   readonly fixed: number;
   /** The same of recurrent states, which are float32 whatever the model is. */
   readonly fixedFloat32: number;
-  /** Tokens that are kept at most; null where all are. */
+  /** Tokens that attention sees at most; null where all are. */
   readonly window: number | null;
+  readonly compressors: readonly Compressor[];
 }
 
 const CROSS = /\.(EncDecAttention|encoder_attn|cross_attn|crossattention|cross_attention)\./;
@@ -23,41 +26,56 @@ const OUTPUT = /\.(o_proj|out_proj|c_proj|dense|wo|o)\.weight$/;
 const ATTENTION = /(attn|attention)\b/i;
 const LATENT = /\.kv_a_proj_with_mqa\.weight$/;
 const PACKED = /\.(k_proj|v_proj|qkv_proj|query_key_value)\./;
-const CONVOLUTION = /\.(conv1d|[qkv]_conv1d|conv\.conv)\.weight$/;
-const DECAY = /\.A_log$/;
+/** Keys and values from one projection, or, where a norm of its width follows, one that is both. */
+const JOINT = /\.kv_proj\.weight$/;
 
 /** Keys and values of one call are not kept where the block runs once. */
-export const NO_CACHE: CacheShape = { perToken: 0, perEncoded: 0, fixed: 0, fixedFloat32: 0, window: null };
+export const NO_CACHE: CacheShape = {
+  perToken: 0,
+  perEncoded: 0,
+  fixed: 0,
+  fixedFloat32: 0,
+  window: null,
+  compressors: [],
+};
 
 export function cacheShape(name: string, tensors: ReadonlyMap<string, TensorInfo>, config: AnyConfig): CacheShape {
   const text = textConfig(config);
+  const isLinear = kindOf(name, text) === 'linear_attention';
+  const state = recurrentState(tensors, text);
   let perToken = 0;
   let perEncoded = 0;
-  let fixed = 0;
-  let fixedFloat32 = 0;
   let isPacked = false;
-  // Modules whose state is recurrent keep no keys and values.
-  const recurrent = [...tensors.keys()].filter((tensor) => DECAY.test(tensor)).map(moduleOf);
-  const isLinear = kindOf(name, text) === 'linear_attention';
   for (const [tensor, info] of tensors) {
-    const isRecurrent = recurrent.some((module) => tensor.startsWith(`${module}.`));
+    if (isLinear || state.isOf(tensor) || COMPRESSOR.test(tensor)) continue;
     const wide = isFloating(info.dtype) && info.shape.length === 2;
-    if (CONVOLUTION.test(tensor)) fixed += elementCount(info.shape);
-    else if (DECAY.test(tensor)) fixedFloat32 += stateElements(info, tensors, text);
-    else if (isRecurrent || isLinear) continue;
     // The latent that keys and values are made of, and the rotated part of the keys.
-    else if (LATENT.test(tensor) && wide) perToken += info.shape[0] ?? 0;
+    if (LATENT.test(tensor) && wide) perToken += info.shape[0] ?? 0;
     else if (KEY_OR_VALUE.test(tensor) && wide) {
       if (CROSS.test(tensor)) perEncoded += info.shape[0] ?? 0;
       else perToken += info.shape[0] ?? 0;
-    } else if (FUSED.test(tensor) && wide) perToken += fusedWidth(info, tensors);
+    } else if (JOINT.test(tensor) && wide) perToken += jointWidth(tensor, info, tensors);
+    else if (FUSED.test(tensor) && wide) perToken += fusedWidth(info, tensors);
     else if (PACKED.test(tensor)) isPacked = true;
   }
   if (perToken === 0 && isPacked) perToken = configuredWidth(text);
+  const { elements, float32Elements } = state;
   // Lightning attention sums the products of keys and values, head by head.
-  if (isLinear && fixed + fixedFloat32 === 0)
-    fixed = headSize(text) * headSize(text) * (numberOf(text, 'num_attention_heads') ?? 0);
-  return { perToken, perEncoded, fixed, fixedFloat32, window: windowOf(name, text) };
+  const isSummed = isLinear && elements + float32Elements === 0;
+  return {
+    perToken,
+    perEncoded,
+    fixed: isSummed ? headSize(text) ** 2 * (numberOf(text, 'num_attention_heads') ?? 0) : elements,
+    fixedFloat32: float32Elements,
+    window: windowOf(name, text),
+    compressors: compressors(tensors),
+  };
+}
+
+function jointWidth(name: string, { shape: [rows = 0] }: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>): number {
+  const isBoth = tensors.get(name.replace('kv_proj', 'kv_norm'))?.shape[0] === rows;
+  // Kept twice, but for layers with compressors (transformers 5.24).
+  return isBoth && compressors(tensors).length === 0 ? 2 * rows : rows;
 }
 
 /** A fused projection holds the queries too: they are as wide as what the output projection takes in. */
@@ -85,21 +103,9 @@ function headSize(text: AnyConfig): number {
   return Math.floor(size);
 }
 
-/** A recurrent state: of every channel, or of every head. */
-function stateElements({ shape }: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>, text: AnyConfig): number {
-  if (shape.length === 2) return elementCount(shape);
-  const keys = numberOf(text, 'linear_key_head_dim');
-  const values = numberOf(text, 'linear_value_head_dim');
-  const heads = shape[0] ?? 0;
-  if (keys !== null && values !== null) return heads * keys * values;
-  const size = numberOf(text, 'state_size', 'ssm_state_size', 'mamba_d_state') ?? 0;
-  const output = [...tensors].find(([each]) => each.endsWith('.out_proj.weight'))?.[1].shape[1] ?? 0;
-  return output * size;
-}
-
 /** The sliding window of this layer: all layers have it where none is named otherwise. */
 function windowOf(name: string, text: AnyConfig): number | null {
-  const window = numberOf(text, 'sliding_window', 'attention_chunk_size');
+  const window = numberOf(text, 'sliding_window', 'attention_window_size', 'attention_chunk_size');
   if (window === null || text['use_sliding_window'] === false) return null;
   if (!Array.isArray(text['layer_types'])) return text['sliding_window_pattern'] === undefined ? window : null;
   const kind = kindOf(name, text);
@@ -111,5 +117,3 @@ function kindOf(name: string, text: AnyConfig): unknown {
   const types = text['layer_types'];
   return Array.isArray(types) ? types[Number(/\.(\d+)$/.exec(name)?.[1] ?? -1)] : undefined;
 }
-
-const moduleOf = (tensor: string): string => tensor.slice(0, Math.max(0, tensor.lastIndexOf('.')));

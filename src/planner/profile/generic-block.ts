@@ -6,6 +6,7 @@ import type { ModelUse } from '../models/read-model-table.js';
 import { cacheShape, NO_CACHE } from './cache-shape.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
 import { keepsItsDtype, loadedBytes, type DtypeRules } from './loaded-dtype.js';
+import { keptElements } from './kept-elements.js';
 import type { BlockRun, ProfileBlock } from './model-profile.js';
 import type { Engine } from '../map/engine.js';
 import { likelyCalls } from './work/torch-calls.js';
@@ -47,19 +48,18 @@ interface Sizes {
 
 export function genericBlock(group: TensorGroup, context: BlockContext): ProfileBlock {
   const { name, tensors: names, phase, isHead } = group;
-  const { workload, rules, config, use } = context;
+  const { workload, rules, config, use, engine } = context;
   const { batch, beams, promptTokens, newTokens } = workload;
   const sizes = sizesOf(names, context);
   const read = group.reads.length === 0 ? sizes : sizesOf(names, context, group.reads);
-  const held = new Map(names.flatMap((each) => entryOf(each, context.tensors)));
+  const held = new Map([...names, ...group.reads].flatMap((each) => entryOf(each, context.tensors)));
   const cache = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
   const rows = batch * beams;
   const encodes = use === 'seq2seq' || use === 'speech';
   const context0 = encodes ? 1 : promptTokens;
-  const length = Math.min(context0 + newTokens, cache.window ?? Infinity);
   const elementBytes = rules.dtype === 'float32' ? 4 : 2;
-  const fixed = cache.fixed + cache.fixedFloat32 * (4 / elementBytes);
-  const cacheElements = rows * (cache.perToken * length + cache.perEncoded * promptTokens + fixed);
+  const sequence = { prompt: context0, encoded: promptTokens, total: context0 + newTokens };
+  const kept = keptElements(cache, sequence, elementBytes, engine);
   const isTable = TABLE.test(name) && !isHead;
   const experts = activeShare(textConfig(config));
   const isSingle = SINGLE_EXPERT.test(name);
@@ -79,7 +79,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
       readBytes: isTable ? Math.min(copied, tokens * read.rowWidth * elementBytes) : copied - idleBytes,
       streamedBytes: copied,
       stateBytes:
-        kind === 'token' ? (cacheElements * elementBytes * (context0 + newTokens / 2)) / (context0 + newTokens) : 0,
+        kind === 'token' ? (rows * kept.read * elementBytes * (context0 + newTokens / 2)) / (context0 + newTokens) : 0,
       leaves: read.leaves.size * chance,
       keptBytes: 0,
       keptLeaves: 0,
@@ -111,7 +111,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     keptTensors: [],
     keptBytes: 0,
     largestLeafBytes: Math.max(0, ...read.leaves.values()),
-    cacheElements,
+    cacheElements: rows * kept.most,
     activationElements: widestRows * (2 * read.rowWidth + (isTable ? 0 : 2 * read.widest)),
     waitingBytes: 0,
     elementBytes,
