@@ -21,6 +21,7 @@ const askedSchema = z.looseObject({
       pictureSize: z.object({ height: count, width: count }).nullable().optional(),
     })
     .optional(),
+  countContext: z.boolean().optional(),
   devices: z
     .array(
       z.looseObject({
@@ -46,7 +47,7 @@ export interface Planned<A extends RequestArgs> {
 export function asPlanned<A extends RequestArgs>(args: A, json: unknown): Planned<A> {
   const parsed = askedSchema.safeParse(json);
   if (!parsed.success) return { args, fingerprint: null };
-  const { checkpoint, engine, dtype, workload, devices } = parsed.data;
+  const { checkpoint, engine, dtype, workload, countContext, devices } = parsed.data;
   const batch = args.batch ?? workload?.batch;
   const cards = args.gpu === undefined && args.profile === undefined ? cardsOf(devices, args.vram) : {};
   const isSameWork = batch === workload?.batch;
@@ -62,7 +63,7 @@ export function asPlanned<A extends RequestArgs>(args: A, json: unknown): Planne
       'max-new-tokens': args['max-new-tokens'] ?? workload?.newTokens,
       'picture-size': args['picture-size'] ?? workload?.pictureSize ?? undefined,
       ...cards,
-      ...budgetsOf(devices, args, cards.gpu !== undefined),
+      ...budgetsOf(devices, args, { hasCards: cards.gpu !== undefined, countContext }),
     },
     ...(isSameWork && workload?.encoded !== undefined ? { encoded: workload.encoded } : {}),
     fingerprint: checkpoint.fingerprint ?? null,
@@ -79,7 +80,11 @@ function cardsOf(devices: readonly DeviceSaid[], vram: RequestArgs['vram']): Par
   return isWhole && names.every((name) => known.has(name)) ? { gpu: names } : {};
 }
 
-function budgetsOf(devices: readonly DeviceSaid[], args: RequestArgs, hasCards: boolean): Partial<RequestArgs> {
+function budgetsOf(
+  devices: readonly DeviceSaid[],
+  args: RequestArgs,
+  { hasCards, countContext }: { readonly hasCards: boolean; readonly countContext: boolean | undefined },
+): Partial<RequestArgs> {
   const said = (name: string) => devices.find(({ id }) => id === name)?.budgetBytes?.toString();
   const memory = { ram: args.ram ?? said('cpu'), disk: args.disk ?? said('disk') };
   const gpus = devices.filter(({ id }) => typeof id === 'number');
@@ -93,5 +98,6 @@ function budgetsOf(devices: readonly DeviceSaid[], args: RequestArgs, hasCards: 
     ...memory,
     ...(areWhole ? {} : { vram: gpus.map(({ budgetBytes }) => String(budgetBytes)) }),
     reserve: args.reserve ?? first.reserveBytes?.toString(),
+    'count-context': args['count-context'] ?? countContext,
   };
 }

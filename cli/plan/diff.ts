@@ -48,6 +48,7 @@ function asText(found: PlanDiff): string {
   const lines = [
     `latency   ${formatMs(found.latencyMs.before)} -> ${formatMs(found.latencyMs.after)}`,
     `streamed  ${formatSize(found.streamedBytesPerCall.before)} -> ${formatSize(found.streamedBytesPerCall.after)} per call`,
+    ...contextChange(found.countContext),
     ...found.weightBytes
       .filter(({ before, after }) => before !== after)
       .map(
@@ -61,6 +62,12 @@ function asText(found: PlanDiff): string {
   for (const block of found.onlyBefore) lines.push(`  ${block}: gone`);
   for (const block of found.onlyAfter) lines.push(`  ${block}: new`);
   return lines.join('\n');
+}
+
+/** Budgets that were kept by different counts say nothing of each other. */
+function contextChange({ before, after }: PlanDiff['countContext']): string[] {
+  if (before === null || after === null || before === after) return [];
+  return [`budgets   ${before ? 'with the' : 'without the'} driver's share -> ${after ? 'with' : 'without'} it`];
 }
 
 function where({ execution, runsOn, device }: Placement, scheme: QuantScheme | null): string {

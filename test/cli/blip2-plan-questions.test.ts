@@ -242,6 +242,10 @@ describe('blip2-plan diff', () => {
     const { code, stdout } = await plan('diff', small, large);
     expect(code).toBe(0);
     expect(stdout).toMatch(/vision_model\.encoder\.layers\.38: GPU 0 \(from cpu\) -> GPU 0/);
+    expect(stdout).not.toContain('driver');
+    const counted = join(folder, 'counted.json');
+    await writeFile(counted, (await plan('--vram', '10G', '--gpu', 'H200', '--count-context', '--json', '-q')).stdout);
+    expect((await plan('diff', large, counted)).stdout).toContain("without the driver's share -> with it");
     const wrong = await plan('diff', small, join(folder, 'article.json'));
     expect(wrong.code).toBe(2);
   });

@@ -15,6 +15,8 @@ const asked = {
   'in parts that are encoded together': ['blip2-flan-t5-xl', '--vram', '5758M', '--batch', '6', '--disk', '2G'],
   'for transformers': ['blip2-opt-2.7b', '--vram', '828M', '--engine', 'transformers', '--disk', '2G'],
   'for a known card': ['blip2-opt-2.7b', '--vram', '6G', '--gpu', 'H100', '--reserve', '100M'],
+  'with the driver counted': ['blip2-opt-2.7b', '--vram', '6G', '--gpu', 'H100', '--count-context'],
+  'for a whole card without': ['blip2-flan-t5-xl', '--gpu', '3060', '--count-context=false'],
   'for whole cards': ['blip2-flan-t5-xl', '--gpu', '3060', '--gpu', 'RTX 4090', '--ram', '20G'],
   'for two cards and beams': ['blip2-opt-2.7b', '--vram', '3G', '--vram', '2G', '--beams', '5', '--ram', '20G'],
 };

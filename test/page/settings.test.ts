@@ -1,10 +1,13 @@
 /** The settings of the page in its address, and in the command's flags. */
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { createParser, parseArgs } from '../../cli/common/parser.js';
+import { REQUEST_LISTS, requestFlags } from '../../cli/plan/request-flags.js';
 import { PRESETS } from '../../src/model/presets.js';
 import { OBJECTIVES } from '../../src/planner/plan/request/plan-options.js';
 import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
 import { LOAD_DTYPES } from '../../src/tensor/load-dtype.js';
+import { commandArguments } from '../../web/src/settings/command-line.js';
 import { readSettings, settingsHash } from '../../web/src/settings/settings-hash.js';
 import { DEFAULT_SETTINGS, type CardGroup, type Settings } from '../../web/src/settings/settings.js';
 import { withRemedy } from '../../web/src/settings/with-remedy.js';
@@ -53,6 +56,21 @@ it('are what their address says', () => {
       // As a browser gives it back.
       expect(readSettings(new URL(`file:///page.html#${hash}`).hash).settings).toEqual(given);
     }),
+  );
+});
+
+it('are a command that takes its flags, and counts the driver as they do', async () => {
+  await fc.assert(
+    fc.asyncProperty(settings, async (given) => {
+      const parser = requestFlags(createParser('blip2-plan plan', '$0 [checkpoint]', '')).positional('checkpoint', {
+        type: 'string',
+      });
+      const args = await parseArgs(parser, commandArguments(given, 'owner/name'), REQUEST_LISTS);
+      if (given.groups.length === 0) return;
+      const isWhole = args?.vram === undefined;
+      expect(args?.['count-context'] ?? isWhole).toBe(given.countContext);
+    }),
+    { numRuns: 40 },
   );
 });
 

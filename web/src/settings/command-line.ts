@@ -15,7 +15,7 @@ export function commandArguments(settings: Settings, checkpoint: string): string
     ...(isWhole ? [] : cards.flatMap((card) => flag('--vram', exactSize(memoryOf(card))))),
     ...(countContext === (isWhole && cards.length > 0) || cards.length === 0
       ? []
-      : [countContext ? '--count-context' : '--no-count-context']),
+      : [countContext ? '--count-context' : '--count-context=false']),
     ...flag('--ram', ramBytes === null ? null : exactSize(ramBytes)),
     ...flag('--disk', diskBytes === 0 ? null : exactSize(diskBytes)),
     ...flag('--reserve', reserveBytes === 0 ? null : exactSize(reserveBytes)),

@@ -16,6 +16,8 @@ export interface PlanDiff {
   readonly onlyAfter: readonly string[];
   readonly latencyMs: { readonly before: number; readonly after: number };
   readonly streamedBytesPerCall: { readonly before: number; readonly after: number };
+  /** Whether each counts what the driver takes of a GPU's budget for a process; null for older plans, which do not say. */
+  readonly countContext: { readonly before: boolean | null; readonly after: boolean | null };
   /** Weight bytes per device that is in either plan. */
   readonly weightBytes: readonly { readonly device: Device; readonly before: number; readonly after: number }[];
 }
@@ -45,6 +47,7 @@ export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
       before: before.cost.streamedBytesPerCall,
       after: after.cost.streamedBytesPerCall,
     },
+    countContext: { before: before.countContext ?? null, after: after.countContext ?? null },
     weightBytes: ids.map((device) => ({ device, before: weight(before, device), after: weight(after, device) })),
   };
 }

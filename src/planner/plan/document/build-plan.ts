@@ -70,6 +70,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], found:
     quant: Object.fromEntries(quant),
     accuracy: accuracyNotes(profile, choice, accuracyPrices(profile, context.budgets.gpus.keys(), weighed), quant),
     workload: profile.workload,
+    countContext: context.countContext,
     devices: memoryTable(context, choice),
     device_map: Object.fromEntries(map),
     placements,

@@ -124,6 +124,8 @@ export interface PlanDocument {
   readonly quant: Readonly<Record<string, QuantScheme>>;
   readonly accuracy: readonly AccuracyNote[];
   readonly workload: Workload;
+  /** Whether GPUs' `overheadBytes` hold what the driver takes for a process; absent in older plans. */
+  readonly countContext?: boolean;
   readonly devices: readonly DeviceMemory[];
   readonly device_map: Readonly<Record<string, Device>>;
   /** In the order the blocks run. */

@@ -62,6 +62,10 @@ const planSchema = z
         .default(null)
         .describe('Pixels that every picture is brought to; null for the size that the model was made for.'),
     }),
+    countContext: z
+      .boolean()
+      .exactOptional()
+      .describe("Whether GPUs' overhead holds what the driver takes for a process; absent in older plans."),
     devices: z
       .array(
         z.object({

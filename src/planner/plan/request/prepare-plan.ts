@@ -36,6 +36,8 @@ export interface PlanContext {
   readonly overheads: ReadonlyMap<number, number>;
   /** To leave free on every GPU. */
   readonly reserveBytes: number;
+  /** Whether overheads hold what the driver takes for a process. */
+  readonly countContext: boolean;
   readonly machine: MachineProfile;
   /** What the solver weighs: each device at its worst. */
   readonly prices: PriceList;
@@ -80,9 +82,10 @@ export function planPreparer(
     const pins = options.pins ?? new Map<string, Device>();
     checkPins(pins, profile);
     const overheads = new Map<number, number>();
+    const countContext = options.countContext ?? false;
     for (const [i, id] of gpuIds.entries()) {
       const rates = gpuAt(machine, i)?.engines[profile.engine];
-      const context = options.countContext === true ? (rates?.contextBytes ?? 0) : 0;
+      const context = countContext ? (rates?.contextBytes ?? 0) : 0;
       overheads.set(id, context + (rates?.workspaceBytes ?? 0) + keptBytes + shared);
     }
     return {
@@ -94,6 +97,7 @@ export function planPreparer(
       turnsBytes: shared,
       overheads,
       reserveBytes: options.reserveBytes ?? 0,
+      countContext,
       machine,
       prices: priceList(profile, atItsWorst(machine, gpuIds), gpuIds),
       predicted: priceList(profile, machine, gpuIds),
