@@ -1,9 +1,12 @@
 /**
- * Runs of many workers that are disturbed at random moments: `node bench/queue/chaos.mjs [runs] [seed] [server]` (Linux, as
- * root where the disk is to be full: it mounts one of 24 MB). Each run captions 200 pictures with two to four workers of one
+ * Runs of many workers that are disturbed at random moments: `node bench/queue/chaos.mjs [runs] [seed] [server] [export client..]`
+ * (Linux, as root where the disk is to be full: it mounts one of 24 MB). Each run captions 200 pictures with two to four workers of one
  * queue, and has one of: SIGKILL of a worker with its model, a worker that is frozen for longer than a lock lasts, SIGKILL of
  * the server (append-only file) and a new one 1 s later, a disk that is full for 3 s. Workers that end with an error are
  * started again, as a supervisor does. In the end all files have to be those of `blip2-run --out` alone, undisturbed.
+ *
+ * Where a network's file system is to be tried, `export` is the server's folder and each `client` a mount of it (root): worker n
+ * sees the nth client at one path, in a mount namespace of its own, and the files are compared in the server's folder.
  */
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
@@ -15,13 +18,15 @@ import { COMMAND, FORMATS, hashesIn, MODEL, writePictureList } from '../bulk/dis
 import { seededRandom } from '../seeded-random.mjs';
 
 const exec = promisify(execFile);
-const [runs = '40', seed = '1', server = 'redis-server'] = process.argv.slice(2);
+const [runs = '40', seed = '1', server = 'redis-server', exported, ...clients] = process.argv.slice(2);
 const PICTURES = 200;
 const PORT = 7100 + (process.pid % 800);
 const URL_ = `redis://127.0.0.1:${PORT}`;
 const LOCK_SECONDS = 2;
 const FREEZE_MS = 5000;
 const DISK_FULL_MS = 3000;
+/** For how long a client of a network's file system may know nothing of what another has written. */
+const STALE_SECONDS = 30;
 /** A moment in the work of a run is looked for in so long after its beginning. */
 const WORK_MS = 800;
 const random = seededRandom(seed);
@@ -32,6 +37,10 @@ const { list, paths } = await writePictureList(scratch, { pictures: PICTURES, mi
 await mkdir(join(scratch, 'server'));
 const disk = join(scratch, 'disk');
 await mkdir(disk);
+const shared = join(scratch, 'shared');
+await mkdir(shared);
+if (exported !== undefined) await exec('mount', ['--bind', clients[0], shared]);
+const outputs = exported === undefined ? scratch : shared;
 const hasDisk = await exec('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]).then(
   () => true,
   () => false,
@@ -76,10 +85,24 @@ async function checkOnce(out, format) {
   if (found.join() !== paths.join()) throw new Error('not every picture is there exactly once');
 }
 
+/** What is known of a run that nobody works on; a client of a network's file system may say what was some time ago. */
+async function settledStatus(out) {
+  for (let seconds = 0; ; seconds++) {
+    const status = JSON.parse(await command(['queue', 'status', `--out=${out}`, `--queue=${URL_}`, '--json']));
+    const isOver = status.done === status.shards || status.waiting + status.active + status.failed.length > 0;
+    if (isOver || exported === undefined || seconds === STALE_SECONDS) return status;
+    await setTimeout(1000);
+  }
+}
+
 /** A worker and all of its processes, which share a group of their own. */
 function startWorker(out, number) {
   const args = [COMMAND, 'queue', 'work', `-m=${MODEL}`, `--out=${out}`, `--queue=${URL_}`, `--lock=${LOCK_SECONDS}`];
-  const child = spawn(process.execPath, [...args, '--threads=1', `--name=w${number}`, '--log=json'], {
+  const own = [process.execPath, ...args, '--threads=1', `--name=w${number}`, '--log=json'];
+  const client = clients[number % clients.length];
+  const bound = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" "$1"; shift; exec "$@"', client, shared, ...own];
+  const [program, ...rest] = client === undefined ? own : bound;
+  const child = spawn(program, rest, {
     cwd: scratch,
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
@@ -134,7 +157,7 @@ try {
     }
     const kinds = ['kill', 'freeze', 'restart', ...(hasDisk ? ['disk full'] : [])];
     const kind = kinds[(Math.floor(run / 4) + Number(seed)) % kinds.length];
-    const out = join(kind === 'disk full' ? disk : scratch, `out-${run}`);
+    const out = join(kind === 'disk full' ? disk : outputs, `out-${run}`);
     await command(['queue', 'add', list, `-m=${MODEL}`, ...flags(out, format), `--queue=${URL_}`]);
     let workers = Array.from({ length: 2 + Math.floor(random() * 3) }, (_, number) => startWorker(out, number));
     // One in four at any moment, the start included; the others where shards are in hand.
@@ -173,7 +196,7 @@ try {
         tally.failed += count(worker, 'shard-failed');
       }
       const failed = workers.filter((worker, index) => !worker.gone && codes[index] !== 0 && codes[index] !== 4);
-      const status = JSON.parse(await command(['queue', 'status', `--out=${out}`, `--queue=${URL_}`, '--json']));
+      const status = await settledStatus(out);
       if (status.done === status.shards) break;
       if (failed.length === 0 && kind !== 'kill')
         throw new Error(`run ${run} (${kind}) left ${JSON.stringify(status)}`);
@@ -182,8 +205,9 @@ try {
       if (++tries > 20) throw new Error(`run ${run} (${kind}) comes to no end: ${JSON.stringify(status)}`);
       workers = [startWorker(out, 9)];
     }
-    await checkOnce(out, format);
-    const found = await hashesIn(out, 'queue.json');
+    const written = outputs === shared && kind !== 'disk full' ? join(exported, `out-${run}`) : out;
+    await checkOnce(written, format);
+    const found = await hashesIn(written, 'queue.json');
     if (found !== calm[format]) {
       await writeFile('/tmp/chaos-expected', calm[format]);
       await writeFile('/tmp/chaos-found', found);
@@ -191,7 +215,7 @@ try {
         `run ${run} (${kind}, ${format}) wrote other files: see /tmp/chaos-expected and /tmp/chaos-found`,
       );
     }
-    await rm(out, { recursive: true });
+    await rm(written, { recursive: true });
     process.stderr.write(
       `${run + 1} ${kind} ${format}: ${workers.length} workers${isThere ? '' : ', which had ended'}\n`,
     );
@@ -201,5 +225,6 @@ try {
 } finally {
   redis.kill('SIGKILL');
   if (hasDisk) await exec('umount', [disk]).catch(() => undefined);
+  if (exported !== undefined) await exec('umount', [shared]);
   await rm(scratch, { recursive: true, force: true }).catch(() => undefined);
 }

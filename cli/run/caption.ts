@@ -81,6 +81,11 @@ export async function caption({ argv, signal }: CommandContext): Promise<number>
     onSkipped: (folder: string, skipped: string) => say(`skipped in ${folder}: ${skipped}`),
   };
   const pictures = bulk === null ? await listImages(images, listing) : [];
+  if (bulk === null && pictures.length === 0) {
+    throw new Blip2Error('INPUT_EMPTY', 'the list on stdin holds no picture', {
+      hint: 'It has one path or URL a line.',
+    });
+  }
   const batchSize: number | 'auto' = args.stream === true ? 1 : (args.batch ?? 'auto');
   if (args.stream === true && (readGeneration(args).numBeams ?? 1) > 1) {
     throw usageError('beams change their minds, so --stream has nothing to write while they run');

@@ -3,6 +3,8 @@ import { fileUrl } from '../../src/runtime/image/file-url.js';
 import { foreignFormat, pictureFormat } from '../../src/runtime/image/picture-format.js';
 import { usageError } from '../common/main.js';
 
+/** Some editors and shells put it before UTF-8. */
+const BYTE_ORDER_MARK = Buffer.from('\uFEFF');
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 /** A list of paths that is longer is none. */
@@ -28,7 +30,10 @@ export async function stdinList(input: AsyncIterable<Uint8Array> = process.stdin
   }
   const list = Buffer.concat(chunks);
   refuseBinary(list);
-  return linesOf(list).map((line) => (isUtf8(line) ? line.toString() : fileUrl(line)));
+  const isMarked = list.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+  return linesOf(isMarked ? list.subarray(BYTE_ORDER_MARK.length) : list).map((line) =>
+    isUtf8(line) ? line.toString() : fileUrl(line),
+  );
 }
 
 function refuseBinary(bytes: Buffer): void {

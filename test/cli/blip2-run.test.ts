@@ -192,8 +192,18 @@ describe('blip2-run', () => {
     expect(lines.map(({ text }) => text)).toEqual([goldens[5]?.caption.text, goldens[5]?.caption.text, null]);
   });
 
+  it('says that a list on stdin holds no picture', async () => {
+    for (const stdin of ['', '\n\r\n', '\uFEFF']) {
+      for (const flags of [[], ['--stream'], ['--json'], ['--embed']]) {
+        const { code, stdout, stderr } = await command('blip2-run', ['-', '--model', DEMO, ...flags], { stdin });
+        expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+        expect(stderr).toContain('INPUT_EMPTY');
+      }
+    }
+  });
+
   it('reads a list of pictures from stdin', async () => {
-    const list = `${picture('shape-05.png')}\n${picture('shape-12.png')}\n`;
+    const list = `\uFEFF${picture('shape-05.png')}\r\n\n${picture('shape-12.png')}`;
     const { stdout } = await command('blip2-run', ['-', '--model', DEMO], { stdin: list });
     expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
       picture('shape-05.png'),

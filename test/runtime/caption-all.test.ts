@@ -66,6 +66,15 @@ describe('captionAll', { timeout: LIMIT_MS }, () => {
     expect(idsOf(await outcomesOf({ batchSize }))).toEqual(asked.map(({ expected }) => expected.ids));
   });
 
+  it('has nothing to say of no picture', async () => {
+    for (const inProcess of [true, false]) {
+      for (const options of [{}, { numBeams: 5 }, { batchSize: 3 }]) {
+        expect(await outcomesOf(options, [], inProcess)).toEqual([]);
+        expect(await outcomesOf(options, new Set(), inProcess)).toEqual([]);
+      }
+    }
+  });
+
   it('answers as transformers with five beams', async () => {
     const given = entries.map(pathOf);
     const outcomes = await outcomesOf({ batchSize: 3, numBeams: 5 }, given);

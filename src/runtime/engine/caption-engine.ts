@@ -138,8 +138,10 @@ export class CaptionEngine implements CaptionWorker {
       room: this.#room,
       pictureSize: this.#pixels.rules.size,
     };
-    const pictures = Math.max(1, Math.min(total, await picturesAtOnce(means, request)));
-    const encoded = Math.min(total, this.#room?.picturesPerSweep(pictures) ?? Math.min(pictures, MOST_TOGETHER));
+    // Of none there is nothing to take, but the end of them.
+    const most = Math.max(1, total);
+    const pictures = Math.min(most, await picturesAtOnce(means, request));
+    const encoded = Math.min(most, this.#room?.picturesPerSweep(pictures) ?? Math.min(pictures, MOST_TOGETHER));
     const { height, width } = this.#pixels.rules.size;
     const parts = {
       config: this.#config,

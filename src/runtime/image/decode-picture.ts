@@ -39,7 +39,8 @@ async function decodeOther(bytes: Uint8Array, maxPixels: number): Promise<RgbPic
   const format = pictureFormat(bytes);
   if (format === undefined) {
     const kind = foreignFormat(bytes);
-    throw kind === undefined ? new Error('its bytes are of no known picture') : PictureRefusal.unsupported(kind);
+    const reason = bytes.length === 0 ? 'it is empty' : 'its bytes are of no known picture';
+    throw kind === undefined ? new Error(reason) : PictureRefusal.unsupported(kind);
   }
   if (format === 'GIF') return decodeGif(bytes, maxPixels);
   if (format === 'TIFF') return decodeTiff(bytes, maxPixels);
