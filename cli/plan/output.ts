@@ -2,7 +2,7 @@ import { constants, fstatSync } from 'node:fs';
 import { link, open, rename, stat, writeFile } from 'node:fs/promises';
 import { Blip2Error } from '../../src/planner/index.js';
 import { TemporaryFile } from '../../src/loader/write/temporary-file.js';
-import { writeFailure } from '../../src/loader/write/write-failure.js';
+import { writeFailure } from '../../src/loader/file/write-failure.js';
 import { writeTarget } from '../../src/loader/write/write-target.js';
 import { usageError } from '../common/main.js';
 

@@ -94,6 +94,7 @@ export interface BulkRequest {
  * @throws Blip2Error `USAGE` for flags that need others
  */
 export async function readBulk(args: BulkArgs): Promise<BulkRequest | null> {
+  if (args.out === '') throw usageError('--out has no name', 'Name a folder for the captions.');
   const out = args.out ?? (await ownFolder(args));
   if (out === null) {
     const given = BULK_FLAGS.filter((flag) => args[flag as keyof BulkArgs] !== undefined);

@@ -1,5 +1,6 @@
 /** What the system refuses to write: said by its cause, and nothing is left. */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,52 @@ function limited(name: string, ...args: string[]): Promise<{ readonly code: unkn
     );
   });
 }
+
+describe('a folder that cannot be made', () => {
+  it('is said to be, by all that write into one', async () => {
+    const file = join(DEMO, 'pictures/shape-00.png');
+    const commands = [
+      ['blip2-run', file, '-m', DEMO, '--out'],
+      ['blip2-run', file, '-m', DEMO, '--format', 'txt', '--out'],
+      ['blip2-shard', 'convert', DEMO, '--dtype', 'float16'],
+    ] as const;
+    for (const [name, ...args] of commands) {
+      for (const out of [join(ROOT, file), join(ROOT, file, 'inside')]) {
+        const { code, stderr } = await command(name, [...args, out]);
+        expect(code).toBe(2);
+        expect(stderr).toMatch(/error: the folder ".*shape-00.png.*" cannot be made: .*\[OUTPUT_INVALID\]/);
+      }
+    }
+    const env = { XDG_CACHE_HOME: join(ROOT, file) };
+    expect(await command('blip2-plan', ['calibrate'], { env })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('[OUTPUT_INVALID]'),
+    });
+  });
+
+  it('has a name', async () => {
+    const { code, stderr } = await command('blip2-run', [DEMO, '-m', DEMO, '--out', '']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('--out has no name');
+    expect(await readdir(ROOT)).not.toContain('.blip2-run');
+  });
+});
+
+/** Only who may mount a disk has one that may not be written, for root too. */
+const mounts =
+  process.platform === 'linux' &&
+  spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()]).status === 0;
+
+it.runIf(mounts)('a disk that may not be written is said to be, by a run into a folder that is there', () => {
+  const run = `"$0" "$1" ${DEMO}/pictures/shape-00.png -m ${DEMO} --out "$2"`;
+  const script_ = `mount -t tmpfs tmpfs "$2" && mkdir "$2/.blip2-run" && mount -o remount,ro "$2" && ${run}`;
+  const disk = join(folder, 'disk');
+  mkdirSync(disk);
+  const args = ['--mount', 'sh', '-c', script_, process.execPath, script('blip2-run'), disk];
+  const { status, stderr } = spawnSync('unshare', args, { cwd: ROOT, encoding: 'utf8' });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/inputs.jsonl was not written: EROFS.*\[WRITE_FAILED\]/);
+});
 
 describe.runIf(process.platform !== 'win32')('a file that may not be as large', () => {
   it('is said to be, by convert', async () => {

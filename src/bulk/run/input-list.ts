@@ -1,6 +1,7 @@
 /** The pictures of a run as one file, a line each; a shard is a stretch of it, so that a run of any size holds none of them. */
 import { createHash } from 'node:crypto';
 import { open, rename } from 'node:fs/promises';
+import { writeFailure } from '../../loader/file/write-failure.js';
 import { TemporaryFile } from '../../loader/write/temporary-file.js';
 import { parseInputPicture, type InputPicture } from '../inputs/input-picture.js';
 
@@ -40,7 +41,10 @@ export class InputList {
     shardSize: number,
     accept: (list: InputList) => Promise<void>,
   ): Promise<InputList> {
-    await using temporary = await TemporaryFile.beside(path);
+    const notWritten = (error: unknown): never => {
+      throw writeFailure(path, error);
+    };
+    await using temporary = await TemporaryFile.beside(path).catch(notWritten);
     const hash = createHash('sha256');
     const offsets: number[] = [];
     let [count, offset, buffered] = [0, 0, ''];
@@ -48,7 +52,7 @@ export class InputList {
       const bytes = Buffer.from(buffered);
       hash.update(bytes);
       offset += bytes.length;
-      await temporary.handle.appendFile(bytes);
+      await temporary.handle.appendFile(bytes).catch(notWritten);
       buffered = '';
     };
     for await (const picture of pictures) {
@@ -60,8 +64,8 @@ export class InputList {
     await flush();
     const list = new InputList(path, count, hash.digest('hex'), [...offsets, offset]);
     await accept(list);
-    await temporary.finish();
-    await rename(temporary.path, path);
+    await temporary.finish().catch(notWritten);
+    await rename(temporary.path, path).catch(notWritten);
     return list;
   }
 

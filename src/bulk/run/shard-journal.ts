@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { appendFile, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { replaceFile } from '../../loader/write/replace-file.js';
-import { writeFailure } from '../../loader/write/write-failure.js';
+import { writeFailure } from '../../loader/file/write-failure.js';
 import { parsePlacedRecord, type PlacedRecord } from '../caption-record.js';
 
 /**

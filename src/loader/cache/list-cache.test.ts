@@ -73,7 +73,7 @@ describe('the cache of converted weights', () => {
     cacheFolder = join(source, 'below-a-file');
     await expect(convert()).rejects.toMatchObject({
       code: 'CACHE_FOLDER',
-      message: expect.stringContaining(`cannot be kept in ${cacheFolder}: ENOTDIR`),
+      message: expect.stringMatching(/cannot be kept in .*below-a-file: .*ENOTDIR/),
     });
   });
 

@@ -20,13 +20,15 @@ it('makes what is missing, however many ask at once, and takes what is there', a
   }
 });
 
+const refusal = (why: string) => ({ code: 'OUTPUT_INVALID', cause: { code: why } });
+
 it('says why not', async () => {
   const file = join(folder, 'file');
   await writeFile(file, '');
-  await expect(makeFolder(file)).rejects.toMatchObject({ code: 'EEXIST' });
-  await expect(makeFolder(join(file, 'below/it'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  await expect(makeFolder(file)).rejects.toMatchObject(refusal('EEXIST'));
+  await expect(makeFolder(join(file, 'below/it'))).rejects.toMatchObject(refusal('ENOTDIR'));
 });
 
 it.runIf(process.platform === 'linux')('ends where a folder refuses', async () => {
-  await expect(makeFolder('/proc/no/such/folder')).rejects.toMatchObject({ code: 'ENOENT' });
+  await expect(makeFolder('/proc/no/such/folder')).rejects.toMatchObject(refusal('ENOENT'));
 });

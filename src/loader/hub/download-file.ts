@@ -7,7 +7,7 @@ import { lockFile } from '../file/file-lock.js';
 import { FileSource } from '../file/file-source.js';
 import { makeFolder } from '../file/make-folder.js';
 import { readChunks } from '../file/read-chunks.js';
-import { writeFailure } from '../write/write-failure.js';
+import { writeFailure } from '../file/write-failure.js';
 import { exists } from './hub-cache.js';
 import type { RemoteFile } from './remote-file.js';
 

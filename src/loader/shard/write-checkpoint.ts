@@ -71,10 +71,7 @@ export async function writeCheckpoint(
   const finished = await jobFile.finished();
   if (options.dryRun === true) return result(finished);
 
-  await makeFolder(folder).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('OUTPUT_INVALID', `${folder} cannot be made: ${why}`, { hint: 'Name a folder.', cause });
-  });
+  await makeFolder(folder);
   await removeAbandonedFiles(folder);
   const remaining = planned.filter(({ shard }) => !finished.has(shard.file));
   await checkSpace(folder, sum(remaining.map(({ layout }) => layout.sizeBytes)));

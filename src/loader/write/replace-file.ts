@@ -7,7 +7,7 @@ import { link, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { TemporaryFile } from './temporary-file.js';
-import { writeFailure } from './write-failure.js';
+import { writeFailure } from '../file/write-failure.js';
 import { writeTarget } from './write-target.js';
 
 interface ReplaceOptions {
