@@ -6,7 +6,7 @@
 Needs transformers, torch and, for the models that are built upon it, timm. Every class of the auto mappings below is built on the meta device with its default configuration; nothing is downloaded. What is
 recorded: the tree of modules with numbers as "*", in the order of registration; ties; the renames and merges of loading, with
 their scope; modules that must stay whole, that are never called, and parameters kept in float32; the prefix of the base
-model; the part that runs for every token. Equal subtrees are stored once. Classes that do not build are named on stderr.
+model; the part that runs for every token; whether its attention is written out. Equal subtrees are stored once. Classes that do not build are named on stderr.
 """
 
 import contextlib
@@ -238,6 +238,9 @@ def record(cls, config_class, use, nodes):
     legacy = len(core_legacy)
     transforms = conversion_mapping.get_model_conversion_mapping(model)
     entry = {"use": use, "root": store(nodes, tree_of(model, rule))}
+    attending = (model.get_decoder() if use != "once" else None) or model
+    if getattr(attending, "config", config)._attn_implementation == "eager":
+        entry["eager"] = True
     own = transforms_of(transforms[: len(transforms) - legacy])
     if model.base_model_prefix:
         entry["prefix"] = model.base_model_prefix

@@ -8,7 +8,7 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
   renames     lists of transforms; legacy is one more, which applies to every class
   ties        pairs of tied name and the one that it follows; a list of numbers for each of `tiedSets`
   ignored     lists of patterns
-  roles       use, base model's prefix, decoder, head ("-" for none), "untied" or "tied", where a class has ties
+  roles       use, base model's prefix, decoder, head ("-" for none), "untied" or "tied", where a class has ties, and "eager"
   classes     "name root role renames ties ignored", "-" for none
   types       "model_type class class"
 """
@@ -43,7 +43,7 @@ class Pool:
 
 
 def encode(table):
-    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, ties, untied), types."""
+    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, ties, untied, eager), types."""
     split = [[part.split() for part in row.split("|")] for row in table["nodes"]]
     counts = Counter(word.partition(":")[0] for _, *held in split for part in held for word in part)
     words = {word: number(i) for i, (word, _) in enumerate(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))}
@@ -59,7 +59,7 @@ def encode(table):
     classes, numbers = [], {}
     for name, entry in sorted(table["classes"].items()):
         tied = "" if "ties" not in entry else " untied" if entry.get("untied") else " tied"
-        role = roles.add(" ".join([entry["use"], *(entry.get(key) or "-" for key in ("prefix", "decoder", "head"))]) + tied)
+        role = roles.add(" ".join([entry["use"], *(entry.get(key) or "-" for key in ("prefix", "decoder", "head"))]) + tied + (" eager" if entry.get("eager") else ""))
         numbers[name] = number(len(classes))
         own = [
             renames.add(lists(entry["renames"])) if "renames" in entry else "-",
@@ -105,7 +105,7 @@ def decode(text):
         return [kind, sources.split(" "), targets.split(" "), *([scope] if at else [])]
 
     def entry(root, role, renames, ties, ignored):
-        use, prefix, decoder, head, *tied = table["roles"][int(role, 36)].split()
+        use, prefix, decoder, head, *marks = table["roles"][int(role, 36)].split()
         known = {key: value for key, value in (("prefix", prefix), ("decoder", decoder), ("head", head)) if value != "-"}
         if renames != "-":
             known["renames"] = [transform(digits) for digits in table["renames"][int(renames, 36)].split()]
@@ -113,7 +113,7 @@ def decode(text):
             known["ties"] = dict(table["ties"][int(digits, 36)].split() for digits in table["tiedSets"][int(ties, 36)].split())
         if ignored != "-":
             known["ignored"] = table["ignored"][int(ignored, 36)]
-        return {"use": use, "root": int(root, 36), **known, **({"untied": True} if tied == ["untied"] else {})}
+        return {"use": use, "root": int(root, 36), **known, **{mark: True for mark in ("untied", "eager") if mark in marks}}
 
     split = [row.split() for row in table["classes"]]
     return {

@@ -57,6 +57,8 @@ export interface ModelClass {
   readonly ties: ReadonlyMap<string, string>;
   /** Whether it ties where the configuration does not say. */
   readonly tiedByDefault: boolean;
+  /** Whether its attention is written out rather than one operation of torch, so that all scores of a prompt are in memory. */
+  readonly isEager: boolean;
 }
 
 /** What transformers loads, class by class. Source: transformers itself, by `scripts/model-table.py`. */
@@ -108,7 +110,7 @@ export function readModelTable(text: string): ModelTable {
       const row = classes.get(name);
       if (row === undefined) return null;
       const [, root = '', role = '', renames = '-', ties = '-', ignored = '-'] = split(row);
-      const [use, prefix = '-', decoder = '-', head = '-', tied] = split(rowAt(table.roles, role));
+      const [use, prefix = '-', decoder = '-', head = '-', ...marks] = split(rowAt(table.roles, role));
       const pairs =
         ties === '-' ? [] : split(rowAt(table.tiedSets, ties)).map((digits) => split(rowAt(table.ties, digits)));
       return {
@@ -121,7 +123,8 @@ export function readModelTable(text: string): ModelTable {
         renames: [...(renames === '-' ? [] : renamesOf(rowAt(table.renames, renames))), ...renamesOf(table.legacy)],
         ignored: ignored === '-' ? [] : rowAt(table.ignored, ignored),
         ties: new Map(pairs.map(([target = '', source = '']) => [target, source])),
-        tiedByDefault: tied !== 'untied',
+        tiedByDefault: !marks.includes('untied'),
+        isEager: marks.includes('eager'),
       };
     },
     classesOf: (modelType) =>

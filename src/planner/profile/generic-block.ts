@@ -3,7 +3,9 @@ import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { BlockPhase } from '../../model/blocks.js';
 import { numberOf, textConfig, type AnyConfig } from '../models/model-config.js';
 import type { ModelUse } from '../models/read-model-table.js';
+import { activationElements } from './activations.js';
 import { cacheShape, NO_CACHE } from './cache-shape.js';
+import { EXPERTS, expertsOf } from './experts.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
 import { keepsItsDtype, loadedBytes, type DtypeRules } from './loaded-dtype.js';
 import { keptElements } from './kept-elements.js';
@@ -21,14 +23,13 @@ export interface BlockContext {
   readonly config: AnyConfig;
   /** null for a class that is not known. */
   readonly use: ModelUse | null;
+  /** Whether its attention is written out rather than one operation. */
+  readonly isEager: boolean;
   /** Whether a quantised module cannot wait in host memory or on disk. */
   readonly quantizedStores: readonly ('cpu' | 'disk')[] | null;
 }
 
 const CROSS_KEYS = /\.(EncDecAttention|encoder_attn|cross_attn|crossattention)\.(k|v|k_proj|v_proj|key|value)\./;
-/** Merged or not, the weights of experts: of these a token takes a few. */
-const EXPERTS = /(^|\.)(experts|routed_experts)(\.|$)/;
-
 /** By itself: runs where a token has chosen it, and is copied only then. */
 export const SINGLE_EXPERT = /\.(experts|routed_experts)\.\d+$/;
 
@@ -93,6 +94,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     phase === 'token'
       ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)]
       : [run(phase, 1, batch * (use === null ? 1 : promptTokens))];
+  const longest = phase === 'token' && !isHead ? context0 : phase === 'prompt' ? promptTokens : 1;
   const widestRows = phase === 'token' ? Math.max(promptRows, batch) : batch * (use === null ? 1 : promptTokens);
   return {
     name,
@@ -112,7 +114,13 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     keptBytes: 0,
     largestLeafBytes: Math.max(0, ...read.leaves.values()),
     cacheElements: rows * kept.most,
-    activationElements: widestRows * (2 * read.rowWidth + (isTable ? 0 : 2 * read.widest)),
+    activationElements: isTable
+      ? 2 * widestRows * read.rowWidth
+      : activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
+          text: textConfig(config),
+          isEager: context.isEager && phase !== 'image',
+          elementBytes,
+        }),
     waitingBytes: 0,
     elementBytes,
     runs: runs.filter((each) => each.runs > 0),
@@ -179,9 +187,8 @@ function sizesOf(
 
 /** The share of experts that one token is sent to. */
 function activeShare(text: AnyConfig): number {
-  const all = numberOf(text, 'num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts');
-  const chosen = numberOf(text, 'num_experts_per_tok', 'moe_k', 'top_k_experts', 'moe_topk', 'num_experts_per_token');
-  return all === null || chosen === null ? 1 : Math.min(1, chosen / all);
+  const experts = expertsOf(text);
+  return experts === null ? 1 : experts.chosen / experts.all;
 }
 
 function entryOf(name: string, tensors: ReadonlyMap<string, TensorInfo>): [string, TensorInfo][] {

@@ -59,6 +59,7 @@ export function genericProfiler(
     engine,
     config,
     use: model?.cls.use ?? null,
+    isEager: model?.cls.isEager ?? false,
     quantizedStores: quantization?.stores ?? null,
   };
   return (workload) => {

@@ -42,13 +42,19 @@ export function recurrentState(tensors: ReadonlyMap<string, TensorInfo>, text: A
   return { elements, float32Elements, isOf };
 }
 
-/** Of every channel, or of every head. */
-function sumElements({ shape }: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>, text: AnyConfig): number {
-  if (shape.length === 2) return elementCount(shape);
+/** Widths of a head's keys and values where their products are summed up; null for other recurrent layers. */
+export function linearHeadSizes(text: AnyConfig): { readonly keys: number; readonly values: number } | null {
   const size = numberOf(text, 'linear_head_dim') ?? numberOf(asConfig(text['linear_attn_config']), 'head_dim');
   const keys = numberOf(text, 'linear_key_head_dim') ?? size;
   const values = numberOf(text, 'linear_value_head_dim') ?? size;
-  if (keys !== null && values !== null) return elementCount(shape) * keys * values;
+  return keys === null || values === null ? null : { keys, values };
+}
+
+/** Of every channel, or of every head. */
+function sumElements({ shape }: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>, text: AnyConfig): number {
+  if (shape.length === 2) return elementCount(shape);
+  const heads = linearHeadSizes(text);
+  if (heads !== null) return elementCount(shape) * heads.keys * heads.values;
   const states = numberOf(text, 'state_size', 'ssm_state_size', 'mamba_d_state') ?? 0;
   const output = [...tensors].find(([each]) => each.endsWith('.out_proj.weight'))?.[1].shape[1] ?? 0;
   return output * states;
