@@ -47,7 +47,7 @@ export function activationElements(
   const isComposed = COMPOSED.has(
     stringOf(text, 'hidden_act', 'activation_function', 'hidden_activation', 'dense_act_fn') ?? '',
   );
-  const straight = rows.tokens * (2 * rowWidth + (isComposed ? 5 : 2) * widest);
+  const straight = rows.tokens * (2 * rowWidth + (isComposed ? 3.5 : 2) * widest);
   const scan = scanElements(tensors, text, rows.length) * rows.sequences * (4 / elementBytes);
   const routed = rows.tokens * (2 * rowWidth + routedElements(widths, tensors, text));
   return Math.ceil(Math.max(straight + scan, routed, scoreElements(rows, tensors, text, isEager)));
