@@ -52,6 +52,14 @@ describe('what a file has and a class does not load', () => {
     expect([...(model?.tensors.keys() ?? [])]).toEqual(text.map(([name]) => name));
   });
 
+  it('rows of the head that pad the vocabulary', () => {
+    const config = { architectures: ['Inkling2ForCausalLM'], model_type: 'inkling2_text', unpadded_vocab_size: 500 };
+    const model = loadedModel(table, config, tensors(...text));
+    expect(model?.cls.name).toBe('Inkling2ForCausalLM');
+    expect(model?.tensors.get('lm_head.weight')?.shape).toEqual([500, HIDDEN]);
+    expect(model?.tensors.get('model.embed_tokens.weight')?.shape).toEqual([512, HIDDEN]);
+  });
+
   it('integers and booleans, which old versions saved as buffers, but not those that a class has', () => {
     const clip = { architectures: ['CLIPModel'], model_type: 'clip' };
     const towers = ['text_model', 'vision_model'].flatMap((tower): Row[] => [

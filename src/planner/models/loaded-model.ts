@@ -134,6 +134,7 @@ function translated(
       loaded.set(name, joined(loaded.get(name) ?? info, info, known.length));
     }
   }
+  cutPadding(loaded, cls, config);
   return {
     cls,
     version: table.version,
@@ -145,6 +146,15 @@ function translated(
     unknown,
     ties: tiesOf(cls, config, loaded),
   };
+}
+
+/** A head whose rows are stored with those that pad the vocabulary, as Inkling 2's, is cut when it is loaded. */
+function cutPadding(tensors: Map<string, TensorInfo>, { head }: ModelClass, config: AnyConfig): void {
+  const rows = numberOf(textConfig(config), 'unpadded_vocab_size');
+  const name = `${head ?? ''}.weight`;
+  const stored = tensors.get(name);
+  const [held = 0, ...rest] = stored?.shape ?? [];
+  if (stored !== undefined && rows !== null && held > rows) tensors.set(name, { ...stored, shape: [rows, ...rest] });
 }
 
 /** Layers behind the last that config.json counts, as for predicting several tokens, are not built. */
