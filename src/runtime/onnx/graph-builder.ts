@@ -31,7 +31,8 @@ export interface ValueType {
 export interface NodeOptions {
   /** Unique in the graph. ONNX Runtime assigns devices by it. */
   readonly name: string;
-  readonly domain?: '' | 'com.microsoft';
+  /** ONNX's own, ONNX Runtime's, or ours. */
+  readonly domain?: '' | 'com.microsoft' | 'blip2';
   readonly attributes?: Attributes;
 }
 
@@ -156,6 +157,8 @@ export class GraphBuilder {
       opsetImport: [
         { domain: '', version: OPSET_VERSION },
         { domain: 'com.microsoft', version: 1n },
+        // Whoever has never heard of it refuses it, even where no node is of it.
+        ...(this.#nodes.some(({ domain }) => domain === 'blip2') ? [{ domain: 'blip2', version: 1n }] : []),
       ],
       graph: {
         name: 'blip2',

@@ -1,5 +1,6 @@
 /** Memory of a device by address, allocated to the byte, and the copies to and from it. */
-import type { BoundTensor, MemoryPlace } from '../ort/ort-session.js';
+import type { MemoryPlace } from '../ort/memory-info.js';
+import type { BoundTensor } from '../ort/ort-session.js';
 
 export type Address = bigint;
 

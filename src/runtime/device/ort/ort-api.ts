@@ -25,11 +25,22 @@ const FUNCTIONS = {
   EnableProfiling: [14, 'void*, str'],
   SetSessionGraphOptimizationLevel: [23, 'void*, int'],
   SetIntraOpNumThreads: [24, 'void*, int'],
+  CreateCustomOpDomain: [26, 'str, _Out_ void**'],
+  CustomOpDomain_Add: [27, 'void*, void*'],
+  AddCustomOpDomain: [28, 'void*, void*'],
   CreateRunOptions: [39, '_Out_ void**'],
   CreateTensorWithDataAsOrtValue: [49, 'void*, void*, size_t, int64_t*, size_t, int, _Out_ void**'],
+  GetTensorMutableData: [51, 'void*, _Out_ void**'],
+  GetDimensionsCount: [61, 'void*, _Out_ size_t*'],
+  GetDimensions: [62, 'void*, _Out_ int64_t*, size_t'],
+  GetTensorTypeAndShape: [65, 'void*, _Out_ void**'],
   AllocatorAlloc: [75, 'void*, size_t, _Out_ void**'],
   AllocatorFree: [76, 'void*, void*'],
   CreateMemoryInfo: [68, 'str, int, int, int, _Out_ void**'],
+  KernelInfoGetAttribute_float: [85, 'void*, str, _Out_ float*'],
+  KernelInfoGetAttribute_int64: [86, 'void*, str, _Out_ int64_t*'],
+  KernelContext_GetInput: [90, 'void*, size_t, _Out_ void**'],
+  KernelContext_GetOutput: [91, 'void*, size_t, int64_t*, size_t, _Out_ void**'],
   AddSessionConfigEntry: [130, 'void*, str, str'],
   CreateAllocator: [131, 'void*, void*, _Out_ void**'],
   RunWithBinding: [133, 'void*, void*, void*'],
@@ -39,10 +50,12 @@ const FUNCTIONS = {
   CreateArenaCfgV2: [164, 'str*, uint64_t*, size_t, _Out_ void**'],
   AddRunConfigEntry: [165, 'void*, str, str'],
   UnregisterAllocator: [177, 'void*, void*'],
+  KernelContext_GetGPUComputeStream: [193, 'void*, _Out_ void**'],
   SessionOptionsAppendExecutionProvider_CUDA_V2: [204, 'void*, void*'],
   CreateCUDAProviderOptions: [205, '_Out_ void**'],
   UpdateCUDAProviderOptions: [206, 'void*, str*, str*, size_t'],
   SessionOptionsAppendExecutionProvider: [216, 'void*, str, str*, str*, size_t'],
+  KernelContext_GetAllocator: [253, 'void*, void*, _Out_ void**'],
   CreateAndRegisterAllocatorV2: [259, 'void*, str, void*, void*, str*, str*, size_t'],
   CopyTensors: [386, 'void*, void**, void**, void*, size_t'],
 } as const;
@@ -52,6 +65,7 @@ const RELEASES = {
   MemoryInfo: 94,
   Session: 95,
   Value: 96,
+  TensorTypeAndShapeInfo: 99,
   RunOptions: 97,
   SessionOptions: 100,
   Allocator: 132,
@@ -60,6 +74,8 @@ const RELEASES = {
   CUDAProviderOptions: 208,
 } as const;
 
+/** The two functions of a status return no status. */
+const CREATE_STATUS = 0;
 const GET_ERROR_MESSAGE = 2;
 const TABLE_LENGTH = 387;
 
@@ -72,7 +88,7 @@ type Argument =
   | BigInt64Array
   | BigUint64Array
   | readonly string[]
-  | (Pointer | null)[]
+  | (Pointer | number | null)[]
   | null;
 type NativeFunction = (...args: Argument[]) => Pointer | null;
 
@@ -82,6 +98,7 @@ export class OrtApi {
   readonly #table: readonly Pointer[];
   readonly #functions = new Map<FunctionName, NativeFunction>();
   readonly #errorMessage: (status: Pointer) => string;
+  #createStatus: ((code: number, message: string) => Pointer) | undefined;
   readonly #release: (index: number, pointer: Pointer) => void;
 
   /** @throws Blip2Error `ORT_UNSUPPORTED` where the library is absent or too old. */
@@ -125,6 +142,15 @@ export class OrtApi {
     const [pointer] = slot;
     if (pointer === null) throw new Blip2Error('ORT_FAILED', `ONNX Runtime: ${name} made nothing`);
     return pointer;
+  }
+
+  /** A status as an operator of ours answers with one where it fails: `ORT_FAIL`. */
+  failure(message: string): Pointer {
+    this.#createStatus ??= koffi.decode(this.#entry(CREATE_STATUS), koffi.proto('void* (int, str)')) as (
+      code: number,
+      message: string,
+    ) => Pointer;
+    return this.#createStatus(1, message);
   }
 
   release(kind: keyof typeof RELEASES, pointer: Pointer): void {

@@ -3,6 +3,8 @@ import type { Dtype } from '../../../tensor/dtype.js';
 import { DTYPE_BITS } from '../../../tensor/dtype.js';
 import { elementCount } from '../../../tensor/tensor-info.js';
 import { elementType } from '../../onnx/element-type.js';
+import type { CustomOps } from './custom-ops.js';
+import { memoryInfo, type MemoryPlace } from './memory-info.js';
 import { ortApi, type Pointer } from './ort-api.js';
 import type { RunThread } from './run-thread.js';
 
@@ -13,6 +15,8 @@ export interface OrtSessionOptions {
   readonly sharesArena?: boolean;
   /** Options of the WebGPU provider, without their common prefix. */
   readonly webgpu?: Readonly<Record<string, string>>;
+  /** Operators of our own that its graph may have. */
+  readonly ops?: CustomOps;
   /** Threads of one operator on the CPU. */
   readonly threads?: number;
   /** Whether those threads wait for work by spinning, which answers sooner and takes cores from everyone else. Default true. */
@@ -22,9 +26,6 @@ export interface OrtSessionOptions {
   /** Whether errors of runs are thrown only, and not printed as well. */
   readonly silent?: boolean;
 }
-
-/** Where a tensor's memory is: ONNX Runtime's name for the kind of memory, and the number of the device. */
-export type MemoryPlace = 'Cpu' | `Cuda:${number}` | 'WebGPU_Buf';
 
 export interface BoundTensor {
   readonly place: MemoryPlace;
@@ -38,24 +39,12 @@ const ALL_OPTIMIZATIONS = 99;
 /** The least severe of what is printed. */
 const ERRORS = 3;
 const FATAL = 4;
-const DEVICE_ALLOCATOR = 0;
-const DEFAULT_MEMORY = 0;
 
 let created: Pointer | undefined;
-const memoryInfos = new Map<string, Pointer>();
 
 export function environment(): Pointer {
   created ??= ortApi().create('CreateEnv', ERRORS, 'blip2-device-map');
   return created;
-}
-
-export function memoryInfo(place: MemoryPlace): Pointer {
-  const known = memoryInfos.get(place);
-  if (known !== undefined) return known;
-  const [kind = place, device = '0'] = place.split(':');
-  const info = ortApi().create('CreateMemoryInfo', kind, DEVICE_ALLOCATOR, Number(device), DEFAULT_MEMORY);
-  memoryInfos.set(place, info);
-  return info;
 }
 
 export class OrtSession implements Disposable {
@@ -64,7 +53,7 @@ export class OrtSession implements Disposable {
   /** @throws Blip2Error `ORT_FAILED`, among others where the provider's library does not load */
   constructor(
     model: Uint8Array,
-    { cuda, sharesArena, webgpu, threads, spins, profile, silent }: OrtSessionOptions = {},
+    { cuda, sharesArena, webgpu, ops, threads, spins, profile, silent }: OrtSessionOptions = {},
   ) {
     const ort = ortApi();
     // Providers write to its log while they are appended.
@@ -73,6 +62,7 @@ export class OrtSession implements Disposable {
     try {
       ort.call('SetSessionGraphOptimizationLevel', options, ALL_OPTIMIZATIONS);
       ort.call('SetSessionLogSeverityLevel', options, silent === true ? FATAL : ERRORS);
+      if (ops !== undefined) ort.call('AddCustomOpDomain', options, ops.domain);
       if (profile !== undefined) ort.call('EnableProfiling', options, profile);
       if (threads !== undefined) ort.call('SetIntraOpNumThreads', options, threads);
       if (spins === false) ort.call('AddSessionConfigEntry', options, 'session.intra_op.allow_spinning', '0');

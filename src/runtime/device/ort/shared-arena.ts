@@ -2,7 +2,8 @@
  * Device memory that sessions share for what they hold while they run. Left to themselves, each session keeps what its largest
  * run took; with this, all of them together keep what the largest run of any took.
  */
-import { environment, memoryInfo, type MemoryPlace } from './ort-session.js';
+import { memoryInfo, type MemoryPlace } from './memory-info.js';
+import { environment } from './ort-session.js';
 import { ortApi } from './ort-api.js';
 
 /** `kSameAsRequested`: never more than a run asks for. Of the other numbers, -1 or 0 leaves the choice to ONNX Runtime. */
