@@ -49,7 +49,9 @@ export async function openOnHost(
   devices: HostDevices = {},
 ): Promise<GpuModel> {
   const picture = await sessionPicture(config, new Weights(config, tensors), devices.pictureSize);
-  return GpuModel.open({ config, tensors, picture, placeOf: hostPlaces(isResident, devices) }, devices.encoded);
+  const { encoded } = devices;
+  const planned = encoded === undefined ? undefined : { batch: 1, beams: 1, encoded };
+  return GpuModel.open({ config, tensors, picture, placeOf: hostPlaces(isResident, devices) }, planned);
 }
 
 export function hostPlaces(

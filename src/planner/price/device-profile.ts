@@ -25,6 +25,9 @@ const errorFactor = z.number().min(1).default(MEASURED_ERROR);
 /** What kernels for quantised weights reach of the memory bandwidth, one row at a time. */
 const quantizedBandwidth = z.strictObject({ int8: rate, int4: rate });
 
+/** What `packedRows` is where `blip2-run` has kernels of its own: CUDA cards of compute capability 8.0 and later. */
+export const MOST_PACKED_ROWS = 96;
+
 const flops = z.strictObject({ float16: rate, bfloat16: rate, float32: rate });
 
 /** How an engine drives a GPU. */
@@ -57,6 +60,11 @@ export const gpuProfileSchema = z.strictObject({
   memoryBytes: z.number().int().positive().optional(),
   memoryBytesPerSecond: rate,
   quantizedBandwidth: quantizedBandwidth.default(GPU_QUANTIZED_BANDWIDTH),
+  /**
+   * Rows of activations up to which `blip2-run` multiplies by quantised weights as they are stored; more are multiplied by floats that
+   * are made of them. Absent: 1.
+   */
+  packedRows: z.number().int().positive().optional(),
   flopsPerSecond: flops,
   /** Small copies between host and GPU: activations that cross, not weights. */
   link: z.strictObject({ bytesPerSecond: rate, latencyMs: time }),

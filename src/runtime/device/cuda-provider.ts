@@ -1,9 +1,12 @@
 /** CUDA on this machine: the driver, the provider's library, and how sessions use them. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { CudaKernels } from './kernels/cuda-kernels.js';
+import { kernelOps } from './kernels/kernel-ops.js';
 import { CudaDriver } from './memory/cuda-driver.js';
 import { CudaMemory } from './memory/cuda-memory.js';
 import { cardMemory } from './memory/nvidia-management.js';
+import { CustomOps } from './ort/custom-ops.js';
 import { ortFolder } from './ort/ort-api.js';
 import { OrtSession } from './ort/ort-session.js';
 import type { ProviderAnswer, ProviderDevice } from './provider.js';
@@ -67,6 +70,19 @@ export function freeCudaBytes(device: number): number | null {
 export function openCudaMemory(device: number, isBeside = false): CudaMemory | null {
   const driver = CudaDriver.load();
   return driver === null ? null : new CudaMemory(driver, device, isBeside);
+}
+
+const ops = new Map<number, CustomOps | null>();
+
+/** Operators of our own for sessions on a card; null where it is older than their kernels. */
+export function cudaOps(device: number): CustomOps | null {
+  const known = ops.get(device);
+  if (known !== undefined) return known;
+  const driver = CudaDriver.load();
+  const kernels = driver === null ? null : CudaKernels.open(driver, device);
+  const made = kernels === null ? null : new CustomOps(kernelOps(kernels));
+  ops.set(device, made);
+  return made;
 }
 
 /** cuBLAS takes this much for each session at its first product instead of its default, 32 MiB, and is no slower. */

@@ -10,6 +10,7 @@ const FUNCTIONS = {
   cuDeviceGetName: 'void*, int, int',
   cuDeviceGetPCIBusId: 'void*, int, int',
   cuDeviceTotalMem_v2: '_Out_ size_t*, int',
+  cuDeviceGetAttribute: '_Out_ int*, int, int',
   cuDevicePrimaryCtxRetain: '_Out_ void**, int',
   cuCtxSetCurrent: 'void*',
   cuCtxSynchronize: '',
@@ -33,10 +34,14 @@ const FUNCTIONS = {
   cuEventCreate: '_Out_ void**, uint32_t',
   cuEventDestroy_v2: 'void*',
   cuEventRecord: 'void*, void*',
+  cuModuleLoadData: '_Out_ void**, void*',
+  cuModuleGetFunction: '_Out_ void**, void*, str',
+  cuFuncSetAttribute: 'void*, int, int',
+  cuLaunchKernel: 'void*, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, void*, void*, void*',
 } as const;
 
 type FunctionName = keyof typeof FUNCTIONS;
-type Argument = bigint | number | Uint8Array | (bigint | number | null)[];
+type Argument = bigint | number | string | Uint8Array | (bigint | number | null)[] | null;
 type NativeFunction = (...args: Argument[]) => number;
 
 /** `CUDA_ERROR_OUT_OF_MEMORY` */

@@ -1,5 +1,6 @@
 /** Attention over caches of fixed length that are past and present at once: no token costs a copy of its cache. */
 import type { DecoderOnlyConfig } from '../../../model/language-config.js';
+import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
 import { plainAttention, type PlainAttentionInputs } from '../plain-attention.js';
@@ -9,6 +10,9 @@ import { headSize, pastWire, presentWire, type CachePart } from '../wires.js';
 export function hasFusedAttention(text: DecoderOnlyConfig): boolean {
   return headSize(text) % (text.family === 'llama' ? 16 : 8) === 0;
 }
+
+/** Whether `CachedAttention` takes heads of this width: 16 bytes a lane, and a head in one warp. */
+const hasOwnAttention = (width: number): boolean => width % 8 === 0 && width <= 256;
 
 export interface CachedAttention {
   readonly layer: number;
@@ -26,26 +30,23 @@ export interface CachedAttention {
 export function fusedAttention(
   self: Module,
   qkv: Value,
-  { layer, heads, scale }: CachedAttention,
+  { layer, heads, headSize: width, scale }: CachedAttention,
   rotary?: readonly [Value, Value],
 ): Value {
   const { stage } = self;
-  const operands = [
-    qkv,
-    '',
-    '',
-    stage.use(pastWire(layer, 'key')),
-    stage.use(pastWire(layer, 'value')),
-    stage.use('seqlens'),
-    stage.use('total'),
-    ...(rotary ?? []),
-  ];
-  const counts = { num_heads: { int: heads }, kv_num_heads: { int: heads } };
-  const attributes = { ...counts, scale, ...(rotary === undefined ? {} : { do_rotary: { int: 1 } }) };
-  const [output, key, value] = stage.graph.nodes('GroupQueryAttention', operands, [true, true, true], {
-    ...self.named('GroupQueryAttention', attributes),
-    domain: 'com.microsoft',
-  });
+  const caches = [stage.use(pastWire(layer, 'key')), stage.use(pastWire(layer, 'value'))];
+  const isOwn = stage.own.attention && rotary === undefined && hasOwnAttention(width);
+  const attend = (domain: 'blip2' | 'com.microsoft', op: string, operands: readonly Value[], attributes: Attributes) =>
+    stage.graph.nodes(op, operands, [true, true, true], { ...self.named(op, { ...attributes, scale }), domain });
+  const counts = { num_heads: { int: heads } };
+  const [output, key, value] = isOwn
+    ? attend('blip2', 'CachedAttention', [qkv, ...caches, stage.use('seqlens')], counts)
+    : attend(
+        'com.microsoft',
+        'GroupQueryAttention',
+        [qkv, '', '', ...caches, stage.use('seqlens'), stage.use('total'), ...(rotary ?? [])],
+        { ...counts, kv_num_heads: { int: heads }, ...(rotary === undefined ? {} : { do_rotary: { int: 1 } }) },
+      );
   stage.make(presentWire(layer, 'key'), key);
   stage.make(presentWire(layer, 'value'), value);
   return output;

@@ -67,6 +67,10 @@ export function floatProduct(module: Module, x: Value, weight: FloatWeight): Val
 const isAlike = (weight: QuantizedWeight, other: QuantizedWeight | undefined): boolean =>
   weight.scheme === other?.scheme && weight.blockSize === other.blockSize && weight.shape[1] === other.shape[1];
 
+/** Four lanes of `QuantizedProduct` read 16 bytes each of a row, all of which have one scale. */
+const hasOwnProduct = (columns: number, { scheme, blockSize }: QuantizedWeight): boolean =>
+  columns % (512 / QUANT_BITS[scheme]) === 0 && blockSize % (128 / QUANT_BITS[scheme]) === 0;
+
 /** @param dtype of `x`, and so of the scales and the product */
 function quantizedProduct(
   module: Module,
@@ -92,10 +96,10 @@ function quantizedProduct(
   const stored = parts.map((part) => part.scales);
   const scales = stage.joinedWeight(names.scales, stored, [rows, blocks]);
   const isSame = stored.every((tensor) => stage.weights.get(tensor).dtype === dtype);
-  return module.fused('MatMulNBits', [x, values, isSame ? scales : castTo(module, scales, dtype)], {
-    K: { int: columns },
-    N: { int: rows },
-    bits: { int: bits },
-    block_size: { int: blockSize },
-  });
+  const operands = [x, values, isSame ? scales : castTo(module, scales, dtype)];
+  const attributes = { K: { int: columns }, N: { int: rows }, bits: { int: bits }, block_size: { int: blockSize } };
+  const isOwn = stage.own.products && dtype === 'F16' && hasOwnProduct(columns, first);
+  if (!isOwn) return module.fused('MatMulNBits', operands, attributes);
+  const options = { ...module.named('QuantizedProduct', attributes), domain: 'blip2' } as const;
+  return stage.graph.node('QuantizedProduct', operands, options);
 }

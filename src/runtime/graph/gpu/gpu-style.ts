@@ -26,6 +26,9 @@ export function gpuStyle(float: GpuFloat): GpuStyle {
   };
 }
 
+/** CUDA's, with operators of our own where the card runs them. */
+export const cudaStyle = (ownKernels: boolean): GpuStyle => ({ ...gpuStyle('F16'), ownKernels });
+
 /**
  * WebGPU adds up a product in the product's own dtype: float16 activations would lose ten times as much as on CUDA. So
  * activations are float32, and only matrices are float16.

@@ -3,6 +3,7 @@ import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
 import type { BlockKind } from '../../../model/blocks.js';
 import { MOST_TOGETHER } from '../../../planner/profile/encoding.js';
+import type { Workload } from '../../../planner/profile/workload.js';
 import type { BatchSize, CaptionModel } from '../model/caption-model.js';
 import type { TokenSource } from '../../generation/token-source.js';
 import {
@@ -14,6 +15,7 @@ import {
   gpuTokenSteps,
 } from '../../graph/gpu/gpu-programs.js';
 import type { Step } from '../../graph/program.js';
+import type { OwnOperators } from '../../graph/stage-builder.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { ModelPixels } from '../../image/pixel-rules.js';
 import { Weights } from '../../graph/weights.js';
@@ -30,6 +32,9 @@ import { HostStaging } from './program/host-staging.js';
 import { openLanguageModel, type LanguageModel } from './language/language-model.js';
 import { LanguageTables } from './language/language-tables.js';
 import { startPrograms, type EngineSources } from './program/started-programs.js';
+
+/** What a plan says of the pictures that run together. */
+export type PlannedWork = Pick<Workload, 'batch' | 'beams' | 'encoded'>;
 
 export class GpuModel implements CaptionModel {
   readonly #image: GpuImageEncoder;
@@ -61,15 +66,22 @@ export class GpuModel implements CaptionModel {
   }
 
   /**
-   * @param encoded pictures that are encoded together, where a plan says so
+   * @param planned the work of the plan, where there is one
    * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `ORT_FAILED`
    */
-  static async open(sources: EngineSources<Blip2Config>, encoded?: number): Promise<GpuModel> {
+  static async open(sources: EngineSources<Blip2Config>, planned?: PlannedWork): Promise<GpuModel> {
+    const encoded = planned?.encoded;
+    const isOfRows = planned === undefined || planned.batch * planned.beams > 1;
     const { config, tensors, picture, placeOf } = sources;
     const weights = new Weights(config, tensors);
     const tables = new LanguageTables(config.text, weights);
     const started = await startPrograms(
-      planUnits(sources, weights, encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART),
+      planUnits(
+        sources,
+        weights,
+        { attention: true, products: isOfRows },
+        encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
+      ),
       { weights, placeOf },
       { recorded: ['token'], rounded: ['image'], mapped: tables.tensors },
     );
@@ -155,21 +167,25 @@ const keepsShapes = ({ units }: GpuProgram): boolean => units.some(({ device }) 
 
 const memoriesOf = (units: readonly Unit[]) => [...new Set(units.map(({ device }) => device.memory))];
 
-/** @param layers kinds of blocks that are units of their own where some pass through a device */
+/**
+ * @param own operators that a token's program may have
+ * @param layers kinds of blocks that are units of their own where some pass through a device
+ */
 function planUnits(
   { config, picture, placeOf }: EngineSources<Blip2Config>,
   weights: Weights,
+  own: OwnOperators,
   layers: ReadonlySet<BlockKind>,
 ) {
   const sources = { config, weights, folder: '/', picture };
-  const units = (steps: readonly Step[], outputs: readonly string[]) =>
-    gpuUnits(steps, sources, placeOf, outputs, layers);
+  const units = (steps: readonly Step[], outputs: readonly string[], operators: { readonly own?: OwnOperators } = {}) =>
+    gpuUnits(steps, { ...sources, ...operators }, placeOf, outputs, layers);
   const caches = (program: 'prompt' | 'token', steps: readonly Step[]) =>
     steps.flatMap(({ block }) => gpuCacheWires(program, block));
   const [prompt, token] = [gpuPromptSteps(config), gpuTokenSteps(config)];
   return {
     image: units(gpuImageSteps(config), ['language_input']),
     prompt: units(prompt, caches('prompt', prompt)),
-    token: units(token, ['logits', 'next_ids', ...caches('token', token)]),
+    token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own }),
   };
 }

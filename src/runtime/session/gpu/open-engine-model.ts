@@ -23,7 +23,7 @@ export function openEngineModel(
   return openOnDevices(config, { checkpoint, places, options, openGpu }, async (sources) => {
     const { placeOf, language } = withLanguageBeside(config, sources.placeOf);
     try {
-      return await GpuModel.open({ ...sources, placeOf }, options.plan?.workload.encoded);
+      return await GpuModel.open({ ...sources, placeOf }, options.plan?.workload);
     } catch (error) {
       language?.memory[Symbol.dispose]();
       throw error;

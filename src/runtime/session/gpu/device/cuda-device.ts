@@ -1,6 +1,6 @@
 import { Blip2Error } from '../../../../errors.js';
-import { gpuStyle } from '../../../graph/gpu/gpu-style.js';
-import { cudaSettings, openCudaMemory } from '../../../device/cuda-provider.js';
+import { cudaStyle } from '../../../graph/gpu/gpu-style.js';
+import { cudaOps, cudaSettings, openCudaMemory } from '../../../device/cuda-provider.js';
 import { SharedArena } from '../../../device/ort/shared-arena.js';
 import type { EngineDevice } from './engine-device.js';
 
@@ -17,10 +17,12 @@ function opened(gpu: number, isBeside: boolean): EngineDevice {
       details: { gpu },
     });
   }
+  const ops = cudaOps(gpu);
   return {
     memory,
-    style: gpuStyle('F16'),
+    style: cudaStyle(ops !== null),
     sessionOptions: ({ isRecorded, roundsFactors, sharesArena }) => ({
+      ...(ops === null ? {} : { ops }),
       cuda: cudaSettings(gpu, isRecorded ? 'recorded' : memory, roundsFactors),
       sharesArena,
     }),

@@ -1,0 +1,89 @@
+/** Which nodes of a decoder's step are operators of our own. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromBinary } from '@bufbuild/protobuf';
+import { expect, it } from 'vitest';
+import { GOLDENS } from '../../../../test/golden/golden.js';
+import type { StoredTensor } from '../../../loader/format/stored-tensor.js';
+import { parseBlip2Config } from '../../../model/blip2-config.js';
+import { blip2Tensors } from '../../../model/blip2-tensors.js';
+import { quantizedInfos, quantizedNames, type QuantScheme } from '../../../tensor/quantized.js';
+import { ModelProtoSchema } from '../../onnx/onnx_pb.js';
+import { StageBuilder, type OwnOperators } from '../stage-builder.js';
+import { Weights } from '../weights.js';
+import { gpuTokenSteps } from './gpu-programs.js';
+import { cudaStyle, gpuStyle, type GpuStyle } from './gpu-style.js';
+
+const LINEAR = /language_model\..*layers\.0\.(self_attn\.[qkv]_proj|self_attn\.out_proj|fc[12])\.weight$/;
+const ALL: OwnOperators = { attention: true, products: true };
+const json = JSON.parse(await readFile(join(GOLDENS, 'tiny-opt/config.json'), 'utf8')) as { text_config: object };
+
+interface Model {
+  readonly hiddenSize: number;
+  readonly heads: number;
+  readonly scheme: QuantScheme;
+}
+
+function firstLayer({ hiddenSize, heads, scheme }: Model, style: GpuStyle, own?: OwnOperators): string[] {
+  const sizes = { hidden_size: hiddenSize, word_embed_proj_dim: hiddenSize, ffn_dim: 512, num_attention_heads: heads };
+  const config = parseBlip2Config({ ...json, text_config: { ...json.text_config, ...sizes } });
+  const stored = (info: Pick<StoredTensor, 'dtype' | 'shape'>) => ({ ...info, file: '/none', begin: 0, end: 0 });
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, info] of blip2Tensors(config, { dtype: 'F16', ownHead: true })) {
+    if (!LINEAR.test(name)) tensors.set(name, stored(info));
+    else {
+      const [names, infos] = [quantizedNames(name, scheme), quantizedInfos(info.shape, scheme)];
+      tensors.set(names.values, stored(infos.values)).set(names.scales, stored(infos.scales));
+    }
+  }
+  const picture = { rows: 1, columns: 1, positions: null };
+  const weights = new Weights(config, tensors);
+  const stage = new StageBuilder({
+    config,
+    weights,
+    folder: '/',
+    picture,
+    style,
+    ...(own === undefined ? {} : { own }),
+  });
+  const step = gpuTokenSteps(config).find(({ block }) => block.kind === 'opt-layer' && block.index === 0);
+  if (step === undefined) throw new Error('no layer');
+  step.lower(stage, step.block);
+  stage.finish(['hidden']);
+  const { graph, opsetImport } = fromBinary(ModelProtoSchema, stage.graph.toModel());
+  const nodes = graph?.node ?? [];
+  const isOwn = nodes.some(({ domain }) => domain === 'blip2');
+  expect(opsetImport.some(({ domain }) => domain === 'blip2')).toBe(isOwn);
+  return nodes.map(({ opType }) => opType).filter((op) => /Attention|Product|NBits/.test(op));
+}
+
+const four = (op: string, attention: string): string[] => [op, attention, op, op, op];
+
+it('are attention and products by integers where the card has kernels', () => {
+  const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
+  expect(firstLayer(model, cudaStyle(true), ALL)).toEqual(four('QuantizedProduct', 'CachedAttention'));
+  expect(firstLayer({ ...model, scheme: 'int4' }, cudaStyle(true), ALL)).toEqual(
+    four('QuantizedProduct', 'CachedAttention'),
+  );
+  expect(firstLayer(model, cudaStyle(true), { ...ALL, products: false })).toEqual(
+    four('MatMulNBits', 'CachedAttention'),
+  );
+});
+
+it('are none where the card has no kernels, or nobody asks for them', () => {
+  const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
+  const theirs = four('MatMulNBits', 'GroupQueryAttention');
+  expect(firstLayer(model, cudaStyle(false), ALL)).toEqual(theirs);
+  expect(firstLayer(model, gpuStyle('F16'), ALL)).toEqual(theirs);
+  expect(firstLayer(model, cudaStyle(true))).toEqual(theirs);
+});
+
+it('are not what their kernels do not take', () => {
+  // Rows of 160 integers are no whole number of stretches; those of fc2, 512, are.
+  const ops = firstLayer({ hiddenSize: 160, heads: 5, scheme: 'int8' }, cudaStyle(true), ALL);
+  expect(ops).toEqual(['MatMulNBits', 'CachedAttention', 'MatMulNBits', 'MatMulNBits', 'QuantizedProduct']);
+  // A head of more than 256.
+  expect(firstLayer({ hiddenSize: 512, heads: 1, scheme: 'int8' }, cudaStyle(true), ALL)).toEqual(
+    four('QuantizedProduct', 'GroupQueryAttention'),
+  );
+});

@@ -1,0 +1,48 @@
+/** The CUDA kernels on a CPU, lane by lane, against their definitions. Skipped where no compiler of C++20 is there to build them. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const folder = await mkdtemp(join(tmpdir(), 'blip2-kernels-'));
+afterAll(() => rm(folder, { recursive: true }));
+
+const program = join(folder, 'emulated');
+const source = join(import.meta.dirname, 'kernels/emulated.cpp');
+const options = ['-std=c++20', '-O1', '-w', '-x', 'c++', source, '-o', program, '-pthread'];
+const compiled = spawnSync('g++', options, { encoding: 'utf8' });
+// What the kernels themselves do wrong is no reason to skip them.
+const version = spawnSync('g++', ['-dumpversion'], { encoding: 'utf8' }).stdout ?? '';
+const isCompiler = Number.parseInt(version, 10) >= 12;
+if (!isCompiler) console.warn('The CUDA kernels are not emulated here: no g++ 12 or later');
+
+interface Case {
+  readonly kernel: string;
+  readonly apart: number;
+  readonly caches?: boolean;
+  readonly repeats?: boolean;
+}
+
+describe.skipIf(!isCompiler)('emulated', { timeout: 120_000 }, () => {
+  it('make what they are defined to make', () => {
+    expect(compiled.stderr).toBe('');
+    const cases = execFileSync(program, { encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Case);
+    expect(cases.map(({ kernel }) => kernel)).toEqual([
+      ...Array.from({ length: 12 }, () => 'attention'),
+      ...Array.from({ length: 5 }, () => 'int8_product'),
+      ...Array.from({ length: 3 }, () => 'int4_product'),
+      'int8_floats',
+      'int4_floats',
+    ]);
+    for (const each of cases) {
+      // Of values about 1 in size, half a unit in float16's last place, twice over.
+      expect(each.apart, JSON.stringify(each)).toBeLessThan(each.kernel.endsWith('floats') ? 1 : 2e-3);
+      expect(each.caches, JSON.stringify(each)).not.toBe(false);
+      expect(each.repeats, JSON.stringify(each)).not.toBe(false);
+    }
+  });
+});

@@ -1,0 +1,140 @@
+// Kernels of src/runtime/device/kernels on a CPU, against their definitions in double precision. One JSON line a case.
+#include "emulated-warps.hpp"
+#include "../../src/runtime/device/kernels/attention-kernels.cu"
+#include "../../src/runtime/device/kernels/product-kernels.cu"
+#include <algorithm>
+#include <cstdio>
+#include <random>
+
+static std::mt19937 bits(1);
+static std::normal_distribution<float> normal;
+
+static std::vector<u16> halves(size_t count, float size = 1) {
+  std::vector<u16> made(count);
+  for (u16 &half : made) half = narrowed(size * normal(bits));
+  return made;
+}
+
+static void attention(int headSize, int tokens) {
+  const int batch = 3, heads = 2, capacity = 40;
+  const int past[batch] = {0, 17, 30};
+  const float scale = 1 / std::sqrt((float)headSize);
+  const auto qkv = halves((size_t)batch * tokens * 3 * heads * headSize);
+  const auto before = halves((size_t)2 * batch * heads * capacity * headSize);
+  auto caches = before;
+  u16 *keys = caches.data(), *values = keys + caches.size() / 2;
+  std::vector<u16> output((size_t)batch * tokens * heads * headSize);
+  int lengths[batch];
+  for (int row = 0; row < batch; row++) lengths[row] = past[row] + tokens - 1;
+  launch({(batch * tokens * heads + 3) / 4, 1, 1}, 128, [&] {
+    cached_attention(qkv.data(), keys, values, lengths, output.data(), batch, tokens, heads, headSize, capacity, scale);
+  });
+
+  double apart = 0;
+  auto expected = before;
+  for (int row = 0; row < batch; row++)
+    for (int head = 0; head < heads; head++) {
+      const auto made = [&](int token, int part, int at) {
+        return qkv[((size_t)(row * tokens + token) * 3 + part) * heads * headSize + head * headSize + at];
+      };
+      const auto place = [&](int part, int token, int at) {
+        return (((size_t)(part - 1) * batch * heads + row * heads + head) * capacity + token) * headSize + at;
+      };
+      for (int token = 0; token < tokens; token++)
+        for (int part = 1; part <= 2; part++)
+          for (int at = 0; at < headSize; at++) expected[place(part, past[row] + token, at)] = made(token, part, at);
+      for (int token = 0; token < tokens; token++) {
+        const int count = past[row] + token + 1;
+        std::vector<double> weights(count);
+        for (int other = 0; other < count; other++) {
+          double score = 0;
+          for (int at = 0; at < headSize; at++)
+            score += (double)widened(made(token, 0, at)) * widened(expected[place(1, other, at)]);
+          weights[other] = score * scale;
+        }
+        const double greatest = *std::max_element(weights.begin(), weights.end());
+        double all = 0;
+        for (double &weight : weights) all += weight = std::exp(weight - greatest);
+        for (int at = 0; at < headSize; at++) {
+          double sum = 0;
+          for (int other = 0; other < count; other++) sum += weights[other] / all * widened(expected[place(2, other, at)]);
+          const double found = widened(output[((size_t)(row * tokens + token) * heads + head) * headSize + at]);
+          apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - sum));
+        }
+      }
+    }
+  printf("{\"kernel\":\"attention\",\"headSize\":%d,\"tokens\":%d,\"apart\":%g,\"caches\":%s}\n", headSize, tokens,
+         std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
+}
+
+struct Weights {
+  int bits, outputs, inputs, blockSize;
+  std::vector<u8> values;
+  std::vector<u16> scales;
+
+  Weights(int bits_, int outputs_, int inputs_, int blockSize_)
+      : bits(bits_), outputs(outputs_), inputs(inputs_), blockSize(blockSize_), values((size_t)outputs_ * inputs_ * bits_ / 8),
+        scales(halves((size_t)outputs_ * inputs_ / blockSize_, 0.02f)) {
+    for (u8 &value : values) value = (u8)::bits();
+  }
+  /** In float16, as ONNX Runtime's MatMulNBits defines it. */
+  float at(int output, int input) const {
+    const size_t place = (size_t)output * inputs + input;
+    const int integer = bits == 8 ? values[place] - 128 : (values[place / 2] >> 4 * (place % 2) & 15) - 8;
+    return widened(narrowed(integer * widened(scales[place / blockSize])));
+  }
+};
+
+using Product = void (*)(const u16 *, const u8 *, const u16 *, u16 *, int, int, int, int, float *, u32 *);
+
+static void product(Product kernel, int columns, int rows, int splits, const Weights &weights) {
+  const auto [bits, outputs, inputs, blockSize, values, scales] = weights;
+  const auto x = halves((size_t)rows * inputs);
+  std::vector<u16> y((size_t)rows * outputs, 0x7e00), again = y;
+  const Dim grid = {(outputs + 63) / 64, (rows + 8 * columns - 1) / (8 * columns), splits};
+  std::vector<float> partials((size_t)grid.x * grid.y * splits * 64 * columns * 8, NAN);
+  std::vector<u32> arrivals(grid.x * grid.y);
+  for (u16 *result : {y.data(), again.data()})
+    launch(grid, 128, [&, v = values.data(), s = scales.data(), outputs = outputs, inputs = inputs, blockSize = blockSize] {
+      kernel(x.data(), v, s, result, rows, outputs, inputs, blockSize, partials.data(), arrivals.data());
+    });
+  double apart = 0;
+  for (int row = 0; row < rows; row++)
+    for (int output = 0; output < outputs; output++) {
+      double sum = 0;
+      for (int input = 0; input < inputs; input++)
+        sum += (double)weights.at(output, input) * widened(x[(size_t)row * inputs + input]);
+      const double found = widened(y[(size_t)row * outputs + output]);
+      apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - sum) / (1 + std::fabs(sum)));
+    }
+  const bool isZero = std::all_of(arrivals.begin(), arrivals.end(), [](u32 count) { return count == 0; });
+  printf("{\"kernel\":\"int%d_product\",\"columns\":%d,\"rows\":%d,\"splits\":%d,\"apart\":%g,\"repeats\":%s}\n", bits, columns,
+         rows, splits, std::isinf(apart) ? 1e9 : apart, isZero && y == again ? "true" : "false");
+}
+
+static void floats(void (*kernel)(const u8 *, const u16 *, u16 *, int, int, int), const Weights &weights) {
+  std::vector<u16> made((size_t)weights.outputs * weights.inputs);
+  const int pieces = (int)(made.size() * weights.bits / 128);
+  launch({(pieces + 63) / 64, 1, 1}, 64,
+         [&] { kernel(weights.values.data(), weights.scales.data(), made.data(), weights.inputs, weights.blockSize, pieces); });
+  int wrong = 0;
+  for (int output = 0; output < weights.outputs; output++)
+    for (int input = 0; input < weights.inputs; input++)
+      wrong += widened(made[(size_t)output * weights.inputs + input]) != weights.at(output, input);
+  printf("{\"kernel\":\"int%d_floats\",\"apart\":%d}\n", weights.bits, wrong);
+}
+
+int main() {
+  for (int headSize : {8, 16, 64, 80, 128, 256})
+    for (int tokens : {1, 5}) attention(headSize, tokens);
+  product(int8_product_2, 2, 3, 1, Weights(8, 80, 256, 32));
+  product(int8_product_2, 2, 11, 3, Weights(8, 48, 512, 32));
+  product(int8_product_2, 2, 1, 7, Weights(8, 64, 1024, 64));
+  product(int8_product_4, 4, 32, 2, Weights(8, 64, 512, 32));
+  product(int8_product_6, 6, 50, 1, Weights(8, 64, 320, 64));
+  product(int4_product_2, 2, 3, 1, Weights(4, 80, 256, 64));
+  product(int4_product_4, 4, 20, 2, Weights(4, 64, 1280, 64));
+  product(int4_product_6, 6, 48, 4, Weights(4, 32, 640, 32));
+  floats(int8_floats, Weights(8, 6, 256, 64));
+  floats(int4_floats, Weights(4, 6, 256, 64));
+}
