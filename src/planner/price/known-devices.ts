@@ -7,6 +7,7 @@ import {
   GPU_QUANTIZED_BANDWIDTH,
   HOST_QUANTIZED_BANDWIDTH,
   MEASURED_ERROR,
+  MOST_PACKED_ROWS,
   type GpuProfile,
   type HostProfile,
 } from './device-profile.js';
@@ -45,6 +46,9 @@ const LINK_SHARE = 0.8;
 /** What copies from pageable memory reach, which a thread of the host carries to the driver: 8 GB/s on the machine of an H200. */
 const pageableRate = (linkRate: number): number => Math.min(8 * GB, 0.4 * linkRate);
 
+/** PCI Express of the first cards of compute capability 8.0; those before them have the third generation. */
+const KERNELS_SINCE = 4;
+
 function fromDataSheet(name: string, sheet: DataSheet, errorFactor: number): GpuProfile {
   const half = 0.45 * sheet.float16 * TFLOP;
   const linkRate = linkBytesPerSecond(sheet);
@@ -53,6 +57,7 @@ function fromDataSheet(name: string, sheet: DataSheet, errorFactor: number): Gpu
     memoryBytes: sheet.memoryMiB * MIB,
     memoryBytesPerSecond: 0.8 * sheet.bandwidth * GB,
     quantizedBandwidth: GPU_QUANTIZED_BANDWIDTH,
+    ...(sheet.generation < KERNELS_SINCE ? {} : { packedRows: MOST_PACKED_ROWS }),
     flopsPerSecond: { float16: half, bfloat16: half, float32: 0.6 * sheet.float32 * TFLOP },
     link: { bytesPerSecond: 0.5 * linkRate, latencyMs: 0.03 },
     engines: {
@@ -102,6 +107,7 @@ const H200: GpuProfile = {
   memoryBytesPerSecond: 0.8 * 4800 * GB,
   // 3.4 and 2.4 ms per token for all of opt-2.7b's decoder and head, less the launches.
   quantizedBandwidth: { int8: 0.35, int4: 0.33 },
+  packedRows: MOST_PACKED_ROWS,
   flopsPerSecond: { float16: 0.45 * 989 * TFLOP, bfloat16: 0.45 * 989 * TFLOP, float32: 0.6 * 66.9 * TFLOP },
   link: { bytesPerSecond: 0.5 * 64 * GB, latencyMs: 0.03 },
   engines: {
@@ -167,6 +173,8 @@ export const UNKNOWN_GPU: GpuProfile = {
     { memoryMiB: 10_240, bandwidth: 760, float16: 119, float32: 29.8, generation: 4, lanes: 16 },
     UNKNOWN_ERROR,
   ),
+  // It may be older.
+  packedRows: 1,
   source: 'estimate: a mid-range card on PCIe 4.0; name the card (--gpu) or give a profile for better times',
 };
 

@@ -32,6 +32,7 @@ export function webGpuProfile(card: GpuProfile): GpuProfile {
     name: `${card.name} through WebGPU`,
     memoryBytesPerSecond: both(card.memoryBytesPerSecond, READ_BYTES_PER_SECOND),
     quantizedBandwidth: { int8: 1, int4: 0.6 },
+    packedRows: 1,
     flopsPerSecond: { float16: flops, bfloat16: flops, float32: flops },
     link: LINK,
     engines: {

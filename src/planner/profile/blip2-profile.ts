@@ -22,12 +22,13 @@ export function blip2Profiler(
   tensors: ReadonlyMap<string, TensorInfo>,
   config: ModelConfig,
   options: Blip2ProfileOptions,
-): (workload: Workload) => ModelProfile {
+): (workload: Workload, packedRows?: number) => ModelProfile {
   const { dtype, engine } = options;
   const { blocks: weights, aliases, warnings } = blip2Weights(tensors, config, options);
   const bytesPerElement = dtype === 'float32' ? 4 : 2;
-  return (workload) => {
-    const blocks = weights.map((each) => profileBlock(each, { config, workload, engine }, bytesPerElement));
+  return (workload, packedRows = 1) => {
+    const context = { config, workload, engine, packedRows };
+    const blocks = weights.map((each) => profileBlock(each, context, bytesPerElement));
     return {
       family: 'blip2',
       dtype,
@@ -64,7 +65,7 @@ function profileBlock(weights: BlockWeights, context: WorkContext, bytesPerEleme
     largestLeafBytes: largestLeaf(read),
     streamedWithBytes: null,
     cacheElements: work.cacheElements,
-    activationElements: work.activationElements + dequantizedElements(block, held, workload),
+    activationElements: work.activationElements + dequantizedElements(block, held, context),
     waitingBytes: 4 * work.waiting.float32Elements + bytesPerElement * work.waiting.elements,
     elementBytes: weights.elementBytes,
     runs: work.runs.map((run) => blockRun(run, work, read, { bytesPerElement, sendsRows: lookUp !== null, isKept })),
@@ -74,18 +75,21 @@ function profileBlock(weights: BlockWeights, context: WorkContext, bytesPerEleme
   });
   const floats = inForm(loaded);
   if (forms.size === 0) return floats;
-  // Logits of several rows are made with the head as floats, beside which a quantised one would only take room.
-  const keepsHead = workload.batch * workload.beams > 1;
+  // Logits of so many rows are made with the head as floats, beside which a quantised one would only take room.
+  const keepsHead = workload.batch * workload.beams > context.packedRows;
   const staysFloat = keepsHead && (block.kind === 'head' || TOKEN_TABLES.has(block.kind));
   const form = (stored: StoredWeights | null): ProfileBlock =>
     stored === null ? { ...floats, lookUp: 'rows' } : inForm(stored);
   return { ...floats, staysFloat, forms: new Map([...forms].map(([scheme, stored]) => [scheme, form(stored)])) };
 }
 
-/** A product of several rows is made with the weight as floats: the largest of the block is there while it runs. */
-function dequantizedElements(block: Block, sizes: readonly TensorSize[], { batch, beams }: Workload): number {
-  const rows = block.kind === 'head' ? batch * beams : Infinity;
-  if (rows === 1) return 0;
+/** A product of many rows is made with the weight as floats: the largest of the block is there while it runs. */
+function dequantizedElements(
+  block: Block,
+  sizes: readonly TensorSize[],
+  { workload: { batch, beams }, packedRows }: WorkContext,
+): number {
+  if (block.kind === 'head' && batch * beams <= packedRows) return 0;
   const values = sizes.filter(({ name, quantized }) => quantized && !name.endsWith('_scales'));
   return Math.max(0, ...values.map(({ name, elements }) => elements * (name.endsWith('.int4') ? 2 : 1)));
 }

@@ -1,7 +1,7 @@
 /** What a GPU reaches with the engine: copies within it and over its link, products, and the cost of small kernels. */
 import { findCard } from '../../planner/price/find-card.js';
 import { UNKNOWN_GPU } from '../../planner/price/known-devices.js';
-import { MEASURED_ERROR, type GpuProfile } from '../../planner/price/device-profile.js';
+import { MEASURED_ERROR, MOST_PACKED_ROWS, type GpuProfile } from '../../planner/price/device-profile.js';
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { GpuFloat } from '../graph/gpu/gpu-style.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
@@ -51,6 +51,7 @@ export async function measureGpu(
     ...(card.memoryBytes === null ? {} : { memoryBytes: card.memoryBytes }),
     memoryBytesPerSecond: round(copies.within),
     quantizedBandwidth: await quantizedShares(device, known, { within: copies.within, leaf, effort }),
+    packedRows: device.style.ownKernels === true ? MOST_PACKED_ROWS : 1,
     flopsPerSecond: { float16: round(half), bfloat16: round(half), float32: round(float32) },
     link: { bytesPerSecond: round(Math.min(copies.up, copies.down)), latencyMs: round(copies.latencyMs) },
     engines: {

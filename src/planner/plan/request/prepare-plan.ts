@@ -68,15 +68,16 @@ export function planPreparer(
   const profileFor = profiler(tensors, options);
   return ({ budgets: given, workload }) => {
     const budgets = checkBudgets(given);
-    const loaded = profileFor(workload);
     const profiled = withCard(options.machine ?? { gpus: [], host: UNKNOWN_HOST }, budgets);
+    const packedRows = options.provider === 'webgpu' ? 1 : leastPackedRows(profiled, budgets);
+    const loaded = profileFor(workload, packedRows);
     const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run';
     const machine = isWebGpu ? { ...profiled, gpus: profiled.gpus.map(webGpuProfile) } : profiled;
     const whole = isWebGpu ? withWebGpuBlocks(loaded, tensors) : loaded;
     const takesTurns = !isWebGpu && budgets.gpus.size === 1 && cachesTakeTurns(whole);
     const profile = takesTurns ? withoutTurns(whole) : whole;
     const shared = takesTurns ? turnsBytes(whole) : 0;
-    const single = () => profileFor({ ...workload, batch: 1, beams: 1 });
+    const single = () => profileFor({ ...workload, batch: 1, beams: 1 }, packedRows);
     const keptBytes = isWebGpu ? keptProductBytes(loaded) : keptOnCuda(loaded, single, budgets);
     const gpuIds = [...budgets.gpus.keys()];
     const pins = options.pins ?? new Map<string, Device>();
@@ -139,4 +140,10 @@ export function gpuShares({ budgets, overheads, reserveBytes: asked }: PlanConte
 /** A machine that was measured without a card still plans for one: the stated estimate stands for it. */
 function withCard(machine: MachineProfile, { gpus }: Budgets): MachineProfile {
   return machine.gpus.length > 0 || gpus.size === 0 ? machine : { ...machine, gpus: [UNKNOWN_GPU] };
+}
+
+/** Of the GPU that has fewest: which one runs the head is not settled yet. */
+function leastPackedRows(machine: MachineProfile, { gpus }: Budgets): number {
+  const each = Array.from(gpus.keys(), (_, index) => gpuAt(machine, index)?.packedRows ?? 1);
+  return each.length === 0 ? 1 : Math.min(...each);
 }

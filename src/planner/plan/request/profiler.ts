@@ -21,7 +21,7 @@ import { parseWorkload, type Workload } from '../../profile/workload.js';
 import type { PlanOptions } from './plan-options.js';
 
 /** The profile of a checkpoint for what is asked of it; absent means the usual work. @throws Blip2Error `WORKLOAD_INVALID` */
-export type Profiler = (asked?: Partial<Workload>) => ModelProfile;
+export type Profiler = (asked?: Partial<Workload>, packedRows?: number) => ModelProfile;
 
 type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>>;
 
@@ -41,8 +41,8 @@ export function profiler(tensors: ReadonlyMap<string, TensorInfo>, options: Prof
   const profileFor = isBlip2(options.config)
     ? knownProfiler(tensors, parseModelConfig(options.config), { ...shared, schemes })
     : anyProfiler(tensors, options, shared);
-  return (asked) => {
-    const profile = profileFor(asked);
+  return (asked, packedRows) => {
+    const profile = profileFor(asked, packedRows);
     checkQuantization(profile, schemes);
     return options.ties === undefined && options.buffers === undefined ? profile : withExtras(profile, options);
   };
@@ -60,10 +60,10 @@ function knownProfiler(
       ? null
       : 'InstructBlipForConditionalGeneration';
   const model = name === null ? {} : { model: { class: name, use: 'picture' } as const };
-  return (asked) => {
+  return (asked, packedRows) => {
     const workload = parseWorkload(asked, config.numQueryTokens, textTokens(config));
     if (!isRetrieval(config)) checkPositions(workload, config.text);
-    return { ...profileFor(workload), ...model };
+    return { ...profileFor(workload, packedRows), ...model };
   };
 }
 

@@ -41,6 +41,8 @@ export interface WorkContext {
   readonly config: ModelConfig;
   readonly workload: Workload;
   readonly engine: Engine;
+  /** Rows up to which products are made with quantised weights as they are stored. */
+  readonly packedRows: number;
 }
 
 /** Rows of a prompt: transformers copies it for every beam before it runs. */
