@@ -1,0 +1,270 @@
+/**
+ * Operators of our own beside ONNX Runtime's for the same, on one CUDA card: how far their results are apart, and what each takes, in
+ * recorded runs over enough layers that no cache of the card holds them. One JSON line a row; fails where results differ.
+ *
+ *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|int8|int4]
+ */
+import { parseArgs } from 'node:util';
+import { openCudaMemory, cudaOps, cudaSettings } from '../../dist/src/runtime/device/cuda-provider.js';
+import { OrtSession } from '../../dist/src/runtime/device/ort/ort-session.js';
+import { GraphBuilder } from '../../dist/src/runtime/onnx/graph-builder.js';
+import { runOptions } from '../../dist/src/runtime/session/gpu/device/run-options.js';
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '1,8,24,48,256' },
+    only: { type: 'string', default: 'attention,int8,int4' },
+  },
+});
+const memory = openCudaMemory(0);
+const ops = cudaOps(0);
+if (memory === null || ops === null) throw new Error('no CUDA card of compute capability 8.0 or later');
+const SIZES = { F16: 2, F32: 4, U8: 1, I32: 4 };
+const LAYERS = 32;
+const ROUNDS = 7;
+
+let seed = 1;
+/** 0 to 2^32, the same each time. */
+const random = () => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0);
+/** Halves between 2^-4 and 2^-1 in size, of both signs. */
+const half = () => ((random() >>> 31) << 15) | (0x2c00 + (random() >>> 20));
+const halves = (count) => repeated('halves', count, (length) => Uint16Array.from({ length }, half));
+
+/** Noise of any length: the same stretch again and again, which is odd, so that no two rows are alike. */
+const STRETCH = 1_000_003;
+const noise = new Map();
+function repeated(name, count, make) {
+  const own = noise.get(name) ?? make(STRETCH);
+  noise.set(name, own);
+  const filled = new own.constructor(count);
+  for (let at = 0; at < count; at += own.length) filled.set(own.subarray(0, Math.min(own.length, count - at)), at);
+  return filled;
+}
+
+function tensor(dtype, dims, data) {
+  const bytes = dims.reduce((product, size) => product * size, SIZES[dtype]);
+  const address = memory.allocate(bytes);
+  if (data === undefined) memory.zero(address, bytes);
+  else {
+    const staging = memory.allocateHost(bytes);
+    staging.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    memory.upload(address, staging.address, bytes);
+    memory.synchronize();
+  }
+  return { place: memory.place, address, dtype, dims, bytes };
+}
+
+const float = (bits) => {
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
+  const size =
+    exponent === 0
+      ? fraction * 2 ** -24
+      : exponent === 31
+        ? fraction === 0
+          ? Infinity
+          : NaN
+        : (1024 + fraction) * 2 ** (exponent - 25);
+  return bits >> 15 ? -size : size;
+};
+
+function read({ address, bytes }) {
+  const buffer = memory.allocateHost(bytes);
+  memory.download(buffer.address, address, bytes);
+  return Float64Array.from(new Uint16Array(buffer.bytes.buffer, buffer.bytes.byteOffset, bytes / 2), float);
+}
+
+/** Milliseconds of one run of a graph, recorded; its results stay in the tensors. */
+function timed(build, inputs, outputs) {
+  const graph = new GraphBuilder('/');
+  for (const [name, { dtype, dims }] of inputs) graph.input(name, { dtype, dims });
+  build(graph);
+  const session = new OrtSession(graph.toModel(), { cuda: cudaSettings(0, 'recorded'), ops });
+  const binding = session.bind(inputs, outputs);
+  const options = runOptions(memory, 'recorded');
+  memory.synchronize();
+  for (let warm = 0; warm < 3; warm++) binding.run(options);
+  const times = Array.from({ length: ROUNDS }, () => {
+    const began = performance.now();
+    for (let run = 0; run < 10; run++) binding.run(options);
+    return (performance.now() - began) / 10;
+  });
+  binding[Symbol.dispose]();
+  options[Symbol.dispose]();
+  session[Symbol.dispose]();
+  return times.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)];
+}
+
+/** The largest difference, beside the size of what is compared. */
+function apart(a, b) {
+  let worst = 0;
+  let size = 0;
+  for (let i = 0; i < a.length; i++) {
+    worst = Math.max(worst, Number.isNaN(a[i]) || Number.isNaN(b[i]) ? Infinity : Math.abs(a[i] - b[i]));
+    size += Math.abs(b[i]) / b.length;
+  }
+  return worst / size;
+}
+
+function report(line, difference) {
+  process.stdout.write(`${JSON.stringify({ ...line, difference: Number(difference.toPrecision(3)) })}\n`);
+  if (!(difference < 0.05)) process.exitCode = 1;
+}
+
+function products(bits, rows) {
+  // What a layer of opt-2.7b multiplies by.
+  const shapes = [
+    [7680, 2560],
+    [2560, 2560],
+    [10240, 2560],
+    [2560, 10240],
+  ];
+  const blockSize = bits === 8 ? 32 : 64;
+  const most = Math.max(...shapes.map(([, columns]) => columns));
+  const x = tensor('F16', [rows, 1, most], halves(rows * most));
+  const weights = Array.from({ length: LAYERS / 4 }, () =>
+    shapes.map(([outputs, columns]) => {
+      const blocks = columns / blockSize;
+      const bytes = repeated('bits', (outputs * columns * bits) / 32, (length) => Uint32Array.from({ length }, random));
+      return {
+        values: tensor('U8', [outputs, blocks, (blockSize * bits) / 8], bytes),
+        scales: tensor(
+          'F16',
+          [outputs, blocks],
+          repeated('scales', outputs * blocks, (length) =>
+            Uint16Array.from({ length }, () => 0x2000 + (random() >>> 23)),
+          ),
+        ),
+        x: { ...x, dims: [rows, 1, columns] },
+        y: { domain: null, outputs, columns },
+      };
+    }),
+  ).flat();
+  const results = {};
+  for (const [op, domain] of [
+    ['MatMulNBits', 'com.microsoft'],
+    ['QuantizedProduct', 'blip2'],
+  ]) {
+    const inputs = new Map();
+    const outputs = new Map();
+    weights.forEach(({ values: stored, scales, x: given, y }, index) => {
+      inputs.set(`x${y.columns}`, given);
+      inputs.set(`w${index}`, stored);
+      inputs.set(`s${index}`, scales);
+      outputs.set(`y${index}`, tensor('F16', [rows, 1, y.outputs]));
+    });
+    const ms = timed(
+      (graph) =>
+        weights.forEach(({ y }, index) => {
+          const attributes = {
+            K: { int: y.columns },
+            N: { int: y.outputs },
+            bits: { int: bits },
+            block_size: { int: blockSize },
+          };
+          const product = graph.node(op, [`x${y.columns}`, `w${index}`, `s${index}`], {
+            name: `p${index}`,
+            domain,
+            attributes,
+          });
+          graph.output(`y${index}`, product, { dtype: 'F16', dims: [rows, 1, y.outputs] });
+        }),
+      inputs,
+      outputs,
+    );
+    results[op] = { ms, values: [...outputs.values()].slice(-4).map(read) };
+    for (const { address } of outputs.values()) memory.free(address);
+  }
+  const [theirs, own] = [results.MatMulNBits, results.QuantizedProduct];
+  const layers = LAYERS / 4;
+  const gigabytes = weights.reduce((sum, { values: stored, scales }) => sum + stored.bytes + scales.bytes, 0) / 1e9;
+  const difference = Math.max(...own.values.map((found, index) => apart(found, theirs.values[index])));
+  const rounded = (ms) => Number(((1000 * ms) / layers).toFixed(1));
+  report(
+    {
+      product: `int${bits}`,
+      rows,
+      layerMicroseconds: { own: rounded(own.ms), ort: rounded(theirs.ms) },
+      ownGBs: Math.round((1000 * gigabytes) / own.ms),
+    },
+    difference,
+  );
+  for (const { values: stored, scales } of weights) for (const { address } of [stored, scales]) memory.free(address);
+  memory.free(x.address);
+}
+
+function attention(rows, tokens, past, heads = 32, width = 80) {
+  const capacity = 56;
+  const qkv = tensor('F16', [rows, tokens, 3 * heads * width], halves(rows * tokens * 3 * heads * width));
+  const lengths = tensor(
+    'I32',
+    [rows],
+    Int32Array.from({ length: rows }, () => past + tokens - 1),
+  );
+  const caches = Array.from({ length: 8 }, () =>
+    ['key', 'value'].map(() => tensor('F16', [rows, heads, capacity, width], halves(rows * heads * capacity * width))),
+  );
+  const total = { place: 'Cpu', dtype: 'I32', dims: [1], address: totalAddress(past + tokens) };
+  const results = {};
+  for (const [op, domain] of [
+    ['GroupQueryAttention', 'com.microsoft'],
+    ['CachedAttention', 'blip2'],
+  ]) {
+    const inputs = new Map([['qkv', qkv], ['seqlens', lengths], ...(domain === 'blip2' ? [] : [['total', total]])]);
+    const outputs = new Map();
+    caches.forEach(([key, value], index) => {
+      inputs.set(`k${index}`, key).set(`v${index}`, value);
+      outputs
+        .set(`y${index}`, tensor('F16', [rows, tokens, heads * width]))
+        .set(`K${index}`, key)
+        .set(`V${index}`, value);
+    });
+    const ms = timed(
+      (graph) =>
+        caches.forEach(([key], index) => {
+          const counts = { num_heads: { int: heads }, scale: width ** -0.5 };
+          const operands =
+            domain === 'blip2'
+              ? ['qkv', `k${index}`, `v${index}`, 'seqlens']
+              : ['qkv', '', '', `k${index}`, `v${index}`, 'seqlens', 'total'];
+          const attributes = domain === 'blip2' ? counts : { ...counts, kv_num_heads: { int: heads } };
+          const [y, K, V] = graph.nodes(op, operands, [true, true, true], { name: `a${index}`, domain, attributes });
+          graph.output(`y${index}`, y, { dtype: 'F16', dims: [rows, tokens, heads * width] });
+          for (const [name, made] of [
+            [`K${index}`, K],
+            [`V${index}`, V],
+          ])
+            graph.output(name, made, { dtype: 'F16', dims: key.dims });
+        }),
+      inputs,
+      outputs,
+    );
+    results[op] = { ms, values: ['y0', 'y7'].map((name) => read(outputs.get(name))) };
+    for (const [name, { address }] of outputs) if (name.startsWith('y')) memory.free(address);
+  }
+  const [theirs, own] = [results.GroupQueryAttention, results.CachedAttention];
+  const difference = Math.max(...own.values.map((found, index) => apart(found, theirs.values[index])));
+  const rounded = (ms) => Number(((1000 * ms) / 8).toFixed(1));
+  report(
+    { attention: { tokens, past }, rows, layerMicroseconds: { own: rounded(own.ms), ort: rounded(theirs.ms) } },
+    difference,
+  );
+  for (const { address } of [qkv, lengths, ...caches.flat()]) memory.free(address);
+}
+
+function totalAddress(count) {
+  const buffer = memory.allocateHost(4);
+  new Int32Array(buffer.bytes.buffer, buffer.bytes.byteOffset, 1)[0] = count;
+  return buffer.address;
+}
+
+for (const rows of values.rows.split(',').map(Number)) {
+  if (values.only.includes('attention')) {
+    attention(rows, 1, 43);
+    attention(rows, 33, 0);
+    // ONNX Runtime's takes several tokens after others in one row only.
+    if (rows === 1) attention(rows, 5, 12, 12, 64);
+  }
+  if (values.only.includes('int8')) products(8, rows);
+  if (values.only.includes('int4')) products(4, rows);
+}
+process.exit(process.exitCode ?? 0);
