@@ -260,7 +260,7 @@ function totalAddress(count) {
 for (const rows of values.rows.split(',').map(Number)) {
   if (values.only.includes('attention')) {
     attention(rows, 1, 43);
-    attention(rows, 33, 0);
+    if (rows <= 64) attention(rows, 33, 0);
     // ONNX Runtime's takes several tokens after others in one row only.
     if (rows === 1) attention(rows, 5, 12, 12, 64);
   }
