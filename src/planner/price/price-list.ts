@@ -29,7 +29,7 @@ const HALF_ON_CPU = { bytes: 0.45, flops: 0.25 } as const;
 const SEARCH_MS_PER_LOGIT = 27e-6;
 
 /**
- * What the host takes to have a session run a layer, while no copy is waited for: on the machine of an H200, plans for opt-2.7b in int8
+ * What the host takes to have a session run a layer of the vision tower, where several runs share its copy: on the machine of an H200, plans for opt-2.7b in int8
  * at 4 GiB that encode 20 pictures in 10 and in 3 runs took 70 and 20 ms more than the card (bench/bulk).
  */
 const SESSION_MS = 0.14;
@@ -155,9 +155,9 @@ function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly
     const { streamBytesPerSecond, streamedLeafMs } = gpu.engines[engine];
     const copiedBytes = run.streamedBytes - run.keptBytes;
     const copy = (1000 * copiedBytes) / streamBytesPerSecond + (run.leaves - run.keptLeaves) * streamedLeafMs;
-    const runs = engine === 'blip2-run' && copied < 1 ? Math.max(busy, SESSION_MS) : busy;
+    const sharesCopies = engine === 'blip2-run' && block.phase === 'image' && copied < 1;
     const fetch = place.store === 'disk' ? (1000 * copiedBytes) / host.diskBytesPerSecond : 0;
-    return runs + copied * copy + copied * fetch;
+    return (sharesCopies ? Math.max(busy, SESSION_MS) : busy) + copied * copy + copied * fetch;
   }
 }
 
