@@ -29,8 +29,8 @@ const HALF_ON_CPU = { bytes: 0.45, flops: 0.25 } as const;
 const SEARCH_MS_PER_LOGIT = 27e-6;
 
 /**
- * What the host takes to have a session run a layer of the vision tower, where several runs share its copy: on the machine of an H200, plans for opt-2.7b in int8
- * at 4 GiB that encode 20 pictures in 10 and in 3 runs took 70 and 20 ms more than the card (bench/bulk).
+ * What the host takes to have a session run a layer of the vision tower, where several runs share its copy: on the machine of an
+ * H200, plans for opt-2.7b in int8 at 4 GiB that encode 20 pictures in 10 and in 3 runs took 70 and 20 ms more than the card (bench/bulk).
  */
 const SESSION_MS = 0.14;
 
