@@ -1,4 +1,5 @@
 /** What the flags of a request ask of the library. */
+import { setFlagsFromString } from 'node:v8';
 import {
   type Budgets,
   type Device,
@@ -21,6 +22,9 @@ import { readMachine } from './read-machine.js';
 import { batchesOf } from './request-batches.js';
 import type { RequestArgs } from './request-flags.js';
 
+/** What V8 runs of a function, in bytes of code, before it optimises it: about a second. */
+const TIERING_BUDGET = 1e9;
+
 /** Below a second, an integer solver would be loaded in vain. */
 async function limits(
   { 'time-limit': seconds, objective }: RequestArgs,
@@ -30,6 +34,8 @@ async function limits(
   const isWanted = seconds === undefined ? needsIntegerSolver(budgets, objective) : seconds >= 1;
   if (!isWanted) return time;
   const { highsSolver } = await import('../../src/highs/index.js');
+  // A search of a second or two is over before optimised code pays for its compilation, which is most of the work by default.
+  setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
   return { ...time, integerSolver: await highsSolver() };
 }
 

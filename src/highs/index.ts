@@ -22,7 +22,7 @@ const loadHighs = highsModule as unknown as typeof highsModule.default;
 export async function highsSolver(wasmUrl?: string): Promise<IntegerSolver> {
   const highs = await loadHighs(wasmUrl === undefined ? {} : { locateFile: () => wasmUrl });
   const { modelStatus, callbackType } = highs.constants;
-  return (program, { cutoff, stop, start = null, iterations = Infinity }) =>
+  return (program, { cutoff, stop, start = null, iterations = Infinity, restarts = true }) =>
     highs.withModel(modelData(program), (model) => {
       model.options.set({
         output_flag: false,
@@ -30,6 +30,8 @@ export async function highsSolver(wasmUrl?: string): Promise<IntegerSolver> {
         mip_abs_gap: 0,
         mip_feasibility_tolerance: TOLERANCE,
         primal_feasibility_tolerance: TOLERANCE,
+        mip_pscost_minreliable: 1,
+        mip_allow_restart: restarts,
       });
       if (start !== null) model.setSolution({ colValue: start });
       model.run({

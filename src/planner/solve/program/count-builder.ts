@@ -5,17 +5,18 @@ import type { Item, Problem } from '../problem.js';
 import { canRunOut, peaksOf } from '../resources.js';
 import { ProgramDraft, type Term } from './integer-program.js';
 import { busyMs, type Objective } from './objective.js';
-import { kindsOf, runsOf, type Run } from './runs.js';
+import { addShares, type Share } from './device-shares.js';
+import { groupsOf, type Group, type Order } from './runs.js';
 
 /** Bytes are counted in these, which keeps the program's numbers close together. */
 const MIB = 2 ** 20;
 
-/** A run's variables. */
-export interface RunColumns {
-  readonly run: Run;
-  /** Place -> how many it gets; closed places are left out. */
-  readonly counts: ReadonlyMap<number, number>;
-  /** Device -> whether it holds the first, the last. */
+/** A group's variables. */
+export interface GroupColumns {
+  readonly group: Group;
+  /** By kind: place -> how many it gets; closed places are left out. */
+  readonly counts: readonly ReadonlyMap<number, number>[];
+  /** Device -> whether it holds the first, the last; of runs. */
   readonly firsts: ReadonlyMap<number, number>;
   readonly lasts: ReadonlyMap<number, number>;
 }
@@ -26,10 +27,19 @@ interface Level {
   readonly column: number;
 }
 
+export interface CountOptions {
+  readonly objective?: Objective;
+  /** Anything but `runs` leaves crossings out: what the program comes to is a bound then. */
+  readonly order?: Order;
+  /** For `busiest`: no device may take longer. */
+  readonly mostMs?: number;
+}
+
 export class CountBuilder {
   readonly draft = new ProgramDraft();
   private readonly problem: Problem;
   private readonly objective: Objective;
+  private readonly order: Order;
   private readonly mostMs: number;
   private readonly endsOf: EndsOf;
   private readonly devices: readonly number[];
@@ -38,24 +48,28 @@ export class CountBuilder {
   /** Per such resource, the heights that its largest peak may have, and the column that says which it is. */
   private readonly levels = new Map<number, readonly Level[]>();
 
-  constructor(problem: Problem, objective: Objective, mostMs: number, endsOf: EndsOf) {
+  constructor(
+    problem: Problem,
+    { objective = 'sum', order = 'runs', mostMs = Infinity }: CountOptions,
+    endsOf: EndsOf,
+  ) {
     this.problem = problem;
     this.objective = objective;
+    this.order = objective === 'busiest' ? 'kinds' : order;
     this.mostMs = mostMs;
     this.endsOf = endsOf;
     this.devices = [...new Set(problem.homes)];
   }
 
-  build(): RunColumns[] {
+  build(): GroupColumns[] {
     const { problem, draft } = this;
     for (const [r] of problem.capacities.entries()) if (canRunOut(problem, r)) this.addRoom(r);
-    const groups = this.objective === 'sum' ? runsOf(problem) : kindsOf(problem);
-    const runs = groups.map((run) => this.addRun(run));
-    this.addTies(runs);
-    if (this.objective === 'sum') this.addCrossings(runs);
-    else this.addBusiest(runs);
+    const groups = groupsOf(problem, this.order).map((group) => this.addGroup(group));
+    this.addTies(groups);
+    if (this.objective === 'sum') this.addCrossings(groups);
+    else this.addBusiest(groups);
     for (const [r, terms] of this.room) draft.row(terms, { high: at(problem.capacities, r) / MIB });
-    return runs;
+    return groups;
   }
 
   private addRoom(r: number): void {
@@ -78,64 +92,27 @@ export class CountBuilder {
     );
   }
 
-  private addRun(run: Run): RunColumns {
-    const { draft, devices, objective } = this;
+  private addGroup(group: Group): GroupColumns {
+    const { draft } = this;
     const { homes, items } = this.problem;
-    const size = run.length;
-    const [start, end] = [at(run, 0), at(run, size - 1)];
-    const { counts, most } = this.addCounts(run, at(items, start));
-    draft.row(
-      [...counts.values()].map((column): Term => [column, 1]),
-      { low: size, high: size },
-    );
+    const kinds = group.kinds.map((kind) => this.addCounts(kind, at(items, at(kind, 0))));
     const firsts = new Map<number, number>();
     const lasts = new Map<number, number>();
-    if (objective === 'busiest') return { run, counts, firsts, lasts };
-    const holds = (choice: readonly number[], i: number, device: number): boolean => homes[at(choice, i)] === device;
-    for (const device of devices) {
-      const places = [...counts.keys()].filter((place) => homes[place] === device);
-      if (places.length === 0) continue;
-      const own = places.map((place): Term => [found(counts, place), 1]);
-      if (size === 1) {
-        const here = draft.column({ value: (choice) => Number(holds(choice, start, device)) });
-        draft.row([...own, [here, -1]], { low: 0, high: 0 });
-        firsts.set(device, here);
-        lasts.set(device, here);
-        continue;
-      }
-      const room = places.reduce((sum, place) => sum + found(most, place), 0);
-      const crossing = at(at(items, at(run, 1)).inputs, 0).cost;
-      const cost = found(this.endsOf(crossing).byDevice, device);
-      const held = (choice: readonly number[]): number => run.filter((i) => holds(choice, i, device)).length;
-      const atFirst = (choice: readonly number[]): boolean => holds(choice, start, device);
-      const atLast = (choice: readonly number[]): boolean => holds(choice, end, device);
-      const some = draft.column({ cost: 2 * cost, value: (choice) => Number(held(choice) > 0) });
-      const first = draft.column({ cost: -cost, value: (choice) => Number(atFirst(choice)) });
-      const last = draft.column({ cost: -cost, value: (choice) => Number(atLast(choice)) });
-      const twice = draft.column({
-        cost: 2 * cost,
-        value: (choice) => Number(atFirst(choice) && atLast(choice) && held(choice) < size),
+    for (const device of group.isRun ? this.devices : []) {
+      const shares = kinds.flatMap(({ counts, most }, kind) =>
+        [...counts].flatMap(([place, column]): Share[] =>
+          homes[place] === device ? [{ kind, column, most: found(most, place) }] : [],
+        ),
+      );
+      if (shares.length === 0) continue;
+      const held = addShares(draft, group, shares, {
+        endCost: this.endCost(group, device),
+        isHeld: (choice, i) => homes[at(choice, i)] === device,
       });
-      draft.row([...own, [some, -Math.min(size, room)]], { high: 0 });
-      draft.row([...own, [twice, -2]], { low: 0 });
-      for (const column of [some, first, last]) draft.row([...own, [column, -1]], { low: 0 });
-      for (const column of [first, last]) draft.atMost(column, some);
-      // Holding both ends without all in between means being there twice.
-      const both: Term[] = [
-        [first, 1],
-        [last, 1],
-        [twice, -1],
-      ];
-      if (room >= size) {
-        const whole = draft.column({ value: (choice) => Number(held(choice) === size) });
-        draft.row([...own, [whole, -size]], { low: 0 });
-        both.push([whole, -1]);
-      }
-      draft.row(both, { high: 1 });
-      firsts.set(device, first);
-      lasts.set(device, last);
+      firsts.set(device, held.first);
+      lasts.set(device, held.last);
     }
-    if (size > 1) {
+    if (group.isRun && group.items.length > 1) {
       for (const side of [firsts, lasts]) {
         draft.row(
           [...side.values()].map((column): Term => [column, 1]),
@@ -143,11 +120,17 @@ export class CountBuilder {
         );
       }
     }
-    return { run, counts, firsts, lasts };
+    return { group, counts: kinds.map(({ counts }) => counts), firsts, lasts };
+  }
+
+  /** The least that it costs to enter or leave a device within a run. */
+  private endCost({ items: run }: Group, device: number): number {
+    const { items } = this.problem;
+    return Math.min(...run.slice(1).map((i) => found(this.endsOf(at(at(items, i).inputs, 0).cost).byDevice, device)));
   }
 
   /** Per open place, how many it gets, and how many it can hold at most. */
-  private addCounts(run: Run, item: Item): { counts: Map<number, number>; most: Map<number, number> } {
+  private addCounts(run: readonly number[], item: Item): { counts: Map<number, number>; most: Map<number, number> } {
     const { draft, room, objective, problem } = this;
     const counts = new Map<number, number>();
     const most = new Map<number, number>();
@@ -172,12 +155,20 @@ export class CountBuilder {
       }
       for (const [r, terms] of room) if (at(use, r) > 0) terms.push([column, at(use, r) / MIB]);
     }
+    draft.row(
+      [...counts.values()].map((column): Term => [column, 1]),
+      { low: run.length, high: run.length },
+    );
     return { counts, most };
   }
 
   /** Items that share their place have equal counts. */
-  private addTies(runs: readonly RunColumns[]): void {
-    const of = new Map(runs.flatMap((own) => own.run.map((i) => [i, own.counts] as const)));
+  private addTies(groups: readonly GroupColumns[]): void {
+    const of = new Map(
+      groups.flatMap(({ group, counts }) =>
+        group.kinds.flatMap((kind, k) => kind.map((i) => [i, at(counts, k)] as const)),
+      ),
+    );
     for (const [i, { sameAs }] of this.problem.items.entries()) {
       if (sameAs === null) continue;
       const [mine, theirs] = [of.get(i), of.get(sameAs)];
@@ -192,15 +183,17 @@ export class CountBuilder {
   }
 
   /** Between runs: either side pays its end unless both are on one device. */
-  private addCrossings(runs: readonly RunColumns[]): void {
+  private addCrossings(groups: readonly GroupColumns[]): void {
     const { draft, endsOf, problem } = this;
-    const lastsOf = new Map(runs.flatMap((own) => own.run.map((i) => [i, own.lasts] as const)));
-    for (const { run, firsts } of runs) {
-      const to = at(run, 0);
+    const runs = groups.filter(({ group }) => group.isRun);
+    const lastsOf = new Map(runs.flatMap((own) => own.group.items.map((i) => [i, own.lasts] as const)));
+    for (const { group, firsts } of runs) {
+      const to = at(group.items, 0);
       for (const { from, cost } of at(problem.items, to).inputs) {
         const sources = lastsOf.get(from);
+        if (sources === undefined) continue;
         for (const [device, end] of endsOf(cost).byDevice) {
-          const sides = [sources?.get(device), firsts.get(device)].filter((column) => column !== undefined);
+          const sides = [sources.get(device), firsts.get(device)].filter((column) => column !== undefined);
           for (const column of sides) draft.charge(column, end);
           if (sides.length < 2 || end === 0) continue;
           const both = draft.column({
@@ -213,7 +206,7 @@ export class CountBuilder {
     }
   }
 
-  private addBusiest(runs: readonly RunColumns[]): void {
+  private addBusiest(groups: readonly GroupColumns[]): void {
     const { draft, problem } = this;
     const { homes, items } = problem;
     const busiest = draft.column({
@@ -223,9 +216,11 @@ export class CountBuilder {
       value: (choice) => Math.max(...busyMs(problem, choice).values()),
     });
     for (const device of this.devices) {
-      const terms = runs.flatMap(({ run, counts }) =>
-        [...counts].flatMap(([place, column]): Term[] =>
-          homes[place] === device ? [[column, at(at(items, at(run, 0)).cost, place)]] : [],
+      const terms = groups.flatMap(({ group, counts }) =>
+        counts.flatMap((own, k) =>
+          [...own].flatMap(([place, column]): Term[] =>
+            homes[place] === device ? [[column, at(at(items, at(at(group.kinds, k), 0)).cost, place)]] : [],
+          ),
         ),
       );
       draft.row([...terms, [busiest, -1]], { high: 0 });

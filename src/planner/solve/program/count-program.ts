@@ -7,9 +7,8 @@ import { at } from '../../../checked-access.js';
 import { realAt } from '../number-at.js';
 import { crossingEnds } from '../crossing-ends.js';
 import type { Problem } from '../problem.js';
-import { CountBuilder, type RunColumns } from './count-builder.js';
+import { CountBuilder, type CountOptions, type GroupColumns } from './count-builder.js';
 import type { IntegerProgram } from './integer-program.js';
-import type { Objective } from './objective.js';
 import { spread } from './spread.js';
 
 export interface CountProgram {
@@ -20,36 +19,31 @@ export interface CountProgram {
   readonly valuesOf: (choice: readonly number[]) => Float64Array;
 }
 
-/**
- * Null where the problem is no such program: crossings have to be sums of two ends.
- * @param mostMs for `busiest`: no device may take longer
- */
-export function countProgram(
-  problem: Problem,
-  objective: Objective = 'sum',
-  mostMs: number = Infinity,
-): CountProgram | null {
+/** Null where the problem is no such program: crossings have to be sums of two ends. */
+export function countProgram(problem: Problem, options: CountOptions = {}): CountProgram | null {
   const endsOf = crossingEnds(problem.homes);
   const crossings = problem.items.flatMap(({ inputs }) => inputs.map(({ cost }) => cost));
   if (crossings.some((crossing) => !endsOf(crossing).isExact)) return null;
-  const builder = new CountBuilder(problem, objective, mostMs, endsOf);
-  const runs = builder.build();
+  const builder = new CountBuilder(problem, options, endsOf);
+  const groups = builder.build();
   return {
     program: builder.draft.program(),
-    choiceOf: (values) => choiceOf(runs, values, problem.homes),
+    choiceOf: (values) => choiceOf(groups, values, problem.homes),
     valuesOf: (choice) => builder.draft.valuesOf(choice),
   };
 }
 
-function choiceOf(runs: readonly RunColumns[], values: Float64Array, homes: readonly number[]): number[] {
+function choiceOf(groups: readonly GroupColumns[], values: Float64Array, homes: readonly number[]): number[] {
   const valueOf = (column: number): number => Math.round(realAt(values, column));
   const owner = (columns: ReadonlyMap<number, number>): number =>
     [...columns].find(([, column]) => valueOf(column) > 0)?.[0] ?? -1;
   const choice: number[] = [];
-  for (const { run, counts, firsts, lasts } of runs) {
-    const own = new Map([...counts].map(([place, column]) => [place, valueOf(column)]));
-    const places = spread({ counts: own, first: owner(firsts), last: owner(lasts) }, homes);
-    for (const [k, i] of run.entries()) choice[i] = at(places, k);
+  for (const { group, counts, firsts, lasts } of groups) {
+    const ends = { first: owner(firsts), last: owner(lasts) };
+    for (const [k, kind] of group.kinds.entries()) {
+      const own = new Map([...at(counts, k)].map(([place, column]) => [place, valueOf(column)]));
+      for (const [n, place] of spread({ counts: own, ...ends }, homes).entries()) choice[at(kind, n)] = place;
+    }
   }
   return choice;
 }

@@ -39,6 +39,8 @@ export interface IntegerLimits {
   readonly start?: Float64Array | null;
   /** Simplex iterations after which the search ends with what is known by then. Default: as many as it takes. */
   readonly iterations?: number;
+  /** Whether the search may begin anew once enough is settled at its root. Default: true. */
+  readonly restarts?: boolean | undefined;
   /** Asked again and again; true ends the search with what is known by then. */
   readonly stop: () => boolean;
 }

@@ -1,19 +1,20 @@
 /**
  * A placement problem through its program of counts, for which an integer solver is given.
  *
- * A short search finds a placement; local search improves it pair of devices by pair of devices, all others being held, by
- * the same program; a longer search begins with it, and has the bound. Limits are simplex iterations, so the same
- * problem gets the same answer on every machine.
+ * First come smaller programs that leave crossings out (`Order` in `runs.ts`): they have the bound, and how many of each kind
+ * go where, which a search in the whole program puts in order. Then the whole program, from the best so far, and the same
+ * program pair of devices by pair of devices, all others being held. Limits are counts of work, so the same problem gets
+ * the same answer on every machine.
  */
-import { at } from '../../../checked-access.js';
+import { at, found } from '../../../checked-access.js';
 import { localSearch } from '../local-search.js';
-import { numberAt } from '../number-at.js';
+import { numberAt, realAt } from '../number-at.js';
 import { costOf, type Item, type Problem, type Solution } from '../problem.js';
 import { scarceResources } from '../resources.js';
 import { countProgram, type CountProgram } from './count-program.js';
 import type { IntegerSolver } from './integer-program.js';
 import { busyMs, objectiveOf, type Objective } from './objective.js';
-import { peakParts } from './peak-parts.js';
+import { groupsOf, type Order } from './runs.js';
 
 /**
  * As a fraction of a cost: what counts as cheaper here, and what a bound of an integer solver is lowered by. It keeps to its
@@ -21,13 +22,16 @@ import { peakParts } from './peak-parts.js';
  */
 export const INTEGER_TOLERANCE = 1e-6;
 
-/** Simplex iterations: a fifth to half a second for a thousand. */
-const SHORT = 5000;
-const LONG = 12_000;
-const PART = 4000;
-const PAIR = 800;
-/** Parts have to raise the bound by this fraction of what is open. */
-const WORTHWHILE = 0.1;
+/** Simplex iterations times columns: five million take about a second. */
+const MIXED = 8e6;
+const STRETCHES = 6e6;
+const SHORT = 4e6;
+const LONG = 8e6;
+const ORDERING = 0.5e6;
+const PAIR = 0.2e6;
+/** Of more than two memories that can be full, gaps that are worth no more work, and no more pairs: fractions of the cost. */
+const CLOSE = 3e-4;
+const CLOSE_FOR_PAIRS = 1e-3;
 /** Rounds of pairs, each of which has to gain this fraction for the next. */
 const MOST_ROUNDS = 3;
 const LEAST_GAIN = 1e-4;
@@ -52,8 +56,23 @@ export interface ProgramResult {
 
 /** Null where the problem is no program of counts. */
 export function searchProgram(problem: Problem, solver: IntegerSolver, limits: ProgramLimits): ProgramResult | null {
-  const program = countProgram(problem, limits.objective);
+  const program = countProgram(problem, limits);
   return program === null ? null : new ProgramSearch(problem, program, solver, limits).run();
+}
+
+interface Effort {
+  /** Simplex iterations times columns. */
+  readonly work: number;
+  readonly restarts?: boolean;
+  /** A placement to begin with; the best by default. */
+  readonly from?: Solution | null;
+}
+
+interface Answer {
+  readonly solution: Solution | null;
+  /** What the solution costs by the program. */
+  readonly value: number;
+  readonly bound: number;
 }
 
 class ProgramSearch {
@@ -63,6 +82,8 @@ class ProgramSearch {
   private readonly limits: ProgramLimits;
   private readonly objective: Objective;
   private readonly devices: readonly number[];
+  /** More than two memories can be full. */
+  private readonly isLarge: boolean;
   private best: Solution | null;
   private bound = -Infinity;
   /** What pairs of devices held when they were searched. */
@@ -75,20 +96,15 @@ class ProgramSearch {
     this.limits = limits;
     this.objective = limits.objective ?? 'sum';
     this.devices = [...new Set(problem.homes)];
+    this.isLarge = scarceResources(problem).length > 2;
     const known = limits.known ?? null;
     this.best = known !== null && known.cost <= limits.cutoff ? known : null;
   }
 
   run(): ProgramResult {
     const { effort = 1 } = this.limits;
-    if (scarceResources(this.problem).length > 2) {
-      this.solve(SHORT * effort);
-      this.searchPairs();
-      this.searchParts(effort);
-      this.searchPairs();
-    } else {
-      this.solve(LONG * effort);
-    }
+    if (this.isLarge) this.searchLarge(effort);
+    else this.solve(LONG * effort);
     const { best, limits } = this;
     const isNew = best !== null && best !== limits.known;
     return { solution: isNew ? best : null, bound: Math.min(this.least(), this.bound) };
@@ -99,75 +115,96 @@ class ProgramSearch {
     return Math.min(this.limits.cutoff, this.best?.cost ?? Infinity) * (1 - INTEGER_TOLERANCE);
   }
 
-  private isOver(): boolean {
-    return this.bound >= this.least() || (this.best !== null && this.limits.stop());
+  private isOver(close = CLOSE): boolean {
+    const { effort = 1, stop } = this.limits;
+    const gap = this.isLarge && this.objective === 'sum' ? close / effort : 0;
+    return this.bound >= this.least() * (1 - gap) || (this.best !== null && stop());
   }
 
-  private solve(iterations: number): void {
+  private searchLarge(effort: number): void {
+    const [mixed, stretches] = [this.relaxation('mixed'), this.relaxation('stretches')];
+    // What a program that is still open has found is a worse start than none.
+    const isSettled = mixed !== null && this.relax(mixed, { work: MIXED * effort, keepsOpen: false });
+    if (!isSettled) {
+      this.solve(SHORT * effort);
+      this.searchPairs();
+    }
+    if (stretches !== null) this.relax(stretches, { work: STRETCHES * effort, keepsOpen: true, restarts: false });
+    if (isSettled || stretches === null) this.solve(LONG * effort);
+    this.searchPairs();
+  }
+
+  private solve(work: number): void {
     if (this.isOver()) return;
-    this.bound = Math.max(this.bound, lowered(this.attempt(this.problem, this.program, iterations)));
+    const { bound, solution } = this.answer(this.problem, this.program, { work });
+    this.bound = Math.max(this.bound, bound);
+    this.keep(solution);
   }
 
-  /**
-   * Part by part (`peak-parts.ts`), where linear programs say that it raises the bound, else the whole; the most promising
-   * part first.
-   */
-  private searchParts(effort: number): void {
-    if (this.isOver()) return;
-    const parts = (this.objective === 'sum' ? peakParts(this.problem) : [])
-      .flatMap((problem) => {
-        const program = countProgram(problem, this.objective);
-        return program === null ? [] : [{ problem, program, bound: this.linearBound(program) }];
-      })
-      .sort((a, b) => a.bound - b.bound);
-    const raised = (parts.at(0)?.bound ?? -Infinity) - this.bound;
-    if (raised < WORTHWHILE * (this.least() - this.bound)) {
-      this.solve(LONG * effort);
-      return;
+  /** The program with less of the chain's order; null where nothing of it can be left out. */
+  private relaxation(order: Order): CountProgram | null {
+    const program = this.objective === 'sum' ? countProgram(this.problem, { order }) : null;
+    const { columns } = this.program.program;
+    return program !== null && program.program.columns.length < columns.length ? program : null;
+  }
+
+  /** Takes a relaxation's bound, and its placement in a better order; returns whether it was solved to the end. */
+  private relax(program: CountProgram, { keepsOpen, ...effort }: Effort & { readonly keepsOpen: boolean }): boolean {
+    if (this.isOver()) return true;
+    const { bound, solution, value } = this.answer(this.problem, program, effort);
+    this.bound = Math.max(this.bound, bound);
+    const isSolved = bound >= value * (1 - 2 * INTEGER_TOLERANCE);
+    if (solution !== null && (isSolved || keepsOpen)) {
+      this.keep(this.reordered(solution));
     }
-    // Beyond a part that stays open others would leave the least bound as it is; one that holds the best may have better.
-    let stopped = Infinity;
-    for (const part of parts) {
-      if (part.bound >= this.least() || this.isOver()) break;
-      if (part.bound >= stopped && !this.holdsBest(part.problem)) continue;
-      part.bound = Math.max(part.bound, lowered(this.attempt(part.problem, part.program, PART * effort)));
-      if (part.bound < this.least()) stopped = Math.min(stopped, part.bound);
+    return isSolved;
+  }
+
+  /** The best order for a placement, as far as items go only where others of their kind are. */
+  private reordered(solution: Solution): Solution {
+    const { problem } = this;
+    const places = new Map<number, ReadonlySet<number>>();
+    for (const { items } of groupsOf(problem, 'kinds')) {
+      const own = new Set(items.map((i) => at(solution.choice, i)));
+      for (const i of items) places.set(i, own);
     }
-    this.bound = Math.max(this.bound, Math.min(...parts.map(({ bound }) => bound)));
+    const held = withPlaces(problem, (i, place) => found(places, i).has(place));
+    const program = countProgram(held);
+    const better = program === null ? null : this.answer(held, program, { work: ORDERING, from: solution }).solution;
+    return better === null || better.cost >= solution.cost ? solution : better;
   }
 
-  private holdsBest(problem: Problem): boolean {
-    return this.best !== null && costOf(problem, this.best.choice) < Infinity;
+  private keep(solution: Solution | null): void {
+    if (solution === null || solution.cost === Infinity) return;
+    const { problem, objective, limits } = this;
+    const better = objective === 'sum' ? localSearch(problem, solution, limits.stop) : solution;
+    if (better.cost < this.least()) this.best = better;
   }
 
-  /** What every placement costs at least by the program without whole numbers. */
-  private linearBound({ program }: CountProgram): number {
-    const columns = program.columns.map((column) => ({ ...column, whole: false }));
-    const { bound } = this.solver({ columns, rows: program.rows }, { cutoff: Infinity, stop: () => false });
-    return Math.max(this.bound, lowered(bound));
-  }
-
-  /** Keeps what is better than the best; returns the solver's bound. */
-  private attempt(problem: Problem, program: CountProgram, iterations: number): number {
-    const { best, limits, objective } = this;
-    const start = best !== null && this.holdsBest(problem) ? program.valuesOf(best.choice) : null;
-    const least = this.least();
-    const answer = this.solver(program.program, { cutoff: least, start, iterations, stop: limits.stop });
-    if (answer.values !== null) {
-      const choice = program.choiceOf(answer.values);
-      const cost = objectiveOf(this.problem, objective, choice);
-      if (cost < least) this.best = { choice, cost };
-    }
-    return answer.bound;
+  /** What the solver finds, priced, and the least that anything costs by its proof. */
+  private answer(problem: Problem, program: CountProgram, { work, restarts, from = this.best }: Effort): Answer {
+    const { columns } = program.program;
+    const start = from !== null && costOf(problem, from.choice) < Infinity ? program.valuesOf(from.choice) : null;
+    const { values, bound } = this.solver(program.program, {
+      cutoff: this.least(),
+      start,
+      iterations: Math.ceil(work / columns.length),
+      restarts,
+      stop: this.limits.stop,
+    });
+    const least = lowered(bound);
+    if (values === null) return { solution: null, value: Infinity, bound: least };
+    const choice = program.choiceOf(values);
+    const value = columns.reduce((sum, { cost }, k) => sum + cost * realAt(values, k), 0);
+    return { solution: { choice, cost: objectiveOf(this.problem, this.objective, choice) }, value, bound: least };
   }
 
   private searchPairs(): void {
-    const { problem, devices, objective, limits } = this;
-    for (let round = 0; round < MOST_ROUNDS && this.best !== null && !this.isOver(); round++) {
+    const { devices } = this;
+    for (let round = 0; round < MOST_ROUNDS && this.best !== null && !this.isOver(CLOSE_FOR_PAIRS); round++) {
       const before: number = this.best.cost;
-      if (objective === 'sum') this.best = localSearch(problem, this.best, limits.stop);
       for (const [k, a] of devices.entries()) {
-        for (const b of devices.slice(k + 1)) if (!this.isOver()) this.searchPair([a, b]);
+        for (const b of devices.slice(k + 1)) if (!this.isOver(CLOSE_FOR_PAIRS)) this.searchPair([a, b]);
       }
       if (this.best.cost > before * (1 - LEAST_GAIN)) break;
     }
@@ -185,8 +222,8 @@ class ProgramSearch {
     if (this.tried.has(own)) return;
     this.tried.add(own);
     const held = onlyBetween(problem, best.choice, part);
-    const program = countProgram(held, objective);
-    if (program !== null) this.attempt(problem, program, PAIR);
+    const program = countProgram(held, { objective });
+    if (program !== null) this.keep(this.answer(held, program, { work: PAIR }).solution);
   }
 }
 
@@ -198,10 +235,16 @@ function lowered(bound: number): number {
 /** The problem in which items on other devices stay where they are. */
 function onlyBetween(problem: Problem, choice: readonly number[], devices: readonly number[]): Problem {
   const isFree = (place: number): boolean => devices.includes(at(problem.homes, place));
-  const items = problem.items.map((item, i): Item => {
+  return withPlaces(problem, (i, place) => {
     const own = at(choice, i);
-    const mayGo = (place: number): boolean => (isFree(own) ? isFree(place) : place === own);
-    return { ...item, cost: item.cost.map((cost, place) => (mayGo(place) ? cost : Infinity)) };
+    return isFree(own) ? isFree(place) : place === own;
   });
+}
+
+function withPlaces(problem: Problem, mayGo: (i: number, place: number) => boolean): Problem {
+  const items = problem.items.map((item, i): Item => ({
+    ...item,
+    cost: item.cost.map((cost, place) => (mayGo(i, place) ? cost : Infinity)),
+  }));
   return { ...problem, items };
 }

@@ -1,10 +1,60 @@
-/** Runs of items that are alike: how many of a run go where is all that matters. */
+/** Items that are alike: how many of them go where is all that matters. */
+import { at } from '../../../checked-access.js';
 import type { Item, Problem } from '../problem.js';
 
-/** The numbers of the items of a run, in order. An item that others refer to beyond the next is a run of its own. */
-export type Run = readonly number[];
+/** Items of which only the numbers of each kind count. */
+export interface Group {
+  /** Their numbers, ascending. */
+  readonly items: readonly number[];
+  /** The same by kind. */
+  readonly kinds: readonly (readonly number[])[];
+  /** Whether they follow one another, so that crossings can be counted. */
+  readonly isRun: boolean;
+}
 
-export function runsOf({ items }: Problem): Run[] {
+/**
+ * How much of the chain's order is kept. `runs`: all of it. `stretches`: all but whose neighbour is whose amongst single items
+ * of a few kinds that follow one another. `mixed`: that of runs; single items count by kind wherever they stand. `kinds`:
+ * none, as where crossings cost nothing.
+ */
+export type Order = 'runs' | 'stretches' | 'mixed' | 'kinds';
+
+export function groupsOf(problem: Problem, order: Order): Group[] {
+  const kinds = kindsOf(problem);
+  if (order === 'kinds') return kinds.map((items) => ({ items, kinds: [items], isRun: false }));
+  const { runs, alone } = runsOf(problem);
+  if (order === 'runs') return runs.map((items) => ({ items, kinds: [items], isRun: true }));
+  const single = new Set(runs.flatMap((items) => (items.length === 1 ? items : [])));
+  if (order === 'stretches') {
+    return stretchesOf(
+      runs,
+      kinds.map((kind) => kind.filter((i) => single.has(i) && !alone.has(i))),
+    );
+  }
+  const singles = kinds.map((kind) => kind.filter((i) => single.has(i))).filter(({ length }) => length > 0);
+  return [
+    ...runs.filter(({ length }) => length > 1).map((items): Group => ({ items, kinds: [items], isRun: true })),
+    ...singles.map((items): Group => ({ items, kinds: [items], isRun: items.length === 1 })),
+  ];
+}
+
+/** Runs, those in a row of which each is of one of `kinds` (of which there is more than one) put together. */
+function stretchesOf(runs: readonly (readonly number[])[], kinds: readonly (readonly number[])[]): Group[] {
+  const kindOf = new Map(kinds.filter(({ length }) => length > 1).flatMap((kind) => kind.map((i) => [i, kind])));
+  const stretches: { readonly items: number[]; readonly kinds: Map<readonly number[], number[]> }[] = [];
+  let open: (typeof stretches)[number] | null = null;
+  for (const run of runs) {
+    const kind = kindOf.get(at(run, 0));
+    if (open === null || kind === undefined) stretches.push((open = { items: [], kinds: new Map() }));
+    open.items.push(...run);
+    open.kinds.set(kind ?? run, [...(open.kinds.get(kind ?? run) ?? []), ...run]);
+    if (kind === undefined) open = null;
+  }
+  return stretches.map(({ items, kinds: own }) => ({ items, kinds: [...own.values()], isRun: true }));
+}
+
+/** Items alike in a row. An item that others refer to beyond the next is a run of its own, and `alone`. */
+function runsOf({ items }: Problem): { runs: number[][]; alone: ReadonlySet<number> } {
   const alone = new Set<number>();
   for (const [i, { sameAs, inputs }] of items.entries()) {
     if (sameAs !== null) alone.add(i).add(sameAs);
@@ -26,11 +76,11 @@ export function runsOf({ items }: Problem): Run[] {
       last = alone.has(i) ? null : { kind, entry: null };
     }
   }
-  return runs;
+  return { runs, alone };
 }
 
 /** Items that are alike wherever they stand: where crossings cost nothing, only the number of each kind matters. */
-export function kindsOf(problem: Problem): Run[] {
+function kindsOf(problem: Problem): number[][] {
   const { items } = problem;
   const numberOf = numbering();
   const kinds = new Map<string, number[]>();

@@ -26,7 +26,7 @@ export function searchBottleneck(problem: Problem, solver: IntegerSolver, limits
     const high: number = Math.min(limits.cutoff, best?.cost ?? limits.known?.cost ?? Infinity);
     const most = bound + share * (high - bound);
     if (high === Infinity || most - bound < CLOSE * high || limits.stop()) break;
-    const program = countProgram(problem, 'busiest', most);
+    const program = countProgram(problem, { objective: 'busiest', mostMs: most });
     if (program === null) break;
     const answer = solver(program.program, {
       cutoff: most,
