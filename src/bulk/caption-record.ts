@@ -4,7 +4,8 @@ import type { Blip2Error } from '../errors.js';
 import type { Answer } from '../runtime/engine/captioner-options.js';
 import type { InputPicture } from './inputs/input-picture.js';
 
-const answer = z.object({ text: z.string(), tokens: z.array(z.int()), score: z.number().nullable() });
+/** Without a score: its last digits depend on what runs beside a picture, and files are to be the same byte for byte. */
+const answer = z.object({ text: z.string(), tokens: z.array(z.int()) });
 
 /**
  * Readers take the type of a column from the first rows, and refuse what does not fit: texts are always texts, and empty where
@@ -51,9 +52,7 @@ export function captionedRecord(
     ...identity(picture, path),
     text: first.text,
     tokens: [...first.ids],
-    ...(answers.length === 1
-      ? {}
-      : { answers: answers.map(({ text, ids, score }) => ({ text, tokens: [...ids], score })) }),
+    ...(answers.length === 1 ? {} : { answers: answers.map(({ text, ids }) => ({ text, tokens: [...ids] })) }),
     truncated: first.finish === 'length',
     error: '',
   };

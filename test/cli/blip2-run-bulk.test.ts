@@ -52,6 +52,18 @@ describe('blip2-run --out', () => {
     expect(await hashesIn(out)).toEqual(before);
   });
 
+  it('writes the same bytes whatever runs beside a picture, with several answers of each too', async () => {
+    const beams = ['--beams', '4', '--num-captions', '3', '--length-penalty', '2'];
+    const written = async (...flags: string[]) => {
+      const out = fresh();
+      expect(await run(PICTURES, '--out', out, '--shard-size', '6', ...beams, ...flags)).toMatchObject({ code: 0 });
+      return hashesIn(out);
+    };
+    const alone = await written('--batch', '1');
+    expect(await written('--batch', '5')).toEqual(alone);
+    expect(await written('--workers', '2')).toEqual(alone);
+  });
+
   it('refuses other settings and other pictures, with what differs', async () => {
     const out = fresh();
     await run(PICTURES, '--out', out);

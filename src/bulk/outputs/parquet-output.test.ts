@@ -21,7 +21,7 @@ const record = (name: string, text: string | null): CaptionRecord => ({
   tokens: [1],
   truncated: false,
   error: text === null ? 'IMAGE_UNREADABLE: nothing' : '',
-  ...(text === null ? {} : { answers: [1, 2].map((n) => ({ text: `${text} ${n}`, tokens: [n], score: n })) }),
+  ...(text === null ? {} : { answers: [1, 2].map((n) => ({ text: `${text} ${n}`, tokens: [n] })) }),
 });
 
 it('cuts row groups by the bytes of pictures, and keeps a row for each picture', async () => {
