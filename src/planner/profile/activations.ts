@@ -5,6 +5,7 @@
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { numberOf, stringOf, type AnyConfig } from '../models/model-config.js';
 import { EXPERTS, expertsOf } from './experts.js';
+import { turnedElements } from './picture-patches.js';
 import { scanElements } from './prompt-scans.js';
 
 export interface BlockRows {
@@ -29,6 +30,8 @@ const COMPOSED = new Set(['gelu_new', 'gelu_fast', 'gelu_python', 'relu2', 'xiel
 const SCORES_EAGER = 7.5;
 /** A learned bias of every position to every other, with the mask in it, and as it is made. */
 const SCORES_BIASED = 3;
+/** Towers keep what comes in, and some their first layers' results, beside what a layer makes. */
+const KEPT_BESIDE = 1.15;
 const ATTENTION = /attn|attention/i;
 const BIASED = /\.relative_attention_bias\.weight$/;
 
@@ -51,6 +54,11 @@ export function activationElements(
   const scan = scanElements(tensors, text, rows.length) * rows.sequences * (4 / elementBytes);
   const routed = rows.tokens * (2 * rowWidth + routedElements(widths, tensors, text));
   return Math.ceil(Math.max(straight + scan, routed, scoreElements(rows, tensors, text, isEager)));
+}
+
+/** Of a tower, which works on `patches`. */
+export function pictureElements(patches: number, { rowWidth, widest }: BlockWidths, config: AnyConfig): number {
+  return Math.ceil(patches * Math.max(KEPT_BESIDE * (2 * rowWidth + 2 * widest), turnedElements(config)));
 }
 
 function scoreElements(

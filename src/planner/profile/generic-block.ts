@@ -3,7 +3,7 @@ import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { BlockPhase } from '../../model/blocks.js';
 import { numberOf, textConfig, type AnyConfig } from '../models/model-config.js';
 import type { ModelUse } from '../models/read-model-table.js';
-import { activationElements } from './activations.js';
+import { activationElements, pictureElements } from './activations.js';
 import { cacheShape, NO_CACHE } from './cache-shape.js';
 import { EXPERTS, expertsOf } from './experts.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
@@ -11,6 +11,7 @@ import { keepsItsDtype, loadedBytes, type DtypeRules } from './loaded-dtype.js';
 import { keptElements } from './kept-elements.js';
 import type { BlockRun, ProfileBlock } from './model-profile.js';
 import type { Engine } from '../map/engine.js';
+import { WITHOUT_PATCHES, patchesPerToken } from './picture-patches.js';
 import { likelyCalls } from './work/torch-calls.js';
 import type { Workload } from './workload.js';
 import { parentOf } from '../map/module-paths.js';
@@ -90,12 +91,21 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   };
   // transformers makes logits of a prompt's last token only.
   const promptRows = isHead ? rows : rows * context0;
+  const isTower = phase === 'image' && !WITHOUT_PATCHES.test(name);
+  const onceRows = batch * (use === null ? 1 : Math.ceil(promptTokens * (isTower ? patchesPerToken(config) : 1)));
   const runs =
-    phase === 'token'
-      ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)]
-      : [run(phase, 1, batch * (use === null ? 1 : promptTokens))];
+    phase === 'token' ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)] : [run(phase, 1, onceRows)];
   const longest = phase === 'token' && !isHead ? context0 : phase === 'prompt' ? promptTokens : 1;
-  const widestRows = phase === 'token' ? Math.max(promptRows, batch) : batch * (use === null ? 1 : promptTokens);
+  const widestRows = phase === 'token' ? Math.max(promptRows, batch) : onceRows;
+  const activations = (): number => {
+    if (isTable) return 2 * widestRows * read.rowWidth;
+    if (isTower) return pictureElements(widestRows, read, config);
+    return activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
+      text: textConfig(config),
+      isEager: context.isEager && phase !== 'image',
+      elementBytes,
+    });
+  };
   return {
     name,
     kind: BLOCK.test(`${name}.`) ? 'block' : 'module',
@@ -114,13 +124,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     keptBytes: 0,
     largestLeafBytes: Math.max(0, ...read.leaves.values()),
     cacheElements: rows * kept.most,
-    activationElements: isTable
-      ? 2 * widestRows * read.rowWidth
-      : activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
-          text: textConfig(config),
-          isEager: context.isEager && phase !== 'image',
-          elementBytes,
-        }),
+    activationElements: activations(),
     waitingBytes: 0,
     elementBytes,
     runs: runs.filter((each) => each.runs > 0),
