@@ -157,7 +157,6 @@ export class GraphBuilder {
       opsetImport: [
         { domain: '', version: OPSET_VERSION },
         { domain: 'com.microsoft', version: 1n },
-        // Whoever has never heard of it refuses it, even where no node is of it.
         ...(this.#nodes.some(({ domain }) => domain === 'blip2') ? [{ domain: 'blip2', version: 1n }] : []),
       ],
       graph: {
