@@ -46,7 +46,7 @@ export {
 } from './solve/program/integer-program.js';
 export { LOAD_DTYPES, type LoadDtype } from '../tensor/load-dtype.js';
 export { type Engine } from './map/engine.js';
-export { DEFAULT_WORKLOAD, type Workload } from './profile/workload.js';
+export { DEFAULT_WORKLOAD, type Workload } from './profile/workload/workload.js';
 export { formatSize, parseSize } from '../size.js';
 export { type QuantScheme } from '../tensor/quantized.js';
 export { type TensorInfo } from '../tensor/tensor-info.js';

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
-import { blip2Profiler } from '../../src/planner/profile/blip2-profile.js';
-import { parseWorkload } from '../../src/planner/profile/workload.js';
+import { blip2Profiler } from '../../src/planner/profile/blip2/blip2-profile.js';
+import { parseWorkload } from '../../src/planner/profile/workload/workload.js';
 import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import type { SessionSources } from '../../src/runtime/session/cpu/start-program.js';
 import { floats, goldenSources, maxDifference, promptOf, readRecording, tensorOf } from './golden.js';

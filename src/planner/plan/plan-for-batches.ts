@@ -1,7 +1,7 @@
 /** How many pictures to take at once, and how many of them to encode together, for the most pictures per second. */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
-import { MOST_TOGETHER } from '../profile/encoding.js';
-import type { Workload } from '../profile/workload.js';
+import { MOST_TOGETHER } from '../profile/workload/encoding.js';
+import type { Workload } from '../profile/workload/workload.js';
 import type { Budgets } from './request/budgets.js';
 import { chooseFor } from './choice/choose-for.js';
 import { casesOf } from './choice/cases.js';

@@ -1,9 +1,8 @@
 /** The bytes a block takes in a place, device by device: one definition for the solver, the plan and its explanation. */
 import { deviceOfPlace, type Place } from './place.js';
 import { hostWidening } from './price-list.js';
-import { formOf, type ProfileBlock } from '../profile/model-profile.js';
+import { formOf, streamedBytes, type ProfileBlock } from '../profile/model-profile.js';
 import type { Engine } from '../map/engine.js';
-import { streamedBytes } from '../profile/streamed-groups.js';
 import type { Device } from '../map/device-map.js';
 
 /** Bytes on one device. The last two count only while the block runs. */

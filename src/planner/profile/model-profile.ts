@@ -9,8 +9,7 @@ import type { Engine } from '../map/engine.js';
 import type { FileNames } from '../map/file-names.js';
 import type { ModelUse } from '../models/read-model-table.js';
 import type { LoadDtype } from '../../tensor/load-dtype.js';
-import type { TorchCalls } from './work/torch-calls.js';
-import type { Workload } from './workload.js';
+import type { Workload } from './workload/workload.js';
 
 /** A class of transformers, and what it is for. */
 export interface PlannedClass {
@@ -18,6 +17,14 @@ export interface PlannedClass {
   readonly use: ModelUse;
   /** Whether its loader has to be told to make floats of compressed weights. */
   readonly dequantize?: true;
+}
+
+/** What transformers does on the host for one run of a block. */
+export interface TorchCalls {
+  /** Modules called that have tensors in or below them: accelerate puts a hook on each where a map names several devices. */
+  readonly modules: number;
+  /** Operations that launch a kernel; views do not. */
+  readonly launches: number;
 }
 
 /** The runs of a block in one phase of one call. */
@@ -41,7 +48,6 @@ export interface BlockRun {
   /** The parts of `streamedBytes` and `leaves` that are the block's `keptTensors`. */
   readonly keptBytes: number;
   readonly keptLeaves: number;
-  /** What transformers does on the host for a run. */
   readonly torch: TorchCalls;
   /** Elements handed to the next block per run: what crosses if that block runs elsewhere. */
   readonly outputElements: number;
@@ -129,4 +135,9 @@ export interface ModelProfile {
 /** The block as a place with `scheme` holds it; null leaves it as it is loaded. */
 export function formOf(block: ProfileBlock, scheme: QuantScheme | null): ProfileBlock {
   return scheme === null ? block : (block.forms.get(scheme) ?? block);
+}
+
+/** The most that one run of a block copies. */
+export function streamedBytes(block: ProfileBlock): number {
+  return Math.max(0, ...block.runs.map((run) => run.streamedBytes));
 }

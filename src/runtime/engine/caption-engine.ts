@@ -4,7 +4,7 @@ import { parseBlip2Config, type Blip2Config } from '../../model/blip2-config.js'
 import { ofUnchanged } from '../../loader/checkpoint/unchanged-files.js';
 import { checkLayerCounts } from '../../model/layer-counts.js';
 import { checkTensorNames } from '../../model/tensor-names.js';
-import { MOST_TOGETHER } from '../../planner/profile/encoding.js';
+import { MOST_TOGETHER } from '../../planner/profile/workload/encoding.js';
 import { Asking } from './asking.js';
 import type { Caption, CaptionHooks, Outcome } from './captioner-options.js';
 import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from './caption-worker.js';

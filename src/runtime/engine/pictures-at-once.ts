@@ -1,7 +1,7 @@
 import type { Blip2Config } from '../../model/blip2-config.js';
 import { positionLimit } from '../../model/language-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
-import { MOST_TOGETHER } from '../../planner/profile/encoding.js';
+import { MOST_TOGETHER } from '../../planner/profile/workload/encoding.js';
 import { resolveGenerationOptions, sequencesAtOnce } from '../generation/generation-options.js';
 import type { AskedWork, PlannedRoom } from '../placement/planned-room.js';
 import type { CaptionModel } from '../session/model/caption-model.js';

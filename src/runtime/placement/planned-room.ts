@@ -6,8 +6,8 @@ import type { PictureSize } from '../../model/picture-size.js';
 import type { Device } from '../../planner/map/device-map.js';
 import type { LackingFor } from '../../planner/plan/comparison/lacking-memory.js';
 import type { PlanDocument } from '../../planner/plan/document/plan-document.js';
-import type { Workload } from '../../planner/profile/workload.js';
-import { encodingOf, MOST_TOGETHER } from '../../planner/profile/encoding.js';
+import type { Workload } from '../../planner/profile/workload/workload.js';
+import { encodingOf, MOST_TOGETHER } from '../../planner/profile/workload/encoding.js';
 import { formatSize } from '../../size.js';
 import type { DeviceOptions } from '../device/device-options.js';
 

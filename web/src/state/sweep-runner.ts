@@ -1,7 +1,7 @@
 /** The sweep of budgets: run once for all that a slider of memory can change, and kept with its plans. */
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import type { SweepPoint } from '../../../src/planner/plan/comparison/sweep.js';
-import type { Workload } from '../../../src/planner/profile/workload.js';
+import type { Workload } from '../../../src/planner/profile/workload/workload.js';
 import type { OpenModel } from '../model/open-model.js';
 import { cardCount, memoryOf } from '../settings/card-groups.js';
 import { settingsHash } from '../settings/settings-hash.js';

@@ -4,7 +4,7 @@ import type { Device } from '../../../src/planner/map/device-map.js';
 import type { Infeasible } from '../../../src/planner/plan/choice/infeasible.js';
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import type { PlannedPoint, SweepRange } from '../../../src/planner/plan/comparison/sweep.js';
-import type { Workload } from '../../../src/planner/profile/workload.js';
+import type { Workload } from '../../../src/planner/profile/workload/workload.js';
 import type { OpenModel } from '../model/open-model.js';
 import type { CarriedOptions } from '../settings/plan-options.js';
 import type { Settings } from '../settings/settings.js';

@@ -4,7 +4,7 @@ import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { inLoadedNames } from '../../map/file-names.js';
-import { keptUnder } from '../../profile/kept-modules.js';
+import { keptUnder } from '../document/kept-modules.js';
 import { validateDeviceMap, type MapIssue } from './validate-device-map.js';
 import type { Place } from '../../price/place.js';
 import { priceList } from '../../price/price-list.js';

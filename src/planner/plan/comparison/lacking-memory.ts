@@ -3,7 +3,7 @@ import { found } from '../../../checked-access.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { Device } from '../../map/device-map.js';
 import type { Location } from '../../price/place.js';
-import type { Workload } from '../../profile/workload.js';
+import type { Workload } from '../../profile/workload/workload.js';
 import { planPreparer } from '../request/prepare-plan.js';
 import type { GpuProvider } from '../request/plan-options.js';
 import { memoryTable } from '../document/memory-table.js';

@@ -7,7 +7,7 @@ import { loadedModel, type LoadedModel } from '../../models/loaded-model.js';
 import { asConfig } from '../../models/model-config.js';
 import { quantizationOf } from '../../models/quantization.js';
 import type { ModelTable } from '../../models/read-model-table.js';
-import { sortedBy } from '../../profile/generic-groups.js';
+import { sortedBy } from '../../profile/generic/generic-groups.js';
 
 export interface RegisteredModules {
   readonly names: readonly string[];

@@ -4,10 +4,10 @@
  */
 import { at } from '../../../checked-access.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
-import { whyNotThere } from '../../profile/block-stores.js';
+import { whyNotThere } from '../request/why-not-there.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
-import { keepsItsSmall, keysOf } from '../../profile/kept-modules.js';
+import { keepsItsSmall, keysOf } from '../document/kept-modules.js';
 import { conflictingReadings } from '../../map/prefix-readings.js';
 import { pathsAbove } from '../../map/module-paths.js';
 

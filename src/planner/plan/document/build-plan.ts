@@ -5,7 +5,7 @@ import { inFileNames } from '../../map/file-names.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../../map/device-map.js';
 import { preparationOf } from '../../price/preparation.js';
-import { keysOf } from '../../profile/kept-modules.js';
+import { keysOf } from './kept-modules.js';
 import type { Hooked } from '../../price/hooks.js';
 import { deviceOfPlace, runsOn, type Place } from '../../price/place.js';
 import { formatSize } from '../../../size.js';

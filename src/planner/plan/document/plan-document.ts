@@ -5,7 +5,7 @@ import type { Place } from '../../price/place.js';
 import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import type { PlannedClass } from '../../profile/model-profile.js';
 import type { Engine } from '../../map/engine.js';
-import type { Workload } from '../../profile/workload.js';
+import type { Workload } from '../../profile/workload/workload.js';
 import type { BlockPhase } from '../../../model/blocks.js';
 import type { CheckpointIdentity, Objective } from '../request/plan-options.js';
 

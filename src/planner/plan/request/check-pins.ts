@@ -2,7 +2,7 @@ import { Blip2Error } from '../../../errors.js';
 import type { DeviceMap } from '../../map/device-map.js';
 import { longestPrefix } from '../../map/longest-prefix.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
-import { whyNotThere } from '../../profile/block-stores.js';
+import { whyNotThere } from './why-not-there.js';
 
 /** @throws Blip2Error `PIN_UNKNOWN`, `PIN_IMPOSSIBLE` */
 export function checkPins(pins: DeviceMap, profile: ModelProfile): void {

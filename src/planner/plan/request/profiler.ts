@@ -11,13 +11,13 @@ import { loadedModel } from '../../models/loaded-model.js';
 import { asConfig } from '../../models/model-config.js';
 import { quantizationOf } from '../../models/quantization.js';
 import { dtypeNote, storedDtype } from '../../models/stored-dtype.js';
-import { blip2Profiler } from '../../profile/blip2-profile.js';
-import type { Blip2ProfileOptions } from '../../profile/blip2-weights.js';
+import { blip2Profiler } from '../../profile/blip2/blip2-profile.js';
+import type { Blip2ProfileOptions } from '../../profile/blip2/blip2-weights.js';
 import { withExtras } from '../../profile/extras.js';
-import { genericProfiler, type GenericProfileOptions } from '../../profile/generic-profile.js';
+import { genericProfiler, type GenericProfileOptions } from '../../profile/generic/generic-profile.js';
 import type { ModelProfile } from '../../profile/model-profile.js';
-import { usualWorkload } from '../../profile/usual-workload.js';
-import { parseWorkload, type Workload } from '../../profile/workload.js';
+import { usualWorkload } from '../../profile/workload/usual-workload.js';
+import { parseWorkload, type Workload } from '../../profile/workload/workload.js';
 import type { PlanOptions } from './plan-options.js';
 
 /** The profile of a checkpoint for what is asked of it; absent means the usual work. @throws Blip2Error `WORKLOAD_INVALID` */

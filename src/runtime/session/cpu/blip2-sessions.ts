@@ -1,6 +1,6 @@
 import { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
-import { MOST_TOGETHER } from '../../../planner/profile/encoding.js';
+import { MOST_TOGETHER } from '../../../planner/profile/workload/encoding.js';
 import { elementCount } from '../../../tensor/tensor-info.js';
 import type { TokenSource } from '../../generation/token-source.js';
 import type { ModelPixels } from '../../image/pixel-rules.js';

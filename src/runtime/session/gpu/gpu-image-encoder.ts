@@ -4,7 +4,7 @@
  */
 import { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
-import { encodingOf } from '../../../planner/profile/encoding.js';
+import { encodingOf } from '../../../planner/profile/workload/encoding.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { ModelPixels } from '../../image/pixel-rules.js';
 import type { PictureGrid } from '../../graph/picture-grid.js';

@@ -2,8 +2,8 @@
 import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
 import type { BlockKind } from '../../../model/blocks.js';
-import { MOST_TOGETHER } from '../../../planner/profile/encoding.js';
-import type { Workload } from '../../../planner/profile/workload.js';
+import { MOST_TOGETHER } from '../../../planner/profile/workload/encoding.js';
+import type { Workload } from '../../../planner/profile/workload/workload.js';
 import type { BatchSize, CaptionModel } from '../model/caption-model.js';
 import type { TokenSource } from '../../generation/token-source.js';
 import {

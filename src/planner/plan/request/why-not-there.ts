@@ -1,0 +1,14 @@
+import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
+
+/** Why a block cannot wait in a store that is not amongst its `stores`, beside a GPU that runs it. */
+export function whyNotThere({ kind, stores }: ProfileBlock, { quantization, dtype }: ModelProfile): string {
+  if (kind === 'query-tokens')
+    return 'a parameter of the root module is loaded once and cannot be read from disk when it is needed';
+  if (stores.length === 0) {
+    return quantization === undefined
+      ? 'transformers reads its parameters without calling it, so that nothing brings them to the GPU'
+      : `transformers runs ${quantization} on GPUs alone`;
+  }
+  if (quantization !== undefined) return `transformers does not read ${quantization} from disk`;
+  return `transformers keeps parts of it in float32, but reads from disk in ${dtype}, so that it fails or answers otherwise`;
+}

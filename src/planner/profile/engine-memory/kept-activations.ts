@@ -1,0 +1,40 @@
+/** Device memory that several rows at once take beside the largest block's activations. */
+import type { ModelProfile } from '../model-profile.js';
+
+/**
+ * What an H200 took, were all of it due to the activations of the kinds of blocks but the largest, as multiples of these.
+ *
+ * Of pictures that follow each other, with all sessions in one arena (12 to 128 captions at once, the vision tower streamed): at
+ * most 0.2 in float16, 0.3 to 0.7 where the language model is int8 or int4, whose weights are floats for the time of a product.
+ * Where pictures are encoded beside decoding and each session of the language model has an arena of its own: 0.9 (256 at once,
+ * all of the model on the card; opt-2.7b, bench/bulk). Of a call by itself, when every session had its own arena and memory was
+ * planned in one piece beside the pieces: 2.3 and 2.8 (InstructBLIP with vicuna-7b in 10 GiB, opt-2.7b in 6 GiB, both for 8
+ * pictures with 5 beams; bench/gpu), not measured since.
+ */
+const COPIES = { oneByOne: 0.5, quantized: 0.75, beside: 1, together: 3 } as const;
+
+/**
+ * What `blip2-run`'s sessions on CUDA keep for a workload beyond what they keep for one picture and greedy search, which the
+ * measured workspace holds.
+ * @param single the same model for one picture and greedy search
+ * @param mayFit whether all of the model may lie on one card, which then encodes beside decoding
+ */
+export function keptActivationBytes(profile: ModelProfile, single: ModelProfile, mayFit: boolean): number {
+  const isBulk = profile.workload.encoded !== undefined;
+  const isQuantized = profile.blocks.some(({ scheme, forms }) => scheme !== null || forms.size > 0);
+  const alone = isQuantized ? COPIES.quantized : COPIES.oneByOne;
+  const copies = isBulk ? (mayFit ? COPIES.beside : alone) : COPIES.together;
+  return Math.ceil(copies * Math.max(0, besideLargest(profile) - besideLargest(single)));
+}
+
+function besideLargest({ blocks }: ModelProfile): number {
+  const largest = new Map<string, number>();
+  for (const block of blocks) {
+    const forms = block.staysFloat === true ? [] : block.forms.values();
+    for (const { activationElements, elementBytes } of [block, ...forms]) {
+      largest.set(block.kind, Math.max(largest.get(block.kind) ?? 0, activationElements * elementBytes));
+    }
+  }
+  const bytes = [...largest.values()];
+  return bytes.reduce((sum, each) => sum + each, 0) - Math.max(0, ...bytes);
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { isDtype } from '../../../tensor/dtype.js';
+import { loadModelTable } from '../../models/load-model-table.js';
+import { preparePlan } from '../../plan/request/prepare-plan.js';
+import type { ProfileBlock } from '../model-profile.js';
+
+/** What transformers 5.24 allocates at most for a prompt, recorded by test/fixtures/planner/record_activations.py. */
+const rows = z.array(
+  z.object({
+    family: z.string(),
+    config: z.record(z.string(), z.unknown()),
+    file: z.record(z.string(), z.tuple([z.string()]).rest(z.number())),
+    promptTokens: z.number(),
+    peakBytes: z.number(),
+  }),
+);
+const recorded = z
+  .object({ models: rows, pictures: rows })
+  .parse(
+    JSON.parse(readFileSync(new URL('../../../../test/fixtures/planner/activations.json', import.meta.url), 'utf8')),
+  );
+
+const models = await loadModelTable();
+
+function blocksOf({ config, file, promptTokens }: z.infer<typeof rows>[number]): readonly ProfileBlock[] {
+  const tensors = new Map(
+    Object.entries(file).map(([name, [dtype, ...shape]]) => {
+      if (!isDtype(dtype)) throw new Error(dtype);
+      return [name, { dtype, shape }];
+    }),
+  );
+  const budgets = { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 };
+  const workload = { promptTokens, newTokens: 1 };
+  return preparePlan(tensors, { config, models, engine: 'transformers', budgets, workload }).profile.blocks;
+}
+
+const activationBytes = (blocks: readonly ProfileBlock[]): number =>
+  Math.max(...blocks.map((block) => block.activationElements * block.elementBytes));
+
+describe('what a prompt takes beside weights', () => {
+  // Attention that is written out is counted as one that keeps many scores; XGLM's keeps few.
+  it.each(recorded.models)('$family: all but a sixteenth, and less than three times', (row) => {
+    const blocks = blocksOf(row);
+    const kept = blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
+    const counted = (kept + activationBytes(blocks)) / row.peakBytes;
+    expect(counted).toBeGreaterThan(15 / 16);
+    expect(counted).toBeLessThan(3);
+  });
+});
+
+describe('what a tower takes beside weights', () => {
+  it.each(recorded.pictures)('$family: all but a sixteenth, and less than twice', (row) => {
+    const counted = activationBytes(blocksOf(row).filter(({ phase }) => phase === 'image')) / row.peakBytes;
+    expect(counted).toBeGreaterThan(15 / 16);
+    expect(counted).toBeLessThan(2);
+  });
+});

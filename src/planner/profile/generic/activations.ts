@@ -1,0 +1,100 @@
+/**
+ * What a block of a class that transformers executes holds while it runs, beside weights and caches. Factors are those of plain torch,
+ * counted by `test/fixtures/planner/record_activations.py`: kernels that people may install for scans need less.
+ */
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import { numberOf, stringOf, type AnyConfig } from '../../models/model-config.js';
+import { EXPERTS, expertsOf } from './experts.js';
+import { turnedElements } from './picture-patches.js';
+import { scanElements } from './prompt-scans.js';
+
+export interface BlockRows {
+  /** Tokens of a call: all of its sequences'. */
+  readonly tokens: number;
+  readonly sequences: number;
+  /** Tokens of one sequence. */
+  readonly length: number;
+}
+
+export interface BlockWidths {
+  /** Of what comes in and goes out. */
+  readonly rowWidth: number;
+  /** The widest of any product. */
+  readonly widest: number;
+  readonly expertElements: number;
+}
+
+/** Activation functions that are several operations of torch, each with a result. */
+const COMPOSED = new Set(['gelu_new', 'gelu_fast', 'gelu_python', 'relu2', 'xielu']);
+/** Results of a score's size at once: products, their sum with the mask, the softmax in float32 and what it becomes. */
+const SCORES_EAGER = 7.5;
+/** A learned bias of every position to every other, with the mask in it, and as it is made. */
+const SCORES_BIASED = 3;
+/** Towers keep what comes in, and some their first layers' results, beside what a layer makes. */
+const KEPT_BESIDE = 1.15;
+const ATTENTION = /attn|attention/i;
+const BIASED = /\.relative_attention_bias\.weight$/;
+
+/** @param isEager whether attention is written out, so that all of a prompt's scores are there at once */
+export function activationElements(
+  rows: BlockRows,
+  widths: BlockWidths,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  {
+    text,
+    isEager,
+    elementBytes,
+  }: { readonly text: AnyConfig; readonly isEager: boolean; readonly elementBytes: number },
+): number {
+  const { rowWidth, widest } = widths;
+  const isComposed = COMPOSED.has(
+    stringOf(text, 'hidden_act', 'activation_function', 'hidden_activation', 'dense_act_fn') ?? '',
+  );
+  const straight = rows.tokens * (2 * rowWidth + (isComposed ? 3.5 : 2) * widest);
+  const scan = scanElements(tensors, text, rows.length) * rows.sequences * (4 / elementBytes);
+  const routed = rows.tokens * (2 * rowWidth + routedElements(widths, tensors, text));
+  return Math.ceil(Math.max(straight + scan, routed, scoreElements(rows, tensors, text, isEager)));
+}
+
+/** Of a tower, which works on `patches`. */
+export function pictureElements(patches: number, { rowWidth, widest }: BlockWidths, config: AnyConfig): number {
+  return Math.ceil(patches * Math.max(KEPT_BESIDE * (2 * rowWidth + 2 * widest), turnedElements(config)));
+}
+
+function scoreElements(
+  { sequences, length }: BlockRows,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  text: AnyConfig,
+  isEager: boolean,
+): number {
+  const names = [...tensors.keys()];
+  if (!names.some((name) => ATTENTION.test(name))) return 0;
+  const isBiased = names.some((name) => BIASED.test(name));
+  const heads =
+    numberOf(
+      text,
+      'num_attention_heads',
+      'n_head',
+      'n_heads',
+      'num_heads',
+      'attention_heads',
+      'encoder_attention_heads',
+    ) ?? 0;
+  const factor = isEager ? SCORES_EAGER : isBiased ? SCORES_BIASED : 0;
+  return factor * sequences * heads * length ** 2;
+}
+
+/** Of a token in fused experts: a row for each that it is sent to, through all of their products. */
+function routedElements(
+  { expertElements }: BlockWidths,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  text: AnyConfig,
+): number {
+  const experts = expertsOf(text);
+  const isFused = [...tensors].some(([name, { shape }]) => EXPERTS.test(name) && shape.length === 3);
+  const width = numberOf(text, 'hidden_size', 'd_model', 'n_embd');
+  if (experts === null || !isFused || width === null) return 0;
+  // A gate, what it opens and their product are of one size, and one more is the gate's activation.
+  const inner = (4 / 3) * (expertElements / experts.all / width);
+  return experts.chosen * (3 * width + inner);
+}

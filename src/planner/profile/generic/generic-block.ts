@@ -1,0 +1,205 @@
+/** The numbers of a block whose class, or only whose tensor names, are known. */
+import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
+import type { BlockPhase } from '../../../model/blocks.js';
+import { numberOf, textConfig, type AnyConfig } from '../../models/model-config.js';
+import type { ModelUse } from '../../models/read-model-table.js';
+import { activationElements, pictureElements } from './activations.js';
+import { cacheShape, NO_CACHE } from './cache-shape.js';
+import { EXPERTS, expertsOf } from './experts.js';
+import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
+import { keepsItsDtype, loadedBytes, type DtypeRules } from '../loaded-dtype.js';
+import { keptElements } from './kept-elements.js';
+import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
+import type { Engine } from '../../map/engine.js';
+import { WITHOUT_PATCHES, patchesPerToken } from './picture-patches.js';
+import type { Workload } from '../workload/workload.js';
+import { parentOf } from '../../map/module-paths.js';
+
+export interface BlockContext {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly rules: DtypeRules;
+  readonly workload: Workload;
+  readonly engine: Engine;
+  readonly config: AnyConfig;
+  /** null for a class that is not known. */
+  readonly use: ModelUse | null;
+  /** Whether its attention is written out rather than one operation. */
+  readonly isEager: boolean;
+  /** Whether a quantised module cannot wait in host memory or on disk. */
+  readonly quantizedStores: readonly ('cpu' | 'disk')[] | null;
+}
+
+const CROSS_KEYS = /\.(EncDecAttention|encoder_attn|cross_attn|crossattention)\.(k|v|k_proj|v_proj|key|value)\./;
+/** By itself: runs where a token has chosen it, and is copied only then. */
+export const SINGLE_EXPERT = /\.(experts|routed_experts)\.\d+$/;
+
+const LOOKED_UP = /embed/i;
+
+interface Sizes {
+  readonly leaves: ReadonlyMap<string, number>;
+  readonly weightBytes: number;
+  readonly elements: number;
+  readonly expertBytes: number;
+  readonly expertElements: number;
+  /** Bytes and modules that only the first token needs. */
+  readonly crossBytes: number;
+  readonly widest: number;
+  readonly rowWidth: number;
+}
+
+export function genericBlock(group: TensorGroup, context: BlockContext): ProfileBlock {
+  const { name, tensors: names, phase, isHead } = group;
+  const { workload, rules, config, use, engine } = context;
+  const { batch, beams, promptTokens, newTokens } = workload;
+  const sizes = sizesOf(names, context);
+  const read = group.reads.length === 0 ? sizes : sizesOf(names, context, group.reads);
+  const held = new Map([...names, ...group.reads].flatMap((each) => entryOf(each, context.tensors)));
+  const cache = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
+  const rows = batch * beams;
+  const encodes = use === 'seq2seq' || use === 'speech';
+  const context0 = encodes ? 1 : promptTokens;
+  const elementBytes = rules.dtype === 'float32' ? 4 : 2;
+  const sequence = { prompt: context0, encoded: promptTokens, total: context0 + newTokens };
+  const kept = keptElements(cache, sequence, elementBytes, engine);
+  const isTable = TABLE.test(name) && !isHead;
+  const experts = activeShare(textConfig(config));
+  const isSingle = SINGLE_EXPERT.test(name);
+  const run = (kind: BlockPhase, runs: number, tokens: number): BlockRun => {
+    const chance = isSingle ? 1 - (1 - experts) ** tokens : 1;
+    // Of experts, those that some token chooses are read; a copy takes them all.
+    const idleBytes = read.expertBytes * (1 - experts) ** tokens;
+    const active = read.elements - read.expertElements * (1 - experts);
+    const firstOnly = kind === 'token' ? read.crossBytes : 0;
+    const copied = read.weightBytes - firstOnly;
+    return {
+      phase: kind,
+      runs,
+      copies: runs * chance,
+      flops: isTable ? 0 : 2 * active * tokens,
+      quantizedBytes: 0,
+      readBytes: isTable ? Math.min(copied, tokens * read.rowWidth * elementBytes) : copied - idleBytes,
+      streamedBytes: copied,
+      stateBytes:
+        kind === 'token' ? (rows * kept.read * elementBytes * (context0 + newTokens / 2)) / (context0 + newTokens) : 0,
+      leaves: read.leaves.size * chance,
+      keptBytes: 0,
+      keptLeaves: 0,
+      torch: likelyCalls(read.leaves.size),
+      outputElements: tokens * read.rowWidth,
+    };
+  };
+  // transformers makes logits of a prompt's last token only.
+  const promptRows = isHead ? rows : rows * context0;
+  const isTower = phase === 'image' && !WITHOUT_PATCHES.test(name);
+  const onceRows = batch * (use === null ? 1 : Math.ceil(promptTokens * (isTower ? patchesPerToken(config) : 1)));
+  const runs =
+    phase === 'token' ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)] : [run(phase, 1, onceRows)];
+  const longest = phase === 'token' && !isHead ? context0 : phase === 'prompt' ? promptTokens : 1;
+  const widestRows = phase === 'token' ? Math.max(promptRows, batch) : onceRows;
+  const activations = (): number => {
+    if (isTable) return 2 * widestRows * read.rowWidth;
+    if (isTower) return pictureElements(widestRows, read, config);
+    return activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
+      text: textConfig(config),
+      isEager: context.isEager && phase !== 'image',
+      elementBytes,
+    });
+  };
+  return {
+    name,
+    kind: BLOCK.test(`${name}.`) ? 'block' : 'module',
+    phase,
+    tensors: names,
+    weightBytes: sizes.weightBytes,
+    // Engines that run other models than BLIP-2 on a CPU keep their dtype there.
+    float32Bytes: sizes.weightBytes,
+    scheme: null,
+    forms: new Map(),
+    lookUp: null,
+    streamedWithBytes: null,
+    bufferBytes: 0,
+    stores: storesOf(group, context),
+    keptTensors: [],
+    keptBytes: 0,
+    largestLeafBytes: Math.max(0, ...read.leaves.values()),
+    cacheElements: rows * kept.most,
+    activationElements: activations(),
+    waitingBytes: 0,
+    elementBytes,
+    runs: runs.filter((each) => each.runs > 0),
+    bond: group.bond,
+    extraInputs: [],
+    hostTraffic: { transfers: 0, elements: 0 },
+  };
+}
+
+/** Where a block may wait, by what transformers does with it there. */
+function storesOf({ tensors: names, stays }: TensorGroup, context: BlockContext): readonly ('cpu' | 'disk')[] {
+  const { engine, rules, tensors, quantizedStores } = context;
+  if (engine !== 'transformers') return ['cpu', 'disk'];
+  if (stays) return [];
+  if (quantizedStores !== null && names.some((name) => !isPlain(tensors.get(name)))) return quantizedStores;
+  const keeps = names.some((name) => keepsItsDtype(name, tensors.get(name)?.dtype ?? 'F32', rules));
+  return keeps ? ['cpu'] : ['cpu', 'disk'];
+}
+
+const isPlain = (info: TensorInfo | undefined): boolean =>
+  info === undefined || ['F64', 'F32', 'F16', 'BF16', 'I64', 'BOOL'].includes(info.dtype);
+
+/** @param reads tensors of other groups that it multiplies with, too */
+function sizesOf(
+  names: readonly string[],
+  { tensors, rules, config }: BlockContext,
+  reads: readonly string[] = [],
+): Sizes {
+  const leaves = new Map<string, number>();
+  const total = { weightBytes: 0, elements: 0, expertBytes: 0, expertElements: 0, crossBytes: 0 };
+  let widest = 0;
+  let rowWidth = 0;
+  let isPacked = false;
+  const own = new Set(names);
+  for (const [name, info] of [...names, ...reads].flatMap((each) => entryOf(each, tensors))) {
+    const bytes = loadedBytes(name, info, rules);
+    const elements = elementCount(info.shape);
+    const leaf = parentOf(name) || name;
+    leaves.set(leaf, (leaves.get(leaf) ?? 0) + bytes);
+    total.weightBytes += bytes;
+    total.elements += elements;
+    if (EXPERTS.test(name)) {
+      total.expertBytes += bytes;
+      total.expertElements += elements;
+    }
+    if (CROSS_KEYS.test(name)) total.crossBytes += bytes;
+    // Rows are looked up of a table: its width is that of what comes out, not of a product.
+    if (elements === Math.max(1, ...info.shape)) continue;
+    if (names.length > 1 && own.has(name) && LOOKED_UP.test(leaf)) continue;
+    if (isPlain(info)) {
+      // Of several matrices in one tensor, the last two sides.
+      for (const dim of info.shape.slice(-2)) widest = Math.max(widest, dim);
+      rowWidth = Math.max(rowWidth, info.shape.at(-1) ?? 0);
+    } else isPacked = true;
+  }
+  if (isPacked) {
+    // What is packed does not show its sides.
+    const text = textConfig(config);
+    rowWidth = Math.max(rowWidth, numberOf(text, 'hidden_size', 'n_embd', 'd_model') ?? 0);
+    widest = Math.max(widest, rowWidth, numberOf(text, 'intermediate_size', 'n_inner', 'd_ff') ?? 0);
+  }
+  return { leaves, ...total, widest, rowWidth };
+}
+
+/** Between OPT's layers (10 modules and 15 launches for 8 leaves) and LLaMA's (12 and 40 for 9). */
+function likelyCalls(leaves: number): TorchCalls {
+  return leaves === 1 ? { modules: 1, launches: 1 } : { modules: leaves + 2, launches: 3 * leaves };
+}
+
+/** The share of experts that one token is sent to. */
+function activeShare(text: AnyConfig): number {
+  const experts = expertsOf(text);
+  return experts === null ? 1 : experts.chosen / experts.all;
+}
+
+function entryOf(name: string, tensors: ReadonlyMap<string, TensorInfo>): [string, TensorInfo][] {
+  const info = tensors.get(name);
+  return info === undefined ? [] : [[name, info]];
+}

@@ -1,0 +1,103 @@
+/**
+ * The profile of any checkpoint. Where the class of the model is known, its blocks, ties, float32 modules and phases are
+ * those of transformers; otherwise they follow from tensor names alone, and the assumption is said.
+ */
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { LoadedModel } from '../../models/loaded-model.js';
+import { asConfig, saysTied, type AnyConfig } from '../../models/model-config.js';
+import { quantizationNotes, quantizationWarnings, type Quantization } from '../../models/quantization.js';
+import { genericBlock } from './generic-block.js';
+import { knownNotes, loaderNotes } from './generic-notes.js';
+import { genericGroups } from './generic-groups.js';
+import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
+import type { DtypeRules } from '../loaded-dtype.js';
+import type { LoadDtype } from '../../../tensor/load-dtype.js';
+import type { ModelProfile, PlannedClass } from '../model-profile.js';
+import type { Engine } from '../../map/engine.js';
+import { workloadNote } from '../workload/usual-workload.js';
+import type { Workload } from '../workload/workload.js';
+
+export interface GenericProfileOptions {
+  readonly dtype: LoadDtype;
+  readonly overrides?: ReadonlyMap<string, LoadDtype>;
+  readonly engine: Engine;
+  /** The parsed `config.json`, if there is one. */
+  readonly config?: unknown;
+  /** How many there are to plan for. */
+  readonly gpus: number;
+  /** How the tensors are quantised; null where they are not. */
+  readonly quantization: Quantization | null;
+  /** The model as transformers loads it; null for a class that is not known. */
+  readonly model: LoadedModel | null;
+}
+
+/** The profile for one workload after another of a checkpoint that is looked at once. */
+export function genericProfiler(
+  stored: ReadonlyMap<string, TensorInfo>,
+  options: GenericProfileOptions,
+): (workload: Workload) => ModelProfile {
+  const { dtype, engine, model, quantization } = options;
+  const config = asConfig(options.config);
+  const tensors = model?.tensors ?? stored;
+  const rules: DtypeRules = {
+    dtype,
+    blip2: null,
+    ...(quantization === null ? {} : { isPlain: plainIn(model) }),
+    ...(model === null ? {} : { float32: (name) => model.tree.float32(name) }),
+    ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
+  };
+  const { groups, aliases } =
+    model === null
+      ? unknownGroups(stored, config)
+      : loadedGroups(model, {
+          placesExperts: engine !== 'transformers',
+          onOneGpu: engine === 'transformers' && options.gpus <= 1,
+        });
+  const shared = {
+    tensors,
+    rules,
+    engine,
+    config,
+    use: model?.cls.use ?? null,
+    isEager: model?.cls.isEager ?? false,
+    quantizedStores: quantization?.stores ?? null,
+  };
+  return (workload) => {
+    const blocks = groups.map((group) => genericBlock(group, { ...shared, workload }));
+    return {
+      family: 'generic',
+      model: model === null ? null : plannedClass(model, quantization),
+      ...(quantization === null ? {} : { quantization: quantization.method }),
+      dtype,
+      workload,
+      engine,
+      blocks,
+      aliases,
+      weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
+      assumptions: [
+        ...(model === null ? UNKNOWN : knownNotes(model, rules)),
+        ...loaderNotes(engine, blocks),
+        ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
+        ...quantizationNotes(quantization, engine),
+      ],
+      warnings: quantizationWarnings(quantization, engine),
+    };
+  };
+}
+
+function plannedClass({ cls: { name, use } }: LoadedModel, quantization: Quantization | null): PlannedClass {
+  return { class: name, use, ...(quantization?.becomesFloats === true ? { dequantize: true } : {}) };
+}
+
+function plainIn(model: LoadedModel | null): (name: string) => boolean {
+  return model === null ? (name) => /\.(weight|bias)$/.test(name) : (name) => model.tree.depth(name) === Infinity;
+}
+
+const UNKNOWN: readonly string[] = [
+  'Blocks, their order and how often they run follow from tensor names: this checkpoint has no BLIP-2 config.json.',
+  'Key and value caches are as wide as the projections named k_proj, v_proj, key, value, wk or wv.',
+];
+
+function unknownGroups(tensors: ReadonlyMap<string, TensorInfo>, config: AnyConfig): LoadedGroups {
+  return { groups: genericGroups(tensors.keys(), saysTied(config) === true), aliases: new Map() };
+}

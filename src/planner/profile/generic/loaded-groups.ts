@@ -1,0 +1,151 @@
+/** The blocks of a model whose class is known: what transformers must not split, and what it can, in the order they run. */
+import type { BlockPhase } from '../../../model/blocks.js';
+import type { LoadedModel } from '../../models/loaded-model.js';
+import type { ModuleTree } from '../../models/module-tree.js';
+import type { ModelClass, ModuleNode } from '../../models/read-model-table.js';
+import { BLOCK, sortedBy, type TensorGroup } from './generic-groups.js';
+import { parentOf } from '../../map/module-paths.js';
+
+/** Groups, and other modules of tied tensors that need a key: path -> the group it goes with. */
+export interface LoadedGroups {
+  readonly groups: readonly TensorGroup[];
+  readonly aliases: ReadonlyMap<string, string>;
+}
+
+export interface Splitting {
+  /** Whether the experts of a layer may be elsewhere than the rest of it. */
+  readonly placesExperts: boolean;
+  /** Whether all runs on one GPU, so that a layer may be split which the class does not want whole. */
+  readonly onOneGpu: boolean;
+}
+
+export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGroups {
+  const { cls, tree } = model;
+  const owner = owners(model, splitting);
+  const groupOf = new Map<string, string>();
+  const members = new Map<string, string[]>();
+  const stays = new Set<string>();
+  for (const tensor of model.tensors.keys()) {
+    const found = owner(tensor);
+    groupOf.set(tensor, found.name);
+    if (found.stays) stays.add(found.name);
+    const known = members.get(found.name);
+    if (known === undefined) members.set(found.name, [tensor]);
+    else known.push(tensor);
+  }
+  const ties = tiedGroups(model, owner, groupOf, new Set(members.keys()));
+  const groups = [...members, ...ties.heads.map((name): [string, string[]] => [name, []])].map(
+    ([name, tensors]): TensorGroup => ({
+      name,
+      tensors,
+      phase: ties.everyToken.has(name) ? 'token' : phaseOf(name, cls),
+      isHead: cls.head !== null && isWithin(name, cls.head),
+      stays: stays.has(name),
+      reads: ties.reads.get(name) ?? [],
+      bond: ties.bonds.get(name) ?? null,
+    }),
+  );
+  const rank = ({ name, phase, isHead }: TensorGroup) => [
+    phase === 'token' ? 1 : 0,
+    isHead ? 1 : 0,
+    ...tree.order(name),
+  ];
+  return { groups: sortedBy(groups, rank), aliases: ties.aliases };
+}
+
+/** What a tensor moves with: accelerate brings a module's tensors where it calls the module. */
+interface Owner {
+  /** Path of a module, or the tensor itself. */
+  readonly name: string;
+  readonly stays: boolean;
+}
+
+/** One that is routed to, or all of a layer where they are one tensor. */
+const EXPERTS = /^.*?\.(?:experts|routed_experts)(?:\.\d+)?(?=\.)/;
+
+/** Tensor -> its owner; tensors of one module are looked up once. */
+function owners({ tree }: LoadedModel, { placesExperts, onOneGpu }: Splitting): (tensor: string) => Owner {
+  const keepsLayers = !onOneGpu || tree.some(tree.root, ({ whole }) => whole);
+  const known = new Map<string, Owner | null>();
+  return (tensor) => {
+    const module = parentOf(tensor);
+    let owner = known.get(module);
+    if (owner === undefined) {
+      const experts = placesExperts ? EXPERTS.exec(`${module}.`)?.[0] : undefined;
+      owner = experts === undefined ? ownerOf(module, tree, keepsLayers) : { name: experts, stays: false };
+      known.set(module, owner);
+    }
+    return owner ?? { name: tensor, stays: true };
+  };
+}
+
+/** null for a module whose tensors have keys of their own. */
+function ownerOf(module: string, tree: ModuleTree, keepsLayers: boolean): Owner | null {
+  const parts = module === '' ? [] : module.split('.');
+  const nodes = tree.along(module);
+  const block = keepsLayers ? BLOCK.exec(`${module}.`)?.[0] : undefined;
+  for (const [depth, node] of nodes.entries()) {
+    const path = parts.slice(0, depth).join('.');
+    if (depth > 0 && (node.whole || node.uncalled || block === path || isSmallParent(node, tree)))
+      return { name: path, stays: tree.some(node, (each) => each.uncalled) };
+  }
+  const last = nodes.at(-1);
+  const isComplete = nodes.length === parts.length + 1;
+  if (module === '' || (isComplete && last !== undefined && last.children.size > 0)) return null;
+  return { name: block ?? module, stays: false };
+}
+
+/** Tensors of its own beside modules, and nothing below that could be placed by itself: a key for it stands for all. */
+function isSmallParent(node: ModuleNode, tree: ModuleTree): boolean {
+  if (node.tensors.size === 0 || node.children.size === 0) return false;
+  return !tree.some(node, (each) => each.whole || each.children.has('*'));
+}
+
+interface Ties {
+  readonly heads: readonly string[];
+  readonly aliases: ReadonlyMap<string, string>;
+  readonly bonds: ReadonlyMap<string, string>;
+  readonly reads: ReadonlyMap<string, readonly string[]>;
+  /** Groups that hold what the decoder or the head reads. */
+  readonly everyToken: ReadonlySet<string>;
+}
+
+function tiedGroups(
+  { ties, cls }: LoadedModel,
+  ownerOfTensor: (tensor: string) => Owner,
+  groupOf: ReadonlyMap<string, string>,
+  names: ReadonlySet<string>,
+): Ties {
+  const heads: string[] = [];
+  const aliases = new Map<string, string>();
+  const bonds = new Map<string, string>();
+  const reads = new Map<string, readonly string[]>();
+  const everyToken = new Set<string>();
+  for (const [holder = '', ...others] of ties) {
+    const home = groupOf.get(holder) ?? holder;
+    const bond = bonds.get(home) ?? `tied:${home}`;
+    if (others.some((name) => phaseOf(name, cls) === 'token')) everyToken.add(home);
+    for (const other of others) {
+      const owner = ownerOfTensor(other).name;
+      const isHead = cls.head !== null && isWithin(owner, cls.head);
+      if (owner === home) continue;
+      if (names.has(owner) || isHead) {
+        bonds.set(home, bond);
+        bonds.set(owner, bond);
+        if (!names.has(owner) && !heads.includes(owner)) heads.push(owner);
+        if (!groupOf.has(other)) reads.set(owner, [...(reads.get(owner) ?? []), holder]);
+      } else aliases.set(owner, home);
+    }
+  }
+  return { heads, aliases, bonds, reads, everyToken };
+}
+
+/** Once per call, or for every token. */
+function phaseOf(name: string, { use, decoder, head }: ModelClass): BlockPhase {
+  if (use === 'once') return 'prompt';
+  if (use === 'causal' || isWithin(name, decoder) || (head !== null && isWithin(name, head))) return 'token';
+  return use === 'picture' ? 'image' : 'prompt';
+}
+
+const isWithin = (name: string, module: string): boolean =>
+  module === '' || name === module || name.startsWith(`${module}.`);

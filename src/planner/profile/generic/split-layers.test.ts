@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import { deviceOf, type Device } from '../../map/device-map.js';
+import { loadModelTable } from '../../models/load-model-table.js';
+import { explainMap } from '../../plan/comparison/explain-map.js';
+import { planDeviceMap } from '../../plan/plan-device-map.js';
+import type { PlanOptions } from '../../plan/request/plan-options.js';
+import { KNOWN_GPUS, UNKNOWN_HOST } from '../../price/known-devices.js';
+
+const models = await loadModelTable();
+const card = KNOWN_GPUS.get('RTX 4090');
+if (card === undefined) throw new Error('known');
+// A host that no plan leaves work to.
+const machine = { gpus: [card], host: { ...UNKNOWN_HOST, memoryBytesPerSecond: 1e6, flopsPerSecond: 1e6 } };
+
+const overhead = card.engines.transformers.workspaceBytes;
+const LAYERS = 3;
+const ROWS = 16_000;
+const [WIDTH, INNER] = [1024, 4096];
+const LAYER_BYTES = 2 * (4 * WIDTH * WIDTH + 2 * WIDTH * INNER + WIDTH);
+
+/** A file of DistilBERT, whose class names no module that must stay whole. */
+const tensors = new Map<string, TensorInfo>([
+  ['distilbert.embeddings.word_embeddings.weight', { dtype: 'F16', shape: [ROWS, WIDTH] }],
+  ...Array.from({ length: LAYERS }, (_, i) => `distilbert.transformer.layer.${i}`).flatMap((layer) => [
+    ...['q_lin', 'k_lin', 'v_lin', 'out_lin'].map((each): [string, TensorInfo] => [
+      `${layer}.attention.${each}.weight`,
+      { dtype: 'F16', shape: [WIDTH, WIDTH] },
+    ]),
+    [`${layer}.ffn.lin1.weight`, { dtype: 'F16', shape: [INNER, WIDTH] }] as [string, TensorInfo],
+    [`${layer}.ffn.lin2.weight`, { dtype: 'F16', shape: [WIDTH, INNER] }] as [string, TensorInfo],
+    [`${layer}.sa_layer_norm.weight`, { dtype: 'F16', shape: [WIDTH] }] as [string, TensorInfo],
+  ]),
+  ['vocab_projector.bias', { dtype: 'F16', shape: [ROWS] }],
+]);
+const config = { architectures: ['DistilBertForMaskedLM'], model_type: 'distilbert' };
+
+function planOn(gpuBytes: readonly number[]) {
+  const budgets = { gpus: new Map(gpuBytes.map((bytes, id) => [id, bytes])), ramBytes: null, diskBytes: 0 };
+  const options: PlanOptions = {
+    config,
+    models,
+    engine: 'transformers',
+    machine,
+    budgets,
+    workload: { promptTokens: 8 },
+  };
+  const result = planDeviceMap(tensors, options);
+  if (result.status !== 'fits') throw new Error('RAM has no limit');
+  const homes = Array.from({ length: LAYERS }, (_, i) => {
+    const own = [...tensors.keys()].filter((name) => name.startsWith(`distilbert.transformer.layer.${i}.`));
+    return new Set(own.map((name) => deviceOf(result.map, name)));
+  });
+  return { ...result, options, homes };
+}
+
+describe('layers that their class does not want whole', () => {
+  const lessThanTwo = overhead + Math.ceil(2.2 * LAYER_BYTES) + 2 * ROWS * WIDTH;
+
+  it('are split on one GPU, which leaves room for less than a layer empty', () => {
+    const { homes, map, plan, options } = planOn([lessThanTwo]);
+    expect(homes.some((devices) => devices.size > 1)).toBe(true);
+    const { streamedBytesPerCall } = plan.cost;
+    expect(streamedBytesPerCall).toBeGreaterThan(0);
+    expect(streamedBytesPerCall % LAYER_BYTES).not.toBe(0);
+    const explained = explainMap(map, tensors, options);
+    expect(explained.issues).toEqual([]);
+    expect(explained.plan?.cost).toEqual(plan.cost);
+    expect(explained.plan?.devices).toEqual(plan.devices);
+  });
+
+  it('stay whole on two, between which no hook carries what a layer adds to its input', () => {
+    const { homes } = planOn([lessThanTwo, overhead + LAYER_BYTES / 4]);
+    expect(homes.map((devices) => devices.size)).toEqual([1, 1, 1]);
+  });
+});
+
+describe('a budget that a map fills to the last byte', () => {
+  it('is enough to plan it: nothing more is held on the GPU to make it the one that runs', () => {
+    const map = new Map<string, Device>(
+      [...tensors.keys()].map((name) => [name.slice(0, name.lastIndexOf('.')), 'cpu']),
+    );
+    // The tied table, twice as much to copy as anything else.
+    for (const module of ['distilbert.embeddings.word_embeddings', 'vocab_projector']) map.set(module, 0);
+    const { options } = planOn([2 ** 30]);
+    const explained = explainMap(map, tensors, options);
+    const [gpu] = explained.plan?.devices ?? [];
+    if (gpu?.freeBytes == null || explained.plan === null) throw new Error('a budget was given');
+    const { plan } = planOn([2 ** 30 - gpu.freeBytes]);
+    expect(plan.cost.latencyMs).toBeLessThanOrEqual(explained.plan.cost.latencyMs);
+  });
+});
