@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { PRESETS } from '../../model/presets.js';
+import { loadModelTable } from '../models/load-model-table.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../price/known-devices.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import { planDeviceMap } from './plan-device-map.js';
@@ -69,5 +70,24 @@ describe('plans for WebGPU', () => {
       planDeviceMap(tensors, { ...options, provider: 'webgpu' }),
     ];
     expect(asked).toEqual(plain);
+  });
+
+  it('leave models that blip2-run does not run as they are, whatever their files call the tensors', async () => {
+    const shapes: Record<string, number[]> = {
+      'wte.weight': [100, 64],
+      'h.0.ln_1.weight': [64],
+      'h.0.attn.c_attn.weight': [64, 192],
+      'h.0.mlp.c_fc.weight': [64, 256],
+      'ln_f.weight': [64],
+    };
+    const gpt2 = new Map(Object.entries(shapes).map(([name, shape]) => [name, { dtype: 'F16' as const, shape }]));
+    const options = {
+      config: { architectures: ['GPT2LMHeadModel'], model_type: 'gpt2', n_layer: 1, n_head: 2, n_embd: 64 },
+      models: await loadModelTable(),
+      budgets: { gpus: new Map([[0, GIB]]), ramBytes: null, diskBytes: 0 },
+    };
+    const asked = planDeviceMap(gpt2, { ...options, provider: 'webgpu' });
+    expect(asked.status).toBe('fits');
+    expect(asked).toEqual(planDeviceMap(gpt2, options));
   });
 });

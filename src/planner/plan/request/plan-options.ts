@@ -43,7 +43,7 @@ export interface PlanOptions {
   readonly dtypes?: ReadonlyMap<string, LoadDtype>;
   /** Who will execute the map. Default `blip2-run`. */
   readonly engine?: Engine;
-  /** What `blip2-run` reaches the GPUs through. Default `cuda`. */
+  /** What `blip2-run` reaches the GPUs through, for the models that it runs. Default `cuda`. */
   readonly provider?: GpuProvider;
   /** What the devices can do; profiles go to GPUs in the order of their numbers. Default: stated estimates. */
   readonly machine?: MachineProfile;

@@ -71,7 +71,7 @@ export function planPreparer(
     const profiled = withCard(options.machine ?? { gpus: [], host: UNKNOWN_HOST }, budgets);
     const packedRows = options.provider === 'webgpu' ? 1 : leastPackedRows(profiled, budgets);
     const loaded = profileFor(workload, packedRows);
-    const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run';
+    const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run' && loaded.family === 'blip2';
     const machine = isWebGpu ? { ...profiled, gpus: profiled.gpus.map(webGpuProfile) } : profiled;
     const whole = isWebGpu ? withWebGpuBlocks(loaded, tensors) : loaded;
     const takesTurns = !isWebGpu && budgets.gpus.size === 1 && cachesTakeTurns(whole);

@@ -2,10 +2,10 @@
  * A model as WebGPU runs it: activations and caches are float32, and products of float16 weights are added up from parts in
  * float16, which the provider keeps for the next run of the same shape.
  */
+import { found } from '../../../checked-access.js';
 import { isFloating } from '../../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
 import type { ModelProfile, ProfileBlock } from '../model-profile.js';
-import { infoOf } from '../blip2/tensor-sizes.js';
 
 export function withWebGpuBlocks(profile: ModelProfile, tensors: ReadonlyMap<string, TensorInfo>): ModelProfile {
   return { ...profile, blocks: profile.blocks.map((block) => widened(block, tensors)) };
@@ -33,7 +33,7 @@ function lostBytes(
 ) {
   if (lookUp !== null) return 0;
   const sizes = names.map((name) => {
-    const { shape, dtype } = infoOf(tensors, name);
+    const { shape, dtype } = found(tensors, name);
     const bytes = isFloating(dtype) ? (shape.length > 1 ? elementBytes : 4) : 1;
     return elementCount(shape) * bytes;
   });
