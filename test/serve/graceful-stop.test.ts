@@ -2,7 +2,7 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { asking, RECORDED, serveDemo } from './served-model.js';
+import { asking, RECORDED, serveDemo, untilOpen } from './served-model.js';
 
 const CAPTIONS = new Map(RECORDED.map(({ image, caption }) => [image, caption.text]));
 
@@ -10,7 +10,14 @@ const CAPTIONS = new Map(RECORDED.map(({ image, caption }) => [image, caption.te
 type Outcome = { readonly kind: 'answered' | 'refused' | 'not taken' | 'lost'; readonly detail: string };
 
 /** Sends a request on a connection of the agent, and says what became of it. */
-async function ask(url: string, agent: Agent, image: string, stream: boolean, more: object = {}): Promise<Outcome> {
+async function ask(
+  url: string,
+  agent: Agent,
+  image: string,
+  stream: boolean,
+  more: object = {},
+  onBegun: () => void = () => undefined,
+): Promise<Outcome> {
   const body = JSON.stringify({ ...asking(image), stream, ...more });
   return new Promise((resolve) => {
     let sent = false;
@@ -23,7 +30,10 @@ async function ask(url: string, agent: Agent, image: string, stream: boolean, mo
       },
       (response) => {
         let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+          onBegun();
+        });
         response.on('error', (error) => resolve({ kind: 'lost', detail: error.message }));
         response.on('close', () => {
           if (!response.complete) return resolve({ kind: 'lost', detail: 'in the middle of the answer' });
@@ -80,18 +90,6 @@ describe.each(['SIGTERM', 'SIGINT'] as const)('%s', (signal) => {
   });
 });
 
-/** So many requests that a model has them in hand for seconds, one after the other. */
-const MANY = 240;
-
-/** Waits until a server has most of them. */
-async function untilBusy(url: string): Promise<void> {
-  const requests = async () => {
-    const metrics = await (await fetch(url.replace('/v1', '/metrics'))).text();
-    return Number(/\nblip2_requests_open (\d+)\n/.exec(metrics)?.[1]);
-  };
-  while ((await requests()) < MANY / 2) await setTimeout(10);
-}
-
 /** What a server says of itself once it has heard that it is to end. */
 async function stopping(url: string): Promise<Response> {
   let health = await fetch(url.replace('/v1', '/health'));
@@ -99,38 +97,53 @@ async function stopping(url: string): Promise<Response> {
   return health;
 }
 
+const COUNT = 24;
+
 describe('SIGTERM', () => {
   it('lets no more be asked, and does not wait longer than it may', async () => {
-    await using server = await serveDemo(['--stop-timeout', '1', '--batch', '1', '--max-new-tokens', '90']);
+    await using server = await serveDemo(['--stop-timeout', '3', '--batch', '1', '--max-new-tokens', '90']);
     const agent = new Agent({ keepAlive: true });
-    const waiting = Array.from({ length: MANY }, (_, index) =>
-      ask(server.url, agent, 'shape-00.png', index % 2 === 0, { min_tokens: 90 }),
+    const long = { min_tokens: 90 };
+    let isOver = false;
+    let first: Promise<Outcome> | undefined;
+    await new Promise<void>((onBegun) => {
+      first = ask(server.url, agent, 'shape-00.png', true, long, onBegun).finally(() => (isOver = true));
+    });
+    const held = await server.hold();
+    if (held === null) return;
+    const waiting = Array.from({ length: COUNT }, (_, index) =>
+      ask(server.url, agent, 'shape-00.png', index % 2 === 0, long),
     );
-    await untilBusy(server.url);
+    await untilOpen(() => (isOver ? COUNT : COUNT + 1), server.url);
     server.stop();
     const health = await stopping(server.url);
     expect([health.status, await health.text()]).toEqual([503, '{"status":"stopping"}']);
-    expect(await server.ended).toEqual({ code: 0, signal: null });
     const outcomes = await Promise.all(waiting);
+    for (const { kind, detail } of outcomes)
+      expect([kind, detail]).toEqual(['refused', expect.stringContaining('"code":"SERVICE_CLOSED"')]);
+    // What had begun has an error at its end, unless it had ended before.
+    const begun = await first;
+    expect(begun?.kind).toBe('answered');
+    expect(begun?.detail).toMatch(/"code":"SERVICE_CLOSED"|data: \[DONE\]/);
+    held.release();
+    expect(await server.ended).toEqual({ code: 0, signal: null });
     agent.destroy();
-    // Whole answers, those that had begun with an error at their end, or an error alone: each was told.
-    expect(outcomes.filter(({ kind }) => kind === 'lost')).toEqual([]);
-    expect(outcomes.some(({ detail }) => detail.includes('"code":"SERVICE_CLOSED"'))).toBe(true);
     await expect(fetch(`${server.url}/models`)).rejects.toThrow();
   });
 
   it('a second time ends it at once', async () => {
-    await using server = await serveDemo(['--batch', '1', '--max-new-tokens', '90']);
+    await using server = await serveDemo(['--batch', '1']);
     const agent = new Agent({ keepAlive: true });
-    const waiting = Array.from({ length: MANY }, () =>
-      ask(server.url, agent, 'shape-00.png', false, { min_tokens: 90 }),
-    );
-    await untilBusy(server.url);
+    const held = await server.hold();
+    if (held === null) return;
+    const waiting = Array.from({ length: COUNT }, () => ask(server.url, agent, 'shape-00.png', false));
+    await untilOpen(COUNT, server.url);
     server.stop();
     await stopping(server.url);
     server.stop();
+    expect((await Promise.all(waiting)).filter(({ kind }) => kind === 'answered')).toEqual([]);
+    held.release();
     expect(await server.ended).toEqual({ code: 143, signal: null });
-    await Promise.all(waiting);
     agent.destroy();
   });
 });

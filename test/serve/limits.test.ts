@@ -8,9 +8,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
-import { modelsOf } from '../bulk/bulk-runs.js';
 import { command, DEMO, ROOT } from '../cli/command.js';
-import { asking, dataUrl, RECORDED, serveDemo, type ServedModel } from './served-model.js';
+import { asking, dataUrl, RECORDED, serveDemo, untilOpen, type ServedModel } from './served-model.js';
 
 const [FIRST] = RECORDED;
 const IMAGE = FIRST?.image ?? '';
@@ -66,12 +65,6 @@ async function raw(text: string, { closes = false, url = server.url } = {}): Pro
 const isWell = async (url = server.url): Promise<void> => {
   expect(contentOf(await post(JSON.stringify(asking(IMAGE)), { url }))).toBe(CAPTION);
 };
-
-/** Waits until a server has so many requests without an answer. */
-async function untilOpen(requests: number, url = server.url): Promise<void> {
-  const metrics = url.replace('/v1', '/metrics');
-  while (!(await (await fetch(metrics)).text()).includes(`\nblip2_requests_open ${requests}\n`)) await setTimeout(10);
-}
 
 describe('bodies that are no requests', () => {
   it.each([
@@ -392,15 +385,13 @@ describe('work that there is too much of', () => {
 
   it('is given up when its time is over, and the rest goes on', async () => {
     await using small = await serveDemo(['--answer-timeout', '1']);
-    const { url, pid } = small;
-    const [model] = await modelsOf(pid);
-    // Only Linux tells which process it is.
-    if (model === undefined) return;
-    process.kill(model, 'SIGSTOP');
+    const { url } = small;
+    const held = await small.hold();
+    if (held === null) return;
     for (const { status, text } of await Promise.all([1, 2, 3].map(() => post(long, { url })))) {
       expect([status, text]).toEqual([504, expect.stringContaining('"code":"ANSWER_TIMEOUT"')]);
     }
-    process.kill(model, 'SIGCONT');
+    held.release();
     // What it had to do meanwhile may take its time.
     let answer = await post(JSON.stringify(asking(IMAGE)), { url });
     while (answer.status === 504) answer = await post(JSON.stringify(asking(IMAGE)), { url });
@@ -408,48 +399,70 @@ describe('work that there is too much of', () => {
   });
 });
 
+/** Processor time of a process so far, in the system's ticks. */
+async function ticksOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // User and system time, behind the name in brackets.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
 describe('a client that goes', () => {
   it('takes its work along', async () => {
     await using busy = await serveDemo(['--batch', '1', '--max-new-tokens', '90']);
+    const { url } = busy;
     const COUNT = 24;
-    const all = async (abandons: boolean): Promise<number> => {
-      const began = performance.now();
-      const requests = Array.from({ length: COUNT }, async () => {
-        const leaving = new AbortController();
-        const response = await fetch(`${busy.url}/chat/completions`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ ...JSON.parse(long), stream: true }),
-          signal: leaving.signal,
-        });
-        const reader = response.body?.getReader();
-        // Those before it have gone by then.
-        await reader?.read();
-        if (abandons) leaving.abort();
-        else while ((await reader?.read())?.done === false);
-      });
-      await Promise.all(requests);
-      expect(contentOf(await post(JSON.stringify(asking(IMAGE)), { url: busy.url }))).toBe(CAPTION);
-      return performance.now() - began;
+    const ask = async (signal: AbortSignal): Promise<string | null> => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: long, signal };
+      return fetch(`${url}/chat/completions`, init).then(
+        (response) => response.text(),
+        () => null,
+      );
     };
-    await all(true);
-    let rounds = 1;
-    // Work that went on would take as long as ever; other programs may slow down any round.
-    for (let isQuicker = false; !isQuicker; rounds++) isQuicker = (await all(true)) < (await all(false)) / 2;
+    const workOf = async (isLeaving: boolean): Promise<number> => {
+      const held = await busy.hold();
+      if (held === null) return isLeaving ? 0 : 1;
+      const before = await ticksOf(held.pid);
+      const leaving = new AbortController();
+      const answers = Array.from({ length: COUNT }, () => ask(leaving.signal));
+      await untilOpen(COUNT, url);
+      if (isLeaving) {
+        leaving.abort();
+        await untilOpen(0, url);
+      }
+      held.release();
+      expect((await Promise.all(answers)).filter((answer) => answer === null)).toHaveLength(isLeaving ? COUNT : 0);
+      await isWell(url);
+      return (await ticksOf(held.pid)) - before;
+    };
+    const whole = await workOf(false);
+    expect(await workOf(true)).toBeLessThan(whole / 2);
     const gone = busy.events.filter(({ event, ...fields }) => event === 'request' && fields['code'] === 'CLIENT_GONE');
-    expect(gone.length).toBe(rounds * COUNT);
+    expect(gone).toHaveLength(COUNT);
+  });
+
+  it('in the middle of an answer leaves the rest as it was', async () => {
+    const leaving = new AbortController();
+    const response = await fetch(`${server.url}/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...JSON.parse(long), stream: true }),
+      signal: leaving.signal,
+    });
+    await response.body?.getReader().read();
+    leaving.abort();
+    await untilOpen(0, server.url);
+    await isWell();
   });
 });
 
 describe('a model that is killed', () => {
   it('is started again, and who waited is told', async () => {
-    const [model] = await modelsOf(server.pid);
-    // Only Linux tells which process it is.
-    if (model === undefined) return;
-    process.kill(model, 'SIGSTOP');
+    const held = await server.hold();
+    if (held === null) return;
     const waiting = Array.from({ length: 12 }, () => post(long));
-    await untilOpen(12);
-    process.kill(model, 'SIGKILL');
+    await untilOpen(12, server.url);
+    held.release('SIGKILL');
     const answers = await Promise.all(waiting);
     expect(answers.every(({ status }) => status === 200 || status === 503)).toBe(true);
     expect(answers.some(({ text }) => /"code":"(PROCESS_ENDED|MODEL_STARTING)"/.test(text))).toBe(true);

@@ -3,14 +3,21 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import OpenAI from 'openai';
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import * as z from 'zod';
+import { modelsOf } from '../bulk/bulk-runs.js';
 import { DEMO, ROOT, script } from '../cli/command.js';
 import { GOLDENS } from '../golden/golden.js';
 
 const event = z.looseObject({ event: z.string(), level: z.string(), message: z.string().optional() });
 export type LogEvent = z.infer<typeof event>;
+
+export interface HeldModel {
+  readonly pid: number;
+  release(signal?: 'SIGCONT' | 'SIGKILL'): void;
+}
 
 export interface ServedModel extends AsyncDisposable {
   /** Ends in `/v1`. */
@@ -19,6 +26,8 @@ export interface ServedModel extends AsyncDisposable {
   readonly events: readonly LogEvent[];
   readonly client: OpenAI;
   stop(signal?: NodeJS.Signals): void;
+  /** Holds the model still, so that nothing is answered meanwhile; null where the system does not tell its process: Linux does. */
+  hold(): Promise<HeldModel | null>;
   readonly ended: Promise<{ code: number | null; signal: string | null }>;
 }
 
@@ -34,6 +43,7 @@ export async function serveDemo(
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const events: LogEvent[] = [];
+  let held: HeldModel | null = null;
   const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
     child.on('close', (code, signal) => resolve({ code, signal }));
   });
@@ -60,9 +70,21 @@ export async function serveDemo(
     events,
     client: new OpenAI({ baseURL: url, apiKey: env['BLIP2_SERVE_TOKEN'] ?? 'none', maxRetries: 0 }),
     stop: (signal = 'SIGTERM') => void child.kill(signal),
+    async hold() {
+      const [pid] = await modelsOf(child.pid ?? 0);
+      if (pid === undefined) return null;
+      process.kill(pid, 'SIGSTOP');
+      const release = (signal: NodeJS.Signals = 'SIGCONT') => {
+        process.kill(pid, signal);
+        held = null;
+      };
+      return (held = { pid, release });
+    },
     ended,
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');
+      // One that is held would keep the pipe of the server open.
+      held?.release();
       await ended;
     },
   };
@@ -108,4 +130,13 @@ export function asking(image: string, text = ''): Asked {
       },
     ],
   };
+}
+
+/** Waits until a server has so many requests for captions without an answer. */
+export async function untilOpen(requests: number | (() => number), url: string): Promise<void> {
+  const open = async () => {
+    const metrics = await (await fetch(url.replace('/v1', '/metrics'))).text();
+    return Number(/\nblip2_requests_open (\d+)\n/.exec(metrics)?.[1]);
+  };
+  while ((await open()) !== (typeof requests === 'number' ? requests : requests())) await setTimeout(10);
 }
