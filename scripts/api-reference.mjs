@@ -9,6 +9,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { declarationOf, moduleOf } from './declarations.mjs';
+import { withMembers } from './schema-types.mjs';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const FOLDER = join(ROOT, 'docs/api');
@@ -79,7 +80,7 @@ async function exportsOf(file) {
   const names = [...declared.keys(), ...from.keys()];
   const found = await Promise.all(names.map((name) => declarationOf(file, name)));
   // What no file of ours declares is a package's, and the index uses it.
-  return found.filter((each) => each !== undefined);
+  return Promise.all(found.filter((each) => each !== undefined).map(withMembers));
 }
 
 function index() {
@@ -107,8 +108,9 @@ async function mentionedBy(declarations) {
     for (const name of next.mentions) {
       const other = await declarationOf(next.file, name);
       if (other === undefined || everywhere.has(keyOf(other)) || found.has(keyOf(other))) continue;
-      found.set(keyOf(other), other);
-      open.push(other);
+      const whole = await withMembers(other);
+      found.set(keyOf(other), whole);
+      open.push(whole);
     }
   return [...found.values()];
 }

@@ -65,7 +65,7 @@ async function firstCardBytes(): Promise<number | null> {
 async function readPlanFile(path: string): Promise<PlanDocument | DeviceMap> {
   const json = await readJson(path);
   if (typeof json === 'object' && json !== null && 'schema' in json) {
-    const { parsePlan } = await import('../../src/planner/plan/document/plan-schema.js');
+    const { parsePlan } = await import('../../src/planner/plan/document/plan-document.js');
     return parsePlan(json);
   }
   const { parseDeviceMap } = await import('../../src/planner/map/parse-device-map.js');

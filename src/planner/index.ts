@@ -16,7 +16,6 @@ export { diffPlans, type PlanDiff } from './plan/comparison/diff-plans.js';
 export { explainMap, type MapExplanation } from './plan/comparison/explain-map.js';
 export { largestBatch, sweepBudgets, type SweepPoint, type SweepRange } from './plan/comparison/sweep.js';
 export { autoBatches, planForBatches } from './plan/plan-for-batches.js';
-export { parsePlan, planJsonSchema } from './plan/document/plan-schema.js';
 export { ortAssignment } from './report/ort-assignment.js';
 export { pythonSnippet } from './report/python-snippet.js';
 export { svgPicture, type PictureOptions } from './report/svg-picture.js';
@@ -26,6 +25,8 @@ export { transformersStrategy, type StrategyInput } from './plan/comparison/tran
 export { planDeviceMap, type PlanResult } from './plan/plan-device-map.js';
 export {
   PLAN_SCHEMA,
+  parsePlan,
+  planJsonSchema,
   type Crossing,
   type AccuracyNote,
   type DeviceMemory,

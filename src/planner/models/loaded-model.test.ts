@@ -6,7 +6,7 @@ import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { deviceOf } from '../map/device-map.js';
 import type { DeviceMap } from '../map/device-map.js';
 import { parseDeviceMap } from '../map/parse-device-map.js';
-import { parsePlan } from '../plan/document/plan-schema.js';
+import { parsePlan } from '../plan/document/plan-document.js';
 import { transformersStrategy } from '../plan/comparison/transformers-strategy.js';
 import { pythonSnippet } from '../report/python-snippet.js';
 import { conflictingReadings } from '../map/prefix-readings.js';

@@ -164,7 +164,7 @@ async function readGiven(
     // Other shards, dtypes or integers of the same weights count the same once they are loaded: then the plan holds.
     const [{ differingBlock }, { parsePlan }] = await Promise.all([
       import('../../planner/plan/comparison/differing-block.js'),
-      import('../../planner/plan/document/plan-schema.js'),
+      import('../../planner/plan/document/plan-document.js'),
     ]);
     const difference = differingBlock(parsePlan(plan), checkpoint.tensors, checkpoint.config);
     if (difference !== null) throw mismatch(checkpoint, difference);

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { parseMachineProfile } from '../../../src/planner/price/device-profile.js';
 import { parseDeviceMap } from '../../../src/planner/map/parse-device-map.js';
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
-import { parsePlan } from '../../../src/planner/plan/document/plan-schema.js';
+import { parsePlan } from '../../../src/planner/plan/document/plan-document.js';
 import type { SweepPoint } from '../../../src/planner/plan/comparison/sweep.js';
 import { LOAD_DTYPES } from '../../../src/tensor/load-dtype.js';
 import { GPU_PROVIDERS } from '../../../src/planner/plan/request/plan-options.js';

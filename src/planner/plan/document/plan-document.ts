@@ -1,138 +1,222 @@
-/** The whole plan as a JSON document. Same input, same bytes: nothing in it depends on when or how fast it was made. */
-import type { Device } from '../../map/device-map.js';
-import type { QuantScheme } from '../../../tensor/quantized.js';
-import type { Place } from '../../price/place.js';
-import type { LoadDtype } from '../../../tensor/load-dtype.js';
-import type { PlannedClass } from '../../profile/model-profile.js';
-import type { Engine } from '../../map/engine.js';
-import type { Workload } from '../../profile/workload/workload.js';
-import type { BlockPhase } from '../../../model/blocks.js';
-import type { CheckpointIdentity, Objective } from '../request/plan-options.js';
+/**
+ * The whole plan as a JSON document. Same input, same bytes: nothing in it depends on when or how fast it was made. The schema
+ * is its description: types are inferred from it, and `schema/plan-1.schema.json` and the reference are made of it.
+ */
+import * as z from 'zod';
+import { Blip2Error } from '../../../errors.js';
+import type { ReadOnly } from '../../../read-only.js';
+import { LOAD_DTYPES } from '../../../tensor/load-dtype.js';
+import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
+import { ENGINES } from '../../map/engine.js';
+import { MODEL_USES } from '../../models/read-model-table.js';
+import { OBJECTIVES } from '../request/plan-options.js';
 
 /** What `schema` of a plan says; `schema/plan-1.schema.json` describes it. */
 export const PLAN_SCHEMA = 'blip2-device-map/plan/1';
 
-/** A device's memory, adding up: budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free. */
-export interface DeviceMemory {
-  readonly id: Device;
-  readonly name: string;
-  /** null where no limit was set. */
-  readonly budgetBytes: number | null;
-  readonly weightBytes: number;
-  /** float32 copies on a CPU without half-precision kernels, beyond `weightBytes`. */
-  readonly conversionBytes: number;
-  readonly cacheBytes: number;
-  readonly bufferBytes: number;
-  /** Activations and staged weights of the block with the largest sum of both. */
-  readonly activationBytes: number;
-  readonly stagingBytes: number;
-  /** What the engine itself takes: workspaces of its libraries, and the driver's context where that is counted. */
-  readonly overheadBytes: number;
-  readonly reserveBytes: number;
-  readonly freeBytes: number | null;
-}
+const BELOW_ZERO = { error: ({ input }: { readonly input?: unknown }) => `${String(input)} is less than 0` };
+const bytes = z.number().int().nonnegative(BELOW_ZERO);
+const device = z.union([z.number().int().nonnegative(), z.literal('cpu'), z.literal('disk')]);
+const runsOn = z.union([z.number().int().nonnegative(), z.literal('cpu')]);
+const ms = z.number().nonnegative(BELOW_ZERO);
+const dtype = z.enum(LOAD_DTYPES);
+const scheme = z.enum(QUANT_SCHEMES);
 
-/** Where a block lives and where it runs. */
-export interface Placement {
-  /** Module path or root parameter. */
-  readonly block: string;
-  readonly phase: BlockPhase;
-  /** The device map's value. */
-  readonly device: Device;
-  /** Whose memory the weights take: `device`, but for tables that the host looks rows up in for a GPU. */
-  readonly weightsOn: Device;
-  readonly execution: Place['execution'];
-  /** Where the block runs. */
-  readonly runsOn: number | 'cpu';
-  readonly weightBytes: number;
-  /** Milliseconds per call, crossings apart. */
-  readonly latencyMs: number;
-}
+const accuracyNote = z
+  .object({
+    scheme,
+    blocks: bytes.describe('How many blocks are quantised so.'),
+    weightError: z
+      .number()
+      .describe(
+        "Root mean square error of their weights, as a fraction of the weights' own, for normally distributed values.",
+      ),
+    priceMs: ms.describe(
+      'Milliseconds that the solver charged for it beside the latency: what quantising had to save.',
+    ),
+  })
+  .meta({ id: 'AccuracyNote' });
 
-/** Activations handed from one device to another. */
-export interface Crossing {
-  readonly from: string;
-  readonly to: string;
-  readonly fromDevice: number | 'cpu';
-  readonly toDevice: number | 'cpu';
-  /** How often values cross in a call. */
-  readonly timesPerCall: number;
-  readonly latencyMs: number;
-}
+const deviceMemory = z
+  .object({
+    id: device,
+    name: z.string(),
+    budgetBytes: bytes.nullable().describe('null where no limit was set.'),
+    weightBytes: bytes,
+    conversionBytes: bytes.describe('float32 copies on a CPU without half-precision kernels, beyond weightBytes.'),
+    cacheBytes: bytes,
+    bufferBytes: bytes,
+    activationBytes: bytes.describe('Activations and staged weights of the block with the largest sum of both.'),
+    stagingBytes: bytes,
+    overheadBytes: bytes.describe(
+      "What the engine itself takes: workspaces of its libraries, and the driver's context where that is counted.",
+    ),
+    reserveBytes: bytes,
+    freeBytes: bytes.nullable(),
+  })
+  .meta({ id: 'DeviceMemory' });
 
-/** What a call is predicted to take; `imageMs`, `promptMs`, `tokenMs` and `crossingMs` add up to `latencyMs`. */
-export interface PlanCost {
-  /** Predicted milliseconds per call: `batch` pictures, `newTokens` tokens each. */
-  readonly latencyMs: number;
-  /** What it may take, by how far off the rates of its devices may be; absent in older plans. */
-  readonly rangeMs?: { readonly least: number; readonly most: number };
-  /**
-   * The latency, and what a first start has to do for it: float32 copies of weights that the CPU runs, which are kept for the next,
-   * and quantised weights in the order of its kernels. Loading is not counted. Absent in older plans.
-   */
-  readonly firstCaptionMs?: number;
-  readonly imageMs: number;
-  readonly promptMs: number;
-  readonly tokenMs: number;
-  readonly crossingMs: number;
-  /** Milliseconds that the busiest device works per call: the interval at which calls can follow one another. */
-  readonly busiestMs: number;
-  /** Weight bytes copied to GPUs per call, and per generated token within that. */
-  readonly streamedBytesPerCall: number;
-  readonly streamedBytesPerToken: number;
-}
+const placement = z
+  .object({
+    block: z.string().describe('Module path or root parameter.'),
+    phase: z.enum(['image', 'prompt', 'token']),
+    device: device.describe("The device map's value."),
+    weightsOn: device.describe(
+      'Whose memory the weights take: device, but for tables that the host looks rows up in for a GPU.',
+    ),
+    execution: z.enum(['resident', 'streamed', 'host']),
+    runsOn: runsOn.describe('Where the block runs.'),
+    weightBytes: bytes,
+    latencyMs: ms.describe('Milliseconds per call, crossings apart.'),
+  })
+  .meta({ id: 'Placement' });
 
-/** What quantised blocks cost in accuracy. */
-export interface AccuracyNote {
-  readonly scheme: QuantScheme;
-  /** How many blocks are quantised so. */
-  readonly blocks: number;
-  /** Root mean square error of their weights, as a fraction of the weights' own, for normally distributed values. */
-  readonly weightError: number;
-  /** Milliseconds that the solver charged for it beside the latency: what quantising had to save. */
-  readonly priceMs: number;
-}
+const crossing = z
+  .object({
+    from: z.string(),
+    to: z.string(),
+    fromDevice: runsOn,
+    toDevice: runsOn,
+    timesPerCall: bytes.describe('How often values cross in a call.'),
+    latencyMs: ms,
+  })
+  .meta({ id: 'Crossing' });
 
-/** How far a plan is proven. */
-export interface SolverReport {
-  /** What the plan is best at; the bound and the gap are in its terms. */
-  readonly objective: Objective;
-  /** `optimal` is proven; `stopped` is within `gap`; `given` was not chosen by the solver. */
-  readonly status: 'optimal' | 'stopped' | 'given';
-  /**
-   * No placement that fits is predicted to be faster than this; prices of accuracy count as time, and so does what devices whose
-   * rates are less certain than the best known may take more at their worst. For `throughput`: none has a busiest device that
-   * is busy for less.
-   */
-  readonly boundMs: number;
-  /** (cost - bound) / cost, with prices of accuracy on both sides. */
-  readonly gap: number;
-}
+const planCost = z
+  .object({
+    latencyMs: ms.describe('Predicted milliseconds per call: batch pictures, newTokens tokens each.'),
+    rangeMs: z
+      .object({ least: ms, most: ms })
+      .exactOptional()
+      .describe('What it may take, by how far off the rates of its devices may be; absent in older plans.'),
+    firstCaptionMs: ms
+      .exactOptional()
+      .describe(
+        'The latency, and what a first start has to do for it: float32 copies of weights that the CPU runs, which are kept for ' +
+          'the next, and quantised weights in the order of its kernels. Loading is not counted. Absent in older plans.',
+      ),
+    imageMs: ms,
+    promptMs: ms,
+    tokenMs: ms,
+    crossingMs: ms,
+    busiestMs: ms.describe(
+      'Milliseconds that the busiest device works per call: the interval at which calls can follow one another.',
+    ),
+    streamedBytesPerCall: bytes.describe('Weight bytes copied to GPUs per call.'),
+    streamedBytesPerToken: bytes.describe('The same per generated token, within those of the call.'),
+  })
+  .meta({ id: 'PlanCost' });
+
+const solverReport = z
+  .object({
+    objective: z.enum(OBJECTIVES).describe('What the plan is best at; the bound and the gap are in its terms.'),
+    status: z
+      .enum(['optimal', 'stopped', 'given'])
+      .describe('optimal is proven; stopped is within gap; given was not chosen by the solver.'),
+    boundMs: ms.describe(
+      'No placement that fits is predicted to be faster than this; prices of accuracy count as time, and so does what devices ' +
+        'whose rates are less certain than the best known may take more at their worst. For throughput: none has a busiest ' +
+        'device that is busy for less.',
+    ),
+    gap: z.number().describe('(cost - bound) / cost, with prices of accuracy on both sides.'),
+  })
+  .meta({ id: 'SolverReport' });
+
+export const planSchema = z
+  .object({
+    schema: z.literal(PLAN_SCHEMA),
+    tool: z.object({ name: z.string(), version: z.string() }),
+    checkpoint: z.object({ id: z.string(), files: z.array(z.string()), fingerprint: z.string().nullable() }),
+    model: z
+      .object({
+        class: z.string(),
+        use: z.enum(MODEL_USES),
+        dequantize: z
+          .literal(true)
+          .exactOptional()
+          .describe('Its loader has to be told to make floats of compressed weights.'),
+      })
+      .nullable()
+      .exactOptional()
+      .describe(
+        'The class of transformers that loads it; null where it is not known, absent for a BLIP-2 that captions.',
+      ),
+    engine: z.enum(ENGINES),
+    dtype,
+    dtypes: z.record(z.string(), dtype).describe('Module path to dtype, where it differs from dtype.'),
+    quant: z
+      .record(z.string(), scheme)
+      .default({})
+      .describe('Block to what its linear weights are stored as, where they are not floats.'),
+    accuracy: z
+      .array(accuracyNote)
+      .default([])
+      .describe('What quantised blocks cost in accuracy, and what that was weighed at.'),
+    workload: z.object({
+      batch: bytes,
+      encoded: z
+        .number()
+        .int()
+        .positive()
+        .exactOptional()
+        .describe('Pictures of the batch that are encoded together; absent for all, and in older plans.'),
+      beams: bytes,
+      promptTokens: bytes,
+      newTokens: bytes,
+      pictureSize: z
+        .object({ height: bytes, width: bytes })
+        .nullable()
+        .default(null)
+        .describe('Pixels that every picture is brought to; null for the size that the model was made for.'),
+    }),
+    countContext: z
+      .boolean()
+      .exactOptional()
+      .describe("Whether GPUs' overheadBytes hold what the driver takes for a process; absent in older plans."),
+    devices: z
+      .array(deviceMemory)
+      .min(1, 'names no device')
+      .describe('budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free'),
+    device_map: z.record(z.string(), device).describe('The Hugging Face device map.'),
+    placements: z.array(placement).min(1, 'names no block').describe('In the order the blocks run.'),
+    crossings: z.array(crossing),
+    cost: planCost.describe('imageMs, promptMs, tokenMs and crossingMs add up to latencyMs.'),
+    solver: solverReport,
+    assumptions: z.array(z.string()),
+    warnings: z.array(z.string()),
+  })
+  .meta({ title: 'BLIP-2 placement plan', id: PLAN_SCHEMA });
 
 /** A plan: the device map and all that it rests on. Read one from JSON with `parsePlan`. */
-export interface PlanDocument {
-  readonly schema: typeof PLAN_SCHEMA;
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly checkpoint: CheckpointIdentity;
-  /** The class that loads the model; null for one that is not known, absent for a BLIP-2 that captions. */
-  readonly model?: PlannedClass | null;
-  readonly engine: Engine;
-  readonly dtype: LoadDtype;
-  /** Module path -> dtype where it differs from `dtype`. */
-  readonly dtypes: Readonly<Record<string, LoadDtype>>;
-  /** Block -> what its linear weights are stored as, where they are not floats. */
-  readonly quant: Readonly<Record<string, QuantScheme>>;
-  readonly accuracy: readonly AccuracyNote[];
-  readonly workload: Workload;
-  /** Whether GPUs' `overheadBytes` hold what the driver takes for a process; absent in older plans. */
-  readonly countContext?: boolean;
-  readonly devices: readonly DeviceMemory[];
-  readonly device_map: Readonly<Record<string, Device>>;
-  /** In the order the blocks run. */
-  readonly placements: readonly Placement[];
-  readonly crossings: readonly Crossing[];
-  readonly cost: PlanCost;
-  readonly solver: SolverReport;
-  readonly assumptions: readonly string[];
-  readonly warnings: readonly string[];
+export type PlanDocument = ReadOnly<z.infer<typeof planSchema>>;
+/** A device's memory, adding up: budget = weights + conversion + caches + buffers + activations + staging + overhead + reserve + free. */
+export type DeviceMemory = ReadOnly<z.infer<typeof deviceMemory>>;
+/** Where a block lives and where it runs. */
+export type Placement = ReadOnly<z.infer<typeof placement>>;
+/** Activations handed from one device to another. */
+export type Crossing = ReadOnly<z.infer<typeof crossing>>;
+/** What a call is predicted to take; `imageMs`, `promptMs`, `tokenMs` and `crossingMs` add up to `latencyMs`. */
+export type PlanCost = ReadOnly<z.infer<typeof planCost>>;
+/** What quantised blocks cost in accuracy. */
+export type AccuracyNote = ReadOnly<z.infer<typeof accuracyNote>>;
+/** How far a plan is proven. */
+export type SolverReport = ReadOnly<z.infer<typeof solverReport>>;
+
+/**
+ * Reads a plan from parsed JSON.
+ * @throws Blip2Error `PLAN_INVALID` naming every field that is wrong.
+ */
+export function parsePlan(json: unknown): PlanDocument {
+  const parsed = planSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
+  throw new Blip2Error('PLAN_INVALID', `This is not a plan document: ${issues.slice(0, 5).join('; ')}`, {
+    hint: 'blip2-plan --format json writes one.',
+    details: { issues },
+  });
+}
+
+/** JSON Schema (draft 2020-12) of the plan document. */
+export function planJsonSchema(): object {
+  return z.toJSONSchema(planSchema);
 }
