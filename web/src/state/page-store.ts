@@ -1,25 +1,21 @@
 /** The state of the page, and what changes it: settings, an opened model, answers of the workers. */
 import { Blip2Error } from '../../../src/errors.js';
-import { isBlip2 } from '../../../src/model/blip2-config.js';
-import { loadAsset } from '../assets/lazy-asset.js';
 import { openFiles } from '../model/open-files.js';
 import { openHub } from '../model/open-hub.js';
 import { openPreset, type OpenModel } from '../model/open-model.js';
 import { cardsOf, memoryOf } from '../settings/card-groups.js';
 import type { CarriedOptions } from '../settings/plan-options.js';
 import { readSettings, settingsHash } from '../settings/settings-hash.js';
-import { wantsHighs } from '../settings/wants-highs.js';
 import type { Settings } from '../settings/settings.js';
 import { faultOf } from '../worker/fault.js';
 import type { Reply } from '../worker/messages.js';
-import { PlannerClient, type Ask } from '../worker/planner-client.js';
+import { PlannerClient } from '../worker/planner-client.js';
 import type { GivenReport } from './given-report.js';
+import { KeptAnswers } from './kept-answers.js';
 import type { PageState, ShownAnswer } from './page-state.js';
 import { planForMore } from './plan-for-more.js';
+import { questionOf } from './question-of.js';
 import { SweepRunner } from './sweep-runner.js';
-
-/** Answers kept: a slider goes back as often as forth. */
-const MOST_ANSWERS = 64;
 
 export class PageStore {
   #state: PageState;
@@ -27,7 +23,7 @@ export class PageStore {
   readonly #planner = new PlannerClient();
   readonly #sweeps: SweepRunner;
   readonly #carried: CarriedOptions | undefined;
-  readonly #answers = new Map<string, ShownAnswer>();
+  readonly #answers = new KeptAnswers();
   /** Of a report or dropped: what no address names. */
   #held: OpenModel | null;
   /** Counts openings: an older one that ends later is of no interest. */
@@ -98,7 +94,7 @@ export class PageStore {
       warning: null,
       auto: null,
     };
-    this.#answers.set(settingsHash(asked), shown);
+    this.#answers.keep(asked, shown);
     this.#state = { ...this.#state, shown, isSearching: false };
     this.#sweeps.keep(sweep, asked);
   }
@@ -140,7 +136,7 @@ export class PageStore {
   #plan(): void {
     const { settings, model } = this.#state;
     if (model.status !== 'open') return;
-    const known = this.#answers.get(this.#key(settings));
+    const known = this.#answers.of(settings);
     const shown = known ?? this.#fitting(settings) ?? this.#state.shown;
     this.#set({ shown, fault: null, isSearching: known === undefined });
     if (known === undefined || known.auto === null) void this.#ask(settings, model.model);
@@ -158,34 +154,15 @@ export class PageStore {
 
   async #ask(settings: Settings, model: OpenModel): Promise<void> {
     try {
-      const ask = await this.#askOf(settings, model);
+      const ask = await questionOf(settings, model, this.#carried);
       this.#planner.ask({ ...ask, onReply: (reply) => this.#receive(reply, settings, model) });
     } catch (error) {
       if (this.#isCurrent(settings)) this.#set({ fault: faultOf(error), shown: null, isSearching: false });
     }
   }
 
-  async #askOf(settings: Settings, model: OpenModel): Promise<Omit<Ask, 'onReply'>> {
-    const table = isBlip2(model.config) ? null : await loadAsset('models');
-    // By itself the command has it always; a page that stands alone says that its plan is a heuristic's.
-    const isAsked = settings.searchSeconds !== null;
-    const highs = wantsHighs(settings)
-      ? await loadAsset('highs').catch((error: unknown) => giveUp(error, isAsked))
-      : null;
-    const text = (parts: ReadonlyMap<string, Uint8Array>, part: string) => new TextDecoder().decode(parts.get(part));
-    const wasmBinary = highs?.get('wasm')?.buffer;
-    return {
-      model,
-      settings,
-      table: table === null ? null : text(table, 'table'),
-      highs: highs === null || wasmBinary === undefined ? null : { script: text(highs, 'script'), wasmBinary },
-      ...(this.#carried === undefined ? {} : { carried: this.#carried }),
-    };
-  }
-
   #receive(reply: Reply, settings: Settings, model: OpenModel): void {
     const isCurrent = this.#isCurrent(settings);
-    const key = this.#key(settings);
     switch (reply.kind) {
       case 'plan': {
         const { answer, warning, isInterim } = reply;
@@ -195,16 +172,16 @@ export class PageStore {
         }
         const shown: ShownAnswer = { settings, answer, standing: 'final', warning, auto: null };
         // A report's own plan stays; the worker was asked for the comparison.
-        const kept = this.#answers.get(key) ?? shown;
-        this.#keep(key, kept);
+        const kept = this.#answers.of(settings) ?? shown;
+        this.#answers.keep(settings, kept);
         if (isCurrent) this.#set({ shown: kept, isSearching: false, fault: null });
         return;
       }
       case 'auto': {
-        const known = this.#answers.get(key);
+        const known = this.#answers.of(settings);
         if (known === undefined) return;
         const shown = { ...known, auto: reply.auto };
-        this.#keep(key, shown);
+        this.#answers.keep(settings, shown);
         if (isCurrent) this.#set({ shown });
         return;
       }
@@ -222,33 +199,17 @@ export class PageStore {
     if (this.#state.fault !== null) return;
     const { shown } = this.#state;
     const plan = shown?.answer.status === 'fits' ? shown.answer.plan : null;
-    const ask = await this.#askOf(settings, model);
+    const ask = await questionOf(settings, model, this.#carried);
     // One picture is what every budget is planned for; of more, the plan has chosen how many are encoded together.
     this.#sweeps.run(ask, plan === null || plan.workload.batch === 1 ? null : plan.workload);
   }
 
   #isCurrent(settings: Settings): boolean {
-    return this.#key(settings) === this.#key(this.#state.settings);
-  }
-
-  #key(settings: Settings): string {
-    return settingsHash(settings);
-  }
-
-  #keep(key: string, shown: ShownAnswer): void {
-    this.#answers.delete(key);
-    this.#answers.set(key, shown);
-    const [oldest] = this.#answers.keys();
-    if (this.#answers.size > MOST_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
+    return settingsHash(settings) === settingsHash(this.#state.settings);
   }
 
   #set(change: Partial<PageState>): void {
     this.#state = { ...this.#state, ...change };
     this.#onChange(this.#state);
   }
-}
-
-function giveUp(error: unknown, isAsked: boolean): null {
-  if (isAsked) throw error;
-  return null;
 }
