@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { findCard, KNOWN_GPUS, type PlanDocument } from '../../src/planner/index.js';
+import { findCard, KNOWN_GPUS, LOAD_DTYPES, type PlanDocument } from '../../src/planner/index.js';
+import { ENGINES } from '../../src/planner/map/engine.js';
 import type { RequestArgs } from './request-flags.js';
 
 const count = z.number().int().positive();
@@ -9,8 +10,8 @@ const size = z.number().int().nonnegative();
 const askedSchema = z.looseObject({
   schema: z.string(),
   checkpoint: z.looseObject({ id: z.string().optional(), fingerprint: z.string().nullable().optional() }),
-  engine: z.enum(['blip2-run', 'transformers']).optional(),
-  dtype: z.enum(['float16', 'bfloat16', 'float32']).optional(),
+  engine: z.enum(ENGINES).optional(),
+  dtype: z.enum(LOAD_DTYPES).optional(),
   workload: z
     .looseObject({
       batch: count,

@@ -1,7 +1,8 @@
 /** What to plan: the flags that `blip2-plan plan`, `explain`, `sweep`, `max-batch` and `open` share. */
 import type { Argv } from 'yargs';
-import { DEFAULT_WORKLOAD, LOAD_DTYPES, type Objective, OBJECTIVES } from '../../src/planner/index.js';
+import { DEFAULT_WORKLOAD, type Engine, LOAD_DTYPES, type Objective, OBJECTIVES } from '../../src/planner/index.js';
 import type { PictureSize } from '../../src/runtime/index.js';
+import { ENGINES } from '../../src/planner/map/engine.js';
 import { GPU_PROVIDERS, type GpuProvider } from '../../src/planner/plan/request/plan-options.js';
 import { batchSize } from '../common/batch-size.js';
 import { HUB_FLAGS, type HubArgs } from '../common/hub-flags.js';
@@ -49,7 +50,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       describe: `what weights become: ${LOAD_DTYPES.join(', ')}, or module=dtype [default: float16; of models that are not BLIP-2, their own]`,
     })
     .option('engine', {
-      choices: ['blip2-run', 'transformers'] as const,
+      choices: ENGINES,
       group: 'Workload:',
       describe:
         'who will execute the map; of models that are not BLIP-2, blip2-run is any loader that can place experts by themselves [default: blip2-run; transformers for models that are not BLIP-2]',
@@ -138,7 +139,7 @@ export interface RequestArgs extends BudgetArgs, HubArgs {
   readonly 'max-new-tokens'?: number | undefined;
   readonly 'picture-size'?: PictureSize | undefined;
   readonly dtype?: readonly string[] | undefined;
-  readonly engine?: 'blip2-run' | 'transformers' | undefined;
+  readonly engine?: Engine | undefined;
   readonly names?: 'loaded' | 'file' | undefined;
   readonly objective: Objective;
   readonly 'time-limit'?: number | undefined;

@@ -1,5 +1,6 @@
 /** Settings as the part of an address behind `#`, and back. What is not default alone is written. */
 import { PRESETS } from '../../../src/model/presets.js';
+import { ENGINES } from '../../../src/planner/map/engine.js';
 import { OBJECTIVES } from '../../../src/planner/plan/request/plan-options.js';
 import { KNOWN_GPUS } from '../../../src/planner/price/known-devices.js';
 import { LOAD_DTYPES } from '../../../src/tensor/load-dtype.js';
@@ -9,7 +10,6 @@ import { cardCount } from './card-groups.js';
 import { isHubName } from './hub-name.js';
 import { DEFAULT_SETTINGS, MOST_CARDS, type CardGroup, type ModelChoice, type Settings } from './settings.js';
 
-const ENGINES = ['blip2-run', 'transformers'] as const;
 const GROUP = /^(\d{1,2})x([^@]*)(?:@(.+))?$/;
 
 export function settingsHash(settings: Settings): string {

@@ -1,5 +1,6 @@
 import { isBlip2 } from '../../../src/model/blip2-config.js';
 import { OBJECTIVES, type Objective } from '../../../src/planner/plan/request/plan-options.js';
+import { ENGINES } from '../../../src/planner/map/engine.js';
 import { LOAD_DTYPES } from '../../../src/tensor/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../src/tensor/quantized.js';
 import type { Settings } from '../settings/settings.js';
@@ -115,12 +116,15 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
             value={settings.engine ?? ''}
             onChange={(event) => {
               const name = event.currentTarget.value;
-              onChange({ engine: name === 'blip2-run' || name === 'transformers' ? name : null });
+              onChange({ engine: ENGINES.find((engine) => engine === name) ?? null });
             }}
           >
             <option value="">as usual</option>
-            <option value="blip2-run">blip2-run</option>
-            <option value="transformers">transformers</option>
+            {ENGINES.map((engine) => (
+              <option key={engine} value={engine}>
+                {engine}
+              </option>
+            ))}
           </select>
         </Field>
       </div>
