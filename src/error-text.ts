@@ -1,7 +1,10 @@
 /** Options of the library that errors speak of. Each interface has names of its own for them. */
 export type OptionName =
+  | 'allowQuant'
   | 'batchSize'
   | 'doSample'
+  | 'dtype'
+  | 'emulateGpu'
   | 'eosTokenIds'
   | 'fetchLimitBytes'
   | 'fetchTimeoutMs'
@@ -13,11 +16,14 @@ export type OptionName =
   | 'numBeams'
   | 'numReturnSequences'
   | 'pictureSize'
+  | 'pins'
   | 'promptTokens'
+  | 'provider'
   | 'repetitionPenalty'
   | 'seed'
   | 'temperature'
   | 'threads'
+  | 'timeLimitMs'
   | 'topK'
   | 'topP';
 

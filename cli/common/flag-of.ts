@@ -2,8 +2,11 @@ import type { OptionName } from '../../src/error-text.js';
 
 /** Options of the library -> the flags that set them. */
 const FLAGS: Readonly<Record<OptionName, string>> = {
+  allowQuant: '--allow-quant',
   batchSize: '--batch',
   doSample: '--sample',
+  dtype: '--dtype',
+  emulateGpu: '--emulate-gpu',
   eosTokenIds: '--stop-id',
   fetchLimitBytes: '--fetch-limit',
   fetchTimeoutMs: '--fetch-timeout',
@@ -15,11 +18,14 @@ const FLAGS: Readonly<Record<OptionName, string>> = {
   numBeams: '--beams',
   numReturnSequences: '--num-captions',
   pictureSize: '--picture-size',
+  pins: '--pin',
   promptTokens: '--prompt-tokens',
+  provider: '--provider',
   repetitionPenalty: '--repetition-penalty',
   seed: '--seed',
   temperature: '--temperature',
   threads: '--threads',
+  timeLimitMs: '--time-limit',
   topK: '--top-k',
   topP: '--top-p',
 };

@@ -141,10 +141,14 @@ export async function caption({ argv, signal }: CommandContext): Promise<number>
   try {
     return await attempt(model.placed);
   } catch (error) {
-    if (!(error instanceof Blip2Error) || args.replan !== true || model.placed.budgets === undefined) throw error;
+    if (!(error instanceof Blip2Error) || model.placed.budgets === undefined) throw error;
     const { remainingBudgets } = await import('./replan.js');
     const budgets = remainingBudgets(error, model.placed.budgets);
     if (budgets === null) throw error;
+    if (args.replan !== true) {
+      say('--replan plans again for what is left of the GPUs');
+      throw error;
+    }
     say(`${error.message}; planning again for ${[...budgets.gpus.values()].map(formatSize).join(' and ')}`);
     return await attempt({ ...model.placed, budgets });
   }

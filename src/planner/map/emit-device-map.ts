@@ -2,6 +2,7 @@
  * The shortest device map that means the same to every reader: subtrees on one device become one key, a module that is
  * split lists all its parts, and the result is read back both ways before it is handed out.
  */
+import { errorText, option } from '../../error-text.js';
 import { Blip2Error } from '../../errors.js';
 import type { Device, DeviceMap } from './device-map.js';
 import { conflictingReadings } from './prefix-readings.js';
@@ -50,7 +51,10 @@ export function emitDeviceMap(
   throw new Blip2Error(
     'MAP_AMBIGUOUS',
     `No device map is read the same way by all of transformers: ${first.tensor} would go to two devices.`,
-    { hint: 'Place the modules whose names begin alike on one device, with --pin.', details: { conflicts } },
+    {
+      hint: errorText`Place the modules whose names begin alike on one device, with ${option('pins')}.`,
+      details: { conflicts },
+    },
   );
 }
 

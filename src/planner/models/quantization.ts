@@ -76,6 +76,6 @@ export function quantizationWarnings(quantization: Quantization | null, engine: 
   if (quantization === null || engine !== 'transformers' || KNOWN.has(quantization.method)) return [];
   return [
     `transformers does not know quantisation by ${quantization.method}: it takes the stored numbers for weights, without their scales, ` +
-      'and answers nonsense or fails. This map is of use to another loader at best (--names file).',
+      'and answers nonsense or fails. This map is of use to another loader at best, by the names of the file.',
   ];
 }

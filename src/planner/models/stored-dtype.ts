@@ -29,7 +29,7 @@ export function dtypeNote(json: unknown, tensors: Stored): string | null {
   if (first === null || saidDtype(json) !== null || most === null || first.dtype === most) return null;
   return (
     `config.json names no dtype, so transformers loads all in ${first.dtype}, that of ${first.name}; ` +
-    `most of the file is ${most}, which --dtype ${most} asks for.`
+    `most of the file is ${most}, which it takes where it is asked to.`
   );
 }
 

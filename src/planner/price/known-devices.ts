@@ -175,7 +175,7 @@ export const UNKNOWN_GPU: GpuProfile = {
   ),
   // It may be older.
   packedRows: 1,
-  source: 'estimate: a mid-range card on PCIe 4.0; name the card (--gpu) or give a profile for better times',
+  source: 'estimate: a mid-range card on PCIe 4.0; name the card or give a profile for better times',
 };
 
 /** A host of which nothing is known: a desktop's, with an error factor to match. */

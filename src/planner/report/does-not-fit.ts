@@ -1,3 +1,4 @@
+import { errorText, option } from '../../error-text.js';
 import { Blip2Error } from '../../errors.js';
 import type { Infeasible } from '../plan/choice/infeasible.js';
 import { formatSize } from '../../size.js';
@@ -29,7 +30,7 @@ export function shortfall(result: Infeasible): string {
 
 function stoppedSearch(result: Infeasible): Blip2Error {
   return new Blip2Error('SEARCH_STOPPED', shortfall(result), {
-    hint: 'Allow more time (--time-limit) or more memory.',
+    hint: errorText`Allow more time (${option('timeLimitMs')}) or more memory.`,
     details: { ...result },
   });
 }

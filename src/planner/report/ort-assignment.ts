@@ -21,7 +21,7 @@ export function ortAssignment(plan: PlanDocument): string {
       'ORT_SEVERAL_GPUS',
       `The plan runs on ${gpus.size} GPUs; one ONNX Runtime session runs on one.`,
       {
-        hint: 'Use a session per GPU, as blip2-run does, or plan with one --vram.',
+        hint: 'Use a session per GPU, as blip2-run does, or plan for one.',
       },
     );
   }

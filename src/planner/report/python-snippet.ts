@@ -1,4 +1,5 @@
 /** Python that loads a checkpoint with a plan's map, as transformers wants it. */
+import { errorText, option } from '../../error-text.js';
 import { Blip2Error } from '../../errors.js';
 import type { PlanDocument } from '../plan/document/plan-document.js';
 
@@ -16,7 +17,7 @@ export function pythonSnippet(plan: PlanDocument): string {
       'PLAN_QUANTIZED',
       `The plan quantises ${quantized} blocks in a way that transformers cannot.`,
       {
-        hint: 'Plan with --engine transformers and without --allow-quant.',
+        hint: errorText`Plan for transformers, without ${option('allowQuant')}.`,
       },
     );
   }

@@ -32,7 +32,7 @@ export async function readMachineFile(cacheFolder: string): Promise<MachineProfi
     return parseMachineProfile(JSON.parse(text));
   } catch (cause) {
     throw new Blip2Error('PROFILE_INVALID', `${file} is not a machine profile`, {
-      hint: 'Run blip2-plan calibrate again, or plan with --profile none.',
+      hint: 'Run blip2-plan calibrate again, or remove the file.',
       cause,
     });
   }

@@ -1,3 +1,4 @@
+import { errorText, option } from '../../error-text.js';
 import { Blip2Error } from '../../errors.js';
 import { cudaAnswer, hasCuda } from './cuda-provider.js';
 import type { Provider } from './provider.js';
@@ -18,12 +19,12 @@ export async function chooseGpuProvider(asked: Provider, gpus: readonly number[]
     if (answer.works) devices = Math.max(devices, answer.devices.length);
     reasons.push(answer.works ? `${provider}: ${answer.devices.length} GPU here` : `${provider}: ${answer.reason}`);
   }
-  if (asked === 'cpu') reasons.push('--provider cpu was asked for');
+  if (asked === 'cpu') reasons.push('the CPU was asked for');
   throw new Blip2Error(
     'GPU_MISSING',
     `the device map uses GPU ${gpus.join(', ')}, which cannot be used here (${reasons.join('; ')})`,
     {
-      hint: 'Plan for the CPU alone, or run each GPU of the map as a CPU session of its own with --emulate-gpu.',
+      hint: errorText`Plan for the CPU alone, or run each GPU of the map as a CPU session of its own with ${option('emulateGpu')}.`,
       details: { gpus, reasons, devices },
     },
   );

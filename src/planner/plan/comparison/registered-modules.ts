@@ -46,7 +46,7 @@ export function registeredModules(
     'MODEL_UNKNOWN',
     `What transformers ${models.version} would answer is known for its own classes only.`,
     {
-      hint: 'Leave --strategy out.',
+      hint: 'Compare with another plan, or with a device map.',
     },
   );
 }

@@ -1,3 +1,4 @@
+import { errorText, option, type ErrorText } from '../../../error-text.js';
 import { Blip2Error } from '../../../errors.js';
 import type { DeviceMap } from '../../map/device-map.js';
 import { longestPrefix } from '../../map/longest-prefix.js';
@@ -42,8 +43,9 @@ function checkStore(
   );
 }
 
-function hintFor({ kind, stores }: ProfileBlock, { quantization }: ModelProfile): string {
+function hintFor({ kind, stores }: ProfileBlock, { quantization }: ModelProfile): ErrorText {
   if (stores.length === 0) return 'Pin it to a GPU.';
   const isFloat32 = kind !== 'query-tokens' && quantization === undefined;
-  return `Pin it to cpu or a GPU${isFloat32 ? ', or plan with --dtype bfloat16' : ''}.`;
+  const asBfloat16 = isFloat32 ? errorText`, or plan with ${option('dtype')} bfloat16` : '';
+  return errorText`Pin it to cpu or a GPU${asBfloat16}.`;
 }

@@ -127,7 +127,7 @@ function checkQuantization(profile: ModelProfile, schemes: readonly QuantScheme[
         ? 'transformers cannot run weights quantised the way allowed here.'
         : `transformers cannot run ${stored.name}, whose weights this checkpoint stores as ${stored.scheme}.`,
       {
-        hint: 'Plan for blip2-run, or leave --allow-quant out and give the checkpoint with floats.',
+        hint: errorText`Plan for blip2-run, or leave ${option('allowQuant')} out and give the checkpoint with floats.`,
         details: { schemes },
       },
     );
@@ -138,7 +138,7 @@ function checkQuantization(profile: ModelProfile, schemes: readonly QuantScheme[
     'QUANT_INVALID',
     'No block of this checkpoint can be quantised: that takes a BLIP-2 language model.',
     {
-      hint: 'Leave --allow-quant out.',
+      hint: errorText`Leave ${option('allowQuant')} out.`,
     },
   );
 }

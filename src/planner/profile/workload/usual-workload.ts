@@ -26,5 +26,5 @@ export function usualWorkload(use: ModelUse): Pick<Workload, 'promptTokens' | 'n
 /** What the plan is for, in words. */
 export function workloadNote(use: ModelUse, { promptTokens, newTokens }: Workload): string {
   const answer = use === 'once' ? '' : ` and ${newTokens} new ones`;
-  return `The workload is ${SAID[use]} ${promptTokens} tokens${answer}; --prompt-tokens and --max-new-tokens change it.`;
+  return `The workload is ${SAID[use]} ${promptTokens} tokens${answer}, unless others are asked for.`;
 }

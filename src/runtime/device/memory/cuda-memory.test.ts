@@ -50,7 +50,7 @@ it('tells which memory is full, the GPU or the host, with the numbers', () => {
     expect.objectContaining({
       code: 'OUT_OF_MEMORY',
       message: expect.stringMatching(/^the host has .* free; 5 MiB more are needed beside the 0 bytes held here$/),
-      hint: expect.stringContaining('--batch'),
+      hint: expect.stringContaining('batchSize'),
       details: expect.objectContaining({ device: 'the host', neededBytes: 5 * MIB, heldBytes: 0 }),
     }),
   );

@@ -1,16 +1,17 @@
 import { freemem, totalmem } from 'node:os';
 import { memoryUsage } from 'node:process';
+import { errorText, option, type ErrorText } from '../../../error-text.js';
 import { Blip2Error } from '../../../errors.js';
 import { formatSize } from '../../../size.js';
 import type { DeviceMemory, MemoryRoom } from './device-memory.js';
 
-const GPU_HINT = 'End other programs on this GPU, plan again with a smaller --vram, or let --replan do so.';
+const GPU_HINT = 'End other programs on this GPU, or plan again with less of its memory.';
 
 /**
  * @param neededBytes what was asked for; null where the library that asked does not say
  * @param hint what helps where it is not a GPU's memory that is full
  */
-export function outOfMemory(room: MemoryRoom, neededBytes: number | null, hint = GPU_HINT): Blip2Error {
+export function outOfMemory(room: MemoryRoom, neededBytes: number | null, hint: ErrorText = GPU_HINT): Blip2Error {
   const { device, freeBytes, totalBytes, heldBytes } = room;
   const needed = neededBytes === null ? 'more is' : `${formatSize(neededBytes)} more are`;
   return new Blip2Error(
@@ -26,7 +27,11 @@ export function outOfMemory(room: MemoryRoom, neededBytes: number | null, hint =
 /** The host's memory, of which drivers hold some in place for copies. */
 export function hostOutOfMemory(neededBytes: number, heldBytes: number): Blip2Error {
   const room = { device: 'the host', totalBytes: totalmem(), freeBytes: freemem(), heldBytes };
-  return outOfMemory(room, neededBytes, 'End other programs, or caption fewer pictures at once (--batch).');
+  return outOfMemory(
+    room,
+    neededBytes,
+    errorText`End other programs, or caption fewer pictures at once (${option('batchSize')}).`,
+  );
 }
 
 /** How ONNX Runtime and the C++ library below it say that the host has no memory. */

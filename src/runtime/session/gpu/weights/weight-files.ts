@@ -1,6 +1,7 @@
 /** The files of weights in this process's address space, shared with the page cache. */
 import { open, stat } from 'node:fs/promises';
 import koffi from 'koffi';
+import { errorText, option } from '../../../../error-text.js';
 import { Blip2Error } from '../../../../errors.js';
 import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import type { Address, DeviceMemory } from '../../../device/memory/device-memory.js';
@@ -30,7 +31,7 @@ export class WeightFiles implements Disposable {
   static async open(tensors: Iterable<StoredTensor>): Promise<WeightFiles> {
     if (process.platform === 'win32') {
       throw new Blip2Error('WEIGHTS_NOT_MAPPED', 'weights for a GPU are mapped on Linux only', {
-        hint: 'Use --provider cpu.',
+        hint: errorText`Use the CPU, with ${option('provider')} cpu.`,
       });
     }
     const libc = koffi.load(null);
