@@ -9,7 +9,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { decodePicture } from '../../dist/src/runtime/image/decode-picture.js';
-import { preparePixels } from '../../dist/src/runtime/image/prepare-pixels.js';
+import { modelPixels } from '../../dist/src/runtime/image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../dist/src/runtime/image/preprocessor-config.js';
 
 const [folder, rounds = '3'] = process.argv.slice(2);
@@ -29,7 +29,7 @@ for (let round = 0; round < Number(rounds); round++) {
     const began = performance.now();
     const picture = await decodePicture(join(folder, name));
     const decoded = performance.now();
-    const { data } = await preparePixels(picture, config);
+    const data = await modelPixels(picture, { preprocessor: config, size: { width: 224, height: 224 }, float: 'F32' });
     const ended = performance.now();
     const { user, system } = process.cpuUsage(cpu);
     cpuMs += (user + system) / 1000 / files.length;

@@ -9,7 +9,7 @@
 import { readFileSync } from 'node:fs';
 import { Canvas, MARGIN, WIDTH } from '../../dist/src/planner/report/svg/canvas.js';
 import { PART_COLOURS } from '../../dist/src/planner/report/svg/colours.js';
-import { formatMs } from '../../dist/src/planner/report/picture-text.js';
+import { formatMs } from '../../dist/src/planner/report/format-ms.js';
 
 const [file] = process.argv.slice(2);
 if (file === undefined) throw new Error('which results?');

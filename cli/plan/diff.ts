@@ -10,7 +10,7 @@ import {
   type QuantScheme,
 } from '../../src/planner/index.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
-import { formatMs } from '../../src/planner/report/picture-text.js';
+import { formatMs } from '../../src/planner/report/format-ms.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';

@@ -11,7 +11,7 @@ import {
 import { doesNotFit, shortfall } from '../../src/planner/report/does-not-fit.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
 import { readPlan } from '../../src/planner/plan/document/read-plan.js';
-import { formatMs } from '../../src/planner/report/picture-text.js';
+import { formatMs } from '../../src/planner/report/format-ms.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';

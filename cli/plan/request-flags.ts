@@ -6,9 +6,9 @@ import { ENGINES } from '../../src/planner/map/engine.js';
 import { GPU_PROVIDERS, type GpuProvider } from '../../src/planner/plan/request/plan-options.js';
 import { batchSize } from '../common/batch-size.js';
 import { HUB_FLAGS, type HubArgs } from '../common/hub-flags.js';
-import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
 import { pictureSize } from '../common/picture-size.js';
+import { seconds } from '../common/seconds.js';
 import { budgetFlags, type BudgetArgs } from '../common/plan-options.js';
 
 /** Flags that may be given several times. */
@@ -85,7 +85,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       type: 'string',
       nargs: 1,
       group: 'Placement:',
-      coerce: parseSeconds,
+      coerce: seconds('time-limit'),
       describe:
         'seconds to search at most, then the best placement so far, with its gap; [default: a fixed effort, about a second for one or two GPUs and up to four for more]',
     })
@@ -113,12 +113,6 @@ export const RARE_FLAGS = [
 /** Takes flags that do little for a subcommand out of its help; a line may have them all the same. */
 export function hideFlags<T>(parser: Argv<T>, names: readonly (keyof T & string)[]): Argv<T> {
   return names.reduce((hidden, name) => hidden.hide(name), parser);
-}
-
-function parseSeconds(text: string): number {
-  const value = Number(text.trim().replace(/s$/, ''));
-  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
-  throw usageError(`--time-limit ${text} is not a number of seconds`, 'For example: --time-limit 0.5');
 }
 
 function count(flag: string) {

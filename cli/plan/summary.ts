@@ -1,4 +1,5 @@
 import { type DeviceMemory, formatSize, type PlanDocument } from '../../src/planner/index.js';
+import { formatMs } from '../../src/planner/report/format-ms.js';
 import { formatCount } from '../../src/size.js';
 
 /** The story of a plan for a person: what it is for, a row of memory per device, what runs where, and what it costs. */
@@ -12,8 +13,8 @@ export function planSummary(plan: PlanDocument): string {
       `${pictures}${workload.promptTokens} prompt + ${workload.newTokens} new tokens   for ${plan.engine}`,
     ...plan.devices.filter((device) => device.weightBytes > 0 || typeof device.id === 'number').map(deviceRow),
     `order  ${runsOf(plan).join('  ')}`,
-    `predicted ${seconds(cost.latencyMs)} ${callOf(plan)}${range(cost)}: pictures ${seconds(cost.imageMs)}, prompt ` +
-      `${seconds(cost.promptMs)}, tokens ${seconds(cost.tokenMs)}, crossings ${seconds(cost.crossingMs)}` +
+    `predicted ${formatMs(cost.latencyMs)} ${callOf(plan)}${range(cost)}: pictures ${formatMs(cost.imageMs)}, prompt ` +
+      `${formatMs(cost.promptMs)}, tokens ${formatMs(cost.tokenMs)}, crossings ${formatMs(cost.crossingMs)}` +
       (cost.streamedBytesPerCall === 0 ? '' : `; ${formatSize(cost.streamedBytesPerCall)} of weights streamed`),
     ...plan.accuracy.map(
       ({ scheme, blocks, weightError }) =>
@@ -39,7 +40,7 @@ function proofLine({ solver, cost }: PlanDocument): string {
     case 'latency':
       return status;
     case 'throughput':
-      return `${status}, for throughput: a call every ${seconds(cost.busiestMs)}, when every device works on a call of its own`;
+      return `${status}, for throughput: a call every ${formatMs(cost.busiestMs)}, when every device works on a call of its own`;
     case 'fewest-devices':
       return `${status}, for the fewest GPUs`;
   }
@@ -88,12 +89,8 @@ function runsOf(plan: PlanDocument): string[] {
 
 /** How far the prediction may be off, and what the first caption takes where that is more. */
 function range({ latencyMs, rangeMs, firstCaptionMs = latencyMs }: PlanDocument['cost']): string {
-  const first = firstCaptionMs > 1.01 * latencyMs ? `, the first ${seconds(firstCaptionMs)}` : '';
+  const first = firstCaptionMs > 1.01 * latencyMs ? `, the first ${formatMs(firstCaptionMs)}` : '';
   return rangeMs === undefined
     ? ` (estimate${first})`
-    : ` (${seconds(rangeMs.least)} to ${seconds(rangeMs.most)}${first})`;
-}
-
-function seconds(ms: number): string {
-  return ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+    : ` (${formatMs(rangeMs.least)} to ${formatMs(rangeMs.most)}${first})`;
 }

@@ -1,5 +1,5 @@
 import { formatSize, parseSize, type SweepPoint, type SweepRange } from '../../src/planner/index.js';
-import { formatMs } from '../../src/planner/report/picture-text.js';
+import { formatMs } from '../../src/planner/report/format-ms.js';
 import { usageError } from '../common/main.js';
 import type { PlanFormat } from './format-plan.js';
 

@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { parseSize } from '../../src/planner/index.js';
 import type { FetchLimits } from '../../src/runtime/index.js';
 import { usageError } from '../common/main.js';
+import { seconds } from '../common/seconds.js';
 
 /** Flags of how pictures are found and fetched. */
 export function pictureFlags<T>(parser: Argv<T>) {
@@ -15,7 +16,7 @@ export function pictureFlags<T>(parser: Argv<T>) {
       type: 'string',
       nargs: 1,
       group: 'Pictures:',
-      coerce: seconds,
+      coerce: seconds('fetch-timeout'),
       describe: 'seconds that a picture of a URL may take [default: 60]',
     })
     .option('fetch-limit', {
@@ -44,16 +45,9 @@ export interface PictureArgs {
 }
 
 export const fetchLimitsOf = (args: PictureArgs): FetchLimits => ({
-  ...(args['fetch-timeout'] === undefined ? {} : { fetchTimeoutMs: args['fetch-timeout'] }),
+  ...(args['fetch-timeout'] === undefined ? {} : { fetchTimeoutMs: Math.ceil(1000 * args['fetch-timeout']) }),
   ...(args['fetch-limit'] === undefined ? {} : { fetchLimitBytes: args['fetch-limit'] }),
 });
-
-/** In milliseconds. */
-function seconds(text: string): number {
-  const value = Math.round(1000 * Number(/^(\d+(?:\.\d+)?)s?$/.exec(text)?.[1]));
-  if (value >= 1 && value < 2 ** 31) return value;
-  throw usageError(`--fetch-timeout ${text} is not a number of seconds`, 'For example: --fetch-timeout 20');
-}
 
 function bytes(text: string): number {
   const value = parseSize(text);

@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { quantizedBytes, quantizedInfos, quantizedNames, storedBlockSize, storedScheme } from './quantized.js';
+import { quantizedInfos, quantizedNames, storedBlockSize, storedScheme, type QuantScheme } from './quantized.js';
+import { tensorBytes } from './tensor-info.js';
 
 describe('quantised weights', () => {
   it('take one byte or half a byte per value and two bytes per block', () => {
-    expect(quantizedBytes([10240, 2560], 'int8')).toBe(10240 * (2560 + 2 * 80));
-    expect(quantizedBytes([10240, 2560], 'int4')).toBe(10240 * (1280 + 2 * 40));
+    const bytesOf = (scheme: QuantScheme) => {
+      const { values, scales } = quantizedInfos([10240, 2560], scheme);
+      return tensorBytes(values) + tensorBytes(scales);
+    };
+    expect(bytesOf('int8')).toBe(10240 * (2560 + 2 * 80));
+    expect(bytesOf('int4')).toBe(10240 * (1280 + 2 * 40));
   });
 
   it('pad the last block of a row', () => {

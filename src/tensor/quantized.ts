@@ -5,7 +5,7 @@
  * row is padded with the integer that means zero.
  * Source: `MatMulNBits` in ONNX Runtime's ContribOperators.md, without zero points.
  */
-import { elementCount, tensorBytes, type TensorInfo } from './tensor-info.js';
+import type { TensorInfo } from './tensor-info.js';
 
 export const QUANT_SCHEMES = ['int8', 'int4'] as const;
 
@@ -39,12 +39,6 @@ export function quantizedInfos(
     values: { dtype: 'U8', shape: [rows, blocks, (blockSize * QUANT_BITS[scheme]) / 8] },
     scales: { dtype: 'F16', shape: [rows, blocks] },
   };
-}
-
-/** Bytes of a weight `[out, in]` under `scheme`, scales included. */
-export function quantizedBytes(shape: readonly number[], scheme: QuantScheme): number {
-  const { values, scales } = quantizedInfos(shape, scheme);
-  return elementCount(values.shape) + tensorBytes(scales);
 }
 
 /** The scheme that a table of tensors holds a weight in; null where it is stored as floats, or not at all. */

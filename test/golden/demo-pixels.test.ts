@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodePicture } from '../../src/runtime/image/decode-picture.js';
-import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { preparePixels, resizeBicubic } from './prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { resizeBicubic } from '../../src/runtime/image/resize-bicubic.js';
 import { DEMO, GOLDENS, readTensors } from './golden.js';
 
 const SIDE = 96;

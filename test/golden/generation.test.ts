@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
-import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { preparePixels } from './prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
 import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import { answerText, preparePrompts } from '../../src/runtime/engine/text/prompts.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { generate } from '../../src/runtime/generation/generate.js';
 import { imageProgram } from '../../src/runtime/graph/blip2-programs.js';
-import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { preparePixels } from './prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
 import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import { startProgram } from '../../src/runtime/session/cpu/start-program.js';

@@ -9,7 +9,7 @@ import { blip2Blocks } from '../../src/model/blocks.js';
 import type { Device } from '../../src/planner/map/device-map.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
-import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { preparePixels } from '../golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
 import { cudaAnswer } from '../../src/runtime/device/cuda-provider.js';
 import { cudaDevice } from '../../src/runtime/session/gpu/device/cuda-device.js';

@@ -10,7 +10,7 @@ import * as Captioners from '../../src/runtime/captioner/captioner.js';
 import type { AnswerToken, CaptionAllOptions, Outcome, Picture } from '../../src/runtime/engine/captioner-options.js';
 import { readCheckpointFiles } from '../../src/runtime/engine/checkpoint-files.js';
 import type { EngineDevice } from '../../src/runtime/session/gpu/device/engine-device.js';
-import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { preparePixels } from '../golden/prepare-pixels.js';
 import { CaptionStream } from '../../src/runtime/engine/stream/caption-stream.js';
 import type { PreparedPicture } from '../../src/runtime/engine/stream/stream-settings.js';
 import { PictureFeed } from '../../src/runtime/engine/stream/picture-feed.js';

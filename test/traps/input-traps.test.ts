@@ -11,7 +11,7 @@ import type { CaptionOptions } from '../../src/runtime/engine/captioner-options.
 import { generate } from '../../src/runtime/generation/generate.js';
 import { resolveGenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import type { TokenSource } from '../../src/runtime/generation/token-source.js';
-import { preparePixels } from '../../src/runtime/image/prepare-pixels.js';
+import { preparePixels } from '../golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
 import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import { preparePrompts } from '../../src/runtime/engine/text/prompts.js';

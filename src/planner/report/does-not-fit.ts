@@ -2,7 +2,7 @@ import { errorText, option } from '../../error-text.js';
 import { Blip2Error } from '../../errors.js';
 import type { Infeasible } from '../plan/choice/infeasible.js';
 import { formatSize } from '../../size.js';
-import { formatMs } from './picture-text.js';
+import { formatMs } from './format-ms.js';
 
 /** `DOES_NOT_FIT` (`SEARCH_STOPPED` where that is not certain), for callers that go no further without a plan: what is short, what to type instead, and the result. */
 export function doesNotFit(result: Infeasible): Blip2Error {

@@ -5,7 +5,7 @@
 import type { PlanDocument } from '../plan/document/plan-document.js';
 import type { SweepPoint } from '../plan/comparison/sweep.js';
 import { pictureData } from './picture-data.js';
-import { formatMs } from './picture-text.js';
+import { formatMs } from './format-ms.js';
 import { bytesTreemap } from './svg/bytes-treemap.js';
 import { Canvas, MARGIN } from './svg/canvas.js';
 import { executionStrip } from './svg/execution-strip.js';

@@ -42,8 +42,6 @@ const blinkSchema = z.strictObject({
 export type CardIdentity = z.infer<typeof cardIdentity>;
 export type HostIdentity = z.infer<typeof hostIdentity>;
 export type Blink = Omit<z.infer<typeof blinkSchema>, 'schema'>;
-export type MeasuredCard = Blink['cards'][number];
-export type MeasuredHost = Blink['hosts'][number];
 
 const NOTHING: Blink = { cards: [], hosts: [] };
 

@@ -5,9 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { Blip2Error } from '../../errors.js';
 import { isColourJpeg } from './colour-jpeg.js';
 import { decodePicture } from './decode-picture.js';
-import { preparePixels } from './prepare-pixels.js';
+import { preparePixels, resizeBicubic } from '../../../test/golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from './preprocessor-config.js';
-import { resizeBicubic } from './resize-bicubic.js';
 
 const FOLDER = new URL('../../../test/fixtures/pictures/', import.meta.url).pathname;
 

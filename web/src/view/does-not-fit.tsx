@@ -1,6 +1,6 @@
 import type { Infeasible, Remedy } from '../../../src/planner/plan/choice/infeasible.js';
 import { deviceName } from '../../../src/planner/report/picture-data.js';
-import { formatMs } from '../../../src/planner/report/picture-text.js';
+import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { formatSize } from '../../../src/size.js';
 import type { Settings } from '../settings/settings.js';
 import { withRemedy } from '../settings/with-remedy.js';

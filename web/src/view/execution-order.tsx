@@ -1,6 +1,6 @@
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { pictureData, type PictureData, type StripCell } from '../../../src/planner/report/picture-data.js';
-import { formatMs } from '../../../src/planner/report/picture-text.js';
+import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { partColour } from '../../../src/planner/report/svg/colours.js';
 import { formatSize } from '../../../src/size.js';
 import { Card } from './card.js';

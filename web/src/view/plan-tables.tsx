@@ -1,6 +1,6 @@
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { deviceName } from '../../../src/planner/report/picture-data.js';
-import { formatMs } from '../../../src/planner/report/picture-text.js';
+import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { formatSize } from '../../../src/size.js';
 import { Card } from './card.js';
 

@@ -1,4 +1,4 @@
-import { formatMs } from '../../../src/planner/report/picture-text.js';
+import { formatMs } from '../../../src/planner/report/format-ms.js';
 import type { PageState } from '../state/page-state.js';
 
 /** What a screen reader says when an answer comes. */

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { formatMs } from '../../../src/planner/report/picture-text.js';
+import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { formatSize } from '../../../src/size.js';
 import { cardCount, memoryOf } from '../settings/card-groups.js';
 import type { Settings } from '../settings/settings.js';

@@ -1,5 +1,5 @@
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
-import { formatMs } from '../../../src/planner/report/picture-text.js';
+import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { formatSize } from '../../../src/size.js';
 import type { Settings } from '../settings/settings.js';
 import type { PageState, ShownAnswer } from '../state/page-state.js';

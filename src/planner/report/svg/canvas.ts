@@ -1,5 +1,4 @@
 /** What is drawn on: shapes and text of one SVG, collected from top to bottom. */
-import { escapeXml } from '../picture-text.js';
 
 /** Small on purpose: at 400 pixels across, text is still ten pixels high. */
 export const WIDTH = 480;
@@ -55,4 +54,8 @@ export class Canvas {
 /** Two decimals are plenty, and keep the same picture the same bytes. */
 export function n(value: number): string {
   return String(Math.round(value * 100) / 100);
+}
+
+function escapeXml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

@@ -1,7 +1,7 @@
 /** Every block in the order it runs, one lane per device, with the crossings between lanes. */
 import { formatSize } from '../../../size.js';
 import type { PictureData } from '../picture-data.js';
-import { formatMs } from '../picture-text.js';
+import { formatMs } from '../format-ms.js';
 import { MARGIN, n, WIDTH, type Canvas } from './canvas.js';
 import { FREE_COLOUR, fillsOf } from './colours.js';
 

@@ -1,7 +1,7 @@
 /** Predicted latency and memory beside what was measured. */
 import type { PlanDocument } from '../../plan/document/plan-document.js';
 import { formatSize } from '../../../size.js';
-import { formatMs } from '../picture-text.js';
+import { formatMs } from '../format-ms.js';
 import { INNER, MARGIN, type Canvas } from './canvas.js';
 import { PART_COLOURS } from './colours.js';
 

@@ -2,7 +2,7 @@
 import type { PlanDocument } from '../../plan/document/plan-document.js';
 import type { SweepPoint } from '../../plan/comparison/sweep.js';
 import { formatSize } from '../../../size.js';
-import { formatMs } from '../picture-text.js';
+import { formatMs } from '../format-ms.js';
 import { MARGIN, n, WIDTH, type Canvas } from './canvas.js';
 
 export function sweepCurve(canvas: Canvas, plan: PlanDocument, sweep: readonly SweepPoint[]): void {

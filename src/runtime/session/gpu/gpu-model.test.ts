@@ -10,7 +10,7 @@ import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { generate } from '../../generation/generate.js';
 import type { GenerationOptions } from '../../generation/generation-options.js';
 import { webgpuStyle } from '../../graph/gpu/gpu-style.js';
-import { preparePixels } from '../../image/prepare-pixels.js';
+import { preparePixels } from '../../../../test/golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../image/preprocessor-config.js';
 import { preparePrompts } from '../../engine/text/prompts.js';
 import { createTokenizer } from '../../engine/text/tokenizer.js';

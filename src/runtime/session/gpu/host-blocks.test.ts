@@ -10,7 +10,7 @@ import { blip2Blocks } from '../../../model/blocks.js';
 import type { Device } from '../../../planner/map/device-map.js';
 import { generate } from '../../generation/generate.js';
 import { gpuStyle } from '../../graph/gpu/gpu-style.js';
-import { preparePixels } from '../../image/prepare-pixels.js';
+import { preparePixels } from '../../../../test/golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../image/preprocessor-config.js';
 import { HostMemory } from '../../device/memory/host-memory.js';
 import { openEngineModel } from './open-engine-model.js';
