@@ -5,38 +5,26 @@
  */
 import { completionOf } from './common/completion-script.js';
 import { main } from './common/main.js';
-import { runSubcommand, type Subcommands } from './common/subcommands.js';
+import { runSubcommand, subcommandsOf } from './common/subcommands.js';
 
-const SUBCOMMANDS: Subcommands = new Map([
-  [
-    'caption',
-    {
-      takes: '[images..]',
-      describe: 'captions of pictures, or answers to a question',
-      load: async () => (await import('./run/caption.js')).caption,
-    },
-  ],
-  [
-    'queue',
-    {
-      takes: '<task>',
-      describe: 'many machines caption one run',
-      load: async () => (await import('./queue/queue.js')).queue,
-    },
-  ],
-  [
-    'worker',
-    {
-      describe: 'caption what other programs describe',
-      load: async () => (await import('./worker/worker.js')).worker,
-    },
-  ],
-  [
-    'serve',
-    { describe: "a server that speaks OpenAI's API", load: async () => (await import('./serve/serve.js')).serve },
-  ],
-  ['completion', completionOf('blip2-run')],
-]);
+const SUBCOMMANDS = subcommandsOf({
+  caption: {
+    takes: '[images..]',
+    describe: 'captions of pictures, or answers to a question',
+    load: async () => (await import('./run/caption.js')).caption,
+  },
+  queue: {
+    takes: '<task>',
+    describe: 'many machines caption one run',
+    load: async () => (await import('./queue/queue.js')).queue,
+  },
+  worker: {
+    describe: 'caption what other programs describe',
+    load: async () => (await import('./worker/worker.js')).worker,
+  },
+  serve: { describe: "a server that speaks OpenAI's API", load: async () => (await import('./serve/serve.js')).serve },
+  completion: completionOf('blip2-run'),
+});
 
 void main((context) =>
   runSubcommand(

@@ -18,6 +18,9 @@ export interface SubcommandEntry {
 /** By their names. */
 export type Subcommands = ReadonlyMap<string, SubcommandEntry>;
 
+export const subcommandsOf = (entries: Readonly<Record<string, SubcommandEntry>>): Subcommands =>
+  new Map(Object.entries(entries));
+
 export interface CommandTree {
   readonly name: string;
   readonly describe: string;

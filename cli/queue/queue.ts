@@ -1,27 +1,21 @@
 import type { CommandContext } from '../common/main.js';
-import { runSubcommand, type Subcommands } from '../common/subcommands.js';
+import { runSubcommand, subcommandsOf } from '../common/subcommands.js';
 
-const SUBCOMMANDS: Subcommands = new Map([
-  [
-    'add',
-    {
-      takes: '<images..>',
-      describe: 'split pictures into shards, and queue them',
-      load: async () => (await import('./add.js')).add,
-    },
-  ],
-  ['work', { describe: 'caption shards of a queue', load: async () => (await import('./work.js')).work }],
-  ['status', { describe: 'how far a run is, by worker', load: async () => (await import('./status.js')).status }],
-  [
-    'retry',
-    { describe: 'queue shards again that were set aside', load: async () => (await import('./retry.js')).retry },
-  ],
-  ['cancel', { describe: 'take all shards of a run out', load: async () => (await import('./cancel.js')).cancel }],
-  [
-    'plan',
-    { describe: 'machines, hours and limits for so many pictures', load: async () => (await import('./plan.js')).plan },
-  ],
-]);
+const SUBCOMMANDS = subcommandsOf({
+  add: {
+    takes: '<images..>',
+    describe: 'split pictures into shards, and queue them',
+    load: async () => (await import('./add.js')).add,
+  },
+  work: { describe: 'caption shards of a queue', load: async () => (await import('./work.js')).work },
+  status: { describe: 'how far a run is, by worker', load: async () => (await import('./status.js')).status },
+  retry: { describe: 'queue shards again that were set aside', load: async () => (await import('./retry.js')).retry },
+  cancel: { describe: 'take all shards of a run out', load: async () => (await import('./cancel.js')).cancel },
+  plan: {
+    describe: 'machines, hours and limits for so many pictures',
+    load: async () => (await import('./plan.js')).plan,
+  },
+});
 
 /** `blip2-run queue`: many machines caption one run. */
 export function queue(context: CommandContext): Promise<number> {
