@@ -83,7 +83,8 @@ export function planPreparer(
     const pins = options.pins ?? new Map<string, Device>();
     checkPins(pins, profile);
     const overheads = new Map<number, number>();
-    const countContext = options.countContext ?? false;
+    // Drivers take memory of GPUs alone.
+    const countContext = options.countContext === true && budgets.gpus.size > 0;
     for (const [i, id] of gpuIds.entries()) {
       const rates = gpuAt(machine, i)?.engines[profile.engine];
       const context = countContext ? (rates?.contextBytes ?? 0) : 0;
