@@ -35,7 +35,7 @@ function callOf({ model, workload: { batch }, cost: { latencyMs } }: PlanDocumen
 
 /** What is proven of the plan, in the terms of what it is best at. */
 function proofLine({ solver, cost }: PlanDocument): string {
-  const status = `solver ${solver.status}${solver.gap === 0 ? '' : `, within ${(100 * solver.gap).toFixed(1)} %`}`;
+  const status = `solver ${solver.status}${solver.gap === 0 ? '' : `, within ${Number((100 * solver.gap).toPrecision(2))} %`}`;
   switch (solver.objective) {
     case 'latency':
       return status;

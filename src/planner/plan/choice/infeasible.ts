@@ -3,7 +3,9 @@ import { found } from '../../../checked-access.js';
 import type { Device } from '../../map/device-map.js';
 import { exactSize } from '../../../size.js';
 import { solveExact } from '../../solve/exact.js';
-import type { Item } from '../../solve/problem.js';
+import { costOf, type Item, type Problem } from '../../solve/problem.js';
+import { countProgram } from '../../solve/program/count-program.js';
+import type { IntegerSolver } from '../../solve/program/integer-program.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
 import type { ProfileBlock } from '../../profile/model-profile.js';
@@ -16,6 +18,8 @@ import type { PlanOptions } from '../request/plan-options.js';
 const MIB = 2 ** 20;
 /** A remedy's latency is for orientation. */
 const ROUGH = { effort: 60_000, width: 256 } as const;
+/** Simplex iterations times columns: about a second. */
+const FIT_WORK = 5e6;
 
 /** What a device offers, before anything is placed on it. */
 export interface DeviceShare {
@@ -75,7 +79,7 @@ export function explainInfeasible(
     ? []
     : [...(largest === undefined ? [] : [largest.id]), 'cpu', ...(budgets.diskBytes > 0 ? ['disk' as const] : [])];
   const larger = growable
-    .map((device) => budgetRemedy(context, device))
+    .map((device) => budgetRemedy(context, device, options.integerSolver))
     .filter((remedy) => remedy !== null)
     .sort((a, b) => a.addedBytes - b.addedBytes);
   return {
@@ -123,7 +127,7 @@ function requestRemedies(
   for (const { kind, flag, change } of tries) {
     if (remedies.some((remedy) => remedy.kind === kind)) continue;
     const changed = preparePlan(tensors, { ...options, ...change });
-    if (!fits(changed)) continue;
+    if (!fits(changed, options.integerSolver)) continue;
     remedies.push({ kind, flag, addedBytes: 0, latencyMs: roughMs(changed) });
   }
   return remedies;
@@ -140,9 +144,9 @@ function smallestBytes(block: ProfileBlock): number {
   return Math.min(block.weightBytes, ...[...block.forms.values()].map((form) => form.weightBytes));
 }
 
-function budgetRemedy(context: PlanContext, device: Device): Remedy | null {
+function budgetRemedy(context: PlanContext, device: Device, solver: IntegerSolver | undefined): Remedy | null {
   const now = budgetOf(context.budgets, device);
-  const enough = now === null ? null : smallestBudget(context, device, now);
+  const enough = now === null ? null : smallestBudget(context, device, now, solver);
   if (now === null || enough === null) return null;
   const name = device === 'cpu' ? '--ram' : device === 'disk' ? '--disk' : '--vram';
   return {
@@ -157,7 +161,12 @@ function budgetRemedy(context: PlanContext, device: Device): Remedy | null {
  * Close to the least bytes on one device with which a plan is found: to the MiB, or to 1/1000 of large budgets. null where
  * no amount helps.
  */
-function smallestBudget(context: PlanContext, device: Device, from: number): number | null {
+function smallestBudget(
+  context: PlanContext,
+  device: Device,
+  from: number,
+  solver: IntegerSolver | undefined,
+): number | null {
   let low = Math.ceil(from / MIB) - 1;
   // Nothing ever takes more than every weight in float32, all caches, and all peaks at once.
   const most =
@@ -168,17 +177,20 @@ function smallestBudget(context: PlanContext, device: Device, from: number): num
       0,
     );
   let high = Math.ceil(most / MIB);
-  if (!fits(withBudget(context, device, high * MIB))) return null;
+  if (!fits(withBudget(context, device, high * MIB), solver)) return null;
   while (high - low > Math.max(1, high / 1000)) {
     const middle = Math.floor((low + high) / 2);
-    if (fits(withBudget(context, device, middle * MIB))) high = middle;
+    if (fits(withBudget(context, device, middle * MIB), solver)) high = middle;
     else low = middle;
   }
   return high * MIB;
 }
 
-/** Whether a placement that fits is found: the same problem without costs. */
-export function fits(context: PlanContext): boolean {
+/**
+ * Whether a placement that fits is found: the same problem without costs. The walk may miss one where several memories are all but
+ * full; an integer solver then says for certain, but for its limit.
+ */
+export function fits(context: PlanContext, integerSolver?: IntegerSolver): boolean {
   return casesOf(context).some(({ problem, bound }) => {
     if (bound === Infinity) return false;
     const items = problem.items.map((item): Item => ({
@@ -188,11 +200,19 @@ export function fits(context: PlanContext): boolean {
       cost: item.cost.map((cost) => (cost === Infinity ? Infinity : 0)),
       inputs: [],
     }));
-    return (
-      solveExact({ ...problem, items }, { cutoff: 1e-6, boundRounds: 10, effort: 200_000, width: 512 }).status !==
-      'infeasible'
-    );
+    const free = { ...problem, items };
+    const walked = solveExact(free, { cutoff: 1e-6, boundRounds: 10, effort: 200_000, width: 512 });
+    if (walked.status !== 'infeasible') return true;
+    return !walked.proven && integerSolver !== undefined && fitsProgram(free, integerSolver);
   });
+}
+
+function fitsProgram(problem: Problem, solver: IntegerSolver): boolean {
+  const program = countProgram(problem, { order: 'kinds' });
+  if (program === null) return false;
+  const iterations = Math.ceil(FIT_WORK / program.program.columns.length);
+  const { values } = solver(program.program, { cutoff: Infinity, iterations, stop: () => false });
+  return values !== null && costOf(problem, program.choiceOf(values)) < Infinity;
 }
 
 function withBudget(context: PlanContext, device: Device, bytes: number): PlanContext {

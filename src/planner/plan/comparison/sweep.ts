@@ -93,7 +93,7 @@ export function largestBatch(tensors: ReadonlyMap<string, TensorInfo>, options: 
     const ramBytes =
       budgets.ramBytes ??
       profile.blocks.reduce((sum, block) => sum + (block.lookUp === 'rows' ? block.weightBytes : 0), 0);
-    return fits({ ...context, budgets: { ...budgets, ramBytes } });
+    return fits({ ...context, budgets: { ...budgets, ramBytes } }, options.integerSolver);
   };
   if (!possible(1)) return 0;
   let low = 1;
