@@ -104,7 +104,7 @@ class ProgramSearch {
   run(): ProgramResult {
     const { effort = 1 } = this.limits;
     if (this.isLarge) this.searchLarge(effort);
-    else this.solve(LONG * effort);
+    else this.searchSmall(effort);
     const { best, limits } = this;
     const isNew = best !== null && best !== limits.known;
     return { solution: isNew ? best : null, bound: Math.min(this.least(), this.bound) };
@@ -119,6 +119,13 @@ class ProgramSearch {
     const { effort = 1, stop } = this.limits;
     const gap = this.isLarge && this.objective === 'sum' ? close / effort : 0;
     return this.bound >= this.least() * (1 - gap) || (this.best !== null && stop());
+  }
+
+  /** With one or two memories the whole program is mostly solved; what it leaves open, a smaller one bounds better. */
+  private searchSmall(effort: number): void {
+    this.solve(LONG * effort);
+    const stretches = this.isOver() ? null : this.relaxation('stretches');
+    if (stretches !== null) this.relax(stretches, { work: STRETCHES * effort, keepsOpen: true, restarts: false });
   }
 
   private searchLarge(effort: number): void {
