@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   MAP_AMBIGUOUS: 'no device map says this placement the same way to all of transformers',
   MAP_UNCOVERED: 'a device map gives no device to some block',
   MAP_BLOCK_CUT: 'a device map cuts a block that runs as a whole',
+  MAP_UNKNOWN_KEY: 'a device map has a key that is in no module of the model',
   PLAN_INVALID: 'a document is no plan, or the plan that was asked for cannot be',
   PLAN_MISMATCH: 'a plan was made for another checkpoint, or for less than is asked',
   PLAN_QUANTIZED: 'a plan quantises blocks in a way that transformers cannot',

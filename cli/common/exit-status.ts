@@ -44,6 +44,7 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, ErrorStatus>> = {
   MAP_AMBIGUOUS: usage,
   MAP_UNCOVERED: usage,
   MAP_BLOCK_CUT: usage,
+  MAP_UNKNOWN_KEY: usage,
   PLAN_INVALID: usage,
   PLAN_MISMATCH: usage,
   PLAN_QUANTIZED: usage,

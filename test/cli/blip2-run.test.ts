@@ -265,6 +265,7 @@ describe('blip2-run', () => {
       ['MAP_UNCOVERED', '{"vision_model": "cpu"}'],
       ['MAP_DEVICE', '{"": "gpu"}'],
       ['MAP_BLOCK_CUT', '{"": "cpu", "vision_model.encoder.layers.0.mlp": 0}'],
+      ['MAP_UNKNOWN_KEY', '{"": "cpu", "vision_modell": 0}'],
     ];
     for (const [code, text] of cases) {
       const plan = await scratchFile(`${code}.json`, text);

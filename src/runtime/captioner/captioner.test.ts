@@ -161,6 +161,8 @@ describe('device maps', () => {
     ['GPU_MISSING', article],
     ['MAP_UNCOVERED', map({ vision_model: 'cpu' })],
     ['MAP_BLOCK_CUT', map({ '': 'cpu', 'language_model.model.decoder.layers.1.fc1': 'disk' })],
+    ['MAP_UNKNOWN_KEY', map({ '': 'cpu', vision_modell: 'cpu' })],
+    ['MAP_UNKNOWN_KEY', map({ '': 'cpu', 'language_model.model.decoder.layers.40': 'cpu' })],
   ])('%s', async (code, options) => {
     await expect(createCaptioner(await openCheckpoint(DEMO), { ...options, inProcess: true })).rejects.toMatchObject({
       code,

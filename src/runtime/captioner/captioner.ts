@@ -25,7 +25,7 @@ import { CaptionService, type ServiceOptions } from './service/caption-service.j
  *     for await (const { text } of captioner.caption('picture.png')) console.log(text);
  *
  * @throws Blip2Error `CONFIG_INVALID`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `CHECKPOINT_FILE_MISSING`, `IMAGE_SIZE`,
- *   `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `GPU_MISSING`, `PLAN_MISMATCH`, `DOES_NOT_FIT`, `OUT_OF_MEMORY`, `PROCESS_ENDED`
+ *   `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `MAP_UNKNOWN_KEY`, `GPU_MISSING`, `PLAN_MISMATCH`, `DOES_NOT_FIT`, `OUT_OF_MEMORY`, `PROCESS_ENDED`
  */
 export async function createCaptioner(checkpoint: Checkpoint, options: CaptionerOptions = {}): Promise<Captioner> {
   const config = parseBlip2Config(checkpoint.config);

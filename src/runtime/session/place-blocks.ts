@@ -4,7 +4,8 @@ import { deviceOf, type Device, type DeviceMap } from '../../planner/map/device-
 
 /**
  * The device of every block under a Hugging Face device map.
- * @throws Blip2Error `MAP_UNCOVERED` where a block has no device, `MAP_BLOCK_CUT` where one has several.
+ * @throws Blip2Error `MAP_UNCOVERED` where a block has no device, `MAP_BLOCK_CUT` where one has several, `MAP_UNKNOWN_KEY` for a key
+ *   that places nothing: what it was meant for would be placed by another one.
  */
 export function placeBlocks(blocks: readonly Block[], map: DeviceMap): Map<string, Device> {
   const placed = new Map<string, Device>();
@@ -25,15 +26,30 @@ export function placeBlocks(blocks: readonly Block[], map: DeviceMap): Map<strin
     else placed.set(name, only);
   }
   if (without.length > 0) {
-    throw new Blip2Error('MAP_UNCOVERED', `the device map has no device for ${summary(without)}`, {
+    throw new Blip2Error('MAP_UNCOVERED', `the device map has no device for ${summary(without, 'blocks')}`, {
       hint: 'Add the missing modules, or the key "" for everything that no other key covers.',
       details: { blocks: without },
     });
   }
+  const unknown = [...map.keys()].filter(
+    (key) => key !== '' && !blocks.some(({ name }) => isWithin(name, key) || isWithin(key, name)),
+  );
+  if (unknown.length > 0) {
+    throw new Blip2Error(
+      'MAP_UNKNOWN_KEY',
+      `in the device map ${summary(unknown, 'keys')} ${unknown.length === 1 ? 'is' : 'are'} in no module of this model`,
+      {
+        hint: 'Correct the key, or leave it out.',
+        details: { keys: unknown },
+      },
+    );
+  }
   return placed;
 }
 
-function summary(names: readonly string[]): string {
+const isWithin = (path: string, module: string): boolean => path === module || path.startsWith(`${module}.`);
+
+function summary(names: readonly string[], kind: string): string {
   const shown = names.slice(0, 3).join(', ');
-  return names.length > 3 ? `${shown} and ${names.length - 3} more blocks` : shown;
+  return names.length > 3 ? `${shown} and ${names.length - 3} more ${kind}` : shown;
 }

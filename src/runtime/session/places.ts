@@ -14,7 +14,7 @@ export interface Places {
 
 /**
  * Without a map everything is on the CPU, or on GPU 0 where a provider for GPUs is asked for.
- * @throws Blip2Error `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `GPU_MISSING`
+ * @throws Blip2Error `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `MAP_UNKNOWN_KEY`, `GPU_MISSING`
  */
 export async function placesOf(config: ModelConfig, options: DeviceOptions): Promise<Places> {
   const { provider = 'auto', deviceMap, emulateGpu = false } = options;

@@ -12,7 +12,7 @@ import type { SessionSources } from './start-program.js';
 /** Where sessions run: the host, or a GPU of the map by its number. Disk is the host too: its weights are mapped. */
 type SessionDevice = 'cpu' | number;
 
-/** @throws Blip2Error `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `GPU_MISSING`; what converting a checkpoint throws. */
+/** @throws Blip2Error `MAP_UNCOVERED`, `MAP_BLOCK_CUT`, `MAP_UNKNOWN_KEY`, `GPU_MISSING`; what converting a checkpoint throws. */
 export async function sessionSources<Config extends ModelConfig>(
   config: Config,
   checkpoint: Checkpoint,
