@@ -58,7 +58,7 @@ describe('old and new spelling', () => {
       await command('blip2-plan', ['--calibrate'], { env }),
       await command('blip2-plan', ['calibrate'], { env }),
     ];
-    expect(before.code).toBe(1);
+    expect(before.code).toBe(2);
     expect(after).toEqual(before);
   });
 
