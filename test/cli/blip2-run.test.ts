@@ -265,9 +265,12 @@ describe('blip2-run', () => {
   it('refuses maps that cannot be run, and plans for another checkpoint', async () => {
     const other = 'test/fixtures/goldens/tiny-opt';
     const { stdout: ofOther } = await command('blip2-plan', [other, '--ram', '64M', '--json', '-q']);
+    const { stdout: ofDemo } = await command('blip2-plan', [DEMO, '--ram', '64M', '--json', '-q']);
+    const whole = JSON.parse(ofDemo) as { placements: unknown[] };
     const cases: readonly (readonly [string, string])[] = [
       ['PLAN_MISMATCH', ofOther],
       ['PLAN_INVALID', '{"schema": "something/1"}'],
+      ['PLAN_INVALID', JSON.stringify({ ...whole, placements: whole.placements.slice(1) })],
       ['FILE_INVALID', '{'],
       ['MAP_UNCOVERED', '{"vision_model": "cpu"}'],
       ['MAP_DEVICE', '{"": "gpu"}'],

@@ -4,6 +4,8 @@ import { Blip2Error } from '../../errors.js';
 import { errorText, option } from '../../error-text.js';
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
 import { checkpointFingerprint } from '../../loader/checkpoint/fingerprint.js';
+import { parseModelConfig } from '../../model/blip2-config.js';
+import { blip2Blocks } from '../../model/blocks.js';
 import type { DeviceMap } from '../../planner/map/device-map.js';
 import type { Budgets } from '../../planner/plan/request/budgets.js';
 import type { PlanOptions } from '../../planner/plan/request/plan-options.js';
@@ -159,7 +161,7 @@ async function readGiven(
 ): Promise<Pick<DeviceOptions, 'deviceMap' | 'hostBlocks' | 'streamGpus' | 'quant' | 'plan'>> {
   if (isMap(plan)) return { deviceMap: plan };
   const { readPlan } = await import('../../planner/plan/document/read-plan.js');
-  const { fingerprint, map, ...placement } = readPlan(plan);
+  const { fingerprint, map, placed, ...placement } = readPlan(plan);
   if (fingerprint !== checkpointFingerprint(checkpoint)) {
     // Other shards, dtypes or integers of the same weights count the same once they are loaded: then the plan holds.
     const [{ differingBlock }, { parsePlan }] = await Promise.all([
@@ -168,6 +170,13 @@ async function readGiven(
     ]);
     const difference = differingBlock(parsePlan(plan), checkpoint.tensors, checkpoint.config);
     if (difference !== null) throw mismatch(checkpoint, difference);
+  }
+  const without = blip2Blocks(parseModelConfig(checkpoint.config)).find(({ name }) => placed?.has(name) === false);
+  if (without !== undefined) {
+    throw new Blip2Error('PLAN_INVALID', `the plan does not say how ${without.name} runs`, {
+      hint: 'Make it again with blip2-plan --format json, or give its device map alone.',
+      details: { block: without.name },
+    });
   }
   return { deviceMap: map, ...placement, plan };
 }

@@ -12,6 +12,8 @@ export interface GivenPlan {
   readonly fingerprint: string | null;
   /** Block -> what its weights become. */
   readonly quant: ReadonlyMap<string, QuantScheme>;
+  /** Blocks that the plan says how to run; null where it says that of none, as a map. */
+  readonly placed: ReadonlySet<string> | null;
   /** Blocks that the CPU runs although a GPU might; empty for a map, which does not say. */
   readonly hostBlocks: ReadonlySet<string>;
   /** Block in host memory -> the GPU that it passes through. */
@@ -43,6 +45,7 @@ export function readPlan(json: unknown): GivenPlan {
       map: parseDeviceMap(json),
       fingerprint: null,
       quant: new Map(),
+      placed: null,
       hostBlocks: new Set(),
       streamGpus: new Map(),
     };
@@ -60,6 +63,7 @@ export function readPlan(json: unknown): GivenPlan {
     map: parseDeviceMap(device_map),
     fingerprint: checkpoint.fingerprint,
     quant: new Map(Object.entries(quant)),
+    placed: placements.length === 0 ? null : new Set(placements.map(({ block }) => block)),
     streamGpus: new Map(
       placements.flatMap(({ block, execution, runsOn }) =>
         execution === 'streamed' && runsOn !== 'cpu' ? [[block, runsOn] as const] : [],
