@@ -34,6 +34,7 @@ const MOST_ARGUMENTS = 16;
 const SLOT_BYTES = 8;
 
 export class CudaKernels {
+  readonly place: `Cuda:${number}`;
   readonly multiprocessors: number;
   readonly #driver: CudaDriver;
   readonly #context: bigint;
@@ -41,10 +42,8 @@ export class CudaKernels {
   readonly #functions = new Map<string, bigint>();
   /** Of the launch under way: the driver copies them before it returns. */
   readonly #values: DataView;
-  #blas: CudaBlas | undefined;
   readonly #addresses: bigint;
-
-  readonly place: `Cuda:${number}`;
+  #blas: CudaBlas | undefined;
 
   private constructor(driver: CudaDriver, device: number) {
     this.place = `Cuda:${device}`;

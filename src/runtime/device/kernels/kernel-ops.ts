@@ -6,6 +6,7 @@ import type { CudaKernels } from './cuda-kernels.js';
 
 const WARP = 32;
 const ATTENTION_WARPS = 4;
+
 /**
  * `CachedAttention(qkv, past key, past value, seqlens) -> (output, present key, present value)`, with inputs as
  * `GroupQueryAttention` has them, and past and present one memory.
