@@ -5,7 +5,8 @@ import { GraphBuilder } from '../onnx/graph-builder.js';
 import { HostMemory } from '../device/memory/host-memory.js';
 import { OrtSession, RunOptions, type BoundTensor } from '../device/ort/ort-session.js';
 import { hostName } from './host-name.js';
-import { round } from './measure-host.js';
+import { round } from './round.js';
+import { quantizedShare } from './quantized-share.js';
 import { INNER, layerShape, LEAVES, leavesGraph, MANY_ROWS, productGraph, WIDTH } from './probe-graphs.js';
 import { BLINK, BLINK_ERROR, medianMs } from './timing.js';
 
@@ -55,11 +56,12 @@ export async function blinkHost(source: string, spins: boolean): Promise<HostPro
     ]),
     tensor(y, [MANY_ROWS, part[0]]),
   );
+  const memoryBytesPerSecond = (1000 * SWEPT_LAYERS * weightBytes) / sweptMs;
   const chainMs = await runMs(leavesGraph('F32'), new Map([['x', tensor(x, [1, 16])]]), tensor(y, [1, 16]));
   return {
     name: hostName(),
-    memoryBytesPerSecond: round((1000 * SWEPT_LAYERS * weightBytes) / sweptMs),
-    quantizedBandwidth: UNKNOWN_HOST.quantizedBandwidth,
+    memoryBytesPerSecond: round(memoryBytesPerSecond),
+    quantizedBandwidth: quantizedShare(memoryBytesPerSecond),
     flopsPerSecond: round((1000 * 2 * MANY_ROWS * part[0] * part[1]) / productMs),
     leafMs: round(chainMs / LEAVES),
     diskBytesPerSecond: UNKNOWN_HOST.diskBytesPerSecond,

@@ -11,7 +11,7 @@ import { HostMemory } from '../device/memory/host-memory.js';
 import { OrtSession, type BoundTensor } from '../device/ort/ort-session.js';
 import type { ProviderDevice } from '../device/provider.js';
 import { copyRates } from './copy-rates.js';
-import { round } from './measure-host.js';
+import { round } from './round.js';
 import {
   INNER,
   LAYERS,

@@ -21,6 +21,8 @@ import {
   productGraph,
   WIDTH,
 } from './probe-graphs.js';
+import { quantizedShare } from './quantized-share.js';
+import { round } from './round.js';
 import { medianMs } from './timing.js';
 
 const BUDGET_MS = 1500;
@@ -72,10 +74,11 @@ export async function measureHost(
   const chain = await medianMs(BUDGET_MS / 3, () => leaves.run({ x }));
   await leaves.release();
   const flops = 2 * MANY_ROWS * WIDTH * INNER * LAYERS;
+  const memoryBytesPerSecond = (1000 * (tensors.at(-1)?.end ?? 0)) / one;
   return {
     name: hostName(),
-    memoryBytesPerSecond: round((1000 * (tensors.at(-1)?.end ?? 0)) / one),
-    quantizedBandwidth: UNKNOWN_HOST.quantizedBandwidth,
+    memoryBytesPerSecond: round(memoryBytesPerSecond),
+    quantizedBandwidth: quantizedShare(memoryBytesPerSecond),
     flopsPerSecond: round((1000 * flops) / many),
     leafMs: round(chain / LEAVES),
     diskBytesPerSecond: round(disk ?? UNKNOWN_HOST.diskBytesPerSecond),
@@ -111,9 +114,4 @@ async function writeWeights(file: string, bytes: number, signal: AbortSignal): P
   } finally {
     await handle.close();
   }
-}
-
-/** Four digits: more would be noise. */
-export function round(value: number): number {
-  return Number(value.toPrecision(4));
 }
