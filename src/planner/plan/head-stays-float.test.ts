@@ -44,6 +44,12 @@ it('is quantised for several rows where the card has a kernel for so many', () =
   expect(planFor(8, [{ ...H200, packedRows: 1 }]).quant).not.toHaveProperty([HEAD]);
 });
 
+it('costs one row at a time what it costs without such a kernel, in prompts too', () => {
+  const costOf = (batch: number, packedRows: number) => planFor(batch, [{ ...H200, packedRows }]).cost;
+  expect(costOf(1, 96)).toEqual(costOf(1, 1));
+  expect(costOf(8, 96).latencyMs).toBeLessThan(costOf(8, 1).latencyMs);
+});
+
 it('takes room for its floats where a plan for one row meets more', () => {
   const plan = planFor(1);
   const tight = plan.devices.map((device) => (device.id === 0 ? { ...device, freeBytes: 0 } : device));

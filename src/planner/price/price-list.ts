@@ -73,7 +73,9 @@ export function priceList(
 
 function priced(profile: ModelProfile, machine: MachineProfile, gpuIds: readonly number[], hooked: Hooked): Prices {
   const { engine, dtype, workload } = profile;
-  const gpus = new Map(gpuIds.map((id, i) => [id, profileAt(machine, i)]));
+  // A model for one row at a time has ONNX Runtime's products, in its prompts too.
+  const products = workload.batch * workload.beams === 1 ? { packedRows: 1 } : {};
+  const gpus = new Map(gpuIds.map((id, i) => [id, { ...profileAt(machine, i), ...products }]));
   const gpuOf = (id: number): GpuProfile => found(gpus, id);
   const { host } = machine;
 

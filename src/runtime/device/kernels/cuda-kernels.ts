@@ -58,10 +58,18 @@ export class CudaKernels {
     for (let slot = 0; slot < MOST_ARGUMENTS; slot++) addresses[slot] = values + BigInt(slot * SLOT_BYTES);
   }
 
-  /** @returns null where the card is older than the kernels */
+  /** @returns null where the card is older than the kernels, or its driver does not compile them */
   static open(driver: CudaDriver, device: number): CudaKernels | null {
     const capability = Number(driver.create('cuDeviceGetAttribute', CAPABILITY, device));
-    return capability >= LEAST_CAPABILITY ? new CudaKernels(driver, device) : null;
+    if (capability < LEAST_CAPABILITY) return null;
+    const kernels = new CudaKernels(driver, device);
+    try {
+      kernels.prepare('attention');
+    } catch {
+      // Containers may lack the driver's compiler, and drivers before 520 do not know this PTX: ONNX Runtime's operators remain.
+      return null;
+    }
+    return kernels;
   }
 
   /** @throws Blip2Error `CUDA_FAILED` */
