@@ -121,6 +121,8 @@ export interface ModelProfile {
   readonly blocks: readonly ProfileBlock[];
   /** Other module paths that share a block's tensors and need a key of their own: alias -> block name. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** Modules without weights that are in no block; a map may have keys for them, and they may be anywhere. */
+  readonly emptyModules: readonly string[];
   /** The class that loads it; null for one that is not known, absent for a BLIP-2 that captions. */
   readonly model?: PlannedClass | null;
   /** How a quantised checkpoint is quantised, by transformers' name of the method; absent for others. */

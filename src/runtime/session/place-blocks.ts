@@ -4,10 +4,15 @@ import { deviceOf, type Device, type DeviceMap } from '../../planner/map/device-
 
 /**
  * The device of every block under a Hugging Face device map.
+ * @param beside modules that are in no block, for which a map may have keys
  * @throws Blip2Error `MAP_UNCOVERED` where a block has no device, `MAP_BLOCK_CUT` where one has several, `MAP_UNKNOWN_KEY` for a key
  *   that places nothing: what it was meant for would be placed by another one.
  */
-export function placeBlocks(blocks: readonly Block[], map: DeviceMap): Map<string, Device> {
+export function placeBlocks(
+  blocks: readonly Block[],
+  map: DeviceMap,
+  beside: readonly string[] = [],
+): Map<string, Device> {
   const placed = new Map<string, Device>();
   const without: string[] = [];
   for (const { name } of blocks) {
@@ -32,7 +37,10 @@ export function placeBlocks(blocks: readonly Block[], map: DeviceMap): Map<strin
     });
   }
   const unknown = [...map.keys()].filter(
-    (key) => key !== '' && !blocks.some(({ name }) => isWithin(name, key) || isWithin(key, name)),
+    (key) =>
+      key !== '' &&
+      !beside.some((name) => isWithin(key, name)) &&
+      !blocks.some(({ name }) => isWithin(name, key) || isWithin(key, name)),
   );
   if (unknown.length > 0) {
     throw new Blip2Error(

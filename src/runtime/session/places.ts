@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../../model/blip2-config.js';
 import { blip2Blocks } from '../../model/blocks.js';
+import { modulesBesideBlocks } from '../../model/modules-beside-blocks.js';
 import type { Device } from '../../planner/map/device-map.js';
 import type { DeviceOptions } from '../device/device-options.js';
 import { chooseGpuProvider } from '../device/choose-provider.js';
@@ -19,7 +20,8 @@ export interface Places {
 export async function placesOf(config: ModelConfig, options: DeviceOptions): Promise<Places> {
   const { provider = 'auto', deviceMap, emulateGpu = false } = options;
   const everywhere = provider === 'cuda' || provider === 'webgpu' ? 0 : 'cpu';
-  const places = placeBlocks(blip2Blocks(config), deviceMap ?? new Map<string, Device>([['', everywhere]]));
+  const map = deviceMap ?? new Map<string, Device>([['', everywhere]]);
+  const places = placeBlocks(blip2Blocks(config), map, modulesBesideBlocks(config));
   const gpus = [...new Set(places.values())].filter((device) => typeof device === 'number');
   if (gpus.length === 0 || emulateGpu) return { places, provider: 'cpu' };
   return { places, provider: await chooseGpuProvider(provider, gpus) };

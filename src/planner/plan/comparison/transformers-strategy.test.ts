@@ -56,6 +56,15 @@ describe('transformersStrategy', () => {
   });
 });
 
+describe('validateDeviceMap', () => {
+  it.each(cases)('$name: knows every key that transformers and accelerate write', ({ tensors, config, ...row }) => {
+    for (const map of [row.transformers, row.accelerate]) {
+      const { issues } = explainMap(parseDeviceMap(map), tensors, { config, budgets: row.budgets });
+      expect(issues.filter(({ code }) => code === 'MAP_UNKNOWN_KEY')).toEqual([]);
+    }
+  });
+});
+
 describe('planDeviceMap', () => {
   it.each(cases.filter((row) => row.shape === 'opt-2.7b' || row.split === 'one'))(
     '$name: never slower than transformers within the same budgets',

@@ -132,8 +132,8 @@ function tiedApart(map: DeviceMap, { blocks, aliases }: ModelProfile): MapIssue[
   });
 }
 
-function unknownKeys(map: DeviceMap, { blocks, aliases }: ModelProfile): string[] {
-  const names = [...blocks.flatMap(({ name, tensors }) => [name, ...tensors]), ...aliases.keys()];
+function unknownKeys(map: DeviceMap, { blocks, aliases, emptyModules }: ModelProfile): string[] {
+  const names = [...blocks.flatMap(({ name, tensors }) => [name, ...tensors]), ...aliases.keys(), ...emptyModules];
   const known = new Set(['', ...names, ...pathsAbove(names)]);
   return [...map.keys()].filter((key) => !known.has(key));
 }

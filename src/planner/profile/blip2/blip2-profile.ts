@@ -1,6 +1,7 @@
 /** The profile of a BLIP-2 checkpoint: what its blocks weigh, and what each costs for the work that is asked. */
 import type { ModelConfig } from '../../../model/blip2-config.js';
 import type { Block } from '../../../model/blocks.js';
+import { modulesBesideBlocks } from '../../../model/modules-beside-blocks.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { TOKEN_TABLES } from './blip2-owners.js';
@@ -25,6 +26,7 @@ export function blip2Profiler(
 ): (workload: Workload, packedRows?: number) => ModelProfile {
   const { dtype, engine } = options;
   const { blocks: weights, aliases, warnings } = blip2Weights(tensors, config, options);
+  const emptyModules = modulesBesideBlocks(config).filter((name) => !aliases.has(name));
   const bytesPerElement = dtype === 'float32' ? 4 : 2;
   return (workload, packedRows = 1) => {
     const context = { config, workload, engine, packedRows };
@@ -36,6 +38,7 @@ export function blip2Profiler(
       engine,
       blocks: engine === 'blip2-run' ? withStreamedGroups(blocks, workload.encoded !== undefined) : blocks,
       aliases,
+      emptyModules,
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [],
       warnings,

@@ -1,6 +1,7 @@
 /** What of a BLIP-2 checkpoint no work changes: its blocks from `config.json`, their bytes from the tensors that are really there. */
 import { isRetrieval, type ModelConfig } from '../../../model/blip2-config.js';
 import { blip2Blocks, type Block, type BlockKind } from '../../../model/blocks.js';
+import { T5_TABLE_ALIASES } from '../../../model/modules-beside-blocks.js';
 import { checkLayerCounts } from '../../../model/layer-counts.js';
 import { quantizableWeights } from '../../../model/quantizable-weights.js';
 import { checkTensorNames } from '../../../model/tensor-names.js';
@@ -198,8 +199,5 @@ const SMALL_PART = 0.005;
 /** transformers registers the T5 table under each stack as well, so a map that lists a stack's parts must list these. */
 function aliasesOf(config: ModelConfig, tensors: ReadonlyMap<string, TensorInfo>): Map<string, string> {
   if (languageFamily(config) !== 't5' || tensors.size === 0) return new Map();
-  return new Map([
-    ['language_model.encoder.embed_tokens', 'language_model.shared'],
-    ['language_model.decoder.embed_tokens', 'language_model.shared'],
-  ]);
+  return new Map(T5_TABLE_ALIASES.map((alias) => [alias, 'language_model.shared']));
 }

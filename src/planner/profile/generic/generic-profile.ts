@@ -73,6 +73,7 @@ export function genericProfiler(
       engine,
       blocks,
       aliases,
+      emptyModules: [],
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [
         ...(model === null ? UNKNOWN : knownNotes(model, rules)),
