@@ -1,7 +1,7 @@
 /**
  * What is measured of a card in a blink, beside the full calibration and the table, and what plans with each of them come to.
  *
- *   npm run build && node bench/gpu/blink.mjs CHECKPOINT [--vram 70G --vram 6G --vram 4G --vram 2G] [--allow-quant int8]
+ *   npm run build && node bench/gpu/blink.mjs CHECKPOINT [--vram 70G --vram 6G --vram 4G:int8 --vram 2G] [--batches 1,32]
  *     [--rates blink,calibrated,table] [--rounds 5] [--times 3] [--out results.json]
  *
  * CHECKPOINT is a folder such as `bench/make-checkpoint.mjs /dev/shm/opt-2.7b --dtype F16` writes. Needs what `caption.mjs`
@@ -13,9 +13,10 @@
  *   {"blink"}                 --times measurements, each in a new process: its wall time, the time until the provider had
  *                             started, and the measurement itself (measuringMs; under 500 is wanted), with its rates
  *   {"calibrated"}, {"table"} the rates of the others, in the same units, and the seconds that the calibration took
- *   {"plan"}                  per budget and source of rates: predicted and measured milliseconds, their ratio, blocks that the
- *                             host runs, and the time from process start to the first caption
- * --vram 70G stands for no limit. --out keeps all of it in one file.
+ *   {"plan"}                  per budget, batch and source of rates: predicted and measured milliseconds, their ratio, blocks that
+ *                             the host runs, the card's peak as counted and as its driver saw it beyond what it takes idle, in MiB,
+ *                             and the time from process start to the first caption
+ * --vram 70G stands for no limit, 4G:int8 allows quantising. --out keeps all of it in one file.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -27,12 +28,13 @@ import { calibrateMachine } from '../../dist/src/runtime/calibrate/calibrate-mac
 import { cardIdentities } from '../../dist/src/runtime/calibrate/machine-identity.js';
 import { measureInABlink } from '../../dist/src/runtime/calibrate/measure-in-a-blink.js';
 import { estimatedMachine } from '../../dist/src/runtime/calibrate/this-machine.js';
+import { withMemory } from './with-memory.mjs';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     vram: { type: 'string', multiple: true, default: ['70G', '6G', '4G', '2G'] },
-    'allow-quant': { type: 'string' },
+    batches: { type: 'string', default: '1' },
     rates: { type: 'string', default: 'blink,calibrated,table' },
     rounds: { type: 'string', default: '5' },
     times: { type: 'string', default: '3' },
@@ -54,7 +56,9 @@ say({ card });
 const folder = await mkdtemp(join(tmpdir(), 'blip2-blink-'));
 try {
   const profiles = await measuredProfiles();
-  for (const vram of values.vram) for (const [rates, file] of profiles) say({ plan: await planned(vram, rates, file) });
+  for (const vram of values.vram)
+    for (const batch of values.batches.split(','))
+      for (const [rates, file] of profiles) say({ plan: await planned(vram, batch, rates, file) });
 } finally {
   await rm(folder, { recursive: true });
   if (values.out !== undefined) await writeFile(values.out, `${JSON.stringify(lines, null, 1)}\n`);
@@ -114,26 +118,36 @@ function figures({ gpus: [gpu], host }) {
   };
 }
 
-async function planned(vram, rates, file) {
+async function planned(row, batch, rates, file) {
   const caption = fileURLToPath(new URL('caption.mjs', import.meta.url));
-  const quant = values['allow-quant'] === undefined ? [] : ['--allow-quant', values['allow-quant']];
-  const args = [caption, checkpoint, '--vram', vram, '--profile', file, '--rounds', values.rounds, ...quant];
+  const [vram, scheme] = row.split(':');
+  const quant = scheme === undefined ? [] : ['--allow-quant', scheme];
+  const args = [caption, checkpoint, '--vram', vram, '--batch', batch, '--profile', file, '--rounds', values.rounds];
+  const run = () => promisify(execFile)(process.execPath, [...args, ...quant], { maxBuffer: 2 ** 26 });
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 26 });
-    const { captionMs, processToFirstCaptionMs, predicted } = JSON.parse(stdout);
-    const ratio = Number((predicted.latencyMs / captionMs).toPrecision(3));
+    const { outcome, atStartBytes, peakBytes } = await withMemory(run);
+    const { captionMs, processToFirstCaptionMs, predicted } = JSON.parse(outcome.stdout);
     const { hostBlocks, quantisedBlocks, latencyMs: predictedMs } = predicted;
+    const [{ budgetBytes, freeBytes }] = predicted.gpus;
     return {
-      vram,
+      vram: row,
+      batch,
       rates,
       predictedMs,
       measuredMs: captionMs,
-      ratio,
+      ratio: Number((predictedMs / captionMs).toPrecision(3)),
       hostBlocks,
       quantisedBlocks,
+      budgetMiB: mebibytes(budgetBytes),
+      countedMiB: mebibytes(budgetBytes - freeBytes),
+      peakMiB: mebibytes(peakBytes - atStartBytes),
       processToFirstCaptionMs,
     };
   } catch (error) {
-    return { vram, rates, failed: String(error.stderr ?? error).slice(-400) };
+    return { vram: row, batch, rates, failed: String(error.stderr ?? error).slice(-400) };
   }
+}
+
+function mebibytes(bytes) {
+  return Math.round(bytes / 2 ** 20);
 }

@@ -17,8 +17,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { PeerProcess } from './peer-process.mjs';
+import { withMemory } from './with-memory.mjs';
 
 const [checkpoint, resultsFile, python, ...rows] = process.argv.slice(2);
 if (rows.length === 0) throw new Error('which rows?');
@@ -66,16 +66,8 @@ summary();
 async function measure(row) {
   const perform = performer(row);
   if (perform === theirs) await startPeer();
-  const watcher = spawn(process.execPath, [join(here, 'watch-memory.mjs')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: watcher.stdout });
-  const said = [];
-  lines.on('line', (line) => said.push(line));
-  await Promise.race([once(lines, 'line'), once(watcher, 'exit')]);
-  const outcome = await perform(row);
-  watcher.stdin.end();
-  if (watcher.exitCode === null) await once(watcher, 'exit');
-  const memory = said.find((line) => line.startsWith('{'));
-  return { ...outcome, ...(memory === undefined ? {} : JSON.parse(memory)) };
+  const { outcome, ...memory } = await withMemory(() => perform(row));
+  return { ...outcome, ...memory };
 }
 
 function performer(row) {
