@@ -13,8 +13,8 @@
  *   {"blink"}                 --times measurements, each in a new process: its wall time, the time until the provider had
  *                             started, and the measurement itself (measuringMs; under 500 is wanted), with its rates
  *   {"calibrated"}, {"table"} the rates of the others, in the same units, and the seconds that the calibration took
- *   {"plan"}                  per budget, batch and source of rates: predicted and measured milliseconds, their ratio, blocks that
- *                             the host runs, the card's peak as counted and as its driver saw it beyond what it takes idle, in MiB,
+ *   {"plan"}                  per budget, batch and source of rates: predicted and measured milliseconds, their ratio, what they
+ *                             consist of (with several pictures a token includes the prompt's share), blocks that the host runs, the card's peak as counted and as its driver saw it beyond what it takes idle, in MiB,
  *                             and the time from process start to the first caption
  * --vram 70G stands for no limit, 4G:int8 allows quantising. --out keeps all of it in one file.
  */
@@ -126,8 +126,8 @@ async function planned(row, batch, rates, file) {
   const run = () => promisify(execFile)(process.execPath, [...args, ...quant], { maxBuffer: 2 ** 26 });
   try {
     const { outcome, atStartBytes, peakBytes } = await withMemory(run);
-    const { captionMs, processToFirstCaptionMs, predicted } = JSON.parse(outcome.stdout);
-    const { hostBlocks, quantisedBlocks, latencyMs: predictedMs } = predicted;
+    const { captionMs, imageMs, prefillMs, tokenMs, processToFirstCaptionMs, predicted } = JSON.parse(outcome.stdout);
+    const { hostBlocks, quantisedBlocks, latencyMs: predictedMs, parts } = predicted;
     const [{ budgetBytes, freeBytes }] = predicted.gpus;
     return {
       vram: row,
@@ -136,6 +136,8 @@ async function planned(row, batch, rates, file) {
       predictedMs,
       measuredMs: captionMs,
       ratio: Number((predictedMs / captionMs).toPrecision(3)),
+      predictedParts: parts,
+      measuredParts: { imageMs, prefillMs, tokenMs },
       hostBlocks,
       quantisedBlocks,
       budgetMiB: mebibytes(budgetBytes),

@@ -129,6 +129,7 @@ function placement() {
     options: { deviceMap: map, quant, hostBlocks, streamGpus },
     predicted: {
       latencyMs: cost.latencyMs,
+      parts: { imageMs: cost.imageMs, promptMs: cost.promptMs, tokensMs: cost.tokenMs },
       gpus: devices.filter(({ id }) => typeof id === 'number'),
       streamedBytesPerToken: cost.streamedBytesPerToken,
       hostBlocks: hostBlocks.size,
