@@ -1,6 +1,8 @@
 /**
- * Device memory as NVIDIA's management library sees it from outside, every 5 ms until stdin closes: one JSON line with
- * what was used at the start and at most. Needs no CUDA context of its own.
+ * Memory of GPU 0, or of the one named, as NVIDIA's management library sees it from outside, every 5 ms until stdin closes: one JSON
+ * line with what was used at the start and at most. Needs no CUDA context of its own.
+ *
+ *   node bench/gpu/watch-memory.mjs [GPU]
  */
 import koffi from 'koffi';
 
@@ -20,7 +22,8 @@ const infoOf = nvml.func('int nvmlDeviceGetMemoryInfo_v2(void*, _Inout_ nvmlMemo
 
 if (init() !== 0) throw new Error('NVML does not start');
 const slot = [null];
-if (handleAt(0, slot) !== 0) throw new Error('NVML knows no GPU 0');
+const gpu = Number(process.argv[2] ?? 0);
+if (handleAt(gpu, slot) !== 0) throw new Error(`NVML knows no GPU ${gpu}`);
 
 const used = () => {
   const info = { version: VERSION_2, total: 0, reserved: 0, free: 0, used: 0 };

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** What `perform` answers, and what GPU 0 had in use at the start and at most meanwhile, where its driver tells. */
-export async function withMemory(perform) {
-  const watcher = spawn(process.execPath, [join(import.meta.dirname, 'watch-memory.mjs')], {
+/** What `perform` answers, and what a GPU had in use at the start and at most meanwhile, where its driver tells. */
+export async function withMemory(perform, gpu = 0) {
+  const watcher = spawn(process.execPath, [join(import.meta.dirname, 'watch-memory.mjs'), String(gpu)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: watcher.stdout });
