@@ -54,9 +54,13 @@ export class CudaMemory implements DeviceMemory {
     this.#events.push(this.#peerFence);
   }
 
+  enter(): void {
+    this.#driver.call('cuCtxSetCurrent', this.#context);
+  }
+
   /** The driver, with this device's context current: runs on other devices change that. */
   #here(): CudaDriver {
-    this.#driver.call('cuCtxSetCurrent', this.#context);
+    this.enter();
     return this.#driver;
   }
 

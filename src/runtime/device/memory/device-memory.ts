@@ -56,6 +56,11 @@ export interface DeviceMemory extends Disposable {
   readonly place: MemoryPlace;
   /** What ONNX Runtime's provider needs to run in the order of this memory's copies; undefined on the CPU. */
   readonly stream: bigint | undefined;
+  /**
+   * Makes the device the calling thread's. What a session makes for its first run, such as a handle of cuBLAS, is made for the
+   * thread's device, whichever the session is for: a product then fails ("CUBLAS failure 14").
+   */
+  enter(): void;
   /** @throws Blip2Error `OUT_OF_MEMORY` with the numbers */
   allocate(bytes: number): Address;
   /** With everything that it was divided into. */

@@ -90,6 +90,8 @@ export class HostMemory implements DeviceMemory {
     return { afterCopies: nothing, afterRuns: nothing, holdRuns: nothing, holdCopies: nothing };
   }
 
+  enter(): void {}
+
   synchronize(): void {}
 
   [Symbol.dispose](): void {

@@ -220,6 +220,8 @@ export class WebGpuMemory implements DeviceMemory {
   }
 
   /** Downloads wait for what they need; nothing else is ever waited for. */
+  enter(): void {}
+
   synchronize(): void {}
 
   [Symbol.dispose](): void {

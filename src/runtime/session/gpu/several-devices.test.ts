@@ -1,6 +1,6 @@
 /** Models over several devices, each a memory of its own: the answers of one device, and each wire carried once per cut. */
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   CHECKPOINTS,
   floats,
@@ -20,13 +20,33 @@ import { imageProgram } from '../../graph/blip2-programs.js';
 import { buildStages } from '../../graph/program.js';
 import { pictureGrid } from '../../graph/picture-grid.js';
 import { Weights } from '../../graph/weights.js';
-import type { Address, DeviceMemory } from '../../device/memory/device-memory.js';
+import type { Address, DeviceMemory, HostRange } from '../../device/memory/device-memory.js';
 import { HostMemory } from '../../device/memory/host-memory.js';
+import { OrtBinding, OrtSession } from '../../device/ort/ort-session.js';
 
 class CountingMemory extends HostMemory {
   arrivals = 0;
+  readonly #ends = new Map<Address, Address>();
+
+  override allocate(bytes: number): Address {
+    const address = super.allocate(bytes);
+    this.#ends.set(address, address + BigInt(bytes));
+    return address;
+  }
+
+  holds(address: Address): boolean {
+    return [...this.#ends].some(([start, end]) => start <= address && address < end);
+  }
+
+  // Copies enter as well: the driver wants their device to be current.
+
+  override uploadParts(to: Address, parts: readonly HostRange[]): void {
+    this.enter();
+    super.uploadParts(to, parts);
+  }
 
   override copyFrom(source: DeviceMemory, to: Address, from: Address, bytes: number): void {
+    this.enter();
     this.arrivals++;
     super.copyFrom(source, to, from, bytes);
   }
@@ -111,5 +131,28 @@ describe('two devices', () => {
       (block) => Math.floor(block / 3) % 3,
       (block) => /[02]$/.test(block),
     );
+  });
+
+  it('are entered before each run, whatever was copied to others meanwhile', async () => {
+    const enters = vi.spyOn(CountingMemory.prototype, 'enter');
+    const runs = vi.spyOn(OrtBinding.prototype, 'run');
+    const binds = vi.spyOn(OrtSession.prototype, 'bind');
+    await run(
+      'tiny-opt',
+      (block) => block % 2,
+      (block) => /[02]$/.test(block),
+    );
+    const places = new Map(
+      binds.mock.results.map(({ value }, bind) => [value, [...(binds.mock.calls[bind]?.[1].values() ?? [])]]),
+    );
+    expect(runs.mock.contexts.length).toBeGreaterThan(50);
+    for (const [index, binding] of runs.mock.contexts.entries()) {
+      const order = runs.mock.invocationCallOrder[index] ?? 0;
+      const last = enters.mock.invocationCallOrder.findLastIndex((earlier) => earlier < order);
+      const [output] = places.get(binding) ?? [];
+      const entered = enters.mock.contexts[last];
+      expect(entered instanceof CountingMemory && entered.holds(output?.address ?? 0n)).toBe(true);
+    }
+    vi.restoreAllMocks();
   });
 });

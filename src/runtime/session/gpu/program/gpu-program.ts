@@ -186,8 +186,9 @@ const wiresOf = ({ inputs }: GpuStage): string[] => [...inputs.keys()].filter((n
 
 const NO_WEIGHTS: DeviceWeights = { resident: { addressOf: () => undefined }, staging: null };
 
-/** Says with the device's numbers when a session finds no memory. */
+/** On the device; says with its numbers when a session finds no memory. */
 function within<Result>({ memory }: EngineDevice, work: () => Result): Result {
+  memory.enter();
   try {
     return work();
   } catch (error) {
