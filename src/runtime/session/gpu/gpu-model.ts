@@ -83,7 +83,7 @@ export class GpuModel implements CaptionModel {
         encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
       ),
       { weights, placeOf },
-      { recorded: ['token'], rounded: ['image'], mapped: tables.tensors },
+      { recorded: ['token'], rounded: ['image', 'prompt', 'token'], mapped: tables.tensors },
     );
     const { programs, shared, files, memories } = started;
     const owned = [...started.owned];

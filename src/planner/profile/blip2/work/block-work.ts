@@ -59,8 +59,7 @@ export function promptRows({ workload, engine }: WorkContext): number {
 export function cacheLength({ config, workload, engine }: WorkContext): number {
   const { batch, beams, promptTokens, newTokens } = workload;
   if (engine === 'transformers') return promptTokens + newTokens;
-  if (batch * beams > 1 && promptTokens === config.numQueryTokens + 1)
-    return 8 * Math.ceil((promptTokens + newTokens) / 8);
+  if (batch * beams > 1 && promptTokens === config.numQueryTokens + 1) return inEights(promptTokens + newTokens);
   return inSteps(promptTokens + Math.max(newTokens, 31));
 }
 
@@ -70,11 +69,14 @@ export function t5CachedTokens(context: WorkContext): number {
   const rows = batch * beams;
   return context.engine === 'transformers'
     ? rows * newTokens + promptRows(context) * promptTokens
-    : rows * (inSteps(newTokens) + inSteps(promptTokens));
+    : rows * (inSteps(newTokens) + inEights(promptTokens));
 }
 
 /** `blip2-run` gives caches room for this many tokens more at a time. */
 const inSteps = (tokens: number): number => 64 * Math.ceil(tokens / 64);
+
+/** Of captions that are made together, and of T5's prompts. */
+const inEights = (tokens: number): number => 8 * Math.ceil(tokens / 8);
 
 export const NO_TRAFFIC = { transfers: 0, elements: 0 } as const;
 const NOTHING_WAITS = { elements: 0, float32Elements: 0 } as const;

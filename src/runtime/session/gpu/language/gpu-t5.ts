@@ -25,6 +25,8 @@ export interface GpuT5Parts extends ProgramRunParts {
 
 /** New tokens that the first caches have room for. */
 const FIRST_ROOM = 64;
+/** Prompts are encoded with as many tokens as these caches have room for, so that is little more than they need. */
+const PROMPT_STEP = 8;
 
 export class GpuT5 implements Disposable {
   readonly #parts: GpuT5Parts;
@@ -67,7 +69,7 @@ export class GpuT5 implements Disposable {
     const stepsFor = <Result>(result: StepResult<Result>): TokenSteps<Result> => ({
       prefill: () => {
         const { rows: most = 0, newTokens = 0 } = prompt.room ?? {};
-        this.#cross.reserve(Math.max(masks.length, most), masks[0]?.length ?? 0);
+        this.#cross.reserve(Math.max(masks.length, most), masks[0]?.length ?? 0, PROMPT_STEP);
         this.#self.reserve(Math.max(masks.length, most), Math.max(newTokens, FIRST_ROOM));
         this.#encode(prompt, masks);
         rows = new CacheRows();
@@ -79,7 +81,7 @@ export class GpuT5 implements Disposable {
       advance: (ids, parents) => {
         const count = Math.max(parents.length, rows.lengths.length);
         const self = this.#self.reserve(count, rows.length + 1);
-        const cross = this.#cross.reserve(count, 1);
+        const cross = this.#cross.reserve(count, 1, PROMPT_STEP);
         const copies: RowCopy[] = [];
         rows.continueFrom(parents, (from, to) => copies.push({ from, to }));
         self.copyRows(copies);
@@ -97,7 +99,7 @@ export class GpuT5 implements Disposable {
 
   #encode(prompt: LanguagePrompt, masks: readonly Mask[]): void {
     const count = masks.length;
-    const caches = this.#cross.reserve(count, masks[0]?.length ?? 0);
+    const caches = this.#cross.reserve(count, masks[0]?.length ?? 0, PROMPT_STEP);
     const length = caches.capacity;
     const run = this.#promptRunOf(count, caches);
     run.run((wire, bytes) => this.#wires.writePrompt(wire, bytes, prompt, length));
@@ -127,7 +129,7 @@ export class GpuT5 implements Disposable {
   /** The bytes of a result, good until the next run. */
   #step(ids: readonly number[], past: number, masks: readonly Mask[], result: string): Uint8Array {
     const self = this.#self.reserve(ids.length, Math.max(past + 1, FIRST_ROOM));
-    const cross = this.#cross.reserve(ids.length, 1);
+    const cross = this.#cross.reserve(ids.length, 1, PROMPT_STEP);
     const run = this.#tokenRunOf(ids.length, self, cross);
     const room = { capacity: self.capacity, promptLength: cross.capacity };
     run.run((wire, bytes) => this.#wires.writeToken(wire, bytes, { ids, past, masks }, room), true);

@@ -37,30 +37,34 @@ export class T5Wires {
 
   writePrompt(wire: string, target: Uint8Array, prompt: LanguagePrompt, length: number): void {
     if (wire === 'encoder_hidden') return this.#writePromptRows(target, prompt, length);
-    const { heads } = this.#config;
     const scores = this.#tables.encoderBias.scores(0, length, length);
     const rowBytes = target.length / prompt.textIds.length;
+    /** Prompts of as many tokens see alike, and most of a batch are. */
+    const written = new Map<string, Uint8Array>();
     for (const [row, mask] of fullMasks(prompt).entries()) {
-      const seen = paddingRow(mask, length);
-      const ofRow = scores.slice();
-      for (let query = 0; query < heads * length; query++) {
-        for (let key = 0; key < length; key++) if (seen[key] === HIDDEN) ofRow[query * length + key] = HIDDEN;
-      }
-      writeFloats(ofRow, target.subarray(row * rowBytes, (row + 1) * rowBytes), this.#float);
+      const ofRow = target.subarray(row * rowBytes, (row + 1) * rowBytes);
+      const key = mask.join('');
+      const same = written.get(key);
+      if (same === undefined) writeFloats(hiddenFrom(scores, paddingRow(mask, length)), ofRow, this.#float);
+      else ofRow.set(same);
+      written.set(key, ofRow);
     }
   }
 
   #writePromptRows(target: Uint8Array, { prefix, textIds }: LanguagePrompt, length: number): void {
     const { hiddenSize } = this.#config;
-    const picture = floatsOf(prefix);
-    const pictureSize = (prefix.dims[1] ?? 0) * hiddenSize;
-    const all = new Float32Array(textIds.length * length * hiddenSize);
-    textIds.forEach((ids, row) => {
-      const from = row * length * hiddenSize;
-      all.set(picture.subarray(row * pictureSize, (row + 1) * pictureSize), from);
-      all.set(joined(ids.map((id) => this.#tables.tokens.row(id))), from + pictureSize);
-    });
-    writeFloats(all, target, 'F32');
+    const rowBytes = 4 * length * hiddenSize;
+    const pictureBytes = 4 * (prefix.dims[1] ?? 0) * hiddenSize;
+    const picture = storedIn(prefix);
+    const pictures = picture.bytes.length / textIds.length;
+    for (const [row, ids] of textIds.entries()) {
+      const ofRow = target.subarray(row * rowBytes, (row + 1) * rowBytes);
+      const own = picture.bytes.subarray(row * pictures, (row + 1) * pictures);
+      convertFloats(own, picture.dtype, ofRow.subarray(0, pictureBytes), 'F32');
+      const texts = joined(ids.map((id) => this.#tables.tokens.row(id)));
+      writeFloats(texts, ofRow.subarray(pictureBytes, pictureBytes + texts.byteLength), 'F32');
+      ofRow.fill(0, pictureBytes + texts.byteLength);
+    }
   }
 
   /** @param capacity tokens that the decoder's caches have room for */
@@ -110,15 +114,14 @@ function paddingRow(mask: Mask, length: number): Float32Array {
   return Float32Array.from({ length }, (_, token) => (mask[token] === 1 ? 0 : HIDDEN));
 }
 
-function floatsOf({ data, type }: LanguagePrompt['prefix']): Float32Array {
-  if (data instanceof Float32Array) return data;
-  const { buffer, byteOffset, byteLength, length } = data as Uint16Array;
-  const floats = new Float32Array(length);
-  convertFloats(
-    new Uint8Array(buffer, byteOffset, byteLength),
-    type === 'float16' ? 'F16' : 'F32',
-    new Uint8Array(floats.buffer),
-    'F32',
-  );
-  return floats;
+/** Scores of queries and keys, with what no query may see hidden from all. */
+function hiddenFrom(scores: Float32Array, seen: Float32Array): Float32Array {
+  if (seen.every((score) => score !== HIDDEN)) return scores;
+  const { length } = seen;
+  return scores.map((score, at) => (seen[at % length] === HIDDEN ? HIDDEN : score));
+}
+
+function storedIn({ data, type }: LanguagePrompt['prefix']): { bytes: Uint8Array; dtype: GpuFloat } {
+  const { buffer, byteOffset, byteLength } = data as Float32Array | Uint16Array;
+  return { bytes: new Uint8Array(buffer, byteOffset, byteLength), dtype: type === 'float16' ? 'F16' : 'F32' };
 }
