@@ -1,7 +1,7 @@
 /**
  * The placements an engine can execute, as separate cases for the solver.
  *
- * `blip2-run` takes any mixture (beyond two GPUs, one of them does the streaming). transformers streams everything that is
+ * `blip2-run` takes any mixture (beyond two GPUs, one of them does the streaming), or the CPU alone. transformers streams everything that is
  * not on a GPU to one "main" GPU, the lowest number in the map, so each GPU is tried in that role; a map without a GPU runs
  * on the CPU.
  */
@@ -43,7 +43,9 @@ export function engineCases(context: PlanContext): Placing[] {
   });
 
   if (profile.engine === 'blip2-run') {
-    return [build([...ids.map(resident), ...streamingGpus(context, gpuBytes).flatMap(streamedTo), ...host])];
+    const all = build([...ids.map(resident), ...streamingGpus(context, gpuBytes).flatMap(streamedTo), ...host]);
+    // The CPU alone has quantised weights packed, and is priced so.
+    return ids.length > 0 && context.schemes.length > 0 ? [all, build(host)] : [all];
   }
   const streamedBeside = (main: number, gpus: readonly number[]): Placing[] => {
     const locations = [...gpus.map(resident), ...streamedTo(main)];
