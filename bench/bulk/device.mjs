@@ -116,7 +116,7 @@ function planned() {
     );
     const shares = Object.fromEntries(kinds.filter(([, blocks]) => blocks > 0));
     process.stdout.write(
-      `${JSON.stringify({ batch: work.batch, encoded: work.encoded, cost, shares, freeBytes: devices[0]?.freeBytes })}\n`,
+      `${JSON.stringify({ batch: work.batch, encoded: work.encoded, caches: work.caches, cost, shares, freeBytes: devices[0]?.freeBytes })}\n`,
     );
   };
   return { provider: 'cuda', budgets, planning, onProgress: report };

@@ -62,7 +62,7 @@ for (const given of values.batches.split(',')) {
       const { cost, placements, devices, workload } = progress.plan;
       const count = (execution) => placements.filter((each) => each.execution === execution).length;
       predicted = {
-        planned: { batch: workload.batch, encoded: workload.encoded ?? workload.batch },
+        planned: { batch: workload.batch, encoded: workload.encoded ?? workload.batch, caches: workload.caches },
         predicted: Math.round((10_000 * workload.batch) / cost.latencyMs) / 10,
         streamed: count('streamed'),
         onHost: count('host'),

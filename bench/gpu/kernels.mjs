@@ -2,7 +2,7 @@
  * Operators of our own beside ONNX Runtime's for the same, on one CUDA card: how far their results are apart, and what each takes, in
  * recorded runs over enough layers that no cache of the card holds them. One JSON line a row; fails where results differ.
  *
- *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|int8|int4]
+ *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|caches|int8|int4]
  */
 import { parseArgs } from 'node:util';
 import { openCudaMemory, cudaOps, cudaSettings } from '../../dist/src/runtime/device/cuda-provider.js';
@@ -13,7 +13,7 @@ import { runOptions } from '../../dist/src/runtime/session/gpu/device/run-option
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1,8,24,48,256' },
-    only: { type: 'string', default: 'attention,int8,int4' },
+    only: { type: 'string', default: 'attention,caches,int8,int4' },
   },
 });
 const memory = openCudaMemory(0);
@@ -251,6 +251,74 @@ function attention(rows, tokens, past, heads = 32, width = 80) {
   for (const { address } of [qkv, lengths, ...caches.flat()]) memory.free(address);
 }
 
+/** Caches of integers beside those of halves, both filled by a prompt, and then a step that reads them. */
+function cacheForms(rows, past, heads = 32, width = 80) {
+  const capacity = 56;
+  const ms = {};
+  const found = {};
+  const prompt = tensor('F16', [rows, past, 3 * heads * width], halves(rows * past * 3 * heads * width));
+  const step = tensor('F16', [rows, 1, 3 * heads * width], halves(rows * 3 * heads * width));
+  const starts = [past - 1, past].map((length) =>
+    tensor(
+      'I32',
+      [rows],
+      Int32Array.from({ length: rows }, () => length),
+    ),
+  );
+  for (const [op, dtype, bytes] of [
+    ['CachedAttention', 'F16', width],
+    ['QuantizedCachedAttention', 'U8', width + 2],
+  ]) {
+    const layers = Array.from({ length: 8 }, () =>
+      ['key', 'value'].map(() => tensor(dtype, [rows, heads, capacity, bytes])),
+    );
+    const outputs = new Map();
+    for (const [qkv, lengths, tokens] of [
+      [prompt, starts[0], past],
+      [step, starts[1], 1],
+    ]) {
+      const inputs = new Map([
+        ['qkv', qkv],
+        ['seqlens', lengths],
+      ]);
+      layers.forEach(([key, value], index) => {
+        inputs.set(`k${index}`, key).set(`v${index}`, value);
+        outputs
+          .set(`y${index}`, tensor('F16', [rows, tokens, heads * width]))
+          .set(`K${index}`, key)
+          .set(`V${index}`, value);
+      });
+      ms[op] = timed(
+        (graph) =>
+          layers.forEach(([key], index) => {
+            const operands = ['qkv', `k${index}`, `v${index}`, 'seqlens'];
+            const attributes = { num_heads: { int: heads }, scale: width ** -0.5 };
+            const options = { name: `a${index}`, domain: 'blip2', attributes };
+            const [y, K, V] = graph.nodes(op, operands, [true, true, true], options);
+            graph.output(`y${index}`, y, { dtype: 'F16', dims: [rows, tokens, heads * width] });
+            graph.output(`K${index}`, K, { dtype, dims: key.dims });
+            graph.output(`V${index}`, V, { dtype, dims: key.dims });
+          }),
+        inputs,
+        outputs,
+      );
+      found[op] = read(outputs.get('y7'));
+      for (const [name, { address }] of outputs) if (name.startsWith('y')) memory.free(address);
+    }
+    for (const { address } of layers.flat()) memory.free(address);
+  }
+  for (const { address } of [prompt, step, ...starts]) memory.free(address);
+  const rounded = (op) => Number(((1000 * ms[op]) / 8).toFixed(1));
+  report(
+    {
+      caches: { past },
+      rows,
+      layerMicroseconds: { int8: rounded('QuantizedCachedAttention'), float16: rounded('CachedAttention') },
+    },
+    apart(found.QuantizedCachedAttention, found.CachedAttention),
+  );
+}
+
 function totalAddress(count) {
   const buffer = memory.allocateHost(4);
   new Int32Array(buffer.bytes.buffer, buffer.bytes.byteOffset, 1)[0] = count;
@@ -264,6 +332,7 @@ for (const rows of values.rows.split(',').map(Number)) {
     // ONNX Runtime's takes several tokens after others in one row only.
     if (rows === 1) attention(rows, 5, 12, 12, 64);
   }
+  if (values.only.includes('caches') && rows <= 96) cacheForms(rows, 43);
   if (values.only.includes('int8')) products(8, rows);
   if (values.only.includes('int4')) products(4, rows);
 }

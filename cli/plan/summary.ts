@@ -5,7 +5,7 @@ import { formatCount } from '../../src/size.js';
 /** The story of a plan for a person: what it is for, a row of memory per device, what runs where, and what it costs. */
 export function planSummary(plan: PlanDocument): string {
   const { workload, cost } = plan;
-  const { pictureSize, encoded } = workload;
+  const { pictureSize, encoded, caches } = workload;
   const pictures = pictureSize === null ? '' : `pictures of ${pictureSize.width} x ${pictureSize.height}, `;
   return [
     `${plan.checkpoint.id || 'checkpoint'}   ${plan.dtype}   batch ${workload.batch}, ` +
@@ -20,6 +20,7 @@ export function planSummary(plan: PlanDocument): string {
       ({ scheme, blocks, weightError }) =>
         `${scheme}   ${blocks} blocks: their weights are off by about ${(100 * weightError).toPrecision(2)} % of their size`,
     ),
+    ...(caches === undefined ? [] : ['int8   keys and values: those are off by about as much']),
     proofLine(plan),
     ...plan.assumptions.map((text) => `assumed: ${text}`),
     ...plan.warnings.map((text) => `warning: ${text}`),

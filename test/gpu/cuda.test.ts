@@ -6,12 +6,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Blocks } from '../../src/model/blocks.js';
+import type { CacheForm } from '../../src/model/quantized-caches.js';
 import type { Device } from '../../src/planner/map/device-map.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { preparePixels } from '../golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { cudaAnswer } from '../../src/runtime/device/cuda-provider.js';
+import { cudaAnswer, cudaOps } from '../../src/runtime/device/cuda-provider.js';
 import { cudaDevice } from '../../src/runtime/session/gpu/device/cuda-device.js';
 import type { SessionKind } from '../../src/runtime/session/gpu/device/engine-device.js';
 import type { GpuModel } from '../../src/runtime/session/gpu/gpu-model.js';
@@ -36,13 +37,22 @@ const checkpoint = await openCheckpoint(DEMO);
 const config = parseBlip2Config(checkpoint.config);
 const blocks = blip2Blocks(config).map(({ name }) => name);
 
-async function openDemo(place: (block: string) => Device, isHost: (block: string) => boolean, profiles?: string) {
+interface DemoSettings {
+  readonly profiles?: string;
+  readonly caches?: CacheForm;
+}
+
+async function openDemo(
+  place: (block: string) => Device,
+  isHost: (block: string) => boolean,
+  { profiles, caches }: DemoSettings = {},
+) {
   const cacheFolder = await mkdtemp(join(tmpdir(), 'blip2-cuda-'));
   onTestFinished(() => rm(cacheFolder, { recursive: true }));
   const hostBlocks = new Set(blocks.filter(isHost));
   const places = new Map(blocks.map((block) => [block, hostBlocks.has(block) ? 'cpu' : place(block)] as const));
   return openEngineModel(config, checkpoint, places, { hostBlocks, cacheFolder }, (gpu) => {
-    const device = cudaDevice(gpu);
+    const device = cudaDevice(gpu, caches);
     if (profiles === undefined) return device;
     const sessionOptions = (kind: SessionKind) => ({
       ...device.sessionOptions(kind),
@@ -86,11 +96,26 @@ describe.skipIf(!answer.works)('the demo on CUDA', () => {
     });
   });
 
+  it.skipIf(!answer.works || cudaOps(0) === null)(
+    'captions as transformers with caches of integers',
+    { timeout: LIMIT_MS },
+    async () => {
+      for (const [, place] of MAPS.slice(0, 2)) {
+        await using model = await openDemo(place, () => false, { caches: 'int8' });
+        for (const { image, caption: expected } of entries.slice(0, 8)) {
+          expect(await caption(model, image), image).toEqual(expected.ids);
+        }
+        // Copies of rows.
+        await caption(model, entries[0]?.image ?? '', { numBeams: 5 });
+      }
+    },
+  );
+
   it('runs every node with weights on its card', { timeout: LIMIT_MS }, async () => {
     const profiles = await mkdtemp(join(tmpdir(), 'blip2-cuda-profiles-'));
     onTestFinished(() => rm(profiles, { recursive: true }));
     {
-      await using model = await openDemo(MAPS[1]?.[1] ?? (() => 0), () => false, profiles);
+      await using model = await openDemo(MAPS[1]?.[1] ?? (() => 0), () => false, { profiles });
       await caption(model, entries[0]?.image ?? '');
     }
     const elsewhere = new Set<string>();

@@ -57,6 +57,7 @@ inline float __shfl_sync(unsigned, float value, int lane) { return exchanged(val
 inline float __shfl_down_sync(unsigned, float value, int far) { return exchanged(value, threadIdx.x % 32 + far); }
 
 inline float __expf(float x) { return std::exp(x); }
+using std::fabs;
 using std::fmaxf;
 inline float __int_as_float(unsigned bits) {
   float value;

@@ -27,7 +27,7 @@ static void attention(int headSize, int tokens) {
   int lengths[batch];
   for (int row = 0; row < batch; row++) lengths[row] = past[row] + tokens - 1;
   launch({(batch * tokens * heads + 3) / 4, 1, 1}, 128, [&] {
-    cached_attention(qkv.data(), keys, values, lengths, output.data(), batch, tokens, heads, headSize, capacity, scale);
+    cached_attention(qkv.data(), (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens, heads, headSize, capacity, scale);
   });
 
   double apart = 0;
@@ -65,6 +65,105 @@ static void attention(int headSize, int tokens) {
     }
   printf("{\"kernel\":\"attention\",\"headSize\":%d,\"tokens\":%d,\"apart\":%g,\"caches\":%s}\n", headSize, tokens,
          std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
+}
+
+/** Caches of integers of 8 bits with a scale for each head and token. */
+struct QuantizedCaches {
+  int heads, capacity, headSize;
+  std::vector<u8> bytes;
+
+  QuantizedCaches(int batch, int heads_, int capacity_, int headSize_)
+      : heads(heads_), capacity(capacity_), headSize(headSize_), bytes((size_t)2 * batch * heads_ * capacity_ * (headSize_ + 2)) {}
+  u8 *head(int part, int row, int head_) {
+    const size_t headBytes = (size_t)capacity * (headSize + 2);
+    return bytes.data() + part * bytes.size() / 2 + ((size_t)row * heads + head_) * headBytes;
+  }
+  u16 *scale(int part, int row, int head_, int token) {
+    return (u16 *)(head(part, row, head_) + (size_t)capacity * headSize) + token;
+  }
+  double at(int part, int row, int head_, int token, int place) {
+    return (head(part, row, head_)[(size_t)token * headSize + place] - 128) * (double)widened(*scale(part, row, head_, token));
+  }
+  void put(int part, int row, int head_, int token, const u16 *numbers) {
+    double greatest = 0;
+    for (int i = 0; i < headSize; i++) greatest = std::max(greatest, std::fabs((double)widened(numbers[i])));
+    const u16 half = narrowed((float)greatest / 127);
+    *scale(part, row, head_, token) = half;
+    const double size = widened(half);
+    for (int i = 0; i < headSize; i++) {
+      const double whole = size > 0 ? std::nearbyint(widened(numbers[i]) / size) : 0;
+      head(part, row, head_)[(size_t)token * headSize + i] = (u8)(128 + std::clamp(whole, -127.0, 127.0));
+    }
+  }
+};
+
+/** A prompt of some tokens, then single ones, which read what the kernel has left of those before them. */
+static void quantizedAttention(int headSize, int tokens, float size) {
+  const int batch = 3, heads = 2, capacity = 40, width = heads * headSize, steps = 3;
+  const float scale = 1 / (size * std::sqrt((float)headSize));
+  QuantizedCaches caches(batch, heads, capacity, headSize), expected = caches;
+  double apart = 0;
+  bool isSame = true;
+  for (int step = 0, past = 0; step <= steps; past += step == 0 ? tokens : 1, step++) {
+    const int count = step == 0 ? tokens : 1;
+    const auto qkv = halves((size_t)batch * count * 3 * width, size);
+    std::vector<u16> output((size_t)batch * count * width);
+    int lengths[batch];
+    for (int &length : lengths) length = past + count - 1;
+    launch({(batch * count * heads + 3) / 4, 1, 1}, 128, [&] {
+      int8_cached_attention(qkv.data(), caches.head(0, 0, 0), caches.head(1, 0, 0), lengths, output.data(), batch, count, heads,
+                            headSize, capacity, scale);
+    });
+    for (int row = 0; row < batch; row++)
+      for (int head = 0; head < heads; head++) {
+        const u16 *own = qkv.data() + (size_t)row * count * 3 * width + head * headSize;
+        for (int token = 0; token < count; token++)
+          for (int part = 0; part < 2; part++)
+            expected.put(part, row, head, past + token, own + ((size_t)token * 3 + part + 1) * width);
+        for (int token = 0; token < count; token++) {
+          const auto seen = [&](int part, int other, int at) -> double {
+            if (other < past) return expected.at(part, row, head, other, at);
+            return widened(own[((size_t)(other - past) * 3 + part + 1) * width + at]);
+          };
+          std::vector<double> weights(past + token + 1);
+          for (size_t other = 0; other < weights.size(); other++) {
+            weights[other] = 0;
+            for (int at = 0; at < headSize; at++)
+              weights[other] += scale * widened(own[(size_t)token * 3 * width + at]) * seen(0, (int)other, at);
+          }
+          const double greatest = *std::max_element(weights.begin(), weights.end());
+          double all = 0;
+          for (double &weight : weights) all += weight = std::exp(weight - greatest);
+          for (int at = 0; at < headSize; at++) {
+            double sum = 0;
+            for (size_t other = 0; other < weights.size(); other++) sum += weights[other] / all * seen(1, (int)other, at);
+            const double found = widened(output[((size_t)row * count + token) * width + head * headSize + at]);
+            apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - sum) / size);
+          }
+        }
+      }
+    isSame = isSame && caches.bytes == expected.bytes;
+  }
+  printf("{\"kernel\":\"int8_attention\",\"headSize\":%d,\"tokens\":%d,\"apart\":%g,\"caches\":%s}\n", headSize, tokens,
+         std::isinf(apart) ? 1e9 : apart, isSame ? "true" : "false");
+}
+
+/** What is no number has to be seen: nothing in a cache may hide it. */
+static void attentionToNothing() {
+  const int headSize = 16, capacity = 8;
+  QuantizedCaches caches(1, 1, capacity, headSize);
+  auto qkv = halves(3 * headSize);
+  qkv[headSize + 3] = 0x7e00;
+  std::vector<u16> output(headSize);
+  for (int length : {0, 1}) {
+    launch({1, 1, 1}, 128, [&] {
+      int8_cached_attention(qkv.data(), caches.head(0, 0, 0), caches.head(1, 0, 0), &length, output.data(), 1, 1, 1, headSize,
+                            capacity, 1.0f);
+    });
+    qkv = halves(3 * headSize);
+  }
+  const bool isSeen = std::all_of(output.begin(), output.end(), [](u16 half) { return std::isnan(widened(half)); });
+  printf("{\"kernel\":\"int8_attention\",\"apart\":%d,\"caches\":true}\n", isSeen ? 0 : 1);
 }
 
 struct Weights {
@@ -127,6 +226,9 @@ static void floats(void (*kernel)(const u8 *, const u16 *, u16 *, int, int, int)
 int main() {
   for (int headSize : {8, 16, 64, 80, 128, 256})
     for (int tokens : {1, 5}) attention(headSize, tokens);
+  for (int headSize : {8, 64, 80, 256}) quantizedAttention(headSize, 5, 1);
+  quantizedAttention(80, 33, 20);
+  attentionToNothing();
   product(int8_product_2, 2, 3, 1, Weights(8, 80, 256, 32));
   product(int8_product_2, 2, 11, 3, Weights(8, 48, 512, 32));
   product(int8_product_2, 2, 1, 7, Weights(8, 64, 1024, 64));

@@ -1,5 +1,6 @@
 /** How many pictures to take at once, and how many of them to encode together, for the most pictures per second. */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { QUANTIZED_CACHES_PRICE } from '../price/accuracy.js';
 import { MOST_TOGETHER } from '../profile/workload/encoding.js';
 import type { Workload } from '../profile/workload/workload.js';
 import type { Budgets } from './request/budgets.js';
@@ -10,7 +11,10 @@ import type { PlanOptions } from './request/plan-options.js';
 import { planDeviceMap, planPrepared, type PlanResult } from './plan-device-map.js';
 
 /** Pictures at once that are tried, with GPUs and without: a CPU is busy with few. */
-const BATCHES = { gpu: [1, 8, 12, 16, 20, 24, 32, 48, 64, 80, 96, 112, 128, 192, 256], cpu: [1, 2, 4, 8] } as const;
+const BATCHES = {
+  gpu: [1, 8, 12, 16, 20, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 112, 128, 192, 256],
+  cpu: [1, 2, 4, 8],
+} as const;
 
 /**
  * How many pictures at once are worth trying.
@@ -28,13 +32,16 @@ const ROUGH_EFFORT = 0.1;
 interface Candidate {
   readonly workload: Partial<Workload> & { readonly batch: number };
   readonly context: PlanContext;
-  /** No placement takes less, whatever the memory. */
+  /** No placement takes less a picture, whatever the memory. */
   readonly leastMs: number;
+  /** What its milliseconds of a call count for, a picture: prices of accuracy included. */
+  readonly factor: number;
 }
 
 /**
  * The plan for as many pictures at once as make for the most of them per second: their number over the latency of a call, or,
- * for `throughput`, over the time of its busiest device. Prices of accuracy count as time.
+ * for `throughput`, over the time of its busiest device. Prices of accuracy count as time. Where weights may be quantised, caches may be
+ * as well, if the workload does not say how they are.
  * @param batches to choose from, whatever `workload` says
  * @throws what `planDeviceMap` throws
  */
@@ -47,19 +54,27 @@ export function planForBatches(
   const prepare = planPreparer(tensors, options);
   const candidates = batches
     .flatMap((batch) => togetherSizes(batch, options).map((encoded) => ({ ...options.workload, batch, encoded })))
-    .map((workload): Candidate => {
-      const context = prepare({ budgets: options.budgets, workload });
-      return { workload, context, leastMs: leastMs(context, objective === 'throughput') };
+    .flatMap((workload): Candidate[] => {
+      const prepared = (asked: Candidate['workload']): Candidate => {
+        const context = prepare({ budgets: options.budgets, workload: asked });
+        const factor = (asked.caches === 'int8' ? QUANTIZED_CACHES_PRICE : 1) / asked.batch;
+        return { workload: asked, context, factor, leastMs: factor * leastMs(context, objective === 'throughput') };
+      };
+      const given = prepared(workload);
+      const mayQuantize =
+        options.allowQuant !== undefined && options.allowQuant.length > 0 && workload.caches === undefined;
+      if (!mayQuantize || workload.batch === 1 || given.context.profile.mayQuantizeCaches !== true) return [given];
+      return [given, prepared({ ...workload, caches: 'int8' })];
     })
-    .toSorted((a, b) => a.leastMs / a.workload.batch - b.leastMs / b.workload.batch);
+    .toSorted((a, b) => a.leastMs - b.leastMs);
   let best: { readonly of: Candidate; readonly msPerPicture: number } | null = null;
   for (const candidate of candidates) {
-    const { workload, context, leastMs: least } = candidate;
-    const cutoff: number = best === null ? Infinity : best.msPerPicture * workload.batch;
+    const { context, factor, leastMs: least } = candidate;
     // Nor is there more to be had of those behind it.
-    if (least >= cutoff) break;
+    if (best !== null && least >= best.msPerPicture) break;
+    const cutoff: number = best === null ? Infinity : best.msPerPicture / factor;
     const answer = chooseFor(objective, context, { ...solver, integerSolver, programEffort: ROUGH_EFFORT, cutoff });
-    if (answer.status !== 'none') best = { of: candidate, msPerPicture: answer.cost / workload.batch };
+    if (answer.status !== 'none') best = { of: candidate, msPerPicture: answer.cost * factor };
   }
   if (best !== null) {
     const { workload, context } = best.of;

@@ -15,6 +15,12 @@ export const WEIGHT_ERROR: Readonly<Record<QuantScheme, number>> = { int8: 0.005
 
 const ACCURACY_PRICE: Readonly<Record<QuantScheme, number>> = { int8: 0.02, int4: 0.1 };
 
+/**
+ * Keys and values that are integers with a scale for each head of a token are off by no more than weights of int8, and have to save as
+ * much: a call counts as so many times longer with them.
+ */
+export const QUANTIZED_CACHES_PRICE = 1 + ACCURACY_PRICE.int8;
+
 /** Milliseconds that a block in a place is charged beyond its time. */
 export type AccuracyPrices = (block: ProfileBlock, place: Place) => number;
 

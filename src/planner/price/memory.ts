@@ -1,7 +1,7 @@
 /** The bytes a block takes in a place, device by device: one definition for the solver, the plan and its explanation. */
 import { deviceOfPlace, type Place } from './place.js';
 import { hostWidening } from './price-list.js';
-import { formOf, streamedBytes, type ProfileBlock } from '../profile/model-profile.js';
+import { formOf, gpuCacheBytes, streamedBytes, type ProfileBlock } from '../profile/model-profile.js';
 import type { Engine } from '../map/engine.js';
 import type { Device } from '../map/device-map.js';
 
@@ -29,8 +29,7 @@ function chargeOn(device: Device, parts: Partial<Omit<Charge, 'device'>>): Charg
 export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Charge[] {
   const block = formOf(whole, place.scheme);
   const { weightBytes, bufferBytes } = block;
-  const ownCacheBytes = block.cacheElements * block.elementBytes;
-  const cacheBytes = block.cachesApart === true ? 0 : ownCacheBytes;
+  const cacheBytes = block.cachesApart === true ? 0 : gpuCacheBytes(block);
   const activationBytes = block.activationElements * block.elementBytes;
   switch (place.execution) {
     case 'resident': {
@@ -59,7 +58,7 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
       // The CPU engine computes in float32, so caches and activations are float32 there as well.
       const widening = engine === 'blip2-run' ? 4 / block.elementBytes : 1;
       const running = {
-        cacheBytes: ownCacheBytes * widening,
+        cacheBytes: block.cacheElements * block.elementBytes * widening,
         bufferBytes,
         activationBytes: activationBytes * widening,
       };

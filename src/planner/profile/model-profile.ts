@@ -86,6 +86,8 @@ export interface ProfileBlock {
   readonly streamedWithBytes: number | null;
   /** Key and value elements kept between runs, for the whole workload. */
   readonly cacheElements: number;
+  /** Bytes of these on a GPU that keeps them as integers; null or absent: as floats. */
+  readonly quantizedCacheBytes?: number | null;
   /** Whether no search is to choose one of `forms`: what is quantised already is counted by them all the same. */
   readonly staysFloat?: boolean;
   /** Whether a GPU's memory for them is counted once for all blocks: see `cache-turns`. */
@@ -130,6 +132,8 @@ export interface ModelProfile {
   /** Loaded name -> names in the file, where the device map has those. */
   readonly fileNames?: FileNames;
   readonly weightBytes: number;
+  /** Whether GPUs may keep caches as integers: `workload.caches`. Default false. */
+  readonly mayQuantizeCaches?: boolean;
   readonly assumptions: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -138,6 +142,10 @@ export interface ModelProfile {
 export function formOf(block: ProfileBlock, scheme: QuantScheme | null): ProfileBlock {
   return scheme === null ? block : (block.forms.get(scheme) ?? block);
 }
+
+/** What a GPU keeps for keys and values. */
+export const gpuCacheBytes = ({ cacheElements, quantizedCacheBytes, elementBytes }: ProfileBlock): number =>
+  quantizedCacheBytes ?? cacheElements * elementBytes;
 
 /** The most that one run of a block copies. */
 export function streamedBytes(block: ProfileBlock): number {

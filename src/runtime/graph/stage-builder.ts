@@ -20,6 +20,8 @@ export interface GraphStyle {
   readonly plainAttention?: boolean;
   /** Whether the provider runs operators of our own: `CachedAttention`, `QuantizedProduct`. */
   readonly ownKernels?: boolean;
+  /** Whether keys and values are kept as integers, which takes an operator of our own. */
+  readonly quantizesCaches?: boolean;
   readonly wireType: (config: ModelConfig, wire: string) => ValueType;
 }
 
@@ -89,6 +91,10 @@ export class StageBuilder {
   /** Of activations. */
   get float(): GraphStyle['float'] {
     return this.#style.float;
+  }
+
+  get quantizesCaches(): boolean {
+    return this.#style.quantizesCaches ?? false;
   }
 
   get plainAttention(): boolean {

@@ -83,8 +83,8 @@ export class PlannedRoom {
     if (this.#fitting.some((known) => isWithin(asked, known))) return new Map();
     this.#lackingFor ??= await this.#prepared();
     // However many pictures there are, the engine encodes so many together.
-    const { encoded = MOST_TOGETHER } = this.#plan.workload;
-    const lacking = this.#lackingFor({ ...asked, encoded });
+    const { encoded = MOST_TOGETHER, caches } = this.#plan.workload;
+    const lacking = this.#lackingFor({ ...asked, encoded, ...(caches === undefined ? {} : { caches }) });
     if (lacking.size === 0) this.#fitting.push(asked);
     return lacking;
   }

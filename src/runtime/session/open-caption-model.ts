@@ -1,5 +1,7 @@
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
+import { Blip2Error } from '../../errors.js';
 import type { Blip2Config } from '../../model/blip2-config.js';
+import { mayQuantizeCaches } from '../../model/quantized-caches.js';
 import type { DeviceOptions } from '../device/device-options.js';
 import { cudaDevice } from './gpu/device/cuda-device.js';
 import { webgpuDevice } from './gpu/device/webgpu-device.js';
@@ -18,7 +20,20 @@ export async function openCaptionModel(
 ): Promise<CaptionModel> {
   const { places, provider } = await placesOf(config, options);
   const prepared = await quantizeBlocks(config, checkpoint, options);
-  if (provider === 'cuda') return openEngineModel(config, prepared, places, options, cudaDevice);
+  const caches = options.plan?.workload.caches ?? 'float';
+  if (caches === 'int8' && !(provider === 'cuda' && mayQuantizeCaches(config.text))) {
+    throw new Blip2Error(
+      'PLAN_MISMATCH',
+      `the plan keeps caches as int8, which ${provider} does not do for this model`,
+      {
+        hint: 'Only an OPT on CUDA cards has such caches. Plan again for the provider that is to run it.',
+        details: { provider },
+      },
+    );
+  }
+  if (provider === 'cuda') {
+    return openEngineModel(config, prepared, places, options, (gpu) => cudaDevice(gpu, caches));
+  }
   if (provider === 'webgpu' && process.platform === 'linux') {
     return openEngineModel(config, prepared, places, options, webgpuDevice);
   }

@@ -8,7 +8,7 @@ import { countProgram } from '../../solve/program/count-program.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
-import type { ProfileBlock } from '../../profile/model-profile.js';
+import { gpuCacheBytes, type ProfileBlock } from '../../profile/model-profile.js';
 import type { Budgets } from '../request/budgets.js';
 import { casesOf } from './cases.js';
 import { choosePlaces } from './choose-places.js';
@@ -65,7 +65,7 @@ export function explainInfeasible(
   proven: boolean,
 ): Infeasible {
   const { budgets, profile } = context;
-  const cacheBytes = profile.blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
+  const cacheBytes = profile.blocks.reduce((sum, block) => sum + gpuCacheBytes(block), 0);
   const neededBytes = profile.blocks.reduce((sum, block) => sum + smallestBytes(block), cacheBytes);
   const shares = gpuShares(context);
   const offeredBytes =

@@ -4,7 +4,7 @@ import { isBlip2 } from '../../../model/blip2-config.js';
 import { KNOWN_GPUS } from '../../price/known-devices.js';
 import { type LoadDtype, LOAD_DTYPES } from '../../../tensor/load-dtype.js';
 import type { PlanOptions } from '../request/plan-options.js';
-import type { ModelProfile } from '../../profile/model-profile.js';
+import { gpuCacheBytes, type ModelProfile } from '../../profile/model-profile.js';
 import { profiler } from '../request/profiler.js';
 
 /** A model in one dtype with one context. */
@@ -65,7 +65,7 @@ export function estimateModel(
 }
 
 function estimated({ dtype, blocks, weightBytes }: ModelProfile, contextTokens: number): EstimateRow {
-  const cacheBytes = blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
+  const cacheBytes = blocks.reduce((sum, block) => sum + gpuCacheBytes(block), 0);
   const activationBytes = Math.max(0, ...blocks.map((block) => block.activationElements * block.elementBytes));
   const bufferBytes = blocks.reduce((sum, block) => sum + block.bufferBytes, 0);
   const needed = weightBytes + cacheBytes + activationBytes + bufferBytes;

@@ -160,6 +160,12 @@ export const planSchema = z
         .positive()
         .exactOptional()
         .describe('Pictures of the batch that are encoded together; absent for all, and in older plans.'),
+      caches: z
+        .literal('int8')
+        .exactOptional()
+        .describe(
+          'How GPUs keep keys and values: as integers with a scale for each head of a token. Absent: as floats.',
+        ),
       beams: bytes,
       promptTokens: bytes,
       newTokens: bytes,

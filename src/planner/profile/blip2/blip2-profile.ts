@@ -1,5 +1,6 @@
 /** The profile of a BLIP-2 checkpoint: what its blocks weigh, and what each costs for the work that is asked. */
-import type { ModelConfig } from '../../../model/blip2-config.js';
+import { isRetrieval, type ModelConfig } from '../../../model/blip2-config.js';
+import { mayQuantizeCaches } from '../../../model/quantized-caches.js';
 import type { Block } from '../../../model/blocks.js';
 import { modulesBesideBlocks } from '../../../model/modules-beside-blocks.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
@@ -28,6 +29,7 @@ export function blip2Profiler(
   const { blocks: weights, aliases, warnings } = blip2Weights(tensors, config, options);
   const emptyModules = modulesBesideBlocks(config).filter((name) => !aliases.has(name));
   const bytesPerElement = dtype === 'float32' ? 4 : 2;
+  const quantizable = engine === 'blip2-run' && !isRetrieval(config) && mayQuantizeCaches(config.text);
   return (workload, packedRows = 1) => {
     const context = { config, workload, engine, packedRows };
     const blocks = weights.map((each) => profileBlock(each, context, bytesPerElement));
@@ -42,6 +44,7 @@ export function blip2Profiler(
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [],
       warnings,
+      mayQuantizeCaches: quantizable && packedRows > 1,
     };
   };
 }
@@ -68,6 +71,7 @@ function profileBlock(weights: BlockWeights, context: WorkContext, bytesPerEleme
     largestLeafBytes: largestLeaf(read),
     streamedWithBytes: null,
     cacheElements: work.cacheElements,
+    quantizedCacheBytes: work.quantizedCacheBytes,
     activationElements: work.activationElements + dequantizedElements(block, held, context),
     waitingBytes: 4 * work.waiting.float32Elements + bytesPerElement * work.waiting.elements,
     elementBytes: weights.elementBytes,
@@ -116,6 +120,7 @@ function blockRun(
   const kept = used.filter(isKept);
   const elements = used.reduce((sum, tensor) => sum + tensor.elements, 0);
   const perElement = elements === 0 ? 0 : storedBytes / elements;
+  const cacheBytes = work.quantizedCacheBytes ?? work.cacheElements * bytesPerElement;
   const readBytes = run.rowElements === null ? storedBytes : Math.min(storedBytes, run.rowElements * perElement);
   return {
     phase: run.phase,
@@ -125,7 +130,7 @@ function blockRun(
     readBytes,
     quantizedBytes: used.reduce((sum, { bytes, quantized }) => sum + (quantized ? bytes : 0), 0),
     streamedBytes: sendsRows ? readBytes : storedBytes,
-    stateBytes: work.cacheElements === 0 ? 0 : run.stateElements * bytesPerElement,
+    stateBytes: work.cacheElements === 0 ? 0 : (run.stateElements * cacheBytes) / work.cacheElements,
     leaves: modulesOf(used).size,
     keptBytes: bytesOf(kept),
     keptLeaves: modulesOf(kept).size,

@@ -2,7 +2,7 @@
  * Caches and what waits between the blocks of a streamed vision tower, in one memory: `blip2-run` encodes pictures for later
  * while no caption is open, in the memory of the caches.
  */
-import { streamedBytes, type ModelProfile, type ProfileBlock } from '../model-profile.js';
+import { gpuCacheBytes, streamedBytes, type ModelProfile, type ProfileBlock } from '../model-profile.js';
 
 /** Where many pictures follow each other: those of one call alone are encoded and decoded together. */
 export function cachesTakeTurns({ family, engine, workload, blocks }: ModelProfile): boolean {
@@ -12,7 +12,7 @@ export function cachesTakeTurns({ family, engine, workload, blocks }: ModelProfi
 
 /** Bytes of that memory on a GPU that runs all of the language model: no placement needs more. */
 export function turnsBytes({ blocks }: ModelProfile): number {
-  const caches = blocks.reduce((sum, { cacheElements, elementBytes }) => sum + cacheElements * elementBytes, 0);
+  const caches = blocks.reduce((sum, block) => sum + gpuCacheBytes(block), 0);
   return Math.max(caches, ...blocks.map(({ waitingBytes }) => waitingBytes));
 }
 

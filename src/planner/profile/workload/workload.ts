@@ -9,6 +9,8 @@ export interface Workload {
   readonly batch: number;
   /** Of them, how many are encoded together; absent for all. `blip2-run` alone goes by it. */
   readonly encoded?: number;
+  /** `int8`: keys and values are kept as integers on GPUs, with a scale for each head of a token; absent: as floats. */
+  readonly caches?: 'int8';
   /** Beams per picture; 1 is greedy search. */
   readonly beams: number;
   /** Tokens of the prompt, the picture's query tokens included: these and one start token for a caption. */
@@ -25,6 +27,7 @@ export const DEFAULT_WORKLOAD: Workload = { batch: 1, beams: 1, promptTokens: 33
 const workloadSchema = z.strictObject({
   batch: z.number().int().positive().default(DEFAULT_WORKLOAD.batch),
   encoded: z.number().int().positive().optional(),
+  caches: z.literal('int8').optional(),
   beams: z.number().int().positive().default(DEFAULT_WORKLOAD.beams),
   promptTokens: z.number().int().positive().default(DEFAULT_WORKLOAD.promptTokens),
   newTokens: z.number().int().positive().default(DEFAULT_WORKLOAD.newTokens),
@@ -46,8 +49,12 @@ export function parseWorkload(
 ): Workload {
   const parsed = workloadSchema.safeParse({ promptTokens: queryTokens + textTokens, ...workload });
   if (parsed.success) {
-    const { encoded, ...rest } = parsed.data;
-    return encoded === undefined || encoded >= rest.batch ? rest : { ...rest, encoded };
+    const { encoded, caches, ...rest } = parsed.data;
+    return {
+      ...rest,
+      ...(encoded === undefined || encoded >= rest.batch ? {} : { encoded }),
+      ...(caches === undefined ? {} : { caches }),
+    };
   }
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new Blip2Error('WORKLOAD_INVALID', `The workload is not usable: ${issues.join('; ')}`, {

@@ -2,16 +2,97 @@
 
 __device__ __forceinline__ float ofGroup(float value, int lane) { return __shfl_sync(ALL_LANES, value, lane); }
 
+/** The larger, or what is not a number: fmaxf would hide it. */
+__device__ __forceinline__ float largerOf(float a, float b) { return a != a || b <= a ? a : b; }
+
+/**
+ * Caches of halves, or of integers: behind the tokens of a head, 8 bits an element less 128, follow their scales, a half each.
+ * `capacity` is a multiple of 4 there, so that 8 bytes are read at once.
+ */
+template <bool QUANTIZED>
+struct Cache {
+  u8 *head;
+  int headSize, capacity, part;
+
+  static __device__ __forceinline__ long long headBytes(int headSize, int capacity) {
+    return (long long)capacity * (QUANTIZED ? headSize + 2 : 2 * headSize);
+  }
+  __device__ __forceinline__ u8 *of(int token) const {
+    return head + ((long long)token * headSize + part * 8) * (QUANTIZED ? 1 : 2);
+  }
+  __device__ __forceinline__ u16 *scale(int token) const { return (u16 *)(head + (long long)capacity * headSize) + token; }
+};
+
+/** What a lane has of a key or a value: eight halves, or eight integers with their scale. */
+struct Eight {
+  Quad bits;
+  u16 scale;
+  bool isQuantized;
+};
+
+/** @return the factor of the numbers */
+template <bool QUANTIZED>
+__device__ __forceinline__ float unpacked(const Eight &eight, float numbers[8]) {
+  if (QUANTIZED && eight.isQuantized) {
+    const u32 words[2] = {eight.bits.x, eight.bits.y};
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+      numbers[i] = __int_as_float(__byte_perm(words[i / 4], 0x4b000000u, 0x7540 + i % 4)) - 8388736.0f;
+    return widened(eight.scale);
+  }
+  const u32 words[4] = {eight.bits.x, eight.bits.y, eight.bits.z, eight.bits.w};
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    numbers[2 * i] = widened((u16)words[i]);
+    numbers[2 * i + 1] = widened((u16)(words[i] >> 16));
+  }
+  return 1;
+}
+
+/** Writes the key or value of a new token, of which the lanes of a group have eight halves each. All lanes of the warp call it. */
+template <bool QUANTIZED>
+__device__ __forceinline__ void keep(const Cache<QUANTIZED> &cache, int token, const Quad &made, int lanes, bool writes) {
+  if (!QUANTIZED) {
+    if (writes) *(Quad *)cache.of(token) = made;
+    return;
+  }
+  float numbers[8];
+  unpacked<false>(Eight{made, 0, false}, numbers);
+  float greatest = 0;
+#pragma unroll
+  for (int i = 0; i < 8; i++) greatest = largerOf(greatest, fabsf(numbers[i]));
+#pragma unroll
+  for (int far = 16; far > 0; far /= 2) {
+    const float other = __shfl_down_sync(ALL_LANES, greatest, far);
+    if (cache.part < far && cache.part + far < lanes) greatest = largerOf(greatest, other);
+  }
+  greatest = ofGroup(greatest, threadIdx.x % WARP - cache.part);
+  if (!writes) return;
+  const u16 scale = narrowed(greatest / 127.0f);
+  const float size = widened(scale);
+  u32 words[2] = {0, 0};
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+    const float whole = size > 0 ? fminf(fmaxf(rintf(numbers[i] / size), -127.0f), 127.0f) : 0.0f;
+    words[i / 4] |= (u32)((int)whole + 128) << 8 * (i % 4);
+  }
+  *(u32 *)cache.of(token) = words[0];
+  *(u32 *)(cache.of(token) + 4) = words[1];
+  if (cache.part == 0) *cache.scale(token) = scale;
+}
+
 /**
  * Attention of new tokens to a cache that has room for `capacity` tokens, and to themselves, causally; their keys and values are
  * written into the cache. A warp makes one head of one new token: groups of `headSize / 8` lanes read a key or a value each, 16 bytes a
  * lane, and have a softmax of their own, which are joined at the end.
  *
  * qkv [batch, tokens, 3, heads, headSize], keys and values [batch, heads, capacity, headSize], output [batch, tokens, heads, headSize],
- * all float16; lengths [batch], of each row with its new tokens, less one. headSize is a multiple of 8, 256 at most.
+ * all float16 but for quantised caches, which new tokens of a run do not read of each other; lengths [batch], of each row with its new
+ * tokens, less one. headSize is a multiple of 8, 256 at most.
  */
-KERNEL cached_attention(const u16 *qkv, u16 *keys, u16 *values, const int *lengths, u16 *output, int batch, int tokens, int heads,
-                        int headSize, int capacity, float scale) {
+template <bool QUANTIZED>
+__device__ __forceinline__ void cachedAttention(const u16 *qkv, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
+                                                int tokens, int heads, int headSize, int capacity, float scale) {
   const int lane = threadIdx.x % WARP;
   const long long task = (long long)blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
   if (task >= (long long)batch * heads * tokens) return;
@@ -29,7 +110,9 @@ KERNEL cached_attention(const u16 *qkv, u16 *keys, u16 *values, const int *lengt
   const int count = past + token + 1;
 
   const u16 *own = qkv + (long long)row * tokens * 3 * width + head * headSize + part * 8;
-  const long long cached = ((long long)row * heads + head) * capacity * headSize + part * 8;
+  const long long before = ((long long)row * heads + head) * Cache<QUANTIZED>::headBytes(headSize, capacity);
+  const Cache<QUANTIZED> keyCache = {keys + before, headSize, capacity, part};
+  const Cache<QUANTIZED> valueCache = {values + before, headSize, capacity, part};
   float query[8];
   {
     const Quad q = *(const Quad *)(own + (long long)token * 3 * width);
@@ -40,10 +123,11 @@ KERNEL cached_attention(const u16 *qkv, u16 *keys, u16 *values, const int *lengt
       query[2 * i + 1] = widened((u16)(packed[i] >> 16)) * scale;
     }
   }
-  if (group == 0 && past + token < capacity) {
+  {
     const u16 *made = own + (long long)token * 3 * width;
-    *(Quad *)(keys + cached + (long long)(past + token) * headSize) = *(const Quad *)(made + width);
-    *(Quad *)(values + cached + (long long)(past + token) * headSize) = *(const Quad *)(made + 2 * width);
+    const bool writes = group == 0 && past + token < capacity;
+    keep(keyCache, past + token, *(const Quad *)(made + width), lanes, writes);
+    keep(valueCache, past + token, *(const Quad *)(made + 2 * width), lanes, writes);
   }
 
   float greatest = NOTHING;
@@ -51,28 +135,32 @@ KERNEL cached_attention(const u16 *qkv, u16 *keys, u16 *values, const int *lengt
   float sum[8] = {0, 0, 0, 0, 0, 0, 0, 0};
   const int AHEAD = 4;
   for (int first = 0; first < count; first += groups * AHEAD) {
-    Quad key[AHEAD], value[AHEAD];
+    Eight key[AHEAD], value[AHEAD];
 #pragma unroll
     for (int i = 0; i < AHEAD; i++) {
       const int place = first + i * groups + group;
-      key[i] = value[i] = Quad{0, 0, 0, 0};
+      key[i] = value[i] = Eight{Quad{0, 0, 0, 0}, 0, false};
       if (!works || place >= count) continue;
+      if (QUANTIZED && place < past) {
+        const Pair k = *(const Pair *)keyCache.of(place), v = *(const Pair *)valueCache.of(place);
+        key[i] = Eight{Quad{k.x, k.y, 0, 0}, *keyCache.scale(place), true};
+        value[i] = Eight{Quad{v.x, v.y, 0, 0}, *valueCache.scale(place), true};
+        continue;
+      }
       const u16 *made = own + (long long)(place - past) * 3 * width;
-      const long long there = cached + (long long)place * headSize;
-      key[i] = *(const Quad *)(place < past ? keys + there : made + width);
-      value[i] = *(const Quad *)(place < past ? values + there : made + 2 * width);
+      key[i].bits = *(const Quad *)(place < past ? keyCache.of(place) : (const u8 *)(made + width));
+      value[i].bits = *(const Quad *)(place < past ? valueCache.of(place) : (const u8 *)(made + 2 * width));
     }
 #pragma unroll
     for (int i = 0; i < AHEAD; i++) {
       if (first + i * groups >= count) break;
       const int place = first + i * groups + group;
-      const u32 k[4] = {key[i].x, key[i].y, key[i].z, key[i].w};
+      float numbers[8];
+      const float keyScale = unpacked<QUANTIZED>(key[i], numbers);
       float score = 0;
 #pragma unroll
-      for (int j = 0; j < 4; j++) {
-        score += query[2 * j] * widened((u16)k[j]);
-        score += query[2 * j + 1] * widened((u16)(k[j] >> 16));
-      }
+      for (int j = 0; j < 8; j++) score += query[j] * numbers[j];
+      if (QUANTIZED) score *= keyScale;
 #pragma unroll
       for (int far = 16; far > 0; far /= 2) {
         const float other = __shfl_down_sync(ALL_LANES, score, far);
@@ -86,12 +174,10 @@ KERNEL cached_attention(const u16 *qkv, u16 *keys, u16 *values, const int *lengt
       const float weight = __expf(score - top);
       greatest = top;
       total = total * kept + weight;
-      const u32 v[4] = {value[i].x, value[i].y, value[i].z, value[i].w};
+      const float valueScale = unpacked<QUANTIZED>(value[i], numbers);
+      const float share = QUANTIZED ? weight * valueScale : weight;
 #pragma unroll
-      for (int j = 0; j < 4; j++) {
-        sum[2 * j] = sum[2 * j] * kept + weight * widened((u16)v[j]);
-        sum[2 * j + 1] = sum[2 * j + 1] * kept + weight * widened((u16)(v[j] >> 16));
-      }
+      for (int j = 0; j < 8; j++) sum[j] = sum[j] * kept + share * numbers[j];
     }
   }
 
@@ -114,4 +200,14 @@ KERNEL cached_attention(const u16 *qkv, u16 *keys, u16 *values, const int *lengt
     packed[j] = narrowed(joined[2 * j] / all) | (u32)narrowed(joined[2 * j + 1] / all) << 16;
   *(Quad *)(output + ((long long)row * tokens + token) * width + head * headSize + part * 8) =
       Quad{packed[0], packed[1], packed[2], packed[3]};
+}
+
+KERNEL cached_attention(const u16 *qkv, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch, int tokens, int heads,
+                        int headSize, int capacity, float scale) {
+  cachedAttention<false>(qkv, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
+}
+
+KERNEL int8_cached_attention(const u16 *qkv, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch, int tokens, int heads,
+                             int headSize, int capacity, float scale) {
+  cachedAttention<true>(qkv, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
 }

@@ -14,6 +14,9 @@ typedef unsigned int u32;
 struct alignas(16) Quad {
   u32 x, y, z, w;
 };
+struct alignas(8) Pair {
+  u32 x, y;
+};
 
 #ifndef EMULATED
 #define KERNEL extern "C" __global__ void

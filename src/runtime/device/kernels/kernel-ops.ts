@@ -9,12 +9,13 @@ const ATTENTION_WARPS = 4;
 
 /**
  * `CachedAttention(qkv, past key, past value, seqlens) -> (output, present key, present value)`, with inputs as
- * `GroupQueryAttention` has them, and past and present one memory.
+ * `GroupQueryAttention` has them, and past and present one memory. `QuantizedCachedAttention`: the same over caches of bytes,
+ * `[batch, heads, capacity, headSize + 2]`, of which each head has integers first and then their scales.
  */
-const cachedAttention = (kernels: CudaKernels): CustomOp => ({
-  name: 'CachedAttention',
-  inputs: ['F16', 'F16', 'F16', 'I32'],
-  outputs: ['F16', 'F16', 'F16'],
+const cachedAttention = (kernels: CudaKernels, cache: 'F16' | 'U8'): CustomOp => ({
+  name: cache === 'U8' ? 'QuantizedCachedAttention' : 'CachedAttention',
+  inputs: ['F16', cache, cache, 'I32'],
+  outputs: ['F16', cache, cache],
   provider: 'CUDAExecutionProvider',
   kernel: (attributes) => {
     const [heads, scale] = [attributes.int('num_heads'), attributes.float('scale')];
@@ -29,7 +30,7 @@ const cachedAttention = (kernels: CudaKernels): CustomOp => ({
       }
       const tasks = batch * heads * tokens;
       if (tasks === 0) return;
-      kernels.launch('attention', 'cached_attention', {
+      kernels.launch('attention', cache === 'U8' ? 'int8_cached_attention' : 'cached_attention', {
         grid: [Math.ceil(tasks / ATTENTION_WARPS), 1, 1],
         threads: ATTENTION_WARPS * WARP,
         stream: run.stream(),
@@ -129,4 +130,8 @@ function quantizedProduct(kernels: CudaKernels): CustomOp {
   };
 }
 
-export const kernelOps = (kernels: CudaKernels): CustomOp[] => [cachedAttention(kernels), quantizedProduct(kernels)];
+export const kernelOps = (kernels: CudaKernels): CustomOp[] => [
+  cachedAttention(kernels, 'F16'),
+  cachedAttention(kernels, 'U8'),
+  quantizedProduct(kernels),
+];

@@ -1,5 +1,6 @@
 /** Attention over caches of fixed length that are past and present at once: no token costs a copy of its cache. */
 import type { DecoderOnlyConfig } from '../../../model/language-config.js';
+import { hasOwnAttention } from '../../../model/quantized-caches.js';
 import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
@@ -10,9 +11,6 @@ import { headSize, pastWire, presentWire, type CachePart } from '../wires.js';
 export function hasFusedAttention(text: DecoderOnlyConfig): boolean {
   return headSize(text) % (text.family === 'llama' ? 16 : 8) === 0;
 }
-
-/** Whether `CachedAttention` takes heads of this width: 16 bytes a lane, and a head in one warp. */
-const hasOwnAttention = (width: number): boolean => width % 8 === 0 && width <= 256;
 
 export interface CachedAttention {
   readonly layer: number;
@@ -36,11 +34,17 @@ export function fusedAttention(
   const { stage } = self;
   const caches = [stage.use(pastWire(layer, 'key')), stage.use(pastWire(layer, 'value'))];
   const isOwn = stage.own.attention && rotary === undefined && hasOwnAttention(width);
+  if (stage.quantizesCaches && !isOwn) throw new Error('caches of integers where nothing reads them');
   const attend = (domain: 'blip2' | 'com.microsoft', op: string, operands: readonly Value[], attributes: Attributes) =>
     stage.graph.nodes(op, operands, [true, true, true], { ...self.named(op, { ...attributes, scale }), domain });
   const counts = { num_heads: { int: heads } };
   const [output, key, value] = isOwn
-    ? attend('blip2', 'CachedAttention', [qkv, ...caches, stage.use('seqlens')], counts)
+    ? attend(
+        'blip2',
+        stage.quantizesCaches ? 'QuantizedCachedAttention' : 'CachedAttention',
+        [qkv, ...caches, stage.use('seqlens')],
+        counts,
+      )
     : attend(
         'com.microsoft',
         'GroupQueryAttention',

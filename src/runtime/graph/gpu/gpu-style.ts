@@ -4,6 +4,8 @@
  * alike, whether its weights stay on the device or pass through it.
  */
 import type { ModelConfig } from '../../../model/blip2-config.js';
+import type { TextConfig } from '../../../model/language-config.js';
+import { quantizedHeadBytes } from '../../../model/quantized-caches.js';
 import type { ValueType } from '../../onnx/graph-builder.js';
 import type { GraphStyle } from '../stage-builder.js';
 import { headSize, textConfig, wireType } from '../wires.js';
@@ -26,8 +28,26 @@ export function gpuStyle(float: GpuFloat): GpuStyle {
   };
 }
 
-/** CUDA's, with operators of our own where the card runs them. */
-export const cudaStyle = (ownKernels: boolean): GpuStyle => ({ ...gpuStyle('F16'), ownKernels });
+/**
+ * CUDA's, with operators of our own where the card runs them.
+ * @param quantizesCaches only for models that `mayQuantizeCaches`
+ */
+export function cudaStyle(ownKernels: boolean, quantizesCaches = false): GpuStyle {
+  const style = { ...gpuStyle('F16'), ownKernels };
+  if (!quantizesCaches) return style;
+  return {
+    ...style,
+    quantizesCaches,
+    wireType: (config, wire) =>
+      /^(past|present)\./.test(wire) ? quantizedCacheType(textConfig(config)) : style.wireType(config, wire),
+  };
+}
+
+/** The integers of a head and then the scales, as bytes. */
+const quantizedCacheType = (text: TextConfig): ValueType => ({
+  dtype: 'U8',
+  dims: ['batch', text.heads, 'capacity', quantizedHeadBytes(headSize(text))],
+});
 
 /**
  * WebGPU adds up a product in the product's own dtype: float16 activations would lose ten times as much as on CUDA. So

@@ -70,6 +70,18 @@ it('are attention and products by integers where the card has kernels', () => {
   );
 });
 
+it('read caches of integers where a plan keeps them so', () => {
+  const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
+  const style = cudaStyle(true, true);
+  expect(firstLayer(model, style, ALL)).toEqual(four('QuantizedProduct', 'QuantizedCachedAttention'));
+  // Of heads that the kernel does not take there is no such cache.
+  expect(() => firstLayer({ ...model, hiddenSize: 512, heads: 1 }, style, ALL)).toThrow('nothing reads them');
+  const config = parseBlip2Config(json);
+  expect(style.wireType(config, 'past.0.key')).toEqual(style.wireType(config, 'present.0.value'));
+  expect(style.wireType(config, 'past.0.key').dtype).toBe('U8');
+  expect(style.wireType(config, 'hidden')).toEqual(cudaStyle(true).wireType(config, 'hidden'));
+});
+
 it('are none where the card has no kernels, or nobody asks for them', () => {
   const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
   const theirs = four('MatMulNBits', 'GroupQueryAttention');

@@ -24,6 +24,8 @@ export interface RunCost {
 export interface BlockWork {
   readonly runs: readonly RunCost[];
   readonly cacheElements: number;
+  /** Bytes of these on a GPU where they are kept as integers; null: as floats. */
+  readonly quantizedCacheBytes: number | null;
   readonly activationElements: number;
   /** Of pictures that wait while the others pass a streamed block: in the model's float, and in float32. */
   readonly waiting: { readonly elements: number; readonly float32Elements: number };
@@ -99,6 +101,7 @@ export function work(runs: readonly RunCost[], rest: Partial<BlockWork>): BlockW
   return {
     runs: runs.filter((each) => each.runs > 0),
     cacheElements: rest.cacheElements ?? 0,
+    quantizedCacheBytes: rest.quantizedCacheBytes ?? null,
     activationElements: rest.activationElements ?? 0,
     waiting: rest.waiting ?? NOTHING_WAITS,
     constantElements: rest.constantElements ?? 0,

@@ -1,6 +1,7 @@
 /** The decoder-only language models, OPT and LLaMA: once over the prompt, then once per further token. */
 import type { Block } from '../../../../model/blocks.js';
 import type { DecoderOnlyConfig } from '../../../../model/language-config.js';
+import { mayQuantizeCaches, quantizedHeadBytes } from '../../../../model/quantized-caches.js';
 import { cacheLength, promptRows, run, work, type BlockWork, type RunCost, type WorkContext } from './block-work.js';
 import { headWork } from './head-work.js';
 
@@ -15,6 +16,7 @@ export function decoderWork(block: Block, text: DecoderOnlyConfig, context: Work
   const rows = batch * beams;
   const steps = newTokens - 1;
   const length = cacheLength(context);
+  const quantizes = workload.caches === 'int8' && context.engine === 'blip2-run' && mayQuantizeCaches(text);
   // Mean length of the cache over the decode steps, the new token included.
   const mean = t + newTokens / 2;
   const perToken = (prompt: Partial<RunCost>, token: Partial<RunCost>) => [
@@ -69,6 +71,7 @@ export function decoderWork(block: Block, text: DecoderOnlyConfig, context: Work
         ),
         {
           cacheElements: rows * 2 * length * inner,
+          quantizedCacheBytes: quantizes ? rows * 2 * length * heads * quantizedHeadBytes(inner / heads) : null,
           activationElements: Math.max(
             prompts * Math.max(2 * t * d + gates * t * f, 2 * t * d + 3 * t * inner + 2 * heads * t * t),
             // A step holds the grown cache of one layer beside the old one.

@@ -1,5 +1,6 @@
 /** Keys and values of all layers on the device: buffers of fixed length that past and new tokens share. */
-import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
+import { CACHE_SCALE_BYTES } from '../../../../model/quantized-caches.js';
+import { DTYPE_BITS } from '../../../../tensor/dtype.js';
 import type { CachePart } from '../../../graph/wires.js';
 import { alignedBytes } from '../../../device/memory/alignment.js';
 import type { Address, Copy, DeviceMemory } from '../../../device/memory/device-memory.js';
@@ -12,7 +13,8 @@ export interface KvShape {
   readonly layers: number;
   readonly heads: number;
   readonly headSize: number;
-  readonly float: GpuFloat;
+  /** U8: integers, and their scales behind the last token of a head. */
+  readonly dtype: 'F16' | 'F32' | 'U8';
 }
 
 export class KvBuffers {
@@ -31,7 +33,7 @@ export class KvBuffers {
     this.#memory = memory;
     this.#shape = shape;
     const sizes = Array.from({ length: 2 * shape.layers }, () => this.#partBytes);
-    const bytes = sizes.reduce((sum, part) => sum + alignedBytes(part), 0);
+    const bytes = sum(sizes.map(alignedBytes));
     this.#base = memory.allocate(bytes);
     this.#parts = memory.divide(this.#base, sizes);
     // What lies behind the last token is masked, not skipped: it has to be numbers.
@@ -39,8 +41,15 @@ export class KvBuffers {
     this.span = { memory, address: this.#base, bytes };
   }
 
+  /** Bytes of a token in each of the parts of a head, which hold all tokens one behind the other. */
+  get #tokenBytes(): readonly number[] {
+    const { headSize, dtype } = this.#shape;
+    const bytes = (headSize * DTYPE_BITS[dtype]) / 8;
+    return dtype === 'U8' ? [bytes, CACHE_SCALE_BYTES] : [bytes];
+  }
+
   get #headBytes(): number {
-    return this.capacity * this.#shape.headSize * (this.#shape.float === 'F16' ? 2 : 4);
+    return this.capacity * sum(this.#tokenBytes);
   }
 
   get #rowBytes(): number {
@@ -51,14 +60,14 @@ export class KvBuffers {
     return this.rows * this.#rowBytes;
   }
 
-  /** `[rows, heads, capacity, headSize]` of one layer, from its row `first` on. */
+  /** `[rows, heads, capacity, headSize]` of one layer, with its scales as so many bytes more, from its row `first` on. */
   tensor(layer: number, part: CachePart, rows: number, first = 0): BoundTensor {
-    const { heads, headSize, float } = this.#shape;
+    const { heads, dtype } = this.#shape;
     return {
       place: this.#memory.place,
       address: this.#address(2 * layer + (part === 'key' ? 0 : 1), first),
-      dtype: float,
-      dims: [rows, heads, this.capacity, headSize],
+      dtype,
+      dims: [rows, heads, this.capacity, (8 * sum(this.#tokenBytes)) / DTYPE_BITS[dtype]],
     };
   }
 
@@ -86,13 +95,18 @@ export class KvBuffers {
 
   /** Takes over the tokens of smaller buffers. */
   copyFrom(other: KvBuffers): void {
-    const bytes = Math.min(this.#headBytes, other.#headBytes);
+    const tokens = Math.min(this.capacity, other.capacity);
     const copies: Copy[] = [];
     for (let part = 0; part < this.#parts.length; part++) {
       for (let row = 0; row < Math.min(this.rows, other.rows); row++) {
         for (let head = 0; head < this.#shape.heads; head++) {
-          const to = this.#address(part, row) + BigInt(head * this.#headBytes);
-          copies.push({ to, from: other.#address(part, row) + BigInt(head * other.#headBytes), bytes });
+          let to = this.#address(part, row) + BigInt(head * this.#headBytes);
+          let from = other.#address(part, row) + BigInt(head * other.#headBytes);
+          for (const tokenBytes of this.#tokenBytes) {
+            copies.push({ to, from, bytes: tokens * tokenBytes });
+            to += BigInt(this.capacity * tokenBytes);
+            from += BigInt(other.capacity * tokenBytes);
+          }
         }
       }
     }
@@ -103,3 +117,5 @@ export class KvBuffers {
     this.#memory.free(this.#base);
   }
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0);

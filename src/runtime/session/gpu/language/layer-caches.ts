@@ -35,7 +35,8 @@ export class LayerCaches implements CacheSize {
     try {
       this.#layers = layers.map((device, layer) => {
         const own = layers.filter((other) => other === device).length;
-        const shape = { layers: own, heads, headSize, float: device.style.float };
+        const { float, quantizesCaches } = device.style;
+        const shape = { layers: own, heads, headSize, dtype: quantizesCaches === true ? ('U8' as const) : float };
         const there = buffers.get(device) ?? new KvBuffers(device.memory, shape, size);
         buffers.set(device, there);
         return { buffers: there, index: layers.slice(0, layer).filter((other) => other === device).length };
