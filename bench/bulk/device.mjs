@@ -2,7 +2,8 @@
  * What a device takes for pictures that are pixels already, by batch: encoding, prompts and a step of all rows. One JSON line a batch.
  *
  *   npm run build && node bench/bulk/device.mjs CHECKPOINT [--batches 1,32,64,128,256] [--tokens 20] [--rounds 3] [--quant int8]
- *   node bench/bulk/device.mjs CHECKPOINT --vram 4G [--allow-quant int8] [--encoded 8]    the batch is the plan's
+ *   node bench/bulk/device.mjs CHECKPOINT --vram 4G [--allow-quant int8]
+ *     [--batch 24 --encoded 8 [--caches int8]]    the plan's where they are not said
  */
 import { parseArgs } from 'node:util';
 import { convertFloats } from '../../dist/src/loader/convert/convert-floats.js';
@@ -24,6 +25,7 @@ const { positionals, values } = parseArgs({
     'allow-quant': { type: 'string' },
     encoded: { type: 'string' },
     batch: { type: 'string' },
+    caches: { type: 'string' },
   },
 });
 const [folder] = positionals;
@@ -98,11 +100,12 @@ function halves(pixels) {
 
 function planned() {
   const budgets = { gpus: new Map([[0, parseSize(values.vram)]]), ramBytes: null, diskBytes: 0 };
-  const { batch, encoded } = values;
+  const { batch, encoded, caches } = values;
   const workload = {
     newTokens: tokens,
     ...(batch === undefined ? {} : { batch: Number(batch) }),
     ...(encoded === undefined ? {} : { encoded: Number(encoded) }),
+    ...(caches === undefined ? {} : { caches }),
   };
   const allowQuant = values['allow-quant'] === undefined ? [] : values['allow-quant'].split(',');
   const planning = { workload, allowQuant, ...(batch === undefined ? { batches: 'auto' } : {}) };

@@ -3,7 +3,7 @@
  * batch size.
  *
  *   npm run build && node bench/bulk/stream.mjs CHECKPOINT [--pictures 2048] [--batches auto,64,128] [--vram 6G] [--allow-quant int8]
- *     [--encoded 16] [--tokens 20]
+ *     [--encoded 16 [--caches int8]] [--tokens 20]
  */
 import { parseArgs } from 'node:util';
 import { createCaptioner } from '../../dist/src/runtime/index.js';
@@ -18,6 +18,7 @@ const { positionals, values } = parseArgs({
     vram: { type: 'string' },
     'allow-quant': { type: 'string' },
     encoded: { type: 'string' },
+    caches: { type: 'string' },
     tokens: { type: 'string', default: '20' },
   },
 });
@@ -45,7 +46,14 @@ for (const given of values.batches.split(',')) {
             // How many are encoded together is the plan's choice, unless it is said.
             ...(values.encoded === undefined
               ? { workload: { newTokens: maxNewTokens }, batches: batchSize === 'auto' ? 'auto' : [batchSize] }
-              : { workload: { newTokens: maxNewTokens, batch: batchSize, encoded: Number(values.encoded) } }),
+              : {
+                  workload: {
+                    newTokens: maxNewTokens,
+                    batch: batchSize,
+                    encoded: Number(values.encoded),
+                    ...(values.caches === undefined ? {} : { caches: values.caches }),
+                  },
+                }),
             allowQuant: values['allow-quant'] === undefined ? [] : values['allow-quant'].split(','),
           },
         };

@@ -29,10 +29,11 @@ const HALF_ON_CPU = { bytes: 0.45, flops: 0.25 } as const;
 const SEARCH_MS_PER_LOGIT = 27e-6;
 
 /**
- * What the host takes to have a session run a layer of the vision tower, where several runs share its copy: on the machine of an
- * H200, plans for opt-2.7b in int8 at 4 GiB that encode 20 pictures in 10 and in 3 runs took 70 and 20 ms more than the card (bench/bulk).
+ * What a session's run of a layer of the vision tower takes beside its kernels, where several runs share its copy, which they hide then.
+ * Of opt-2.7b, encoding 24 and 48 pictures by fours takes 107 and 221 ms on an H100, and 101 and 202 are predicted so; on an H200, 20
+ * pictures in 10 and in 3 runs about 122 and 72, and 133 and 67 are predicted (bench/bulk).
  */
-const SESSION_MS = 0.14;
+const SESSION_MS = 0.17;
 
 /**
  * FLOPs that would take as long as a quantised weight takes the host beside a GPU: weights are inputs of the sessions there, which ONNX
@@ -176,7 +177,8 @@ function priced(
     const copy = (1000 * copiedBytes) / streamBytesPerSecond + (run.leaves - run.keptLeaves) * streamedLeafMs;
     const sharesCopies = engine === 'blip2-run' && block.phase === 'image' && copied < 1;
     const fetch = place.store === 'disk' ? (1000 * copiedBytes) / host.diskBytesPerSecond : 0;
-    return (sharesCopies ? Math.max(busy, SESSION_MS) : busy) + copied * copy + copied * fetch;
+    const brought = copied * (copy + fetch);
+    return sharesCopies ? Math.max(busy + SESSION_MS, brought) : busy + brought;
   }
 }
 
