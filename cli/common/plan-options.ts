@@ -30,7 +30,7 @@ export function budgetFlags<T>(parser: Argv<T>) {
       type: 'string',
       nargs: 1,
       group: 'Budget:',
-      describe: `quantise language layers where that saves time: ${QUANT_SCHEMES.join(', ')}, or both with a comma`,
+      describe: `quantise language layers, and caches of many pictures, where that saves time: ${QUANT_SCHEMES.join(', ')}, or both with a comma`,
     });
 }
 

@@ -20,7 +20,7 @@ export function planSummary(plan: PlanDocument): string {
       ({ scheme, blocks, weightError }) =>
         `${scheme}   ${blocks} blocks: their weights are off by about ${(100 * weightError).toPrecision(2)} % of their size`,
     ),
-    ...(caches === undefined ? [] : ['int8   keys and values: those are off by about as much']),
+    ...(caches !== 'int8' ? [] : ['int8   keys and values: those are off by about as much']),
     proofLine(plan),
     ...plan.assumptions.map((text) => `assumed: ${text}`),
     ...plan.warnings.map((text) => `warning: ${text}`),

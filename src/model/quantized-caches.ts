@@ -1,8 +1,9 @@
 /** Keys and values that are kept as integers of 8 bits, with a scale in float16 for each head of a token. */
 import type { TextConfig } from './language-config.js';
 
-/** How a device keeps keys and values: in the dtype of its activations, or as integers. */
-export type CacheForm = 'float' | 'int8';
+/** How a GPU keeps keys and values: in the dtype of its activations, or as integers. */
+export const CACHE_FORMS = ['float', 'int8'] as const;
+export type CacheForm = (typeof CACHE_FORMS)[number];
 
 export const CACHE_SCALE_BYTES = 2;
 

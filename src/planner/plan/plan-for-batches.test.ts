@@ -97,6 +97,8 @@ describe('the plan for the most pictures per second', () => {
     expect(best(asked('T4', [2], { allowQuant: ['int4'] }), [48]).workload.caches).toBeUndefined();
     const webgpu = best(asked('H200', [3], { allowQuant: ['int4'], provider: 'webgpu' }), [8]);
     expect(webgpu.workload.caches).toBeUndefined();
+    const floatsAsked = asked('H200', [2], { allowQuant: ['int4'], workload: { caches: 'float' } });
+    expect(best(floatsAsked, [48]).workload.caches).toBe('float');
     // Nor does a caption alone gain anything by it.
     expect(best(asked('H200', [2], { allowQuant: ['int4'] }), [1]).workload.caches).toBeUndefined();
   });

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { Blip2Error } from '../../../errors.js';
+import { CACHE_FORMS } from '../../../model/quantized-caches.js';
 import type { ReadOnly } from '../../../read-only.js';
 import { LOAD_DTYPES } from '../../../tensor/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
@@ -161,10 +162,10 @@ export const planSchema = z
         .exactOptional()
         .describe('Pictures of the batch that are encoded together; absent for all, and in older plans.'),
       caches: z
-        .literal('int8')
+        .enum(CACHE_FORMS)
         .exactOptional()
         .describe(
-          'How GPUs keep keys and values: as integers with a scale for each head of a token. Absent: as floats.',
+          'How GPUs keep keys and values; int8: as integers, with a scale for each head of a token. Absent: as floats.',
         ),
       beams: bytes,
       promptTokens: bytes,

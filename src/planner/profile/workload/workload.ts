@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { Blip2Error } from '../../../errors.js';
 import { errorText, option } from '../../../error-text.js';
+import { CACHE_FORMS, type CacheForm } from '../../../model/quantized-caches.js';
 import type { PictureSize } from '../../../model/picture-size.js';
 
 /** What one call of the model has to do; it decides caches, activations and how often each block runs. */
@@ -9,8 +10,11 @@ export interface Workload {
   readonly batch: number;
   /** Of them, how many are encoded together; absent for all. `blip2-run` alone goes by it. */
   readonly encoded?: number;
-  /** `int8`: keys and values are kept as integers on GPUs, with a scale for each head of a token; absent: as floats. */
-  readonly caches?: 'int8';
+  /**
+   * How GPUs keep keys and values; `int8`: as integers, with a scale for each head of a token. Absent: as floats, unless the plan for
+   * the most pictures per second may quantise.
+   */
+  readonly caches?: CacheForm;
   /** Beams per picture; 1 is greedy search. */
   readonly beams: number;
   /** Tokens of the prompt, the picture's query tokens included: these and one start token for a caption. */
@@ -27,7 +31,7 @@ export const DEFAULT_WORKLOAD: Workload = { batch: 1, beams: 1, promptTokens: 33
 const workloadSchema = z.strictObject({
   batch: z.number().int().positive().default(DEFAULT_WORKLOAD.batch),
   encoded: z.number().int().positive().optional(),
-  caches: z.literal('int8').optional(),
+  caches: z.enum(CACHE_FORMS).optional(),
   beams: z.number().int().positive().default(DEFAULT_WORKLOAD.beams),
   promptTokens: z.number().int().positive().default(DEFAULT_WORKLOAD.promptTokens),
   newTokens: z.number().int().positive().default(DEFAULT_WORKLOAD.newTokens),
