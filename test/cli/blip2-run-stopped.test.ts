@@ -42,6 +42,30 @@ describe('a run that is interrupted', () => {
   });
 });
 
+/** @returns false for a process that has ended by itself */
+function endedByUs(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
+  }
+}
+
+/** Captions that a run has on disk, of shards that are finished and of others; -1 before it has begun. */
+async function captionsIn(folder: string): Promise<number> {
+  const state = join(folder, '.blip2-run');
+  const begun = await readdir(state).catch(() => null);
+  if (begun?.includes('run.json') !== true) return -1;
+  let lines = 0;
+  for (const place of [folder, state]) {
+    for (const name of (await readdir(place)).filter((file) => /^\d{5}.*\.(jsonl|journal)$/.test(file))) {
+      // A journal is gone once its shard is finished.
+      lines += (await readFile(join(place, name), 'utf8').catch(() => '')).split('\n').length - 1;
+    }
+  }
+  return lines;
+}
+
 describe('a run that is killed', () => {
   it.each([
     ['jsonl', 'parent'],
@@ -60,19 +84,15 @@ describe('a run that is killed', () => {
       expect(await startRun([...flags, '--out', calm]).ended).toMatchObject({ code: 0 });
       let kills = 0;
       for (let attempt = 0; attempt < 12; attempt++) {
+        const before = Math.max(0, await captionsIn(killed));
         const disturbed = startRun([...flags, '--out', killed, '--workers', '2']);
-        if (who === 'parent') {
-          await setTimeout(400 + 230 * (attempt % 5));
-          kills += disturbed.kill() ? 1 : 0;
-        } else {
-          let models = await modelsOf(disturbed.pid);
-          for (; models.length === 0 && disturbed.isRunning(); models = await modelsOf(disturbed.pid))
-            await setTimeout(20);
-          await setTimeout(200);
-          for (const model of await modelsOf(disturbed.pid)) kills += process.kill(model, 'SIGKILL') ? 1 : 0;
-        }
+        const enough = before + ((attempt * 13) % 40);
+        while (disturbed.isRunning() && (await captionsIn(killed)) < enough) await setTimeout(5);
+        if (who === 'parent') kills += disturbed.kill() ? 1 : 0;
+        else for (const model of await modelsOf(disturbed.pid)) kills += endedByUs(model) ? 1 : 0;
         const { code } = await disturbed.ended;
-        if (code === 0) break;
+        if (code === 0 && kills > 0) break;
+        if (code === 0) await rm(killed, { recursive: true });
       }
       expect(kills).toBeGreaterThan(0);
       expect(await startRun([...flags, '--out', killed]).ended).toMatchObject({ code: 0 });

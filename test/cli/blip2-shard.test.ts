@@ -208,15 +208,22 @@ describe('blip2-shard', () => {
     const input = await contents(resolve(ROOT, DEMO));
     const out = join(folder, 'killed');
     const args = ['convert', DEMO, out, '--dtype', 'float16', '-q'];
-    const started = performance.now();
     await shard(...args);
-    const wholeMs = performance.now() - started;
     const undisturbed = await contents(out);
-    for (let kill = 0; kill < 4; kill++) {
+    /** How many files of a kind a killed run has begun or written by then; -1 before there is a folder. */
+    const written = async (kind: RegExp) =>
+      (await readdir(out).catch(() => null))?.filter((name) => kind.test(name)).length ?? -1;
+    for (const [kind, count] of [
+      [/./, 0],
+      [/partial/, 1],
+      [/\.safetensors$/, 1],
+      [/\.safetensors$/, 2],
+      [/index\.json$/, 1],
+    ] as const) {
       await rm(out, { recursive: true, force: true });
       const child = spawn(process.execPath, [script('blip2-shard'), ...args], { cwd: ROOT, stdio: 'ignore' });
       const ended = new Promise((done) => child.once('close', done));
-      await setTimeout(wholeMs * (0.5 + 0.14 * kill));
+      while (child.exitCode === null && (await written(kind)) < count) await setTimeout(1);
       child.kill('SIGKILL');
       await ended;
       const present = await contents(out).catch(() => new Map<string, string>());

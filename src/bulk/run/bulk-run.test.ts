@@ -229,7 +229,12 @@ describe('runBulk', () => {
       await writeFile(join(scratch, 'out/.blip2-run/run.json'), text);
       await expect(runBulk(options('out', {}))).rejects.toMatchObject({ code: 'RUN_INVALID' });
     }
-    expect(await readdir(join(scratch, 'empty/.blip2-run'))).toEqual([]);
+    const unreadable = (async function* () {
+      yield* named(0);
+      throw await Promise.resolve(new Blip2Error('INPUT_INVALID', 'the list cannot be read'));
+    })();
+    await expect(runBulk(options('empty', { inputs: unreadable }))).rejects.toMatchObject({ code: 'INPUT_INVALID' });
+    expect(await readdir(scratch)).toEqual(['out']);
   });
 
   it('removes what killed runs have left half-written, and nothing that is being written', async () => {

@@ -2,7 +2,14 @@ import { Blip2Error } from '../../errors.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
 import type { ShardOutput } from './shard-output.js';
 import { InputList } from './input-list.js';
-import { readRunFile, refuseOtherInputs, refuseOtherSettings, writeRunFile, type RunSettings } from './run-file.js';
+import {
+  readRunFile,
+  refuseOtherInputs,
+  refuseOtherSettings,
+  writeRunFile,
+  type RunFile,
+  type RunSettings,
+} from './run-file.js';
 import type { RunFolder } from './run-folder.js';
 
 export interface RunOptions {
@@ -22,25 +29,44 @@ export async function openRun(
   inputs: AsyncIterable<InputPicture>,
   { settings, shardSize, takesOtherInputs }: RunOptions,
 ): Promise<InputList> {
+  // Inputs that are none, or cannot be read, leave no folder behind.
+  const pictures = inputs[Symbol.asyncIterator]();
+  const first = await pictures.next();
+  if (first.done === true) throw new Blip2Error('INPUT_EMPTY', 'the inputs hold no picture');
+  const known = await prepareFolder(folder, output, settings).catch(async (error: unknown) => {
+    await pictures.return?.();
+    throw error;
+  });
+  const list = await InputList.write(
+    folder.inputList,
+    placed(joined(first.value, pictures), output),
+    shardSize,
+    async (other) => {
+      if (known === null || known.inputs === other.hash) return;
+      if (!takesOtherInputs) refuseOtherInputs(folder, known, other.pictures);
+      await folder.forget();
+    },
+  );
+  await folder.publishInputList();
+  if (known?.inputs !== list.hash) {
+    const { shards, hash } = list;
+    await writeRunFile(folder, { version: 1, pictures: list.pictures, shards, inputs: hash, settings });
+  }
+  return list;
+}
+
+/** @returns the run that the folder holds, which is this one; null for none */
+async function prepareFolder(folder: RunFolder, output: ShardOutput, settings: RunSettings): Promise<RunFile | null> {
   await folder.prepare();
   const known = await readRunFile(folder);
   if (known !== null) refuseOtherSettings(folder, known.settings, settings);
   else await refuseOtherFiles(folder, output);
-  const list = await InputList.write(
-    folder.inputList,
-    placed(inputs, output),
-    shardSize,
-    async ({ hash, pictures }) => {
-      if (pictures === 0) throw new Blip2Error('INPUT_EMPTY', 'the inputs hold no picture');
-      if (known === null || known.inputs === hash) return;
-      if (!takesOtherInputs) refuseOtherInputs(folder, known, pictures);
-      await folder.forget();
-    },
-  );
-  const { pictures, shards, hash } = list;
-  await folder.publishInputList();
-  if (known?.inputs !== hash) await writeRunFile(folder, { version: 1, pictures, shards, inputs: hash, settings });
-  return list;
+  return known;
+}
+
+async function* joined<T>(first: T, others: AsyncIterator<T>): AsyncGenerator<T, void> {
+  yield first;
+  yield* { [Symbol.asyncIterator]: () => others };
 }
 
 async function refuseOtherFiles(folder: RunFolder, output: ShardOutput): Promise<void> {
