@@ -13,24 +13,28 @@ declare global {
   var deliverAsset: ((name: string, parts: AssetParts) => void) | undefined;
 }
 
+export type Asset = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+
 const delivered = new Map<string, AssetParts>();
-const loads = new Map<AssetName, Promise<AssetParts>>();
+/** Inflated once: every question to a worker asks for it. */
+const loads = new Map<AssetName, Promise<Asset>>();
 
 globalThis.deliverAsset = (name, parts) => delivered.set(name, parts);
 
 /** @throws Blip2Error `ASSET_MISSING` where the page stands alone */
-export async function loadAsset(name: AssetName): Promise<ReadonlyMap<string, Uint8Array<ArrayBuffer>>> {
+export function loadAsset(name: AssetName): Promise<Asset> {
   let load = loads.get(name);
   if (load === undefined) {
-    load = embedded(name) ?? runScript(name);
+    load = (embedded(name) ?? runScript(name)).then(inflated);
     loads.set(name, load);
     load.catch(() => loads.delete(name));
   }
-  const parts = await load;
-  const inflated = await Promise.all(
-    Object.entries(parts).map(async ([part, base64]) => [part, await inflate(base64)] as const),
-  );
-  return new Map(inflated);
+  return load;
+}
+
+async function inflated(parts: AssetParts): Promise<Asset> {
+  const each = Object.entries(parts).map(async ([part, base64]) => [part, await inflate(base64)] as const);
+  return new Map(await Promise.all(each));
 }
 
 function embedded(name: AssetName): Promise<AssetParts> | null {

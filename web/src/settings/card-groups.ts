@@ -19,6 +19,10 @@ export function areWhole(groups: readonly CardGroup[]): boolean {
   return groups.every(({ card, memoryBytes }) => card !== null && memoryBytes === null);
 }
 
+export function areAlike(groups: readonly CardGroup[]): boolean {
+  return new Set(groups.map((group) => `${group.card ?? ''} ${memoryOf(group)}`)).size <= 1;
+}
+
 export function cardCount(groups: readonly CardGroup[]): number {
   return groups.reduce((sum, { count }) => sum + count, 0);
 }

@@ -3,7 +3,7 @@ import { Blip2Error } from '../../../src/errors.js';
 import { openFiles } from '../model/open-files.js';
 import { openHub } from '../model/open-hub.js';
 import { openPreset, type OpenModel } from '../model/open-model.js';
-import { cardsOf, memoryOf } from '../settings/card-groups.js';
+import { areAlike, cardsOf, memoryOf } from '../settings/card-groups.js';
 import type { CarriedOptions } from '../settings/plan-options.js';
 import { readSettings, settingsHash } from '../settings/settings-hash.js';
 import type { Settings } from '../settings/settings.js';
@@ -137,9 +137,12 @@ export class PageStore {
     const { settings, model } = this.#state;
     if (model.status !== 'open') return;
     const known = this.#answers.of(settings);
-    const shown = known ?? this.#fitting(settings) ?? this.#state.shown;
+    const near = this.#fitting(settings);
+    const shown = known ?? near ?? this.#state.shown;
     this.#set({ shown, fault: null, isSearching: known === undefined });
-    if (known === undefined || known.auto === null) void this.#ask(settings, model.model);
+    // Of cards that are not alike, the sweep's plan takes no more of each than there is of the smallest.
+    const hasNear = near !== null && this.#state.sweep?.isDone === true && areAlike(settings.groups);
+    if (known === undefined || known.auto === null) void this.#ask(settings, model.model, hasNear);
     else void this.#askSweep(settings, model.model);
   }
 
@@ -152,10 +155,14 @@ export class PageStore {
     return { settings, answer, standing: 'fits', warning: null, auto: null };
   }
 
-  async #ask(settings: Settings, model: OpenModel): Promise<void> {
+  async #ask(settings: Settings, model: OpenModel, hasNear: boolean): Promise<void> {
     try {
       const ask = await questionOf(settings, model, this.#carried);
-      this.#planner.ask({ ...ask, onReply: (reply) => this.#receive(reply, settings, model) });
+      this.#planner.ask({
+        ...ask,
+        wanted: { kind: 'plan', hasNear },
+        onReply: (reply) => this.#receive(reply, settings, model),
+      });
     } catch (error) {
       if (this.#isCurrent(settings)) this.#set({ fault: faultOf(error), shown: null, isSearching: false });
     }

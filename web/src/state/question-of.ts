@@ -11,7 +11,7 @@ export async function questionOf(
   settings: Settings,
   model: OpenModel,
   carried: CarriedOptions | undefined,
-): Promise<Omit<Ask, 'onReply'>> {
+): Promise<Omit<Ask, 'wanted' | 'onReply'>> {
   const table = isBlip2(model.config) ? null : await loadAsset('models');
   // By itself the command has it always; a page that stands alone says that its plan is a heuristic's.
   const isAsked = settings.searchSeconds !== null;

@@ -39,7 +39,7 @@ export class SweepRunner {
   }
 
   /** Runs it where what it depends on has changed. */
-  run(ask: Omit<Ask, 'onReply'>, workload: Workload | null): void {
+  run(ask: Omit<Ask, 'wanted' | 'onReply'>, workload: Workload | null): void {
     const { settings, model } = ask;
     const range = sweepRange(settings, model);
     const key = keyOf(settings);
@@ -65,7 +65,7 @@ export class SweepRunner {
     this.#client ??= new PlannerClient();
     this.#client.ask({
       ...ask,
-      sweep: { range, workload },
+      wanted: { kind: 'sweep', range, workload },
       onReply: (reply) => {
         const sweep = this.#sweep;
         if (sweep === null || this.#key !== key || this.#model !== model) return;

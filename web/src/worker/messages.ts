@@ -12,14 +12,20 @@ import type { Settings } from '../settings/settings.js';
 export type Order =
   | { readonly kind: 'model'; readonly model: OpenModel; readonly table: string | null }
   | { readonly kind: 'highs'; readonly script: string; readonly wasmBinary: ArrayBuffer }
-  | ({ readonly kind: 'plan' } & Question)
-  | ({ readonly kind: 'sweep' } & SweepQuestion & Question);
+  | (Wanted & Question);
 
-export interface SweepQuestion {
-  readonly range: SweepRange;
-  /** Of the plan beside it, where that chose how many pictures go at once. */
-  readonly workload: Workload | null;
-}
+export type Wanted =
+  | {
+      readonly kind: 'plan';
+      /** Whether the page shows a plan that comes near: then none is looked for before the search. */
+      readonly hasNear: boolean;
+    }
+  | {
+      readonly kind: 'sweep';
+      readonly range: SweepRange;
+      /** Of the plan beside it, where that chose how many pictures go at once. */
+      readonly workload: Workload | null;
+    };
 
 export interface Question {
   /** Grows; an answer has that of its question. */

@@ -9,7 +9,7 @@ import { planQuestion, unknownClass, type PlanQuestion } from '../settings/plan-
 import { wantsHighs } from '../settings/wants-highs.js';
 import { autoPlan } from './auto-plan.js';
 import { faultOf } from './fault.js';
-import type { Order, PlanAnswer, Question, Reply, SweepQuestion } from './messages.js';
+import type { Order, PlanAnswer, Question, Reply, Wanted } from './messages.js';
 
 /** `src/highs` as a script of its own. */
 declare global {
@@ -74,7 +74,9 @@ async function startHighs(script: string, wasmBinary: ArrayBuffer): Promise<Inte
   return solver;
 }
 
-async function answer({ id, ...asked }: Question): Promise<void> {
+type Wants<Kind> = Extract<Wanted, { kind: Kind }> & Question;
+
+async function answer({ id, hasNear, ...asked }: Wants<'plan'>): Promise<void> {
   const { model, table } = modelOf();
   const start = performance.now();
   const tell = (found: PlanAnswer, isInterim: boolean): void =>
@@ -86,8 +88,9 @@ async function answer({ id, ...asked }: Question): Promise<void> {
       warning: unknownClass(model, table),
       solveMs: performance.now() - start,
     });
-  // What is soon found is shown first, where HiGHS takes longer than a slider waits. Nothing but it knows that nothing fits.
-  if (wantsHighs(asked.settings) && asked.settings.searchSeconds === null) {
+  // What is soon found is shown first, where HiGHS takes longer than a slider waits and nothing that comes near is shown. Nothing
+  // but it knows that nothing fits.
+  if (!hasNear && wantsHighs(asked.settings) && asked.settings.searchSeconds === null) {
     const soon = toAnswer(planned(model, withoutSolver(asked, { model, table })));
     if (soon.status === 'fits') tell(soon, true);
     await nextTask();
@@ -115,7 +118,7 @@ function toAnswer(result: PlanResult): PlanAnswer {
   return result.status === 'fits' ? { status: 'fits', plan: result.plan } : result;
 }
 
-async function sweep({ id, range, workload, ...asked }: Question & SweepQuestion): Promise<void> {
+async function sweep({ id, range, workload, ...asked }: Wants<'sweep'>): Promise<void> {
   const { model } = modelOf();
   const { options } = await readQuestion(asked);
   const { integerSolver: _, timeLimitMs: __, ...usual } = options;

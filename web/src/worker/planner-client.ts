@@ -5,7 +5,7 @@
 import type { OpenModel } from '../model/open-model.js';
 import type { CarriedOptions } from '../settings/plan-options.js';
 import type { Settings } from '../settings/settings.js';
-import type { Fault, Order, Reply, SweepQuestion } from './messages.js';
+import type { Fault, Order, Reply, Wanted } from './messages.js';
 import { startPlanWorker } from './start-plan-worker.js';
 
 export interface Ask {
@@ -14,8 +14,7 @@ export interface Ask {
   readonly highs: { readonly script: string; readonly wasmBinary: ArrayBuffer } | null;
   readonly settings: Settings;
   readonly carried?: CarriedOptions;
-  /** For a sweep instead of a plan. */
-  readonly sweep?: SweepQuestion;
+  readonly wanted: Wanted;
   readonly onReply: (reply: Reply) => void;
 }
 
@@ -54,14 +53,13 @@ export class PlannerClient {
   }
 
   #send(ask: Ask): void {
-    const { model, table, highs, settings, carried, sweep } = ask;
+    const { model, table, highs, settings, carried, wanted } = ask;
     this.#ids += 1;
     if (this.#model !== model) this.#post({ kind: 'model', model, table });
     this.#model = model;
     if (highs !== null && !this.#hasHighs) this.#post({ kind: 'highs', ...highs });
     this.#hasHighs ||= highs !== null;
-    const question = { id: this.#ids, settings, ...(carried === undefined ? {} : { carried }) };
-    this.#post(sweep === undefined ? { kind: 'plan', ...question } : { kind: 'sweep', ...sweep, ...question });
+    this.#post({ ...wanted, id: this.#ids, settings, ...(carried === undefined ? {} : { carried }) });
     this.#hasPlan = false;
     this.#running = { id: this.#ids, ask, since: performance.now() };
   }
