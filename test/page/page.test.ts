@@ -1,7 +1,8 @@
 /** The built page in Chromium, opened from `file:`: choose, drag, copy, reload, drop, fail. */
 import { readFileSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -54,7 +55,70 @@ describe.skipIf(chromiumPath === null)('the page', () => {
     await opened.page.getByText(/budgets planned/).waitFor();
     expect(await opened.page.locator('.steps li').count()).toBeGreaterThan(1);
     await opened.page.getByText(/auto would/).waitFor();
+    const { least, most } = plan.cost.rangeMs;
+    const whisker = await inPage<[number, number]>(
+      opened,
+      `(({ left, width }) => [parseFloat(left), parseFloat(width)])(document.querySelector('.whisker').style)`,
+    );
+    expect(whisker[0]).toBeCloseTo((100 * least) / most, 3);
+    expect(whisker[0] + whisker[1]).toBeCloseTo(100, 3);
     expect(opened.complaints).toEqual([]);
+    await opened.close();
+  });
+
+  it('marks what is set on the curve of the sweep, and which budgets are too small', async () => {
+    const opened = await PlannerPage.open(browser, 'gpu=1xRTX+3060@15GiB&ram=2GiB&dtype=float32');
+    await opened.settled();
+    await opened.page.getByText(/budgets planned/).waitFor();
+    const point = await inPage<number[]>(
+      opened,
+      `(({ cx, cy }) => [cx, cy].map(({ baseVal }) => baseVal.value))(document.querySelector('.today-point'))`,
+    );
+    // The curve ends at the largest budget, for which the plan is the same.
+    const [start = '', ...stairs] = ((await opened.page.locator('.curve').getAttribute('d')) ?? '').split('H');
+    expect(point[1]).toBeCloseTo(Number(stairs.at(-1)?.split('V')[1]), 3);
+    const box = await inPage<number[]>(
+      opened,
+      `(({ x, width }) => [x, width].map(({ baseVal }) => baseVal.value))(document.querySelector('.too-little'))`,
+    );
+    expect((box[0] ?? 0) + (box[1] ?? 0)).toBeCloseTo(Number(start.slice(1).split(' ')[0]), 3);
+    expect(point[0]).toBeGreaterThan((box[0] ?? 0) + (box[1] ?? 0));
+    await opened.close();
+  });
+
+  it('keeps what is below where it is while a slider moves', async () => {
+    const opened = await PlannerPage.open(browser, 'gpu=8xRTX+3060@10GiB');
+    const tops = new Set<string>();
+    for (const step of [76, 75, 60, 40]) {
+      await inPage(
+        opened,
+        `(() => { const slider = document.querySelector('input[type=range]'); slider.value = ${step}; slider.dispatchEvent(new Event('input', { bubbles: true })); })()`,
+      );
+      await expect.poll(() => opened.settled()).toBe('final');
+      const all = `[...document.querySelectorAll('.answer h2')].slice(0, 4).map((each) => each.offsetTop).join()`;
+      tops.add(await inPage<string>(opened, all));
+    }
+    expect(tops.size).toBe(1);
+    await opened.close();
+  });
+
+  it('shows the answer beside the slider where it is below', async () => {
+    const opened = await PlannerPage.open(browser, '', undefined, { viewport: { width: 360, height: 740 } });
+    await opened.settled();
+    const glance = opened.page.getByRole('button', { name: /^Fits/ });
+    const isInView = (selector: string) =>
+      inPage<boolean>(
+        opened,
+        `(({ top, bottom }) => top < innerHeight && bottom > 0)(document.querySelector('${selector}').getBoundingClientRect())`,
+      );
+    await opened.page.getByRole('slider').scrollIntoViewIfNeeded();
+    expect(await isInView('.answer')).toBe(false);
+    expect(await isInView('.glance')).toBe(true);
+    expect(await opened.page.locator('.time strong').textContent()).toBe(
+      (await glance.innerText()).split(/: |\n/)[1]?.trim(),
+    );
+    await glance.click();
+    expect(await isInView('.time')).toBe(true);
     await opened.close();
   });
 
@@ -157,6 +221,41 @@ describe.skipIf(chromiumPath === null)('the page', () => {
     const args = ['model.safetensors.index.json', '--vram', '4MiB', '--format', 'json', '-q'];
     const { stdout } = await command('blip2-plan', args, { cwd: join(ROOT, DEMO) });
     expect(`${await opened.text('plan')}\n`).toBe(stdout);
+    await opened.close();
+  });
+
+  it('reads a folder that is dragged in, a file alone, and a BLIP-2 of which only config.json and index are there', async () => {
+    const opened = await PlannerPage.open(browser, 'gpu=1x@4MiB&context=no');
+    await opened.settled();
+    const answer = async (checkpoint: string, cwd: string) => {
+      const { stdout } = await command('blip2-plan', [checkpoint, '--vram', '4MiB', '--format', 'json', '-q'], { cwd });
+      return stdout;
+    };
+    const demo = join(ROOT, DEMO);
+    await opened.dragIn(demo);
+    await opened.page.getByText('model.safetensors.index.json fits').waitFor();
+    await opened.settled();
+    expect(`${await opened.text('plan')}\n`).toBe(await answer('model.safetensors.index.json', demo));
+
+    // Of no class that transformers has: what it would do stays open, and the plan stands.
+    const alone = 'model-00002-of-00003.safetensors';
+    await opened.dragIn(join(demo, alone));
+    await opened.page.getByText(`${alone} fits`).waitFor();
+    await opened.page.getByText('is known for its own classes only').waitFor();
+    expect(await opened.settled()).toBe('final');
+    const scratch = await mkdtemp(join(tmpdir(), 'page-test-'));
+    await copyFile(join(demo, alone), join(scratch, alone));
+    expect(`${await opened.text('plan')}\n`).toBe(await answer(alone, scratch));
+    await rm(scratch, { recursive: true });
+
+    await opened.dragIn(join(demo, 'config.json'), join(demo, 'model.safetensors.index.json'));
+    await opened.page.getByText('Shapes are those that config.json implies').waitFor();
+    await opened.settled();
+    const { placements, device_map } = JSON.parse(await opened.text('plan'));
+    const whole = JSON.parse(await answer('model.safetensors.index.json', demo));
+    expect({ placements, device_map }).toEqual({ placements: whole.placements, device_map: whole.device_map });
+    expect(await opened.text('command')).toBe('npx blip2-plan . --vram 4MiB');
+    expect(opened.complaints).toEqual([]);
     await opened.close();
   });
 

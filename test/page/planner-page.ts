@@ -62,6 +62,15 @@ export class PlannerPage {
     await this.page.locator('input[type=file]').setInputFiles(files as string[]);
   }
 
+  /** As from a file manager, folders as well: what the mouse lets go of over the page. */
+  async dragIn(...paths: readonly string[]): Promise<void> {
+    const devtools = await this.page.context().newCDPSession(this.page);
+    const data = { items: [], files: [...paths], dragOperationsMask: 1 };
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+      await devtools.send('Input.dispatchDragEvent', { type, x: 400, y: 300, data });
+    await devtools.detach();
+  }
+
   async said(): Promise<string> {
     return this.page.locator('.answer').innerText();
   }

@@ -10,8 +10,10 @@ import { parseJson } from '../../../src/loader/format/parse-json.js';
 import { openShards, MAX_CONFIG_BYTES } from './open-shards.js';
 import type { OpenModel } from './open-model.js';
 
+const HEAD = 'language_model.lm_head.weight';
+
 /**
- * @returns the checkpoint that the files are; of a `config.json` alone the BLIP-2 that it describes
+ * @returns the checkpoint that the files are; of a `config.json` without shards the BLIP-2 that it describes
  * @throws Blip2Error for files that are none, naming the file and its fault
  */
 export async function openFiles(dropped: readonly File[]): Promise<OpenModel> {
@@ -19,7 +21,7 @@ export async function openFiles(dropped: readonly File[]): Promise<OpenModel> {
   const config = files.get('config.json');
   const configText = config === undefined ? null : await readText(config, MAX_CONFIG_BYTES);
   const names = [...files.keys()];
-  if (configText !== null && !names.some((name) => name.includes('.safetensors'))) return fromConfig(configText);
+  if (configText !== null && !names.some((name) => name.includes('.safetensors'))) return fromConfig(configText, null);
   const picked = pickWeights(names, names.length === 1 ? (names[0] ?? '') : 'what was dropped');
   const warnings = picked.warnings.map(({ message }) => message);
   const { name, isIndex } = picked;
@@ -30,13 +32,22 @@ export async function openFiles(dropped: readonly File[]): Promise<OpenModel> {
   const parsed = parseIndex(await readText(fileOf(files, name), MAX_INDEX_BYTES), name);
   const wanted = [...new Set(parsed.weightMap.values())].toSorted();
   const missing = wanted.filter((shard) => !files.has(shard));
+  if (missing.length === wanted.length && configText !== null && isBlip2(parsedJson(configText)))
+    return fromConfig(configText, { name, names: new Set(parsed.weightMap.keys()) });
   if (missing.length > 0) throw withoutShards(missing, wanted.length);
   const shards = wanted.map((shard) => blobSource(fileOf(files, shard)));
   return openShards({ id: name, configText, index: { name, parsed }, shards, warnings });
 }
 
-/** A BLIP-2's tensors follow from its configuration; of another model they do not. */
-function fromConfig(text: string): OpenModel {
+interface IndexNames {
+  /** Of the index. */
+  readonly name: string;
+  /** Of the tensors. */
+  readonly names: ReadonlySet<string>;
+}
+
+/** A BLIP-2's tensors follow from its configuration; of another model they do not. An index says whether the head is one of them. */
+function fromConfig(text: string, index: IndexNames | null): OpenModel {
   const config: unknown = parsedJson(text);
   if (!isBlip2(config)) {
     throw new Blip2Error('CONFIG_ALONE', 'Shapes do not follow from the config.json of a model that is not BLIP-2.', {
@@ -44,11 +55,23 @@ function fromConfig(text: string): OpenModel {
     });
   }
   const parsed = parseBlip2Config(config);
-  const ownHead = parsed.text.family === 't5';
+  const ownHead = index === null ? parsed.text.family === 't5' : index.names.has(HEAD);
   const tensors = blip2Tensors(parsed, { dtype: 'F32', ownHead });
+  const absent = index === null ? [] : [...tensors.keys()].filter((name) => !index.names.has(name));
+  if (index !== null && absent.length > 0) {
+    throw new Blip2Error(
+      'TENSOR_NOT_FOUND',
+      `${index.name} has no ${absent[0]}, which config.json implies${absent.length === 1 ? '' : `, nor ${absent.length - 1} more`}.`,
+      { hint: 'Drop the config.json and the index of one model, or its .safetensors files with them.' },
+    );
+  }
   const head = ownHead ? 'of its own, as published Flan-T5 files have it' : 'tied, as published OPT files have it';
-  const warnings = [`Tensors are those that config.json implies; the language model's head is taken to be ${head}.`];
-  return { identity: { id: 'config.json', files: [], fingerprint: null }, config, tensors, warnings };
+  const warning =
+    index === null
+      ? `Tensors are those that config.json implies; the language model's head is taken to be ${head}.`
+      : `Shapes are those that config.json implies, without the shards that ${index.name} names.`;
+  const id = index?.name ?? 'config.json';
+  return { identity: { id, files: [], fingerprint: null }, config, tensors, warnings: [warning] };
 }
 
 function parsedJson(text: string): unknown {

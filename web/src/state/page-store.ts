@@ -71,9 +71,9 @@ export class PageStore {
     this.#set({ addressFaults: faults });
   }
 
-  drop(files: readonly File[]): void {
-    void this.#open(files[0]?.name ?? '', async () => {
-      const model = await openFiles(files);
+  drop(files: () => Promise<readonly File[]>): void {
+    void this.#open('what was dropped', async () => {
+      const model = await openFiles(await files());
       this.#held = model;
       this.#answers.clear();
       this.#set({

@@ -27,6 +27,7 @@ export function Answer({ state, store }: { state: PageState; store: PageStore })
     <SweepChart
       sweep={sweep}
       settings={settings}
+      latencyMs={shown.answer.status === 'fits' ? shown.answer.plan.cost.latencyMs : null}
       onChoose={(memoryBytes) => store.change({ groups: settings.groups.map((group) => ({ ...group, memoryBytes })) })}
     />
   );
@@ -52,7 +53,7 @@ export function Answer({ state, store }: { state: PageState; store: PageStore })
         warnings={warnings}
         onChange={(change) => store.change(change)}
       />
-      <MemoryBars plan={plan} />
+      <MemoryBars plan={plan} settings={shown.settings} />
       <ExecutionOrder plan={plan} />
       {chart}
       {shown.settings.groups.length > 0 && <AutoBeside plan={plan} auto={shown.auto} />}

@@ -1,7 +1,9 @@
+import { droppedFiles } from '../model/dropped-files.js';
 import type { PageStore } from '../state/page-store.js';
 import type { PageState } from '../state/page-state.js';
 import { Answer } from './answer.js';
 import { DropZone } from './drop-zone.js';
+import { Glance } from './glance.js';
 import { MachinePanel } from './machine-panel.js';
 import { ModelPanel } from './model-panel.js';
 import { WorkPanel } from './work-panel.js';
@@ -9,7 +11,7 @@ import { Status } from './status.js';
 
 export function App({ store, state }: { store: PageStore; state: PageState }) {
   return (
-    <DropZone onFiles={(files) => store.drop(files)}>
+    <DropZone onDrop={(transfer) => store.drop(() => droppedFiles(transfer))}>
       <header class="top">
         <h1>Where a model fits</h1>
         <p>
@@ -29,6 +31,7 @@ export function App({ store, state }: { store: PageStore; state: PageState }) {
           <ModelPanel state={state} store={store} />
           <MachinePanel settings={state.settings} onChange={(change) => store.change(change)} />
           <WorkPanel state={state} onChange={(change) => store.change(change)} />
+          <Glance state={state} />
         </form>
         <section class="answer" aria-label="The plan" aria-busy={state.isSearching}>
           <Status state={state} />

@@ -10,32 +10,39 @@ export function AutoBeside({ plan, auto }: { plan: PlanDocument; auto: AutoAnswe
   return (
     <Card title='Beside device_map="auto"'>
       <div class="beside">
-        {auto === null ? <p class="soft">Pricing what transformers would do…</p> : <Beside plan={plan} auto={auto} />}
+        {auto === null && <p class="soft">Pricing what transformers would do…</p>}
+        {auto?.status === 'unknown' && <p class="soft">{auto.why}</p>}
+        {auto?.status === 'priced' && <Beside plan={plan} auto={auto} />}
       </div>
     </Card>
   );
 }
 
-function Beside({ plan, auto }: { plan: PlanDocument; auto: AutoAnswer }) {
-  const [mine, theirs] = [plan.cost.latencyMs, auto.plan.cost.latencyMs];
-  const most = Math.max(mine, theirs);
-  const isOver = auto.overBudget.length > 0;
+type Priced = Extract<AutoAnswer, { status: 'priced' }>;
+
+function Beside({ plan, auto }: { plan: PlanDocument; auto: Priced }) {
+  // What does not fit takes no time that could be compared.
+  const theirs = auto.overBudget.length > 0 ? null : auto.plan.cost.latencyMs;
+  const rows = [
+    ['this plan', plan.cost.latencyMs],
+    ['auto', theirs],
+  ] as const;
+  const most = Math.max(plan.cost.latencyMs, theirs ?? 0);
   return (
     <>
       <table class="compare">
         <tbody>
-          {(
-            [
-              ['this plan', mine, false],
-              ['auto', theirs, isOver],
-            ] as const
-          ).map(([name, ms, over]) => (
+          {rows.map(([name, ms]) => (
             <tr key={name}>
               <th scope="row">{name}</th>
               <td class="grow">
-                <span class={over ? 'length over' : 'length'} style={{ width: `${(100 * ms) / most}%` }} />
+                {ms === null ? (
+                  <span class="over-budget">does not fit</span>
+                ) : (
+                  <span class="length" style={{ width: `${(100 * ms) / most}%` }} />
+                )}
               </td>
-              <td class="number">{over ? 'does not fit' : formatMs(ms)}</td>
+              <td class="number">{ms === null ? '' : formatMs(ms)}</td>
             </tr>
           ))}
         </tbody>
@@ -45,10 +52,15 @@ function Beside({ plan, auto }: { plan: PlanDocument; auto: AutoAnswer }) {
   );
 }
 
-function reason(plan: PlanDocument, { plan: theirs, overBudget }: AutoAnswer): string {
+/** Of the devices that auto overfills. */
+const MOST_NAMED = 2;
+
+function reason(plan: PlanDocument, { plan: theirs, overBudget }: Priced): string {
   if (overBudget.length > 0) {
-    const short = overBudget.map(({ device, bytes }) => `${deviceName(device)} by ${formatSize(bytes)}`).join(', ');
-    return `auto would overfill ${short}: it counts weights alone, not caches, activations, float32 exceptions and what the engine takes.`;
+    const worst = overBudget.toSorted((a, b) => b.bytes - a.bytes).slice(0, MOST_NAMED);
+    const named = worst.map(({ device, bytes }) => `${deviceName(device)} by ${formatSize(bytes)}`).join(', ');
+    const others = overBudget.length - worst.length;
+    return `auto would overfill ${named}${others > 0 ? ` and ${others} more by less` : ''}: it counts weights alone, not caches, activations, float32 exceptions and what the engine takes.`;
   }
   const ratio = theirs.cost.latencyMs / plan.cost.latencyMs;
   if (ratio < 1.005) return 'auto would be as fast here.';

@@ -34,19 +34,6 @@ export function CardGroupField({ id, group, most, onChange, onRemove }: CardGrou
   return (
     <div class="card" role="group" aria-label={`${count} x ${name}`}>
       <div class="row">
-        <div class="narrow">
-          <TypedInput
-            aria-label="How many"
-            type="number"
-            min={1}
-            max={most}
-            usual={String(count)}
-            onRead={(text) => {
-              const wanted = Number(text);
-              if (Number.isInteger(wanted) && wanted >= 1) onChange({ ...group, count: Math.min(most, wanted) });
-            }}
-          />
-        </div>
         <div class="wide">
           <select
             aria-label="Card"
@@ -69,6 +56,20 @@ export function CardGroupField({ id, group, most, onChange, onRemove }: CardGrou
         </button>
       </div>
       <div class="row">
+        <div class="narrow">
+          <TypedInput
+            aria-label="How many"
+            type="number"
+            min={1}
+            max={most}
+            usual={String(count)}
+            onRead={(text) => {
+              const wanted = Number(text);
+              if (Number.isInteger(wanted) && wanted >= 1) onChange({ ...group, count: Math.min(most, wanted) });
+            }}
+          />
+        </div>
+        <span aria-hidden="true">×</span>
         <input
           type="range"
           class="wide"

@@ -1,8 +1,9 @@
 import type { Infeasible, Remedy } from '../../../src/planner/plan/choice/infeasible.js';
 import { deviceName } from '../../../src/planner/report/picture-data.js';
 import { formatMs } from '../../../src/planner/report/format-ms.js';
-import { formatSize } from '../../../src/size.js';
-import type { Settings } from '../settings/settings.js';
+import { formatSize, parseSize } from '../../../src/size.js';
+import { cardCount, memoryOf, wholeMemory } from '../settings/card-groups.js';
+import type { CardGroup, Settings } from '../settings/settings.js';
 import { withRemedy } from '../settings/with-remedy.js';
 import { Card } from './card.js';
 
@@ -19,7 +20,7 @@ export function DoesNotFit({ result, settings, onChange }: DoesNotFitProps) {
     .filter(({ id, budgetBytes }) => id !== 'disk' || budgetBytes !== 0)
     .map(
       ({ id, budgetBytes }) =>
-        `${deviceName(id)} ${budgetBytes === null ? 'without a limit' : formatSize(budgetBytes)}`,
+        `${budgetBytes === null ? 'any amount' : formatSize(budgetBytes)} ${id === 'disk' ? 'on disk' : id === 'cpu' ? 'of host memory' : `on ${deviceName(id)}`}`,
     );
   const changes = remedies.flatMap((remedy) => {
     const changed = withRemedy(settings, remedy);
@@ -38,7 +39,7 @@ export function DoesNotFit({ result, settings, onChange }: DoesNotFitProps) {
             {changes.map(({ remedy, changed }, i) => (
               <li key={remedy.flag}>
                 <button type="button" class={i === 0 ? 'primary' : ''} onClick={() => onChange(changed)}>
-                  {inWords(remedy)}
+                  {inWords(remedy, settings)}
                 </button>
                 {remedy.latencyMs !== null && <span class="soft"> about {formatMs(remedy.latencyMs)} a call</span>}
               </li>
@@ -56,7 +57,7 @@ export function DoesNotFit({ result, settings, onChange }: DoesNotFitProps) {
   );
 }
 
-function inWords({ kind, flag, addedBytes }: Remedy): string {
+function inWords({ kind, flag, addedBytes }: Remedy, { groups }: Settings): string {
   const [name, value = ''] = flag.split(' ');
   switch (kind) {
     case 'dtype':
@@ -68,9 +69,18 @@ function inWords({ kind, flag, addedBytes }: Remedy): string {
     case 'beams':
       return 'One beam';
     case 'budget': {
-      const what =
-        { '--vram': 'on the largest card', '--ram': 'of host memory', '--disk': 'on disk' }[name ?? ''] ?? '';
-      return `${formatSize(addedBytes)} more ${what}`;
+      const card = cardCount(groups) > 1 ? 'on the largest card' : 'on the card';
+      const what = { '--vram': card, '--ram': 'of host memory', '--disk': 'on disk' }[name ?? ''] ?? '';
+      const most = name === '--vram' ? mostOfLargest(groups) : null;
+      const more = most !== null && parseSize(value) > most.bytes ? `, more than the ${most.card} has` : '';
+      return `${formatSize(addedBytes)} more ${what}${more}`;
     }
   }
+}
+
+/** What the card that a remedy grows has altogether; null where nobody knows it. */
+function mostOfLargest(groups: readonly CardGroup[]): { card: string; bytes: number } | null {
+  const [largest] = groups.toSorted((a, b) => memoryOf(b) - memoryOf(a));
+  const card = largest?.card ?? null;
+  return card === null ? null : { card, bytes: wholeMemory(card) };
 }

@@ -3,10 +3,10 @@ import { useState } from 'preact/hooks';
 
 /** The whole page takes files. */
 export function DropZone({
-  onFiles,
+  onDrop,
   children,
 }: {
-  onFiles: (files: readonly File[]) => void;
+  onDrop: (transfer: DataTransfer) => void;
   children: ComponentChildren;
 }) {
   const [isOver, setOver] = useState(false);
@@ -21,8 +21,8 @@ export function DropZone({
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        const files = [...(event.dataTransfer?.files ?? [])];
-        if (files.length > 0) onFiles(files);
+        const { dataTransfer } = event;
+        if (dataTransfer !== null && dataTransfer.types.includes('Files')) onDrop(dataTransfer);
       }}
     >
       {children}

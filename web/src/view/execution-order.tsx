@@ -1,5 +1,5 @@
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
-import { pictureData, type PictureData, type StripCell } from '../../../src/planner/report/picture-data.js';
+import { deviceName, pictureData, type PictureData, type StripCell } from '../../../src/planner/report/picture-data.js';
 import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { partColour } from '../../../src/planner/report/svg/colours.js';
 import { formatSize } from '../../../src/size.js';
@@ -12,7 +12,7 @@ const PHASES = { image: 'once a picture', prompt: 'once a prompt', token: 'every
 
 /** Every block in the order it runs, a lane for each device, and the crossings between them. */
 export function ExecutionOrder({ plan }: { plan: PlanDocument }) {
-  const data = pictureData(plan);
+  const data = withEveryLane(pictureData(plan), plan);
   const runs = runsOf(data);
   return (
     <Card title="In the order it runs">
@@ -29,17 +29,34 @@ export function ExecutionOrder({ plan }: { plan: PlanDocument }) {
           <Lanes data={data} label={runs.map(({ text }) => text).join('; ')} />
         </div>
       </div>
-      <p class="soft">{summary(plan, data)}</p>
-      <ol class="runs">
-        {runs.map(({ key, text, part }) => (
-          <li key={key}>
-            <span class="swatch" style={{ background: partColour(part) }} />
-            {text}
-          </li>
-        ))}
-      </ol>
+      <p class="soft summary">{summary(plan, data)}</p>
+      {/* Of an unknown length: open by itself it would move what is below with every step of a slider. */}
+      <details>
+        <summary>In words</summary>
+        <ol class="runs">
+          {runs.map(({ key, text, part }) => (
+            <li key={key}>
+              <span class="swatch" style={{ background: partColour(part) }} />
+              {text}
+            </li>
+          ))}
+        </ol>
+      </details>
     </Card>
   );
+}
+
+/** One for each device that there is: a step of a slider moves blocks from lane to lane, and not what is below. */
+function withEveryLane(data: PictureData, { devices }: PlanDocument): PictureData {
+  const names = devices
+    .filter(({ id, budgetBytes }) => id === 'cpu' || (typeof id === 'number' && budgetBytes !== 0))
+    .map(({ id }) => deviceName(id));
+  const lanes = [...names, ...data.lanes.filter((name) => !names.includes(name))];
+  return {
+    ...data,
+    lanes,
+    cells: data.cells.map((cell) => ({ ...cell, lane: lanes.indexOf(deviceName(cell.placement.runsOn)) })),
+  };
 }
 
 function Phases({ data: { cells } }: { data: PictureData }) {

@@ -94,7 +94,7 @@ export function ModelPanel({ state, store }: { state: PageState; store: PageStor
         onChange={(event) => {
           const files = [...(event.currentTarget.files ?? [])];
           event.currentTarget.value = '';
-          if (files.length > 0) store.drop(files);
+          if (files.length > 0) store.drop(() => Promise.resolve(files));
         }}
       />
     </fieldset>

@@ -30,18 +30,20 @@ export function PlanTables({ plan }: { plan: PlanDocument }) {
 
 interface TableProps {
   readonly head: readonly string[];
+  /** Columns of words, the first ones; the others are numbers. */
+  readonly words: number;
   readonly rows: readonly (readonly string[])[];
 }
 
-function Table({ head, rows, caption }: TableProps & { readonly caption: string }) {
+function Table({ head, words, rows, caption }: TableProps & { readonly caption: string }) {
   return (
     // Scrolls sideways, so that keys have to reach it.
     <div class="wide-table" tabIndex={0} role="region" aria-label={caption}>
       <table>
         <thead>
           <tr>
-            {head.map((text) => (
-              <th key={text} scope="col">
+            {head.map((text, c) => (
+              <th key={text} scope="col" class={c < words ? 'words' : ''}>
                 {text}
               </th>
             ))}
@@ -52,11 +54,13 @@ function Table({ head, rows, caption }: TableProps & { readonly caption: string 
             <tr key={r}>
               {row.map((text, c) =>
                 c === 0 ? (
-                  <th key={c} scope="row">
+                  <th key={c} scope="row" class="words">
                     {text}
                   </th>
                 ) : (
-                  <td key={c}>{text}</td>
+                  <td key={c} class={c < words ? 'words' : ''}>
+                    {text}
+                  </td>
                 ),
               )}
             </tr>
@@ -69,6 +73,7 @@ function Table({ head, rows, caption }: TableProps & { readonly caption: string 
 
 function memoryTable({ devices }: PlanDocument): TableProps {
   return {
+    words: 1,
     head: [
       'device',
       'budget',
@@ -117,6 +122,7 @@ function blockTable({ placements, quant }: PlanDocument): TableProps {
     } else rows.push({ first: block, last: block, count: 1, key, bytes: weightBytes, ms: latencyMs, where });
   }
   return {
+    words: 2,
     head: ['block', 'where', 'weights', 'a call'],
     rows: rows.map((row) => [
       row.count === 1 ? row.first : `${row.first} to ${row.last.split('.').at(-1) ?? ''}`,

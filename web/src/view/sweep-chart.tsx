@@ -1,101 +1,73 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { SweepPoint } from '../../../src/planner/plan/comparison/sweep.js';
 import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { formatSize } from '../../../src/size.js';
 import { cardCount, memoryOf } from '../settings/card-groups.js';
 import type { Settings } from '../settings/settings.js';
 import type { SweepState } from '../state/page-state.js';
 import { Card } from './card.js';
+import { sizeScale, timeScale, type Scale } from './chart-scales.js';
 
 interface SweepChartProps {
   readonly sweep: SweepState;
   readonly settings: Settings;
+  /** Of the plan that is shown; null where nothing fits. */
+  readonly latencyMs: number | null;
   /** Of every card, in bytes. */
   readonly onChoose: (memoryBytes: number) => void;
 }
 
-const HEIGHT = 190;
+type Fitting = SweepPoint & { readonly latencyMs: number };
+
+const HEIGHT = 200;
 const LEFT = 58;
-const RIGHT = 14;
-const TOP = 22;
+const RIGHT = 18;
+const TOP = 26;
 const BOTTOM = 26;
+const FLOOR = HEIGHT - BOTTOM;
 
 /** What more memory would buy: predicted time against the memory of each card, and the steps by name. */
-export function SweepChart({ sweep, settings, onChoose }: SweepChartProps) {
+export function SweepChart({ sweep, settings, latencyMs, onChoose }: SweepChartProps) {
   const [width, ref] = useWidth();
   const { range, points, isDone } = sweep;
-  const fitting = points.flatMap((point) =>
-    point.latencyMs === null ? [] : [{ ...point, latencyMs: point.latencyMs }],
-  );
-  const { ticks, y } = timeScale(fitting.map(({ latencyMs }) => latencyMs));
-  const x = (bytes: number) =>
-    LEFT + ((width - LEFT - RIGHT) * (bytes - range.fromBytes)) / (range.toBytes - range.fromBytes);
-  const [first] = fitting;
-  const line =
-    first === undefined
-      ? ''
-      : `M${x(first.gpuBytes)} ${y(first.latencyMs)}${fitting
-          .slice(1)
-          .map((point) => `H${x(point.gpuBytes)}V${y(point.latencyMs)}`)
-          .join('')}`;
-  const today = Math.min(...settings.groups.map(memoryOf));
+  const fitting = points.filter((point): point is Fitting => point.latencyMs !== null);
+  // Every card has as much in a sweep; where they differ there is no point of it.
+  const sizes = new Set(settings.groups.map(memoryOf));
+  const today = { bytes: sizes.size === 1 ? Math.min(...sizes) : -1, latencyMs };
+  const times = [...fitting.map((point) => point.latencyMs), ...(latencyMs === null ? [] : [latencyMs])];
+  const y = timeScale(times, { from: TOP, to: FLOOR });
+  const x = sizeScale(range.fromBytes, range.toBytes, { from: LEFT, to: width - RIGHT });
   const steps = fitting.filter(({ step }) => step !== null);
-  const each = cardCount(settings.groups) > 1 ? 'each card' : 'the card';
+  const isMany = cardCount(settings.groups) > 1;
   const choose = (event: MouseEvent) => {
     const box = ref.current?.getBoundingClientRect();
     if (box === undefined || points.length === 0) return;
-    const at =
-      range.fromBytes +
-      ((event.clientX - box.left - LEFT) / (width - LEFT - RIGHT)) * (range.toBytes - range.fromBytes);
-    const nearest = points.reduce((a, b) => (Math.abs(b.gpuBytes - at) < Math.abs(a.gpuBytes - at) ? b : a));
-    onChoose(nearest.gpuBytes);
+    const away = ({ gpuBytes }: SweepPoint) => Math.abs(x.at(gpuBytes) - (event.clientX - box.left));
+    onChoose(points.reduce((a, b) => (away(b) < away(a) ? b : a)).gpuBytes);
   };
   return (
     <Card title="What more memory would buy">
       {/* The buttons below and the slider do for keys what a click does here. */}
       <div class="chart" ref={ref} onClick={choose} style={{ height: `${HEIGHT}px` }}>
-        <svg width={width} height={HEIGHT} role="img" aria-label={spoken(sweep, each)}>
-          <path class="axis" d={`M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${width - RIGHT}`} />
-          {ticks.map((ms) => (
-            <g key={ms}>
-              <path class="grid" d={`M${LEFT} ${y(ms)}H${width - RIGHT}`} />
-              <text class="tick" x={LEFT - 6} y={y(ms) + 4} text-anchor="end">
-                {tickText(ms)}
-              </text>
-            </g>
-          ))}
-          <text class="tick" x={LEFT} y={HEIGHT - 8}>
-            {formatSize(range.fromBytes)}
-          </text>
-          <text class="tick" x={width - RIGHT} y={HEIGHT - 8} text-anchor="end">
-            {formatSize(range.toBytes)}
-            {cardCount(settings.groups) > 1 ? ' each' : ''}
-          </text>
-          <path class="curve" d={line} />
+        <svg width={width} height={HEIGHT} role="img" aria-label={spoken(sweep, isMany ? 'each card' : 'the card')}>
+          <Axes x={x} y={y} width={width} isMany={isMany} />
+          <TooLittle points={points} x={x} />
+          <path class="curve" d={staircase(fitting, x, y)} />
+          {today.bytes >= range.fromBytes && today.bytes <= range.toBytes && <Today {...today} x={x} y={y} />}
           {steps.map((point, i) => (
-            <g key={point.gpuBytes}>
-              <circle class="step" cx={x(point.gpuBytes)} cy={y(point.latencyMs)} r={9} />
-              <text class="step-number" x={x(point.gpuBytes)} y={y(point.latencyMs) + 4} text-anchor="middle">
+            <g key={point.gpuBytes} class={point.gpuBytes === today.bytes ? 'step today-step' : 'step'}>
+              <circle cx={x.at(point.gpuBytes)} cy={y.at(point.latencyMs)} r={9} />
+              <text x={x.at(point.gpuBytes)} y={y.at(point.latencyMs) + 4} text-anchor="middle">
                 {i + 1}
               </text>
             </g>
           ))}
-          {today >= range.fromBytes && today <= range.toBytes && (
-            <g>
-              <path class="today" d={`M${x(today)} ${TOP - 6}V${HEIGHT - BOTTOM}`} />
-              <text
-                class="tick strong"
-                x={Math.min(width - 30, Math.max(LEFT + 16, x(today)))}
-                y={TOP - 9}
-                text-anchor="middle"
-              >
-                now
-              </text>
-            </g>
-          )}
         </svg>
       </div>
       <p class="soft progress">
-        {isDone ? `${points.length} budgets planned.` : `Planning budget ${points.length + 1} of ${range.points}…`}
+        {isDone ? `${points.length} budgets planned` : `Planning budget ${points.length + 1} of ${range.points}`}
+        {isMany ? ', as much on every card' : ''}
+        {isDone ? '.' : '…'}
       </p>
       <ol class="steps">
         {steps.map((point) => (
@@ -111,28 +83,76 @@ export function SweepChart({ sweep, settings, onChoose }: SweepChartProps) {
   );
 }
 
+function Axes({ x, y, width, isMany }: { x: Scale; y: Scale; width: number; isMany: boolean }) {
+  const last = x.ticks.length - 1;
+  return (
+    <g>
+      <path class="axis" d={`M${LEFT} ${TOP}V${FLOOR}H${width - RIGHT}`} />
+      {y.ticks.map((ms) => (
+        <g key={ms}>
+          <path class="grid" d={`M${LEFT} ${y.at(ms)}H${width - RIGHT}`} />
+          <text class="tick" x={LEFT - 6} y={y.at(ms) + 4} text-anchor="end">
+            {ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`}
+          </text>
+        </g>
+      ))}
+      {x.ticks.map((bytes, i) => (
+        <text
+          key={bytes}
+          class="tick"
+          x={x.at(bytes)}
+          y={HEIGHT - 8}
+          text-anchor={i === 0 ? 'start' : i === last ? 'end' : 'middle'}
+        >
+          {formatSize(bytes)}
+          {isMany && i === last ? ' each' : ''}
+        </text>
+      ))}
+    </g>
+  );
+}
+
+/** Budgets in which nothing fits: the smallest ones. */
+function TooLittle({ points, x }: { points: readonly SweepPoint[]; x: Scale }) {
+  const end = points.find(({ latencyMs }) => latencyMs !== null) ?? points.at(-1);
+  if (end === undefined || points[0]?.latencyMs !== null || x.at(end.gpuBytes) - LEFT < 1) return null;
+  const right = x.at(end.gpuBytes);
+  return (
+    <g>
+      <rect class="too-little" x={LEFT} y={TOP} width={right - LEFT} height={FLOOR - TOP} />
+      {right - LEFT > 90 && (
+        <text class="tick" x={(LEFT + right) / 2} y={(TOP + FLOOR) / 2} text-anchor="middle">
+          does not fit
+        </text>
+      )}
+    </g>
+  );
+}
+
+/** What is set now, on the curve. */
+function Today({ bytes, latencyMs, x, y }: { bytes: number; latencyMs: number | null; x: Scale; y: Scale }) {
+  return (
+    <g>
+      <path class="today" d={`M${x.at(bytes)} ${TOP - 6}V${FLOOR}`} />
+      {latencyMs !== null && <circle class="today-point" cx={x.at(bytes)} cy={y.at(latencyMs)} r={5} />}
+      <text class="tick strong" x={x.at(bytes)} y={TOP - 11} text-anchor="middle">
+        now
+      </text>
+    </g>
+  );
+}
+
+function staircase([first, ...rest]: readonly Fitting[], x: Scale, y: Scale): string {
+  if (first === undefined) return '';
+  const stairs = rest.map(({ gpuBytes, latencyMs }) => `H${x.at(gpuBytes)}V${y.at(latencyMs)}`);
+  return `M${x.at(first.gpuBytes)} ${y.at(first.latencyMs)}${stairs.join('')}`;
+}
+
 function spoken({ points }: SweepState, each: string): string {
   const said = points.map(
     ({ gpuBytes, latencyMs }) => `${formatSize(gpuBytes)} ${latencyMs === null ? 'does not fit' : formatMs(latencyMs)}`,
   );
   return `Predicted time against the memory of ${each}: ${said.join(', ')}`;
-}
-
-/** Logarithmic: a step that halves the time is as high wherever it is. */
-function timeScale(times: readonly number[]): { ticks: readonly number[]; y: (ms: number) => number } {
-  if (times.length === 0) return { ticks: [], y: () => TOP };
-  const most = Math.max(...times);
-  const least = Math.min(Math.min(...times) / 1.15, most / 2);
-  const y = (ms: number) => TOP + ((HEIGHT - TOP - BOTTOM) * Math.log(most / ms)) / Math.log(most / least);
-  const all = [1, 2, 5]
-    .flatMap((digit) => [0, 1, 2, 3, 4, 5, 6].map((power) => digit * 10 ** power))
-    .toSorted((a, b) => a - b);
-  const within = all.filter((ms) => ms >= least && ms <= most);
-  return { ticks: within.length > 5 ? within.filter((ms) => String(ms).startsWith('1')) : within, y };
-}
-
-function tickText(ms: number): string {
-  return ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`;
 }
 
 /** In CSS pixels, so that text keeps its size. */

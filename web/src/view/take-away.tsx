@@ -31,7 +31,9 @@ export function TakeAway({ plan, settings, isFinal }: TakeAwayProps) {
           </label>
         ))}
       </div>
-      <p class="soft">{isFinal ? ABOUT[form] : 'The search goes on: this is not yet the fastest placement.'}</p>
+      <p class="soft">
+        {isFinal ? about(form, settings) : 'The search goes on: this is not yet the fastest placement.'}
+      </p>
       <CopyBlock label={form} text={textOf(form, plan, settings)} />
     </Card>
   );
@@ -45,10 +47,18 @@ const ABOUT: Readonly<Record<Form, string>> = {
   link: 'Opens this page with these settings.',
 };
 
+function about(form: Form, { model }: Settings): string {
+  if (model.kind !== 'held') return ABOUT[form];
+  if (form === 'command') return `Prints this plan’s map, where it finds the files; --format json for the whole plan.`;
+  return form === 'link'
+    ? 'Opens this page with these settings. Files are in no link: they have to be dropped again.'
+    : ABOUT[form];
+}
+
 function textOf(form: Form, plan: PlanDocument, settings: Settings): string {
   switch (form) {
     case 'command':
-      return commandLine(settings, plan.checkpoint.id);
+      return commandLine(settings, isWithoutFiles(plan, settings) ? '.' : plan.checkpoint.id);
     case 'device map':
       return JSON.stringify(plan.device_map, null, 2);
     case 'Python':
@@ -58,6 +68,11 @@ function textOf(form: Form, plan: PlanDocument, settings: Settings): string {
     case 'link':
       return `${location.href.split('#')[0] ?? ''}#${settingsHash(settings)}`;
   }
+}
+
+/** Of shapes that follow from config.json: the command reads the folder, once its files are there. */
+function isWithoutFiles({ checkpoint }: PlanDocument, { model }: Settings): boolean {
+  return model.kind === 'held' && checkpoint.files.length === 0;
 }
 
 function python(plan: PlanDocument): string {

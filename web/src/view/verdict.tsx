@@ -4,6 +4,7 @@ import { formatSize } from '../../../src/size.js';
 import type { Settings } from '../settings/settings.js';
 import type { PageState, ShownAnswer } from '../state/page-state.js';
 import { Card } from './card.js';
+import { ErrorBar } from './error-bar.js';
 
 interface VerdictProps {
   readonly plan: PlanDocument;
@@ -30,8 +31,15 @@ export function Verdict({ plan, shown, state, warnings, onChange }: VerdictProps
           </span>
         )}
       </p>
+      {cost.rangeMs !== undefined && (
+        <ErrorBar
+          latencyMs={cost.latencyMs}
+          rangeMs={cost.rangeMs}
+          measuredMs={state.measured === null ? null : state.measured.latencyMs}
+        />
+      )}
       <dl class="facts">
-        <Fact name="pictures" value={formatMs(cost.imageMs)} />
+        {(plan.model === undefined || cost.imageMs > 0) && <Fact name="pictures" value={formatMs(cost.imageMs)} />}
         <Fact name="prompt" value={formatMs(cost.promptMs)} />
         <Fact name="tokens" value={formatMs(cost.tokenMs)} />
         <Fact name="crossings" value={formatMs(cost.crossingMs)} />

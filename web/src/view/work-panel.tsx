@@ -22,7 +22,8 @@ interface WorkPanelProps {
 }
 
 export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkPanelProps) {
-  const workload = shown?.answer.status === 'fits' ? shown.answer.plan.workload : null;
+  const plan = shown?.answer.status === 'fits' ? shown.answer.plan : null;
+  const { workload } = plan ?? { workload: null };
   const task = taskOf(settings);
   const isOther = model.status === 'open' && !isBlip2(model.model.config);
   const usual = (value: number | undefined) => (value === undefined ? 'usual' : String(value));
@@ -62,7 +63,7 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
         <div>
           <CountField
             id="batch"
-            label="At once"
+            label="Batch"
             value={settings.batch === 'auto' ? null : settings.batch}
             usual={settings.batch === 'auto' ? `auto: ${usual(workload?.batch)}` : '1'}
             onChange={(batch) => onChange({ batch: batch ?? 1 })}
@@ -73,10 +74,10 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
               checked={settings.batch === 'auto'}
               onChange={(event) => onChange({ batch: event.currentTarget.checked ? 'auto' : 1 })}
             />
-            as many as pay
+            as many as pay off
           </label>
         </div>
-        <Field label="Quantise" id="quant">
+        <Field label="Quantise, if it pays" id="quant">
           <select
             id="quant"
             value={settings.quant.join(',')}
@@ -86,14 +87,14 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
             }}
           >
             <option value="">nothing</option>
-            <option value="int8">int8 where it pays</option>
-            <option value="int4">int4 where it pays</option>
-            <option value="int8,int4">int8 or int4</option>
+            <option value="int8">to int8</option>
+            <option value="int4">to int4</option>
+            <option value="int8,int4">to int8 or int4</option>
           </select>
         </Field>
       </div>
       <div class="pair">
-        <Field label="Numbers" id="dtype">
+        <Field label="Dtype" id="dtype">
           <select
             id="dtype"
             value={settings.dtype ?? ''}
@@ -102,7 +103,7 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
               onChange({ dtype: LOAD_DTYPES.find((dtype) => dtype === name) ?? null });
             }}
           >
-            <option value="">as usual</option>
+            <option value="">{plan === null || settings.dtype !== null ? 'as usual' : `${plan.dtype} (usual)`}</option>
             {LOAD_DTYPES.map((dtype) => (
               <option key={dtype} value={dtype}>
                 {dtype}
@@ -119,7 +120,9 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
               onChange({ engine: ENGINES.find((engine) => engine === name) ?? null });
             }}
           >
-            <option value="">as usual</option>
+            <option value="">
+              {plan === null || settings.engine !== null ? 'as usual' : `${plan.engine} (usual)`}
+            </option>
             {ENGINES.map((engine) => (
               <option key={engine} value={engine}>
                 {engine}
@@ -140,7 +143,7 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
           />
           <SizeField
             id="reserve"
-            label="Left free on every card"
+            label="Reserve per card"
             bytes={settings.reserveBytes === 0 ? null : settings.reserveBytes}
             empty="nothing"
             onChange={(bytes) => onChange({ reserveBytes: bytes ?? 0 })}

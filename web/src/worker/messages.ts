@@ -36,12 +36,15 @@ export interface Question {
 
 export type PlanAnswer = { readonly status: 'fits'; readonly plan: PlanDocument } | Infeasible;
 
-/** What `device_map="auto"` would do with the same memory, by the same prices; null where it leaves a block without a device. */
-export interface AutoAnswer {
-  readonly plan: PlanDocument;
-  /** Bytes beyond the budget, per device that has too little. */
-  readonly overBudget: readonly { readonly device: Device; readonly bytes: number }[];
-}
+/** What `device_map="auto"` would do with the same memory, by the same prices. */
+export type AutoAnswer =
+  | {
+      readonly status: 'priced';
+      readonly plan: PlanDocument;
+      /** Bytes beyond the budget, per device that has too little. */
+      readonly overBudget: readonly { readonly device: Device; readonly bytes: number }[];
+    }
+  | { readonly status: 'unknown'; readonly why: string };
 
 export type Reply =
   | {
@@ -51,9 +54,8 @@ export type Reply =
       /** Whether HiGHS goes on, and may find a better one. */
       readonly isInterim: boolean;
       readonly warning: string | null;
-      readonly solveMs: number;
     }
-  | { readonly kind: 'auto'; readonly id: number; readonly auto: AutoAnswer | null }
+  | { readonly kind: 'auto'; readonly id: number; readonly auto: AutoAnswer }
   | ({ readonly kind: 'point'; readonly id: number } & PlannedPoint)
   | { readonly kind: 'failed'; readonly id: number; readonly fault: Fault }
   /** The question is answered; nothing more comes of it. */

@@ -78,7 +78,6 @@ type Wants<Kind> = Extract<Wanted, { kind: Kind }> & Question;
 
 async function answer({ id, hasNear, ...asked }: Wants<'plan'>): Promise<void> {
   const { model, table } = modelOf();
-  const start = performance.now();
   const tell = (found: PlanAnswer, isInterim: boolean): void =>
     reply({
       kind: 'plan',
@@ -86,7 +85,6 @@ async function answer({ id, hasNear, ...asked }: Wants<'plan'>): Promise<void> {
       answer: found,
       isInterim,
       warning: unknownClass(model, table),
-      solveMs: performance.now() - start,
     });
   // What is soon found is shown first, where HiGHS takes longer than a slider waits and nothing that comes near is shown. Nothing
   // but it knows that nothing fits.
