@@ -12,15 +12,10 @@ interface Span {
   readonly to: number;
 }
 
-/** With fewer ticks than these a reader cannot tell how a logarithmic scale goes. */
-const FEWEST_TICKS = 3;
-const MOST_TICKS = 5;
-const DIGITS = [
-  [1, 10],
-  [1, 2, 5, 10],
-  [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-  Array.from({ length: 91 }, (_, i) => 1 + i / 10),
-];
+/** From fine to coarse; of a range of two to one the first has two at least. */
+const DIGITS = [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1]];
+/** That there is room for. */
+const MOST_TICKS = 7;
 
 /** Logarithmic, the longest first: a step that halves the time is as high wherever it is. In ms. */
 export function timeScale(times: readonly number[], { from, to }: Span): Scale {
@@ -29,14 +24,11 @@ export function timeScale(times: readonly number[], { from, to }: Span): Scale {
   const least = Math.min(Math.min(...times) / 1.15, most / 2);
   const at = (ms: number) => from + ((to - from) * Math.log(most / ms)) / Math.log(most / least);
   const within = DIGITS.map((digits) => decades(digits).filter((ms) => ms >= least && ms <= most));
-  const enough = within.find((ticks) => ticks.length >= FEWEST_TICKS) ?? within.at(-1) ?? [];
-  const each = Math.ceil(enough.length / MOST_TICKS);
-  return { ticks: enough.filter((_, i) => i % each === 0), at };
+  return { ticks: within.find((ticks) => ticks.length <= MOST_TICKS) ?? within.at(-1) ?? [], at };
 }
 
 function decades(digits: readonly number[]): number[] {
-  const all = [-1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) => digits.map((digit) => digit * 10 ** power));
-  return [...new Set(all)].toSorted((a, b) => a - b);
+  return [-1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) => digits.map((digit) => Number(`${digit}e${power}`)));
 }
 
 /** Both ends are written, and round sizes between them where there is room. In bytes. */

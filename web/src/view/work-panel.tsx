@@ -74,7 +74,7 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
               checked={settings.batch === 'auto'}
               onChange={(event) => onChange({ batch: event.currentTarget.checked ? 'auto' : 1 })}
             />
-            as many as pay off
+            as many as pay
           </label>
         </div>
         <Field label="Quantise, if it pays" id="quant">
@@ -94,7 +94,7 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
         </Field>
       </div>
       <div class="pair">
-        <Field label="Dtype" id="dtype">
+        <Field label={named('Dtype', settings.dtype, plan?.dtype)} id="dtype">
           <select
             id="dtype"
             value={settings.dtype ?? ''}
@@ -103,7 +103,7 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
               onChange({ dtype: LOAD_DTYPES.find((dtype) => dtype === name) ?? null });
             }}
           >
-            <option value="">{plan === null || settings.dtype !== null ? 'as usual' : `${plan.dtype} (usual)`}</option>
+            <option value="">as usual</option>
             {LOAD_DTYPES.map((dtype) => (
               <option key={dtype} value={dtype}>
                 {dtype}
@@ -111,7 +111,7 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
             ))}
           </select>
         </Field>
-        <Field label="Engine" id="engine">
+        <Field label={named('Engine', settings.engine, plan?.engine)} id="engine">
           <select
             id="engine"
             value={settings.engine ?? ''}
@@ -120,9 +120,7 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
               onChange({ engine: ENGINES.find((engine) => engine === name) ?? null });
             }}
           >
-            <option value="">
-              {plan === null || settings.engine !== null ? 'as usual' : `${plan.engine} (usual)`}
-            </option>
+            <option value="">as usual</option>
             {ENGINES.map((engine) => (
               <option key={engine} value={engine}>
                 {engine}
@@ -190,4 +188,9 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
       </details>
     </fieldset>
   );
+}
+
+/** With what is usual, where that is taken. */
+function named(label: string, chosen: string | null, usual: string | undefined): string {
+  return chosen !== null || usual === undefined ? label : `${label}: ${usual}`;
 }
