@@ -44,17 +44,23 @@ await fetch('/answers', { method: 'POST', body: JSON.stringify(answers) });
 
 /** @returns an answer for each question, in their order */
 export async function askInFirefox(firefox: string, questions: readonly string[]): Promise<readonly BrowserAnswer[]> {
-  const page = await readFile(join(ROOT, 'dist/web/index.html'));
+  const built = (name: string) => readFile(join(ROOT, 'dist/web', name));
+  const files = new Map([
+    ['/index.html', { type: 'text/html', content: await built('index.html') }],
+    ['/highs.js', { type: 'text/javascript', content: await built('highs.js') }],
+    ['/', { type: 'text/html', content: Buffer.from(HARNESS) }],
+  ]);
   const profile = await mkdtemp(join(tmpdir(), 'page-test-firefox-'));
   let answered: (answers: readonly BrowserAnswer[]) => void;
   const answers = new Promise<readonly BrowserAnswer[]>((resolve) => (answered = resolve));
   const server = createServer((request, response) => {
+    const file = files.get(request.url ?? '');
+    if (file !== undefined) {
+      response.setHeader('Content-Type', `${file.type}; charset=utf-8`);
+      response.end(file.content);
+      return;
+    }
     switch (request.url) {
-      case '/':
-      case '/index.html':
-        response.setHeader('Content-Type', 'text/html; charset=utf-8');
-        response.end(request.url === '/' ? HARNESS : page);
-        return;
       case '/questions':
         response.end(JSON.stringify(questions));
         return;
