@@ -28,6 +28,10 @@ export class PlannerPage {
   static async open(browser: Browser, hash = '', address = PAGE, options = {}): Promise<PlannerPage> {
     const context = await browser.newContext({ viewport: { width: 1180, height: 900 }, ...options });
     context.setDefaultTimeout(LIMIT_MS);
+    // Of what the page's policy forbids, the console may say nothing.
+    await context.addInitScript(
+      `addEventListener('securitypolicyviolation', ({ violatedDirective }) => console.error('forbidden: ' + violatedDirective))`,
+    );
     const opened = new PlannerPage(await context.newPage());
     await opened.page.goto(hash === '' ? address : `${address}#${hash}`);
     return opened;

@@ -31,6 +31,9 @@ export function DoesNotFit({ result, settings, onChange }: DoesNotFitProps) {
       <p>
         Weights and caches take {formatSize(neededBytes)}; there is {offers.join(', ')}
         {shortBytes > 0 && <>, {formatSize(shortBytes)} short</>}.
+        {proven &&
+          shortBytes === 0 &&
+          ' What else each device needs, for activations, streaming and its driver, does not fit beside them.'}
       </p>
       {changes.length > 0 && (
         <>

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { SweepPoint } from '../../../src/planner/plan/comparison/sweep.js';
+import type { SweepPoint, SweepRange } from '../../../src/planner/plan/comparison/sweep.js';
 import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { formatSize } from '../../../src/size.js';
 import { cardCount, memoryOf } from '../settings/card-groups.js';
@@ -33,7 +33,7 @@ export function SweepChart({ sweep, settings, latencyMs, onChoose }: SweepChartP
   const fitting = points.filter((point): point is Fitting => point.latencyMs !== null);
   // Every card has as much in a sweep; where they differ there is no point of it.
   const sizes = new Set(settings.groups.map(memoryOf));
-  const today = { bytes: sizes.size === 1 ? Math.min(...sizes) : -1, latencyMs };
+  const today = sizes.size === 1 ? Math.min(...sizes) : null;
   const times = [...fitting.map((point) => point.latencyMs), ...(latencyMs === null ? [] : [latencyMs])];
   const y = timeScale(times, { from: TOP, to: FLOOR });
   const x = sizeScale(range.fromBytes, range.toBytes, { from: LEFT, to: width - RIGHT });
@@ -53,9 +53,9 @@ export function SweepChart({ sweep, settings, latencyMs, onChoose }: SweepChartP
           <Axes x={x} y={y} width={width} isMany={isMany} />
           <TooLittle points={points} x={x} />
           <path class="curve" d={staircase(fitting, x, y)} />
-          {today.bytes >= range.fromBytes && today.bytes <= range.toBytes && <Today {...today} x={x} y={y} />}
+          {today !== null && <Today bytes={today} latencyMs={latencyMs} range={range} x={x} y={y} />}
           {steps.map((point, i) => (
-            <g key={point.gpuBytes} class={point.gpuBytes === today.bytes ? 'step today-step' : 'step'}>
+            <g key={point.gpuBytes} class={point.gpuBytes === today ? 'step today-step' : 'step'}>
               <circle cx={x.at(point.gpuBytes)} cy={y.at(point.latencyMs)} r={9} />
               <text x={x.at(point.gpuBytes)} y={y.at(point.latencyMs) + 4} text-anchor="middle">
                 {i + 1}
@@ -129,14 +129,29 @@ function TooLittle({ points, x }: { points: readonly SweepPoint[]; x: Scale }) {
   );
 }
 
-/** What is set now, on the curve. */
-function Today({ bytes, latencyMs, x, y }: { bytes: number; latencyMs: number | null; x: Scale; y: Scale }) {
+interface TodayProps {
+  readonly bytes: number;
+  readonly latencyMs: number | null;
+  readonly range: SweepRange;
+  readonly x: Scale;
+  readonly y: Scale;
+}
+
+/** What is set now, on the curve; at its end where that is further out. */
+function Today({ bytes, latencyMs, range: { fromBytes, toBytes }, x, y }: TodayProps) {
+  const place = x.at(Math.min(toBytes, Math.max(fromBytes, bytes)));
+  const [words, anchor] =
+    bytes > toBytes
+      ? [`now, ${formatSize(bytes)} →`, 'end']
+      : bytes < fromBytes
+        ? [`← now, ${formatSize(bytes)}`, 'start']
+        : ['now', 'middle'];
   return (
     <g>
-      <path class="today" d={`M${x.at(bytes)} ${TOP - 6}V${FLOOR}`} />
-      {latencyMs !== null && <circle class="today-point" cx={x.at(bytes)} cy={y.at(latencyMs)} r={5} />}
-      <text class="tick strong" x={x.at(bytes)} y={TOP - 11} text-anchor="middle">
-        now
+      <path class="today" d={`M${place} ${TOP - 6}V${FLOOR}`} />
+      {latencyMs !== null && <circle class="today-point" cx={place} cy={y.at(latencyMs)} r={5} />}
+      <text class="tick strong" x={place} y={TOP - 11} text-anchor={anchor}>
+        {words}
       </text>
     </g>
   );
