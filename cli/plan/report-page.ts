@@ -1,8 +1,9 @@
 /** A plan as the page of `web/` with the plan inside: one file, which plans on where its reader changes something. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { PictureOptions, PlanDocument } from '../../src/planner/index.js';
+import { needsIntegerSolver, type PictureOptions, type PlanDocument } from '../../src/planner/index.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
+import type { AssetName } from '../../web/src/assets/asset-name.js';
 import type { ReportDocument } from '../../web/src/state/given-report.js';
 import { carriedFlags, carriedOptions, pageSettings } from './page-settings.js';
 import type { PlanRequest } from './plan-request.js';
@@ -20,12 +21,13 @@ export function emptyPage(): string {
 
 export async function reportPage(plan: PlanDocument, context: ReportContext): Promise<string> {
   const page = await readFile(emptyPage(), 'utf8');
-  const { request } = context;
-  const needsTable = !isBlip2(request.options.config);
-  const blocks = [
-    jsonBlock('given', reportDocument(plan, context)),
-    ...(needsTable ? [jsonBlock('asset-models', await modelTable())] : []),
+  const { config, budgets, objective } = context.request.options;
+  const assets: AssetName[] = [
+    ...(isBlip2(config) ? [] : ['models' as const]),
+    ...(needsIntegerSolver(budgets, objective) ? ['highs' as const] : []),
   ];
+  const blocks = [jsonBlock('given', reportDocument(plan, context))];
+  for (const name of assets) blocks.push(jsonBlock(`asset-${name}`, await assetParts(name)));
   return page.replace('<script id="script">', (script) => blocks.join('\n') + script);
 }
 
@@ -49,9 +51,9 @@ function reportDocument(plan: PlanDocument, { request, args, sweep = [], measure
   };
 }
 
-/** The parts of `models.js`, as the page itself would be handed them. */
-async function modelTable(): Promise<unknown> {
-  const text = await readFile(pageFile('models.js'), 'utf8');
+/** What the page itself would be handed by the script beside it. */
+async function assetParts(name: AssetName): Promise<unknown> {
+  const text = await readFile(pageFile(`${name}.js`), 'utf8');
   return JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1));
 }
 

@@ -4,6 +4,7 @@ import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO, ROOT, command } from '../cli/command.js';
@@ -364,6 +365,28 @@ describe.skipIf(chromiumPath === null)('the page', () => {
 });
 
 describe.skipIf(chromiumPath === null)('a report', () => {
+  it('of several cards holds HiGHS, and plans on as the command does', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'page-test-'));
+    const file = join(folder, 'plan.html');
+    await command('blip2-plan', [DEMO, '--vram', '4M', '--vram', '3M', '--vram', '3M', '-q', '-o', file]);
+    const browser = await launchChromium();
+    const opened = await PlannerPage.open(browser, '', pathToFileURL(file).href);
+    expect(await opened.settled()).toBe('final');
+    await opened.page.locator('#gpu1-memory').fill('2MiB');
+    await opened.page.locator('#gpu1-memory').press('Enter');
+    await opened.page
+      .getByText(/of 2 MiB/)
+      .first()
+      .waitFor();
+    await opened.settled();
+    const budgets = ['--vram', '4MiB', '--vram', '2MiB', '--vram', '2MiB'];
+    const { stdout: json } = await command('blip2-plan', [DEMO, ...budgets, '-q', '-f', 'json']);
+    expect(`${await opened.text('plan')}\n`).toBe(json);
+    expect(opened.complaints).toEqual([]);
+    await browser.close();
+    await rm(folder, { recursive: true });
+  });
+
   it('is the page with the plan inside, and plans on', async () => {
     const { stdout: html } = await command('blip2-plan', [
       DEMO,

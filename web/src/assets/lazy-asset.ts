@@ -3,8 +3,7 @@
  * bytes, because scripts alone can be read from `file:`. A report holds what its plan needs in itself.
  */
 import { Blip2Error } from '../../../src/errors.js';
-
-export type AssetName = 'models' | 'highs';
+import type { AssetName } from './asset-name.js';
 
 /** Deflated, in base64. */
 export type AssetParts = Readonly<Record<string, string>>;

@@ -102,7 +102,9 @@ function checkKnown(model: OpenModel, table: ModelTable, { engine }: Settings, c
 }
 
 /** What the command warns of before it plans. */
-export function unknownClass(model: OpenModel, table: ModelTable | undefined): string | null {
-  if (table === undefined || loadedModel(table, model.config, model.tensors) !== null) return null;
-  return `The model is not in the table of transformers ${table.version}'s models: planned by the names in its files.`;
+export function unknownClass(model: OpenModel, table: ModelTable | undefined): string[] {
+  if (table === undefined || loadedModel(table, model.config, model.tensors) !== null) return [];
+  return [
+    `The model is not in the table of transformers ${table.version}'s models: planned by the names in its files.`,
+  ];
 }

@@ -15,7 +15,7 @@ export interface ShownAnswer {
   readonly answer: PlanAnswer;
   /** `final` is what the command gives; `fits` is a plan for less memory, shown until the search ends. */
   readonly standing: 'final' | 'fits';
-  readonly warning: string | null;
+  readonly warnings: readonly string[];
   readonly auto: AutoAnswer | null;
 }
 

@@ -91,7 +91,7 @@ export class PageStore {
       settings: asked,
       answer: { status: 'fits', plan },
       standing: 'final',
-      warning: null,
+      warnings: [],
       auto: null,
     };
     this.#answers.keep(asked, shown);
@@ -152,7 +152,7 @@ export class PageStore {
     const plan = this.#sweeps.planWithin(settings, least);
     if (plan === null) return null;
     const answer = { status: 'fits', plan: planForMore(plan, settings) } as const;
-    return { settings, answer, standing: 'fits', warning: null, auto: null };
+    return { settings, answer, standing: 'fits', warnings: [], auto: null };
   }
 
   async #ask(settings: Settings, model: OpenModel, hasNear: boolean): Promise<void> {
@@ -172,12 +172,13 @@ export class PageStore {
     const isCurrent = this.#isCurrent(settings);
     switch (reply.kind) {
       case 'plan': {
-        const { answer, warning, isInterim } = reply;
+        const { answer, warnings, isInterim } = reply;
         if (isInterim) {
-          if (isCurrent) this.#set({ shown: { settings, answer, standing: 'fits', warning, auto: null }, fault: null });
+          if (isCurrent)
+            this.#set({ shown: { settings, answer, standing: 'fits', warnings, auto: null }, fault: null });
           return;
         }
-        const shown: ShownAnswer = { settings, answer, standing: 'final', warning, auto: null };
+        const shown: ShownAnswer = { settings, answer, standing: 'final', warnings, auto: null };
         // A report's own plan stays; the worker was asked for the comparison.
         const kept = this.#answers.of(settings) ?? shown;
         this.#answers.keep(settings, kept);

@@ -31,10 +31,7 @@ export function Answer({ state, store }: { state: PageState; store: PageStore })
       onChoose={(memoryBytes) => store.change({ groups: settings.groups.map((group) => ({ ...group, memoryBytes })) })}
     />
   );
-  const warnings = [
-    ...(model.status === 'open' ? model.model.warnings : []),
-    ...(shown.warning === null ? [] : [shown.warning]),
-  ];
+  const warnings = [...(model.status === 'open' ? model.model.warnings : []), ...shown.warnings];
   if (shown.answer.status === 'infeasible') {
     return (
       <>

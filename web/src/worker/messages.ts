@@ -53,7 +53,7 @@ export type Reply =
       readonly answer: PlanAnswer;
       /** Whether HiGHS goes on, and may find a better one. */
       readonly isInterim: boolean;
-      readonly warning: string | null;
+      readonly warnings: readonly string[];
     }
   | { readonly kind: 'auto'; readonly id: number; readonly auto: AutoAnswer }
   | ({ readonly kind: 'point'; readonly id: number } & PlannedPoint)

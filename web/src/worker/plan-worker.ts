@@ -6,6 +6,7 @@ import { plannedPoints } from '../../../src/planner/plan/comparison/sweep.js';
 import type { IntegerSolver } from '../../../src/planner/solve/program/integer-program.js';
 import type { OpenModel } from '../model/open-model.js';
 import { planQuestion, unknownClass, type PlanQuestion } from '../settings/plan-options.js';
+import type { Settings } from '../settings/settings.js';
 import { wantsHighs } from '../settings/wants-highs.js';
 import { autoPlan } from './auto-plan.js';
 import { faultOf } from './fault.js';
@@ -84,7 +85,7 @@ async function answer({ id, hasNear, ...asked }: Wants<'plan'>): Promise<void> {
       id,
       answer: found,
       isInterim,
-      warning: unknownClass(model, table),
+      warnings: [...unknownClass(model, table), ...withoutHighs(asked.settings)],
     });
   // What is soon found is shown first, where HiGHS takes longer than a slider waits and nothing that comes near is shown. Nothing
   // but it knows that nothing fits.
@@ -125,6 +126,12 @@ async function sweep({ id, range, workload, ...asked }: Wants<'sweep'>): Promise
     await nextTask();
     if (latest !== id) return;
   }
+}
+
+/** A page that stands alone has none; the command has. */
+function withoutHighs(settings: Settings): string[] {
+  if (integerSolver !== undefined || !wantsHighs(settings)) return [];
+  return ['HiGHS is not beside this page: the command, which has it, may find a faster placement.'];
 }
 
 async function readQuestion(asked: Omit<Question, 'id'>): Promise<PlanQuestion> {
