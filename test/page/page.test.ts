@@ -20,6 +20,14 @@ const file = (name: string, content: string | Buffer) => ({
   buffer: Buffer.from(content),
 });
 
+/** A shard that ends with its header. */
+function header(json: string): Buffer {
+  const text = Buffer.from(json);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([length, text]);
+}
+
 /** As text, because what runs in the page is no code of Node's. */
 const inPage = <T>({ page }: PlannerPage, expression: string): Promise<T> => page.evaluate<T>(expression);
 
@@ -291,12 +299,6 @@ describe.skipIf(chromiumPath === null)('the page', () => {
   it('shows what is wrong with hostile files as text, and stays usable', async () => {
     const opened = await PlannerPage.open(browser);
     const { page } = opened;
-    const header = (json: string) => {
-      const text = Buffer.from(json);
-      const length = Buffer.alloc(8);
-      length.writeBigUInt64LE(BigInt(text.length));
-      return Buffer.concat([length, text]);
-    };
     const markup = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
     const hostile: [string, ReturnType<typeof file>[]][] = [
       ['HEADER_TOO_SMALL', [file('model.safetensors', 'x')]],
@@ -330,6 +332,22 @@ describe.skipIf(chromiumPath === null)('the page', () => {
     expect(await page.title()).toBe('Where a model fits');
     await page.getByLabel('Published model').selectOption('Salesforce/blip2-opt-6.7b');
     await page.getByText('blip2-opt-6.7b fits').waitFor();
+    await opened.close();
+  });
+
+  it('has room for long names at 360 px', async () => {
+    const opened = await PlannerPage.open(browser, '', undefined, { viewport: { width: 360, height: 740 } });
+    const long = (name: string) => `${name}_with_a_name_that_somebody_gave_who_had_time`;
+    const tensors = [0, 1].map((layer) => `${long('model')}.layers.${layer}.${long('projection')}.weight`);
+    const infos = [...tensors, `${long('head')}.weight`].map((name, i) => {
+      return [name, { dtype: 'F16', shape: [2, 2], data_offsets: [8 * i, 8 * i + 8] }];
+    });
+    const shard = Buffer.concat([header(JSON.stringify(Object.fromEntries(infos))), Buffer.alloc(24)]);
+    await opened.drop(file(`${long('model')}.safetensors`, shard));
+    await opened.page.getByText(`${long('model')}.safetensors fits`).waitFor();
+    await opened.page.getByText(/budgets planned/).waitFor();
+    await inPage(opened, "for (const each of document.querySelectorAll('details')) each.open = true");
+    expect(await inPage(opened, 'document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
     await opened.close();
   });
 

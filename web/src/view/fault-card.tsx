@@ -5,7 +5,7 @@ import { Card } from './card.js';
 export function FaultCard({ title, fault }: { title: string; fault: Fault }) {
   return (
     <Card title={title} isMain>
-      <div role="alert" class="fault-text">
+      <div role="alert">
         <p>{fault.message}</p>
         {fault.hint !== null && <p>{fault.hint}</p>}
         <p class="soft">
