@@ -23,10 +23,6 @@ export function transformJob(source: Checkpoint, transform: Transform, merge = f
     }
   }
   if (tensors.size === 0) throw usageError('no tensor would be left');
-  const [only] = source.files;
-  // The metadata of a single file is kept; that of shards differs between them and says how they were made.
-  const metadata =
-    source.files.length === 1 && only !== undefined && only.metadata.size > 0 ? only.metadata : undefined;
   const shards = nameShards([...byFile.values()].filter((names) => names.length > 0));
-  return { source, shards, tensors, ...(metadata === undefined ? {} : { metadata }) };
+  return { source, shards, tensors };
 }

@@ -1,5 +1,5 @@
 import { QUANT_BLOCK_SIZE, QUANT_SCHEMES } from '../../tensor/quantized.js';
-import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, ShardFile } from '../checkpoint/checkpoint.js';
 import type { FileLayout, LayoutOptions } from '../write/file-layout.js';
 import type { ShardTensor } from '../write/shard-tensor.js';
 import { layoutShard } from '../write/write-shard.js';
@@ -12,7 +12,7 @@ export interface CheckpointJob {
   readonly shards: readonly PlannedShard[];
   /** Every tensor that the shards name. */
   readonly tensors: ReadonlyMap<string, ShardTensor>;
-  /** For every shard; `format: pt` unless given, without which transformers 4 refuses a file. */
+  /** For every shard; what all files of the source say, unless given. */
   readonly metadata?: ReadonlyMap<string, string>;
   /** What config.json is to say of the dtype, where it changes. */
   readonly configDtype?: string;
@@ -33,7 +33,7 @@ export function planShard(job: CheckpointJob, shard: PlannedShard, options: Layo
     if (tensor === undefined) throw new RangeError(name);
     tensors.set(name, tensor);
   }
-  const metadata = new Map(job.metadata ?? [['format', 'pt']]);
+  const metadata = new Map(job.metadata ?? commonMetadata(job.source.files));
   if (shard.device !== undefined) metadata.set('device', shard.device);
   const schemes = QUANT_SCHEMES.filter((scheme) =>
     [...tensors.values()].some(({ quantized }) => quantized?.scheme === scheme),
@@ -41,4 +41,16 @@ export function planShard(job: CheckpointJob, shard: PlannedShard, options: Layo
   const quantization = schemes.map((scheme) => `${scheme} in blocks of ${QUANT_BLOCK_SIZE[scheme]}`);
   if (quantization.length > 0) metadata.set('quantization', quantization.join(', '));
   return { shard, tensors, metadata, layout: layoutShard(tensors, { ...options, metadata }) };
+}
+
+/**
+ * What all of the files say: shards that are written may hold tensors of any of them. Not which device they were for,
+ * and with a `format`, without which transformers 4 refuses a file.
+ */
+function commonMetadata([first, ...others]: readonly ShardFile[]): ReadonlyMap<string, string> {
+  const metadata = new Map([['format', 'pt']]);
+  for (const [key, value] of first?.metadata ?? []) {
+    if (key !== 'device' && others.every((other) => other.metadata.get(key) === value)) metadata.set(key, value);
+  }
+  return metadata;
 }

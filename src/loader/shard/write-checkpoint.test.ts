@@ -100,6 +100,30 @@ describe('writeCheckpoint', () => {
     }
   });
 
+  it('keeps of the metadata what all files of the source say, but for the device', async () => {
+    const said = (own: string) =>
+      new Map([
+        ['licence', 'CC0 \u2028"'],
+        ['__proto__', 'p'],
+        ['part', own],
+        ['device', 'cpu'],
+      ]);
+    const [file] = source.files;
+    if (file === undefined) throw new RangeError('no file');
+    const files = ['a', 'b'].map((own) => ({ ...file, metadata: said(own) }));
+    const shards = nameShards(splitBySize(sizes(source), 4000));
+    await writeCheckpoint({ ...job(shards), source: { ...source, files } }, out);
+    const opened = await openCheckpoint(out);
+    expect(opened.files.length).toBeGreaterThan(1);
+    for (const { metadata } of opened.files) {
+      expect(Object.entries(Object.fromEntries(metadata))).toEqual([
+        ['__proto__', 'p'],
+        ['format', 'pt'],
+        ['licence', 'CC0 \u2028"'],
+      ]);
+    }
+  });
+
   it('keeps the finished shards of a job that was stopped, and ends with the same bytes', async () => {
     const shards = nameShards(splitBySize(sizes(source), 500));
     await writeCheckpoint(job(shards), out);
