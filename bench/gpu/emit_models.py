@@ -75,7 +75,7 @@ def planned(name, shape, fraction, gpu):
         # Ours, where it is given what the plan of their map takes.
         over = max([0, *(-device["freeBytes"] for device in auto["devices"] if device["id"] == 0)])
         as_much = device_map(folder, *work, "--vram", str(budget + math.ceil(1.001 * over))) if over else ours
-    kept = {key: plan["cost"] for key, plan in (("ours", ours), ("auto", auto), ("ours-as-much", as_much))}
+    kept = {"ours": ours, "auto": auto, "ours-as-much": as_much}
     return {
         "name": name,
         **{key: shape[key] for key in ("class", "type", "dtype", "promptTokens", "newTokens")},
@@ -84,8 +84,14 @@ def planned(name, shape, fraction, gpu):
         "loadedBytes": loaded,
         "budgetBytes": budget,
         "maps": {"ours": ours["device_map"], "ours-as-much": as_much["device_map"], "auto-as-planned": auto["device_map"]},
-        "predicted": {key: {"ms": round(cost["latencyMs"]), "bytesPerToken": cost["streamedBytesPerToken"]} for key, cost in kept.items()},
+        "predicted": {key: predicted(plan) for key, plan in kept.items()},
     }
+
+
+def predicted(plan):
+    cost = plan["cost"]
+    used = [device["budgetBytes"] - device["freeBytes"] for device in plan["devices"] if device["id"] == 0]
+    return {"ms": round(cost["latencyMs"]), "bytesPerToken": cost["streamedBytesPerToken"], "gpuBytes": used[0] if used else 0}
 
 
 def main():

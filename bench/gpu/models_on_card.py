@@ -1,10 +1,10 @@
 """Models other than BLIP-2 on one card: transformers executes a map of ours and its own ("auto") in turns, in one process.
 
-  python bench/gpu/models_on_card.py FOLDER [NAME ...] [--arms ours,auto] [--rounds 2] [--seconds 45] [--total 190] > on-card.jsonl
+  python bench/gpu/models_on_card.py FOLDER [NAME ...] [--arms ours,auto] [--rounds 2] [--tokens N] [--seconds 45] [--total 190] > on-card.jsonl
 
 FOLDER is what emit_models.py wrote. Full-size models with random weights, made on the card and kept in pageable host memory; nothing is
 downloaded. Each turn builds the model anew, hands it to accelerate's dispatch_model as from_pretrained does, and generates the tokens it was
-planned for, greedily. auto's map is made here, by transformers itself, from max_memory = the same budget. Prints a line for each turn and
+planned for, or --tokens if that is less, greedily. auto's map is made here, by transformers itself, from max_memory = the same budget. Prints a line for each turn and
 one of medians for each model. No call lasts longer than --seconds, a model starts no second round after as much, and none starts after
 --total. --on-cpu stands in for a card: 0 -> "cpu" and "cpu" -> "disk". "step" is a token after the first; "peak" is torch's max_memory_allocated from dispatch to the last token.
 """
@@ -181,7 +181,7 @@ def turn(said, dtype, weights, arm, device_map, args, first):
         given = inputs(said, model, dtype, main)
         # The first turn of an arm counts its copies, which also warms it up.
         copied = bytes_per_token(model, given, wait) if first else None
-        ids, times = generate(model, given, said["newTokens"], Clock(wait, time.time() + args.seconds))
+        ids, times = generate(model, given, min(args.tokens or said["newTokens"], said["newTokens"]), Clock(wait, time.time() + args.seconds))
         row = {
             "model": said["name"], "arm": arm, "tokens": len(times), "tokensPerSecond": len(times) / sum(times), "firstTokenMs": 1000 * times[0],
             "stepMs": 1000 * statistics.median(times[1:]), "dispatchS": dispatch_s, "ids": zlib.crc32(json.dumps(ids).encode()),
@@ -204,7 +204,7 @@ def medians(said, arms, rows):
             mid = {key: statistics.median(row[key] for row in own) for key in ("tokensPerSecond", "firstTokenMs", "stepMs")}
             peak = max(row["peakBytes"] or 0 for row in own)
             predicted = said["predicted"].get(arm, {})
-            line[arm] = {**mid, "turns": len(own), "peakBytes": peak, "overBudgetBytes": peak - budget, "copiedBytesPerToken": own[0].get("copiedBytesPerToken"), "predictedMs": predicted.get("ms"), "predictedBytesPerToken": predicted.get("bytesPerToken")}
+            line[arm] = {**mid, "turns": len(own), "peakBytes": peak, "overBudgetBytes": peak - budget, "countedBytes": predicted.get("gpuBytes"), "copiedBytesPerToken": own[0].get("copiedBytesPerToken"), "predictedMs": predicted.get("ms"), "predictedBytesPerToken": predicted.get("bytesPerToken")}
     for arm in arms:
         if arm != "auto" and arm in line and "auto" in line:
             line[f"{arm} / auto"] = {"tokensPerSecond": line[arm]["tokensPerSecond"] / line["auto"]["tokensPerSecond"], "step": line["auto"]["stepMs"] / line[arm]["stepMs"]}
@@ -242,6 +242,7 @@ def main():
     given.add_argument("names", nargs="*")
     given.add_argument("--arms", default="ours,auto")
     given.add_argument("--rounds", type=int, default=2)
+    given.add_argument("--tokens", type=int)
     given.add_argument("--seconds", type=float, default=45)
     given.add_argument("--total", type=float, default=190)
     given.add_argument("--on-cpu", action="store_true")
