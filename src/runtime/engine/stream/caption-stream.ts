@@ -152,6 +152,8 @@ export class CaptionStream<Given extends Numbered> {
 
   /** Puts them among those that wait; returns the failures. */
   async #encode(taken: readonly Ready<Given, PreparedPicture>[]): Promise<Outcome[]> {
+    // All may have failed by it, and a source without an end would go on failing.
+    this.#hooks.signal?.throwIfAborted();
     const { height, width } = this.#parts.pictureSize;
     const outcomes: Outcome[] = [];
     const ready = taken.filter((picture) => picture.status === 'ready');
