@@ -39,6 +39,8 @@ export interface UnitWire {
 export interface BoundUnit {
   readonly binding: OrtBinding;
   readonly options: RunOptions;
+  /** Where another run of the same session follows, which is awaited in its place. */
+  readonly followed: RunOptions;
   /** Brings what other devices have made. */
   readonly prepare: () => void;
 }
@@ -144,13 +146,14 @@ export class GpuProgram implements Disposable {
       const cargo = this.#cargos[index] ?? null;
       const queue = this.#queues.get(device);
       if (cargo !== null) queue?.await(cargo);
-      for (const bound of together) {
+      for (const [place, bound] of together.entries()) {
         const unit = bound[index];
         if (unit === undefined) throw new RangeError(`unit ${index} is not bound`);
         unit.prepare();
         // The CPU computes shapes beside WebGPU, and reads their tensors when they are bound.
         if (device.memory.place === 'WebGPU_Buf') unit.binding.bindAgain(wiresOf(stage));
-        within(device, () => unit.binding.run(unit.options));
+        const options = place + 1 < together.length ? unit.followed : unit.options;
+        within(device, () => unit.binding.run(options));
       }
       if (cargo !== null) queue?.passed(cargo);
     });

@@ -74,8 +74,11 @@ export class ProgramRun implements Disposable {
     try {
       const bindings = program.bind((wire) => this.#tensor(wire));
       this.#units = bindings.map((binding, index) => {
-        const options = runOptions(this.#deviceOf(index).memory, this.#kindOf(index, recorded));
-        return { binding, options, prepare: () => this.#cross(index) };
+        const { memory } = this.#deviceOf(index);
+        const kind = this.#kindOf(index, recorded);
+        const options = runOptions(memory, kind);
+        const followed = kind === 'awaited' ? runOptions(memory, 'enqueued') : options;
+        return { binding, options, followed, prepare: () => this.#cross(index) };
       });
     } catch (error) {
       this.#free();
@@ -219,9 +222,10 @@ export class ProgramRun implements Disposable {
 
   [Symbol.dispose](): void {
     for (const device of this.#devices) device.memory.synchronize();
-    for (const { binding, options } of this.#units) {
+    for (const { binding, options, followed } of this.#units) {
       binding[Symbol.dispose]();
       options[Symbol.dispose]();
+      if (followed !== options) followed[Symbol.dispose]();
     }
     this.#free();
   }
