@@ -184,25 +184,30 @@ struct Weights {
   }
 };
 
-using Product = void (*)(const u16 *, const u8 *, const u16 *, u16 *, int, int, int, int, float *, u32 *);
+using Product = void (*)(const u16 *, const u8 *, const u16 *, const u16 *, u16 *, int, int, int, int, int, float *, u32 *);
 
-static void product(Product kernel, int columns, int rows, int splits, const Weights &weights) {
+enum Finish { NO_BIAS, BIAS, BIAS_RELU };
+
+static void product(Product kernel, int columns, int rows, int splits, const Weights &weights, Finish finish = NO_BIAS) {
   const auto [bits, outputs, inputs, blockSize, values, scales] = weights;
   const auto x = halves((size_t)rows * inputs);
+  const auto bias = halves(outputs, 3);
   std::vector<u16> y((size_t)rows * outputs, 0x7e00), again = y;
   const Dim grid = {(outputs + 63) / 64, (rows + 8 * columns - 1) / (8 * columns), splits};
   std::vector<float> partials((size_t)grid.x * grid.y * splits * 64 * columns * 8, NAN);
   std::vector<u32> arrivals(grid.x * grid.y);
   for (u16 *result : {y.data(), again.data()})
     launch(grid, 128, [&, v = values.data(), s = scales.data(), outputs = outputs, inputs = inputs, blockSize = blockSize] {
-      kernel(x.data(), v, s, result, rows, outputs, inputs, blockSize, partials.data(), arrivals.data());
+      kernel(x.data(), v, s, finish == NO_BIAS ? nullptr : bias.data(), result, rows, outputs, inputs, blockSize,
+             finish == BIAS_RELU, partials.data(), arrivals.data());
     });
   double apart = 0;
   for (int row = 0; row < rows; row++)
     for (int output = 0; output < outputs; output++) {
-      double sum = 0;
+      double sum = finish == NO_BIAS ? 0 : widened(bias[output]);
       for (int input = 0; input < inputs; input++)
         sum += (double)weights.at(output, input) * widened(x[(size_t)row * inputs + input]);
+      if (finish == BIAS_RELU) sum = std::max(sum, 0.0);
       const double found = widened(y[(size_t)row * outputs + output]);
       apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - sum) / (1 + std::fabs(sum)));
     }
@@ -223,6 +228,22 @@ static void floats(void (*kernel)(const u8 *, const u16 *, u16 *, int, int, int)
   printf("{\"kernel\":\"int%d_floats\",\"apart\":%d}\n", weights.bits, wrong);
 }
 
+/** The end of products of another library, and that nothing hides what is no number. */
+static void finished(int rows, int outputs, bool isRelu) {
+  const auto bias = halves(outputs);
+  auto y = halves((size_t)rows * outputs);
+  y[5] = 0x7e00;
+  const auto before = y;
+  const int pieces = rows * outputs / 8;
+  launch({(pieces + 63) / 64, 1, 1}, 64, [&] { finish_products(y.data(), bias.data(), outputs, isRelu, pieces); });
+  int wrong = 0;
+  for (size_t i = 0; i < y.size(); i++) {
+    const float sum = widened(before[i]) + widened(bias[i % outputs]);
+    wrong += std::isnan(sum) ? !std::isnan(widened(y[i])) : widened(y[i]) != widened(narrowed(isRelu && sum < 0 ? 0 : sum));
+  }
+  printf("{\"kernel\":\"finish_products\",\"apart\":%d}\n", wrong);
+}
+
 int main() {
   for (int headSize : {8, 16, 64, 80, 128, 256})
     for (int tokens : {1, 5}) attention(headSize, tokens);
@@ -237,6 +258,11 @@ int main() {
   product(int4_product_2, 2, 3, 1, Weights(4, 80, 256, 64));
   product(int4_product_4, 4, 20, 2, Weights(4, 64, 1280, 64));
   product(int4_product_6, 6, 48, 4, Weights(4, 32, 640, 32));
+  product(int8_product_2, 2, 9, 3, Weights(8, 80, 512, 32), BIAS);
+  product(int8_product_4, 4, 24, 1, Weights(8, 48, 256, 32), BIAS_RELU);
+  product(int4_product_2, 2, 16, 2, Weights(4, 64, 1280, 64), BIAS_RELU);
+  finished(3, 40, false);
+  finished(5, 24, true);
   floats(int8_floats, Weights(8, 6, 256, 64));
   floats(int4_floats, Weights(4, 6, 256, 64));
 }
