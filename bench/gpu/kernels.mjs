@@ -2,7 +2,7 @@
  * Operators of our own beside ONNX Runtime's for the same, on one CUDA card: how far their results are apart, and what each takes, in
  * recorded runs over enough layers that no cache of the card holds them. One JSON line a row; fails where results differ.
  *
- *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|caches|int8|int4]
+ *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|caches|int8|int4|linear]
  */
 import { parseArgs } from 'node:util';
 import { openCudaMemory, cudaOps, cudaSettings } from '../../dist/src/runtime/device/cuda-provider.js';
@@ -13,7 +13,7 @@ import { runOptions } from '../../dist/src/runtime/session/gpu/device/run-option
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1,8,24,48,256' },
-    only: { type: 'string', default: 'attention,caches,int8,int4' },
+    only: { type: 'string', default: 'attention,caches,int8,int4,linear' },
   },
 });
 const memory = openCudaMemory(0);
@@ -110,7 +110,8 @@ function report(line, difference) {
   if (!(difference < 0.05)) process.exitCode = 1;
 }
 
-function products(bits, rows) {
+/** @param finishes whether the first and third product of a layer get a bias, and the third a ReLU, as in opt-2.7b */
+function products(bits, rows, finishes = false) {
   // What a layer of opt-2.7b multiplies by.
   const shapes = [
     [7680, 2560],
@@ -136,6 +137,7 @@ function products(bits, rows) {
         ),
         x: { ...x, dims: [rows, 1, columns] },
         y: { domain: null, outputs, columns },
+        bias: finishes && outputs > 2560 ? tensor('F16', [outputs], halves(outputs)) : null,
       };
     }),
   ).flat();
@@ -146,7 +148,8 @@ function products(bits, rows) {
   ]) {
     const inputs = new Map();
     const outputs = new Map();
-    weights.forEach(({ values: stored, scales, x: given, y }, index) => {
+    weights.forEach(({ values: stored, scales, x: given, y, bias }, index) => {
+      if (bias !== null) inputs.set(`b${index}`, bias);
       inputs.set(`x${y.columns}`, given);
       inputs.set(`w${index}`, stored);
       inputs.set(`s${index}`, scales);
@@ -154,19 +157,29 @@ function products(bits, rows) {
     });
     const ms = timed(
       (graph) =>
-        weights.forEach(({ y }, index) => {
+        weights.forEach(({ y, bias }, index) => {
           const attributes = {
             K: { int: y.columns },
             N: { int: y.outputs },
             bits: { int: bits },
             block_size: { int: blockSize },
           };
-          const product = graph.node(op, [`x${y.columns}`, `w${index}`, `s${index}`], {
-            name: `p${index}`,
-            domain,
-            attributes,
-          });
-          graph.output(`y${index}`, product, { dtype: 'F16', dims: [rows, 1, y.outputs] });
+          const operands = [`x${y.columns}`, `w${index}`, `s${index}`];
+          const isRelu = y.outputs === 10240;
+          const name = `p${index}`;
+          const finished = () => {
+            if (bias === null) return graph.node(op, operands, { name, domain, attributes });
+            if (domain === 'blip2') {
+              const relu = { int: isRelu ? 1 : 0 };
+              const linear = { name, domain, attributes: { ...attributes, relu } };
+              return graph.node('QuantizedLinear', [...operands, `b${index}`], linear);
+            }
+            const sum = graph.node('Add', [graph.node(op, operands, { name, domain, attributes }), `b${index}`], {
+              name: `a${index}`,
+            });
+            return isRelu ? graph.node('Relu', [sum], { name: `r${index}` }) : sum;
+          };
+          graph.output(`y${index}`, finished(), { dtype: 'F16', dims: [rows, 1, y.outputs] });
         }),
       inputs,
       outputs,
@@ -182,6 +195,7 @@ function products(bits, rows) {
   report(
     {
       product: `int${bits}`,
+      ...(finishes ? { finishes } : {}),
       rows,
       layerMicroseconds: { own: rounded(own.ms), ort: rounded(theirs.ms) },
       ownGBs: Math.round((1000 * gigabytes) / own.ms),
@@ -335,5 +349,6 @@ for (const rows of values.rows.split(',').map(Number)) {
   if (values.only.includes('caches') && rows <= 96) cacheForms(rows, 43);
   if (values.only.includes('int8')) products(8, rows);
   if (values.only.includes('int4')) products(4, rows);
+  if (values.only.includes('linear')) for (const bits of [8, 4]) products(bits, rows, true);
 }
 process.exit(process.exitCode ?? 0);
