@@ -23,7 +23,7 @@ function opened(gpu: number, isBeside: boolean): EngineDevice {
     style: cudaStyle(ops !== null),
     sessionOptions: ({ isRecorded, roundsFactors, sharesArena }) => ({
       ...(ops === null ? {} : { ops }),
-      cuda: cudaSettings(gpu, isRecorded ? 'recorded' : memory, roundsFactors),
+      cuda: cudaSettings(gpu, { stream: memory.stream, isRecorded }, roundsFactors),
       sharesArena,
     }),
     shareArena: () => SharedArena.take(memory.place),

@@ -156,10 +156,7 @@ export class ProgramRun implements Disposable {
   }
 
   #cross(unit: number): void {
-    const crossings = this.#crossings.get(unit) ?? [];
-    for (const crossing of crossings) crossing.run();
-    const device = this.#deviceOf(unit);
-    if (crossings.length > 0 && this.#parts.program.records(device)) device.memory.synchronize();
+    for (const crossing of this.#crossings.get(unit) ?? []) crossing.run();
   }
 
   /** Binds memory of the caller that lies elsewhere now. Not for what is recorded: it is replayed where it was. */
@@ -170,22 +167,15 @@ export class ProgramRun implements Disposable {
 
   /** @param repeats whether the same program is likely to run next */
   run(fill: FillInput, repeats = false): void {
-    this.#upload(fill);
+    this.#inputs.upload(fill);
     this.#parts.program.run([this.#units], repeats);
   }
 
   /** Runs of one program, each with memory of its own, that share every copy of streamed weights. */
   static runTogether(runs: readonly (readonly [ProgramRun, FillInput])[]): void {
-    for (const [run, fill] of runs) run.#upload(fill);
+    for (const [run, fill] of runs) run.#inputs.upload(fill);
     const [first] = runs;
     if (first !== undefined) first[0].#parts.program.run(runs.map(([run]) => run.#units));
-  }
-
-  #upload(fill: FillInput): void {
-    const { program } = this.#parts;
-    this.#inputs.upload(fill);
-    // Sessions that record run in streams of their own, which do not wait for the memory's copies.
-    for (const device of this.#devices) if (program.records(device)) device.memory.synchronize();
   }
 
   /** The same in another thread, where the program runs aside. */
