@@ -126,6 +126,11 @@ export class CudaMemory implements DeviceMemory {
     this.#here().call('cuStreamSynchronize', this.stream);
   }
 
+  downloadBeside(to: Address, from: Address, bytes: number): void {
+    this.#here().call('cuMemcpyDtoHAsync_v2', to, from, bytes, this.#copies);
+    this.#here().call('cuStreamSynchronize', this.#copies);
+  }
+
   copy(copies: readonly Copy[], repeat?: Repeat): void {
     const driver = this.#here();
     if (repeat !== undefined && repeat.strideBytes <= LARGEST_PITCH) {

@@ -90,6 +90,8 @@ export class GpuModel implements CaptionModel {
     try {
       const { image, prompt, token } = programs;
       if (image === null || token === null) throw new Error('a model without blocks');
+      // A plan has room for the pixels and rows of those that are encoded together, once.
+      const atOnce = planned === undefined ? 2 : 1;
       // What one of the two waits for is not the other's.
       const [own, others] = [image, token].map(({ units }) => new HostStaging(memoriesOf(units)));
       if (own === undefined || others === undefined) throw new Error('a program without staging');
@@ -102,7 +104,7 @@ export class GpuModel implements CaptionModel {
         config,
         picture,
         encoded: encoded ?? MOST_TOGETHER,
-        isAside: image.runsAside && !sharesDevice(image, [...(prompt?.units ?? []), ...token.units]),
+        aside: image.runsAside && !sharesDevice(image, [...(prompt?.units ?? []), ...token.units]) ? atOnce : 0,
       });
       if (lent !== null) lent.onWithdraw = () => encoder[Symbol.dispose]();
       owned.unshift(encoder);
@@ -132,6 +134,10 @@ export class GpuModel implements CaptionModel {
 
   get streamsText(): boolean {
     return this.#language.streams;
+  }
+
+  get encodingsAtOnce(): number {
+    return this.#image.atOnce;
   }
 
   get pixelFloat(): GpuFloat {

@@ -3,6 +3,7 @@ import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import type { Dtype } from '../../../../tensor/dtype.js';
 import type { BlockKind } from '../../../../model/blocks.js';
 import { wireOfOutput } from '../../../graph/stage-builder.js';
+import type { Fence } from '../../../device/memory/device-memory.js';
 import { alignedBytes } from '../../../device/memory/alignment.js';
 import { namedOutOfMemory } from '../../../device/memory/out-of-memory.js';
 import { OrtSession, type RunOptions, type BoundTensor, type OrtBinding } from '../../../device/ort/ort-session.js';
@@ -48,6 +49,7 @@ export class GpuProgram implements Disposable {
   readonly #sessions = new Map<GpuStage, OrtSession>();
   readonly #cargos: readonly (Cargo | null)[];
   readonly #queues: ReadonlyMap<EngineDevice, CargoQueue>;
+  #fences: readonly Fence[] | undefined;
 
   constructor(parts: GpuProgramParts) {
     this.#parts = parts;
@@ -167,12 +169,21 @@ export class GpuProgram implements Disposable {
     return !this.streams && this.units.every(({ device }) => device.beside !== undefined);
   }
 
-  /** The same in another thread, where nothing is streamed. */
+  /** The same in another thread, where nothing is streamed, after what was copied ahead. Returns when all of it is done. */
   async runIn(thread: RunThread, bound: readonly BoundUnit[]): Promise<void> {
+    for (const fence of this.#besideFences()) {
+      fence.afterCopies();
+      fence.holdRuns();
+    }
     for (const { binding, options, prepare } of bound) {
       prepare();
       await binding.runIn(thread, options);
     }
+  }
+
+  #besideFences(): readonly Fence[] {
+    const memories = new Set(this.units.map(({ device }) => device.memory));
+    return (this.#fences ??= [...memories].map((memory) => memory.createFence()));
   }
 
   [Symbol.dispose](): void {

@@ -178,14 +178,17 @@ export class ProgramRun implements Disposable {
     if (first !== undefined) first[0].#parts.program.run(runs.map(([run]) => run.#units));
   }
 
-  /** The same in another thread, where the program runs aside. */
+  /** The same in another thread, where the program runs aside; inputs are copied beside the runs before. */
   async runIn(thread: RunThread, fill: FillInput): Promise<void> {
-    this.#inputs.upload(fill);
+    this.#inputs.upload(fill, true);
     await this.#parts.program.runIn(thread, this.#units);
   }
 
-  /** A result of the last run, good until the next run of any shape. */
-  read(wire: string): Uint8Array {
+  /**
+   * A result of the last run, good until the next use of the staging.
+   * @param beside whether other runs of the device are not to be waited for
+   */
+  read(wire: string, beside = false): Uint8Array {
     const { staging } = this.#parts;
     const type = this.#wires.results?.get(wire);
     const [[device, tensor] = []] = this.#newest.get(wire) ?? [];
@@ -194,7 +197,8 @@ export class ProgramRun implements Disposable {
     }
     const bytes = wireBytes(tensor);
     const buffer = staging.forDownload(bytes);
-    device.memory.download(buffer.address, tensor.address, bytes);
+    if (beside) device.memory.downloadBeside(buffer.address, tensor.address, bytes);
+    else device.memory.download(buffer.address, tensor.address, bytes);
     const read = buffer.bytes.subarray(0, bytes);
     if (tensor.dtype === type.dtype) return read;
     const converted = new Uint8Array(wireBytes(type));
