@@ -78,7 +78,7 @@ function timed(build, inputs, outputs) {
   const graph = new GraphBuilder('/');
   for (const [name, { dtype, dims }] of inputs) graph.input(name, { dtype, dims });
   build(graph);
-  const session = new OrtSession(graph.toModel(), { cuda: cudaSettings(0, 'recorded'), ops });
+  const session = new OrtSession(graph.toModel(), { cuda: cudaSettings(0, { stream: memory.stream, isRecorded: true }), ops });
   const binding = session.bind(inputs, outputs);
   const options = runOptions(memory, 'recorded');
   memory.synchronize();

@@ -67,6 +67,70 @@ static void attention(int headSize, int tokens) {
          std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
 }
 
+using OfMany = void (*)(const u16 *, const u16 *, u16 *, u16 *, const int *, u16 *, int, int, int, float);
+
+/** @param past of each row, of a causal one with caches; none where all tokens see each other */
+static void attentionOfMany(OfMany kernel, int headSize, int tokens, int warps, const std::vector<int> &past, bool isBiased) {
+  const bool isCausal = !past.empty();
+  const int batch = isCausal ? past.size() : 2, heads = 2, capacity = isCausal ? 64 : tokens;
+  // Large enough that the greatest score is looked for more than once.
+  const float scale = 4 / std::sqrt((float)headSize);
+  const int width = heads * headSize;
+  const auto qkv = halves((size_t)batch * tokens * 3 * width);
+  const auto bias = halves((size_t)3 * width);
+  const auto before = halves((size_t)2 * batch * capacity * width);
+  auto caches = before;
+  u16 *keys = caches.data(), *values = keys + caches.size() / 2;
+  std::vector<u16> output((size_t)batch * tokens * width, 0x7e00);
+  std::vector<int> lengths;
+  for (const int each : past) lengths.push_back(each + tokens - 1);
+  memset(emulatedMemory, 0xff, sizeof emulatedMemory);
+  launch({heads, batch, 1}, warps * 32, [&] {
+    kernel(qkv.data(), isBiased ? bias.data() : nullptr, isCausal ? keys : nullptr, isCausal ? values : nullptr,
+           isCausal ? lengths.data() : nullptr, output.data(), tokens, heads, capacity, scale);
+  });
+
+  double apart = 0;
+  auto expected = before;
+  for (int row = 0; row < batch; row++)
+    for (int head = 0; head < heads; head++) {
+      const int begun = isCausal ? past[row] : 0;
+      const auto made = [&](int token, int part, int at) {
+        const u16 own = qkv[((size_t)(row * tokens + token) * 3 + part) * width + head * headSize + at];
+        return isBiased ? (u16)added(own, bias[part * width + head * headSize + at]) : own;
+      };
+      const auto place = [&](int part, int token, int at) {
+        return (((size_t)(part - 1) * batch * heads + row * heads + head) * capacity + token) * headSize + at;
+      };
+      const auto known = [&](int part, int token, int at) {
+        return widened(token < begun ? before[place(part, token, at)] : made(token - begun, part, at));
+      };
+      for (int token = 0; token < tokens && isCausal; token++)
+        for (int part = 1; part <= 2; part++)
+          for (int at = 0; at < headSize; at++) expected[place(part, begun + token, at)] = made(token, part, at);
+      for (int token = 0; token < tokens; token++) {
+        const int count = isCausal ? begun + token + 1 : tokens;
+        std::vector<double> weights(count);
+        for (int other = 0; other < count; other++) {
+          double score = 0;
+          for (int at = 0; at < headSize; at++) score += (double)widened(made(token, 0, at)) * known(1, other, at);
+          weights[other] = score * scale;
+        }
+        const double greatest = *std::max_element(weights.begin(), weights.end());
+        double all = 0;
+        for (double &weight : weights) all += weight = std::exp(weight - greatest);
+        for (int at = 0; at < headSize; at++) {
+          double sum = 0;
+          for (int other = 0; other < count; other++) sum += weights[other] / all * known(2, other, at);
+          const double found = widened(output[((size_t)(row * tokens + token) * heads + head) * headSize + at]);
+          apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - sum) / (1 + std::fabs(sum)));
+        }
+      }
+    }
+  printf("{\"kernel\":\"attention_of_many\",\"headSize\":%d,\"tokens\":%d,\"causal\":%s,\"apart\":%g,\"caches\":%s}\n", headSize, tokens,
+         isCausal ? "true" : "false", std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
+}
+
 struct Weights {
   int bits, outputs, inputs, blockSize;
   std::vector<u8> values;
@@ -127,6 +191,11 @@ static void floats(void (*kernel)(const u8 *, const u16 *, u16 *, int, int, int)
 int main() {
   for (int headSize : {8, 16, 64, 80, 128, 256})
     for (int tokens : {1, 5}) attention(headSize, tokens);
+  attentionOfMany(attention_of_many_64, 64, 16, 1, {0, 5}, false);
+  attentionOfMany(attention_of_many_80, 80, 33, 3, {0, 31, 7}, false);
+  attentionOfMany(attention_of_many_128, 128, 40, 2, {0, 24}, true);
+  attentionOfMany(attention_of_many_88, 88, 257, 9, {}, true);
+  attentionOfMany(attention_of_many_88, 88, 19, 2, {}, false);
   product(int8_product_2, 2, 3, 1, Weights(8, 80, 256, 32));
   product(int8_product_2, 2, 11, 3, Weights(8, 48, 512, 32));
   product(int8_product_2, 2, 1, 7, Weights(8, 64, 1024, 64));

@@ -25,8 +25,10 @@ export type KernelArgument = bigint | number | { readonly float: number };
 /** `CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT`, `_COMPUTE_CAPABILITY_MAJOR` */
 const MULTIPROCESSORS = 16;
 const CAPABILITY = 75;
-/** `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`: 48 KiB where nobody asks for more, 99 KiB on all cards of 8.0 and later. */
+/** `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`: 48 KiB where nobody asks for more. */
 const SHARED_BYTES = 8;
+/** What a block may have on all cards of 8.0 and later. */
+export const MOST_SHARED_BYTES = 99 * 1024;
 /** The products of 16 x 8 x 16 halves that kernels are made of. */
 const LEAST_CAPABILITY = 8;
 
@@ -82,7 +84,7 @@ export class CudaKernels {
     });
     const [x, y, z] = grid;
     this.#driver.call('cuCtxSetCurrent', this.#context);
-    const named = this.#function(source, kernel, sharedBytes);
+    const named = this.#function(source, kernel);
     this.#driver.call('cuLaunchKernel', named, x, y, z, threads, 1, 1, sharedBytes, stream, this.#addresses, null);
   }
 
@@ -110,15 +112,14 @@ export class CudaKernels {
     this.#modules.set(source, this.#driver.create('cuModuleLoadData', Buffer.concat([text, Uint8Array.of(0)])));
   }
 
-  /** @param sharedBytes the same whenever the kernel is launched */
-  #function(source: KernelSource, kernel: string, sharedBytes: number): bigint {
+  #function(source: KernelSource, kernel: string): bigint {
     const known = this.#functions.get(kernel);
     if (known !== undefined) return known;
     this.prepare(source);
     const module = this.#modules.get(source);
     if (module === undefined) throw new Error(`${source} is not prepared`);
     const made = this.#driver.create('cuModuleGetFunction', module, kernel);
-    if (sharedBytes > 0) this.#driver.call('cuFuncSetAttribute', made, SHARED_BYTES, sharedBytes);
+    this.#driver.call('cuFuncSetAttribute', made, SHARED_BYTES, MOST_SHARED_BYTES);
     this.#functions.set(kernel, made);
     return made;
   }

@@ -2,10 +2,57 @@
 import { at } from '../../../checked-access.js';
 import { MOST_PACKED_ROWS } from '../../../planner/price/device-profile.js';
 import type { CustomOp } from '../ort/custom-ops.js';
-import type { CudaKernels } from './cuda-kernels.js';
+import { MOST_SHARED_BYTES, type CudaKernels } from './cuda-kernels.js';
 
 const WARP = 32;
 const ATTENTION_WARPS = 4;
+
+/** Widths of a head that `attention_of_many_*` is compiled for. */
+const WIDTHS_OF_MANY: ReadonlySet<number> = new Set([64, 80, 88, 128]);
+/** Queries of a warp, and keys that it attends to at once. */
+const TILE = 16;
+/** As many as two blocks of a multiprocessor have registers for. */
+const MOST_WARPS_OF_MANY = 9;
+
+interface AttentionOfMany {
+  readonly qkv: bigint;
+  readonly bias?: bigint;
+  /** Where tokens see what came before them only. */
+  readonly cache?: { readonly keys: bigint; readonly values: bigint; readonly lengths: bigint };
+  readonly output: bigint;
+  readonly batch: number;
+  readonly tokens: number;
+  readonly heads: number;
+  readonly width: number;
+  /** Tokens that a row has at most. */
+  readonly capacity: number;
+  readonly scale: number;
+}
+
+/** Of keys and values of one head, in rows of an odd number of 16 bytes. */
+function sharedBytesOfMany({ width, capacity }: Pick<AttentionOfMany, 'width' | 'capacity'>): number {
+  const eighths = width / 8;
+  const rowBytes = 16 * (eighths % 2 === 1 ? eighths : eighths + 1);
+  return 2 * Math.ceil(capacity / TILE) * TILE * rowBytes;
+}
+
+/** Whether the kernel takes it: fewer tokens are faster one by one. */
+const isOfMany = (shape: Pick<AttentionOfMany, 'tokens' | 'width' | 'capacity'>): boolean =>
+  shape.tokens >= TILE && WIDTHS_OF_MANY.has(shape.width) && sharedBytesOfMany(shape) <= MOST_SHARED_BYTES;
+
+function attendMany(kernels: CudaKernels, stream: bigint, attention: AttentionOfMany): void {
+  const { qkv, bias = 0n, cache, output, batch, tokens, heads, width, capacity, scale } = attention;
+  const tiles = Math.ceil(tokens / TILE);
+  const rounds = Math.ceil(tiles / MOST_WARPS_OF_MANY);
+  const { keys, values, lengths } = cache ?? { keys: 0n, values: 0n, lengths: 0n };
+  kernels.launch('attention', `attention_of_many_${width}`, {
+    grid: [heads, batch, 1],
+    threads: Math.ceil(tiles / rounds) * WARP,
+    sharedBytes: sharedBytesOfMany(attention),
+    stream,
+    args: [qkv, bias, keys, values, lengths, output, tokens, heads, capacity, { float: scale }],
+  });
+}
 
 /**
  * `CachedAttention(qkv, past key, past value, seqlens) -> (output, present key, present value)`, with inputs as
@@ -29,6 +76,11 @@ const cachedAttention = (kernels: CudaKernels): CustomOp => ({
       }
       const tasks = batch * heads * tokens;
       if (tasks === 0) return;
+      const sizes = { batch, tokens, heads, width: width / heads, capacity: at(key.dims, 2), scale };
+      if (isOfMany(sizes)) {
+        const cache = { keys: key.address, values: value.address, lengths: lengths.address };
+        return attendMany(kernels, run.stream(), { ...sizes, qkv: qkv.address, cache, output });
+      }
       kernels.launch('attention', 'cached_attention', {
         grid: [Math.ceil(tasks / ATTENTION_WARPS), 1, 1],
         threads: ATTENTION_WARPS * WARP,
