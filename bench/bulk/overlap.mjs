@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { convertFloats } from '../../dist/src/loader/convert/convert-floats.js';
 import { openCheckpoint } from '../../dist/src/loader/index.js';
 import { parseBlip2Config } from '../../dist/src/model/blip2-config.js';
-import { RunThread } from '../../dist/src/runtime/device/ort/run-thread.js';
+import { RunThread } from '../../dist/src/runtime/device/thread/run-thread.js';
 import { CudaMemory } from '../../dist/src/runtime/device/memory/cuda-memory.js';
 import { openCaptionModel } from '../../dist/src/runtime/session/open-caption-model.js';
 

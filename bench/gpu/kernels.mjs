@@ -2,7 +2,7 @@
  * Operators of our own beside ONNX Runtime's for the same, on one CUDA card: how far their results are apart, and what each takes, in
  * recorded runs over enough layers that no cache of the card holds them. One JSON line a row; fails where results differ.
  *
- *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|int8|int4]
+ *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|pictures|int8|int4]
  */
 import { parseArgs } from 'node:util';
 import { openCudaMemory, cudaOps, cudaSettings } from '../../dist/src/runtime/device/cuda-provider.js';
@@ -13,7 +13,7 @@ import { runOptions } from '../../dist/src/runtime/session/gpu/device/run-option
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1,8,24,48,256' },
-    only: { type: 'string', default: 'attention,int8,int4' },
+    only: { type: 'string', default: 'attention,pictures,int8,int4' },
   },
 });
 const memory = openCudaMemory(0);
@@ -78,7 +78,10 @@ function timed(build, inputs, outputs) {
   const graph = new GraphBuilder('/');
   for (const [name, { dtype, dims }] of inputs) graph.input(name, { dtype, dims });
   build(graph);
-  const session = new OrtSession(graph.toModel(), { cuda: cudaSettings(0, { stream: memory.stream, isRecorded: true }), ops });
+  const session = new OrtSession(graph.toModel(), {
+    cuda: cudaSettings(0, { stream: memory.stream, isRecorded: true }),
+    ops,
+  });
   const binding = session.bind(inputs, outputs);
   const options = runOptions(memory, 'recorded');
   memory.synchronize();
@@ -251,6 +254,51 @@ function attention(rows, tokens, past, heads = 32, width = 80) {
   for (const { address } of [qkv, lengths, ...caches.flat()]) memory.free(address);
 }
 
+/** Attention of a vision layer, of queries, keys and values side by side, with their bias. */
+function pictures(rows, tokens = 257, heads = 16, width = 88) {
+  const qkv = tensor('F16', [rows, tokens, 3 * heads * width], halves(rows * tokens * 3 * heads * width));
+  const bias = tensor('F16', [3 * heads * width], halves(3 * heads * width));
+  const attributes = { num_heads: { int: heads }, scale: width ** -0.5 };
+  const layers = 8;
+  const results = {};
+  const build = {
+    ort: (graph, index) => {
+      const parts = { name: `s${index}`, attributes: { axis: { int: -1 }, num_outputs: { int: 3 } } };
+      const split = graph.nodes('Split', ['qkv'], [true, true, true], parts);
+      const options = { name: `a${index}`, domain: 'com.microsoft', attributes };
+      return graph.node('MultiHeadAttention', [...split, 'bias'], options);
+    },
+    own: (graph, index) =>
+      graph.node('PackedAttention', ['qkv', 'bias'], { name: `a${index}`, domain: 'blip2', attributes }),
+  };
+  for (const [name, node] of Object.entries(build)) {
+    const outputs = new Map();
+    const dims = [rows, tokens, heads * width];
+    for (let index = 0; index < layers; index++) outputs.set(`y${index}`, tensor('F16', dims));
+    const each = (graph) => {
+      for (let index = 0; index < layers; index++) {
+        graph.output(`y${index}`, node(graph, index), { dtype: 'F16', dims });
+      }
+    };
+    const ms = timed(
+      each,
+      new Map([
+        ['qkv', qkv],
+        ['bias', bias],
+      ]),
+      outputs,
+    );
+    results[name] = { ms, values: read({ ...outputs.get('y7'), bytes: Math.min(outputs.get('y7').bytes, 2 ** 24) }) };
+    for (const { address } of outputs.values()) memory.free(address);
+  }
+  const micros = ({ ms }) => Number(((1000 * ms) / layers).toFixed(1));
+  report(
+    { pictures: { tokens, width }, rows, layerMicroseconds: { own: micros(results.own), ort: micros(results.ort) } },
+    apart(results.own.values, results.ort.values),
+  );
+  for (const { address } of [qkv, bias]) memory.free(address);
+}
+
 function totalAddress(count) {
   const buffer = memory.allocateHost(4);
   new Int32Array(buffer.bytes.buffer, buffer.bytes.byteOffset, 1)[0] = count;
@@ -264,6 +312,7 @@ for (const rows of values.rows.split(',').map(Number)) {
     // ONNX Runtime's takes several tokens after others in one row only.
     if (rows === 1) attention(rows, 5, 12, 12, 64);
   }
+  if (values.only.includes('pictures') && rows <= 64) pictures(rows);
   if (values.only.includes('int8')) products(8, rows);
   if (values.only.includes('int4')) products(4, rows);
 }

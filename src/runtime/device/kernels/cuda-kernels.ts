@@ -28,7 +28,7 @@ const CAPABILITY = 75;
 /** `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`: 48 KiB where nobody asks for more. */
 const SHARED_BYTES = 8;
 /** What a block may have on all cards of 8.0 and later. */
-export const MOST_SHARED_BYTES = 99 * 1024;
+const MOST_SHARED_BYTES = 99 * 1024;
 /** The products of 16 x 8 x 16 halves that kernels are made of. */
 const LEAST_CAPABILITY = 8;
 

@@ -1,4 +1,4 @@
-/** Which nodes of a decoder's step are operators of our own. */
+/** Which nodes of a decoder's step and of a vision layer are operators of our own. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -11,12 +11,15 @@ import { quantizedInfos, quantizedNames, type QuantScheme } from '../../../tenso
 import { ModelProtoSchema } from '../../onnx/onnx_pb.js';
 import { StageBuilder, type OwnOperators } from '../stage-builder.js';
 import { Weights } from '../weights.js';
-import { gpuTokenSteps } from './gpu-programs.js';
+import { gpuImageSteps, gpuTokenSteps } from './gpu-programs.js';
 import { cudaStyle, gpuStyle, type GpuStyle } from './gpu-style.js';
 
 const LINEAR = /language_model\..*layers\.0\.(self_attn\.[qkv]_proj|self_attn\.out_proj|fc[12])\.weight$/;
 const ALL: OwnOperators = { attention: true, products: true };
-const json = JSON.parse(await readFile(join(GOLDENS, 'tiny-opt/config.json'), 'utf8')) as { text_config: object };
+const json = JSON.parse(await readFile(join(GOLDENS, 'tiny-opt/config.json'), 'utf8')) as {
+  text_config: object;
+  vision_config: object;
+};
 
 interface Model {
   readonly hiddenSize: number;
@@ -68,6 +71,45 @@ it('are attention and products by integers where the card has kernels', () => {
   expect(firstLayer(model, cudaStyle(true), { ...ALL, products: false })).toEqual(
     four('MatMulNBits', 'CachedAttention'),
   );
+});
+
+interface Tower {
+  readonly hiddenSize: number;
+  readonly heads: number;
+  /** Patches of a picture in a row, and in a column. */
+  readonly side: number;
+}
+
+function visionLayer({ hiddenSize, heads, side }: Tower, style: GpuStyle, own: OwnOperators): string[] {
+  const sizes = { hidden_size: hiddenSize, num_attention_heads: heads, image_size: 14 * side, patch_size: 14 };
+  const config = parseBlip2Config({ ...json, vision_config: { ...json.vision_config, ...sizes } });
+  const tensors = new Map(
+    [...blip2Tensors(config, { dtype: 'F16', ownHead: true })].map(([name, { dtype, shape }]) => [
+      name,
+      { dtype, shape, file: '/none', begin: 0, end: 0 },
+    ]),
+  );
+  const weights = new Weights(config, tensors);
+  const picture = { rows: side, columns: side, positions: null };
+  const stage = new StageBuilder({ config, weights, folder: '/', picture, style, own });
+  const step = gpuImageSteps(config).find(({ block }) => block.kind === 'vision-layer');
+  if (step === undefined) throw new Error('no layer');
+  step.lower(stage, step.block);
+  stage.finish(['patches']);
+  const { graph } = fromBinary(ModelProtoSchema, stage.graph.toModel());
+  return (graph?.node ?? []).map(({ opType }) => opType).filter((op) => /Attention|Split/.test(op));
+}
+
+it('are the attention of pictures whose keys and values a block of threads has room for', () => {
+  const theirs = ['Split', 'MultiHeadAttention'];
+  const tower: Tower = { hiddenSize: 176, heads: 2, side: 16 };
+  expect(visionLayer(tower, cudaStyle(true), ALL)).toEqual(['PackedAttention']);
+  expect(visionLayer(tower, cudaStyle(false), ALL)).toEqual(theirs);
+  expect(visionLayer(tower, gpuStyle('F32'), ALL)).toEqual(theirs);
+  // Pictures of more patches, few of them, and heads that no kernel is compiled for.
+  expect(visionLayer({ ...tower, side: 17 }, cudaStyle(true), ALL)).toEqual(theirs);
+  expect(visionLayer({ ...tower, side: 3 }, cudaStyle(true), ALL)).toEqual(theirs);
+  expect(visionLayer({ hiddenSize: 192, heads: 2, side: 16 }, cudaStyle(true), ALL)).toEqual(theirs);
 });
 
 it('are none where the card has no kernels, or nobody asks for them', () => {

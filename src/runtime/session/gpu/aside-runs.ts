@@ -1,8 +1,7 @@
 /**
- * Runs of one program in a thread of their own, several asked for at a time: while one is under way, inputs of the next go to the
+ * Runs of a program whose sessions another thread holds, several asked for at a time: while one is under way, inputs of the next go to the
  * device and results of the last come back.
  */
-import { RunThread } from '../../device/ort/run-thread.js';
 import type { DeviceMemory } from '../../device/memory/device-memory.js';
 import { HostStaging } from './program/host-staging.js';
 import type { FillInput, ProgramRun } from './program/program-run.js';
@@ -25,7 +24,6 @@ interface Lane {
 
 export class AsideRuns implements AsyncDisposable {
   readonly #lanes: readonly Lane[];
-  #thread: RunThread | null = null;
   #asked = 0;
 
   /**
@@ -47,17 +45,10 @@ export class AsideRuns implements AsyncDisposable {
         lane.bound = { key, run: bind(lane.staging) };
       }
       const { run } = lane.bound;
-      await run.runIn((this.#thread ??= new RunThread()), fill);
+      await run.runAside(fill);
       return read(run);
     });
     lane.last = result.catch(() => undefined);
-    return result;
-  }
-
-  /** Once all that was asked for is done, and before all that is asked for later. */
-  alone<Result>(work: () => Result): Promise<Result> {
-    const result = Promise.all(this.#lanes.map(({ last }) => last)).then(work);
-    for (const lane of this.#lanes) lane.last = result.catch(() => undefined);
     return result;
   }
 
@@ -65,7 +56,6 @@ export class AsideRuns implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#lanes.map(({ last }) => last));
     for (const lane of this.#lanes) letGo(lane);
-    await this.#thread?.[Symbol.asyncDispose]();
   }
 }
 

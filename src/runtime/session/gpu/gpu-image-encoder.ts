@@ -11,6 +11,7 @@ import type { PictureGrid } from '../../graph/picture-grid.js';
 import type { Wires } from '../model/kv-cache.js';
 import { microBatches, type PictureBatch } from '../model/micro-batches.js';
 import { wordWires, type WordBatch } from '../model/word-wires.js';
+import type { RunThread } from '../../device/thread/run-thread.js';
 import { AsideRuns } from './aside-runs.js';
 import { fillFrom, typesOf } from './program/given-tensors.js';
 import { imageChains } from './image-chains.js';
@@ -25,8 +26,8 @@ export interface GpuImageEncoderParts extends ProgramRunParts {
   readonly picture: PictureGrid;
   /** Pictures of a micro-batch. */
   readonly encoded: number;
-  /** How many micro-batches may be asked for at once beside other programs, which are ordered apart; 0 where none may. */
-  readonly aside: number;
+  /** What holds the program's sessions where other programs go on beside it, and how many micro-batches it is asked for at once. */
+  readonly aside: { readonly thread: RunThread; readonly atOnce: number } | null;
 }
 
 interface Bound {
@@ -46,22 +47,21 @@ export class GpuImageEncoder implements Disposable {
   constructor(parts: GpuImageEncoderParts) {
     this.#parts = parts;
     const memories = new Set(parts.program.units.map(({ device }) => device.memory));
-    this.#aside = parts.aside === 0 ? null : new AsideRuns(parts.aside, [...memories]);
+    this.#aside = parts.aside === null ? null : new AsideRuns(parts.aside.atOnce, [...memories]);
   }
 
   /** As `CaptionModel.encodeImages`. */
   encode(pixels: ModelPixels, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
     const batch = { pixels, shape, words };
-    // A picture alone has nothing to wait beside.
-    if (this.#aside !== null && (shape[0] ?? 0) > 1) return this.#encodeBeside(this.#aside, batch);
-    const encoded = this.#aside?.alone(() => this.#encode(batch)) ?? this.#last.then(() => this.#encode(batch));
+    if (this.#aside !== null) return this.#encodeBeside(this.#aside, batch);
+    const encoded = this.#last.then(() => this.#encode(batch));
     this.#last = encoded.catch(() => undefined);
     return encoded;
   }
 
   /** How many calls of `encode` are worth asking for before the first of them is done. */
   get atOnce(): number {
-    return Math.max(1, this.#parts.aside);
+    return this.#parts.aside?.atOnce ?? 1;
   }
 
   /** Of the device that reads pixels. */
@@ -73,6 +73,7 @@ export class GpuImageEncoder implements Disposable {
   async close(): Promise<void> {
     await this.#last;
     await this.#aside?.[Symbol.asyncDispose]();
+    await this.#parts.aside?.thread[Symbol.asyncDispose]();
   }
 
   async #encodeBeside(aside: AsideRuns, batch: PictureBatch): Promise<Tensor> {

@@ -28,6 +28,7 @@ function opened(gpu: number, isBeside: boolean): EngineDevice {
     }),
     shareArena: () => SharedArena.take(memory.place),
     isHost: false,
+    card: gpu,
     canRecord: true,
   };
 }

@@ -7,7 +7,6 @@ import type { Block } from '../../../../model/blocks.js';
 import { convertFloats } from '../../../../loader/convert/convert-floats.js';
 import type { Address, DeviceMemory } from '../../../device/memory/device-memory.js';
 import type { BoundTensor } from '../../../device/ort/ort-session.js';
-import type { RunThread } from '../../../device/ort/run-thread.js';
 import type { EngineDevice } from '../device/engine-device.js';
 import type { BoundUnit, GpuProgram, UnitWire } from './gpu-program.js';
 import type { HostStaging } from './host-staging.js';
@@ -179,9 +178,9 @@ export class ProgramRun implements Disposable {
   }
 
   /** The same in another thread, where the program runs aside; inputs are copied beside the runs before. */
-  async runIn(thread: RunThread, fill: FillInput): Promise<void> {
+  async runAside(fill: FillInput): Promise<void> {
     this.#inputs.upload(fill, true);
-    await this.#parts.program.runIn(thread, this.#units);
+    await this.#parts.program.runAside(this.#units);
   }
 
   /**
