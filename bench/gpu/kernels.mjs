@@ -254,49 +254,59 @@ function attention(rows, tokens, past, heads = 32, width = 80) {
   for (const { address } of [qkv, lengths, ...caches.flat()]) memory.free(address);
 }
 
-/** Attention of a vision layer, of queries, keys and values side by side, with their bias. */
-function pictures(rows, tokens = 257, heads = 16, width = 88) {
-  const qkv = tensor('F16', [rows, tokens, 3 * heads * width], halves(rows * tokens * 3 * heads * width));
-  const bias = tensor('F16', [3 * heads * width], halves(3 * heads * width));
-  const attributes = { num_heads: { int: heads }, scale: width ** -0.5 };
+/** Nodes of ONNX Runtime's and one of ours, of the same inputs. */
+function compare(what, inputs, dims, nodes) {
   const layers = 8;
   const results = {};
-  const build = {
-    ort: (graph, index) => {
-      const parts = { name: `s${index}`, attributes: { axis: { int: -1 }, num_outputs: { int: 3 } } };
-      const split = graph.nodes('Split', ['qkv'], [true, true, true], parts);
-      const options = { name: `a${index}`, domain: 'com.microsoft', attributes };
-      return graph.node('MultiHeadAttention', [...split, 'bias'], options);
-    },
-    own: (graph, index) =>
-      graph.node('PackedAttention', ['qkv', 'bias'], { name: `a${index}`, domain: 'blip2', attributes }),
-  };
-  for (const [name, node] of Object.entries(build)) {
+  for (const [name, node] of Object.entries(nodes)) {
     const outputs = new Map();
-    const dims = [rows, tokens, heads * width];
     for (let index = 0; index < layers; index++) outputs.set(`y${index}`, tensor('F16', dims));
     const each = (graph) => {
-      for (let index = 0; index < layers; index++) {
-        graph.output(`y${index}`, node(graph, index), { dtype: 'F16', dims });
+      for (const [index, wire] of [...outputs.keys()].entries()) {
+        graph.output(wire, node(graph, index), { dtype: 'F16', dims });
       }
     };
-    const ms = timed(
-      each,
-      new Map([
-        ['qkv', qkv],
-        ['bias', bias],
-      ]),
-      outputs,
+    // Nodes with inputs of one name would be one.
+    const named = [...inputs].flatMap(([input, given]) =>
+      Array.from({ length: layers }, (_, index) => [`${input}${index}`, given]),
     );
-    results[name] = { ms, values: read({ ...outputs.get('y7'), bytes: Math.min(outputs.get('y7').bytes, 2 ** 24) }) };
+    const ms = timed(each, new Map(named), outputs);
+    const last = outputs.get(`y${layers - 1}`);
+    results[name] = { ms, values: read({ ...last, bytes: Math.min(last.bytes, 2 ** 24) }) };
     for (const { address } of outputs.values()) memory.free(address);
   }
   const micros = ({ ms }) => Number(((1000 * ms) / layers).toFixed(1));
   report(
-    { pictures: { tokens, width }, rows, layerMicroseconds: { own: micros(results.own), ort: micros(results.ort) } },
+    { ...what, layerMicroseconds: { own: micros(results.own), ort: micros(results.ort) } },
     apart(results.own.values, results.ort.values),
   );
-  for (const { address } of [qkv, bias]) memory.free(address);
+  for (const { address } of inputs.values()) memory.free(address);
+}
+
+/** Of a vision layer: attention of queries, keys and values side by side, and the activation, each with its bias. */
+function pictures(rows, tokens = 257, heads = 16, width = 88, inner = 6144) {
+  const tensors = (columns) =>
+    new Map([
+      ['x', tensor('F16', [rows, tokens, columns], halves(rows * tokens * columns))],
+      ['bias', tensor('F16', [columns], halves(columns))],
+    ]);
+  const own = (op, attributes) => (graph, index) =>
+    graph.node(op, [`x${index}`, `bias${index}`], { name: `a${index}`, domain: 'blip2', attributes });
+  const attributes = { num_heads: { int: heads }, scale: width ** -0.5 };
+  compare({ picturesAttention: { tokens, width }, rows }, tensors(3 * heads * width), [rows, tokens, heads * width], {
+    own: own('PackedAttention', attributes),
+    ort: (graph, index) => {
+      const parts = { name: `s${index}`, attributes: { axis: { int: -1 }, num_outputs: { int: 3 } } };
+      const split = graph.nodes('Split', [`x${index}`], [true, true, true], parts);
+      const options = { name: `a${index}`, domain: 'com.microsoft', attributes };
+      return graph.node('MultiHeadAttention', [...split, `bias${index}`], options);
+    },
+  });
+  compare({ picturesGelu: inner, rows }, tensors(inner), [rows, tokens, inner], {
+    own: own('BiasGelu', {}),
+    ort: (graph, index) =>
+      graph.node('BiasGelu', [`x${index}`, `bias${index}`], { name: `a${index}`, domain: 'com.microsoft' }),
+  });
 }
 
 function totalAddress(count) {

@@ -70,6 +70,7 @@ inline int __any_sync(unsigned, int isTrue) {
 }
 
 inline float powerOfTwo(float x) { return std::exp2(x); }
+inline float __fdividef(float a, float b) { return a / b; }
 inline float __expf(float x) { return std::exp(x); }
 using std::fmaxf;
 inline float __int_as_float(unsigned bits) {

@@ -1,5 +1,6 @@
 // Kernels of src/runtime/device/kernels on a CPU, against their definitions in double precision. One JSON line a case.
 #include "emulated-warps.hpp"
+#include "../../src/runtime/device/kernels/activation-kernels.cu"
 #include "../../src/runtime/device/kernels/attention-kernels.cu"
 #include "../../src/runtime/device/kernels/product-kernels.cu"
 #include <algorithm>
@@ -131,6 +132,29 @@ static void attentionOfMany(OfMany kernel, int headSize, int tokens, int warps, 
          isCausal ? "true" : "false", std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
 }
 
+/** Of every half, with two offsets. */
+static void biasGelu() {
+  const int eighths = 3, width = 8 * eighths, rows = 65536 / width + 1;
+  std::vector<u16> x((size_t)rows * width), y(x.size(), 0x7e00), bias(width);
+  for (size_t i = 0; i < x.size(); i++) x[i] = (u16)i;
+  for (int i = 0; i < width; i++) bias[i] = narrowed(i % 2 * 0.75f);
+  const int pieces = rows * eighths, each = 64 * PIECES;
+  launch({(pieces + each - 1) / each, 1, 1}, 64, [&] { bias_gelu(x.data(), bias.data(), y.data(), eighths, pieces); });
+  double apart = 0;
+  for (size_t i = 0; i < x.size(); i++) {
+    const double sum = (double)widened(x[i]) + widened(bias[i % width]);
+    const double found = widened(y[i]);
+    if (std::isnan(sum) || sum == -INFINITY) {
+      if (!std::isnan(found)) apart = INFINITY;
+      continue;
+    }
+    const double expected = sum * std::erfc(-sum / std::sqrt(2.0)) / 2;
+    if (std::isinf(expected) || std::fabs(expected) > 65504) continue;
+    apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - expected) / (1e-3 + std::fabs(expected)));
+  }
+  printf("{\"kernel\":\"bias_gelu\",\"apart\":%g}\n", std::isinf(apart) ? 1e9 : apart);
+}
+
 struct Weights {
   int bits, outputs, inputs, blockSize;
   std::vector<u8> values;
@@ -196,6 +220,7 @@ int main() {
   attentionOfMany(attention_of_many_128, 128, 40, 2, {0, 24}, true);
   attentionOfMany(attention_of_many_88, 88, 257, 9, {}, true);
   attentionOfMany(attention_of_many_88, 88, 19, 2, {}, false);
+  biasGelu();
   product(int8_product_2, 2, 3, 1, Weights(8, 80, 256, 32));
   product(int8_product_2, 2, 11, 3, Weights(8, 48, 512, 32));
   product(int8_product_2, 2, 1, 7, Weights(8, 64, 1024, 64));

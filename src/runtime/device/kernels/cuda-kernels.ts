@@ -3,10 +3,11 @@ import { gunzipSync } from 'node:zlib';
 import koffi from 'koffi';
 import { CudaBlas } from './cuda-blas.js';
 import type { CudaDriver } from '../memory/cuda-driver.js';
+import activation from './activation-kernels.ptx.js';
 import attention from './attention-kernels.ptx.js';
 import product from './product-kernels.ptx.js';
 
-const SOURCES = { attention, product } as const;
+const SOURCES = { activation, attention, product } as const;
 
 export type KernelSource = keyof typeof SOURCES;
 

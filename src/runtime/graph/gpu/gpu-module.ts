@@ -36,7 +36,13 @@ export function splitInThree(module: Module, x: Value): [Value, Value, Value] {
 export function activatedLinear(module: Module, x: Value, kind: Activation): Value {
   const offset = bias(module);
   if (kind !== 'gelu' || offset === undefined) return module.activation(linear(module, x), kind);
-  return module.fused('BiasGelu', [product(module, x), offset]);
+  const { stage } = module;
+  const [width = 0] = stage.weights.get(`${module.path}.bias`).shape;
+  // Lanes read 16 bytes at once.
+  const isOwn = stage.own.activations && stage.float === 'F16' && width % 8 === 0;
+  if (!isOwn) return module.fused('BiasGelu', [product(module, x), offset]);
+  const options = { ...module.named('BiasGelu', {}), domain: 'blip2' } as const;
+  return stage.graph.node('BiasGelu', [product(module, x), offset], options);
 }
 
 /** The value of `wire` plus what `module`, a linear layer, makes of `x`; added together with the next norm where one follows. */

@@ -15,7 +15,7 @@ import { gpuImageSteps, gpuTokenSteps } from './gpu-programs.js';
 import { cudaStyle, gpuStyle, type GpuStyle } from './gpu-style.js';
 
 const LINEAR = /language_model\..*layers\.0\.(self_attn\.[qkv]_proj|self_attn\.out_proj|fc[12])\.weight$/;
-const ALL: OwnOperators = { attention: true, products: true };
+const ALL: OwnOperators = { attention: true, products: true, activations: true };
 const json = JSON.parse(await readFile(join(GOLDENS, 'tiny-opt/config.json'), 'utf8')) as {
   text_config: object;
   vision_config: object;

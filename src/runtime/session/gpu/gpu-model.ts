@@ -86,7 +86,7 @@ export class GpuModel implements CaptionModel {
     const units = planUnits(
       sources,
       weights,
-      { attention: true, products: isOfRows },
+      { attention: true, products: isOfRows, activations: false },
       planned?.encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
     );
     const isBeside = hasDevicesOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
@@ -226,7 +226,9 @@ function planUnits(
     steps.flatMap(({ block }) => gpuCacheWires(program, block));
   const [prompt, token] = [gpuPromptSteps(config), gpuTokenSteps(config)];
   return {
-    image: units(gpuImageSteps(config), ['language_input'], { own: { attention: true, products: false } }),
+    image: units(gpuImageSteps(config), ['language_input'], {
+      own: { attention: true, products: false, activations: true },
+    }),
     prompt: units(prompt, caches('prompt', prompt)),
     token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own }),
   };
