@@ -26,10 +26,8 @@ export type KernelArgument = bigint | number | { readonly float: number };
 /** `CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT`, `_COMPUTE_CAPABILITY_MAJOR` */
 const MULTIPROCESSORS = 16;
 const CAPABILITY = 75;
-/** `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`: 48 KiB where nobody asks for more. */
+/** `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`: 48 KiB where nobody asks for more, 99 KiB on all cards of 8.0 and later. */
 const SHARED_BYTES = 8;
-/** What a block may have on all cards of 8.0 and later. */
-const MOST_SHARED_BYTES = 99 * 1024;
 /** The products of 16 x 8 x 16 halves that kernels are made of. */
 const LEAST_CAPABILITY = 8;
 
@@ -43,6 +41,8 @@ export class CudaKernels {
   readonly #context: bigint;
   readonly #modules = new Map<KernelSource, bigint>();
   readonly #functions = new Map<string, bigint>();
+  /** What functions may have of the memory that a block's threads share, where it was asked for. */
+  readonly #shared = new Map<bigint, number>();
   /** Of the launch under way: the driver copies them before it returns. */
   readonly #values: DataView;
   readonly #addresses: bigint;
@@ -86,6 +86,10 @@ export class CudaKernels {
     const [x, y, z] = grid;
     this.#driver.call('cuCtxSetCurrent', this.#context);
     const named = this.#function(source, kernel);
+    if (sharedBytes > (this.#shared.get(named) ?? 0)) {
+      this.#driver.call('cuFuncSetAttribute', named, SHARED_BYTES, sharedBytes);
+      this.#shared.set(named, sharedBytes);
+    }
     this.#driver.call('cuLaunchKernel', named, x, y, z, threads, 1, 1, sharedBytes, stream, this.#addresses, null);
   }
 
@@ -120,7 +124,6 @@ export class CudaKernels {
     const module = this.#modules.get(source);
     if (module === undefined) throw new Error(`${source} is not prepared`);
     const made = this.#driver.create('cuModuleGetFunction', module, kernel);
-    this.#driver.call('cuFuncSetAttribute', made, SHARED_BYTES, MOST_SHARED_BYTES);
     this.#functions.set(kernel, made);
     return made;
   }

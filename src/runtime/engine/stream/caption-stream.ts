@@ -81,6 +81,8 @@ export class CaptionStream<Given extends Numbered> {
         const { contextIds, ...prompts } = joinedPrompts(group.map(({ made }) => made.prompt));
         const prompt = { prefix: this.#prefixOf(group), ...prompts };
         outcomes.push(...(await open.admit(group, { contextIds }, prompt)));
+      } else if (open.count > 0 && this.#isFilling(open.count)) {
+        await this.#encodings[0];
       } else if (open.count > 0) {
         outcomes.push(...(await open.step()));
       } else if (this.#ended && this.#encodings.length === 0 && this.#waiting.length === 0) {
@@ -90,6 +92,16 @@ export class CaptionStream<Given extends Numbered> {
       }
       if (outcomes.length > 0) yield outcomes;
     }
+  }
+
+  /**
+   * Whether more are being encoded, beside decoding, than there are rows open: a step of half the rows takes much more than half as
+   * long, and what it takes of the device the pictures wait for.
+   */
+  #isFilling(openPictures: number): boolean {
+    const { encodingsAtOnce = 1 } = this.#parts.model;
+    if (this.#isEager || encodingsAtOnce === 1 || this.#encodings.length === 0) return false;
+    return this.#settings.pictures - openPictures >= this.#together;
   }
 
   /** Has what is ready encoded, where those that wait are too few for what will be free next. Returns failures. */
