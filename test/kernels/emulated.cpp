@@ -132,27 +132,29 @@ static void attentionOfMany(OfMany kernel, int headSize, int tokens, int warps, 
          isCausal ? "true" : "false", std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
 }
 
+using Activation = void (*)(const u16 *, const u16 *, u16 *, int, int);
+
 /** Of every half, with two offsets. */
-static void biasGelu() {
+static void activation(const char *name, Activation kernel, double (*of)(double)) {
   const int eighths = 3, width = 8 * eighths, rows = 65536 / width + 1;
   std::vector<u16> x((size_t)rows * width), y(x.size(), 0x7e00), bias(width);
   for (size_t i = 0; i < x.size(); i++) x[i] = (u16)i;
   for (int i = 0; i < width; i++) bias[i] = narrowed(i % 2 * 0.75f);
   const int pieces = rows * eighths, each = 64 * PIECES;
-  launch({(pieces + each - 1) / each, 1, 1}, 64, [&] { bias_gelu(x.data(), bias.data(), y.data(), eighths, pieces); });
+  launch({(pieces + each - 1) / each, 1, 1}, 64, [&] { kernel(x.data(), bias.data(), y.data(), eighths, pieces); });
   double apart = 0;
   for (size_t i = 0; i < x.size(); i++) {
     const double sum = (double)widened(x[i]) + widened(bias[i % width]);
     const double found = widened(y[i]);
-    if (std::isnan(sum) || sum == -INFINITY) {
+    if (std::isnan(of(sum))) {
       if (!std::isnan(found)) apart = INFINITY;
       continue;
     }
-    const double expected = sum * std::erfc(-sum / std::sqrt(2.0)) / 2;
+    const double expected = of(sum);
     if (std::isinf(expected) || std::fabs(expected) > 65504) continue;
     apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - expected) / (1e-3 + std::fabs(expected)));
   }
-  printf("{\"kernel\":\"bias_gelu\",\"apart\":%g}\n", std::isinf(apart) ? 1e9 : apart);
+  printf("{\"kernel\":\"%s\",\"apart\":%g}\n", name, std::isinf(apart) ? 1e9 : apart);
 }
 
 struct Weights {
@@ -220,7 +222,8 @@ int main() {
   attentionOfMany(attention_of_many_128, 128, 40, 2, {0, 24}, true);
   attentionOfMany(attention_of_many_88, 88, 257, 9, {}, true);
   attentionOfMany(attention_of_many_88, 88, 19, 2, {}, false);
-  biasGelu();
+  activation("bias_gelu", bias_gelu, [](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; });
+  activation("bias_relu", bias_relu, [](double x) { return x < 0 ? 0 : x; });
   product(int8_product_2, 2, 3, 1, Weights(8, 80, 256, 32));
   product(int8_product_2, 2, 11, 3, Weights(8, 48, 512, 32));
   product(int8_product_2, 2, 1, 7, Weights(8, 64, 1024, 64));

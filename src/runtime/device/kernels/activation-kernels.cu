@@ -15,8 +15,12 @@ __device__ __forceinline__ float gelu(float x) {
   return x * (x > 0 ? 1.0f - beyond : beyond);
 }
 
-/** y = gelu(x + bias) of rows of `eighths` times 8 halves, `pieces` eighths in all. */
-KERNEL bias_gelu(const u16 *x, const u16 *bias, u16 *y, int eighths, int pieces) {
+/** What is not a number stays so: fmaxf would hide it. */
+__device__ __forceinline__ float relu(float x) { return x < 0 ? 0.0f : x; }
+
+/** y = activation(x + bias) of rows of `eighths` times 8 halves, `pieces` eighths in all. */
+template <float (*ACTIVATION)(float)>
+__device__ __forceinline__ void activated(const u16 *x, const u16 *bias, u16 *y, int eighths, int pieces) {
   const int first = blockIdx.x * blockDim.x * PIECES + threadIdx.x;
   Quad given[PIECES];
 #pragma unroll
@@ -36,8 +40,11 @@ KERNEL bias_gelu(const u16 *x, const u16 *bias, u16 *y, int eighths, int pieces)
     for (int j = 0; j < 4; j++) {
       const float low = widened((u16)values[j]) + widened((u16)offsets[j]);
       const float high = widened((u16)(values[j] >> 16)) + widened((u16)(offsets[j] >> 16));
-      made[j] = narrowedPair(gelu(low), gelu(high));
+      made[j] = narrowedPair(ACTIVATION(low), ACTIVATION(high));
     }
     ((Quad *)y)[piece] = Quad{made[0], made[1], made[2], made[3]};
   }
 }
+
+KERNEL bias_gelu(const u16 *x, const u16 *bias, u16 *y, int eighths, int pieces) { activated<gelu>(x, bias, y, eighths, pieces); }
+KERNEL bias_relu(const u16 *x, const u16 *bias, u16 *y, int eighths, int pieces) { activated<relu>(x, bias, y, eighths, pieces); }

@@ -7,9 +7,9 @@ const HALVES_OF_PIECE = 8;
 const PIECES_OF_THREAD = 4;
 const THREADS = 256;
 
-/** `BiasGelu(x, bias) -> y`, as ONNX Runtime's, of rows of whole multiples of 8. */
-export const biasGelu = (kernels: CudaKernels): CustomOp => ({
-  name: 'BiasGelu',
+/** `BiasGelu(x, bias) -> y`, as ONNX Runtime's, of rows of whole multiples of 8; `BiasRelu` likewise. */
+export const biasedActivation = (kernels: CudaKernels, activation: 'gelu' | 'relu'): CustomOp => ({
+  name: activation === 'gelu' ? 'BiasGelu' : 'BiasRelu',
   inputs: ['F16', 'F16'],
   outputs: ['F16'],
   provider: 'CUDAExecutionProvider',
@@ -23,7 +23,7 @@ export const biasGelu = (kernels: CudaKernels): CustomOp => ({
       const y = run.output(0, x.dims);
       const pieces = x.dims.reduce((product, size) => product * size, 1) / HALVES_OF_PIECE;
       if (pieces === 0) return;
-      kernels.launch('activation', 'bias_gelu', {
+      kernels.launch('activation', `bias_${activation}`, {
         grid: [Math.ceil(pieces / (THREADS * PIECES_OF_THREAD)), 1, 1],
         threads: THREADS,
         stream: run.stream(),

@@ -4,7 +4,7 @@ import type { PromptBatch } from '../text/prompts.js';
 import type { PreparedPicture } from './stream-settings.js';
 
 /** The part of the decoder's rows whose prompts run together. */
-const RESIDENT_PART = 1 / 8;
+const RESIDENT_PART = 1 / 4;
 /** The same where every run copies weights to the device: a run of prompts takes as long as a token of all rows. */
 const STREAMED_PART = 1 / 2;
 const LEAST_TOGETHER = 16;

@@ -32,17 +32,23 @@ export function splitInThree(module: Module, x: Value): [Value, Value, Value] {
   return [first, second, third];
 }
 
+const OWN_ACTIVATIONS: Partial<Record<Activation, string>> = { gelu: 'BiasGelu', relu: 'BiasRelu' };
+
+/** Lanes read 16 bytes at once. */
+function hasOwnActivation({ stage, path }: Module): boolean {
+  const [width = 0] = stage.weights.get(`${path}.bias`).shape;
+  return stage.own.activations && stage.float === 'F16' && width % 8 === 0;
+}
+
 /** Activation of a linear layer's output. */
 export function activatedLinear(module: Module, x: Value, kind: Activation): Value {
   const offset = bias(module);
+  const op = OWN_ACTIVATIONS[kind];
+  if (offset !== undefined && op !== undefined && hasOwnActivation(module)) {
+    return module.graph.node(op, [product(module, x), offset], { ...module.named(op, {}), domain: 'blip2' });
+  }
   if (kind !== 'gelu' || offset === undefined) return module.activation(linear(module, x), kind);
-  const { stage } = module;
-  const [width = 0] = stage.weights.get(`${module.path}.bias`).shape;
-  // Lanes read 16 bytes at once.
-  const isOwn = stage.own.activations && stage.float === 'F16' && width % 8 === 0;
-  if (!isOwn) return module.fused('BiasGelu', [product(module, x), offset]);
-  const options = { ...module.named('BiasGelu', {}), domain: 'blip2' } as const;
-  return stage.graph.node('BiasGelu', [product(module, x), offset], options);
+  return module.fused('BiasGelu', [product(module, x), offset]);
 }
 
 /** The value of `wire` plus what `module`, a linear layer, makes of `x`; added together with the next norm where one follows. */

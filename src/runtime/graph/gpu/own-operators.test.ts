@@ -27,7 +27,12 @@ interface Model {
   readonly scheme: QuantScheme;
 }
 
-function firstLayer({ hiddenSize, heads, scheme }: Model, style: GpuStyle, own?: OwnOperators): string[] {
+function firstLayer(
+  { hiddenSize, heads, scheme }: Model,
+  style: GpuStyle,
+  own?: OwnOperators,
+  which = /Attention|Product|NBits/,
+): string[] {
   const sizes = { hidden_size: hiddenSize, word_embed_proj_dim: hiddenSize, ffn_dim: 512, num_attention_heads: heads };
   const config = parseBlip2Config({ ...json, text_config: { ...json.text_config, ...sizes } });
   const stored = (info: Pick<StoredTensor, 'dtype' | 'shape'>) => ({ ...info, file: '/none', begin: 0, end: 0 });
@@ -57,7 +62,7 @@ function firstLayer({ hiddenSize, heads, scheme }: Model, style: GpuStyle, own?:
   const nodes = graph?.node ?? [];
   const isOwn = nodes.some(({ domain }) => domain === 'blip2');
   expect(opsetImport.some(({ domain }) => domain === 'blip2')).toBe(isOwn);
-  return nodes.map(({ opType }) => opType).filter((op) => /Attention|Product|NBits/.test(op));
+  return nodes.map(({ opType }) => opType).filter((op) => which.test(op));
 }
 
 const four = (op: string, attention: string): string[] => [op, attention, op, op, op];
@@ -110,6 +115,13 @@ it('are the attention of pictures whose keys and values a block of threads has r
   expect(visionLayer({ ...tower, side: 17 }, cudaStyle(true), ALL)).toEqual(theirs);
   expect(visionLayer({ ...tower, side: 3 }, cudaStyle(true), ALL)).toEqual(theirs);
   expect(visionLayer({ hiddenSize: 192, heads: 2, side: 16 }, cudaStyle(true), ALL)).toEqual(theirs);
+});
+
+it('are activations of rows of whole multiples of 16 bytes', () => {
+  const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
+  expect(firstLayer(model, cudaStyle(true), ALL, /Relu/)).toEqual(['BiasRelu']);
+  expect(firstLayer(model, cudaStyle(true), { ...ALL, activations: false }, /Relu/)).toEqual(['Relu']);
+  expect(firstLayer(model, gpuStyle('F16'), ALL, /Relu/)).toEqual(['Relu']);
 });
 
 it('are none where the card has no kernels, or nobody asks for them', () => {

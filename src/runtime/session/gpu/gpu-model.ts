@@ -86,7 +86,7 @@ export class GpuModel implements CaptionModel {
     const units = planUnits(
       sources,
       weights,
-      { attention: true, products: isOfRows, activations: false },
+      { attention: true, products: isOfRows, activations: true },
       planned?.encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
     );
     const isBeside = hasDevicesOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
