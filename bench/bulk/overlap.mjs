@@ -92,7 +92,7 @@ for (const count of values.pieces.split(',').map(Number)) {
     while (isWanted(asked)) {
       flying.push(encode(piece));
       asked += 1;
-      if (flying.length === (model.encodingsAtOnce ?? 1)) await flying.shift();
+      if (flying.length === Math.max(1, model.encodingsBeside ?? 0)) await flying.shift();
     }
     await Promise.all(flying);
     return asked;

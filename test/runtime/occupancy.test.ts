@@ -93,7 +93,7 @@ async function captioned(most: number, beside: Encoding): Promise<CountedRows> {
       throw new Error('prompts join others');
     },
     rolling: () => rows.source,
-    encodingsAtOnce: beside.atOnce,
+    encodingsBeside: beside.atOnce,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   const asking = new Asking(config, files);
@@ -134,15 +134,19 @@ describe('rows of steps', () => {
   it.each([64, 256])(
     'make a wanted token in 85 of 100, %i pictures at once, answers of 5 to 20 tokens',
     async (most) => {
-      const { wanted, run } = await captioned(most, { atOnce: 1, turns: 0 });
+      const { wanted, run } = await captioned(most, { atOnce: 0, turns: 0 });
       expect(wanted / run).toBeGreaterThan(0.85);
     },
   );
 
-  it.each([64, 256])(
-    'are as many as there may be where encoding takes longer than decoding, %i pictures at once',
-    async (most) => {
-      const { wanted, steps } = await captioned(most, { atOnce: 2, turns: 40 });
+  it.each([
+    [64, 2],
+    [256, 1],
+    [256, 2],
+  ])(
+    'are as many as there may be where encoding takes longer than decoding, %i pictures at once, %i batches',
+    async (most, atOnce) => {
+      const { wanted, steps } = await captioned(most, { atOnce, turns: 40 });
       expect(wanted / (steps * most)).toBeGreaterThan(0.8);
     },
   );

@@ -99,8 +99,8 @@ export class CaptionStream<Given extends Numbered> {
    * long, and what it takes of the device the pictures wait for.
    */
   #isFilling(openPictures: number): boolean {
-    const { encodingsAtOnce = 1 } = this.#parts.model;
-    if (this.#isEager || encodingsAtOnce === 1 || this.#encodings.length === 0) return false;
+    const { encodingsBeside = 0 } = this.#parts.model;
+    if (this.#isEager || encodingsBeside === 0 || this.#encodings.length === 0) return false;
     return this.#settings.pictures - openPictures >= this.#together;
   }
 
@@ -111,7 +111,7 @@ export class CaptionStream<Given extends Numbered> {
     const isAlone = this.#parts.model.encodesAlone === true;
     const wanted = this.#isEager ? 1 : isAlone ? pictures : this.#together;
     const isStarving = isIdle && this.#waiting.length < wanted;
-    const most = this.#isEager ? 1 : (this.#parts.model.encodingsAtOnce ?? 1);
+    const most = this.#isEager ? 1 : Math.max(1, this.#parts.model.encodingsBeside ?? 0);
     const mayEncode = () => (isAlone ? isStarving : this.#waiting.length < Math.max(encoded, this.#together));
     while (!this.#ended && this.#encodings.length < most && mayEncode()) {
       // Always as many: each number would be a shape of its own, with memory and kernels to be made for it.

@@ -59,9 +59,9 @@ export class GpuImageEncoder implements Disposable {
     return encoded;
   }
 
-  /** How many calls of `encode` are worth asking for before the first of them is done. */
-  get atOnce(): number {
-    return this.#parts.aside?.atOnce ?? 1;
+  /** See `CaptionModel.encodingsBeside`. */
+  get atOnceBeside(): number {
+    return this.#parts.aside?.atOnce ?? 0;
   }
 
   /** Of the device that reads pixels. */

@@ -120,8 +120,8 @@ export class GpuModel implements CaptionModel {
     try {
       const { image, prompt, token } = programs;
       if (image === null || token === null) throw new Error('a model without blocks');
-      // A plan has room for the pixels and rows of those that are encoded together, once.
-      const atOnce = planned === undefined ? 2 : 1;
+      // A plan for many pictures has room for pixels and rows of two batches: see `keptActivationBytes`.
+      const atOnce = planned === undefined || encoded !== undefined ? 2 : 1;
       // What one of the two waits for is not the other's.
       const [own, others] = [image, token].map((program) => new HostStaging(memoriesOf(program.units)));
       if (own === undefined || others === undefined) throw new Error('a program without staging');
@@ -166,8 +166,8 @@ export class GpuModel implements CaptionModel {
     return this.#language.streams;
   }
 
-  get encodingsAtOnce(): number {
-    return this.#image.atOnce;
+  get encodingsBeside(): number {
+    return this.#image.atOnceBeside;
   }
 
   get pixelFloat(): GpuFloat {

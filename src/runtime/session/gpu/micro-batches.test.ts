@@ -124,7 +124,7 @@ describe.each(FAMILIES)('pictures of %s encoded beside other work', (family) => 
       deviceOf: (block) => (isImage.get(block) === true ? 0 : 1),
       device: () => ({ beside: () => expect.unreachable('the language model has a device of its own') }),
     });
-    expect([alone.encodingsAtOnce, beside.encodingsAtOnce]).toEqual([1, 2]);
+    expect([alone.encodingsBeside, beside.encodingsBeside]).toEqual([0, 2]);
     const stretches = [
       [0, 3],
       [3, 6],
