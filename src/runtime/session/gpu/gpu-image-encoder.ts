@@ -14,10 +14,21 @@ import { wordWires, type WordBatch } from '../model/word-wires.js';
 import type { RunThread } from '../../device/thread/run-thread.js';
 import { AsideRuns } from './aside-runs.js';
 import { fillFrom, typesOf } from './program/given-tensors.js';
+import type { GpuProgram } from './program/gpu-program.js';
 import { imageChains } from './image-chains.js';
 import type { HostStaging } from './program/host-staging.js';
 import { ProgramRun, type FillInput, type ProgramRunParts } from './program/program-run.js';
 import { wireBytes } from './program/wire-type.js';
+
+/** What encodes where other programs go on beside it. */
+export interface Aside {
+  /** Holds the program's sessions. */
+  readonly thread: RunThread;
+  /** Micro-batches that it is asked for at once. */
+  readonly atOnce: number;
+  /** The program for a picture alone, which is encoded in this thread. */
+  readonly openAlone: () => Promise<GpuProgram>;
+}
 
 export interface GpuImageEncoderParts extends ProgramRunParts {
   readonly config: Blip2Config;
@@ -26,8 +37,7 @@ export interface GpuImageEncoderParts extends ProgramRunParts {
   readonly picture: PictureGrid;
   /** Pictures of a micro-batch. */
   readonly encoded: number;
-  /** What holds the program's sessions where other programs go on beside it, and how many micro-batches it is asked for at once. */
-  readonly aside: { readonly thread: RunThread; readonly atOnce: number } | null;
+  readonly aside: Aside | null;
 }
 
 interface Bound {
@@ -41,6 +51,8 @@ export class GpuImageEncoder implements Disposable {
   readonly #held: Bound[] = [];
   /** What is encoded beside what this thread asks of the device. */
   readonly #aside: AsideRuns | null;
+  /** Encodes pictures that are alone, once there was one. */
+  #alone: Promise<GpuImageEncoder> | null = null;
   /** One after the other: they share memory. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -53,7 +65,14 @@ export class GpuImageEncoder implements Disposable {
   /** As `CaptionModel.encodeImages`. */
   encode(pixels: ModelPixels, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
     const batch = { pixels, shape, words };
-    if (this.#aside !== null) return this.#encodeBeside(this.#aside, batch);
+    const { aside } = this.#parts;
+    if (this.#aside !== null && aside !== null) {
+      if ((shape[0] ?? 0) > 1) return this.#encodeBeside(this.#aside, batch);
+      this.#alone ??= aside
+        .openAlone()
+        .then((program) => new GpuImageEncoder({ ...this.#parts, program, aside: null }));
+      return this.#alone.then((alone) => alone.encode(pixels, shape, words));
+    }
     const encoded = this.#last.then(() => this.#encode(batch));
     this.#last = encoded.catch(() => undefined);
     return encoded;
@@ -72,6 +91,12 @@ export class GpuImageEncoder implements Disposable {
   /** Once nothing is being encoded. Nothing can be any more. */
   async close(): Promise<void> {
     await this.#last;
+    const alone = (await this.#alone?.catch(() => null)) ?? null;
+    if (alone !== null) {
+      await alone.close();
+      alone[Symbol.dispose]();
+      alone.#parts.program[Symbol.dispose]();
+    }
     await this.#aside?.[Symbol.asyncDispose]();
     await this.#parts.aside?.thread[Symbol.asyncDispose]();
   }

@@ -86,10 +86,11 @@ export class GpuModel implements CaptionModel {
     const units = planUnits(
       sources,
       weights,
-      { attention: true, products: isOfRows, activations: true },
+      { attention: true, products: isOfRows, activations: isOfRows },
       planned?.encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
     );
-    const isBeside = hasDevicesOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
+    // A picture alone has nothing to be encoded beside.
+    const isBeside = isOfRows && hasDevicesOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
     const thread = isBeside ? new RunThread() : undefined;
     try {
       return await GpuModel.#start(sources, { weights, units, thread, planned });
@@ -105,8 +106,9 @@ export class GpuModel implements CaptionModel {
   ): Promise<GpuModel> {
     const encoded = planned?.encoded;
     const tables = new LanguageTables(config.text, weights);
+    const { imageAlone, ...programUnits } = units;
     const started = await startPrograms(
-      units,
+      programUnits,
       { weights, placeOf },
       {
         recorded: ['token'],
@@ -134,7 +136,8 @@ export class GpuModel implements CaptionModel {
         config,
         picture,
         encoded: encoded ?? MOST_TOGETHER,
-        aside: thread === undefined ? null : { thread, atOnce },
+        aside:
+          thread === undefined ? null : { thread, atOnce, openAlone: () => started.openAnother(imageAlone(), true) },
       });
       if (lent !== null) lent.onWithdraw = () => encoder[Symbol.dispose]();
       owned.unshift(encoder);
@@ -225,10 +228,12 @@ function planUnits(
   const caches = (program: 'prompt' | 'token', steps: readonly Step[]) =>
     steps.flatMap(({ block }) => gpuCacheWires(program, block));
   const [prompt, token] = [gpuPromptSteps(config), gpuTokenSteps(config)];
+  const image = (operators: { readonly own?: OwnOperators }) =>
+    units(gpuImageSteps(config), ['language_input'], operators);
   return {
-    image: units(gpuImageSteps(config), ['language_input'], {
-      own: { attention: true, products: false, activations: true },
-    }),
+    image: image(own.activations ? { own: { attention: true, products: false, activations: true } } : {}),
+    /** The same for few pictures: the host takes longer to ask for operators of our own than a card for one picture. */
+    imageAlone: () => image({}),
     prompt: units(prompt, caches('prompt', prompt)),
     token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own }),
   };

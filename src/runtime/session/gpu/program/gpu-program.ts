@@ -91,6 +91,7 @@ export class GpuProgram implements Disposable {
         const opsOfCard = ops === undefined ? null : (device.card ?? null);
         return await thread.open({ model, options: others, opsOfCard });
       }
+      device.memory.enter();
       const session = new OrtSession(model, options);
       this.#own.push(session);
       return session;

@@ -36,6 +36,8 @@ export interface StartedPrograms<Name extends string> {
     /** Of what the host gives to the devices and gets from them. */
     readonly float: GpuFloat;
   };
+  /** One more over the same weights, of this thread, which whoever asks for it disposes before those. */
+  readonly openAnother: (units: readonly Unit[], roundsFactors: boolean) => Promise<GpuProgram>;
   /** In the order in which they have to be disposed, and the devices' memories after them. */
   readonly owned: readonly Disposable[];
   readonly memories: readonly DeviceMemory[];
@@ -102,7 +104,9 @@ export async function startPrograms<Name extends string>(
       crossingStaging: new HostStaging(memories),
       float: (devices.find(({ isHost }) => !isHost) ?? devices[0])?.style.float ?? 'F32',
     };
-    return { files, programs: programs as Record<Name, GpuProgram | null>, shared, owned, memories };
+    const openAnother = (own: readonly Unit[], roundsFactors: boolean) =>
+      GpuProgram.open({ units: own, tensorOf, weights: loaded.weights, records: false, roundsFactors, sharing });
+    return { files, programs: programs as Record<Name, GpuProgram | null>, shared, openAnother, owned, memories };
   } catch (error) {
     for (const each of owned) each[Symbol.dispose]();
     throw error;
