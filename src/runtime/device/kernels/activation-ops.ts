@@ -16,18 +16,19 @@ export const biasedActivation = (kernels: CudaKernels, activation: 'gelu' | 'rel
   kernel: () => {
     kernels.prepare('activation');
     return (run) => {
-      const [x, bias] = [run.input(0), run.input(1)];
-      const eighths = at(bias.dims, 0) / HALVES_OF_PIECE;
-      if (!Number.isInteger(eighths))
-        throw new Error(`rows of ${at(bias.dims, 0)} are no multiples of ${HALVES_OF_PIECE}`);
-      const y = run.output(0, x.dims);
-      const pieces = x.dims.reduce((product, size) => product * size, 1) / HALVES_OF_PIECE;
+      const [x, bias] = [run.input(0), run.input(1).address];
+      const { dims } = x;
+      const width = at(dims, dims.length - 1);
+      const eighths = width / HALVES_OF_PIECE;
+      if (!Number.isInteger(eighths)) throw new Error(`rows of ${width} are no multiples of ${HALVES_OF_PIECE}`);
+      const y = run.output(0, dims);
+      const pieces = dims.reduce((product, size) => product * size, 1) / HALVES_OF_PIECE;
       if (pieces === 0) return;
       kernels.launch('activation', `bias_${activation}`, {
         grid: [Math.ceil(pieces / (THREADS * PIECES_OF_THREAD)), 1, 1],
         threads: THREADS,
         stream: run.stream(),
-        args: [x.address, bias.address, y, eighths, pieces],
+        args: [x.address, bias, y, eighths, pieces],
       });
     };
   },

@@ -50,14 +50,17 @@ export const cachedAttention = (kernels: CudaKernels): CustomOp => ({
     return (run) => {
       const [qkv, key, value] = [run.input(0), run.input(1), run.input(2)];
       const lengths = run.input(3);
-      const [batch, tokens, width] = [at(qkv.dims, 0), at(qkv.dims, 1), at(qkv.dims, 2) / 3];
+      const { dims } = qkv;
+      const [batch, tokens, width] = [at(dims, 0), at(dims, 1), at(dims, 2) / 3];
       const output = run.output(0, [batch, tokens, width]);
-      if (run.output(1, key.dims) !== key.address || run.output(2, value.dims) !== value.address) {
+      // Both caches have one shape.
+      const { dims: cached } = key;
+      if (run.output(1, cached) !== key.address || run.output(2, cached) !== value.address) {
         throw new Error('a cache is not where it was');
       }
       const tasks = batch * heads * tokens;
       if (tasks === 0) return;
-      const sizes = { batch, tokens, heads, width: width / heads, capacity: at(key.dims, 2), scale };
+      const sizes = { batch, tokens, heads, width: width / heads, capacity: at(cached, 2), scale };
       if (isOfMany(sizes)) {
         const cache = { keys: key.address, values: value.address, lengths: lengths.address };
         return attendMany(kernels, run.stream(), { ...sizes, qkv: qkv.address, cache, output });
@@ -76,7 +79,7 @@ export const cachedAttention = (kernels: CudaKernels): CustomOp => ({
           tokens,
           heads,
           width / heads,
-          at(key.dims, 2),
+          at(cached, 2),
           { float: scale },
         ],
       });
@@ -98,7 +101,8 @@ export const packedAttention = (kernels: CudaKernels): CustomOp => ({
     kernels.prepare('attention');
     return (run) => {
       const [qkv, bias] = [run.input(0), run.input(1).address];
-      const [batch, tokens, width] = [at(qkv.dims, 0), at(qkv.dims, 1), at(qkv.dims, 2) / 3];
+      const { dims } = qkv;
+      const [batch, tokens, width] = [at(dims, 0), at(dims, 1), at(dims, 2) / 3];
       const output = run.output(0, [batch, tokens, width]);
       if (batch * tokens === 0) return;
       const sizes = { batch, tokens, heads, width: width / heads, capacity: tokens, scale };

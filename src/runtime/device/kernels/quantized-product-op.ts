@@ -48,8 +48,9 @@ export function quantizedProduct(kernels: CudaKernels): CustomOp {
       const stretches = inputs / STRETCH[bits];
       return (run) => {
         const x = run.input(0);
-        const rows = x.dims.slice(0, -1).reduce((product, size) => product * size, 1);
-        const y = run.output(0, [...x.dims.slice(0, -1), outputs]);
+        const outer = x.dims.slice(0, -1);
+        const rows = outer.reduce((product, size) => product * size, 1);
+        const y = run.output(0, [...outer, outputs]);
         if (rows === 0) return;
         const [values, scales] = [run.input(1).address, run.input(2).address];
         const stream = run.stream();
