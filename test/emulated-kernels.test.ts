@@ -34,6 +34,9 @@ describe.skipIf(!isCompiler)('emulated', { timeout: 120_000 }, () => {
     expect(cases.map(({ kernel }) => kernel)).toEqual([
       ...Array.from({ length: 12 }, () => 'attention'),
       ...Array.from({ length: 6 }, () => 'int8_attention'),
+      ...Array.from({ length: 5 }, () => 'attention_of_many'),
+      'bias_gelu',
+      'bias_relu',
       ...Array.from({ length: 5 }, () => 'int8_product'),
       ...Array.from({ length: 3 }, () => 'int4_product'),
       'int8_product',

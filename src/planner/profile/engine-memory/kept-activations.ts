@@ -31,7 +31,17 @@ export function keptActivationBytes(
   const isQuantized = mayWiden && packedRows === 1;
   const alone = isQuantized ? COPIES.quantized : COPIES.oneByOne;
   const copies = isBulk ? (mayFit ? COPIES.beside : alone) : COPIES.together;
-  return Math.ceil(copies * Math.max(0, besideLargest(profile) - besideLargest(single)));
+  const kept = Math.ceil(copies * Math.max(0, besideLargest(profile) - besideLargest(single)));
+  return isBulk && mayFit ? kept + givenBytes(profile) : kept;
+}
+
+/** Pixels and rows of the pictures that are encoded together: the next ones' come while these are encoded. */
+function givenBytes({ blocks }: ModelProfile): number {
+  const bytes = blocks.map(({ kind, hostTraffic: { transfers, elements }, runs, elementBytes }) => {
+    if (kind === 'vision-embeddings') return (elements / transfers) * elementBytes;
+    return kind === 'projection' ? Math.max(...runs.map(({ outputElements }) => outputElements)) * elementBytes : 0;
+  });
+  return Math.ceil(bytes.reduce((sum, each) => sum + each, 0));
 }
 
 function besideLargest({ blocks }: ModelProfile): number {

@@ -2,7 +2,7 @@
 import type { Activation } from '../../../model/config-fields.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
-import { joinedProduct, product } from './gpu-product.js';
+import { finishesProducts, joinedProduct, product } from './gpu-product.js';
 
 export function bias(module: Module): Value | undefined {
   return module.stage.weights.expects(`${module.path}.bias`) ? module.weight('bias') : undefined;
@@ -32,11 +32,24 @@ export function splitInThree(module: Module, x: Value): [Value, Value, Value] {
   return [first, second, third];
 }
 
+const OWN_ACTIVATIONS: Partial<Record<Activation, string>> = { gelu: 'BiasGelu', relu: 'BiasRelu' };
+
+/** Lanes read 16 bytes at once. */
+function hasOwnActivation({ stage, path }: Module): boolean {
+  const [width = 0] = stage.weights.get(`${path}.bias`).shape;
+  return stage.own.activations && stage.float === 'F16' && width % 8 === 0;
+}
+
 /** Activation of a linear layer's output. */
 export function activatedLinear(module: Module, x: Value, kind: Activation): Value {
   const offset = bias(module);
-  if (offset !== undefined && kind === 'gelu') return module.fused('BiasGelu', [product(module, x), offset]);
-  if (offset !== undefined && kind === 'relu') return product(module, x, { bias: offset, isRelu: true });
+  if (offset === undefined) return module.activation(linear(module, x), kind);
+  if (kind === 'relu' && finishesProducts(module)) return product(module, x, { bias: offset, isRelu: true });
+  const op = OWN_ACTIVATIONS[kind];
+  if (op !== undefined && hasOwnActivation(module)) {
+    return module.graph.node(op, [product(module, x), offset], { ...module.named(op, {}), domain: 'blip2' });
+  }
+  if (kind === 'gelu') return module.fused('BiasGelu', [product(module, x), offset]);
   return module.activation(linear(module, x), kind);
 }
 

@@ -88,6 +88,14 @@ const isAlike = (weight: QuantizedWeight, other: QuantizedWeight | undefined): b
 const hasOwnProduct = (columns: number, { scheme, blockSize }: QuantizedWeight): boolean =>
   columns % (512 / QUANT_BITS[scheme]) === 0 && blockSize % (128 / QUANT_BITS[scheme]) === 0;
 
+/** Whether a module's product is ours, which adds a bias and does more by itself. */
+export function finishesProducts({ stage, path }: Module): boolean {
+  const weight = stage.weights.quantized(`${path}.weight`);
+  if (weight === null || !stage.own.products || stage.float !== 'F16') return false;
+  const [rows, columns] = weight.shape;
+  return hasOwnProduct(columns, weight) && rows % FINISHED_AT_ONCE === 0;
+}
+
 interface NamedProduct {
   readonly name: string;
   /** Of `x`, and so of the scales and the product. */
