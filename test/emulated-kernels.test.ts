@@ -34,14 +34,22 @@ describe.skipIf(!isCompiler)('emulated', { timeout: 120_000 }, () => {
     expect(cases.map(({ kernel }) => kernel)).toEqual([
       ...Array.from({ length: 12 }, () => 'attention'),
       ...Array.from({ length: 6 }, () => 'int8_attention'),
+      ...Array.from({ length: 5 }, () => 'attention_of_many'),
+      'bias_gelu',
+      'bias_relu',
       ...Array.from({ length: 5 }, () => 'int8_product'),
       ...Array.from({ length: 3 }, () => 'int4_product'),
+      'int8_product',
+      'int8_product',
+      'int4_product',
+      'finish_products',
+      'finish_products',
       'int8_floats',
       'int4_floats',
     ]);
     for (const each of cases) {
       // Of values about 1 in size, half a unit in float16's last place, twice over.
-      expect(each.apart, JSON.stringify(each)).toBeLessThan(each.kernel.endsWith('floats') ? 1 : 2e-3);
+      expect(each.apart, JSON.stringify(each)).toBeLessThan(/floats|finish/.test(each.kernel) ? 1 : 2e-3);
       expect(each.caches, JSON.stringify(each)).not.toBe(false);
       expect(each.repeats, JSON.stringify(each)).not.toBe(false);
     }

@@ -2,7 +2,7 @@
  * Operators of our own beside ONNX Runtime's for the same, on one CUDA card: how far their results are apart, and what each takes, in
  * recorded runs over enough layers that no cache of the card holds them. One JSON line a row; fails where results differ.
  *
- *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|caches|int8|int4]
+ *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|caches|pictures|int8|int4|linear]
  */
 import { parseArgs } from 'node:util';
 import { openCudaMemory, cudaOps, cudaSettings } from '../../dist/src/runtime/device/cuda-provider.js';
@@ -13,7 +13,7 @@ import { runOptions } from '../../dist/src/runtime/session/gpu/device/run-option
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1,8,24,48,256' },
-    only: { type: 'string', default: 'attention,caches,int8,int4' },
+    only: { type: 'string', default: 'attention,caches,pictures,int8,int4,linear' },
   },
 });
 const memory = openCudaMemory(0);
@@ -78,7 +78,10 @@ function timed(build, inputs, outputs) {
   const graph = new GraphBuilder('/');
   for (const [name, { dtype, dims }] of inputs) graph.input(name, { dtype, dims });
   build(graph);
-  const session = new OrtSession(graph.toModel(), { cuda: cudaSettings(0, 'recorded'), ops });
+  const session = new OrtSession(graph.toModel(), {
+    cuda: cudaSettings(0, { stream: memory.stream, isRecorded: true }),
+    ops,
+  });
   const binding = session.bind(inputs, outputs);
   const options = runOptions(memory, 'recorded');
   memory.synchronize();
@@ -110,7 +113,8 @@ function report(line, difference) {
   if (!(difference < 0.05)) process.exitCode = 1;
 }
 
-function products(bits, rows) {
+/** @param finishes whether the first and third product of a layer get a bias, and the third a ReLU, as in opt-2.7b */
+function products(bits, rows, finishes = false) {
   // What a layer of opt-2.7b multiplies by.
   const shapes = [
     [7680, 2560],
@@ -136,6 +140,7 @@ function products(bits, rows) {
         ),
         x: { ...x, dims: [rows, 1, columns] },
         y: { domain: null, outputs, columns },
+        bias: finishes && outputs > 2560 ? tensor('F16', [outputs], halves(outputs)) : null,
       };
     }),
   ).flat();
@@ -146,7 +151,8 @@ function products(bits, rows) {
   ]) {
     const inputs = new Map();
     const outputs = new Map();
-    weights.forEach(({ values: stored, scales, x: given, y }, index) => {
+    weights.forEach(({ values: stored, scales, x: given, y, bias }, index) => {
+      if (bias !== null) inputs.set(`b${index}`, bias);
       inputs.set(`x${y.columns}`, given);
       inputs.set(`w${index}`, stored);
       inputs.set(`s${index}`, scales);
@@ -154,19 +160,29 @@ function products(bits, rows) {
     });
     const ms = timed(
       (graph) =>
-        weights.forEach(({ y }, index) => {
+        weights.forEach(({ y, bias }, index) => {
           const attributes = {
             K: { int: y.columns },
             N: { int: y.outputs },
             bits: { int: bits },
             block_size: { int: blockSize },
           };
-          const product = graph.node(op, [`x${y.columns}`, `w${index}`, `s${index}`], {
-            name: `p${index}`,
-            domain,
-            attributes,
-          });
-          graph.output(`y${index}`, product, { dtype: 'F16', dims: [rows, 1, y.outputs] });
+          const operands = [`x${y.columns}`, `w${index}`, `s${index}`];
+          const isRelu = y.outputs === 10240;
+          const name = `p${index}`;
+          const finished = () => {
+            if (bias === null) return graph.node(op, operands, { name, domain, attributes });
+            if (domain === 'blip2') {
+              const relu = { int: isRelu ? 1 : 0 };
+              const linear = { name, domain, attributes: { ...attributes, relu } };
+              return graph.node('QuantizedLinear', [...operands, `b${index}`], linear);
+            }
+            const sum = graph.node('Add', [graph.node(op, operands, { name, domain, attributes }), `b${index}`], {
+              name: `a${index}`,
+            });
+            return isRelu ? graph.node('Relu', [sum], { name: `r${index}` }) : sum;
+          };
+          graph.output(`y${index}`, finished(), { dtype: 'F16', dims: [rows, 1, y.outputs] });
         }),
       inputs,
       outputs,
@@ -182,6 +198,7 @@ function products(bits, rows) {
   report(
     {
       product: `int${bits}`,
+      ...(finishes ? { finishes } : {}),
       rows,
       layerMicroseconds: { own: rounded(own.ms), ort: rounded(theirs.ms) },
       ownGBs: Math.round((1000 * gigabytes) / own.ms),
@@ -319,6 +336,61 @@ function cacheForms(rows, past, heads = 32, width = 80) {
   );
 }
 
+/** Nodes of ONNX Runtime's and one of ours, of the same inputs. */
+function compare(what, inputs, dims, nodes) {
+  const layers = 8;
+  const results = {};
+  for (const [name, node] of Object.entries(nodes)) {
+    const outputs = new Map();
+    for (let index = 0; index < layers; index++) outputs.set(`y${index}`, tensor('F16', dims));
+    const each = (graph) => {
+      for (const [index, wire] of [...outputs.keys()].entries()) {
+        graph.output(wire, node(graph, index), { dtype: 'F16', dims });
+      }
+    };
+    // Nodes with inputs of one name would be one.
+    const named = [...inputs].flatMap(([input, given]) =>
+      Array.from({ length: layers }, (_, index) => [`${input}${index}`, given]),
+    );
+    const ms = timed(each, new Map(named), outputs);
+    const last = outputs.get(`y${layers - 1}`);
+    results[name] = { ms, values: read({ ...last, bytes: Math.min(last.bytes, 2 ** 24) }) };
+    for (const { address } of outputs.values()) memory.free(address);
+  }
+  const micros = ({ ms }) => Number(((1000 * ms) / layers).toFixed(1));
+  report(
+    { ...what, layerMicroseconds: { own: micros(results.own), ort: micros(results.ort) } },
+    apart(results.own.values, results.ort.values),
+  );
+  for (const { address } of inputs.values()) memory.free(address);
+}
+
+/** Of a vision layer: attention of queries, keys and values side by side, and the activation, each with its bias. */
+function pictures(rows, tokens = 257, heads = 16, width = 88, inner = 6144) {
+  const tensors = (columns) =>
+    new Map([
+      ['x', tensor('F16', [rows, tokens, columns], halves(rows * tokens * columns))],
+      ['bias', tensor('F16', [columns], halves(columns))],
+    ]);
+  const own = (op, attributes) => (graph, index) =>
+    graph.node(op, [`x${index}`, `bias${index}`], { name: `a${index}`, domain: 'blip2', attributes });
+  const attributes = { num_heads: { int: heads }, scale: width ** -0.5 };
+  compare({ picturesAttention: { tokens, width }, rows }, tensors(3 * heads * width), [rows, tokens, heads * width], {
+    own: own('PackedAttention', attributes),
+    ort: (graph, index) => {
+      const parts = { name: `s${index}`, attributes: { axis: { int: -1 }, num_outputs: { int: 3 } } };
+      const split = graph.nodes('Split', [`x${index}`], [true, true, true], parts);
+      const options = { name: `a${index}`, domain: 'com.microsoft', attributes };
+      return graph.node('MultiHeadAttention', [...split, `bias${index}`], options);
+    },
+  });
+  compare({ picturesGelu: inner, rows }, tensors(inner), [rows, tokens, inner], {
+    own: own('BiasGelu', {}),
+    ort: (graph, index) =>
+      graph.node('BiasGelu', [`x${index}`, `bias${index}`], { name: `a${index}`, domain: 'com.microsoft' }),
+  });
+}
+
 function totalAddress(count) {
   const buffer = memory.allocateHost(4);
   new Int32Array(buffer.bytes.buffer, buffer.bytes.byteOffset, 1)[0] = count;
@@ -333,7 +405,9 @@ for (const rows of values.rows.split(',').map(Number)) {
     if (rows === 1) attention(rows, 5, 12, 12, 64);
   }
   if (values.only.includes('caches') && rows <= 96) cacheForms(rows, 43);
+  if (values.only.includes('pictures') && rows <= 64) pictures(rows);
   if (values.only.includes('int8')) products(8, rows);
   if (values.only.includes('int4')) products(4, rows);
+  if (values.only.includes('linear')) for (const bits of [8, 4]) products(bits, rows, true);
 }
 process.exit(process.exitCode ?? 0);

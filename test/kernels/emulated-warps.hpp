@@ -16,6 +16,7 @@
 #define __forceinline__ inline
 #define __shared__ static
 #define KERNEL static void
+#define KERNEL_OF(threads, blocks) static void
 
 struct Dim {
   int x, y, z;
@@ -27,6 +28,7 @@ struct EmulatedWarp {
   std::barrier<> lanes{32};
   float floats[32];
   unsigned left[32][4], right[32][2];
+  const unsigned short *rows[32];
 };
 static std::vector<std::unique_ptr<EmulatedWarp>> emulatedWarps;
 static std::unique_ptr<std::barrier<>> emulatedBlock;
@@ -56,6 +58,19 @@ inline float exchanged(float value, int from) {
 inline float __shfl_sync(unsigned, float value, int lane) { return exchanged(value, lane % 32); }
 inline float __shfl_down_sync(unsigned, float value, int far) { return exchanged(value, threadIdx.x % 32 + far); }
 
+inline float __shfl_xor_sync(unsigned, float value, int mask) { return exchanged(value, threadIdx.x % 32 ^ mask); }
+inline int __any_sync(unsigned, int isTrue) {
+  EmulatedWarp &warp = ownWarp();
+  warp.floats[threadIdx.x % 32] = isTrue ? 1 : 0;
+  warp.lanes.arrive_and_wait();
+  bool isAny = false;
+  for (const float each : warp.floats) isAny = isAny || each != 0;
+  warp.lanes.arrive_and_wait();
+  return isAny;
+}
+
+inline float powerOfTwo(float x) { return std::exp2(x); }
+inline float __fdividef(float a, float b) { return a / b; }
 inline float __expf(float x) { return std::exp(x); }
 using std::fabs;
 using std::fmaxf;
@@ -89,6 +104,8 @@ inline unsigned ofPairs(unsigned a, unsigned b, const std::function<float(float,
   const unsigned low = narrowed(of(widened(a & 0xffff), widened(b & 0xffff)));
   return low | (unsigned)narrowed(of(widened(a >> 16), widened(b >> 16))) << 16;
 }
+inline unsigned narrowedPair(float low, float high) { return narrowed(low) | (unsigned)narrowed(high) << 16; }
+inline unsigned added(unsigned a, unsigned b) { return ofPairs(a, b, std::plus<float>()); }
 inline unsigned subtracted(unsigned a, unsigned b) { return ofPairs(a, b, std::minus<float>()); }
 inline unsigned multiplied(unsigned a, unsigned b) { return ofPairs(a, b, std::multiplies<float>()); }
 
@@ -109,6 +126,32 @@ inline void multiplyAdd(float sum[4], const unsigned a[4], const unsigned b[2]) 
   }
   warp.lanes.arrive_and_wait();
 }
+
+// By "Matrix fragments for mma.m16n8k8" there.
+inline void multiplyAddHalf(float sum[4], const unsigned a[2], unsigned b) {
+  const unsigned left[4] = {a[0], a[1], 0, 0}, right[2] = {b, 0};
+  multiplyAdd(sum, left, right);
+}
+
+// By "Warp-level matrix load instruction: ldmatrix" there.
+inline void loadSquares(unsigned squares[4], const unsigned short *row, bool isTurned) {
+  EmulatedWarp &warp = ownWarp();
+  const int lane = threadIdx.x % 32;
+  if ((size_t)row % 16 != 0) abort();
+  warp.rows[lane] = row;
+  warp.lanes.arrive_and_wait();
+  for (int square = 0; square < 4; square++) {
+    const auto half = [&](int i) -> unsigned {
+      const int row = isTurned ? lane % 4 * 2 + i : lane / 4;
+      const int column = isTurned ? lane / 4 : lane % 4 * 2 + i;
+      return warp.rows[square * 8 + row][column];
+    };
+    squares[square] = half(0) | half(1) << 16;
+  }
+  warp.lanes.arrive_and_wait();
+}
+inline void fourSquares(unsigned squares[4], const unsigned short *row) { loadSquares(squares, row, false); }
+inline void fourSquaresTurned(unsigned squares[4], const unsigned short *row) { loadSquares(squares, row, true); }
 
 inline void fetch16(unsigned char *to, const unsigned char *from) { memcpy(to, from, 16); }
 inline void fetch4(unsigned char *to, const unsigned char *from) {

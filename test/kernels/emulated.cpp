@@ -1,5 +1,6 @@
 // Kernels of src/runtime/device/kernels on a CPU, against their definitions in double precision. One JSON line a case.
 #include "emulated-warps.hpp"
+#include "../../src/runtime/device/kernels/activation-kernels.cu"
 #include "../../src/runtime/device/kernels/attention-kernels.cu"
 #include "../../src/runtime/device/kernels/product-kernels.cu"
 #include <algorithm>
@@ -166,6 +167,95 @@ static void attentionToNothing() {
   printf("{\"kernel\":\"int8_attention\",\"apart\":%d,\"caches\":true}\n", isSeen ? 0 : 1);
 }
 
+using OfMany = void (*)(const u16 *, const u16 *, u16 *, u16 *, const int *, u16 *, int, int, int, float);
+
+/** @param past of each row, of a causal one with caches; none where all tokens see each other */
+static void attentionOfMany(OfMany kernel, int headSize, int tokens, int warps, const std::vector<int> &past, bool isBiased) {
+  const bool isCausal = !past.empty();
+  const int batch = isCausal ? past.size() : 2, heads = 2, capacity = isCausal ? 64 : tokens;
+  // Large enough that the greatest score is looked for more than once.
+  const float scale = 4 / std::sqrt((float)headSize);
+  const int width = heads * headSize;
+  const auto qkv = halves((size_t)batch * tokens * 3 * width);
+  const auto bias = halves((size_t)3 * width);
+  const auto before = halves((size_t)2 * batch * capacity * width);
+  auto caches = before;
+  u16 *keys = caches.data(), *values = keys + caches.size() / 2;
+  std::vector<u16> output((size_t)batch * tokens * width, 0x7e00);
+  std::vector<int> lengths;
+  for (const int each : past) lengths.push_back(each + tokens - 1);
+  memset(emulatedMemory, 0xff, sizeof emulatedMemory);
+  launch({heads, batch, 1}, warps * 32, [&] {
+    kernel(qkv.data(), isBiased ? bias.data() : nullptr, isCausal ? keys : nullptr, isCausal ? values : nullptr,
+           isCausal ? lengths.data() : nullptr, output.data(), tokens, heads, capacity, scale);
+  });
+
+  double apart = 0;
+  auto expected = before;
+  for (int row = 0; row < batch; row++)
+    for (int head = 0; head < heads; head++) {
+      const int begun = isCausal ? past[row] : 0;
+      const auto made = [&](int token, int part, int at) {
+        const u16 own = qkv[((size_t)(row * tokens + token) * 3 + part) * width + head * headSize + at];
+        return isBiased ? (u16)added(own, bias[part * width + head * headSize + at]) : own;
+      };
+      const auto place = [&](int part, int token, int at) {
+        return (((size_t)(part - 1) * batch * heads + row * heads + head) * capacity + token) * headSize + at;
+      };
+      const auto known = [&](int part, int token, int at) {
+        return widened(token < begun ? before[place(part, token, at)] : made(token - begun, part, at));
+      };
+      for (int token = 0; token < tokens && isCausal; token++)
+        for (int part = 1; part <= 2; part++)
+          for (int at = 0; at < headSize; at++) expected[place(part, begun + token, at)] = made(token, part, at);
+      for (int token = 0; token < tokens; token++) {
+        const int count = isCausal ? begun + token + 1 : tokens;
+        std::vector<double> weights(count);
+        for (int other = 0; other < count; other++) {
+          double score = 0;
+          for (int at = 0; at < headSize; at++) score += (double)widened(made(token, 0, at)) * known(1, other, at);
+          weights[other] = score * scale;
+        }
+        const double greatest = *std::max_element(weights.begin(), weights.end());
+        double all = 0;
+        for (double &weight : weights) all += weight = std::exp(weight - greatest);
+        for (int at = 0; at < headSize; at++) {
+          double sum = 0;
+          for (int other = 0; other < count; other++) sum += weights[other] / all * known(2, other, at);
+          const double found = widened(output[((size_t)(row * tokens + token) * heads + head) * headSize + at]);
+          apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - sum) / (1 + std::fabs(sum)));
+        }
+      }
+    }
+  printf("{\"kernel\":\"attention_of_many\",\"headSize\":%d,\"tokens\":%d,\"causal\":%s,\"apart\":%g,\"caches\":%s}\n", headSize, tokens,
+         isCausal ? "true" : "false", std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
+}
+
+using Activation = void (*)(const u16 *, const u16 *, u16 *, int, int);
+
+/** Of every half, with two offsets. */
+static void activation(const char *name, Activation kernel, double (*of)(double)) {
+  const int eighths = 3, width = 8 * eighths, rows = 65536 / width + 1;
+  std::vector<u16> x((size_t)rows * width), y(x.size(), 0x7e00), bias(width);
+  for (size_t i = 0; i < x.size(); i++) x[i] = (u16)i;
+  for (int i = 0; i < width; i++) bias[i] = narrowed(i % 2 * 0.75f);
+  const int pieces = rows * eighths, each = 64 * PIECES;
+  launch({(pieces + each - 1) / each, 1, 1}, 64, [&] { kernel(x.data(), bias.data(), y.data(), eighths, pieces); });
+  double apart = 0;
+  for (size_t i = 0; i < x.size(); i++) {
+    const double sum = (double)widened(x[i]) + widened(bias[i % width]);
+    const double found = widened(y[i]);
+    if (std::isnan(of(sum))) {
+      if (!std::isnan(found)) apart = INFINITY;
+      continue;
+    }
+    const double expected = of(sum);
+    if (std::isinf(expected) || std::fabs(expected) > 65504) continue;
+    apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - expected) / (1e-3 + std::fabs(expected)));
+  }
+  printf("{\"kernel\":\"%s\",\"apart\":%g}\n", name, std::isinf(apart) ? 1e9 : apart);
+}
+
 struct Weights {
   int bits, outputs, inputs, blockSize;
   std::vector<u8> values;
@@ -184,25 +274,30 @@ struct Weights {
   }
 };
 
-using Product = void (*)(const u16 *, const u8 *, const u16 *, u16 *, int, int, int, int, float *, u32 *);
+using Product = void (*)(const u16 *, const u8 *, const u16 *, const u16 *, u16 *, int, int, int, int, int, float *, u32 *);
 
-static void product(Product kernel, int columns, int rows, int splits, const Weights &weights) {
+enum Finish { NO_BIAS, BIAS, BIAS_RELU };
+
+static void product(Product kernel, int columns, int rows, int splits, const Weights &weights, Finish finish = NO_BIAS) {
   const auto [bits, outputs, inputs, blockSize, values, scales] = weights;
   const auto x = halves((size_t)rows * inputs);
+  const auto bias = halves(outputs, 3);
   std::vector<u16> y((size_t)rows * outputs, 0x7e00), again = y;
   const Dim grid = {(outputs + 63) / 64, (rows + 8 * columns - 1) / (8 * columns), splits};
   std::vector<float> partials((size_t)grid.x * grid.y * splits * 64 * columns * 8, NAN);
   std::vector<u32> arrivals(grid.x * grid.y);
   for (u16 *result : {y.data(), again.data()})
     launch(grid, 128, [&, v = values.data(), s = scales.data(), outputs = outputs, inputs = inputs, blockSize = blockSize] {
-      kernel(x.data(), v, s, result, rows, outputs, inputs, blockSize, partials.data(), arrivals.data());
+      kernel(x.data(), v, s, finish == NO_BIAS ? nullptr : bias.data(), result, rows, outputs, inputs, blockSize,
+             finish == BIAS_RELU, partials.data(), arrivals.data());
     });
   double apart = 0;
   for (int row = 0; row < rows; row++)
     for (int output = 0; output < outputs; output++) {
-      double sum = 0;
+      double sum = finish == NO_BIAS ? 0 : widened(bias[output]);
       for (int input = 0; input < inputs; input++)
         sum += (double)weights.at(output, input) * widened(x[(size_t)row * inputs + input]);
+      if (finish == BIAS_RELU) sum = std::max(sum, 0.0);
       const double found = widened(y[(size_t)row * outputs + output]);
       apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - sum) / (1 + std::fabs(sum)));
     }
@@ -223,12 +318,35 @@ static void floats(void (*kernel)(const u8 *, const u16 *, u16 *, int, int, int)
   printf("{\"kernel\":\"int%d_floats\",\"apart\":%d}\n", weights.bits, wrong);
 }
 
+/** The end of products of another library, and that nothing hides what is no number. */
+static void finished(int rows, int outputs, bool isRelu) {
+  const auto bias = halves(outputs);
+  auto y = halves((size_t)rows * outputs);
+  y[5] = 0x7e00;
+  const auto before = y;
+  const int pieces = rows * outputs / 8;
+  launch({(pieces + 63) / 64, 1, 1}, 64, [&] { finish_products(y.data(), bias.data(), outputs, isRelu, pieces); });
+  int wrong = 0;
+  for (size_t i = 0; i < y.size(); i++) {
+    const float sum = widened(before[i]) + widened(bias[i % outputs]);
+    wrong += std::isnan(sum) ? !std::isnan(widened(y[i])) : widened(y[i]) != widened(narrowed(isRelu && sum < 0 ? 0 : sum));
+  }
+  printf("{\"kernel\":\"finish_products\",\"apart\":%d}\n", wrong);
+}
+
 int main() {
   for (int headSize : {8, 16, 64, 80, 128, 256})
     for (int tokens : {1, 5}) attention(headSize, tokens);
   for (int headSize : {8, 64, 80, 256}) quantizedAttention(headSize, 5, 1);
   quantizedAttention(80, 33, 20);
   attentionToNothing();
+  attentionOfMany(attention_of_many_64, 64, 16, 1, {0, 5}, false);
+  attentionOfMany(attention_of_many_80, 80, 33, 3, {0, 31, 7}, false);
+  attentionOfMany(attention_of_many_128, 128, 40, 2, {0, 24}, true);
+  attentionOfMany(attention_of_many_88, 88, 257, 9, {}, true);
+  attentionOfMany(attention_of_many_88, 88, 19, 2, {}, false);
+  activation("bias_gelu", bias_gelu, [](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; });
+  activation("bias_relu", bias_relu, [](double x) { return x < 0 ? 0 : x; });
   product(int8_product_2, 2, 3, 1, Weights(8, 80, 256, 32));
   product(int8_product_2, 2, 11, 3, Weights(8, 48, 512, 32));
   product(int8_product_2, 2, 1, 7, Weights(8, 64, 1024, 64));
@@ -237,6 +355,11 @@ int main() {
   product(int4_product_2, 2, 3, 1, Weights(4, 80, 256, 64));
   product(int4_product_4, 4, 20, 2, Weights(4, 64, 1280, 64));
   product(int4_product_6, 6, 48, 4, Weights(4, 32, 640, 32));
+  product(int8_product_2, 2, 9, 3, Weights(8, 80, 512, 32), BIAS);
+  product(int8_product_4, 4, 24, 1, Weights(8, 48, 256, 32), BIAS_RELU);
+  product(int4_product_2, 2, 16, 2, Weights(4, 64, 1280, 64), BIAS_RELU);
+  finished(3, 40, false);
+  finished(5, 24, true);
   floats(int8_floats, Weights(8, 6, 256, 64));
   floats(int4_floats, Weights(4, 6, 256, 64));
 }

@@ -5,14 +5,14 @@ import { expect, it } from 'vitest';
 import type * as HostMemories from '../../src/runtime/device/memory/host-memory.js';
 import type * as IdentityModels from '../../src/runtime/device/ort/identity-model.js';
 import type * as Sessions from '../../src/runtime/device/ort/ort-session.js';
-import type * as Threads from '../../src/runtime/device/ort/run-thread.js';
+import type * as Threads from '../../src/runtime/device/thread/run-thread.js';
 
 const built = (path: string): Promise<unknown> =>
   import(pathToFileURL(join(import.meta.dirname, '../../dist/src/runtime/device', path)).href);
 const { HostMemory } = (await built('memory/host-memory.js')) as typeof HostMemories;
 const { identityModel } = (await built('ort/identity-model.js')) as typeof IdentityModels;
 const { OrtSession, RunOptions } = (await built('ort/ort-session.js')) as typeof Sessions;
-const { RunThread } = (await built('ort/run-thread.js')) as typeof Threads;
+const { RunThread } = (await built('thread/run-thread.js')) as typeof Threads;
 
 it('runs what it is given, says what went wrong, and ends', { timeout: 300_000 }, async () => {
   using memory = new HostMemory();

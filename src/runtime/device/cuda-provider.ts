@@ -88,16 +88,17 @@ export function cudaOps(device: number): CustomOps | null {
 /** cuBLAS takes this much for each session at its first product instead of its default, 32 MiB, and is no slower. */
 const CUBLAS_WORKSPACE = ':16:8';
 
+export interface RunOrder {
+  readonly stream: bigint;
+  readonly isRecorded: boolean;
+}
+
 /**
  * An arena that never takes more than a run needs.
- * @param order a stream to run in, or the recording of runs, which needs a stream of the session's own
+ * @param order a stream to run in, and whether runs are recorded
  * @param roundsFactors whether float32 products may round their factors to 11 bits, as TF32 does
  */
-export function cudaSettings(
-  device: number,
-  order?: { readonly stream: bigint } | 'recorded',
-  roundsFactors = false,
-): Record<string, string> {
+export function cudaSettings(device: number, order?: RunOrder, roundsFactors = false): Record<string, string> {
   process.env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
   return {
     device_id: String(device),
@@ -107,9 +108,9 @@ export function cudaSettings(
   };
 }
 
-function ordering(order: { readonly stream: bigint } | 'recorded' | undefined): Record<string, string> {
+function ordering(order: RunOrder | undefined): Record<string, string> {
   if (order === undefined) return {};
-  if (order === 'recorded') return { enable_cuda_graph: '1' };
   // The address alone is dropped without a word, and runs go to the default stream, which waits for nobody.
-  return { has_user_compute_stream: '1', user_compute_stream: String(order.stream) };
+  const inStream = { has_user_compute_stream: '1', user_compute_stream: String(order.stream) };
+  return order.isRecorded ? { ...inStream, enable_cuda_graph: '1' } : inStream;
 }

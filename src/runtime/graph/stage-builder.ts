@@ -51,9 +51,10 @@ export interface Sum {
 export interface OwnOperators {
   readonly attention: boolean;
   readonly products: boolean;
+  readonly activations: boolean;
 }
 
-const NONE_OF_OWN: OwnOperators = { attention: false, products: false };
+const NONE_OF_OWN: OwnOperators = { attention: false, products: false, activations: false };
 
 export interface StageSources {
   readonly config: ModelConfig;

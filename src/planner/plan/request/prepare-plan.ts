@@ -78,7 +78,7 @@ export function planPreparer(
     const profile = takesTurns ? withoutTurns(whole) : whole;
     const shared = takesTurns ? turnsBytes(whole) : 0;
     const single = () => profileFor({ ...workload, batch: 1, beams: 1 }, packedRows);
-    const keptBytes = isWebGpu ? keptProductBytes(loaded) : keptOnCuda(loaded, single, budgets);
+    const keptBytes = isWebGpu ? keptProductBytes(loaded) : keptOnCuda(loaded, single, budgets, packedRows);
     const gpuIds = [...budgets.gpus.keys()];
     const pins = options.pins ?? new Map<string, Device>();
     checkPins(pins, profile);
@@ -112,11 +112,11 @@ export function planPreparer(
   };
 }
 
-function keptOnCuda(profile: ModelProfile, single: () => ModelProfile, { gpus }: Budgets): number {
+function keptOnCuda(profile: ModelProfile, single: () => ModelProfile, { gpus }: Budgets, packedRows: number): number {
   const { family, engine, workload } = profile;
   if (family !== 'blip2' || engine !== 'blip2-run' || workload.batch * workload.beams === 1) return 0;
   const mayFit = [...gpus.values()].some((bytes) => bytes >= profile.weightBytes);
-  return keptActivationBytes(profile, single(), mayFit);
+  return keptActivationBytes(profile, single(), { mayFit, packedRows });
 }
 
 /** What a GPU's budget is for: the engine's part and the reserve are less than asked where the budget has no more. */

@@ -5,7 +5,8 @@ import type { ModelProfile } from '../model-profile.js';
  * What an H200 took, were all of it due to the activations of the kinds of blocks but the largest, as multiples of these.
  *
  * Of pictures that follow each other, with all sessions in one arena (12 to 128 captions at once, the vision tower streamed): at
- * most 0.2 in float16, 0.3 to 0.7 where the language model is int8 or int4, whose weights are floats for the time of a product.
+ * most 0.2 in float16, 0.3 to 0.7 where the language model is int8 or int4 and its products are ONNX Runtime's, of weights that are
+ * floats meanwhile; by kernels of our own 0.3 (24 to 88 captions at once).
  * Where pictures are encoded beside decoding and each session of the language model has an arena of its own: 0.9 (256 at once,
  * all of the model on the card; opt-2.7b, bench/bulk). Of a call by itself, when every session had its own arena and memory was
  * planned in one piece beside the pieces: 2.3 and 2.8 (InstructBLIP with vicuna-7b in 10 GiB, opt-2.7b in 6 GiB, both for 8
@@ -18,13 +19,29 @@ const COPIES = { oneByOne: 0.5, quantized: 0.75, beside: 1, together: 3 } as con
  * measured workspace holds.
  * @param single the same model for one picture and greedy search
  * @param mayFit whether all of the model may lie on one card, which then encodes beside decoding
+ * @param packedRows see `GpuProfile`
  */
-export function keptActivationBytes(profile: ModelProfile, single: ModelProfile, mayFit: boolean): number {
+export function keptActivationBytes(
+  profile: ModelProfile,
+  single: ModelProfile,
+  { mayFit, packedRows }: { readonly mayFit: boolean; readonly packedRows: number },
+): number {
   const isBulk = profile.workload.encoded !== undefined;
-  const isQuantized = profile.blocks.some(({ scheme, forms }) => scheme !== null || forms.size > 0);
+  const mayWiden = profile.blocks.some(({ scheme, forms }) => scheme !== null || forms.size > 0);
+  const isQuantized = mayWiden && packedRows === 1;
   const alone = isQuantized ? COPIES.quantized : COPIES.oneByOne;
   const copies = isBulk ? (mayFit ? COPIES.beside : alone) : COPIES.together;
-  return Math.ceil(copies * Math.max(0, besideLargest(profile) - besideLargest(single)));
+  const kept = Math.ceil(copies * Math.max(0, besideLargest(profile) - besideLargest(single)));
+  return isBulk && mayFit ? kept + givenBytes(profile) : kept;
+}
+
+/** Pixels and rows of the pictures that are encoded together: the next ones' come while these are encoded. */
+function givenBytes({ blocks }: ModelProfile): number {
+  const bytes = blocks.map(({ kind, hostTraffic: { transfers, elements }, runs, elementBytes }) => {
+    if (kind === 'vision-embeddings') return (elements / transfers) * elementBytes;
+    return kind === 'projection' ? Math.max(...runs.map(({ outputElements }) => outputElements)) * elementBytes : 0;
+  });
+  return Math.ceil(bytes.reduce((sum, each) => sum + each, 0));
 }
 
 function besideLargest({ blocks }: ModelProfile): number {

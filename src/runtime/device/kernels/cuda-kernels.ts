@@ -3,10 +3,11 @@ import { gunzipSync } from 'node:zlib';
 import koffi from 'koffi';
 import { CudaBlas } from './cuda-blas.js';
 import type { CudaDriver } from '../memory/cuda-driver.js';
+import activation from './activation-kernels.ptx.js';
 import attention from './attention-kernels.ptx.js';
 import product from './product-kernels.ptx.js';
 
-const SOURCES = { attention, product } as const;
+const SOURCES = { activation, attention, product } as const;
 
 export type KernelSource = keyof typeof SOURCES;
 
@@ -40,6 +41,8 @@ export class CudaKernels {
   readonly #context: bigint;
   readonly #modules = new Map<KernelSource, bigint>();
   readonly #functions = new Map<string, bigint>();
+  /** What functions may have of the memory that a block's threads share, where it was asked for. */
+  readonly #shared = new Map<bigint, number>();
   /** Of the launch under way: the driver copies them before it returns. */
   readonly #values: DataView;
   readonly #addresses: bigint;
@@ -82,7 +85,11 @@ export class CudaKernels {
     });
     const [x, y, z] = grid;
     this.#driver.call('cuCtxSetCurrent', this.#context);
-    const named = this.#function(source, kernel, sharedBytes);
+    const named = this.#function(source, kernel);
+    if (sharedBytes > (this.#shared.get(named) ?? 0)) {
+      this.#driver.call('cuFuncSetAttribute', named, SHARED_BYTES, sharedBytes);
+      this.#shared.set(named, sharedBytes);
+    }
     this.#driver.call('cuLaunchKernel', named, x, y, z, threads, 1, 1, sharedBytes, stream, this.#addresses, null);
   }
 
@@ -110,15 +117,13 @@ export class CudaKernels {
     this.#modules.set(source, this.#driver.create('cuModuleLoadData', Buffer.concat([text, Uint8Array.of(0)])));
   }
 
-  /** @param sharedBytes the same whenever the kernel is launched */
-  #function(source: KernelSource, kernel: string, sharedBytes: number): bigint {
+  #function(source: KernelSource, kernel: string): bigint {
     const known = this.#functions.get(kernel);
     if (known !== undefined) return known;
     this.prepare(source);
     const module = this.#modules.get(source);
     if (module === undefined) throw new Error(`${source} is not prepared`);
     const made = this.#driver.create('cuModuleGetFunction', module, kernel);
-    if (sharedBytes > 0) this.#driver.call('cuFuncSetAttribute', made, SHARED_BYTES, sharedBytes);
     this.#functions.set(kernel, made);
     return made;
   }

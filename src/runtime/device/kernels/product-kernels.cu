@@ -7,6 +7,12 @@
 #define TILES 4
 #define WARPS 4
 
+/** What is not a number stays that. */
+__device__ __forceinline__ float finished(float sum, const u16 *bias, int output, int isRelu) {
+  const float biased = bias == 0 ? sum : sum + widened(bias[output]);
+  return isRelu && biased < 0 ? 0 : biased;
+}
+
 /** Eight weights of a row times a scale, as pairs of halves in their order; of int4 the low ones of bytes come first. */
 template <int BITS>
 __device__ __forceinline__ void dequantized(const u32 *words, int eighth, u32 scale, u32 pairs[4]) {
@@ -39,11 +45,12 @@ __device__ __forceinline__ void dequantized(const u32 *words, int eighth, u32 sc
  * become halves in registers: of 4 lanes each has 16 bytes of a row in one piece, and the same places of the activations, so that the
  * order within a product differs from memory's, which changes no sum. Lanes read nothing that another lane fetched. The warps of a
  * block share the inner dimension, and so do `gridDim.z` blocks: the last of them to end adds up what all have left, in their order, so
- * that a sum is the same each time.
+ * that a sum is the same each time. Where there is a bias it is added before rounding, and what is less than zero may become that.
  */
 template <int BITS, int COLUMNS>
-__device__ __forceinline__ void quantizedProduct(const u16 *x, const u8 *weights, const u16 *scales, u16 *y, int rows, int outputs,
-                                                 int inputs, int blockSize, float *partials, u32 *arrivals, u8 *shared) {
+__device__ __forceinline__ void quantizedProduct(const u16 *x, const u8 *weights, const u16 *scales, const u16 *bias, u16 *y,
+                                                 int rows, int outputs, int inputs, int blockSize, int isRelu, float *partials,
+                                                 u32 *arrivals, u8 *shared) {
   const int STRETCH = BITS == 8 ? 64 : 128;
   const int EACH = STRETCH / 4;
   const int lane = threadIdx.x % WARP;
@@ -199,7 +206,7 @@ __device__ __forceinline__ void quantizedProduct(const u16 *x, const u8 *weights
   for (int i = 0; i < SUMS; i++) {
     const int output = firstOutput + warp * 16 + (i / 2 % 2) * 8 + high;
     const int row = firstRow + (i / 4) * 8 + low * 2 + i % 2;
-    if (output < outputs && row < rows) y[(long long)row * outputs + output] = narrowed(sum[i]);
+    if (output < outputs && row < rows) y[(long long)row * outputs + output] = narrowed(finished(sum[i], bias, output, isRelu));
   }
 }
 
@@ -230,10 +237,28 @@ __device__ __forceinline__ void quantizedFloats(const u8 *weights, const u16 *sc
 FLOATS(8)
 FLOATS(4)
 
+/** The same end of products that another library made: 8 numbers a thread, of rows whose length is a multiple of that. */
+KERNEL finish_products(u16 *y, const u16 *bias, int outputs, int isRelu, int pieces) {
+  const int piece = blockIdx.x * blockDim.x + threadIdx.x;
+  if (piece >= pieces) return;
+  const int output = (int)((long long)piece * 8 % outputs);
+  u16 *numbers = y + (long long)piece * 8;
+  const Quad q = *(const Quad *)numbers;
+  const u32 words[4] = {q.x, q.y, q.z, q.w};
+  u32 made[4];
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    const u16 low = narrowed(finished(widened((u16)words[i]), bias, output + 2 * i, isRelu));
+    made[i] = low | (u32)narrowed(finished(widened((u16)(words[i] >> 16)), bias, output + 2 * i + 1, isRelu)) << 16;
+  }
+  *(Quad *)numbers = Quad{made[0], made[1], made[2], made[3]};
+}
+
 #define PRODUCT(bits, columns)                                                                                                     \
-  KERNEL int##bits##_product_##columns(const u16 *x, const u8 *weights, const u16 *scales, u16 *y, int rows, int outputs, int inputs, \
-                                       int blockSize, float *partials, u32 *arrivals) {                                            \
-    quantizedProduct<bits, columns>(x, weights, scales, y, rows, outputs, inputs, blockSize, partials, arrivals, SHARED_BYTES);    \
+  KERNEL int##bits##_product_##columns(const u16 *x, const u8 *weights, const u16 *scales, const u16 *bias, u16 *y, int rows,         \
+                                    int outputs, int inputs, int blockSize, int isRelu, float *partials, u32 *arrivals) {          \
+    quantizedProduct<bits, columns>(x, weights, scales, bias, y, rows, outputs, inputs, blockSize, isRelu, partials, arrivals,     \
+                                    SHARED_BYTES);                                                                                 \
   }
 
 PRODUCT(8, 2)

@@ -27,7 +27,7 @@ const FUNCTIONS = {
   cuMemcpy2DAsync_v2: 'void*, void*',
   cuMemcpyPeerAsync: 'uint64_t, void*, uint64_t, void*, size_t, void*',
   cuMemsetD8Async: 'uint64_t, uint8_t, size_t, void*',
-  cuStreamCreate: '_Out_ void**, uint32_t',
+  cuStreamCreateWithPriority: '_Out_ void**, uint32_t, int',
   cuStreamDestroy_v2: 'void*',
   cuStreamSynchronize: 'void*',
   cuStreamWaitEvent: 'void*, void*, uint32_t',

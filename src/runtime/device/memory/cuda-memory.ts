@@ -19,6 +19,9 @@ import { hostOutOfMemory, outOfMemory } from './out-of-memory.js';
 /** `CU_STREAM_NON_BLOCKING` and `CU_EVENT_DISABLE_TIMING` */
 const NON_BLOCKING = 1;
 const NO_TIMING = 2;
+/** Of streams: less comes first. The driver takes the nearest that the card has; 0 is the last of all. */
+const LAST = 0;
+const FIRST = -100;
 /** `CU_MEMHOSTREGISTER_READ_ONLY` (without it the driver refuses mappings that may not be written) and `_PORTABLE` (for all devices). */
 const READ_ONLY_EVERYWHERE = 8 | 1;
 
@@ -41,15 +44,19 @@ export class CudaMemory implements DeviceMemory {
   readonly #host = new Map<Address, number>();
   readonly #events: bigint[] = [];
 
-  /** @param isBeside whether others work on the device beside this: what they ask of it is nothing to wait for */
+  /**
+   * @param isBeside whether others work on the device beside this: what they ask of it is nothing to wait for, and what this asks for is
+   *   done first
+   */
   constructor(driver: CudaDriver, device: number, isBeside = false) {
     this.#isBeside = isBeside;
     this.#driver = driver;
     this.#device = device;
     this.place = `Cuda:${device}`;
     this.#context = driver.create('cuDevicePrimaryCtxRetain', device);
-    this.stream = this.#here().create('cuStreamCreate', NON_BLOCKING);
-    this.#copies = driver.create('cuStreamCreate', NON_BLOCKING);
+    const priority = isBeside ? FIRST : LAST;
+    this.stream = this.#here().create('cuStreamCreateWithPriority', NON_BLOCKING, priority);
+    this.#copies = driver.create('cuStreamCreateWithPriority', NON_BLOCKING, priority);
     this.#peerFence = driver.create('cuEventCreate', NO_TIMING);
     this.#events.push(this.#peerFence);
   }
@@ -117,6 +124,11 @@ export class CudaMemory implements DeviceMemory {
   download(to: Address, from: Address, bytes: number): void {
     this.#here().call('cuMemcpyDtoHAsync_v2', to, from, bytes, this.stream);
     this.#here().call('cuStreamSynchronize', this.stream);
+  }
+
+  downloadBeside(to: Address, from: Address, bytes: number): void {
+    this.#here().call('cuMemcpyDtoHAsync_v2', to, from, bytes, this.#copies);
+    this.#here().call('cuStreamSynchronize', this.#copies);
   }
 
   copy(copies: readonly Copy[], repeat?: Repeat): void {

@@ -84,6 +84,8 @@ export interface DeviceMemory extends Disposable {
   uploadParts(to: Address, parts: readonly HostRange[], ahead: boolean): void;
   /** In the order of runs; returns when done. */
   download(to: Address, from: Address, bytes: number): void;
+  /** Of what no run changes any more, beside the runs; returns when done. */
+  downloadBeside(to: Address, from: Address, bytes: number): void;
   /** Within the device, in the order of runs. No copy's target is another's source. */
   copy(copies: readonly Copy[], repeat?: Repeat): void;
   /** From another device's memory, after its runs so far and before later runs here. */

@@ -65,6 +65,10 @@ export class HostMemory implements DeviceMemory {
     this.#memcpy(to, from, bytes);
   }
 
+  downloadBeside(to: Address, from: Address, bytes: number): void {
+    this.download(to, from, bytes);
+  }
+
   copy(copies: readonly Copy[], repeat?: Repeat): void {
     for (const { to, from, bytes } of repeated(copies, repeat)) this.#memcpy(to, from, bytes);
   }

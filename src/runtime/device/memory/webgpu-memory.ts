@@ -129,6 +129,10 @@ export class WebGpuMemory implements DeviceMemory {
     copyTensor(deviceBytes(this.#buffers.beginningAt(from).handle, bytes), hostBytes(to, bytes));
   }
 
+  downloadBeside(to: Address, from: Address, bytes: number): void {
+    this.download(to, from, bytes);
+  }
+
   copy(copies: readonly Copy[], repeat?: Repeat): void {
     const byTarget = new Map<GpuBuffer, Copy[]>();
     for (const copy of repeated(copies, repeat)) {

@@ -6,7 +6,7 @@ import { elementType } from '../../onnx/element-type.js';
 import type { CustomOps } from './custom-ops.js';
 import { memoryInfo, type MemoryPlace } from './memory-info.js';
 import { ortApi, type Pointer } from './ort-api.js';
-import type { RunThread } from './run-thread.js';
+import { runBinding, type BindingRunner } from './run-binding.js';
 
 export interface OrtSessionOptions {
   /** Options of the CUDA provider, by ONNX Runtime's names; absent runs on the CPU. */
@@ -47,52 +47,63 @@ export function environment(): Pointer {
   return created;
 }
 
-export class OrtSession implements Disposable {
-  readonly #session: Pointer;
+/** Binds what its runs read and write, whoever holds the session. */
+export class BindableSession {
+  readonly pointer: Pointer;
 
-  /** @throws Blip2Error `ORT_FAILED`, among others where the provider's library does not load */
-  constructor(
-    model: Uint8Array,
-    { cuda, sharesArena, webgpu, ops, threads, spins, profile, silent }: OrtSessionOptions = {},
-  ) {
-    const ort = ortApi();
-    // Providers write to its log while they are appended.
-    const env = environment();
-    const options = ort.create('CreateSessionOptions');
-    try {
-      ort.call('SetSessionGraphOptimizationLevel', options, ALL_OPTIMIZATIONS);
-      ort.call('SetSessionLogSeverityLevel', options, silent === true ? FATAL : ERRORS);
-      if (ops !== undefined) ort.call('AddCustomOpDomain', options, ops.domain);
-      if (profile !== undefined) ort.call('EnableProfiling', options, profile);
-      if (threads !== undefined) ort.call('SetIntraOpNumThreads', options, threads);
-      if (spins === false) ort.call('AddSessionConfigEntry', options, 'session.intra_op.allow_spinning', '0');
-      if (sharesArena === true) ort.call('AddSessionConfigEntry', options, 'session.use_env_allocators', '1');
-      if (cuda !== undefined) {
-        // The memory of a run planned in one piece would be kept beside the pieces of the run before it.
-        ort.call('DisableMemPattern', options);
-        appendCuda(options, cuda);
-      }
-      if (webgpu !== undefined) {
-        const [names, values] = [Object.keys(webgpu), Object.values(webgpu)];
-        ort.call('SessionOptionsAppendExecutionProvider', options, 'WebGPU', names, values, names.length);
-      }
-      this.#session = ort.create('CreateSessionFromArray', env, model, model.length, options);
-    } finally {
-      ort.release('SessionOptions', options);
-    }
+  constructor(pointer: Pointer) {
+    this.pointer = pointer;
   }
 
   bind(inputs: ReadonlyMap<string, BoundTensor>, outputs: ReadonlyMap<string, BoundTensor>): OrtBinding {
-    return new OrtBinding(this.#session, inputs, outputs);
+    return new OrtBinding(this.pointer, inputs, outputs);
+  }
+}
+
+export class OrtSession extends BindableSession implements Disposable {
+  /** @throws Blip2Error `ORT_FAILED`, among others where the provider's library does not load */
+  constructor(model: Uint8Array, options: OrtSessionOptions = {}) {
+    super(createSession(model, options));
   }
 
   /** Of device memory as the session's provider hands it out. */
   createAllocator(place: MemoryPlace): Pointer {
-    return ortApi().create('CreateAllocator', this.#session, memoryInfo(place));
+    return ortApi().create('CreateAllocator', this.pointer, memoryInfo(place));
   }
 
   [Symbol.dispose](): void {
-    ortApi().release('Session', this.#session);
+    ortApi().release('Session', this.pointer);
+  }
+}
+
+function createSession(
+  model: Uint8Array,
+  { cuda, sharesArena, webgpu, ops, threads, spins, profile, silent }: OrtSessionOptions,
+): Pointer {
+  const ort = ortApi();
+  // Providers write to its log while they are appended.
+  const env = environment();
+  const options = ort.create('CreateSessionOptions');
+  try {
+    ort.call('SetSessionGraphOptimizationLevel', options, ALL_OPTIMIZATIONS);
+    ort.call('SetSessionLogSeverityLevel', options, silent === true ? FATAL : ERRORS);
+    if (ops !== undefined) ort.call('AddCustomOpDomain', options, ops.domain);
+    if (profile !== undefined) ort.call('EnableProfiling', options, profile);
+    if (threads !== undefined) ort.call('SetIntraOpNumThreads', options, threads);
+    if (spins === false) ort.call('AddSessionConfigEntry', options, 'session.intra_op.allow_spinning', '0');
+    if (sharesArena === true) ort.call('AddSessionConfigEntry', options, 'session.use_env_allocators', '1');
+    if (cuda !== undefined) {
+      // The memory of a run planned in one piece would be kept beside the pieces of the run before it.
+      ort.call('DisableMemPattern', options);
+      appendCuda(options, cuda);
+    }
+    if (webgpu !== undefined) {
+      const [names, values] = [Object.keys(webgpu), Object.values(webgpu)];
+      ort.call('SessionOptionsAppendExecutionProvider', options, 'WebGPU', names, values, names.length);
+    }
+    return ort.create('CreateSessionFromArray', env, model, model.length, options);
+  } finally {
+    ort.release('SessionOptions', options);
   }
 }
 
@@ -151,11 +162,11 @@ export class OrtBinding implements Disposable {
   }
 
   run(options: RunOptions): void {
-    ortApi().call('RunWithBinding', this.#session, options.pointer, this.#binding);
+    runBinding({ session: this.#session, options: options.pointer, binding: this.#binding });
   }
 
   /** The same in another thread; one run of a binding at a time. */
-  runIn(thread: RunThread, options: RunOptions): Promise<void> {
+  runIn(thread: BindingRunner, options: RunOptions): Promise<void> {
     return thread.run({ session: this.#session, options: options.pointer, binding: this.#binding });
   }
 

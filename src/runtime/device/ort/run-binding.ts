@@ -1,16 +1,18 @@
 import { ortApi, type Pointer } from './ort-api.js';
 
-/** A session, the options of a run and a binding, by their addresses; null ends the thread. */
-export type RunRequest = { readonly session: Pointer; readonly options: Pointer; readonly binding: Pointer } | null;
+/** A session, the options of a run and a binding, by their addresses. */
+export interface RunRequest {
+  readonly session: Pointer;
+  readonly options: Pointer;
+  readonly binding: Pointer;
+}
 
-/** null for a run that went well, else ONNX Runtime's own words. */
-export type RunReply = { readonly failure: string | null };
+/** Whoever runs bindings in another thread. */
+export interface BindingRunner {
+  /** @throws Blip2Error `ORT_FAILED` */
+  run(request: RunRequest): Promise<void>;
+}
 
-export function runBinding({ session, options, binding }: Exclude<RunRequest, null>): RunReply {
-  try {
-    ortApi().call('RunWithBinding', session, options, binding);
-    return { failure: null };
-  } catch (error) {
-    return { failure: error instanceof Error ? error.message : String(error) };
-  }
+export function runBinding({ session, options, binding }: RunRequest): void {
+  ortApi().call('RunWithBinding', session, options, binding);
 }

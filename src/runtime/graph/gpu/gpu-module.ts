@@ -2,7 +2,7 @@
 import type { Activation } from '../../../model/config-fields.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
-import { joinedProduct, product } from './gpu-product.js';
+import { finishesProducts, joinedProduct, product } from './gpu-product.js';
 
 export function bias(module: Module): Value | undefined {
   return module.stage.weights.expects(`${module.path}.bias`) ? module.weight('bias') : undefined;
@@ -10,7 +10,7 @@ export function bias(module: Module): Value | undefined {
 
 export function linear(module: Module, x: Value): Value {
   const offset = bias(module);
-  return offset === undefined ? product(module, x) : module.add(product(module, x), offset);
+  return product(module, x, offset === undefined ? undefined : { bias: offset, isRelu: false });
 }
 
 /** The linear layers `children` of a module as one: their results side by side. */
@@ -18,11 +18,11 @@ export function joinedLinear(module: Module, name: string, children: readonly st
   const { stage } = module;
   const joined = module.child(name);
   const names = (kind: string) => children.map((child) => `${module.path}.${child}.${kind}`);
-  const projected = joinedProduct(joined, x, names('weight'));
   const biases = names('bias');
-  if (!biases.every((each) => stage.weights.expects(each))) return projected;
+  if (!biases.every((each) => stage.weights.expects(each))) return joinedProduct(joined, x, names('weight'));
   const width = biases.reduce((sum, each) => sum + (stage.weights.get(each).shape[0] ?? 0), 0);
-  return joined.add(projected, stage.joinedWeight(`${joined.path}.bias`, biases, [width]));
+  const offset = stage.joinedWeight(`${joined.path}.bias`, biases, [width]);
+  return joinedProduct(joined, x, names('weight'), `${joined.path}.weight`, { bias: offset, isRelu: false });
 }
 
 /** Three equal parts of the last axis. */
@@ -32,11 +32,25 @@ export function splitInThree(module: Module, x: Value): [Value, Value, Value] {
   return [first, second, third];
 }
 
+const OWN_ACTIVATIONS: Partial<Record<Activation, string>> = { gelu: 'BiasGelu', relu: 'BiasRelu' };
+
+/** Lanes read 16 bytes at once. */
+function hasOwnActivation({ stage, path }: Module): boolean {
+  const [width = 0] = stage.weights.get(`${path}.bias`).shape;
+  return stage.own.activations && stage.float === 'F16' && width % 8 === 0;
+}
+
 /** Activation of a linear layer's output. */
 export function activatedLinear(module: Module, x: Value, kind: Activation): Value {
   const offset = bias(module);
-  if (kind !== 'gelu' || offset === undefined) return module.activation(linear(module, x), kind);
-  return module.fused('BiasGelu', [product(module, x), offset]);
+  if (offset === undefined) return module.activation(linear(module, x), kind);
+  if (kind === 'relu' && finishesProducts(module)) return product(module, x, { bias: offset, isRelu: true });
+  const op = OWN_ACTIVATIONS[kind];
+  if (op !== undefined && hasOwnActivation(module)) {
+    return module.graph.node(op, [product(module, x), offset], { ...module.named(op, {}), domain: 'blip2' });
+  }
+  if (kind === 'gelu') return module.fused('BiasGelu', [product(module, x), offset]);
+  return module.activation(linear(module, x), kind);
 }
 
 /** The value of `wire` plus what `module`, a linear layer, makes of `x`; added together with the next norm where one follows. */

@@ -1,15 +1,24 @@
 /** Products of activations with weights, stored as floats or as small integers. */
 import { QUANT_BITS, quantizedNames } from '../../../tensor/quantized.js';
+import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
 import type { QuantizedWeight } from '../weights.js';
 import { castTo } from './casts.js';
 import type { FloatWeight } from './float-weight.js';
+import type { GpuFloat } from './gpu-style.js';
 import { mixedProduct } from './mixed-product.js';
 
+/** What becomes of a product: a bias is added, and what is less than zero may become zero. */
+export interface Finish {
+  readonly bias: Value;
+  readonly isRelu: boolean;
+}
+
 /** `x W^T` with the module's weight as it is stored. */
-export function product(module: Module, x: Value): Value {
-  return namedProduct(module, x, `${module.path}.weight`);
+export function product(module: Module, x: Value, finish?: Finish): Value {
+  const name = `${module.path}.weight`;
+  return joinedProduct(module, x, [name], name, finish);
 }
 
 /** The same in float32, where a checkpoint keeps the weight so or has it in small integers. */
@@ -18,7 +27,7 @@ export function exactProduct(module: Module, x: Value): Value {
   const { weights } = module.stage;
   const quantized = weights.quantized(name);
   const wide = castTo(module, x, 'F32');
-  if (quantized !== null) return quantizedProduct(module, wide, [quantized], name, 'F32');
+  if (quantized !== null) return quantizedProduct(module, wide, [quantized], { name, dtype: 'F32' });
   return weights.get(name).dtype === 'F32' ? product(module, wide) : castTo(module, product(module, x), 'F32');
 }
 
@@ -33,20 +42,28 @@ export function joinedProduct(
   x: Value,
   names: readonly string[],
   joinedName = `${module.path}.weight`,
+  finish?: Finish,
 ): Value {
   const { stage } = module;
   const quantized = names.map((name) => stage.weights.quantized(name));
   if (quantized.every((weight) => weight === null)) {
     const shapes = names.map((name) => stage.weights.get(name).shape);
     const rows = shapes.reduce((sum, [count = 0]) => sum + count, 0);
-    return floatProduct(module, x, { name: joinedName, tensors: names, rows, columns: shapes[0]?.[1] ?? 0 });
+    const weight = { name: joinedName, tensors: names, rows, columns: shapes[0]?.[1] ?? 0 };
+    return finished(module, floatProduct(module, x, weight), finish);
   }
   const known = quantized.filter((weight) => weight !== null);
   if (known.length === names.length && known.every((weight) => isAlike(weight, known[0]))) {
-    return quantizedProduct(module, x, known, joinedName);
+    return quantizedProduct(module, x, known, { name: joinedName, ...(finish === undefined ? {} : { finish }) });
   }
   const parts = names.map((name) => namedProduct(module, x, name));
-  return module.node('Concat', parts, { axis: { int: -1 } });
+  return finished(module, module.node('Concat', parts, { axis: { int: -1 } }), finish);
+}
+
+function finished(module: Module, made: Value, finish: Finish | undefined): Value {
+  if (finish === undefined) return made;
+  const sum = module.add(made, finish.bias);
+  return finish.isRelu ? module.activation(sum, 'relu') : sum;
 }
 
 /**
@@ -71,13 +88,29 @@ const isAlike = (weight: QuantizedWeight, other: QuantizedWeight | undefined): b
 const hasOwnProduct = (columns: number, { scheme, blockSize }: QuantizedWeight): boolean =>
   columns % (512 / QUANT_BITS[scheme]) === 0 && blockSize % (128 / QUANT_BITS[scheme]) === 0;
 
-/** @param dtype of `x`, and so of the scales and the product */
+/** Whether a module's product is ours, which adds a bias and does more by itself. */
+export function finishesProducts({ stage, path }: Module): boolean {
+  const weight = stage.weights.quantized(`${path}.weight`);
+  if (weight === null || !stage.own.products || stage.float !== 'F16') return false;
+  const [rows, columns] = weight.shape;
+  return hasOwnProduct(columns, weight) && rows % FINISHED_AT_ONCE === 0;
+}
+
+interface NamedProduct {
+  readonly name: string;
+  /** Of `x`, and so of the scales and the product. */
+  readonly dtype?: GpuFloat;
+  readonly finish?: Finish;
+}
+
+/** Numbers that a kernel finishes at once. */
+const FINISHED_AT_ONCE = 8;
+
 function quantizedProduct(
   module: Module,
   x: Value,
   parts: readonly QuantizedWeight[],
-  name: string,
-  dtype = module.stage.float,
+  { name, dtype = module.stage.float, finish }: NamedProduct,
 ): Value {
   const { stage } = module;
   const [first] = parts;
@@ -99,7 +132,11 @@ function quantizedProduct(
   const operands = [x, values, isSame ? scales : castTo(module, scales, dtype)];
   const attributes = { K: { int: columns }, N: { int: rows }, bits: { int: bits }, block_size: { int: blockSize } };
   const isOwn = stage.own.products && dtype === 'F16' && hasOwnProduct(columns, first);
-  if (!isOwn) return module.fused('MatMulNBits', operands, attributes);
-  const options = { ...module.named('QuantizedProduct', attributes), domain: 'blip2' } as const;
-  return stage.graph.node('QuantizedProduct', operands, options);
+  if (!isOwn) return finished(module, module.fused('MatMulNBits', operands, attributes), finish);
+  const own = (op: string, inputs: readonly Value[], more: Attributes = {}) =>
+    stage.graph.node(op, inputs, { ...module.named(op, { ...attributes, ...more }), domain: 'blip2' });
+  if (finish === undefined || rows % FINISHED_AT_ONCE !== 0) {
+    return finished(module, own('QuantizedProduct', operands), finish);
+  }
+  return own('QuantizedLinear', [...operands, finish.bias], { relu: { int: finish.isRelu ? 1 : 0 } });
 }

@@ -1,9 +1,11 @@
 /** The vision transformer for GPUs: `pixel_values` to `patches`, and through its layers to the rows that the Q-Former reads. */
 import type { Block } from '../../../model/blocks.js';
 import type { Value } from '../../onnx/graph-builder.js';
+import { isOfMany } from '../../device/kernels/attention-of-many.js';
 import { Module } from '../module.js';
 import { plainAttention } from '../plain-attention.js';
 import type { StageBuilder } from '../stage-builder.js';
+import { visionTokens } from '../vision.js';
 import { castTo, toFloat } from './casts.js';
 import { activatedLinear, addLinear, bias, normOf, splitInThree } from './gpu-module.js';
 import { floatProduct, product } from './gpu-product.js';
@@ -64,6 +66,16 @@ function attend(
   if (self.stage.plainAttention) {
     const [query, key, value] = splitInThree(self, offset === undefined ? projected : self.add(projected, offset));
     return plainAttention(self, { query, key, value, heads, scale });
+  }
+  const { hiddenSize } = self.stage.config.vision;
+  const tokens = visionTokens(self.stage);
+  const isOwn = self.stage.own.attention && isOfMany({ tokens, width: hiddenSize / heads, capacity: tokens });
+  if (isOwn && offset !== undefined && self.stage.float === 'F16') {
+    const options = {
+      ...self.named('PackedAttention', { num_heads: { int: heads }, scale }),
+      domain: 'blip2',
+    } as const;
+    return self.graph.node('PackedAttention', [projected, offset], options);
   }
   const operands = [...splitInThree(self, projected), ...(offset === undefined ? [] : [offset])];
   return self.fused('MultiHeadAttention', operands, { num_heads: { int: heads }, scale });

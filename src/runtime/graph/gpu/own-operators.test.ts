@@ -1,4 +1,4 @@
-/** Which nodes of a decoder's step are operators of our own. */
+/** Which nodes of a decoder's step and of a vision layer are operators of our own. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -11,12 +11,15 @@ import { quantizedInfos, quantizedNames, type QuantScheme } from '../../../tenso
 import { ModelProtoSchema } from '../../onnx/onnx_pb.js';
 import { StageBuilder, type OwnOperators } from '../stage-builder.js';
 import { Weights } from '../weights.js';
-import { gpuTokenSteps } from './gpu-programs.js';
+import { gpuImageSteps, gpuTokenSteps } from './gpu-programs.js';
 import { cudaStyle, gpuStyle, type GpuStyle } from './gpu-style.js';
 
 const LINEAR = /language_model\..*layers\.0\.(self_attn\.[qkv]_proj|self_attn\.out_proj|fc[12])\.weight$/;
-const ALL: OwnOperators = { attention: true, products: true };
-const json = JSON.parse(await readFile(join(GOLDENS, 'tiny-opt/config.json'), 'utf8')) as { text_config: object };
+const ALL: OwnOperators = { attention: true, products: true, activations: true };
+const json = JSON.parse(await readFile(join(GOLDENS, 'tiny-opt/config.json'), 'utf8')) as {
+  text_config: object;
+  vision_config: object;
+};
 
 interface Model {
   readonly hiddenSize: number;
@@ -24,7 +27,12 @@ interface Model {
   readonly scheme: QuantScheme;
 }
 
-function firstLayer({ hiddenSize, heads, scheme }: Model, style: GpuStyle, own?: OwnOperators): string[] {
+function firstLayer(
+  { hiddenSize, heads, scheme }: Model,
+  style: GpuStyle,
+  own?: OwnOperators,
+  which = /Attention|Product|NBits|Linear|Add|Relu/,
+): string[] {
   const sizes = { hidden_size: hiddenSize, word_embed_proj_dim: hiddenSize, ffn_dim: 512, num_attention_heads: heads };
   const config = parseBlip2Config({ ...json, text_config: { ...json.text_config, ...sizes } });
   const stored = (info: Pick<StoredTensor, 'dtype' | 'shape'>) => ({ ...info, file: '/none', begin: 0, end: 0 });
@@ -54,26 +62,30 @@ function firstLayer({ hiddenSize, heads, scheme }: Model, style: GpuStyle, own?:
   const nodes = graph?.node ?? [];
   const isOwn = nodes.some(({ domain }) => domain === 'blip2');
   expect(opsetImport.some(({ domain }) => domain === 'blip2')).toBe(isOwn);
-  return nodes.map(({ opType }) => opType).filter((op) => /Attention|Product|NBits/.test(op));
+  return nodes.map(({ opType }) => opType).filter((op) => which.test(op));
 }
 
-const four = (op: string, attention: string): string[] => [op, attention, op, op, op];
+/** What a layer leaves is added up, because nobody makes a norm of it here. */
+const theirs = (attention: string): string[] =>
+  `MatMulNBits Add ${attention} MatMulNBits MatMulNBits Add Relu MatMulNBits Add Add`.split(' ');
+
+/** Where products are finished as they are written. */
+const ours = (attention: string): string[] =>
+  `QuantizedLinear ${attention} QuantizedProduct QuantizedLinear QuantizedProduct Add Add`.split(' ');
 
 it('are attention and products by integers where the card has kernels', () => {
   const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
-  expect(firstLayer(model, cudaStyle(true), ALL)).toEqual(four('QuantizedProduct', 'CachedAttention'));
-  expect(firstLayer({ ...model, scheme: 'int4' }, cudaStyle(true), ALL)).toEqual(
-    four('QuantizedProduct', 'CachedAttention'),
-  );
-  expect(firstLayer(model, cudaStyle(true), { ...ALL, products: false })).toEqual(
-    four('MatMulNBits', 'CachedAttention'),
+  expect(firstLayer(model, cudaStyle(true), ALL)).toEqual(ours('CachedAttention'));
+  expect(firstLayer({ ...model, scheme: 'int4' }, cudaStyle(true), ALL)).toEqual(ours('CachedAttention'));
+  expect(firstLayer(model, cudaStyle(true), { ...ALL, products: false, activations: false })).toEqual(
+    theirs('CachedAttention'),
   );
 });
 
 it('read caches of integers where a plan keeps them so', () => {
   const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
   const style = cudaStyle(true, true);
-  expect(firstLayer(model, style, ALL)).toEqual(four('QuantizedProduct', 'QuantizedCachedAttention'));
+  expect(firstLayer(model, style, ALL)).toEqual(ours('QuantizedCachedAttention'));
   // Of heads that the kernel does not take there is no such cache.
   expect(() => firstLayer({ ...model, hiddenSize: 512, heads: 1 }, style, ALL)).toThrow('nothing reads them');
   const config = parseBlip2Config(json);
@@ -82,20 +94,70 @@ it('read caches of integers where a plan keeps them so', () => {
   expect(style.wireType(config, 'hidden')).toEqual(cudaStyle(true).wireType(config, 'hidden'));
 });
 
+interface Tower {
+  readonly hiddenSize: number;
+  readonly heads: number;
+  /** Patches of a picture in a row, and in a column. */
+  readonly side: number;
+}
+
+function visionLayer({ hiddenSize, heads, side }: Tower, style: GpuStyle, own: OwnOperators): string[] {
+  const sizes = { hidden_size: hiddenSize, num_attention_heads: heads, image_size: 14 * side, patch_size: 14 };
+  const config = parseBlip2Config({ ...json, vision_config: { ...json.vision_config, ...sizes } });
+  const tensors = new Map(
+    [...blip2Tensors(config, { dtype: 'F16', ownHead: true })].map(([name, { dtype, shape }]) => [
+      name,
+      { dtype, shape, file: '/none', begin: 0, end: 0 },
+    ]),
+  );
+  const weights = new Weights(config, tensors);
+  const picture = { rows: side, columns: side, positions: null };
+  const stage = new StageBuilder({ config, weights, folder: '/', picture, style, own });
+  const step = gpuImageSteps(config).find(({ block }) => block.kind === 'vision-layer');
+  if (step === undefined) throw new Error('no layer');
+  step.lower(stage, step.block);
+  stage.finish(['patches']);
+  const { graph } = fromBinary(ModelProtoSchema, stage.graph.toModel());
+  return (graph?.node ?? []).map(({ opType }) => opType).filter((op) => /Attention|Split/.test(op));
+}
+
+it('are the attention of pictures whose keys and values a block of threads has room for', () => {
+  const split = ['Split', 'MultiHeadAttention'];
+  const tower: Tower = { hiddenSize: 176, heads: 2, side: 16 };
+  expect(visionLayer(tower, cudaStyle(true), ALL)).toEqual(['PackedAttention']);
+  expect(visionLayer(tower, cudaStyle(false), ALL)).toEqual(split);
+  expect(visionLayer(tower, gpuStyle('F32'), ALL)).toEqual(split);
+  // Pictures of more patches, few of them, and heads that no kernel is compiled for.
+  expect(visionLayer({ ...tower, side: 17 }, cudaStyle(true), ALL)).toEqual(split);
+  expect(visionLayer({ ...tower, side: 3 }, cudaStyle(true), ALL)).toEqual(split);
+  expect(visionLayer({ hiddenSize: 192, heads: 2, side: 16 }, cudaStyle(true), ALL)).toEqual(split);
+});
+
+it('are activations of rows of whole multiples of 16 bytes', () => {
+  const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
+  const noProducts = { ...ALL, products: false };
+  expect(firstLayer(model, cudaStyle(true), noProducts, /Relu/)).toEqual(['BiasRelu']);
+  expect(firstLayer(model, cudaStyle(true), { ...noProducts, activations: false }, /Relu/)).toEqual(['Relu']);
+  expect(firstLayer(model, gpuStyle('F16'), ALL, /Relu/)).toEqual(['Relu']);
+});
+
 it('are none where the card has no kernels, or nobody asks for them', () => {
   const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
-  const theirs = four('MatMulNBits', 'GroupQueryAttention');
-  expect(firstLayer(model, cudaStyle(false), ALL)).toEqual(theirs);
-  expect(firstLayer(model, gpuStyle('F16'), ALL)).toEqual(theirs);
-  expect(firstLayer(model, cudaStyle(true))).toEqual(theirs);
+  const all = theirs('GroupQueryAttention');
+  expect(firstLayer(model, cudaStyle(false), ALL)).toEqual(all);
+  expect(firstLayer(model, gpuStyle('F16'), ALL)).toEqual(all);
+  expect(firstLayer(model, cudaStyle(true))).toEqual(all);
 });
 
 it('are not what their kernels do not take', () => {
   // Rows of 160 integers are no whole number of stretches; those of fc2, 512, are.
-  const ops = firstLayer({ hiddenSize: 160, heads: 5, scheme: 'int8' }, cudaStyle(true), ALL);
-  expect(ops).toEqual(['MatMulNBits', 'CachedAttention', 'MatMulNBits', 'MatMulNBits', 'QuantizedProduct']);
+  const ops = firstLayer({ hiddenSize: 160, heads: 5, scheme: 'int8' }, cudaStyle(true), {
+    ...ALL,
+    activations: false,
+  });
+  expect(ops).toEqual(theirs('CachedAttention').with(7, 'QuantizedProduct'));
   // A head of more than 256.
   expect(firstLayer({ hiddenSize: 512, heads: 1, scheme: 'int8' }, cudaStyle(true), ALL)).toEqual(
-    four('QuantizedProduct', 'GroupQueryAttention'),
+    ours('GroupQueryAttention'),
   );
 });

@@ -24,6 +24,7 @@ import type { DecodingRoom, LanguagePrompt } from '../model/language-prompt.js';
 import type { WordBatch } from '../model/word-wires.js';
 import type { DeviceMemory } from '../../device/memory/device-memory.js';
 import { batchBytes } from './batch-bytes.js';
+import { RunThread } from '../../device/thread/run-thread.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
 import { gpuUnits, type Unit } from './units/gpu-units.js';
 import type { GpuProgram } from './program/gpu-program.js';
@@ -31,10 +32,19 @@ import { LentRoom } from './program/lent-room.js';
 import { HostStaging } from './program/host-staging.js';
 import { openLanguageModel, type LanguageModel } from './language/language-model.js';
 import { LanguageTables } from './language/language-tables.js';
+import type { PlaceOf } from './device/engine-device.js';
 import { startPrograms, type EngineSources } from './program/started-programs.js';
 
 /** What a plan says of the pictures that run together. */
 export type PlannedWork = Pick<Workload, 'batch' | 'beams' | 'encoded'>;
+
+interface PlannedUnits {
+  readonly weights: Weights;
+  readonly units: ReturnType<typeof planUnits>;
+  /** What holds the sessions of the image program, where it has devices of its own. */
+  readonly thread: RunThread | undefined;
+  readonly planned: PlannedWork | undefined;
+}
 
 export class GpuModel implements CaptionModel {
   readonly #image: GpuImageEncoder;
@@ -70,28 +80,52 @@ export class GpuModel implements CaptionModel {
    * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `ORT_FAILED`
    */
   static async open(sources: EngineSources<Blip2Config>, planned?: PlannedWork): Promise<GpuModel> {
-    const encoded = planned?.encoded;
     const isOfRows = planned === undefined || planned.batch * planned.beams > 1;
-    const { config, tensors, picture, placeOf } = sources;
+    const { config, tensors, placeOf } = sources;
     const weights = new Weights(config, tensors);
+    const units = planUnits(
+      sources,
+      weights,
+      { attention: true, products: isOfRows, activations: isOfRows },
+      planned?.encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
+    );
+    // A picture alone has nothing to be encoded beside.
+    const isBeside = isOfRows && hasDevicesOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
+    const thread = isBeside ? new RunThread() : undefined;
+    try {
+      return await GpuModel.#start(sources, { weights, units, thread, planned });
+    } catch (error) {
+      await thread?.[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  static async #start(
+    { config, picture, placeOf }: EngineSources<Blip2Config>,
+    { weights, units, thread, planned }: PlannedUnits,
+  ): Promise<GpuModel> {
+    const encoded = planned?.encoded;
     const tables = new LanguageTables(config.text, weights);
+    const { imageAlone, ...programUnits } = units;
     const started = await startPrograms(
-      planUnits(
-        sources,
-        weights,
-        { attention: true, products: isOfRows },
-        encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
-      ),
+      programUnits,
       { weights, placeOf },
-      { recorded: ['token'], rounded: ['image', 'prompt', 'token'], mapped: tables.tensors },
+      {
+        recorded: ['token'],
+        rounded: ['image', 'prompt', 'token'],
+        mapped: tables.tensors,
+        threads: { image: thread },
+      },
     );
     const { programs, shared, files, memories } = started;
     const owned = [...started.owned];
     try {
       const { image, prompt, token } = programs;
       if (image === null || token === null) throw new Error('a model without blocks');
+      // A plan for many pictures has room for pixels and rows of two batches: see `keptActivationBytes`.
+      const atOnce = planned === undefined || encoded !== undefined ? 2 : 1;
       // What one of the two waits for is not the other's.
-      const [own, others] = [image, token].map(({ units }) => new HostStaging(memoriesOf(units)));
+      const [own, others] = [image, token].map((program) => new HostStaging(memoriesOf(program.units)));
       if (own === undefined || others === undefined) throw new Error('a program without staging');
       const lent = encoded !== undefined && image.streams && !keepsShapes(token) ? new LentRoom() : null;
       const encoder = new GpuImageEncoder({
@@ -102,7 +136,8 @@ export class GpuModel implements CaptionModel {
         config,
         picture,
         encoded: encoded ?? MOST_TOGETHER,
-        isAside: image.runsAside && !sharesDevice(image, [...(prompt?.units ?? []), ...token.units]),
+        aside:
+          thread === undefined ? null : { thread, atOnce, openAlone: () => started.openAnother(imageAlone(), true) },
       });
       if (lent !== null) lent.onWithdraw = () => encoder[Symbol.dispose]();
       owned.unshift(encoder);
@@ -134,6 +169,10 @@ export class GpuModel implements CaptionModel {
     return this.#language.streams;
   }
 
+  get encodingsBeside(): number {
+    return this.#image.atOnceBeside;
+  }
+
   get pixelFloat(): GpuFloat {
     return this.#image.pixelFloat;
   }
@@ -160,8 +199,14 @@ export class GpuModel implements CaptionModel {
   }
 }
 
-const sharesDevice = ({ units }: GpuProgram, others: readonly Unit[]): boolean =>
-  units.some((unit) => others.some(({ device }) => device === unit.device));
+/** Whether units run beside others: where all of them stays on devices that take work beside their own, and the others have not. */
+const hasDevicesOfItsOwn = (units: readonly Unit[], others: readonly Unit[], placeOf: PlaceOf): boolean =>
+  units.every(
+    ({ device, blocks }) =>
+      device.beside !== undefined &&
+      others.every((other) => other.device !== device) &&
+      blocks.every(({ name }) => placeOf(name).isResident),
+  );
 
 const keepsShapes = ({ units }: GpuProgram): boolean => units.some(({ device }) => device.keepsShapes === true);
 
@@ -183,8 +228,12 @@ function planUnits(
   const caches = (program: 'prompt' | 'token', steps: readonly Step[]) =>
     steps.flatMap(({ block }) => gpuCacheWires(program, block));
   const [prompt, token] = [gpuPromptSteps(config), gpuTokenSteps(config)];
+  const image = (operators: { readonly own?: OwnOperators }) =>
+    units(gpuImageSteps(config), ['language_input'], operators);
   return {
-    image: units(gpuImageSteps(config), ['language_input']),
+    image: image(own.activations ? { own: { attention: true, products: false, activations: true } } : {}),
+    /** The same for few pictures: the host takes longer to ask for operators of our own than a card for one picture. */
+    imageAlone: () => image({}),
     prompt: units(prompt, caches('prompt', prompt)),
     token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own }),
   };

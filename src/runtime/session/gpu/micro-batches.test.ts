@@ -5,6 +5,7 @@ import { DEMO, GOLDENS, floats } from '../../../../test/golden/golden.js';
 import { openOnHost, openPlanOnHost } from '../../../../test/golden/open-on-host.js';
 import { openCheckpoint } from '../../../loader/index.js';
 import { parseBlip2Config, type Blip2Config } from '../../../model/blip2-config.js';
+import { blip2Blocks } from '../../../model/blocks.js';
 import { planDeviceMap, UNKNOWN_GPU, UNKNOWN_HOST } from '../../../planner/index.js';
 import type { Address, HostBuffer, HostRange } from '../../device/memory/device-memory.js';
 import { HostMemory } from '../../device/memory/host-memory.js';
@@ -108,6 +109,34 @@ describe.each(FAMILIES)('pictures of %s encoded some at a time', (family) => {
       for (const [index, value] of again.entries()) {
         expect(value).toBeCloseTo(singles[from * width + index] ?? Number.NaN, 4);
       }
+    }
+  });
+});
+
+describe.each(FAMILIES)('pictures of %s encoded beside other work', (family) => {
+  it('are what they are one after the other, however many are asked for at once', async () => {
+    const { config: json, tensors } = await openCheckpoint(join(GOLDENS, family));
+    const config = parseBlip2Config(json);
+    const batch = pictureBatch(config, 7);
+    const isImage = new Map(blip2Blocks(config).map(({ name, phase }) => [name, phase === 'image']));
+    await using alone = await openOnHost(config, tensors, () => true);
+    await using beside = await openOnHost(config, tensors, () => true, {
+      deviceOf: (block) => (isImage.get(block) === true ? 0 : 1),
+      device: () => ({ beside: () => expect.unreachable('the language model has a device of its own') }),
+    });
+    expect([alone.encodingsBeside, beside.encodingsBeside]).toEqual([0, 2]);
+    const stretches = [
+      [0, 3],
+      [3, 6],
+      [6, 7],
+      [0, 7],
+      [2, 3],
+      [3, 6],
+      [1, 4],
+    ] as const;
+    const asked = await Promise.all(stretches.map(([from, to]) => encoded(beside, batch, from, to)));
+    for (const [index, [from, to]] of stretches.entries()) {
+      expect([...(asked[index] ?? [])]).toEqual([...(await encoded(alone, batch, from, to))]);
     }
   });
 });

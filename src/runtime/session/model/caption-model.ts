@@ -22,6 +22,11 @@ export interface CaptionModel extends AsyncDisposable {
   readonly streamsText?: boolean;
   /** Whether pictures are encoded in the memory of caches, so that no sequence may be open meanwhile. */
   readonly encodesAlone?: boolean;
+  /**
+   * Calls of `encodeImages` that are worth asking for before the first of them is done, all of which go on beside decoding. Absent or 0: one
+   * at a time, which nothing goes on beside.
+   */
+  readonly encodingsBeside?: number;
   /** Of the pixels that it reads; absent: float32 alone. */
   readonly pixelFloat?: 'F16' | 'F32';
   /**

@@ -34,11 +34,12 @@ function opened(gpu: number, caches: CacheForm, isBeside: boolean): EngineDevice
     style: cudaStyle(ops !== null, caches === 'int8'),
     sessionOptions: ({ isRecorded, roundsFactors, sharesArena }) => ({
       ...(ops === null ? {} : { ops }),
-      cuda: cudaSettings(gpu, isRecorded ? 'recorded' : memory, roundsFactors),
+      cuda: cudaSettings(gpu, { stream: memory.stream, isRecorded }, roundsFactors),
       sharesArena,
     }),
     shareArena: () => SharedArena.take(memory.place),
     isHost: false,
+    card: gpu,
     canRecord: true,
   };
 }

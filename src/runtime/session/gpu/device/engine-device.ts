@@ -28,6 +28,8 @@ export interface EngineDevice {
   readonly canRecord: boolean;
   /** Makes the sessions share one, until it is disposed; null where another model's do. Absent: the provider has none. */
   readonly shareArena?: () => SharedArena | null;
+  /** Its number, of a CUDA card. */
+  readonly card?: number;
   /** The same device for work beside this one's, in an order of its own. */
   readonly beside?: () => EngineDevice;
 }

@@ -3,10 +3,17 @@ import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import type { Dtype } from '../../../../tensor/dtype.js';
 import type { BlockKind } from '../../../../model/blocks.js';
 import { wireOfOutput } from '../../../graph/stage-builder.js';
+import type { Fence } from '../../../device/memory/device-memory.js';
 import { alignedBytes } from '../../../device/memory/alignment.js';
 import { namedOutOfMemory } from '../../../device/memory/out-of-memory.js';
-import { OrtSession, type RunOptions, type BoundTensor, type OrtBinding } from '../../../device/ort/ort-session.js';
-import type { RunThread } from '../../../device/ort/run-thread.js';
+import {
+  OrtSession,
+  type BindableSession,
+  type BoundTensor,
+  type OrtBinding,
+  type RunOptions,
+} from '../../../device/ort/ort-session.js';
+import type { RunThread } from '../../../device/thread/run-thread.js';
 import { CargoQueue } from '../weights/cargo-queue.js';
 import type { EngineDevice } from '../device/engine-device.js';
 import type { GpuStage, Unit } from '../units/gpu-units.js';
@@ -25,6 +32,8 @@ export interface GpuProgramParts {
   readonly roundsFactors: boolean;
   /** Devices whose sessions share an arena. */
   readonly sharing: ReadonlySet<EngineDevice>;
+  /** What holds its sessions, where that is not this thread: then `runAside` runs it, beside what other programs run on the device. */
+  readonly thread?: RunThread | undefined;
 }
 
 /** A wire of a unit, and its dtype on the unit's device. */
@@ -39,31 +48,57 @@ export interface UnitWire {
 export interface BoundUnit {
   readonly binding: OrtBinding;
   readonly options: RunOptions;
+  /** Where another run of the same session follows, which is awaited in its place. */
+  readonly followed: RunOptions;
   /** Brings what other devices have made. */
   readonly prepare: () => void;
 }
 
 export class GpuProgram implements Disposable {
   readonly #parts: GpuProgramParts;
-  readonly #sessions = new Map<GpuStage, OrtSession>();
+  readonly #sessions = new Map<GpuStage, BindableSession>();
+  readonly #own: OrtSession[] = [];
   readonly #cargos: readonly (Cargo | null)[];
   readonly #queues: ReadonlyMap<EngineDevice, CargoQueue>;
+  #fences: readonly Fence[] | undefined;
 
-  constructor(parts: GpuProgramParts) {
+  private constructor(parts: GpuProgramParts) {
     this.#parts = parts;
-    const { roundsFactors, sharing } = parts;
     this.#cargos = loadCargos(parts);
     this.#queues = cargoQueues(parts, this.#cargos);
+  }
+
+  /** @throws Blip2Error `OUT_OF_MEMORY`, `ORT_FAILED` */
+  static async open(parts: GpuProgramParts): Promise<GpuProgram> {
+    const program = new GpuProgram(parts);
     try {
       for (const { stage, device } of parts.units) {
-        if (this.#sessions.has(stage)) continue;
-        const kind = { isRecorded: this.records(device), roundsFactors, sharesArena: sharing.has(device) };
-        const start = () => new OrtSession(stage.model, device.sessionOptions(kind));
-        this.#sessions.set(stage, within(device, start));
+        if (!program.#sessions.has(stage)) program.#sessions.set(stage, await program.#start(stage, device));
       }
+      return program;
     } catch (error) {
-      this[Symbol.dispose]();
+      program[Symbol.dispose]();
       throw error;
+    }
+  }
+
+  async #start({ model }: GpuStage, device: EngineDevice): Promise<BindableSession> {
+    const { roundsFactors, sharing, thread } = this.#parts;
+    const kind = { isRecorded: this.records(device), roundsFactors, sharesArena: sharing.has(device) };
+    const options = device.sessionOptions(kind);
+    const { ops, ...others } = options;
+    try {
+      if (thread !== undefined) {
+        // Operators are the thread's own.
+        const opsOfCard = ops === undefined ? null : (device.card ?? null);
+        return await thread.open({ model, options: others, opsOfCard });
+      }
+      device.memory.enter();
+      const session = new OrtSession(model, options);
+      this.#own.push(session);
+      return session;
+    } catch (error) {
+      throw namedOutOfMemory(error, device.memory);
     }
   }
 
@@ -144,13 +179,14 @@ export class GpuProgram implements Disposable {
       const cargo = this.#cargos[index] ?? null;
       const queue = this.#queues.get(device);
       if (cargo !== null) queue?.await(cargo);
-      for (const bound of together) {
+      for (const [place, bound] of together.entries()) {
         const unit = bound[index];
         if (unit === undefined) throw new RangeError(`unit ${index} is not bound`);
         unit.prepare();
         // The CPU computes shapes beside WebGPU, and reads their tensors when they are bound.
         if (device.memory.place === 'WebGPU_Buf') unit.binding.bindAgain(wiresOf(stage));
-        within(device, () => unit.binding.run(unit.options));
+        const options = place + 1 < together.length ? unit.followed : unit.options;
+        within(device, () => unit.binding.run(options));
       }
       if (cargo !== null) queue?.passed(cargo);
     });
@@ -162,21 +198,27 @@ export class GpuProgram implements Disposable {
     return this.#queues.size > 0;
   }
 
-  /** Whether `runIn` can run it, beside what other programs run on its device. */
-  get runsAside(): boolean {
-    return !this.streams && this.units.every(({ device }) => device.beside !== undefined);
-  }
-
-  /** The same in another thread, where nothing is streamed. */
-  async runIn(thread: RunThread, bound: readonly BoundUnit[]): Promise<void> {
+  /** The same in the thread that holds its sessions, where nothing is streamed, after what was copied ahead. Returns when all is done. */
+  async runAside(bound: readonly BoundUnit[]): Promise<void> {
+    const { thread } = this.#parts;
+    if (thread === undefined) throw new Error('a program of this thread');
+    for (const fence of this.#besideFences()) {
+      fence.afterCopies();
+      fence.holdRuns();
+    }
     for (const { binding, options, prepare } of bound) {
       prepare();
       await binding.runIn(thread, options);
     }
   }
 
+  #besideFences(): readonly Fence[] {
+    const memories = new Set(this.units.map(({ device }) => device.memory));
+    return (this.#fences ??= [...memories].map((memory) => memory.createFence()));
+  }
+
   [Symbol.dispose](): void {
-    for (const session of this.#sessions.values()) session[Symbol.dispose]();
+    for (const session of this.#own.splice(0)) session[Symbol.dispose]();
     this.#sessions.clear();
   }
 }

@@ -7,7 +7,6 @@ import type { Block } from '../../../../model/blocks.js';
 import { convertFloats } from '../../../../loader/convert/convert-floats.js';
 import type { Address, DeviceMemory } from '../../../device/memory/device-memory.js';
 import type { BoundTensor } from '../../../device/ort/ort-session.js';
-import type { RunThread } from '../../../device/ort/run-thread.js';
 import type { EngineDevice } from '../device/engine-device.js';
 import type { BoundUnit, GpuProgram, UnitWire } from './gpu-program.js';
 import type { HostStaging } from './host-staging.js';
@@ -74,8 +73,11 @@ export class ProgramRun implements Disposable {
     try {
       const bindings = program.bind((wire) => this.#tensor(wire));
       this.#units = bindings.map((binding, index) => {
-        const options = runOptions(this.#deviceOf(index).memory, this.#kindOf(index, recorded));
-        return { binding, options, prepare: () => this.#cross(index) };
+        const { memory } = this.#deviceOf(index);
+        const kind = this.#kindOf(index, recorded);
+        const options = runOptions(memory, kind);
+        const followed = kind === 'awaited' ? runOptions(memory, 'enqueued') : options;
+        return { binding, options, followed, prepare: () => this.#cross(index) };
       });
     } catch (error) {
       this.#free();
@@ -156,10 +158,7 @@ export class ProgramRun implements Disposable {
   }
 
   #cross(unit: number): void {
-    const crossings = this.#crossings.get(unit) ?? [];
-    for (const crossing of crossings) crossing.run();
-    const device = this.#deviceOf(unit);
-    if (crossings.length > 0 && this.#parts.program.records(device)) device.memory.synchronize();
+    for (const crossing of this.#crossings.get(unit) ?? []) crossing.run();
   }
 
   /** Binds memory of the caller that lies elsewhere now. Not for what is recorded: it is replayed where it was. */
@@ -170,32 +169,28 @@ export class ProgramRun implements Disposable {
 
   /** @param repeats whether the same program is likely to run next */
   run(fill: FillInput, repeats = false): void {
-    this.#upload(fill);
+    this.#inputs.upload(fill);
     this.#parts.program.run([this.#units], repeats);
   }
 
   /** Runs of one program, each with memory of its own, that share every copy of streamed weights. */
   static runTogether(runs: readonly (readonly [ProgramRun, FillInput])[]): void {
-    for (const [run, fill] of runs) run.#upload(fill);
+    for (const [run, fill] of runs) run.#inputs.upload(fill);
     const [first] = runs;
     if (first !== undefined) first[0].#parts.program.run(runs.map(([run]) => run.#units));
   }
 
-  #upload(fill: FillInput): void {
-    const { program } = this.#parts;
-    this.#inputs.upload(fill);
-    // Sessions that record run in streams of their own, which do not wait for the memory's copies.
-    for (const device of this.#devices) if (program.records(device)) device.memory.synchronize();
+  /** The same in another thread, where the program runs aside; inputs are copied beside the runs before. */
+  async runAside(fill: FillInput): Promise<void> {
+    this.#inputs.upload(fill, true);
+    await this.#parts.program.runAside(this.#units);
   }
 
-  /** The same in another thread, where the program runs aside. */
-  async runIn(thread: RunThread, fill: FillInput): Promise<void> {
-    this.#inputs.upload(fill);
-    await this.#parts.program.runIn(thread, this.#units);
-  }
-
-  /** A result of the last run, good until the next run of any shape. */
-  read(wire: string): Uint8Array {
+  /**
+   * A result of the last run, good until the next use of the staging.
+   * @param beside whether other runs of the device are not to be waited for
+   */
+  read(wire: string, beside = false): Uint8Array {
     const { staging } = this.#parts;
     const type = this.#wires.results?.get(wire);
     const [[device, tensor] = []] = this.#newest.get(wire) ?? [];
@@ -204,7 +199,8 @@ export class ProgramRun implements Disposable {
     }
     const bytes = wireBytes(tensor);
     const buffer = staging.forDownload(bytes);
-    device.memory.download(buffer.address, tensor.address, bytes);
+    if (beside) device.memory.downloadBeside(buffer.address, tensor.address, bytes);
+    else device.memory.download(buffer.address, tensor.address, bytes);
     const read = buffer.bytes.subarray(0, bytes);
     if (tensor.dtype === type.dtype) return read;
     const converted = new Uint8Array(wireBytes(type));
@@ -219,9 +215,10 @@ export class ProgramRun implements Disposable {
 
   [Symbol.dispose](): void {
     for (const device of this.#devices) device.memory.synchronize();
-    for (const { binding, options } of this.#units) {
+    for (const { binding, options, followed } of this.#units) {
       binding[Symbol.dispose]();
       options[Symbol.dispose]();
+      if (followed !== options) followed[Symbol.dispose]();
     }
     this.#free();
   }

@@ -44,8 +44,11 @@ export class RunInputs implements Disposable {
     return tensor;
   }
 
-  /** @param fill writes a wire's bytes */
-  upload(fill: (wire: string, bytes: Uint8Array) => void): void {
+  /**
+   * @param fill writes a wire's bytes
+   * @param ahead beside the runs: see `Fence`
+   */
+  upload(fill: (wire: string, bytes: Uint8Array) => void, ahead = false): void {
     const total = this.#pieces.reduce((sum, { bytes }) => sum + bytes, 0);
     const buffer = this.#staging.forUpload(total);
     let begin = 0;
@@ -55,7 +58,9 @@ export class RunInputs implements Disposable {
         this.#fill(wire, tensor, fill, buffer.bytes.subarray(at, at + wireBytes(tensor)));
         at += alignedBytes(wireBytes(tensor));
       }
-      device.memory.upload(address, buffer.address + BigInt(begin), bytes);
+      const from = buffer.address + BigInt(begin);
+      if (ahead) device.memory.uploadParts(address, [{ address: from, bytes }], true);
+      else device.memory.upload(address, from, bytes);
       begin += bytes;
     }
   }

@@ -5,6 +5,7 @@ import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
 import type { PictureGrid } from '../../../graph/picture-grid.js';
 import type { Weights } from '../../../graph/weights.js';
 import type { DeviceMemory } from '../../../device/memory/device-memory.js';
+import type { RunThread } from '../../../device/thread/run-thread.js';
 import type { EngineDevice, PlaceOf } from '../device/engine-device.js';
 import { GpuProgram } from './gpu-program.js';
 import type { Unit } from '../units/gpu-units.js';
@@ -35,6 +36,8 @@ export interface StartedPrograms<Name extends string> {
     /** Of what the host gives to the devices and gets from them. */
     readonly float: GpuFloat;
   };
+  /** One more over the same weights, of this thread, which whoever asks for it disposes before those. */
+  readonly openAnother: (units: readonly Unit[], roundsFactors: boolean) => Promise<GpuProgram>;
   /** In the order in which they have to be disposed, and the devices' memories after them. */
   readonly owned: readonly Disposable[];
   readonly memories: readonly DeviceMemory[];
@@ -45,6 +48,7 @@ export interface StartedPrograms<Name extends string> {
  * @param recorded programs whose sessions record, where the device can
  * @param rounded programs whose float32 products may round their factors
  * @param mapped tensors that the host reads itself
+ * @param threads that hold the sessions of programs, which outlive them
  */
 export async function startPrograms<Name extends string>(
   units: Readonly<Record<Name, readonly Unit[]>>,
@@ -53,10 +57,12 @@ export async function startPrograms<Name extends string>(
     recorded = [],
     rounded = [],
     mapped = [],
+    threads = {},
   }: {
     readonly recorded?: readonly NoInfer<Name>[];
     readonly rounded?: readonly NoInfer<Name>[];
     readonly mapped?: readonly StoredTensor[];
+    readonly threads?: Partial<Record<NoInfer<Name>, RunThread | undefined>>;
   } = {},
 ): Promise<StartedPrograms<Name>> {
   const named = Object.entries(units) as [Name, readonly Unit[]][];
@@ -73,22 +79,24 @@ export async function startPrograms<Name extends string>(
     owned.unshift(files);
     const loaded = loadWeights(all, files, tensorOf, placeOf);
     owned.unshift(...loaded.loaders);
-    const start = (name: Name, own: readonly Unit[]): GpuProgram | null => {
+    const start = async (name: Name, own: readonly Unit[]): Promise<GpuProgram | null> => {
       if (own.length === 0) return null;
       const records = recorded.includes(name);
       const roundsFactors = rounded.includes(name);
-      const program = new GpuProgram({
+      const program = await GpuProgram.open({
         units: own,
         tensorOf,
         weights: loaded.weights,
         records,
         roundsFactors,
         sharing,
+        thread: threads[name],
       });
       owned.unshift(program);
       return program;
     };
-    const programs = Object.fromEntries(named.map(([name, own]) => [name, start(name, own)]));
+    const programs: Partial<Record<Name, GpuProgram | null>> = {};
+    for (const [name, own] of named) programs[name] = await start(name, own);
     const devices = [...new Set(all.map(({ device }) => device))];
     const memories = devices.map(({ memory }) => memory);
     const shared = {
@@ -96,7 +104,9 @@ export async function startPrograms<Name extends string>(
       crossingStaging: new HostStaging(memories),
       float: (devices.find(({ isHost }) => !isHost) ?? devices[0])?.style.float ?? 'F32',
     };
-    return { files, programs: programs as Record<Name, GpuProgram | null>, shared, owned, memories };
+    const openAnother = (own: readonly Unit[], roundsFactors: boolean) =>
+      GpuProgram.open({ units: own, tensorOf, weights: loaded.weights, records: false, roundsFactors, sharing });
+    return { files, programs: programs as Record<Name, GpuProgram | null>, shared, openAnother, owned, memories };
   } catch (error) {
     for (const each of owned) each[Symbol.dispose]();
     throw error;

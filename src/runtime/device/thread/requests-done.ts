@@ -1,0 +1,34 @@
+import { OrtSession } from '../ort/ort-session.js';
+import { runBinding } from '../ort/run-binding.js';
+import type { OpenRequest, ThreadReply, ThreadRequest } from './thread-requests.js';
+
+/** Does what a `RunThread` is asked for, in whatever thread this is, which keeps the sessions. */
+export class RequestsDone implements Disposable {
+  readonly #sessions: OrtSession[] = [];
+
+  async answer(request: Exclude<ThreadRequest, null>): Promise<ThreadReply> {
+    try {
+      if (request.kind === 'open') {
+        const session = await opened(request.open);
+        this.#sessions.push(session);
+        return { failure: null, session: session.pointer };
+      }
+      runBinding(request.run);
+      return { failure: null, session: null };
+    } catch (error) {
+      return { failure: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const session of this.#sessions.splice(0)) session[Symbol.dispose]();
+  }
+}
+
+async function opened({ model, options, opsOfCard }: OpenRequest): Promise<OrtSession> {
+  if (opsOfCard === null) return new OrtSession(model, options);
+  // Operators run in the thread that made them.
+  const { cudaOps } = await import('../cuda-provider.js');
+  const ops = cudaOps(opsOfCard);
+  return new OrtSession(model, { ...options, ...(ops === null ? {} : { ops }) });
+}
