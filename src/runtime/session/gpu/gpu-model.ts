@@ -90,7 +90,7 @@ export class GpuModel implements CaptionModel {
       planned?.encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
     );
     // A picture alone has nothing to be encoded beside.
-    const isBeside = isOfRows && hasDevicesOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
+    const isBeside = isOfRows && hasDeviceOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
     const thread = isBeside ? new RunThread() : undefined;
     try {
       return await GpuModel.#start(sources, { weights, units, thread, planned });
@@ -199,8 +199,12 @@ export class GpuModel implements CaptionModel {
   }
 }
 
-/** Whether units run beside others: where all of them stays on devices that take work beside their own, and the others have not. */
-const hasDevicesOfItsOwn = (units: readonly Unit[], others: readonly Unit[], placeOf: PlaceOf): boolean =>
+/**
+ * Whether units run beside others: where all of them stays on one device that takes work beside its own, and the others have not. A thread
+ * stays on that device: see `DeviceMemory.enter`.
+ */
+const hasDeviceOfItsOwn = (units: readonly Unit[], others: readonly Unit[], placeOf: PlaceOf): boolean =>
+  new Set(units.map(({ device }) => device)).size === 1 &&
   units.every(
     ({ device, blocks }) =>
       device.beside !== undefined &&
