@@ -385,10 +385,10 @@ describe.skipIf(chromiumPath === null)('the page', () => {
 describe.skipIf(chromiumPath === null)('a report', () => {
   it('of several cards holds HiGHS, and plans on as the command does', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'page-test-'));
-    const file = join(folder, 'plan.html');
-    await command('blip2-plan', [DEMO, '--vram', '4M', '--vram', '3M', '--vram', '3M', '-q', '-o', file]);
+    const report = join(folder, 'plan.html');
+    await command('blip2-plan', [DEMO, '--vram', '4M', '--vram', '3M', '--vram', '3M', '-q', '-o', report]);
     const browser = await launchChromium();
-    const opened = await PlannerPage.open(browser, '', pathToFileURL(file).href);
+    const opened = await PlannerPage.open(browser, '', pathToFileURL(report).href);
     expect(await opened.settled()).toBe('final');
     await opened.page.locator('#gpu1-memory').fill('2MiB');
     await opened.page.locator('#gpu1-memory').press('Enter');
