@@ -92,15 +92,18 @@ function Fact({ name, value }: { name: string; value: string }) {
   );
 }
 
+/** What the search weighs is what the range of a prediction ends with: `src/planner/price/worst-case.ts`. */
+const WEIGHED = 'doubtful speeds taken at their slowest';
+
 function proof({ solver: { status, gap, objective } }: PlanDocument): string {
   const better = { latency: 'faster', throughput: 'of more answers a second', 'fewest-devices': 'of fewer cards' }[
     objective
   ];
   switch (status) {
     case 'optimal':
-      return `Proven: within these budgets no placement is predicted to be ${better}.`;
+      return `Proven: within these budgets no placement is predicted to be ${better}, ${WEIGHED}.`;
     case 'stopped':
-      return `Within these budgets no placement is predicted to be more than ${Math.max(0.01, 100 * gap).toFixed(2)} % better.`;
+      return `Within these budgets no placement is predicted to be more than ${Math.max(0.01, 100 * gap).toFixed(2)} % better, ${WEIGHED}.`;
     case 'given':
       return 'A map written by hand.';
   }
