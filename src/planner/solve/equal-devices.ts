@@ -3,37 +3,38 @@
  * looks at one.
  */
 import { at } from '../../checked-access.js';
-import { realAt, wholeAt } from './number-at.js';
-import type { Chain } from './chain.js';
+import { numberAt, wholeAt } from './number-at.js';
 import type { Problem } from './problem.js';
 
-/** Per resource of the chain, the one before it that is equal, or -1. */
-export function equalDevices(problem: Problem, chain: Chain): Int32Array {
-  const before = new Int32Array(chain.resources).fill(-1);
-  for (let b = 1; b < chain.resources; b++) {
+/** Per device of a list (each the resource that it fills), the place in the list of an equal one before it, or -1. */
+export function equalDevices(problem: Problem, devices: readonly number[]): Int32Array {
+  const capacityOf = (k: number): number => numberAt(problem.capacities, numberAt(devices, k));
+  const before = new Int32Array(devices.length).fill(-1);
+  for (let b = 1; b < devices.length; b++) {
     for (let a = b - 1; a >= 0 && wholeAt(before, b) === -1; a--) {
-      if (
-        realAt(chain.capacities, a) === realAt(chain.capacities, b) &&
-        interchangeable(problem, at(chain.kept, a), at(chain.kept, b))
-      ) {
-        before[b] = a;
-      }
+      if (capacityOf(a) === capacityOf(b) && interchangeable(problem, at(devices, a), at(devices, b))) before[b] = a;
     }
   }
   return before;
 }
 
-function interchangeable(problem: Problem, a: number, b: number): boolean {
-  const membersOf = (home: number): number[] => problem.homes.flatMap((own, p) => (own === home ? [p] : []));
-  const first = membersOf(a);
+/** The places with those of two devices exchanged, the first for the first. */
+export function exchanged({ homes }: Problem, a: number, b: number): number[] {
+  const membersOf = (device: number): number[] => homes.flatMap((own, p) => (own === device ? [p] : []));
   const second = membersOf(b);
-  if (first.length !== second.length) return false;
-  const places = Array.from({ length: problem.places }, (_, p) => p);
-  for (const [k, p] of first.entries()) {
+  const places = [...homes.keys()];
+  for (const [k, p] of membersOf(a).entries()) {
     const q = at(second, k);
     places[p] = q;
     places[q] = p;
   }
+  return places;
+}
+
+function interchangeable(problem: Problem, a: number, b: number): boolean {
+  const countOf = (device: number): number => problem.homes.filter((own) => own === device).length;
+  if (countOf(a) !== countOf(b)) return false;
+  const places = exchanged(problem, a, b);
   const resources = problem.capacities.map((_, r) => (r === a ? b : r === b ? a : r));
   const known = new Set<object>();
   const same = (rows: readonly (readonly number[])[], columns: readonly number[]): boolean => {

@@ -75,7 +75,7 @@ export class Search {
     this.limits = limits;
     this.chain = layOut(problem);
     this.devices = devicePlaces(problem, this.chain);
-    this.equals = equalDevices(problem, this.chain);
+    this.equals = equalDevices(problem, this.chain.kept);
     this.walk = new Walk(this.chain, {
       devices: this.devices,
       before: this.equals,

@@ -25,11 +25,11 @@ export function countProgram(problem: Problem, options: CountOptions = {}): Coun
   const crossings = problem.items.flatMap(({ inputs }) => inputs.map(({ cost }) => cost));
   if (crossings.some((crossing) => !endsOf(crossing).isExact)) return null;
   const builder = new CountBuilder(problem, options, endsOf);
-  const groups = builder.build();
+  const { groups, names } = builder.build();
   return {
     program: builder.draft.program(),
     choiceOf: (values) => choiceOf(groups, values, problem.homes),
-    valuesOf: (choice) => builder.draft.valuesOf(choice),
+    valuesOf: (choice) => builder.draft.valuesOf(names.ordered(choice)),
   };
 }
 

@@ -121,11 +121,11 @@ class ProgramSearch {
     return this.bound >= this.least() * (1 - gap) || (this.best !== null && stop());
   }
 
-  /** With one or two memories the whole program is mostly solved; what it leaves open, a smaller one bounds better. */
+  /** With one or two memories, what the smaller program finds and bounds leaves the whole one little to do. */
   private searchSmall(effort: number): void {
+    const stretches = this.relaxation('stretches');
+    if (stretches !== null) this.relax(stretches, { work: 2 * STRETCHES * effort, keepsOpen: true, restarts: false });
     this.solve(LONG * effort);
-    const stretches = this.isOver() ? null : this.relaxation('stretches');
-    if (stretches !== null) this.relax(stretches, { work: STRETCHES * effort, keepsOpen: true, restarts: false });
   }
 
   private searchLarge(effort: number): void {
