@@ -156,6 +156,11 @@ describe('Parquet files', () => {
     const plain = fixture('plain-columns.parquet');
     expect(await codeOf(list([plain]))).toBe('INPUT_INVALID');
     expect(await codeOf(list([plain], { imageColumn: 'other' }))).toBe('INPUT_INVALID');
+    for (const imageColumn of ['photo', 'label', 'row']) {
+      await expect(list([fixture('lists.parquet')], { imageColumn })).rejects.toThrow(
+        `no column ${imageColumn} of bytes or paths`,
+      );
+    }
     await using reader = new PictureReader();
     for (const [row, picture] of (await list([plain], { imageColumn: 'raw' })).entries()) {
       expect((await reader.find(picture)).source).toEqual(

@@ -1,7 +1,7 @@
 /** A Parquet file whose column holds pictures: as bytes, as the hub's struct of bytes and a path, or as paths. */
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
-import type { AsyncBuffer, FileMetaData, SchemaTree } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from 'hyparquet';
+import { compressors as packaged } from 'hyparquet-compressors';
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { isBucketUrl } from '../bucket/bucket.js';
@@ -16,6 +16,7 @@ export interface ParquetCell {
 
 export interface ParquetFile extends AsyncDisposable {
   readonly rows: number;
+  /** Those whose cells may be pictures or paths. */
   readonly columns: readonly string[];
   /** Those that hold pictures by what the footer says, or else by their shape. */
   readonly imageColumns: readonly string[];
@@ -24,6 +25,14 @@ export interface ParquetFile extends AsyncDisposable {
   /** Rows of which about this many bytes are in memory at once. */
   rowsWithin(bytes: number): number;
 }
+
+/** A page of nulls has no bytes, and LZ4 makes one of them, which the package takes for a damaged block. */
+const compressors: Compressors = Object.fromEntries(
+  Object.entries(packaged).map(([codec, decompress]) => [
+    codec,
+    (input: Uint8Array, length: number) => (length === 0 ? new Uint8Array() : decompress(input, length)),
+  ]),
+);
 
 const instance = z.instanceof(Uint8Array);
 const text = z.union([z.string(), instance.transform((bytes) => new TextDecoder().decode(bytes))]);
@@ -61,7 +70,7 @@ export async function openParquetFile(path: string): Promise<ParquetFile> {
   const rows = Number(metadata.num_rows);
   return {
     rows,
-    columns: children.map(({ element }) => element.name),
+    columns: children.filter(mayHoldPictures).map(nameOf),
     imageColumns: imageColumns(metadata, children),
     rowsWithin: (bytes) => Math.max(1, Math.min(256, Math.floor((bytes * rows) / Math.max(1, totalBytes)))),
     read: async (column, rowStart, rowEnd) => {
@@ -109,6 +118,13 @@ function statedImages({ key_value_metadata: notes = [] }: FileMetaData): string[
 function isHubImage({ children }: SchemaTree): boolean {
   const leaves = children.filter(({ element }) => element.type === 'BYTE_ARRAY').map(nameOf);
   return children.length === 2 && leaves.includes('bytes') && leaves.includes('path');
+}
+
+/** Bytes or text, or a struct that has some. */
+function mayHoldPictures({ children, element }: SchemaTree): boolean {
+  if (element.repetition_type === 'REPEATED') return false;
+  if (children.length === 0) return element.type === 'BYTE_ARRAY';
+  return children.some((child) => /^(bytes|path)$/.test(nameOf(child)) && mayHoldPictures(child));
 }
 
 function parseJson(value: string): unknown {

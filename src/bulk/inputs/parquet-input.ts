@@ -14,8 +14,15 @@ export async function* parquetPictures(
   const { rows, imageColumns, columns } = table;
   const [column, other] = imageColumn === undefined ? imageColumns : [imageColumn];
   if (column === undefined || !columns.includes(column)) {
-    const hint = `Name one of its columns with --image-column: ${columns.join(', ')}.`;
-    throw invalidInput(file, imageColumn === undefined ? 'no column holds pictures' : `no column ${imageColumn}`, hint);
+    const hint =
+      columns.length === 0
+        ? 'Pictures are bytes, paths, or a struct of bytes and path.'
+        : `Name one of its columns with --image-column: ${columns.join(', ')}.`;
+    throw invalidInput(
+      file,
+      imageColumn === undefined ? 'no column holds pictures' : `no column ${imageColumn} of bytes or paths`,
+      hint,
+    );
   }
   if (other !== undefined) {
     throw invalidInput(file, `the columns ${imageColumns.join(', ')} hold pictures`, 'Choose one with --image-column.');
