@@ -4,12 +4,13 @@
   python scripts/model-table.py --check src/planner/models/model-table.ts   # what moved since; exit status 1 where anything did
 
 Needs transformers, torch and, for the models that are built upon it, timm. Every class of the auto mappings below is built on the meta device with its default configuration; nothing is downloaded. What is
-recorded: the tree of modules with numbers as "*", in the order of registration; ties; the renames and merges of loading, with
-their scope; modules that must stay whole, that are never called, and parameters kept in float32; the prefix of the base
+recorded: the tree of modules with numbers as "*", in the order of registration; modules without weights where maps may name them; ties; the renames and merges of loading, with
+their scope; modules that must stay whole, that are never called or tell others where to be, and parameters kept in float32; the prefix of the base
 model; the part that runs for every token; whether its attention is written out. Equal subtrees are stored once. Classes that do not build are named on stderr.
 """
 
 import contextlib
+import inspect
 import logging
 import os
 import re
@@ -76,8 +77,9 @@ class Nodes:
     def __init__(self):
         self.rows, self.index = [], {}
 
-    def add(self, flags, tensors, children):
-        row = "|".join([flags, " ".join(tensors), " ".join(f"{name}:{node}" for name, node in children.items())])
+    def add(self, flags, tensors, children, empty):
+        parts = [flags, " ".join(tensors), " ".join(f"{name}:{node}" for name, node in children.items())]
+        row = "|".join([*parts, *([" ".join(empty)] if empty else [])])
         if row not in self.index:
             self.index[row] = len(self.rows)
             self.rows.append(row)
@@ -87,44 +89,80 @@ class Nodes:
 def tree_of(model, float32):
     """Modules as nested dictionaries, with the twins of a numbered list united under "*"."""
     whole = set(model._no_split_modules or [])
-    root = {"flags": "", "tensors": {}, "children": {}}
-    modules = {"": root}
+    root, state = new_node(), model.state_dict()
+    holding = {path for name in state for path in paths_above(name)}
     for path, module in model.named_modules(remove_duplicate=False):
+        if path and path not in holding:
+            add_empty(root, path, holding)
+            continue
         node = place(root, path)
         if type(module).__name__ in whole and path:
             node["flags"] = with_flag(node["flags"], "w")
         # Its forward reads the projections of modules that it does not call.
         if isinstance(module, nn.MultiheadAttention):
             node["flags"] = with_flag(node["flags"], "u")
-        modules[path] = node
+        # Its forward sends inputs to where its first parameter is, which is nowhere ("meta") where that is copied for each call.
+        first = next((f"{path}.{name}".strip(".") for name, _ in module.named_parameters()), "") if asks_device(module) else ""
+        owner = first.rpartition(".")[0]
+        if owner and not any(part.isdigit() for part in owner.split(".")):
+            place(root, owner)["flags"] = with_flag(place(root, owner)["flags"], "u")
     buffers = {name for name, _ in model.named_buffers()}
-    for name in model.state_dict():
+    # Maps have keys for the root's own buffers, saved or not.
+    for name, _ in model.named_buffers(recurse=False):
+        if name not in state:
+            root["empty"].setdefault(name)
+    for name in state:
         parent, _, leaf = name.rpartition(".")
         flags = float32(name) + ("b" if name in buffers else "")
         place(root, parent)["tensors"].setdefault(leaf if not leaf.isdigit() else "*", flags)
     return root
 
 
+def asks_device(module):
+    return isinstance(module, transformers.PreTrainedModel) and ".to(self.device" in inspect.getsource(type(module).forward)
+
+
 def with_flag(flags, flag):
     return flags if flag in flags else "".join(sorted(flags + flag))
+
+
+def new_node():
+    return {"flags": "", "tensors": {}, "children": {}, "empty": {}}
+
+
+def starred(part):
+    return "*" if part.isdigit() else part
+
+
+def paths_above(name):
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
 def place(root, path):
     node = root
     for part in path.split(".") if path else []:
-        part = "*" if part.isdigit() else part
-        node = node["children"].setdefault(part, {"flags": "", "tensors": {}, "children": {}})
+        node = node["children"].setdefault(starred(part), new_node())
     return node
 
 
+def add_empty(root, path, holding):
+    """A module without weights, at the lowest module above it that has some; those in modules that stay whole get no keys."""
+    parts = path.split(".")
+    depth = max((len(above.split(".")) for above in paths_above(path) if above in holding), default=0)
+    above = ".".join(parts[:depth])
+    if any("w" in place(root, each)["flags"] for each in [*paths_above(above), above]):
+        return
+    # In a list with members that have weights, the others are told by their numbers.
+    is_mixed = parts[depth].isdigit() and any(name.rpartition(".")[0] == above and name.rpartition(".")[2].isdigit() for name in holding)
+    first = parts[depth] if is_mixed else starred(parts[depth])
+    place(root, above)["empty"].setdefault(".".join([first, *map(starred, parts[depth + 1 :])]))
+
+
 def store(nodes, node):
-    children = {name: store(nodes, child) for name, child in node["children"].items() if holds(child)}
+    children = {name: store(nodes, child) for name, child in node["children"].items()}
     tensors = [name + (f":{kept}" if kept else "") for name, kept in node["tensors"].items()]
-    return nodes.add(node["flags"], tensors, children)
-
-
-def holds(node):
-    return bool(node["tensors"]) or any(holds(child) for child in node["children"].values())
+    return nodes.add(node["flags"], tensors, children, list(node["empty"]))
 
 
 def float32_rule(cls, config):
@@ -298,9 +336,9 @@ def unfolded(text):
     table = table_text.decode(text)
 
     def subtree(index):
-        flags, tensors, children = table["nodes"][index].split("|")
+        flags, tensors, children, *empty = table["nodes"][index].split("|")
         pairs = [word.rpartition(":") for word in children.split()]
-        return [flags, tensors, {name: subtree(int(node)) for name, _, node in pairs}]
+        return [flags, tensors, {name: subtree(int(node)) for name, _, node in pairs}, *empty]
 
     return {name: {**entry, "root": subtree(entry["root"])} for name, entry in table["classes"].items()}
 

@@ -2,8 +2,9 @@
 
 JSON of rows, in which numbers are of base 36 and refer to rows of another field:
 
-  words       the names of tensors and modules, the most used first
-  nodes       "flags|tensors|children": a tensor is "word" or "word:marks", a child "word:node"
+  words       the names of tensors and modules, and paths of modules without weights, the most used first
+  nodes       "flags|tensors|children" or "flags|tensors|children|empty": a tensor is "word" or "word:marks", a child "word:node", a module
+              without weights "word"
   transforms  "kind source source > target target"; "kind@scope" where it applies to a part only
   renames     lists of transforms; legacy is one more, which applies to every class
   ties        pairs of tied name and the one that it follows; a list of numbers for each of `tiedSets`
@@ -52,7 +53,11 @@ def encode(table):
         name, colon, rest = word.partition(":")
         return words[name] + colon + (number(int(rest)) if of_node else rest)
 
-    nodes = ["|".join(["".join(flags), " ".join(coded(word, False) for word in tensors), " ".join(coded(word, True) for word in children)]) for flags, tensors, children in split]
+    def coded_node(flags, tensors, children, *empty):
+        known = [" ".join(coded(word, False) for word in words_of) for words_of in empty]
+        return "|".join(["".join(flags), " ".join(coded(word, False) for word in tensors), " ".join(coded(word, True) for word in children), *known])
+
+    nodes = [coded_node(*parts) for parts in split]
     transforms, renames, ties, tied_sets, ignored, roles = Pool(), Pool(), Pool(), Pool(), Pool(), Pool()
     lists = lambda rows: " ".join(transforms.add(transform_row(row)) for row in rows)
     legacy = lists(table["legacy"])
@@ -93,10 +98,10 @@ def decode(text):
     word = lambda digits: words[int(digits, 36)]
 
     def node(row):
-        flags, tensors, children = row.split("|")
+        flags, tensors, children, *empty = row.split("|")
         held = [word(name) + colon + marks for name, colon, marks in (each.partition(":") for each in tensors.split())]
         below = [f"{word(name)}:{int(child, 36)}" for name, _, child in (each.partition(":") for each in children.split())]
-        return "|".join([flags, " ".join(held), " ".join(below)])
+        return "|".join([flags, " ".join(held), " ".join(below), *(" ".join(map(word, each.split())) for each in empty)])
 
     def transform(digits):
         head, _, rest = table["transforms"][int(digits, 36)].partition(" ")

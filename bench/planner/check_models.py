@@ -1,12 +1,13 @@
 """Do maps hold for every class of the table? Default configurations on the meta device, under the names of published files.
 
-  python bench/planner/check_models.py [CLASS ...] [--every N] [--auto] > models.jsonl
+  python bench/planner/check_models.py [CLASS ...] [--every N] [--auto | --explain] > models.jsonl
 
 For each class of src/planner/models/model-table.ts that builds: file names are transformers' own conversions reversed, shapes and dtypes
 those of the model in float16; the planner answers for 25, 50 and 75 % of the loaded bytes; accelerate's check_device_map judges the map,
 the loader's and the hooks' readings must agree, ties be whole, no block that must not be split cut, no key unknown, the planned bytes be those
 of the parameters on each device. With --auto: bytes streamed for a token, ours and those of transformers' own map, by how much its map
-exceeds the budget, and ours where it is given as much. Needs transformers, torch, accelerate; a build of this package (npm run build).
+exceeds the budget, and ours where it is given as much. With --explain, instead: what `explain` says against maps that accelerate and transformers
+themselves make (infer_auto_device_map, device_map="auto") at the same budgets. Needs transformers, torch, accelerate; a build of this package (npm run build).
 """
 
 import importlib.util
@@ -26,9 +27,9 @@ spec.loader.exec_module(table_of)
 
 import torch
 import transformers
-from accelerate.utils import check_device_map
+from accelerate.utils import check_device_map, infer_auto_device_map
 from transformers.core_model_loading import build_glob_alternation
-from transformers.integrations.accelerate import expand_device_map
+from transformers.integrations.accelerate import _get_device_map, expand_device_map
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from published import published
@@ -36,6 +37,7 @@ from published import published
 logging.disable(logging.CRITICAL)
 NAMES = {torch.float16: "F16", torch.float32: "F32", torch.bfloat16: "BF16", torch.int64: "I64", torch.int32: "I32", torch.bool: "BOOL", torch.float64: "F64", torch.uint8: "U8", torch.int8: "I8", torch.complex64: "C64"}
 DTYPE = torch.float16
+FRACTIONS = [0.25, 0.5, 0.75]
 
 
 def build(name, model_type):
@@ -105,8 +107,19 @@ def faults(model, answer, sizes):
     return found
 
 
+def theirs(model, total):
+    """Maps that accelerate and transformers make themselves; each once."""
+    maps = []
+    for fraction in FRACTIONS:
+        memory = {0: int(total * fraction), "cpu": 10**15}
+        maps.append(infer_auto_device_map(model, max_memory=dict(memory), no_split_module_classes=model._no_split_modules))
+        maps.append(_get_device_map(model, "auto", dict(memory), None))
+    return [json.loads(each) for each in dict.fromkeys(json.dumps(each) for each in maps)]
+
+
 def main():
     arguments = sys.argv[1:]
+    explains = "--explain" in arguments
     every = int(arguments[arguments.index("--every") + 1]) if "--every" in arguments else 1
     names = [each for each in arguments if each[:1].isalpha()]
     table = table_of.table_text.decode(table_of.table_text.committed(f"{here}/../../src/planner/models/model-table.ts"))
@@ -126,15 +139,17 @@ def main():
             continue
         tensors = {key: [NAMES[tensor.dtype], list(tensor.shape)] for key, tensor in file.items()}
         try:
-            line = json.dumps({"config": json.loads(config.to_json_string()), "tensors": tensors, "fractions": [0.25, 0.5, 0.75], "dtype": "float16", "auto": "--auto" in arguments})
-        except TypeError as error:
-            print(json.dumps({"class": name, "built": f"config: {error}"}), flush=True)
+            line = json.dumps({"config": json.loads(config.to_json_string()), "tensors": tensors, "fractions": FRACTIONS, "dtype": "float16", "auto": "--auto" in arguments, **({"maps": theirs(model, sum(sizes.values()))} if explains else {})})
+        except Exception as error:
+            print(json.dumps({"class": name, "built": f"config or maps: {type(error).__name__}: {str(error)[:150]}"}), flush=True)
             continue
         planner.stdin.write(line + "\n")
         planner.stdin.flush()
         answer = json.loads(planner.stdout.readline())
         if "error" in answer:
             said = [answer["error"]]
+        elif explains:
+            said = sorted({issue for issues in answer["issues"] for issue in issues})
         else:
             said = sorted({fault for each in answer["answers"] for fault in faults(model, each, sizes)})
         tried += 1

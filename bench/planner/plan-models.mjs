@@ -1,10 +1,10 @@
 /**
  * Plans for many models at once: a line of JSON in ({ config, tensors: { name: [dtype, shape] }, fractions }), a line out, with
- * a map per fraction of the loaded bytes. For check_models.py.
+ * a map per fraction of the loaded bytes; or, with `maps`, what is said against each of those. For check_models.py.
  */
 import { createInterface } from 'node:readline';
 import { loadModelTable } from '../../dist/src/planner/models/load-model-table.js';
-import { explainMap, planDeviceMap, transformersStrategy } from '../../dist/src/planner/index.js';
+import { explainMap, parseDeviceMap, planDeviceMap, transformersStrategy } from '../../dist/src/planner/index.js';
 import { preparePlan } from '../../dist/src/planner/plan/request/prepare-plan.js';
 
 const models = await loadModelTable();
@@ -15,12 +15,17 @@ const machine = { gpus: [KNOWN_GPUS.get('RTX 4090')], host: { ...UNKNOWN_HOST, .
 const withGpu = (budgets, bytes) => ({ ...budgets, gpus: new Map([[0, Math.ceil(bytes)]]) });
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { config, tensors, fractions, dtype, auto } = JSON.parse(line);
+  const { config, tensors, fractions, dtype, auto, maps } = JSON.parse(line);
   const table = new Map(Object.entries(tensors).map(([name, [type, shape]]) => [name, { dtype: type, shape }]));
   const started = performance.now();
   try {
     const options = { config, models, engine: 'transformers', machine, ...(dtype === undefined ? {} : { dtype }) };
     const none = { gpus: new Map(), ramBytes: null, diskBytes: 0 };
+    if (maps !== undefined) {
+      const issues = maps.map((map) => explainMap(parseDeviceMap(map), table, { ...options, budgets: none }).issues);
+      console.log(JSON.stringify({ issues: issues.map((of) => of.map(({ code, message }) => `${code}: ${message}`)) }));
+      continue;
+    }
     const { profile } = preparePlan(table, { ...options, budgets: none });
     const answers = fractions.map((fraction) => {
       const budgets = {

@@ -130,6 +130,25 @@ describe('the table of models', () => {
     },
   );
 
+  it.each(rows)('$name: every key of the maps that transformers makes itself is known', ({ config, tensors, maps }) => {
+    const options = { config, models: table, dtype: 'float16', engine: 'transformers', budgets: onGpu(0) } as const;
+    for (const theirs of [maps.auto, maps.sequential]) {
+      const { issues } = explainMap(parseDeviceMap(theirs), tensors, options);
+      expect(issues.filter(({ code }) => code === 'MAP_UNKNOWN_KEY' || code === 'MAP_UNCOVERED')).toEqual([]);
+    }
+  });
+
+  it('a module without weights is known by its path, its neighbours that are not there are not', () => {
+    const row = rows.find(({ name }) => name === 'Qwen2VLForConditionalGeneration');
+    if (row === undefined) throw new Error('Qwen2-VL is not recorded');
+    const unknown = ['model.visual.merger.mlp.3', 'model.language_model.layers.99.act', 'model.rotary_emb'];
+    const keys = ['', 'model.visual.merger.mlp.1', 'model.language_model.rotary_emb', ...unknown];
+    const options = { config: row.config, models: table, engine: 'transformers', budgets: onGpu(0) } as const;
+    const { issues } = explainMap(new Map(keys.map((key) => [key, 0])), row.tensors, options);
+    const found = issues.find(({ code }) => code === 'MAP_UNKNOWN_KEY');
+    expect(found !== undefined && 'names' in found ? found.names : []).toEqual(unknown);
+  });
+
   it.each(rows)(
     '$name: no slower than what transformers answers, where that keeps to the budget',
     ({ config, tensors, bytes }) => {

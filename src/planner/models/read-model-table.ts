@@ -9,7 +9,7 @@ import * as z from 'zod';
 export interface ModuleNode {
   /** Must be on one device with all that it holds (`_no_split_modules`). */
   readonly whole: boolean;
-  /** Reads parameters of modules that it does not call, so that no hook brings them to the GPU. */
+  /** Reads parameters of modules that it does not call, so that no hook brings them to the GPU, or is read for where inputs belong. */
   readonly uncalled: boolean;
   /** Parameter or saved buffer -> when it is loaded in float32 whatever dtype is asked for. */
   readonly tensors: ReadonlyMap<string, Float32Rule>;
@@ -17,6 +17,8 @@ export interface ModuleNode {
   readonly buffers: ReadonlySet<string>;
   /** Name -> number of its node, in the order of registration. */
   readonly children: ReadonlyMap<string, number>;
+  /** Paths of modules without weights below it, where maps may name them: not in modules that are whole. */
+  readonly empty: readonly string[];
 }
 
 export type Float32Rule = 'never' | 'always' | 'in float16';
@@ -140,9 +142,9 @@ function useOf(word: string | undefined): ModelUse {
   return use;
 }
 
-/** `flags|tensor tensor:marks|child:node child:node`, marks being f, h (float32) and b (buffer) */
+/** `flags|tensor tensor:marks|child:node child:node|empty`, marks being f, h (float32) and b (buffer) */
 function readNode(row: string, words: readonly string[]): ModuleNode {
-  const [flags = '', tensors = '', children = ''] = row.split('|');
+  const [flags = '', tensors = '', children = '', empty = ''] = row.split('|');
   const held = pairsOf(tensors, words);
   return {
     whole: flags.includes('w'),
@@ -150,6 +152,7 @@ function readNode(row: string, words: readonly string[]): ModuleNode {
     tensors: new Map(held.map(([name, marks]): [string, Float32Rule] => [name, ruleOf(marks)])),
     buffers: new Set(held.flatMap(([name, marks]) => (marks.includes('b') ? [name] : []))),
     children: new Map(pairsOf(children, words).map(([name, node]) => [name, numberOf(node)])),
+    empty: pairsOf(empty, words).map(([path]) => path),
   };
 }
 

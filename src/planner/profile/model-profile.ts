@@ -123,7 +123,9 @@ export interface ModelProfile {
   readonly blocks: readonly ProfileBlock[];
   /** Other module paths that share a block's tensors and need a key of their own: alias -> block name. */
   readonly aliases: ReadonlyMap<string, string>;
-  /** Modules without weights that are in no block; a map may have keys for them, and they may be anywhere. */
+  /**
+   * Modules without weights that are in no block; a map may have keys for them, and they may be anywhere. "*" is any number of a list.
+   */
   readonly emptyModules: readonly string[];
   /** The class that loads it; null for one that is not known, absent for a BLIP-2 that captions. */
   readonly model?: PlannedClass | null;

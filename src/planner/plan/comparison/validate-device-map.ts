@@ -135,7 +135,20 @@ function tiedApart(map: DeviceMap, { blocks, aliases }: ModelProfile): MapIssue[
 function unknownKeys(map: DeviceMap, { blocks, aliases, emptyModules }: ModelProfile): string[] {
   const names = [...blocks.flatMap(({ name, tensors }) => [name, ...tensors]), ...aliases.keys(), ...emptyModules];
   const known = new Set(['', ...names, ...pathsAbove(names)]);
-  return [...map.keys()].filter((key) => !known.has(key));
+  const isKnown = (key: string) => known.has(key) || withoutNumbers(key).some((path) => known.has(path));
+  return [...map.keys()].filter((key) => !isKnown(key));
+}
+
+/** A path with its last number as "*", with its last two, and so on. */
+function withoutNumbers(path: string): string[] {
+  const parts = path.split('.');
+  const found: string[] = [];
+  for (let i = parts.length - 1; i >= 0; i--) {
+    if (!/^\d+$/.test(at(parts, i))) continue;
+    parts[i] = '*';
+    found.push(parts.join('.'));
+  }
+  return found;
 }
 
 function dottedRewrite(map: DeviceMap, profile: ModelProfile): DeviceMap {

@@ -6,6 +6,7 @@ import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { LoadedModel } from '../../models/loaded-model.js';
 import { asConfig, saysTied, type AnyConfig } from '../../models/model-config.js';
 import { quantizationNotes, quantizationWarnings, type Quantization } from '../../models/quantization.js';
+import { emptyModulesOf } from './empty-modules.js';
 import { genericBlock } from './generic-block.js';
 import { knownNotes, loaderNotes } from './generic-notes.js';
 import { genericGroups } from './generic-groups.js';
@@ -53,6 +54,7 @@ export function genericProfiler(
           placesExperts: engine !== 'transformers',
           onOneGpu: engine === 'transformers' && options.gpus <= 1,
         });
+  const emptyModules = model === null ? [] : emptyModulesOf(model, groups);
   const shared = {
     tensors,
     rules,
@@ -73,7 +75,7 @@ export function genericProfiler(
       engine,
       blocks,
       aliases,
-      emptyModules: [],
+      emptyModules,
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [
         ...(model === null ? UNKNOWN : knownNotes(model, rules)),
