@@ -138,6 +138,15 @@ describe('the table of models', () => {
     }
   });
 
+  it('what a forward asks for its device stays on the GPU', () => {
+    const row = rows.find(({ name }) => name === 'Idefics3ForConditionalGeneration');
+    if (row === undefined) throw new Error('Idefics3 is not recorded');
+    const options = { config: row.config, models: table, engine: 'transformers', budgets: onGpu(0) } as const;
+    const { blocks } = preparePlan(row.tensors, options).profile;
+    const stays = blocks.filter(({ stores }) => stores.length === 0).map(({ name }) => name);
+    expect(stays).toEqual(['model.vision_model.embeddings.patch_embedding']);
+  });
+
   it('a module without weights is known by its path, its neighbours that are not there are not', () => {
     const row = rows.find(({ name }) => name === 'Qwen2VLForConditionalGeneration');
     if (row === undefined) throw new Error('Qwen2-VL is not recorded');
