@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { isDtype } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { deviceOf } from '../map/device-map.js';
-import type { DeviceMap } from '../map/device-map.js';
+import type { Device, DeviceMap } from '../map/device-map.js';
 import { parseDeviceMap } from '../map/parse-device-map.js';
 import { parsePlan } from '../plan/document/plan-document.js';
 import { transformersStrategy } from '../plan/comparison/transformers-strategy.js';
@@ -156,6 +156,25 @@ describe('the table of models', () => {
     const { issues } = explainMap(new Map(keys.map((key) => [key, 0])), row.tensors, options);
     const found = issues.find(({ code }) => code === 'MAP_UNKNOWN_KEY');
     expect(found !== undefined && 'names' in found ? found.names : []).toEqual(unknown);
+  });
+
+  it('buffers of the root module that a map leaves in memory are brought to the GPU', () => {
+    const row = rows.find(({ name }) => name === 'BartForConditionalGeneration');
+    if (row === undefined) throw new Error('BART is not recorded');
+    const options = { config: row.config, models: table, engine: 'transformers', budgets: onGpu(1e12) } as const;
+    const explained = (home: 'cpu' | 'disk') =>
+      explainMap(
+        new Map<string, Device>([
+          ['model', 0],
+          ['lm_head', 0],
+          ['final_logits_bias', home],
+        ]),
+        row.tensors,
+        options,
+      );
+    expect(explained('cpu').issues).toEqual([]);
+    expect(explained('cpu').plan?.cost.streamedBytesPerToken).toBe(0);
+    expect(explained('disk').issues.map(({ code }) => code)).toEqual(['MAP_NOT_ON_GPU']);
   });
 
   it.each(rows)(

@@ -5,7 +5,7 @@ import type { QuantScheme } from '../../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { inLoadedNames } from '../../map/file-names.js';
 import { keptUnder } from '../document/kept-modules.js';
-import { validateDeviceMap, type MapIssue } from './validate-device-map.js';
+import { isBroughtByRoot, validateDeviceMap, type MapIssue } from './validate-device-map.js';
 import type { Place } from '../../price/place.js';
 import { priceList } from '../../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
@@ -13,6 +13,7 @@ import { buildPlan } from '../document/build-plan.js';
 import { choosePlaces } from '../choice/choose-places.js';
 import { preparePlan, type PlanContext } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
+import type { Grain } from '../request/profiler.js';
 import type { PlanDocument } from '../document/plan-document.js';
 
 /** What a device map means for a model, what is wrong with it, and what it costs. */
@@ -35,6 +36,21 @@ export function explainMap(
   tensors: ReadonlyMap<string, TensorInfo>,
   options: PlanOptions,
   quant: ReadonlyMap<string, QuantScheme> = new Map(),
+): MapExplanation {
+  const byLayers = explained(given, tensors, options, quant);
+  if (!isCut(byLayers)) return byLayers;
+  // transformers' own maps cut layers that its class does not want whole.
+  const byParts = explained(given, tensors, { ...options, splitsLayers: true }, quant);
+  return isCut(byParts) ? byLayers : byParts;
+}
+
+const isCut = ({ issues }: MapExplanation): boolean => issues.some(({ code }) => code === 'MAP_BLOCK_CUT');
+
+function explained(
+  given: DeviceMap,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: PlanOptions & Grain,
+  quant: ReadonlyMap<string, QuantScheme>,
 ): MapExplanation {
   const named = new Set([...given.values()].filter((device) => typeof device === 'number'));
   const unknown = [...named].filter((id) => !options.budgets.gpus.has(id)).sort((a, b) => a - b);
@@ -99,7 +115,9 @@ function placesOfMap(map: DeviceMap, context: PlanContext): readonly Place[] | n
   const gpus = devices.filter((device) => typeof device === 'number');
   const main = gpus.length === 0 ? null : Math.min(...gpus);
   if (profile.engine === 'blip2-run') return cheapestExecution(profile, devices, context);
-  return devices.map((device): Place => {
+  return devices.map((device, i): Place => {
+    if (main !== null && isBroughtByRoot(at(profile.blocks, i), device, profile))
+      return { execution: 'resident', gpu: main, scheme: null };
     if (typeof device === 'number') return { execution: 'resident', gpu: device, scheme: null };
     return main === null
       ? { execution: 'host', store: device, scheme: null }

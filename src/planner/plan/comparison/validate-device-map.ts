@@ -52,7 +52,10 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
       (block) => block.kind !== 'query-tokens' && block.tensors.some((name) => isBarred(block, deviceOf(map, name))),
     );
   const onDisk = barred(({ stores }, device) => stores.length > 0 && !stores.includes('disk') && device === 'disk');
-  const offGpu = barred(({ stores }, device) => usesGpu && stores.length === 0 && typeof device === 'string');
+  const offGpu = barred(
+    (block, device) =>
+      usesGpu && block.stores.length === 0 && typeof device === 'string' && !isBroughtByRoot(block, device, profile),
+  );
   const cut = blocks.filter(
     (block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1 && !keepsItsSmall(block, map),
   );
@@ -94,6 +97,15 @@ function issue(
 }
 
 const namesOf = (blocks: readonly ProfileBlock[]): string[] => blocks.map(({ name }) => name);
+
+/** Parameters and buffers of the root module itself: accelerate moves those in memory to the main GPU when it attaches the root's hook. */
+export function isBroughtByRoot(
+  { tensors }: ProfileBlock,
+  device: Device | undefined,
+  { family }: ModelProfile,
+): boolean {
+  return family === 'generic' && device === 'cpu' && tensors.length > 0 && tensors.every((name) => !name.includes('.'));
+}
 
 function prefixConflict(map: DeviceMap, profile: ModelProfile): MapIssue[] {
   const tensors = profile.blocks.flatMap((block) => block.tensors);

@@ -18,7 +18,7 @@ import { assumptionsOf } from './assumptions.js';
 import { checkBudgets, type Budgets } from './budgets.js';
 import { checkPins } from './check-pins.js';
 import type { CheckpointIdentity, PlanOptions } from './plan-options.js';
-import { profiler } from './profiler.js';
+import { profiler, type Grain } from './profiler.js';
 
 const TOOL = { name: 'blip2-device-map', version: '0.1.0' } as const;
 
@@ -56,14 +56,14 @@ export interface PlanContext {
 export type PlanPreparer = (asked: Pick<PlanOptions, 'budgets' | 'workload'>) => PlanContext;
 
 /** Settles what one request needs. @throws Blip2Error as `planDeviceMap` */
-export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): PlanContext {
+export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions & Grain): PlanContext {
   return planPreparer(tensors, options)(options);
 }
 
 /** Looks at the tensors once, for any number of workloads and budgets. @throws Blip2Error as `planDeviceMap` */
 export function planPreparer(
   tensors: ReadonlyMap<string, TensorInfo>,
-  options: Omit<PlanOptions, 'budgets' | 'workload'>,
+  options: Omit<PlanOptions, 'budgets' | 'workload'> & Grain,
 ): PlanPreparer {
   const profileFor = profiler(tensors, options);
   return ({ budgets: given, workload }) => {

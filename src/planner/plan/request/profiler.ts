@@ -23,9 +23,15 @@ import type { PlanOptions } from './plan-options.js';
 /** The profile of a checkpoint for what is asked of it; absent means the usual work. @throws Blip2Error `WORKLOAD_INVALID` */
 export type Profiler = (asked?: Partial<Workload>, packedRows?: number) => ModelProfile;
 
-type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>>;
+/** How small the parts are that a map may place. */
+export interface Grain {
+  /** Whether layers that hold modules which stay whole are split into them, for a map on one GPU that does so. Default false. */
+  readonly splitsLayers?: boolean;
+}
 
-type Shared = Omit<GenericProfileOptions, 'config' | 'model' | 'quantization' | 'gpus'>;
+type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>> & Grain;
+
+type Shared = Omit<GenericProfileOptions, 'config' | 'model' | 'quantization' | 'gpus' | 'splitsLayers'>;
 
 /**
  * Looks at the tensors once, for any number of workloads.
@@ -74,7 +80,8 @@ function anyProfiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileO
   const described = asConfig(config);
   const quantization = quantizationOf(described, isTransformers && !isByFile ? 'transformers' : 'other');
   const loaded = decompressed(tensors, described, quantization);
-  const given = { ...shared, config, quantization, gpus: options.budgets?.gpus.size ?? 1 };
+  const gpus = options.budgets?.gpus.size ?? 1;
+  const given = { ...shared, config, quantization, gpus, splitsLayers: options.splitsLayers === true };
   if (models === undefined) {
     const profileFor = genericProfiler(loaded, { ...given, model: null });
     return (asked) => profileFor(parseWorkload(asked));

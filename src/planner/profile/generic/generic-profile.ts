@@ -26,6 +26,8 @@ export interface GenericProfileOptions {
   readonly config?: unknown;
   /** How many there are to plan for. */
   readonly gpus: number;
+  /** Whether layers that hold modules which stay whole are split into them, where all runs on one GPU. */
+  readonly splitsLayers: boolean;
   /** How the tensors are quantised; null where they are not. */
   readonly quantization: Quantization | null;
   /** The model as transformers loads it; null for a class that is not known. */
@@ -53,6 +55,7 @@ export function genericProfiler(
       : loadedGroups(model, {
           placesExperts: engine !== 'transformers',
           onOneGpu: engine === 'transformers' && options.gpus <= 1,
+          splitsLayers: options.splitsLayers,
         });
   const emptyModules = model === null ? [] : emptyModulesOf(model, groups);
   const shared = {

@@ -17,6 +17,8 @@ export interface Splitting {
   readonly placesExperts: boolean;
   /** Whether all runs on one GPU, so that a layer may be split which the class does not want whole. */
   readonly onOneGpu: boolean;
+  /** Whether it is then split, even where the class wants others whole. */
+  readonly splitsLayers: boolean;
 }
 
 export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGroups {
@@ -64,8 +66,11 @@ interface Owner {
 const EXPERTS = /^.*?\.(?:experts|routed_experts)(?:\.\d+)?(?=\.)/;
 
 /** Tensor -> its owner; tensors of one module are looked up once. */
-function owners({ tree }: LoadedModel, { placesExperts, onOneGpu }: Splitting): (tensor: string) => Owner {
-  const keepsLayers = !onOneGpu || tree.some(tree.root, ({ whole }) => whole);
+function owners(
+  { tree }: LoadedModel,
+  { placesExperts, onOneGpu, splitsLayers }: Splitting,
+): (tensor: string) => Owner {
+  const keepsLayers = !onOneGpu || (!splitsLayers && tree.some(tree.root, ({ whole }) => whole));
   const known = new Map<string, Owner | null>();
   return (tensor) => {
     const module = parentOf(tensor);

@@ -90,3 +90,43 @@ describe('a budget that a map fills to the last byte', () => {
     expect(plan.cost.latencyMs).toBeLessThanOrEqual(explained.plan.cost.latencyMs);
   });
 });
+
+describe('a map that cuts a layer', () => {
+  const WHOLE = 'longformer.encoder.layer.0.attention.self';
+  const weights = [
+    'longformer.embeddings.word_embeddings',
+    ...['query', 'key', 'value'].map((each) => `${WHOLE}.${each}`),
+    ...['attention.output', 'intermediate', 'output'].map((each) => `longformer.encoder.layer.0.${each}.dense`),
+    'lm_head.dense',
+  ];
+  const file = new Map(
+    weights.map((name): [string, TensorInfo] => [`${name}.weight`, { dtype: 'F16', shape: [64, 64] }]),
+  );
+  const options: PlanOptions = {
+    config: { architectures: ['LongformerForMaskedLM'], model_type: 'longformer', tie_word_embeddings: false },
+    models,
+    engine: 'transformers',
+    machine,
+    budgets: { gpus: new Map([[0, 2 ** 30]]), ramBytes: null, diskBytes: 0 },
+  };
+  const explained = (...offloaded: string[]) =>
+    explainMap(
+      new Map<string, Device>([
+        ['longformer', 0],
+        ['lm_head', 0],
+        ...offloaded.map((name): [string, Device] => [name, 'cpu']),
+      ]),
+      file,
+      options,
+    );
+
+  it('is sound where the class wants only parts of it whole, and priced by those', () => {
+    const { issues, plan } = explained('longformer.encoder.layer.0.intermediate');
+    expect(issues).toEqual([]);
+    expect(plan?.cost.streamedBytesPerCall).toBe(2 * 64 * 64);
+  });
+
+  it('is not where such a part is cut', () => {
+    expect(explained(`${WHOLE}.query`).issues.map(({ code }) => code)).toEqual(['MAP_BLOCK_CUT']);
+  });
+});
