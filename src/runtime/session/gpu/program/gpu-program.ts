@@ -1,10 +1,8 @@
 /** A program whose units are bound to the memory of their devices: weights stay there or are copied ahead of the unit that reads them. */
-import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
 import type { Dtype } from '../../../../tensor/dtype.js';
 import type { BlockKind } from '../../../../model/blocks.js';
 import { wireOfOutput } from '../../../graph/stage-builder.js';
 import type { Fence } from '../../../device/memory/device-memory.js';
-import { alignedBytes } from '../../../device/memory/alignment.js';
 import { namedOutOfMemory } from '../../../device/memory/out-of-memory.js';
 import {
   OrtSession,
@@ -14,18 +12,14 @@ import {
   type RunOptions,
 } from '../../../device/ort/ort-session.js';
 import type { RunThread } from '../../../device/thread/run-thread.js';
-import { CargoQueue } from '../weights/cargo-queue.js';
+import type { CargoQueue } from '../weights/cargo-queue.js';
 import type { EngineDevice } from '../device/engine-device.js';
 import type { GpuStage, Unit } from '../units/gpu-units.js';
-import type { DeviceWeights } from '../weights/load-weights.js';
 import type { Cargo } from '../weights/staging.js';
 import { weightsOf } from '../units/unit-weights.js';
-import { sizeOf } from '../units/weight.js';
+import { cargoQueues, loadCargos, NO_WEIGHTS, type ProgramWeights } from './program-cargos.js';
 
-export interface GpuProgramParts {
-  readonly units: readonly Unit[];
-  readonly tensorOf: (name: string) => StoredTensor;
-  readonly weights: ReadonlyMap<EngineDevice, DeviceWeights>;
+export interface GpuProgramParts extends ProgramWeights {
   /** Whether devices that stream nothing here are to record runs, where their providers can. */
   readonly records: boolean;
   /** See `SessionKind`. */
@@ -226,8 +220,6 @@ export class GpuProgram implements Disposable {
 /** Inputs that change between runs; caches stay where they are. */
 const wiresOf = ({ inputs }: GpuStage): string[] => [...inputs.keys()].filter((name) => !/^(past|cross)\./.test(name));
 
-const NO_WEIGHTS: DeviceWeights = { resident: { addressOf: () => undefined }, staging: null };
-
 /** On the device; says with its numbers when a session finds no memory. */
 function within<Result>({ memory }: EngineDevice, work: () => Result): Result {
   memory.enter();
@@ -240,34 +232,3 @@ function within<Result>({ memory }: EngineDevice, work: () => Result): Result {
 
 const located = ({ memory }: EngineDevice, tensor: BoundTensor): BoundTensor =>
   tensor.place === memory.place ? memory.locate(tensor) : tensor;
-
-function loadCargos({ units, tensorOf, weights }: GpuProgramParts): (Cargo | null)[] {
-  const next = new Map<EngineDevice, 0 | 1>();
-  return units.map((unit): Cargo | null => {
-    const { resident, staging } = weights.get(unit.device) ?? NO_WEIGHTS;
-    const streamed = weightsOf(unit, tensorOf).filter(({ name }) => resident.addressOf(name) === undefined);
-    if (streamed.length === 0 || staging === null) return null;
-    const bytes = streamed.reduce((sum, weight) => sum + alignedBytes(sizeOf(weight)), 0);
-    const half = next.get(unit.device) ?? 0;
-    const halves = staging.halvesFor(bytes, half);
-    if (halves.length === 1) next.set(unit.device, half === 0 ? 1 : 0);
-    return { bytes, halves, weights: streamed };
-  });
-}
-
-function cargoQueues({ units, weights }: GpuProgramParts, cargos: readonly (Cargo | null)[]) {
-  const queues = new Map<EngineDevice, CargoQueue>();
-  for (const device of new Set(units.map((unit) => unit.device))) {
-    const own = cargos.filter((cargo, index) => cargo !== null && units[index]?.device === device);
-    const staging = weights.get(device)?.staging ?? null;
-    if (staging === null || own.length === 0) continue;
-    queues.set(
-      device,
-      new CargoQueue(
-        staging,
-        own.filter((cargo) => cargo !== null),
-      ),
-    );
-  }
-  return queues;
-}
