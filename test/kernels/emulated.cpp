@@ -172,7 +172,7 @@ using OfMany = void (*)(const u16 *, const u16 *, u16 *, u16 *, const int *, u16
 /** @param past of each row, of a causal one with caches; none where all tokens see each other */
 static void attentionOfMany(OfMany kernel, int headSize, int tokens, int warps, const std::vector<int> &past, bool isBiased) {
   const bool isCausal = !past.empty();
-  const int batch = isCausal ? past.size() : 2, heads = 2, capacity = isCausal ? 64 : tokens;
+  const int batch = isCausal ? past.size() : 1, heads = 2, capacity = isCausal ? 64 : tokens;
   // Large enough that the greatest score is looked for more than once.
   const float scale = 4 / std::sqrt((float)headSize);
   const int width = heads * headSize;
