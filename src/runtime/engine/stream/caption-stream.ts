@@ -22,9 +22,6 @@ import { evenCount, joinedPrompts, lengthOf, promptsTogether, promptTokens } fro
 import { streamOf, type Numbered } from './numbered-picture.js';
 import { type CaptionStreamParts, type Encoded, type PreparedPicture, type StreamSettings } from './stream-settings.js';
 
-/** The part of all rows of which steps are not worth while. H200, 256 rows: none took 534 pictures a second, three quarters 516. */
-const FEW_ROWS = 1 / 4;
-
 export class CaptionStream<Given extends Numbered> {
   readonly #parts: CaptionStreamParts;
   readonly #settings: StreamSettings;
@@ -84,8 +81,6 @@ export class CaptionStream<Given extends Numbered> {
         const { contextIds, ...prompts } = joinedPrompts(group.map(({ made }) => made.prompt));
         const prompt = { prefix: this.#prefixOf(group), ...prompts };
         outcomes.push(...(await open.admit(group, { contextIds }, prompt)));
-      } else if (open.count > 0 && this.#isFilling(open.count)) {
-        await this.#encodings[0];
       } else if (open.count > 0) {
         outcomes.push(...(await open.step()));
       } else if (this.#ended && this.#encodings.length === 0 && this.#waiting.length === 0) {
@@ -95,16 +90,6 @@ export class CaptionStream<Given extends Numbered> {
       }
       if (outcomes.length > 0) yield outcomes;
     }
-  }
-
-  /**
-   * Whether few rows are open while more are being encoded beside decoding: a step of few rows takes nearly as long as one of many, and what
-   * it takes of the device those pictures wait for.
-   */
-  #isFilling(openPictures: number): boolean {
-    const { encodingsBeside = 0 } = this.#parts.model;
-    if (this.#isEager || encodingsBeside === 0 || this.#encodings.length === 0) return false;
-    return openPictures < FEW_ROWS * this.#settings.pictures;
   }
 
   /** Has what is ready encoded, where those that wait are too few for what will be free next. Returns failures. */
