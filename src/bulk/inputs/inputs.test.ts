@@ -90,6 +90,36 @@ describe('tar archives', () => {
     }
   });
 
+  it.each([
+    ['is contiguous is read', '7', true],
+    ['is a directory and states a size is passed over', '5', true],
+    ['is a link and states a size is refused', '2', false],
+    ['is a hard link and states a size is refused', '1', false],
+  ])('with a member that %s', async (_, type, isRead) => {
+    const plain = await readFile(fixture('plain.tar'));
+    const header = Buffer.from(plain.subarray(0, 512));
+    header.write(type, 156);
+    // The sum is taken with spaces in its own place.
+    header.fill(' ', 148, 156);
+    header.write(
+      `${header
+        .reduce((sum, byte) => sum + byte)
+        .toString(8)
+        .padStart(6, '0')}\0 `,
+      148,
+    );
+    const path = join(scratch, `type-${type}.tar`);
+    await writeFile(path, Buffer.concat([header, type === '7' ? plain.subarray(512) : plain]));
+    if (!isRead) {
+      expect(await codeOf(list([path]))).toBe('INPUT_INVALID');
+      return;
+    }
+    await using reader = new PictureReader();
+    const hashes: string[] = [];
+    for (const picture of await list([path])) hashes.push(sha(Buffer.from((await reader.find(picture)).source)));
+    expect(hashes).toEqual(expected['plain.tar']?.map(([, hash]) => hash));
+  });
+
   it('give every member where it lies, whatever its name and size', async () => {
     const name = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }).filter((text) => !/[/\0]/.test(text));
     const members = fc.uniqueArray(fc.tuple(name, fc.uint8Array({ maxLength: 1500 })), {

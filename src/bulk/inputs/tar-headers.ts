@@ -9,6 +9,10 @@ const BLOCK_BYTES = 512;
 const ZEROS = Buffer.alloc(1 << 20);
 /** Headers whose bytes say something about the next member: PAX records and GNU's long names. */
 const EXTENSION_TYPES = /^[xgLK]$/;
+/** Links, devices and FIFOs: some readers look for as many bytes behind them as they state, and some for none. */
+const WITHOUT_DATA = /^[12346]$/;
+/** Whose size, where one is stated, is not of anything in the archive. */
+const DIRECTORY = '5';
 /** Far above what names need, as the library has it. */
 const MOST_EXTENSION_BYTES = 4 * 1024 * 1024;
 
@@ -23,7 +27,11 @@ export async function* tarHeaders(tar: TarFile): AsyncGenerator<Uint8Array, void
     yield header;
     offset += BLOCK_BYTES;
     const type = String.fromCharCode(header[156] ?? 0);
-    const size = EXTENSION_TYPES.test(type) ? sizeField(header) : (statedBytes ?? sizeField(header));
+    const stated = EXTENSION_TYPES.test(type) ? sizeField(header) : (statedBytes ?? sizeField(header));
+    const size = type === DIRECTORY ? 0 : stated;
+    if (size > 0 && WITHOUT_DATA.test(type)) {
+      throw new Error(`the header before byte ${offset} is of a link or device, and states ${size} bytes`);
+    }
     if (!Number.isSafeInteger(size)) throw new Error(`the header before byte ${offset} states no size`);
     const paddedBytes = Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES;
     if (EXTENSION_TYPES.test(type)) {

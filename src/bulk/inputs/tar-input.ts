@@ -36,7 +36,7 @@ export async function* tarPictures(path: string): AsyncGenerator<TarPicture, voi
       if (!PICTURE_NAME.test(name) || basename(name).startsWith('.') || NOTES_FOLDER.test(name)) continue;
       const isSparse = type === null || pax?.['GNU.sparse.major'] !== undefined;
       if (isSparse) throw new Error(`the member ${name} is stored with holes`);
-      if (type === 'file') yield { name, tar: path, offset: byteOffset, size };
+      if (type === 'file' || type === 'contiguous-file') yield { name, tar: path, offset: byteOffset, size };
     }
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
