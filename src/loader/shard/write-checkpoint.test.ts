@@ -101,16 +101,16 @@ describe('writeCheckpoint', () => {
   });
 
   it('keeps of the metadata what all files of the source say, but for the device', async () => {
-    const said = (own: string) =>
+    const said = (part: string) =>
       new Map([
         ['licence', 'CC0 \u2028"'],
         ['__proto__', 'p'],
-        ['part', own],
+        ['part', part],
         ['device', 'cpu'],
       ]);
-    const [file] = source.files;
-    if (file === undefined) throw new RangeError('no file');
-    const files = ['a', 'b'].map((own) => ({ ...file, metadata: said(own) }));
+    const [own] = source.files;
+    if (own === undefined) throw new RangeError('no file');
+    const files = ['a', 'b'].map((part) => ({ ...own, metadata: said(part) }));
     const shards = nameShards(splitBySize(sizes(source), 4000));
     await writeCheckpoint({ ...job(shards), source: { ...source, files } }, out);
     const opened = await openCheckpoint(out);
