@@ -60,6 +60,15 @@ describe('parseBlip2Config', () => {
     expect(scaled({ tie_word_embeddings: true, scale_decoder_outputs: false })).toMatchObject({ scaleLogits: false });
   });
 
+  it('refuses tokens that are wider than what a picture becomes', () => {
+    const opt = (text: object) =>
+      parseBlip2Config({ model_type: 'blip-2', text_config: { model_type: 'opt', ...text } });
+    expect(() => opt({ hidden_size: 768, word_embed_proj_dim: 1024 })).toThrow(/word_embed_proj_dim: 1024 is above/);
+    expect(opt({ hidden_size: 1024, num_attention_heads: 16, word_embed_proj_dim: 512 }).text).toMatchObject({
+      embedSize: 512,
+    });
+  });
+
   it('names every wrong field at once', () => {
     expect(() =>
       parseBlip2Config({

@@ -46,6 +46,14 @@ export const optSchema = () =>
       divides('hidden_size', c.hidden_size, 'num_attention_heads', c.num_attention_heads, ctx);
       isRow('bos_token_id', c.bos_token_id, c.vocab_size, ctx);
       for (const id of [c.eos_token_id].flat()) isRow('eos_token_id', id, c.vocab_size, ctx);
+      const embedSize = c.word_embed_proj_dim ?? c.hidden_size;
+      if (embedSize <= c.hidden_size) return;
+      // A picture's rows have `hidden_size` numbers, and take the places of rows of the token table.
+      ctx.addIssue({
+        code: 'custom',
+        path: ['word_embed_proj_dim'],
+        message: `${embedSize} is above hidden_size ${c.hidden_size}, and a picture's rows do not fill such tokens`,
+      });
     })
     .transform((c): OptConfig => ({
       family: 'opt',
