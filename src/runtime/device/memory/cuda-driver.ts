@@ -34,6 +34,7 @@ const FUNCTIONS = {
   cuEventCreate: '_Out_ void**, uint32_t',
   cuEventDestroy_v2: 'void*',
   cuEventRecord: 'void*, void*',
+  cuThreadExchangeStreamCaptureMode: '_Inout_ int*',
   cuModuleLoadData: '_Out_ void**, void*',
   cuModuleGetFunction: '_Out_ void**, void*, str',
   cuFuncSetAttribute: 'void*, int, int',

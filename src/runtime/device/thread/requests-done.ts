@@ -1,3 +1,4 @@
+import { CudaDriver } from '../memory/cuda-driver.js';
 import { OrtSession } from '../ort/ort-session.js';
 import { runBinding } from '../ort/run-binding.js';
 import type { OpenRequest, ThreadReply, ThreadRequest } from './thread-requests.js';
@@ -10,6 +11,10 @@ export class RequestsDone implements Disposable {
     try {
       if (request.kind === 'open') {
         const session = await opened(request.open);
+        // ONNX Runtime records steps so that no thread may take memory meanwhile, and this one takes some for each new shape. The card's
+        // context is the thread's since the session was opened; without one the driver refuses, and all stays as it was.
+        if (request.open.options.cuda !== undefined)
+          CudaDriver.load()?.try('cuThreadExchangeStreamCaptureMode', [OWN_CAPTURES]);
         this.#sessions.push(session);
         return { failure: null, session: session.pointer };
       }
@@ -24,6 +29,9 @@ export class RequestsDone implements Disposable {
     for (const session of this.#sessions.splice(0)) session[Symbol.dispose]();
   }
 }
+
+/** `CU_STREAM_CAPTURE_MODE_THREAD_LOCAL` */
+const OWN_CAPTURES = 1;
 
 async function opened({ model, options, opsOfCard }: OpenRequest): Promise<OrtSession> {
   if (opsOfCard === null) return new OrtSession(model, options);
