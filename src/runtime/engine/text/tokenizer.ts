@@ -3,6 +3,7 @@
  */
 import { Tokenizer } from '@huggingface/tokenizers';
 import { Blip2Error } from '../../../errors.js';
+import { makeStepsExact } from './exact-steps.js';
 
 export interface TextTokenizer {
   /** Ids with whatever the tokenizer adds itself: BOS in front for OPT, `</s>` behind for T5. */
@@ -35,7 +36,9 @@ function parse(tokenizerJson: unknown, config: object): Tokenizer {
   try {
     if (!isRecord(tokenizerJson)) throw new Error('it is not an object');
     checkVocabulary(tokenizerJson);
-    return new Tokenizer(tokenizerJson, config);
+    const tokenizer = new Tokenizer(tokenizerJson, config);
+    makeStepsExact(tokenizer);
+    return tokenizer;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('TOKENIZER_INVALID', `tokenizer.json cannot be used: ${reason}`, {
