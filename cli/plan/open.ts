@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { makePlan } from './make-plan.js';
-import { keepPage, openInBrowser } from './open-page.js';
 import { writeOutput } from './output.js';
 import { planFlags, tellPlan } from './plan.js';
 import { emptyPage } from './report-page.js';
@@ -34,4 +37,36 @@ async function showPage(file: string): Promise<number> {
   process.stdout.write(`${file}\n`);
   if (!(await openInBrowser(file))) process.stderr.write('nothing here opens files: open it in a browser by hand\n');
   return EXIT.ok;
+}
+
+/** A file of the page in a folder that is its owner's alone; it stays, for the browser reads it when it likes. */
+async function keepPage(html: string): Promise<string> {
+  const file = join(await mkdtemp(join(tmpdir(), 'blip2-plan-')), 'plan.html');
+  await writeFile(file, html);
+  return file;
+}
+
+/** @returns whether what opens files here took it */
+function openInBrowser(file: string): Promise<boolean> {
+  const [command, ...words] = opener();
+  return new Promise((resolve) => {
+    const child = spawn(command, [...words, file], { detached: true, stdio: 'ignore' });
+    child.once('error', () => resolve(false));
+    child.once('spawn', () => {
+      child.unref();
+      resolve(true);
+    });
+  });
+}
+
+function opener(): readonly [string, ...string[]] {
+  switch (process.platform) {
+    case 'darwin':
+      return ['open'];
+    case 'win32':
+      // The first quoted word would be a title.
+      return ['cmd', '/c', 'start', ''];
+    default:
+      return ['xdg-open'];
+  }
 }

@@ -10,6 +10,8 @@ import {
   parseSize,
   type PlanOptions,
   type TensorInfo,
+  autoBatches,
+  type Objective,
 } from '../../src/planner/index.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
 import { parseDtypeName } from '../common/dtype.js';
@@ -19,7 +21,6 @@ import { readAllowQuant } from '../common/plan-options.js';
 import { budgetsOf, readCards } from './cards.js';
 import { knownModels } from './known-models.js';
 import { readMachine } from './read-machine.js';
-import { batchesOf } from './request-batches.js';
 import type { RequestArgs } from './request-flags.js';
 
 /** What V8 runs of a function, in bytes of code, before it optimises it: about a second. */
@@ -130,4 +131,24 @@ function readPins(flags: readonly string[]): DeviceMap {
     for (const [key, place] of parseDeviceMap({ [flag.slice(0, at)]: value })) pins.set(key, place);
   }
   return pins;
+}
+
+interface BatchArgs {
+  readonly batch?: number | 'auto' | undefined;
+  readonly objective: Objective;
+}
+
+/**
+ * Numbers of pictures per call to choose from; none for one picture, and where GPUs are spared rather than time.
+ * @throws Blip2Error `USAGE`
+ */
+function batchesOf({ batch = 1, objective }: BatchArgs, budgets: Budgets): { readonly batches?: readonly number[] } {
+  if (objective === 'fewest-devices') {
+    if (batch !== 'auto') return {};
+    throw usageError(
+      '--batch auto is for the most pictures per second, --objective fewest-devices for the fewest GPUs',
+    );
+  }
+  if (batch === 1) return {};
+  return { batches: batch === 'auto' ? autoBatches(budgets) : [batch] };
 }

@@ -12,7 +12,6 @@ import { makeFolder } from '../file/make-folder.js';
 import { removeAbandonedFiles } from '../write/temporary-file.js';
 import { shardDataBytes } from '../write/shard-tensor.js';
 import { writeShard, type WriteOptions } from '../write/write-shard.js';
-import { inParallel } from './in-parallel.js';
 import { INDEX, JobFile } from './job-file.js';
 import { planShard, type CheckpointJob, type Planned } from './planned-shard.js';
 import { indexJson } from './shard-plan.js';
@@ -135,4 +134,18 @@ async function checkSpace(folder: string, neededBytes: number): Promise<void> {
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
+}
+
+/** Runs `work` for all items, a few at a time. After a failure none is begun; the failure is thrown when the rest ended. */
+async function inParallel<T>(items: readonly T[], count: number, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  const failures: unknown[] = [];
+  const worker = async (): Promise<void> => {
+    for (const item of queue) {
+      if (failures.length > 0) return;
+      await work(item).catch((error: unknown) => failures.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: count }, worker));
+  if (failures.length > 0) throw failures[0];
 }

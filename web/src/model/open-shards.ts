@@ -4,7 +4,7 @@ import { checkIndex, type OpenShard } from '../../../src/loader/checkpoint/check
 import type { CheckpointIndex } from '../../../src/loader/checkpoint/parse-index.js';
 import { parseJson } from '../../../src/loader/format/parse-json.js';
 import { readHeader, type ByteSource } from '../../../src/loader/format/read-header.js';
-import { headerFingerprint } from './header-fingerprint.js';
+import type { TensorInfo } from '../../../src/tensor/tensor-info.js';
 import type { OpenModel } from './open-model.js';
 
 /** Published ones have some thousand bytes. */
@@ -50,4 +50,12 @@ function readConfig(text: string): unknown {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('CONFIG_INVALID', `config.json cannot be read as JSON: ${reason}`, { cause });
   }
+}
+
+/** `checkpointFingerprint` with the browser's SHA-256; null where the page is served without encryption, which has none. */
+async function headerFingerprint(tensors: ReadonlyMap<string, TensorInfo>): Promise<string | null> {
+  if (!isSecureContext) return null;
+  const rows = [...tensors].map(([name, { dtype, shape }]) => JSON.stringify([name, dtype, shape]));
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(rows.toSorted().join('\n')));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,10 +1,10 @@
 import type { PageState } from '../state/page-state.js';
 import type { PageStore } from '../state/page-store.js';
+import type { Fault } from '../worker/messages.js';
 import { AutoBeside } from './auto-beside.js';
 import { Card } from './card.js';
 import { DoesNotFit } from './does-not-fit.js';
 import { ExecutionOrder } from './execution-order.js';
-import { FaultCard } from './fault-card.js';
 import { MemoryBars } from './memory-bars.js';
 import { PlanTables } from './plan-tables.js';
 import { SweepChart } from './sweep-chart.js';
@@ -57,5 +57,20 @@ export function Answer({ state, store }: { state: PageState; store: PageStore })
       <TakeAway plan={plan} settings={shown.settings} isFinal={shown.standing === 'final' && !state.isSearching} />
       <PlanTables plan={plan} />
     </>
+  );
+}
+
+/** An error as text: code, what, and what to do next. */
+function FaultCard({ title, fault }: { title: string; fault: Fault }) {
+  return (
+    <Card title={title} isMain>
+      <div role="alert">
+        <p>{fault.message}</p>
+        {fault.hint !== null && <p>{fault.hint}</p>}
+        <p class="soft">
+          <code>{fault.code}</code>
+        </p>
+      </div>
+    </Card>
   );
 }

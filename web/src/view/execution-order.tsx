@@ -4,7 +4,6 @@ import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { partColour } from '../../../src/planner/report/svg/colours.js';
 import { formatSize } from '../../../src/size.js';
 import { Card } from './card.js';
-import { runsOf } from './runs.js';
 
 const LANE = 26;
 const GAP = 6;
@@ -141,4 +140,27 @@ function summary(plan: PlanDocument, { cells }: PictureData): string {
       ? 'no crossings between devices'
       : `${crossings} ${crossings === 1 ? 'crossing' : 'crossings'} between devices, ${formatMs(plan.cost.crossingMs)} a call`,
   ].join('; ');
+}
+
+interface Run {
+  readonly key: string;
+  readonly text: string;
+  readonly part: number;
+}
+
+/** Consecutive blocks of a part at one place, in words. */
+function runsOf({ cells, parts }: PictureData): Run[] {
+  const runs: { part: number; place: string; count: number }[] = [];
+  for (const { placement, part, scheme } of cells) {
+    const notes = [...(placement.execution === 'streamed' ? ['streamed'] : []), ...(scheme === null ? [] : [scheme])];
+    const place = [deviceName(placement.runsOn), ...notes].join(', ');
+    const last = runs.at(-1);
+    if (last?.part === part && last.place === place) last.count += 1;
+    else runs.push({ part, place, count: 1 });
+  }
+  return runs.map(({ part, place, count }, i) => ({
+    key: `${i} ${place}`,
+    text: `${parts[part]?.name ?? ''}${count > 1 ? ` × ${count}` : ''} on ${place}`,
+    part,
+  }));
 }

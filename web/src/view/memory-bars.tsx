@@ -1,10 +1,10 @@
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { deviceName, pictureData, type BarSegment, type DeviceBar } from '../../../src/planner/report/picture-data.js';
 import { formatSize } from '../../../src/size.js';
+import { fillOf } from '../../../src/planner/report/svg/colours.js';
 import { cardsOf } from '../settings/card-groups.js';
 import type { Settings } from '../settings/settings.js';
 import { Card } from './card.js';
-import { fillClass, fillStyle } from './fills.js';
 
 /** With more devices than these, one legend is for all. */
 const MOST_LEGENDS = 3;
@@ -102,4 +102,13 @@ function summed(bars: readonly DeviceBar[]): BarSegment[] {
 
 function spoken(segments: readonly BarSegment[]): string {
   return segments.map(({ label, bytes }) => `${label} ${formatSize(bytes)}`).join(', ');
+}
+
+/** What is drawn by a pattern is a class; the rest has the colours of the product's other pictures. */
+function fillClass(fill: BarSegment['fill']): string {
+  return fill === 'reserve' || fill === 'free' ? `fill-${fill}` : '';
+}
+
+function fillStyle(fill: BarSegment['fill']): { background?: string } {
+  return fill === 'reserve' || fill === 'free' ? {} : { background: fillOf(fill) };
 }

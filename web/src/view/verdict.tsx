@@ -4,7 +4,6 @@ import { formatSize } from '../../../src/size.js';
 import type { Settings } from '../settings/settings.js';
 import type { PageState, ShownAnswer } from '../state/page-state.js';
 import { Card } from './card.js';
-import { ErrorBar } from './error-bar.js';
 
 interface VerdictProps {
   readonly plan: PlanDocument;
@@ -107,4 +106,24 @@ function proof({ solver: { status, gap, objective } }: PlanDocument): string {
     case 'given':
       return 'A map written by hand.';
   }
+}
+
+interface ErrorBarProps {
+  readonly latencyMs: number;
+  readonly rangeMs: { readonly least: number; readonly most: number };
+  /** null where nothing was measured. */
+  readonly measuredMs: number | null;
+}
+
+/** From what to what the prediction may be, beside the words that say so. */
+function ErrorBar({ latencyMs, rangeMs: { least, most }, measuredMs }: ErrorBarProps) {
+  const end = Math.max(most, measuredMs ?? 0);
+  const place = (ms: number) => `${(100 * ms) / end}%`;
+  return (
+    <div class="error-bar" aria-hidden="true">
+      <span class="whisker" style={{ left: place(least), width: place(most - least) }} />
+      <span class="predicted" style={{ left: place(latencyMs) }} />
+      {measuredMs !== null && <span class="measured" style={{ left: place(measuredMs) }} />}
+    </div>
+  );
 }

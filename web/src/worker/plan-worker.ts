@@ -4,13 +4,18 @@ import { planDeviceMap, type PlanResult } from '../../../src/planner/plan/plan-d
 import { planForBatches } from '../../../src/planner/plan/plan-for-batches.js';
 import { plannedPoints } from '../../../src/planner/plan/comparison/sweep.js';
 import type { IntegerSolver } from '../../../src/planner/solve/program/integer-program.js';
+import { Blip2Error } from '../../../src/errors.js';
+import { storedDtype } from '../../../src/planner/models/stored-dtype.js';
+import { explainMap } from '../../../src/planner/plan/comparison/explain-map.js';
+import type { PlanOptions } from '../../../src/planner/plan/request/plan-options.js';
+import { transformersStrategy } from '../../../src/planner/plan/comparison/transformers-strategy.js';
+import type { TensorInfo } from '../../../src/tensor/tensor-info.js';
 import type { OpenModel } from '../model/open-model.js';
 import { planQuestion, unknownClass, type PlanQuestion } from '../settings/plan-options.js';
 import type { Settings } from '../settings/settings.js';
 import { wantsHighs } from '../settings/wants-highs.js';
-import { autoPlan } from './auto-plan.js';
 import { faultOf } from './fault.js';
-import type { Order, PlanAnswer, Question, Reply, Wanted } from './messages.js';
+import type { Order, PlanAnswer, Question, Reply, Wanted, AutoAnswer } from './messages.js';
 
 /** `src/highs` as a script of its own. */
 declare global {
@@ -155,4 +160,24 @@ function modelOf(): Known {
 /** Lets messages in. */
 function nextTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** transformers' own map (`device_map="auto"`), priced as `blip2-plan --strategy balanced` prices it. */
+function autoPlan(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): AutoAnswer {
+  try {
+    return priced(tensors, options);
+  } catch (error) {
+    // The plan is none the worse for it: of classes that it does not know, nobody knows what transformers would do.
+    if (error instanceof Blip2Error) return { status: 'unknown', why: error.message };
+    throw error;
+  }
+}
+
+function priced(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): AutoAnswer {
+  const { config, budgets, models } = options;
+  const dtype = options.dtype ?? (models === undefined ? 'float16' : storedDtype(config, tensors));
+  const map = transformersStrategy({ tensors, config, budgets, dtype, strategy: 'balanced', models });
+  const { plan, overBudget } = explainMap(map, tensors, options);
+  if (plan === null) return { status: 'unknown', why: 'auto leaves a block without a device.' };
+  return { status: 'priced', plan, overBudget };
 }

@@ -1,12 +1,12 @@
 /** The choice of a place for every block: the solver over all the cases that an engine allows. */
+import { at } from '../../../checked-access.js';
 import { leastCost, solveExact, type SolveOptions } from '../../solve/exact.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
 import { INTEGER_TOLERANCE, searchProgram } from '../../solve/program/program-search.js';
 import { scarceResources } from '../../solve/resources.js';
 import type { PlanContext } from '../request/prepare-plan.js';
-import type { Placing } from './assemble.js';
+import { type Placing, assemble } from './assemble.js';
 import { answerOf, casesOf, type Answer, type Best, type Case } from './cases.js';
-import { unanchoredSearch } from './unanchored-search.js';
 
 /** Costs closer than this fraction are equal. */
 const SAME = 1e-9;
@@ -86,4 +86,28 @@ function bySpeed(a: Placing, b: Placing): number {
 
 function gpusOf({ places }: Placing): number {
   return new Set(places.flatMap((place) => (place.execution === 'host' ? [] : [place.gpu]))).size;
+}
+
+/**
+ * Looks for the best of a case where nothing is held on the main GPU. It is that of the case, if something is there all the same; held
+ * there, even a small block could be what does not fit. null where the case has to be searched itself.
+ */
+function unanchoredSearch(context: PlanContext, walk: SolveOptions): (placing: Placing, cutoff: number) => Best | null {
+  const known = new Map<Placing, Best | null>();
+  return ({ unanchored }, cutoff) => {
+    if (unanchored === undefined) return null;
+    const { placing, main } = unanchored;
+    const before = known.get(placing);
+    if (before !== undefined) return before;
+    const problem = assemble(context.profile, placing, context.prices);
+    const result = solveExact(problem, { ...walk, cutoff });
+    const isThere = (p: number): boolean => {
+      const place = at(placing.places, p);
+      return place.execution === 'resident' && place.gpu === main;
+    };
+    const isAnswer = result.status === 'optimal' && result.solution.choice.some(isThere);
+    const best = isAnswer ? { of: { placing, problem, bound: result.bound }, ...result.solution } : null;
+    known.set(placing, best);
+    return best;
+  };
 }

@@ -1,23 +1,28 @@
 /** The plan document of a placement, chosen by the solver or written by hand. */
 import { at } from '../../../checked-access.js';
-import type { QuantScheme } from '../../../tensor/quantized.js';
+import { type QuantScheme, QUANT_SCHEMES } from '../../../tensor/quantized.js';
+import { formatSize } from '../../../size.js';
 import { inFileNames } from '../../map/file-names.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../../map/device-map.js';
 import { preparationOf } from '../../price/preparation.js';
-import { keysOf } from './kept-modules.js';
 import type { Hooked } from '../../price/hooks.js';
 import { deviceOfPlace, runsOn, type Place } from '../../price/place.js';
-import { formatSize } from '../../../size.js';
 import { formOf, type ModelProfile } from '../../profile/model-profile.js';
-import { accuracyPrices } from '../../price/accuracy.js';
-import { accuracyNotes } from './accuracy-notes.js';
+import { accuracyPrices, WEIGHT_ERROR, type AccuracyPrices } from '../../price/accuracy.js';
 import { weightsOn } from '../../price/memory.js';
+import { parentOf, pathsAbove } from '../../map/module-paths.js';
+import type { PlanContext } from '../request/prepare-plan.js';
+import { keysOf } from './kept-modules.js';
 import { memoryTable } from './memory-table.js';
 import { costOfPlan, crossingsOf, rounded } from './plan-cost.js';
-import { PLAN_SCHEMA, type PlanDocument, type Placement, type SolverReport } from './plan-document.js';
-import type { PlanContext } from '../request/prepare-plan.js';
-import { parentOf, pathsAbove } from '../../map/module-paths.js';
+import {
+  PLAN_SCHEMA,
+  type PlanDocument,
+  type Placement,
+  type SolverReport,
+  type AccuracyNote,
+} from './plan-document.js';
 
 const NAMED_BY_TENSORS =
   'What stays on the GPU and runs for every token is named tensor by tensor: accelerate would hook each module below a key that ' +
@@ -177,4 +182,22 @@ function mapOf(
 /** A tied table may be stored under another module's name; that module has a key of its own. */
 function covers(block: string, tensor: string): boolean {
   return tensor.startsWith(block) && (tensor.length === block.length || tensor[block.length] === '.');
+}
+
+/** What a plan says about its quantised blocks, scheme by scheme. */
+function accuracyNotes(
+  profile: ModelProfile,
+  choice: readonly Place[],
+  charged: AccuracyPrices,
+  schemes: ReadonlyMap<string, QuantScheme>,
+): AccuracyNote[] {
+  return QUANT_SCHEMES.flatMap((scheme) => {
+    const blocks = [...schemes.values()].filter((each) => each === scheme).length;
+    if (blocks === 0) return [];
+    const priceMs = profile.blocks.reduce((sum, block, i) => {
+      const place = at(choice, i);
+      return place.scheme === scheme ? sum + charged(block, place) : sum;
+    }, 0);
+    return [{ scheme, blocks, weightError: WEIGHT_ERROR[scheme], priceMs: Math.round(priceMs * 1000) / 1000 }];
+  });
 }

@@ -14,11 +14,13 @@ import { keptActivationBytes } from '../../profile/engine-memory/kept-activation
 import { cachesTakeTurns, turnsBytes, withoutTurns } from '../../profile/engine-memory/cache-turns.js';
 import type { ModelProfile } from '../../profile/model-profile.js';
 import { keptProductBytes, withWebGpuBlocks } from '../../profile/engine-memory/webgpu-blocks.js';
-import { assumptionsOf } from './assumptions.js';
+import type { Engine } from '../../map/engine.js';
+import { accuracyRule } from '../../price/accuracy.js';
 import { checkBudgets, type Budgets } from './budgets.js';
 import { checkPins } from './check-pins.js';
 import type { CheckpointIdentity, PlanOptions } from './plan-options.js';
 import { profiler, type Grain } from './profiler.js';
+import { needsIntegerSolver } from './needs-integer-solver.js';
 
 const TOOL = { name: 'blip2-device-map', version: '0.1.0' } as const;
 
@@ -147,4 +149,38 @@ function withCard(machine: MachineProfile, { gpus }: Budgets): MachineProfile {
 function leastPackedRows(machine: MachineProfile, { gpus }: Budgets): number {
   const each = Array.from(gpus.keys(), (_, index) => gpuAt(machine, index)?.packedRows ?? 1);
   return each.length === 0 ? 1 : Math.min(...each);
+}
+
+/** What a plan takes for granted before a placement is chosen, in words. */
+function assumptionsOf(machine: MachineProfile, engine: Engine, options: PlanOptions): string[] {
+  const { budgets, objective, allowQuant = [] } = options;
+  const gpus = new Set([...budgets.gpus.keys()].map((_, i) => gpuAt(machine, i)).filter((gpu) => gpu !== undefined));
+  return [
+    ...[...gpus, machine.host].map((device) => `${device.name}: ${device.source}.`),
+    ...(budgets.ramBytes === null ? ['Host memory is taken to be enough: no RAM budget was given.'] : []),
+    ...(objective === 'throughput' ? ofThroughput(engine) : []),
+    ...accuracyRule(allowQuant),
+    ...heuristic(options),
+  ];
+}
+
+/** Nothing of it was measured on several cards. */
+function ofThroughput(engine: Engine): string[] {
+  return [
+    'Throughput: calls follow one another through the devices, which neither engine arranges by itself; copies between devices take none of their time.',
+    'Throughput: caches are counted for one call at a time.',
+    ...(engine === 'transformers'
+      ? [
+          'Throughput: every GPU is driven by a Python interpreter of its own; those of one process wait for each other.',
+        ]
+      : []),
+  ];
+}
+
+/** What the planner's own search does not prove. */
+function heuristic({ integerSolver, budgets, objective }: PlanOptions): string[] {
+  const isSearch = objective !== 'throughput' && budgets.gpus.size <= 2;
+  return integerSolver !== undefined || isSearch || !needsIntegerSolver(budgets, objective)
+    ? []
+    : ["No integer solver was given: this placement is a heuristic's, and an integer solver may find a faster one."];
 }

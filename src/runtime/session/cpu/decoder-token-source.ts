@@ -4,7 +4,6 @@ import type { TokenSource } from '../../generation/token-source.js';
 import { causalBias, type Mask } from '../model/attention-bias.js';
 import { emptyPast, pastOf, selectCacheRows, wireOf, type Wires } from '../model/kv-cache.js';
 import { fullMasks, idTensor, type LanguagePrompt } from '../model/language-prompt.js';
-import { decoderPositions } from './decoder-positions.js';
 import type { ProgramRunner } from './program-runner.js';
 
 /** OPT or LLaMA over the sessions of its token program: the same graph reads the prompt and then one id per row. */
@@ -62,4 +61,25 @@ function tokenWires(
     ['positions', decoderPositions(family, masks, tokens)],
     ['attention_bias', causalBias(masks, tokens)],
   ]);
+}
+
+/** The position of a first token: OPT's table starts at row 2. */
+const FIRST_POSITION = { opt: 2, llama: 0 } as const;
+
+/**
+ * Positions of the last `tokens` of each row, int64 `[rows, tokens]`. Padding does not advance the count; what it gets
+ * itself, nobody sees.
+ */
+function decoderPositions(family: DecoderOnlyConfig['family'], masks: readonly Mask[], tokens: number): Tensor {
+  const first = FIRST_POSITION[family];
+  const positions = new BigInt64Array(masks.length * tokens);
+  masks.forEach((mask, row) => {
+    const skipped = mask.length - tokens;
+    let seen = 0;
+    mask.forEach((visible, index) => {
+      seen += visible;
+      if (index >= skipped) positions[row * tokens + index - skipped] = BigInt(first + Math.max(seen - 1, 0));
+    });
+  });
+  return new Tensor('int64', positions, [masks.length, tokens]);
 }

@@ -1,12 +1,19 @@
 import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
-import type { Blip2Config, RetrievalConfig } from '../../../model/blip2-config.js';
+import type { Blip2Config, RetrievalConfig, ModelConfig } from '../../../model/blip2-config.js';
 import { blip2Blocks } from '../../../model/blocks.js';
 import type { Device } from '../../../planner/map/device-map.js';
+import { materializeTensors } from '../../../loader/index.js';
 import type { DeviceOptions } from '../../device/device-options.js';
+import { defaultCacheFolder } from '../../device/cache-folder.js';
+import { Weights } from '../../graph/weights.js';
+import { sessionPicture } from '../model/session-picture.js';
 import type { EngineDevice, PlaceOf } from './device/engine-device.js';
 import { GpuModel } from './gpu-model.js';
 import { GpuRetrievalModel } from './gpu-retrieval-model.js';
-import { openOnDevices } from './open-on-devices.js';
+import { computedDtypes } from './device/computed-dtypes.js';
+import { hostDevice } from './device/host-device.js';
+import { placeOnDevices } from './device/place-on-devices.js';
+import type { EngineSources } from './program/started-programs.js';
 
 /**
  * @param places the device of every block
@@ -57,4 +64,45 @@ export function openEngineRetrieval(
   openGpu: (gpu: number) => EngineDevice,
 ): Promise<GpuRetrievalModel> {
   return openOnDevices(config, { checkpoint, places, options, openGpu }, (sources) => GpuRetrievalModel.open(sources));
+}
+
+/** Where a model is to run. */
+interface EngineRequest {
+  readonly checkpoint: Checkpoint;
+  /** The device of every block. */
+  readonly places: ReadonlyMap<string, Device>;
+  readonly options: DeviceOptions;
+  /** A GPU of the map, opened once. */
+  readonly openGpu: (gpu: number) => EngineDevice;
+}
+
+/**
+ * Opens the devices, brings weights to the dtypes that they compute in, and opens a model over them.
+ * @throws what `openGpu`, `openModel` and converting a checkpoint throw; the devices are freed
+ */
+async function openOnDevices<Config extends ModelConfig, Model>(
+  config: Config,
+  { checkpoint, places, options, openGpu }: EngineRequest,
+  openModel: (sources: EngineSources<Config>) => Promise<Model>,
+): Promise<Model> {
+  const { cacheFolder = defaultCacheFolder(), pictureSize, signal, onConvert } = options;
+  const opened = new Map<number | 'cpu', EngineDevice>();
+  const open = (id: number | 'cpu'): EngineDevice => {
+    const device = opened.get(id) ?? (id === 'cpu' ? hostDevice(options) : openGpu(id));
+    opened.set(id, device);
+    return device;
+  };
+  try {
+    const placeOf = placeOnDevices(config, checkpoint.tensors, places, options, open);
+    const dtypes = computedDtypes(config, checkpoint.tensors, (block) => placeOf(block).device.style);
+    const { tensors } = await materializeTensors(checkpoint, dtypes, cacheFolder, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(onConvert === undefined ? {} : { onProgress: onConvert }),
+    });
+    const picture = await sessionPicture(config, new Weights(config, tensors), pictureSize);
+    return await openModel({ config, tensors, picture, placeOf });
+  } catch (error) {
+    for (const { memory } of opened.values()) memory[Symbol.dispose]();
+    throw error;
+  }
 }
