@@ -43,8 +43,10 @@ export function memoryTable(context: PlanContext, choice: readonly Place[]): Dev
   };
   return [
     ...gpuShares(context).map(({ id, budgetBytes, overheadBytes, reserveBytes }, i) => {
-      const turnsBytes = Math.min(overheadBytes, context.turnsBytes);
-      const taken = { turnsBytes, overheadBytes: overheadBytes - turnsBytes, reserveBytes };
+      // No process opens a GPU on which nothing is.
+      const takenBytes = charges.some(({ device }) => device === id) ? overheadBytes : 0;
+      const turnsBytes = Math.min(takenBytes, context.turnsBytes);
+      const taken = { turnsBytes, overheadBytes: takenBytes - turnsBytes, reserveBytes };
       return row(id, gpuAt(machine, i)?.name ?? 'GPU', budgetBytes, taken);
     }),
     row('cpu', machine.host.name, budgets.ramBytes, NOTHING_TAKEN),
