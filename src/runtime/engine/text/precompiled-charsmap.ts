@@ -1,7 +1,8 @@
 /**
  * What SentencePiece makes of characters before it cuts a text (`precompiled_charsmap` in `tokenizer.json`, T5's normalizer):
  * a trie of UTF-8 sequences as a double array, then the texts that replace them. @huggingface/tokenizers 0.2 does not read it
- * and takes NFKC with a list of spaces in its place, so that "\r\n" is two spaces where transformers has one.
+ * and takes NFKC with a list of spaces in its place, so that "\r\n" is two spaces where transformers has one
+ * (`findings/tokenizers-js-own-charsmap.sh`).
  */
 export class PrecompiledCharsmap {
   readonly #units: Uint32Array;
