@@ -23,7 +23,10 @@ export function writeFailure(path: string, error: unknown): unknown {
         cause: error,
       });
     default:
-      return new Blip2Error('WRITE_FAILED', `${path} was not written: ${error.message}`, { cause: error });
+      return new Blip2Error('WRITE_FAILED', `${path} was not written: ${error.message}`, {
+        hint: 'See that its folder is there, and that you may write into it.',
+        cause: error,
+      });
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { replaceFile } from './replace-file.js';
+import { writeTarget } from './write-target.js';
 
 let folder: string;
 let path: string;
@@ -37,6 +38,22 @@ describe('replaceFile', () => {
       expect(await readFile(path, 'utf8')).toBe(isGood ? 'theirs' : 'ours');
       expect(await inFolder()).toEqual(['file']);
     }
+  });
+
+  it('takes a name that appears and goes meanwhile for a file, or for none', async () => {
+    const done = new AbortController();
+    const others = async () => {
+      while (!done.signal.aborted) {
+        await writeFile(path, 'theirs');
+        await rm(path);
+      }
+    };
+    const busy = others();
+    const kinds = new Set<string>();
+    for (let times = 0; times < 2000; times++) kinds.add((await writeTarget(path)).kind);
+    done.abort();
+    await busy;
+    expect([...kinds].toSorted()).toEqual(['file', 'none']);
   });
 
   it.runIf(process.platform !== 'win32')('replaces the file that a link leads to, not the link', async () => {

@@ -10,9 +10,13 @@ type WriteTarget =
 
 /** @throws the system's error, other than that there is nothing */
 export async function writeTarget(path: string): Promise<WriteTarget> {
-  const stats = await orNull(stat(path));
-  if (stats === null) return { kind: (await orNull(lstat(path))) === null ? 'none' : 'broken link', path };
-  return stats.isFile() ? { kind: 'file', path: await realpath(path) } : { kind: specialKind(stats), path };
+  // The name first: where a file appears or goes in between, it is no link that leads nowhere.
+  const named = await orNull(lstat(path));
+  const stats = named === null ? null : await orNull(stat(path));
+  if (stats === null) return { kind: named?.isSymbolicLink() === true ? 'broken link' : 'none', path };
+  if (!stats.isFile()) return { kind: specialKind(stats), path };
+  const file = await orNull(realpath(path));
+  return file === null ? { kind: 'none', path } : { kind: 'file', path: file };
 }
 
 function specialKind(stats: Stats): 'device' | 'FIFO' | 'socket' | 'folder' | 'disk' {
