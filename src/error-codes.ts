@@ -128,6 +128,7 @@ export const ERROR_CODES = {
   RUN_INVALID: "a folder's record of its run is not what this version writes",
   RUN_DIFFERS: 'a folder holds a run of other settings or pictures',
   RUN_MISSING: 'a folder holds no run',
+  RUN_BUSY: 'another run is at work in a folder',
   SHARD_INVALID: 'a line describes no shard',
   WORKER_DIED: "the model's process ended several times with a picture in it",
   BUCKET_FAILED: 'a bucket did not do what was asked',

@@ -141,6 +141,7 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, ErrorStatus>> = {
   RUN_INVALID: usage,
   RUN_DIFFERS: usage,
   RUN_MISSING: usage,
+  RUN_BUSY: failed,
   SHARD_INVALID: failed,
   WORKER_DIED: failed,
   BUCKET_FAILED: failed,

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
+import type { Slice } from '../../src/bulk/run/run-lock.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
 
@@ -66,11 +67,6 @@ export interface BulkArgs {
   readonly 'path-field'?: string | undefined;
   readonly 'image-column'?: string | undefined;
   readonly 'image-root'?: string | undefined;
-}
-
-interface Slice {
-  readonly index: number;
-  readonly count: number;
 }
 
 export interface BulkRequest {

@@ -51,6 +51,15 @@ it.each(EXISTING)('writes a shard to its end that was killed on the way, each te
   expect([await read(0), await read(1), await read(2)]).toEqual(texts);
 });
 
+it('appends a caption once, however often a run over more and more pictures comes to it', async () => {
+  await output('overwrite').write(shardOf(['old', 'old <a>']));
+  for (const texts of [['a'], ['a', 'a'], ['a', 'a', 'c']]) {
+    await folder.forget();
+    await output('append').write(shardOf(texts));
+  }
+  expect([await read(0), await read(1), await read(2)]).toEqual(['<old>, <a>\n', '<old <a>>, <a>\n', '<c>\n']);
+});
+
 it('writes only the captions that are new, whatever an earlier writing has left', async () => {
   await output('append').write(shardOf(['a', null, 'c']));
   expect((await stat(folder.pendingFile(0))).isFile()).toBe(true);

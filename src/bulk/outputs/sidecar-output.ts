@@ -97,7 +97,9 @@ export class SidecarOutput implements ShardOutput {
     const lines = answers.map((answer) => `${prefix}${answer.replaceAll(/\s+/g, ' ')}${suffix}`).join('\n');
     const path = this.target(picture);
     const before = existing === 'append' ? (await readFile(path, 'utf8').catch(() => '')).trimEnd() : '';
-    return { position, path, text: `${before === '' ? '' : `${before}, `}${lines}\n` };
+    // A run that goes on with more pictures comes to those that it has captioned, too.
+    const isThere = before === lines || before.endsWith(`, ${lines}`);
+    return { position, path, text: `${isThere ? before : before === '' ? lines : `${before}, ${lines}`}\n` };
   }
 }
 

@@ -93,6 +93,12 @@ async function records(out: string): Promise<CaptionRecord[]> {
   return lines.map((line) => JSON.parse(line) as CaptionRecord);
 }
 
+function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open: () => open() };
+}
+
 describe('runBulk', () => {
   it('writes the same with any workers, however often they die', async () => {
     await runBulk(options('calm', {}));
@@ -235,6 +241,63 @@ describe('runBulk', () => {
     })();
     await expect(runBulk(options('empty', { inputs: unreadable }))).rejects.toMatchObject({ code: 'INPUT_INVALID' });
     expect(await readdir(scratch)).toEqual(['out']);
+  });
+
+  it('keeps shards that a run has at work from other runs, and lets others have the rest', async () => {
+    const [begun, started] = [gate(), gate()];
+    const openWorker = async () => {
+      started.open();
+      await begun.opened;
+      return worker(0);
+    };
+    const first = runBulk(options('out', { slice: { index: 1, count: 4 }, openWorker }));
+    await started.opened;
+    for (const [index, count] of [
+      [1, 4],
+      [1, 2],
+      [3, 6],
+      [0, 1],
+    ] as const) {
+      const other = options('out', { slice: { index, count } });
+      await expect(runBulk(other)).rejects.toMatchObject({ code: 'RUN_BUSY' });
+    }
+    const more = options('out', { slice: { index: 0, count: 4 }, inputs: named(48), takesOtherInputs: true });
+    await expect(runBulk(more)).rejects.toMatchObject({ code: 'RUN_BUSY' });
+    expect((await runBulk(options('out', { slice: { index: 0, count: 2 } }))).tally.done).toBe(25);
+    begun.open();
+    expect((await first).tally.done).toBe(12);
+    expect((await runBulk(options('out', {}))).tally.done).toBe(47);
+    await runBulk(options('calm', {}));
+    expect(await texts('out')).toEqual(await texts('calm'));
+    expect((await readdir(join(scratch, 'out/.blip2-run'))).toSorted()).toEqual(['inputs.jsonl', 'run.json']);
+  });
+
+  it('begins one run where several are begun at the same time', async () => {
+    const inputs = () => {
+      const both = gate();
+      let waiting = 0;
+      return async function* (count: number): AsyncGenerator<InputPicture> {
+        yield* named(count);
+        // Each has looked for a run by now, and found none.
+        if (++waiting === 2) both.open();
+        await both.opened;
+      };
+    };
+    const outcome = async (runs: readonly Partial<BulkOptions>[]) => {
+      const out = JSON.stringify(runs.map(({ settings }) => settings));
+      const ended = await Promise.allSettled(
+        runs.map((run, index) => runBulk(options(out, { ...run, slice: { index, count: 2 } }))),
+      );
+      return ended.map((end) => (end.status === 'fulfilled' ? 'done' : (end.reason as Blip2Error).code)).toSorted();
+    };
+    const [settings, pictures, same] = [inputs(), inputs(), inputs()];
+    const asked = ['a', 'b'].map((prompt) => ({ settings: { prompt }, inputs: settings(47) }));
+    expect(await outcome(asked)).toEqual(['RUN_DIFFERS', 'done']);
+    expect(await outcome([46, 47].map((count) => ({ inputs: pictures(count) })))).toEqual(['RUN_DIFFERS', 'done']);
+    expect(await outcome([same(47), same(47)].map((each) => ({ settings: {}, inputs: each })))).toEqual([
+      'done',
+      'done',
+    ]);
   });
 
   it('removes what killed runs have left half-written, and nothing that is being written', async () => {

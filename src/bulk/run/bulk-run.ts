@@ -7,6 +7,7 @@ import { finishRun } from './finish-run.js';
 import type { InputList } from './input-list.js';
 import { openRun, type RunOptions } from './open-run.js';
 import type { RunFolder } from './run-folder.js';
+import type { Slice } from './run-lock.js';
 import { ShardJob } from './shard-job.js';
 import { ShardQueue } from './shard-queue.js';
 import { Tally } from './tally.js';
@@ -16,7 +17,7 @@ export interface BulkOptions extends RunOptions {
   readonly output: ShardOutput;
   readonly inputs: AsyncIterable<InputPicture>;
   /** Of every `count` shards this run captions the one with number `index`. */
-  readonly slice: { readonly index: number; readonly count: number };
+  readonly slice: Slice;
   /** Captions pictures again whose records say that they failed. */
   readonly retryFailed: boolean;
   readonly workers: number;
@@ -40,6 +41,14 @@ export interface BulkResult {
  * @throws what `openRun` and `captionShards` throw; what is finished by then stays
  */
 export async function runBulk(options: BulkOptions): Promise<BulkResult> {
+  try {
+    return await runShards(options);
+  } finally {
+    await options.folder.release();
+  }
+}
+
+async function runShards(options: BulkOptions): Promise<BulkResult> {
   const { folder, output, slice, shardSize } = options;
   const list = await openRun(folder, output, options.inputs, options);
   const tally = new Tally();

@@ -1,8 +1,10 @@
+import { resolve } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
 import type { ShardOutput } from './shard-output.js';
 import { InputList } from './input-list.js';
 import {
+  beginRunFile,
   readRunFile,
   refuseOtherInputs,
   refuseOtherSettings,
@@ -11,29 +13,32 @@ import {
   type RunSettings,
 } from './run-file.js';
 import type { RunFolder } from './run-folder.js';
+import type { Slice } from './run-lock.js';
 
 export interface RunOptions {
   readonly settings: RunSettings;
   readonly shardSize: number;
   /** Whether a run may go on with other pictures than before: what was done is then seen in the files that it made. */
   readonly takesOtherInputs: boolean;
+  /** The shards that this run is to caption, and nobody else meanwhile: they are the folder's to release. */
+  readonly slice?: Slice;
 }
 
 /**
  * Splits the inputs into shards, and makes sure that the folder holds this run or none.
- * @throws Blip2Error `RUN_DIFFERS`, `RUN_INVALID`, `OUTPUT_EXISTS`, `OUTPUT_IMPOSSIBLE`, `INPUT_INVALID`, `INPUT_EMPTY`
+ * @throws Blip2Error `RUN_DIFFERS`, `RUN_INVALID`, `RUN_BUSY`, `OUTPUT_EXISTS`, `OUTPUT_IMPOSSIBLE`, `INPUT_INVALID`, `INPUT_EMPTY`
  */
 export async function openRun(
   folder: RunFolder,
   output: ShardOutput,
   inputs: AsyncIterable<InputPicture>,
-  { settings, shardSize, takesOtherInputs }: RunOptions,
+  { settings, shardSize, takesOtherInputs, slice }: RunOptions,
 ): Promise<InputList> {
   // Inputs that are none, or cannot be read, leave no folder behind.
   const pictures = inputs[Symbol.asyncIterator]();
   const first = await pictures.next();
   if (first.done === true) throw new Blip2Error('INPUT_EMPTY', 'the inputs hold no picture');
-  const known = await prepareFolder(folder, output, settings).catch(async (error: unknown) => {
+  const known = await prepareFolder(folder, output, settings, slice).catch(async (error: unknown) => {
     await pictures.return?.();
     throw error;
   });
@@ -41,23 +46,33 @@ export async function openRun(
     folder.inputList,
     placed(joined(first.value, pictures), output),
     shardSize,
+    // Whoever else begins a run here at the same time has its list of pictures after its settings, too.
     async (other) => {
-      if (known === null || known.inputs === other.hash) return;
+      if (known === null) return beginRunFile(folder, runOf(other, settings));
+      if (known.inputs === other.hash) return;
       if (!takesOtherInputs) refuseOtherInputs(folder, known, other.pictures);
+      await folder.refuseOthersAtWork();
       await folder.forget();
     },
   );
   await folder.publishInputList();
-  if (known?.inputs !== list.hash) {
-    const { shards, hash } = list;
-    await writeRunFile(folder, { version: 1, pictures: list.pictures, shards, inputs: hash, settings });
-  }
+  if (known !== null && known.inputs !== list.hash) await writeRunFile(folder, runOf(list, settings));
   return list;
 }
 
+function runOf({ pictures, shards, hash }: InputList, settings: RunSettings): RunFile {
+  return { version: 1, pictures, shards, inputs: hash, settings };
+}
+
 /** @returns the run that the folder holds, which is this one; null for none */
-async function prepareFolder(folder: RunFolder, output: ShardOutput, settings: RunSettings): Promise<RunFile | null> {
+async function prepareFolder(
+  folder: RunFolder,
+  output: ShardOutput,
+  settings: RunSettings,
+  slice: Slice | undefined,
+): Promise<RunFile | null> {
   await folder.prepare();
+  if (slice !== undefined) await folder.hold(slice);
   const known = await readRunFile(folder);
   if (known !== null) refuseOtherSettings(folder, known.settings, settings);
   else await refuseOtherFiles(folder, output);
@@ -85,11 +100,13 @@ async function* placed(inputs: AsyncIterable<InputPicture>, output: ShardOutput)
   for await (const picture of inputs) {
     const target = output.target?.(picture);
     if (target !== undefined) {
-      if (targets.has(target)) {
+      // One picture may be named by its path from here and from the root.
+      const place = resolve(target);
+      if (targets.has(place)) {
         const message = `${target} would be written for ${pictureName(picture)} and for a picture before it`;
         throw new Blip2Error('OUTPUT_IMPOSSIBLE', message, { hint: 'Choose another --format, or rename one of them.' });
       }
-      targets.add(target);
+      targets.add(place);
     }
     yield picture;
   }

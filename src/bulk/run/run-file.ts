@@ -32,8 +32,19 @@ export async function readRunFile(folder: RunFolder): Promise<RunFile | null> {
   }
 }
 
+/**
+ * Writes a run that the folder did not know.
+ * @throws Blip2Error `RUN_DIFFERS` where another process has begun another one meanwhile
+ */
+export async function beginRunFile(folder: RunFolder, run: RunFile): Promise<void> {
+  await folder.createStateFile(RUN_FILE, runText(run));
+  const begun = (await readRunFile(folder)) ?? run;
+  refuseOtherSettings(folder, begun.settings, run.settings);
+  if (begun.inputs !== run.inputs) refuseOtherInputs(folder, begun, run.pictures);
+}
+
 export function writeRunFile(folder: RunFolder, run: RunFile): Promise<void> {
-  return folder.writeStateFile(RUN_FILE, `${JSON.stringify(run, null, 2)}\n`);
+  return folder.writeStateFile(RUN_FILE, runText(run));
 }
 
 /** @throws Blip2Error `RUN_DIFFERS` with each setting that is another one */
@@ -57,5 +68,7 @@ function differs(folder: RunFolder, lines: readonly string[], details: Readonly<
     details,
   });
 }
+
+const runText = (run: RunFile): string => `${JSON.stringify(run, null, 2)}\n`;
 
 const shown = (value: RunSettings[string] | undefined): string => JSON.stringify(value ?? null);

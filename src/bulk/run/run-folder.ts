@@ -2,9 +2,11 @@
 import { access, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../../loader/file/make-folder.js';
+import { Blip2Error } from '../../errors.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
 import { parseRecord, type CaptionRecord } from '../caption-record.js';
+import { RunLock, type Slice } from './run-lock.js';
 import { ShardJournal } from './shard-journal.js';
 
 export const STATE_FOLDER = '.blip2-run';
@@ -18,6 +20,7 @@ export class RunFolder implements AsyncDisposable {
   readonly name: string;
   readonly #state: string;
   readonly #recordsAreOutput: boolean;
+  #lock: RunLock | undefined;
 
   /** @param recordsAreOutput whether the records themselves are what the run writes */
   constructor(path: string, recordsAreOutput: boolean) {
@@ -69,7 +72,7 @@ export class RunFolder implements AsyncDisposable {
 
   /** Writes a file that is not there; where somebody else has made it meanwhile, theirs stays. */
   createStateFile(name: string, text: string): Promise<void> {
-    const isGood = () => Promise.resolve(true);
+    const isGood = () => isThere(join(this.#state, name));
     return replaceFile(join(this.#state, name), (handle) => handle.writeFile(text), { isGood });
   }
 
@@ -89,6 +92,31 @@ export class RunFolder implements AsyncDisposable {
     for (const folder of [this.path, this.#state]) await removeAbandonedFiles(folder);
   }
 
+  /**
+   * Keeps shards from other runs until they are released. One at a time.
+   * @throws Blip2Error `RUN_BUSY` where another run has some of them
+   */
+  async hold(slice: Slice): Promise<void> {
+    this.#lock = (await RunLock.take(this.#state, slice)) ?? undefined;
+    if (this.#lock === undefined) throw this.#busy();
+  }
+
+  async release(): Promise<void> {
+    await this.#lock?.[Symbol.asyncDispose]();
+    this.#lock = undefined;
+  }
+
+  /** @throws Blip2Error `RUN_BUSY` where anybody else is at work here, on whatever shards */
+  async refuseOthersAtWork(): Promise<void> {
+    if (await RunLock.isShared(this.#state, this.#lock)) throw this.#busy();
+  }
+
+  #busy(): Blip2Error {
+    return new Blip2Error('RUN_BUSY', `another run is at work in ${this.name}, on the same shards or other pictures`, {
+      hint: 'Wait until it ends. Runs that are to share the work get --shard i/n each.',
+    });
+  }
+
   /** Shards whose files are there although no run is known. */
   async unknownOutputs(): Promise<string[]> {
     return (await readdir(this.path)).filter((name) => shardOf(name) !== null);
@@ -100,10 +128,7 @@ export class RunFolder implements AsyncDisposable {
   }
 
   isFinished(shard: number): Promise<boolean> {
-    return access(this.recordsFile(shard)).then(
-      () => true,
-      () => false,
-    );
+    return isThere(this.recordsFile(shard));
   }
 
   /** @returns null where the shard is not finished */
@@ -152,5 +177,11 @@ export function shardOf(name: string): number | null {
   const shard = /^(\d{5,})\.(?:jsonl|tar|parquet)$/.exec(name)?.[1];
   return shard === undefined ? null : Number(shard);
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 const shardName = (shard: number): string => String(shard).padStart(5, '0');
