@@ -217,6 +217,28 @@ describe('blip2-run --format', () => {
     const expected = texts.flatMap((text, index) => (index === 7 ? (format === 'parquet' ? [null] : []) : [text]));
     expect((await recordsIn(again)).map(({ text }) => text)).toEqual(expected);
   });
+
+  it.each(['webdataset', 'parquet'])(
+    '%s keeps pictures that have gone where failed ones are run again',
+    async (format) => {
+      const folder = await pictureFolder();
+      const picture = (index: number) => join(folder, goldens[index]?.image ?? '');
+      const list = join(folder, 'list.jsonl');
+      await writeFile(list, goldens.map(({ image }) => `{"file_name":"${image}"}\n`).join(''));
+      await writeFile(picture(7), 'no picture');
+      const [out, again] = [fresh(), fresh()];
+      const flags = [list, '--format', format, '--out', out, '--shard-size', '10'];
+      expect(await run(...flags)).toMatchObject({ code: 4 });
+      await copyFile(join(ROOT, PICTURES, 'shape-07.png'), picture(7));
+      await rm(picture(0));
+      await copyFile(picture(2), picture(1));
+      const retried = await run(...flags, '--retry-failed', '--json');
+      expect(JSON.parse(retried.stdout)).toMatchObject({ captioned: 16, failed: 0 });
+      const files = (await visible(out)).map((file) => join(out, file));
+      expect(await run(...files, '--out', again)).toMatchObject({ code: 0 });
+      expect((await recordsIn(again)).map(({ text }) => text)).toEqual(texts);
+    },
+  );
 });
 
 describe('inputs of a run', () => {

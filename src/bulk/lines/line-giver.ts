@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { Blip2Error } from '../../errors.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
+import type { CaptionRecord } from '../caption-record.js';
 import { ShardJob } from '../run/shard-job.js';
 import type { Tally } from '../run/tally.js';
 import type { HandedShard, ShardGiver } from '../work/shard-giver.js';
@@ -75,11 +76,12 @@ export class LineGiver implements ShardGiver {
     return given.job;
   }
 
-  async write(job: ShardJob): Promise<void> {
-    const { out } = this.#find(job.shard).described;
-    if (out === null) return;
-    const text = job.records.map((record) => `${JSON.stringify(record)}\n`).join('');
+  async write({ shard, records }: ShardJob): Promise<readonly CaptionRecord[]> {
+    const { out } = this.#find(shard).described;
+    if (out === null) return records;
+    const text = records.map((record) => `${JSON.stringify(record)}\n`).join('');
     await replaceFile(out, (handle) => handle.writeFile(text));
+    return records;
   }
 
   #handed(shard: number, described: DescribedShard): HandedShard {

@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { ByteWriter, ParquetWriter, type ColumnSource, type SchemaElement } from 'hyparquet-writer';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import type { CaptionRecord } from '../caption-record.js';
+import type { ParquetPicture } from '../inputs/input-picture.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { pictureRows, type PictureRow } from './picture-rows.js';
 import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
@@ -81,7 +82,7 @@ export class ParquetOutput implements ShardOutput {
       const writer = new ParquetWriter({ writer: bytes, schema: SCHEMA, kvMetadata });
       let group: PictureRow[] = [];
       let groupBytes = 0;
-      for await (const row of pictureRows(shard, this.#imageRoot)) {
+      for await (const row of pictureRows(shard, this.#imageRoot, await this.#earlier(shard))) {
         records.push(row.record);
         group.push(row);
         groupBytes += row.bytes?.length ?? 0;
@@ -94,6 +95,12 @@ export class ParquetOutput implements ShardOutput {
       await bytes.flush();
     });
     return records;
+  }
+
+  async #earlier({ shard, kept }: FinishedShard): Promise<Map<number, ParquetPicture>> {
+    const parquet = kept.size === 0 ? null : await this.#folder.writtenFile(shard, 'parquet');
+    if (parquet === null) return new Map();
+    return new Map([...kept].map((row) => [row, { parquet, column: 'image', row }]));
   }
 }
 

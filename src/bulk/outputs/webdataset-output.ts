@@ -3,6 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { pack, type Pack } from 'tar-stream';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import type { CaptionRecord } from '../caption-record.js';
+import type { TarPicture } from '../inputs/input-picture.js';
+import { tarPictures } from '../inputs/tar-input.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { pictureRows, type PictureRow } from './picture-rows.js';
 import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
@@ -33,7 +35,7 @@ export class WebdatasetOutput implements ShardOutput {
       const archive = pack();
       const written = writeChunks(archive, handle);
       try {
-        for await (const row of pictureRows(shard, this.#imageRoot)) {
+        for await (const row of pictureRows(shard, this.#imageRoot, await this.#earlier(shard))) {
           records.push(row.record);
           // Where writing has failed, nobody takes what is added.
           await Promise.race([this.#add(archive, row, shard.first), written]);
@@ -47,6 +49,17 @@ export class WebdatasetOutput implements ShardOutput {
       await written;
     });
     return records;
+  }
+
+  async #earlier({ shard, first, kept }: FinishedShard): Promise<Map<number, TarPicture>> {
+    const earlier = new Map<number, TarPicture>();
+    const tar = kept.size === 0 ? null : await this.#folder.writtenFile(shard, 'tar');
+    if (tar === null) return earlier;
+    for await (const picture of tarPictures(tar)) {
+      const position = Number.parseInt(picture.name, 10) - first;
+      if (kept.has(position)) earlier.set(position, picture);
+    }
+    return earlier;
   }
 
   async #add(archive: Pack, { position, record, bytes }: PictureRow, first: number): Promise<void> {

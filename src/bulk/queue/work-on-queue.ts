@@ -32,8 +32,13 @@ export async function workOnQueue(options: QueueWorkOptions): Promise<number> {
       return job;
     },
     write: async (job) => {
-      if (await folder.isFinished(job.shard)) await folder.removeStateOf(job.shard);
-      else await folder.writeRecords(job.shard, await output.write(job));
+      if (await folder.isFinished(job.shard)) {
+        await folder.removeStateOf(job.shard);
+        return job.records;
+      }
+      const written = await output.write(job);
+      await folder.writeRecords(job.shard, written);
+      return written;
     },
   });
   const left = await finishRun(folder, output, list);

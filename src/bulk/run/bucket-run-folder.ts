@@ -30,6 +30,11 @@ export class BucketRunFolder extends RunFolder {
     return new BucketRunFolder(await mkdtemp(join(tmpdir(), 'blip2-run-')), url, bucket, recordsAreOutput);
   }
 
+  override async writtenFile(shard: number, extension: string): Promise<string | null> {
+    const key = this.#prefix + basename(this.outputFile(shard, extension));
+    return (await this.#bucket.exists(key)) ? `s3://${this.#bucket.name}/${key}` : null;
+  }
+
   override readStateFile(name: string): Promise<string | null> {
     return this.#bucket.readText(this.#state(name));
   }

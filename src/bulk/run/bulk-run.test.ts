@@ -243,6 +243,19 @@ describe('runBulk', () => {
     expect(await readdir(scratch)).toEqual(['out']);
   });
 
+  it('counts what was written of a picture, not what was made of it', async () => {
+    const gone = 'IMAGE_NOT_FOUND: it went while its shard was captioned';
+    const output = {
+      write: ({ records }: FinishedShard) =>
+        Promise.resolve(
+          records.map((record) => (record.file_name === 'p0' ? { ...record, text: null, error: gone } : record)),
+        ),
+    };
+    const { tally } = await runBulk(options('out', { output }));
+    expect(tally).toMatchObject({ captioned: 41, failed: 6, done: 47 });
+    expect((await records('out')).filter(({ error }) => error !== '')).toHaveLength(6);
+  });
+
   it('keeps shards that a run has at work from other runs, and lets others have the rest', async () => {
     const [begun, started] = [gate(), gate()];
     const openWorker = async () => {

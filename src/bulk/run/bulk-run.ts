@@ -66,7 +66,7 @@ async function runShards(options: BulkOptions): Promise<BulkResult> {
       ...options,
       workers: Math.min(options.workers, open.length),
       queue: new ShardQueue(jobs(options, list, open, tally)),
-      finish: (job) => finish(options, job),
+      finish: (job) => finish(options, job, tally),
       onRecord,
     });
   }
@@ -115,7 +115,9 @@ async function* jobs(
   }
 }
 
-async function finish({ folder, output }: BulkOptions, job: ShardJob): Promise<void> {
+async function finish({ folder, output }: BulkOptions, job: ShardJob, tally: Tally): Promise<void> {
   await job.flush();
-  await folder.writeRecords(job.shard, await output.write(job));
+  const written = await output.write(job);
+  await folder.writeRecords(job.shard, written);
+  tally.replace(job.records, written);
 }

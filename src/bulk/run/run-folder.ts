@@ -43,6 +43,12 @@ export class RunFolder implements AsyncDisposable {
     return join(this.path, `${shardName(shard)}.${extension}`);
   }
 
+  /** Where a file that an earlier writing of a shard has made can be read; null where there is none. */
+  async writtenFile(shard: number, extension: string): Promise<string | null> {
+    const path = this.outputFile(shard, extension);
+    return (await isThere(path)) ? path : null;
+  }
+
   /**
    * Records of a shard that is not finished.
    * @param writer one of several processes that may have the shard at the same time

@@ -19,13 +19,23 @@ export class Tally {
     return this.captioned + this.failed + this.skipped;
   }
 
-  add({ text, truncated, skipped, error }: CaptionRecord): void {
-    if (error !== '') this.failed += 1;
-    else if (skipped === true) this.skipped += 1;
-    else this.captioned += 1;
+  add(record: CaptionRecord): void {
+    this.#count(record, 1);
+  }
+
+  /** Where records have become others since they were added. */
+  replace(before: readonly CaptionRecord[], after: readonly CaptionRecord[]): void {
+    for (const record of before) this.#count(record, -1);
+    for (const record of after) this.#count(record, 1);
+  }
+
+  #count({ text, truncated, skipped, error }: CaptionRecord, by: 1 | -1): void {
+    if (error !== '') this.failed += by;
+    else if (skipped === true) this.skipped += by;
+    else this.captioned += by;
     if (text === null) return;
-    if (text.trim() === '') this.empty += 1;
-    if (REPETITION.test(text)) this.repeated += 1;
-    if (truncated) this.truncated += 1;
+    if (text.trim() === '') this.empty += by;
+    if (REPETITION.test(text)) this.repeated += by;
+    if (truncated) this.truncated += by;
   }
 }

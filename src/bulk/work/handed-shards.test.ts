@@ -50,7 +50,7 @@ function options(giver: ShardGiver, others: Partial<WorkOptions> = {}): WorkOpti
       const pictures = Array.from({ length: PICTURES }, (_, at) => ({ name: `${shard}-${at}`, beneath: `${at}` }));
       return ShardJob.open({ shard, first: shard * PICTURES, pictures });
     },
-    write: () => Promise.resolve(),
+    write: ({ records }) => Promise.resolve(records),
     ahead: 6,
     stopping: new AbortController().signal,
     signal: new AbortController().signal,
@@ -78,7 +78,7 @@ describe('workOnShards', () => {
             ...all,
             workers,
             open: (shard) => (kinds[shard.shard] === 'there' ? Promise.resolve(null) : all.open(shard)),
-            write: ({ shard }) => (kinds[shard] === 'bad' ? full() : Promise.resolve()),
+            write: ({ shard, records }) => (kinds[shard] === 'bad' ? full() : Promise.resolve(records)),
           });
           const expected = kinds.map((kind, shard) =>
             kind === 'there' ? `${shard} was done` : kind === 'bad' ? `${shard} DISK_FULL` : `${shard} done 4`,
@@ -116,7 +116,8 @@ describe('workOnShards', () => {
     const giver = new Notes(3);
     const written: number[] = [];
     const onRecord = () => giver.abandon.get(0)?.();
-    await workOnShards(options(giver, { onRecord, write: ({ shard }) => (written.push(shard), Promise.resolve()) }));
+    const write: WorkOptions['write'] = ({ shard, records }) => (written.push(shard), Promise.resolve(records));
+    await workOnShards(options(giver, { onRecord, write }));
     expect(written).toEqual([1, 2]);
     expect(giver.answers).toEqual(['1 done 4', '2 done 4']);
   });

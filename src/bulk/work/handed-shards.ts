@@ -1,4 +1,5 @@
 import { Blip2Error } from '../../errors.js';
+import type { CaptionRecord } from '../caption-record.js';
 import type { ShardJob } from '../run/shard-job.js';
 import type { ShardSource } from '../run/shard-source.js';
 import { Tally } from '../run/tally.js';
@@ -11,8 +12,11 @@ export interface HandedShardsOptions {
   readonly giver: ShardGiver;
   /** @returns null where the shard is finished already */
   readonly open: (shard: HandedShard) => Promise<ShardJob | null>;
-  /** Writes a shard whose records are all there. Writing it twice, from two machines, has to be as good as once. */
-  readonly write: (job: ShardJob, shard: HandedShard) => Promise<void>;
+  /**
+   * Writes a shard whose records are all there. Writing it twice, from two machines, has to be as good as once.
+   * @returns the records as they were written
+   */
+  readonly write: (job: ShardJob, shard: HandedShard) => Promise<readonly CaptionRecord[]>;
   /** With so many pictures in hand no other shard is taken, so that those are left to others. */
   readonly ahead: number;
   /** Once aborted, no more shards are taken. */
@@ -53,17 +57,16 @@ export class HandedShards implements ShardSource {
   async finish(job: ShardJob): Promise<void> {
     const shard = this.#inHand.get(job);
     if (shard === undefined) return;
+    const tally = new Tally();
     try {
       await job.flush();
-      await this.#options.write(job, shard);
+      for (const record of await this.#options.write(job, shard)) tally.add(record);
     } catch (error) {
       this.#inHand.delete(job);
       return this.#fail(shard, error);
     }
     this.#inHand.delete(job);
     this.#failures = 0;
-    const tally = new Tally();
-    for (const record of job.records) tally.add(record);
     await shard.done(tally);
   }
 
