@@ -3,19 +3,27 @@ import type { ShardOutput } from '../../src/bulk/run/shard-output.js';
 import type { RunFolder } from '../../src/bulk/run/run-folder.js';
 import type { BulkRequest } from './bulk-flags.js';
 
+/** By these webdataset and `datasets` know a picture; under any other name they hand out its bytes, undecoded. */
+const DECODED = new Set(['jpg', 'png', 'webp', 'gif', 'tif', 'tiff']);
+
 /** What the names of a run's pictures say: the extensions of those that are files or members of archives. */
 export class PictureNames {
   readonly #extensions = new Set<string>();
 
   add(picture: InputPicture): void {
     const name = 'parquet' in picture ? '' : picture.name;
-    this.#extensions.add(/\.([a-z0-9]+)$/i.exec(name)?.[1]?.toLowerCase().replace('jpeg', 'jpg') ?? '');
+    this.#extensions.add(
+      /\.([a-z0-9]+)$/i
+        .exec(name)?.[1]
+        ?.toLowerCase()
+        .replace(/^jpeg$/, 'jpg') ?? '',
+    );
   }
 
-  /** The one that all have, or jpg. */
+  /** The one that all have and loaders know, or jpg. */
   get extension(): string {
     const [first = '', ...others] = this.#extensions;
-    return first === '' || others.length > 0 ? 'jpg' : first;
+    return DECODED.has(first) && others.length === 0 ? first : 'jpg';
   }
 
   async *noting(pictures: AsyncIterable<InputPicture>): AsyncGenerator<InputPicture, void> {

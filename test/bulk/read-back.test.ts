@@ -135,10 +135,7 @@ describe.skipIf(PYTHON === undefined)('libraries in Python', () => {
     'read %s row for row',
     { timeout: 120_000 },
     async (format) => {
-      const script = join(ROOT, 'test/bulk/read_back.py');
-      const { stdout } = await run(PYTHON ?? '', [script, format, folderOf(format)], { maxBuffer: 1 << 26 });
-      const cell = z.string().nullable();
-      const read = z.record(z.string(), z.array(z.tuple([cell, cell, cell]))).parse(JSON.parse(stdout));
+      const [read = {}] = await readBack(format, folderOf(format));
       const rows = (await expectedRows(format)).filter(
         ({ text }) => text !== null || format === 'jsonl' || format === 'parquet',
       );
@@ -151,4 +148,27 @@ describe.skipIf(PYTHON === undefined)('libraries in Python', () => {
       for (const found of Object.values(read)) expect(found).toEqual(expected);
     },
   );
+
+  it('tell two folders of one name apart, whose pictures have names of splits', { timeout: 120_000 }, async () => {
+    const folders = ['one', 'two'].map((name) => join(scratch, name, 'shapes'));
+    for (const [index, folder] of folders.entries()) {
+      await mkdir(folder, { recursive: true });
+      await copyFile(join(ROOT, DEMO, 'pictures', texts[index]?.image ?? ''), join(folder, 'train.png'));
+      const flags = ['-m', DEMO, '--max-new-tokens', '40', '--format', 'metadata'];
+      expect(await command('blip2-run', [folder, ...flags])).toMatchObject({ code: 0 });
+    }
+    const read = await readBack('metadata', ...folders);
+    const captions = read.map((readers) => Object.values(readers).map((rows) => rows.map(([, , text]) => text)));
+    expect(captions).toEqual([0, 1].map((index) => [[texts[index]?.caption.text]]));
+  });
 });
+
+const cell = z.string().nullable();
+const readRows = z.array(z.record(z.string(), z.array(z.tuple([cell, cell, cell]))));
+
+/** Of each folder, what each reader makes of its rows: picture, name, caption. */
+async function readBack(format: string, ...folders: readonly string[]): Promise<z.infer<typeof readRows>> {
+  const script = join(ROOT, 'test/bulk/read_back.py');
+  const { stdout } = await run(PYTHON ?? '', [script, format, ...folders], { maxBuffer: 1 << 26 });
+  return readRows.parse(JSON.parse(stdout));
+}

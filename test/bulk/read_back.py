@@ -1,6 +1,6 @@
-"""Reads what runs have written with the libraries that people use, and prints their rows as JSON.
+"""Reads what runs have written with the libraries that people use, and prints their rows as JSON, folder by folder.
 
-    python read_back.py FORMAT FOLDER     FORMAT: jsonl, metadata, webdataset or parquet
+    python read_back.py FORMAT FOLDER..   FORMAT: jsonl, metadata, webdataset or parquet
 
 Needs datasets, pyarrow, webdataset and Pillow. The rows of each reader are lists of [picture, name, caption], where the
 picture is the SHA-256 of its RGB pixels, or null.
@@ -78,4 +78,4 @@ def webdataset_rows(folder):
 READERS = {"jsonl": jsonl, "metadata": metadata, "parquet": parquet, "webdataset": webdataset_rows}
 
 if __name__ == "__main__":
-    print(json.dumps(READERS[sys.argv[1]](sys.argv[2])))
+    print(json.dumps([READERS[sys.argv[1]](folder) for folder in sys.argv[2:]]))

@@ -197,12 +197,21 @@ describe('blip2-run --format', () => {
       { file_name: 'train.png', text: texts[0] },
     ]);
     // Its name alone would make the loader drop all captions.
-    expect(await readFile(join(folder, 'README.md'), 'utf8')).toContain("path: '**'");
+    const card = join(folder, 'README.md');
+    const written = await readFile(card, 'utf8');
+    expect(written).toContain("path: '**'");
+    const [, hash = ''] = /^ {2}description: captions (\w{16})$/m.exec(written) ?? [];
+    await writeFile(card, `${written}\n# My shapes\n`);
     const other = fresh();
     expect(await run(folder, '--format', 'metadata', '--out', other)).toMatchObject({ code: 2 });
     await rm(join(folder, '.blip2-run'), { recursive: true });
     expect(await run(folder, '--format', 'metadata')).toMatchObject({ code: 2 });
-    expect(await run(folder, '--format', 'metadata', '--existing', 'overwrite')).toMatchObject({ code: 4 });
+    const anew = await run(folder, '--format', 'metadata', '--existing', 'overwrite', '--prompt', 'a large');
+    expect(anew).toMatchObject({ code: 4 });
+    // By this the loader knows other captions from those that it has kept of the first.
+    const changed = await readFile(card, 'utf8');
+    expect(changed).toMatch(/^---\n[^]*\n---\n\n# My shapes\n$/);
+    expect(changed).not.toContain(hash);
   });
 
   it.each(['webdataset', 'parquet'])('%s is captioned again as what it was made of', async (format) => {

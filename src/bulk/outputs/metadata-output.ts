@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Blip2Error } from '../../errors.js';
@@ -14,10 +15,17 @@ const METADATA_FILE = 'metadata.jsonl';
 /** A name that the loader takes for a split's: it then keeps such pictures only, and drops their captions in silence. */
 const SPLIT_WORD = /(^|[^a-z])(train|training|val|valid|validation|dev|test|testing|eval|evaluation)([^a-z]|$)/i;
 
-/** Tells the loader that all pictures are one split, whatever their names. */
-const ONE_SPLIT = `---
+const DESCRIPTION = /^( {2}description: captions )[0-9a-f]{16}$/m;
+
+/**
+ * Tells the loader that all pictures are one split, whatever their names. By such a file `datasets` takes two folders of one
+ * name for the same, and one whose captions have changed, and gives what it has kept of the first: the description tells them apart.
+ */
+const oneSplit = (hash: string): string => `---
 configs:
 - config_name: default
+  # Where you change captions by hand, change this too, or load_dataset gives those that it has kept.
+  description: captions ${hash}
   data_files:
   - split: train
     path: '**'
@@ -69,6 +77,7 @@ export class MetadataOutput implements ShardOutput {
 
   async finish(list: InputList): Promise<void> {
     let hasSplitWord = false;
+    const hash = createHash('sha256').update(resolve(this.#folder.path));
     await replaceFile(join(this.#folder.path, METADATA_FILE), async (handle) => {
       for (let shard = 0; shard < list.shards; shard++) {
         const [pictures, records] = [await list.read(shard), (await this.#folder.readRecords(shard)) ?? []];
@@ -77,22 +86,25 @@ export class MetadataOutput implements ShardOutput {
           return text === null ? [] : [{ file_name: this.target(picture), text }];
         });
         hasSplitWord ||= rows.some((row) => SPLIT_WORD.test(row.file_name));
-        await handle.appendFile(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+        const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+        hash.update(text);
+        await handle.appendFile(text);
       }
     });
-    if (hasSplitWord) await this.#stateOneSplit();
+    if (hasSplitWord) await this.#stateOneSplit(hash.digest('hex').slice(0, 16));
   }
 
-  async #stateOneSplit(): Promise<void> {
+  async #stateOneSplit(hash: string): Promise<void> {
     const path = join(this.#folder.path, 'README.md');
     const known = await readFile(path, 'utf8').catch(() => null);
-    if (known === null) return replaceFile(path, (handle) => handle.writeFile(ONE_SPLIT));
+    const text = known === null ? oneSplit(hash) : known.replace(DESCRIPTION, `$1${hash}`);
+    if (known === null || DESCRIPTION.test(known)) return replaceFile(path, (handle) => handle.writeFile(text));
     if (/^---\n[^]*?\bdata_files\b[^]*?\n---/.test(known)) return;
     throw new Blip2Error(
       'OUTPUT_EXISTS',
       `${path} does not state which pictures are data, and some have names of splits`,
       {
-        hint: `metadata.jsonl is written. Put this on top of that README.md, or loaders drop captions:\n${ONE_SPLIT}`,
+        hint: `metadata.jsonl is written. Put this on top of that README.md, or loaders drop captions:\n${oneSplit(hash)}`,
       },
     );
   }

@@ -246,9 +246,9 @@ describe('runBulk', () => {
   it('counts what was written of a picture, not what was made of it', async () => {
     const gone = 'IMAGE_NOT_FOUND: it went while its shard was captioned';
     const output = {
-      write: ({ records }: FinishedShard) =>
+      write: (shard: FinishedShard) =>
         Promise.resolve(
-          records.map((record) => (record.file_name === 'p0' ? { ...record, text: null, error: gone } : record)),
+          shard.records.map((record) => (record.file_name === 'p0' ? { ...record, text: null, error: gone } : record)),
         ),
     };
     const { tally } = await runBulk(options('out', { output }));
