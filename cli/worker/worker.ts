@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline';
 import { LineGiver } from '../../src/bulk/lines/line-giver.js';
 import { workOnShards } from '../../src/bulk/work/work-on-shards.js';
+import { readLines } from '../../src/loader/file/read-lines.js';
 import { counted } from '../common/counted.js';
 import { EventLog, logFlags } from '../common/event-log.js';
 import { graceFlag, gracefulStop } from '../common/graceful-stop.js';
@@ -43,11 +43,10 @@ export async function worker({ argv, signal }: CommandContext): Promise<number> 
   const log = new EventLog(args.log, args.quiet === true);
   const model = await askShardModel(args, log, signal);
   const { stopping, now } = gracefulStop(signal, args.grace);
-  const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
   // Answers of two shards may come at the same time; each is a line of its own.
   let written = Promise.resolve();
   const giver = new LineGiver({
-    lines,
+    lines: readLines(process.stdin),
     stopping,
     answer: (answer) => (written = written.then(() => writeOut(`${JSON.stringify(answer)}\n`))),
   });
@@ -66,7 +65,6 @@ export async function worker({ argv, signal }: CommandContext): Promise<number> 
     imageRoot: args['image-root'],
     ...models.staff,
   }).finally(() => {
-    lines.close();
     // A program that is still writing would keep the process.
     process.stdin.destroy();
   });

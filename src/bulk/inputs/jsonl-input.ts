@@ -1,10 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { readChunks } from '../../loader/file/read-chunks.js';
+import { readLines } from '../../loader/file/read-lines.js';
 import { isBucketUrl } from '../bucket/bucket.js';
 import { ObjectSource } from '../bucket/object-source.js';
 import { invalidInput, type FilePicture } from './input-picture.js';
@@ -36,18 +35,11 @@ export async function* jsonlPictures(file: string, options: InputOptions): Async
 }
 
 async function* lines(file: string): AsyncGenerator<string, void> {
-  const stream = isBucketUrl(file) ? Readable.from(storedChunks(file)) : createReadStream(file, 'utf8');
   try {
-    let first = true;
-    for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
-      yield first ? line.replace(/^\uFEFF/, '') : line;
-      first = false;
-    }
+    yield* readLines(isBucketUrl(file) ? storedChunks(file) : createReadStream(file));
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
     throw invalidInput(file, `cannot be read (${String(cause)})`, 'Check its path and permissions.', cause);
-  } finally {
-    stream.destroy();
   }
 }
 

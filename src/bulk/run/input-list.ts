@@ -1,6 +1,8 @@
 /** The pictures of a run as one file, a line each; a shard is a stretch of it, so that a run of any size holds none of them. */
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
+import { readLines } from '../../loader/file/read-lines.js';
 import { writeFailure } from '../../loader/file/write-failure.js';
 import { TemporaryFile } from '../../loader/write/temporary-file.js';
 import { parseInputPicture, type InputPicture } from '../inputs/input-picture.js';
@@ -77,18 +79,13 @@ export class InputList {
     const hash = createHash('sha256');
     const offsets: number[] = [];
     let [count, offset] = [0, 0];
-    const handle = await open(path, 'r');
-    try {
-      for await (const line of handle.readLines()) {
-        if (count % shardSize === 0) offsets.push(offset);
-        onPicture(parseInputPicture(line));
-        const bytes = Buffer.from(`${line}\n`);
-        hash.update(bytes);
-        offset += bytes.length;
-        count += 1;
-      }
-    } finally {
-      await handle.close();
+    for await (const line of readLines(createReadStream(path))) {
+      if (count % shardSize === 0) offsets.push(offset);
+      onPicture(parseInputPicture(line));
+      const bytes = Buffer.from(`${line}\n`);
+      hash.update(bytes);
+      offset += bytes.length;
+      count += 1;
     }
     return new InputList(path, count, hash.digest('hex'), [...offsets, offset]);
   }

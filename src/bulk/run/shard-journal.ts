@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { appendFile, rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { readLines } from '../../loader/file/read-lines.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { writeFailure } from '../../loader/file/write-failure.js';
 import { parsePlacedRecord, type PlacedRecord } from '../caption-record.js';
@@ -62,12 +62,9 @@ const journalLine = (placed: PlacedRecord): string => `${JSON.stringify(placed)}
 
 /** Whole lines only: the last one of a killed run may be cut. */
 async function* readJournal(path: string): AsyncGenerator<PlacedRecord, void> {
-  const stream = createReadStream(path, 'utf8');
   try {
-    for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) yield parsePlacedRecord(line);
+    for await (const line of readLines(createReadStream(path))) yield parsePlacedRecord(line);
   } catch {
     // Nothing was written yet, or this is where the killed run was writing.
-  } finally {
-    stream.destroy();
   }
 }
