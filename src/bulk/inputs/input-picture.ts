@@ -16,7 +16,13 @@ const filePicture = z.strictObject({
 const tarPicture = z.strictObject({ name: z.string(), tar: z.string(), offset: z.int(), size: z.int() });
 
 /** A row of a Parquet file. Its key is the file and the number: paths in an image column are not unique. */
-const parquetPicture = z.strictObject({ parquet: z.string(), column: z.string(), row: z.int() });
+const parquetPicture = z.strictObject({
+  parquet: z.string(),
+  column: z.string(),
+  row: z.int(),
+  /** By which a file is known from another one of its name, where it was listed. */
+  footer: z.string().optional(),
+});
 
 export const inputPicture = z.union([filePicture, tarPicture, parquetPicture]);
 

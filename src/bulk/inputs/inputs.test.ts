@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -202,6 +202,22 @@ describe('Parquet files', () => {
     const [where] = await list([plain], { imageColumn: 'where' });
     if (where === undefined) throw new Error('no row');
     expect((await reader.find(where)).source).toBe(fixture('shape-00.png'));
+  });
+
+  it('that become others are not taken for those that were listed', async () => {
+    const path = join(scratch, 'table.parquet');
+    await copyFile(fixture('hub.parquet'), path);
+    const [first] = await list([path]);
+    if (first === undefined) throw new Error('no row');
+    await using table = await openParquetFile(path);
+    await truncate(path, 10);
+    await expect(table.read('image', 0, 1)).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
+    await copyFile(fixture('zstd.parquet'), path);
+    await using reader = new PictureReader();
+    await expect(reader.find(first)).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
+    expect((await list([path]))[0]).not.toEqual(first);
+    await copyFile(fixture('hub.parquet'), path);
+    expect(await list([path])).toContainEqual(first);
   });
 
   it('that are cut or damaged are refused, or fail by their rows', async () => {

@@ -1,4 +1,5 @@
 /** A Parquet file whose column holds pictures: as bytes, as the hub's struct of bytes and a path, or as paths. */
+import { createHash } from 'node:crypto';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from 'hyparquet';
 import { compressors as packaged } from 'hyparquet-compressors';
@@ -16,6 +17,8 @@ export interface ParquetCell {
 
 export interface ParquetFile extends AsyncDisposable {
   readonly rows: number;
+  /** Of the hash of its footer, which has the place and size of everything in it. */
+  readonly footer: string;
   /** Those whose cells may be pictures or paths. */
   readonly columns: readonly string[];
   /** Those that hold pictures by what the footer says, or else by their shape. */
@@ -50,15 +53,22 @@ const cell = z.union([
 const hubFeatures = z.object({ info: z.object({ features: z.record(z.string(), z.unknown()) }) });
 const imageFeature = z.object({ _type: z.literal('Image') });
 
+/** Behind the footer: its length, and the format's magic. */
+const TAIL_BYTES = 8;
+
 /** @throws Blip2Error `INPUT_INVALID` */
 export async function openParquetFile(path: string): Promise<ParquetFile> {
   const source = isBucketUrl(path) ? await ObjectSource.open(path) : null;
   const close = async () => source?.[Symbol.asyncDispose]();
   let file: AsyncBuffer;
   let metadata: FileMetaData;
+  let footer: string;
   try {
     file = source === null ? await asyncBufferFromFile(path) : storedFile(source);
     metadata = await parquetMetadataAsync(file);
+    const end = file.byteLength - TAIL_BYTES;
+    const bytes = await file.slice(end - metadata.metadata_length, end);
+    footer = createHash('sha256').update(new Uint8Array(bytes)).digest('hex').slice(0, 12);
   } catch (cause) {
     await close();
     if (cause instanceof Blip2Error) throw cause;
@@ -70,6 +80,7 @@ export async function openParquetFile(path: string): Promise<ParquetFile> {
   const rows = Number(metadata.num_rows);
   return {
     rows,
+    footer,
     columns: children.filter(mayHoldPictures).map(nameOf),
     imageColumns: imageColumns(metadata, children),
     rowsWithin: (bytes) => Math.max(1, Math.min(256, Math.floor((bytes * rows) / Math.max(1, totalBytes)))),
@@ -78,6 +89,8 @@ export async function openParquetFile(path: string): Promise<ParquetFile> {
       const options = { useOffsetIndex: true, utf8: false, columns: [column], rowStart, rowEnd };
       try {
         const found = await parquetReadObjects({ file, metadata, compressors, ...options });
+        // Of a file that was cut since it was opened, rows come without values.
+        if (found.some((row) => !(column in row))) throw new Error('the file has become another');
         return found.map((row) => cell.parse(row[column] ?? null));
       } catch (cause) {
         if (cause instanceof Blip2Error) throw cause;

@@ -11,7 +11,7 @@ export async function* parquetPictures(
   { imageColumn }: InputOptions,
 ): AsyncGenerator<ParquetPicture, void> {
   await using table = await openParquetFile(file);
-  const { rows, imageColumns, columns } = table;
+  const { rows, imageColumns, columns, footer } = table;
   const [column, other] = imageColumn === undefined ? imageColumns : [imageColumn];
   if (column === undefined || !columns.includes(column)) {
     const hint =
@@ -27,5 +27,5 @@ export async function* parquetPictures(
   if (other !== undefined) {
     throw invalidInput(file, `the columns ${imageColumns.join(', ')} hold pictures`, 'Choose one with --image-column.');
   }
-  for (let row = 0; row < rows; row++) yield { parquet: file, column, row };
+  for (let row = 0; row < rows; row++) yield { parquet: file, column, row, footer };
 }

@@ -87,13 +87,16 @@ export class PictureReader implements AsyncDisposable {
     throw new Blip2Error('IMAGE_UNREADABLE', `${path} ends inside the member ${name}`);
   }
 
-  async #cell({ parquet, column, row }: ParquetPicture): Promise<ParquetCell> {
+  async #cell({ parquet, column, row, footer }: ParquetPicture): Promise<ParquetCell> {
     const known = this.#rows?.path === parquet && this.#rows.column === column ? this.#rows : null;
     const found = known?.cells[row - known.begin];
     if (found !== undefined) return found;
     if (this.#rows?.path !== parquet) await this.#closeTable();
     const file = this.#rows?.file ?? (await openParquetFile(parquet));
     this.#rows = { path: parquet, column, file, begin: row, cells: [] };
+    if (footer !== undefined && footer !== file.footer) {
+      throw new Blip2Error('IMAGE_UNREADABLE', `${parquet} is not the file whose rows were listed`);
+    }
     const end = Math.min(file.rows, row + file.rowsWithin(WINDOW_BYTES));
     // Where a page is damaged, it takes no other row with it.
     const cells = await file.read(column, row, end).catch(() => file.read(column, row, row + 1));
