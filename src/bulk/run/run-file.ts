@@ -59,7 +59,8 @@ export function refuseOtherSettings(folder: RunFolder, known: RunSettings, asked
 /** @throws Blip2Error `RUN_DIFFERS` */
 export function refuseOtherInputs(folder: RunFolder, known: RunFile, pictures: number): never {
   const counts = `${known.pictures} pictures then, ${pictures} now`;
-  throw differs(folder, [`the pictures are others (${counts})`], { known: known.pictures, asked: pictures });
+  const how = known.pictures === pictures ? 'as many, of other names or in files that have changed' : counts;
+  throw differs(folder, [`the pictures are others (${how})`], { known: known.pictures, asked: pictures });
 }
 
 function differs(folder: RunFolder, lines: readonly string[], details: Readonly<Record<string, unknown>>): Blip2Error {
