@@ -206,6 +206,13 @@ describe('blip2-run --format', () => {
     expect(await run(folder, '--format', 'metadata', '--out', other)).toMatchObject({ code: 2 });
     await rm(join(folder, '.blip2-run'), { recursive: true });
     expect(await run(folder, '--format', 'metadata')).toMatchObject({ code: 2 });
+    // datasets 5.2.0 gives each picture of the inner folder twice.
+    await mkdir(join(folder, 'inner'));
+    await writeFile(join(folder, 'inner/metadata.csv'), 'file_name,text\n');
+    const twice = await run(folder, '--format', 'metadata', '--existing', 'overwrite');
+    expect(twice).toMatchObject({ code: 2 });
+    expect(twice.stderr).toMatch(/inner.metadata\.csv already \[OUTPUT_EXISTS\]/);
+    await rm(join(folder, 'inner'), { recursive: true });
     const anew = await run(folder, '--format', 'metadata', '--existing', 'overwrite', '--prompt', 'a large');
     expect(anew).toMatchObject({ code: 4 });
     // By this the loader knows other captions from those that it has kept of the first.

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import type { CaptionRecord } from '../caption-record.js';
@@ -11,6 +11,9 @@ import type { RunFolder } from '../run/run-folder.js';
 import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
 
 const METADATA_FILE = 'metadata.jsonl';
+const METADATA = /(?:^|[\\/])metadata\.(?:jsonl|csv|parquet)$/;
+/** What loaders do not look into. */
+const HIDDEN = /(?:^|[\\/])\./;
 
 /** A name that the loader takes for a split's: it then keeps such pictures only, and drops their captions in silence. */
 const SPLIT_WORD = /(^|[^a-z])(train|training|val|valid|validation|dev|test|testing|eval|evaluation)([^a-z]|$)/i;
@@ -47,14 +50,17 @@ export class MetadataOutput implements ShardOutput {
   }
 
   async checkFolder(): Promise<void> {
-    const names = await readdir(this.#folder.path);
-    const other = names.find((name) => /^metadata\.(jsonl|csv|parquet)$/.test(name));
-    if (other === undefined || (other === METADATA_FILE && this.#mayOverwrite)) return;
+    const names = await readdir(this.#folder.path, { recursive: true });
+    const others = names.filter((name) => METADATA.test(name) && !HIDDEN.test(name));
+    const other = others.find((name) => name !== METADATA_FILE || !this.#mayOverwrite);
+    if (other === undefined) return;
     throw new Blip2Error('OUTPUT_EXISTS', `${this.#folder.path} has a ${other} already`, {
       hint:
         other === METADATA_FILE
           ? 'Write over it with --existing overwrite, or move it away.'
-          : 'Move it away: loaders refuse two kinds of metadata in one folder.',
+          : other === basename(other)
+            ? 'Move it away: loaders refuse two kinds of metadata in one folder.'
+            : 'Move it away: loaders take the rows of both, and so its pictures twice.',
     });
   }
 
