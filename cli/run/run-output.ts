@@ -38,7 +38,7 @@ export class PictureNames {
 export async function runOutput(folder: RunFolder, request: BulkRequest, names: PictureNames): Promise<ShardOutput> {
   switch (request.format) {
     case 'jsonl':
-      return new (await import('../../src/bulk/outputs/jsonl-output.js')).JsonlOutput();
+      return new (await import('../../src/bulk/outputs/jsonl-output.js')).JsonlOutput(folder);
     case 'txt':
       return new (await import('../../src/bulk/outputs/sidecar-output.js')).SidecarOutput(folder, request);
     case 'metadata': {

@@ -163,6 +163,31 @@ describe.skipIf(PYTHON === undefined)('libraries in Python', () => {
   });
 });
 
+describe.skipIf(PYTHON === undefined).each(['jsonl', 'webdataset'])('datasets reads %s', (format) => {
+  const written = async (name: string, ...inputs: readonly string[]) => {
+    const folder = join(scratch, `${name}-${format}`);
+    const flags = ['-m', DEMO, '--max-new-tokens', '40', '--out', folder, '--format', format, '--shard-size', '2'];
+    await command('blip2-run', [...inputs, ...flags]);
+    const [read = {}] = await readBack(format, folder);
+    return read['datasets']?.map(([, , text]) => text);
+  };
+  const captions = (...indices: readonly number[]) => indices.map((index) => texts[index]?.caption.text);
+  const shape = (index: number) => join(ROOT, DEMO, 'pictures', texts[index]?.image ?? '');
+
+  it('whose first shard failed as a whole', { timeout: 120_000 }, async () => {
+    const failed = [1, 2].map((index) => join(scratch, `failed-${index}.png`));
+    for (const path of failed) await writeFile(path, 'no picture');
+    const none = format === 'jsonl' ? [null, null] : [];
+    expect(await written('failed', ...failed, shape(0), shape(4))).toEqual([...none, ...captions(0, 4)]);
+  });
+
+  it('of files, archives and tables together', { timeout: 120_000 }, async () => {
+    const inside = ['webdataset.tar', 'hub.parquet'].map((name) => join(ROOT, 'test/fixtures/bulk', name));
+    const files = [0, 1, 2, 3, 4, 5].map(shape);
+    expect(await written('mixed', ...files, ...inside)).toEqual(captions(0, 1, 2, 3, 4, 5, 0, 1, 4, 0, 1, 4));
+  });
+});
+
 const cell = z.string().nullable();
 const readRows = z.array(z.record(z.string(), z.array(z.tuple([cell, cell, cell]))));
 

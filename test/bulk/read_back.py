@@ -66,7 +66,7 @@ def webdataset_rows(folder):
     files = sorted(glob.glob(folder + "/*.tar"))
     samples = list(webdataset.WebDataset(files, shardshuffle=False, empty_check=False).decode("pil"))
     field = next(name for name in samples[0] if name in ("jpg", "png"))
-    rows = load("webdataset", data_dir=folder)
+    rows = load(folder)
     for sample in samples:
         assert sample["json"]["text"] == sample["txt"]
     return {

@@ -5,12 +5,22 @@ import { replaceFile } from '../../loader/write/replace-file.js';
 import type { CaptionRecord } from '../caption-record.js';
 import type { TarPicture } from '../inputs/input-picture.js';
 import { tarPictures } from '../inputs/tar-input.js';
+import type { InputList } from '../run/input-list.js';
 import type { RunFolder } from '../run/run-folder.js';
+import { RECORD_FEATURES, stateTypes } from './data-set-card.js';
 import { pictureRows, type PictureRow } from './picture-rows.js';
 import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
 
 /** The same bytes for the same captions: not the time of writing. */
 const MTIME = new Date(0);
+
+/** `datasets` takes types from so many samples of the first archive. */
+const TYPES_FROM = 5;
+/** Of the members beside the picture, and of what loaders add. */
+const FEATURES = [
+  { name: 'json', struct: RECORD_FEATURES },
+  ...['txt', '__key__', '__url__'].map((name) => ({ name, dtype: 'string' })),
+];
 
 /**
  * A tar archive per shard, with the picture, its caption as text and its record as JSON. Keys are positions in the run:
@@ -51,6 +61,11 @@ export class WebdatasetOutput implements ShardOutput {
     return records;
   }
 
+  finish(list: InputList): Promise<void> {
+    const features = [{ name: this.#pictureField(), dtype: 'image' }, ...FEATURES];
+    return stateTypes(this.#folder, list, beginning, features);
+  }
+
   async #earlier({ shard, first, kept }: FinishedShard): Promise<Map<number, TarPicture>> {
     const earlier = new Map<number, TarPicture>();
     const tar = kept.size === 0 ? null : await this.#folder.writtenFile(shard, 'tar');
@@ -72,6 +87,9 @@ export class WebdatasetOutput implements ShardOutput {
     await addMember(archive, `${key}.txt`, Buffer.from(text));
   }
 }
+
+const beginning = (records: readonly CaptionRecord[]): CaptionRecord[] =>
+  records.filter(({ text }) => text !== null).slice(0, TYPES_FROM);
 
 /** Waits for what is in memory to be written before more is added. */
 async function addMember(archive: Pack, name: string, bytes: Uint8Array): Promise<void> {

@@ -47,6 +47,10 @@ export class BucketRunFolder extends RunFolder {
     await this.#bucket.create(this.#state(name), text);
   }
 
+  override async createFile(name: string, text: string): Promise<void> {
+    await this.#bucket.create(this.#prefix + name, text);
+  }
+
   override async publishInputList(): Promise<void> {
     await this.#bucket.upload(this.#state(basename(this.inputList)), this.inputList);
   }

@@ -66,9 +66,10 @@ function answer(taken: HandedPicture[], dies: Fate): Outcome {
 }
 
 function options(out: string, others: Partial<BulkOptions>): BulkOptions {
+  const folder = new RunFolder(join(scratch, out), true);
   return {
-    folder: new RunFolder(join(scratch, out), true),
-    output: new JsonlOutput(),
+    folder,
+    output: new JsonlOutput(folder),
     inputs: named(47),
     settings: { prompt: null },
     shardSize: 5,

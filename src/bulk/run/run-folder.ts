@@ -82,6 +82,12 @@ export class RunFolder implements AsyncDisposable {
     return replaceFile(join(this.#state, name), (handle) => handle.writeFile(text), { isGood });
   }
 
+  /** Writes a file beside those of shards, unless one of that name is there. */
+  async createFile(name: string, text: string): Promise<void> {
+    const path = join(this.path, name);
+    if (!(await isThere(path))) await replaceFile(path, (handle) => handle.writeFile(text));
+  }
+
   /** Lets others see the list of pictures, once it is written. */
   async publishInputList(): Promise<void> {
     // They see the folder.
