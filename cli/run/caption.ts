@@ -8,7 +8,7 @@ import { askModel } from './asked-model.js';
 import { BULK_FLAGS, bulkFlags, readBulk } from './bulk-flags.js';
 import { captionPictures } from './caption-pictures.js';
 import { GENERATION_FLAGS, generationFlags, readGeneration } from './generation-flags.js';
-import { listImages } from './list-images.js';
+import { listImages, refuseList } from './list-images.js';
 import { matchPictures } from './match-pictures.js';
 import { modelFlags } from './model-flags.js';
 import { PICTURE_NOTES, pictureFlags } from './picture-flags.js';
@@ -74,6 +74,7 @@ export async function caption({ argv, signal }: CommandContext): Promise<number>
     throw usageError('no picture given', 'Name picture files, URLs or folders, or - for a list on stdin.');
   }
   const images = args.images.map(String);
+  await refuseList(images);
   const bulk = await readBulk({ ...args, images });
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
   const listing = {

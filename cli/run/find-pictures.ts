@@ -76,7 +76,8 @@ async function kindOf(entry: Dirent<Buffer>, path: Buffer, recursive: boolean): 
   return (await beginsAsPicture(path)) ? 'picture' : 'other file';
 }
 
-async function beginsAsPicture(path: Buffer): Promise<boolean> {
+/** Whether there is a file whose first bytes are a picture's. */
+export async function beginsAsPicture(path: Buffer | string): Promise<boolean> {
   const file = await open(path).catch(() => null);
   if (file === null) return false;
   try {

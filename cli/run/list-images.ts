@@ -3,11 +3,13 @@ import { isAbsolute } from 'node:path';
 import { fileUrl, inLine } from '../../src/runtime/image/file-url.js';
 import { isUrlText } from '../../src/runtime/image/picture-source.js';
 import { usageError } from '../common/main.js';
-import { findPictures } from './find-pictures.js';
+import { beginsAsPicture, findPictures } from './find-pictures.js';
 import { stdinList } from './stdin-list.js';
 
 /** Stands for a list of paths on stdin. */
 const STDIN_LIST = '-';
+const LIST_NAME = /\.(?:txt|lst|list|csv|tsv)$/i;
+const CONTAINER = /\.(?:tar|tgz|gz|parquet|jsonl|ndjson)\b/;
 
 export interface ListOptions {
   /** Whether folders inside folders are looked into. Default true. */
@@ -31,6 +33,16 @@ export async function listImages(args: readonly string[], options: ListOptions =
   return pictures;
 }
 
+/** @throws Blip2Error `USAGE` where the one thing that is named is a list of pictures, in a form that only stdin has */
+export async function refuseList(args: readonly string[]): Promise<void> {
+  const [list, ...others] = args;
+  if (list === undefined || others.length > 0 || !LIST_NAME.test(list) || isUrlText(list)) return;
+  const isFile = (await stat(list).catch(() => null))?.isFile() === true;
+  if (!isFile || (await beginsAsPicture(list))) return;
+  const hint = 'A list has one path or URL a line and comes on stdin, named -; JSON lines are read from a .jsonl file.';
+  throw usageError(`${inLine(list)} is no picture`, hint);
+}
+
 async function expand(argument: string, options: ListOptions): Promise<readonly string[]> {
   const path = (await exists(argument)) ? argument : await rawPath(argument);
   const entry = path === null ? null : await stat(path).catch(() => null);
@@ -44,7 +56,9 @@ async function expand(argument: string, options: ListOptions): Promise<readonly 
     const all = skipped === '' ? 'it is empty' : `skipped: ${skipped}`;
     throw usageError(
       `the folder ${inLine(argument)} holds no picture (${all})`,
-      'JPEG, PNG, WebP, GIF, TIFF and AVIF are read; hidden files are not looked at.',
+      CONTAINER.test(skipped)
+        ? 'Archives, tables and lists in a folder are named themselves, such as data/*.parquet, with --out.'
+        : 'JPEG, PNG, WebP, GIF, TIFF and AVIF are read; hidden files are not looked at.',
     );
   }
   if (skipped !== '') options.onSkipped?.(inLine(argument), skipped);

@@ -87,6 +87,19 @@ describe('a folder', () => {
     expect(stderr).toContain('1 .txt');
     expect(stderr).toContain('1 hidden');
   });
+
+  it('whose pictures lie in archives or tables, and a list that is named as if it were one, say how they are read', async () => {
+    const path = await folder('inside', 'a.txt', '00000.tar');
+    expect((await run(path)).stderr).toContain('are named themselves');
+    const list = join(path, 'a.txt');
+    expect((await run(list)).code).toBe(0);
+    await writeFile(list, `${first}\n`);
+    for (const flags of [[], ['--out', join(path, 'out')]]) {
+      const { code, stderr } = await run(list, ...flags);
+      expect(code).toBe(2);
+      expect(stderr).toContain('comes on stdin');
+    }
+  });
 });
 
 describe.skipIf(process.platform === 'win32' || process.platform === 'darwin')('names that are not UTF-8', () => {
