@@ -1,6 +1,7 @@
 import { open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockFile } from '../../loader/file/file-lock.js';
+import { writeFailure } from '../../loader/file/write-failure.js';
 
 /** Every `count`-th shard, from the one with number `index` on. */
 export interface Slice {
@@ -23,7 +24,10 @@ export class RunLock implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** @returns null where another run has some of these shards */
+  /**
+   * @returns null where another run has some of these shards
+   * @throws Blip2Error `WRITE_FAILED`, `DISK_FULL` where the folder cannot be written
+   */
   static async take(folder: string, slice: Slice): Promise<RunLock | null> {
     const name = `${slice.index}-of-${slice.count}.lock`;
     const handle = await openLocked(join(folder, name));
@@ -49,7 +53,9 @@ export class RunLock implements AsyncDisposable {
 
 async function openLocked(path: string): Promise<FileHandle | null> {
   for (;;) {
-    const handle = await open(path, 'a');
+    const handle = await open(path, 'a').catch((error: unknown) => {
+      throw writeFailure(path, error);
+    });
     const isTaken = (await lockFile(handle.fd)) === false;
     // Whoever had it may have removed it before it was ours.
     const isNamed = !isTaken && (await stat(path).catch(() => null))?.ino === (await handle.stat()).ino;
