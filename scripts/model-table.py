@@ -88,15 +88,16 @@ class Nodes:
 
 def tree_of(model, float32):
     """Modules as nested dictionaries, with the twins of a numbered list united under "*"."""
-    whole = set(model._no_split_modules or [])
     root, state = new_node(), model.state_dict()
     holding = {path for name in state for path in paths_above(name)}
-    for path, module in model.named_modules(remove_duplicate=False):
+    modules = dict(model.named_modules(remove_duplicate=False))
+    whole = {path for path, module in modules.items() if path and type(module).__name__ in (model._no_split_modules or [])}
+    for path, module in modules.items():
         if path and path not in holding:
-            add_empty(root, path, holding)
+            add_empty(root, path, holding, whole)
             continue
         node = place(root, path)
-        if type(module).__name__ in whole and path:
+        if path in whole:
             node["flags"] = with_flag(node["flags"], "w")
         # Its forward reads the projections of modules that it does not call.
         if isinstance(module, nn.MultiheadAttention):
@@ -115,7 +116,28 @@ def tree_of(model, float32):
         parent, _, leaf = name.rpartition(".")
         flags = float32(name) + ("b" if name in buffers else "")
         place(root, parent)["tensors"].setdefault(leaf if not leaf.isdigit() else "*", flags)
+    mark_mixed(root, [path for path in modules if path in holding], whole, state)
     return root
+
+
+def mark_mixed(root, paths, whole, state):
+    """Lists of which some members must stay whole: "w=part", what those hold and the others do not."""
+    parts = {}
+    for name in state:
+        for above, part in ((path, name[len(path) + 1 :].split(".")[0]) for path in paths_above(name)):
+            parts.setdefault(above, set()).add(part)
+    members = {}
+    for path in paths:
+        members.setdefault(".".join(map(starred, path.split("."))), []).append(path)
+    for alike in members.values():
+        kept, split = [[path for path in alike if (path in whole) == is_whole] for is_whole in (True, False)]
+        if not kept or not split:
+            continue
+        marks = set.intersection(*(parts[path] for path in kept)) - set.union(*(parts[path] for path in split))
+        # Where nothing tells them apart all stay whole, which holds, if for more than it has to.
+        if marks:
+            node = place(root, kept[0])
+            node["flags"] = f"{node['flags']}={min(marks)}"
 
 
 def asks_device(module):
@@ -146,12 +168,12 @@ def place(root, path):
     return node
 
 
-def add_empty(root, path, holding):
+def add_empty(root, path, holding, whole):
     """A module without weights, at the lowest module above it that has some; those in modules that stay whole get no keys."""
     parts = path.split(".")
     depth = max((len(above.split(".")) for above in paths_above(path) if above in holding), default=0)
     above = ".".join(parts[:depth])
-    if any("w" in place(root, each)["flags"] for each in [*paths_above(above), above]):
+    if any(each in whole for each in [*paths_above(above), above]):
         return
     # In a list with members that have weights, the others are told by their numbers.
     is_mixed = parts[depth].isdigit() and any(name.rpartition(".")[0] == above and name.rpartition(".")[2].isdigit() for name in holding)

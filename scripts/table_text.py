@@ -4,7 +4,7 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
 
   words       the names of tensors and modules, and paths of modules without weights, the most used first
   nodes       "flags|tensors|children" or "flags|tensors|children|empty": a tensor is "word" or "word:marks", a child "word:node", a module
-              without weights "word"
+              without weights "word"; flags are u and w, or w=part in a list of which those members stay whole that hold this part
   transforms  "kind source source > target target"; "kind@scope" where it applies to a part only
   renames     lists of transforms; legacy is one more, which applies to every class
   ties        pairs of tied name and the one that it follows; a list of numbers for each of `tiedSets`

@@ -5,6 +5,7 @@ import { isDtype } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { deviceOf } from '../map/device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
+import { pathsAbove } from '../map/module-paths.js';
 import { parseDeviceMap } from '../map/parse-device-map.js';
 import { parsePlan } from '../plan/document/plan-document.js';
 import { transformersStrategy } from '../plan/comparison/transformers-strategy.js';
@@ -19,7 +20,7 @@ import { KNOWN_GPUS, UNKNOWN_HOST } from '../price/known-devices.js';
 import { loadedModel } from './loaded-model.js';
 import { loadModelTable } from './load-model-table.js';
 
-/** What transformers 5.24 makes of checkpoints of 28 families, recorded by test/fixtures/planner/record_models.py. */
+/** What transformers 5.24 makes of checkpoints of 29 families, recorded by test/fixtures/planner/record_models.py. */
 const recorded = z
   .object({
     transformers: z.string(),
@@ -75,6 +76,15 @@ describe('the table of models', () => {
       expect([...(model?.tensors.keys() ?? [])].sort()).toEqual(loaded.filter((each) => !(each in ties)).sort());
       const shared = new Map(model?.ties.flatMap(([first = '', ...others]) => others.map((other) => [other, first])));
       expect(Object.fromEntries(shared)).toEqual(ties);
+    },
+  );
+
+  it.each(rows)(
+    '$name: the modules that transformers does not split, and no other',
+    ({ config, tensors, loaded, whole }) => {
+      const isWhole = loadedModel(table, config, tensors)?.isWhole ?? (() => false);
+      const modules = pathsAbove(loaded);
+      expect([...modules].filter(isWhole).sort()).toEqual(whole.filter((module) => modules.has(module)).sort());
     },
   );
 

@@ -4,6 +4,7 @@ import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import { renamer, type Renamer } from './loaded-name.js';
 import { architecturesOf, asConfig, numberOf, saysTied, stringOf, textConfig, type AnyConfig } from './model-config.js';
 import { moduleTree, type ModuleTree } from './module-tree.js';
+import { pathsAbove } from '../map/module-paths.js';
 import { quantizationOf } from './quantization.js';
 import type { ModelClass, ModelTable } from './read-model-table.js';
 import { tiesUnder } from './shared-layers.js';
@@ -25,6 +26,8 @@ export interface LoadedModel {
   readonly unknown: readonly string[];
   /** Tensors that share memory: the first of each group is in the file. */
   readonly ties: readonly (readonly string[])[];
+  /** Whether a module must be on one device with all that it holds. */
+  readonly isWhole: (module: string) => boolean;
 }
 
 /** Floats that old versions saved and no class loads. */
@@ -145,6 +148,18 @@ function translated(
     ignored,
     unknown,
     ties: tiesOf(cls, config, loaded),
+    isWhole: wholeness(tree, loaded.keys()),
+  };
+}
+
+function wholeness(tree: ModuleTree, tensors: Iterable<string>): (module: string) => boolean {
+  let held: Set<string> | undefined;
+  return (module) => {
+    const nodes = tree.along(module);
+    const node = nodes.length === module.split('.').length + 1 ? nodes.at(-1) : undefined;
+    if (node === undefined || !node.whole || node.wholeMark === null) return node?.whole === true;
+    held ??= new Set([...tensors].flatMap((name) => [name, ...pathsAbove([name])]));
+    return held.has(`${module}.${node.wholeMark}`);
   };
 }
 

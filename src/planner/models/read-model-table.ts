@@ -9,6 +9,8 @@ import * as z from 'zod';
 export interface ModuleNode {
   /** Must be on one device with all that it holds (`_no_split_modules`). */
   readonly whole: boolean;
+  /** In a list of which only some members must: the child or tensor that these hold and the others do not. */
+  readonly wholeMark: string | null;
   /** Reads parameters of modules that it does not call, so that no hook brings them to the GPU, or is read for where inputs belong. */
   readonly uncalled: boolean;
   /** Parameter or saved buffer -> when it is loaded in float32 whatever dtype is asked for. */
@@ -142,12 +144,14 @@ function useOf(word: string | undefined): ModelUse {
   return use;
 }
 
-/** `flags|tensor tensor:marks|child:node child:node|empty`, marks being f, h (float32) and b (buffer) */
+/** `flags|tensor tensor:marks|child:node child:node|empty`, flags being w or w=mark, and u; marks f, h (float32) and b (buffer) */
 function readNode(row: string, words: readonly string[]): ModuleNode {
-  const [flags = '', tensors = '', children = '', empty = ''] = row.split('|');
+  const [flagged = '', tensors = '', children = '', empty = ''] = row.split('|');
+  const [flags = '', wholeMark = null] = flagged.split('=');
   const held = pairsOf(tensors, words);
   return {
     whole: flags.includes('w'),
+    wholeMark,
     uncalled: flags.includes('u'),
     tensors: new Map(held.map(([name, marks]): [string, Float32Rule] => [name, ruleOf(marks)])),
     buffers: new Set(held.flatMap(([name, marks]) => (marks.includes('b') ? [name] : []))),

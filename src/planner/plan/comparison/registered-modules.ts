@@ -51,7 +51,7 @@ export function registeredModules(
   );
 }
 
-function ofClass({ tensors, tree, ties: groups }: LoadedModel): RegisteredModules {
+function ofClass({ tensors, tree, ties: groups, isWhole }: LoadedModel): RegisteredModules {
   const ties = new Map(groups.flatMap(([first = '', ...others]) => others.map((other) => [other, first] as const)));
   const names = [...new Set([...tensors.keys(), ...ties.keys()])];
   return {
@@ -59,10 +59,7 @@ function ofClass({ tensors, tree, ties: groups }: LoadedModel): RegisteredModule
     tensors,
     ties,
     isBuffer: (tensor) => tree.isBuffer(tensor),
-    isWhole(module) {
-      const nodes = tree.along(module);
-      return nodes.length === module.split('.').length + 1 && nodes.at(-1)?.whole === true;
-    },
+    isWhole,
   };
 }
 

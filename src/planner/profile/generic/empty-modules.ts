@@ -4,12 +4,12 @@ import type { LoadedModel } from '../../models/loaded-model.js';
 import type { TensorGroup } from './generic-groups.js';
 
 /** Their paths; a number is "*" where all members of a list hold none. */
-export function emptyModulesOf({ tree }: LoadedModel, groups: readonly TensorGroup[]): string[] {
+export function emptyModulesOf({ tree, isWhole }: LoadedModel, groups: readonly TensorGroup[]): string[] {
   const holders = new Set(['']);
   for (const { name, tensors } of groups) {
     // A module that stays whole has no keys below its own.
-    const isWhole = tree.along(name).some(({ whole }) => whole);
-    for (const path of pathsAbove(isWhole ? [name] : [name, ...tensors])) holders.add(path);
+    const hasNone = [name, ...pathsAbove([name])].some(isWhole);
+    for (const path of pathsAbove(hasNone ? [name] : [name, ...tensors])) holders.add(path);
   }
   return [...holders].flatMap((path) => {
     const nodes = tree.along(path);

@@ -66,10 +66,8 @@ interface Owner {
 const EXPERTS = /^.*?\.(?:experts|routed_experts)(?:\.\d+)?(?=\.)/;
 
 /** Tensor -> its owner; tensors of one module are looked up once. */
-function owners(
-  { tree }: LoadedModel,
-  { placesExperts, onOneGpu, splitsLayers }: Splitting,
-): (tensor: string) => Owner {
+function owners(model: LoadedModel, { placesExperts, onOneGpu, splitsLayers }: Splitting): (tensor: string) => Owner {
+  const { tree } = model;
   const keepsLayers = !onOneGpu || (!splitsLayers && tree.some(tree.root, ({ whole }) => whole));
   const known = new Map<string, Owner | null>();
   return (tensor) => {
@@ -77,7 +75,7 @@ function owners(
     let owner = known.get(module);
     if (owner === undefined) {
       const experts = placesExperts ? EXPERTS.exec(`${module}.`)?.[0] : undefined;
-      owner = experts === undefined ? ownerOf(module, tree, keepsLayers) : { name: experts, stays: false };
+      owner = experts === undefined ? ownerOf(module, model, keepsLayers) : { name: experts, stays: false };
       known.set(module, owner);
     }
     return owner ?? { name: tensor, stays: true };
@@ -85,13 +83,13 @@ function owners(
 }
 
 /** null for a module whose tensors have keys of their own. */
-function ownerOf(module: string, tree: ModuleTree, keepsLayers: boolean): Owner | null {
+function ownerOf(module: string, { tree, isWhole }: LoadedModel, keepsLayers: boolean): Owner | null {
   const parts = module === '' ? [] : module.split('.');
   const nodes = tree.along(module);
   const block = keepsLayers ? BLOCK.exec(`${module}.`)?.[0] : undefined;
   for (const [depth, node] of nodes.entries()) {
     const path = parts.slice(0, depth).join('.');
-    if (depth > 0 && (node.whole || node.uncalled || block === path || isSmallParent(node, tree)))
+    if (depth > 0 && (isWhole(path) || node.uncalled || block === path || isSmallParent(node, tree)))
       return { name: path, stays: tree.some(node, (each) => each.uncalled) };
   }
   const last = nodes.at(-1);
