@@ -57,7 +57,7 @@ export async function estimate({ argv }: CommandContext): Promise<number> {
     },
     ...(args.context === undefined ? [] : [[args.context]]),
   );
-  for (const warning of known?.warnings ?? []) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of [...(known?.warnings ?? []), ...found.warnings]) process.stderr.write(`warning: ${warning}\n`);
   process.stdout.write(args.json === true ? `${JSON.stringify(found, null, 2)}\n` : asText(found));
   return EXIT.ok;
 }

@@ -17,7 +17,7 @@ export async function knownModels(
   const models = await loadModelTable();
   if (loadedModel(models, config, tensors) !== null) return { models, warnings: [] };
   const { version } = models;
-  const what = nameOf(config);
+  const what = isAdapter(tensors) ? 'An adapter without the model that it is for' : nameOf(config);
   if (engine === 'transformers' && names !== 'file') {
     throw new Blip2Error(
       'MODEL_UNKNOWN',
@@ -33,9 +33,14 @@ export async function knownModels(
   };
 }
 
+/** What PEFT saves of LoRA, whose tensors are a small part of what is loaded with them. */
+function isAdapter(tensors: ReadonlyMap<string, TensorInfo>): boolean {
+  return tensors.size > 0 && [...tensors.keys()].every((name) => /\.lora_|^base_model\.model\./.test(name));
+}
+
 function nameOf(json: unknown): string {
   const config = asConfig(json);
-  const [architecture] = architecturesOf(config);
+  const architecture = architecturesOf(config)[0] ?? stringOf(config, '_class_name') ?? undefined;
   const type = stringOf(config, 'model_type');
   if (architecture !== undefined)
     return `${architecture}${config['auto_map'] === undefined ? '' : ' (code of its own)'}`;

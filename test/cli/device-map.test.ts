@@ -25,7 +25,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** A checkpoint of headers, and holes where weights would be. */
-async function checkpoint(name: string, change: Record<string, unknown> = {}): Promise<{ path: string; row: Row }> {
+async function checkpoint(
+  name: string,
+  change: Record<string, unknown> = {},
+  renamed = (tensor: string) => tensor,
+): Promise<{ path: string; row: Row }> {
   const row = rows.find((each) => each.class === name);
   if (row === undefined) throw new Error(name);
   const path = await mkdtemp(join(folder, 'model-'));
@@ -35,7 +39,7 @@ async function checkpoint(name: string, change: Record<string, unknown> = {}): P
       if (!isDtype(dtype)) throw new Error(dtype);
       const begin = end;
       end += (shape.reduce((product, side) => product * side, 1) * DTYPE_BITS[dtype]) / 8;
-      return [tensor, { dtype, shape, data_offsets: [begin, end] }];
+      return [renamed(tensor), { dtype, shape, data_offsets: [begin, end] }];
     }),
   );
   const json = Buffer.from(JSON.stringify(header));
@@ -100,6 +104,13 @@ describe('a model that is not BLIP-2', () => {
     expect(asked.code).toBe(0);
     const theirs = await plan(path, '--vram', '1G', '--strategy', 'balanced');
     expect(theirs.stderr).toContain('MODEL_UNKNOWN');
+  });
+
+  it('that is an adapter alone is called one', async () => {
+    const { path } = await checkpoint('LlamaForCausalLM', {}, (tensor) => `base_model.model.${tensor}`);
+    const { stderr } = await plan('estimate', path);
+    expect(stderr).toContain('An adapter without the model that it is for');
+    expect((await plan(path, '--vram', '1G', '--engine', 'transformers')).stderr).toContain('An adapter without');
   });
 
   it('of packed weights is counted as stored, and stays on the GPU where its method wants that', async () => {

@@ -1,6 +1,7 @@
 /** A checkpoint as transformers loads it: its class, and tensors under the names that they have then. */
 import type { Dtype } from '../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
+import { countedLayers } from './counted-layers.js';
 import { renamer, type Renamer } from './loaded-name.js';
 import { architecturesOf, asConfig, numberOf, saysTied, stringOf, textConfig, type AnyConfig } from './model-config.js';
 import { moduleTree, type ModuleTree } from './module-tree.js';
@@ -28,6 +29,8 @@ export interface LoadedModel {
   readonly ties: readonly (readonly string[])[];
   /** Whether a module must be on one device with all that it holds. */
   readonly isWhole: (module: string) => boolean;
+  /** Where the files, config.json and the class do not agree. */
+  readonly warnings: readonly string[];
 }
 
 /** Floats that old versions saved and no class loads. */
@@ -118,12 +121,12 @@ function translated(
   const sources = new Map<string, string[]>();
   const ignored: string[] = [];
   const unknown: string[] = [];
-  const isBeyond = beyondLast(cls, config);
+  const layers = countedLayers(cls, config);
   for (const [source, info] of tensors) {
     const { name } = rename(source);
     const isUnknown = tree.depth(name) !== Infinity;
     const isOld = OLD_BUFFER.test(name) || (!isQuantized && NO_FLOATS.has(info.dtype));
-    if (isBeyond(name) || (isUnknown && (isOld || isIgnored(source, name)))) {
+    if (layers.isBeyond(name) || (isUnknown && (isOld || isIgnored(source, name)))) {
       ignored.push(source);
       continue;
     }
@@ -149,7 +152,15 @@ function translated(
     unknown,
     ties: tiesOf(cls, config, loaded),
     isWhole: wholeness(tree, loaded.keys()),
+    warnings: [unlisted(table, cls, config), layers.lacking(loaded.keys())].filter((said) => said !== null),
   };
+}
+
+/** A class that the table lacks may have other modules beside those that it shares with one of its kind. */
+function unlisted(table: ModelTable, { name }: ModelClass, config: AnyConfig): string | null {
+  const [named] = architecturesOf(config);
+  if (named === undefined || table.classOf(named) !== null) return null;
+  return `${named} is not in the table of transformers ${table.version}'s models: planned as ${name}, which loads configurations of its kind.`;
 }
 
 function wholeness(tree: ModuleTree, tensors: Iterable<string>): (module: string) => boolean {
@@ -170,13 +181,6 @@ function cutPadding(tensors: Map<string, TensorInfo>, { head }: ModelClass, conf
   const stored = tensors.get(name);
   const [held = 0, ...rest] = stored?.shape ?? [];
   if (stored !== undefined && rows !== null && held > rows) tensors.set(name, { ...stored, shape: [rows, ...rest] });
-}
-
-/** Layers behind the last that config.json counts, as for predicting several tokens, are not built. */
-function beyondLast({ decoder, prefix }: ModelClass, config: AnyConfig): (name: string) => boolean {
-  const layers = numberOf(textConfig(config), 'num_hidden_layers', 'n_layer', 'num_layers');
-  const start = `${decoder || prefix}.layers.`;
-  return (name) => layers !== null && name.startsWith(start) && Number.parseInt(name.slice(start.length), 10) >= layers;
 }
 
 /** One tensor of `count` that were apart. */

@@ -48,14 +48,14 @@ export function renamer(renames: readonly Rename[], prefix: string, depth: (name
   };
 }
 
-/** The loader adds or drops the base model's prefix where that gives a name that the model has. */
+/** The loader adds or drops the base model's prefix where that gives a name that the model has; that it has the prefix says nothing. */
 function prefixed(name: string, prefix: string, depth: (name: string) => number): string {
   if (prefix === '') return name;
   const dropped = name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : null;
   const added = `${prefix}.${name}`;
   const own = depth(name);
   if (dropped !== null && depth(dropped) > own) return dropped;
-  return depth(added) > own ? added : name;
+  return depth(added) > Math.max(own, prefix.split('.').length) ? added : name;
 }
 
 function compile(rename: Rename): Compiled {

@@ -34,8 +34,10 @@ const FLOATS_WHEN_RUN = 'compressed-tensors';
 export function quantizationOf(config: AnyConfig, reader: 'transformers' | 'other'): Quantization | null {
   const described = quantizationConfig(config);
   if (Object.keys(described).length === 0) return null;
-  const bits = described['load_in_4bit'] === true || described['load_in_8bit'] === true;
-  const method = stringOf(described, 'quant_method') ?? (bits ? 'bitsandbytes' : 'unknown');
+  const flags = [described['load_in_4bit'], described['load_in_8bit']];
+  const method = stringOf(described, 'quant_method') ?? (flags.includes(true) ? 'bitsandbytes' : 'unknown');
+  // Neither of its formats: transformers loads floats.
+  if (method === 'bitsandbytes' && flags.every((flag) => flag === false)) return null;
   const becomesFloats = reader === 'transformers' && method === FLOATS_WHEN_RUN;
   return { method, stores: becomesFloats ? ['cpu', 'disk'] : (STORES.get(method) ?? []), becomesFloats };
 }

@@ -24,6 +24,8 @@ describe('the dtype that transformers loads', () => {
       half,
       'float16',
     ],
+    ['one for parts alone, without one of the whole', { dtype: { text_config: 'bfloat16' } }, half, 'float32'],
+    ['by another name of torch', { torch_dtype: 'half' }, half, 'float16'],
     ['one for the text alone, which does not count', { text_config: { dtype: 'float16' } }, half, 'bfloat16'],
     ['the whole and the text', { dtype: 'float16', text_config: { dtype: 'bfloat16' } }, half, 'float16'],
     ['a float32 norm', {}, tensors(['model.norm.weight', 'F32'], ['lm_head.weight', 'BF16']), 'bfloat16'],
@@ -59,5 +61,6 @@ describe('the dtype that transformers loads', () => {
     expect(dtypeNote({}, stored)).toContain('all in float32, that of lm_head.weight; most of the file is bfloat16');
     expect(dtypeNote({ dtype: 'bfloat16' }, stored)).toBeNull();
     expect(dtypeNote({}, half)).toBeNull();
+    expect(dtypeNote({ dtype: 'float64' }, half)).toContain('float64');
   });
 });

@@ -10,6 +10,8 @@ const DTYPES: ReadonlyMap<string, LoadDtype> = new Map([
   ['float16', 'float16'],
   ['bfloat16', 'bfloat16'],
   ['float32', 'float32'],
+  ['half', 'float16'],
+  ['float', 'float32'],
   ['F16', 'float16'],
   ['BF16', 'bfloat16'],
   ['F32', 'float32'],
@@ -19,26 +21,33 @@ const DTYPES: ReadonlyMap<string, LoadDtype> = new Map([
 type Stored = ReadonlyMap<string, TensorInfo & { readonly file?: string }>;
 
 export function storedDtype(json: unknown, tensors: Stored): LoadDtype {
-  return saidDtype(json) ?? firstFloat(tensors)?.dtype ?? 'bfloat16';
+  return knownDtype(json) ?? firstFloat(tensors)?.dtype ?? 'bfloat16';
 }
 
-/** What to know where the first tensor decides and most of the others are of another dtype; null where they agree. */
+/** What to know where config.json names a dtype that is not counted, or the first tensor decides and most others are of another; else null. */
 export function dtypeNote(json: unknown, tensors: Stored): string | null {
   const first = firstFloat(tensors);
   const most = mostOf(tensors);
-  if (first === null || saidDtype(json) !== null || most === null || first.dtype === most) return null;
+  const said = saidDtype(json);
+  if (said !== null && knownDtype(json) === null)
+    return `config.json names the dtype ${said}, which is not counted: sizes are those of ${storedDtype(json, tensors)}.`;
+  if (first === null || said !== null || most === null || first.dtype === most) return null;
   return (
     `config.json names no dtype, so transformers loads all in ${first.dtype}, that of ${first.name}; ` +
     `most of the file is ${most}, which it takes where it is asked to.`
   );
 }
 
-function saidDtype(json: unknown): LoadDtype | null {
+function knownDtype(json: unknown): LoadDtype | null {
+  return DTYPES.get(saidDtype(json)?.replace(/^torch\./, '') ?? '') ?? null;
+}
+
+function saidDtype(json: unknown): string | null {
   const config = asConfig(json);
-  // One for each part is read for the whole of the model.
-  const said =
-    stringOf(config, 'dtype', 'torch_dtype') ?? stringOf(asConfig(config['dtype'] ?? config['torch_dtype']), '');
-  return DTYPES.get(said?.replace(/^torch\./, '') ?? '') ?? null;
+  const parts = config['dtype'] ?? config['torch_dtype'];
+  // Of one for each part, that of the whole is read for all.
+  if (typeof parts === 'object' && parts !== null) return stringOf(asConfig(parts), '') ?? 'float32';
+  return stringOf(config, 'dtype', 'torch_dtype');
 }
 
 function firstFloat(tensors: Stored): { readonly name: string; readonly dtype: LoadDtype } | null {

@@ -28,6 +28,7 @@ export interface Estimate {
   readonly parameters: number;
   readonly rows: readonly EstimateRow[];
   readonly assumptions: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 const CONTEXTS: readonly number[] = [1024, 8192, 32768];
@@ -61,6 +62,7 @@ export function estimateModel(
     parameters: [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0),
     rows,
     assumptions: usual.assumptions.filter((text) => !text.startsWith('The workload')),
+    warnings: usual.warnings,
   };
 }
 

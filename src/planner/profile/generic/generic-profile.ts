@@ -86,7 +86,7 @@ export function genericProfiler(
         ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
         ...quantizationNotes(quantization, engine),
       ],
-      warnings: quantizationWarnings(quantization, engine),
+      warnings: [...(model?.warnings ?? []), ...quantizationWarnings(quantization, engine)],
     };
   };
 }

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { estimateModel } from '../plan/comparison/estimate-model.js';
+import { loadModelTable } from './load-model-table.js';
+import { loadedModel } from './loaded-model.js';
+import { quantizationOf } from './quantization.js';
+
+const models = await loadModelTable();
+const HIDDEN = 64;
+const matrix = (rows: number): TensorInfo => ({ dtype: 'F16', shape: [rows, HIDDEN] });
+
+function llama(layers: number, head: string, rows: number): Map<string, TensorInfo> {
+  const inside = ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj', 'self_attn.o_proj', 'mlp.up_proj'];
+  return new Map([
+    ['model.embed_tokens.weight', matrix(512)],
+    ...Array.from({ length: layers }, (_, i) =>
+      inside.map((part): [string, TensorInfo] => [`model.layers.${i}.${part}.weight`, matrix(HIDDEN)]),
+    ).flat(),
+    ['model.norm.weight', { dtype: 'F16', shape: [HIDDEN] }],
+    [head, matrix(rows)],
+  ]);
+}
+
+const config = { model_type: 'llama', num_hidden_layers: 3, tie_word_embeddings: false };
+const causal = { ...config, architectures: ['LlamaForCausalLM'] };
+const warningsOf = (json: object, tensors: ReadonlyMap<string, TensorInfo>): string =>
+  (loadedModel(models, json, tensors)?.warnings ?? ['not known']).join('\n');
+
+/** What `from_pretrained` of transformers 5.24 made of such checkpoints of Llama. */
+describe('a checkpoint and its config.json', () => {
+  it('that agree have nothing said of them', () => {
+    expect(warningsOf(causal, llama(3, 'lm_head.weight', 512))).toBe('');
+    // The last layer is not built.
+    expect(warningsOf(causal, llama(4, 'lm_head.weight', 512))).toBe('');
+  });
+
+  it('that counts layers which are not there has a warning, also of its size', () => {
+    const part = llama(2, 'lm_head.weight', 512);
+    expect(warningsOf(causal, part)).toContain('counts 3 layers, the files hold 2');
+    expect(estimateModel(part, { config: causal, models }).warnings.join()).toContain('counts 3 layers');
+  });
+
+  it('that names a class of somebody else has a warning', () => {
+    const named = { ...config, architectures: ['LlamaForSomething'] };
+    expect(warningsOf(named, llama(3, 'lm_head.weight', 512))).toContain('LlamaForSomething is not in the table');
+  });
+
+  it.each(['LlamaForCausalLM', 'LlamaForSomething'])('%s: a head of its own stays beside the base model', (name) => {
+    const tensors = llama(3, 'score.weight', 2);
+    const loaded = loadedModel(models, { ...config, architectures: [name] }, tensors);
+    expect([...(loaded?.tensors.keys() ?? [])]).toContain('score.weight');
+  });
+
+  it('says of bitsandbytes that nothing is quantised', () => {
+    const off = { quant_method: 'bitsandbytes', load_in_4bit: false, load_in_8bit: false };
+    expect(quantizationOf({ ...causal, quantization_config: off }, 'transformers')).toBeNull();
+    expect(
+      quantizationOf({ ...causal, quantization_config: { ...off, load_in_8bit: true } }, 'transformers'),
+    ).toMatchObject({ method: 'bitsandbytes' });
+  });
+});
