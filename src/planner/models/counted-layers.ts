@@ -9,15 +9,16 @@ export interface CountedLayers {
   readonly lacking: (names: Iterable<string>) => string | null;
 }
 
-export function countedLayers({ decoder, prefix, use }: ModelClass, config: AnyConfig): CountedLayers {
+export function countedLayers({ decoder, prefix, use, renames }: ModelClass, config: AnyConfig): CountedLayers {
   const layers = numberOf(textConfig(config), 'num_hidden_layers', 'n_layer', 'num_layers');
   const start = `${decoder || prefix}.layers.`;
   const numberIn = (name: string): number => Number.parseInt(name.slice(start.length), 10);
   return {
     isBeyond: (name) => layers !== null && name.startsWith(start) && numberIn(name) >= layers,
     lacking(names) {
-      // Encoders and decoders count theirs by other fields.
-      if (layers === null || (use !== 'causal' && use !== 'picture')) return null;
+      // Encoders and decoders count theirs by other fields, and who stores a layer as two counts both.
+      const isCounted = (use === 'causal' || use === 'picture') && !renames.some(({ kind }) => kind === 'pair');
+      if (layers === null || !isCounted) return null;
       const held = new Set([...names].filter((name) => name.startsWith(start)).map(numberIn)).size;
       if (held === 0 || held >= layers) return null;
       return (

@@ -1,5 +1,6 @@
 /** Tensors in the order in which transformers registers them, its ties and the modules that it does not split. */
 import { isBlip2, parseBlip2Config } from '../../../model/blip2-config.js';
+import { blip2Tensors } from '../../../model/blip2-tensors.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { Blip2Error } from '../../../errors.js';
 import { decompressed } from '../../models/decompressed.js';
@@ -15,6 +16,8 @@ export interface RegisteredModules {
   /** Tied tensor -> the one that it follows. */
   readonly ties: ReadonlyMap<string, string>;
   readonly isWhole: (module: string) => boolean;
+  /** Whether it has modules without weights, which split it as others do. */
+  readonly hasEmpty: (module: string) => boolean;
   /** Buffers come behind the modules beside them. */
   readonly isBuffer: (tensor: string) => boolean;
 }
@@ -28,10 +31,11 @@ export function registeredModules(
   if (models === undefined || isBlip2(config)) {
     const ties = blip2Ties(config);
     return {
-      names: registered([...tensors.keys()], ties),
+      names: registered(inModuleOrder(tensors.keys(), config), ties),
       tensors,
       ties,
       isWhole: (module) => WHOLE.test(module),
+      hasEmpty: () => false,
       isBuffer: () => false,
     };
   }
@@ -60,6 +64,10 @@ function ofClass({ tensors, tree, ties: groups, isWhole }: LoadedModel): Registe
     ties,
     isBuffer: (tensor) => tree.isBuffer(tensor),
     isWhole,
+    hasEmpty(module) {
+      const nodes = tree.along(module);
+      return nodes.length === module.split('.').length + 1 && (nodes.at(-1)?.empty.length ?? 0) > 0;
+    },
   };
 }
 
@@ -78,6 +86,13 @@ function blip2Ties(config: unknown): Map<string, string> {
           `${lm}.shared.weight`,
         ]),
       );
+}
+
+/** Files have their tensors in an order of their own, mostly that of their names. */
+function inModuleOrder(names: Iterable<string>, config: unknown): string[] {
+  const known = [...blip2Tensors(parseBlip2Config(config), { dtype: 'F16', ownHead: true }).keys()];
+  const order = new Map(known.map((name, index) => [name, index]));
+  return sortedBy([...names], (name) => [order.get(name) ?? known.length]);
 }
 
 /** Tensor names in the order of registration: each T5 stack's own table stands before its blocks, the head last. */

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
 import { blip2Tensors } from '../../../model/blip2-tensors.js';
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { deviceOf, type DeviceMap } from '../../map/device-map.js';
 import { parseDeviceMap } from '../../map/parse-device-map.js';
+import { loadModelTable } from '../../models/load-model-table.js';
 import { explainMap } from './explain-map.js';
 import { planDeviceMap } from '../plan-device-map.js';
 import { transformersStrategy } from './transformers-strategy.js';
@@ -53,6 +55,61 @@ describe('transformersStrategy', () => {
       where(transformersStrategy({ tensors, config, budgets, dtype: 'float16', strategy }));
     expect(answer('balanced')).toEqual(where(parseDeviceMap(row.transformers)));
     expect(answer('sequential')).toEqual(where(parseDeviceMap(row.accelerate)));
+  });
+
+  it.each(cases.filter(({ split }) => split === 'one'))(
+    '$name: whatever the order of a file, which mostly is that of names',
+    (row) => {
+      const tensors = new Map([...row.tensors].sort(([a], [b]) => (a < b ? -1 : 1)));
+      const { config, budgets } = row;
+      const map = transformersStrategy({ tensors, config, budgets, dtype: 'float16', strategy: 'balanced' });
+      const where = (theirs: DeviceMap) => [...tensors.keys()].map((name) => deviceOf(theirs, name));
+      expect(where(map)).toEqual(where(parseDeviceMap(row.transformers)));
+    },
+  );
+});
+
+/** A Wav2Vec2 of one layer, 32 wide: its convolution's norm and direction are two parameters beside a module without any. */
+const linear = (name: string, ...shape: readonly number[]) =>
+  [
+    [`${name}.weight`, ...shape],
+    [`${name}.bias`, shape[0] ?? 0],
+  ] as const;
+const norm = (name: string, width: number) => linear(name, width);
+const wav2vec2 = new Map(
+  [
+    ['feature_extractor.conv_layers.0.conv.weight', 16, 1, 10] as const,
+    ...norm('feature_extractor.conv_layers.0.layer_norm', 16),
+    ...norm('feature_projection.layer_norm', 16),
+    ...linear('feature_projection.projection', 32, 16),
+    ['encoder.pos_conv_embed.conv.bias', 32] as const,
+    ['encoder.pos_conv_embed.conv.parametrizations.weight.original0', 1, 1, 16] as const,
+    ['encoder.pos_conv_embed.conv.parametrizations.weight.original1', 32, 32, 16] as const,
+    ...norm('encoder.layer_norm', 32),
+    ...['k_proj', 'v_proj', 'q_proj', 'out_proj'].flatMap((name) =>
+      linear(`encoder.layers.0.attention.${name}`, 32, 32),
+    ),
+    ...norm('encoder.layers.0.layer_norm', 32),
+    ...['intermediate_dense', 'output_dense'].flatMap((name) =>
+      linear(`encoder.layers.0.feed_forward.${name}`, 32, 32),
+    ),
+    ...norm('encoder.layers.0.final_layer_norm', 32),
+  ].map(([name, ...shape]): [string, TensorInfo] => [name, { dtype: 'F16', shape }]),
+);
+
+describe('a module whose children have no weights', () => {
+  // Of transformers 5.24 ("auto", 4000 bytes): original0 on the GPU, original1 not.
+  it('is split as any other', async () => {
+    const map = transformersStrategy({
+      tensors: wav2vec2,
+      config: { architectures: ['Wav2Vec2Model'], model_type: 'wav2vec2' },
+      models: await loadModelTable(),
+      budgets: { gpus: new Map([[0, 4000]]), ramBytes: null, diskBytes: 0 },
+      dtype: 'float16',
+      strategy: 'balanced',
+    });
+    const above = 'encoder.pos_conv_embed.conv.parametrizations.weight';
+    expect([0, 1].map((part) => deviceOf(map, `${above}.original${part}`))).toEqual([0, 'cpu']);
   });
 });
 

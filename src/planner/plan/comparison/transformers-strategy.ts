@@ -3,17 +3,18 @@
  * "sequential" of transformers 5, which take modules in the order they are registered and fill one device after another.
  *
  * Known weaknesses belong to the answer: sizes ignore the float32 exceptions, caches and activations, the room kept for
- * streamed layers is charged to the first GPU only, and Q-Former layers may be cut.
+ * streamed layers is charged to the first GPU only, and Q-Former layers may be cut. transformers counts buffers that no file holds and
+ * parameters that a class makes in float32 itself, which are not counted here: where they are large, as GPT-Neo's masks are, its map differs.
  */
 import { at, found } from '../../../checked-access.js';
-import { DTYPE_BITS } from '../../../tensor/dtype.js';
-import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
+import { DTYPE_BITS, type Dtype, isFloating } from '../../../tensor/dtype.js';
+import { tensorBytes, type TensorInfo } from '../../../tensor/tensor-info.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../../map/device-map.js';
 import { STORED_AS, type LoadDtype } from '../../../tensor/load-dtype.js';
 import type { ModelTable } from '../../models/read-model-table.js';
 import type { Budgets } from '../request/budgets.js';
-import { registeredModules } from './registered-modules.js';
+import { registeredModules, type RegisteredModules } from './registered-modules.js';
 import { pathsAbove } from '../../map/module-paths.js';
 
 interface Module {
@@ -23,6 +24,8 @@ interface Module {
   readonly children: Map<string, Module>;
   /** Not to be split. */
   readonly whole: boolean;
+  /** Whether modules without weights are below it. */
+  readonly hasEmpty: boolean;
 }
 
 /** Waiting to be placed: a module, or a parameter that its split parent owned. */
@@ -48,14 +51,16 @@ export interface StrategyInput {
  * @throws Blip2Error `CONFIG_INVALID`, `MODEL_UNKNOWN`
  */
 export function transformersStrategy({ budgets, dtype, strategy, ...input }: StrategyInput): DeviceMap {
-  const elementBytes = DTYPE_BITS[STORED_AS[dtype]] / 8;
-  const { names, tensors, ties, isWhole, isBuffer } = registeredModules(input.tensors, input.config, input.models);
-  const root: Module = { name: '', parameters: [], buffers: [], children: new Map(), whole: false };
+  const floats = STORED_AS[dtype];
+  const registered = registeredModules(input.tensors, input.config, input.models);
+  const { names, tensors, ties } = registered;
+  const root = moduleOf('', registered);
   const sizes = new Map<string, number>();
   for (const name of names) {
     const info = tensors.get(name);
-    const bytes = ties.has(name) || info === undefined ? 0 : elementCount(info.shape) * elementBytes;
-    insert(root, name, isWhole, isBuffer(name));
+    const bytes =
+      ties.has(name) || info === undefined ? 0 : tensorBytes(info, isCast(info.dtype) ? floats : info.dtype);
+    insert(root, name, registered);
     for (const path of [name, ...pathsAbove([name]), '']) sizes.set(path, (sizes.get(path) ?? 0) + bytes);
   }
   const limits = strategy === 'balanced' ? balanced(root, sizes, budgets.gpus) : budgets.gpus;
@@ -70,6 +75,9 @@ export function transformersStrategy({ budgets, dtype, strategy, ...input }: Str
     [...tensors.keys()].filter((name) => !ties.has(name)),
   );
 }
+
+/** Integers, and floats of fewer bits, which are quantised, keep their dtype. */
+const isCast = (dtype: Dtype): boolean => isFloating(dtype) && DTYPE_BITS[dtype] >= 16;
 
 /** One pass over the modules with a cursor over the devices that never goes back. */
 function fill(
@@ -172,8 +180,8 @@ function largestLayer(
   return { size, names };
 }
 
-function canSplit(module: Module): boolean {
-  return module.children.size > 0 && !module.whole;
+function canSplit({ children, hasEmpty, whole }: Module): boolean {
+  return !whole && (children.size > 0 || hasEmpty);
 }
 
 function partsOf(module: Module): Waiting[] {
@@ -184,19 +192,24 @@ function partsOf(module: Module): Waiting[] {
   ];
 }
 
-function insert(root: Module, tensor: string, isWhole: (module: string) => boolean, isBuffer: boolean): void {
+function moduleOf(name: string, { isWhole, hasEmpty }: RegisteredModules): Module {
+  const [whole, split] = [isWhole(name), hasEmpty(name)];
+  return { name, parameters: [], buffers: [], children: new Map(), whole, hasEmpty: split };
+}
+
+function insert(root: Module, tensor: string, registered: RegisteredModules): void {
   let module = root;
   const path = tensor.split('.');
   for (const part of path.slice(0, -1)) {
     let child = module.children.get(part);
     if (child === undefined) {
       const name = module.name === '' ? part : `${module.name}.${part}`;
-      child = { name, parameters: [], buffers: [], children: new Map(), whole: isWhole(name) };
+      child = moduleOf(name, registered);
       module.children.set(part, child);
     }
     module = child;
   }
-  (isBuffer ? module.buffers : module.parameters).push(tensor);
+  (registered.isBuffer(tensor) ? module.buffers : module.parameters).push(tensor);
 }
 
 function tiedGroups(ties: ReadonlyMap<string, string>): string[][] {
