@@ -5,7 +5,7 @@ import type { QuantScheme } from '../../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { inLoadedNames } from '../../map/file-names.js';
 import { keptUnder } from '../document/kept-modules.js';
-import { isBroughtByRoot, validateDeviceMap, type MapIssue } from './validate-device-map.js';
+import { isBroughtByRoot, strayKeys, validateDeviceMap, type MapIssue } from './validate-device-map.js';
 import type { Place } from '../../price/place.js';
 import { priceList } from '../../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
@@ -80,6 +80,7 @@ function explained(
   );
   const warnings = [
     ...document.warnings,
+    ...strayKeys(given, prepared.profile),
     ...unknown.map((id) => `GPU ${id} has no budget: nothing says whether what the map puts on it fits.`),
   ];
   return {

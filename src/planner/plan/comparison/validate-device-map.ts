@@ -80,7 +80,7 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
     ),
     ...tiedApart(map, profile),
     ...issue('MAP_BLOCK_CUT', namesOf(cut), (all, are) => `${all} ${are} split between devices; a block runs on one.`),
-    ...issue('MAP_UNKNOWN_KEY', unknownKeys(map, profile), (all, are) => `${all} ${are} in no module of this model.`),
+    ...unknownKey(map, profile, uncovered.length > 0),
   ];
 }
 
@@ -144,8 +144,30 @@ function tiedApart(map: DeviceMap, { blocks, aliases }: ModelProfile): MapIssue[
   });
 }
 
-function unknownKeys(map: DeviceMap, { blocks, aliases, emptyModules }: ModelProfile): string[] {
-  const names = [...blocks.flatMap(({ name, tensors }) => [name, ...tensors]), ...aliases.keys(), ...emptyModules];
+/** Of a class that is not known, modules without weights are not either: a key that moves nothing is a fault where something is missing. */
+function unknownKey(map: DeviceMap, profile: ModelProfile, isIncomplete: boolean): MapIssue[] {
+  const keys = keysOutside(map, namesIn(profile));
+  if (profile.model !== null)
+    return issue('MAP_UNKNOWN_KEY', keys, (all, are) => `${all} ${are} in no module of this model.`);
+  return isIncomplete ? issue('MAP_UNKNOWN_KEY', keys, (all, are) => `${all} ${are} in no tensor's name.`) : [];
+}
+
+/** What is to be said of keys that move nothing, where they may be those of modules without weights as well as slips. */
+export function strayKeys(map: DeviceMap, profile: ModelProfile): string[] {
+  const { fileNames, model } = profile;
+  if (model !== null && fileNames === undefined) return [];
+  const keys = keysOutside(map, fileNames === undefined ? namesIn(profile) : [...fileNames.values()].flat());
+  if (keys.length === 0) return [];
+  return [`No tensor's name has ${listed(keys)} in it: modules without weights, or slips, which move nothing.`];
+}
+
+const namesIn = ({ blocks, aliases, emptyModules }: ModelProfile): string[] => [
+  ...blocks.flatMap(({ name, tensors }) => [name, ...tensors]),
+  ...aliases.keys(),
+  ...emptyModules,
+];
+
+function keysOutside(map: DeviceMap, names: readonly string[]): string[] {
   const known = new Set(['', ...names, ...pathsAbove(names)]);
   const isKnown = (key: string) => known.has(key) || withoutNumbers(key).some((path) => known.has(path));
   return [...map.keys()].filter((key) => !isKnown(key));
