@@ -12,6 +12,8 @@ import { answerOf, casesOf, type Answer, type Best, type Case } from './cases.js
 const SAME = 1e-9;
 /** Devices that can be full, for which the walk is the better search: beyond them it finds too little. */
 const WALK_DEVICES = 2;
+/** Labels of the walk where a program can go on: about a quarter of a second. */
+const BEFORE_PROGRAM = 200_000;
 
 export interface ChooseOptions extends SolveOptions {
   /** For three and more devices that can be full, and for what the walk leaves open. */
@@ -22,7 +24,9 @@ export interface ChooseOptions extends SolveOptions {
 
 /** The fastest placement over all the cases. */
 export function choosePlaces(context: PlanContext, options: ChooseOptions = {}): Answer {
-  const { integerSolver, ...walk } = options;
+  const { integerSolver, ...given } = options;
+  const walk =
+    integerSolver === undefined ? given : { ...given, effort: Math.min(given.effort ?? Infinity, BEFORE_PROGRAM) };
   let best: Best | null = null;
   const cases = casesOf(context)
     .filter(({ bound }) => bound < Infinity)

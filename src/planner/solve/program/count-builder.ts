@@ -112,6 +112,7 @@ export class CountBuilder {
     const kinds = group.kinds.map((kind) => this.addCounts(kind, at(items, at(kind, 0))));
     const firsts = new Map<number, number>();
     const lasts = new Map<number, number>();
+    const crossings: (readonly Term[])[] = [];
     for (const device of group.isRun ? this.devices : []) {
       const shares = kinds.flatMap(({ counts, most }, kind) =>
         [...counts].flatMap(([place, column]): Share[] =>
@@ -125,6 +126,12 @@ export class CountBuilder {
       });
       firsts.set(device, held.first);
       lasts.set(device, held.last);
+      crossings.push(held.crossings);
+    }
+    // Whoever is left, another is entered.
+    for (const own of group.kinds.length > 1 ? crossings : []) {
+      const others = crossings.filter((other) => other !== own).flat();
+      draft.row([...own, ...others.map(([column, factor]): Term => [column, -factor])], { high: 0 });
     }
     if (group.isRun && group.items.length > 1) {
       for (const side of [firsts, lasts]) {

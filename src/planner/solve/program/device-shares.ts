@@ -28,7 +28,7 @@ export function addShares(
   { items, kinds }: Group,
   shares: readonly Share[],
   { endCost, isHeld }: SharePrices,
-): { first: number; last: number } {
+): { first: number; last: number; crossings: Term[] } {
   const size = items.length;
   const [start, end] = [at(items, 0), at(items, size - 1)];
   const own = shares.map(({ column }): Term => [column, 1]);
@@ -37,7 +37,7 @@ export function addShares(
   if (size === 1) {
     const here = draft.column({ value: (choice) => Number(atFirst(choice)) });
     draft.row([...own, [here, -1]], { low: 0, high: 0 });
-    return { first: here, last: here };
+    return { first: here, last: here, crossings: [] };
   }
   const room = shares.reduce((sum, { most }) => sum + most, 0);
   const held = (choice: readonly number[]): number => items.filter((i) => isHeld(choice, i)).length;
@@ -80,7 +80,13 @@ export function addShares(
     both.push([whole, -1]);
   }
   draft.row(both, { high: 1 });
-  return { first, last };
+  const crossings: Term[] = [
+    [some, 2],
+    [more, 2],
+    [first, -1],
+    [last, -1],
+  ];
+  return { first, last, crossings };
 }
 
 /** How many more of one kind than of another a piece can have. */

@@ -117,7 +117,7 @@ class ProgramSearch {
 
   private isOver(close = CLOSE): boolean {
     const { effort = 1, stop } = this.limits;
-    const gap = this.isLarge && this.objective === 'sum' ? close / effort : 0;
+    const gap = this.isLarge && this.objective === 'sum' ? close / effort : INTEGER_TOLERANCE;
     return this.bound >= this.least() * (1 - gap) || (this.best !== null && stop());
   }
 

@@ -27,6 +27,7 @@ export function groupsOf(problem: Problem, order: Order): Group[] {
   const single = new Set(runs.flatMap((items) => (items.length === 1 ? items : [])));
   if (order === 'stretches') {
     return stretchesOf(
+      problem,
       runs,
       kinds.map((kind) => kind.filter((i) => single.has(i) && !alone.has(i))),
     );
@@ -38,19 +39,32 @@ export function groupsOf(problem: Problem, order: Order): Group[] {
   ];
 }
 
-/** Runs, those in a row of which each is of one of `kinds` (of which there is more than one) put together. */
-function stretchesOf(runs: readonly (readonly number[])[], kinds: readonly (readonly number[])[]): Group[] {
+/**
+ * Runs, those in a row of which each is of one of `kinds` (of which there is more than one) put together as long as it costs
+ * the same to come from the one before.
+ */
+function stretchesOf(
+  { items }: Problem,
+  runs: readonly (readonly number[])[],
+  kinds: readonly (readonly number[])[],
+): Group[] {
   const kindOf = new Map(kinds.filter(({ length }) => length > 1).flatMap((kind) => kind.map((i) => [i, kind])));
+  const numberOf = numbering();
   const stretches: { readonly items: number[]; readonly kinds: Map<readonly number[], number[]> }[] = [];
-  let open: (typeof stretches)[number] | null = null;
+  let open: { readonly last: (typeof stretches)[number]; readonly entry: string | null } | null = null;
   for (const run of runs) {
     const kind = kindOf.get(at(run, 0));
-    if (open === null || kind === undefined) stretches.push((open = { items: [], kinds: new Map() }));
-    open.items.push(...run);
-    open.kinds.set(kind ?? run, [...(open.kinds.get(kind ?? run) ?? []), ...run]);
-    if (kind === undefined) open = null;
+    const entry = at(items, at(run, 0))
+      .inputs.map(({ cost }) => numberOf(cost))
+      .join();
+    const joins: boolean = open !== null && kind !== undefined && (open.entry ?? entry) === entry;
+    const last: (typeof stretches)[number] = joins && open !== null ? open.last : { items: [], kinds: new Map() };
+    if (!joins) stretches.push(last);
+    last.items.push(...run);
+    last.kinds.set(kind ?? run, [...(last.kinds.get(kind ?? run) ?? []), ...run]);
+    open = kind === undefined ? null : { last, entry: joins ? entry : null };
   }
-  return stretches.map(({ items, kinds: own }) => ({ items, kinds: [...own.values()], isRun: true }));
+  return stretches.map(({ items: own, kinds: parts }) => ({ items: own, kinds: [...parts.values()], isRun: true }));
 }
 
 /** Items alike in a row. An item that others refer to beyond the next is a run of its own, and `alone`. */
