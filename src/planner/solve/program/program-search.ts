@@ -24,9 +24,9 @@ export const INTEGER_TOLERANCE = 1e-6;
 
 /** Simplex iterations times columns: five million take about a second. */
 const MIXED = 8e6;
-const STRETCHES = 6e6;
+const STRETCHES = 12e6;
 const SHORT = 4e6;
-const LONG = 8e6;
+const WHOLE = 8e6;
 const ORDERING = 0.5e6;
 const PAIR = 0.2e6;
 /** Of more than two memories that can be full, gaps that are worth no more work, and no more pairs: fractions of the cost. */
@@ -103,8 +103,7 @@ class ProgramSearch {
 
   run(): ProgramResult {
     const { effort = 1 } = this.limits;
-    if (this.isLarge) this.searchLarge(effort);
-    else this.searchSmall(effort);
+    this.search(effort);
     const { best, limits } = this;
     const isNew = best !== null && best !== limits.known;
     return { solution: isNew ? best : null, bound: Math.min(this.least(), this.bound) };
@@ -121,23 +120,16 @@ class ProgramSearch {
     return this.bound >= this.least() * (1 - gap) || (this.best !== null && stop());
   }
 
-  /** With one or two memories, what the smaller program finds and bounds leaves the whole one little to do. */
-  private searchSmall(effort: number): void {
+  private search(effort: number): void {
     const stretches = this.relaxation('stretches');
-    if (stretches !== null) this.relax(stretches, { work: 2 * STRETCHES * effort, keepsOpen: true, restarts: false });
-    this.solve(LONG * effort);
-  }
-
-  private searchLarge(effort: number): void {
-    const [mixed, stretches] = [this.relaxation('mixed'), this.relaxation('stretches')];
+    const mixed = this.isLarge ? this.relaxation('mixed') : null;
     // What a program that is still open has found is a worse start than none.
-    const isSettled = mixed !== null && this.relax(mixed, { work: MIXED * effort, keepsOpen: false });
-    if (!isSettled) {
+    if (mixed !== null && !this.relax(mixed, { work: MIXED * effort, keepsOpen: false })) {
       this.solve(SHORT * effort);
       this.searchPairs();
     }
     if (stretches !== null) this.relax(stretches, { work: STRETCHES * effort, keepsOpen: true, restarts: false });
-    if (isSettled || stretches === null) this.solve(LONG * effort);
+    if (stretches === null || !this.isLarge) this.solve(WHOLE * effort);
     this.searchPairs();
   }
 
@@ -208,6 +200,7 @@ class ProgramSearch {
 
   private searchPairs(): void {
     const { devices } = this;
+    if (!this.isLarge) return;
     for (let round = 0; round < MOST_ROUNDS && this.best !== null && !this.isOver(CLOSE_FOR_PAIRS); round++) {
       const before: number = this.best.cost;
       for (const [k, a] of devices.entries()) {
