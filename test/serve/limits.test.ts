@@ -39,9 +39,9 @@ async function post(body: string | Uint8Array, { url = server.url, headers = {},
 /** Status and code of what a request is refused with, in the form that clients know. */
 async function refusal(body: string | Uint8Array, options: Parameters<typeof post>[1] = {}) {
   const { status, text } = await post(body, options);
-  const { code, param, type } = failure.parse(JSON.parse(text)).error;
+  const { code, param, type, message } = failure.parse(JSON.parse(text)).error;
   expect(type).toBe(status === 401 ? 'authentication_error' : status === 429 ? 'rate_limit_error' : type);
-  return { status, code, param };
+  return { status, code, param, message };
 }
 
 const withPicture = (url: unknown): string =>
@@ -91,6 +91,15 @@ describe('bodies that are no requests', () => {
     const refused = await refusal(body);
     expect(refused).toMatchObject({ status: 400, code: 'REQUEST_INVALID' });
     expect(refused.param?.startsWith(param)).toBe(true);
+  });
+
+  it.each([
+    ['"max_tokens":"5"', 'max_tokens: .*expected number, received string'],
+    ['"stop":5', 'stop: .*expected string, received number'],
+    ['"messages":[{"role":"user","content":[{"type":"image_url","image_url":5}]}]', 'image_url: .*expected string'],
+  ])('say what a field that may be of several kinds has to be: %s', async (field, reason) => {
+    const body = `{"messages":[{"role":"user","content":"a"}],${field}}`;
+    expect((await refusal(body)).message).toMatch(new RegExp(reason));
   });
 
   it('however deep', async () => {

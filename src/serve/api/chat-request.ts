@@ -78,5 +78,7 @@ export function invalidField({ issues }: z.ZodError) {
   const [issue] = issues;
   const path = issue?.path.map(String) ?? [];
   const param = path.length === 0 ? 'body' : path.join('.').slice(0, 100);
-  return badField(param, `${param}: ${issue?.message ?? 'is invalid'}`);
+  // Of a field that may be of several kinds, each has a reason of its own.
+  const reasons = issue?.code === 'invalid_union' ? issue.errors.flatMap(([first]) => first?.message ?? []) : [];
+  return badField(param, `${param}: ${reasons.length > 0 ? reasons.join(', or ') : (issue?.message ?? 'is invalid')}`);
 }
