@@ -3,7 +3,7 @@
   python scripts/model-table.py > src/planner/models/model-table.ts
   python scripts/model-table.py --check src/planner/models/model-table.ts   # what moved since; exit status 1 where anything did
 
-Needs transformers, torch and, for the models that are built upon it, timm. Every class of the auto mappings below is built on the meta device with its default configuration; nothing is downloaded. What is
+Needs transformers, torch and, for the models that are built upon it, timm. Every class that transformers exports is built on the meta device with its default configuration; nothing is downloaded. What is
 recorded: the tree of modules with numbers as "*", in the order of registration; modules without weights where maps may name them; ties; the renames and merges of loading, with
 their scope; modules that must stay whole, that are never called or tell others where to be, and parameters kept in float32; the prefix of the base
 model; the part that runs for every token; whether its attention is written out. Equal subtrees are stored once. Classes that do not build are named on stderr.
@@ -29,12 +29,13 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import table_text
+from uncalled_reads import uncalled
 
 transformers.logging.set_verbosity_error()
 logging.disable(logging.WARNING)
 torch.set_num_threads(1)
 
-# What a model is used for, the first that names a class wins; the last word decides the workload.
+# What a model is used for, the first that names a class wins; the last word decides the workload. All others run once.
 MAPPINGS = [
     ("SPEECH_SEQ_2_SEQ", "speech"),
     ("IMAGE_TEXT_TO_TEXT", "picture"),
@@ -50,8 +51,10 @@ MAPPINGS = [
     ("IMAGE", "once"),
     ("", "once"),
 ]
-# What default configurations lack to build.
+# What default configurations lack to build, or published ones have.
 DEFAULTS = {
+    "deberta": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]},
+    "deberta-v2": {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "norm_rel_ebd": "layer_norm"},
     "aya_vision": {"vision_config.num_attention_heads": 16},
     "hunyuan_v1_dense": {"head_dim": 128},
     "hunyuan_v1_moe": {"head_dim": 128},
@@ -107,6 +110,9 @@ def tree_of(model, float32):
         owner = first.rpartition(".")[0]
         if owner and not any(part.isdigit() for part in owner.split(".")):
             place(root, owner)["flags"] = with_flag(place(root, owner)["flags"], "u")
+    for path in uncalled(model):
+        if path in holding:
+            place(root, path)["flags"] = with_flag(place(root, path)["flags"], "u")
     buffers = {name for name, _ in model.named_buffers()}
     # Maps have keys for the root's own buffers, saved or not.
     for name, _ in model.named_buffers(recurse=False):
@@ -116,8 +122,29 @@ def tree_of(model, float32):
         parent, _, leaf = name.rpartition(".")
         flags = float32(name) + ("b" if name in buffers else "")
         place(root, parent)["tensors"].setdefault(leaf if not leaf.isdigit() else "*", flags)
-    mark_mixed(root, [path for path in modules if path in holding], whole, state)
+    paths = [path for path in modules if path in holding]
+    order_children(root, paths)
+    mark_mixed(root, paths, whole, state)
     return root
+
+
+def order_children(root, paths):
+    """Children in the order of registration, where twins of a list have others: each before what comes next where it is."""
+    orders = {}
+    for path in paths:
+        above, _, name = path.rpartition(".")
+        orders.setdefault(above, []).append(starred(name))
+    united = {}
+    for above, names in orders.items():
+        known = united.setdefault(".".join(map(starred, above.split("."))), [])
+        names = list(dict.fromkeys(names))
+        for at, name in enumerate(names):
+            if name not in known:
+                following = next((known.index(each) for each in names[at + 1 :] if each in known), len(known))
+                known.insert(following, name)
+    for path, names in united.items():
+        node = place(root, path)
+        node["children"] = {name: node["children"][name] for name in [*names, *node["children"]] if name in node["children"]}
 
 
 def mark_mixed(root, paths, whole, state):
@@ -326,23 +353,40 @@ def record(cls, config_class, use, nodes):
 core_legacy = conversion_mapping.get_checkpoint_conversion_mapping("legacy")
 
 
-def generate(limit):
-    nodes, classes, types, failed = Nodes(), {}, {}, {}
+def mapped():
     for mapping, use in MAPPINGS:
         names = getattr(modeling_auto, f"MODEL_FOR_{mapping}_MAPPING_NAMES" if mapping else "MODEL_MAPPING_NAMES")
         for model_type, found in names.items():
             for name in found if isinstance(found, (tuple, list)) else (found,):
-                if limit and name not in limit:
-                    continue
-                known = types.setdefault(model_type, [])
-                if name not in known:
-                    known.append(name)
-                if name in classes or name in failed:
-                    continue
-                try:
-                    classes[name] = record(getattr(transformers, name), CONFIG_MAPPING[model_type], use, nodes)
-                except Exception as error:
-                    failed[name] = f"{type(error).__name__}: {str(error)[:100]}".replace("\n", " ")
+                yield model_type, name, use
+
+
+def others():
+    """All other classes that transformers exports: with heads that classify, detect or speak, and parts of models."""
+    for name in sorted(dir(transformers)):
+        cls = getattr(transformers, name, None)
+        if not isinstance(cls, type) or not issubclass(cls, transformers.PreTrainedModel) or "pretrained" in name.lower():
+            continue
+        model_type = getattr(getattr(cls, "config_class", None), "model_type", "")
+        if model_type:
+            yield model_type, name, "once"
+
+
+def generate(limit):
+    nodes, classes, types, failed = Nodes(), {}, {}, {}
+    for model_type, name, use in [*mapped(), *others()]:
+        if limit and name not in limit:
+            continue
+        known = types.setdefault(model_type, [])
+        if name not in known:
+            known.append(name)
+        if name in classes or name in failed:
+            continue
+        try:
+            cls = getattr(transformers, name)
+            classes[name] = record(cls, CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else cls.config_class, use, nodes)
+        except Exception as error:
+            failed[name] = f"{type(error).__name__}: {str(error)[:100]}".replace("\n", " ")
 
     types = {kind: [name for name in found if name in classes] for kind, found in types.items()}
     legacy = transforms_of(core_legacy)

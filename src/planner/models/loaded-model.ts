@@ -42,6 +42,7 @@ const NO_FLOATS: ReadonlySet<Dtype> = new Set(['I64', 'I32', 'U8', 'BOOL']);
 const SAMPLE = 300;
 /** Of the names, what a class must have modules for. */
 const ENOUGH = 0.6;
+const CLEARLY = 0.05;
 
 const answers = new WeakMap<
   ReadonlyMap<string, TensorInfo>,
@@ -67,9 +68,10 @@ function findModel(table: ModelTable, json: unknown, tensors: ReadonlyMap<string
   const sample = [...tensors.keys()].filter((_, i) => i % step === 0);
   let best: { cls: ModelClass; share: number } | null = null;
   for (const cls of candidates(table, config)) {
-    const share = coverage(table, cls, sample);
     // The first is what config.json names: another has to be clearly better.
-    if (share >= ENOUGH && (best === null || share > best.share + 0.05)) best = { cls, share };
+    if (best !== null && best.share + CLEARLY >= 1) break;
+    const share = coverage(table, cls, sample);
+    if (share >= ENOUGH && (best === null || share > best.share + CLEARLY)) best = { cls, share };
   }
   return best === null ? null : translated(table, best.cls, config, tensors);
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { estimateModel } from '../plan/comparison/estimate-model.js';
+import { planDeviceMap } from '../plan/plan-device-map.js';
+import { countedLayers } from './counted-layers.js';
 import { loadModelTable } from './load-model-table.js';
 import { loadedModel } from './loaded-model.js';
 import { quantizationOf } from './quantization.js';
@@ -40,6 +42,12 @@ describe('a checkpoint and its config.json', () => {
     expect(estimateModel(part, { config: causal, models }).warnings.join()).toContain('counts 3 layers');
   });
 
+  it('that counts a layer as two, as its file stores it, has none', () => {
+    const dory = models.classOf('DoryForCausalLM');
+    const held = ['model.layers.0.mlp.gate_proj.weight', 'model.layers.1.mlp.gate_proj.weight'];
+    expect(dory === null ? 'not known' : countedLayers(dory, { num_hidden_layers: 4 }).lacking(held)).toBeNull();
+  });
+
   it('that names a class of somebody else has a warning', () => {
     const named = { ...config, architectures: ['LlamaForSomething'] };
     expect(warningsOf(named, llama(3, 'lm_head.weight', 512))).toContain('LlamaForSomething is not in the table');
@@ -49,6 +57,15 @@ describe('a checkpoint and its config.json', () => {
     const tensors = llama(3, 'score.weight', 2);
     const loaded = loadedModel(models, { ...config, architectures: [name] }, tensors);
     expect([...(loaded?.tensors.keys() ?? [])]).toContain('score.weight');
+  });
+
+  it('of a classifier is loaded as one, and runs once', () => {
+    const options = { config: { ...config, architectures: ['LlamaForSequenceClassification'] }, models } as const;
+    const budgets = { gpus: new Map([[0, 2 ** 40]]), ramBytes: null, diskBytes: 0 };
+    const result = planDeviceMap(llama(3, 'score.weight', 2), { ...options, engine: 'transformers', budgets });
+    if (result.status === 'infeasible') throw new Error('fits');
+    expect(result.plan.model).toEqual({ class: 'LlamaForSequenceClassification', use: 'once' });
+    expect(result.plan.warnings).toEqual([]);
   });
 
   it('says of bitsandbytes that nothing is quantised', () => {
