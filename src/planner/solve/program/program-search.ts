@@ -124,7 +124,8 @@ class ProgramSearch {
     const stretches = this.relaxation('stretches');
     const mixed = this.isLarge ? this.relaxation('mixed') : null;
     // What a program that is still open has found is a worse start than none.
-    if (mixed !== null && !this.relax(mixed, { work: MIXED * effort, keepsOpen: false })) {
+    const isSettled = mixed !== null && this.relax(mixed, { work: MIXED * effort, keepsOpen: false });
+    if (this.isLarge && !isSettled) {
       this.solve(SHORT * effort);
       this.searchPairs();
     }
