@@ -4,6 +4,7 @@ export type OptionName =
   | 'batchSize'
   | 'doSample'
   | 'dtype'
+  | 'earlyStopping'
   | 'emulateGpu'
   | 'eosTokenIds'
   | 'fetchLimitBytes'

@@ -6,6 +6,7 @@ const FLAGS: Readonly<Record<OptionName, string>> = {
   batchSize: '--batch',
   doSample: '--sample',
   dtype: '--dtype',
+  earlyStopping: '--early-stopping',
   emulateGpu: '--emulate-gpu',
   eosTokenIds: '--stop-id',
   fetchLimitBytes: '--fetch-limit',

@@ -6,6 +6,7 @@ import type { Ask, GenerationOptions, PictureSize, PlacementOptions } from '../.
 import type { RunSettings } from '../../src/bulk/run/run-file.js';
 import { checkpointFingerprint } from '../../src/loader/checkpoint/fingerprint.js';
 import { SourceFiles } from '../../src/loader/file/source-files.js';
+import { flagOf } from '../common/flag-of.js';
 import { usageError } from '../common/main.js';
 import type { BulkRequest } from './bulk-flags.js';
 
@@ -31,13 +32,13 @@ export function refuseSampleWithoutSeed(generation: GenerationOptions): void {
 export async function runSettings(run: AskedRun): Promise<RunSettings> {
   const { checkpoint, ask, generation, placed, pictureSize, request } = run;
   const { format, shardSize, existing, prefix, suffix, beside, imageRoot = null } = request;
-  const options = Object.entries(generation).map(([name, value]) => [name, plain(value)] as const);
+  const options = optionsOf(generation).map(([name, value]) => [flagOf(name), plain(value)] as const);
   return {
     checkpoint: await contentsHash(checkpoint),
     '--question': ask.question ?? null,
     '--prompt': ask.prompt ?? null,
     ...Object.fromEntries(options),
-    pictureSize: pictureSize === undefined ? null : plain(pictureSize),
+    [flagOf('pictureSize')]: pictureSize === undefined ? null : plain(pictureSize),
     ...quantSettings(placed),
     '--format': format,
     '--shard-size': shardSize,
@@ -45,6 +46,8 @@ export async function runSettings(run: AskedRun): Promise<RunSettings> {
     ...(format === 'txt' ? { '--existing': existing, '--prefix': prefix, '--suffix': suffix, '--beside': beside } : {}),
   };
 }
+
+const optionsOf = (generation: GenerationOptions) => Object.entries(generation) as [keyof GenerationOptions, unknown][];
 
 /** What is quantised changes texts. Without a plan it follows from budgets. */
 function quantSettings({ plan, budgets, planning }: PlacementOptions): RunSettings {

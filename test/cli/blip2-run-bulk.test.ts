@@ -68,10 +68,11 @@ describe('blip2-run --out', () => {
     const out = fresh();
     await run(PICTURES, '--out', out);
     const before = await hashesIn(out);
-    const asked = await run(PICTURES, '--out', out, '--question', 'what is it?', '--format', 'parquet');
+    const asked = await run(PICTURES, '--out', out, '--question', 'what is it?', '--format', 'parquet', '--beams', '3');
     expect(asked.code).toBe(2);
     expect(asked.stderr).toContain('--question was null, is "what is it?"');
     expect(asked.stderr).toContain('--format was "jsonl", is "parquet"');
+    expect(asked.stderr).toContain('--beams was null, is 3');
     const other = await run(`${PICTURES}/shape-00.png`, '--out', out);
     expect(other.code).toBe(2);
     expect(other.stderr).toContain('16 pictures then, 1 now');
