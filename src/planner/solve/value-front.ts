@@ -2,6 +2,7 @@
  * Pairs of weight and value, none of which dominates another by being lighter and worth more: what a device can still gain
  * with the room it has left.
  */
+import { countUpTo } from './ascending.js';
 import { realAt } from './number-at.js';
 
 export interface ValueFront {
@@ -19,15 +20,8 @@ export const NOTHING: ValueFront = { weight: Float64Array.of(0), value: Float64A
 /** The most value within `room`; -Infinity where even the lightest pair is too heavy. */
 export function valueWithin(front: ValueFront, room: number): number {
   const { weight, value } = front;
-  // How many of them are no heavier: binary search.
-  let low = 0;
-  let high = weight.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (realAt(weight, middle) <= room) low = middle + 1;
-    else high = middle;
-  }
-  return low === 0 ? -Infinity : realAt(value, low - 1);
+  const count = countUpTo(weight, room);
+  return count === 0 ? -Infinity : realAt(value, count - 1);
 }
 
 let weights = new Float64Array(1024);

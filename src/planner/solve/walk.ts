@@ -16,6 +16,8 @@ import { valueWithin } from './value-front.js';
 
 export interface WalkRules {
   readonly devices: readonly DevicePlaces[];
+  /** Per resource, an equal one that has to be used first, or -1. */
+  readonly before: Int32Array;
   readonly isCutOff: (bound: number) => boolean;
   readonly offer: (choice: ArrayLike<number>) => void;
   readonly stop: () => boolean;
@@ -77,6 +79,10 @@ export class Walk {
     const device = new Int32Array(places);
     for (const [d, own] of rules.devices.entries()) for (const p of own.places) device[p] = d;
     const resource = Int32Array.from(rules.devices, (own) => own.resource);
+    const isSame = (sides: Float64Array, a: number, b: number): boolean => realAt(sides, a) === realAt(sides, b);
+    const before = rules.before.map((a, b) =>
+      a >= 0 && isSame(box.floors, a, b) && isSame(box.levels, a, b) ? a : -1,
+    );
     const use = new Float64Array(resources);
     const peak = new Float64Array(resources);
     return (i, layer, parent, grown) => {
@@ -86,9 +92,14 @@ export class Walk {
       const first = stage === undefined;
       const from = first ? 0 : wholeAt(layer.state, parent);
       const spent = first ? 0 : realAt(layer.cost, parent);
+      const used = first ? 0 : wholeAt(layer.used, parent);
       for (let p = 0; p < places; p++) {
         const state = first ? p : wholeAt(stage.next, from * places + p);
         if (state < 0) continue;
+        const here = wholeAt(device, p);
+        const own = wholeAt(resource, here);
+        const earlier = own < 0 ? -1 : wholeAt(before, own);
+        if (earlier >= 0 && (used & (1 << own)) === 0 && (used & (1 << earlier)) === 0) continue;
         const ip = i * places + p;
         const cost = spent + realAt(chain.cost, ip) + (first ? 0 : realAt(stage.step, from * places + p));
         let bound = cost + realAt(relaxation.rest, restStart + state);
@@ -97,11 +108,12 @@ export class Walk {
         for (let r = 0; r < resources && fits; r++) {
           const pr = parent * resources + r;
           const passing = realAt(chain.peak, ip * resources + r);
-          const taken = (first ? 0 : realAt(layer.use, pr)) + realAt(chain.use, ip * resources + r);
+          const sum = (first ? 0 : realAt(layer.use, pr)) + realAt(chain.use, ip * resources + r);
           const most = Math.max(passing, first ? realAt(box.floors, r) : realAt(layer.peak, pr));
           const capacity = realAt(capacities, r);
           const later = realAt(forced, (i + 1) * resources + r);
-          fits = taken + most + later <= capacity && passing <= realAt(box.levels, r);
+          fits = sum + most + later <= capacity && passing <= realAt(box.levels, r);
+          const taken = fits ? box.sums.rounded(i + 1, r, sum, most) : sum;
           use[r] = taken;
           peak[r] = most;
           bound += realAt(prices, r) * (taken + most - capacity);
@@ -112,7 +124,7 @@ export class Walk {
           const r = wholeAt(resource, d);
           const room = r < 0 ? Infinity : realAt(capacities, r) - realAt(use, r) - realAt(peak, r);
           const { inside, outside } = at(fronts, d);
-          second -= valueWithin(at(wholeAt(device, p) === d ? inside : outside, i + 1), room);
+          second -= valueWithin(at(here === d ? inside : outside, i + 1), room);
         }
         if (fronts.length > 0) bound = Math.max(bound, second);
         if (rules.isCutOff(bound)) continue;
@@ -122,6 +134,7 @@ export class Walk {
         grown.state[k] = wholeAt(alike, state);
         grown.place[k] = p;
         grown.parent[k] = parent;
+        grown.used[k] = own < 0 ? used : used | (1 << own);
         for (let r = 0; r < resources; r++) {
           grown.use[k * resources + r] = realAt(use, r);
           grown.peak[k * resources + r] = realAt(peak, r);

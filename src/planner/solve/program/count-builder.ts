@@ -6,7 +6,7 @@ import { canRunOut, peaksOf } from '../resources.js';
 import { ProgramDraft, type Term } from './integer-program.js';
 import { busyMs, type Objective } from './objective.js';
 import { addShares, type Share } from './device-shares.js';
-import { equalDevices, inNameOrder } from './equal-devices.js';
+import { NameOrder } from './name-order.js';
 import { groupsOf, type Group, type Order } from './runs.js';
 
 /** Bytes are counted in these, which keeps the program's numbers close together. */
@@ -62,7 +62,7 @@ export class CountBuilder {
     this.devices = [...new Set(problem.homes)];
   }
 
-  build(): { groups: GroupColumns[]; ordered: (choice: readonly number[]) => readonly number[] } {
+  build(): { groups: GroupColumns[]; names: NameOrder } {
     const { problem, draft } = this;
     for (const [r] of problem.capacities.entries()) if (canRunOut(problem, r)) this.addRoom(r);
     const groups = groupsOf(problem, this.order).map((group) => this.addGroup(group));
@@ -70,20 +70,20 @@ export class CountBuilder {
     if (this.objective === 'sum') this.addCrossings(groups);
     else this.addBusiest(groups);
     for (const [r, terms] of this.room) draft.row(terms, { high: at(problem.capacities, r) / MIB });
-    return { groups, ordered: this.addNameOrder(groups) };
+    return { groups, names: this.addNameOrder(groups) };
   }
 
   /** What keeps equal devices in one order of their names; the largest group has the most to tell them apart by. */
-  private addNameOrder(groups: readonly GroupColumns[]): (choice: readonly number[]) => readonly number[] {
+  private addNameOrder(groups: readonly GroupColumns[]): NameOrder {
     const { draft, problem } = this;
     const { group, counts } = groups.reduce((a, b) => (b.group.items.length > a.group.items.length ? b : a));
     const terms = (device: number, factor: number): Term[] =>
       counts.flatMap((own) =>
         [...own].flatMap(([place, column]): Term[] => (problem.homes[place] === device ? [[column, factor]] : [])),
       );
-    const pairs = equalDevices(problem);
-    for (const [a, b] of pairs) draft.row([...terms(a, 1), ...terms(b, -1)], { low: 0 });
-    return (choice) => inNameOrder(problem, pairs, group.items, choice);
+    const order = new NameOrder(problem, group.items);
+    for (const [a, b] of order.pairs) draft.row([...terms(a, 1), ...terms(b, -1)], { low: 0 });
+    return order;
   }
 
   private addRoom(r: number): void {

@@ -9,6 +9,7 @@ import { crossingEnds } from '../crossing-ends.js';
 import type { Problem } from '../problem.js';
 import { CountBuilder, type CountOptions, type GroupColumns } from './count-builder.js';
 import type { IntegerProgram } from './integer-program.js';
+import { spread } from './spread.js';
 
 export interface CountProgram {
   readonly program: IntegerProgram;
@@ -24,11 +25,11 @@ export function countProgram(problem: Problem, options: CountOptions = {}): Coun
   const crossings = problem.items.flatMap(({ inputs }) => inputs.map(({ cost }) => cost));
   if (crossings.some((crossing) => !endsOf(crossing).isExact)) return null;
   const builder = new CountBuilder(problem, options, endsOf);
-  const { groups, ordered } = builder.build();
+  const { groups, names } = builder.build();
   return {
     program: builder.draft.program(),
     choiceOf: (values) => choiceOf(groups, values, problem.homes),
-    valuesOf: (choice) => builder.draft.valuesOf(ordered(choice)),
+    valuesOf: (choice) => builder.draft.valuesOf(names.ordered(choice)),
   };
 }
 
@@ -38,29 +39,11 @@ function choiceOf(groups: readonly GroupColumns[], values: Float64Array, homes: 
     [...columns].find(([, column]) => valueOf(column) > 0)?.[0] ?? -1;
   const choice: number[] = [];
   for (const { group, counts, firsts, lasts } of groups) {
-    // -1 where that does not matter.
     const ends = { first: owner(firsts), last: owner(lasts) };
     for (const [k, kind] of group.kinds.entries()) {
       const own = new Map([...at(counts, k)].map(([place, column]) => [place, valueOf(column)]));
-      for (const [n, place] of spread(own, ends, homes).entries()) choice[at(kind, n)] = place;
+      for (const [n, place] of spread({ counts: own, ...ends }, homes).entries()) choice[at(kind, n)] = place;
     }
   }
   return choice;
-}
-
-/** From how many items of a run each place gets to which: every device's part in one piece where that goes. */
-function spread(
-  counts: ReadonlyMap<number, number>,
-  { first, last }: { readonly first: number; readonly last: number },
-  homes: readonly number[],
-): number[] {
-  const partOf = (device: number): number[] =>
-    [...counts].flatMap(([place, count]) =>
-      homes[place] === device ? Array.from({ length: count }, () => place) : [],
-    );
-  const devices = [...new Set([...counts.keys()].map((place) => at(homes, place)))];
-  const between = devices.filter((device) => device !== first && device !== last).flatMap(partOf);
-  const head = first < 0 ? [] : partOf(first);
-  if (first !== last) return [...head, ...between, ...(last < 0 ? [] : partOf(last))];
-  return between.length === 0 ? head : [...head.slice(0, -1), ...between, ...head.slice(-1)];
 }
