@@ -75,6 +75,17 @@ describe('the demo on a device', () => {
     }
   });
 
+  it('answers as transformers where what stays of a token is recorded between what passes', async () => {
+    const device = () => ({ canRecord: true });
+    for (const [, isResident] of PLACEMENTS.slice(1)) {
+      await using model = await openOnHost(config, tensors, isResident, { device });
+      for (const entry of entries.slice(0, 2)) {
+        expect(await answer(model, [entry], [entry.caption])).toEqual([entry.caption.ids]);
+        expect(await answer(model, [entry], [entry.vqa], { numBeams: 5 })).toEqual([entry.vqa.beam5_ids]);
+      }
+    }
+  });
+
   it('runs pictures together, asked the same or not', async () => {
     await using model = await openOnHost(config, tensors, (block) => !block.includes('.layers.1'));
     const some = entries.slice(4, 8);

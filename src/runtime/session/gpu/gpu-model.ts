@@ -227,8 +227,12 @@ function planUnits(
   layers: ReadonlySet<BlockKind>,
 ) {
   const sources = { config, weights, folder: '/', picture };
-  const units = (steps: readonly Step[], outputs: readonly string[], operators: { readonly own?: OwnOperators } = {}) =>
-    gpuUnits(steps, { ...sources, ...operators }, placeOf, outputs, layers);
+  const units = (
+    steps: readonly Step[],
+    outputs: readonly string[],
+    operators: { readonly own?: OwnOperators } = {},
+    isRecorded = false,
+  ) => gpuUnits(steps, { ...sources, ...operators }, placeOf, outputs, layers, isRecorded);
   const caches = (program: 'prompt' | 'token', steps: readonly Step[]) =>
     steps.flatMap(({ block }) => gpuCacheWires(program, block));
   const [prompt, token] = [gpuPromptSteps(config), gpuTokenSteps(config)];
@@ -239,6 +243,6 @@ function planUnits(
     /** The same for few pictures: the host takes longer to ask for operators of our own than a card for one picture. */
     imageAlone: () => image({}),
     prompt: units(prompt, caches('prompt', prompt)),
-    token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own }),
+    token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own }, true),
   };
 }

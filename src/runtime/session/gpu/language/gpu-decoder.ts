@@ -126,7 +126,7 @@ export class GpuDecoder implements Disposable {
 
   #rowsOf(used: number, { rows }: LayerCaches): number {
     if (this.#keepsShapes) return rows;
-    return this.#records ? stepRows(used, rows) : used;
+    return this.#parts.program.recordsAny ? stepRows(used, rows) : used;
   }
 
   /**
@@ -191,15 +191,11 @@ export class GpuDecoder implements Disposable {
     const caches = this.#caches.reserve(first + shape.rows, shape.tokens);
     const run = this.#runs.of(shape, caches, first);
     // A recorded run is replayed with the total that it was recorded with; the lengths on the device do the masking.
-    const total = shape.tokens === 1 && this.#records ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
+    const total =
+      shape.tokens === 1 && this.#parts.program.recordsAny ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
     new DataView(this.#total.bytes.buffer).setInt32(0, total, true);
     run.run((wire, bytes) => this.#wires.write(wire, bytes, tokens, caches.capacity), true);
     return run.read(result);
-  }
-
-  get #records(): boolean {
-    const { program } = this.#parts;
-    return program.units.some(({ device }) => program.records(device));
   }
 
   [Symbol.dispose](): void {

@@ -20,7 +20,7 @@ import { weightsOf } from '../units/unit-weights.js';
 import { cargoQueues, loadCargos, NO_WEIGHTS, type ProgramWeights } from './program-cargos.js';
 
 export interface GpuProgramParts extends ProgramWeights {
-  /** Whether devices that stream nothing here are to record runs, where their providers can. */
+  /** Whether units whose weights stay are to record runs, where their devices can. */
   readonly records: boolean;
   /** See `SessionKind`. */
   readonly roundsFactors: boolean;
@@ -66,8 +66,9 @@ export class GpuProgram implements Disposable {
   static async open(parts: GpuProgramParts): Promise<GpuProgram> {
     const program = new GpuProgram(parts);
     try {
-      for (const { stage, device } of parts.units) {
-        if (!program.#sessions.has(stage)) program.#sessions.set(stage, await program.#start(stage, device));
+      for (const [index, { stage, device }] of parts.units.entries()) {
+        if (program.#sessions.has(stage)) continue;
+        program.#sessions.set(stage, await program.#start(stage, device, program.records(index)));
       }
       return program;
     } catch (error) {
@@ -76,9 +77,9 @@ export class GpuProgram implements Disposable {
     }
   }
 
-  async #start({ model }: GpuStage, device: EngineDevice): Promise<BindableSession> {
+  async #start({ model }: GpuStage, device: EngineDevice, isRecorded: boolean): Promise<BindableSession> {
     const { roundsFactors, sharing, thread } = this.#parts;
-    const kind = { isRecorded: this.records(device), roundsFactors, sharesArena: sharing.has(device) };
+    const kind = { isRecorded, roundsFactors, sharesArena: sharing.has(device) };
     const options = device.sessionOptions(kind);
     const { ops, ...others } = options;
     try {
@@ -105,9 +106,14 @@ export class GpuProgram implements Disposable {
     return this.units.flatMap(({ device, blocks }) => blocks.filter((block) => block.kind === kind).map(() => device));
   }
 
-  /** Whether the program's sessions on a device record runs of one shape and replay them. */
-  records(device: EngineDevice): boolean {
-    return this.#parts.records && device.canRecord && !this.#queues.has(device);
+  /** Whether a unit's session records runs of one shape and replays them. */
+  records(unit: number): boolean {
+    const { records, units } = this.#parts;
+    return records && units[unit]?.device.canRecord === true && this.#cargos[unit] === null;
+  }
+
+  get recordsAny(): boolean {
+    return this.units.some((_, unit) => this.records(unit));
   }
 
   /** @param tensorOf the memory of one unit's wire */

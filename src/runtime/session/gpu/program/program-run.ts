@@ -61,7 +61,7 @@ export class ProgramRun implements Disposable {
   readonly #units: readonly BoundUnit[];
 
   /**
-   * @param recorded whether devices whose sessions record are to record and replay this shape
+   * @param recorded whether units whose sessions record are to record and replay this shape
    * @throws Blip2Error `OUT_OF_MEMORY`; what was allocated is freed
    */
   constructor(parts: ProgramRunParts, wires: ProgramWires, recorded = false) {
@@ -87,7 +87,7 @@ export class ProgramRun implements Disposable {
 
   #kindOf(unit: number, recorded: boolean): RunKind {
     const { program } = this.#parts;
-    if (program.records(this.#deviceOf(unit))) return recorded ? 'recorded' : 'unrecorded';
+    if (program.records(unit)) return recorded ? 'recorded' : 'unrecorded';
     const { stage } = program.units[unit] ?? {};
     const isLast = program.units.findLastIndex((other) => other.stage === stage) === unit;
     return isLast ? 'awaited' : 'enqueued';

@@ -1,7 +1,8 @@
 /**
  * A program as units, each one run of a session on one device. Where a device keeps the weights of all its blocks, a unit
  * is every block up to the next device. Where some pass through, each layer is a unit of its own, and layers that differ in
- * nothing but the bytes of their weights share one session.
+ * nothing but the bytes of their weights share one session. Of a program that is recorded, what stays between two that pass
+ * is one unit: the host takes longer to ask for a layer than a GPU for a row of it.
  */
 import type { Dtype } from '../../../../tensor/dtype.js';
 import type { Block, BlockKind } from '../../../../model/blocks.js';
@@ -25,6 +26,8 @@ export interface Unit {
   readonly device: EngineDevice;
   readonly stage: GpuStage;
   readonly blocks: readonly Block[];
+  /** Whether it is a layer, of which the next may be on its way while it runs. */
+  readonly isLayer: boolean;
   /** Names of this unit for what the stage, which may be a twin's, calls by other names. */
   readonly rename: (name: string) => string;
 }
@@ -32,6 +35,8 @@ export interface Unit {
 interface Part {
   readonly device: EngineDevice;
   readonly steps: Step[];
+  /** Whether its weights stay where they are. */
+  readonly isResident: boolean;
   /** The layer that it is, where it is nothing else. */
   readonly layer: Block | null;
 }
@@ -39,6 +44,7 @@ interface Part {
 /**
  * @param outputs wires that the caller reads
  * @param layers kinds of blocks that are units of their own where some pass through
+ * @param isRecorded whether devices that can are to record its runs
  */
 export function gpuUnits(
   steps: readonly Step[],
@@ -46,6 +52,7 @@ export function gpuUnits(
   placeOf: PlaceOf,
   outputs: Iterable<string>,
   layers: ReadonlySet<BlockKind> = GPU_LAYERS,
+  isRecorded = false,
 ): Unit[] {
   const needed = new Set(outputs);
   const twins = new Map<EngineDevice, Map<string, { stage: GpuStage; layer: Block }>>();
@@ -55,28 +62,36 @@ export function gpuUnits(
     const { stage, made } = buildStage(part, sources, needed);
     for (const wire of made) needed.delete(wire);
     for (const wire of stage.inputs.keys()) needed.add(wire);
-    if (layer === null) return { device, stage, blocks, rename: (name) => name };
+    if (layer === null) return { device, stage, blocks, isLayer: false, rename: (name) => name };
     const ofDevice = twins.get(device) ?? new Map<string, { stage: GpuStage; layer: Block }>();
     twins.set(device, ofDevice);
     const key = looks(stage, layer);
     const twin = ofDevice.get(key) ?? { stage, layer };
     ofDevice.set(key, twin);
-    return { device, stage: twin.stage, blocks, rename: renaming(twin.layer, layer) };
+    return { device, stage: twin.stage, blocks, isLayer: true, rename: renaming(twin.layer, layer) };
   };
-  const last = cutIntoParts(steps, placeOf, layers).toReversed().map(build);
+  const last = cutIntoParts(steps, placeOf, layers, isRecorded).toReversed().map(build);
   return last.toReversed();
 }
 
-function cutIntoParts(steps: readonly Step[], placeOf: PlaceOf, layers: ReadonlySet<BlockKind>): Part[] {
+function cutIntoParts(
+  steps: readonly Step[],
+  placeOf: PlaceOf,
+  layers: ReadonlySet<BlockKind>,
+  isRecorded: boolean,
+): Part[] {
   const places = steps.map(({ block }) => placeOf(block.name));
   const streaming = new Set(places.filter(({ isResident }) => !isResident).map(({ device }) => device));
   const parts: Part[] = [];
   for (const step of steps) {
-    const { device } = placeOf(step.block.name);
-    const layer = streaming.has(device) && layers.has(step.block.kind) ? step.block : null;
+    const { device, isResident } = placeOf(step.block.name);
+    const recordsStretches = isRecorded && device.canRecord;
+    const isApart = streaming.has(device) && layers.has(step.block.kind) && !(recordsStretches && isResident);
+    const layer = isApart ? step.block : null;
     const last = parts.at(-1);
-    if (last?.device === device && last.layer === null && layer === null) last.steps.push(step);
-    else parts.push({ device, steps: [step], layer });
+    const goesOn = last?.device === device && last.layer === null && layer === null;
+    if (goesOn && (!recordsStretches || last.isResident === isResident)) last.steps.push(step);
+    else parts.push({ device, steps: [step], isResident, layer });
   }
   return parts;
 }

@@ -95,8 +95,8 @@ function stagedBytes(units: readonly Unit[], streamed: readonly UnitWeight[]): r
   for (const weight of streamed) {
     bytes.set(weight.block, (bytes.get(weight.block) ?? 0) + alignedBytes(sizeOf(weight)));
   }
-  const sizes = units.map(({ blocks }) => ({
-    isLayer: blocks.length === 1,
+  const sizes = units.map(({ blocks, isLayer }) => ({
+    isLayer,
     bytes: blocks.reduce((sum, { name }) => sum + (bytes.get(name) ?? 0), 0),
   }));
   const layers = sizes.filter(({ isLayer }) => isLayer).map((unit) => unit.bytes);
