@@ -8,11 +8,10 @@ import type { ModelProfile } from '../model-profile.js';
  * most 0.2 in float16, 0.3 to 0.7 where the language model is int8 or int4 and its products are ONNX Runtime's, of weights that are
  * floats meanwhile; by kernels of our own 0.3 (24 to 88 captions at once).
  * Where pictures are encoded beside decoding and each session of the language model has an arena of its own: 0.9 (256 at once,
- * all of the model on the card; opt-2.7b, bench/bulk). Of a call by itself, when every session had its own arena and memory was
- * planned in one piece beside the pieces: 2.3 and 2.8 (InstructBLIP with vicuna-7b in 10 GiB, opt-2.7b in 6 GiB, both for 8
- * pictures with 5 beams; bench/gpu), not measured since.
+ * all of the model on the card; opt-2.7b, bench/bulk). Of a call by itself: 1.2 to 1.4 (16 to 64 pictures of opt-2.7b in 3 GiB and
+ * more, in int8 too, and 32 of flan-t5-xl), 1.4 to 2.0 with 5 beams for 8 pictures (flan-t5-xl, opt-2.7b; bench/gpu).
  */
-const COPIES = { oneByOne: 0.5, quantized: 0.75, beside: 1, together: 3 } as const;
+const COPIES = { oneByOne: 0.5, quantized: 0.75, beside: 1, together: 1.5, searched: 2 } as const;
 
 /**
  * What `blip2-run`'s sessions on CUDA keep for a workload beyond what they keep for one picture and greedy search, which the
@@ -30,7 +29,8 @@ export function keptActivationBytes(
   const mayWiden = profile.blocks.some(({ scheme, forms }) => scheme !== null || forms.size > 0);
   const isQuantized = mayWiden && packedRows === 1;
   const alone = isQuantized ? COPIES.quantized : COPIES.oneByOne;
-  const copies = isBulk ? (mayFit ? COPIES.beside : alone) : COPIES.together;
+  const together = profile.workload.beams > 1 ? COPIES.searched : COPIES.together;
+  const copies = isBulk ? (mayFit ? COPIES.beside : alone) : together;
   const kept = Math.ceil(copies * Math.max(0, besideLargest(profile) - besideLargest(single)));
   return isBulk && mayFit ? kept + givenBytes(profile) : kept;
 }
