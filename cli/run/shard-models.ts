@@ -13,7 +13,7 @@ import { captionWorker } from './caption-worker.js';
 import { usedGpus, workerDevices, type WorkerDevices } from './worker-cards.js';
 
 /** Pictures that are decoded at once where nobody says how many, on the CPU and on GPUs. */
-const AT_ONCE = { cpu: 8, gpu: 256 };
+const AT_ONCE = { cpu: 8, gpu: 512 };
 /** Pictures that one model has in hand, for each of those: some are made ready while others are decoded. */
 const AHEAD = 4;
 

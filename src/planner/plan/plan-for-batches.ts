@@ -12,7 +12,7 @@ import { planDeviceMap, planPrepared, type PlanResult } from './plan-device-map.
 
 /** Pictures at once that are tried, with GPUs and without: a CPU is busy with few. */
 const BATCHES = {
-  gpu: [1, 8, 12, 16, 20, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 112, 128, 192, 256],
+  gpu: [1, 8, 12, 16, 20, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 112, 128, 192, 256, 384, 512],
   cpu: [1, 2, 4, 8],
 } as const;
 

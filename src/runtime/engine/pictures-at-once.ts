@@ -8,7 +8,7 @@ import type { CaptionModel } from '../session/model/caption-model.js';
 import type { StreamRequest } from './caption-worker.js';
 
 /** Pictures at once where nothing else limits them. */
-const MOST_ON_DEVICE = 256;
+const MOST_ON_DEVICE = 512;
 const MOST_ON_CPU = 16;
 
 /** What there is to decode with: without a plan, `room` is null, and what the devices have left decides. */
