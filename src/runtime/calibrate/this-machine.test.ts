@@ -87,10 +87,17 @@ it('uses what it measured where nothing can be kept', async () => {
   expect((await thisMachine(CPU, { cacheFolder: join(file, 'below'), measure })).host).toEqual(host);
 });
 
-it('takes GPUs that no driver of CUDA names from the table', async () => {
+it.each([
+  ['NVIDIA H200', KNOWN_GPUS.get('H200')],
+  ['NVIDIA GeForce RTX 3060', KNOWN_GPUS.get('RTX 3060')],
+  ['SwiftShader Device (LLVM 16.0.0)', UNKNOWN_GPU],
+])("takes WebGPU's adapter %s from the table", async (name, profile) => {
   const { measure } = measuring();
-  const { gpus } = await thisMachine({ gpus: [0], provider: 'webgpu' }, { cacheFolder, measure });
-  expect(gpus).toEqual([UNKNOWN_GPU]);
+  const parts = { gpus: [0], provider: 'webgpu' } as const;
+  const { gpus } = await thisMachine(parts, { cacheFolder, measure, adapters: () => [{ name }] });
+  expect(gpus).toEqual([profile]);
+  const nameless = await thisMachine(parts, { cacheFolder, measure, adapters: () => [] });
+  expect(nameless.gpus).toEqual([UNKNOWN_GPU]);
 });
 
 it('keeps cards apart by where they are, and replaces what is of the same card', async () => {

@@ -4,6 +4,7 @@ import type { GpuProfile, MachineProfile } from '../../planner/price/device-prof
 import { findCard } from '../../planner/price/find-card.js';
 import { onLink, UNKNOWN_GPU, UNKNOWN_HOST } from '../../planner/price/known-devices.js';
 import { hasCuda } from '../device/cuda-provider.js';
+import { vulkanAdapters } from '../device/vulkan-adapters.js';
 import { keepBlink, readBlink, type Blink, type CardIdentity, type HostIdentity } from './blink-file.js';
 import { cardIdentities, hostIdentity } from './machine-identity.js';
 import { measureInABlink } from './measure-in-a-blink.js';
@@ -11,7 +12,7 @@ import { measureInABlink } from './measure-in-a-blink.js';
 export interface Parts {
   /** Numbers of the GPUs in the order of the plan's; none for the CPU alone. */
   readonly gpus: readonly number[];
-  /** What they are reached through. Only CUDA's cards are measured and known by their names. */
+  /** What they are reached through. Only CUDA's cards are measured; the adapter that WebGPU takes is known by its name, where Vulkan tells it. */
   readonly provider: 'cuda' | 'webgpu';
 }
 
@@ -19,6 +20,8 @@ export interface MeasuringOptions {
   readonly cacheFolder: string;
   /** Measures what nothing is kept of. Default `measureInABlink`. */
   readonly measure?: typeof measureInABlink;
+  /** Names of WebGPU's adapters. Default: those that Vulkan knows. */
+  readonly adapters?: () => readonly { readonly name: string }[];
 }
 
 /** Whether CUDA can be used here, on cards of all these numbers. */
@@ -28,7 +31,7 @@ export function hasCards(gpus: readonly number[]): boolean {
 
 /** By the table, with the links that the cards have here. */
 export function estimatedMachine(parts: Parts): MachineProfile {
-  return { gpus: identitiesOf(parts).map(estimateOf), host: UNKNOWN_HOST };
+  return { gpus: estimatesOf(parts), host: UNKNOWN_HOST };
 }
 
 /**
@@ -37,7 +40,7 @@ export function estimatedMachine(parts: Parts): MachineProfile {
  */
 export async function thisMachine(
   parts: Parts,
-  { cacheFolder, measure = measureInABlink }: MeasuringOptions,
+  { cacheFolder, measure = measureInABlink, adapters }: MeasuringOptions,
 ): Promise<MachineProfile> {
   const cards = identitiesOf(parts);
   const host = hostIdentity(parts.gpus.length === 0);
@@ -64,9 +67,10 @@ export async function thisMachine(
     source: `${profile.source}; it could not be measured here (${failure})`,
   });
   return {
-    gpus: cards.map((identity) => {
-      if (identity === null) return estimateOf(identity);
-      return cardIn(kept, identity) ?? cardIn(made, identity) ?? unmeasured(estimateOf(identity));
+    gpus: estimatesOf(parts, adapters).map((estimate, index) => {
+      const identity = cards[index] ?? null;
+      if (identity === null) return estimate;
+      return cardIn(kept, identity) ?? cardIn(made, identity) ?? unmeasured(estimate);
     }),
     host: hostIn(kept, host) ?? hostIn(made, host) ?? unmeasured(UNKNOWN_HOST),
   };
@@ -78,9 +82,13 @@ function identitiesOf({ gpus, provider }: Parts): (CardIdentity | null)[] {
   return gpus.map((gpu) => all[gpu] ?? null);
 }
 
-function estimateOf(identity: CardIdentity | null): GpuProfile {
-  const card = findCard(identity?.name ?? '')?.profile ?? UNKNOWN_GPU;
-  return identity?.link == null ? card : onLink(card, identity.link);
+function estimatesOf(parts: Parts, adapters: MeasuringOptions['adapters'] = vulkanAdapters): GpuProfile[] {
+  const named = parts.provider === 'webgpu' && parts.gpus.length > 0 ? adapters() : [];
+  return identitiesOf(parts).map((identity, index) => {
+    const name = identity?.name ?? named[parts.gpus[index] ?? -1]?.name ?? '';
+    const card = findCard(name)?.profile ?? UNKNOWN_GPU;
+    return identity?.link == null ? card : onLink(card, identity.link);
+  });
 }
 
 async function measured(
