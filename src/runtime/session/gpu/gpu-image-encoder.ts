@@ -187,6 +187,7 @@ export class GpuImageEncoder implements Disposable {
           ['language_input', { dtype: float, dims: [pictures, config.numQueryTokens, config.text.hiddenSize] }],
         ]),
       },
+      pictures === 1 && this.#aside === null ? 'again' : 'never',
     );
   }
 

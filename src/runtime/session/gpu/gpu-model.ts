@@ -107,11 +107,12 @@ export class GpuModel implements CaptionModel {
     const encoded = planned?.encoded;
     const tables = new LanguageTables(config.text, weights);
     const { imageAlone, ...programUnits } = units;
+    const stays = (['image', 'prompt'] as const).filter((name) => allStays(units[name], placeOf));
     const started = await startPrograms(
       programUnits,
       { weights, placeOf },
       {
-        recorded: ['token'],
+        recorded: ['token', ...stays],
         rounded: ['image', 'prompt', 'token'],
         mapped: tables.tensors,
         threads: { image: thread },
@@ -137,7 +138,13 @@ export class GpuModel implements CaptionModel {
         picture,
         encoded: encoded ?? MOST_TOGETHER,
         aside:
-          thread === undefined ? null : { thread, atOnce, openAlone: () => started.openAnother(imageAlone(), true) },
+          thread === undefined
+            ? null
+            : {
+                thread,
+                atOnce,
+                openAlone: () => started.openAnother(imageAlone(), { records: true, roundsFactors: true }),
+              },
       });
       if (lent !== null) lent.onWithdraw = () => encoder[Symbol.dispose]();
       owned.unshift(encoder);
@@ -211,6 +218,9 @@ const hasDeviceOfItsOwn = (units: readonly Unit[], others: readonly Unit[], plac
       others.every((other) => other.device !== device) &&
       blocks.every(({ name }) => placeOf(name).isResident),
   );
+
+const allStays = (units: readonly Unit[], placeOf: PlaceOf): boolean =>
+  units.every(({ blocks }) => blocks.every(({ name }) => placeOf(name).isResident));
 
 const keepsShapes = ({ units }: GpuProgram): boolean => units.some(({ device }) => device.keepsShapes === true);
 

@@ -20,3 +20,19 @@ export function runOptions({ place }: Pick<DeviceMemory, 'place'>, kind: RunKind
   // Each recording has an id of its own; -1 runs without one.
   return new RunOptions({ gpu_graph_id: kind === 'recorded' ? String(++recordings) : '-1' });
 }
+
+/** Those of a unit's runs: `followed` where another run of the same session follows, which is awaited in its place. */
+export class UnitOptions implements Disposable {
+  readonly own: RunOptions;
+  readonly followed: RunOptions;
+
+  constructor(memory: Pick<DeviceMemory, 'place'>, kind: RunKind) {
+    this.own = runOptions(memory, kind);
+    this.followed = kind === 'awaited' ? runOptions(memory, 'enqueued') : this.own;
+  }
+
+  [Symbol.dispose](): void {
+    this.own[Symbol.dispose]();
+    if (this.followed !== this.own) this.followed[Symbol.dispose]();
+  }
+}

@@ -39,7 +39,9 @@ export class DecoderRuns implements Disposable {
   of(shape: RunShape, caches: LayerCaches, first: number): ProgramRun {
     const key = `${shape.rows}x${shape.tokens}`;
     const known = this.#runs.get(key);
-    if (known === undefined) return this.#start(key, shape, caches, first);
+    // What is replayed is replayed where it was.
+    const isElsewhere = known !== undefined && known.first !== first && known.run.replays;
+    if (known === undefined || isElsewhere) return this.#start(key, shape, caches, first);
     if (known.first !== first) {
       known.first = first;
       known.run.bindKept();
@@ -65,7 +67,8 @@ export class DecoderRuns implements Disposable {
         return caches.tensor(Number(layer), part as CachePart, shape.rows, place.first);
       },
     };
-    const run = new ProgramRun(this.#parts, wires, shape.tokens === 1);
+    const isPromptAlone = shape.rows === 1 && first === 0;
+    const run = new ProgramRun(this.#parts, wires, shape.tokens === 1 ? 'at once' : isPromptAlone ? 'again' : 'never');
     this.#runs.set(key, Object.assign(place, { run, shape }));
     return run;
   }

@@ -121,7 +121,7 @@ export class GpuT5 implements Disposable {
       ]),
       kept: (wire: string) => cacheTensor(wire, { cross: caches }, rows),
     };
-    const run = new ProgramRun({ ...this.#parts, program: encoder }, wires);
+    const run = new ProgramRun({ ...this.#parts, program: encoder }, wires, rows === 1 ? 'again' : 'never');
     this.#promptRun = { key, run };
     return run;
   }
@@ -150,7 +150,7 @@ export class GpuT5 implements Disposable {
       results: resultWires(rows, config.vocabSize),
       kept: (wire: string) => cacheTensor(wire, { past: self, present: self, cross }, rows),
     };
-    const run = new ProgramRun(this.#parts, wires, true);
+    const run = new ProgramRun(this.#parts, wires, 'at once');
     this.#tokenRuns.set(rows, run);
     return run;
   }

@@ -9,11 +9,11 @@ import {
   type BindableSession,
   type BoundTensor,
   type OrtBinding,
-  type RunOptions,
 } from '../../../device/ort/ort-session.js';
 import type { RunThread } from '../../../device/thread/run-thread.js';
 import type { CargoQueue } from '../weights/cargo-queue.js';
 import type { EngineDevice } from '../device/engine-device.js';
+import type { UnitOptions } from '../device/run-options.js';
 import type { GpuStage, Unit } from '../units/gpu-units.js';
 import type { Cargo } from '../weights/staging.js';
 import { weightsOf } from '../units/unit-weights.js';
@@ -41,12 +41,13 @@ export interface UnitWire {
 /** A unit that is ready to run. */
 export interface BoundUnit {
   readonly binding: OrtBinding;
-  readonly options: RunOptions;
-  /** Where another run of the same session follows, which is awaited in its place. */
-  readonly followed: RunOptions;
+  readonly options: UnitOptions;
   /** Brings what other devices have made. */
   readonly prepare: () => void;
 }
+
+/** Sessions keep what they record until they end: so many shapes that come again are recorded, and what comes after them runs as it did. */
+const MOST_RECORDED_AGAIN = 8;
 
 export class GpuProgram implements Disposable {
   readonly #parts: GpuProgramParts;
@@ -55,6 +56,7 @@ export class GpuProgram implements Disposable {
   readonly #cargos: readonly (Cargo | null)[];
   readonly #queues: ReadonlyMap<EngineDevice, CargoQueue>;
   #fences: readonly Fence[] | undefined;
+  #recordedAgain = 0;
 
   private constructor(parts: GpuProgramParts) {
     this.#parts = parts;
@@ -110,6 +112,13 @@ export class GpuProgram implements Disposable {
   records(unit: number): boolean {
     const { records, units } = this.#parts;
     return records && units[unit]?.device.canRecord === true && this.#cargos[unit] === null;
+  }
+
+  /** Asked once for each shape that is recorded because it came again. */
+  mayRecordMore(): boolean {
+    if (!this.recordsAny || this.#recordedAgain === MOST_RECORDED_AGAIN) return false;
+    this.#recordedAgain += 1;
+    return true;
   }
 
   get recordsAny(): boolean {
@@ -185,8 +194,8 @@ export class GpuProgram implements Disposable {
         unit.prepare();
         // The CPU computes shapes beside WebGPU, and reads their tensors when they are bound.
         if (device.memory.place === 'WebGPU_Buf') unit.binding.bindAgain(wiresOf(stage));
-        const options = place + 1 < together.length ? unit.followed : unit.options;
-        within(device, () => unit.binding.run(options));
+        const { own, followed } = unit.options;
+        within(device, () => unit.binding.run(place + 1 < together.length ? followed : own));
       }
       if (cargo !== null) queue?.passed(cargo);
     });
@@ -208,7 +217,7 @@ export class GpuProgram implements Disposable {
     }
     for (const { binding, options, prepare } of bound) {
       prepare();
-      await binding.runIn(thread, options);
+      await binding.runIn(thread, options.own);
     }
   }
 

@@ -12,7 +12,7 @@ import type { BoundUnit, GpuProgram, UnitWire } from './gpu-program.js';
 import type { HostStaging } from './host-staging.js';
 import type { LentRoom } from './lent-room.js';
 import { RunInputs } from './run-inputs.js';
-import { runOptions, type RunKind } from '../device/run-options.js';
+import { UnitOptions, type RunKind } from '../device/run-options.js';
 import { WireCrossing } from './wire-crossing.js';
 import { wireBytes, type WireType } from './wire-type.js';
 
@@ -44,6 +44,12 @@ export interface ProgramRunParts {
   readonly lent?: LentRoom | null;
 }
 
+/**
+ * Whether units whose sessions record are to record and replay this shape: from the first run, from the second, which shows that it
+ * comes again, or not. Recording runs a shape twice more.
+ */
+export type Recorded = 'at once' | 'again' | 'never';
+
 /** A wire's newest value, on every device that has it. */
 type Copies = Map<EngineDevice, BoundTensor>;
 
@@ -58,36 +64,40 @@ export class ProgramRun implements Disposable {
   readonly #owned: { readonly memory: DeviceMemory; readonly address: Address }[] = [];
   readonly #crossings = new Map<number, WireCrossing[]>();
   readonly #devices: ReadonlySet<EngineDevice>;
-  readonly #units: readonly BoundUnit[];
+  readonly #recorded: Recorded;
+  #units: readonly BoundUnit[];
+  #count = 0;
+  #replays: boolean;
 
-  /**
-   * @param recorded whether units whose sessions record are to record and replay this shape
-   * @throws Blip2Error `OUT_OF_MEMORY`; what was allocated is freed
-   */
-  constructor(parts: ProgramRunParts, wires: ProgramWires, recorded = false) {
+  /** @throws Blip2Error `OUT_OF_MEMORY`; what was allocated is freed */
+  constructor(parts: ProgramRunParts, wires: ProgramWires, recorded: Recorded = 'never') {
     const { program } = parts;
     this.#parts = parts;
     this.#wires = wires;
+    this.#recorded = recorded;
+    this.#replays = recorded === 'at once';
     this.#devices = new Set(program.units.map(({ device }) => device));
     this.#inputs = new RunInputs(program, wires.inputs, parts);
     try {
       const bindings = program.bind((wire) => this.#tensor(wire));
-      this.#units = bindings.map((binding, index) => {
-        const { memory } = this.#deviceOf(index);
-        const kind = this.#kindOf(index, recorded);
-        const options = runOptions(memory, kind);
-        const followed = kind === 'awaited' ? runOptions(memory, 'enqueued') : options;
-        return { binding, options, followed, prepare: () => this.#cross(index) };
-      });
+      this.#units = bindings.map((binding, index) => ({
+        binding,
+        options: this.#optionsOf(index),
+        prepare: () => this.#cross(index),
+      }));
     } catch (error) {
       this.#free();
       throw error;
     }
   }
 
-  #kindOf(unit: number, recorded: boolean): RunKind {
+  #optionsOf(unit: number): UnitOptions {
+    return new UnitOptions(this.#deviceOf(unit).memory, this.#kindOf(unit));
+  }
+
+  #kindOf(unit: number): RunKind {
     const { program } = this.#parts;
-    if (program.records(unit)) return recorded ? 'recorded' : 'unrecorded';
+    if (program.records(unit)) return this.#replays ? 'recorded' : 'unrecorded';
     const { stage } = program.units[unit] ?? {};
     const isLast = program.units.findLastIndex((other) => other.stage === stage) === unit;
     return isLast ? 'awaited' : 'enqueued';
@@ -161,6 +171,11 @@ export class ProgramRun implements Disposable {
     for (const crossing of this.#crossings.get(unit) ?? []) crossing.run();
   }
 
+  /** Whether it is replayed, where it was recorded. */
+  get replays(): boolean {
+    return this.#replays;
+  }
+
   /** Binds memory of the caller that lies elsewhere now. Not for what is recorded: it is replayed where it was. */
   bindKept(): void {
     const { kept } = this.#wires;
@@ -169,13 +184,25 @@ export class ProgramRun implements Disposable {
 
   /** @param repeats whether the same program is likely to run next */
   run(fill: FillInput, repeats = false): void {
-    this.#inputs.upload(fill);
+    this.#begin(fill);
     this.#parts.program.run([this.#units], repeats);
+  }
+
+  #begin(fill: FillInput): void {
+    this.#inputs.upload(fill);
+    this.#count += 1;
+    if (this.#recorded !== 'again' || this.#count !== 2 || !this.#parts.program.mayRecordMore()) return;
+    this.#replays = true;
+    this.#units = this.#units.map((unit, index) => {
+      if (!this.#parts.program.records(index)) return unit;
+      unit.options[Symbol.dispose]();
+      return { ...unit, options: this.#optionsOf(index) };
+    });
   }
 
   /** Runs of one program, each with memory of its own, that share every copy of streamed weights. */
   static runTogether(runs: readonly (readonly [ProgramRun, FillInput])[]): void {
-    for (const [run, fill] of runs) run.#inputs.upload(fill);
+    for (const [run, fill] of runs) run.#begin(fill);
     const [first] = runs;
     if (first !== undefined) first[0].#parts.program.run(runs.map(([run]) => run.#units));
   }
@@ -215,10 +242,9 @@ export class ProgramRun implements Disposable {
 
   [Symbol.dispose](): void {
     for (const device of this.#devices) device.memory.synchronize();
-    for (const { binding, options, followed } of this.#units) {
+    for (const { binding, options } of this.#units) {
       binding[Symbol.dispose]();
       options[Symbol.dispose]();
-      if (followed !== options) followed[Symbol.dispose]();
     }
     this.#free();
   }

@@ -6,8 +6,8 @@ import type { PictureGrid } from '../../../graph/picture-grid.js';
 import type { Weights } from '../../../graph/weights.js';
 import type { DeviceMemory } from '../../../device/memory/device-memory.js';
 import type { RunThread } from '../../../device/thread/run-thread.js';
-import type { EngineDevice, PlaceOf } from '../device/engine-device.js';
-import { GpuProgram } from './gpu-program.js';
+import type { EngineDevice, PlaceOf, SessionKind } from '../device/engine-device.js';
+import { GpuProgram, type GpuProgramParts } from './gpu-program.js';
 import type { Unit } from '../units/gpu-units.js';
 import { HostStaging } from './host-staging.js';
 import { loadWeights } from '../weights/load-weights.js';
@@ -37,7 +37,10 @@ export interface StartedPrograms<Name extends string> {
     readonly float: GpuFloat;
   };
   /** One more over the same weights, of this thread, which whoever asks for it disposes before those. */
-  readonly openAnother: (units: readonly Unit[], roundsFactors: boolean) => Promise<GpuProgram>;
+  readonly openAnother: (
+    units: readonly Unit[],
+    kind: Pick<SessionKind, 'roundsFactors'> & Pick<GpuProgramParts, 'records'>,
+  ) => Promise<GpuProgram>;
   /** In the order in which they have to be disposed, and the devices' memories after them. */
   readonly owned: readonly Disposable[];
   readonly memories: readonly DeviceMemory[];
@@ -104,8 +107,8 @@ export async function startPrograms<Name extends string>(
       crossingStaging: new HostStaging(memories),
       float: (devices.find(({ isHost }) => !isHost) ?? devices[0])?.style.float ?? 'F32',
     };
-    const openAnother = (own: readonly Unit[], roundsFactors: boolean) =>
-      GpuProgram.open({ units: own, tensorOf, weights: loaded.weights, records: false, roundsFactors, sharing });
+    const openAnother: StartedPrograms<Name>['openAnother'] = (own, kind) =>
+      GpuProgram.open({ units: own, tensorOf, weights: loaded.weights, ...kind, sharing });
     return { files, programs: programs as Record<Name, GpuProgram | null>, shared, openAnother, owned, memories };
   } catch (error) {
     for (const each of owned) each[Symbol.dispose]();
