@@ -42,7 +42,7 @@ FRACTIONS = [0.25, 0.5, 0.75]
 
 def build(name, model_type):
     cls = getattr(transformers, name)
-    config = table_of.default_config(CONFIG_MAPPING[model_type], cls)
+    config = table_of.default_config(CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else cls.config_class, cls)
     with torch.device("meta"):
         model = cls._from_config(config, dtype=DTYPE)
     config.architectures = [name]

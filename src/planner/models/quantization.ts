@@ -8,6 +8,8 @@ export interface Quantization {
   readonly stores: readonly ('cpu' | 'disk')[];
   /** Whether transformers makes floats of the weights, see `decompressed`. */
   readonly becomesFloats: boolean;
+  /** Whether it is described where transformers does not look, so that what it makes are not these weights. */
+  readonly isUnread: boolean;
 }
 
 /** Methods whose stored tensors are read as they are, wherever they lie; the others want all of the model on GPUs. */
@@ -34,23 +36,37 @@ const FLOATS_WHEN_RUN = 'compressed-tensors';
 export function quantizationOf(config: AnyConfig, reader: 'transformers' | 'other'): Quantization | null {
   const described = quantizationConfig(config);
   if (Object.keys(described).length === 0) return null;
+  const isUnread = reader === 'transformers' && Object.keys(namedOf(config, NAME)).length === 0;
+  // Neither packed nor scaled, as where weights are only sparse: the files hold floats.
+  if (isUnread && described['config_groups'] === undefined) return null;
   const flags = [described['load_in_4bit'], described['load_in_8bit']];
   const method = stringOf(described, 'quant_method') ?? (flags.includes(true) ? 'bitsandbytes' : 'unknown');
   // Neither of its formats: transformers loads floats.
   if (method === 'bitsandbytes' && flags.every((flag) => flag === false)) return null;
-  const becomesFloats = reader === 'transformers' && method === FLOATS_WHEN_RUN;
-  return { method, stores: becomesFloats ? ['cpu', 'disk'] : (STORES.get(method) ?? []), becomesFloats };
+  const becomesFloats = isUnread || (reader === 'transformers' && method === FLOATS_WHEN_RUN);
+  return { method, stores: becomesFloats ? ['cpu', 'disk'] : (STORES.get(method) ?? []), becomesFloats, isUnread };
 }
 
-/** Of the model, or of its language model alone; without fields where neither has one. */
+const NAME = 'quantization_config';
+/** An older name of it, which other loaders read and transformers 5.24 does not. */
+const OLDER_NAME = 'compression_config';
+
+/** Without fields where there is none. */
 export function quantizationConfig(config: AnyConfig): AnyConfig {
-  const named = ({ quantization_config: ours, compression_config: older }: AnyConfig): unknown => ours ?? older;
-  return asConfig(named(config) ?? named(textConfig(config)));
+  const described = namedOf(config, NAME);
+  return Object.keys(described).length > 0 ? described : namedOf(config, OLDER_NAME);
+}
+
+/** Of the model, or of its language model alone. */
+function namedOf(config: AnyConfig, name: string): AnyConfig {
+  const own = asConfig(config[name]);
+  return Object.keys(own).length > 0 ? own : asConfig(textConfig(config)[name]);
 }
 
 export function quantizationNotes(quantization: Quantization | null, engine: Engine): string[] {
   if (quantization === null) return [];
-  const { method, stores, becomesFloats } = quantization;
+  const { method, stores, becomesFloats, isUnread } = quantization;
+  if (isUnread) return ['Weights are counted as the floats that transformers makes of them.'];
   if (becomesFloats) {
     return [
       `Weights are counted as the floats that transformers makes of ${method}: at the latest in the first call, and then a map of ` +
@@ -75,7 +91,14 @@ export function quantizationNotes(quantization: Quantization | null, engine: Eng
 
 /** What makes a plan for transformers pointless. */
 export function quantizationWarnings(quantization: Quantization | null, engine: Engine): string[] {
-  if (quantization === null || engine !== 'transformers' || KNOWN.has(quantization.method)) return [];
+  if (quantization === null || engine !== 'transformers') return [];
+  if (quantization.isUnread) {
+    return [
+      `transformers does not read ${OLDER_NAME}: it makes up weights that are packed, takes others without their scales, and answers ` +
+        `nonsense. Rename the field of config.json to ${NAME}.`,
+    ];
+  }
+  if (KNOWN.has(quantization.method)) return [];
   return [
     `transformers does not know quantisation by ${quantization.method}: it takes the stored numbers for weights, without their scales, ` +
       'and answers nonsense or fails. This map is of use to another loader at best, by the names of the file.',

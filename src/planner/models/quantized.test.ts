@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { isDtype } from '../../tensor/dtype.js';
-import { tensorBytes } from '../../tensor/tensor-info.js';
+import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { Device } from '../map/device-map.js';
 import { explainMap } from '../plan/comparison/explain-map.js';
 import { planDeviceMap } from '../plan/plan-device-map.js';
@@ -158,5 +158,59 @@ describe('quantised checkpoints', () => {
       machine,
     };
     expect(explainMap(new Map([['', 0]]), row.tensors, options).plan?.warnings.join()).toContain('GPU 0 has no budget');
+  });
+});
+
+describe('compression_config, which transformers 5.24 does not read', () => {
+  /** A LLaMA of one layer, 32 wide; its four-bit weights packed, or eight-bit floats. */
+  const layer = (name: string, rows: number, columns: number, isPacked: boolean): [string, TensorInfo][] => [
+    isPacked
+      ? [`${name}.weight_packed`, { dtype: 'I32', shape: [rows, columns / 8] }]
+      : [`${name}.weight`, { dtype: 'F8_E4M3', shape: [rows, columns] }],
+    [`${name}.weight_scale`, { dtype: 'BF16', shape: [rows, 1] }],
+    ...(isPacked ? [[`${name}.weight_shape`, { dtype: 'I64', shape: [2] }] as [string, TensorInfo]] : []),
+  ];
+  const fileOf = (isPacked: boolean) =>
+    new Map<string, TensorInfo>([
+      ['model.embed_tokens.weight', { dtype: 'BF16', shape: [64, 32] }],
+      ['model.norm.weight', { dtype: 'BF16', shape: [32] }],
+      ['lm_head.weight', { dtype: 'BF16', shape: [64, 32] }],
+      ...['input_layernorm', 'post_attention_layernorm'].map((norm): [string, TensorInfo] => [
+        `model.layers.0.${norm}.weight`,
+        { dtype: 'BF16', shape: [32] },
+      ]),
+      ...['q', 'k', 'v', 'o'].flatMap((each) => layer(`model.layers.0.self_attn.${each}_proj`, 32, 32, isPacked)),
+      ...['gate', 'up'].flatMap((each) => layer(`model.layers.0.mlp.${each}_proj`, 64, 32, isPacked)),
+      ...layer('model.layers.0.mlp.down_proj', 32, 64, isPacked),
+    ]);
+  const base = { architectures: ['LlamaForCausalLM'], model_type: 'llama', num_hidden_layers: 1, dtype: 'bfloat16' };
+  const described = {
+    quant_method: 'compressed-tensors',
+    config_groups: { group_0: { targets: ['Linear'], weights: { num_bits: 4, type: 'int' } } },
+  };
+  const planned = (isPacked: boolean, own: object, names: 'loaded' | 'file' = 'loaded') => {
+    const result = planDeviceMap(fileOf(isPacked), { ...optionsOf({ config: { ...base, ...own } }), names });
+    if (result.status !== 'fits') throw new Error('there is room');
+    return result.plan;
+  };
+  const bytesOf = ({ devices }: PlanDocument) => devices.reduce((sum, { weightBytes }) => sum + weightBytes, 0);
+
+  it.each([true, false])(
+    'is warned of, with the floats that from_pretrained makes counted (packed: %s)',
+    (isPacked) => {
+      const plan = planned(isPacked, { compression_config: described });
+      // from_pretrained(dtype="auto") of such files: parameters of 28,864 bytes.
+      expect(bytesOf(plan)).toBe(28_864);
+      expect(plan.warnings.join()).toContain('Rename the field of config.json to quantization_config.');
+      expect(pythonSnippet(plan)).not.toContain('dequantize');
+      expect(planned(isPacked, { quantization_config: described }).warnings.join()).not.toContain('Rename');
+    },
+  );
+
+  it('is read by other loaders, and does not matter where weights are only sparse', () => {
+    const stored = [...fileOf(true).values()].reduce((sum, info) => sum + tensorBytes(info), 0);
+    expect(bytesOf(planned(true, { compression_config: described }, 'file'))).toBe(stored);
+    const sparse = planned(false, { compression_config: { format: 'dense', sparsity_config: {} } });
+    expect(sparse.warnings.join()).not.toContain('Rename');
   });
 });

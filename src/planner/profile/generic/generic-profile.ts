@@ -92,7 +92,8 @@ export function genericProfiler(
 }
 
 function plannedClass({ cls: { name, use } }: LoadedModel, quantization: Quantization | null): PlannedClass {
-  return { class: name, use, ...(quantization?.becomesFloats === true ? { dequantize: true } : {}) };
+  const dequantizes = quantization?.becomesFloats === true && !quantization.isUnread;
+  return { class: name, use, ...(dequantizes ? { dequantize: true } : {}) };
 }
 
 function plainIn(model: LoadedModel | null): (name: string) => boolean {
