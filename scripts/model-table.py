@@ -5,7 +5,7 @@
 
 Needs transformers, torch and, for the models that are built upon it, timm. Every class that transformers exports is built on the meta device with its default configuration; nothing is downloaded. What is
 recorded: the tree of modules with numbers as "*", in the order of registration; modules without weights where maps may name them; ties; the renames and merges of loading, with
-their scope; modules that must stay whole, that are never called or tell others where to be, and parameters kept in float32; the prefix of the base
+their scope; modules that must stay whole, that are never called or tell others where to be, buffers that no file holds, and parameters kept in float32; the prefix of the base
 model; the part that runs for every token; whether its attention is written out. Equal subtrees are stored once. Classes that do not build are named on stderr.
 """
 
@@ -30,6 +30,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import table_text
 from uncalled_reads import uncalled
+from unsaved_buffers import LEAST, UnsavedBuffers
 
 transformers.logging.set_verbosity_error()
 logging.disable(logging.WARNING)
@@ -318,7 +319,20 @@ def default_config(config_class, cls):
     return config
 
 
-def record(cls, config_class, use, nodes):
+def changed(cls, config_class, changes):
+    """The model with fields of its default configuration changed."""
+    config = default_config(config_class, cls)
+    for field, value in changes.items():
+        *path, last = field.split(".")
+        target = config
+        for step in path:
+            target = getattr(target, step)
+        setattr(target, last, value)
+    with torch.device("meta"):
+        return cls._from_config(config, dtype=torch.float16)
+
+
+def record(cls, config_class, use, nodes, buffers):
     config = default_config(config_class, cls)
     rule, model = float32_rule(cls, config)
     tied = getattr(config, "tie_word_embeddings", False)
@@ -342,6 +356,9 @@ def record(cls, config_class, use, nodes):
     ignored = sorted(model._keys_to_ignore_on_load_unexpected or [])
     if ignored:
         entry["ignored"] = ignored
+    unsaved = buffers.rows(lambda changes: changed(cls, config_class, changes), model)
+    if unsaved:
+        entry["unsaved"] = unsaved
     ties = ties_of(model)
     if ties:
         entry["ties"] = ties
@@ -373,7 +390,7 @@ def others():
 
 
 def generate(limit):
-    nodes, classes, types, failed = Nodes(), {}, {}, {}
+    nodes, buffers, classes, types, failed = Nodes(), UnsavedBuffers(), {}, {}, {}
     for model_type, name, use in [*mapped(), *others()]:
         if limit and name not in limit:
             continue
@@ -384,7 +401,7 @@ def generate(limit):
             continue
         try:
             cls = getattr(transformers, name)
-            classes[name] = record(cls, CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else cls.config_class, use, nodes)
+            classes[name] = record(cls, CONFIG_MAPPING[model_type] if model_type in CONFIG_MAPPING else cls.config_class, use, nodes, buffers)
         except Exception as error:
             failed[name] = f"{type(error).__name__}: {str(error)[:100]}".replace("\n", " ")
 

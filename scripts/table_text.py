@@ -9,8 +9,9 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
   renames     lists of transforms; legacy is one more, which applies to every class
   ties        pairs of tied name and the one that it follows; a list of numbers for each of `tiedSets`
   ignored     lists of patterns
+  unsaved     "name unit factor factor" of a buffer that no file holds, as scripts/unsaved_buffers.py describes it
   roles       use, base model's prefix, decoder, head ("-" for none), "untied" or "tied", where a class has ties, and "eager"
-  classes     "name root role renames ties ignored", "-" for none
+  classes     "name root role renames ties ignored unsaved", "-" for none; unsaved are numbers with commas between
   types       "model_type class class"
 """
 
@@ -44,7 +45,7 @@ class Pool:
 
 
 def encode(table):
-    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, ties, untied, eager), types."""
+    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, unsaved, ties, untied, eager), types."""
     split = [[part.split() for part in row.split("|")] for row in table["nodes"]]
     counts = Counter(word.partition(":")[0] for _, *held in split for part in held for word in part)
     words = {word: number(i) for i, (word, _) in enumerate(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))}
@@ -58,7 +59,7 @@ def encode(table):
         return "|".join(["".join(flags), " ".join(coded(word, False) for word in tensors), " ".join(coded(word, True) for word in children), *known])
 
     nodes = [coded_node(*parts) for parts in split]
-    transforms, renames, ties, tied_sets, ignored, roles = Pool(), Pool(), Pool(), Pool(), Pool(), Pool()
+    transforms, renames, ties, tied_sets, ignored, unsaved, roles = Pool(), Pool(), Pool(), Pool(), Pool(), Pool(), Pool()
     lists = lambda rows: " ".join(transforms.add(transform_row(row)) for row in rows)
     legacy = lists(table["legacy"])
     classes, numbers = [], {}
@@ -70,12 +71,13 @@ def encode(table):
             renames.add(lists(entry["renames"])) if "renames" in entry else "-",
             tied_sets.add(" ".join(ties.add(f"{a} {b}") for a, b in entry["ties"].items())) if "ties" in entry else "-",
             ignored.add(entry["ignored"]) if "ignored" in entry else "-",
+            ",".join(map(unsaved.add, entry["unsaved"])) if "unsaved" in entry else "-",
         ]
         classes.append(" ".join([name, number(entry["root"]), role, *own]))
     types = [" ".join([kind, *(numbers[name] for name in found)]) for kind, found in sorted(table["types"].items()) if found]
     dump = lambda value: json.dumps(value, separators=(",", ":"))
     fields = dict(transformers=table["transformers"], words=" ".join(words), legacy=legacy)
-    rows = dict(nodes=nodes, transforms=transforms.rows, renames=renames.rows, ties=ties.rows, tiedSets=tied_sets.rows, ignored=ignored.rows, roles=roles.rows, classes=classes, types=types)
+    rows = dict(nodes=nodes, transforms=transforms.rows, renames=renames.rows, ties=ties.rows, tiedSets=tied_sets.rows, ignored=ignored.rows, unsaved=unsaved.rows, roles=roles.rows, classes=classes, types=types)
     lines = [f'"{key}":{dump(value)}' for key, value in fields.items()]
     lines += [f'"{key}":[\n' + ",\n".join(map(dump, values)) + "\n]" for key, values in rows.items()]
     text = "{" + ",\n".join(lines) + "}"
@@ -109,7 +111,7 @@ def decode(text):
         sources, _, targets = rest.partition(" > ")
         return [kind, sources.split(" "), targets.split(" "), *([scope] if at else [])]
 
-    def entry(root, role, renames, ties, ignored):
+    def entry(root, role, renames, ties, ignored, unsaved="-"):
         use, prefix, decoder, head, *marks = table["roles"][int(role, 36)].split()
         known = {key: value for key, value in (("prefix", prefix), ("decoder", decoder), ("head", head)) if value != "-"}
         if renames != "-":
@@ -118,6 +120,8 @@ def decode(text):
             known["ties"] = dict(table["ties"][int(digits, 36)].split() for digits in table["tiedSets"][int(ties, 36)].split())
         if ignored != "-":
             known["ignored"] = table["ignored"][int(ignored, 36)]
+        if unsaved != "-":
+            known["unsaved"] = [table["unsaved"][int(digits, 36)] for digits in unsaved.split(",")]
         return {"use": use, "root": int(root, 36), **known, **{mark: True for mark in ("untied", "eager") if mark in marks}}
 
     split = [row.split() for row in table["classes"]]

@@ -5,7 +5,7 @@
 For each class of src/planner/models/model-table.ts that builds: file names are transformers' own conversions reversed, shapes and dtypes
 those of the model in float16; the planner answers for 25, 50 and 75 % of the loaded bytes; accelerate's check_device_map judges the map,
 the loader's and the hooks' readings must agree, ties be whole, no block that must not be split cut, no key unknown, the planned bytes be those
-of the parameters on each device. With --auto: bytes streamed for a token, ours and those of transformers' own map, by how much its map
+of the parameters on each device, buffers that no file holds have a place where they need one, and their bytes be those counted. With --auto: bytes streamed for a token, ours and those of transformers' own map, by how much its map
 exceeds the budget, and ours where it is given as much. With --explain, instead: what `explain` says against maps that accelerate and transformers
 themselves make (infer_auto_device_map, device_map="auto") at the same budgets. Needs transformers, torch, accelerate; a build of this package (npm run build).
 """
@@ -63,19 +63,25 @@ def loaded_bytes(model):
     return sizes
 
 
+def unsaved(model):
+    """Buffers that no file holds."""
+    state = set(model.state_dict())
+    return {name: buffer for name, buffer in model.named_buffers(remove_duplicate=False) if name not in state}
+
+
 def dotted(device_map, name):
     while name not in device_map and name:
         name = name.rpartition(".")[0]
     return device_map.get(name)
 
 
-def faults(model, answer, sizes):
+def faults(model, answer, sizes, needing):
     device_map = answer["map"]
     if device_map is None:
         return ["no plan"]
     found = []
     state = list(model.state_dict())
-    modules = {key for key, _ in model.named_modules(remove_duplicate=False)} | set(state)
+    modules = {key for key, _ in model.named_modules(remove_duplicate=False)} | set(state) | set(unsaved(model))
     unknown = [key for key in device_map if key not in modules]
     if unknown:
         found.append(f"unknown keys: {unknown[:3]}")
@@ -91,6 +97,9 @@ def faults(model, answer, sizes):
     split = [a for a, b in model.all_tied_weights_keys.items() if loader.get(a) != loader.get(b)]
     if split:
         found.append(f"ties split: {split[:2]}")
+    behind = [key for key in unsaved(model) if dotted(device_map, key) is None and any(each.fullmatch(key) for each in needing)]
+    if behind:
+        found.append(f"left behind: {behind[:3]}")
     whole = set(model._no_split_modules or [])
     for path, module in model.named_modules():
         if type(module).__name__ in whole and path:
@@ -137,6 +146,8 @@ def main():
         except Exception as error:
             print(json.dumps({"class": name, "built": f"{type(error).__name__}: {str(error)[:150]}"}), flush=True)
             continue
+        rows = [row.split(" ")[0] for row in table["classes"][name].get("unsaved", [])]
+        needing = [re.compile(re.escape(row[:-1]).replace(r"\*", r"\d+") + r"(\.\w+)?") for row in rows if row.endswith("!")]
         tensors = {key: [NAMES[tensor.dtype], list(tensor.shape)] for key, tensor in file.items()}
         try:
             line = json.dumps({"config": json.loads(config.to_json_string()), "tensors": tensors, "fractions": FRACTIONS, "dtype": "float16", "auto": "--auto" in arguments, **({"maps": theirs(model, sum(sizes.values()))} if explains else {})})
@@ -151,7 +162,10 @@ def main():
         elif explains:
             said = sorted({issue for issues in answer["issues"] for issue in issues})
         else:
-            said = sorted({fault for each in answer["answers"] for fault in faults(model, each, sizes)})
+            said = sorted({fault for each in answer["answers"] for fault in faults(model, each, sizes, needing)})
+            beside = sum(each.numel() * each.element_size() for each in unsaved(model).values() if each.numel() >= table_of.LEAST)
+            if answer["bufferBytes"] != beside:
+                said.append(f"bytes of buffers: planned {answer['bufferBytes']}, loaded {beside}")
         tried += 1
         held += not [fault for fault in said if not fault.startswith("bytes")]
         sound += not said

@@ -68,7 +68,9 @@ for await (const line of createInterface({ input: process.stdin })) {
       };
     });
     const ms = Math.round(performance.now() - started);
-    console.log(JSON.stringify({ class: profile.assumptions[0], weightBytes: profile.weightBytes, ms, answers }));
+    const bufferBytes = profile.blocks.reduce((sum, block) => sum + block.bufferBytes, 0);
+    const { weightBytes } = profile;
+    console.log(JSON.stringify({ class: profile.assumptions[0], weightBytes, bufferBytes, ms, answers }));
   } catch (error) {
     console.log(JSON.stringify({ error: String(error.message ?? error).slice(0, 300) }));
   }

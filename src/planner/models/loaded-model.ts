@@ -27,6 +27,8 @@ export interface LoadedModel {
   readonly unknown: readonly string[];
   /** Tensors that share memory: the first of each group is in the file. */
   readonly ties: readonly (readonly string[])[];
+  /** Tied names for which loading finds nothing on the disk: no file holds them, nor what they follow, or the configuration says that they are apart. */
+  readonly unread: readonly string[];
   /** Whether a module must be on one device with all that it holds. */
   readonly isWhole: (module: string) => boolean;
   /** Where the files, config.json and the class do not agree. */
@@ -152,7 +154,7 @@ function translated(
     sources,
     ignored,
     unknown,
-    ties: tiesOf(cls, config, loaded),
+    ...tiesOf(cls, config, loaded),
     isWhole: wholeness(tree, loaded.keys()),
     warnings: [unlisted(table, cls, config), layers.lacking(loaded.keys())].filter((said) => said !== null),
   };
@@ -194,7 +196,11 @@ function joined(before: TensorInfo, next: TensorInfo, count: number): TensorInfo
   return { dtype: before.dtype, shape: [elementCount(before.shape) + elementCount(next.shape)] };
 }
 
-function tiesOf(cls: ModelClass, config: AnyConfig, tensors: ReadonlyMap<string, TensorInfo>): (readonly string[])[] {
+function tiesOf(
+  cls: ModelClass,
+  config: AnyConfig,
+  tensors: ReadonlyMap<string, TensorInfo>,
+): Pick<LoadedModel, 'ties' | 'unread'> {
   const groups = new Map<string, string[]>();
   const names = [...tensors.keys()];
   for (const [target, source] of tiesUnder(config, cls.ties)) {
@@ -204,12 +210,18 @@ function tiesOf(cls: ModelClass, config: AnyConfig, tensors: ReadonlyMap<string,
   const { tie_word_embeddings: said } = config;
   // What the language model's part says against it does not count where the class ties.
   const isTied = typeof said === 'boolean' ? said : saysTied(config) === true || cls.tiedByDefault;
-  return [...groups.values()].flatMap((group) => {
+  const stored = [...groups].filter(([, group]) => group.some((name) => tensors.has(name)));
+  const unread = stored.flatMap(([source, group]) => {
+    const lacking = group.filter((name) => !tensors.has(name));
+    return isTied && tensors.has(source) ? [] : lacking;
+  });
+  const ties = stored.flatMap(([, group]) => {
     const first = group.find((name) => tensors.has(name));
     // Stored apart and said to be apart.
     const members = isTied ? group : group.filter((name) => name === first || !tensors.has(name));
     return first === undefined || members.length < 2 ? [] : [[first, ...members.filter((name) => name !== first)]];
   });
+  return { ties, unread };
 }
 
 /** A tie of modules is one of each of their tensors. */

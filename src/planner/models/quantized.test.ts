@@ -163,11 +163,11 @@ describe('quantised checkpoints', () => {
 
 describe('compression_config, which transformers 5.24 does not read', () => {
   /** A LLaMA of one layer, 32 wide; its four-bit weights packed, or eight-bit floats. */
-  const layer = (name: string, rows: number, columns: number, isPacked: boolean): [string, TensorInfo][] => [
+  const layer = (name: string, height: number, columns: number, isPacked: boolean): [string, TensorInfo][] => [
     isPacked
-      ? [`${name}.weight_packed`, { dtype: 'I32', shape: [rows, columns / 8] }]
-      : [`${name}.weight`, { dtype: 'F8_E4M3', shape: [rows, columns] }],
-    [`${name}.weight_scale`, { dtype: 'BF16', shape: [rows, 1] }],
+      ? [`${name}.weight_packed`, { dtype: 'I32', shape: [height, columns / 8] }]
+      : [`${name}.weight`, { dtype: 'F8_E4M3', shape: [height, columns] }],
+    [`${name}.weight_scale`, { dtype: 'BF16', shape: [height, 1] }],
     ...(isPacked ? [[`${name}.weight_shape`, { dtype: 'I64', shape: [2] }] as [string, TensorInfo]] : []),
   ];
   const fileOf = (isPacked: boolean) =>

@@ -4,6 +4,7 @@
  */
 import { Blip2Error } from '../../errors.js';
 import * as z from 'zod';
+import { readUnsavedBuffer, type UnsavedBuffer } from './unsaved-buffers.js';
 
 /** A module of a class: equal ones are stored once. Numbers of lists are "*". */
 export interface ModuleNode {
@@ -57,6 +58,8 @@ export interface ModelClass {
   readonly renames: readonly Rename[];
   /** Patterns of names that loading leaves out. */
   readonly ignored: readonly string[];
+  /** Buffers that it makes itself. */
+  readonly unsaved: readonly UnsavedBuffer[];
   /** Tied tensor -> the one it follows, where the configuration ties. */
   readonly ties: ReadonlyMap<string, string>;
   /** Whether it ties where the configuration does not say. */
@@ -87,6 +90,7 @@ const tableSchema = z.strictObject({
   ties: z.array(z.string()),
   tiedSets: z.array(z.string()),
   ignored: z.array(z.array(z.string())),
+  unsaved: z.array(z.string()),
   roles: z.array(z.string()),
   classes: z.array(z.string()),
   types: z.array(z.string()),
@@ -113,7 +117,7 @@ export function readModelTable(text: string): ModelTable {
     classOf(name) {
       const row = classes.get(name);
       if (row === undefined) return null;
-      const [, root = '', role = '', renames = '-', ties = '-', ignored = '-'] = split(row);
+      const [, root = '', role = '', renames = '-', ties = '-', ignored = '-', unsaved = '-'] = split(row);
       const [use, prefix = '-', decoder = '-', head = '-', ...marks] = split(rowAt(table.roles, role));
       const pairs =
         ties === '-' ? [] : split(rowAt(table.tiedSets, ties)).map((digits) => split(rowAt(table.ties, digits)));
@@ -126,6 +130,8 @@ export function readModelTable(text: string): ModelTable {
         head: head === '-' ? null : head,
         renames: [...(renames === '-' ? [] : renamesOf(rowAt(table.renames, renames))), ...renamesOf(table.legacy)],
         ignored: ignored === '-' ? [] : rowAt(table.ignored, ignored),
+        unsaved:
+          unsaved === '-' ? [] : unsaved.split(',').map((digits) => readUnsavedBuffer(rowAt(table.unsaved, digits))),
         ties: new Map(pairs.map(([target = '', source = '']) => [target, source])),
         tiedByDefault: !marks.includes('untied'),
         isEager: marks.includes('eager'),

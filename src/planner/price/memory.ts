@@ -46,7 +46,7 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
         chargeOn(place.gpu, {
           weightBytes: keptBytes,
           cacheBytes,
-          bufferBytes,
+          bufferBytes: bufferBytes + (block.savedBufferBytes ?? 0),
           activationBytes: withWaiting,
           stagingBytes,
         }),

@@ -75,8 +75,12 @@ export interface ProfileBlock {
   readonly lookUp: 'rows' | 'head' | null;
   /** Bytes of tensors the module creates itself and never streams (non-persistent buffers). */
   readonly bufferBytes: number;
+  /** Of `weightBytes`, buffers: a GPU that the rest is streamed to keeps them. Default 0. */
+  readonly savedBufferBytes?: number;
   /** Where its weights may wait while they are not on the GPU that runs them. */
   readonly stores: readonly ('cpu' | 'disk')[];
+  /** A tensor of its modules that is in no file, so that it cannot be read from the disk; absent where there is none. */
+  readonly lacks?: string;
   /** Small modules that stay on the GPU where transformers streams the rest of the block to it. */
   readonly keptTensors: readonly string[];
   readonly keptBytes: number;
@@ -123,6 +127,8 @@ export interface ModelProfile {
   readonly blocks: readonly ProfileBlock[];
   /** Other module paths that share a block's tensors and need a key of their own: alias -> block name. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** Keys for buffers that no file holds and that are in no block, where nothing else brings them to the GPU -> the block that they go with. */
+  readonly besideBlocks?: ReadonlyMap<string, string>;
   /**
    * Modules without weights that are in no block; a map may have keys for them, and they may be anywhere. "*" is any number of a list.
    */

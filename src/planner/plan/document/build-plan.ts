@@ -1,5 +1,5 @@
 /** The plan document of a placement, chosen by the solver or written by hand. */
-import { at } from '../../../checked-access.js';
+import { at, found } from '../../../checked-access.js';
 import { type QuantScheme, QUANT_SCHEMES } from '../../../tensor/quantized.js';
 import { formatSize } from '../../../size.js';
 import { inFileNames } from '../../map/file-names.js';
@@ -38,9 +38,9 @@ export interface BuiltPlan {
 
 /**
  * @param choice a place for every block of the profile
- * @param found what the search says of it; null for a placement that was given
+ * @param said what the search says of it; null for a placement that was given
  */
-export function buildPlan(context: PlanContext, choice: readonly Place[], found: SolverReport | null): BuiltPlan {
+export function buildPlan(context: PlanContext, choice: readonly Place[], said: SolverReport | null): BuiltPlan {
   const { profile } = context;
   const prices = context.predicted.amongst(choice);
   const weighed = context.prices.amongst(choice);
@@ -63,7 +63,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], found:
   const crossings = crossingsOf(profile, choice, prices);
   const quant = quantOf(profile, choice);
   const cost = costOfPlan(profile, choice, prices, crossings);
-  const solver = found ?? { status: 'given', objective: 'latency', boundMs: cost.latencyMs, gap: 0 };
+  const solver = said ?? { status: 'given', objective: 'latency', boundMs: cost.latencyMs, gap: 0 };
   const document: PlanDocument = {
     schema: PLAN_SCHEMA,
     tool: context.tool,
@@ -176,7 +176,16 @@ function mapOf(
     const device = devices.get(block);
     if (device !== undefined) leaves.set(alias, device);
   }
-  return { map: emitDeviceMap(leaves, [...tensors, ...leaves.keys()], apart), apart };
+  const beside = [...(profile.besideBlocks ?? [])];
+  for (const [key, block] of beside) leaves.set(key, found(devices, block));
+  const map = new Map(emitDeviceMap(leaves, [...tensors, ...leaves.keys()], apart));
+  const runs = new Map(profile.blocks.map(({ name }, i) => [name, at(choice, i)]));
+  // Where no key above brings them, nothing copies them for a call: they are where it runs.
+  for (const [key, block] of beside) {
+    const place = found(runs, block);
+    if (map.has(key) && place.execution !== 'host') map.set(key, place.gpu);
+  }
+  return { map, apart };
 }
 
 /** A tied table may be stored under another module's name; that module has a key of its own. */

@@ -43,9 +43,9 @@ function checkStore(
   );
 }
 
-function hintFor({ kind, stores }: ProfileBlock, { quantization }: ModelProfile): ErrorText {
+function hintFor({ kind, stores, lacks }: ProfileBlock, { quantization }: ModelProfile): ErrorText {
   if (stores.length === 0) return 'Pin it to a GPU.';
-  const isFloat32 = kind !== 'query-tokens' && quantization === undefined;
+  const isFloat32 = kind !== 'query-tokens' && quantization === undefined && lacks === undefined;
   const asBfloat16 = isFloat32 ? errorText`, or plan with ${option('dtype')} bfloat16` : '';
   return errorText`Pin it to cpu or a GPU${asBfloat16}.`;
 }

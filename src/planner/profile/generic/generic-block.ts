@@ -25,6 +25,10 @@ export interface BlockContext {
   readonly use: ModelUse | null;
   /** Whether its attention is written out rather than one operation. */
   readonly isEager: boolean;
+  /** Of what a file holds, what accelerate puts on the GPU that runs it, wherever the map has it. */
+  readonly isBuffer: (name: string) => boolean;
+  /** Group -> bytes of buffers that no file holds. */
+  readonly bufferBytes: ReadonlyMap<string, number>;
   /** Whether a quantised module cannot wait in host memory or on disk. */
   readonly quantizedStores: readonly ('cpu' | 'disk')[] | null;
 }
@@ -38,6 +42,7 @@ const LOOKED_UP = /embed/i;
 interface Sizes {
   readonly leaves: ReadonlyMap<string, number>;
   readonly weightBytes: number;
+  readonly bufferBytes: number;
   readonly elements: number;
   readonly expertBytes: number;
   readonly expertElements: number;
@@ -70,14 +75,16 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     const idleBytes = read.expertBytes * (1 - experts) ** tokens;
     const active = read.elements - read.expertElements * (1 - experts);
     const firstOnly = kind === 'token' ? read.crossBytes : 0;
-    const copied = read.weightBytes - firstOnly;
+    const copied = read.weightBytes - read.bufferBytes - firstOnly;
     return {
       phase: kind,
       runs,
       copies: runs * chance,
       flops: isTable ? 0 : 2 * active * tokens,
       quantizedBytes: 0,
-      readBytes: isTable ? Math.min(copied, tokens * read.rowWidth * elementBytes) : copied - idleBytes,
+      readBytes: isTable
+        ? Math.min(copied, tokens * read.rowWidth * elementBytes)
+        : copied + read.bufferBytes - idleBytes,
       streamedBytes: copied,
       stateBytes:
         kind === 'token' ? (rows * kept.read * elementBytes * (context0 + newTokens / 2)) / (context0 + newTokens) : 0,
@@ -117,8 +124,10 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     forms: new Map(),
     lookUp: null,
     streamedWithBytes: null,
-    bufferBytes: 0,
+    bufferBytes: context.bufferBytes.get(name) ?? 0,
+    ...(sizes.bufferBytes === 0 ? {} : { savedBufferBytes: sizes.bufferBytes }),
     stores: storesOf(group, context),
+    ...(group.lacks === null ? {} : { lacks: group.lacks }),
     keptTensors: [],
     keptBytes: 0,
     largestLeafBytes: Math.max(0, ...read.leaves.values()),
@@ -134,13 +143,13 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
 }
 
 /** Where a block may wait, by what transformers does with it there. */
-function storesOf({ tensors: names, stays }: TensorGroup, context: BlockContext): readonly ('cpu' | 'disk')[] {
+function storesOf({ tensors: names, stays, lacks }: TensorGroup, context: BlockContext): readonly ('cpu' | 'disk')[] {
   const { engine, rules, tensors, quantizedStores } = context;
   if (engine !== 'transformers') return ['cpu', 'disk'];
   if (stays) return [];
   if (quantizedStores !== null && names.some((name) => !isPlain(tensors.get(name)))) return quantizedStores;
   const keeps = names.some((name) => keepsItsDtype(name, tensors.get(name)?.dtype ?? 'F32', rules));
-  return keeps ? ['cpu'] : ['cpu', 'disk'];
+  return keeps || lacks !== null ? ['cpu'] : ['cpu', 'disk'];
 }
 
 const isPlain = (info: TensorInfo | undefined): boolean =>
@@ -149,11 +158,11 @@ const isPlain = (info: TensorInfo | undefined): boolean =>
 /** @param reads tensors of other groups that it multiplies with, too */
 function sizesOf(
   names: readonly string[],
-  { tensors, rules, config }: BlockContext,
+  { tensors, rules, config, isBuffer, engine }: BlockContext,
   reads: readonly string[] = [],
 ): Sizes {
   const leaves = new Map<string, number>();
-  const total = { weightBytes: 0, elements: 0, expertBytes: 0, expertElements: 0, crossBytes: 0 };
+  const total = { weightBytes: 0, bufferBytes: 0, elements: 0, expertBytes: 0, expertElements: 0, crossBytes: 0 };
   let widest = 0;
   let rowWidth = 0;
   let isPacked = false;
@@ -162,8 +171,10 @@ function sizesOf(
     const bytes = loadedBytes(name, info, rules);
     const elements = elementCount(info.shape);
     const leaf = parentOf(name) || name;
-    leaves.set(leaf, (leaves.get(leaf) ?? 0) + bytes);
+    const stays = engine === 'transformers' && isBuffer(name);
+    leaves.set(leaf, (leaves.get(leaf) ?? 0) + (stays ? 0 : bytes));
     total.weightBytes += bytes;
+    if (stays) total.bufferBytes += bytes;
     total.elements += elements;
     if (EXPERTS.test(name)) {
       total.expertBytes += bytes;

@@ -13,6 +13,8 @@ export interface TensorGroup {
   readonly isHead: boolean;
   /** Must not wait for its runs elsewhere than on the device that runs them. */
   readonly stays: boolean;
+  /** A tensor of its modules that is in no file, so that it cannot be read from the disk. */
+  readonly lacks: string | null;
   /** Tensors of other groups that it reads as its own. */
   readonly reads: readonly string[];
   /** Label shared with groups that hold the same memory. */
@@ -42,6 +44,7 @@ export function genericGroups(names: Iterable<string>, tied: boolean): TensorGro
     phase: IMAGE.test(name) ? 'image' : 'token',
     isHead: LAST.test(name),
     stays: tensors.length === 1 && tensors[0] === name,
+    lacks: null,
     reads: [],
     bond: name === table?.name ? bond : null,
   }));
@@ -49,7 +52,16 @@ export function genericGroups(names: Iterable<string>, tied: boolean): TensorGro
   // The head that tied embeddings have nearly everywhere; transformers wants a key for it.
   return [
     ...all,
-    { name: 'lm_head', tensors: [], phase: 'token', isHead: true, stays: false, reads: table.tensors, bond },
+    {
+      name: 'lm_head',
+      tensors: [],
+      phase: 'token',
+      isHead: true,
+      stays: false,
+      lacks: null,
+      reads: table.tensors,
+      bond,
+    },
   ];
 }
 

@@ -11,6 +11,7 @@ import { genericBlock } from './generic-block.js';
 import { knownNotes, loaderNotes } from './generic-notes.js';
 import { genericGroups } from './generic-groups.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
+import { unsavedPlaces } from './unsaved-places.js';
 import type { DtypeRules } from '../loaded-dtype.js';
 import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import type { ModelProfile, PlannedClass } from '../model-profile.js';
@@ -49,7 +50,7 @@ export function genericProfiler(
     ...(model === null ? {} : { float32: (name) => model.tree.float32(name) }),
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
   };
-  const { groups, aliases } =
+  const known =
     model === null
       ? unknownGroups(stored, config)
       : loadedGroups(model, {
@@ -57,7 +58,9 @@ export function genericProfiler(
           onOneGpu: engine === 'transformers' && options.gpus <= 1,
           splitsLayers: options.splitsLayers,
         });
+  const { groups, aliases } = known;
   const emptyModules = model === null ? [] : emptyModulesOf(model, groups);
+  const unsaved = model === null ? null : unsavedPlaces(model, known, dtype === 'float32' ? 4 : 2);
   const shared = {
     tensors,
     rules,
@@ -65,6 +68,8 @@ export function genericProfiler(
     config,
     use: model?.cls.use ?? null,
     isEager: model?.cls.isEager ?? false,
+    isBuffer: (name: string) => model?.tree.isBuffer(name) === true,
+    bufferBytes: unsaved?.bytes ?? new Map<string, number>(),
     quantizedStores: quantization?.stores ?? null,
   };
   return (workload) => {
@@ -79,6 +84,7 @@ export function genericProfiler(
       blocks,
       aliases,
       emptyModules,
+      ...(unsaved === null ? {} : { besideBlocks: unsaved.beside }),
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [
         ...(model === null ? UNKNOWN : knownNotes(model, rules)),

@@ -36,6 +36,7 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
     else known.push(tensor);
   }
   const ties = tiedGroups(model, owner, groupOf, new Set(members.keys()));
+  const lacking = new Map(model.unread.map((name) => [homeOf(owner(name).name, ties), name]));
   const groups = [...members, ...ties.heads.map((name): [string, string[]] => [name, []])].map(
     ([name, tensors]): TensorGroup => ({
       name,
@@ -43,6 +44,7 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
       phase: ties.everyToken.has(name) ? 'token' : phaseOf(name, cls),
       isHead: cls.head !== null && isWithin(name, cls.head),
       stays: stays.has(name),
+      lacks: lacking.get(name) ?? null,
       reads: ties.reads.get(name) ?? [],
       bond: ties.bonds.get(name) ?? null,
     }),
@@ -142,6 +144,8 @@ function tiedGroups(
   }
   return { heads, aliases, bonds, reads, everyToken };
 }
+
+const homeOf = (owner: string, { aliases }: Ties): string => aliases.get(owner) ?? owner;
 
 /** Once per call, or for every token. */
 function phaseOf(name: string, { use, decoder, head }: ModelClass): BlockPhase {

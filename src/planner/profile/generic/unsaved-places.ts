@@ -1,0 +1,69 @@
+/** Where buffers are that no file holds: on the device that runs their module. */
+import { longestPrefix } from '../../map/longest-prefix.js';
+import { parentOf, pathsAbove } from '../../map/module-paths.js';
+import type { LoadedModel } from '../../models/loaded-model.js';
+import { unsavedBytes } from '../../models/unsaved-buffers.js';
+import type { LoadedGroups } from './loaded-groups.js';
+
+export interface UnsavedPlaces {
+  /** Group -> bytes of those in it or beside it. */
+  readonly bytes: ReadonlyMap<string, number>;
+  /** Key of one that is in no group, and that no other key brings to a GPU -> the group beside it. */
+  readonly beside: ReadonlyMap<string, string>;
+}
+
+/** @param elementBytes of the dtype in which the model is loaded */
+export function unsavedPlaces(model: LoadedModel, groups: LoadedGroups, elementBytes: number): UnsavedPlaces {
+  const { cls, config, tensors } = model;
+  const bytes = new Map<string, number>();
+  const beside = new Map<string, string>();
+  if (cls.unsaved.length === 0) return { bytes, beside };
+  const names = new Map(groups.groups.map(({ name }) => [name, name]));
+  const modules = pathsAbove(tensors.keys());
+  for (const buffer of cls.unsaved) {
+    const size = unsavedBytes(buffer, config, elementBytes);
+    for (const path of instancesOf(buffer.name, modules)) {
+      const own = longestPrefix(names, path);
+      const group = own ?? groupBeside(path, groups, model);
+      if (group === undefined) continue;
+      bytes.set(group, (bytes.get(group) ?? 0) + size);
+      if (own === undefined && buffer.needsPlace) beside.set(path, group);
+    }
+  }
+  return { bytes, beside };
+}
+
+/** Paths with the numbers that the lists of this model have. */
+function instancesOf(name: string, modules: ReadonlySet<string>): string[] {
+  const end = name.lastIndexOf('*') + 1;
+  if (end === 0) return [name];
+  const list = name.slice(0, end).split('.');
+  return [...modules].flatMap((path) => {
+    const parts = path.split('.');
+    const isMember =
+      parts.length === list.length && list.every((part, i) => part === parts[i] || isNumber(part, parts[i]));
+    return isMember ? [path + name.slice(end)] : [];
+  });
+}
+
+const isNumber = (part: string, other: string | undefined): boolean => part === '*' && /^\d+$/.test(other ?? '');
+
+/** What runs first of the module that holds it: its result is read with what that makes. */
+function groupBeside(path: string, { groups, aliases }: LoadedGroups, { tree }: LoadedModel): string | undefined {
+  const homes = [...groups.map(({ name }): [string, string] => [name, name]), ...aliases];
+  for (let above = parentOf(path); ; above = parentOf(above)) {
+    const inside = homes.filter(([name]) => above === '' || name.startsWith(`${above}.`));
+    const [first, ...others] = inside.map(([name, home]) => ({ home, order: tree.order(name) }));
+    if (first !== undefined)
+      return others.reduce((best, each) => (isBefore(each.order, best.order) ? each : best), first).home;
+    if (above === '') return undefined;
+  }
+}
+
+function isBefore(one: readonly number[], other: readonly number[]): boolean {
+  for (const [i, at] of one.entries()) {
+    const against = other[i];
+    if (against === undefined || at !== against) return against !== undefined && at < against;
+  }
+  return false;
+}
