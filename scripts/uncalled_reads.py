@@ -1,7 +1,8 @@
 """Modules whose parameters others read without calling them, by the source of transformers' classes: no hook brings those to the GPU.
 
-`uncalled(model)` gives their paths. A read counts where every call of `forward` makes it: not under a condition that the module itself does not
-decide, such as `self.relative_attention`; not what `force_accelerate_hooks` brings; not of a dtype or a shape. That of a device counts: it is none.
+`uncalled(model)` gives their paths. Calls of another method than forward are such reads, too: hooks are on forward alone. A read counts where every
+call of `forward` makes it: under a condition that arguments decide, such as `input_boxes is not None`, it counts where the module is small and in no
+list, so that its place costs next to nothing. Not what `force_accelerate_hooks` brings; not of a dtype or a shape. That of a device counts: it is none.
 """
 
 import ast
@@ -13,6 +14,10 @@ DESCRIBES = {"dtype", "shape", "size", "ndim", "dim", "numel", "requires_grad", 
 UNKNOWN = object()
 # Where arguments decide (the first layer, decoding), or another of its methods is called: as executed.
 BY_ARGUMENTS = {"WavLMAttention": ["rel_attn_embed"], "RecurrentGemmaRecurrentBlock": ["conv_1d"], "JetMoeAttention": ["experts"]}
+# Arguments that are off unless they are asked for.
+OPTIONS = {"interpolate_pos_encoding"}
+# Elements of a module that may as well stay.
+CHEAP = 5_000_000
 
 
 def uncalled(model):
@@ -21,12 +26,23 @@ def uncalled(model):
             if hasattr(module, name):
                 yield f"{path}.{name}".strip(".")
         for (*names, parameter), tests in reads_of(type(module)):
-            if all(truth(module, test) is wanted for test, wanted in tests):
-                for name, read in followed(module, names):
-                    # What stands beside modules has a place of its own, and stays.
-                    stands_alone = not any(True for child in read.children() for _ in child.parameters())
-                    if name and stands_alone and read._parameters.get(parameter) is not None:
-                        yield f"{path}.{name}".strip(".")
+            answers = [(truth(module, test), wanted) for test, wanted in tests]
+            if any(answer is not None and answer is not wanted for answer, wanted in answers):
+                continue
+            for name, read in followed(module, names):
+                whole = f"{path}.{name}".strip(".")
+                is_cheap = read_elements(read) <= CHEAP and not any(part.isdigit() for part in whole.split(".")[:-1])
+                if any(answer is None for answer, _ in answers) and not is_cheap:
+                    continue
+                # What stands beside modules has a place of its own, and stays.
+                stands_alone = not any(True for child in read.children() for _ in child.parameters())
+                own = {each for each, tensor in read._parameters.items() if tensor is not None}
+                if name and stands_alone and own & ({parameter} | loaded_by(type(read), parameter, frozenset(own))):
+                    yield whole
+
+
+def read_elements(module):
+    return sum(each.numel() for each in module.parameters())
 
 
 def followed(module, names):
@@ -55,6 +71,27 @@ def reads_of(cls):
                     waiting.append((chain[0], tests))
                 elif chain[0] not in brought:
                     found.append((chain, tests))
+    return found
+
+
+@functools.lru_cache(None)
+def loaded_by(cls, method, own):
+    """Which of its own parameters a module loads where a method of it is called that is not its forward; all where that is one of torch's."""
+    found, waiting, seen = set(), [method], {"forward"}
+    while waiting:
+        name = waiting.pop()
+        function = inspect.getattr_static(cls, name, None)
+        if name in seen or not inspect.isfunction(function) or not (function.__module__ or "").startswith("transformers.models"):
+            continue
+        seen.add(name)
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "super":
+                found |= own
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                chain = chain_of(node)
+                if not DESCRIBES & set(chain):
+                    found |= own & set(chain[:1])
+                    waiting += chain[:1]
     return found
 
 
@@ -90,6 +127,12 @@ def truth(module, test):
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         negated = truth(module, test.operand)
         return None if negated is None else not negated
+    if isinstance(test, ast.Name) and test.id in OPTIONS:
+        return False
+    if isinstance(test, ast.BoolOp):
+        each = [truth(module, value) for value in test.values]
+        decides = isinstance(test.op, ast.Or)
+        return decides if decides in each else None if None in each else not decides
     if isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Is, ast.IsNot)) and getattr(test.comparators[0], "value", UNKNOWN) is None:
         value = setting(module, test.left)
         return None if value is UNKNOWN else (value is None) == isinstance(test.ops[0], ast.Is)
@@ -99,6 +142,8 @@ def truth(module, test):
 
 def setting(module, node):
     chain = chain_of(node)
+    if chain == ["training"]:
+        return False
     if not chain or "*" in chain or "training" in chain:
         return UNKNOWN
     for name in chain:

@@ -12,8 +12,6 @@ import inspect
 import re
 import textwrap
 
-import torch
-
 from uncalled_reads import chain_of
 
 # Smaller ones are not worth their bytes.
@@ -49,15 +47,15 @@ class UnsavedBuffers:
                 size = f" {self.unit(model, each)} {each.numel()}" if each.numel() >= LEAST else ""
                 rows.setdefault(key_of(path, path, state), []).append(("", size))
         # Of a module that holds nothing else one row says where, and each of its buffers how much.
-        said = {}
+        said = []
         for key, parts in rows.items():
             mark = max(mark for mark, _ in parts)
             sizes = [size for _, size in parts if size] or [""]
             for at, size in enumerate(sizes):
                 row = f"{key}{mark if at == 0 else ''}{size}"
                 if row != key:
-                    said[row] = None
-        return list(said)
+                    said.append(row)
+        return said
 
     def unit(self, model, buffer):
         return "d" if buffer.dtype == model.dtype and buffer.is_floating_point() else str(buffer.element_size())

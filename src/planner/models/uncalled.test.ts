@@ -53,6 +53,16 @@ describe('modules whose parameters another module reads without calling them sta
     expect(staying('LongcatFlashForCausalLM', 'longcat_flash', names)).toEqual(['model.layers.0']);
   });
 
+  // Under a setting of the configuration, by another method than forward, in one layer of several, and in evaluation alone.
+  it.each([
+    ['GroundingDinoModel', 'grounding-dino', 'query_position_embeddings', 'text_projection'],
+    ['ProphetNetDecoder', 'prophetnet', 'position_embeddings', 'embeddings_layer_norm'],
+    ['EomtForUniversalSegmentation', 'eomt', 'query', 'class_predictor'],
+    ['RfDetrModel', 'rf_detr', 'query_feat', 'enc_output.0'],
+  ])('%s: %s.%s', (architecture, type, read, called) => {
+    expect(staying(architecture, type, [`${read}.weight`, `${called}.weight`])).toEqual([read]);
+  });
+
   it('nothing of Llama and T5', () => {
     const llama = ['model.embed_tokens', 'model.layers.0.self_attn.q_proj', 'model.norm', 'lm_head'];
     const t5 = [
