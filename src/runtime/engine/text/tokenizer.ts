@@ -3,7 +3,7 @@
  */
 import { Tokenizer } from '@huggingface/tokenizers';
 import { Blip2Error } from '../../../errors.js';
-import { PrecompiledCharsmap } from './precompiled-charsmap.js';
+import { mendSteps } from './mend-steps.js';
 
 export interface TextTokenizer {
   /** Ids with whatever the tokenizer adds itself: BOS in front for OPT, `</s>` behind for T5. */
@@ -37,7 +37,7 @@ function parse(tokenizerJson: unknown, config: object): Tokenizer {
     if (!isRecord(tokenizerJson)) throw new Error('it is not an object');
     checkVocabulary(tokenizerJson);
     const tokenizer = new Tokenizer(tokenizerJson, config);
-    useCharsmaps(tokenizer.normalizer);
+    mendSteps(tokenizer, tokenizerJson);
     return tokenizer;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -46,24 +46,6 @@ function parse(tokenizerJson: unknown, config: object): Tokenizer {
       cause,
     });
   }
-}
-
-/** A step of a `Tokenizer` of @huggingface/tokenizers, whose own types do not resolve. */
-interface NormalizerStep {
-  readonly config: { readonly type: string; readonly precompiled_charsmap?: unknown };
-  /** Of a sequence. */
-  readonly normalizers?: readonly (NormalizerStep | null)[];
-  normalize: (text: string) => string;
-}
-
-/** Has charsmaps read that the package leaves alone. @throws Error for one that cannot be read */
-function useCharsmaps(step: NormalizerStep | null): void {
-  if (step === null) return;
-  for (const inner of step.normalizers ?? []) useCharsmaps(inner);
-  const { type, precompiled_charsmap: encoded } = step.config;
-  if (type !== 'Precompiled' || typeof encoded !== 'string') return;
-  const charsmap = new PrecompiledCharsmap(Buffer.from(encoded, 'base64'));
-  step.normalize = (text) => charsmap.normalize(text);
 }
 
 /** @throws Error for a vocabulary without tokens, or ids that are no rows of a table */

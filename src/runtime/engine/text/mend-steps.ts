@@ -1,0 +1,123 @@
+/**
+ * Where @huggingface/tokenizers 0.2 answers otherwise than tokenizers 0.23 (Rust), which transformers runs, its steps are
+ * given Rust's rules: what is white space, letters in their places, Han characters beyond 16 bits, bytes that are no text.
+ * Differences that are left are those of Unicode's versions: README.md has them.
+ */
+import type { Tokenizer } from '@huggingface/tokenizers';
+import { PrecompiledCharsmap } from './precompiled-charsmap.js';
+
+/** A step of a `Tokenizer`, as far as it is mended: the package's own types do not resolve. */
+interface Step {
+  /** Those of a sequence. */
+  readonly normalizers?: readonly (Step | null)[];
+  readonly tokenizers?: readonly (Step | null)[];
+  readonly decoders?: readonly (Step | null)[];
+  normalize?: (text: string) => string;
+  tokenize_chinese_chars?: (text: string) => string;
+  pattern?: unknown;
+  pre_tokenize_text?: (text: string) => string[];
+  decode_chain?: (tokens: string[]) => string[];
+}
+
+/** What `tokenizer.json` says of a step. */
+type Config = Readonly<Record<string, unknown>>;
+
+/**
+ * @param tokenizerJson what the tokenizer was made of
+ * @throws Error for a charsmap that cannot be read
+ */
+export function mendSteps({ normalizer, pre_tokenizer: cutter, decoder }: Tokenizer, tokenizerJson: Config): void {
+  everyStep(normalizer, tokenizerJson['normalizer'], mendNormalizer);
+  everyStep(cutter, tokenizerJson['pre_tokenizer'], mendCutter);
+  everyStep(decoder, tokenizerJson['decoder'], mendDecoder);
+}
+
+function everyStep(step: Step | null | undefined, config: unknown, mend: (step: Step, config: Config) => void): void {
+  if (step === null || step === undefined || !isRecord(config)) return;
+  const inner = config['normalizers'] ?? config['pretokenizers'] ?? config['decoders'];
+  if (Array.isArray(inner)) {
+    const steps = step.normalizers ?? step.tokenizers ?? step.decoders ?? [];
+    for (const [i, innerConfig] of inner.entries()) everyStep(steps[i], innerConfig, mend);
+  }
+  mend(step, config);
+}
+
+function mendNormalizer(step: Step, config: Config): void {
+  const { type, lowercase, precompiled_charsmap: encoded, strip_left: left, strip_right: right } = config;
+  if (type === 'Precompiled' && typeof encoded === 'string') {
+    const charsmap = new PrecompiledCharsmap(Buffer.from(encoded, 'base64'));
+    step.normalize = (text) => charsmap.normalize(text);
+  }
+  if (type === 'Strip') {
+    step.normalize = (text) => {
+      const stripped = left === true ? text.replace(LEADING_SPACE, '') : text;
+      return right === true ? stripped.replace(TRAILING_SPACE, '') : stripped;
+    };
+  }
+  if (type === 'BertNormalizer') step.tokenize_chinese_chars = (text) => text.replace(HAN, ' $& ');
+  if (type === 'Lowercase' || (type === 'BertNormalizer' && lowercase === true)) {
+    const normalize = step.normalize?.bind(step);
+    // JavaScript makes of a sigma that ends a word a final one; Rust has every letter small by itself.
+    if (normalize !== undefined) step.normalize = (text) => normalize(text.replaceAll('Σ', 'σ'));
+  }
+}
+
+function mendCutter(step: Step, { type }: Config): void {
+  if (type === 'WhitespaceSplit') step.pre_tokenize_text = (text) => text.match(WORDS) ?? [];
+  if (!(step.pattern instanceof RegExp)) return;
+  const pattern = withUnicodeSpace(step.pattern);
+  step.pattern = pattern;
+  // The package's own trims the text by JavaScript's white space before it cuts it.
+  if (type === 'BertPreTokenizer') step.pre_tokenize_text = (text) => text.match(pattern) ?? [];
+}
+
+function mendDecoder(step: Step, { type }: Config): void {
+  if (type === 'ByteFallback') step.decode_chain = withTextOfBytes;
+}
+
+function isRecord(value: unknown): value is Config {
+  return typeof value === 'object' && value !== null;
+}
+
+/** `\s` of JavaScript has U+FEFF, which is no white space for Unicode, and lacks U+0085, which is. */
+function withUnicodeSpace({ source, flags }: RegExp): RegExp {
+  return new RegExp(source.replaceAll('\\s', '\\p{White_Space}').replaceAll('\\S', '\\P{White_Space}'), flags);
+}
+
+const LEADING_SPACE = /^\p{White_Space}+/u;
+const TRAILING_SPACE = /\p{White_Space}+$/u;
+const WORDS = /\P{White_Space}+/gu;
+
+/** What BERT takes for Chinese: Rust's ranges, from U+2B920 where BERT's own begins at U+2B820. */
+const HAN =
+  /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
+
+/** Runs of tokens such as `<0xE7>` become the text that they are, or a replacement character for each where they are none. */
+function withTextOfBytes(tokens: readonly string[]): string[] {
+  const texts: string[] = [];
+  let run: number[] = [];
+  const endRun = (): void => {
+    if (run.length > 0) texts.push(textOf(run));
+    run = [];
+  };
+  for (const token of tokens) {
+    const byte = /^<0x([\dA-Fa-f]{2})>$/.exec(token)?.[1];
+    if (byte !== undefined) run.push(parseInt(byte, 16));
+    else {
+      endRun();
+      texts.push(token);
+    }
+  }
+  endRun();
+  return texts;
+}
+
+const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function textOf(bytes: readonly number[]): string {
+  try {
+    return STRICT_UTF8.decode(Uint8Array.from(bytes));
+  } catch {
+    return '\ufffd'.repeat(bytes.length);
+  }
+}
