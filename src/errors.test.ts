@@ -7,7 +7,7 @@ import { receiveError, sendError } from './runtime/sent-error.js';
 
 function refusal(options: Parameters<typeof resolveGenerationOptions>[0]): Blip2Error {
   try {
-    resolveGenerationOptions(options, [2]);
+    resolveGenerationOptions(options, { eosTokenIds: [2], vocabSize: 100 });
   } catch (error) {
     if (error instanceof Blip2Error) return error;
     throw error;
@@ -31,6 +31,11 @@ describe('Blip2Error', () => {
       { doSample: true, topP: 2 },
       'topP is 2; it has to be above 0 and at most 1',
       '--top-p is 2; it has to be above 0 and at most 1',
+    ],
+    [
+      { eosTokenIds: [99, 100] },
+      "eosTokenIds is 100; it has to be an id of this model's vocabulary, 0 to 99",
+      "--stop-id is 100; it has to be an id of this model's vocabulary, 0 to 99",
     ],
   ] as const)('says what is wrong with %j as a program wrote it, or in flags', (options, message, inFlags) => {
     const error = refusal(options);

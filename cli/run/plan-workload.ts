@@ -28,7 +28,7 @@ export async function planWorkload(
   // Captions end where the model's positions do, however many tokens are asked for.
   const room = limit - promptTokens;
   return {
-    beams: sequencesAtOnce(resolveGenerationOptions(generation, config.text.eosTokenIds).strategy),
+    beams: sequencesAtOnce(resolveGenerationOptions(generation, config.text).strategy),
     promptTokens,
     ...(generation.maxNewTokens === undefined
       ? {}

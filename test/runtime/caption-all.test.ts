@@ -165,7 +165,7 @@ describe.each(DEVICES)('rows that go on, with %s', (_, device) => {
           pixels: (await preparePixels(image, preprocessor)).data,
           text,
           prompt: asking.prompts([text]),
-          settings: resolveGenerationOptions(generation, config.text.eosTokenIds),
+          settings: resolveGenerationOptions(generation, config.text),
         };
       };
       const numbered = asked.map((each, index) => {

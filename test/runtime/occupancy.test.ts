@@ -91,7 +91,7 @@ describe('rows of steps', () => {
       };
       const asking = new Asking(config, files);
       const prompt = asking.prompts([null]);
-      const settings = resolveGenerationOptions({ maxNewTokens: 40 }, config.text.eosTokenIds);
+      const settings = resolveGenerationOptions({ maxNewTokens: 40 }, config.text);
       async function* given() {
         for (let index = 0; index < 4096; index++) yield await Promise.resolve({ index });
       }

@@ -189,7 +189,9 @@ describe('traps of generation', () => {
     // Raw: -1 becomes -2, behind -1.9. Log-probabilities: -0.34 becomes -0.68, still before -1.24.
     expect(await next({})).toEqual([1]);
     expect(await next({ numBeams: 2 })).toEqual([0]);
-    expect(resolveGenerationOptions({ doSample: true }, []).strategy).toMatchObject({ topK: 50 });
+    expect(resolveGenerationOptions({ doSample: true }, { eosTokenIds: [], vocabSize: 100 }).strategy).toMatchObject({
+      topK: 50,
+    });
   });
 });
 

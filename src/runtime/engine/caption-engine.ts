@@ -83,8 +83,8 @@ export class CaptionEngine implements CaptionWorker {
     const { contextIds, ...prompts } = this.#asking.prompts(texts);
     const limited = this.#asking.withinPositions(generation, prompts.textIds[0]?.length ?? 0);
     const words = this.#asking.words(texts);
-    const { eosTokenIds } = this.#config.text;
-    const { maxNewTokens, strategy } = resolveGenerationOptions(limited, eosTokenIds);
+    const { text } = this.#config;
+    const { maxNewTokens, strategy } = resolveGenerationOptions(limited, text);
     const work = {
       batch: pictures.length,
       beams: sequencesAtOnce(strategy),
@@ -103,7 +103,7 @@ export class CaptionEngine implements CaptionWorker {
     const encoded = performance.now();
     const request = {
       contextIds,
-      eosTokenIds,
+      eosTokenIds: text.eosTokenIds,
       randomStreams: pictures.map(({ randomStream }, row) => randomStream ?? first + row),
     };
     const source = this.#model.tokens({ prefix, ...prompts, room: decodingRoom(work) });
@@ -152,16 +152,16 @@ export class CaptionEngine implements CaptionWorker {
       captionOf: (index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse) =>
         this.#captionOf(index, sequences, course),
     };
-    const { eosTokenIds } = this.#config.text;
-    const call = resolveGenerationOptions(generation, eosTokenIds);
+    const ids = this.#config.text;
+    const call = resolveGenerationOptions(generation, ids);
     const prepare = async ({ image, ask, generation: own, signal = hooks.signal }: NumberedPicture) => {
       signal?.throwIfAborted();
       const text = this.#asking.textOf(ask);
       const prompt = this.#asking.prompts([text]);
-      if (own !== undefined) checkOwnOptions(own, call);
+      if (own !== undefined) checkOwnOptions(own, call, ids);
       const textTokens = prompt.textIds[0]?.length ?? 0;
       const within = this.#asking.withinPositions(own ?? generation, textTokens, maxTextTokens);
-      const settings = resolveGenerationOptions(within, eosTokenIds);
+      const settings = resolveGenerationOptions(within, ids);
       return { text, prompt, settings, pixels: await this.#pixels.pixels(image, signal) };
     };
     const feed = new PictureFeed<NumberedPicture, PreparedPicture>(source, {

@@ -27,7 +27,7 @@ export async function picturesAtOnce(
   { config, model, room, pictureSize }: DecodingMeans,
   { generation, pictures: wanted, maxTextTokens = 1 }: StreamRequest,
 ): Promise<number> {
-  const { maxNewTokens, strategy } = resolveGenerationOptions(generation, config.text.eosTokenIds);
+  const { maxNewTokens, strategy } = resolveGenerationOptions(generation, config.text);
   // A prompt and its answer are within the model's positions, whatever each may be.
   const limit = positionLimit(config.text) ?? Infinity;
   const promptTokens = Math.min(config.numQueryTokens + maxTextTokens, limit - 1);

@@ -19,7 +19,7 @@ export async function generate(
   options: GenerationOptions = {},
   hooks: GenerationHooks = {},
 ): Promise<GeneratedSequence[][]> {
-  const settings = resolveGenerationOptions(options, request.eosTokenIds);
+  const settings = resolveGenerationOptions(options, { ...request, vocabSize: source.vocabSize });
   const { strategy } = settings;
   return strategy.kind === 'beam'
     ? searchBeams(source, request, { ...settings, strategy }, hooks)

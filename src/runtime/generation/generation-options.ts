@@ -121,28 +121,35 @@ export interface GenerationSettings {
   readonly strategy: Strategy;
 }
 
+/** What options are checked against: the checkpoint's own stop ids (`text_config.eos_token_id`), and how many ids there are. */
+export interface TokenIds {
+  readonly eosTokenIds: readonly number[];
+  readonly vocabSize: number;
+}
+
 /**
  * Fills in the defaults and checks every value.
- * @param defaultEosTokenIds the checkpoint's own stop ids (`text_config.eos_token_id`)
  * @throws Blip2Error `OPTION_INVALID`, naming the option, its value and what it may be
  */
 export function resolveGenerationOptions(
   options: GenerationOptions,
-  defaultEosTokenIds: readonly number[],
+  { eosTokenIds: ownEosTokenIds, vocabSize }: TokenIds,
 ): GenerationSettings {
   const maxNewTokens = whole('maxNewTokens', options.maxNewTokens ?? DEFAULT_NEW_TOKENS, 1);
   const minNewTokens = whole('minNewTokens', options.minNewTokens ?? 0, 0);
   if (minNewTokens > maxNewTokens) {
     throw invalid('minNewTokens', minNewTokens, errorText`at most ${option('maxNewTokens')} (${maxNewTokens})`);
   }
-  const eosTokenIds = options.eosTokenIds ?? defaultEosTokenIds;
-  for (const id of eosTokenIds) whole('eosTokenIds', id, 0);
+  for (const id of options.eosTokenIds ?? []) {
+    if (whole('eosTokenIds', id, 0) < vocabSize) continue;
+    throw invalid('eosTokenIds', id, `an id of this model's vocabulary, 0 to ${vocabSize - 1}`);
+  }
   return {
     maxNewTokens,
     minNewTokens,
     repetitionPenalty: factor('repetitionPenalty', options.repetitionPenalty ?? 1),
     noRepeatNgramSize: whole('noRepeatNgramSize', options.noRepeatNgramSize ?? 0, 0),
-    eosTokenIds,
+    eosTokenIds: options.eosTokenIds ?? ownEosTokenIds,
     strategy: resolveStrategy(options, maxNewTokens),
   };
 }

@@ -39,7 +39,7 @@ export class CaptionStream<Given extends Numbered> {
   constructor(parts: CaptionStreamParts, settings: StreamSettings, hooks: CaptionHooks) {
     this.#parts = parts;
     this.#settings = settings;
-    this.#generation = resolveGenerationOptions(settings.generation, parts.config.text.eosTokenIds);
+    this.#generation = resolveGenerationOptions(settings.generation, parts.config.text);
     this.#hooks = hooks;
   }
 

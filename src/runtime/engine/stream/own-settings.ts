@@ -5,6 +5,7 @@ import {
   sequencesAtOnce,
   type GenerationSettings,
   type StepOptions,
+  type TokenIds,
 } from '../../generation/generation-options.js';
 import type { StepSettings } from '../../generation/open-sequences.js';
 
@@ -13,8 +14,8 @@ import type { StepSettings } from '../../generation/open-sequences.js';
  * @throws Blip2Error `OPTION_INVALID` where the picture asks for more, or the call for beams, which pictures begin and end
  *   together
  */
-export function checkOwnOptions(own: StepOptions, call: GenerationSettings): void {
-  const settings = resolveGenerationOptions(own, call.eosTokenIds);
+export function checkOwnOptions(own: StepOptions, call: GenerationSettings, ids: TokenIds): void {
+  const settings = resolveGenerationOptions(own, ids);
   if (call.strategy.kind === 'beam' || settings.strategy.kind === 'beam') {
     throw new Blip2Error('OPTION_INVALID', 'a picture of a call has options of its own only where neither has beams');
   }

@@ -69,7 +69,7 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
           Float32Array.from({ length: size }, (___, i) => Math.sin(1 + i * (picture + 1)) / 2);
         const optionsOf = (picture: number): GenerationOptions => courseOptions[picture % courseOptions.length] ?? {};
         const settingsOf = (picture: number) =>
-          resolveGenerationOptions(optionsOf(picture), config.text.eosTokenIds) as StepSettings;
+          resolveGenerationOptions(optionsOf(picture), config.text) as StepSettings;
         const textOf = (picture: number, length: number) =>
           Array.from({ length }, (___, i) => 2 + ((picture * 3 + i) % 5));
         const alone = new Map<string, unknown>();

@@ -86,7 +86,7 @@ async function captionAll(
   const prefix = await model.encodeImages(pixels, [count, channels, imageSize, imageSize], words);
   const rows = prefix.data as Float32Array;
   const perPicture = rows.length / count;
-  const generation = resolveGenerationOptions(options, config.text.eosTokenIds) as StepSettings;
+  const generation = resolveGenerationOptions(options, config.text) as StepSettings;
   const source = model.rolling({ rows: ROWS, newTokens: TOKENS, promptTokens: config.numQueryTokens + 1 });
   if (source === null) throw new Error('prompts cannot join');
   const sequences = new OpenSequences(source, {});
