@@ -7,7 +7,9 @@ import { FORMAT_BYTES, pictureFormat } from '../../src/runtime/image/picture-for
 
 /** Names that pictures of the formats that are read go by. */
 const EXTENSIONS = new Set(
-  '.jpg .jpeg .jpe .jfif .jif .pjpeg .pjp .mpo .png .apng .webp .gif .tif .tiff .avif .avifs'.split(' '),
+  '.jpg .jpeg .jpe .jfif .jif .pjpeg .pjp .mpo .png .apng .webp .gif .tif .tiff .avif .avifs .bmp .pbm .pgm .pnm .ppm'.split(
+    ' ',
+  ),
 );
 /** Kinds of what is skipped that are named; more are counted together. */
 const NAMED_KINDS = 5;

@@ -58,7 +58,7 @@ async function expand(argument: string, options: ListOptions): Promise<readonly 
       `the folder ${inLine(argument)} holds no picture (${all})`,
       CONTAINER.test(skipped)
         ? 'Archives, tables and lists in a folder are named themselves, such as data/*.parquet, with --out.'
-        : 'JPEG, PNG, WebP, GIF, TIFF and AVIF are read; hidden files are not looked at.',
+        : 'JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PNM are read; hidden files are not looked at.',
     );
   }
   if (skipped !== '') options.onSkipped?.(inLine(argument), skipped);

@@ -52,11 +52,13 @@ describe('a folder', () => {
       'd.jpeg',
       'e.tif',
       'f.apng',
+      'g.bmp',
+      'h.PPM',
       'plain',
       'inside/deeper/g.webp',
       'x.png/h.png',
     ];
-    const path = await folder('names', ...named, '.hidden.png', '.git/i.png', 'notes.txt', 'more.txt', 'old.bmp');
+    const path = await folder('names', ...named, '.hidden.png', '.git/i.png', 'notes.txt', 'more.txt', 'old.psd');
     await writeFile(join(path, 'README'), 'not a picture');
     await symlink(path, join(path, 'round'));
     await symlink(first, join(path, 'linked.png'));
@@ -67,7 +69,7 @@ describe('a folder', () => {
       [...named, 'linked.png'].toSorted().map((name) => join(path, name)),
     );
     expect(new Set(found.map(({ text }) => text))).toEqual(new Set([CAPTIONS[0]]));
-    const skipped = '2 .txt, 2 hidden, 1 .bmp, 1 FIFO or device, 1 link to a folder, 1 more';
+    const skipped = '2 .txt, 2 hidden, 1 .psd, 1 FIFO or device, 1 link to a folder, 1 more';
     expect(stderr).toBe(`skipped in ${path}: ${skipped}\n`);
     expect(code).toBe(0);
   });
@@ -167,7 +169,7 @@ it('writes names with tabs and line breaks as URLs, so that a line stays a line'
 describe('what is piped in', () => {
   it.each([
     ['a picture', join(ROOT, DEMO, 'pictures/shape-00.png'), 'is a picture (PNG), not a list'],
-    ['a BMP', join(FIXTURES, 'unsupported.bmp'), 'is a BMP, not a list'],
+    ['an SVG', join(FIXTURES, 'vector.svg'), 'is an SVG, '],
     ['an archive', join(FIXTURES, 'matrix.json.gz'), 'is binary data, not a list'],
   ])('%s, is refused in one line', async (_, file, message) => {
     const { code, stdout, stderr } = await command('blip2-run', ['--model', DEMO, '-'], {

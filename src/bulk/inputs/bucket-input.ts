@@ -2,7 +2,7 @@ import { basename } from 'node:path/posix';
 import { Bucket, parseBucketUrl } from '../bucket/bucket.js';
 import { invalidInput, type FilePicture } from './input-picture.js';
 
-const PICTURE_NAME = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
+const PICTURE_NAME = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp|p[bgnp]m)$/i;
 const CONTAINER_NAME = /\.(jsonl|ndjson|tar|tar\.gz|tgz|parquet)$/i;
 
 /**
@@ -29,7 +29,7 @@ export async function* bucketPictures(url: string): AsyncGenerator<FilePicture, 
   if (count > 0) return;
   const hint =
     container === undefined
-      ? 'JPEG, PNG, WebP, GIF, TIFF and AVIF are read.'
+      ? 'JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PNM are read.'
       : `Archives, tables and lists are read by their own names, such as s3://${name}/${container}.`;
   throw invalidInput(url, 'there is no picture below it', hint);
 }

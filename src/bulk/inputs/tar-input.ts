@@ -7,7 +7,7 @@ import { invalidInput, type TarPicture } from './input-picture.js';
 import { openTarFile } from './open-tar-file.js';
 import { tarHeaders } from './tar-headers.js';
 
-const PICTURE_NAME = /\.(jpe?g|png|webp|gif|tiff?|avif)$/i;
+const PICTURE_NAME = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp|p[bgnp]m)$/i;
 /** Folders of notes about an archive, which webdataset's reader skips. */
 const NOTES_FOLDER = /(^|\/)__[^/]*__\//;
 

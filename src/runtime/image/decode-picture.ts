@@ -10,7 +10,9 @@ import { Blip2Error } from '../../errors.js';
 import { isColourJpeg } from './colour-jpeg.js';
 import { inLine } from './file-url.js';
 import { decodeAvif } from './avif/decode-avif.js';
+import { decodeBmp } from './bmp/decode-bmp.js';
 import { decodeGif } from './gif/decode-gif.js';
+import { decodePnm } from './pnm/decode-pnm.js';
 import { decodeTiff } from './tiff/decode-tiff.js';
 import { cmykRgb, grey16Rgb, openWithLibvips, plainRgb } from './libvips-pixels.js';
 import { foreignFormat, pictureFormat } from './picture-format.js';
@@ -19,7 +21,7 @@ import { readPicture } from './read-picture.js';
 import type { RgbPicture } from './rgb-picture.js';
 
 /**
- * @param source path of a file, or the bytes of one (JPEG, PNG, WebP, GIF, TIFF, AVIF)
+ * @param source path of a file, or the bytes of one (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP, PNM)
  * @throws Blip2Error `IMAGE_NOT_FOUND`; `IMAGE_UNREADABLE` for anything that is not a whole picture; `IMAGE_UNSUPPORTED` for
  *   one whose pixels could not be Pillow's; `IMAGE_TOO_LARGE` for one of more than `maxPixels`
  */
@@ -45,6 +47,8 @@ async function decodeOther(bytes: Uint8Array, maxPixels: number): Promise<RgbPic
   if (format === 'GIF') return decodeGif(bytes, maxPixels);
   if (format === 'TIFF') return decodeTiff(bytes, maxPixels);
   if (format === 'AVIF') return decodeAvif(bytes, maxPixels);
+  if (format === 'BMP') return decodeBmp(bytes, maxPixels);
+  if (format === 'PNM') return decodePnm(bytes, maxPixels);
   const picture = await openWithLibvips(bytes, maxPixels);
   const { space, channels } = await picture.metadata();
   if (space === 'cmyk') return cmykRgb(picture);
@@ -65,7 +69,7 @@ function refused(path: string | null, sizeBytes: number, cause: unknown, maxPixe
   }
   const reason = cause instanceof RangeError && message.includes('DataView') ? 'it ends too early' : message;
   return new Blip2Error('IMAGE_UNREADABLE', `${name} cannot be read as a picture: ${reason}`, {
-    hint: 'JPEG, PNG, WebP, GIF, TIFF and AVIF are read; convert anything else, or fetch a damaged file again.',
+    hint: 'JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PNM are read; convert anything else, or fetch a damaged file again.',
     details,
     cause,
   });

@@ -47,7 +47,7 @@ describe('isColourJpeg', () => {
 
   it('knows JPEG files of three channels, and takes nothing else for one', () => {
     const colour = ['chroma-420.jpg', 'chroma-444.jpg', 'progressive.jpg', 'exif-rotated.jpg', 'truncated.jpg'];
-    const files = [...recorded.decoded.map(({ file }) => file), 'truncated.jpg', 'unsupported.bmp', 'vector.svg'];
+    const files = [...recorded.decoded.map(({ file }) => file), 'truncated.jpg', 'vector.svg'];
     expect(files.filter(recognised).sort()).toEqual(colour.sort());
   });
 
@@ -72,12 +72,9 @@ describe('decodePicture refuses', () => {
     expect(await codeOf(FOLDER + file)).toBe('IMAGE_UNREADABLE');
   });
 
-  it.each([
-    ['unsupported.bmp', 'a BMP'],
-    ['vector.svg', 'an SVG'],
-  ])('%s, by its name', async (file, kind) => {
-    expect(await codeOf(FOLDER + file)).toBe('IMAGE_UNSUPPORTED');
-    await expect(decodePicture(FOLDER + file)).rejects.toThrow(`${file} is ${kind}`);
+  it('a picture that is not read, by its name', async () => {
+    expect(await codeOf(`${FOLDER}vector.svg`)).toBe('IMAGE_UNSUPPORTED');
+    await expect(decodePicture(`${FOLDER}vector.svg`)).rejects.toThrow('vector.svg is an SVG');
   });
 
   it('a folder, an empty file, a file that is not there', async () => {

@@ -17,6 +17,13 @@ describe('what a file is, by its first bytes', () => {
     ['\0\0\0\x1cftypmif1\0\0\0\0mif1avif', 'AVIF'],
     ['\0\0\0\x18ftypmif1\0\0\0\0heicmif1', undefined],
     ['RIFF\0\0\0\0WAVEfmt ', undefined],
+    ['BM\x36\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0', 'BMP'],
+    ['BMX is a word, and not the beginning of a picture', undefined],
+    ['P6\n1 1\n255\n', 'PNM'],
+    ['P1\t1 1 0', 'PNM'],
+    ['P5 # levels\n', 'PNM'],
+    ['P60 is a word', undefined],
+    ['P1 page.png\nP2 page.png', undefined],
     ['', undefined],
   ])('%j is %s', (text, format) => {
     expect(pictureFormat(bytes(text))).toBe(format);
@@ -24,11 +31,12 @@ describe('what a file is, by its first bytes', () => {
 
   it.each([
     ['BM\x36\0\0\0\0\0\0\0', 'BMP'],
+    ['P7\nWIDTH 1\n', 'PAM'],
+    ['Pf\n1 1\n-1.0\n', 'PFM'],
     ['\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'HEIC'],
     ['\xff\x0a', 'JPEG XL'],
     ['\xff\x4f\xff\x51', 'JPEG 2000'],
     ['8BPS\0\x01', 'Photoshop'],
-    ['P6\n1 1\n255\n', 'PNM'],
     ['%PDF-1.7', 'page'],
     ['<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">', 'SVG'],
     ['<!DOCTYPE html><html>', 'web page'],

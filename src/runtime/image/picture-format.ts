@@ -1,7 +1,7 @@
 /** What a file holds, by its first bytes. */
 
 /** The containers that are decoded. */
-export type PictureFormat = 'JPEG' | 'PNG' | 'WebP' | 'GIF' | 'TIFF' | 'AVIF';
+export type PictureFormat = 'JPEG' | 'PNG' | 'WebP' | 'GIF' | 'TIFF' | 'AVIF' | 'BMP' | 'PNM';
 
 /** Bytes of a file that suffice to tell its format. */
 export const FORMAT_BYTES = 4096;
@@ -14,6 +14,9 @@ export function pictureFormat(bytes: Uint8Array): PictureFormat | undefined {
   if (text.startsWith('RIFF') && text.startsWith('WEBP', 8)) return 'WebP';
   if (text.startsWith('GIF87a') || text.startsWith('GIF89a')) return 'GIF';
   if (/^(?:II[*+]\0|MM\0[*+])/.test(text)) return 'TIFF';
+  // The length of a BMP's second header is one of seven.
+  if (/^BM[^]{12}[\f(48@l|]\0\0\0/.test(text)) return 'BMP';
+  if (/^P[1-6][\t\n\v\f\r ]+[#\d]/.test(text)) return 'PNM';
   return brands(text).some((brand) => brand === 'avif' || brand === 'avis') ? 'AVIF' : undefined;
 }
 
@@ -35,8 +38,9 @@ const STARTS: readonly (readonly [readonly string[], string])[] = [
   [['\x76\x2f\x31\x01'], 'an OpenEXR picture'],
 ];
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
-  [/^BM[^]{4}\0\0\0\0/, 'a BMP'],
-  [/^P[1-7fF]\s/, 'a PNM picture'],
+  [/^BM[^]{4}\0\0\0\0/, 'a BMP of an unknown header'],
+  [/^P7\s/, 'a PAM picture'],
+  [/^P[fF]\s/, 'a PFM picture'],
   [/^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^]*)?<(?:!DOCTYPE )?svg/i, 'an SVG, which has no pixels of its own,'],
   [/^(?:\xef\xbb\xbf)?\s*<(?:!DOCTYPE )?html/i, 'a web page'],
 ];

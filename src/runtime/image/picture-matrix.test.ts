@@ -17,8 +17,12 @@ interface Cell {
   readonly refused?: string;
 }
 
-const MATRIX = new URL('../../../test/fixtures/pictures/matrix.json.gz', import.meta.url);
-const { cells } = JSON.parse(gunzipSync(readFileSync(MATRIX)).toString()) as { cells: Cell[] };
+const FOLDER = new URL('../../../test/fixtures/pictures/', import.meta.url);
+/** Recorded by record_matrix.py and record_plain.py. */
+const cells = ['matrix', 'plain'].flatMap((name) => {
+  const file = readFileSync(new URL(`${name}.json.gz`, FOLDER));
+  return (JSON.parse(gunzipSync(file).toString()) as { cells: Cell[] }).cells;
+});
 const bytesOf = ({ file }: Cell): Uint8Array => Buffer.from(file, 'base64');
 
 /** What is refused although Pillow reads it, and how it is named. README and the help list these. */
@@ -33,6 +37,7 @@ const REFUSED: readonly (readonly [RegExp, RegExp])[] = [
   [/^tiff\/rgb (8|16) tiles in planes /, /in tiles of planes/],
   [/^tiff\/palette 8 of bytes$/, /a palette of 8-bit levels/],
   [/^avif\/.* matrix (4|7|8) /, /an AVIF of matrix coefficients [478]/],
+  [/^pnm\/b'Pf /, /a PFM picture/],
   [/^avif\/alpha premultiplied$/, /an AVIF whose colours were multiplied by its alpha/],
 ];
 
@@ -56,7 +61,7 @@ async function fault(cell: Cell): Promise<string | undefined> {
 }
 
 describe('every cell of the matrix has the pixels that Pillow gives, or is refused by name', () => {
-  it.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'])('%s', async (container) => {
+  it.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif', 'bmp', 'pnm'])('%s', async (container) => {
     const faults = await Promise.all(cells.filter((cell) => cell.container === container).map(fault));
     expect(faults.filter((text) => text !== undefined)).toEqual([]);
   });
@@ -67,9 +72,9 @@ describe('every cell of the matrix has the pixels that Pillow gives, or is refus
     );
     const byPillow = cells.filter((cell) => cell.refused !== undefined);
     expect({ cells: cells.length, refused: refused.length, byPillow: byPillow.length }).toEqual({
-      cells: 784,
-      refused: 54,
-      byPillow: 61,
+      cells: 1526,
+      refused: 55,
+      byPillow: 357,
     });
     expect(new Set(cells.map(({ name, file }) => `${name} ${file}`)).size).toBeGreaterThan(750);
   });
@@ -130,5 +135,29 @@ describe('files that are damaged', () => {
       }),
       { numRuns: 400 },
     );
+  });
+});
+
+describe('BMP and PNM of any bytes', () => {
+  const seeds = cells.filter(({ container, refused }) => /bmp|pnm/.test(container) && refused === undefined);
+  const change = fc.record({ at: fc.nat(200), value: fc.integer({ min: 0, max: 255 }) });
+
+  it('are pictures of the size that they say, or refused', async () => {
+    const decoded = fc.asyncProperty(
+      fc.constantFrom(...seeds),
+      fc.array(change, { minLength: 1, maxLength: 4 }),
+      fc.nat(400),
+      async (cell, changes, cut) => {
+        const file = Uint8Array.from(bytesOf(cell));
+        for (const { at, value } of changes) file[2 + (at % (file.length - 2))] = value;
+        const picture = await decodePicture(file.subarray(0, Math.max(2, file.length - cut)), 10_000).catch(
+          (error: unknown) => {
+            expect(error).toMatchObject({ code: expect.stringMatching(/^IMAGE_/) as string });
+          },
+        );
+        if (picture !== undefined) expect(picture.data).toHaveLength(picture.width * picture.height * 3);
+      },
+    );
+    await fc.assert(decoded, { numRuns: 2000 });
   });
 });

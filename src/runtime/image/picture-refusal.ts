@@ -21,7 +21,7 @@ export class PictureRefusal extends Error {
     return new PictureRefusal(
       'IMAGE_UNSUPPORTED',
       `is ${kind}, which is not read`,
-      'JPEG, PNG, WebP, GIF, TIFF and AVIF are read where the pixels are exactly those that Pillow gives: convert it to PNG.',
+      'JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PNM are read where the pixels are exactly those that Pillow gives: convert it to PNG.',
     );
   }
 

@@ -6,7 +6,7 @@ import { readPicture } from './read-picture.js';
 
 /**
  * A picture: path of a file, a URL (as such, or as text that begins with `http:`, `https:`, `file:` or `data:`), the bytes of
- * a file (JPEG, PNG, WebP, GIF, TIFF, AVIF), or pixels.
+ * a file (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP, PNM), or pixels.
  */
 export type PictureSource = string | URL | Uint8Array | RgbPicture;
 
