@@ -1,17 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Checkpoint } from '../../src/loader/index.js';
 import type { Ask, GenerationOptions, PictureSize, PlacementOptions } from '../../src/runtime/index.js';
 import type { RunSettings } from '../../src/bulk/run/run-file.js';
-import { checkpointFingerprint } from '../../src/loader/checkpoint/fingerprint.js';
-import { SourceFiles } from '../../src/loader/file/source-files.js';
 import { flagOf } from '../common/flag-of.js';
 import { usageError } from '../common/main.js';
 import type { BulkRequest } from './bulk-flags.js';
-
-/** Of each tensor this much is read: another training changes all of them, or the first bytes of those that it changes. */
-const SAMPLE_BYTES = 4096;
+import { contentsHash } from './contents-hash.js';
 
 export interface AskedRun {
   readonly checkpoint: Checkpoint;
@@ -65,21 +59,6 @@ function quantSettings({ plan, budgets, planning }: PlacementOptions): RunSettin
       planning?.batches ?? null,
     ]),
   };
-}
-
-/** Headers, the files beside the weights, and the first bytes of each tensor. */
-async function contentsHash(checkpoint: Checkpoint): Promise<string> {
-  const hash = createHash('sha256').update(checkpointFingerprint(checkpoint));
-  const names = (await readdir(checkpoint.folder)).filter((name) => /\.(json|txt|model)$/.test(name)).toSorted();
-  for (const name of names.filter((each) => !each.endsWith('.index.json'))) {
-    hash.update(`\n${name}\n`).update(await readFile(join(checkpoint.folder, name)));
-  }
-  await using sources = new SourceFiles();
-  for (const [, { file, begin, end }] of [...checkpoint.tensors].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const source = await sources.get(file);
-    hash.update(await source.read(begin, Math.min(end, begin + SAMPLE_BYTES)));
-  }
-  return hash.digest('hex').slice(0, 16);
 }
 
 const digest = (value: unknown): string =>
