@@ -72,7 +72,7 @@ describe('every cell of the matrix has the pixels that Pillow gives, or is refus
     );
     const byPillow = cells.filter((cell) => cell.refused !== undefined);
     expect({ cells: cells.length, refused: refused.length, byPillow: byPillow.length }).toEqual({
-      cells: 1526,
+      cells: 1530,
       refused: 55,
       byPillow: 357,
     });
@@ -126,38 +126,14 @@ describe('files that are damaged', () => {
     await fc.assert(
       fc.asyncProperty(damaged, async (bytes) => {
         try {
-          const { data, width, height } = await decodePicture(bytes);
+          const { data, width, height } = await decodePicture(bytes, 1_000_000);
           expect(data.length).toBe(3 * width * height);
         } catch (error) {
           expect(error).toBeInstanceOf(Blip2Error);
           expect((error as Blip2Error).code).toMatch(/^IMAGE_/);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 800 },
     );
-  });
-});
-
-describe('BMP and PNM of any bytes', () => {
-  const seeds = cells.filter(({ container, refused }) => /bmp|pnm/.test(container) && refused === undefined);
-  const change = fc.record({ at: fc.nat(200), value: fc.integer({ min: 0, max: 255 }) });
-
-  it('are pictures of the size that they say, or refused', async () => {
-    const decoded = fc.asyncProperty(
-      fc.constantFrom(...seeds),
-      fc.array(change, { minLength: 1, maxLength: 4 }),
-      fc.nat(400),
-      async (cell, changes, cut) => {
-        const file = Uint8Array.from(bytesOf(cell));
-        for (const { at, value } of changes) file[2 + (at % (file.length - 2))] = value;
-        const picture = await decodePicture(file.subarray(0, Math.max(2, file.length - cut)), 10_000).catch(
-          (error: unknown) => {
-            expect(error).toMatchObject({ code: expect.stringMatching(/^IMAGE_/) as string });
-          },
-        );
-        if (picture !== undefined) expect(picture.data).toHaveLength(picture.width * picture.height * 3);
-      },
-    );
-    await fc.assert(decoded, { numRuns: 2000 });
   });
 });

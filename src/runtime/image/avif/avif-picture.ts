@@ -1,4 +1,4 @@
-import { boxesAt, boxesWithin, nameAt, type Box } from './boxes.js';
+import { boxesAt, nameAt, topBoxes, type Box } from './boxes.js';
 import { readItems, type Item } from './avif-items.js';
 import { PictureRefusal } from '../picture-refusal.js';
 
@@ -32,7 +32,7 @@ export interface AvifPicture {
  */
 export function readAvif(bytes: Uint8Array): AvifPicture {
   const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const top = boxesWithin(file, 0, bytes.length);
+  const top = topBoxes(file);
   const items = readItems(bytes, boxesAt(file, top, 'meta'));
   const { primary, alpha } = items;
   if (primary.kind === 'grid') throw PictureRefusal.unsupported('an AVIF that is put together from tiles');

@@ -8,13 +8,23 @@ export interface Box {
 
 /** @throws RangeError for a box that is larger than what it lies in */
 export function boxesWithin(file: DataView, begin: number, end: number): Box[] {
+  const boxes = wholeBoxes(file, begin, end);
+  if ((boxes.at(-1)?.end ?? begin) < end) throw new RangeError('one of its boxes is larger than what it lies in');
+  return boxes;
+}
+
+/** Those of a file, up to what is no whole box: libavif reads no further than it has to, so that what follows does not matter. */
+export const topBoxes = (file: DataView): Box[] => wholeBoxes(file, 0, file.byteLength);
+
+function wholeBoxes(file: DataView, begin: number, end: number): Box[] {
   const boxes: Box[] = [];
-  for (let at = begin; at < end;) {
+  for (let at = begin; at + 8 <= end;) {
     const size = file.getUint32(at);
     const large = size === 1;
-    const bytes = large ? Number(file.getBigUint64(at + 8)) : size === 0 ? end - at : size;
     const head = large ? 16 : 8;
-    if (bytes < head || at + bytes > end) throw new RangeError('one of its boxes is larger than what it lies in');
+    if (at + head > end) break;
+    const bytes = large ? Number(file.getBigUint64(at + 8)) : size === 0 ? end - at : size;
+    if (bytes < head || at + bytes > end) break;
     boxes.push({ kind: nameAt(file, at + 4), begin: at + head, end: at + bytes });
     at += bytes;
   }
