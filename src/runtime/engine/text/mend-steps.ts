@@ -1,6 +1,7 @@
 /**
  * Where @huggingface/tokenizers 0.2 answers otherwise than tokenizers 0.23 (Rust), which transformers runs, its steps are
- * given Rust's rules: what is white space, letters in their places, Han characters beyond 16 bits, bytes that are no text.
+ * given Rust's rules: what is white space, small letters, Han characters beyond 16 bits, bytes that are no text
+ * (`findings/tokenizers-js-own-characters.sh`, `findings/tokenizers-js-own-charsmap.sh`).
  * Differences that are left are those of Unicode's versions: README.md has them.
  */
 import type { Tokenizer } from '@huggingface/tokenizers';
