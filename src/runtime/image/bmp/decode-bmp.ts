@@ -98,7 +98,10 @@ interface Palette {
   readonly indexBits: number;
 }
 
-/** A palette of black, or of black and white, makes pixels of 1 bit for Pillow, and one of grey levels in order pixels of 8, whatever the header says. */
+/**
+ * A palette of black, or of black and white, makes pixels of 1 bit for Pillow, and one of grey levels in order pixels of 8,
+ * whatever the header says. A colour that the file ends within is none.
+ */
 function readPalette(bytes: Uint8Array, { colours, colourBytes, paletteAt, bits }: BmpHeader): Palette {
   const given = bytes.subarray(paletteAt, paletteAt + colours * colourBytes);
   const levelOf = (index: number): number => (colours === 2 ? index * 255 : index % 256);
@@ -115,9 +118,12 @@ function readPalette(bytes: Uint8Array, { colours, colourBytes, paletteAt, bits 
       indexBits: bilevel ? 1 : 8,
     };
   }
-  if (colours > MOST_COLOURS_STATED || given.length > MOST_COLOURS * colourBytes)
+  const whole = Math.floor(given.length / colourBytes);
+  if (colours > MOST_COLOURS_STATED || whole > MOST_COLOURS)
     throw PictureRefusal.unsupported(`a BMP with a palette of ${colours} colours`);
-  for (const at of table.keys()) table[at] = given[Math.floor(at / 3) * colourBytes + 2 - (at % 3)] ?? 0;
+  for (let index = 0; index < whole; index++) {
+    for (let c = 0; c < 3; c++) table[index * 3 + c] = given[index * colourBytes + 2 - c] ?? 0;
+  }
   return { table, indexBits: bits };
 }
 
