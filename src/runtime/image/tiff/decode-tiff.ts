@@ -123,19 +123,21 @@ function orientationOf({ orientation, xmp }: TiffTags): number {
 }
 
 /**
- * The file with two tags made plain where need be: libvips refuses an orientation that is none of the eight, which Pillow
- * takes as it is, and divides associated colours by their alpha, rounding otherwise than Pillow.
+ * The file with its first page alone, and two tags made plain where need be: libvips reads the tags of all pages, of which one
+ * may be cut off; it refuses an orientation that is none of the eight, which Pillow takes as it is; and it divides associated
+ * colours by their alpha, rounding otherwise than Pillow.
  */
 function forLibvips(
   bytes: Uint8Array,
-  { orientation, extraSamples, extraSamplesAt, littleEndian }: TiffTags,
+  { orientation, extraSamples, extraSamplesAt, littleEndian, nextPage }: TiffTags,
 ): Uint8Array {
   const changes: [number, number][] = [];
   if (orientation !== undefined && !(orientation.value >= 1 && orientation.value <= 8))
     changes.push([orientation.at, 1]);
   if (extraSamplesAt !== undefined && extraSamples[0] === ASSOCIATED) changes.push([extraSamplesAt, UNASSOCIATED]);
-  if (changes.length === 0) return bytes;
+  if (changes.length === 0 && nextPage === undefined) return bytes;
   const copy = Uint8Array.from(bytes);
+  if (nextPage !== undefined) copy.fill(0, nextPage.begin, nextPage.end);
   for (const [at, value] of changes) new DataView(copy.buffer).setUint16(at, value, littleEndian);
   return copy;
 }

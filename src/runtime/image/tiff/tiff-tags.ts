@@ -17,6 +17,8 @@ export interface TiffTags {
   readonly colourMapMax: number;
   /** XMP metadata, as it stands. */
   readonly xmp: string;
+  /** Where in the file it stands where the second page is; undefined where there is no other page. */
+  readonly nextPage: { readonly begin: number; readonly end: number } | undefined;
 }
 
 const TAG = {
@@ -47,7 +49,7 @@ interface Entry {
 export function readTiffTags(bytes: Uint8Array): TiffTags {
   const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const little = bytes[0] === 0x49;
-  const entries = readEntries(file, little);
+  const { entries, end } = readEntries(file, little);
   const numbers = (tag: number): number[] => {
     const entry = entries.get(tag);
     return entry === undefined ? [] : valuesOf(file, little, entry);
@@ -71,11 +73,19 @@ export function readTiffTags(bytes: Uint8Array): TiffTags {
     orientation: orientation === undefined ? undefined : { value: first(TAG.orientation, 1), at: orientation.at },
     colourMapMax: numbers(TAG.colourMap).reduce((most, level) => Math.max(most, level), 0),
     xmp: Buffer.from(numbers(TAG.xmp)).toString('latin1'),
+    nextPage: pointerAt(bytes, end, isBig(file, little) ? 8 : 4),
   };
 }
 
-function readEntries(file: DataView, little: boolean): Map<number, Entry> {
-  const big = file.getUint16(2, little) === 43;
+const isBig = (file: DataView, little: boolean): boolean => file.getUint16(2, little) === 43;
+
+function pointerAt(bytes: Uint8Array, begin: number, size: 4 | 8): TiffTags['nextPage'] {
+  const end = begin + size;
+  return bytes.subarray(begin, end).some((byte) => byte !== 0) ? { begin, end } : undefined;
+}
+
+function readEntries(file: DataView, little: boolean): { entries: Map<number, Entry>; end: number } {
+  const big = isBig(file, little);
   const far = (at: number): number => (big ? Number(file.getBigUint64(at, little)) : file.getUint32(at, little));
   const directory = far(big ? 8 : 4);
   const [countBytes, entryBytes, inlineBytes] = big ? [8, 20, 8] : [2, 12, 4];
@@ -89,7 +99,7 @@ function readEntries(file: DataView, little: boolean): Map<number, Entry> {
     const bytes = (TYPE_BYTES[type] ?? 0) * values;
     entries.set(file.getUint16(at, little), { type, count: values, at: bytes > inlineBytes ? far(valueAt) : valueAt });
   }
-  return entries;
+  return { entries, end: directory + countBytes + count * entryBytes };
 }
 
 function valuesOf(file: DataView, little: boolean, { type, count, at }: Entry): number[] {
