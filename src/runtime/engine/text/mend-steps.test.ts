@@ -14,14 +14,21 @@ const recorded = JSON.parse(
   }[];
 };
 
-describe.each(recorded.kinds)('$kind', ({ tokenizer: document, encoded, decoded }) => {
+describe.each(recorded.kinds)('$kind', ({ tokenizer: document, encoded }) => {
   const tokenizer = createTokenizer(document, {});
 
   it.each(encoded)('encodes $text as tokenizers does', ({ text, ids }) => {
     expect(tokenizer.encode(text)).toEqual(ids);
   });
-
-  it.runIf(decoded.length > 0)('decodes bytes as tokenizers does, whole characters or not', () => {
-    expect(decoded.map(({ ids }) => tokenizer.decode(ids))).toEqual(decoded.map(({ text }) => text));
-  });
 });
+
+describe.each(recorded.kinds.filter(({ decoded }) => decoded.length > 0))(
+  '$kind',
+  ({ tokenizer: document, decoded }) => {
+    const tokenizer = createTokenizer(document, {});
+
+    it.each(decoded)('decodes $ids as tokenizers does, whole characters or not', ({ ids, text }) => {
+      expect(tokenizer.decode(ids)).toBe(text);
+    });
+  },
+);
