@@ -4,7 +4,7 @@ import type { TextTokenizer } from './tokenizer.js';
 /** What a character is decoded to whose bytes are not all there yet. */
 const INCOMPLETE = '�';
 
-/** The text of an answer as it grows: the pieces add up to `answerText` of all its ids. */
+/** The text of an answer as it grows: the pieces add up to `answerText` of all its ids, unless those end within a character. */
 export class AnswerStream {
   readonly #tokenizer: TextTokenizer;
   readonly #ids: number[] = [];
