@@ -3,6 +3,7 @@
 # - steps that cut texts take JavaScript's \s for white space, which has U+FEFF and lacks U+0085, though regular expressions of `tokenizer.json` are rewritten;
 # - BERT's normalizer goes by 16-bit units, so that Han characters from U+20000 on are not set apart, and its small letters are JavaScript's, where a
 #   sigma that ends a word becomes another letter;
+# - `Metaspace` with `"split": true` leaves the text whole, so that Unigram adds up scores from its beginning on, and rounding settles ties otherwise;
 # - Rust's BERT has Unicode's categories as they were in Unicode 8: U+1ABF, a mark since Unicode 13, is no accent that it strips; its third range of Han
 #   characters begins at U+2B920, where BERT's own begins at U+2B820.
 # Seen with Node 20.20.2 (Unicode 17) and Python 3.11.7, on Linux x64, 2026-11-29. Exits 1 if this is no longer so.
@@ -25,6 +26,7 @@ import json
 from tokenizers import normalizers, pre_tokenizers
 
 bert = normalizers.BertNormalizer()
+print(len(pre_tokenizers.Metaspace(split=True).pre_tokenize_str("a b")))
 words, pieces = pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False)
 for text in json.load(open("texts.json")):
     cuts = [[token for token, _ in cutter.pre_tokenize_str(text)] for cutter in (words, pieces)]
@@ -32,7 +34,8 @@ for text in json.load(open("texts.json")):
 PY
 cat >javascript.mjs <<'JS'
 import { readFileSync } from 'node:fs';
-import { BertNormalizer, ByteLevelPreTokenizer, WhitespaceSplitPreTokenizer } from '@huggingface/tokenizers';
+import { BertNormalizer, ByteLevelPreTokenizer, MetaspacePreTokenizer, WhitespaceSplitPreTokenizer } from '@huggingface/tokenizers';
+console.log(new MetaspacePreTokenizer({ prepend_scheme: 'always', split: true }).pre_tokenize('a b').length);
 const bert = new BertNormalizer({ type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, lowercase: true });
 const [words, pieces] = [new WhitespaceSplitPreTokenizer(), new ByteLevelPreTokenizer({ add_prefix_space: false })];
 for (const text of JSON.parse(readFileSync('texts.json', 'utf8'))) {
@@ -43,6 +46,7 @@ JS
 venv/bin/python rust.py | tee rust.txt
 node javascript.mjs | tee javascript.txt
 diff - rust.txt <<'TXT'
+2
 [1,3,"ab"]
 [2,4,"ab"]
 [1,1,"\u03bf\u03b4\u03bf\u03c3"]
@@ -51,6 +55,7 @@ diff - rust.txt <<'TXT'
 [1,3,"a\u1abfb"]
 TXT
 diff - javascript.txt <<'TXT'
+1
 [2,4,"ab"]
 [1,3,"ab"]
 [1,1,"\u03bf\u03b4\u03bf\u03c2"]

@@ -1,6 +1,6 @@
 /**
  * Where @huggingface/tokenizers 0.2 answers otherwise than tokenizers 0.23 (Rust), which transformers runs, its steps are
- * given Rust's rules: what is white space, small letters, Han characters beyond 16 bits, bytes that are no text
+ * given Rust's rules: what is white space, where words begin, small letters, Han characters beyond 16 bits, bytes that are no text
  * (`findings/tokenizers-js-own-characters.sh`, `findings/tokenizers-js-own-charsmap.sh`).
  * Differences that are left are those of Unicode's versions: README.md has them.
  */
@@ -16,7 +16,7 @@ interface Step {
   normalize?: (text: string) => string;
   tokenize_chinese_chars?: (text: string) => string;
   pattern?: unknown;
-  pre_tokenize_text?: (text: string) => string[];
+  pre_tokenize_text?: (text: string, options?: object) => string[];
   decode_chain?: (tokens: string[]) => string[];
 }
 
@@ -63,13 +63,25 @@ function mendNormalizer(step: Step, config: Config): void {
   }
 }
 
-function mendCutter(step: Step, { type }: Config): void {
+function mendCutter(step: Step, { type, split, replacement = '▁' }: Config): void {
   if (type === 'WhitespaceSplit') step.pre_tokenize_text = (text) => text.match(WORDS) ?? [];
+  if (type === 'Metaspace' && split !== false && typeof replacement === 'string') {
+    const cut = step.pre_tokenize_text?.bind(step);
+    // The package's own leaves the text whole: which of two equally likely tokens comes first would depend on all before them.
+    step.pre_tokenize_text = (text, options) =>
+      (cut?.(text, options) ?? []).flatMap((piece) => wordsOf(piece, replacement));
+  }
   if (!(step.pattern instanceof RegExp)) return;
   const pattern = withUnicodeSpace(step.pattern);
   step.pattern = pattern;
   // The package's own trims the text by JavaScript's white space before it cuts it.
   if (type === 'BertPreTokenizer') step.pre_tokenize_text = (text) => text.match(pattern) ?? [];
+}
+
+/** Each mark begins a word. */
+function wordsOf(text: string, mark: string): string[] {
+  const [first = '', ...others] = text.split(mark);
+  return [...(first === '' ? [] : [first]), ...others.map((word) => mark + word)];
 }
 
 function mendDecoder(step: Step, { type }: Config): void {
