@@ -107,6 +107,21 @@ describe('a machine at its worst', () => {
   });
 });
 
+describe('a host beside a card, measured in a moment', () => {
+  // As one H200 and its host were; a plan with 13 layers of the language model on the host took 1,104 ms in 4 GiB, one by a full calibration 878.
+  const gpu = { ...card('H200'), errorFactor: 1.25 };
+  const host = { ...UNKNOWN_HOST, memoryBytesPerSecond: 109.3e9, flopsPerSecond: 942e9, leafMs: 0.0012 };
+  const language = (errorFactor: number, gib: number) =>
+    hostBlocks(planned([gib * GIB], { gpus: [gpu], host: { ...host, errorFactor } }).plan).filter(({ block }) =>
+      block.startsWith('language_model'),
+    );
+
+  it.each([3, 4, 5])('has no layers of the language model where they would gain less than its error: %d GiB', (gib) => {
+    expect(language(1.5, gib)).toEqual([]);
+    expect(language(1.25, gib)).not.toEqual([]);
+  });
+});
+
 describe('estimates', () => {
   it.each([
     [4, 937],

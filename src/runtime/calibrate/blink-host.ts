@@ -8,7 +8,7 @@ import { hostName } from './host-name.js';
 import { round } from './round.js';
 import { quantizedShare } from './quantized-share.js';
 import { INNER, layerShape, LEAVES, leavesGraph, MANY_ROWS, productGraph, WIDTH } from './probe-graphs.js';
-import { BLINK, BLINK_ERROR, medianMs } from './timing.js';
+import { BLINK, BLINK_ERROR, BLINK_ERROR_BESIDE, medianMs } from './timing.js';
 
 /** Layers whose bytes are timed, one row at a time: 210 MB of float32, which most processors' caches do not hold. */
 const SWEPT_LAYERS = 2;
@@ -65,7 +65,7 @@ export async function blinkHost(source: string, spins: boolean): Promise<HostPro
     flopsPerSecond: round((1000 * 2 * MANY_ROWS * part[0] * part[1]) / productMs),
     leafMs: round(chainMs / LEAVES),
     diskBytesPerSecond: UNKNOWN_HOST.diskBytesPerSecond,
-    errorFactor: BLINK_ERROR,
+    errorFactor: spins ? BLINK_ERROR : BLINK_ERROR_BESIDE,
     source: `${source}; its disk is an estimate`,
   };
 }
