@@ -55,6 +55,7 @@ export async function highsSolver(wasmUrl?: string): Promise<IntegerSolver> {
       return {
         values: found ? Float64Array.from(model.getSolution().colValue) : null,
         bound: typeof bound === 'number' ? bound : -Infinity,
+        duals: isLinear && found ? Float64Array.from(model.getSolution().rowDual) : null,
       };
     });
 }

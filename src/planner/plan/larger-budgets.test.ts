@@ -8,7 +8,7 @@ import { DEFAULT_PRESET, PRESETS } from '../../model/presets.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../price/known-devices.js';
 import { costOf } from '../solve/problem.js';
-import { INTEGER_TOLERANCE } from '../solve/program/program-search.js';
+import { INTEGER_TOLERANCE } from '../solve/program/integer-program.js';
 import { casesOf } from './choice/cases.js';
 import { choosePlaces } from './choice/choose-places.js';
 import { fits } from './choice/infeasible.js';

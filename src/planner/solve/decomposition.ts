@@ -79,15 +79,21 @@ export function decompose(
 
 /** Prices of resources that places of more than one device use; a device's own capacity needs no price. */
 function outerPrices(chain: Chain, devices: readonly DevicePlaces[], prices: Float64Array): Float64Array {
+  const outer = outerResources(chain, devices);
+  return prices.map((price, r) => (outer.includes(r) ? price : 0));
+}
+
+export function outerResources(chain: Chain, devices: readonly DevicePlaces[]): number[] {
   const { places, resources, items } = chain;
   const own = new Int32Array(places).fill(-1);
   for (const { places: members, resource } of devices) for (const p of members) own[p] = resource;
-  return prices.map((price, r) => {
-    for (let ip = 0; ip < items * places; ip++) {
-      if (realAt(chain.use, ip * resources + r) > 0 && own[ip % places] !== r) return price;
+  const outer = new Set<number>();
+  for (let ip = 0; ip < items * places; ip++) {
+    for (let r = 0; r < resources; r++) {
+      if (realAt(chain.use, ip * resources + r) > 0 && own[ip % places] !== r) outer.add(r);
     }
-    return 0;
-  });
+  }
+  return [...outer];
 }
 
 /**
@@ -95,7 +101,7 @@ function outerPrices(chain: Chain, devices: readonly DevicePlaces[], prices: Flo
  * least costs of having left every device after one item and after the next. No device earns anything with these beyond
  * the price of its capacity, so the bound starts where prices alone end.
  */
-function dualsOf(chain: Chain, devices: readonly DevicePlaces[], prices: Float64Array): Float64Array {
+export function dualsOf(chain: Chain, devices: readonly DevicePlaces[], prices: Float64Array): Float64Array {
   const { places, resources, items } = chain;
   const duals = new Float64Array(items);
   const on = new Float64Array(devices.length).fill(Infinity);

@@ -1,6 +1,6 @@
 /** What placements can ask of a resource. */
 import { at } from '../../checked-access.js';
-import type { Problem } from './problem.js';
+import type { Item, Problem } from './problem.js';
 
 /** Whether some choice of places exceeds the capacity. */
 export function canRunOut({ items, capacities }: Problem, resource: number): boolean {
@@ -30,4 +30,14 @@ export function peaksOf({ items }: Problem, resource: number): number[] {
     for (const [p, own] of cost.entries()) if (own < Infinity) peaks.add(at(at(peak, p), resource));
   }
   return [...peaks].sort((a, b) => a - b);
+}
+
+/** How many of an item alone a place can hold. */
+export function mostFitting({ capacities }: Problem, item: Item, place: number): number {
+  const fitting = capacities.map((capacity, r) => {
+    const room = capacity - at(at(item.peak, place), r);
+    const use = at(at(item.use, place), r);
+    return use === 0 ? (room < 0 ? 0 : Infinity) : Math.floor(room / use);
+  });
+  return Math.min(...fitting);
 }

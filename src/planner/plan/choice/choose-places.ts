@@ -2,7 +2,8 @@
 import { at } from '../../../checked-access.js';
 import { leastCost, solveExact, type SolveOptions } from '../../solve/exact.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
-import { INTEGER_TOLERANCE, searchProgram } from '../../solve/program/program-search.js';
+import { INTEGER_TOLERANCE } from '../../solve/program/integer-program.js';
+import { searchProgram } from '../../solve/program/program-search.js';
 import { scarceResources } from '../../solve/resources.js';
 import type { PlanContext } from '../request/prepare-plan.js';
 import { type Placing, assemble } from './assemble.js';

@@ -10,7 +10,7 @@ import { solveExact } from '../../solve/exact.js';
 import { localSearch } from '../../solve/local-search.js';
 import { costOf, type Problem } from '../../solve/problem.js';
 import { busyMs, objectiveOf } from '../../solve/program/objective.js';
-import { INTEGER_TOLERANCE } from '../../solve/program/program-search.js';
+import { INTEGER_TOLERANCE } from '../../solve/program/integer-program.js';
 import { searchBottleneck } from '../../solve/program/search-bottleneck.js';
 import { answerOf, casesOf, type Answer, type Best, type Case } from './cases.js';
 import type { ChooseOptions } from './choose-places.js';

@@ -2,7 +2,7 @@
 import { at, found } from '../../../checked-access.js';
 import type { EndsOf } from '../crossing-ends.js';
 import type { Item, Problem } from '../problem.js';
-import { canRunOut, peaksOf } from '../resources.js';
+import { canRunOut, mostFitting, peaksOf } from '../resources.js';
 import { ProgramDraft, type Term } from './integer-program.js';
 import { busyMs, type Objective } from './objective.js';
 import { addShares, type Share } from './device-shares.js';
@@ -34,6 +34,8 @@ export interface CountOptions {
   readonly order?: Order;
   /** For `busiest`: no device may take longer. */
   readonly mostMs?: number;
+  /** How many of these items a place may get. */
+  readonly between?: (items: readonly number[], place: number) => readonly [least: number, most: number];
 }
 
 export class CountBuilder {
@@ -42,6 +44,7 @@ export class CountBuilder {
   private readonly objective: Objective;
   private readonly order: Order;
   private readonly mostMs: number;
+  private readonly between: CountOptions['between'];
   private readonly endsOf: EndsOf;
   private readonly devices: readonly number[];
   /** Per resource that can run out, its terms in MiB. */
@@ -51,13 +54,14 @@ export class CountBuilder {
 
   constructor(
     problem: Problem,
-    { objective = 'sum', order = 'runs', mostMs = Infinity }: CountOptions,
+    { objective = 'sum', order = 'runs', mostMs = Infinity, between }: CountOptions,
     endsOf: EndsOf,
   ) {
     this.problem = problem;
     this.objective = objective;
     this.order = objective === 'busiest' ? 'kinds' : order;
     this.mostMs = mostMs;
+    this.between = between;
     this.endsOf = endsOf;
     this.devices = [...new Set(problem.homes)];
   }
@@ -154,11 +158,12 @@ export class CountBuilder {
   private addCounts(run: readonly number[], item: Item): { counts: Map<number, number>; most: Map<number, number> } {
     const { draft, room, objective, problem } = this;
     const counts = new Map<number, number>();
-    const most = new Map<number, number>();
+    const mosts = new Map<number, number>();
     for (const [place, cost] of item.cost.entries()) {
       const fitting = mostFitting(problem, item, place);
       const inTime = cost > 0 ? Math.floor(this.mostMs / cost) : Infinity;
-      const upper = Math.min(run.length, fitting, inTime);
+      const [least, most] = this.between?.(run, place) ?? [0, Infinity];
+      const upper = Math.min(run.length, fitting, inTime, most);
       if (cost === Infinity || upper < 1) continue;
       const column = draft.column({
         upper,
@@ -166,7 +171,8 @@ export class CountBuilder {
         value: (choice) => run.filter((i) => choice[i] === place).length,
       });
       counts.set(place, column);
-      most.set(place, upper);
+      mosts.set(place, upper);
+      if (least > 0) draft.row([[column, 1]], { low: least });
       const use = at(item.use, place);
       for (const [r, levels] of this.levels) {
         const peak = at(at(item.peak, place), r);
@@ -180,7 +186,7 @@ export class CountBuilder {
       [...counts.values()].map((column): Term => [column, 1]),
       { low: run.length, high: run.length },
     );
-    return { counts, most };
+    return { counts, most: mosts };
   }
 
   /** Items that share their place have equal counts. */
@@ -247,14 +253,4 @@ export class CountBuilder {
       draft.row([...terms, [busiest, -1]], { high: 0 });
     }
   }
-}
-
-/** How many of an item alone a place can hold. */
-function mostFitting({ capacities }: Problem, item: Item, place: number): number {
-  const fitting = capacities.map((capacity, r) => {
-    const room = capacity - at(at(item.peak, place), r);
-    const use = at(at(item.use, place), r);
-    return use === 0 ? (room < 0 ? 0 : Infinity) : Math.floor(room / use);
-  });
-  return Math.min(...fitting);
 }

@@ -1,6 +1,12 @@
 /** A linear program over whole numbers, and what solves one: the planner brings the numbers, whoever calls it the solver. */
 import { at } from '../../../checked-access.js';
 
+/**
+ * As a fraction of a cost: what counts as cheaper here, and what a bound of an integer solver is lowered by. It keeps to its
+ * rows within 1e-7 MiB and milliseconds, so its bounds are off by less than a thousandth of this.
+ */
+export const INTEGER_TOLERANCE = 1e-6;
+
 /** A program over columns that are at least 0, some of them whole, each row a sum within two limits. */
 export interface IntegerProgram {
   /** Minimised: the sum of `cost` times value. */
@@ -29,6 +35,8 @@ export interface IntegerAnswer {
   readonly values: Float64Array | null;
   /** No values cost less, as far as the solver's tolerances go. */
   readonly bound: number;
+  /** Of a program without whole numbers, one per row: what the least cost gains with its limit. */
+  readonly duals?: Float64Array | null;
 }
 
 /** When an integer solver may end. */

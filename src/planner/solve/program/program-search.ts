@@ -12,15 +12,10 @@ import { numberAt, realAt } from '../number-at.js';
 import { costOf, type Item, type Problem, type Solution } from '../problem.js';
 import { scarceResources } from '../resources.js';
 import { countProgram, type CountProgram } from './count-program.js';
-import type { IntegerSolver } from './integer-program.js';
+import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
+import { searchMixtures } from './mixtures.js';
 import { busyMs, objectiveOf, type Objective } from './objective.js';
 import { groupsOf, type Order } from './runs.js';
-
-/**
- * As a fraction of a cost: what counts as cheaper here, and what a bound of an integer solver is lowered by. It keeps to its
- * rows within 1e-7 MiB and milliseconds, so its bounds are off by less than a thousandth of this.
- */
-export const INTEGER_TOLERANCE = 1e-6;
 
 /** Simplex iterations times columns: five million take about a second. */
 const MIXED = 8e6;
@@ -29,9 +24,10 @@ const SHORT = 4e6;
 const WHOLE = 8e6;
 const ORDERING = 0.5e6;
 const PAIR = 0.2e6;
-/** Of more than two memories that can be full, gaps that are worth no more work, and no more pairs: fractions of the cost. */
+/** Of more than two memories that can be full, gaps that are worth no more work, no more pairs, and no stretches where mixtures follow: fractions of the cost. */
 const CLOSE = 3e-4;
 const CLOSE_FOR_PAIRS = 1e-3;
+const CLOSE_FOR_STRETCHES = 5e-3;
 /** Rounds of pairs, each of which has to gain this fraction for the next. */
 const MOST_ROUNDS = 3;
 const LEAST_GAIN = 1e-4;
@@ -129,9 +125,12 @@ class ProgramSearch {
       this.solve(SHORT * effort);
       this.searchPairs();
     }
-    if (stretches !== null) this.relax(stretches, { work: STRETCHES * effort, keepsOpen: true, restarts: false });
+    const isOpen = this.isLarge && !isSettled;
+    if (stretches !== null && !(isOpen && this.isOver(CLOSE_FOR_STRETCHES)))
+      this.relax(stretches, { work: STRETCHES * effort, keepsOpen: true, restarts: false });
     if (stretches === null || !this.isLarge) this.solve(WHOLE * effort);
     this.searchPairs();
+    if (isOpen && this.objective === 'sum') this.mix();
   }
 
   private solve(work: number): void {
@@ -197,6 +196,15 @@ class ProgramSearch {
     const choice = program.choiceOf(values);
     const value = columns.reduce((sum, { cost }, k) => sum + cost * realAt(values, k), 0);
     return { solution: { choice, cost: objectiveOf(this.problem, this.objective, choice) }, value, bound: least };
+  }
+
+  private mix(): void {
+    const { best, problem, objective, solver, limits } = this;
+    if (best === null || this.isOver()) return;
+    const mixed = searchMixtures(problem, solver, { objective, known: best, stop: limits.stop });
+    if (mixed === null) return;
+    this.bound = Math.max(this.bound, mixed.bound);
+    this.keep(mixed.solution);
   }
 
   private searchPairs(): void {

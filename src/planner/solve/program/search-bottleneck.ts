@@ -5,15 +5,18 @@
  */
 import type { Problem, Solution } from '../problem.js';
 import { countProgram } from './count-program.js';
-import type { IntegerSolver } from './integer-program.js';
+import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
+import { searchMixtures } from './mixtures.js';
 import { objectiveOf } from './objective.js';
-import { INTEGER_TOLERANCE, searchProgram, type ProgramLimits, type ProgramResult } from './program-search.js';
+import { searchProgram, type ProgramLimits, type ProgramResult } from './program-search.js';
 
 const MOST_STEPS = 8;
 /** Simplex iterations of a step. */
 const STEP = 5000;
 /** Limits closer to the bound than this are not tried. */
 const CLOSE = 1e-4;
+/** Of gaps, as a fraction of the time: what mixtures are sought for. */
+const WIDE = 2e-3;
 
 /** Null where the problem is no program of counts. */
 export function searchBottleneck(problem: Problem, solver: IntegerSolver, limits: ProgramLimits): ProgramResult | null {
@@ -40,6 +43,12 @@ export function searchBottleneck(problem: Problem, solver: IntegerSolver, limits
     const low = Math.min(most, answer.bound) * (1 - INTEGER_TOLERANCE);
     share = cost < high || low >= most * (1 - 2 * INTEGER_TOLERANCE) ? 0.5 : share / 2;
     bound = Math.max(bound, low);
+  }
+  const known = best ?? limits.known ?? null;
+  if (known !== null && bound < known.cost * (1 - WIDE) && !limits.stop()) {
+    const mixed = searchMixtures(problem, solver, { objective: 'busiest', known, stop: limits.stop });
+    bound = Math.max(bound, mixed?.bound ?? bound);
+    best = mixed?.solution ?? best;
   }
   return { solution: best, bound: Math.min(bound, best?.cost ?? Infinity) };
 }
