@@ -8,6 +8,8 @@ list, so that its place costs next to nothing. Not what `force_accelerate_hooks`
 import ast
 import functools
 import inspect
+import re
+import sys
 import textwrap
 
 DESCRIBES = {"dtype", "shape", "size", "ndim", "dim", "numel", "requires_grad", "stride", "element_size"}
@@ -127,7 +129,7 @@ def truth(module, test):
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         negated = truth(module, test.operand)
         return None if negated is None else not negated
-    if isinstance(test, ast.Name) and test.id in OPTIONS:
+    if isinstance(test, ast.Name) and test.id in OPTIONS and not asks_for(sys.modules[type(module).__module__], test.id):
         return False
     if isinstance(test, ast.BoolOp):
         each = [truth(module, value) for value in test.values]
@@ -138,6 +140,12 @@ def truth(module, test):
         return None if value is UNKNOWN else (value is None) == isinstance(test.ops[0], ast.Is)
     value = setting(module, test)
     return bool(value) if isinstance(value, (bool, int, float, str, type(None))) else None
+
+
+@functools.lru_cache(None)
+def asks_for(source, option):
+    """Whether a module of Python turns the option on, by default or in a call."""
+    return re.search(option + r"(: bool)? ?= ?True", inspect.getsource(source)) is not None
 
 
 def setting(module, node):
