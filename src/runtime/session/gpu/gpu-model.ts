@@ -107,12 +107,14 @@ export class GpuModel implements CaptionModel {
     const encoded = planned?.encoded;
     const tables = new LanguageTables(config.text, weights);
     const { imageAlone, ...programUnits } = units;
-    const stays = (['image', 'prompt'] as const).filter((name) => allStays(units[name], placeOf));
+    // No card has run a Q-Former with text so.
+    const recordsPictures = config.qformer.text === null;
+    const comesAgain = recordsPictures ? (['image', 'prompt'] as const) : (['prompt'] as const);
     const started = await startPrograms(
       programUnits,
       { weights, placeOf },
       {
-        recorded: ['token', ...stays],
+        recorded: ['token', ...comesAgain.filter((name) => allStays(units[name], placeOf))],
         rounded: ['image', 'prompt', 'token'],
         mapped: tables.tensors,
         threads: { image: thread },
@@ -143,7 +145,7 @@ export class GpuModel implements CaptionModel {
             : {
                 thread,
                 atOnce,
-                openAlone: () => started.openAnother(imageAlone(), { records: true, roundsFactors: true }),
+                openAlone: () => started.openAnother(imageAlone(), { records: recordsPictures, roundsFactors: true }),
               },
       });
       if (lent !== null) lent.onWithdraw = () => encoder[Symbol.dispose]();

@@ -67,7 +67,8 @@ export class DecoderRuns implements Disposable {
         return caches.tensor(Number(layer), part as CachePart, shape.rows, place.first);
       },
     };
-    const isPromptAlone = shape.rows === 1 && first === 0;
+    // No card has run LLaMA's so.
+    const isPromptAlone = shape.rows === 1 && first === 0 && config.family === 'opt';
     const run = new ProgramRun(this.#parts, wires, shape.tokens === 1 ? 'at once' : isPromptAlone ? 'again' : 'never');
     this.#runs.set(key, Object.assign(place, { run, shape }));
     return run;
