@@ -214,12 +214,8 @@ export class GpuModel implements CaptionModel {
  */
 const hasDeviceOfItsOwn = (units: readonly Unit[], others: readonly Unit[], placeOf: PlaceOf): boolean =>
   new Set(units.map(({ device }) => device)).size === 1 &&
-  units.every(
-    ({ device, blocks }) =>
-      device.beside !== undefined &&
-      others.every((other) => other.device !== device) &&
-      blocks.every(({ name }) => placeOf(name).isResident),
-  );
+  allStays(units, placeOf) &&
+  units.every(({ device }) => device.beside !== undefined && others.every((other) => other.device !== device));
 
 const allStays = (units: readonly Unit[], placeOf: PlaceOf): boolean =>
   units.every(({ blocks }) => blocks.every(({ name }) => placeOf(name).isResident));
