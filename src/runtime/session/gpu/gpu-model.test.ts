@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DEMO, GOLDENS, floats } from '../../../../test/golden/golden.js';
 import { openOnHost } from '../../../../test/golden/open-on-host.js';
 import { materializeTensors, openCheckpoint } from '../../../loader/index.js';
@@ -16,6 +16,7 @@ import { preparePrompts } from '../../engine/text/prompts.js';
 import { createTokenizer } from '../../engine/text/tokenizer.js';
 import { computedDtypes } from './device/computed-dtypes.js';
 import type { GpuModel } from './gpu-model.js';
+import { GpuProgram } from './program/gpu-program.js';
 
 interface DemoAnswer {
   readonly prompt: string | null;
@@ -84,6 +85,19 @@ describe('the demo on a device', () => {
         expect(await answer(model, [entry], [entry.vqa], { numBeams: 5 })).toEqual([entry.vqa.beam5_ids]);
       }
     }
+  });
+
+  it('records a picture and its prompt when they come a second time, once', async () => {
+    const asked = vi.spyOn(GpuProgram.prototype, 'mayRecordMore');
+    onTestFinished(() => asked.mockRestore());
+    await using model = await openOnHost(config, tensors, () => true, { device: () => ({ canRecord: true }) });
+    const [entry] = entries;
+    if (entry === undefined) throw new Error('no pictures');
+    for (const recorded of [0, 2, 2]) {
+      expect(await answer(model, [entry], [entry.caption])).toEqual([entry.caption.ids]);
+      expect(asked).toHaveBeenCalledTimes(recorded);
+    }
+    expect(asked.mock.results.map(({ value }) => value as unknown)).toEqual([true, true]);
   });
 
   it('runs pictures together, asked the same or not', async () => {
