@@ -99,13 +99,18 @@ def placed(model, device_map):
     for path, module in model.named_modules():
         for name, parameter in module._parameters.items():
             if parameter is not None:
-                module._parameters[name] = torch.nn.Parameter(parameter.to(CARD), requires_grad=False)
+                module._parameters[name] = torch.nn.Parameter(on(CARD, parameter), requires_grad=False)
         for name, buffer in module._buffers.items():
             if buffer is None:
                 continue
-            module._buffers[name] = buffer.to("cpu" if f"{path}.{name}" in left else CARD)
+            module._buffers[name] = on("cpu" if f"{path}.{name}" in left else CARD, buffer)
         if path == "" or (covered(keys, path) and (len(module.state_dict()) > 0 or module._buffers)):
             module.register_forward_pre_hook(bring, with_kwargs=True)
+
+
+def on(device, tensor):
+    """A fake one for one that has no values."""
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
 
 
 def bring(_, args, kwargs):
@@ -114,8 +119,9 @@ def bring(_, args, kwargs):
 
 
 def ran(cls, config, device_map):
-    with FakeTensorMode(allow_non_fake_inputs=True):
+    with torch.device("meta"):
         model = cls._from_config(config, dtype=DTYPE).eval()
+    with FakeTensorMode(allow_non_fake_inputs=True):
         placed(model, device_map)
         with torch.no_grad():
             model(**inputs(model, config))
@@ -176,7 +182,7 @@ def main():
             print(json.dumps({**row, "not planned": f"{type(error).__name__}: {str(error)[:120]}"}), flush=True)
             continue
         row["left"] = behind(model, device_map)[:4]
-        if not row["left"]:
+        if not row["left"] and "--all" not in arguments:
             print(json.dumps(row), flush=True)
             continue
         row.update(apart(lambda: judged_by(cls, config, device_map)))
