@@ -5,7 +5,7 @@ import { isDtype } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import { deviceOf } from '../map/device-map.js';
 import type { Device, DeviceMap } from '../map/device-map.js';
-import { pathsAbove } from '../map/module-paths.js';
+import { parentOf, pathsAbove } from '../map/module-paths.js';
 import { parseDeviceMap } from '../map/parse-device-map.js';
 import { parsePlan } from '../plan/document/plan-document.js';
 import { transformersStrategy } from '../plan/comparison/transformers-strategy.js';
@@ -112,9 +112,15 @@ describe('the table of models', () => {
       expect(loaded.filter((name) => deviceOf(map, name) === undefined)).toEqual([]);
       expect(conflictingReadings(map, loaded)).toEqual([]);
       expect(Object.entries(ties).filter(([a, b]) => deviceOf(map, a) !== deviceOf(map, b))).toEqual([]);
+      // Whole is where it runs. What streams to the only GPU runs there, each of its modules with all of its tensors.
       const homes = (module: string) =>
         new Set(loaded.filter((name) => name.startsWith(`${module}.`)).map((name) => deviceOf(map, name)));
-      expect(whole.filter((module) => homes(module).size > 1)).toEqual([]);
+      const cut = whole.filter((module) => homes(module).size > 1);
+      expect(cut.filter((module) => !homes(module).has(0))).toEqual([]);
+      const leaves = new Set(
+        loaded.map(parentOf).filter((leaf) => cut.some((module) => leaf.startsWith(`${module}.`))),
+      );
+      expect([...leaves].filter((leaf) => homes(leaf).size > 1)).toEqual([]);
       expect(explainMap(map, tensors, options).issues).toEqual([]);
     }
   });
@@ -166,6 +172,18 @@ describe('the table of models', () => {
     const { issues } = explainMap(new Map(keys.map((key) => [key, 0])), row.tensors, options);
     const found = issues.find(({ code }) => code === 'MAP_UNKNOWN_KEY');
     expect(found !== undefined && 'names' in found ? found.names : []).toEqual(unknown);
+  });
+
+  it('frequencies are where what reads them runs: earlier releases leave what they make of them there', () => {
+    const row = rows.find(({ name }) => name === 'Qwen2_5_VLForConditionalGeneration');
+    if (row === undefined) throw new Error('not recorded');
+    const budgets = onGpu(row.bytes.float16 * 0.6);
+    const options = { config: row.config, models: table, dtype: 'float16', engine: 'transformers', budgets } as const;
+    const result = planDeviceMap(row.tensors, options);
+    if (result.status === 'infeasible') throw new Error('RAM has no limit');
+    expect(new Set(result.map.values())).toEqual(new Set([0, 'cpu']));
+    for (const module of ['model.visual.rotary_pos_emb', 'model.language_model.rotary_emb'])
+      expect(deviceOf(result.map, module)).toBe(0);
   });
 
   it('buffers of the root module that a map leaves in memory are brought to the GPU', () => {

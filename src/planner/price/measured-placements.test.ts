@@ -192,19 +192,34 @@ describe('the H200 profile', () => {
     expect([...two.map.keys()].filter((key) => key.endsWith('.weight'))).toEqual([]);
   });
 
-  it('leaves the norms of streamed layers on the GPU, whose copies would take half a millisecond each', () => {
+  it('streams layers whole beside a second GPU, which without a key of their own get no input from there', () => {
+    const pins = new Map<string, Device>([
+      ['vision_model', 1],
+      [`${DECODER}.layers.3`, 1],
+      [`${DECODER}.layers.4`, 'cpu'],
+    ]);
+    const budgets = { ...optionsFor(opt, 4).budgets, gpus: new Map([0, 1].map((id) => [id, 4 * GIB])) };
+    const two = planDeviceMap(opt.tensors, { ...optionsFor(opt, 4), budgets, pins });
+    if (two.status === 'infeasible') throw new Error('does not fit');
+    expect(two.plan.placements.find(({ block }) => block === `${DECODER}.layers.4`)?.execution).toBe('streamed');
+    expect(two.map.get(`${DECODER}.layers.4`)).toBe('cpu');
+    const cut = new Map([...two.map].filter(([key]) => key !== `${DECODER}.layers.4`));
+    for (const part of ['self_attn', 'self_attn_layer_norm', 'final_layer_norm'])
+      cut.set(`${DECODER}.layers.4.${part}`, 0);
+    for (const part of ['fc1', 'fc2']) cut.set(`${DECODER}.layers.4.${part}`, 'cpu');
+    const { issues } = explainMap(cut, opt.tensors, { ...optionsFor(opt, 4), budgets });
+    expect(issues.map(({ code }) => code)).toEqual(['MAP_BLOCK_CUT']);
+  });
+
+  it('streams the widest modules of layers and leaves the rest on the GPU, as each copy takes half a millisecond', () => {
     const ours = planDeviceMap(opt.tensors, optionsFor(opt, 4));
     if (ours.status === 'infeasible') throw new Error('does not fit');
     const layer = ours.plan.placements.find(
       ({ block, execution }) => block.startsWith(DECODER) && execution === 'streamed',
     );
     if (layer === undefined) throw new Error('no layer is streamed');
-    const parts = ['self_attn', 'fc1', 'fc2'].map((part) => ours.map.get(`${layer.block}.${part}`));
-    const norms = ['self_attn_layer_norm', 'final_layer_norm'].map((part) => ours.map.get(`${layer.block}.${part}`));
-    expect([parts, norms]).toEqual([
-      ['cpu', 'cpu', 'cpu'],
-      [0, 0],
-    ]);
+    const parts = ['self_attn', 'fc1', 'fc2', 'self_attn_layer_norm', 'final_layer_norm'];
+    expect(parts.map((part) => ours.map.get(`${layer.block}.${part}`))).toEqual([0, 'cpu', 'cpu', 0, 0]);
     const again = explainMap(ours.map, opt.tensors, optionsFor(opt, 4));
     expect(again.issues).toEqual([]);
     expect(again.plan?.cost).toEqual(ours.plan.cost);

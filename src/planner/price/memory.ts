@@ -1,7 +1,7 @@
 /** The bytes a block takes in a place, device by device: one definition for the solver, the plan and its explanation. */
 import { deviceOfPlace, type Place } from './place.js';
 import { hostWidening } from './price-list.js';
-import { formOf, gpuCacheBytes, streamedBytes, type ProfileBlock } from '../profile/model-profile.js';
+import { formOf, gpuCacheBytes, levelOf, streamedBytes, type ProfileBlock } from '../profile/model-profile.js';
 import type { Engine } from '../map/engine.js';
 import type { Device } from '../map/device-map.js';
 
@@ -40,7 +40,7 @@ export function chargesOf(whole: ProfileBlock, place: Place, engine: Engine): Ch
     }
     case 'streamed': {
       const stagingBytes = Math.max(stagedBytes(block, engine), block.stagedBesideBytes ?? 0);
-      const { keptBytes } = block;
+      const keptBytes = levelOf(block.kept, place.level).bytes;
       const withWaiting = activationBytes + block.waitingBytes;
       return [
         chargeOn(place.gpu, {

@@ -5,7 +5,13 @@ import type { Device } from '../map/device-map.js';
 /** Where a block's weights live and who runs it. `host` runs on the CPU; its weights are in RAM or read from disk. */
 export type Location =
   | { readonly execution: 'resident'; readonly gpu: number }
-  | { readonly execution: 'streamed'; readonly gpu: number; readonly store: 'cpu' | 'disk' }
+  | {
+      readonly execution: 'streamed';
+      readonly gpu: number;
+      readonly store: 'cpu' | 'disk';
+      /** Which level of the block's `kept` stays on the GPU. */
+      readonly level: number;
+    }
   | { readonly execution: 'host'; readonly store: 'cpu' | 'disk' };
 
 /** A location, and what a block's weights are quantised to for it; null leaves them as they are loaded. */

@@ -8,7 +8,7 @@
 import { found } from '../../checked-access.js';
 import type { BlockPhase } from '../../model/blocks.js';
 import type { DeviceMap } from '../map/device-map.js';
-import { formOf, type BlockRun, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
+import { formOf, levelOf, type BlockRun, type ModelProfile, type ProfileBlock } from '../profile/model-profile.js';
 import type { Engine } from '../map/engine.js';
 import { gpuAt, type GpuProfile, type MachineProfile, type QuantizedBandwidth } from './device-profile.js';
 import { bytesPerWeight } from './preparation.js';
@@ -190,8 +190,9 @@ function priced(
     const busy = isIssued ? Math.max(working, run.leaves * ISSUE_MS) : working;
     if (place.execution === 'resident') return busy;
     const { streamBytesPerSecond, streamedLeafMs } = gpu.engines[engine];
-    const copiedBytes = run.streamedBytes - run.keptBytes;
-    const copy = (1000 * copiedBytes) / streamBytesPerSecond + (run.leaves - run.keptLeaves) * streamedLeafMs;
+    const kept = levelOf(run.kept, place.level);
+    const copiedBytes = run.streamedBytes - kept.bytes;
+    const copy = (1000 * copiedBytes) / streamBytesPerSecond + (run.leaves - kept.leaves) * streamedLeafMs;
     const fetch = place.store === 'disk' ? (1000 * copiedBytes) / host.diskBytesPerSecond : 0;
     const brought = copied * (copy + fetch);
     return sharesCopies ? Math.max(busy + SESSION_MS, brought) : busy + brought;

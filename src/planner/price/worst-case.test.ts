@@ -57,8 +57,8 @@ describe('a machine at its worst', () => {
     const { profile } = planned([64 * GIB], machine, { engine });
     const places: Place[] = [
       { execution: 'resident', gpu: 0, scheme: null },
-      { execution: 'streamed', gpu: 0, store: 'cpu', scheme: null },
-      { execution: 'streamed', gpu: 0, store: 'disk', scheme: null },
+      { execution: 'streamed', gpu: 0, store: 'cpu', level: 0, scheme: null },
+      { execution: 'streamed', gpu: 0, store: 'disk', level: 0, scheme: null },
       { execution: 'host', store: 'cpu', scheme: null },
       { execution: 'host', store: 'disk', scheme: null },
     ];

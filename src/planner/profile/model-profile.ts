@@ -3,6 +3,7 @@
  * every time it runs. Sizes are bytes after loading; costs are counted in FLOPs and bytes, never in time, so one profile
  * serves every device.
  */
+import { at } from '../../checked-access.js';
 import type { BlockPhase } from '../../model/blocks.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { Engine } from '../map/engine.js';
@@ -45,12 +46,17 @@ export interface BlockRun {
   readonly stateBytes: number;
   /** Modules with tensors of their own that a run calls. */
   readonly leaves: number;
-  /** The parts of `streamedBytes` and `leaves` that are the block's `keptTensors`. */
-  readonly keptBytes: number;
-  readonly keptLeaves: number;
+  /** The parts of `streamedBytes` and `leaves` that stay on the GPU, for each level of the block's `kept`. */
+  readonly kept: readonly { readonly bytes: number; readonly leaves: number }[];
   readonly torch: TorchCalls;
   /** Elements handed to the next block per run: what crosses if that block runs elsewhere. */
   readonly outputElements: number;
+}
+
+/** What of a block stays on the GPU that the rest is streamed to. */
+export interface Kept {
+  readonly tensors: readonly string[];
+  readonly bytes: number;
 }
 
 /** A block with what it takes and does, on whatever device it runs. */
@@ -81,9 +87,8 @@ export interface ProfileBlock {
   readonly stores: readonly ('cpu' | 'disk')[];
   /** A tensor of its modules that is in no file, so that it cannot be read from the disk; absent where there is none. */
   readonly lacks?: string;
-  /** Small modules that stay on the GPU where transformers streams the rest of the block to it. */
-  readonly keptTensors: readonly string[];
-  readonly keptBytes: number;
+  /** What may stay on the GPU where the rest of the block is streamed to it, the least first: at least one level, of nothing. */
+  readonly kept: readonly Kept[];
   /** Largest module with tensors of its own: what streaming leaf by leaf has to hold at a time. */
   readonly largestLeafBytes: number;
   /** Weight bytes of the neighbours that `blip2-run` streams with it in one piece; null for a block streamed by itself. */
@@ -149,6 +154,11 @@ export interface ModelProfile {
 /** The block as a place with `scheme` holds it; null leaves it as it is loaded. */
 export function formOf(block: ProfileBlock, scheme: QuantScheme | null): ProfileBlock {
   return scheme === null ? block : (block.forms.get(scheme) ?? block);
+}
+
+/** One of the levels of `kept`; of a block that has fewer, its last. */
+export function levelOf<T>(levels: readonly T[], level: number): T {
+  return at(levels, Math.min(level, levels.length - 1));
 }
 
 /** What a GPU keeps for keys and values. */

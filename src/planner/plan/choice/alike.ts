@@ -20,16 +20,12 @@ const keys = new WeakMap<ProfileBlock, string>();
 export function numbersOf(block: ProfileBlock): string {
   const found = keys.get(block);
   if (found !== undefined) return found;
-  const {
-    name: _name,
-    tensors: _tensors,
-    keptTensors: _kept,
-    bond: _bond,
-    extraInputs: _inputs,
-    forms,
-    ...numbers
-  } = block;
-  const key = JSON.stringify([numbers, [...forms].map(([scheme, form]) => [scheme, numbersOf(form)])]);
+  const { name: _name, tensors: _tensors, kept, bond: _bond, extraInputs: _inputs, forms, ...numbers } = block;
+  const key = JSON.stringify([
+    numbers,
+    kept.map(({ bytes }) => bytes),
+    [...forms].map(([scheme, form]) => [scheme, numbersOf(form)]),
+  ]);
   keys.set(block, key);
   return key;
 }

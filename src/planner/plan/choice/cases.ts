@@ -110,5 +110,6 @@ function interchangeable(a: ProfileBlock, placeA: Place, b: ProfileBlock, placeB
 /** Held by a GPU first: while such layers run, the next may already be copied. */
 function key(place: Place): string {
   const store = place.execution === 'resident' ? '' : place.store;
-  return `${ORDER[place.execution]} ${place.scheme ?? ''} ${store}`;
+  const level = place.execution === 'streamed' ? place.level : 0;
+  return `${ORDER[place.execution]} ${place.scheme ?? ''} ${store} ${level}`;
 }

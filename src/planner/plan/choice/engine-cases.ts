@@ -24,7 +24,8 @@ export function engineCases(context: PlanContext): Placing[] {
   const stores = diskBytes > 0 ? (['cpu', 'disk'] as const) : (['cpu'] as const);
   const host = stores.map((store): Location => ({ execution: 'host', store }));
   const resident = (gpu: number): Location => ({ execution: 'resident', gpu });
-  const streamedTo = (gpu: number) => stores.map((store): Location => ({ execution: 'streamed', gpu, store }));
+  const streamedTo = (gpu: number, levels: readonly number[]) =>
+    stores.flatMap((store) => levels.map((level): Location => ({ execution: 'streamed', gpu, store, level })));
   const build = (
     locations: readonly Location[],
     rule: (block: ProfileBlock, place: Location) => boolean = () => true,
@@ -43,16 +44,24 @@ export function engineCases(context: PlanContext): Placing[] {
   });
 
   if (profile.engine === 'blip2-run') {
-    const all = build([...ids.map(resident), ...streamingGpus(context, gpuBytes).flatMap(streamedTo), ...host]);
+    const all = build([
+      ...ids.map(resident),
+      ...streamingGpus(context, gpuBytes).flatMap((gpu) => streamedTo(gpu, WHOLE)),
+      ...host,
+    ]);
     // The CPU alone has quantised weights packed, and is priced so.
     return ids.length > 0 && context.schemes.length > 0 ? [all, build(host)] : [all];
   }
   const streamedBeside = (main: number, gpus: readonly number[]): Placing[] => {
-    const locations = [...gpus.map(resident), ...streamedTo(main)];
-    const unanchored = rootOf(profile) === undefined ? { unanchored: { placing: build(locations), main } } : {};
+    const levels = gpus.length > 1 ? WHOLE : keptLevelsOf(profile);
+    const locations = [...gpus.map(resident), ...streamedTo(main, levels)];
+    const hasLevel = (block: ProfileBlock, place: Location) =>
+      place.execution !== 'streamed' || place.level === levels[0] || place.level < block.kept.length;
+    const unanchored =
+      rootOf(profile) === undefined ? { unanchored: { placing: build(locations, hasLevel), main } } : {};
     return anchorsOf(context, main, found(gpuBytes, main)).map((anchor) => ({
       ...build(locations, (block, place) =>
-        isWith(anchor, block) ? place.execution === 'resident' && place.gpu === main : true,
+        isWith(anchor, block) ? place.execution === 'resident' && place.gpu === main : hasLevel(block, place),
       ),
       ...unanchored,
     }));
@@ -88,6 +97,17 @@ function streamingGpus({ machine }: PlanContext, gpuBytes: ReadonlyMap<number, n
     .map(([id, bytes], index) => ({ id, bytes, rate: rate(index) }))
     .sort((a, b) => b.rate - a.rate || b.bytes - a.bytes);
   return best.slice(0, 1).map(({ id }) => id);
+}
+
+/**
+ * Streamed whole: beside several GPUs a layer needs the hook of its own key, which brings what another GPU made of its input.
+ */
+const WHOLE: readonly number[] = [0];
+
+/** Beside one, keeping something takes next to no room and saves copies. */
+function keptLevelsOf({ blocks }: ModelProfile): readonly number[] {
+  const most = Math.max(...blocks.map(({ kept }) => kept.length));
+  return most === 1 ? WHOLE : Array.from({ length: most - 1 }, (_, i) => i + 1);
 }
 
 /** Of a GPU's room, what is too little for it to matter that an anchor takes it. */

@@ -4,7 +4,7 @@ import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { inLoadedNames } from '../../map/file-names.js';
-import { keptUnder } from '../document/kept-modules.js';
+import { keptUnder, splitUnder } from '../document/kept-modules.js';
 import { isBroughtByRoot, strayKeys, validateDeviceMap, type MapIssue } from './validate-device-map.js';
 import type { Place } from '../../price/place.js';
 import { priceList } from '../../price/price-list.js';
@@ -122,7 +122,7 @@ function placesOfMap(map: DeviceMap, context: PlanContext): readonly Place[] | n
     if (typeof device === 'number') return { execution: 'resident', gpu: device, scheme: null };
     return main === null
       ? { execution: 'host', store: device, scheme: null }
-      : { execution: 'streamed', gpu: main, store: device, scheme: null };
+      : { execution: 'streamed', gpu: main, store: device, level: 0, scheme: null };
   });
 }
 
@@ -158,5 +158,5 @@ function settledSchemes(
 }
 
 function deviceOfBlock(map: DeviceMap, block: ProfileBlock): Device | undefined {
-  return deviceOf(map, block.tensors.find((name) => !block.keptTensors.includes(name)) ?? block.name);
+  return splitUnder(map, block)?.store ?? deviceOf(map, block.tensors[0] ?? block.name);
 }

@@ -70,6 +70,6 @@ function usedBytes(plan: PlanDocument, model: PlannedModel): (workload: Workload
 function locationOf({ execution, device, runsOn }: Placement): Location {
   if (execution === 'resident' && typeof device === 'number') return { execution, gpu: device };
   const store = device === 'disk' ? 'disk' : 'cpu';
-  if (execution === 'streamed' && typeof runsOn === 'number') return { execution, gpu: runsOn, store };
+  if (execution === 'streamed' && typeof runsOn === 'number') return { execution, gpu: runsOn, store, level: 0 };
   return { execution: 'host', store };
 }

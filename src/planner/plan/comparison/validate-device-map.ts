@@ -7,7 +7,7 @@ import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js'
 import { whyNotThere } from '../request/why-not-there.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
-import { keepsItsSmall, keysOf } from '../document/kept-modules.js';
+import { keysOf, splitUnder } from '../document/kept-modules.js';
 import { conflictingReadings } from '../../map/prefix-readings.js';
 import { pathsAbove } from '../../map/module-paths.js';
 
@@ -57,7 +57,7 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
       usesGpu && block.stores.length === 0 && typeof device === 'string' && !isBroughtByRoot(block, device, profile),
   );
   const cut = blocks.filter(
-    (block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1 && !keepsItsSmall(block, map),
+    (block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1 && splitUnder(map, block) === null,
   );
   const rootOnDisk = blocks.some(({ tensors }) => tensors.includes(ROOT)) && deviceOf(map, ROOT) === 'disk';
   return [
@@ -189,10 +189,11 @@ function withoutNumbers(path: string): string[] {
 function dottedRewrite(map: DeviceMap, profile: ModelProfile): DeviceMap {
   const leaves = new Map<string, Device>();
   for (const block of profile.blocks) {
-    const device = deviceOf(map, block.tensors.find((name) => !block.keptTensors.includes(name)) ?? block.name);
-    const kept = keepsItsSmall(block, map) ? deviceOf(map, at(block.keptTensors, 0)) : undefined;
-    if (device === undefined) continue;
-    for (const [key, home] of keysOf(block, device, kept ?? null)) leaves.set(key, home);
+    const split = splitUnder(map, block);
+    const device = deviceOf(map, block.tensors[0] ?? block.name);
+    if (split !== null)
+      for (const [key, home] of keysOf(block, { execution: 'streamed', ...split, scheme: null })) leaves.set(key, home);
+    else if (device !== undefined) leaves.set(block.name, device);
   }
   for (const alias of profile.aliases.keys()) {
     const device = deviceOf(map, alias);

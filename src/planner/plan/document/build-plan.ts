@@ -8,7 +8,7 @@ import type { Device, DeviceMap } from '../../map/device-map.js';
 import { preparationOf } from '../../price/preparation.js';
 import type { Hooked } from '../../price/hooks.js';
 import { deviceOfPlace, runsOn, type Place } from '../../price/place.js';
-import { formOf, type ModelProfile } from '../../profile/model-profile.js';
+import { formOf, levelOf, type ModelProfile } from '../../profile/model-profile.js';
 import { accuracyPrices, WEIGHT_ERROR, type AccuracyPrices } from '../../price/accuracy.js';
 import { weightsOn } from '../../price/memory.js';
 import { parentOf, pathsAbove } from '../../map/module-paths.js';
@@ -30,6 +30,9 @@ const NAMED_BY_TENSORS =
 
 const KEPT_MODULES =
   'The norms of streamed layers stay on the GPU: transformers copies module by module, and each copy takes its time.';
+
+const KEPT_BUT_WIDEST =
+  'all stays on the GPU but the widest modules, which are most of their bytes in few copies. They run where the rest of the layer runs.';
 
 export interface BuiltPlan {
   readonly document: PlanDocument;
@@ -92,9 +95,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
       ...context.assumptions,
       ...lookedUp(placements),
       ...(apart.size === 0 ? [] : [NAMED_BY_TENSORS]),
-      ...(profile.blocks.some(({ keptBytes }, i) => keptBytes > 0 && at(choice, i).execution === 'streamed')
-        ? [KEPT_MODULES]
-        : []),
+      ...keptNotes(profile, choice),
       ...preparation.notes,
     ],
     warnings: [
@@ -113,6 +114,19 @@ function quantOf(profile: ModelProfile, choice: readonly Place[]): Map<string, Q
     if (scheme !== null) quant.set(block.name, scheme);
   }
   return quant;
+}
+
+/** What of streamed blocks stays on the GPU. */
+function keptNotes({ blocks }: ModelProfile, choice: readonly Place[]): string[] {
+  const levels = blocks.flatMap(({ kept }, i) => {
+    const place = at(choice, i);
+    return place.execution === 'streamed' && levelOf(kept, place.level).bytes > 0 ? [place.level] : [];
+  });
+  const cut = levels.filter((level) => level > 1).length;
+  return [
+    ...(levels.includes(1) ? [KEPT_MODULES] : []),
+    ...(cut === 0 ? [] : [`Of ${cut} streamed layers ${KEPT_BUT_WIDEST}`]),
+  ];
 }
 
 /** Tables are no GPU's memory although the map sends them there with the rest. */
@@ -168,7 +182,7 @@ function mapOf(
     // A key for it would claim what is below it and elsewhere.
     const keys = parents.has(block.name)
       ? new Map(own.map((tensor) => [parentOf(tensor), device]))
-      : keysOf(block, device, place.execution === 'streamed' ? place.gpu : null);
+      : keysOf(block, place);
     for (const [key, home] of keys) leaves.set(key, home);
     tensors.push(...own);
   }

@@ -1,38 +1,54 @@
-/** Small modules of streamed blocks that stay on the GPU, in a device map. */
-import type { BlockRun, ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
+/** What of streamed blocks stays on the GPU, in a device map. */
+import { at } from '../../../checked-access.js';
+import { levelOf, type Kept, type ModelProfile, type ProfileBlock } from '../../profile/model-profile.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
+import { deviceOfPlace, type Place } from '../../price/place.js';
 import { parentOf } from '../../map/module-paths.js';
 
+/** The keys of a block in a place, and their devices. */
+export function keysOf(block: ProfileBlock, place: Place): DeviceMap {
+  const kept = place.execution === 'streamed' ? levelOf(block.kept, place.level).tensors : [];
+  if (place.execution !== 'streamed' || kept.length === 0) return new Map([[block.name, deviceOfPlace(place)]]);
+  const stays = new Set(kept);
+  return new Map(block.tensors.map((name) => [parentOf(name), stays.has(name) ? place.gpu : place.store] as const));
+}
+
 /**
- * The keys of a block and their devices.
- * @param keptOn where its small modules are; null for where the block is
+ * How a map splits a block as plans for transformers do: on the host all but what one level keeps, which is on the only GPU. Beside
+ * another GPU nothing would bring the block's input from there.
  */
-export function keysOf(block: ProfileBlock, device: Device, keptOn: Device | null): DeviceMap {
-  if (keptOn === null || block.keptTensors.length === 0) return new Map([[block.name, device]]);
-  const kept = new Set(block.keptTensors);
-  return new Map(block.tensors.map((name) => [parentOf(name), kept.has(name) ? keptOn : device] as const));
+export interface Split {
+  readonly level: number;
+  readonly gpu: number;
+  readonly store: 'cpu' | 'disk';
 }
 
-/** Whether a map splits a block as plans for transformers do: on the host all but its small modules, which are on one GPU. */
-export function keepsItsSmall({ tensors, keptTensors }: ProfileBlock, map: DeviceMap): boolean {
-  if (keptTensors.length === 0) return false;
-  const kept = new Set(keptTensors);
-  const gpus = new Set(keptTensors.map((name) => deviceOf(map, name)));
-  const others = new Set(tensors.filter((name) => !kept.has(name)).map((name) => deviceOf(map, name)));
-  const [gpu] = gpus;
-  const [store] = others;
-  return gpus.size === 1 && others.size === 1 && typeof gpu === 'number' && (store === 'cpu' || store === 'disk');
+export function splitUnder(map: DeviceMap, { tensors, kept }: ProfileBlock): Split | null {
+  if (kept.every(({ tensors: stay }) => stay.length === 0) || gpusOf(map).size !== 1) return null;
+  for (const [level, { tensors: stay }] of kept.entries()) {
+    if (stay.length === 0) continue;
+    const stays = new Set(stay);
+    const [gpu, ...otherGpus] = new Set(stay.map((name) => deviceOf(map, name)));
+    const [store, ...others] = new Set(tensors.filter((name) => !stays.has(name)).map((name) => deviceOf(map, name)));
+    const isSplit = typeof gpu === 'number' && (store === 'cpu' || store === 'disk');
+    if (isSplit && otherGpus.length + others.length === 0) return { level, gpu, store };
+  }
+  return null;
 }
 
-/** The profile of blocks that keep what this map keeps. */
+const gpusOf = (map: DeviceMap): Set<Device> => new Set([...map.values()].filter((home) => typeof home === 'number'));
+
+const NOTHING: Kept = { tensors: [], bytes: 0 };
+
+/** The profile of blocks that keep what this map keeps, as the one level there is. */
 export function keptUnder(profile: ModelProfile, map: DeviceMap): ModelProfile {
-  const whole = (run: BlockRun): BlockRun => ({ ...run, keptBytes: 0, keptLeaves: 0 });
-  return {
-    ...profile,
-    blocks: profile.blocks.map((block) =>
-      block.keptTensors.length === 0 || keepsItsSmall(block, map)
-        ? block
-        : { ...block, keptTensors: [], keptBytes: 0, runs: block.runs.map(whole) },
-    ),
-  };
+  return { ...profile, blocks: profile.blocks.map((block) => withLevel(block, splitUnder(map, block))) };
+}
+
+function withLevel(block: ProfileBlock, split: Split | null): ProfileBlock {
+  const { kept, runs } = block;
+  if (split === null)
+    return { ...block, kept: [NOTHING], runs: runs.map((run) => ({ ...run, kept: [{ bytes: 0, leaves: 0 }] })) };
+  const { level } = split;
+  return { ...block, kept: [at(kept, level)], runs: runs.map((run) => ({ ...run, kept: [at(run.kept, level)] })) };
 }

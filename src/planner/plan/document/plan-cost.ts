@@ -2,7 +2,7 @@
 import { at, found } from '../../../checked-access.js';
 import type { Prices } from '../../price/price-list.js';
 import { runsOn, type Place } from '../../price/place.js';
-import { formOf, type ModelProfile } from '../../profile/model-profile.js';
+import { formOf, levelOf, type ModelProfile } from '../../profile/model-profile.js';
 import type { Crossing, PlanCost } from './plan-document.js';
 
 export function crossingsOf(profile: ModelProfile, choice: readonly Place[], prices: Prices): Crossing[] {
@@ -60,7 +60,7 @@ export function costOfPlan(
     widen(blockMs, prices.errorFactor(device));
     if (place.execution !== 'streamed') continue;
     for (const run of formOf(block, place.scheme).runs) {
-      const copiedBytes = run.streamedBytes - run.keptBytes;
+      const copiedBytes = run.streamedBytes - levelOf(run.kept, place.level).bytes;
       streamedBytesPerCall += run.copies * copiedBytes;
       if (run.phase === 'token') streamedBytesPerToken += (run.copies / run.runs) * copiedBytes;
     }

@@ -51,7 +51,7 @@ export function blip2Profiler(
 
 /** @param bytesPerElement of the model's dtype */
 function profileBlock(weights: BlockWeights, context: WorkContext, bytesPerElement: 2 | 4): ProfileBlock {
-  const { block, loaded, forms, lookUp, isKept } = weights;
+  const { block, loaded, forms, lookUp, kept } = weights;
   const { workload } = context;
   const work = blip2Work(block, context);
   const inForm = ({ scheme, held, read }: StoredWeights): ProfileBlock => ({
@@ -66,8 +66,7 @@ function profileBlock(weights: BlockWeights, context: WorkContext, bytesPerEleme
     lookUp,
     bufferBytes: 4 * work.constantElements,
     stores: weights.stores,
-    keptTensors: read.filter(isKept).map(({ name }) => name),
-    keptBytes: bytesOf(read.filter(isKept)),
+    kept: kept.map((level) => ({ tensors: [...level], bytes: bytesOf(read.filter(({ name }) => level.has(name))) })),
     largestLeafBytes: largestLeaf(read),
     streamedWithBytes: null,
     cacheElements: work.cacheElements,
@@ -75,7 +74,7 @@ function profileBlock(weights: BlockWeights, context: WorkContext, bytesPerEleme
     activationElements: work.activationElements + dequantizedElements(block, held, context),
     waitingBytes: 4 * work.waiting.float32Elements + bytesPerElement * work.waiting.elements,
     elementBytes: weights.elementBytes,
-    runs: work.runs.map((run) => blockRun(run, work, read, { bytesPerElement, sendsRows: lookUp !== null, isKept })),
+    runs: work.runs.map((run) => blockRun(run, work, read, { bytesPerElement, sendsRows: lookUp !== null, kept })),
     bond: weights.bond,
     extraInputs: work.extraInputs,
     hostTraffic: work.hostTraffic,
@@ -105,19 +104,18 @@ interface RunRules {
   readonly bytesPerElement: 2 | 4;
   /** A table's rows are sent, not the table. */
   readonly sendsRows: boolean;
-  readonly isKept: (size: TensorSize) => boolean;
+  readonly kept: readonly ReadonlySet<string>[];
 }
 
 function blockRun(
   run: RunCost,
   work: BlockWork,
   sizes: readonly TensorSize[],
-  { bytesPerElement, sendsRows, isKept }: RunRules,
+  { bytesPerElement, sendsRows, kept }: RunRules,
 ): BlockRun {
   const used =
     run.uses === 'all' ? sizes : sizes.filter(({ name }) => CROSS_KEYS.test(name) === (run.uses === 'cross-keys'));
   const storedBytes = bytesOf(used);
-  const kept = used.filter(isKept);
   const elements = used.reduce((sum, tensor) => sum + tensor.elements, 0);
   const perElement = elements === 0 ? 0 : storedBytes / elements;
   const cacheBytes = work.quantizedCacheBytes ?? work.cacheElements * bytesPerElement;
@@ -132,8 +130,9 @@ function blockRun(
     streamedBytes: sendsRows ? readBytes : storedBytes,
     stateBytes: work.cacheElements === 0 ? 0 : (run.stateElements * cacheBytes) / work.cacheElements,
     leaves: modulesOf(used).size,
-    keptBytes: bytesOf(kept),
-    keptLeaves: modulesOf(kept).size,
+    kept: kept
+      .map((level) => used.filter(({ name }) => level.has(name)))
+      .map((stay) => ({ bytes: bytesOf(stay), leaves: modulesOf(stay).size })),
     torch: run.torch,
     outputElements: run.outputElements,
   };

@@ -18,10 +18,11 @@ import {
   vocabularyTable,
   type VocabularyTable,
 } from './blip2-owners.js';
+import { keptLevels } from '../kept-levels.js';
 import { keepsItsDtype, loadedDtype, type DtypeRules } from '../loaded-dtype.js';
 import type { ProfileBlock } from '../model-profile.js';
 import { LAYERS } from './streamed-groups.js';
-import { bytesOf, infoOf, quantizedSizes, sizesOf, type TensorSize } from './tensor-sizes.js';
+import { infoOf, quantizedSizes, sizesOf, type TensorSize } from './tensor-sizes.js';
 
 export interface Blip2ProfileOptions {
   readonly dtype: LoadDtype;
@@ -45,8 +46,8 @@ export interface BlockWeights extends Pick<ProfileBlock, 'tensors' | 'lookUp' | 
   readonly loaded: StoredWeights;
   /** Scheme -> what it makes of the weights; null where it leaves a table to be looked up and nothing else. */
   readonly forms: ReadonlyMap<QuantScheme, StoredWeights | null>;
-  /** Whether a module is so small that transformers keeps it on the GPU. */
-  readonly isKept: (size: TensorSize) => boolean;
+  /** Levels of names that may stay on the GPU which transformers streams the others to. */
+  readonly kept: readonly ReadonlySet<string>[];
 }
 
 export interface Blip2Weights {
@@ -123,7 +124,7 @@ export function blip2Weights(
         loaded: { scheme: schemeOf(names), held, read },
         forms: formsOf(block, names, held, bond),
         // A Q-Former layer stays in one piece.
-        isKept: engine === 'transformers' && LAYERS.has(block.kind) ? keptOf(block.name, read) : () => false,
+        kept: engine === 'transformers' && LAYERS.has(block.kind) ? keptLevels(block.name, read) : [new Set()],
       };
     }),
     aliases: aliasesOf(config, tensors),
@@ -180,21 +181,6 @@ function bondOf(block: Block, headBonded: boolean): string | null {
   if (QUERY_INPUTS.has(block.kind)) return 'queries';
   return headBonded && (TOKEN_TABLES.has(block.kind) || block.kind === 'head') ? 'vocabulary' : null;
 }
-
-/**
- * Modules of a block that are not worth a copy: half a millisecond each (bench/planner), whatever it holds. Norms, mostly.
- * None where the block's own module holds tensors, since its key would stand for those below as well.
- */
-function keptOf(block: string, sizes: readonly TensorSize[]): (size: TensorSize) => boolean {
-  if (sizes.some(({ module }) => !module.startsWith(`${block}.`))) return () => false;
-  const most = SMALL_PART * bytesOf(sizes);
-  const bytes = new Map<string, number>();
-  for (const size of sizes) bytes.set(size.module, (bytes.get(size.module) ?? 0) + size.bytes);
-  return ({ module }) => (bytes.get(module) ?? 0) <= most;
-}
-
-/** Of a block's bytes: what one module may have to be kept. */
-const SMALL_PART = 0.005;
 
 /** transformers registers the T5 table under each stack as well, so a map that lists a stack's parts must list these. */
 function aliasesOf(config: ModelConfig, tensors: ReadonlyMap<string, TensorInfo>): Map<string, string> {

@@ -9,6 +9,7 @@ import { EXPERTS, expertsOf } from './experts.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
 import { keepsItsDtype, loadedBytes, type DtypeRules } from '../loaded-dtype.js';
 import { keptElements } from './kept-elements.js';
+import { keptLevels } from '../kept-levels.js';
 import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
 import type { Engine } from '../../map/engine.js';
 import { WITHOUT_PATCHES, patchesPerToken } from './picture-patches.js';
@@ -29,6 +30,10 @@ export interface BlockContext {
   readonly isBuffer: (name: string) => boolean;
   /** Group -> bytes of buffers that no file holds. */
   readonly bufferBytes: ReadonlyMap<string, number>;
+  /** Whether a map may stream some modules of a block and leave others on the GPU. */
+  readonly cutsBlocks: boolean;
+  /** Groups that need a key of their own, whatever in them has one. */
+  readonly heldTogether: ReadonlySet<string>;
   /** Whether a quantised module cannot wait in host memory or on disk. */
   readonly quantizedStores: readonly ('cpu' | 'disk')[] | null;
 }
@@ -48,6 +53,7 @@ interface Sizes {
   readonly expertElements: number;
   /** Bytes and modules that only the first token needs. */
   readonly crossBytes: number;
+  readonly crossLeaves: number;
   readonly widest: number;
   readonly rowWidth: number;
 }
@@ -69,6 +75,12 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const isTable = TABLE.test(name) && !isHead;
   const experts = activeShare(textConfig(config));
   const isSingle = SINGLE_EXPERT.test(name);
+  const levels = levelsOf(group, sizes, context);
+  const keptOf = (level: ReadonlySet<string>, isNeeded: (tensor: string) => boolean) => {
+    const stay = [...level].filter(isNeeded);
+    const bytes = stay.reduce((sum, each) => sum + bytesOf(each, context), 0);
+    return { bytes, leaves: new Set(stay.map(parentOf)).size };
+  };
   const run = (kind: BlockPhase, runs: number, tokens: number): BlockRun => {
     const chance = isSingle ? 1 - (1 - experts) ** tokens : 1;
     // Of experts, those that some token chooses are read; a copy takes them all.
@@ -88,9 +100,8 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
       streamedBytes: copied,
       stateBytes:
         kind === 'token' ? (rows * kept.read * elementBytes * (context0 + newTokens / 2)) / (context0 + newTokens) : 0,
-      leaves: read.leaves.size * chance,
-      keptBytes: 0,
-      keptLeaves: 0,
+      leaves: (read.leaves.size - (kind === 'token' ? read.crossLeaves : 0)) * chance,
+      kept: levels.map((level) => keptOf(level, (tensor) => kind !== 'token' || !CROSS_KEYS.test(tensor))),
       torch: likelyCalls(read.leaves.size),
       outputElements: tokens * read.rowWidth,
     };
@@ -128,8 +139,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     ...(sizes.bufferBytes === 0 ? {} : { savedBufferBytes: sizes.bufferBytes }),
     stores: storesOf(group, context),
     ...(group.lacks === null ? {} : { lacks: group.lacks }),
-    keptTensors: [],
-    keptBytes: 0,
+    kept: levels.map((level) => ({ tensors: [...level], bytes: keptOf(level, () => true).bytes })),
     largestLeafBytes: Math.max(0, ...read.leaves.values()),
     cacheElements: rows * kept.most,
     activationElements: activations(),
@@ -140,6 +150,25 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     extraInputs: [],
     hostTraffic: { transfers: 0, elements: 0 },
   };
+}
+
+const WHOLE: readonly ReadonlySet<string>[] = [new Set()];
+
+/** What of a group may stay on the GPU where transformers streams the rest; nothing where a key for the group means more than those below it. */
+function levelsOf(
+  { name, tensors, bond, stays, lacks, reads }: TensorGroup,
+  { bufferBytes }: Sizes,
+  context: BlockContext,
+): readonly ReadonlySet<string>[] {
+  const isFree = bond === null && !stays && lacks === null && reads.length === 0 && bufferBytes === 0;
+  if (!context.cutsBlocks || !isFree || context.heldTogether.has(name)) return WHOLE;
+  const parts = tensors.map((tensor) => ({ name: tensor, module: parentOf(tensor), bytes: bytesOf(tensor, context) }));
+  return keptLevels(name, parts);
+}
+
+function bytesOf(name: string, { tensors, rules }: BlockContext): number {
+  const info = tensors.get(name);
+  return info === undefined ? 0 : loadedBytes(name, info, rules);
 }
 
 /** Where a block may wait, by what transformers does with it there. */
@@ -162,6 +191,7 @@ function sizesOf(
   reads: readonly string[] = [],
 ): Sizes {
   const leaves = new Map<string, number>();
+  const crossLeaves = new Set<string>();
   const total = { weightBytes: 0, bufferBytes: 0, elements: 0, expertBytes: 0, expertElements: 0, crossBytes: 0 };
   let widest = 0;
   let rowWidth = 0;
@@ -180,7 +210,10 @@ function sizesOf(
       total.expertBytes += bytes;
       total.expertElements += elements;
     }
-    if (CROSS_KEYS.test(name)) total.crossBytes += bytes;
+    if (CROSS_KEYS.test(name)) {
+      total.crossBytes += bytes;
+      crossLeaves.add(leaf);
+    }
     // Rows are looked up of a table: its width is that of what comes out, not of a product.
     if (elements === Math.max(1, ...info.shape)) continue;
     if (names.length > 1 && own.has(name) && LOOKED_UP.test(leaf)) continue;
@@ -196,7 +229,7 @@ function sizesOf(
     rowWidth = Math.max(rowWidth, numberOf(text, 'hidden_size', 'n_embd', 'd_model') ?? 0);
     widest = Math.max(widest, rowWidth, numberOf(text, 'intermediate_size', 'n_inner', 'd_ff') ?? 0);
   }
-  return { leaves, ...total, widest, rowWidth };
+  return { leaves, ...total, crossLeaves: crossLeaves.size, widest, rowWidth };
 }
 
 /** Between OPT's layers (10 modules and 15 launches for 8 leaves) and LLaMA's (12 and 40 for 9). */

@@ -60,7 +60,7 @@ export function genericProfiler(
         });
   const { groups, aliases } = known;
   const emptyModules = model === null ? [] : emptyModulesOf(model, groups);
-  const unsaved = model === null ? null : unsavedPlaces(model, known, dtype === 'float32' ? 4 : 2);
+  const unsaved = model === null ? null : unsavedPlaces(model, known, emptyModules, dtype === 'float32' ? 4 : 2);
   const shared = {
     tensors,
     rules,
@@ -70,6 +70,8 @@ export function genericProfiler(
     isEager: model?.cls.isEager ?? false,
     isBuffer: (name: string) => model?.tree.isBuffer(name) === true,
     bufferBytes: unsaved?.bytes ?? new Map<string, number>(),
+    cutsBlocks: engine === 'transformers' && model !== null && quantization === null,
+    heldTogether: unsaved?.inside ?? new Set<string>(),
     quantizedStores: quantization?.stores ?? null,
   };
   return (workload) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
-import { deviceOf, type Device } from '../../map/device-map.js';
+import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { loadModelTable } from '../../models/load-model-table.js';
 import { explainMap } from '../../plan/comparison/explain-map.js';
 import { planDeviceMap } from '../../plan/plan-device-map.js';
@@ -35,7 +35,7 @@ const tensors = new Map<string, TensorInfo>([
 ]);
 const config = { architectures: ['DistilBertForMaskedLM'], model_type: 'distilbert' };
 
-function planOn(gpuBytes: readonly number[]) {
+function planOn(gpuBytes: readonly number[], pins: DeviceMap = new Map()) {
   const budgets = { gpus: new Map(gpuBytes.map((bytes, id) => [id, bytes])), ramBytes: null, diskBytes: 0 };
   const options: PlanOptions = {
     config,
@@ -44,6 +44,7 @@ function planOn(gpuBytes: readonly number[]) {
     machine,
     budgets,
     workload: { promptTokens: 8 },
+    pins,
   };
   const result = planDeviceMap(tensors, options);
   if (result.status !== 'fits') throw new Error('RAM has no limit');
@@ -70,7 +71,14 @@ describe('layers that their class does not want whole', () => {
   });
 
   it('stay whole on two, between which no hook carries what a layer adds to its input', () => {
-    const { homes } = planOn([lessThanTwo, overhead + LAYER_BYTES / 4]);
+    const { homes, map } = planOn(
+      [lessThanTwo, overhead + 2 * LAYER_BYTES],
+      new Map<string, Device>([
+        ['distilbert.transformer.layer.1', 1],
+        ['distilbert.transformer.layer.2', 'cpu'],
+      ]),
+    );
+    expect(new Set(map.values())).toEqual(new Set([0, 1, 'cpu']));
     expect(homes.map((devices) => devices.size)).toEqual([1, 1, 1]);
   });
 });

@@ -10,14 +10,30 @@ export interface UnsavedPlaces {
   readonly bytes: ReadonlyMap<string, number>;
   /** Key of one that is in no group, and that no other key brings to a GPU -> the group beside it. */
   readonly beside: ReadonlyMap<string, string>;
+  /** Groups that hold one which only a key for the whole group brings to a GPU. */
+  readonly inside: ReadonlySet<string>;
 }
 
-/** @param elementBytes of the dtype in which the model is loaded */
-export function unsavedPlaces(model: LoadedModel, groups: LoadedGroups, elementBytes: number): UnsavedPlaces {
+/**
+ * Modules that hold frequencies and nothing else. transformers 5.24 brings what they make to where it is read; earlier ones (5.17's Qwen2.5-VL)
+ * leave it where the frequencies are.
+ */
+const FREQUENCIES = /(^|\.)rotary\w*$/;
+
+/**
+ * @param emptyModules modules without weights that are in no group
+ * @param elementBytes of the dtype in which the model is loaded
+ */
+export function unsavedPlaces(
+  model: LoadedModel,
+  groups: LoadedGroups,
+  emptyModules: readonly string[],
+  elementBytes: number,
+): UnsavedPlaces {
   const { cls, config, tensors } = model;
   const bytes = new Map<string, number>();
   const beside = new Map<string, string>();
-  if (cls.unsaved.length === 0) return { bytes, beside };
+  const inside = new Set<string>();
   const names = new Map(groups.groups.map(({ name }) => [name, name]));
   const modules = pathsAbove(tensors.keys());
   for (const buffer of cls.unsaved) {
@@ -27,10 +43,18 @@ export function unsavedPlaces(model: LoadedModel, groups: LoadedGroups, elementB
       const group = own ?? groupBeside(path, groups, model);
       if (group === undefined) continue;
       bytes.set(group, (bytes.get(group) ?? 0) + size);
-      if (own === undefined && buffer.needsPlace) beside.set(path, group);
+      if (!buffer.needsPlace) continue;
+      if (own === undefined) beside.set(path, group);
+      else inside.add(own);
     }
   }
-  return { bytes, beside };
+  for (const path of emptyModules.filter(
+    (each) => FREQUENCIES.test(each) && !each.includes('*') && !beside.has(each),
+  )) {
+    const group = groupBeside(path, groups, model);
+    if (group !== undefined) beside.set(path, group);
+  }
+  return { bytes, beside, inside };
 }
 
 /** Paths with the numbers that the lists of this model have. */

@@ -24,7 +24,7 @@ const layerOf = ({ blocks }: ModelProfile) => {
   return layer;
 };
 
-const streamed = { execution: 'streamed', gpu: 0, store: 'cpu', scheme: null } as const;
+const streamed = { execution: 'streamed', gpu: 0, store: 'cpu', level: 0, scheme: null } as const;
 const resident = { execution: 'resident', gpu: 0, scheme: null } as const;
 const activationsOn = (workload: Partial<Workload>, place: typeof streamed | typeof resident) =>
   chargesOf(layerOf(profileOf(workload)), place, 'blip2-run').find(({ device }) => device === 0)?.activationBytes;
