@@ -7,11 +7,13 @@
  * libvips reads JPEG, PNG and WebP as Pillow does. Where it does not, containers have a decoder of their own.
  */
 import { Blip2Error } from '../../errors.js';
-import { isColourJpeg } from './colour-jpeg.js';
 import { inLine } from './file-url.js';
 import { decodeAvif } from './avif/decode-avif.js';
 import { decodeBmp } from './bmp/decode-bmp.js';
 import { decodeGif } from './gif/decode-gif.js';
+import { checkJpegEnd } from './jpeg/jpeg-end.js';
+import { readJpegHeader } from './jpeg/jpeg-header.js';
+import { checkPngHeader } from './png/check-png-header.js';
 import { decodePnm } from './pnm/decode-pnm.js';
 import { decodeTiff } from './tiff/decode-tiff.js';
 import { cmykRgb, grey16Rgb, openWithLibvips, plainRgb } from './libvips-pixels.js';
@@ -29,15 +31,13 @@ export async function decodePicture(source: string | Uint8Array, maxPixels = MAX
   // Reading the file here rather than in libvips keeps its cache from answering for a file that has changed since.
   const bytes = typeof source === 'string' ? await readPicture(source) : source;
   try {
-    return isColourJpeg(bytes)
-      ? await plainRgb(await openWithLibvips(bytes, maxPixels))
-      : await decodeOther(bytes, maxPixels);
+    return await decodeBytes(bytes, maxPixels);
   } catch (cause) {
     throw refused(typeof source === 'string' ? inLine(source) : null, bytes.length, cause, maxPixels);
   }
 }
 
-async function decodeOther(bytes: Uint8Array, maxPixels: number): Promise<RgbPicture> {
+async function decodeBytes(bytes: Uint8Array, maxPixels: number): Promise<RgbPicture> {
   const format = pictureFormat(bytes);
   if (format === undefined) {
     const kind = foreignFormat(bytes);
@@ -49,11 +49,19 @@ async function decodeOther(bytes: Uint8Array, maxPixels: number): Promise<RgbPic
   if (format === 'AVIF') return decodeAvif(bytes, maxPixels);
   if (format === 'BMP') return decodeBmp(bytes, maxPixels);
   if (format === 'PNM') return decodePnm(bytes, maxPixels);
+  if (format === 'JPEG') return decodeJpeg(bytes, maxPixels);
+  if (format === 'PNG') checkPngHeader(bytes);
   const picture = await openWithLibvips(bytes, maxPixels);
   const { space, channels } = await picture.metadata();
-  if (space === 'cmyk') return cmykRgb(picture);
   if (space === 'grey16' && (channels === 1 || isGreyPng(bytes))) return grey16Rgb(picture);
   return plainRgb(picture);
+}
+
+async function decodeJpeg(bytes: Uint8Array, maxPixels: number): Promise<RgbPicture> {
+  const header = readJpegHeader(bytes);
+  checkJpegEnd(bytes, header);
+  const picture = await openWithLibvips(bytes, maxPixels, !header.hasManyScans);
+  return header.channels === 4 ? cmykRgb(picture) : plainRgb(picture);
 }
 
 /** Whether a PNG's pixels are grey levels without alpha, although one of them may stand for "transparent". */

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Blip2Error } from '../../errors.js';
-import { isColourJpeg } from './colour-jpeg.js';
 import { decodePicture } from './decode-picture.js';
+import { readJpegHeader } from './jpeg/jpeg-header.js';
 import { preparePixels, resizeBicubic } from '../../../test/golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from './preprocessor-config.js';
 
@@ -42,22 +42,29 @@ describe('decodePicture gives the bytes that Pillow gives', () => {
   });
 });
 
-describe('isColourJpeg', () => {
-  const recognised = (file: string): boolean => isColourJpeg(readFileSync(FOLDER + file));
-
-  it('knows JPEG files of three channels, and takes nothing else for one', () => {
-    const colour = ['chroma-420.jpg', 'chroma-444.jpg', 'progressive.jpg', 'exif-rotated.jpg', 'truncated.jpg'];
-    const files = [...recorded.decoded.map(({ file }) => file), 'truncated.jpg', 'vector.svg'];
-    expect(files.filter(recognised).sort()).toEqual(colour.sort());
+describe('readJpegHeader', () => {
+  it.each([
+    ['chroma-420.jpg', 3, false],
+    ['progressive.jpg', 3, true],
+    ['grey.jpg', 1, false],
+    ['cmyk.jpg', 4, false],
+  ])('%s has %i channels', (file, channels, hasManyScans) => {
+    expect(readJpegHeader(readFileSync(FOLDER + file))).toMatchObject({ channels, hasManyScans, restarts: 0 });
   });
 
   it('reads no further than the bytes, wherever they end', () => {
     const whole = readFileSync(`${FOLDER}chroma-420.jpg`);
-    const answers = Array.from(whole, (_, length) => isColourJpeg(whole.subarray(0, length)));
-    expect(answers.indexOf(true)).toBeGreaterThan(100);
-    expect(answers.slice(answers.indexOf(true))).not.toContain(false);
-    const jpegLike = fc.uint8Array({ maxLength: 64 }).map((rest) => Uint8Array.of(0xff, 0xd8, ...rest));
-    fc.assert(fc.property(jpegLike, (file) => typeof isColourJpeg(file) === 'boolean'));
+    const { dataBegin } = readJpegHeader(whole);
+    for (let length = 0; length < dataBegin; length++) {
+      expect(() => readJpegHeader(whole.subarray(0, length))).toThrow(RangeError);
+    }
+    expect(readJpegHeader(whole.subarray(0, dataBegin))).toEqual(readJpegHeader(whole));
+    const jpegLike = fc.uint8Array({ maxLength: 64 }).map((rest) => Uint8Array.of(0xff, 0xd8, 0xff, ...rest));
+    fc.assert(
+      fc.property(jpegLike, (file) => {
+        expect(() => readJpegHeader(file)).toThrow();
+      }),
+    );
   });
 });
 

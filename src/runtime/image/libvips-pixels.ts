@@ -6,10 +6,13 @@ import type { Sharp } from 'sharp';
 import type { RgbPicture } from './rgb-picture.js';
 import { MAX_PIXELS } from './picture-refusal.js';
 
-/** @throws Error where libvips does not read the header */
-export async function openWithLibvips(bytes: Uint8Array, maxPixels = MAX_PIXELS): Promise<Sharp> {
+/**
+ * @param unlimited whether a JPEG may have any number of damaged places, and of scans, each of which takes as long as a picture
+ * @throws Error where libvips does not read the header
+ */
+export async function openWithLibvips(bytes: Uint8Array, maxPixels = MAX_PIXELS, unlimited = false): Promise<Sharp> {
   const { default: sharp } = await import('sharp');
-  return sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
+  return sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels, unlimited });
 }
 
 /** Has the decoder there for the first picture: to load it takes longer than most pictures. Where it is missing, that says so. */

@@ -4,6 +4,7 @@
  */
 import { checkPixels } from '../picture-refusal.js';
 import type { RgbPicture } from '../rgb-picture.js';
+import { GifBlocks } from './gif-blocks.js';
 import { unpackLzw } from './gif-lzw.js';
 
 interface Frame {
@@ -48,8 +49,9 @@ function readFrame(
     const block = file.getUint8(at);
     if (block === TRAILER) throw new Error('it holds no picture');
     if (block !== EXTENSION) continue;
-    if (file.getUint8(at + 1) === GRAPHIC_CONTROL && file.getUint8(at + 3) & 1) transparent = file.getUint8(at + 6);
-    at = afterBlocks(file, at + 2) - 1;
+    const extension = readExtension(file, at + 1);
+    transparent = extension.transparent ?? transparent;
+    at = extension.end - 1;
   }
   const [left, top] = [file.getUint16(at + 1, true), file.getUint16(at + 3, true)];
   const [width, height] = [file.getUint16(at + 5, true), file.getUint16(at + 7, true)];
@@ -60,13 +62,17 @@ function readFrame(
   const table = (flags & 0x80 ? readTable(file, at + 10, flags) : null) ?? global;
   const data = at + 10 + tableBytes(flags);
   const rootBits = file.getUint8(data);
-  if (rootBits >= 12) throw new Error(`its colour indices have ${rootBits} bits`);
+  if (rootBits > 12) throw new Error(`its colour indices have ${rootBits} bits`);
   const indices = new Uint8Array(width * height);
-  unpackLzw(joinedBlocks(file, data + 1), rootBits, indices);
+  unpackLzw(new GifBlocks(bytesOf(file), data + 1), rootBits, indices);
   return { left, top, width, height, table, interlaced: (flags & 0x40) !== 0, transparent, indices };
 }
 
-const [EXTENSION, IMAGE, TRAILER, GRAPHIC_CONTROL] = [0x21, 0x2c, 0x3b, 0xf9];
+const [EXTENSION, IMAGE, TRAILER] = [0x21, 0x2c, 0x3b];
+const [GRAPHIC_CONTROL, COMMENT, APPLICATION] = [0xf9, 0xfe, 0xff];
+const LOOPS = 'NETSCAPE2.0';
+
+const bytesOf = (file: DataView): Uint8Array => new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
 
 const tableBytes = (flags: number): number => (flags & 0x80 ? 3 << ((flags & 7) + 1) : 0);
 
@@ -77,20 +83,31 @@ function readTable(file: DataView, at: number, flags: number): Uint8Array | null
   return table.every((level, i) => level === Math.floor(i / 3)) ? null : table;
 }
 
-function afterBlocks(file: DataView, begin: number): number {
-  let at = begin;
-  while (file.getUint8(at) !== 0) at += 1 + file.getUint8(at);
-  return at + 1;
-}
-
-/** What is there: the pixels may be whole although the file is not. */
-function joinedBlocks(file: DataView, begin: number): Uint8Array {
-  const blocks: Uint8Array[] = [];
-  for (let at = begin; at < file.byteLength && file.getUint8(at) !== 0; at += 1 + file.getUint8(at)) {
-    const bytes = Math.min(file.getUint8(at), file.byteLength - at - 1);
-    blocks.push(new Uint8Array(file.buffer, file.byteOffset + at + 1, bytes));
-  }
-  return Buffer.concat(blocks);
+/**
+ * Where an extension ends, and which colour it says is transparent. Pillow reads its first block before it looks for the
+ * empty one that ends it, so that an extension whose first block is empty goes on, unless it is a comment.
+ * @param begin of the byte that says what it is
+ * @throws Error for a graphic control that is too short
+ */
+function readExtension(
+  file: DataView,
+  begin: number,
+): { readonly end: number; readonly transparent: number | undefined } {
+  const kind = file.getUint8(begin);
+  let at = begin + 1;
+  const nextBlock = (): Uint8Array => {
+    const size = file.getUint8(at);
+    const block = bytesOf(file).subarray(at + 1, at + 1 + size);
+    at += 1 + size;
+    return block;
+  };
+  const first = nextBlock();
+  const isControl = kind === GRAPHIC_CONTROL && first.length > 0;
+  const hasTransparent = isControl && ((first[0] ?? 0) & 1) === 1;
+  if (isControl && first.length < (hasTransparent ? 4 : 3)) throw new Error('its graphic control is too short');
+  if (kind === APPLICATION && Buffer.from(first).toString('latin1').startsWith(LOOPS)) nextBlock();
+  if (kind !== COMMENT || first.length > 0) while (nextBlock().length > 0);
+  return { end: at, transparent: hasTransparent ? first[3] : undefined };
 }
 
 /** The row of each stored line. */

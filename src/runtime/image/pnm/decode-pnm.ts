@@ -23,11 +23,13 @@ export function decodePnm(bytes: Uint8Array, maxPixels: number): RgbPicture {
   // A number takes a byte at least.
   if ((isPlain ? count : rowBytes * height) > bytes.length - text.at) throw new RangeError(TOO_EARLY);
 
+  const begin = text.at;
   const levels = new Uint8Array(count);
   const levelAt = levelReader(bytes, text, { isBilevel, isPlain, width, rowBytes, most });
   const scaled = scaleTo(channels === 1 && most > 255 ? 65535 : 255, most);
   for (let i = 0; i < count; i++) levels[i] = scaled(levelAt(i));
   if (kind === 1) checkBits(text);
+  else if (isPlain) text.checkLastWord(begin);
   return { data: channels === 3 ? levels : tripled(levels), width, height };
 }
 

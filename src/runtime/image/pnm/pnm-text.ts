@@ -29,6 +29,21 @@ export class PnmText {
     return byte;
   }
 
+  /**
+   * Pillow looks how long the last word is of each piece that it reads, also where its pixels have ended before.
+   * @param begin of the first piece
+   */
+  checkLastWord(begin: number): void {
+    const end = begin + Math.ceil((this.at - begin) / PIECE_BYTES) * PIECE_BYTES;
+    let letters = 0;
+    while (this.at < end) {
+      const byte = this.#take();
+      if (byte === undefined) break;
+      letters = isSpace(byte) ? 0 : letters + 1;
+    }
+    if (letters > MOST_DIGITS) throw new Error(`it ends with a word of ${letters} letters where a number ought to be`);
+  }
+
   /** The next byte that is not in a comment. */
   #take(): number | undefined {
     let byte = this.#bytes[this.at++];
@@ -41,6 +56,7 @@ export class PnmText {
 }
 
 const MOST_DIGITS = 10;
+const PIECE_BYTES = 1 << 20;
 const [COMMENT, LINE_FEED, RETURN] = [0x23, 0x0a, 0x0d];
 
 export const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
