@@ -67,7 +67,7 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
   const settings = await runSettings({ ...model, request });
   await folder.prepare();
   const list = await joinRun(folder, { settings, shardSize, onPicture: (picture) => names.add(picture) });
-  const output = await runOutput(folder, request, names);
+  const output = await runOutput(folder, request, names, model.fetching);
 
   const { stopping, now } = gracefulStop(signal, args.grace);
   await using queue = await RunQueue.open({ url, id });

@@ -13,6 +13,7 @@ import { openSource } from '../common/open-source.js';
 import type { RateLine } from '../common/rate-line.js';
 import { planSummary } from '../plan/summary.js';
 import { readAsk, readGeneration, type GenerationArgs } from './generation-flags.js';
+import type { FetchOptions } from '../../src/runtime/image/fetch-picture.js';
 import { fetchLimitsOf, type PictureArgs } from './picture-flags.js';
 import { readPlacement, type PlacementArgs } from './read-placement.js';
 
@@ -31,6 +32,8 @@ export interface AskedModel {
   readonly generation: GenerationOptions;
   readonly placed: PlacementOptions;
   readonly devices: Omit<CaptionerOptions, 'plan' | 'budgets' | 'planning'>;
+  /** What devices say of it, for pictures that are fetched on the way to the model. */
+  readonly fetching: FetchOptions;
   readonly provider: Provider;
   readonly pictureSize: PictureSize | undefined;
 }
@@ -61,19 +64,30 @@ export async function askModel(args: ModelArgs, options: AskModelOptions): Promi
     const workload = await planWorkload(checkpoint, ask, generation, options.mostTextTokens);
     return Math.max(...batches) === 1 ? { workload } : { workload, batches };
   });
+  const onSlow = (url: string) => say(`waiting for ${url}`);
   const onProgress = (progress: Progress) => {
     if (progress.stage === 'planned') say(planSummary(progress.plan));
-    if (progress.stage === 'fetching') say(`waiting for ${progress.url}`);
+    if (progress.stage === 'fetching') onSlow(progress.url);
     if (progress.stage === 'converting') rate.update(progress.doneBytes, progress.totalBytes);
   };
+  const limits = fetchLimitsOf(args);
   const devices = {
     onProgress,
     signal,
     ...(args.provider === 'auto' ? {} : { provider: args.provider }),
     ...(args['emulate-gpu'] === true ? { emulateGpu: true } : {}),
     ...(args.threads === undefined ? {} : { threads: args.threads }),
-    ...fetchLimitsOf(args),
+    ...limits,
     ...(args['picture-size'] === undefined ? {} : { pictureSize: args['picture-size'] }),
   };
-  return { checkpoint, ask, generation, placed, devices, provider: args.provider, pictureSize: args['picture-size'] };
+  return {
+    checkpoint,
+    ask,
+    generation,
+    placed,
+    devices,
+    fetching: { ...limits, onSlow },
+    provider: args.provider,
+    pictureSize: args['picture-size'],
+  };
 }

@@ -52,11 +52,12 @@ export async function captionInBulk(context: BulkContext): Promise<number> {
   const result = await runBulk({
     ...request,
     folder,
-    output: await runOutput(folder, request, names),
+    output: await runOutput(folder, request, names, context.fetching),
     inputs: names.noting(listInputs(context.images, { ...request, expand: context.expand })),
     settings: await runSettings(context),
     takesOtherInputs: request.format === 'txt',
     workers: devices.length,
+    fetching: context.fetching,
     openWorker: async (worker) => {
       const options = { ...context.placed, ...context.devices, ...devices[worker], signal };
       const captioner = await createCaptioner(context.checkpoint, options);

@@ -1,5 +1,6 @@
 import type { InputPicture } from '../../src/bulk/inputs/input-picture.js';
 import type { ShardOutput } from '../../src/bulk/run/shard-output.js';
+import type { FetchOptions } from '../../src/runtime/image/fetch-picture.js';
 import type { RunFolder } from '../../src/bulk/run/run-folder.js';
 import type { BulkRequest } from './bulk-flags.js';
 
@@ -35,7 +36,13 @@ export class PictureNames {
 }
 
 /** @param names all of the run's by the time that the first shard is written */
-export async function runOutput(folder: RunFolder, request: BulkRequest, names: PictureNames): Promise<ShardOutput> {
+export async function runOutput(
+  folder: RunFolder,
+  request: BulkRequest,
+  names: PictureNames,
+  fetching?: FetchOptions,
+): Promise<ShardOutput> {
+  const pictures = { imageRoot: request.imageRoot, fetching };
   switch (request.format) {
     case 'jsonl':
       return new (await import('../../src/bulk/outputs/jsonl-output.js')).JsonlOutput(folder);
@@ -47,9 +54,9 @@ export async function runOutput(folder: RunFolder, request: BulkRequest, names: 
     }
     case 'webdataset': {
       const { WebdatasetOutput } = await import('../../src/bulk/outputs/webdataset-output.js');
-      return new WebdatasetOutput(folder, () => names.extension, request.imageRoot);
+      return new WebdatasetOutput(folder, () => names.extension, pictures);
     }
     case 'parquet':
-      return new (await import('../../src/bulk/outputs/parquet-output.js')).ParquetOutput(folder, request.imageRoot);
+      return new (await import('../../src/bulk/outputs/parquet-output.js')).ParquetOutput(folder, pictures);
   }
 }

@@ -80,13 +80,14 @@ export class ShardModels implements AsyncDisposable {
   }
 
   /** What `workOnShards` has to know of them; they end at the signal that they were opened with. */
-  get staff(): Pick<WorkOptions, 'workers' | 'ahead' | 'openWorker' | 'onRecord' | 'signal'> {
+  get staff(): Pick<WorkOptions, 'workers' | 'ahead' | 'openWorker' | 'fetching' | 'onRecord' | 'signal'> {
     const workers = this.#devices.length;
     return {
       workers,
       // Pictures that all together have in hand before another shard is taken.
       ahead: this.#each * workers,
       openWorker: (worker) => this.#start(worker),
+      fetching: this.#options.model.fetching,
       onRecord: (record) => this.#record(record),
       signal: this.#options.signal,
     };

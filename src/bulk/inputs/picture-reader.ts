@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { Blip2Error } from '../../errors.js';
+import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import { localPicture } from '../../runtime/image/picture-source.js';
 import { readPicture } from '../../runtime/image/read-picture.js';
 import { isBucketUrl } from '../bucket/bucket.js';
@@ -20,6 +21,10 @@ export interface FoundPicture {
   readonly path: string | null;
 }
 
+/** Whether a picture has to be fetched. */
+export const isElsewhere = ({ source }: FoundPicture): boolean =>
+  typeof source === 'string' && (/^https?:/i.test(source) || isBucketUrl(source));
+
 /** Rows of a Parquet file that were read together. */
 interface RowWindow {
   readonly path: string;
@@ -32,13 +37,15 @@ interface RowWindow {
 /** Finds pictures one after the other, and is quickest in their order: one archive and a few rows of a table stay open. */
 export class PictureReader implements AsyncDisposable {
   readonly #imageRoot: string | undefined;
+  readonly #fetching: FetchOptions;
   readonly #objects = new BucketReader();
   #tar: { readonly path: string; readonly file: TarFile } | undefined;
   #rows: RowWindow | undefined;
 
   /** @param imageRoot folder of the relative paths inside Parquet files */
-  constructor(imageRoot?: string) {
+  constructor(imageRoot?: string, fetching: FetchOptions = {}) {
     this.#imageRoot = imageRoot;
+    this.#fetching = fetching;
   }
 
   /** Begins to read what is far away. @param next the pictures that will be wanted, in their order */
@@ -68,12 +75,16 @@ export class PictureReader implements AsyncDisposable {
   /** The bytes of a picture's file, fetched where it is a URL. */
   async bytes(picture: InputPicture, signal?: AbortSignal): Promise<{ bytes: Uint8Array; path: string | null }> {
     const found = await this.find(picture);
-    const { path } = found;
+    return { bytes: await this.fileBytes(found, signal), path: found.path };
+  }
+
+  /** The same of a picture that was found. */
+  async fileBytes(found: FoundPicture, signal?: AbortSignal): Promise<Uint8Array> {
     const source = await this.load(found);
-    const local = typeof source === 'string' ? await localPicture(source, { signal }) : source;
-    if (local instanceof Uint8Array) return { bytes: local, path };
+    const local = typeof source === 'string' ? await localPicture(source, { ...this.#fetching, signal }) : source;
+    if (local instanceof Uint8Array) return local;
     if (typeof local !== 'string') throw new TypeError('pixels are no file');
-    return { bytes: await readPicture(local), path };
+    return readPicture(local);
   }
 
   async #tarBytes({ tar: path, offset, size, name }: TarPicture): Promise<Uint8Array> {

@@ -5,7 +5,7 @@ import { replaceFile } from '../../loader/write/replace-file.js';
 import type { CaptionRecord } from '../caption-record.js';
 import type { ParquetPicture } from '../inputs/input-picture.js';
 import type { RunFolder } from '../run/run-folder.js';
-import { pictureRows, type PictureRow } from './picture-rows.js';
+import { pictureRows, type PictureRow, type PictureSettings } from './picture-rows.js';
 import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
 
 /** Row groups are cut by this, because a reader without an index of pages reads whole groups. */
@@ -66,12 +66,13 @@ const FEATURES = { info: { features: Object.fromEntries(COLUMNS.map(({ name, fea
 
 /** A Parquet file per shard as the hub keeps data sets: pictures inside, a row for each of them, failed ones without. */
 export class ParquetOutput implements ShardOutput {
+  readonly holdsPictures = true;
   readonly #folder: RunFolder;
-  readonly #imageRoot: string | undefined;
+  readonly #settings: PictureSettings;
 
-  constructor(folder: RunFolder, imageRoot?: string) {
+  constructor(folder: RunFolder, settings: PictureSettings = {}) {
     this.#folder = folder;
-    this.#imageRoot = imageRoot;
+    this.#settings = settings;
   }
 
   async write(shard: FinishedShard): Promise<CaptionRecord[]> {
@@ -82,7 +83,7 @@ export class ParquetOutput implements ShardOutput {
       const writer = new ParquetWriter({ writer: bytes, schema: SCHEMA, kvMetadata });
       let group: PictureRow[] = [];
       let groupBytes = 0;
-      for await (const row of pictureRows(shard, this.#imageRoot, await this.#earlier(shard))) {
+      for await (const row of pictureRows(shard, this.#settings, await this.#earlier(shard))) {
         records.push(row.record);
         group.push(row);
         groupBytes += row.bytes?.length ?? 0;

@@ -1,6 +1,7 @@
 import { Blip2Error } from '../../errors.js';
 import { failedRecord, type CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
+import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import { PictureReader } from '../inputs/picture-reader.js';
 import type { FinishedShard } from '../run/shard-output.js';
 
@@ -11,17 +12,24 @@ export interface PictureRow {
   readonly bytes: Uint8Array | null;
 }
 
+/** How pictures are found that were not fetched for their captions by this process. */
+export interface PictureSettings {
+  readonly imageRoot?: string | undefined;
+  readonly fetching?: FetchOptions | undefined;
+}
+
 /**
- * Rows of a shard with their pictures, which are read again one by one: a shard of pictures is not held in memory.
+ * Rows of a shard with their pictures, which are read one by one: a shard of pictures is not held in memory. Those that were fetched
+ * for their captions are not fetched again.
  * @param earlier what an earlier writing of the shard holds, by position: where a picture came from, it may have gone since,
  * or another may be there, which its caption is not of
  */
 export async function* pictureRows(
-  { pictures, records }: FinishedShard,
-  imageRoot: string | undefined,
+  { pictures, records, spool }: FinishedShard,
+  { imageRoot, fetching }: PictureSettings,
   earlier: ReadonlyMap<number, InputPicture>,
 ): AsyncGenerator<PictureRow, void> {
-  await using reader = new PictureReader(imageRoot);
+  await using reader = new PictureReader(imageRoot, fetching);
   await using written = new PictureReader();
   for (const [position, picture] of pictures.entries()) {
     const record = records[position];
@@ -33,7 +41,7 @@ export async function* pictureRows(
     const before = earlier.get(position);
     try {
       const kept = before === undefined ? null : await written.bytes(before).catch(() => null);
-      const { bytes } = kept ?? (await reader.bytes(picture));
+      const bytes = kept?.bytes ?? (await spool?.read(position)) ?? (await reader.bytes(picture)).bytes;
       yield { position, record, bytes };
     } catch (error) {
       if (!(error instanceof Blip2Error)) throw error;

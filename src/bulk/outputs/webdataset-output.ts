@@ -8,7 +8,7 @@ import { tarPictures } from '../inputs/tar-input.js';
 import type { InputList } from '../run/input-list.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { RECORD_FEATURES, stateTypes } from './data-set-card.js';
-import { pictureRows, type PictureRow } from './picture-rows.js';
+import { pictureRows, type PictureRow, type PictureSettings } from './picture-rows.js';
 import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
 
 /** The same bytes for the same captions: not the time of writing. */
@@ -28,15 +28,16 @@ const FEATURES = [
  * because loaders want the same members of every sample; their records lie in the run's folder.
  */
 export class WebdatasetOutput implements ShardOutput {
+  readonly holdsPictures = true;
   readonly #folder: RunFolder;
   readonly #pictureField: () => string;
-  readonly #imageRoot: string | undefined;
+  readonly #settings: PictureSettings;
 
   /** @param pictureField extension of all pictures: loaders take one for a field of its own, and look at the bytes */
-  constructor(folder: RunFolder, pictureField: () => string, imageRoot?: string) {
+  constructor(folder: RunFolder, pictureField: () => string, settings: PictureSettings = {}) {
     this.#folder = folder;
     this.#pictureField = pictureField;
-    this.#imageRoot = imageRoot;
+    this.#settings = settings;
   }
 
   async write(shard: FinishedShard): Promise<CaptionRecord[]> {
@@ -45,7 +46,7 @@ export class WebdatasetOutput implements ShardOutput {
       const archive = pack();
       const written = writeChunks(archive, handle);
       try {
-        for await (const row of pictureRows(shard, this.#imageRoot, await this.#earlier(shard))) {
+        for await (const row of pictureRows(shard, this.#settings, await this.#earlier(shard))) {
           records.push(row.record);
           // Where writing has failed, nobody takes what is added.
           await Promise.race([this.#add(archive, row, shard.first), written]);

@@ -27,7 +27,8 @@ export async function workOnQueue(options: QueueWorkOptions): Promise<number> {
       if (await folder.isFinished(shard)) return null;
       const pictures = await list.read(shard);
       const journal = await folder.journal(shard, writer);
-      const job = await ShardJob.open({ shard, first: shard * shardSize, pictures, journal });
+      const spool = output.holdsPictures === true ? folder.spool(shard, writer) : undefined;
+      const job = await ShardJob.open({ shard, first: shard * shardSize, pictures, journal, spool });
       await output.begin?.(job);
       return job;
     },

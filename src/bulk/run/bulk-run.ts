@@ -1,3 +1,4 @@
+import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import type { CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 import type { ShardOutput } from './shard-output.js';
@@ -23,6 +24,7 @@ export interface BulkOptions extends RunOptions {
   readonly workers: number;
   readonly openWorker: (worker: number) => Promise<CaptionWorker>;
   readonly imageRoot?: string | undefined;
+  readonly fetching?: FetchOptions | undefined;
   readonly signal: AbortSignal;
   /** Called for each new record. */
   readonly onProgress: (tally: Tally, pictures: number) => void;
@@ -108,6 +110,7 @@ async function* jobs(
       pictures: await list.read(shard),
       kept,
       journal: await folder.journal(shard),
+      spool: output.holdsPictures === true ? folder.spool(shard) : undefined,
     });
     await output.begin?.(job);
     for (const record of job.records) tally.add(record);

@@ -1,4 +1,5 @@
 import { Blip2Error } from '../../errors.js';
+import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import type { CaptionRecord } from '../caption-record.js';
 import type { CaptionWorker } from './caption-pictures.js';
 import type { ShardJob } from './shard-job.js';
@@ -20,6 +21,7 @@ export interface CaptionShards {
   readonly finish: (job: ShardJob) => Promise<void>;
   readonly onRecord: (record: CaptionRecord) => void;
   readonly imageRoot?: string | undefined;
+  readonly fetching?: FetchOptions | undefined;
   readonly signal: AbortSignal;
 }
 

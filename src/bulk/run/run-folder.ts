@@ -7,11 +7,12 @@ import { replaceFile } from '../../loader/write/replace-file.js';
 import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
 import { parseRecord, type CaptionRecord } from '../caption-record.js';
 import { RunLock, type Slice } from './run-lock.js';
+import { PictureSpool } from './picture-spool.js';
 import { ShardJournal } from './shard-journal.js';
 
 export const STATE_FOLDER = '.blip2-run';
-/** Files of shards that are not finished; journals may have their writer's name in theirs. */
-const ON_THE_WAY = /^(\d{5,})\.(?:(?:[\w-]+\.)?journal|pending)$/;
+/** Files of shards that are not finished; journals and pictures may have their writer's name in theirs. */
+const ON_THE_WAY = /^(\d{5,})\.(?:(?:[\w-]+\.)?(?:journal|pictures)|pending)$/;
 
 export class RunFolder implements AsyncDisposable {
   /** Where files are written on this machine. */
@@ -54,12 +55,17 @@ export class RunFolder implements AsyncDisposable {
    * @param writer one of several processes that may have the shard at the same time
    */
   async journal(shard: number, writer?: string): Promise<ShardJournal> {
-    const name = [shardName(shard), ...(writer === undefined ? [] : [writer]), 'journal'].join('.');
+    const name = ownName(shard, writer, 'journal');
     const others = (await this.#stateOf(shard)).filter((other) => other.endsWith('.journal') && other !== name);
     return new ShardJournal(
       join(this.#state, name),
       others.map((other) => join(this.#state, other)),
     );
+  }
+
+  /** Pictures of a shard that is not finished. @param writer as for `journal` */
+  spool(shard: number, writer?: string): PictureSpool {
+    return new PictureSpool(join(this.#state, ownName(shard, writer, 'pictures')));
   }
 
   /** Files that a shard is about to write, with all of their text. */
@@ -195,5 +201,8 @@ const isThere = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
+
+const ownName = (shard: number, writer: string | undefined, extension: string): string =>
+  [shardName(shard), ...(writer === undefined ? [] : [writer]), extension].join('.');
 
 const shardName = (shard: number): string => String(shard).padStart(5, '0');

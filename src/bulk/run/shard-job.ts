@@ -1,5 +1,6 @@
 import type { CaptionRecord, PlacedRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
+import type { PictureSpool } from './picture-spool.js';
 import type { ShardJournal } from './shard-journal.js';
 
 export interface NewShardJob {
@@ -10,6 +11,8 @@ export interface NewShardJob {
   readonly kept?: readonly (CaptionRecord | undefined)[];
   /** Where records are before they count. */
   readonly journal?: ShardJournal;
+  /** Where pictures that lie elsewhere are kept until the shard is written. */
+  readonly spool?: PictureSpool | undefined;
 }
 
 /** A shard on its way: its pictures, and the records that there are. */
@@ -20,6 +23,7 @@ export class ShardJob {
   readonly pictures: readonly InputPicture[];
   /** Positions whose records come from an earlier writing of the shard. */
   readonly kept: ReadonlySet<number>;
+  readonly spool: PictureSpool | undefined;
   readonly #records: (CaptionRecord | undefined)[];
   readonly #journal: ShardJournal | undefined;
   /** Position -> how often a worker died while it had the picture. */
@@ -28,7 +32,7 @@ export class ShardJob {
   #isAbandoned = false;
 
   private constructor(
-    { shard, first, pictures, kept = [], journal }: NewShardJob,
+    { shard, first, pictures, kept = [], journal, spool }: NewShardJob,
     records: (CaptionRecord | undefined)[],
   ) {
     this.shard = shard;
@@ -37,6 +41,7 @@ export class ShardJob {
     this.kept = new Set([...kept.keys()].filter((position) => kept[position] !== undefined));
     this.#records = records;
     this.#journal = journal;
+    this.spool = spool;
     this.#missing = pictures.filter((_, position) => records[position] === undefined).length;
   }
 

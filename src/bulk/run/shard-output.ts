@@ -1,6 +1,7 @@
 import type { CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 import type { InputList } from './input-list.js';
+import type { PictureSpool } from './picture-spool.js';
 import type { ShardJob } from './shard-job.js';
 
 /** A shard whose records are all there. */
@@ -12,10 +13,14 @@ export interface FinishedShard {
   readonly records: readonly CaptionRecord[];
   /** Positions whose records an earlier writing of the shard had. */
   readonly kept: ReadonlySet<number>;
+  /** Pictures that were fetched for their captions. */
+  readonly spool?: PictureSpool | undefined;
 }
 
 /** What a format makes of shards. Writing a shard again, whole or after a kill, gives the same files. */
 export interface ShardOutput {
+  /** Whether the files of pictures are part of it: those that lie elsewhere are then kept until they are written. */
+  readonly holdsPictures?: boolean;
   /**
    * A name of its own for each picture, where the format needs one.
    * @throws Blip2Error `OUTPUT_IMPOSSIBLE` for a picture that the format has no place for

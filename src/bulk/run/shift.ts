@@ -1,6 +1,7 @@
 import { Blip2Error } from '../../errors.js';
 import { captionedRecord, failedRecord, type CaptionRecord } from '../caption-record.js';
-import { PictureReader } from '../inputs/picture-reader.js';
+import { isElsewhere, PictureReader, type FoundPicture } from '../inputs/picture-reader.js';
+import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import { isPictureError } from '../../runtime/image/picture-error.js';
 import type { HandedPicture, Outcome } from './caption-pictures.js';
 import type { ShardJob } from './shard-job.js';
@@ -15,6 +16,9 @@ const PREPARED = 16;
 export interface ShiftOptions {
   readonly queue: ShardSource;
   readonly imageRoot?: string | undefined;
+  /** How pictures are fetched that an output keeps. */
+  readonly fetching?: FetchOptions | undefined;
+  readonly signal: AbortSignal;
   readonly onRecord: (record: CaptionRecord) => void;
   /** Takes a shard whose records are all there. */
   readonly finish: (job: ShardJob) => Promise<void>;
@@ -47,7 +51,7 @@ export class Shift {
 
   /** Pictures of one shard after the other; one that may have killed two workers comes alone. */
   async *pictures(): AsyncGenerator<HandedPicture, void> {
-    await using reader = new PictureReader(this.#options.imageRoot);
+    await using reader = new PictureReader(this.#options.imageRoot, this.#options.fetching);
     let given = 0;
     for (;;) {
       const job = this.#current ?? (await this.#take());
@@ -86,7 +90,7 @@ export class Shift {
     try {
       const found = await reader.find(picture);
       path = found.path;
-      const source = await reader.load(found);
+      const source = await this.#load(job, position, reader, found);
       if (!this.#isOver) this.#handed.push({ job, position, path });
       return { source, randomStream: job.first + position };
     } catch (error) {
@@ -94,6 +98,21 @@ export class Shift {
       if (!this.#isOver) this.#record(job, position, failedRecord(picture, path, error));
       return null;
     }
+  }
+
+  /** Whatever the model is handed by address it fetches itself, and what an output keeps is fetched here, once. */
+  async #load(
+    { spool }: ShardJob,
+    position: number,
+    reader: PictureReader,
+    found: FoundPicture,
+  ): Promise<string | Uint8Array> {
+    if (spool === undefined || !isElsewhere(found)) return reader.load(found);
+    const kept = await spool.read(position);
+    if (kept !== null) return kept;
+    const bytes = await reader.fileBytes(found, this.#options.signal);
+    await spool.put(position, bytes);
+    return bytes;
   }
 
   async settle(outcome: Outcome): Promise<void> {

@@ -1,3 +1,4 @@
+import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import type { CaptionRecord } from '../caption-record.js';
 import { captionShards } from '../run/caption-shards.js';
 import type { CaptionWorker } from '../run/caption-pictures.js';
@@ -7,6 +8,7 @@ export interface WorkOptions extends HandedShardsOptions {
   readonly workers: number;
   readonly openWorker: (worker: number) => Promise<CaptionWorker>;
   readonly imageRoot?: string | undefined;
+  readonly fetching?: FetchOptions | undefined;
   readonly onRecord: (record: CaptionRecord) => void;
   /** Gives back what is in hand at once. */
   readonly signal: AbortSignal;
