@@ -2,10 +2,13 @@
  * Where @huggingface/tokenizers 0.2 answers otherwise than tokenizers 0.23 (Rust), which transformers runs, its steps are
  * given Rust's rules: what is white space, where words begin, small letters, Han characters beyond 16 bits, bytes that are no text
  * (`findings/tokenizers-js-own-characters.sh`, `findings/tokenizers-js-own-charsmap.sh`).
- * Differences that are left are those of Unicode's versions: README.md has them.
+ * Categories are those of `unicode-tables.ts`, not of this JavaScript's Unicode.
  */
 import type { Tokenizer } from '@huggingface/tokenizers';
+import { bertCutter, bertNormalizer, smallLetters } from './bert-steps.js';
 import { PrecompiledCharsmap } from './precompiled-charsmap.js';
+import { unicodeClass } from './unicode-class.js';
+import { LETTER, NUMBER } from './unicode-tables.js';
 
 /** A step of a `Tokenizer`, as far as it is mended: the package's own types do not resolve. */
 interface Step {
@@ -14,7 +17,6 @@ interface Step {
   readonly tokenizers?: readonly (Step | null)[];
   readonly decoders?: readonly (Step | null)[];
   normalize?: (text: string) => string;
-  tokenize_chinese_chars?: (text: string) => string;
   pattern?: unknown;
   pre_tokenize_text?: (text: string, options?: object) => string[];
   decode_chain?: (tokens: string[]) => string[];
@@ -44,7 +46,7 @@ function everyStep(step: Step | null | undefined, config: unknown, mend: (step: 
 }
 
 function mendNormalizer(step: Step, config: Config): void {
-  const { type, lowercase, precompiled_charsmap: encoded, strip_left: left, strip_right: right } = config;
+  const { type, precompiled_charsmap: encoded, strip_left: left, strip_right: right } = config;
   if (type === 'Precompiled' && typeof encoded === 'string') {
     const charsmap = new PrecompiledCharsmap(Buffer.from(encoded, 'base64'));
     step.normalize = (text) => charsmap.normalize(text);
@@ -55,12 +57,8 @@ function mendNormalizer(step: Step, config: Config): void {
       return right === true ? stripped.replace(TRAILING_SPACE, '') : stripped;
     };
   }
-  if (type === 'BertNormalizer') step.tokenize_chinese_chars = (text) => text.replace(HAN, ' $& ');
-  if (type === 'Lowercase' || (type === 'BertNormalizer' && lowercase === true)) {
-    const normalize = step.normalize?.bind(step);
-    // JavaScript makes of a sigma that ends a word a final one; Rust has every letter small by itself.
-    if (normalize !== undefined) step.normalize = (text) => normalize(text.replaceAll('Σ', 'σ'));
-  }
+  if (type === 'BertNormalizer') step.normalize = bertNormalizer(config);
+  if (type === 'Lowercase') step.normalize = smallLetters;
 }
 
 function mendCutter(step: Step, { type, split, replacement = '▁' }: Config): void {
@@ -71,11 +69,8 @@ function mendCutter(step: Step, { type, split, replacement = '▁' }: Config): v
     step.pre_tokenize_text = (text, options) =>
       (cut?.(text, options) ?? []).flatMap((piece) => wordsOf(piece, replacement));
   }
-  if (!(step.pattern instanceof RegExp)) return;
-  const pattern = withUnicodeSpace(step.pattern);
-  step.pattern = pattern;
-  // The package's own trims the text by JavaScript's white space before it cuts it.
-  if (type === 'BertPreTokenizer') step.pre_tokenize_text = (text) => text.match(pattern) ?? [];
+  if (type === 'BertPreTokenizer') step.pre_tokenize_text = bertCutter();
+  else if (step.pattern instanceof RegExp) step.pattern = withClasses(step.pattern);
 }
 
 /** Each mark begins a word. */
@@ -92,18 +87,26 @@ function isRecord(value: unknown): value is Config {
   return typeof value === 'object' && value !== null;
 }
 
-/** `\s` of JavaScript has U+FEFF, which is no white space for Unicode, and lacks U+0085, which is. */
-function withUnicodeSpace({ source, flags }: RegExp): RegExp {
-  return new RegExp(source.replaceAll('\\s', '\\p{White_Space}').replaceAll('\\S', '\\P{White_Space}'), flags);
+/**
+ * `\s` of JavaScript has U+FEFF, which is no white space for Unicode, and lacks U+0085, which is; letters and numbers are those
+ * of the Unicode that this JavaScript has.
+ */
+function withClasses({ source, flags }: RegExp): RegExp {
+  let isInside = false;
+  const mended = source.replace(/\\[pP]\{\w+\}|\\[^]|[[\]]/gu, (part) => {
+    if (part === '[' || part === ']') isInside = part === '[';
+    if (part === '\\s') return '\\p{White_Space}';
+    if (part === '\\S') return '\\P{White_Space}';
+    const table = part === '\\p{L}' ? LETTER : part === '\\p{N}' ? NUMBER : null;
+    if (table === null || !flags.includes('u')) return part;
+    return isInside ? unicodeClass(table) : `[${unicodeClass(table)}]`;
+  });
+  return new RegExp(mended, flags);
 }
 
 const LEADING_SPACE = /^\p{White_Space}+/u;
 const TRAILING_SPACE = /\p{White_Space}+$/u;
 const WORDS = /\P{White_Space}+/gu;
-
-/** What BERT takes for Chinese: Rust's ranges, from U+2B920 where BERT's own begins at U+2B820. */
-const HAN =
-  /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
 
 /** Runs of tokens such as `<0xE7>` become the text that they are, or a replacement character for each where they are none. */
 function withTextOfBytes(tokens: readonly string[]): string[] {
