@@ -9,8 +9,10 @@ import { asConfig } from '../../models/model-config.js';
 import { quantizationOf } from '../../models/quantization.js';
 import type { ModelTable } from '../../models/read-model-table.js';
 import { sortedBy } from '../../profile/generic/generic-groups.js';
+import { registeredBuffers, type RegisteredBuffer } from './registered-buffers.js';
 
 export interface RegisteredModules {
+  /** Tensors, and buffers that no file holds. */
   readonly names: readonly string[];
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** Tied tensor -> the one that it follows. */
@@ -20,13 +22,18 @@ export interface RegisteredModules {
   readonly hasEmpty: (module: string) => boolean;
   /** Buffers come behind the modules beside them. */
   readonly isBuffer: (tensor: string) => boolean;
+  readonly buffers: readonly RegisteredBuffer[];
 }
 
-/** @throws Blip2Error `MODEL_UNKNOWN` */
+/**
+ * @param elementBytes of the dtype in which the model is loaded
+ * @throws Blip2Error `MODEL_UNKNOWN`
+ */
 export function registeredModules(
   tensors: ReadonlyMap<string, TensorInfo>,
   config: unknown,
   models: ModelTable | undefined,
+  elementBytes: number,
 ): RegisteredModules {
   if (models === undefined || isBlip2(config)) {
     const ties = blip2Ties(config);
@@ -37,6 +44,7 @@ export function registeredModules(
       isWhole: (module) => WHOLE.test(module),
       hasEmpty: () => false,
       isBuffer: () => false,
+      buffers: [],
     };
   }
   const described = asConfig(config);
@@ -45,7 +53,7 @@ export function registeredModules(
     config,
     decompressed(tensors, described, quantizationOf(described, 'transformers')),
   );
-  if (model !== null) return ofClass(model);
+  if (model !== null) return ofClass(model, elementBytes);
   throw new Blip2Error(
     'MODEL_UNKNOWN',
     `What transformers ${models.version} would answer is known for its own classes only.`,
@@ -55,14 +63,20 @@ export function registeredModules(
   );
 }
 
-function ofClass({ tensors, tree, ties: groups, isWhole }: LoadedModel): RegisteredModules {
+function ofClass(model: LoadedModel, elementBytes: number): RegisteredModules {
+  const { tensors, tree, ties: groups, isWhole } = model;
+  const buffers = registeredBuffers(model, elementBytes);
   const ties = new Map(groups.flatMap(([first = '', ...others]) => others.map((other) => [other, first] as const)));
-  const names = [...new Set([...tensors.keys(), ...ties.keys()])];
+  const names = [...new Set([...tensors.keys(), ...ties.keys(), ...buffers.map(({ name }) => name)])];
+  const loose = new Set(buffers.flatMap(({ name, isModule }) => (isModule ? [] : [name])));
+  const orders = new Map(buffers.map(({ name, order }) => [name, order]));
+  const orderOf = (name: string) => orders.get(name) ?? tree.order(name);
   return {
-    names: sortedBy(names, (name) => tree.order(name)),
+    names: sortedBy(names, (name) => orderOf(name)),
     tensors,
     ties,
-    isBuffer: (tensor) => tree.isBuffer(tensor),
+    isBuffer: (tensor) => loose.has(tensor) || tree.isBuffer(tensor),
+    buffers,
     isWhole,
     hasEmpty(module) {
       const nodes = tree.along(module);

@@ -3,8 +3,8 @@
  * "sequential" of transformers 5, which take modules in the order they are registered and fill one device after another.
  *
  * Known weaknesses belong to the answer: sizes ignore the float32 exceptions, caches and activations, the room kept for
- * streamed layers is charged to the first GPU only, and Q-Former layers may be cut. transformers counts buffers that no file holds and
- * parameters that a class makes in float32 itself, which are not counted here: where they are large, as GPT-Neo's masks are, its map differs.
+ * streamed layers is charged to the first GPU only, and Q-Former layers may be cut. Buffers that no file holds count; parameters that a
+ * class makes in float32 itself count there as they are, and here as the others.
  */
 import { at, found } from '../../../checked-access.js';
 import { DTYPE_BITS, type Dtype, isFloating } from '../../../tensor/dtype.js';
@@ -15,7 +15,7 @@ import { STORED_AS, type LoadDtype } from '../../../tensor/load-dtype.js';
 import type { ModelTable } from '../../models/read-model-table.js';
 import type { Budgets } from '../request/budgets.js';
 import { registeredModules, type RegisteredModules } from './registered-modules.js';
-import { pathsAbove } from '../../map/module-paths.js';
+import { parentOf, pathsAbove } from '../../map/module-paths.js';
 
 interface Module {
   readonly name: string;
@@ -52,17 +52,21 @@ export interface StrategyInput {
  */
 export function transformersStrategy({ budgets, dtype, strategy, ...input }: StrategyInput): DeviceMap {
   const floats = STORED_AS[dtype];
-  const registered = registeredModules(input.tensors, input.config, input.models);
-  const { names, tensors, ties } = registered;
+  const registered = registeredModules(input.tensors, input.config, input.models, DTYPE_BITS[floats] / 8);
+  const { names, tensors, ties, buffers } = registered;
   const root = moduleOf('', registered);
   const sizes = new Map<string, number>();
+  const count = (name: string, bytes: number) => {
+    for (const path of [name, ...pathsAbove([name]), '']) sizes.set(path, (sizes.get(path) ?? 0) + bytes);
+  };
+  const modules = new Set(buffers.flatMap(({ name, isModule }) => (isModule ? [name] : [])));
   for (const name of names) {
     const info = tensors.get(name);
-    const bytes =
-      ties.has(name) || info === undefined ? 0 : tensorBytes(info, isCast(info.dtype) ? floats : info.dtype);
-    insert(root, name, registered);
-    for (const path of [name, ...pathsAbove([name]), '']) sizes.set(path, (sizes.get(path) ?? 0) + bytes);
+    if (modules.has(name)) moduleAt(root, name, registered);
+    else insert(root, name, registered);
+    count(name, ties.has(name) || info === undefined ? 0 : tensorBytes(info, isCast(info.dtype) ? floats : info.dtype));
   }
+  for (const { name, bytes } of buffers) count(name, bytes);
   const limits = strategy === 'balanced' ? balanced(root, sizes, budgets.gpus) : budgets.gpus;
   const capacity = new Map<Device, number>([
     ...[...limits].sort(([a], [b]) => a - b),
@@ -188,7 +192,8 @@ function partsOf(module: Module): Waiting[] {
   return [
     ...module.parameters.map((name) => ({ name, module: null })),
     ...[...module.children.values()].map((child) => ({ name: child.name, module: child })),
-    ...module.buffers.map((name) => ({ name, module: null })),
+    // Those of other modules get no device when the module is split, and no bytes: what is above them may cover them.
+    ...(module.name === '' ? module.buffers.map((name) => ({ name, module: null })) : []),
   ];
 }
 
@@ -198,9 +203,14 @@ function moduleOf(name: string, { isWhole, hasEmpty }: RegisteredModules): Modul
 }
 
 function insert(root: Module, tensor: string, registered: RegisteredModules): void {
+  const module = moduleAt(root, parentOf(tensor), registered);
+  (registered.isBuffer(tensor) ? module.buffers : module.parameters).push(tensor);
+}
+
+/** The module of a path, made where it is not there yet. */
+function moduleAt(root: Module, path: string, registered: RegisteredModules): Module {
   let module = root;
-  const path = tensor.split('.');
-  for (const part of path.slice(0, -1)) {
+  for (const part of path === '' ? [] : path.split('.')) {
     let child = module.children.get(part);
     if (child === undefined) {
       const name = module.name === '' ? part : `${module.name}.${part}`;
@@ -209,7 +219,7 @@ function insert(root: Module, tensor: string, registered: RegisteredModules): vo
     }
     module = child;
   }
-  (registered.isBuffer(tensor) ? module.buffers : module.parameters).push(tensor);
+  return module;
 }
 
 function tiedGroups(ties: ReadonlyMap<string, string>): string[][] {
