@@ -1,0 +1,22 @@
+import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
+import type { ModelProfile } from '../../profile/model-profile.js';
+
+/**
+ * Buffers that no file holds of modules that hold nothing else, where no key covers them: transformers takes such a map, leaves
+ * them on the CPU, and fails in the first call that reads them there (`findings/transformers-uncovered-buffers.sh`).
+ * @returns a warning, or nothing
+ */
+export function leftBehind(map: DeviceMap, { engine, besideBlocks = new Map(), fileNames }: ModelProfile): string[] {
+  const devices = new Set(map.values());
+  const gpus = [...devices].filter((device) => typeof device === 'number');
+  // accelerate moves a whole model where there is one device; names of a file have none for what is not in it.
+  if (engine !== 'transformers' || fileNames !== undefined || devices.size < 2 || gpus.length === 0) return [];
+  const uncovered = [...besideBlocks].filter(([path]) => deviceOf(map, path) === undefined);
+  if (uncovered.length === 0) return [];
+  const runsOn = (device: Device | undefined) => (typeof device === 'number' ? device : Math.min(...gpus));
+  const keys = uncovered.map(([path, block]) => `"${path}": ${runsOn(deviceOf(map, block))}`);
+  return [
+    `No key covers ${uncovered.map(([path]) => path).join(', ')}: transformers leaves these buffers, which no file holds, on the CPU, and ` +
+      `the first call fails there. Add ${keys.join(', ')}.`,
+  ];
+}
