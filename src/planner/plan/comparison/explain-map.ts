@@ -16,6 +16,7 @@ import { preparePlan, type PlanContext } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
 import type { Grain } from '../request/profiler.js';
 import type { PlanDocument } from '../document/plan-document.js';
+import { leftBehind } from './left-behind.js';
 
 /** What a device map means for a model, what is wrong with it, and what it costs. */
 export interface MapExplanation {
