@@ -134,6 +134,8 @@ export interface ModelProfile {
   readonly aliases: ReadonlyMap<string, string>;
   /** Keys for buffers that no file holds and that are in no block, where nothing else brings them to the GPU -> the block that they go with. */
   readonly besideBlocks?: ReadonlyMap<string, string>;
+  /** The same for modules of frequencies, which only releases before 5.24 leave behind. */
+  readonly frequencies?: ReadonlyMap<string, string>;
   /**
    * Modules without weights that are in no block; a map may have keys for them, and they may be anywhere. "*" is any number of a list.
    */

@@ -5,7 +5,6 @@ import type { QuantScheme } from '../../../tensor/quantized.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { inLoadedNames } from '../../map/file-names.js';
 import { keptUnder, splitUnder } from '../document/kept-modules.js';
-import { leftBehind } from './left-behind.js';
 import { isBroughtByRoot, strayKeys, validateDeviceMap, type MapIssue } from './validate-device-map.js';
 import type { Place } from '../../price/place.js';
 import { priceList } from '../../price/price-list.js';

@@ -86,7 +86,7 @@ export function genericProfiler(
       blocks,
       aliases,
       emptyModules,
-      ...(unsaved === null ? {} : { besideBlocks: unsaved.beside }),
+      ...(unsaved === null ? {} : { besideBlocks: unsaved.beside, frequencies: unsaved.frequencies }),
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [
         ...(model === null ? UNKNOWN : knownNotes(model, rules)),

@@ -10,6 +10,8 @@ export interface UnsavedPlaces {
   readonly bytes: ReadonlyMap<string, number>;
   /** Key of one that is in no group, and that no other key brings to a GPU -> the group beside it. */
   readonly beside: ReadonlyMap<string, string>;
+  /** The same for what 5.24 brings there itself and earlier releases do not. */
+  readonly frequencies: ReadonlyMap<string, string>;
   /** Groups that hold one which only a key for the whole group brings to a GPU. */
   readonly inside: ReadonlySet<string>;
 }
@@ -33,6 +35,7 @@ export function unsavedPlaces(
   const { cls, config, tensors } = model;
   const bytes = new Map<string, number>();
   const beside = new Map<string, string>();
+  const frequencies = new Map<string, string>();
   const inside = new Set<string>();
   const names = new Map(groups.groups.map(({ name }) => [name, name]));
   const modules = pathsAbove(tensors.keys());
@@ -52,9 +55,9 @@ export function unsavedPlaces(
     (each) => FREQUENCIES.test(each) && !each.includes('*') && !beside.has(each),
   )) {
     const group = groupBeside(path, groups, model);
-    if (group !== undefined) beside.set(path, group);
+    if (group !== undefined) frequencies.set(path, group);
   }
-  return { bytes, beside, inside };
+  return { bytes, beside, frequencies, inside };
 }
 
 /** Paths with the numbers that the lists of this model have. */
