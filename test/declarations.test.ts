@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from './cli/command.js';
+import { readersFolder } from './readers-folder.js';
 
 const declared = (entry: string) => join(ROOT, `dist/src/${entry}.d.ts`);
 
@@ -32,8 +33,7 @@ describe('declarations', () => {
     const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
     const snippets = [...readme.matchAll(/^```[jt]s\n(.*?)^```/gms)].map(([, code]) => code ?? '');
     expect(snippets.length).toBeGreaterThan(2);
-    // In the package's own folder, whose exports a program of it sees by their public names.
-    const folder = await mkdtemp(join(ROOT, 'dist/readme-'));
+    const folder = await readersFolder();
     try {
       const files = snippets.map((_, i) => join(folder, `${i}.mts`));
       for (const [i, file] of files.entries()) await writeFile(file, snippets[i] ?? '');

@@ -1,13 +1,14 @@
 /** What README.md shows runs as it stands: as a module, with a checkpoint and a picture of the reader's own. */
 import { transform } from 'esbuild';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { PRESETS } from '../src/model/presets.js';
 import { DEMO, ROOT } from './cli/command.js';
+import { readersFolder } from './readers-folder.js';
 
 /** The lowest Node that package.json promises, where whoever runs the tests has it, else the one that runs them. */
 const NODE = process.env['LOWEST_NODE'] ?? process.execPath;
@@ -29,8 +30,7 @@ const snippets = [...readme.matchAll(/^```(?:js|ts|mjs)\n(.*?)^```/gms)].map(([,
 
 let folder: string;
 beforeAll(async () => {
-  // In the package's own folder, whose exports a program of it sees by their public names.
-  folder = await mkdtemp(join(ROOT, 'dist/readme-'));
+  folder = await readersFolder();
 });
 afterAll(() => rm(folder, { recursive: true }));
 
