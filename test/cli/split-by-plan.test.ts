@@ -9,8 +9,11 @@ const PICTURE = `${DEMO}/pictures/shape-07.png`;
 const CAPTION = 'a large orange diamond above a large green ring on a gray background';
 
 let folder: string;
+const made = (as: string): string => join(folder, as);
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'blip2-split-by-plan-'));
+  await succeed('blip2-shard', 'split', DEMO, made('small'), '-q', '--max-shard-size', '1MB');
+  await succeed('blip2-shard', 'convert', DEMO, made('half'), '-q', '--dtype', 'float16');
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -32,12 +35,9 @@ describe('a plan', () => {
     async (name, budget) => {
       const plan = join(folder, `${name}.json`);
       await writeFile(plan, await succeed('blip2-plan', DEMO, ...budget, '--json', '-q'));
-      const made = (as: string): string => join(folder, `${name} ${as}`);
-      const [split, small, half] = [made('split'), made('small'), made('half')];
+      const split = made(`${name} split`);
       await succeed('blip2-shard', 'split', DEMO, split, '-q', '--plan', plan);
-      await succeed('blip2-shard', 'split', DEMO, small, '-q', '--max-shard-size', '1MB');
-      await succeed('blip2-shard', 'convert', DEMO, half, '-q', '--dtype', 'float16');
-      for (const model of [DEMO, split, small, half]) {
+      for (const model of [DEMO, split, made('small'), made('half')]) {
         const text = await succeed('blip2-run', PICTURE, '-q', '-m', model, '--plan', plan, '--emulate-gpu');
         expect([model, text.trim()]).toEqual([model, CAPTION]);
       }
