@@ -24,7 +24,7 @@ interface Case {
   readonly repeats?: boolean;
 }
 
-describe.skipIf(!isCompiler)('emulated', { timeout: 600_000 }, () => {
+describe.skipIf(!isCompiler)('emulated', () => {
   it('make what they are defined to make', () => {
     expect(compiled.stderr).toBe('');
     const cases = execFileSync(program, { encoding: 'utf8' })

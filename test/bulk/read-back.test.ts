@@ -55,7 +55,7 @@ beforeAll(async () => {
     expect(await command('blip2-run', [...inputs, ...flags])).toMatchObject({ code: 4 });
     out[format] = folder;
   }
-}, 120_000);
+});
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
 const folderOf = (format: string): string => out[format] ?? '';
@@ -131,25 +131,21 @@ function leavesOf({ children, path }: SchemaTree): string[][] {
 }
 
 describe.skipIf(PYTHON === undefined)('libraries in Python', () => {
-  it.each(['jsonl', 'metadata', 'webdataset', 'parquet'])(
-    'read %s row for row',
-    { timeout: 120_000 },
-    async (format) => {
-      const [read = {}] = await readBack(format, folderOf(format));
-      const rows = (await expectedRows(format)).filter(
-        ({ text }) => text !== null || format === 'jsonl' || format === 'parquet',
-      );
-      const expected = rows.map(({ pixels, name, text }) => [
-        format === 'jsonl' ? null : pixels,
-        format === 'metadata' ? null : name,
-        text,
-      ]);
-      expect(Object.keys(read)).not.toEqual([]);
-      for (const found of Object.values(read)) expect(found).toEqual(expected);
-    },
-  );
+  it.each(['jsonl', 'metadata', 'webdataset', 'parquet'])('read %s row for row', async (format) => {
+    const [read = {}] = await readBack(format, folderOf(format));
+    const rows = (await expectedRows(format)).filter(
+      ({ text }) => text !== null || format === 'jsonl' || format === 'parquet',
+    );
+    const expected = rows.map(({ pixels, name, text }) => [
+      format === 'jsonl' ? null : pixels,
+      format === 'metadata' ? null : name,
+      text,
+    ]);
+    expect(Object.keys(read)).not.toEqual([]);
+    for (const found of Object.values(read)) expect(found).toEqual(expected);
+  });
 
-  it('tell two folders of one name apart, whose pictures have names of splits', { timeout: 120_000 }, async () => {
+  it('tell two folders of one name apart, whose pictures have names of splits', async () => {
     const folders = ['one', 'two'].map((name) => join(scratch, name, 'shapes'));
     for (const [index, folder] of folders.entries()) {
       await mkdir(folder, { recursive: true });
@@ -174,14 +170,14 @@ describe.skipIf(PYTHON === undefined).each(['jsonl', 'webdataset'])('datasets re
   const captions = (...indices: readonly number[]) => indices.map((index) => texts[index]?.caption.text);
   const shape = (index: number) => join(ROOT, DEMO, 'pictures', texts[index]?.image ?? '');
 
-  it('whose first shard failed as a whole', { timeout: 120_000 }, async () => {
+  it('whose first shard failed as a whole', async () => {
     const failed = [1, 2].map((index) => join(scratch, `failed-${index}.png`));
     for (const path of failed) await writeFile(path, 'no picture');
     const none = format === 'jsonl' ? [null, null] : [];
     expect(await written('failed', ...failed, shape(0), shape(4))).toEqual([...none, ...captions(0, 4)]);
   });
 
-  it('of files, archives and tables together', { timeout: 120_000 }, async () => {
+  it('of files, archives and tables together', async () => {
     const inside = ['webdataset.tar', 'hub.parquet'].map((name) => join(ROOT, 'test/fixtures/bulk', name));
     const files = [0, 1, 2, 3, 4, 5].map(shape);
     expect(await written('mixed', ...files, ...inside)).toEqual(captions(0, 1, 2, 3, 4, 5, 0, 1, 4, 0, 1, 4));

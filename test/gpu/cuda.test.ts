@@ -23,8 +23,6 @@ const answer = cudaAnswer();
 if (!answer.works) console.warn(`CUDA is not tested here: ${answer.reason}`);
 const last = answer.works ? answer.devices.length - 1 : 0;
 
-const LIMIT_MS = 60_000;
-
 interface Entry {
   readonly image: string;
   readonly caption: { readonly ids: readonly number[]; readonly beam5_ids: readonly number[] };
@@ -87,7 +85,7 @@ const HOSTS: readonly (readonly [string, (block: string) => boolean])[] = [
 
 describe.skipIf(!answer.works)('the demo on CUDA', () => {
   describe.each(MAPS)('%s', (_, place) => {
-    it.each(HOSTS)('captions as transformers; the CPU runs %s', { timeout: LIMIT_MS }, async (__, isHost) => {
+    it.each(HOSTS)('captions as transformers; the CPU runs %s', async (__, isHost) => {
       await using model = await openDemo(place, isHost);
       for (const { image, caption: expected } of entries.slice(0, 4)) {
         expect(await caption(model, image), image).toEqual(expected.ids);
@@ -96,22 +94,18 @@ describe.skipIf(!answer.works)('the demo on CUDA', () => {
     });
   });
 
-  it.skipIf(!answer.works || cudaOps(0) === null)(
-    'captions as transformers with caches of integers',
-    { timeout: LIMIT_MS },
-    async () => {
-      for (const [, place] of MAPS.slice(0, 2)) {
-        await using model = await openDemo(place, () => false, { caches: 'int8' });
-        for (const { image, caption: expected } of entries.slice(0, 8)) {
-          expect(await caption(model, image), image).toEqual(expected.ids);
-        }
-        // Copies of rows.
-        await caption(model, entries[0]?.image ?? '', { numBeams: 5 });
+  it.skipIf(!answer.works || cudaOps(0) === null)('captions as transformers with caches of integers', async () => {
+    for (const [, place] of MAPS.slice(0, 2)) {
+      await using model = await openDemo(place, () => false, { caches: 'int8' });
+      for (const { image, caption: expected } of entries.slice(0, 8)) {
+        expect(await caption(model, image), image).toEqual(expected.ids);
       }
-    },
-  );
+      // Copies of rows.
+      await caption(model, entries[0]?.image ?? '', { numBeams: 5 });
+    }
+  });
 
-  it('runs every node with weights on its card', { timeout: LIMIT_MS }, async () => {
+  it('runs every node with weights on its card', async () => {
     const profiles = await mkdtemp(join(tmpdir(), 'blip2-cuda-profiles-'));
     onTestFinished(() => rm(profiles, { recursive: true }));
     {

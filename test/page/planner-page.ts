@@ -7,7 +7,7 @@ import { ROOT } from '../cli/command.js';
 export const PAGE = pathToFileURL(join(ROOT, 'dist/web/index.html')).href;
 
 /** For what hangs: other work may make everything slow. */
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 600_000;
 
 export type Form = 'command' | 'device map' | 'Python' | 'plan' | 'link';
 

@@ -20,8 +20,6 @@ import { answerText } from '../../src/runtime/engine/text/prompts.js';
 import { DEMO, GOLDENS } from '../golden/golden.js';
 import { openOnHost } from '../golden/open-on-host.js';
 
-const LIMIT_MS = 300_000;
-
 interface Recorded {
   readonly ids: readonly number[];
   readonly prompt: string | null;
@@ -61,7 +59,7 @@ async function outcomesOf(options: CaptionAllOptions, given: Iterable<Picture> =
 const idsOf = (outcomes: readonly Outcome[]) =>
   outcomes.map((outcome) => (outcome.status === 'captioned' ? outcome.caption.answers[0]?.ids : outcome.error));
 
-describe('captionAll', { timeout: LIMIT_MS }, () => {
+describe('captionAll', () => {
   it.each([1, 5, 'auto'] as const)('answers as transformers, in order, %s at once', async (batchSize) => {
     expect(idsOf(await outcomesOf({ batchSize }))).toEqual(asked.map(({ expected }) => expected.ids));
   });
@@ -152,69 +150,65 @@ describe.each(DEVICES)('rows that go on, with %s', (_, device) => {
     [8, 3, false],
     [40, 16, false],
     [40, 16, true],
-  ])(
-    '%i pictures decoded and %i encoded at once (eager: %s)',
-    { timeout: LIMIT_MS },
-    async (atOnce, encoded, eager) => {
-      const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
-      await using model = await openOnHost(config, checkpoint.tensors, () => true, { device: () => device });
-      const asking = new Asking(config, files);
-      const prepare = async ({ image, prompt, generation }: (typeof numbered)[number]): Promise<PreparedPicture> => {
-        const text = asking.textOf(prompt === undefined ? {} : { prompt });
-        return {
-          pixels: (await preparePixels(image, preprocessor)).data,
-          text,
-          prompt: asking.prompts([text]),
-          settings: resolveGenerationOptions(generation, config.text),
-        };
+  ])('%i pictures decoded and %i encoded at once (eager: %s)', async (atOnce, encoded, eager) => {
+    const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
+    await using model = await openOnHost(config, checkpoint.tensors, () => true, { device: () => device });
+    const asking = new Asking(config, files);
+    const prepare = async ({ image, prompt, generation }: (typeof numbered)[number]): Promise<PreparedPicture> => {
+      const text = asking.textOf(prompt === undefined ? {} : { prompt });
+      return {
+        pixels: (await preparePixels(image, preprocessor)).data,
+        text,
+        prompt: asking.prompts([text]),
+        settings: resolveGenerationOptions(generation, config.text),
       };
-      const numbered = asked.map((each, index) => {
-        const own = OWN[index % OWN.length]?.(each.expected.ids) ?? { ids: [], generation: {} };
-        // Wanted no more before it begins, and while it is answered.
-        const abort = new AbortController();
-        if (index === 5) abort.abort(new Error('dropped'));
-        return { ...each, ...own, index, abort, signal: abort.signal, tellsTokens: index % 2 === 0 };
-      });
-      async function* source() {
-        for (const each of numbered) yield await Promise.resolve(each);
-      }
-      const told = new Map<number, string>();
-      const onToken = ({ index, text }: AnswerToken): void => {
-        told.set(index, (told.get(index) ?? '') + text);
-        if (index === 8) numbered[index]?.abort.abort(new Error('dropped'));
-      };
-      const side = config.vision.imageSize;
-      const stream = new CaptionStream<(typeof numbered)[number]>(
-        {
-          config,
-          model,
-          asking,
-          pictureSize: { height: side, width: side },
-          answerStream: () => new AnswerStream(files.tokenizer),
-          captionOf: (index, sequences, course) => {
-            const answers = sequences.map((each) => ({ ...each, text: answerText(each.ids, files.tokenizer) }));
-            return { index, text: answers[0]?.text ?? '', answers, ...course };
-          },
+    };
+    const numbered = asked.map((each, index) => {
+      const own = OWN[index % OWN.length]?.(each.expected.ids) ?? { ids: [], generation: {} };
+      // Wanted no more before it begins, and while it is answered.
+      const abort = new AbortController();
+      if (index === 5) abort.abort(new Error('dropped'));
+      return { ...each, ...own, index, abort, signal: abort.signal, tellsTokens: index % 2 === 0 };
+    });
+    async function* source() {
+      for (const each of numbered) yield await Promise.resolve(each);
+    }
+    const told = new Map<number, string>();
+    const onToken = ({ index, text }: AnswerToken): void => {
+      told.set(index, (told.get(index) ?? '') + text);
+      if (index === 8) numbered[index]?.abort.abort(new Error('dropped'));
+    };
+    const side = config.vision.imageSize;
+    const stream = new CaptionStream<(typeof numbered)[number]>(
+      {
+        config,
+        model,
+        asking,
+        pictureSize: { height: side, width: side },
+        answerStream: () => new AnswerStream(files.tokenizer),
+        captionOf: (index, sequences, course) => {
+          const answers = sequences.map((each) => ({ ...each, text: answerText(each.ids, files.tokenizer) }));
+          return { index, text: answers[0]?.text ?? '', answers, ...course };
         },
-        { generation: { maxNewTokens: 40, doSample: true, seed: 1 }, pictures: atOnce, encoded, eager },
-        { onToken },
-      );
-      const found = new Map<number, unknown>();
-      const feed = new PictureFeed(source(), { prepare, ahead: 2 * encoded, inOrder: !eager });
-      for await (const outcomes of stream.outcomes(feed)) {
-        for (const outcome of outcomes) {
-          const index = outcome.status === 'failed' ? outcome.index : outcome.caption.index;
-          expect(found.has(index)).toBe(false);
-          found.set(index, outcome.status === 'failed' ? outcome.error : outcome.caption.answers[0]);
-          if (outcome.status === 'captioned' && index % 2 === 0) expect(told.get(index)).toBe(outcome.caption.text);
-        }
+      },
+      { generation: { maxNewTokens: 40, doSample: true, seed: 1 }, pictures: atOnce, encoded, eager },
+      { onToken },
+    );
+    const found = new Map<number, unknown>();
+    const feed = new PictureFeed(source(), { prepare, ahead: 2 * encoded, inOrder: !eager });
+    for await (const outcomes of stream.outcomes(feed)) {
+      for (const outcome of outcomes) {
+        const index = outcome.status === 'failed' ? outcome.index : outcome.caption.index;
+        expect(found.has(index)).toBe(false);
+        found.set(index, outcome.status === 'failed' ? outcome.error : outcome.caption.answers[0]);
+        if (outcome.status === 'captioned' && index % 2 === 0) expect(told.get(index)).toBe(outcome.caption.text);
       }
-      expect(numbered.map(({ index }) => found.get(index))).toEqual(
-        numbered.map(({ index, ids }) =>
-          index === 5 || index === 8 ? new Error('dropped') : expect.objectContaining({ ids }),
-        ),
-      );
-      expect([...told.keys()].every((index) => index % 2 === 0)).toBe(true);
-    },
-  );
+    }
+    expect(numbered.map(({ index }) => found.get(index))).toEqual(
+      numbered.map(({ index, ids }) =>
+        index === 5 || index === 8 ? new Error('dropped') : expect.objectContaining({ ids }),
+      ),
+    );
+    expect([...told.keys()].every((index) => index % 2 === 0)).toBe(true);
+  });
 });

@@ -76,4 +76,4 @@ it('cuts row groups by the bytes of pictures, and keeps a row for each picture',
   ).toEqual(
     files.map(({ hash }, index) => (index === 2 || index === 3 ? [null, null] : [hash, `picture ${index}.bin`])),
   );
-}, 60_000);
+});
