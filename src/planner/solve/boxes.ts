@@ -7,7 +7,6 @@ import { realAt } from './number-at.js';
 import type { Chain, Levels } from './chain.js';
 import { peaksWithin, rangesOf, type Range } from './peaks.js';
 import type { BoundSearch } from './prices.js';
-import type { SubsetSums } from './subset-sums.js';
 
 /** Placements whose peaks lie between two levels, on every resource. */
 export interface Box {
@@ -18,7 +17,6 @@ export interface Box {
   /** What is left of the capacities. */
   readonly capacities: Float64Array;
   readonly search: BoundSearch;
-  readonly sums: SubsetSums;
   readonly bound: number;
 }
 
@@ -33,21 +31,18 @@ const FINE = [1 / 1024, 1 / 512, 1 / 256, 1 / 128];
 /** Boxes that one is cut into at most. */
 const MOST_PARTS = 12;
 
-/**
- * Every combination of peak ranges that leaves room on every resource. Of equal devices (`before`: an equal one, or -1) the
- * earlier takes the larger peak.
- */
-export function peakBoxes(chain: Chain, before: Int32Array): BoxSides[] {
+/** Every combination of peak ranges that leaves room on every resource. */
+export function peakBoxes(chain: Chain): BoxSides[] {
   const states = chain.stages.reduce((sum, stage) => sum + stage.states, 1);
   const most = Math.max(3, Math.min(MOST_BOXES, STATES_PER_BOX_SEARCH / states));
   const whole = Array.from({ length: chain.resources }, (): Range => ({ floor: 0, level: Infinity }));
-  return combined(chain, before, cut(chain, whole, [COARSE], most));
+  return combined(chain, cut(chain, whole, [COARSE], most));
 }
 
 /** The parts of a box whose bounds could not close it, each of which knows its peaks better. */
-export function boxParts(chain: Chain, before: Int32Array, { floors, levels }: BoxSides): BoxSides[] {
+export function boxParts(chain: Chain, { floors, levels }: BoxSides): BoxSides[] {
   const sides = Array.from(floors, (floor, r): Range => ({ floor, level: realAt(levels, r) }));
-  return combined(chain, before, cut(chain, sides, FINE, MOST_PARTS));
+  return combined(chain, cut(chain, sides, FINE, MOST_PARTS));
 }
 
 /** Cuts the sides of a box as finely as gives `most` boxes: all alike if that goes, else those with the most peaks. */
@@ -72,7 +67,7 @@ function cut(chain: Chain, sides: readonly Range[], widths: readonly number[], m
   return result;
 }
 
-function combined(chain: Chain, before: Int32Array, ranges: readonly (readonly Range[])[]): BoxSides[] {
+function combined(chain: Chain, ranges: readonly (readonly Range[])[]): BoxSides[] {
   let sets: Range[][] = [[]];
   for (const each of ranges) sets = sets.flatMap((set) => each.map((range) => [...set, range]));
   return sets
@@ -81,6 +76,5 @@ function combined(chain: Chain, before: Int32Array, ranges: readonly (readonly R
       floors: Float64Array.from(set, (range) => range.floor),
       capacities: chain.capacities.map((capacity, r) => capacity - at(set, r).floor),
     }))
-    .filter(({ capacities }) => capacities.every((capacity) => capacity >= 0))
-    .filter(({ floors }) => before.every((a, b) => a < 0 || realAt(floors, a) >= realAt(floors, b)));
+    .filter(({ capacities }) => capacities.every((capacity) => capacity >= 0));
 }

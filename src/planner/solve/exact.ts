@@ -43,9 +43,6 @@ export type SolveResult =
 
 /** For up to two devices that can be full: about a second on one core. More devices get less, each label costs more. */
 export const DEFAULT_EFFORT = 1_200_000;
-/** With a gap wider than this and effort to spare, the bytes are packed anew as if crossings were free. */
-const WIDE_GAP = 0.01;
-const PACKING = { width: 512, effort: 200_000 } as const;
 const PRICE_ROUNDS = 15;
 const MOST_WIDTH = 32_000;
 /** Labels tried to find anything that fits where a search for the best found nothing. */
@@ -81,11 +78,7 @@ function solve(problem: Problem, options: SolveOptions): SolveResult {
   const search = new Search(problem, { cutoff, width, stop, effort, boundRounds });
   const { best, bound } = search.run();
   const labels = search.labels;
-  if (best !== null) {
-    const repack = bound < best.cost * (1 - WIDE_GAP) && effort > PACKING.effort && !stop();
-    const solution = repack ? repacked(problem, best, stop) : best;
-    return { ...graded(solution, bound), solution, labels };
-  }
+  if (best !== null) return { ...graded(best, bound), solution: best, labels };
   if (bound === Infinity || cutoff < Infinity)
     return { status: 'infeasible', proven: bound === Infinity, bound, labels };
   const found = anyFitting(problem);
@@ -96,20 +89,6 @@ function solve(problem: Problem, options: SolveOptions): SolveResult {
 
 function graded(best: Solution, bound: number): { status: 'optimal' | 'stopped'; bound: number } {
   return bound >= best.cost ? { status: 'optimal', bound: best.cost } : { status: 'stopped', bound };
-}
-
-/**
- * The better of a placement and one made without regard to crossings: where many devices are all but full, packing them is
- * the difficult part, and crossings hide it from a search item by item.
- */
-function repacked(problem: Problem, best: Solution, stop: () => boolean): Solution {
-  const items = problem.items.map((item): Item => ({ ...item, inputs: [] }));
-  const limits = { cutoff: best.cost, boundRounds: undefined, ...PACKING, stop };
-  const packed = new Search({ ...problem, items }, limits).run().best;
-  if (packed === null) return best;
-  const { choice } = packed;
-  const better = localSearch(problem, { choice, cost: costOf(problem, choice) }, stop);
-  return better.cost < best.cost ? better : best;
 }
 
 /** A placement that fits, whatever it costs. */

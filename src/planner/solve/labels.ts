@@ -10,8 +10,6 @@ export class Labels {
   place: Int32Array;
   /** Index among the labels of the item before. */
   parent: Int32Array;
-  /** Resources used so far, one bit each: which of several equal devices comes next follows from it. */
-  used: Int32Array;
   /** Bytes that add up: `[label * resources + resource]`. */
   use: Float64Array;
   /** The largest bytes that count only while an item runs. */
@@ -25,7 +23,6 @@ export class Labels {
     this.state = new Int32Array(length);
     this.place = new Int32Array(length);
     this.parent = new Int32Array(length);
-    this.used = new Int32Array(length);
     this.use = new Float64Array(length * resources);
     this.peak = new Float64Array(length * resources);
   }
@@ -48,7 +45,6 @@ export class Labels {
       picked.state[to] = wholeAt(this.state, k);
       picked.place[to] = wholeAt(this.place, k);
       picked.parent[to] = wholeAt(this.parent, k);
-      picked.used[to] = wholeAt(this.used, k);
       for (let r = 0; r < resources; r++) {
         picked.use[to * resources + r] = realAt(this.use, k * resources + r);
         picked.peak[to * resources + r] = realAt(this.peak, k * resources + r);
@@ -63,7 +59,6 @@ export class Labels {
     this.state = resized(this.state, new Int32Array(length));
     this.place = resized(this.place, new Int32Array(length));
     this.parent = resized(this.parent, new Int32Array(length));
-    this.used = resized(this.used, new Int32Array(length));
     this.use = resized(this.use, new Float64Array(length * this.resources));
     this.peak = resized(this.peak, new Float64Array(length * this.resources));
   }

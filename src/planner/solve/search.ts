@@ -5,12 +5,10 @@ import { boxParts, peakBoxes, type Box, type BoxSides } from './boxes.js';
 import { layOut, type Chain } from './chain.js';
 import { decompose } from './decomposition.js';
 import { devicePlaces, type DevicePlaces } from './device-places.js';
-import { equalDevices } from './equal-devices.js';
 import { localSearch } from './local-search.js';
 import { forcedUse } from './peaks.js';
 import { bestBound } from './prices.js';
 import { costOf, type Problem, type Solution } from './problem.js';
-import { SubsetSums } from './subset-sums.js';
 import { Walk } from './walk.js';
 
 export interface SearchLimits {
@@ -65,7 +63,6 @@ export class Search {
   readonly chain: Chain;
   private readonly devices: readonly DevicePlaces[];
   private readonly walk: Walk;
-  private readonly equals: Int32Array;
   private best: Solution | null = null;
   /** Of the last local search. */
   private searchedCost = Infinity;
@@ -75,10 +72,8 @@ export class Search {
     this.limits = limits;
     this.chain = layOut(problem);
     this.devices = devicePlaces(problem, this.chain);
-    this.equals = equalDevices(problem, this.chain.kept);
     this.walk = new Walk(this.chain, {
       devices: this.devices,
-      before: this.equals,
       isCutOff: (bound) => this.isCutOff(bound),
       offer: (choice) => {
         this.offer(choice);
@@ -93,14 +88,14 @@ export class Search {
 
   /** The best placement met, and what every placement costs at least: Infinity where none is better, or none fits. */
   run(): { best: Solution | null; bound: number } {
-    const { chain, limits, equals } = this;
+    const { chain, limits } = this;
     const least = forcedUse(chain, new Float64Array(chain.resources).fill(Infinity));
     if (chain.capacities.some((capacity, r) => realAt(least, r) > capacity)) return { best: null, bound: Infinity };
     // A label with many devices is compared and bounded once for each of them.
     const effort = limits.effort * Math.min(1, 2 / Math.max(1, chain.resources));
-    let boxes = this.passes(this.bounded(peakBoxes(chain, equals), 0), COARSE_SHARE * effort);
+    let boxes = this.passes(this.bounded(peakBoxes(chain), 0), COARSE_SHARE * effort);
     if (boxes.length > 0 && !limits.stop()) {
-      const parts = boxes.flatMap((box) => this.bounded(boxParts(chain, equals, box), box.bound));
+      const parts = boxes.flatMap((box) => this.bounded(boxParts(chain, box), box.bound));
       boxes = this.passes(parts, effort);
     }
     return { best: this.best, bound: Math.min(Infinity, ...boxes.map(({ bound }) => bound)) };
@@ -138,8 +133,7 @@ export class Search {
     return sides
       .map((box): Box => {
         const search = bestBound(chain, box.capacities, box.levels, upper, offer, limits.boundRounds);
-        const sums = new SubsetSums(chain, box.levels);
-        return { ...box, search, sums, bound: Math.max(least, search.relaxation.bound) };
+        return { ...box, search, bound: Math.max(least, search.relaxation.bound) };
       })
       .filter(({ bound }) => bound < Infinity);
   }

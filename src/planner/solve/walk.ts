@@ -16,8 +16,6 @@ import { valueWithin } from './value-front.js';
 
 export interface WalkRules {
   readonly devices: readonly DevicePlaces[];
-  /** Per resource, an equal one that has to be used first, or -1. */
-  readonly before: Int32Array;
   readonly isCutOff: (bound: number) => boolean;
   readonly offer: (choice: ArrayLike<number>) => void;
   readonly stop: () => boolean;
@@ -79,10 +77,6 @@ export class Walk {
     const device = new Int32Array(places);
     for (const [d, own] of rules.devices.entries()) for (const p of own.places) device[p] = d;
     const resource = Int32Array.from(rules.devices, (own) => own.resource);
-    const isSame = (sides: Float64Array, a: number, b: number): boolean => realAt(sides, a) === realAt(sides, b);
-    const before = rules.before.map((a, b) =>
-      a >= 0 && isSame(box.floors, a, b) && isSame(box.levels, a, b) ? a : -1,
-    );
     const use = new Float64Array(resources);
     const peak = new Float64Array(resources);
     return (i, layer, parent, grown) => {
@@ -92,14 +86,10 @@ export class Walk {
       const first = stage === undefined;
       const from = first ? 0 : wholeAt(layer.state, parent);
       const spent = first ? 0 : realAt(layer.cost, parent);
-      const used = first ? 0 : wholeAt(layer.used, parent);
       for (let p = 0; p < places; p++) {
         const state = first ? p : wholeAt(stage.next, from * places + p);
         if (state < 0) continue;
         const here = wholeAt(device, p);
-        const own = wholeAt(resource, here);
-        const earlier = own < 0 ? -1 : wholeAt(before, own);
-        if (earlier >= 0 && (used & (1 << own)) === 0 && (used & (1 << earlier)) === 0) continue;
         const ip = i * places + p;
         const cost = spent + realAt(chain.cost, ip) + (first ? 0 : realAt(stage.step, from * places + p));
         let bound = cost + realAt(relaxation.rest, restStart + state);
@@ -113,11 +103,10 @@ export class Walk {
           const capacity = realAt(capacities, r);
           const later = realAt(forced, (i + 1) * resources + r);
           fits = sum + most + later <= capacity && passing <= realAt(box.levels, r);
-          const taken = fits ? box.sums.rounded(i + 1, r, sum, most) : sum;
-          use[r] = taken;
+          use[r] = sum;
           peak[r] = most;
-          bound += realAt(prices, r) * (taken + most - capacity);
-          second += realAt(outer, r) * (taken + most - capacity);
+          bound += realAt(prices, r) * (sum + most - capacity);
+          second += realAt(outer, r) * (sum + most - capacity);
         }
         if (!fits || rules.isCutOff(bound)) continue;
         for (let d = 0; d < fronts.length; d++) {
@@ -134,7 +123,6 @@ export class Walk {
         grown.state[k] = wholeAt(alike, state);
         grown.place[k] = p;
         grown.parent[k] = parent;
-        grown.used[k] = own < 0 ? used : used | (1 << own);
         for (let r = 0; r < resources; r++) {
           grown.use[k * resources + r] = realAt(use, r);
           grown.peak[k * resources + r] = realAt(peak, r);

@@ -4,6 +4,7 @@ import type { Device } from '../../map/device-map.js';
 import { exactSize } from '../../../size.js';
 import { solveExact } from '../../solve/exact.js';
 import { costOf, type Item, type Problem } from '../../solve/problem.js';
+import { scarceResources } from '../../solve/resources.js';
 import { countProgram } from '../../solve/program/count-program.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
@@ -187,8 +188,8 @@ function smallestBudget(
 }
 
 /**
- * Whether a placement that fits is found: the same problem without costs. The walk may miss one where several memories are all but
- * full; an integer solver then says for certain, but for its limit.
+ * Whether a placement that fits is found: the same problem without costs. With several memories that can be full an integer solver
+ * says so sooner and for certain, where there is one; the walk may miss one that leaves hardly any room.
  */
 export function fits(context: PlanContext, integerSolver?: IntegerSolver): boolean {
   return casesOf(context).some(({ problem, bound }) => {
@@ -201,18 +202,22 @@ export function fits(context: PlanContext, integerSolver?: IntegerSolver): boole
       inputs: [],
     }));
     const free = { ...problem, items };
-    const walked = solveExact(free, { cutoff: 1e-6, boundRounds: 10, effort: 200_000, width: 512 });
-    if (walked.status !== 'infeasible') return true;
-    return !walked.proven && integerSolver !== undefined && fitsProgram(free, integerSolver);
+    const said =
+      integerSolver !== undefined && scarceResources(free).length > 1 ? fitsProgram(free, integerSolver) : null;
+    return (
+      said ?? solveExact(free, { cutoff: 1e-6, boundRounds: 10, effort: 200_000, width: 512 }).status !== 'infeasible'
+    );
   });
 }
 
-function fitsProgram(problem: Problem, solver: IntegerSolver): boolean {
+/** null where the integer solver does not say. */
+function fitsProgram(problem: Problem, solver: IntegerSolver): boolean | null {
   const program = countProgram(problem, { order: 'kinds' });
-  if (program === null) return false;
+  if (program === null) return null;
   const iterations = Math.ceil(FIT_WORK / program.program.columns.length);
-  const { values } = solver(program.program, { cutoff: Infinity, iterations, stop: () => false });
-  return values !== null && costOf(problem, program.choiceOf(values)) < Infinity;
+  const { values, bound } = solver(program.program, { cutoff: Infinity, iterations, stop: () => false });
+  if (values === null) return bound === Infinity ? false : null;
+  return costOf(problem, program.choiceOf(values)) < Infinity ? true : null;
 }
 
 function withBudget(context: PlanContext, device: Device, bytes: number): PlanContext {
