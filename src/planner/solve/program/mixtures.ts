@@ -18,7 +18,8 @@ import { MasterProgram } from './master-program.js';
 import { objectiveOf, type Objective } from './objective.js';
 
 const MOST_ROUNDS = 100;
-/** Simplex iterations times columns of the program between loads. */
+/** Programs between loads, each from what the one before found, and the simplex iterations times columns of each. */
+const MOST_PASSES = 2;
 const BETWEEN = 4e6;
 /** Peaks of the device with the largest one that are taken as one, as a fraction of its capacity. */
 const SAME_PEAK = 1 / 256;
@@ -62,7 +63,7 @@ class Mixtures {
   private readonly problem: Problem;
   private readonly solver: IntegerSolver;
   private readonly objective: Objective;
-  private readonly known: Solution;
+  private known: Solution;
   private readonly stop: () => boolean;
   private readonly chain: Chain;
   private readonly master: MasterProgram;
@@ -105,7 +106,7 @@ class Mixtures {
   }
 
   run(): MixtureResult | null {
-    const { parts, known, master } = this;
+    const { parts, master } = this;
     const first = this.addKnown();
     let rounds = 0;
     for (; rounds < MOST_ROUNDS && !this.isOver(first); rounds++) this.round(first);
@@ -116,7 +117,13 @@ class Mixtures {
     const lowest = (): Part => parts.reduce((a, b) => (b.bound < a.bound ? b : a));
     for (; rounds < MOST_ROUNDS && !this.isOver(lowest()); rounds++) this.round(lowest());
     const bound = lowest().bound * (1 - INTEGER_TOLERANCE);
-    return { bound, solution: bound < known.cost && !this.stop() ? this.between(lowest()) : null };
+    let solution: Solution | null = null;
+    for (let pass = 0; pass < MOST_PASSES && bound < this.known.cost && !this.stop(); pass++) {
+      const better = this.between(lowest());
+      if (better === null) break;
+      this.known = solution = better;
+    }
+    return { bound, solution };
   }
 
   private isOver({ isDone, bound }: Part): boolean {

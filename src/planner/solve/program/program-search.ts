@@ -18,7 +18,9 @@ import { busyMs, objectiveOf, type Objective } from './objective.js';
 import { groupsOf, type Order } from './runs.js';
 
 /** Simplex iterations times columns: five million take about a second. */
+const MIXED_FIRST = 1e6;
 const MIXED = 8e6;
+const MIXED_IF_WIDE = 2e6;
 const STRETCHES = 12e6;
 const SHORT = 4e6;
 const WHOLE = 8e6;
@@ -28,6 +30,8 @@ const PAIR = 0.2e6;
 const CLOSE = 3e-4;
 const CLOSE_FOR_PAIRS = 1e-3;
 const CLOSE_FOR_STRETCHES = 5e-3;
+/** A gap that more of the program without crossings hardly narrows, and mixtures do. */
+const WIDE = 3e-2;
 /** Rounds of pairs, each of which has to gain this fraction for the next. */
 const MOST_ROUNDS = 3;
 const LEAST_GAIN = 1e-4;
@@ -119,18 +123,22 @@ class ProgramSearch {
   private search(effort: number): void {
     const stretches = this.relaxation('stretches');
     const mixed = this.isLarge ? this.relaxation('mixed') : null;
-    // What a program that is still open has found is a worse start than none.
-    const isSettled = mixed !== null && this.relax(mixed, { work: MIXED * effort, keepsOpen: false });
-    if (this.isLarge && !isSettled) {
-      this.solve(SHORT * effort);
-      this.searchPairs();
+    let isSettled = mixed !== null && this.relax(mixed, { work: MIXED_FIRST * effort });
+    if (mixed !== null && !isSettled) {
+      const work = (this.best === null || this.isOver(WIDE) ? MIXED : MIXED_IF_WIDE) * effort;
+      // What a program that is still open has found is a worse start than none.
+      isSettled = this.relax(mixed, { work, from: null });
     }
     const isOpen = this.isLarge && !isSettled;
+    if (isOpen) {
+      if (this.best === null) this.solve(SHORT * effort);
+      this.searchPairs();
+      this.mix();
+    }
     if (stretches !== null && !(isOpen && this.isOver(CLOSE_FOR_STRETCHES)))
-      this.relax(stretches, { work: STRETCHES * effort, keepsOpen: true, restarts: false });
+      this.relax(stretches, { work: STRETCHES * effort, restarts: false });
     if (stretches === null || !this.isLarge) this.solve(WHOLE * effort);
-    this.searchPairs();
-    if (isOpen && this.objective === 'sum') this.mix();
+    if (!isOpen || this.objective === 'busiest') this.searchPairs();
   }
 
   private solve(work: number): void {
@@ -148,14 +156,12 @@ class ProgramSearch {
   }
 
   /** Takes a relaxation's bound, and its placement in a better order; returns whether it was solved to the end. */
-  private relax(program: CountProgram, { keepsOpen, ...effort }: Effort & { readonly keepsOpen: boolean }): boolean {
+  private relax(program: CountProgram, effort: Effort): boolean {
     if (this.isOver()) return true;
     const { bound, solution, value } = this.answer(this.problem, program, effort);
     this.bound = Math.max(this.bound, bound);
     const isSolved = bound >= value * (1 - 2 * INTEGER_TOLERANCE);
-    if (solution !== null && (isSolved || keepsOpen)) {
-      this.keep(this.reordered(solution));
-    }
+    if (solution !== null) this.keep(this.reordered(solution));
     return isSolved;
   }
 
@@ -200,7 +206,7 @@ class ProgramSearch {
 
   private mix(): void {
     const { best, problem, objective, solver, limits } = this;
-    if (best === null || this.isOver()) return;
+    if (best === null || objective === 'busiest' || this.isOver()) return;
     const mixed = searchMixtures(problem, solver, { objective, known: best, stop: limits.stop });
     if (mixed === null) return;
     this.bound = Math.max(this.bound, mixed.bound);
