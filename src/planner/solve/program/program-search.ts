@@ -102,9 +102,9 @@ class ProgramSearch {
   }
 
   run(): ProgramResult {
-    const { effort = 1 } = this.limits;
-    this.search(effort);
-    const { best, limits } = this;
+    const { limits } = this;
+    this.search(limits.effort ?? 1);
+    const { best } = this;
     const isNew = best !== null && best !== limits.known;
     return { solution: isNew ? best : null, bound: Math.min(this.least(), this.bound) };
   }
@@ -197,7 +197,8 @@ class ProgramSearch {
       restarts,
       stop: this.limits.stop,
     });
-    const least = lowered(bound);
+    // What its tolerances cannot have raised above what is true.
+    const least = bound === Infinity ? Infinity : bound * (1 - INTEGER_TOLERANCE);
     if (values === null) return { solution: null, value: Infinity, bound: least };
     const choice = program.choiceOf(values);
     const value = columns.reduce((sum, { cost }, k) => sum + cost * realAt(values, k), 0);
@@ -215,8 +216,11 @@ class ProgramSearch {
 
   private searchPairs(): void {
     const { devices } = this;
-    if (!this.isLarge) return;
-    for (let round = 0; round < MOST_ROUNDS && this.best !== null && !this.isOver(CLOSE_FOR_PAIRS); round++) {
+    for (
+      let round = 0;
+      round < MOST_ROUNDS && this.isLarge && this.best !== null && !this.isOver(CLOSE_FOR_PAIRS);
+      round++
+    ) {
       const before: number = this.best.cost;
       for (const [k, a] of devices.entries()) {
         for (const b of devices.slice(k + 1)) if (!this.isOver(CLOSE_FOR_PAIRS)) this.searchPair([a, b]);
@@ -240,11 +244,6 @@ class ProgramSearch {
     const program = countProgram(held, { objective });
     if (program !== null) this.keep(this.answer(held, program, { work: PAIR }).solution);
   }
-}
-
-/** A bound of the solver that its tolerances cannot have raised above what is true. */
-function lowered(bound: number): number {
-  return bound === Infinity ? Infinity : bound * (1 - INTEGER_TOLERANCE);
 }
 
 /** The problem in which items on other devices stay where they are. */
