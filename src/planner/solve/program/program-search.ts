@@ -9,11 +9,12 @@
 import { at, found } from '../../../checked-access.js';
 import { localSearch } from '../local-search.js';
 import { numberAt, realAt } from '../number-at.js';
-import { costOf, type Item, type Problem, type Solution } from '../problem.js';
+import { costOf, type Problem, type Solution } from '../problem.js';
 import { scarceResources } from '../resources.js';
 import { countProgram, type CountProgram } from './count-program.js';
 import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
 import { searchMixtures } from './mixtures.js';
+import { onlyBetween, withPlaces } from './narrowed.js';
 import { busyMs, objectiveOf, type Objective } from './objective.js';
 import { groupsOf, type Order } from './runs.js';
 
@@ -216,11 +217,8 @@ class ProgramSearch {
 
   private searchPairs(): void {
     const { devices } = this;
-    for (
-      let round = 0;
-      round < MOST_ROUNDS && this.isLarge && this.best !== null && !this.isOver(CLOSE_FOR_PAIRS);
-      round++
-    ) {
+    if (!this.isLarge) return;
+    for (let round = 0; round < MOST_ROUNDS && this.best !== null && !this.isOver(CLOSE_FOR_PAIRS); round++) {
       const before: number = this.best.cost;
       for (const [k, a] of devices.entries()) {
         for (const b of devices.slice(k + 1)) if (!this.isOver(CLOSE_FOR_PAIRS)) this.searchPair([a, b]);
@@ -244,21 +242,4 @@ class ProgramSearch {
     const program = countProgram(held, { objective });
     if (program !== null) this.keep(this.answer(held, program, { work: PAIR }).solution);
   }
-}
-
-/** The problem in which items on other devices stay where they are. */
-function onlyBetween(problem: Problem, choice: readonly number[], devices: readonly number[]): Problem {
-  const isFree = (place: number): boolean => devices.includes(at(problem.homes, place));
-  return withPlaces(problem, (i, place) => {
-    const own = at(choice, i);
-    return isFree(own) ? isFree(place) : place === own;
-  });
-}
-
-function withPlaces(problem: Problem, mayGo: (i: number, place: number) => boolean): Problem {
-  const items = problem.items.map((item, i): Item => ({
-    ...item,
-    cost: item.cost.map((cost, place) => (mayGo(i, place) ? cost : Infinity)),
-  }));
-  return { ...problem, items };
 }
