@@ -66,7 +66,7 @@ def planned(name, shape, fraction, gpu):
     model = on_meta(shape)
     with tempfile.TemporaryDirectory() as folder:
         config = write_sparse(folder, model, shape["dtype"])
-        work = ("--prompt-tokens", str(shape["promptTokens"]), "--max-new-tokens", str(shape["newTokens"]), "--gpu", gpu, "--dtype", shape["dtype"])
+        work = ("--prompt-tokens", str(shape["promptTokens"]), "--max-new-tokens", str(shape["newTokens"]), "--cut-layers", "--gpu", gpu, "--dtype", shape["dtype"])
         whole = device_map(folder, *work, "--vram", "1000G")
         loaded = sum(device["weightBytes"] for device in whole["devices"])
         budget = math.floor(fraction * loaded)

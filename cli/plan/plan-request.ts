@@ -98,6 +98,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       ...(known === null ? {} : { models: known.models, names: args.names ?? 'loaded' }),
       provider: args.provider,
       pins,
+      cutsLayers: args['cut-layers'] ?? false,
       allowQuant: readAllowQuant(args['allow-quant']),
       objective: args.objective,
       ...(await limits(args, budgets)),

@@ -21,6 +21,12 @@ export function requestFlags<T>(parser: Argv<T>) {
       group: 'Budget:',
       describe: 'count what the driver takes for a process, as nvidia-smi does',
     })
+    .option('cut-layers', {
+      type: 'boolean',
+      group: 'Budget:',
+      describe:
+        "for transformers, on one GPU: stream the widest modules of layers alone where that is faster; BLIP-2's are in any case",
+    })
     .option('batch', {
       ...count('batch'),
       coerce: batchSize,
@@ -106,7 +112,7 @@ export function requestFlags<T>(parser: Argv<T>) {
 
 /** Flags that few need, for subcommands that name plan's in their help. */
 export const RARE_FLAGS = [
-  ...(['reserve', 'count-context', 'prompt-tokens', 'picture-size', 'profile', 'provider'] as const),
+  ...(['reserve', 'count-context', 'cut-layers', 'prompt-tokens', 'picture-size', 'profile', 'provider'] as const),
   ...(['objective', 'time-limit', 'pin', 'names', 'hub-timeout'] as const),
 ] as const;
 
@@ -124,6 +130,7 @@ export interface RequestArgs extends BudgetArgs, HubArgs {
   readonly reserve?: string | undefined;
   readonly 'allow-quant'?: string | undefined;
   readonly 'count-context'?: boolean | undefined;
+  readonly 'cut-layers'?: boolean | undefined;
   readonly provider: GpuProvider;
   readonly gpu?: readonly string[] | undefined;
   readonly profile?: string | undefined;

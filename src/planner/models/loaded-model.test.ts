@@ -97,8 +97,9 @@ describe('the table of models', () => {
 
   it.each(rows)('$name: maps cover all that is loaded, keep ties together and modules whole', (row) => {
     const { config, tensors, loaded, ties, whole, bytes } = row;
-    for (const part of [0.3, 0.6]) {
+    for (const [part, cutsLayers] of [0.3, 0.6].flatMap((each) => [[each, false] as const, [each, true] as const])) {
       const options = {
+        cutsLayers,
         config,
         models: table,
         dtype: 'float16',
@@ -116,6 +117,7 @@ describe('the table of models', () => {
       const homes = (module: string) =>
         new Set(loaded.filter((name) => name.startsWith(`${module}.`)).map((name) => deviceOf(map, name)));
       const cut = whole.filter((module) => homes(module).size > 1);
+      if (!cutsLayers) expect(cut).toEqual([]);
       expect(cut.filter((module) => !homes(module).has(0))).toEqual([]);
       const leaves = new Set(
         loaded.map(parentOf).filter((leaf) => cut.some((module) => leaf.startsWith(`${module}.`))),

@@ -61,6 +61,7 @@ function explained(
   ]);
   const asked = {
     ...options,
+    cutsLayers: true,
     allowQuant: [...new Set(quant.values())],
     budgets: { ...options.budgets, gpus },
   };

@@ -58,6 +58,11 @@ export interface PlanOptions {
   readonly models?: ModelTable;
   /** Whose names the device map has: the loaded model's (default), or the file's, for loaders that do not translate. */
   readonly names?: 'loaded' | 'file';
+  /**
+   * Whether a map on one GPU may stream the widest modules of a layer alone that its class wants whole, and leave the rest on that
+   * GPU, where all of it runs. BLIP-2's may in any case. Default false.
+   */
+  readonly cutsLayers?: boolean;
   /** Module path -> device that must hold it. */
   readonly pins?: DeviceMap;
   /** Schemes that the language model's linear weights may be quantised with, where that saves time. Default none. */

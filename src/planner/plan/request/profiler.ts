@@ -31,7 +31,7 @@ export interface Grain {
 
 type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>> & Grain;
 
-type Shared = Omit<GenericProfileOptions, 'config' | 'model' | 'quantization' | 'gpus' | 'splitsLayers'>;
+type Shared = Omit<GenericProfileOptions, 'config' | 'model' | 'quantization' | 'gpus' | 'splitsLayers' | 'cutsLayers'>;
 
 /**
  * Looks at the tensors once, for any number of workloads.
@@ -81,7 +81,8 @@ function anyProfiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileO
   const quantization = quantizationOf(described, isTransformers && !isByFile ? 'transformers' : 'other');
   const loaded = decompressed(tensors, described, quantization);
   const gpus = options.budgets?.gpus.size ?? 1;
-  const given = { ...shared, config, quantization, gpus, splitsLayers: options.splitsLayers === true };
+  const grain = { splitsLayers: options.splitsLayers === true, cutsLayers: options.cutsLayers === true };
+  const given = { ...shared, config, quantization, gpus, ...grain };
   if (models === undefined) {
     const profileFor = genericProfiler(loaded, { ...given, model: null });
     return (asked) => profileFor(parseWorkload(asked));

@@ -31,7 +31,7 @@ export interface BlockContext {
   /** Group -> bytes of buffers that no file holds. */
   readonly bufferBytes: ReadonlyMap<string, number>;
   /** Whether a map may stream some modules of a block and leave others on the GPU. */
-  readonly cutsBlocks: boolean;
+  readonly cutsLayers: boolean;
   /** Groups that need a key of their own, whatever in them has one. */
   readonly heldTogether: ReadonlySet<string>;
   /** Whether a quantised module cannot wait in host memory or on disk. */
@@ -161,7 +161,7 @@ function levelsOf(
   context: BlockContext,
 ): readonly ReadonlySet<string>[] {
   const isFree = bond === null && !stays && lacks === null && reads.length === 0 && bufferBytes === 0;
-  if (!context.cutsBlocks || !isFree || context.heldTogether.has(name)) return WHOLE;
+  if (!context.cutsLayers || !isFree || context.heldTogether.has(name)) return WHOLE;
   const parts = tensors.map((tensor) => ({ name: tensor, module: parentOf(tensor), bytes: bytesOf(tensor, context) }));
   return keptLevels(name, parts);
 }

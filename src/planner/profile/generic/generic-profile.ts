@@ -29,6 +29,8 @@ export interface GenericProfileOptions {
   readonly gpus: number;
   /** Whether layers that hold modules which stay whole are split into them, where all runs on one GPU. */
   readonly splitsLayers: boolean;
+  /** Whether some modules of a layer may be streamed and others not, where all runs on one GPU. */
+  readonly cutsLayers: boolean;
   /** How the tensors are quantised; null where they are not. */
   readonly quantization: Quantization | null;
   /** The model as transformers loads it; null for a class that is not known. */
@@ -70,7 +72,7 @@ export function genericProfiler(
     isEager: model?.cls.isEager ?? false,
     isBuffer: (name: string) => model?.tree.isBuffer(name) === true,
     bufferBytes: unsaved?.bytes ?? new Map<string, number>(),
-    cutsBlocks: engine === 'transformers' && model !== null && quantization === null,
+    cutsLayers: options.cutsLayers && engine === 'transformers' && model !== null && quantization === null,
     heldTogether: unsaved?.inside ?? new Set<string>(),
     quantizedStores: quantization?.stores ?? null,
   };
