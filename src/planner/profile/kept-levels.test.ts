@@ -25,6 +25,11 @@ describe('what of a block may stay on the GPU', () => {
     expect(keptLevels('layers.3', [part('layers.3.a', 4000), part('layers.3.b', 4000)])).toEqual([new Set()]);
   });
 
+  it('nothing of hundreds of modules that are alike, each of which is a small part', () => {
+    const many = Array.from({ length: 300 }, (_, i) => part(`tower.m${i}`, 4000));
+    expect(keptLevels('tower', many)).toEqual([new Set()]);
+  });
+
   it('ever more, by whole modules, and never the widest', () => {
     const modules = fc.uniqueArray(fc.integer({ min: 0, max: 9 }), { minLength: 1 });
     const parts = fc.tuple(modules, fc.array(fc.tuple(fc.nat(9), fc.integer({ min: 1, max: 1e9 })), { minLength: 1 }));

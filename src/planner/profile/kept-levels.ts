@@ -35,8 +35,9 @@ export function keptLevels(block: string, parts: readonly Part[]): readonly Leve
   if (modules.length < 2 || modules.some((module) => !module.startsWith(`${block}.`) || isAbove(module)))
     return [NOTHING];
   const sizes = [...bytes.values()];
-  const small = SMALL_PART * sizes.reduce((a, b) => a + b, 0);
   const wide = AS_WIDE * Math.max(...sizes);
+  // Of hundreds of modules that are alike each is a small part.
+  const small = Math.min(wide, SMALL_PART * sizes.reduce((a, b) => a + b, 0));
   const upTo = (most: number): Level =>
     new Set(parts.filter(({ module }) => (bytes.get(module) ?? 0) <= most).map(({ name }) => name));
   const levels = [NOTHING, upTo(small), upTo(wide)];
