@@ -54,6 +54,9 @@ const blip2RunRates = engineRates.extend({
   leafMs: time.describe(
     'Milliseconds per module with weights that a run calls: its kernels begin one after the other.',
   ),
+  recordedLeafMs: time
+    .optional()
+    .describe('The same where runs are recorded, which those of tokens are by blocks that stay. Default: leafMs.'),
 });
 
 const transformersRates = engineRates.extend({

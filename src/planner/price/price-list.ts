@@ -181,10 +181,12 @@ function priced(
       (1000 * (floatBytes + quantized + state)) / gpu.memoryBytesPerSecond,
       (1000 * run.flops) / gpu.flopsPerSecond[computeDtype],
     );
+    const { leafMs, recordedLeafMs = leafMs } = gpu.engines['blip2-run'];
+    const isRecorded = run.phase === 'token' && place.execution === 'resident';
     const working =
       engine === 'transformers'
         ? Math.max(compute, issueMs(run, gpu, hooked(block, place)))
-        : compute + run.leaves * gpu.engines[engine].leafMs;
+        : compute + run.leaves * (isRecorded ? recordedLeafMs : leafMs);
     const sharesCopies = engine === 'blip2-run' && block.phase === 'image' && copied < 1;
     const isIssued = engine === 'blip2-run' && run.phase !== 'token' && !sharesCopies;
     const busy = isIssued ? Math.max(working, run.leaves * ISSUE_MS) : working;

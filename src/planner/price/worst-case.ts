@@ -37,6 +37,7 @@ function slowedGpu(gpu: GpuProfile, times: number): GpuProfile {
         streamBytesPerSecond: run.streamBytesPerSecond / times,
         streamedLeafMs: run.streamedLeafMs * times,
         leafMs: run.leafMs * times,
+        ...(run.recordedLeafMs === undefined ? {} : { recordedLeafMs: run.recordedLeafMs * times }),
       },
       transformers: {
         ...transformers,

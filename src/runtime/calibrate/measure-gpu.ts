@@ -119,7 +119,9 @@ function sizeOf(infos: ReadonlyMap<string, TensorInfo>, name: string): number {
 async function leafMs(device: EngineDevice, effort: Effort): Promise<number> {
   const row: TensorInfo = { dtype: device.style.float, shape: [1, 16] };
   const chain = { model: leavesGraph(device.style.float), inputs: new Map([['x', row]]), output: row };
-  return (await runMs(device, { ...chain, records: device.canRecord }, effort)) / LEAVES;
+  return (
+    (await runMs(device, { ...chain, records: device.canRecord && device.recordsTokensOnly !== true }, effort)) / LEAVES
+  );
 }
 
 interface Probe {

@@ -48,6 +48,9 @@ export function webgpuSettings(): Record<string, string> {
   return { validationMode: 'disabled', enableInt64: '1', storageBufferCacheMode: 'simple' };
 }
 
+/** Of sessions that record runs, beside those: all nodes have to be the provider's. */
+export const RECORDING: Readonly<Record<string, string>> = { enableGraphCapture: '1' };
+
 let computesHalf: boolean | undefined;
 
 /** Whether the adapter's shaders know float16: only a run shows it. */

@@ -14,8 +14,8 @@ export interface GraphStyle {
   readonly float: 'F16' | 'F32';
   /** Weights are external data of the graph, mapped by ONNX Runtime, or inputs that the caller binds. */
   readonly weights: 'external' | 'inputs';
-  /** Whether products read weights `[in, out]`, and not as they are stored; only where weights are inputs. */
-  readonly transposesWeights?: boolean;
+  /** Whether it suits WebGPU's kernels: products read weights `[in, out]`, not as they are stored. Only where weights are inputs. */
+  readonly forWebGpu?: boolean;
   /** Whether attention is made of single operators, for a device that the provider's fused one is wrong on. */
   readonly plainAttention?: boolean;
   /** Whether the provider runs operators of our own: `CachedAttention`, `QuantizedProduct`. */
@@ -102,8 +102,8 @@ export class StageBuilder {
     return this.#style.plainAttention ?? false;
   }
 
-  get transposesWeights(): boolean {
-    return this.#style.transposesWeights ?? false;
+  get forWebGpu(): boolean {
+    return this.#style.forWebGpu ?? false;
   }
 
   /** A weight of the checkpoint, under another shape of as many elements where one is given. */

@@ -5,11 +5,12 @@ import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
 import { plainAttention, type PlainAttentionInputs } from '../plain-attention.js';
+import type { StageBuilder } from '../stage-builder.js';
 import { headSize, pastWire, presentWire, type CachePart } from '../wires.js';
 
-/** Whether `GroupQueryAttention` takes heads of this width on every provider; with rotary positions it asks for more. */
-export function hasFusedAttention(text: DecoderOnlyConfig): boolean {
-  return headSize(text) % (text.family === 'llama' ? 16 : 8) === 0;
+/** Whether `GroupQueryAttention` takes heads of this width, with rotary positions more of them, and is right on the device. */
+export function fusesAttention(stage: Pick<StageBuilder, 'plainAttention'>, text: DecoderOnlyConfig): boolean {
+  return !stage.plainAttention && headSize(text) % (text.family === 'llama' ? 16 : 8) === 0;
 }
 
 export interface CachedAttention {

@@ -7,7 +7,7 @@ import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { textConfigOf } from '../wires.js';
 import { toFloat } from './casts.js';
-import { fusedAttention, hasFusedAttention, unfusedAttention } from './gpu-attention.js';
+import { fusedAttention, fusesAttention, unfusedAttention } from './gpu-attention.js';
 import { addLinear, joinedLinear, linear, rmsNormOf } from './gpu-module.js';
 
 export function lowerGpuLlamaLayer(stage: StageBuilder, block: Block): void {
@@ -29,11 +29,9 @@ function selfAttention(self: Module, layer: number, x: Value): Value {
   const { heads, headSize } = text;
   const geometry = { layer, heads, headSize, scale: headSize ** -0.5 };
   const rotary = [rotaryTable(stage, 'cos'), rotaryTable(stage, 'sin')] as const;
-  if (hasFusedAttention(text))
+  if (fusesAttention(stage, text))
     return fusedAttention(self, joinedLinear(self, 'qkv', ['q_proj', 'k_proj', 'v_proj'], x), geometry, rotary);
-  const positions = stage.once('positions', () =>
-    self.node('Squeeze', [stage.use('cache_positions'), self.graph.int64s([1, 3])]),
-  );
+  const positions = stage.once('positions', () => self.reshape(stage.use('cache_positions'), [0, -1]));
   const rotated = (name: string) => {
     const rows = linear(self.child(name), x);
     return self.fused('RotaryEmbedding', [rows, positions, ...rotary], { num_heads: { int: heads } });

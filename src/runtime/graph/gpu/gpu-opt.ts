@@ -5,7 +5,7 @@ import type { Value } from '../../onnx/graph-builder.js';
 import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { textConfigOf } from '../wires.js';
-import { fusedAttention, hasFusedAttention, unfusedAttention } from './gpu-attention.js';
+import { fusedAttention, fusesAttention, unfusedAttention } from './gpu-attention.js';
 import { activatedLinear, addLinear, joinedLinear, normOf, splitInThree } from './gpu-module.js';
 import { product } from './gpu-product.js';
 
@@ -34,7 +34,7 @@ function selfAttention(self: Module, layer: number, x: Value): Value {
   const { hiddenSize, heads } = text;
   const geometry = { layer, heads, headSize: hiddenSize / heads, scale: (hiddenSize / heads) ** -0.5 };
   const qkv = joinedLinear(self, 'qkv', ['q_proj', 'k_proj', 'v_proj'], x);
-  if (hasFusedAttention(text)) return fusedAttention(self, qkv, geometry);
+  if (fusesAttention(self.stage, text)) return fusedAttention(self, qkv, geometry);
   const [query, key, value] = splitInThree(self, qkv);
   return unfusedAttention(self, { query, key, value }, geometry);
 }

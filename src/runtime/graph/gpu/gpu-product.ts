@@ -73,7 +73,7 @@ function finished(module: Module, made: Value, finish: Finish | undefined): Valu
 export function floatProduct(module: Module, x: Value, weight: FloatWeight): Value {
   const { stage } = module;
   const { name, tensors, rows, columns } = weight;
-  if (!stage.transposesWeights) {
+  if (!stage.forWebGpu) {
     return module.fused('FusedMatMul', [x, stage.joinedWeight(name, tensors, [rows, columns])], { transB: { int: 1 } });
   }
   const isHalf = tensors.every((tensor) => stage.weights.get(tensor).dtype === 'F16');

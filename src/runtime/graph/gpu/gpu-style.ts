@@ -52,9 +52,10 @@ const quantizedCacheType = (text: TextConfig): ValueType => ({
 /**
  * WebGPU adds up a product in the product's own dtype: float16 activations would lose ten times as much as on CUDA. So
  * activations are float32, and only matrices are float16.
+ * @param plainAttention where the adapter gets the provider's fused one wrong
  */
 export function webgpuStyle(matrices: GpuFloat, plainAttention = false): GpuStyle {
-  return { ...gpuStyle('F32'), matrices, transposesWeights: true, plainAttention };
+  return { ...gpuStyle('F32'), matrices, forWebGpu: true, plainAttention };
 }
 
 /**

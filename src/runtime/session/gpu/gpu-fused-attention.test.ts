@@ -8,7 +8,7 @@ import { GOLDENS, maxDifference, sourcesOf } from '../../../../test/golden/golde
 import { openOnHost } from '../../../../test/golden/open-on-host.js';
 import { randomCheckpoint } from '../../../../test/golden/random-checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../../../model/blip2-config.js';
-import { hasFusedAttention } from '../../graph/gpu/gpu-attention.js';
+import { fusesAttention } from '../../graph/gpu/gpu-attention.js';
 import { Blip2Sessions } from '../cpu/blip2-sessions.js';
 import type { CaptionModel } from '../model/caption-model.js';
 
@@ -54,7 +54,7 @@ describe.each(Object.entries(WIDER))('%s with wider heads on a device', (name, t
       join(folder, `${name}.safetensors`),
     );
     const config = parseBlip2Config(checkpoint.config);
-    expect(config.text.family !== 't5' && hasFusedAttention(config.text)).toBe(true);
+    expect(config.text.family !== 't5' && fusesAttention({ plainAttention: false }, config.text)).toBe(true);
     await using sessions = await Blip2Sessions.create(sourcesOf(checkpoint));
     const expected = await logitsOf(sessions, config);
     for (const isResident of [() => true, () => false]) {

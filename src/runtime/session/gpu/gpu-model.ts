@@ -114,7 +114,7 @@ export class GpuModel implements CaptionModel {
       programUnits,
       { weights, placeOf },
       {
-        recorded: ['token', ...comesAgain.filter((name) => allStays(units[name], placeOf))],
+        recorded: ['token', ...comesAgain.filter((name) => mayComeAgain(units[name], placeOf))],
         rounded: ['image', 'prompt', 'token'],
         mapped: tables.tensors,
         threads: { image: thread },
@@ -219,6 +219,10 @@ const hasDeviceOfItsOwn = (units: readonly Unit[], others: readonly Unit[], plac
 
 const allStays = (units: readonly Unit[], placeOf: PlaceOf): boolean =>
   units.every(({ blocks }) => blocks.every(({ name }) => placeOf(name).isResident));
+
+/** Whether a program can be recorded when it comes again. */
+const mayComeAgain = (units: readonly Unit[], placeOf: PlaceOf): boolean =>
+  allStays(units, placeOf) && units.every(({ device }) => device.recordsTokensOnly !== true);
 
 const keepsShapes = ({ units }: GpuProgram): boolean => units.some(({ device }) => device.keepsShapes === true);
 

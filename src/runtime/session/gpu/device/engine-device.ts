@@ -20,12 +20,12 @@ export interface EngineDevice {
   /** Of its graphs: its float is that of activations and caches there. */
   readonly style: GpuStyle;
   readonly sessionOptions: (kind: SessionKind) => OrtSessionOptions;
-  /** New tokens that its attention takes at once; absent: any number. */
-  readonly queryLimit?: number;
   /** Whether its provider keeps the memory of a run for runs of the same shape: then there should be few shapes. */
   readonly keepsShapes?: boolean;
   /** Whether its provider can record a run. */
   readonly canRecord: boolean;
+  /** Whether that is worth it for tokens only: what is recorded keeps all memory of its run. */
+  readonly recordsTokensOnly?: boolean;
   /** Makes the sessions share one, until it is disposed; null where another model's do. Absent: the provider has none. */
   readonly shareArena?: () => SharedArena | null;
   /** Its number, of a CUDA card. */

@@ -1,25 +1,31 @@
 import { webgpuStyle } from '../../../graph/gpu/gpu-style.js';
 import { WebGpuMemory } from '../../../device/memory/webgpu-memory.js';
-import { FEW_QUERIES, webgpuAttendsToMany } from '../../../device/webgpu-attention.js';
-import { letGoOfAdapter, webgpuComputesHalf, webgpuSettings } from '../../../device/webgpu-provider.js';
+import { webgpuAttendsToMany, webgpuReplaysSteps } from '../../../device/webgpu-attention.js';
+import { letGoOfAdapter, RECORDING, webgpuComputesHalf, webgpuSettings } from '../../../device/webgpu-provider.js';
 import type { EngineDevice } from './engine-device.js';
 
-/**
- * The WebGPU adapter of this machine: float16 matrices where its shaders know float16, else float32. Runs are not
- * recorded: a recorded run of these graphs, played again with other inputs, answered wrongly.
- */
+/** Of an adapter: whether fused attention is right, and whether a recorded step is. One process has one adapter. */
+let attends: { readonly isRight: boolean; readonly replays: boolean } | undefined;
+
+/** The WebGPU adapter of this machine: float16 matrices where its shaders know float16, else float32. */
 export function webgpuDevice(): EngineDevice {
   const settings = webgpuSettings();
   const memory = new WebGpuMemory(settings);
   letGoOfAdapter();
-  const attendsToMany = webgpuAttendsToMany();
+  attends ??= triedAttention(memory, settings);
   return {
     memory,
-    style: webgpuStyle(webgpuComputesHalf() ? 'F16' : 'F32', !attendsToMany),
-    ...(attendsToMany ? {} : { queryLimit: FEW_QUERIES }),
-    sessionOptions: () => ({ webgpu: settings }),
+    style: webgpuStyle(webgpuComputesHalf() ? 'F16' : 'F32', !attends.isRight),
+    sessionOptions: ({ isRecorded }) => ({ webgpu: isRecorded ? { ...settings, ...RECORDING } : settings }),
     isHost: false,
     keepsShapes: true,
-    canRecord: false,
+    canRecord: attends.replays,
+    recordsTokensOnly: true,
   };
+}
+
+/** Single operators are replayed right wherever that was tried. */
+function triedAttention(memory: WebGpuMemory, settings: Readonly<Record<string, string>>) {
+  const isRight = webgpuAttendsToMany(memory, settings);
+  return { isRight, replays: !isRight || webgpuReplaysSteps(memory, settings) };
 }

@@ -1,7 +1,6 @@
 /** What the host gives a decoder for each run: rows of tables, and where in the caches they go. */
 import { convertFloats } from '../../../../loader/convert/convert-floats.js';
 import type { DecoderOnlyConfig } from '../../../../model/language-config.js';
-import { hasFusedAttention } from '../../../graph/gpu/gpu-attention.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
 import type { WireType } from '../program/wire-type.js';
 import type { StoredRows, TableRows } from './table-rows.js';
@@ -48,6 +47,7 @@ export class DecoderWires {
     return this.#tables.tokens.width;
   }
 
+  /** Of all that some device may read: fused attention asks for lengths, single operators for positions and a bias. */
   types({ rows, tokens }: RunShape, capacity: number): Map<string, WireType> {
     const float = (dims: readonly number[]): WireType => ({ dtype: this.#float, dims });
     const { hiddenSize } = this.#config;
@@ -55,12 +55,9 @@ export class DecoderWires {
     types.set(this.#config.family === 'opt' ? 'embedded' : 'hidden', float([rows, tokens, this.width]));
     if (this.#config.family === 'opt')
       types.set('position_rows', float([positionRows(rows, tokens), tokens, hiddenSize]));
-    if (hasFusedAttention(this.#config)) {
-      types.set('seqlens', { dtype: 'I32', dims: [rows] });
-    } else {
-      types.set('cache_positions', { dtype: 'I64', dims: [rows, 1, tokens, 1] });
-      types.set('attention_bias', float([rows, 1, tokens, capacity]));
-    }
+    types.set('seqlens', { dtype: 'I32', dims: [rows] });
+    types.set('cache_positions', { dtype: 'I64', dims: [rows, 1, tokens, 1] });
+    types.set('attention_bias', float([rows, 1, tokens, capacity]));
     return types;
   }
 

@@ -152,9 +152,8 @@ export class GpuDecoder implements Disposable {
   ): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
     const caches = this.#caches.reserve(prompts.length, longest);
-    const limits = this.#parts.program.units.map(({ device }) => device.queryLimit ?? Infinity);
-    const stretch = Math.min(...limits, this.#keepsShapes ? shortest : Infinity);
-    if (!this.#keepsShapes && longest <= stretch && prompts.every(({ length }) => length === longest)) {
+    const stretch = this.#keepsShapes ? shortest : Infinity;
+    if (!this.#keepsShapes && prompts.every(({ length }) => length === longest)) {
       const shape = { rows: prompts.length, tokens: longest };
       const bytes = this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, first, wire);
       return read(bytes, [...prompts.keys()]);
@@ -169,8 +168,8 @@ export class GpuDecoder implements Disposable {
   }
 
   /**
-   * A prompt in a row, in stretches that the devices take. Where few shapes should run, all stretches have one length:
-   * the last one begins before the end of the one before it, and makes there what is there.
+   * A prompt in a row. Where few shapes should run, in stretches of one length: the last one begins before the end of the one
+   * before it, and makes there what is there.
    */
   #runPrompt(prompt: readonly StoredRows[], stretch: number, row: number, wire: string): Uint8Array {
     const run = (past: number): Uint8Array => {

@@ -116,7 +116,8 @@ export class GpuProgram implements Disposable {
 
   /** Asked once for each shape that is recorded because it came again. */
   mayRecordMore(): boolean {
-    if (!this.recordsAny || this.#recordedAgain === MOST_RECORDED_AGAIN) return false;
+    const isForTokens = this.units.some(({ device }) => device.recordsTokensOnly === true);
+    if (!this.recordsAny || isForTokens || this.#recordedAgain === MOST_RECORDED_AGAIN) return false;
     this.#recordedAgain += 1;
     return true;
   }
