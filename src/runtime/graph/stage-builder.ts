@@ -63,6 +63,11 @@ export interface StageSources {
   readonly folder: string;
   readonly picture: PictureGrid;
   readonly style?: GraphStyle;
+  /**
+   * Whether WebGPU's products take the new tokens of all rows as rows of one matrix, and are cut into rows again by the input `row_shape`:
+   * the provider would read the weights anew for each row.
+   */
+  readonly joinsRows?: boolean;
   /** Operators of our own that may take the place of ONNX Runtime's, where the style has them. Default: none. */
   readonly own?: OwnOperators;
 }
@@ -76,15 +81,25 @@ export class StageBuilder {
   readonly weightInputs = new Map<string, WeightInput>();
   readonly own: OwnOperators;
   readonly #style: GraphStyle;
+  readonly #joinsRows: boolean;
   readonly #made = new Map<string, Value>();
   readonly #sums = new Map<string, Sum>();
   readonly #memo = new Map<string, Value>();
 
-  constructor({ config, weights, folder, picture, style = CPU_STYLE, own = NONE_OF_OWN }: StageSources) {
+  constructor({
+    config,
+    weights,
+    folder,
+    picture,
+    style = CPU_STYLE,
+    own = NONE_OF_OWN,
+    joinsRows = false,
+  }: StageSources) {
     this.config = config;
     this.weights = weights;
     this.picture = picture;
     this.#style = style;
+    this.#joinsRows = joinsRows && style.forWebGpu === true;
     this.own = style.ownKernels === true ? own : NONE_OF_OWN;
     this.graph = new GraphBuilder(folder);
   }
@@ -104,6 +119,11 @@ export class StageBuilder {
 
   get forWebGpu(): boolean {
     return this.#style.forWebGpu ?? false;
+  }
+
+  /** See `StageSources`. */
+  get joinsRows(): boolean {
+    return this.#joinsRows;
   }
 
   /** A weight of the checkpoint, under another shape of as many elements where one is given. */

@@ -16,7 +16,8 @@ export function lowerGpuHead(stage: StageBuilder, block: Block): void {
   const text = textConfig(stage.config);
   const module = new Module(stage, block.name);
   const last = module.node('Gather', [stage.use(lastWire(text)), module.graph.int64s([-1])], { axis: { int: 1 } });
-  const products = castTo(module, namedProduct(module, last, headTableName(stage)), 'F32');
+  const shape = stage.joinsRows ? module.graph.int64s([-1, 1, text.vocabSize]) : undefined;
+  const products = castTo(module, namedProduct(module, last, headTableName(stage), shape), 'F32');
   const logits = perRow(module, products, text.vocabSize);
   const isScaled = text.family === 't5' && text.scaleLogits;
   const scaled = isScaled ? module.node('Mul', [logits, module.graph.float(text.hiddenSize ** -0.5)]) : logits;

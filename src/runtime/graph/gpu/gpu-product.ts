@@ -31,9 +31,12 @@ export function exactProduct(module: Module, x: Value): Value {
   return weights.get(name).dtype === 'F32' ? product(module, wide) : castTo(module, product(module, x), 'F32');
 }
 
-/** `x W^T` with a weight of any name. */
-export function namedProduct(module: Module, x: Value, name: string): Value {
-  return joinedProduct(module, x, [name], name);
+/**
+ * `x W^T` with a weight of any name.
+ * @param shape of the result, where `x` has other rows than `row_shape` says
+ */
+export function namedProduct(module: Module, x: Value, name: string, shape?: Value): Value {
+  return joinedProduct(module, x, [name], name, undefined, shape);
 }
 
 /** `x W^T` with several weights laid one below the other: their results side by side. */
@@ -43,6 +46,7 @@ export function joinedProduct(
   names: readonly string[],
   joinedName = `${module.path}.weight`,
   finish?: Finish,
+  shape?: Value,
 ): Value {
   const { stage } = module;
   const quantized = names.map((name) => stage.weights.quantized(name));
@@ -50,7 +54,7 @@ export function joinedProduct(
     const shapes = names.map((name) => stage.weights.get(name).shape);
     const rows = shapes.reduce((sum, [count = 0]) => sum + count, 0);
     const weight = { name: joinedName, tensors: names, rows, columns: shapes[0]?.[1] ?? 0 };
-    return finished(module, floatProduct(module, x, weight), finish);
+    return finished(module, floatProduct(module, x, weight, shape), finish);
   }
   const known = quantized.filter((weight) => weight !== null);
   if (known.length === names.length && known.every((weight) => isAlike(weight, known[0]))) {
@@ -70,14 +74,16 @@ function finished(module: Module, made: Value, finish: Finish | undefined): Valu
  * On CUDA twice as fast as `Gemm` for a single row. WebGPU has no kernel for it; there `MatMul` of a transposed weight is
  * twice as fast as `Gemm`.
  */
-export function floatProduct(module: Module, x: Value, weight: FloatWeight): Value {
+export function floatProduct(module: Module, x: Value, weight: FloatWeight, shape?: Value): Value {
   const { stage } = module;
   const { name, tensors, rows, columns } = weight;
   if (!stage.forWebGpu) {
     return module.fused('FusedMatMul', [x, stage.joinedWeight(name, tensors, [rows, columns])], { transB: { int: 1 } });
   }
   const isHalf = tensors.every((tensor) => stage.weights.get(tensor).dtype === 'F16');
-  if (isHalf && stage.float === 'F32') return mixedProduct(module, x, weight);
+  if (isHalf && stage.float === 'F32') {
+    return mixedProduct(module, x, weight, shape ?? (stage.joinsRows ? stage.use('row_shape') : undefined));
+  }
   return module.node('MatMul', [x, stage.joinedWeight(name, tensors, [columns, rows], true)]);
 }
 

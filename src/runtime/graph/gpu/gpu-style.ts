@@ -62,7 +62,7 @@ export function webgpuStyle(matrices: GpuFloat, plainAttention = false): GpuStyl
  * Beside the wires of the CPU's graphs: `patches` are the rows between the layers of the vision model; `seqlens` and
  * `total` are what `GroupQueryAttention` asks for (cached tokens of each row, and the longest row with its new tokens);
  * without it, `cache_positions` and `attention_bias` say where new tokens go and which are seen. `position_rows` are rows
- * of OPT's table of positions, of each row's or the same for all.
+ * of OPT's table of positions, of each row's or the same for all. `row_shape` is `[batch, tokens, -1]`, see `StageSources`.
  */
 function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueType {
   switch (wire) {
@@ -98,6 +98,8 @@ function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueT
       return { dtype: float, dims: ['bias_rows', 'bias_heads', 'tokens', 'capacity'] };
     case 'seqlens':
       return { dtype: 'I32', dims: ['batch'] };
+    case 'row_shape':
+      return { dtype: 'I64', dims: [3] };
     case 'total':
       return { dtype: 'I32', dims: [1] };
     case 'logits':

@@ -17,11 +17,12 @@ const NAME = 'language_model.model.decoder.layers.0.fc2.weight';
 const json = JSON.parse(await readFile(join(GOLDENS, 'tiny-opt/config.json'), 'utf8')) as { text_config: object };
 
 it.each([
+  ['the rows of all as one matrix', 1100, 1984, true],
   ['all chunks in one pass', 1100, 1984],
   ['chunks in groups', 1100, 2176],
   ['chunks that make no groups', 1100, 64 * 37],
   ['few sums', 96, 2176],
-])('multiplies with %s', (_, rows, columns) => {
+])('multiplies with %s', (_, rows, columns, isOneMatrix = false) => {
   const text = { ...json.text_config, hidden_size: rows, word_embed_proj_dim: rows, ffn_dim: columns };
   const config = parseBlip2Config({ ...json, text_config: text });
   const tensor = { dtype: 'F16', shape: [rows, columns], file: '/none', begin: 0, end: 2 * rows * columns } as const;
@@ -34,7 +35,9 @@ it.each([
   });
   const { graph } = stage;
   const x = graph.input('x', { dtype: 'F32', dims: ['batch', 'tokens', columns] });
-  const made = mixedProduct(new Module(stage, 'fc2'), x, { name: NAME, tensors: [NAME], rows, columns });
+  const [batch, tokens] = [2, 3];
+  const shape = isOneMatrix ? graph.int64s([batch, tokens, -1]) : undefined;
+  const made = mixedProduct(new Module(stage, 'fc2'), x, { name: NAME, tensors: [NAME], rows, columns }, shape);
   graph.output('y', made, { dtype: 'F32', dims: ['batch', 'tokens', rows] });
 
   using memory = new HostMemory();
@@ -45,7 +48,6 @@ it.each([
     bytes.set(new Uint8Array(values.buffer));
     return { address, bytes, values };
   };
-  const [batch, tokens] = [2, 3];
   const given = floats(batch * tokens * columns, (index) => Math.sin(index));
   const weight = floats(rows * columns, (index) => Math.cos(1.7 * index));
   const half = memory.allocateHost(2 * rows * columns);

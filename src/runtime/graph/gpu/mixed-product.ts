@@ -24,20 +24,30 @@ const VECTOR = 4;
 const SUMMANDS = 31;
 const SUMS = 1024;
 
-/** @param x float32 `[batch, tokens, columns]` */
-export function mixedProduct(module: Module, x: Value, { name, tensors, rows, columns }: FloatWeight): Value {
+/**
+ * @param x float32 `[batch, tokens, columns]`
+ * @param shape of the result, where the tokens of all rows are to be one matrix
+ */
+export function mixedProduct(
+  module: Module,
+  x: Value,
+  { name, tensors, rows, columns }: FloatWeight,
+  shape?: Value,
+): Value {
   const { stage, graph } = module;
   const chunk = chunkOf(columns);
   const cut = cutSums(columns / chunk, rows);
   const half = castTo(module, x, 'F16');
-  const pieces = module.node('Reshape', [half, graph.int64s([0, 0, ...cut, chunk])]);
+  const lead = shape === undefined ? [0, 0] : [1, -1];
+  const pieces = module.node('Reshape', [half, graph.int64s([...lead, ...cut, chunk])]);
   const axes = cut.map((_, axis) => axis + 2);
   const turned = module.node('Transpose', [pieces], { perm: { ints: [...axes, 0, 1, axes.length + 2] } });
   const weight = stage.joinedWeight(name, tensors, [...cut, 1, chunk, rows], true);
   const products = module.node('MatMul', [turned, weight]);
   const sums = canSum(cut, rows) ? sum(module, products, cut.length - 1) : products;
   const wide = castTo(module, sums, 'F32');
-  return canSum(cut, rows) && cut.length === 1 ? wide : sum(module, wide, 0);
+  const made = canSum(cut, rows) && cut.length === 1 ? wide : sum(module, wide, 0);
+  return shape === undefined ? made : module.node('Reshape', [made, shape]);
 }
 
 const sum = (module: Module, values: Value, axis: number): Value =>

@@ -15,7 +15,7 @@ import {
   gpuTokenSteps,
 } from '../../graph/gpu/gpu-programs.js';
 import type { Step } from '../../graph/program.js';
-import type { OwnOperators } from '../../graph/stage-builder.js';
+import type { OwnOperators, StageSources } from '../../graph/stage-builder.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { ModelPixels } from '../../image/pixel-rules.js';
 import { Weights } from '../../graph/weights.js';
@@ -242,7 +242,7 @@ function planUnits(
   const units = (
     steps: readonly Step[],
     outputs: readonly string[],
-    operators: { readonly own?: OwnOperators } = {},
+    operators: Pick<StageSources, 'own' | 'joinsRows'> = {},
     isRecorded = false,
   ) => gpuUnits(steps, { ...sources, ...operators }, placeOf, outputs, layers, isRecorded);
   const caches = (program: 'prompt' | 'token', steps: readonly Step[]) =>
@@ -255,6 +255,6 @@ function planUnits(
     /** The same for few pictures: the host takes longer to ask for operators of our own than a card for one picture. */
     imageAlone: () => image({}),
     prompt: units(prompt, caches('prompt', prompt)),
-    token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own }, true),
+    token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own, joinsRows: true }, true),
   };
 }

@@ -7,6 +7,7 @@ import type { BoundTensor } from '../../../device/ort/ort-session.js';
 import { ProgramRun, type ProgramRunParts } from '../program/program-run.js';
 import type { DecoderWires, RunShape } from './decoder-wires.js';
 import type { LayerCaches } from './layer-caches.js';
+import type { RowShape } from './row-shape.js';
 import { resultWires } from './step-result.js';
 
 export interface DecoderRunsParts extends ProgramRunParts {
@@ -26,13 +27,15 @@ export class DecoderRuns implements Disposable {
   readonly #wires: DecoderWires;
   /** The longest row with its new tokens, which the operator asks for on the host. */
   readonly #total: HostBuffer;
+  readonly #rowShape: RowShape;
   /** Of whole prompts the newest shape only, of single tokens all. */
   readonly #runs = new Map<string, BoundRun>();
 
-  constructor(parts: DecoderRunsParts, wires: DecoderWires, total: HostBuffer) {
+  constructor(parts: DecoderRunsParts, wires: DecoderWires, total: HostBuffer, rowShape: RowShape) {
     this.#parts = parts;
     this.#wires = wires;
     this.#total = total;
+    this.#rowShape = rowShape;
   }
 
   /** @param first the row of the caches that the run's rows begin with */
@@ -62,6 +65,7 @@ export class DecoderRuns implements Disposable {
       results: resultWires(shape.rows, config.vocabSize),
       kept: (wire: string): BoundTensor | undefined => {
         if (wire === 'total') return { place: 'Cpu', address: this.#total.address, dtype: 'I32', dims: [1] };
+        if (wire === 'row_shape') return this.#rowShape.tensor;
         const [, layer, part] = /^(?:past|present)\.(\d+)\.(key|value)$/.exec(wire) ?? [];
         if (layer === undefined) return undefined;
         return caches.tensor(Number(layer), part as CachePart, shape.rows, place.first);

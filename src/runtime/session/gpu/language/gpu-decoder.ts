@@ -12,6 +12,7 @@ import { DecoderWires, type DecoderTables, type NewTokens, type RunShape } from 
 import type { LentRoom } from '../program/lent-room.js';
 import { GrowingCaches } from './growing-caches.js';
 import type { LayerCaches } from './layer-caches.js';
+import { RowShape } from './row-shape.js';
 import { stepRows } from './step-rows.js';
 import { LIKELIEST, logitsOf, type StepResult } from './step-result.js';
 import type { StoredRows } from './table-rows.js';
@@ -34,6 +35,7 @@ export class GpuDecoder implements Disposable {
   readonly #wires: DecoderWires;
   readonly #caches: GrowingCaches;
   readonly #total: HostBuffer;
+  readonly #rowShape: RowShape;
   readonly #runs: DecoderRuns;
 
   constructor(parts: GpuDecoderParts) {
@@ -44,7 +46,8 @@ export class GpuDecoder implements Disposable {
     const [first] = layers;
     if (first === undefined) throw new Error('a decoder without layers');
     this.#total = first.memory.allocateHost(4);
-    this.#runs = new DecoderRuns(parts, this.#wires, this.#total);
+    this.#rowShape = new RowShape(first.memory);
+    this.#runs = new DecoderRuns(parts, this.#wires, this.#total, this.#rowShape);
     const shape = { layers, heads: config.heads, headSize: headSize(config) };
     this.#caches = new GrowingCaches(shape, () => this.#runs.forget(), parts.offersTo);
   }
@@ -193,6 +196,7 @@ export class GpuDecoder implements Disposable {
     const total =
       shape.tokens === 1 && this.#parts.program.recordsAny ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
     new DataView(this.#total.bytes.buffer).setInt32(0, total, true);
+    this.#rowShape.set(shape);
     run.run((wire, bytes) => this.#wires.write(wire, bytes, tokens, caches.capacity), true);
     return run.read(result);
   }

@@ -11,6 +11,7 @@ import { GrowingCaches } from './growing-caches.js';
 import type { GpuProgram } from '../program/gpu-program.js';
 import type { LayerCaches } from './layer-caches.js';
 import { ProgramRun, type ProgramRunParts } from '../program/program-run.js';
+import { RowShape } from './row-shape.js';
 import { LIKELIEST, logitsOf, resultWires, type StepResult } from './step-result.js';
 import { T5Wires, type T5Tables } from './t5-wires.js';
 
@@ -35,6 +36,7 @@ export class GpuT5 implements Disposable {
   /** Of whole prompts, filled up to the room there is; what is behind a prompt is hidden like its padding. */
   readonly #cross: GrowingCaches;
   #promptRun: { readonly key: string; readonly run: ProgramRun } | null = null;
+  readonly #rowShape: RowShape;
   /** By the number of rows. */
   readonly #tokenRuns = new Map<number, ProgramRun>();
 
@@ -42,7 +44,11 @@ export class GpuT5 implements Disposable {
     const { config, float, program } = parts;
     this.#parts = parts;
     this.#wires = new T5Wires(config, float, parts.tables);
-    const shape = { layers: program.devicesOf('t5-decoder-layer'), heads: config.heads, headSize: config.headSize };
+    const layers = program.devicesOf('t5-decoder-layer');
+    const [first] = layers;
+    if (first === undefined) throw new Error('a decoder without layers');
+    this.#rowShape = new RowShape(first.memory);
+    const shape = { layers, heads: config.heads, headSize: config.headSize };
     this.#self = new GrowingCaches(shape, () => this.#forgetRuns());
     this.#cross = new GrowingCaches(shape, () => this.#forgetRuns());
   }
@@ -132,6 +138,7 @@ export class GpuT5 implements Disposable {
     const cross = this.#cross.reserve(ids.length, 1, PROMPT_STEP);
     const run = this.#tokenRunOf(ids.length, self, cross);
     const room = { capacity: self.capacity, promptLength: cross.capacity };
+    this.#rowShape.set({ rows: ids.length, tokens: 1 });
     run.run((wire, bytes) => this.#wires.writeToken(wire, bytes, { ids, past, masks }, room), true);
     return run.read(result);
   }
@@ -148,7 +155,8 @@ export class GpuT5 implements Disposable {
         ['decoded', { dtype: float, dims }],
       ]),
       results: resultWires(rows, config.vocabSize),
-      kept: (wire: string) => cacheTensor(wire, { past: self, present: self, cross }, rows),
+      kept: (wire: string) =>
+        wire === 'row_shape' ? this.#rowShape.tensor : cacheTensor(wire, { past: self, present: self, cross }, rows),
     };
     const run = new ProgramRun(this.#parts, wires, 'at once');
     this.#tokenRuns.set(rows, run);

@@ -23,11 +23,13 @@ describe('graphs of tokens for WebGPU', () => {
   it.each(FORMS)('end in kernels: %s, attention by single operators: %s', async (folder, plain) => {
     const checkpoint = await openCheckpoint(folder);
     const config = parseBlip2Config(checkpoint.config);
-    const device = { ...hostDevice({}), style: webgpuStyle('F32', plain), canRecord: true };
+    const device = { ...hostDevice({}), style: webgpuStyle('F16', plain), canRecord: true };
     const steps = gpuTokenSteps(config);
     const outputs = ['logits', 'next_ids', ...steps.flatMap(({ block }) => gpuCacheWires('token', block))];
-    const weights = new Weights(config, checkpoint.tensors);
-    const sources = { config, weights, folder: '/', picture: { rows: 1, columns: 1, positions: null } };
+    const tensors = [...checkpoint.tensors].map(([name, tensor]) => [name, { ...tensor, dtype: 'F16' }] as const);
+    const weights = new Weights(config, new Map(tensors));
+    const picture = { rows: 1, columns: 1, positions: null };
+    const sources = { config, weights, folder: '/', picture, joinsRows: true };
     // Every second layer passes, so that stretches end at each kind of block.
     const placeOf = (name: string) => ({ device, isResident: !name.endsWith('.1') });
     for (const { stage } of gpuUnits(steps, sources, placeOf, outputs, GPU_LAYERS, true)) {
