@@ -10,7 +10,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const program = join(folder, 'emulated');
 const source = join(import.meta.dirname, 'kernels/emulated.cpp');
-const options = ['-std=c++20', '-O1', '-w', '-x', 'c++', source, '-o', program, '-pthread'];
+const options = ['-std=c++20', '-O1', '-w', '-x', 'c++', source, '-o', program];
 const compiled = spawnSync('g++', options, { encoding: 'utf8' });
 // What the kernels themselves do wrong is no reason to skip them.
 const version = spawnSync('g++', ['-dumpversion'], { encoding: 'utf8' }).stdout ?? '';

@@ -1,14 +1,13 @@
-// What kernels of src/runtime/device/kernels use of CUDA, on a CPU: a thread for each lane, which waits for the others of its warp
-// wherever lanes exchange something. Products of fragments are added up one by one, by the layout in the PTX manual ("Matrix fragments for
+// What kernels of src/runtime/device/kernels use of CUDA, on a CPU: lanes take turns in one thread, each with a stack of its own, and wait for the
+// others of their warp wherever lanes exchange something. With a thread for each lane it took fifty times as long beside other work. Products of fragments are added up one by one, by the layout in the PTX manual ("Matrix fragments for
 // mma.m16n8k16"), which the kernels take for granted.
 #pragma once
-#include <barrier>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <thread>
+#include <ucontext.h>
 #include <vector>
 
 #define EMULATED
@@ -21,23 +20,61 @@
 struct Dim {
   int x, y, z;
 };
-static thread_local Dim threadIdx;
-static Dim blockIdx, blockDim, gridDim;
+static Dim threadIdx, blockIdx, blockDim, gridDim;
+
+struct EmulatedLane {
+  ucontext_t context;
+  std::vector<unsigned char> stack = std::vector<unsigned char>(256 * 1024);
+  bool isDone;
+};
+static std::vector<std::unique_ptr<EmulatedLane>> emulatedLanes;
+static ucontext_t emulatedScheduler;
+
+/** The other lanes' turns, up to where each waits. */
+inline void takeTurns() { swapcontext(&emulatedLanes[threadIdx.x]->context, &emulatedScheduler); }
+
+class EmulatedBarrier {
+  int expected, arrived = 0;
+  unsigned phase = 0;
+
+  bool goesOn() {
+    if (arrived < expected) return false;
+    arrived = 0;
+    phase++;
+    return true;
+  }
+
+public:
+  explicit EmulatedBarrier(int count) : expected(count) {}
+
+  void wait() {
+    const unsigned own = phase;
+    arrived++;
+    if (goesOn()) return;
+    while (phase == own) takeTurns();
+  }
+
+  /** Who is done is not waited for. */
+  void leave() {
+    expected--;
+    goesOn();
+  }
+};
 
 struct EmulatedWarp {
-  std::barrier<> lanes{32};
+  EmulatedBarrier lanes{32};
   float floats[32];
   unsigned left[32][4], right[32][2];
   const unsigned short *rows[32];
 };
 static std::vector<std::unique_ptr<EmulatedWarp>> emulatedWarps;
-static std::unique_ptr<std::barrier<>> emulatedBlock;
+static std::unique_ptr<EmulatedBarrier> emulatedBlock;
 static unsigned char emulatedMemory[128 * 1024] __attribute__((aligned(16)));
 #define SHARED_BYTES emulatedMemory
 
 inline EmulatedWarp &ownWarp() { return *emulatedWarps[threadIdx.x / 32]; }
-inline void __syncwarp() { ownWarp().lanes.arrive_and_wait(); }
-inline void __syncthreads() { emulatedBlock->arrive_and_wait(); }
+inline void __syncwarp() { ownWarp().lanes.wait(); }
+inline void __syncthreads() { emulatedBlock->wait(); }
 inline void __threadfence() {}
 
 inline unsigned atomicAdd(unsigned *address, unsigned value) {
@@ -50,9 +87,9 @@ inline float exchanged(float value, int from) {
   EmulatedWarp &warp = ownWarp();
   const int lane = threadIdx.x % 32;
   warp.floats[lane] = value;
-  warp.lanes.arrive_and_wait();
+  warp.lanes.wait();
   const float other = from < 32 ? warp.floats[from] : value;
-  warp.lanes.arrive_and_wait();
+  warp.lanes.wait();
   return other;
 }
 inline float __shfl_sync(unsigned, float value, int lane) { return exchanged(value, lane % 32); }
@@ -62,10 +99,10 @@ inline float __shfl_xor_sync(unsigned, float value, int mask) { return exchanged
 inline int __any_sync(unsigned, int isTrue) {
   EmulatedWarp &warp = ownWarp();
   warp.floats[threadIdx.x % 32] = isTrue ? 1 : 0;
-  warp.lanes.arrive_and_wait();
+  warp.lanes.wait();
   bool isAny = false;
   for (const float each : warp.floats) isAny = isAny || each != 0;
-  warp.lanes.arrive_and_wait();
+  warp.lanes.wait();
   return isAny;
 }
 
@@ -114,7 +151,7 @@ inline void multiplyAdd(float sum[4], const unsigned a[4], const unsigned b[2]) 
   const int lane = threadIdx.x % 32;
   memcpy(warp.left[lane], a, sizeof warp.left[lane]);
   memcpy(warp.right[lane], b, sizeof warp.right[lane]);
-  warp.lanes.arrive_and_wait();
+  warp.lanes.wait();
   const auto half = [](unsigned pair, int place) { return widened((unsigned short)(pair >> 16 * (place % 2))); };
   for (int i = 0; i < 4; i++) {
     const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
@@ -124,7 +161,7 @@ inline void multiplyAdd(float sum[4], const unsigned a[4], const unsigned b[2]) 
       sum[i] += half(left, k) * half(right, k);
     }
   }
-  warp.lanes.arrive_and_wait();
+  warp.lanes.wait();
 }
 
 // By "Matrix fragments for mma.m16n8k8" there.
@@ -139,7 +176,7 @@ inline void loadSquares(unsigned squares[4], const unsigned short *row, bool isT
   const int lane = threadIdx.x % 32;
   if ((size_t)row % 16 != 0) abort();
   warp.rows[lane] = row;
-  warp.lanes.arrive_and_wait();
+  warp.lanes.wait();
   for (int square = 0; square < 4; square++) {
     const auto half = [&](int i) -> unsigned {
       const int row = isTurned ? lane % 4 * 2 + i : lane / 4;
@@ -148,7 +185,7 @@ inline void loadSquares(unsigned squares[4], const unsigned short *row, bool isT
     };
     squares[square] = half(0) | half(1) << 16;
   }
-  warp.lanes.arrive_and_wait();
+  warp.lanes.wait();
 }
 inline void fourSquares(unsigned squares[4], const unsigned short *row) { loadSquares(squares, row, false); }
 inline void fourSquaresTurned(unsigned squares[4], const unsigned short *row) { loadSquares(squares, row, true); }
@@ -162,26 +199,50 @@ inline void endFetch() {}
 template <int COUNT>
 void awaitFetches() {}
 
+static const std::function<void()> *emulatedKernel;
+
+inline void runLane() {
+  (*emulatedKernel)();
+  emulatedWarps[threadIdx.x / 32]->lanes.leave();
+  emulatedBlock->leave();
+  emulatedLanes[threadIdx.x]->isDone = true;
+}
+
+inline void runBlock(int threads) {
+  emulatedWarps.clear();
+  for (int warp = 0; warp < threads / 32; warp++) emulatedWarps.emplace_back(new EmulatedWarp);
+  emulatedBlock = std::make_unique<EmulatedBarrier>(threads);
+  while ((int)emulatedLanes.size() < threads) emulatedLanes.emplace_back(new EmulatedLane);
+  for (int thread = 0; thread < threads; thread++) {
+    EmulatedLane &lane = *emulatedLanes[thread];
+    lane.isDone = false;
+    getcontext(&lane.context);
+    lane.context.uc_stack.ss_sp = lane.stack.data();
+    lane.context.uc_stack.ss_size = lane.stack.size();
+    lane.context.uc_link = &emulatedScheduler;
+    makecontext(&lane.context, runLane, 0);
+  }
+  for (bool isBusy = true; isBusy;) {
+    isBusy = false;
+    for (int thread = 0; thread < threads; thread++) {
+      EmulatedLane &lane = *emulatedLanes[thread];
+      if (lane.isDone) continue;
+      isBusy = true;
+      threadIdx = {thread, 0, 0};
+      swapcontext(&emulatedScheduler, &lane.context);
+    }
+  }
+}
+
 /** Runs a kernel for each block of a grid, one block after the other. */
 inline void launch(Dim grid, int threads, const std::function<void()> &kernel) {
+  emulatedKernel = &kernel;
   gridDim = grid;
   blockDim = {threads, 1, 1};
   for (int z = 0; z < grid.z; z++)
     for (int y = 0; y < grid.y; y++)
       for (int x = 0; x < grid.x; x++) {
         blockIdx = {x, y, z};
-        emulatedWarps.clear();
-        for (int warp = 0; warp < threads / 32; warp++) emulatedWarps.emplace_back(new EmulatedWarp);
-        emulatedBlock = std::make_unique<std::barrier<>>(threads);
-        std::vector<std::thread> lanes;
-        for (int thread = 0; thread < threads; thread++)
-          lanes.emplace_back([&, thread] {
-            threadIdx = {thread, 0, 0};
-            kernel();
-            // Who is done is not waited for.
-            emulatedWarps[thread / 32]->lanes.arrive_and_drop();
-            emulatedBlock->arrive_and_drop();
-          });
-        for (std::thread &lane : lanes) lane.join();
+        runBlock(threads);
       }
 }
