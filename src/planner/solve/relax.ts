@@ -37,7 +37,14 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
     const { next, step, states } = at(chain.stages, i);
     const here = wholeAt(stageStart, i);
     const there = wholeAt(stageStart, i + 1);
+    const alike = at(chain.alike, i);
     for (let state = 0; state < states; state++) {
+      const first = wholeAt(alike, state);
+      if (first < state) {
+        rest[here + state] = realAt(rest, here + first);
+        pick[here + state] = wholeAt(pick, here + first);
+        continue;
+      }
       let least = Infinity;
       let place = -1;
       for (let p = 0; p < places; p++) {
@@ -55,21 +62,21 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
     }
   }
   let total = Infinity;
-  let first = 0;
+  let start = 0;
   for (let p = 0; p < places; p++) {
     const value = realAt(priced, p) + realAt(rest, p);
     if (value < total) {
       total = value;
-      first = p;
+      start = p;
     }
   }
   const choice = new Int32Array(items);
   const used = new Float64Array(resources);
-  let state = first;
+  let state = start;
   // Without a way through there is no placement either.
   const steps = total < Infinity ? items : 0;
   for (let i = 0; i < steps; i++) {
-    const place = i === 0 ? first : wholeAt(pick, wholeAt(stageStart, i - 1) + state);
+    const place = i === 0 ? start : wholeAt(pick, wholeAt(stageStart, i - 1) + state);
     if (i > 0) state = wholeAt(at(chain.stages, i - 1).next, state * places + place);
     choice[i] = place;
     for (let r = 0; r < resources; r++)
