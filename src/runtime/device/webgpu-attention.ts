@@ -2,6 +2,7 @@
  * Whether an adapter attends right, which one attention shows. From 32 queries on, ONNX Runtime's WebGPU provider runs a kernel that
  * exchanges values within subgroups, and answers wrongly where these are as narrow as SwiftShader's, of 4.
  */
+import { Blip2Error } from '../../errors.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import type { Attributes } from '../onnx/attributes.js';
 import { GraphBuilder } from '../onnx/graph-builder.js';
@@ -83,9 +84,14 @@ export function webgpuAttendsToMany(memory: DeviceMemory, settings: Readonly<Rec
   return isRight(OF_MANY, memory, { webgpu: settings });
 }
 
-/** Whether attention of a step is right where it is replayed with other lengths; to be asked where `webgpuAttendsToMany`. */
+/** Whether attention of a step can be recorded, and is right where it is replayed with another length; to be asked where `webgpuAttendsToMany`. */
 export function webgpuReplaysSteps(memory: DeviceMemory, settings: Readonly<Record<string, string>>): boolean {
-  return isRight(OF_STEPS, memory, { webgpu: { ...settings, ...RECORDING } }, { gpu_graph_id: '1' });
+  try {
+    return isRight(OF_STEPS, memory, { webgpu: { ...settings, ...RECORDING }, silent: true }, { gpu_graph_id: '1' });
+  } catch (error) {
+    if (error instanceof Blip2Error && error.code === 'ORT_FAILED') return false;
+    throw error;
+  }
 }
 
 function isRight(trial: Trial, memory: DeviceMemory, options: OrtSessionOptions, entries = {}): boolean {

@@ -15,6 +15,7 @@ import { parsePreprocessorConfig } from '../../image/preprocessor-config.js';
 import { preparePrompts } from '../../engine/text/prompts.js';
 import { createTokenizer } from '../../engine/text/tokenizer.js';
 import { computedDtypes } from './device/computed-dtypes.js';
+import type { SessionKind } from './device/engine-device.js';
 import type { GpuModel } from './gpu-model.js';
 import { GpuProgram } from './program/gpu-program.js';
 
@@ -98,6 +99,16 @@ describe('the demo on a device', () => {
       expect(asked).toHaveBeenCalledTimes(recorded);
     }
     expect(asked.mock.results.map(({ value }) => value as unknown)).toEqual([true, true]);
+  });
+
+  it('records nothing where the provider opens no session that does', async () => {
+    const sessionOptions = ({ isRecorded }: SessionKind) =>
+      isRecorded ? { webgpu: { validationMode: 'unheard of' } } : {};
+    const device = () => ({ canRecord: true, sessionOptions });
+    await using model = await openOnHost(config, tensors, () => true, { device });
+    for (const entry of entries.slice(0, 2)) {
+      expect(await answer(model, [entry], [entry.caption])).toEqual([entry.caption.ids]);
+    }
   });
 
   it('runs pictures together, asked the same or not', async () => {

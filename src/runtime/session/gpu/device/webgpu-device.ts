@@ -16,7 +16,9 @@ export function webgpuDevice(): EngineDevice {
   return {
     memory,
     style: webgpuStyle(webgpuComputesHalf() ? 'F16' : 'F32', !attends.isRight),
-    sessionOptions: ({ isRecorded }) => ({ webgpu: isRecorded ? { ...settings, ...RECORDING } : settings }),
+    // Whether a graph can be recorded shows when its session opens, which is no error to print.
+    sessionOptions: ({ isRecorded }) =>
+      isRecorded ? { webgpu: { ...settings, ...RECORDING }, silent: true } : { webgpu: settings },
     isHost: false,
     keepsShapes: true,
     canRecord: attends.replays,

@@ -4,30 +4,20 @@ import type { BlockKind } from '../../../../model/blocks.js';
 import { wireOfOutput } from '../../../graph/stage-builder.js';
 import type { Fence } from '../../../device/memory/device-memory.js';
 import { namedOutOfMemory } from '../../../device/memory/out-of-memory.js';
-import {
-  OrtSession,
-  type BindableSession,
-  type BoundTensor,
-  type OrtBinding,
-} from '../../../device/ort/ort-session.js';
-import type { RunThread } from '../../../device/thread/run-thread.js';
+import type { BoundTensor, OrtBinding } from '../../../device/ort/ort-session.js';
 import type { CargoQueue } from '../weights/cargo-queue.js';
 import type { EngineDevice } from '../device/engine-device.js';
 import type { UnitOptions } from '../device/run-options.js';
 import type { GpuStage, Unit } from '../units/gpu-units.js';
 import type { Cargo } from '../weights/staging.js';
 import { weightsOf } from '../units/unit-weights.js';
+import { ProgramSessions, type ProgramSessionsParts } from './program-sessions.js';
 import { cargoQueues, loadCargos, NO_WEIGHTS, type ProgramWeights } from './program-cargos.js';
 
-export interface GpuProgramParts extends ProgramWeights {
+/** With a thread for its sessions, `runAside` runs it, beside what other programs run on the device. */
+export interface GpuProgramParts extends ProgramWeights, ProgramSessionsParts {
   /** Whether units whose weights stay are to record runs, where their devices can. */
   readonly records: boolean;
-  /** See `SessionKind`. */
-  readonly roundsFactors: boolean;
-  /** Devices whose sessions share an arena. */
-  readonly sharing: ReadonlySet<EngineDevice>;
-  /** What holds its sessions, where that is not this thread: then `runAside` runs it, beside what other programs run on the device. */
-  readonly thread?: RunThread | undefined;
 }
 
 /** A wire of a unit, and its dtype on the unit's device. */
@@ -51,8 +41,7 @@ const MOST_RECORDED_AGAIN = 8;
 
 export class GpuProgram implements Disposable {
   readonly #parts: GpuProgramParts;
-  readonly #sessions = new Map<GpuStage, BindableSession>();
-  readonly #own: OrtSession[] = [];
+  readonly #sessions: ProgramSessions;
   readonly #cargos: readonly (Cargo | null)[];
   readonly #queues: ReadonlyMap<EngineDevice, CargoQueue>;
   #fences: readonly Fence[] | undefined;
@@ -60,6 +49,7 @@ export class GpuProgram implements Disposable {
 
   private constructor(parts: GpuProgramParts) {
     this.#parts = parts;
+    this.#sessions = new ProgramSessions(parts);
     this.#cargos = loadCargos(parts);
     this.#queues = cargoQueues(parts, this.#cargos);
   }
@@ -69,33 +59,12 @@ export class GpuProgram implements Disposable {
     const program = new GpuProgram(parts);
     try {
       for (const [index, { stage, device }] of parts.units.entries()) {
-        if (program.#sessions.has(stage)) continue;
-        program.#sessions.set(stage, await program.#start(stage, device, program.records(index)));
+        await program.#sessions.open(stage, device, program.records(index));
       }
       return program;
     } catch (error) {
       program[Symbol.dispose]();
       throw error;
-    }
-  }
-
-  async #start({ model }: GpuStage, device: EngineDevice, isRecorded: boolean): Promise<BindableSession> {
-    const { roundsFactors, sharing, thread } = this.#parts;
-    const kind = { isRecorded, roundsFactors, sharesArena: sharing.has(device) };
-    const options = device.sessionOptions(kind);
-    const { ops, ...others } = options;
-    try {
-      if (thread !== undefined) {
-        // Operators are the thread's own.
-        const opsOfCard = ops === undefined ? null : (device.card ?? null);
-        return await thread.open({ model, options: others, opsOfCard });
-      }
-      device.memory.enter();
-      const session = new OrtSession(model, options);
-      this.#own.push(session);
-      return session;
-    } catch (error) {
-      throw namedOutOfMemory(error, device.memory);
     }
   }
 
@@ -110,8 +79,9 @@ export class GpuProgram implements Disposable {
 
   /** Whether a unit's session records runs of one shape and replays them. */
   records(unit: number): boolean {
-    const { records, units } = this.#parts;
-    return records && units[unit]?.device.canRecord === true && this.#cargos[unit] === null;
+    const { device, stage } = this.#parts.units[unit] ?? {};
+    if (stage === undefined || !this.#sessions.mayRecord(stage)) return false;
+    return this.#parts.records && device?.canRecord === true && this.#cargos[unit] === null;
   }
 
   /** Asked once for each shape that is recorded because it came again. */
@@ -139,8 +109,7 @@ export class GpuProgram implements Disposable {
   }
 
   #bindUnit(unit: Unit, index: number, tensorOf: (wire: UnitWire) => BoundTensor): OrtBinding {
-    const session = this.#sessions.get(unit.stage);
-    if (session === undefined) throw new Error('a unit without a session');
+    const session = this.#sessions.of(unit.stage);
     const named = (wires: ReadonlyMap<string, Dtype>, use: 'input' | 'output') =>
       [...wires].map(([name, dtype]) => {
         const tensor = tensorOf({ wire: wireOfOutput(unit.rename(name)), dtype, unit: index, use });
@@ -228,8 +197,7 @@ export class GpuProgram implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const session of this.#own.splice(0)) session[Symbol.dispose]();
-    this.#sessions.clear();
+    this.#sessions[Symbol.dispose]();
   }
 }
 
