@@ -57,6 +57,9 @@ const blip2RunRates = engineRates.extend({
   recordedLeafMs: time
     .optional()
     .describe('The same where runs are recorded, which those of tokens are by blocks that stay. Default: leafMs.'),
+  tokenFlopsPerSecond: rate
+    .optional()
+    .describe('Of the products of tokens, which have as many rows as there are sequences. Default: flopsPerSecond.'),
 });
 
 const transformersRates = engineRates.extend({

@@ -176,12 +176,13 @@ function priced(
     const floatBytes = run.readBytes - run.quantizedBytes;
     const quantized = block.scheme === null ? 0 : quantizedBytesOnGpu(block, run, gpu);
     const isBiased = engine === 'blip2-run' && block.kind === 't5-decoder-layer';
+    const { leafMs, recordedLeafMs = leafMs, tokenFlopsPerSecond } = gpu.engines['blip2-run'];
+    const ofTokens = engine === 'blip2-run' && run.phase === 'token' ? tokenFlopsPerSecond : undefined;
     const state = run.stateBytes * (isBiased ? READS_OF_BIASED_ATTENTION : 1);
     const compute = Math.max(
       (1000 * (floatBytes + quantized + state)) / gpu.memoryBytesPerSecond,
-      (1000 * run.flops) / gpu.flopsPerSecond[computeDtype],
+      (1000 * run.flops) / (ofTokens ?? gpu.flopsPerSecond[computeDtype]),
     );
-    const { leafMs, recordedLeafMs = leafMs } = gpu.engines['blip2-run'];
     const isRecorded = run.phase === 'token' && place.execution === 'resident';
     const working =
       engine === 'transformers'

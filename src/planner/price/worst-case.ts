@@ -38,6 +38,7 @@ function slowedGpu(gpu: GpuProfile, times: number): GpuProfile {
         streamedLeafMs: run.streamedLeafMs * times,
         leafMs: run.leafMs * times,
         ...(run.recordedLeafMs === undefined ? {} : { recordedLeafMs: run.recordedLeafMs * times }),
+        ...(run.tokenFlopsPerSecond === undefined ? {} : { tokenFlopsPerSecond: run.tokenFlopsPerSecond / times }),
       },
       transformers: {
         ...transformers,
