@@ -54,6 +54,11 @@ describe('openCheckpoint', () => {
     }
   });
 
+  it('reads a configuration with the numbers that Python writes', async () => {
+    await write({ 'model.safetensors': shardBytes('a'), 'config.json': '{"time_step_limit": [0.0, Infinity]}' });
+    expect((await openCheckpoint(folder)).config).toEqual({ time_step_limit: [0, Number.POSITIVE_INFINITY] });
+  });
+
   it('opens shards by their index, by folder and by path', async () => {
     await writeIndexed({ metadata, weight_map: weightMap });
     for (const where of [folder, join(folder, 'model.safetensors.index.json')]) {

@@ -23,4 +23,9 @@ describe('withConfigDtype', () => {
     );
     expect(JSON.parse(withConfigDtype('{ }', 'float16'))).toEqual({ dtype: 'float16' });
   });
+
+  it('keeps what only Python takes for numbers', () => {
+    const text = '{"limit": [0.0, Infinity, -Infinity, NaN], "dtype": "float32"}';
+    expect(withConfigDtype(text, 'float16')).toBe(text.replace('float32', 'float16'));
+  });
 });

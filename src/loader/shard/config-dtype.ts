@@ -6,6 +6,7 @@
  * one of those kept in float32: such a file is loaded as float32. Files from before version 5 call it `torch_dtype`.
  */
 import { JsonScanner } from '../format/json-scanner.js';
+import { withoutPythonConstants } from '../format/parse-json.js';
 
 const KEYS: ReadonlySet<string> = new Set(['dtype', 'torch_dtype']);
 
@@ -20,7 +21,8 @@ interface Edit {
  * @throws JsonError where the text is not a JSON object.
  */
 export function withConfigDtype(text: string, dtype: string): string {
-  const scanner = new JsonScanner(text);
+  // As long as the text itself, whose places the edits mean.
+  const scanner = new JsonScanner(withoutPythonConstants(text, (constant) => '1'.repeat(constant.length)));
   const edits: Edit[] = [];
   const walk = (): boolean => {
     let found = false;
