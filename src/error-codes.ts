@@ -25,7 +25,7 @@ export const ERROR_CODES = {
   MAP_NOT_OBJECT: 'a device map is not an object of module paths and devices',
   MAP_EMPTY: 'a device map has no entries',
   MAP_TOO_LARGE: 'a device map has more entries than are read',
-  MAP_KEY: 'a key of a device map is no dotted module path',
+  MAP_KEY: 'a key of a device map is no dotted module path, or stands twice',
   MAP_DEVICE: 'a value of a device map is no device',
   MAP_MIXED_DEVICES: 'a device map writes GPUs in two ways, which transformers takes for different devices',
   MAP_AMBIGUOUS: 'no device map says this placement the same way to all of transformers',

@@ -5,11 +5,19 @@ import { parseJson } from '../../src/loader/format/parse-json.js';
 /** Plans and maps of the largest models have some hundred thousand. */
 const MAX_BYTES = 32_000_000;
 
-/** @param file `-` for stdin @throws Blip2Error `FILE_INVALID` where the file cannot be read or is no JSON. */
-export async function readJson(file: string): Promise<unknown> {
+/**
+ * @param file `-` for stdin
+ * @param check looks at the text of what was read
+ * @throws Blip2Error `FILE_INVALID` where the file cannot be read or is no JSON, and what `check` throws.
+ */
+export async function readJson(file: string, check?: (text: string, json: unknown) => void): Promise<unknown> {
   try {
-    return parseJson(decoded(await readBytes(file)));
+    const text = decoded(await readBytes(file));
+    const json = parseJson(text);
+    check?.(text, json);
+    return json;
   } catch (error) {
+    if (error instanceof Blip2Error) throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw new Blip2Error('FILE_INVALID', `${file === '-' ? 'stdin' : file} cannot be read as JSON: ${why}`, {
       cause: error,

@@ -10,11 +10,12 @@ import {
 } from '../../src/planner/index.js';
 import { doesNotFit, shortfall } from '../../src/planner/report/does-not-fit.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
+import { hasUnsettledMainGpu } from '../../src/planner/map/unsettled-main-gpu.js';
 import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { formatMs } from '../../src/planner/report/format-ms.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { readJson } from '../common/read-json.js';
+import { readMap } from '../common/read-map.js';
 import { asPlanned } from './as-planned.js';
 import { measuredCaptions } from './measured-captions.js';
 import { writeOutput } from './output.js';
@@ -61,7 +62,7 @@ export async function explain({ argv }: CommandContext): Promise<number> {
   const flags = await parseArgs(parser, argv, REQUEST_LISTS);
   if (flags === null) return EXIT.ok;
   const draw = flags.output === undefined ? undefined : drawing(flags.output);
-  const json = await readJson(flags.map);
+  const json = await readMap(flags.map);
   const { map, quant } = readPlan(json);
   const { args, encoded, fingerprint } = asPlanned(flags, json);
   if (args.batch === 'auto') throw usageError('a map is explained for a number of pictures, so --batch takes one');
@@ -71,6 +72,10 @@ export async function explain({ argv }: CommandContext): Promise<number> {
   const own = options.checkpoint?.fingerprint ?? null;
   if (fingerprint !== null && own !== null && fingerprint !== own)
     process.stderr.write('warning: the plan was made for a checkpoint of other tensors\n');
+  if (hasUnsettledMainGpu(json))
+    process.stderr.write(
+      'warning: to transformers another GPU in each process may stream what is on none, as the map names them "cuda:N": write numbers\n',
+    );
   const workload = { ...options.workload, ...(encoded === undefined ? {} : { encoded }) };
   const given = explainMap(map, tensors, { ...options, workload }, quant);
   const measured = args.measured === undefined ? undefined : await measuredCaptions(args.measured);

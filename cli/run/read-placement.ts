@@ -2,7 +2,7 @@ import { type Budgets, type DeviceMap, parseSize, type PlanDocument } from '../.
 import type { PlacementOptions, PlanningOptions } from '../../src/runtime/index.js';
 import { usageError } from '../common/main.js';
 import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
-import { readJson } from '../common/read-json.js';
+import { readMap } from '../common/read-map.js';
 import { readAllowQuant, readBudgets } from '../common/plan-options.js';
 
 export interface PlacementArgs {
@@ -63,7 +63,7 @@ async function firstCardBytes(): Promise<number | null> {
 }
 
 async function readPlanFile(path: string): Promise<PlanDocument | DeviceMap> {
-  const json = await readJson(path);
+  const json = await readMap(path);
   if (typeof json === 'object' && json !== null && 'schema' in json) {
     const { parsePlan } = await import('../../src/planner/plan/document/plan-document.js');
     return parsePlan(json);

@@ -9,6 +9,7 @@ import type { Device } from './device-map.js';
 import { emitDeviceMap } from './emit-device-map.js';
 import { parseDeviceMap } from './parse-device-map.js';
 import { conflictingReadings } from './prefix-readings.js';
+import { hasUnsettledMainGpu } from './unsettled-main-gpu.js';
 import { validateDeviceMap } from '../plan/comparison/validate-device-map.js';
 
 const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');
@@ -41,12 +42,28 @@ describe('parseDeviceMap', () => {
     [{ a: 'cpu:0' }, 'MAP_DEVICE'],
     [{ a: null }, 'MAP_DEVICE'],
     [{ a: '0' }, 'MAP_DEVICE'],
+    [{ a: 'cuda:01' }, 'MAP_DEVICE'],
     [{ a: 0, b: 'cuda:0' }, 'MAP_MIXED_DEVICES'],
   ])('refuses %j as %s', (json, code) => {
     expect(() => parseDeviceMap(json)).toThrow(expect.objectContaining({ code }));
   });
   it('keeps a key named __proto__', () => {
     expect(parseDeviceMap(JSON.parse('{"__proto__": 0}')).get('__proto__')).toBe(0);
+  });
+});
+
+// accelerate 1.15: `list(set(device_map.values()) - {"cpu", "disk"})[0]`, by PYTHONHASHSEED either GPU of the first two.
+describe('hasUnsettledMainGpu', () => {
+  it.each<[unknown, boolean]>([
+    [{ a: 'cuda:0', b: 'cuda:1', c: 'cpu' }, true],
+    [{ a: 'cuda:0', b: 'cuda:1', c: 'disk' }, true],
+    [{ a: 'cuda:0', b: 'cuda:1' }, false],
+    [{ a: 'cuda:1', b: 'cuda:1', c: 'cpu' }, false],
+    [{ a: 0, b: 1, c: 'cpu' }, false],
+    [{ schema: 'x', device_map: { a: 0, b: 1, c: 'cpu' } }, false],
+    [null, false],
+  ])('%j: %s', (json, isUnsettled) => {
+    expect(hasUnsettledMainGpu(json)).toBe(isUnsettled);
   });
 });
 

@@ -52,7 +52,7 @@ function deviceFrom(key: string, value: unknown, spellings: Set<'number' | 'cuda
     spellings.add('number');
     return value;
   }
-  const cuda = typeof value === 'string' ? /^cuda(?::(\d+))?$/.exec(value) : null;
+  const cuda = typeof value === 'string' ? /^cuda(?::(0|[1-9]\d*))?$/.exec(value) : null;
   if (cuda !== null) {
     spellings.add('cuda');
     return Number(cuda[1] ?? 0);
