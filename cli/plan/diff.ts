@@ -70,9 +70,10 @@ function contextChange({ before, after }: PlanDiff['countContext']): string[] {
   return [`budgets   ${before ? 'with the' : 'without the'} driver's share -> ${after ? 'with' : 'without'} it`];
 }
 
-function where({ execution, runsOn, device }: Placement, scheme: QuantScheme | null): string {
+function where({ execution, runsOn, device, keptBytes }: Placement, scheme: QuantScheme | null): string {
   const name = deviceName(runsOn);
+  const kept = keptBytes === undefined ? '' : ` but for ${formatSize(keptBytes)}`;
   const place =
-    execution === 'resident' ? name : execution === 'host' ? `${name} (${device})` : `${name} (from ${device})`;
+    execution === 'resident' ? name : execution === 'host' ? `${name} (${device})` : `${name} (from ${device}${kept})`;
   return scheme === null ? place : `${place} as ${scheme}`;
 }

@@ -1,8 +1,8 @@
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { deviceName, pictureData, type PictureData, type StripCell } from '../../../src/planner/report/picture-data.js';
 import { formatMs } from '../../../src/planner/report/format-ms.js';
+import { placementTip } from '../../../src/planner/report/placement-tip.js';
 import { partColour } from '../../../src/planner/report/svg/colours.js';
-import { formatSize } from '../../../src/size.js';
 import { Card } from './card.js';
 
 const LANE = 26;
@@ -115,12 +115,11 @@ function Lanes({ data: { cells, lanes }, label }: { data: PictureData; label: st
 }
 
 function Cell({ cell, x }: { cell: StripCell; x: number }) {
-  const { block, execution, weightBytes, latencyMs } = cell.placement;
+  const { execution } = cell.placement;
   const y = cell.lane * (LANE + GAP);
-  const form = cell.scheme === null ? execution : `${execution}, ${cell.scheme}`;
   return (
     <g>
-      <title>{`${block}: ${form}, ${formatSize(weightBytes)}, ${formatMs(latencyMs)}`}</title>
+      <title>{placementTip(cell.placement, cell.scheme)}</title>
       <rect x={x} y={y} width={0.94} height={LANE} fill={partColour(cell.part)} />
       {execution === 'streamed' && <rect x={x} y={y} width={0.94} height={LANE} fill="url(#streamed)" />}
       {cell.scheme !== null && <rect class="quantised" x={x} y={y + LANE - 5} width={0.94} height={5} />}

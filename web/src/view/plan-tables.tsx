@@ -1,6 +1,7 @@
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { deviceName } from '../../../src/planner/report/picture-data.js';
 import { formatMs } from '../../../src/planner/report/format-ms.js';
+import { weightSize } from '../../../src/planner/report/placement-tip.js';
 import { formatSize } from '../../../src/size.js';
 import { Card } from './card.js';
 
@@ -105,11 +106,20 @@ function memoryTable({ devices }: PlanDocument): TableProps {
   };
 }
 
+interface BlockRow {
+  readonly first: string;
+  last: string;
+  count: number;
+  bytes: number;
+  keptBytes: number;
+  ms: number;
+  readonly where: string;
+}
+
 /** Runs of like blocks in one row: ninety rows of the same would hide the cuts. */
 function blockTable({ placements, quant }: PlanDocument): TableProps {
-  const rows: { first: string; last: string; count: number; key: string; bytes: number; ms: number; where: string }[] =
-    [];
-  for (const { block, device, execution, runsOn, weightBytes, latencyMs } of placements) {
+  const rows: (BlockRow & { readonly key: string })[] = [];
+  for (const { block, device, execution, runsOn, weightBytes, keptBytes = 0, latencyMs } of placements) {
     const scheme = quant[block];
     const where = `${execution} on ${deviceName(runsOn)}${scheme === undefined ? '' : `, ${scheme}`}`;
     const key = `${block.replace(/\d+$/, '')} ${where} ${device}`;
@@ -118,8 +128,9 @@ function blockTable({ placements, quant }: PlanDocument): TableProps {
       last.last = block;
       last.count += 1;
       last.bytes += weightBytes;
+      last.keptBytes += keptBytes;
       last.ms += latencyMs;
-    } else rows.push({ first: block, last: block, count: 1, key, bytes: weightBytes, ms: latencyMs, where });
+    } else rows.push({ first: block, last: block, count: 1, key, bytes: weightBytes, keptBytes, ms: latencyMs, where });
   }
   return {
     words: 2,
@@ -127,7 +138,7 @@ function blockTable({ placements, quant }: PlanDocument): TableProps {
     rows: rows.map((row) => [
       row.count === 1 ? row.first : `${row.first} to ${row.last.split('.').at(-1) ?? ''}`,
       row.where,
-      formatSize(row.bytes),
+      weightSize(row.bytes, row.keptBytes),
       formatMs(row.ms),
     ]),
   };

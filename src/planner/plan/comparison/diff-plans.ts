@@ -37,6 +37,7 @@ export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
         from.device === to.device &&
         from.execution === to.execution &&
         from.runsOn === to.runsOn &&
+        from.keptBytes === to.keptBytes &&
         scheme.before === scheme.after;
       return same ? [] : [{ block: to.block, from, to, scheme }];
     }),

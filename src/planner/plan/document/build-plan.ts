@@ -8,12 +8,12 @@ import type { Device, DeviceMap } from '../../map/device-map.js';
 import { preparationOf } from '../../price/preparation.js';
 import type { Hooked } from '../../price/hooks.js';
 import { deviceOfPlace, runsOn, type Place } from '../../price/place.js';
-import { formOf, levelOf, type ModelProfile } from '../../profile/model-profile.js';
+import { formOf, type ModelProfile } from '../../profile/model-profile.js';
 import { accuracyPrices, WEIGHT_ERROR, type AccuracyPrices } from '../../price/accuracy.js';
 import { weightsOn } from '../../price/memory.js';
 import { parentOf, pathsAbove } from '../../map/module-paths.js';
 import type { PlanContext } from '../request/prepare-plan.js';
-import { keysOf } from './kept-modules.js';
+import { keptBytesOf, keptNotes, keysOf } from './kept-modules.js';
 import { memoryTable } from './memory-table.js';
 import { costOfPlan, crossingsOf, rounded } from './plan-cost.js';
 import {
@@ -27,12 +27,6 @@ import {
 const NAMED_BY_TENSORS =
   'What stays on the GPU and runs for every token is named tensor by tensor: accelerate would hook each module below a key that ' +
   'is a module, in every call. It warns that such keys match no submodule, and places them all the same.';
-
-const KEPT_MODULES =
-  'The norms of streamed layers stay on the GPU: transformers copies module by module, and each copy takes its time.';
-
-const KEPT_BUT_WIDEST =
-  'all stays on the GPU but the widest modules, which are most of their bytes in few copies. They run where the rest of the layer runs.';
 
 export interface BuiltPlan {
   readonly document: PlanDocument;
@@ -52,6 +46,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
   const map = profile.fileNames === undefined ? loadedMap : inFileNames(loadedMap, profile.fileNames);
   const placements = profile.blocks.map((block, i): Placement => {
     const place = at(choice, i);
+    const keptBytes = keptBytesOf(block, place);
     return {
       block: block.name,
       phase: block.phase,
@@ -60,6 +55,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
       execution: place.execution,
       runsOn: runsOn(place),
       weightBytes: formOf(block, place.scheme).weightBytes,
+      ...(keptBytes === 0 ? {} : { keptBytes }),
       latencyMs: rounded(prices.blockMs(block, place)),
     };
   });
@@ -114,19 +110,6 @@ function quantOf(profile: ModelProfile, choice: readonly Place[]): Map<string, Q
     if (scheme !== null) quant.set(block.name, scheme);
   }
   return quant;
-}
-
-/** What of streamed blocks stays on the GPU. */
-function keptNotes({ blocks }: ModelProfile, choice: readonly Place[]): string[] {
-  const levels = blocks.flatMap(({ kept }, i) => {
-    const place = at(choice, i);
-    return place.execution === 'streamed' && levelOf(kept, place.level).bytes > 0 ? [place.level] : [];
-  });
-  const cut = levels.filter((level) => level > 1).length;
-  return [
-    ...(levels.includes(1) ? [KEPT_MODULES] : []),
-    ...(cut === 0 ? [] : [`Of ${cut} streamed layers ${KEPT_BUT_WIDEST}`]),
-  ];
 }
 
 /** Tables are no GPU's memory although the map sends them there with the rest. */

@@ -1,9 +1,44 @@
 /** What of streamed blocks stays on the GPU, in a device map. */
 import { at } from '../../../checked-access.js';
-import { levelOf, type Kept, type ModelProfile, type ProfileBlock } from '../../profile/model-profile.js';
+import { formatSize } from '../../../size.js';
+import { formOf, levelOf, type Kept, type ModelProfile, type ProfileBlock } from '../../profile/model-profile.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { deviceOfPlace, type Place } from '../../price/place.js';
 import { parentOf } from '../../map/module-paths.js';
+
+/** Bytes of a block that stay on the GPU which the rest is streamed to. */
+export const keptBytesOf = (block: ProfileBlock, place: Place): number =>
+  place.execution === 'streamed' ? levelOf(formOf(block, place.scheme).kept, place.level).bytes : 0;
+
+/** What a plan says of these. */
+export function keptNotes({ blocks }: ModelProfile, choice: readonly Place[]): string[] {
+  const split = blocks.flatMap((block, i) => {
+    const place = at(choice, i);
+    const bytes = keptBytesOf(block, place);
+    return place.execution === 'streamed' && bytes > 0 ? [{ level: place.level, bytes }] : [];
+  });
+  const said = (isOf: (level: number) => boolean, note: (layers: number, size: string) => string): string[] => {
+    const own = split.filter(({ level }) => isOf(level));
+    return own.length === 0 ? [] : [note(own.length, formatSize(own.reduce((sum, { bytes }) => sum + bytes, 0)))];
+  };
+  return [
+    ...said(
+      (level) => level === 0,
+      (layers, size) => `Of ${layers} streamed layers ${size} stay on the GPU.`,
+    ),
+    ...said(
+      (level) => level === 1,
+      (_, size) =>
+        `The norms of streamed layers (${size}) stay on the GPU: transformers copies module by module, and each copy takes its time.`,
+    ),
+    ...said(
+      (level) => level > 1,
+      (layers, size) =>
+        `Of ${layers} streamed layers all (${size}) stays on the GPU but the widest modules, which are most of their bytes in few ` +
+        'copies. They run where the rest of the layer runs.',
+    ),
+  ];
+}
 
 /** The keys of a block in a place, and their devices. */
 export function keysOf(block: ProfileBlock, place: Place): DeviceMap {

@@ -68,6 +68,9 @@ const placement = z
     execution: z.enum(['resident', 'streamed', 'host']),
     runsOn: runsOn.describe('Where the block runs.'),
     weightBytes: bytes,
+    keptBytes: bytes
+      .exactOptional()
+      .describe('Of weightBytes, what is on runsOn for good while the rest is streamed to it; absent for nothing.'),
     latencyMs: ms.describe('Milliseconds per call, crossings apart.'),
   })
   .meta({ id: 'Placement' });

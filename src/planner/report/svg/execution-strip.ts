@@ -1,7 +1,6 @@
 /** Every block in the order it runs, one lane per device, with the crossings between lanes. */
-import { formatSize } from '../../../size.js';
 import type { PictureData } from '../picture-data.js';
-import { formatMs } from '../format-ms.js';
+import { placementTip } from '../placement-tip.js';
 import { MARGIN, n, WIDTH, type Canvas } from './canvas.js';
 import { FREE_COLOUR, fillsOf } from './colours.js';
 
@@ -27,10 +26,9 @@ export function executionStrip(canvas: Canvas, data: PictureData): void {
   for (const [i, each] of data.cells.entries()) {
     const x = left + i * cell;
     const y = top + each.lane * (laneHeight + 4);
-    const { block, execution, latencyMs, weightBytes } = each.placement;
-    const form = each.scheme === null ? execution : `${execution}, ${each.scheme}`;
-    const tip = `${block}: ${form}, ${formatSize(weightBytes)}, ${formatMs(latencyMs)}`;
-    for (const fill of fillsOf(each, execution === 'streamed')) canvas.rect(x, y, cell * 0.96, laneHeight, fill, tip);
+    const tip = placementTip(each.placement, each.scheme);
+    for (const fill of fillsOf(each, each.placement.execution === 'streamed'))
+      canvas.rect(x, y, cell * 0.96, laneHeight, fill, tip);
     const before = data.cells[i - 1];
     if (before !== undefined && before.lane !== each.lane) {
       crossings += 1;
