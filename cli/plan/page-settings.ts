@@ -8,7 +8,7 @@ import type { RequestArgs } from './request-flags.js';
 
 /** Behind the `#` of the page's address. */
 export function pageSettings(args: RequestArgs, { options }: PlanRequest): string {
-  const { budgets, workload, reserveBytes, countContext } = options;
+  const { budgets, workload, reserveBytes, countContext, cutsLayers } = options;
   const seconds = args['time-limit'];
   return settingsHash({
     ...DEFAULT_SETTINGS,
@@ -26,6 +26,7 @@ export function pageSettings(args: RequestArgs, { options }: PlanRequest): strin
     quant: options.allowQuant ?? [],
     engine: args.engine ?? null,
     objective: args.objective,
+    cutsLayers: cutsLayers ?? false,
     searchSeconds: seconds !== undefined && Number.isInteger(seconds) ? seconds : null,
   });
 }

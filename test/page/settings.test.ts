@@ -45,6 +45,7 @@ const settings: fc.Arbitrary<Settings> = fc.record({
   quant: fc.constantFrom([], ['int8' as const], ['int4' as const], ['int8' as const, 'int4' as const]),
   engine: fc.option(fc.constantFrom('blip2-run' as const, 'transformers' as const)),
   objective: fc.constantFrom(...OBJECTIVES),
+  cutsLayers: fc.boolean(),
   searchSeconds: fc.option(fc.constantFrom(10, 60)),
 });
 
@@ -66,6 +67,7 @@ it('are a command that takes its flags, and counts the driver as they do', async
         type: 'string',
       });
       const args = await parseArgs(parser, commandArguments(given, 'owner/name'), REQUEST_LISTS);
+      expect(args?.['cut-layers'] ?? false).toBe(given.cutsLayers);
       if (given.groups.length === 0) return;
       const isWhole = args?.vram === undefined;
       expect(args?.['count-context'] ?? isWhole).toBe(given.countContext);

@@ -27,6 +27,7 @@ export function commandArguments(settings: Settings, checkpoint: string): string
     ...flag('--allow-quant', settings.quant.length === 0 ? null : settings.quant.join(',')),
     ...flag('--engine', settings.engine),
     ...flag('--objective', settings.objective === DEFAULT_SETTINGS.objective ? null : settings.objective),
+    ...(settings.cutsLayers ? ['--cut-layers'] : []),
     ...flag('--time-limit', settings.searchSeconds),
   ];
 }

@@ -71,6 +71,7 @@ export function planQuestion(
     pins: carried?.pins ?? new Map(),
     allowQuant: settings.quant,
     objective: settings.objective,
+    cutsLayers: settings.cutsLayers,
     ...(searchSeconds === null ? {} : { timeLimitMs: 1000 * searchSeconds }),
     ...(machine === undefined ? {} : { machine }),
     reserveBytes: settings.reserveBytes,

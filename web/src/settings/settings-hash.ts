@@ -29,6 +29,7 @@ export function settingsHash(settings: Settings): string {
     ['quant', settings.quant.join(',')],
     ['engine', settings.engine ?? ''],
     ['objective', settings.objective],
+    ['cut', settings.cutsLayers ? 'yes' : 'no'],
     ['search', numberText(settings.searchSeconds)],
   ];
   if (settings === DEFAULT_SETTINGS) return all.map(([key, value]) => `${key}=${encode(value)}`).join('&');
@@ -59,7 +60,7 @@ export function readSettings(hash: string): { settings: Settings; faults: readon
     ramBytes: read('ram', usual.ramBytes, (text) => (text === '' ? null : readSize(text))),
     diskBytes: read('disk', usual.diskBytes, readSize),
     reserveBytes: read('reserve', usual.reserveBytes, readSize),
-    countContext: read('context', usual.countContext, (text) => ({ yes: true, no: false })[text]),
+    countContext: read('context', usual.countContext, readYesNo),
     batch: read('batch', usual.batch, (text) => (text === 'auto' ? text : readCount(text))),
     beams: read('beams', usual.beams, readCount),
     promptTokens: read('prompt', usual.promptTokens, readCount),
@@ -68,6 +69,7 @@ export function readSettings(hash: string): { settings: Settings; faults: readon
     quant: read('quant', usual.quant, readSchemes),
     engine: read('engine', usual.engine, (text) => ENGINES.find((each) => each === text)),
     objective: read('objective', usual.objective, (text) => OBJECTIVES.find((each) => each === text)),
+    cutsLayers: read('cut', usual.cutsLayers, readYesNo),
     searchSeconds: read('search', usual.searchSeconds, readCount),
   };
   return { settings, faults };
@@ -124,6 +126,10 @@ function readSize(text: string): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+function readYesNo(text: string): boolean | undefined {
+  return text === 'yes' || text === 'no' ? text === 'yes' : undefined;
 }
 
 function readCount(text: string): number | undefined {

@@ -38,6 +38,8 @@ export interface Settings {
   readonly quant: readonly QuantScheme[];
   readonly engine: Engine | null;
   readonly objective: Objective;
+  /** Whether transformers may stream parts of layers, of models that are not BLIP-2. */
+  readonly cutsLayers: boolean;
   /** Seconds to search at most, with HiGHS; null for the usual effort. */
   readonly searchSeconds: number | null;
 }
@@ -60,6 +62,7 @@ export const DEFAULT_SETTINGS: Settings = {
   quant: [],
   engine: null,
   objective: 'latency',
+  cutsLayers: false,
   searchSeconds: null,
 };
 

@@ -185,6 +185,16 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
           />
           a card's memory holds its driver's share, as nvidia-smi counts
         </label>
+        {isOther && (
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={settings.cutsLayers}
+              onChange={(event) => onChange({ cutsLayers: event.currentTarget.checked })}
+            />
+            transformers may stream parts of layers, on one card
+          </label>
+        )}
       </details>
     </fieldset>
   );
