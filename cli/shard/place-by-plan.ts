@@ -1,8 +1,9 @@
 /** A plan as the splitter needs it: a device and a dtype for every tensor. */
 import * as z from 'zod';
-import { deviceOf, LOAD_DTYPES, type LoadDtype, type QuantScheme } from '../../src/planner/index.js';
+import { deviceOf, type DeviceMap, LOAD_DTYPES, type LoadDtype, type QuantScheme } from '../../src/planner/index.js';
 import { type Checkpoint, type FloatDtype, isFloatDtype } from '../../src/loader/index.js';
 import { longestPrefix } from '../../src/planner/map/longest-prefix.js';
+import { pathsAbove } from '../../src/planner/map/module-paths.js';
 import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { loadedDtype, type DtypeRules } from '../../src/planner/profile/loaded-dtype.js';
 import type { Dtype } from '../../src/tensor/dtype.js';
@@ -17,6 +18,8 @@ export interface TensorPlacement {
   readonly dtypeOf: (name: string, stored: Dtype) => Dtype;
   /** Block -> what its weights become. */
   readonly quant: ReadonlyMap<string, QuantScheme>;
+  /** Keys of the map that are in no tensor's name. */
+  readonly strayKeys: readonly string[];
   /** What config.json is to say; null where it keeps what it said. */
   readonly dtype: FloatDtype | null;
 }
@@ -29,7 +32,10 @@ const dtypesSchema = z.object({
 });
 
 /** @throws Blip2Error `USAGE` where the map leaves a tensor out, and those of `readPlan`. */
-export function placeByPlan(json: unknown, { tensors, config }: Checkpoint): TensorPlacement {
+export function placeByPlan(
+  json: unknown,
+  { tensors, config }: Pick<Checkpoint, 'tensors' | 'config'>,
+): TensorPlacement {
   const { map, quant } = readPlan(json);
   const placed = (name: string): string => {
     const device = deviceOf(map, name);
@@ -43,8 +49,15 @@ export function placeByPlan(json: unknown, { tensors, config }: Checkpoint): Ten
     deviceOf: placed,
     dtypeOf: plan.success ? plannedDtypes(plan.data, familyOf(config), tensors) : (_, stored) => stored,
     quant,
+    strayKeys: strayKeys(map, [...tensors.keys()]),
     dtype: plan.success ? parseDtype(plan.data.dtype) : null,
   };
+}
+
+/** Slips, modules without tensors, or the names of a loaded model where the file has others. */
+function strayKeys(map: DeviceMap, names: readonly string[]): string[] {
+  const known = new Set(['', ...names, ...pathsAbove(names)]);
+  return [...map.keys()].filter((key) => !known.has(key));
 }
 
 function plannedDtypes(

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { formatSize } from '../../src/planner/index.js';
 import { type CheckpointJob, writeCheckpoint, type WrittenCheckpoint } from '../../src/loader/index.js';
+import { unsharedMetadata } from '../../src/loader/shard/planned-shard.js';
 import { counted } from '../common/counted.js';
 import { EXIT } from '../common/main.js';
+import { listed } from '../common/listed.js';
 import { RateLine } from '../common/rate-line.js';
 
 export interface JobFlags {
@@ -22,6 +24,11 @@ export async function runJob(job: CheckpointJob, out: string, flags: JobFlags, s
   const dryRun = flags['dry-run'] === true;
   for (const warning of quiet ? [] : job.source.warnings)
     process.stderr.write(`warning: ${warning.message} [${warning.code}]\n`);
+  const unshared = quiet || job.metadata !== undefined ? [] : unsharedMetadata(job.source.files);
+  if (unshared.length > 0)
+    process.stderr.write(
+      `note: not written, as the files say different things of it: __metadata__ ${listed(unshared)}\n`,
+    );
   let written: WrittenCheckpoint;
   try {
     written = await writeCheckpoint(job, out, {

@@ -10,6 +10,7 @@ import {
 import { tensorBytes } from '../../src/tensor/tensor-info.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
+import { listed } from '../common/listed.js';
 import { readMap } from '../common/read-map.js';
 import { writtenInfo } from '../../src/loader/write/shard-tensor.js';
 import { statingDtype } from './config-dtype.js';
@@ -48,6 +49,8 @@ export async function split({ argv, signal }: CommandContext): Promise<number> {
   if (maxShardBytes === 0) throw usageError('--max-shard-size takes at least one byte');
   const source = await openSource(where, args, signal);
   const placement = args.plan === undefined ? null : placeByPlan(await readMap(args.plan), source);
+  if (placement !== null && placement.strayKeys.length > 0 && args.quiet !== true)
+    process.stderr.write(`note: no tensor's name has ${listed(placement.strayKeys)} in it, so that moves nothing\n`);
   const tensors = placement === null ? unchanged(source) : placedTensors(source, placement);
   const sizes = new Map([...tensors].map(([name, tensor]) => [name, tensorBytes(writtenInfo(tensor))]));
   const shards =

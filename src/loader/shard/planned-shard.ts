@@ -43,6 +43,16 @@ export function planShard(job: CheckpointJob, shard: PlannedShard, options: Layo
   return { shard, tensors, metadata, layout: layoutShard(tensors, { ...options, metadata }) };
 }
 
+/** Of these a writer says what is true of its own files. */
+const SAID_ANEW: ReadonlySet<string> = new Set(['device', 'quantization']);
+
+/** Keys of `__metadata__` on which the files do not agree: no file that is written can state them for all. */
+export function unsharedMetadata(files: readonly ShardFile[]): string[] {
+  const common = commonMetadata(files);
+  const keys = new Set(files.flatMap(({ metadata }) => [...metadata.keys()]));
+  return [...keys].filter((key) => !common.has(key) && !SAID_ANEW.has(key));
+}
+
 /**
  * What all of the files say: shards that are written may hold tensors of any of them. Not which device they were for,
  * and with a `format`, without which transformers 4 refuses a file.

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tensorBytes } from '../../tensor/tensor-info.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { openCheckpoint } from '../open-checkpoint.js';
+import { unsharedMetadata } from './planned-shard.js';
 import { nameShards, splitByDevice, splitBySize, type PlannedShard } from './shard-plan.js';
 import { writeCheckpoint } from './write-checkpoint.js';
 
@@ -111,6 +112,7 @@ describe('writeCheckpoint', () => {
     const [own] = source.files;
     if (own === undefined) throw new RangeError('no file');
     const files = ['a', 'b'].map((part) => ({ ...own, metadata: said(part) }));
+    expect(unsharedMetadata(files)).toEqual(['part']);
     const shards = nameShards(splitBySize(sizes(source), 4000));
     await writeCheckpoint({ ...job(shards), source: { ...source, files } }, out);
     const opened = await openCheckpoint(out);
