@@ -52,6 +52,28 @@ describe('what a file has and a class does not load', () => {
     expect([...(model?.tensors.keys() ?? [])]).toEqual(text.map(([name]) => name));
   });
 
+  // transformers 5.24 without a quantization_config: "newly initialized: ['model.layers.0.self_attn.q_proj.weight', ...".
+  it('packed weights that no configuration unpacks, which is warned of', () => {
+    const packed = text.flatMap((row): Row[] => {
+      const [name, dtype, ...shape] = row;
+      if (!name.endsWith('_proj.weight')) return [row];
+      const linear = name.slice(0, -'.weight'.length);
+      return [
+        [`${linear}.qweight`, 'I32', HIDDEN / 8, HIDDEN],
+        [`${linear}.scales`, dtype, 1, ...shape.slice(1)],
+      ];
+    });
+    const config = { architectures: ['LlamaForCausalLM'], model_type: 'llama', num_hidden_layers: 2 };
+    const [said, ...others] = loadedModel(table, config, tensors(...packed))?.warnings ?? [];
+    expect(said).toContain(
+      'no model.layers.0.self_attn.q_proj.weight and 7 more, and config.json has no quantization_config',
+    );
+    expect(others).toEqual([]);
+    const gptq = { ...config, quantization_config: { quant_method: 'gptq', bits: 4 } };
+    expect(loadedModel(table, gptq, tensors(...packed))?.warnings).toEqual([]);
+    expect(loadedModel(table, config, tensors(...text))?.warnings).toEqual([]);
+  });
+
   it('rows of the head that pad the vocabulary', () => {
     const config = { architectures: ['Inkling2ForCausalLM'], model_type: 'inkling2_text', unpadded_vocab_size: 500 };
     const model = loadedModel(table, config, tensors(...text));

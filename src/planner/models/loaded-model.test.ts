@@ -76,6 +76,7 @@ describe('the table of models', () => {
       expect([...(model?.tensors.keys() ?? [])].sort()).toEqual(loaded.filter((each) => !(each in ties)).sort());
       const shared = new Map(model?.ties.flatMap(([first = '', ...others]) => others.map((other) => [other, first])));
       expect(Object.fromEntries(shared)).toEqual(ties);
+      expect(model?.warnings).toEqual([]);
     },
   );
 

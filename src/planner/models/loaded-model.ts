@@ -2,6 +2,7 @@
 import type { Dtype } from '../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import { countedLayers } from './counted-layers.js';
+import { lackingWeights } from './lacking-weights.js';
 import { renamer, type Renamer } from './loaded-name.js';
 import { architecturesOf, asConfig, numberOf, saysTied, stringOf, textConfig, type AnyConfig } from './model-config.js';
 import { moduleTree, type ModuleTree } from './module-tree.js';
@@ -125,11 +126,13 @@ function translated(
   const sources = new Map<string, string[]>();
   const ignored: string[] = [];
   const unknown: string[] = [];
+  const strange: string[] = [];
   const layers = countedLayers(cls, config);
   for (const [source, info] of tensors) {
     const { name } = rename(source);
     const isUnknown = tree.depth(name) !== Infinity;
     const isOld = OLD_BUFFER.test(name) || (!isQuantized && NO_FLOATS.has(info.dtype));
+    if (isUnknown && !layers.isBeyond(name)) strange.push(name);
     if (layers.isBeyond(name) || (isUnknown && (isOld || isIgnored(source, name)))) {
       ignored.push(source);
       continue;
@@ -156,7 +159,11 @@ function translated(
     unknown,
     ...tiesOf(cls, config, loaded),
     isWhole: wholeness(tree, loaded.keys()),
-    warnings: [unlisted(table, cls, config), layers.lacking(loaded.keys())].filter((said) => said !== null),
+    warnings: [
+      unlisted(table, cls, config),
+      layers.lacking(loaded.keys()),
+      isQuantized ? null : lackingWeights(strange, loaded, tree),
+    ].filter((said) => said !== null),
   };
 }
 
