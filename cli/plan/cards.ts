@@ -13,9 +13,18 @@ export function readCards(names: readonly string[]): FoundCard[] {
   });
 }
 
-/** The budgets, those of GPUs by the memory of the cards where they are not stated. */
+/**
+ * The budgets, those of GPUs by the memory of the cards where they are not stated.
+ * @throws Blip2Error `USAGE` for more cards than budgets, and for a card whose memory is not known
+ */
 export function budgetsOf(args: BudgetArgs, cards: readonly FoundCard[]): { budgets: Budgets; notes: string[] } {
   const budgets = readBudgets(args);
+  if (args.vram !== undefined && cards.length > args.vram.length) {
+    throw usageError(
+      `--gpu names ${cards.length} cards, and --vram the memory of ${args.vram.length}`,
+      'Give --vram for each, or leave it out for all of their memory.',
+    );
+  }
   if (args.vram !== undefined || cards.length === 0) return { budgets, notes: [] };
   const sizes = cards.map(({ profile, memoryBytes }, id) => {
     if (memoryBytes !== null) return [id, memoryBytes] as const;

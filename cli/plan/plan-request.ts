@@ -116,6 +116,8 @@ function readDtypes(flags: readonly string[]): { dtype: LoadDtype | undefined; d
   for (const flag of flags) {
     const [name = '', module] = flag.split('=').toReversed();
     const known = parseDtypeName(`--dtype ${flag}`, name);
+    const before = module === undefined ? dtype : dtypes.get(module);
+    if (before !== undefined && before !== known) throw contradiction(`--dtype ${flag}`, before);
     if (module === undefined) dtype = known;
     else dtypes.set(module, known);
   }
@@ -129,10 +131,17 @@ function readPins(flags: readonly string[]): DeviceMap {
     const device = flag.slice(at + 1);
     if (at < 0) throw usageError(`--pin ${flag} is not module=device`, 'For example: --pin qformer=0');
     const value = /^\d+$/.test(device) ? Number(device) : device;
-    for (const [key, place] of parseDeviceMap({ [flag.slice(0, at)]: value })) pins.set(key, place);
+    for (const [key, place] of parseDeviceMap({ [flag.slice(0, at)]: value })) {
+      const before = pins.get(key);
+      if (before !== undefined && before !== place) throw contradiction(`--pin ${flag}`, before);
+      pins.set(key, place);
+    }
   }
   return pins;
 }
+
+const contradiction = (flag: string, before: Device | LoadDtype) =>
+  usageError(`${flag} contradicts an earlier one, which says ${before}`);
 
 interface BatchArgs {
   readonly batch?: number | 'auto' | undefined;
