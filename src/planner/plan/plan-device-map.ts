@@ -27,7 +27,7 @@ export type PlanResult =
 /**
  * Finds the placement that keeps to every budget and is best at the objective: by default, of the lowest predicted latency.
  * "Does not fit" is a result. Without a time limit the same input gives the same plan.
- * @throws Blip2Error for input that means nothing: `BUDGET_INVALID`, `WORKLOAD_INVALID`, `CONFIG_INVALID`, `TENSOR_NOT_FOUND`,
+ * @throws Blip2Error for input that means nothing: `OPTION_INVALID`, `BUDGET_INVALID`, `WORKLOAD_INVALID`, `CONFIG_INVALID`, `TENSOR_NOT_FOUND`,
  * `TENSOR_SHAPE`, `PIN_UNKNOWN`, `PIN_IMPOSSIBLE`.
  */
 export function planDeviceMap(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): PlanResult {

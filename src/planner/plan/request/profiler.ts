@@ -18,6 +18,7 @@ import { genericProfiler, type GenericProfileOptions } from '../../profile/gener
 import type { ModelProfile } from '../../profile/model-profile.js';
 import { usualWorkload } from '../../profile/workload/usual-workload.js';
 import { parseWorkload, type Workload } from '../../profile/workload/workload.js';
+import { checkOptions } from './check-options.js';
 import type { PlanOptions } from './plan-options.js';
 
 /** The profile of a checkpoint for what is asked of it; absent means the usual work. @throws Blip2Error `WORKLOAD_INVALID` */
@@ -35,9 +36,10 @@ type Shared = Omit<GenericProfileOptions, 'config' | 'model' | 'quantization' | 
 
 /**
  * Looks at the tensors once, for any number of workloads.
- * @throws Blip2Error `QUANT_INVALID`, and what the profiles throw
+ * @throws Blip2Error `OPTION_INVALID`, `QUANT_INVALID`, and what the profiles throw
  */
 export function profiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileOptions): Profiler {
+  checkOptions(tensors, options);
   const schemes = options.allowQuant ?? [];
   const shared = {
     dtype: options.dtype ?? 'float16',
