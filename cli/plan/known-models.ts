@@ -1,6 +1,7 @@
 /** What is known of a model that is not BLIP-2, and what to say where nothing is. */
 import { Blip2Error, type TensorInfo } from '../../src/planner/index.js';
 import { loadedModel, loadModelTable, type ModelTable } from '../../src/planner/models/index.js';
+import { whyUnknown } from '../../src/planner/models/why-unknown.js';
 import { architecturesOf, asConfig, stringOf } from '../../src/planner/models/model-config.js';
 
 export interface KnownModels {
@@ -16,21 +17,15 @@ export async function knownModels(
 ): Promise<KnownModels> {
   const models = await loadModelTable();
   if (loadedModel(models, config, tensors) !== null) return { models, warnings: [] };
-  const { version } = models;
-  const what = isAdapter(tensors) ? 'An adapter without the model that it is for' : nameOf(config);
+  const why = isAdapter(tensors)
+    ? `An adapter without the model that it is for is not in the table of transformers ${models.version}'s models`
+    : whyUnknown(models, config, nameOf(config));
   if (engine === 'transformers' && names !== 'file') {
-    throw new Blip2Error(
-      'MODEL_UNKNOWN',
-      `${what} is in no table of transformers ${version}'s models, so its names there are not known.`,
-      {
-        hint: "Use --names file for a map in the file's own names, which transformers may load otherwise.",
-      },
-    );
+    throw new Blip2Error('MODEL_UNKNOWN', `${why}, so its names there are not known.`, {
+      hint: "Use --names file for a map in the file's own names, which transformers may load otherwise.",
+    });
   }
-  return {
-    models,
-    warnings: [`${what} is not in the table of transformers ${version}'s models: planned by the names in its files`],
-  };
+  return { models, warnings: [`${why}: planned by the names in its files`] };
 }
 
 /** What PEFT saves of LoRA, whose tensors are a small part of what is loaded with them. */

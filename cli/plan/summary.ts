@@ -1,3 +1,4 @@
+import { schemeIn } from '../../src/planner/plan/document/scheme-in.js';
 import { type DeviceMemory, formatSize, type PlanDocument } from '../../src/planner/index.js';
 import { formatMs } from '../../src/planner/report/format-ms.js';
 import { formatCount } from '../../src/size.js';
@@ -74,12 +75,10 @@ function deviceRow(device: DeviceMemory): string {
 function runsOf(plan: PlanDocument): string[] {
   const runs: { part: string; place: string; count: number }[] = [];
   for (const { block, runsOn, execution } of plan.placements) {
+    const scheme = schemeIn(plan, block);
     const part = block.split('.')[0] ?? block;
     const where = runsOn === 'cpu' ? 'cpu' : `gpu${runsOn}`;
-    const notes = [
-      ...(execution === 'streamed' ? ['streamed'] : []),
-      ...(block in plan.quant ? [plan.quant[block]] : []),
-    ];
+    const notes = [...(execution === 'streamed' ? ['streamed'] : []), ...(scheme === null ? [] : [scheme])];
     const place = notes.length === 0 ? where : `${where} (${notes.join(', ')})`;
     const last = runs.at(-1);
     if (last?.part === part && last.place === place) last.count += 1;

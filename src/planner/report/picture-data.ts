@@ -1,4 +1,5 @@
 /** What the pictures of a plan show, before any drawing: parts of the model, bars of memory, the strip of execution. */
+import { schemeIn } from '../plan/document/scheme-in.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { DeviceMemory, Placement, PlanDocument } from '../plan/document/plan-document.js';
 
@@ -62,7 +63,7 @@ export function pictureData(plan: PlanDocument): PictureData {
       placement,
       part: names.indexOf(partOf(placement)),
       lane: lanes.indexOf(placement.runsOn),
-      scheme: plan.quant[placement.block] ?? null,
+      scheme: schemeIn(plan, placement.block),
     })),
     quantized: plan.accuracy.map(
       ({ scheme, blocks, weightError }) =>

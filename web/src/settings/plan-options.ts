@@ -2,6 +2,7 @@
 import { Blip2Error } from '../../../src/errors.js';
 import { isBlip2 } from '../../../src/model/blip2-config.js';
 import { loadedModel } from '../../../src/planner/models/loaded-model.js';
+import { whyUnknown } from '../../../src/planner/models/why-unknown.js';
 import type { ModelTable } from '../../../src/planner/models/read-model-table.js';
 import { autoBatches } from '../../../src/planner/plan/plan-for-batches.js';
 import type { PlanOptions } from '../../../src/planner/plan/request/plan-options.js';
@@ -97,7 +98,7 @@ function checkKnown(model: OpenModel, table: ModelTable, { engine }: Settings, c
   if (loadedModel(table, model.config, model.tensors) !== null) return;
   throw new Blip2Error(
     'MODEL_UNKNOWN',
-    `This model is in no table of transformers ${table.version}'s models, so its names there are not known.`,
+    `${whyUnknown(table, model.config, 'This model')}, so its names there are not known.`,
     { hint: 'Leave the engine to the page for a map in the names of the files.' },
   );
 }
@@ -105,7 +106,5 @@ function checkKnown(model: OpenModel, table: ModelTable, { engine }: Settings, c
 /** What the command warns of before it plans. */
 export function unknownClass(model: OpenModel, table: ModelTable | undefined): string[] {
   if (table === undefined || loadedModel(table, model.config, model.tensors) !== null) return [];
-  return [
-    `The model is not in the table of transformers ${table.version}'s models: planned by the names in its files.`,
-  ];
+  return [`${whyUnknown(table, model.config, 'The model')}: planned by the names in its files.`];
 }

@@ -1,3 +1,4 @@
+import { schemeIn } from '../../../src/planner/plan/document/scheme-in.js';
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { deviceName } from '../../../src/planner/report/picture-data.js';
 import { formatMs } from '../../../src/planner/report/format-ms.js';
@@ -117,11 +118,11 @@ interface BlockRow {
 }
 
 /** Runs of like blocks in one row: ninety rows of the same would hide the cuts. */
-function blockTable({ placements, quant }: PlanDocument): TableProps {
+function blockTable(plan: PlanDocument): TableProps {
   const rows: (BlockRow & { readonly key: string })[] = [];
-  for (const { block, device, execution, runsOn, weightBytes, keptBytes = 0, latencyMs } of placements) {
-    const scheme = quant[block];
-    const where = `${execution} on ${deviceName(runsOn)}${scheme === undefined ? '' : `, ${scheme}`}`;
+  for (const { block, device, execution, runsOn, weightBytes, keptBytes = 0, latencyMs } of plan.placements) {
+    const scheme = schemeIn(plan, block);
+    const where = `${execution} on ${deviceName(runsOn)}${scheme === null ? '' : `, ${scheme}`}`;
     const key = `${block.replace(/\d+$/, '')} ${where} ${device}`;
     const last = rows.at(-1);
     if (last?.key === key) {

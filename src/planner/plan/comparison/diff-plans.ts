@@ -1,4 +1,5 @@
 /** What changes from one plan to another. */
+import { schemeIn } from '../document/scheme-in.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { Device } from '../../map/device-map.js';
 import type { Placement, PlanDocument } from '../document/plan-document.js';
@@ -32,7 +33,7 @@ export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
     moved: after.placements.flatMap((to) => {
       const from = old.get(to.block);
       if (from === undefined) return [];
-      const scheme = { before: before.quant[to.block] ?? null, after: after.quant[to.block] ?? null };
+      const scheme = { before: schemeIn(before, to.block), after: schemeIn(after, to.block) };
       const same =
         from.device === to.device &&
         from.execution === to.execution &&

@@ -1,3 +1,4 @@
+import { schemeIn } from '../document/scheme-in.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { formOf } from '../../profile/model-profile.js';
 import { formatCount } from '../../../size.js';
@@ -25,7 +26,7 @@ export function differingBlock(
   for (const block of profile.blocks) {
     const counted = planned.get(block.name);
     if (counted === undefined) return `it has no ${block.name}`;
-    const { weightBytes } = formOf(block, plan.quant[block.name] ?? null);
+    const { weightBytes } = formOf(block, schemeIn(plan, block.name));
     if (counted !== weightBytes) {
       return `${block.name} has ${formatCount(counted)} bytes there and ${formatCount(weightBytes)} here`;
     }

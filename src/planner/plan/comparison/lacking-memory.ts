@@ -1,4 +1,5 @@
 /** Whether a placement has room for another workload than it was planned for. */
+import { schemeIn } from '../document/scheme-in.js';
 import { found } from '../../../checked-access.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { Device } from '../../map/device-map.js';
@@ -58,7 +59,7 @@ function usedBytes(plan: PlanDocument, model: PlannedModel): (workload: Workload
     const context = prepare({ budgets, workload });
     const choice = context.profile.blocks.map(({ name }) => {
       const placement = placements.get(name);
-      const scheme = plan.quant[name] ?? null;
+      const scheme = schemeIn(plan, name);
       return placement === undefined
         ? ({ execution: 'host', store: 'cpu', scheme } as const)
         : { ...locationOf(placement), scheme };

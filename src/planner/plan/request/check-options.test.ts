@@ -41,4 +41,8 @@ describe('what a plan is asked, without types', () => {
       expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(message) }),
     );
   });
+
+  it('no tensors are nothing to place', () => {
+    expect(() => plan({}, new Map())).toThrow(expect.objectContaining({ code: 'TENSOR_NOT_FOUND' }));
+  });
 });

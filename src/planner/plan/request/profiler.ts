@@ -40,6 +40,8 @@ type Shared = Omit<GenericProfileOptions, 'config' | 'model' | 'quantization' | 
  */
 export function profiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileOptions): Profiler {
   checkOptions(tensors, options);
+  if (tensors.size === 0)
+    throw new Blip2Error('TENSOR_NOT_FOUND', 'The checkpoint has no tensors: nothing is to be placed.');
   const schemes = options.allowQuant ?? [];
   const shared = {
     dtype: options.dtype ?? 'float16',
