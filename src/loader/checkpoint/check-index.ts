@@ -66,13 +66,13 @@ function strayTensors(file: string, unlisted: readonly string[], elsewhere: read
   if (unlisted.length > 0) {
     warnings.push({
       code: 'TENSOR_NOT_IN_INDEX',
-      message: `${file} has ${list(unlisted)}, which the index does not list; not loaded.`,
+      message: `${file} has ${list(unlisted)}, which the index does not list: left out here, and loaded by transformers 5.`,
     });
   }
   if (elsewhere.length > 0) {
     warnings.push({
       code: 'TENSOR_IN_TWO_SHARDS',
-      message: `${file} has ${list(elsewhere)}, which the index takes from another shard.`,
+      message: `${file} has ${list(elsewhere)}, which the index takes from another shard; transformers 5 takes what stands in the last, by name.`,
     });
   }
   return warnings;
