@@ -124,7 +124,7 @@ function drawing(file: string): Drawing {
 function asDocument(given: MapExplanation, ours: PlanResult | null): object {
   return {
     issues: given.issues.map((issue) =>
-      issue.code === 'MAP_PREFIX_CONFLICT' ? { ...issue, rewrite: Object.fromEntries(issue.rewrite) } : issue,
+      'rewrite' in issue ? { ...issue, rewrite: Object.fromEntries(issue.rewrite) } : issue,
     ),
     overBudget: given.overBudget,
     plan: given.plan,
@@ -137,7 +137,7 @@ function asText(given: MapExplanation, ours: PlanResult | null): string {
   const lines: string[] = [];
   for (const issue of given.issues) {
     lines.push(`${issue.code}: ${issue.message}`);
-    if (issue.code === 'MAP_PREFIX_CONFLICT') {
+    if ('rewrite' in issue) {
       lines.push(`safe to all readers: ${JSON.stringify(Object.fromEntries(issue.rewrite))}`);
     }
   }

@@ -8,6 +8,7 @@ import { whyNotThere } from '../request/why-not-there.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import { keysOf, splitUnder } from '../document/kept-modules.js';
+import { clashingKeys } from './nested-keys.js';
 import { conflictingReadings } from '../../map/prefix-readings.js';
 import { pathsAbove } from '../../map/module-paths.js';
 
@@ -23,6 +24,14 @@ export type MapIssue =
         readonly loader: Device | undefined;
       }[];
       /** A map that means the dotted reading to everyone. */
+      readonly rewrite: DeviceMap;
+    }
+  | {
+      readonly code: 'MAP_KEYS_NESTED';
+      readonly message: string;
+      /** Keys that clash with one that they lie in. */
+      readonly names: readonly string[];
+      /** The same placement without keys inside one another. */
       readonly rewrite: DeviceMap;
     }
   | {
@@ -67,6 +76,7 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
       (all) => `The map gives no device to ${all}. transformers refuses such a map.`,
     ),
     ...prefixConflict(map, profile),
+    ...keysNested(map, profile),
     ...issue(
       'MAP_QUERY_TOKENS_ON_DISK',
       rootOnDisk ? [ROOT] : [],
@@ -89,7 +99,7 @@ const ROOT = 'query_tokens';
 
 /** An issue of some names, if there are any. */
 function issue(
-  code: Exclude<MapIssue['code'], 'MAP_PREFIX_CONFLICT'>,
+  code: Exclude<MapIssue['code'], 'MAP_PREFIX_CONFLICT' | 'MAP_KEYS_NESTED'>,
   names: readonly string[],
   says: (all: string, are: 'is' | 'are') => string,
 ): MapIssue[] {
@@ -119,6 +129,28 @@ function prefixConflict(map: DeviceMap, profile: ModelProfile): MapIssue[] {
         `${conflicts.length} tensors are read two ways: ${first.tensor} is on ${spelled(first.dotted)} by its dotted ` +
         `prefix and on ${spelled(first.loader)} to the loader of transformers, which takes a key for everything that begins like it.`,
       tensors: conflicts,
+      rewrite: dottedRewrite(map, profile),
+    },
+  ];
+}
+
+function keysNested(map: DeviceMap, profile: ModelProfile): MapIssue[] {
+  if (profile.engine !== 'transformers') return [];
+  const names = clashingKeys(
+    map,
+    profile.blocks.flatMap(({ tensors }) => tensors),
+  );
+  if (names.length === 0) return [];
+  const [first] = names;
+  const what =
+    first === ''
+      ? 'The key "" on the CPU holds others'
+      : `${listed(names)} ${names.length === 1 ? 'lies' : 'lie'} in another key`;
+  return [
+    {
+      code: 'MAP_KEYS_NESTED',
+      message: `${what}: accelerate hooks all below a key by that key first, so that loading or the first call fails.`,
+      names,
       rewrite: dottedRewrite(map, profile),
     },
   ];
