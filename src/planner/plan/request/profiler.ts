@@ -28,6 +28,8 @@ export type Profiler = (asked?: Partial<Workload>, packedRows?: number) => Model
 export interface Grain {
   /** Whether layers that hold modules which stay whole are split into them, for a map on one GPU that does so. Default false. */
   readonly splitsLayers?: boolean;
+  /** Whether a map that is explained keeps a tensor, by its loaded name, on its GPU. */
+  readonly isKept?: (tensor: string) => boolean;
 }
 
 type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>> & Grain;
@@ -47,6 +49,7 @@ export function profiler(tensors: ReadonlyMap<string, TensorInfo>, options: Prof
     dtype: options.dtype ?? 'float16',
     ...(options.dtypes === undefined ? {} : { overrides: options.dtypes }),
     engine: options.engine ?? 'blip2-run',
+    ...(options.isKept === undefined ? {} : { isKept: options.isKept }),
   } as const;
   const profileFor = isBlip2(options.config)
     ? knownProfiler(tensors, parseModelConfig(options.config), { ...shared, schemes })

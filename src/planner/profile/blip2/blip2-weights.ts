@@ -28,6 +28,8 @@ export interface Blip2ProfileOptions {
   readonly dtype: LoadDtype;
   readonly overrides?: ReadonlyMap<string, LoadDtype>;
   readonly engine: Engine;
+  /** Whether a map that is given keeps a tensor on its GPU; absent where none is. */
+  readonly isKept?: (tensor: string) => boolean;
   /** Schemes that blocks may be quantised with. Default none. */
   readonly schemes?: readonly QuantScheme[];
 }
@@ -74,7 +76,7 @@ const QUERY_INPUTS: ReadonlySet<BlockKind> = new Set<BlockKind>([
 export function blip2Weights(
   tensors: ReadonlyMap<string, TensorInfo>,
   config: ModelConfig,
-  { dtype, overrides, engine, schemes = [] }: Blip2ProfileOptions,
+  { dtype, overrides, engine, schemes = [], isKept }: Blip2ProfileOptions,
 ): Blip2Weights {
   checkTensorNames(tensors);
   checkLayerCounts(tensors, config);
@@ -124,7 +126,7 @@ export function blip2Weights(
         loaded: { scheme: schemeOf(names), held, read },
         forms: formsOf(block, names, held, bond),
         // A Q-Former layer stays in one piece.
-        kept: engine === 'transformers' && LAYERS.has(block.kind) ? keptLevels(block.name, read) : [new Set()],
+        kept: engine === 'transformers' && LAYERS.has(block.kind) ? keptLevels(block.name, read, isKept) : [new Set()],
       };
     }),
     aliases: aliasesOf(config, tensors),

@@ -32,6 +32,7 @@ export interface BlockContext {
   readonly bufferBytes: ReadonlyMap<string, number>;
   /** Whether a map may stream some modules of a block and leave others on the GPU. */
   readonly cutsLayers: boolean;
+  readonly isKept?: (tensor: string) => boolean;
   /** Groups that need a key of their own, whatever in them has one. */
   readonly heldTogether: ReadonlySet<string>;
   /** Whether a quantised module cannot wait in host memory or on disk. */
@@ -163,7 +164,7 @@ function levelsOf(
   const isFree = bond === null && !stays && lacks === null && reads.length === 0 && bufferBytes === 0;
   if (!context.cutsLayers || !isFree || context.heldTogether.has(name)) return WHOLE;
   const parts = tensors.map((tensor) => ({ name: tensor, module: parentOf(tensor), bytes: bytesOf(tensor, context) }));
-  return keptLevels(name, parts);
+  return keptLevels(name, parts, context.isKept);
 }
 
 function bytesOf(name: string, { tensors, rules }: BlockContext): number {

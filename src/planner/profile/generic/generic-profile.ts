@@ -31,6 +31,8 @@ export interface GenericProfileOptions {
   readonly splitsLayers: boolean;
   /** Whether some modules of a layer may be streamed and others not, where all runs on one GPU. */
   readonly cutsLayers: boolean;
+  /** Whether a map that is given keeps a tensor on its GPU; absent where none is. */
+  readonly isKept?: (tensor: string) => boolean;
   /** How the tensors are quantised; null where they are not. */
   readonly quantization: Quantization | null;
   /** The model as transformers loads it; null for a class that is not known. */
@@ -73,6 +75,7 @@ export function genericProfiler(
     isBuffer: (name: string) => model?.tree.isBuffer(name) === true,
     bufferBytes: unsaved?.bytes ?? new Map<string, number>(),
     cutsLayers: options.cutsLayers && engine === 'transformers' && model !== null && quantization === null,
+    ...(options.isKept === undefined ? {} : { isKept: options.isKept }),
     heldTogether: unsaved?.inside ?? new Set<string>(),
     quantizedStores: quantization?.stores ?? null,
   };

@@ -134,7 +134,30 @@ describe('a map that cuts a layer', () => {
     expect(plan?.cost.streamedBytesPerCall).toBe(2 * 64 * 64);
   });
 
-  it('is not where such a part is cut', () => {
-    expect(explained(`${WHOLE}.query`).issues.map(({ code }) => code)).toEqual(['MAP_BLOCK_CUT']);
+  // What streams to the only GPU runs there: transformers answers the same.
+  it('is sound on one GPU where such a part is cut, too, and counts what it keeps', () => {
+    const { issues, plan } = explained(`${WHOLE}.query`);
+    expect(issues).toEqual([]);
+    expect(plan?.cost.streamedBytesPerCall).toBe(2 * 64 * 64);
+    const bytes = 2 * 64 * 64 * weights.length;
+    expect(plan?.devices.map(({ id, weightBytes }) => [id, weightBytes])).toEqual([
+      [0, bytes - 2 * 64 * 64],
+      ['cpu', 2 * 64 * 64],
+      ['disk', 0],
+    ]);
+  });
+
+  it('is not beside another GPU', () => {
+    const cut = (keys: readonly (readonly [string, Device])[]) =>
+      explainMap(new Map<string, Device>([['longformer', 0], ['lm_head', 0], ...keys]), file, options).issues.map(
+        ({ code }) => code,
+      );
+    expect(cut([[`${WHOLE}.query`, 1]])).toEqual(['MAP_BLOCK_CUT']);
+    expect(
+      cut([
+        [`${WHOLE}.query`, 'cpu'],
+        ['lm_head.dense', 1],
+      ]),
+    ).toEqual(['MAP_BLOCK_CUT']);
   });
 });
