@@ -24,7 +24,7 @@ export function keptNotes({ blocks }: ModelProfile, choice: readonly Place[]): s
   return [
     ...said(
       (level) => level === 0,
-      (layers, size) => `Of ${layers} streamed layers ${size} stay on the GPU.`,
+      (layers, size) => `Of ${layers} streamed layer${layers === 1 ? '' : 's'} ${size} stay on the GPU.`,
     ),
     ...said(
       (level) => level === 1,
@@ -34,7 +34,7 @@ export function keptNotes({ blocks }: ModelProfile, choice: readonly Place[]): s
     ...said(
       (level) => level > 1,
       (layers, size) =>
-        `Of ${layers} streamed layers all (${size}) stays on the GPU but the widest modules, which are most of their bytes in few ` +
+        `Of ${layers} streamed layer${layers === 1 ? '' : 's'} all (${size}) stays on the GPU but the widest modules, which are most of their bytes in few ` +
         'copies. They run where the rest of the layer runs.',
     ),
   ];
