@@ -11,6 +11,7 @@ import { answerChat, type ChatContext } from './answer-chat.js';
 import { apiError } from './api/api-error.js';
 import { parseChatRequest } from './api/chat-request.js';
 import { parseResponsesRequest } from './api/responses-request.js';
+import { OpenExchanges, type Exchange } from './http/open-exchanges.js';
 import { readJsonBody } from './http/read-body.js';
 import { quietTurn } from './http/quiet-turn.js';
 import { sendError, sendJson, sendText } from './http/send.js';
@@ -50,27 +51,18 @@ export interface Answered {
   readonly error: unknown;
 }
 
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  /** What ends the work on it. */
-  readonly work: AbortController;
-  readonly beganMs: number;
-}
-
 export class CaptionServer {
   readonly #model: Pick<KeptModel, 'caption' | 'isReady'>;
   readonly #settings: ServerSettings;
   readonly #server: Server;
   readonly #admission: Admission;
   readonly #metrics: ServeMetrics;
-  readonly #open = new Set<Exchange>();
+  readonly #open = new OpenExchanges();
   readonly #startedS = Math.floor(Date.now() / 1000);
   #isStopping = false;
   #isClosed = false;
   /** Requests so far. */
   #asked = 0;
-  readonly #onLast: (() => void)[] = [];
 
   constructor(model: Pick<KeptModel, 'caption' | 'isReady'>, settings: ServerSettings) {
     this.#model = model;
@@ -86,6 +78,7 @@ export class CaptionServer {
       },
       (request, response) => void this.#serve(request, response),
     );
+    this.#server.on('connection', (socket) => this.#open.watch(socket));
     this.#server.maxConnections = MOST_CONNECTIONS;
   }
 
@@ -124,7 +117,7 @@ export class CaptionServer {
     await Promise.race([this.#unasked(), setTimeout(timeoutMs, undefined, { ref: false })]);
     const late = new Blip2Error('SERVICE_CLOSED', 'the server was stopped before the answer was made');
     for (const { work } of this.#open) work.abort(late);
-    await Promise.race([this.#answered(), setTimeout(CUT_OFF_MS, undefined, { ref: false })]);
+    await Promise.race([this.#open.answered(), setTimeout(CUT_OFF_MS, undefined, { ref: false })]);
     this.#server.closeAllConnections();
     await closed;
   }
@@ -132,29 +125,15 @@ export class CaptionServer {
   /** Until all is answered and nobody has asked for a while. */
   async #unasked(): Promise<void> {
     for (let before = -1; before !== this.#asked || this.#open.size > 0;) {
-      await this.#answered();
+      await this.#open.answered();
       before = this.#asked;
       await setTimeout(NEXT_REQUEST_MS);
     }
   }
 
-  async #answered(): Promise<void> {
-    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#onLast.push(resolve));
-  }
-
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const exchange = { request, response, work: new AbortController(), beganMs: performance.now() };
-    this.#open.add(exchange);
+    const exchange = this.#open.add(request, response);
     this.#asked += 1;
-    // Of a connection that fails: whoever waits for the answer hears of it.
-    request.on('error', () => undefined);
-    response.on('error', () => undefined);
-    response.once('close', () => {
-      this.#open.delete(exchange);
-      if (this.#open.size === 0) for (const resolve of this.#onLast.splice(0)) resolve();
-      if (response.writableFinished) return;
-      exchange.work.abort(new Blip2Error('CLIENT_GONE', 'the client has closed its connection'));
-    });
     if (this.#isClosed) response.setHeader('connection', 'close');
     const target = requestTarget(request);
     let caption: Caption | null = null;
