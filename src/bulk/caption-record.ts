@@ -1,6 +1,6 @@
 /** What became of a picture, as a row of a run's records and of its JSONL output. */
 import * as z from 'zod';
-import type { Blip2Error } from '../errors.js';
+import { Blip2Error } from '../errors.js';
 import type { Answer } from '../runtime/engine/captioner-options.js';
 import type { InputPicture } from './inputs/input-picture.js';
 
@@ -34,8 +34,48 @@ export type CaptionRecord = z.infer<typeof captionRecord>;
 
 const place = z.object({ position: z.int().nonnegative(), record: captionRecord });
 
-/** @throws where a line is no record */
-export const parseRecord = (line: string): CaptionRecord => captionRecord.parse(JSON.parse(line));
+/**
+ * The records of a finished shard. Where they are what the run writes, anybody may have edited them since.
+ * @throws Blip2Error `RUN_INVALID`
+ */
+export function parseRecords(text: string, file: string): CaptionRecord[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line, index) => {
+      try {
+        return captionRecord.parse(JSON.parse(line));
+      } catch (cause) {
+        throw changedRecords(file, `line ${index + 1} is no record of a picture`, cause);
+      }
+    });
+}
+
+/**
+ * Makes sure that records are those of a shard's pictures, in their order.
+ * @throws Blip2Error `RUN_INVALID`
+ */
+export function checkRecords(records: readonly CaptionRecord[], pictures: readonly InputPicture[], file: string): void {
+  if (records.length !== pictures.length) {
+    throw changedRecords(file, `it has ${records.length} rows, and its shard ${pictures.length} pictures`);
+  }
+  const row = pictures.findIndex((picture, position) => !isRecordOf(records[position], picture));
+  if (row !== -1) throw changedRecords(file, `line ${row + 1} is not of the picture that the run has there`);
+}
+
+function isRecordOf(record: CaptionRecord | undefined, picture: InputPicture): boolean {
+  if (record === undefined) return false;
+  const { file_name: name, archive, row } = identity(picture, record.file_name);
+  return name === record.file_name && archive === record.archive && row === record.row;
+}
+
+function changedRecords(file: string, what: string, cause?: unknown): Blip2Error {
+  return new Blip2Error('RUN_INVALID', `${file} is not as the run wrote it: ${what}`, {
+    hint: 'Put it back as it was, or move it away: its pictures are then captioned again.',
+    details: { file },
+    cause,
+  });
+}
 
 /** A record and the position of its picture in the shard. */
 export type PlacedRecord = z.infer<typeof place>;

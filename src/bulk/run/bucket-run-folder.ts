@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { parseRecord, type CaptionRecord } from '../caption-record.js';
+import { parseRecords, type CaptionRecord } from '../caption-record.js';
 import { RunFolder, shardOf, STATE_FOLDER } from './run-folder.js';
 import { Bucket, parseBucketUrl } from '../bucket/bucket.js';
 
@@ -82,8 +82,9 @@ export class BucketRunFolder extends RunFolder {
   }
 
   override async readRecords(shard: number): Promise<CaptionRecord[] | null> {
-    const text = await this.#bucket.readText(this.#records(shard));
-    return text === null ? null : text.trimEnd().split('\n').map(parseRecord);
+    const key = this.#records(shard);
+    const text = await this.#bucket.readText(key);
+    return text === null ? null : parseRecords(text, `s3://${this.#bucket.name}/${key}`);
   }
 
   override async writeRecords(shard: number, records: readonly CaptionRecord[]): Promise<void> {

@@ -244,6 +244,24 @@ describe('runBulk', () => {
     expect(await readdir(scratch)).toEqual(['out']);
   });
 
+  it('runs failed pictures again where each record is of its picture, and nowhere else', async () => {
+    await runBulk(options('out', {}));
+    const file = join(scratch, 'out/00000.jsonl');
+    const whole = await readFile(file, 'utf8');
+    const rows = whole.trimEnd().split('\n');
+    const others = [rows.slice(1), rows.slice(0, -1), [...rows, ...rows], rows.toReversed(), ['{}', ...rows.slice(1)]];
+    for (const text of ['', '\n', ...others.map((each) => `${each.join('\n')}\n`)]) {
+      await writeFile(file, text);
+      const again = runBulk(options('out', { retryFailed: true }));
+      await expect(again).rejects.toMatchObject({ code: 'RUN_INVALID', details: { file } });
+      expect(await readFile(file, 'utf8')).toBe(text);
+    }
+    const corrected = whole.replace('"text":"p0 0"', '"text":"corrected"');
+    await writeFile(file, corrected);
+    expect((await runBulk(options('out', { retryFailed: true }))).tally).toMatchObject({ captioned: 42, failed: 5 });
+    expect(await readFile(file, 'utf8')).toBe(corrected);
+  });
+
   it('counts what was written of a picture, not what was made of it', async () => {
     const gone = 'IMAGE_NOT_FOUND: it went while its shard was captioned';
     const output = {

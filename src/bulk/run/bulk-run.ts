@@ -1,5 +1,5 @@
 import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
-import type { CaptionRecord } from '../caption-record.js';
+import { checkRecords, type CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 import type { ShardOutput } from './shard-output.js';
 import type { CaptionWorker } from './caption-pictures.js';
@@ -102,12 +102,13 @@ async function* jobs(
   tally: Tally,
 ): AsyncGenerator<ShardJob, void> {
   for (const shard of open) {
-    const records = (await folder.readRecords(shard)) ?? [];
-    const kept = records.map((record) => (record.error === '' ? record : undefined));
+    const [pictures, records] = [await list.read(shard), await folder.readRecords(shard)];
+    if (records !== null) checkRecords(records, pictures, folder.recordsFile(shard));
+    const kept = records?.map((record) => (record.error === '' ? record : undefined));
     const job = await ShardJob.open({
       shard,
       first: shard * shardSize,
-      pictures: await list.read(shard),
+      pictures,
       kept,
       journal: await folder.journal(shard),
       spool: output.holdsPictures === true ? folder.spool(shard) : undefined,

@@ -5,7 +5,7 @@ import { makeFolder } from '../../loader/file/make-folder.js';
 import { Blip2Error } from '../../errors.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
-import { parseRecord, type CaptionRecord } from '../caption-record.js';
+import { parseRecords, type CaptionRecord } from '../caption-record.js';
 import { RunLock, type Slice } from './run-lock.js';
 import { PictureSpool } from './picture-spool.js';
 import { ShardJournal } from './shard-journal.js';
@@ -149,10 +149,14 @@ export class RunFolder implements AsyncDisposable {
     return isThere(this.recordsFile(shard));
   }
 
-  /** @returns null where the shard is not finished */
+  /**
+   * @returns null where the shard is not finished
+   * @throws Blip2Error `RUN_INVALID` where the file has been changed into something else
+   */
   async readRecords(shard: number): Promise<CaptionRecord[] | null> {
-    const text = await readFile(this.recordsFile(shard), 'utf8').catch(() => null);
-    return text === null ? null : text.trimEnd().split('\n').map(parseRecord);
+    const file = this.recordsFile(shard);
+    const text = await readFile(file, 'utf8').catch(() => null);
+    return text === null ? null : parseRecords(text, file);
   }
 
   async writeRecords(shard: number, records: readonly CaptionRecord[]): Promise<void> {

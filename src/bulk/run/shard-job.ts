@@ -8,7 +8,7 @@ export interface NewShardJob {
   readonly first: number;
   readonly pictures: readonly InputPicture[];
   /** Records of an earlier writing that are not to be made again. */
-  readonly kept?: readonly (CaptionRecord | undefined)[];
+  readonly kept?: readonly (CaptionRecord | undefined)[] | undefined;
   /** Where records are before they count. */
   readonly journal?: ShardJournal;
   /** Where pictures that lie elsewhere are kept until the shard is written. */
