@@ -106,6 +106,7 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
     folder,
     output,
     list,
+    settings,
     shardSize,
     giver,
     stopping,

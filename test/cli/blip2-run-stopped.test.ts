@@ -25,8 +25,12 @@ describe('a run that is interrupted', () => {
     const out = fresh();
     const flags = [list, '--image-root', PICTURES, '--threads', '1', '--out', out];
     const stopped = startRun(flags);
-    const journal = join(out, '.blip2-run/00000.journal');
-    const lines = async () => (await readFile(journal, 'utf8').catch(() => '')).split('\n').length - 1;
+    const state = join(out, '.blip2-run');
+    const lines = async (): Promise<number> => {
+      const names = await readdir(state).catch(() => []);
+      const journal = names.find((name) => /^00000\..*journal$/.test(name)) ?? '';
+      return (await readFile(join(state, journal), 'utf8').catch(() => '')).split('\n').length - 1;
+    };
     while ((await lines()) < 20) await setTimeout(20);
     process.kill(stopped.pid, 'SIGINT');
     const { code, stderr } = await stopped.ended;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ShardOutput } from '../run/shard-output.js';
 import { finishRun } from '../run/finish-run.js';
 import type { InputList } from '../run/input-list.js';
+import { confirmRun, type RunSettings } from '../run/run-file.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { ShardJob } from '../run/shard-job.js';
 import { workOnShards, type WorkOptions } from '../work/work-on-shards.js';
@@ -10,6 +11,7 @@ export interface QueueWorkOptions extends Omit<WorkOptions, 'open' | 'write'> {
   readonly folder: RunFolder;
   readonly output: ShardOutput;
   readonly list: InputList;
+  readonly settings: RunSettings;
   readonly shardSize: number;
 }
 
@@ -25,6 +27,7 @@ export async function workOnQueue(options: QueueWorkOptions): Promise<number> {
     ...options,
     open: async ({ shard }) => {
       if (await folder.isFinished(shard)) return null;
+      await confirmRun(folder, options);
       const pictures = await list.read(shard);
       const journal = await folder.journal(shard, writer);
       const spool = output.holdsPictures === true ? folder.spool(shard, writer) : undefined;
@@ -33,6 +36,7 @@ export async function workOnQueue(options: QueueWorkOptions): Promise<number> {
       return job;
     },
     write: async (job) => {
+      await confirmRun(folder, options);
       if (await folder.isFinished(job.shard)) {
         await folder.removeStateOf(job.shard);
         return job.records;
@@ -42,7 +46,7 @@ export async function workOnQueue(options: QueueWorkOptions): Promise<number> {
       return written;
     },
   });
-  const left = await finishRun(folder, output, list);
+  const left = await finishRun(folder, output, options);
   // What killed workers have left half-written, and frozen ones have added to shards that were finished meanwhile.
   if (left === 0) {
     await folder.prepare();

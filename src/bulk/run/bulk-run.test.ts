@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -92,6 +92,14 @@ async function texts(out: string): Promise<string[]> {
 async function records(out: string): Promise<CaptionRecord[]> {
   const lines = (await texts(out)).flatMap((text) => text.trimEnd().split('\n'));
   return lines.map((line) => JSON.parse(line) as CaptionRecord);
+}
+
+async function untilFinished(out: string, shard: number): Promise<void> {
+  const name = String(shard).padStart(5, '0');
+  const isThere = async () => (await readdir(join(scratch, out))).includes(`${name}.jsonl`);
+  const isOnTheWay = async () =>
+    (await readdir(join(scratch, out, '.blip2-run'))).some((each) => each.startsWith(name));
+  while (!(await isThere()) || (await isOnTheWay())) await setTimeout(1);
 }
 
 function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
@@ -205,7 +213,9 @@ describe('runBulk', () => {
     });
     await expect(runBulk(stopped)).rejects.toThrow('stopped');
     expect(await texts('out')).toHaveLength(1);
-    const journal = join(scratch, 'out/.blip2-run/00001.journal');
+    const state = join(scratch, 'out/.blip2-run');
+    const name = (await readdir(state)).find((each) => /^00001\..*journal$/.test(each)) ?? '';
+    const journal = join(state, name);
     expect((await readFile(journal, 'utf8')).split('\n').length).toBeGreaterThan(5);
     await appendFile(journal, '{"position": 9, "record": {"file_na');
     asked = [];
@@ -260,6 +270,38 @@ describe('runBulk', () => {
     await writeFile(file, corrected);
     expect((await runBulk(options('out', { retryFailed: true }))).tally).toMatchObject({ captioned: 42, failed: 5 });
     expect(await readFile(file, 'utf8')).toBe(corrected);
+  });
+
+  it('writes nothing into its folder once another run is in its place', async () => {
+    const says: CaptionWorker = {
+      async *caption(pictures) {
+        for await (const { source } of pictures) yield captioned(`other ${String(source)}`);
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    const other = { settings: { prompt: 'other' }, openWorker: () => Promise.resolve(says) };
+    const openWorker = () => Promise.reject(new Blip2Error('OUT_OF_MEMORY', 'no room'));
+    await expect(runBulk(options('other', { ...other, openWorker }))).rejects.toThrow();
+    let asked = 0;
+    const swaps: CaptionWorker = {
+      ...says,
+      async *caption(pictures) {
+        for await (const picture of pictures) {
+          if (++asked === 8) {
+            await untilFinished('out', 0);
+            await rename(join(scratch, 'out'), join(scratch, 'old'));
+            await rename(join(scratch, 'other'), join(scratch, 'out'));
+          }
+          yield sayNames(picture);
+        }
+      },
+    };
+    const disturbed = runBulk(options('out', { openWorker: () => Promise.resolve(swaps) }));
+    await expect(disturbed).rejects.toMatchObject({ code: 'RUN_DIFFERS' });
+    expect(await texts('out')).toEqual([]);
+    expect((await runBulk(options('out', other))).shardsLeft).toBe(0);
+    const expected = Array.from({ length: 47 }, (_, index) => `other p${index}`);
+    expect((await records('out')).map(({ text }) => text)).toEqual(expected);
   });
 
   it('counts what was written of a picture, not what was made of it', async () => {

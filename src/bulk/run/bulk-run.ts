@@ -7,6 +7,7 @@ import { captionShards } from './caption-shards.js';
 import { finishRun } from './finish-run.js';
 import type { InputList } from './input-list.js';
 import { openRun, type RunOptions } from './open-run.js';
+import { confirmRun, type RunInHand } from './run-file.js';
 import type { RunFolder } from './run-folder.js';
 import type { Slice } from './run-lock.js';
 import { ShardJob } from './shard-job.js';
@@ -53,6 +54,7 @@ export async function runBulk(options: BulkOptions): Promise<BulkResult> {
 async function runShards(options: BulkOptions): Promise<BulkResult> {
   const { folder, output, slice, shardSize } = options;
   const list = await openRun(folder, output, options.inputs, options);
+  const run = { settings: options.settings, list };
   const tally = new Tally();
   const mine = Array.from({ length: list.shards }, (_, shard) => shard).filter(
     (shard) => shard % slice.count === slice.index,
@@ -68,11 +70,11 @@ async function runShards(options: BulkOptions): Promise<BulkResult> {
       ...options,
       workers: Math.min(options.workers, open.length),
       queue: new ShardQueue(jobs(options, list, open, tally)),
-      finish: (job) => finish(options, job, tally),
+      finish: (job) => finish(options, run, job, tally),
       onRecord,
     });
   }
-  const shardsLeft = await finishRun(folder, output, list);
+  const shardsLeft = await finishRun(folder, output, run);
   return { tally, pictures, shardsLeft };
 }
 
@@ -96,12 +98,13 @@ async function openShards(
 }
 
 async function* jobs(
-  { folder, output, shardSize }: BulkOptions,
+  { folder, output, settings, shardSize }: BulkOptions,
   list: InputList,
   open: readonly number[],
   tally: Tally,
 ): AsyncGenerator<ShardJob, void> {
   for (const shard of open) {
+    await confirmRun(folder, { settings, list });
     const [pictures, records] = [await list.read(shard), await folder.readRecords(shard)];
     if (records !== null) checkRecords(records, pictures, folder.recordsFile(shard));
     const kept = records?.map((record) => (record.error === '' ? record : undefined));
@@ -119,8 +122,9 @@ async function* jobs(
   }
 }
 
-async function finish({ folder, output }: BulkOptions, job: ShardJob, tally: Tally): Promise<void> {
+async function finish({ folder, output }: BulkOptions, run: RunInHand, job: ShardJob, tally: Tally): Promise<void> {
   await job.flush();
+  await confirmRun(folder, run);
   const written = await output.write(job);
   await folder.writeRecords(job.shard, written);
   tally.replace(job.records, written);

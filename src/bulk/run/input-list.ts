@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
+import { Blip2Error } from '../../errors.js';
 import { readLines } from '../../loader/file/read-lines.js';
 import { writeFailure } from '../../loader/file/write-failure.js';
 import { TemporaryFile } from '../../loader/write/temporary-file.js';
@@ -90,15 +91,26 @@ export class InputList {
     return new InputList(path, count, hash.digest('hex'), [...offsets, offset]);
   }
 
-  /** The pictures of a shard. */
+  /**
+   * The pictures of a shard.
+   * @throws Blip2Error `RUN_MISSING`, `RUN_INVALID` where the list has gone or changed
+   */
   async read(shard: number): Promise<InputPicture[]> {
     const [begin, end] = [this.#offsets[shard], this.#offsets[shard + 1]];
     if (begin === undefined || end === undefined) throw new RangeError(`there is no shard ${shard}`);
-    const handle = await open(this.#path, 'r');
+    const handle = await open(this.#path, 'r').catch((cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new Blip2Error('RUN_MISSING', `the run's list of pictures cannot be read: ${reason}`, {
+        hint: 'See that its folder is still there.',
+        cause,
+      });
+    });
     try {
       const bytes = Buffer.alloc(end - begin);
-      await handle.read(bytes, 0, bytes.length, begin);
-      return bytes.toString().trimEnd().split('\n').map(parseInputPicture);
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, begin);
+      return bytes.subarray(0, bytesRead).toString().trimEnd().split('\n').map(parseInputPicture);
+    } catch (cause) {
+      throw new Blip2Error('RUN_INVALID', `${this.#path} is not the list that the run has read`, { cause });
     } finally {
       await handle.close();
     }

@@ -4,7 +4,7 @@ import { Blip2Error } from '../../errors.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 import { isElsewhere } from '../inputs/picture-address.js';
 import { InputList } from './input-list.js';
-import { readRunFile, refuseOtherSettings, type RunSettings } from './run-file.js';
+import { readRunFile, refuseOtherSettings, runKey, type RunSettings } from './run-file.js';
 import type { RunFolder } from './run-folder.js';
 
 export interface JoinOptions {
@@ -38,6 +38,7 @@ export async function joinRun(folder: RunFolder, options: JoinOptions): Promise<
       hint: 'Add the run again, or give another folder.',
     });
   }
+  folder.nameBy(runKey({ settings, list }));
   if (first !== undefined) await checkVisible(first);
   return list;
 }

@@ -8,6 +8,7 @@ import {
   readRunFile,
   refuseOtherInputs,
   refuseOtherSettings,
+  runKey,
   writeRunFile,
   type RunFile,
   type RunSettings,
@@ -57,6 +58,7 @@ export async function openRun(
   );
   await folder.publishInputList();
   if (known !== null && known.inputs !== list.hash) await writeRunFile(folder, runOf(list, settings));
+  folder.nameBy(runKey({ settings, list }));
   return list;
 }
 

@@ -1,12 +1,20 @@
 /** What decides the texts of a run, kept in its folder: another run is not mixed with it. */
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
+import type { InputList } from './input-list.js';
 import type { RunFolder } from './run-folder.js';
 
 const RUN_FILE = 'run.json';
 
 /** Name of a setting, as a person knows it -> its value. */
 export type RunSettings = Readonly<Record<string, string | number | boolean | null>>;
+
+/** A run that a process is at work on. */
+export interface RunInHand {
+  readonly settings: RunSettings;
+  readonly list: Pick<InputList, 'hash' | 'pictures'>;
+}
 
 const runFile = z.object({
   version: z.literal(1),
@@ -41,6 +49,28 @@ export async function beginRunFile(folder: RunFolder, run: RunFile): Promise<voi
   const begun = (await readRunFile(folder)) ?? run;
   refuseOtherSettings(folder, begun.settings, run.settings);
   if (begun.inputs !== run.inputs) refuseOtherInputs(folder, begun, run.pictures);
+}
+
+/**
+ * Makes sure that the folder is still the run's: another one may have been put in its place since it was opened.
+ * @throws Blip2Error `RUN_DIFFERS`, `RUN_MISSING`
+ */
+export async function confirmRun(folder: RunFolder, { settings, list }: RunInHand): Promise<void> {
+  const known = await readRunFile(folder);
+  if (known === null) {
+    throw new Blip2Error('RUN_MISSING', `${folder.name} no longer holds the run that is at work in it`, {
+      hint: 'Put the folder back, or begin again. Is what it lies on still there?',
+    });
+  }
+  refuseOtherSettings(folder, known.settings, settings);
+  if (known.inputs !== list.hash) refuseOtherInputs(folder, known, list.pictures);
+}
+
+/** What files of a run that are on their way have in their names. */
+export function runKey({ settings, list }: RunInHand): string {
+  const set = Object.entries(settings).filter(([, value]) => value !== null);
+  const text = JSON.stringify([list.hash, set.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
 export function writeRunFile(folder: RunFolder, run: RunFile): Promise<void> {

@@ -21,6 +21,7 @@ export class RunFolder implements AsyncDisposable {
   readonly name: string;
   readonly #state: string;
   readonly #recordsAreOutput: boolean;
+  #key: string | undefined;
   #lock: RunLock | undefined;
 
   /** @param recordsAreOutput whether the records themselves are what the run writes */
@@ -29,6 +30,11 @@ export class RunFolder implements AsyncDisposable {
     this.name = path;
     this.#state = join(path, STATE_FOLDER);
     this.#recordsAreOutput = recordsAreOutput;
+  }
+
+  /** Has what is on its way named by its run: another one that takes this folder's place does not go on from it. */
+  nameBy(key: string): void {
+    this.#key = key;
   }
 
   get inputList(): string {
@@ -55,8 +61,10 @@ export class RunFolder implements AsyncDisposable {
    * @param writer one of several processes that may have the shard at the same time
    */
   async journal(shard: number, writer?: string): Promise<ShardJournal> {
-    const name = ownName(shard, writer, 'journal');
-    const others = (await this.#stateOf(shard)).filter((other) => other.endsWith('.journal') && other !== name);
+    const name = this.#ownName(shard, writer, 'journal');
+    const isOther = (other: string) =>
+      other !== name && other.startsWith(`${shardName(shard)}.${this.#key ?? ''}`) && other.endsWith('.journal');
+    const others = (await this.#stateOf(shard)).filter(isOther);
     return new ShardJournal(
       join(this.#state, name),
       others.map((other) => join(this.#state, other)),
@@ -65,7 +73,7 @@ export class RunFolder implements AsyncDisposable {
 
   /** Pictures of a shard that is not finished. @param writer as for `journal` */
   spool(shard: number, writer?: string): PictureSpool {
-    return new PictureSpool(join(this.#state, ownName(shard, writer, 'pictures')));
+    return new PictureSpool(join(this.#state, this.#ownName(shard, writer, 'pictures')));
   }
 
   /** Files that a shard is about to write, with all of their text. */
@@ -172,7 +180,7 @@ export class RunFolder implements AsyncDisposable {
 
   /** Removes what runs have left of finished shards that were killed between two steps. */
   async removeLeftOvers(finished: ReadonlySet<number>): Promise<void> {
-    for (const name of await readdir(this.#state)) {
+    for (const name of await this.#stateNames()) {
       const shard = ON_THE_WAY.exec(name)?.[1];
       if (shard !== undefined && finished.has(Number(shard))) await rm(join(this.#state, name), { force: true });
     }
@@ -180,7 +188,7 @@ export class RunFolder implements AsyncDisposable {
 
   /** Forgets what was done of another list of pictures. */
   async forget(): Promise<void> {
-    for (const name of await readdir(this.#state)) {
+    for (const name of await this.#stateNames()) {
       if (/^\d{5,}\.jsonl$/.test(name) || ON_THE_WAY.test(name)) await rm(join(this.#state, name));
     }
   }
@@ -189,8 +197,23 @@ export class RunFolder implements AsyncDisposable {
     // What is in it stays.
   }
 
+  async #stateNames(): Promise<string[]> {
+    return readdir(this.#state).catch((cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new Blip2Error('RUN_MISSING', `${this.name} no longer holds its run: ${reason}`, {
+        hint: 'See that the folder is there.',
+        cause,
+      });
+    });
+  }
+
+  #ownName(shard: number, writer: string | undefined, extension: string): string {
+    const owner = [this.#key, writer].filter((part) => part !== undefined).join('-');
+    return [shardName(shard), owner, extension].filter((part) => part !== '').join('.');
+  }
+
   async #stateOf(shard: number): Promise<string[]> {
-    return (await readdir(this.#state)).filter((name) => ON_THE_WAY.exec(name)?.[1] === shardName(shard));
+    return (await this.#stateNames()).filter((name) => ON_THE_WAY.exec(name)?.[1] === shardName(shard));
   }
 }
 
@@ -205,8 +228,5 @@ const isThere = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-const ownName = (shard: number, writer: string | undefined, extension: string): string =>
-  [shardName(shard), ...(writer === undefined ? [] : [writer]), extension].join('.');
 
 const shardName = (shard: number): string => String(shard).padStart(5, '0');

@@ -97,6 +97,14 @@ describe('workOnShards', () => {
     expect(new Set(giver.answers.map((answer) => answer.split(' ')[1]))).toEqual(new Set(['DISK_FULL']));
   });
 
+  it.each(['RUN_DIFFERS', 'RUN_MISSING'] as const)('gives all back where it is told %s', async (code) => {
+    const giver = new Notes(9);
+    const gone = () => Promise.reject(new Blip2Error(code, 'the folder is of another run'));
+    await expect(workOnShards(options(giver, { write: gone }))).rejects.toMatchObject({ code });
+    expect(giver.answers.length).toBeGreaterThan(0);
+    expect(giver.answers.every((answer) => answer.endsWith('returned'))).toBe(true);
+  });
+
   it('finishes what it has where it is to stop, and gives it back where it is to stop at once', async () => {
     const stop = new AbortController();
     const giver = new Notes(50);

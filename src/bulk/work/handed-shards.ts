@@ -73,7 +73,7 @@ export class HandedShards implements ShardSource {
   /** Answers for what is still in hand. @param failure what ended the work; undefined where somebody stopped it */
   async end(failure: unknown): Promise<void> {
     for (const shard of this.#inHand.values()) {
-      await (failure === undefined ? shard.giveBack() : shard.fail(asKnown(failure)));
+      await (failure === undefined || isOtherRun(failure) ? shard.giveBack() : shard.fail(asKnown(failure)));
     }
     this.#inHand.clear();
   }
@@ -113,11 +113,19 @@ export class HandedShards implements ShardSource {
   }
 
   async #fail(shard: HandedShard, error: unknown): Promise<void> {
+    if (isOtherRun(error)) {
+      await shard.giveBack();
+      throw error;
+    }
     await shard.fail(asKnown(error));
     this.#failures += 1;
     if (this.#failures >= MOST_FAILURES) throw error;
   }
 }
+
+/** Whether the run's folder is another one's now, or gone: of no shard is there more to be had here. */
+const isOtherRun = (error: unknown): boolean =>
+  error instanceof Blip2Error && /^RUN_(DIFFERS|MISSING)$/.test(error.code);
 
 function asKnown(error: unknown): Blip2Error {
   if (error instanceof Blip2Error) return error;
