@@ -1,5 +1,6 @@
 import { Blip2Error } from '../../errors.js';
 import type { ErrorCode } from '../../error-codes.js';
+import type { OptionName } from '../../error-text.js';
 import { HTTP_STATUS } from './http-status.js';
 
 /** What the API answers where it has no caption, in the form of OpenAI's errors. */
@@ -24,14 +25,30 @@ export function badField(param: string, message: string, hint?: string): Blip2Er
   return new Blip2Error('REQUEST_INVALID', message, { details: { param }, ...(hint === undefined ? {} : { hint }) });
 }
 
+/** Options of the library -> the fields that set them here. */
+const FIELDS: Readonly<Partial<Record<OptionName, string>>> = {
+  maxNewTokens: 'max_tokens',
+  minNewTokens: 'min_tokens',
+  repetitionPenalty: 'repetition_penalty',
+  topK: 'top_k',
+  topP: 'top_p',
+  // Whoever runs the server sets these.
+  fetchLimitBytes: '--max-body',
+  fetchTimeoutMs: '--body-timeout',
+};
+
+const fieldOf = (name: OptionName): string => FIELDS[name] ?? name;
+
 /** What nobody foresaw is not told to who asks: its message may name files of this machine. */
 const UNEXPECTED = new Blip2Error('UNEXPECTED', 'the server failed to answer; its log says more');
 
 export function apiError(error: unknown): ApiError {
   const known = error instanceof Blip2Error ? error : UNEXPECTED;
   const status = HTTP_STATUS[known.code] ?? 500;
-  const { code, message, hint, details } = status === 500 && known.code !== 'LOGITS_NOT_FINITE' ? UNEXPECTED : known;
-  const { param } = details;
+  const told = status === 500 && known.code !== 'LOGITS_NOT_FINITE' ? UNEXPECTED : known;
+  const { message, hint } = told.inWordsOf(fieldOf);
+  const { code, details } = told;
+  const param = details['param'] ?? (code === 'OPTION_INVALID' ? fieldOf(details['option'] as OptionName) : null);
   return {
     status,
     body: {
