@@ -144,17 +144,18 @@ export function resolveGenerationOptions(
     if (whole('eosTokenIds', id, 0) < vocabSize) continue;
     throw invalid('eosTokenIds', id, `an id of this model's vocabulary, 0 to ${vocabSize - 1}`);
   }
+  const repetitionPenalty = factor('repetitionPenalty', options.repetitionPenalty ?? 1);
   return {
     maxNewTokens,
     minNewTokens,
-    repetitionPenalty: factor('repetitionPenalty', options.repetitionPenalty ?? 1),
+    repetitionPenalty,
     noRepeatNgramSize: whole('noRepeatNgramSize', options.noRepeatNgramSize ?? 0, 0),
     eosTokenIds: options.eosTokenIds ?? ownEosTokenIds,
-    strategy: resolveStrategy(options, maxNewTokens),
+    strategy: resolveStrategy(options, maxNewTokens, repetitionPenalty),
   };
 }
 
-function resolveStrategy(options: GenerationOptions, maxNewTokens: number): Strategy {
+function resolveStrategy(options: GenerationOptions, maxNewTokens: number, repetitionPenalty: number): Strategy {
   const beams = whole('numBeams', options.numBeams ?? 1, 1, MOST_BEAMS);
   const returned = whole('numReturnSequences', options.numReturnSequences ?? 1, 1, MOST_RETURNED);
   if (options.doSample === true) {
@@ -162,10 +163,17 @@ function resolveStrategy(options: GenerationOptions, maxNewTokens: number): Stra
       throw invalid('numBeams', beams, errorText`1 with ${option('doSample')}: beams are not sampled here`);
     const topP = positive('topP', options.topP ?? 1);
     if (topP > 1) throw invalid('topP', topP, 'above 0 and at most 1');
+    const temperature = factor('temperature', options.temperature ?? 1);
+    // A logit is divided by both, one after the other.
+    const least = LEAST_FACTOR * Math.max(repetitionPenalty, 1 / repetitionPenalty);
+    if (temperature < least) {
+      const allowed = errorText`at least ${least} with ${option('repetitionPenalty')} ${repetitionPenalty}`;
+      throw invalid('temperature', temperature, allowed);
+    }
     return {
       kind: 'sampling',
       returned,
-      temperature: factor('temperature', options.temperature ?? 1),
+      temperature,
       topK: whole('topK', options.topK ?? 50, 0),
       topP,
       seed: whole('seed', options.seed ?? Math.floor(Math.random() * 2 ** 32), 0),

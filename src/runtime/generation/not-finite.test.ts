@@ -120,6 +120,8 @@ describe('options that leave float32', () => {
     { doSample: true, temperature: 1e-320 },
     { doSample: true, temperature: 1e-39 },
     { doSample: true, temperature: 1e300 },
+    { doSample: true, temperature: 1e-20, repetitionPenalty: 1e-20 },
+    { doSample: true, temperature: 1e-20, repetitionPenalty: 1e20 },
     { repetitionPenalty: 1e-320 },
     { repetitionPenalty: 1e200 },
     { numBeams: 3, lengthPenalty: -1e308 },
@@ -139,6 +141,8 @@ describe('options that leave float32', () => {
     for (const way of [
       { doSample: true, temperature: 1e-30, seed: 1 },
       { doSample: true, temperature: 1e30, seed: 1 },
+      { doSample: true, temperature: 1e-20, repetitionPenalty: 1e-9, seed: 1 },
+      { doSample: true, temperature: 1e-20, repetitionPenalty: 1e9, seed: 1 },
       { repetitionPenalty: 1e30 },
       { repetitionPenalty: 1e-30 },
       { numBeams: 3, lengthPenalty: 19 },
