@@ -61,12 +61,14 @@ export async function add({ argv, signal }: CommandContext): Promise<number> {
   const expand = (argument: string) =>
     listImages([argument], {
       recursive: args['no-recursive'] !== true,
+      signal,
       onSkipped: (where, skipped) => say(`skipped in ${where}: ${skipped}`),
     });
   const list = await openRun(folder, output, listInputs(images, { ...request, expand }), {
     settings: await runSettings({ ...model, request }),
     shardSize: request.shardSize,
     takesOtherInputs: request.format === 'txt',
+    signal,
   });
   const { id } = await keepQueueFile(folder, runFlags(args));
   await using queue = new RunQueue(connection, id);

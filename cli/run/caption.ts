@@ -79,6 +79,7 @@ export async function caption({ argv, signal }: CommandContext): Promise<number>
   const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
   const listing = {
     recursive: args['no-recursive'] !== true,
+    signal,
     onSkipped: (folder: string, skipped: string) => say(`skipped in ${folder}: ${skipped}`),
   };
   const pictures = bulk === null ? await listImages(images, listing) : [];

@@ -24,14 +24,20 @@ export interface FoundPictures {
 /**
  * Looks for pictures in a folder, and in its sub-folders. A file counts by its name; one whose name has no extension by its
  * first bytes. Hidden files and folders are skipped, and so are links to folders, which could lead round in a circle.
+ * @throws the signal's reason when aborted
  */
-export async function findPictures(folder: string | Buffer, recursive: boolean): Promise<FoundPictures> {
+export async function findPictures(
+  folder: string | Buffer,
+  recursive: boolean,
+  signal?: AbortSignal,
+): Promise<FoundPictures> {
   const found: Buffer[] = [];
   const skipped = new Map<string, number>();
   const skip = (kind: string): void => void skipped.set(kind, (skipped.get(kind) ?? 0) + 1);
   const base = typeof folder === 'string' ? Buffer.from(folder) : folder;
   const pending: Buffer[] = [Buffer.alloc(0)];
   for (let inside = pending.pop(); inside !== undefined; inside = pending.pop()) {
+    signal?.throwIfAborted();
     for (const entry of await entriesOf(within(base, inside), () => skip('unreadable folder'))) {
       const path = within(inside, entry.name);
       const kind = await kindOf(entry, within(base, path), recursive);

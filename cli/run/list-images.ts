@@ -14,6 +14,8 @@ const CONTAINER = /\.(?:tar|tgz|gz|parquet|jsonl|ndjson)\b/;
 export interface ListOptions {
   /** Whether folders inside folders are looked into. Default true. */
   readonly recursive?: boolean;
+  /** Ends the listing. */
+  readonly signal?: AbortSignal | undefined;
   /** Called once for each folder in which something was skipped. */
   readonly onSkipped?: (folder: string, skipped: string) => void;
 }
@@ -26,7 +28,7 @@ export interface ListOptions {
 export async function listImages(args: readonly string[], options: ListOptions = {}): Promise<string[]> {
   const pictures: string[] = [];
   for (const arg of args) {
-    if (arg === STDIN_LIST) pictures.push(...(await stdinList()));
+    if (arg === STDIN_LIST) pictures.push(...(await stdinList(options.signal)));
     else if (isUrlText(arg)) pictures.push(arg);
     else pictures.push(...(await expand(arg, options)));
   }
@@ -51,7 +53,7 @@ async function expand(argument: string, options: ListOptions): Promise<readonly 
     throw usageError(`there is no picture at ${inLine(argument)}`, hint);
   }
   if (!entry.isDirectory()) return [typeof path === 'string' ? path : fileUrl(path)];
-  const { pictures, skipped } = await findPictures(path, options.recursive ?? true);
+  const { pictures, skipped } = await findPictures(path, options.recursive ?? true, options.signal);
   if (pictures.length === 0) {
     const all = skipped === '' ? 'it is empty' : `skipped: ${skipped}`;
     throw usageError(

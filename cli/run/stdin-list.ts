@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { addAbortSignal } from 'node:stream';
 import { fileUrl } from '../../src/runtime/image/file-url.js';
 import { foreignFormat, pictureFormat } from '../../src/runtime/image/picture-format.js';
 import { usageError } from '../common/main.js';
@@ -12,9 +13,11 @@ const MAX_LIST_BYTES = 1024 ** 3;
 
 /**
  * The lines of stdin that are not empty; those that are not UTF-8 as `file:` URLs, since they can only be paths.
- * @throws Blip2Error `USAGE` where a picture or other binary data is piped in
+ * @param signal ends the reading, of a list that does not end too
+ * @throws Blip2Error `USAGE` where a picture or other binary data is piped in; an AbortError
  */
-export async function stdinList(input: AsyncIterable<Uint8Array> = process.stdin): Promise<string[]> {
+export async function stdinList(signal?: AbortSignal): Promise<string[]> {
+  const input: AsyncIterable<Uint8Array> = signal === undefined ? process.stdin : addAbortSignal(signal, process.stdin);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   let checked = false;

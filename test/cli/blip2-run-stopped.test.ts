@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashesIn, modelsOf, recordsIn, startRun } from '../bulk/bulk-runs.js';
-import { DEMO } from './command.js';
+import { DEMO, ROOT, script } from './command.js';
 
 const PICTURES = `${DEMO}/pictures`;
 
@@ -18,6 +20,16 @@ afterAll(() => rm(scratch, { recursive: true, force: true }));
 const fresh = (): string => join(scratch, `out${made++}`);
 
 describe('a run that is interrupted', () => {
+  it('does not wait for the end of its list', async () => {
+    const args = [script('blip2-run'), '-', '-m', DEMO, '--out', fresh()];
+    const run = spawn(process.execPath, args, { cwd: ROOT, stdio: ['pipe', 'ignore', 'ignore'] });
+    const ended = once(run, 'close');
+    // More than a pipe holds: once all is taken, somebody reads it.
+    await new Promise((resolve) => run.stdin.write('a.png\n'.repeat(50_000), resolve));
+    run.kill('SIGTERM');
+    expect(await ended).toEqual([143, null]);
+  });
+
   it('keeps every caption that it has made', async () => {
     const list = join(scratch, 'interrupted.jsonl');
     const rows = Array.from({ length: 400 }, () => JSON.stringify({ path: 'shape-00.png' }));

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -244,6 +244,25 @@ describe('Parquet files', () => {
 function refusal(error: unknown): void {
   if (!(error instanceof Blip2Error && /^(INPUT_|IMAGE_)/.test(error.code))) throw error;
 }
+
+describe('what has the name of an archive, a table or a list', () => {
+  const named = ['a.tar', 'a.tar.gz', 'a.TGZ', 'a.parquet', 'a.jsonl', 'a.ndjson'];
+
+  it.each(named)('%s is a folder where it is one', async (name) => {
+    const folder = join(scratch, 'folders', name);
+    await mkdir(folder, { recursive: true });
+    const picture = join(folder, 'b.png');
+    const found = await list([folder], { expand: (given) => Promise.resolve([join(given, 'b.png')]) });
+    expect(found).toEqual([{ name: picture, beneath: 'b.png' }]);
+  });
+
+  it.skipIf(process.platform === 'win32').each(named)('%s is refused where it is a FIFO', async (name) => {
+    await mkdir(join(scratch, 'fifos'), { recursive: true });
+    const path = join(scratch, 'fifos', name);
+    spawnSync('mkfifo', [path]);
+    await expect(list([path])).rejects.toMatchObject({ code: 'INPUT_INVALID', message: `${path}: is no regular file` });
+  });
+});
 
 describe('lists', () => {
   const jsonl = async (text: string): Promise<string> => {

@@ -23,17 +23,20 @@ export interface RunOptions {
   readonly takesOtherInputs: boolean;
   /** The shards that this run is to caption, and nobody else meanwhile: they are the folder's to release. */
   readonly slice?: Slice;
+  /** Ends the listing of the inputs. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Splits the inputs into shards, and makes sure that the folder holds this run or none.
- * @throws Blip2Error `RUN_DIFFERS`, `RUN_INVALID`, `RUN_BUSY`, `OUTPUT_EXISTS`, `OUTPUT_IMPOSSIBLE`, `INPUT_INVALID`, `INPUT_EMPTY`
+ * @throws Blip2Error `RUN_DIFFERS`, `RUN_INVALID`, `RUN_BUSY`, `OUTPUT_EXISTS`, `OUTPUT_IMPOSSIBLE`, `INPUT_INVALID`, `INPUT_EMPTY`;
+ *   the signal's reason when aborted
  */
 export async function openRun(
   folder: RunFolder,
   output: ShardOutput,
   inputs: AsyncIterable<InputPicture>,
-  { settings, shardSize, takesOtherInputs, slice }: RunOptions,
+  { settings, shardSize, takesOtherInputs, slice, signal }: RunOptions,
 ): Promise<InputList> {
   // Inputs that are none, or cannot be read, leave no folder behind.
   const pictures = inputs[Symbol.asyncIterator]();
@@ -45,7 +48,7 @@ export async function openRun(
   });
   const list = await InputList.write(
     folder.inputList,
-    placed(joined(first.value, pictures), output),
+    placed(joined(first.value, pictures), output, signal),
     shardSize,
     // Whoever else begins a run here at the same time has its list of pictures after its settings, too.
     async (other) => {
@@ -97,9 +100,14 @@ async function refuseOtherFiles(folder: RunFolder, output: ShardOutput): Promise
 }
 
 /** The pictures, each with a place for its caption that no other one has. */
-async function* placed(inputs: AsyncIterable<InputPicture>, output: ShardOutput): AsyncGenerator<InputPicture, void> {
+async function* placed(
+  inputs: AsyncIterable<InputPicture>,
+  output: ShardOutput,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<InputPicture, void> {
   const targets = new Set<string>();
   for await (const picture of inputs) {
+    signal?.throwIfAborted();
     const target = output.target?.(picture);
     if (target !== undefined) {
       // One picture may be named by its path from here and from the root.
