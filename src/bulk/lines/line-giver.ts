@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import type { CaptionRecord } from '../caption-record.js';
@@ -33,9 +34,9 @@ export class LineGiver implements ShardGiver {
     this.#options = options;
     this.#lines = options.lines[Symbol.asyncIterator]();
     const { stopping } = options;
-    this.#stopped = new Promise((resolve) => {
-      if (stopping.aborted) resolve(null);
-      else stopping.addEventListener('abort', () => resolve(null), { once: true });
+    this.#stopped = new Promise((stop) => {
+      if (stopping.aborted) stop(null);
+      else stopping.addEventListener('abort', () => stop(null), { once: true });
     });
   }
 
@@ -51,7 +52,9 @@ export class LineGiver implements ShardGiver {
       this.#line += 1;
       if (next.value.trim() === '') continue;
       try {
-        return this.#handed(this.#line, parseShardLine(next.value));
+        const described = parseShardLine(next.value);
+        this.#refuseSharedFile(described);
+        return this.#handed(this.#line, described);
       } catch (error) {
         if (!(error instanceof Blip2Error)) throw error;
         this.#refused += 1;
@@ -82,6 +85,17 @@ export class LineGiver implements ShardGiver {
     const text = records.map((record) => `${JSON.stringify(record)}\n`).join('');
     await replaceFile(out, (handle) => handle.writeFile(text));
     return records;
+  }
+
+  /** Of two that are in hand at the same time, both would be said to be written, and one would be lost. */
+  #refuseSharedFile({ out }: DescribedShard): void {
+    if (out === null) return;
+    for (const [line, { described }] of this.#given) {
+      if (described.out === null || resolve(described.out) !== resolve(out)) continue;
+      throw new Blip2Error('SHARD_INVALID', `${out} is being made for line ${line}`, {
+        hint: 'Give each shard a file of its own, and a line again once it is answered.',
+      });
+    }
   }
 
   #handed(shard: number, described: DescribedShard): HandedShard {
