@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
+import { inLine } from '../../runtime/image/file-url.js';
 import type { CaptionRecord } from '../caption-record.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
 import { isElsewhere } from '../inputs/picture-address.js';
@@ -69,7 +70,7 @@ export class MetadataOutput implements ShardOutput {
     const path = 'parquet' in picture || 'tar' in picture ? null : (picture.path ?? picture.name);
     if (path !== null && !isElsewhere(path)) {
       const inside = relative(resolve(this.#folder.path), resolve(path));
-      if (!isAbsolute(inside) && inside !== '..' && !inside.startsWith(`..${sep}`)) return inside.replaceAll(sep, '/');
+      if (!isAbsolute(inside) && inside !== '..' && !inside.startsWith(`..${sep}`)) return named(inside);
     }
     const message = `${pictureName(picture)} is not below ${this.#folder.path}, so metadata.jsonl there cannot name it`;
     throw new Blip2Error('OUTPUT_IMPOSSIBLE', message, {
@@ -114,4 +115,13 @@ export class MetadataOutput implements ShardOutput {
       },
     );
   }
+}
+
+/** With `/` between folders. Loaders take any other separator of any system for that, too. */
+function named(inside: string): string {
+  const name = inside.replaceAll(sep, '/');
+  if (!name.includes('\\')) return name;
+  throw new Blip2Error('OUTPUT_IMPOSSIBLE', `loaders take the backslash in ${inLine(inside)} for a folder`, {
+    hint: 'Rename it, or choose --format jsonl, webdataset or parquet.',
+  });
 }
