@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { Blip2Error } from '../errors.js';
 import type { Answer } from '../runtime/engine/captioner-options.js';
 import type { InputPicture } from './inputs/input-picture.js';
+import { readFileSchema } from './inputs/read-file.js';
 
 /** Without a score: its last digits depend on what runs beside a picture, and files are to be the same byte for byte. */
 const answer = z.object({ text: z.string(), tokens: z.array(z.int()) });
@@ -32,7 +33,12 @@ const captionRecord = z.object({
 
 export type CaptionRecord = z.infer<typeof captionRecord>;
 
-const place = z.object({ position: z.int().nonnegative(), record: captionRecord });
+const place = z.object({
+  position: z.int().nonnegative(),
+  record: captionRecord,
+  /** What was captioned, where it was in a file. */
+  file: readFileSchema.optional(),
+});
 
 /**
  * The records of a finished shard. Where they are what the run writes, anybody may have edited them since.

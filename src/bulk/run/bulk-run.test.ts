@@ -227,6 +227,39 @@ describe('runBulk', () => {
     expect((await readdir(join(scratch, 'out/.blip2-run'))).toSorted()).toEqual(['inputs.jsonl', 'run.json']);
   });
 
+  it('captions what a stopped run has captioned again where its file is another one now', async () => {
+    const paths = Array.from({ length: 9 }, (_, index) => join(scratch, `${index}.png`));
+    for (const path of paths) await writeFile(path, 'old');
+    const tar = join(scratch, 'a.tar');
+    await writeFile(tar, 'old'.padEnd(512));
+    const inputs = async function* (): AsyncGenerator<InputPicture> {
+      yield await Promise.resolve({ name: 'member.png', tar, offset: 0, size: 3 });
+      for (const path of paths) yield { name: path, beneath: path };
+    };
+    const asked: string[] = [];
+    const reads: CaptionWorker = {
+      async *caption(pictures, signal) {
+        for await (const { source } of pictures) {
+          signal.throwIfAborted();
+          asked.push(typeof source === 'string' ? source : 'member.png');
+          const bytes = typeof source === 'string' ? await readFile(source) : Buffer.from(source);
+          yield captioned(bytes.toString());
+        }
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    const all = () => ({ inputs: inputs(), shardSize: 20, openWorker: () => Promise.resolve(reads) });
+    const stop = new AbortController();
+    const onProgress = ({ done }: { readonly done: number }) => done === 6 && stop.abort(new Error('stopped'));
+    await expect(runBulk(options('out', { ...all(), signal: stop.signal, onProgress }))).rejects.toThrow('stopped');
+    await rm(paths[0] ?? '');
+    for (const path of [tar, ...paths.slice(1)]) await writeFile(path, 'newer'.padEnd(path === tar ? 512 : 5));
+    asked.length = 0;
+    await runBulk(options('out', all()));
+    expect(asked).toEqual(['member.png', ...paths.slice(1)]);
+    expect((await records('out')).map(({ text }) => text)).toEqual(['new', 'old', ...Array(8).fill('newer')]);
+  });
+
   it('ends with what a worker throws that is no death, and keeps what is whole', async () => {
     const openWorker = () => Promise.resolve(worker(0, ({ source }) => source === 'p33' && fail()));
     const fail = (): never => {

@@ -1,5 +1,6 @@
 import type { CaptionRecord, PlacedRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
+import { isUnchanged, type ReadFile } from '../inputs/read-file.js';
 import type { PictureSpool } from './picture-spool.js';
 import type { ShardJournal } from './shard-journal.js';
 
@@ -48,9 +49,11 @@ export class ShardJob {
   static async open(job: NewShardJob): Promise<ShardJob> {
     const { pictures, kept = [], journal } = job;
     const records = pictures.map((_, position) => kept[position]);
-    const isWanted = ({ position, record }: PlacedRecord) =>
-      // Of what failed, the journal of the earlier writing may be there still.
-      position < pictures.length && (kept.length === 0 || record.error === '');
+    const isWanted = ({ position, record, file }: PlacedRecord) =>
+      // Of what failed, the journal of the earlier writing may be there still; of a file that is another now, its caption.
+      position < pictures.length &&
+      (kept.length === 0 || record.error === '') &&
+      (file === undefined || isUnchanged(file));
     for (const { position, record } of (await journal?.reopen(isWanted)) ?? []) records[position] ??= record;
     return new ShardJob(job, records);
   }
@@ -79,10 +82,11 @@ export class ShardJob {
     return this.#records.filter((record) => record !== undefined);
   }
 
-  settle(position: number, record: CaptionRecord): void {
+  /** @param file that the picture was read from */
+  settle(position: number, record: CaptionRecord, file?: ReadFile): void {
     if (this.#records[position] === undefined) this.#missing -= 1;
     this.#records[position] = record;
-    this.#journal?.add({ position, record });
+    this.#journal?.add({ position, record, ...(file === undefined ? {} : { file }) });
   }
 
   abandon(): void {

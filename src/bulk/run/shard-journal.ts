@@ -22,11 +22,11 @@ export class ShardJournal {
   }
 
   /** What is there and wanted, each position once; the file then holds that and nothing else. */
-  async reopen(isWanted: (placed: PlacedRecord) => boolean): Promise<PlacedRecord[]> {
+  async reopen(isWanted: (placed: PlacedRecord) => boolean | Promise<boolean>): Promise<PlacedRecord[]> {
     const found = new Map<number, PlacedRecord>();
     for (const file of [this.#file, ...this.#others]) {
       for await (const placed of readJournal(file)) {
-        if (isWanted(placed) && !found.has(placed.position)) found.set(placed.position, placed);
+        if (!found.has(placed.position) && (await isWanted(placed))) found.set(placed.position, placed);
       }
     }
     const records = [...found.values()];

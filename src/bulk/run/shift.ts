@@ -4,6 +4,7 @@ import { isElsewhere, PictureReader, type FoundPicture } from '../inputs/picture
 import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import { isPictureError } from '../../runtime/image/picture-error.js';
 import type { HandedPicture, Outcome } from './caption-pictures.js';
+import { readFileOf, type ReadFile } from '../inputs/read-file.js';
 import type { ShardJob } from './shard-job.js';
 import type { ShardSource } from './shard-source.js';
 
@@ -28,6 +29,7 @@ interface Handed {
   readonly job: ShardJob;
   readonly position: number;
   readonly path: string | null;
+  readonly file: ReadFile | undefined;
 }
 
 /** What one model is given from its start to its end, and what it owes. */
@@ -90,8 +92,9 @@ export class Shift {
     try {
       const found = await reader.find(picture);
       path = found.path;
+      const file = await readFileOf(picture, found);
       const source = await this.#load(job, position, reader, found);
-      if (!this.#isOver) this.#handed.push({ job, position, path });
+      if (!this.#isOver) this.#handed.push({ job, position, path, file });
       return { source, randomStream: job.first + position };
     } catch (error) {
       if (!isPictureError(error)) throw error;
@@ -118,13 +121,13 @@ export class Shift {
   async settle(outcome: Outcome): Promise<void> {
     const handed = this.#handed.shift();
     if (handed === undefined) throw new Error('an outcome without a picture');
-    const { job, position, path } = handed;
+    const { job, position, path, file } = handed;
     const picture = job.picture(position);
     const record =
       outcome.status === 'captioned'
         ? captionedRecord(picture, path, outcome.answers)
         : failedRecord(picture, path, outcome.error);
-    this.#record(job, position, record);
+    this.#record(job, position, record, file);
     await this.#finishComplete(job);
   }
 
@@ -147,9 +150,9 @@ export class Shift {
     return jobs;
   }
 
-  #record(job: ShardJob, position: number, record: CaptionRecord): void {
+  #record(job: ShardJob, position: number, record: CaptionRecord, file?: ReadFile): void {
     if (job.isAbandoned) return;
-    job.settle(position, record);
+    job.settle(position, record, file);
     this.#options.onRecord(record);
   }
 
