@@ -30,7 +30,7 @@ export function attention(module: Module, inputs: AttentionInputs): AttentionOut
   const { query, key, value, heads, scale, bias = '', past } = inputs;
   const operands = [query, key, value, '', '', bias, past?.key ?? '', past?.value ?? ''];
   while (operands.at(-1) === '') operands.pop();
-  if (module.stage.plainAttention && past === undefined) return { output: plainAttention(module, inputs) };
+  if (module.stage.attention === 'plain' && past === undefined) return { output: plainAttention(module, inputs) };
   const options = {
     ...module.named('MultiHeadAttention', { num_heads: { int: heads }, scale }),
     domain: 'com.microsoft',

@@ -8,6 +8,12 @@ import type { PictureGrid } from './picture-grid.js';
 import type { Weights } from './weights.js';
 import { wireType } from './wires.js';
 
+/**
+ * What attention is made of: of the provider's operators; of these but for the one that a decoder's steps have, which is told where tokens are, and not what is seen; or of
+ * single operators, where the provider's are wrong.
+ */
+export type AttentionForm = 'fused' | 'biased' | 'plain';
+
 /** What differs between the graphs of providers. */
 export interface GraphStyle {
   /** Of activations, the Q-Former's apart. */
@@ -16,8 +22,8 @@ export interface GraphStyle {
   readonly weights: 'external' | 'inputs';
   /** Whether it suits WebGPU's kernels: products read weights `[in, out]`, not as they are stored. Only where weights are inputs. */
   readonly forWebGpu?: boolean;
-  /** Whether attention is made of single operators, for a device that the provider's fused one is wrong on. */
-  readonly plainAttention?: boolean;
+  /** Default: fused. */
+  readonly attention?: AttentionForm;
   /** Whether the provider runs operators of our own: `CachedAttention`, `QuantizedProduct`. */
   readonly ownKernels?: boolean;
   /** Whether keys and values are kept as integers, which takes an operator of our own. */
@@ -113,8 +119,8 @@ export class StageBuilder {
     return this.#style.quantizesCaches ?? false;
   }
 
-  get plainAttention(): boolean {
-    return this.#style.plainAttention ?? false;
+  get attention(): AttentionForm {
+    return this.#style.attention ?? 'fused';
   }
 
   get forWebGpu(): boolean {

@@ -8,9 +8,9 @@ import { plainAttention, type PlainAttentionInputs } from '../plain-attention.js
 import type { StageBuilder } from '../stage-builder.js';
 import { headSize, pastWire, presentWire, type CachePart } from '../wires.js';
 
-/** Whether `GroupQueryAttention` takes heads of this width, with rotary positions more of them, and is right on the device. */
-export function fusesAttention(stage: Pick<StageBuilder, 'plainAttention'>, text: DecoderOnlyConfig): boolean {
-  return !stage.plainAttention && headSize(text) % (text.family === 'llama' ? 16 : 8) === 0;
+/** Whether `GroupQueryAttention` takes heads of this width, with rotary positions more of them, and is to be had. */
+export function fusesAttention(stage: Pick<StageBuilder, 'attention'>, text: DecoderOnlyConfig): boolean {
+  return stage.attention === 'fused' && headSize(text) % (text.family === 'llama' ? 16 : 8) === 0;
 }
 
 export interface CachedAttention {
@@ -83,7 +83,7 @@ export function unfusedAttention(
 
 /** Attention with a bias on the scores, fused where the device gets that right. */
 export function biasedAttention(module: Module, inputs: PlainAttentionInputs): Value {
-  if (module.stage.plainAttention) return plainAttention(module, inputs);
+  if (module.stage.attention === 'plain') return plainAttention(module, inputs);
   const { query, key, value, heads, scale, bias = '' } = inputs;
   const attributes = { num_heads: { int: heads }, scale };
   return module.fused('MultiHeadAttention', [query, key, value, '', '', bias], attributes);

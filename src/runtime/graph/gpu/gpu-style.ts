@@ -7,7 +7,7 @@ import type { ModelConfig } from '../../../model/blip2-config.js';
 import type { TextConfig } from '../../../model/language-config.js';
 import { quantizedHeadBytes } from '../../../model/quantized-caches.js';
 import type { ValueType } from '../../onnx/graph-builder.js';
-import type { GraphStyle } from '../stage-builder.js';
+import type { AttentionForm, GraphStyle } from '../stage-builder.js';
 import { headSize, textConfig, wireType } from '../wires.js';
 
 /** Of activations: float16 on GPUs, float32 where a CPU stands in for one. The Q-Former computes in float32 on both. */
@@ -52,10 +52,9 @@ const quantizedCacheType = (text: TextConfig): ValueType => ({
 /**
  * WebGPU adds up a product in the product's own dtype: float16 activations would lose ten times as much as on CUDA. So
  * activations are float32, and only matrices are float16.
- * @param plainAttention where the adapter gets the provider's fused one wrong
  */
-export function webgpuStyle(matrices: GpuFloat, plainAttention = false): GpuStyle {
-  return { ...gpuStyle('F32'), matrices, forWebGpu: true, plainAttention };
+export function webgpuStyle(matrices: GpuFloat, attention: AttentionForm = 'fused'): GpuStyle {
+  return { ...gpuStyle('F32'), matrices, forWebGpu: true, attention };
 }
 
 /**

@@ -63,7 +63,7 @@ function attend(
   offset: Value | undefined,
   { heads, scale }: { readonly heads: number; readonly scale: number },
 ): Value {
-  if (self.stage.plainAttention) {
+  if (self.stage.attention === 'plain') {
     const [query, key, value] = splitInThree(self, offset === undefined ? projected : self.add(projected, offset));
     return plainAttention(self, { query, key, value, heads, scale });
   }

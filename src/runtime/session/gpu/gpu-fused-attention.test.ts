@@ -54,7 +54,7 @@ describe.each(Object.entries(WIDER))('%s with wider heads on a device', (name, t
       join(folder, `${name}.safetensors`),
     );
     const config = parseBlip2Config(checkpoint.config);
-    expect(config.text.family !== 't5' && fusesAttention({ plainAttention: false }, config.text)).toBe(true);
+    expect(config.text.family !== 't5' && fusesAttention({ attention: 'fused' }, config.text)).toBe(true);
     await using sessions = await Blip2Sessions.create(sourcesOf(checkpoint));
     const expected = await logitsOf(sessions, config);
     for (const isResident of [() => true, () => false]) {

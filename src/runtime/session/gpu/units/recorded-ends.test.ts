@@ -17,13 +17,15 @@ import { gpuUnits } from './gpu-units.js';
 
 const COPIES = /^(Reshape|Squeeze|Unsqueeze|Flatten|Identity)$/;
 const FOLDERS = [DEMO, ...['tiny-opt', 'tiny-flan-t5', 'tiny-instructblip-llama'].map((name) => join(GOLDENS, name))];
-const FORMS = FOLDERS.flatMap((folder) => [false, true].map((plain) => [folder, plain] as const));
+const FORMS = FOLDERS.flatMap((folder) =>
+  (['fused', 'biased', 'plain'] as const).map((attention) => [attention, folder] as const),
+);
 
 describe('graphs of tokens for WebGPU', () => {
-  it.each(FORMS)('end in kernels: %s, attention by single operators: %s', async (folder, plain) => {
+  it.each(FORMS)('end in kernels with %s attention: %s', async (attention, folder) => {
     const checkpoint = await openCheckpoint(folder);
     const config = parseBlip2Config(checkpoint.config);
-    const device = { ...hostDevice({}), style: webgpuStyle('F16', plain), canRecord: true };
+    const device = { ...hostDevice({}), style: webgpuStyle('F16', attention), canRecord: true };
     const steps = gpuTokenSteps(config);
     const outputs = ['logits', 'next_ids', ...steps.flatMap(({ block }) => gpuCacheWires('token', block))];
     const tensors = [...checkpoint.tensors].map(([name, tensor]) => [name, { ...tensor, dtype: 'F16' }] as const);
