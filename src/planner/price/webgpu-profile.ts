@@ -8,7 +8,8 @@ const MIB = 2 ** 20;
 
 /**
  * Of blip2-opt-2.7b in float16, 15.7 ms a token on one machine of an H200 and 20 to 24 on four others: the gaps between kernels are
- * 7 to 15 ms of it, by their hosts. What is between them is nowhere more than a quarter off. Recorded it is 12.9 ms on one of those.
+ * 7 to 15 ms of it, by their hosts. What is between them is nowhere more than a quarter off. Recorded it was 12.9 ms on one of
+ * those, which set the gap, and is 11 to 12 since the likeliest token is found by many threads.
  */
 const READ_BYTES_PER_SECOND = 700e9;
 const FLOPS_PER_SECOND = 12e12;

@@ -115,7 +115,7 @@ function sizeOf(infos: ReadonlyMap<string, TensorInfo>, name: string): number {
   return info === undefined ? 0 : tensorBytes(info);
 }
 
-/** Tokens are made by recorded runs where the device can record: so are these. */
+/** Tokens are made by recorded runs on CUDA: so are these. Profiles for WebGPU say apart what a module takes in a recorded run. */
 async function leafMs(device: EngineDevice, effort: Effort): Promise<number> {
   const row: TensorInfo = { dtype: device.style.float, shape: [1, 16] };
   const chain = { model: leavesGraph(device.style.float), inputs: new Map([['x', row]]), output: row };

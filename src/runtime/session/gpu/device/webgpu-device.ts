@@ -25,8 +25,8 @@ export function webgpuDevice(): EngineDevice {
 }
 
 /**
- * A recorded `GroupQueryAttention` lets the device say how much work there is. On SwiftShader it then never ends, which no trial would survive; on
- * NVIDIA's cards it is right, and a step 4 % faster than with a bias. Which adapter of several the provider takes is not told.
+ * Fused attention of recorded steps was seen to be right on NVIDIA's cards, where a step is 4 % faster than with a bias. A trial on others would not do: on an
+ * adapter in software it hung. Which of several adapters the provider takes is not told.
  */
 function attentionForm(): AttentionForm {
   if (!webgpuAttendsToMany()) return 'plain';
