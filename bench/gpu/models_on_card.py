@@ -1,6 +1,6 @@
 """Models other than BLIP-2 on one card: transformers executes a map of ours and its own ("auto") in turns, in one process.
 
-  python bench/gpu/models_on_card.py FOLDER [NAME ...] [--arms ours,auto] [--rounds 2] [--tokens N] [--seconds 45] [--total 190] > on-card.jsonl
+  python bench/gpu/models_on_card.py FOLDER [NAME ...] [--arms ours,ours:locked,auto] [--rounds 2] [--tokens N] [--seconds 45] [--total 190] > on-card.jsonl
 
 FOLDER is what emit_models.py wrote. Full-size models with random weights, made on the card and kept in pageable host memory; nothing is
 downloaded. Each turn builds the model anew, hands it to accelerate's dispatch_model as from_pretrained does, and generates the tokens it was
@@ -30,6 +30,7 @@ import transformers
 from accelerate import dispatch_model, init_empty_weights
 from accelerate.hooks import AlignDevicesHook, named_module_tensors
 from accelerate.utils import check_device_map
+from page_lock import page_lock, unlock
 from transformers import GenerationMixin, StoppingCriteria, StoppingCriteriaList
 from transformers.integrations.accelerate import _get_device_map
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -178,18 +179,21 @@ def turn(said, dtype, weights, arm, device_map, args, first):
             dispatch_model(model, device_map=homes, offload_dir=folder if args.on_cpu else None, skip_keys=model._skip_keys_device_placement)
         wait()
         dispatch_s = time.perf_counter() - began
+        locked = page_lock(model) if arm.endswith(":locked") else []
+        lock_s = time.perf_counter() - began - dispatch_s
         given = inputs(said, model, dtype, main)
         # The first turn of an arm counts its copies, which also warms it up.
         copied = bytes_per_token(model, given, wait) if first else None
         ids, times = generate(model, given, min(args.tokens or said["newTokens"], said["newTokens"]), Clock(wait, time.time() + args.seconds))
         row = {
             "model": said["name"], "arm": arm, "tokens": len(times), "tokensPerSecond": len(times) / sum(times), "firstTokenMs": 1000 * times[0],
-            "stepMs": 1000 * statistics.median(times[1:]), "dispatchS": dispatch_s, "ids": zlib.crc32(json.dumps(ids).encode()),
+            "stepMs": 1000 * statistics.median(times[1:]), "dispatchS": dispatch_s, "lockedBytes": sum(end - start for start, end in locked), "lockS": lock_s, "ids": zlib.crc32(json.dumps(ids).encode()),
             "peakBytes": torch.cuda.max_memory_allocated() if on_card else None,
             "reservedBytes": torch.cuda.max_memory_reserved() if on_card else None, "beforeBytes": before,
         }
         if copied is not None:
             row["copiedBytesPerToken"] = copied
+        unlock(locked)
         del model, given
         gc.collect()
     return row
@@ -230,7 +234,7 @@ def run(said, args):
         if number > 0 and (time.time() - began > args.seconds or time.time() - STARTED > args.total):
             break
         for arm in arms if number % 2 == 0 else arms[::-1]:
-            row = turn(said, dtype, weights, arm, maps[arm], args, number == 0)
+            row = turn(said, dtype, weights, arm, maps[arm.removesuffix(":locked")], args, number == 0)
             rows.append(row)
             print(json.dumps({**row, "atS": round(time.time() - STARTED, 1)}), flush=True)
     print(json.dumps(medians(said, arms, rows)), flush=True)

@@ -1,6 +1,6 @@
 """What a module that accelerate copies to the card for its call costs, by its size: milliseconds a module and bytes a second apart.
 
-  python bench/gpu/streamed_modules.py > streamed-modules.json      # on a card, 15 s
+  python bench/gpu/streamed_modules.py [--page-lock] > streamed-modules.json      # on a card, 15 s
 
 Chains of linear modules in float16 without a bias, each with weights of its own in pageable host memory (2 GiB a chain at most, so that no
 cache of the processor holds them), hooked as dispatch_model hooks them; the median of seven passes of a chain. A line through those of
@@ -9,11 +9,13 @@ cache of the processor holds them), hooked as dispatch_model hooks them; the med
 
 import json
 import statistics
+import sys
 import time
 
 import accelerate
 import torch
 from accelerate.hooks import AlignDevicesHook, add_hook_to_module
+from page_lock import page_lock, unlock
 
 CARD = torch.device("cuda:0")
 
@@ -25,6 +27,7 @@ def hooked(module):
 
 
 def milliseconds(modules, inputs):
+    locked = page_lock(torch.nn.ModuleList(modules)) if "--page-lock" in sys.argv else []
     times = []
     with torch.no_grad():
         for number in range(8):
@@ -35,6 +38,7 @@ def milliseconds(modules, inputs):
             torch.cuda.synchronize()
             if number > 0:
                 times.append(1000 * (time.perf_counter() - began) / len(modules))
+    unlock(locked)
     return statistics.median(times)
 
 

@@ -1,6 +1,6 @@
 """transformers + accelerate on GPU 0, placed as the caller says: the peer of caption.mjs. Prints one JSON line.
 
-  python transformers_peer.py CHECKPOINT [--auto 6GiB | --map FILE] [--tokens 20] [--rounds 3]
+  python transformers_peer.py CHECKPOINT [--auto 6GiB | --map FILE] [--page-lock] [--tokens 20] [--rounds 3]
   python transformers_peer.py CHECKPOINT --judge LOGITS [LOGITS ...] [--judge-ids FILE]
   python transformers_peer.py --serve
 
@@ -22,6 +22,7 @@ os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
 STARTED = time.time()
 
 import torch  # noqa: E402
+from page_lock import page_lock  # noqa: E402
 from transformers import Blip2ForConditionalGeneration  # noqa: E402
 
 IMPORT_S = time.time() - STARTED
@@ -51,6 +52,9 @@ def run(args, began_run):
     model = Blip2ForConditionalGeneration.from_pretrained(args.checkpoint, dtype=torch.float16, **placement(args)).eval()
     torch.cuda.synchronize()
     load_s = time.time() - began
+    began = time.time()
+    locked = sum(end - start for start, end in page_lock(model)) if args.page_lock else 0
+    lock_s = time.time() - began
     given = inputs(model.config, torch.float16)
     seconds, answer = [], None
     with torch.no_grad():
@@ -70,6 +74,8 @@ def run(args, began_run):
             "captionMs": round(1000 * counted[len(counted) // 2], 1),
             "allMs": [round(1000 * s, 1) for s in seconds],
             "loadMs": round(1000 * load_s),
+            "lockedBytes": locked,
+            "lockMs": round(1000 * lock_s),
             "importMs": round(1000 * IMPORT_S),
             "processToFirstCaptionMs": round(1000 * first_s),
             "torchPeakBytes": torch.cuda.max_memory_allocated(),
@@ -150,6 +156,7 @@ def parse(words):
     parser.add_argument("checkpoint")
     parser.add_argument("--auto")
     parser.add_argument("--map")
+    parser.add_argument("--page-lock", action="store_true")
     parser.add_argument("--tokens", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--judge", nargs="+")
