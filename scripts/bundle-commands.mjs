@@ -20,6 +20,7 @@ const ENTRIES = [
   'src/runtime/calibrate/blink-process.ts',
   'src/runtime/image/pixel-thread.ts',
   'src/runtime/captioner/process/model-host.ts',
+  'src/runtime/device/memory/driver-thread-worker.ts',
   'src/runtime/device/thread/run-thread-worker.ts',
 ];
 /** Of the packages that users install, those that go into the bundles; the ones that only develop this one go in, too. */

@@ -28,7 +28,7 @@ async function startWorker(checkpoint: Checkpoint, options: CaptionerOptions): P
     return MatchEngine.create(checkpoint, devices);
   }
   const { MatchProcess } = await import('./process/match-process.js');
-  return MatchProcess.create(checkpoint, place, options.signal);
+  return MatchProcess.create(checkpoint, place, options);
 }
 
 /** How work is ended. */

@@ -1,18 +1,16 @@
 /** CUDA on this machine: the driver, the provider's library, and how sessions use them. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { CudaKernels } from './kernels/cuda-kernels.js';
 import { kernelOps } from './kernels/kernel-ops.js';
 import { CudaDriver } from './memory/cuda-driver.js';
 import { CudaMemory } from './memory/cuda-memory.js';
 import { cardMemory } from './memory/nvidia-management.js';
+import { CUDA_LIBRARY, hasCudaLibrary } from './ort/cuda-library.js';
 import { CustomOps } from './ort/custom-ops.js';
 import { ortFolder } from './ort/ort-api.js';
 import { OrtSession } from './ort/ort-session.js';
 import type { ProviderAnswer, ProviderDevice } from './provider.js';
 import { identityModel } from './ort/identity-model.js';
-
-const PROVIDER_LIBRARY = 'libonnxruntime_providers_cuda.so';
+import { DriverThread } from './memory/driver-thread.js';
 
 /**
  * Tries a session: only that shows whether the library finds the CUDA and cuDNN libraries that it was built for.
@@ -20,9 +18,7 @@ const PROVIDER_LIBRARY = 'libonnxruntime_providers_cuda.so';
  */
 export function cudaAnswer(device = 0): ProviderAnswer {
   if (process.platform !== 'linux') return { works: false, reason: 'CUDA is used on Linux only' };
-  if (!existsSync(join(ortFolder(), PROVIDER_LIBRARY))) {
-    return { works: false, reason: `${PROVIDER_LIBRARY} is not in ${ortFolder()}` };
-  }
+  if (!hasCudaLibrary()) return { works: false, reason: `${CUDA_LIBRARY} is not in ${ortFolder()}` };
   const driver = CudaDriver.load();
   if (driver === null) return { works: false, reason: 'no CUDA driver, or no card that it drives' };
   // Before the session, whose context takes memory.
@@ -37,7 +33,7 @@ export function cudaAnswer(device = 0): ProviderAnswer {
 
 /** Whether the provider's library and a card's driver are there; nothing is tried. */
 export function hasCuda(): boolean {
-  return process.platform === 'linux' && existsSync(join(ortFolder(), PROVIDER_LIBRARY)) && CudaDriver.load() !== null;
+  return hasCudaLibrary() && CudaDriver.load() !== null;
 }
 
 /** The cards that the driver names. Asking takes no memory on them. */
@@ -69,7 +65,9 @@ export function freeCudaBytes(device: number): number | null {
 /** @returns null where there is no driver */
 export function openCudaMemory(device: number, isBeside = false): CudaMemory | null {
   const driver = CudaDriver.load();
-  return driver === null ? null : new CudaMemory(driver, device, isBeside);
+  if (driver === null) return null;
+  const thread = DriverThread.of(device);
+  return new CudaMemory(driver, device, isBeside, thread && ((range) => thread.lockPages(range)));
 }
 
 const ops = new Map<number, CustomOps | null>();

@@ -2,7 +2,7 @@ import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
 import type { DeviceOptions } from '../../device/device-options.js';
 import type { LocalPicture } from '../../image/picture-source.js';
 import type { Match, MatchWorker, TextEmbedding } from '../../engine/match-engine.js';
-import { ModelProcess } from './model-process.js';
+import { ModelProcess, type StartOptions } from './model-process.js';
 
 /** Pictures and texts compared in a process of their own. */
 export class MatchProcess implements MatchWorker {
@@ -16,9 +16,9 @@ export class MatchProcess implements MatchWorker {
   static async create(
     checkpoint: Checkpoint,
     place: () => Promise<DeviceOptions>,
-    signal?: AbortSignal,
+    options: StartOptions = {},
   ): Promise<MatchProcess> {
-    return new MatchProcess(await ModelProcess.start(checkpoint, place, signal === undefined ? {} : { signal }));
+    return new MatchProcess(await ModelProcess.start(checkpoint, place, options));
   }
 
   match(picture: LocalPicture, texts: readonly string[], signal?: AbortSignal): Promise<Match[]> {

@@ -1,9 +1,11 @@
 /** The process that holds a model for a caller elsewhere. Started by `ModelProcess`; it ends with its channel. */
+import './start-driver.js';
 import sharp from 'sharp';
 import { isRetrieval, parseModelConfig } from '../../../model/blip2-config.js';
 import { CaptionEngine } from '../../engine/caption-engine.js';
 import type { AnswerToken, CaptionHooks } from '../../engine/captioner-options.js';
 import { MatchEngine } from '../../engine/match-engine.js';
+import { DriverThread } from '../../device/memory/driver-thread.js';
 import { sendError } from '../../sent-error.js';
 import { PulledPictures } from './pulled-pictures.js';
 import { sendOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
@@ -88,7 +90,7 @@ async function stream(call: number, { request, tokens }: Works['stream']['given'
 function open({ checkpoint, options }: Works['start']['given']): Promise<CaptionEngine | MatchEngine> {
   const onConvert = (writtenBytes: number, totalBytes: number) => send({ kind: 'converted', writtenBytes, totalBytes });
   const Engine = isRetrieval(parseModelConfig(checkpoint.config)) ? MatchEngine : CaptionEngine;
-  return Engine.create(checkpoint, { ...options, onConvert });
+  return Engine.create(checkpoint, { ...options, onConvert }).finally(() => DriverThread.end());
 }
 
 function captioning(): CaptionEngine {

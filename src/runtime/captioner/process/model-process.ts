@@ -11,7 +11,9 @@ import { Blip2Error } from '../../../errors.js';
 import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
 import type { NumberedPicture } from '../../engine/caption-worker.js';
 import type { CaptionHooks, Outcome } from '../../engine/captioner-options.js';
-import type { DeviceOptions, ProcessOptions } from '../../device/device-options.js';
+import type { DeviceOptions, EngineOptions, ProcessOptions } from '../../device/device-options.js';
+import { likelyCard } from '../../placement/likely-card.js';
+import type { PlacementOptions } from '../../placement/placement.js';
 import { receiveError } from '../../sent-error.js';
 import { receiveOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
 
@@ -41,9 +43,7 @@ interface PendingCall {
   readonly reject: (error: unknown) => void;
 }
 
-export interface StartOptions extends Pick<ProcessOptions, 'visibleGpus'> {
-  readonly signal?: AbortSignal;
-}
+export type StartOptions = EngineOptions & PlacementOptions & Pick<ProcessOptions, 'visibleGpus'>;
 
 const FAILED =
   'Memory may have run out, or a driver failed. Create a new captioner; a smaller batch or budget may help.';
@@ -80,23 +80,29 @@ export class ModelProcess implements AsyncDisposable {
   static async start(
     checkpoint: Checkpoint,
     place: () => Promise<DeviceOptions>,
-    { signal, visibleGpus }: StartOptions = {},
+    options: StartOptions = {},
   ): Promise<ModelProcess> {
+    const { signal, visibleGpus } = options;
     signal?.throwIfAborted();
-    const child = fork(fileURLToPath(new URL('./model-host.js', import.meta.url)), {
-      // The caller's own flags (a debugger's port, code on the command line) are not for this process.
-      execArgv: [`--max-semi-space-size=${SEMI_SPACE_MIB}`],
-      env: { MALLOC_ARENA_MAX, UV_THREADPOOL_SIZE, ...process.env, ...visibleCards(visibleGpus) },
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
+    const card = likelyCard(options);
+    const child = fork(
+      fileURLToPath(new URL('./model-host.js', import.meta.url)),
+      card === undefined ? [] : [String(card)],
+      {
+        // The caller's own flags (a debugger's port, code on the command line) are not for this process.
+        execArgv: [`--max-semi-space-size=${SEMI_SPACE_MIB}`],
+        env: { MALLOC_ARENA_MAX, UV_THREADPOOL_SIZE, ...process.env, ...visibleCards(visibleGpus) },
+        serialization: 'advanced',
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      },
+    );
     const model = new ModelProcess(child);
     const abort = () => child.kill('SIGKILL');
     signal?.addEventListener('abort', abort);
     try {
-      const { signal: _, onConvert, ...options } = await place();
+      const { signal: _, onConvert, ...placed } = await place();
       model.#onConvert = onConvert;
-      await model.#call(++model.#lastCall, { kind: 'start', checkpoint, options });
+      await model.#call(++model.#lastCall, { kind: 'start', checkpoint, options: placed });
       return model;
     } catch (error) {
       await model[Symbol.asyncDispose]();

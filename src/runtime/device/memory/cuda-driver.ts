@@ -45,6 +45,8 @@ type FunctionName = keyof typeof FUNCTIONS;
 type Argument = bigint | number | string | Uint8Array | (bigint | number | null)[] | null;
 type NativeFunction = (...args: Argument[]) => number;
 
+/** `CU_MEMHOSTREGISTER_READ_ONLY` (without it the driver refuses mappings that may not be written) and `_PORTABLE` (for all devices). */
+const READ_ONLY_EVERYWHERE = 8 | 1;
 /** `CUDA_ERROR_OUT_OF_MEMORY` */
 const OUT_OF_MEMORY = 2;
 
@@ -106,6 +108,14 @@ export class CudaDriver {
   call(name: FunctionName, ...args: Argument[]): void {
     const code = this.try(name, ...args);
     if (code !== 0) throw failure(name, code);
+  }
+
+  /**
+   * Locks the pages of memory that is mapped, for copies to all devices, in the calling thread's context.
+   * @returns whether it did
+   */
+  lockPages({ address, bytes }: { readonly address: bigint; readonly bytes: number }): boolean {
+    return this.try('cuMemHostRegister_v2', address, bytes, READ_ONLY_EVERYWHERE) === 0;
   }
 
   /** For functions whose first parameter receives a new object. */

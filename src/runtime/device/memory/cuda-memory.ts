@@ -22,13 +22,14 @@ const NO_TIMING = 2;
 /** Of streams: less comes first. The driver takes the nearest that the card has; 0 is the last of all. */
 const LAST = 0;
 const FIRST = -100;
-/** `CU_MEMHOSTREGISTER_READ_ONLY` (without it the driver refuses mappings that may not be written) and `_PORTABLE` (for all devices). */
-const READ_ONLY_EVERYWHERE = 8 | 1;
 
 /** `CU_MEMORYTYPE_DEVICE` */
 const ON_DEVICE = 2n;
 /** What every driver takes as the distance of rows that it copies in one go. */
 const LARGEST_PITCH = 2 ** 31 - 1;
+
+/** Locks pages elsewhere than in the calling thread; undefined where it could not try. */
+export type LockPages = (range: HostRange) => Promise<boolean | undefined>;
 
 export class CudaMemory implements DeviceMemory {
   readonly place: `Cuda:${number}`;
@@ -36,6 +37,7 @@ export class CudaMemory implements DeviceMemory {
   readonly #isBeside: boolean;
   readonly #driver: CudaDriver;
   readonly #device: number;
+  readonly #lockPages: LockPages | undefined;
   readonly #context: bigint;
   readonly #copies: bigint;
   /** Passed once runs here are done whose results another device copies. */
@@ -48,8 +50,9 @@ export class CudaMemory implements DeviceMemory {
    * @param isBeside whether others work on the device beside this: what they ask of it is nothing to wait for, and what this asks for is
    *   done first
    */
-  constructor(driver: CudaDriver, device: number, isBeside = false) {
+  constructor(driver: CudaDriver, device: number, isBeside = false, lockPages?: LockPages) {
     this.#isBeside = isBeside;
+    this.#lockPages = lockPages;
     this.#driver = driver;
     this.#device = device;
     this.place = `Cuda:${device}`;
@@ -108,12 +111,15 @@ export class CudaMemory implements DeviceMemory {
     return { address, bytes: new Uint8Array(koffi.view(address, bytes)) };
   }
 
-  pin(address: Address, bytes: number): () => void {
-    const refused = this.#here().try('cuMemHostRegister_v2', address, bytes, READ_ONLY_EVERYWHERE) !== 0;
-    if (refused) return () => undefined;
+  /** Piece by piece: the driver answers nobody else while it locks one. What it refuses is copied as before. */
+  async pin(address: Address, bytes: number): Promise<() => void> {
+    const lock = async (piece: HostRange) => (await this.#lockPages?.(piece)) ?? this.#here().lockPages(piece);
+    const pieces = lockedPieces({ address, bytes });
+    const answers = await Promise.all(pieces.map(lock));
+    const locked = pieces.filter((_, index) => answers[index] === true);
     return () => {
-      this.synchronize();
-      this.#here().call('cuMemHostUnregister', address);
+      if (locked.length > 0) this.synchronize();
+      for (const piece of locked) this.#here().call('cuMemHostUnregister', piece.address);
     };
   }
 
@@ -156,7 +162,7 @@ export class CudaMemory implements DeviceMemory {
 
   uploadParts(to: Address, parts: readonly HostRange[], ahead: boolean): void {
     let next = to;
-    for (const { address, bytes } of parts) {
+    for (const { address, bytes } of parts.flatMap(lockedPieces)) {
       this.#here().call('cuMemcpyHtoDAsync_v2', next, address, bytes, ahead ? this.#copies : this.stream);
       next += BigInt(bytes);
     }
@@ -202,6 +208,22 @@ function pitchedCopy({ to, from, bytes }: Copy, { count, strideBytes }: Repeat):
   fields[14] = BigInt(bytes);
   fields[15] = BigInt(count);
   return new Uint8Array(fields.buffer);
+}
+
+/** A piece ends where an address is a multiple of this, which is one of pages. */
+const LOCKED_TOGETHER = 2n ** 28n;
+
+/** What is locked apart: no copy goes over such a border. */
+export function lockedPieces({ address, bytes }: HostRange): HostRange[] {
+  const pieces: HostRange[] = [];
+  const end = address + BigInt(bytes);
+  for (let at = address; at < end;) {
+    const next = (at / LOCKED_TOGETHER + 1n) * LOCKED_TOGETHER;
+    const until = next < end ? next : end;
+    pieces.push({ address: at, bytes: Number(until - at) });
+    at = until;
+  }
+  return pieces;
 }
 
 const bytesOf = (allocations: ReadonlyMap<Address, number>): number =>

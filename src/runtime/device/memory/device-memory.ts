@@ -76,8 +76,8 @@ export interface DeviceMemory extends Disposable {
   room(): MemoryRoom | null;
   /** Freed with the device. */
   allocateHost(bytes: number): HostBuffer;
-  /** Makes copies from mapped memory fast and asynchronous, where the system allows it; returns how to undo that. */
-  pin(address: Address, bytes: number): () => void;
+  /** Makes copies from mapped memory fast and asynchronous, where the system allows it; answers how to undo that. */
+  pin(address: Address, bytes: number): Promise<() => void>;
   /** In the order of runs. */
   upload(to: Address, from: Address, bytes: number): void;
   /** Host ranges one after the other into one tensor, in the order of runs or, `ahead`, beside them: see `Fence`. */

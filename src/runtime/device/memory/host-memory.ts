@@ -53,8 +53,8 @@ export class HostMemory implements DeviceMemory {
     return { address, bytes: new Uint8Array(koffi.view(address, bytes)) };
   }
 
-  pin(): () => void {
-    return () => undefined;
+  pin(): Promise<() => void> {
+    return Promise.resolve(() => undefined);
   }
 
   upload(to: Address, from: Address, bytes: number): void {

@@ -90,8 +90,8 @@ export class WebGpuMemory implements DeviceMemory {
     return this.#host.allocateHost(bytes);
   }
 
-  pin(): () => void {
-    return () => undefined;
+  pin(): Promise<() => void> {
+    return Promise.resolve(() => undefined);
   }
 
   upload(to: Address, from: Address, bytes: number): void {

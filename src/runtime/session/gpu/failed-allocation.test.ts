@@ -9,6 +9,7 @@ import { pictureGrid } from '../../graph/picture-grid.js';
 import type { Address } from '../../device/memory/device-memory.js';
 import { HostMemory } from '../../device/memory/host-memory.js';
 import { outOfMemory } from '../../device/memory/out-of-memory.js';
+import { WeightFiles } from './weights/weight-files.js';
 import { GpuRetrievalModel } from './gpu-retrieval-model.js';
 
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
@@ -46,6 +47,7 @@ it('frees what a failed run had allocated, and answers a smaller one again', asy
   await using model = await GpuRetrievalModel.open({
     config,
     tensors: checkpoint.tensors,
+    files: await WeightFiles.open(checkpoint.tensors.values()),
     picture: await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size'))),
     placeOf: hostPlaces(() => true, { device: () => ({ memory }) }),
   });

@@ -101,7 +101,7 @@ export class GpuModel implements CaptionModel {
   }
 
   static async #start(
-    { config, picture, placeOf }: EngineSources<Blip2Config>,
+    { config, files, picture, placeOf }: EngineSources<Blip2Config>,
     { weights, units, thread, planned }: PlannedUnits,
   ): Promise<GpuModel> {
     const encoded = planned?.encoded;
@@ -112,15 +112,14 @@ export class GpuModel implements CaptionModel {
     const comesAgain = recordsPictures ? (['image', 'prompt'] as const) : (['prompt'] as const);
     const started = await startPrograms(
       programUnits,
-      { weights, placeOf },
+      { weights, files, placeOf },
       {
         recorded: ['token', ...comesAgain.filter((name) => mayComeAgain(units[name], placeOf))],
         rounded: ['image', 'prompt', 'token'],
-        mapped: tables.tensors,
         threads: { image: thread },
       },
     );
-    const { programs, shared, files, memories } = started;
+    const { programs, shared, memories } = started;
     const owned = [...started.owned];
     try {
       const { image, prompt, token } = programs;

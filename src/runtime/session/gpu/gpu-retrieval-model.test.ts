@@ -8,6 +8,7 @@ import { openCheckpoint } from '../../../loader/index.js';
 import { parseRetrievalConfig } from '../../../model/blip2-config.js';
 import { blip2Blocks } from '../../../model/blocks.js';
 import { pictureGrid } from '../../graph/picture-grid.js';
+import { WeightFiles } from './weights/weight-files.js';
 import { GpuRetrievalModel } from './gpu-retrieval-model.js';
 
 const folder = join(GOLDENS, 'tiny-retrieval');
@@ -29,6 +30,7 @@ describe('tiny-retrieval on a device', () => {
     await using model = await GpuRetrievalModel.open({
       config,
       tensors: checkpoint.tensors,
+      files: await WeightFiles.open(checkpoint.tensors.values()),
       picture: await pictureGrid(config.vision, undefined, () => Promise.reject(new Error('no other size'))),
       placeOf: hostPlaces(isResident, devices),
     });

@@ -26,7 +26,7 @@ export class GpuRetrievalModel implements RetrievalModel {
 
   /** @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `ORT_FAILED` */
   static async open(sources: EngineSources<RetrievalConfig>): Promise<GpuRetrievalModel> {
-    const { config, tensors, picture, placeOf } = sources;
+    const { config, tensors, files, picture, placeOf } = sources;
     const weights = new Weights(config, tensors);
     const graphs = { config, weights, folder: '/', picture };
     const units = (program: RetrievalProgram) =>
@@ -38,7 +38,7 @@ export class GpuRetrievalModel implements RetrievalModel {
         text_embeds: units('text_embeds'),
         match_logits: units('match_logits'),
       },
-      { weights, placeOf },
+      { weights, files, placeOf },
     );
     return new GpuRetrievalModel(sources, started);
   }

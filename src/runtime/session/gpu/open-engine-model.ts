@@ -2,7 +2,7 @@ import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
 import type { Blip2Config, RetrievalConfig, ModelConfig } from '../../../model/blip2-config.js';
 import { blip2Blocks } from '../../../model/blocks.js';
 import type { Device } from '../../../planner/map/device-map.js';
-import { materializeTensors } from '../../../loader/index.js';
+import { materializeTensors, type StoredTensor } from '../../../loader/index.js';
 import type { DeviceOptions } from '../../device/device-options.js';
 import { defaultCacheFolder } from '../../device/cache-folder.js';
 import { Weights } from '../../graph/weights.js';
@@ -10,10 +10,11 @@ import { sessionPicture } from '../model/session-picture.js';
 import type { EngineDevice, PlaceOf } from './device/engine-device.js';
 import { GpuModel } from './gpu-model.js';
 import { GpuRetrievalModel } from './gpu-retrieval-model.js';
-import { computedDtypes } from './device/computed-dtypes.js';
+import { computedDtypes, computingBlocks } from './device/computed-dtypes.js';
 import { hostDevice } from './device/host-device.js';
 import { placeOnDevices } from './device/place-on-devices.js';
 import type { EngineSources } from './program/started-programs.js';
+import { WeightFiles } from './weights/weight-files.js';
 
 /**
  * @param places the device of every block
@@ -87,6 +88,7 @@ async function openOnDevices<Config extends ModelConfig, Model>(
 ): Promise<Model> {
   const { cacheFolder = defaultCacheFolder(), pictureSize, signal, onConvert } = options;
   const opened = new Map<number | 'cpu', EngineDevice>();
+  let files: WeightFiles | undefined;
   const open = (id: number | 'cpu'): EngineDevice => {
     const device = opened.get(id) ?? (id === 'cpu' ? hostDevice(options) : openGpu(id));
     opened.set(id, device);
@@ -99,10 +101,36 @@ async function openOnDevices<Config extends ModelConfig, Model>(
       ...(signal === undefined ? {} : { signal }),
       ...(onConvert === undefined ? {} : { onProgress: onConvert }),
     });
+    files = await WeightFiles.open(tensors.values());
+    pinCopied(files, tensors, computingBlocks(config, tensors), placeOf);
     const picture = await sessionPicture(config, new Weights(config, tensors), pictureSize);
-    return await openModel({ config, tensors, picture, placeOf });
+    return await openModel({ config, tensors, files, picture, placeOf });
   } catch (error) {
+    await files?.pinned().catch(() => undefined);
+    files?.[Symbol.dispose]();
     for (const { memory } of opened.values()) memory[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Starts to pin what cards copy, while graphs are written. What is pinned is pinned for all devices, and a file is pinned once. */
+function pinCopied(
+  files: WeightFiles,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  blockOf: (tensor: string) => string | undefined,
+  placeOf: PlaceOf,
+): void {
+  const copied = [...tensors].flatMap(([name, tensor]) => {
+    const block = blockOf(name);
+    const place = block === undefined ? undefined : placeOf(block);
+    return place === undefined || (place.device.isHost && place.isResident)
+      ? []
+      : [{ tensor, memory: place.device.memory }];
+  });
+  const [first] = copied;
+  if (first !== undefined)
+    files.pin(
+      copied.map(({ tensor }) => tensor),
+      first.memory,
+    );
 }

@@ -29,11 +29,6 @@ export class LanguageTables {
     this.#distances = text.family === 't5' ? { encoder: distances('encoder'), decoder: distances('decoder') } : null;
   }
 
-  get tensors(): StoredTensor[] {
-    const all = [this.#tokens, this.#positions, this.#distances?.encoder, this.#distances?.decoder];
-    return all.filter((tensor) => tensor !== null && tensor !== undefined);
-  }
-
   /** @param files that hold the tables, for as long as these are read */
   read(files: WeightFiles): TableReaders {
     const rows = (tensor: StoredTensor) =>

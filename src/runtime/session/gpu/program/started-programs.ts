@@ -18,13 +18,14 @@ export interface EngineSources<Config extends ModelConfig = ModelConfig> {
   readonly config: Config;
   /** Each in the dtype that the device computes in which runs its block. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Theirs. The model unmaps them, unless it does not open. */
+  readonly files: WeightFiles;
   readonly picture: PictureGrid;
   /** The model frees the devices that run its blocks, unless it does not open. */
   readonly placeOf: PlaceOf;
 }
 
 export interface StartedPrograms<Name extends string> {
-  readonly files: WeightFiles;
   /** null for one without units. */
   readonly programs: Readonly<Record<Name, GpuProgram | null>>;
   /** What all runs of all programs share. */
@@ -50,36 +51,28 @@ export interface StartedPrograms<Name extends string> {
  * @param units of each program
  * @param recorded programs whose sessions record, where the device can
  * @param rounded programs whose float32 products may round their factors
- * @param mapped tensors that the host reads itself
  * @param threads that hold the sessions of programs, which outlive them
  */
 export async function startPrograms<Name extends string>(
   units: Readonly<Record<Name, readonly Unit[]>>,
-  { weights, placeOf }: { readonly weights: Weights; readonly placeOf: PlaceOf },
+  { weights, files, placeOf }: { readonly weights: Weights } & Pick<EngineSources, 'files' | 'placeOf'>,
   {
     recorded = [],
     rounded = [],
-    mapped = [],
     threads = {},
   }: {
     readonly recorded?: readonly NoInfer<Name>[];
     readonly rounded?: readonly NoInfer<Name>[];
-    readonly mapped?: readonly StoredTensor[];
     readonly threads?: Partial<Record<NoInfer<Name>, RunThread | undefined>>;
   } = {},
 ): Promise<StartedPrograms<Name>> {
   const named = Object.entries(units) as [Name, readonly Unit[]][];
   const all = named.flatMap(([, own]) => own);
   const tensorOf = (name: string) => weights.get(name);
-  const needed = all.flatMap((unit) =>
-    [...unit.stage.weights.values()].flatMap(({ tensors: parts }) => parts.map((part) => tensorOf(unit.rename(part)))),
-  );
   /** The last opened first. */
   const owned: Disposable[] = [];
   try {
     const sharing = shareArenas(all, owned);
-    const files = await WeightFiles.open([...needed, ...mapped]);
-    owned.unshift(files);
     const loaded = loadWeights(all, files, tensorOf, placeOf);
     owned.unshift(...loaded.loaders);
     const start = async (name: Name, own: readonly Unit[]): Promise<GpuProgram | null> => {
@@ -100,6 +93,7 @@ export async function startPrograms<Name extends string>(
     };
     const programs: Partial<Record<Name, GpuProgram | null>> = {};
     for (const [name, own] of named) programs[name] = await start(name, own);
+    await loaded.fill();
     const devices = [...new Set(all.map(({ device }) => device))];
     const memories = devices.map(({ memory }) => memory);
     const shared = {
@@ -109,7 +103,8 @@ export async function startPrograms<Name extends string>(
     };
     const openAnother: StartedPrograms<Name>['openAnother'] = (own, kind) =>
       GpuProgram.open({ units: own, tensorOf, weights: loaded.weights, ...kind, sharing });
-    return { files, programs: programs as Record<Name, GpuProgram | null>, shared, openAnother, owned, memories };
+    owned.push(files);
+    return { programs: programs as Record<Name, GpuProgram | null>, shared, openAnother, owned, memories };
   } catch (error) {
     for (const each of owned) each[Symbol.dispose]();
     throw error;

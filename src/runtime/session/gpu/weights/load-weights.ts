@@ -26,10 +26,15 @@ interface Needed {
 export interface LoadedWeights {
   readonly weights: ReadonlyMap<EngineDevice, DeviceWeights>;
   readonly loaders: readonly WeightLoader[];
+  /**
+   * Brings what stays to its places. Files from which nothing is copied afterwards are unpinned.
+   * @throws Blip2Error `OUT_OF_MEMORY`
+   */
+  readonly fill: () => Promise<void>;
 }
 
 /**
- * Fills the memory of every device that units run on. Files from which nothing is copied afterwards are unpinned.
+ * Takes the memory for weights of every device that units run on. It is `fill`ed before the first run.
  * @throws Blip2Error `OUT_OF_MEMORY`
  */
 export function loadWeights(
@@ -42,15 +47,8 @@ export function loadWeights(
     const own = units.filter((unit) => unit.device === device);
     return { device, own, ...needed(own, tensorOf, placeOf) };
   });
-  const copied = devices.filter(({ device, streamed }) => !device.isHost || streamed.length > 0);
-  const [first] = copied;
-  // What is pinned is pinned for all devices, and a file is pinned once.
-  if (first !== undefined)
-    files.pin(
-      copied.flatMap(({ resident, streamed }) => tensorsOf([...resident, ...streamed])),
-      first.device.memory,
-    );
   const weights = new Map<EngineDevice, DeviceWeights>();
+  const homes: ResidentWeights[] = [];
   const loaders: WeightLoader[] = [];
   for (const { device, own, resident, streamed } of devices) {
     const { memory } = device;
@@ -66,6 +64,7 @@ export function loadWeights(
     );
     loaders.push(loader);
     const home = new ResidentWeights(memory, loader, named);
+    homes.push(home);
     const largest = stagedBytes(own, streamed);
     const staging = largest === null ? null : new Staging(memory, loader, Staging.halfBytes(...largest));
     staging?.makeRoom(
@@ -75,8 +74,12 @@ export function loadWeights(
     if (turned.length > 0) loader.reserve(Math.max(...turned));
     weights.set(device, { resident: home, staging });
   }
-  files.unpinAllBut(devices.flatMap(({ streamed }) => tensorsOf(streamed)));
-  return { weights, loaders };
+  const fill = async () => {
+    await files.pinned();
+    for (const home of homes) home.fill();
+    files.unpinAllBut(devices.flatMap(({ streamed }) => tensorsOf(streamed)));
+  };
+  return { weights, loaders, fill };
 }
 
 const tensorsOf = (weights: readonly UnitWeight[]): StoredTensor[] => weights.flatMap(({ tensors }) => tensors);

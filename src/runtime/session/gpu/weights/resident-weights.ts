@@ -11,27 +11,42 @@ import type { WeightLoader } from './weight-loader.js';
 /** Places that a weight may use at most. */
 const ROOMS = 16;
 
+interface Place {
+  readonly weight: Weight;
+  readonly bytes: number;
+  readonly address: Address;
+}
+
 export class ResidentWeights implements WeightHome {
+  readonly #memory: DeviceMemory;
+  readonly #loader: WeightLoader;
+  /** The largest first. */
+  readonly #places: readonly Place[];
   readonly #addresses = new Map<string, Address>();
 
   /** @param weights by a name that is the same in all programs */
   constructor(memory: DeviceMemory, loader: WeightLoader, weights: ReadonlyMap<string, Weight>) {
+    this.#memory = memory;
+    this.#loader = loader;
     const ordered = [...weights]
       .map(([name, weight]) => ({ name, weight, bytes: sizeOf(weight) }))
       .toSorted((a, b) => b.bytes - a.bytes);
     const sizes = ordered.map(({ bytes }) => bytes);
     const allocation = memory.allocate(sizes.reduce((sum, bytes) => sum + alignedBytes(bytes), 0));
     const addresses = memory.divide(allocation, sizes);
-    const places = ordered.map((each, index) => {
+    this.#places = ordered.map(({ name, ...each }, index) => {
       const address = addresses[index];
-      if (address === undefined) throw new RangeError(`no memory for ${each.name}`);
+      if (address === undefined) throw new RangeError(`no memory for ${name}`);
+      this.#addresses.set(name, address);
       return { ...each, address };
     });
-    places.forEach(({ name, weight, address }, index) => {
-      this.#addresses.set(name, address);
-      loader.load(weight, address, false, places.slice(index + 1, index + 1 + ROOMS));
-    });
-    memory.synchronize();
+  }
+
+  fill(): void {
+    this.#places.forEach(({ weight, address }, index) =>
+      this.#loader.load(weight, address, false, this.#places.slice(index + 1, index + 1 + ROOMS)),
+    );
+    this.#memory.synchronize();
   }
 
   addressOf(name: string): Address | undefined {

@@ -19,10 +19,11 @@ interface MappedFile {
 const NOT_PINNED = (): void => undefined;
 
 export class WeightFiles implements Disposable {
-  readonly #files: ReadonlyMap<string, MappedFile>;
+  readonly #files: Map<string, MappedFile>;
   readonly #unmap: (file: MappedFile) => void;
+  #pinning: Promise<unknown> = Promise.resolve();
 
-  private constructor(files: ReadonlyMap<string, MappedFile>, unmap: (file: MappedFile) => void) {
+  private constructor(files: Map<string, MappedFile>, unmap: (file: MappedFile) => void) {
     this.#files = files;
     this.#unmap = unmap;
   }
@@ -65,14 +66,22 @@ export class WeightFiles implements Disposable {
     return new Uint8Array(koffi.view(this.addressOf(tensor), tensor.end - tensor.begin));
   }
 
-  /** Makes copies of these tensors fast, to all devices of the memory's kind. */
+  /** Makes copies of these tensors fast, to all devices of the memory's kind: see `pinned`. */
   pin(tensors: Iterable<StoredTensor>, memory: DeviceMemory): void {
-    for (const [path, { begin, end }] of rangesOf(tensors)) {
+    const pins = [...rangesOf(tensors)].map(async ([path, { begin, end }]) => {
       const file = this.#files.get(path);
-      if (file === undefined) continue;
+      if (file === undefined) return;
       const from = begin - (begin % PAGE_BYTES);
-      file.unpin = memory.pin(file.address + BigInt(from), end - from);
-    }
+      file.unpin = await memory.pin(file.address + BigInt(from), end - from);
+    });
+    this.#pinning = Promise.allSettled(pins).then(() => Promise.all(pins));
+    // Whoever waits for it hears of it.
+    this.#pinning.catch(() => undefined);
+  }
+
+  /** Once files are pinned that are to be. Before, they stay mapped: nothing disposes of them. */
+  async pinned(): Promise<void> {
+    await this.#pinning;
   }
 
   /** Files from which nothing is copied any more need not stay in memory. */
@@ -90,6 +99,7 @@ export class WeightFiles implements Disposable {
       file.unpin();
       this.#unmap(file);
     }
+    this.#files.clear();
   }
 }
 
