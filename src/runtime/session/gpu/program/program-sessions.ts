@@ -41,11 +41,12 @@ export class ProgramSessions implements Disposable {
     }
   }
 
-  async #start({ model }: GpuStage, device: EngineDevice, isRecorded: boolean): Promise<BindableSession> {
+  async #start(stage: GpuStage, device: EngineDevice, isRecorded: boolean): Promise<BindableSession> {
     const { roundsFactors, sharing, thread } = this.#parts;
     const kind: SessionKind = { isRecorded, roundsFactors, sharesArena: sharing.has(device) };
     const options = device.sessionOptions(kind);
     const { ops, ...others } = options;
+    const model = stage.model();
     try {
       if (thread !== undefined) {
         // Operators are the thread's own.

@@ -12,7 +12,8 @@ import { StageBuilder, wireOfOutput, type StageSources, type WeightInput } from 
 import type { EngineDevice, PlaceOf } from '../device/engine-device.js';
 
 export interface GpuStage {
-  readonly model: Uint8Array;
+  /** Encodes the graph, of which one is asked for where there are twins. */
+  readonly model: () => Uint8Array;
   /** Wires that it reads, and names of its outputs, with their dtypes on its device. */
   readonly inputs: ReadonlyMap<string, Dtype>;
   readonly outputs: ReadonlyMap<string, Dtype>;
@@ -110,7 +111,7 @@ function buildStage({ steps, device }: Part, sources: Omit<StageSources, 'style'
   const typed = (names: readonly string[]) =>
     new Map(names.map((name) => [name, device.style.wireType(sources.config, wireOfOutput(name)).dtype] as const));
   const stage: GpuStage = {
-    model: builder.graph.toModel(),
+    model: () => builder.graph.toModel(),
     inputs: typed(inputNames.filter((name) => !weights.has(name))),
     outputs: typed(outputNames),
     weights,

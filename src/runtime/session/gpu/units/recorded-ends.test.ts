@@ -35,7 +35,7 @@ describe('graphs of tokens for WebGPU', () => {
     // Every second layer passes, so that stretches end at each kind of block.
     const placeOf = (name: string) => ({ device, isResident: !name.endsWith('.1') });
     for (const { stage } of gpuUnits(steps, sources, placeOf, outputs, GPU_LAYERS, true)) {
-      const { graph } = fromBinary(ModelProtoSchema, stage.model);
+      const { graph } = fromBinary(ModelProtoSchema, stage.model());
       const made = new Map(graph?.node.flatMap(({ opType, output }) => output.map((name) => [name, opType] as const)));
       for (const { name } of graph?.output ?? []) expect(made.get(name), name).not.toMatch(COPIES);
     }
