@@ -23,6 +23,14 @@ it('is the first card where the provider is asked for by name, without a placeme
   expect(likelyCard({})).toBeUndefined();
 });
 
+it('is none that has no room for a context', () => {
+  const gpus = new Map([
+    [0, 2 ** 28],
+    [1, 2 ** 30],
+  ]);
+  expect(likelyCard({ budgets: { gpus, ramBytes: null, diskBytes: 0 } })).toBe(1);
+});
+
 it('is none where no card of CUDA is used', () => {
   expect(likelyCard({ budgets: budgets() })).toBeUndefined();
   expect(likelyCard({ budgets: budgets(0), emulateGpu: true })).toBeUndefined();

@@ -12,6 +12,7 @@ const FUNCTIONS = {
   cuDeviceTotalMem_v2: '_Out_ size_t*, int',
   cuDeviceGetAttribute: '_Out_ int*, int, int',
   cuDevicePrimaryCtxRetain: '_Out_ void**, int',
+  cuDevicePrimaryCtxRelease_v2: 'int',
   cuCtxSetCurrent: 'void*',
   cuCtxSynchronize: '',
   cuMemGetInfo_v2: '_Out_ size_t*, _Out_ size_t*',

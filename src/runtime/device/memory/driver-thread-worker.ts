@@ -7,10 +7,13 @@ import type { PagesReply } from './driver-thread.js';
 
 const driver = hasCudaLibrary() ? CudaDriver.load() : null;
 if (driver !== null) {
-  // The process's own: the driver keeps one for each card, and it stays.
-  driver.call('cuCtxSetCurrent', driver.create('cuDevicePrimaryCtxRetain', Number(workerData)));
+  const card = Number(workerData);
+  // The process's own: the driver keeps one for each card, for as long as somebody holds it.
+  driver.call('cuCtxSetCurrent', driver.create('cuDevicePrimaryCtxRetain', card));
   parentPort?.on('message', (range: HostRange | null) => {
-    if (range === null) return parentPort?.close();
-    parentPort?.postMessage(driver.lockPages(range) satisfies PagesReply);
+    if (range !== null) return parentPort?.postMessage(driver.lockPages(range) satisfies PagesReply);
+    // Where the model went elsewhere, the card's memory is free again.
+    driver.call('cuDevicePrimaryCtxRelease_v2', card);
+    parentPort?.close();
   });
 }
