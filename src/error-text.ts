@@ -16,6 +16,7 @@ export type OptionName =
   | 'noRepeatNgramSize'
   | 'numBeams'
   | 'numReturnSequences'
+  | 'pageLocked'
   | 'pictureSize'
   | 'pins'
   | 'promptTokens'

@@ -30,7 +30,7 @@ import transformers
 from accelerate import dispatch_model, init_empty_weights
 from accelerate.hooks import AlignDevicesHook, named_module_tensors
 from accelerate.utils import check_device_map
-from page_lock import page_lock, unlock
+from page_lock import page_lock
 from transformers import GenerationMixin, StoppingCriteria, StoppingCriteriaList
 from transformers.integrations.accelerate import _get_device_map
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -179,7 +179,7 @@ def turn(said, dtype, weights, arm, device_map, args, first):
             dispatch_model(model, device_map=homes, offload_dir=folder if args.on_cpu else None, skip_keys=model._skip_keys_device_placement)
         wait()
         dispatch_s = time.perf_counter() - began
-        locked = page_lock(model) if arm.endswith(":locked") else []
+        locked = page_lock(model) if arm.endswith(":locked") else 0
         lock_s = time.perf_counter() - began - dispatch_s
         given = inputs(said, model, dtype, main)
         # The first turn of an arm counts its copies, which also warms it up.
@@ -187,13 +187,12 @@ def turn(said, dtype, weights, arm, device_map, args, first):
         ids, times = generate(model, given, min(args.tokens or said["newTokens"], said["newTokens"]), Clock(wait, time.time() + args.seconds))
         row = {
             "model": said["name"], "arm": arm, "tokens": len(times), "tokensPerSecond": len(times) / sum(times), "firstTokenMs": 1000 * times[0],
-            "stepMs": 1000 * statistics.median(times[1:]), "dispatchS": dispatch_s, "lockedBytes": sum(end - start for start, end in locked), "lockS": lock_s, "ids": zlib.crc32(json.dumps(ids).encode()),
+            "stepMs": 1000 * statistics.median(times[1:]), "dispatchS": dispatch_s, "lockedBytes": locked, "lockS": lock_s, "ids": zlib.crc32(json.dumps(ids).encode()),
             "peakBytes": torch.cuda.max_memory_allocated() if on_card else None,
             "reservedBytes": torch.cuda.max_memory_reserved() if on_card else None, "beforeBytes": before,
         }
         if copied is not None:
             row["copiedBytesPerToken"] = copied
-        unlock(locked)
         del model, given
         gc.collect()
     return row

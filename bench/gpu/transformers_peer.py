@@ -53,7 +53,7 @@ def run(args, began_run):
     torch.cuda.synchronize()
     load_s = time.time() - began
     began = time.time()
-    locked = sum(end - start for start, end in page_lock(model)) if args.page_lock else 0
+    locked = page_lock(model) if args.page_lock else 0
     lock_s = time.time() - began
     given = inputs(model.config, torch.float16)
     seconds, answer = [], None

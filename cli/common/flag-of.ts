@@ -18,6 +18,7 @@ const FLAGS: Readonly<Record<OptionName, string>> = {
   noRepeatNgramSize: '--no-repeat-ngram',
   numBeams: '--beams',
   numReturnSequences: '--num-captions',
+  pageLocked: '--page-lock',
   pictureSize: '--picture-size',
   pins: '--pin',
   promptTokens: '--prompt-tokens',

@@ -2,12 +2,14 @@
 import { errorText, option } from '../../error-text.js';
 import { Blip2Error } from '../../errors.js';
 import type { PlanDocument } from '../plan/document/plan-document.js';
+import { PAGE_LOCK } from './page-lock-python.js';
 
 /**
  * A script for `from_pretrained`: class, dtype and map.
  *
  * `max_memory` repeats the budgets in bytes with integer keys, for whoever wants transformers to plan again; the map
- * itself needs none of it.
+ * itself needs none of it. Where the plan counts on page-locked memory and a GPU is sent weights from the host, a function follows
+ * that locks these, and its call.
  * @throws Blip2Error `PLAN_QUANTIZED` where blocks are quantised
  */
 export function pythonSnippet(plan: PlanDocument): string {
@@ -24,14 +26,16 @@ export function pythonSnippet(plan: PlanDocument): string {
   const model = plan.checkpoint.id || 'path/to/checkpoint';
   const { loader, reader, variable } = classesOf(plan);
   const dequantizes = plan.model?.dequantize === true;
-  const onDisk = Object.values(plan.device_map).includes('disk');
+  const homes = new Set(Object.values(plan.device_map));
+  const onDisk = homes.has('disk');
+  const locks = plan.pageLocked === true && homes.has('cpu') && [...homes].some((home) => typeof home === 'number');
   const memory = plan.devices.flatMap(({ id, budgetBytes, weightBytes }) =>
     id === 'disk' ? [] : [`${typeof id === 'number' ? String(id) : '"cpu"'}: ${budgetBytes ?? weightBytes}`],
   );
   const entries = Object.entries(plan.device_map).map(
     ([key, device]) => `    ${pythonString(key)}: ${typeof device === 'number' ? device : pythonString(device)},`,
   );
-  return `import torch
+  return `${locks ? 'import mmap\nimport weakref\n\n' : ''}import torch
 from transformers import ${[...(dequantizes ? ['CompressedTensorsConfig'] : []), reader, loader].join(', ')}
 
 device_map = {
@@ -46,7 +50,7 @@ model = ${loader}.from_pretrained(
     device_map=device_map,
     dtype=torch.${plan.dtype},${dequantizes ? '\n    # As it is, compressed-tensors makes floats of all weights in the first call, and fails where modules have hooks.\n    quantization_config=CompressedTensorsConfig(dequantize=True),' : ''}${onDisk && plan.model !== undefined ? '\n    # Tensors that loading merges are written there once more.\n    offload_folder="offload",' : ''}
 ).eval()
-`;
+${locks ? `\n\n${PAGE_LOCK}\n\npage_lock(model)\n` : ''}`;
 }
 
 /** What loads the model, and what prepares its inputs. */

@@ -11,6 +11,7 @@ import { type PlanDocument, parsePlan, planJsonSchema } from '../plan/document/p
 import { planDeviceMap } from '../plan/plan-device-map.js';
 import { sweepBudgets } from '../plan/comparison/sweep.js';
 import { ortAssignment } from './ort-assignment.js';
+import { PAGE_LOCK } from './page-lock-python.js';
 import { pythonSnippet } from './python-snippet.js';
 import { svgPicture } from './svg-picture.js';
 import { textPicture } from './text-picture.js';
@@ -117,6 +118,19 @@ describe('formats', () => {
     expect(python).toContain('max_memory = {0: 4294967296, "cpu":');
   });
 
+  it('write Python that page-locks what it streams where the plan counts on that, and no other', () => {
+    const of = (gib: number, pageLocked: boolean) => pythonSnippet(planOf(gib, { engine: 'transformers', pageLocked }));
+    const python = of(4, true);
+    expect(python.startsWith('import mmap\nimport weakref\n\nimport torch\n')).toBe(true);
+    expect(python.endsWith(`\n).eval()\n\n\n${PAGE_LOCK}\n\npage_lock(model)\n`)).toBe(true);
+    // Without pageLocked, and with everything on the GPU.
+    for (const other of [of(4, false), of(10, true)]) expect(other).not.toMatch(/mmap|weakref|page_lock/);
+    expect(of(4, false).endsWith('\n).eval()\n')).toBe(true);
+    // What was measured is what is written.
+    const measured = readFileSync(new URL('../../../bench/gpu/page_lock.py', import.meta.url), 'utf8');
+    expect(measured.endsWith(`\nimport mmap\nimport weakref\n\nimport torch\n\n\n${PAGE_LOCK}`)).toBe(true);
+  });
+
   it('write an ONNX Runtime assignment in which every block has one longest pattern, on its own device', () => {
     const rules = ortAssignment(small)
       .split('; ')
@@ -172,6 +186,9 @@ describe('explaining and comparing', () => {
     expect(diff.moved).toHaveLength(small.placements.length - stayed);
     expect(diff.latencyMs.after).toBeLessThan(diff.latencyMs.before);
     expect(diffPlans(small, small).moved).toEqual([]);
+    const [before, after] = [false, true].map((pageLocked) => planOf(5, { engine: 'transformers', pageLocked }));
+    if (before === undefined || after === undefined) throw new Error('plans');
+    expect(diffPlans(before, after).pageLocked).toEqual({ before: false, after: true });
   });
 
   it('sweeps budgets: more memory never costs time', () => {

@@ -19,6 +19,8 @@ export interface PlanDiff {
   readonly streamedBytesPerCall: { readonly before: number; readonly after: number };
   /** Whether each counts what the driver takes of a GPU's budget for a process; null for older plans, which do not say. */
   readonly countContext: { readonly before: boolean | null; readonly after: boolean | null };
+  /** Whether each streams from page-locked host memory. */
+  readonly pageLocked: { readonly before: boolean; readonly after: boolean };
   /** Weight bytes per device that is in either plan. */
   readonly weightBytes: readonly { readonly device: Device; readonly before: number; readonly after: number }[];
 }
@@ -50,6 +52,7 @@ export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
       after: after.cost.streamedBytesPerCall,
     },
     countContext: { before: before.countContext ?? null, after: after.countContext ?? null },
+    pageLocked: { before: before.pageLocked === true, after: after.pageLocked === true },
     weightBytes: ids.map((device) => ({ device, before: weight(before, device), after: weight(after, device) })),
   };
 }

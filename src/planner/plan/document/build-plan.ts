@@ -75,6 +75,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
     accuracy: accuracyNotes(profile, choice, accuracyPrices(profile, context.budgets.gpus.keys(), weighed), quant),
     workload: profile.workload,
     countContext: context.countContext,
+    ...(context.pageLocked ? { pageLocked: true } : {}),
     devices: memoryTable(context, choice),
     device_map: Object.fromEntries(map),
     placements,

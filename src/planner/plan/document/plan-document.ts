@@ -183,6 +183,13 @@ export const planSchema = z
       .boolean()
       .exactOptional()
       .describe("Whether GPUs' overheadBytes hold what the driver takes for a process; absent in older plans."),
+    pageLocked: z
+      .literal(true)
+      .exactOptional()
+      .describe(
+        'Times are of weights that transformers streams from page-locked host memory, as its Python (-f python) has them; absent for ' +
+          'pageable memory.',
+      ),
     devices: z
       .array(deviceMemory)
       .min(1, 'names no device')

@@ -25,6 +25,9 @@ describe('what a plan is asked, without types', () => {
     [{ reserveBytes: -1 }, 'reserveBytes is -1'],
     [{ reserveBytes: Number.NaN }, 'reserveBytes is NaN'],
     [{ timeLimitMs: Number.NaN }, 'timeLimitMs is NaN'],
+    [{ pageLocked: 'yes' }, 'pageLocked is "yes"; it has to be true or false'],
+    [{ pageLocked: true }, 'pageLocked is for transformers: blip2-run page-locks what it streams by itself'],
+    [{ pageLocked: true, engine: 'blip2-run' }, 'pageLocked is for transformers'],
   ])('%j is refused', (options, message) => {
     expect(() => plan(options)).toThrow(
       expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(message) }),

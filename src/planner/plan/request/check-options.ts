@@ -1,11 +1,12 @@
 /** What callers without types get wrong: unchecked, a plan would be made with it in silence, or fail somewhere inside. */
+import { errorText, option } from '../../../error-text.js';
 import { Blip2Error } from '../../../errors.js';
 import { DTYPE_BITS, isDtype } from '../../../tensor/dtype.js';
 import { LOAD_DTYPES } from '../../../tensor/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { ENGINES } from '../../map/engine.js';
-import { GPU_PROVIDERS, OBJECTIVES } from './plan-options.js';
+import { GPU_PROVIDERS, OBJECTIVES, type PlanOptions } from './plan-options.js';
 
 type Check = readonly [isRight: (value: unknown) => boolean, allowed: string];
 
@@ -32,6 +33,7 @@ const CHECKS: ReadonlyMap<string, Check> = new Map([
   ['provider', oneOf(GPU_PROVIDERS)],
   ['objective', oneOf(OBJECTIVES)],
   ['names', oneOf(['loaded', 'file'])],
+  ['pageLocked', [(value) => typeof value === 'boolean', 'true or false']],
   ['pins', [(value) => isMapOf(value, isDevice), 'a Map of module path -> GPU number, "cpu" or "disk"']],
   ['allowQuant', [(value) => Array.isArray(value) && value.every(isScheme), `an array of ${schemes}`]],
   ['reserveBytes', [isCount, 'a whole number of bytes, from 0 up']],
@@ -39,12 +41,21 @@ const CHECKS: ReadonlyMap<string, Check> = new Map([
 ]);
 
 /** @throws Blip2Error `OPTION_INVALID` naming the option, or the tensor, its value and what it may be */
-export function checkOptions(tensors: ReadonlyMap<string, TensorInfo>, options: object): void {
+export function checkOptions(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  options: Pick<PlanOptions, 'engine' | 'pageLocked'>,
+): void {
   for (const [name, value] of Object.entries(options)) {
     const [isRight, allowed] = CHECKS.get(name) ?? [];
     if (isRight === undefined || value === undefined || isRight(value)) continue;
     throw invalid(`${name} is ${shown(value)}; it has to be ${allowed}`, { name, value });
   }
+  if (options.pageLocked === true && options.engine !== 'transformers')
+    throw new Blip2Error(
+      'OPTION_INVALID',
+      errorText`${option('pageLocked')} is for transformers: blip2-run page-locks what it streams by itself.`,
+      { hint: errorText`Leave ${option('pageLocked')} out, or plan for transformers.` },
+    );
   if (!isMap(tensors))
     throw invalid(`tensors are ${shown(tensors)}; they have to be a Map of name -> { dtype, shape }`, {});
   for (const [name, { dtype, shape }] of tensors) {

@@ -63,6 +63,11 @@ export interface PlanOptions {
    * GPU, where all of it runs. BLIP-2's may in any case. Default false.
    */
   readonly cutsLayers?: boolean;
+  /**
+   * Whether what transformers streams from host memory is page-locked there (pinned), as the script of `pythonSnippet` makes it: copies
+   * are several times as fast. Default false; `blip2-run` does so by itself, and refuses it.
+   */
+  readonly pageLocked?: boolean;
   /** Module path -> device that must hold it. */
   readonly pins?: DeviceMap;
   /** Schemes that the language model's linear weights may be quantised with, where that saves time. Default none. */

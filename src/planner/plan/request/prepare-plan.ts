@@ -7,6 +7,7 @@ import type { Device, DeviceMap } from '../../map/device-map.js';
 import { gpuAt, type MachineProfile } from '../../price/device-profile.js';
 import { convertedBytes } from '../../price/preparation.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../../price/known-devices.js';
+import { pageLockedProfile } from '../../price/page-locked.js';
 import { priceList, type PriceList } from '../../price/price-list.js';
 import { webGpuProfile } from '../../price/webgpu-profile.js';
 import { atItsWorst } from '../../price/worst-case.js';
@@ -40,6 +41,8 @@ export interface PlanContext {
   readonly reserveBytes: number;
   /** Whether overheads hold what the driver takes for a process. */
   readonly countContext: boolean;
+  /** Whether transformers streams from page-locked memory. */
+  readonly pageLocked: boolean;
   readonly machine: MachineProfile;
   /** What the solver weighs: each device at its worst. */
   readonly prices: PriceList;
@@ -74,7 +77,8 @@ export function planPreparer(
     const packedRows = options.provider === 'webgpu' ? 1 : leastPackedRows(profiled, budgets);
     const loaded = profileFor(workload, packedRows);
     const isWebGpu = options.provider === 'webgpu' && loaded.engine === 'blip2-run' && loaded.family === 'blip2';
-    const machine = isWebGpu ? { ...profiled, gpus: profiled.gpus.map(webGpuProfile) } : profiled;
+    const reached = isWebGpu ? webGpuProfile : options.pageLocked === true ? pageLockedProfile : null;
+    const machine = reached === null ? profiled : { ...profiled, gpus: profiled.gpus.map(reached) };
     const whole = isWebGpu ? withWebGpuBlocks(loaded, tensors) : loaded;
     const takesTurns = !isWebGpu && budgets.gpus.size === 1 && cachesTakeTurns(whole);
     const profile = takesTurns ? withoutTurns(whole) : whole;
@@ -102,6 +106,7 @@ export function planPreparer(
       overheads,
       reserveBytes: options.reserveBytes ?? 0,
       countContext,
+      pageLocked: options.pageLocked === true,
       machine,
       prices: priceList(profile, atItsWorst(machine, gpuIds), gpuIds),
       predicted: priceList(profile, machine, gpuIds),
@@ -153,16 +158,20 @@ function leastPackedRows(machine: MachineProfile, { gpus }: Budgets): number {
 
 /** What a plan takes for granted before a placement is chosen, in words. */
 function assumptionsOf(machine: MachineProfile, engine: Engine, options: PlanOptions): string[] {
-  const { budgets, objective, allowQuant = [] } = options;
+  const { budgets, objective, pageLocked, allowQuant = [] } = options;
   const gpus = new Set([...budgets.gpus.keys()].map((_, i) => gpuAt(machine, i)).filter((gpu) => gpu !== undefined));
   return [
     ...[...gpus, machine.host].map((device) => `${device.name}: ${device.source}.`),
     ...(budgets.ramBytes === null ? ['Host memory is taken to be enough: no RAM budget was given.'] : []),
+    ...(pageLocked === true ? [PAGE_LOCKED] : []),
     ...(objective === 'throughput' ? ofThroughput(engine) : []),
     ...accuracyRule(allowQuant),
     ...heuristic(options),
   ];
 }
+
+const PAGE_LOCKED =
+  'What is streamed from host memory is page-locked there, which the Python of this plan does and from_pretrained alone does not.';
 
 /** Nothing of it was measured on several cards. */
 function ofThroughput(engine: Engine): string[] {
