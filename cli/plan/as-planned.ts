@@ -23,6 +23,7 @@ const askedSchema = z.looseObject({
     })
     .optional(),
   countContext: z.boolean().optional(),
+  pageLocked: z.boolean().optional(),
   devices: z
     .array(
       z.looseObject({
@@ -48,7 +49,8 @@ export interface Planned<A extends RequestArgs> {
 export function asPlanned<A extends RequestArgs>(args: A, json: unknown): Planned<A> {
   const parsed = askedSchema.safeParse(json);
   if (!parsed.success) return { args, fingerprint: null };
-  const { checkpoint, engine, dtype, workload, countContext, devices } = parsed.data;
+  const { checkpoint, dtype, workload, countContext, pageLocked, devices } = parsed.data;
+  const engine = args.engine ?? parsed.data.engine;
   const batch = args.batch ?? workload?.batch;
   const cards = args.gpu === undefined && args.profile === undefined ? cardsOf(devices, args.vram) : {};
   const isSameWork = batch === workload?.batch;
@@ -56,8 +58,9 @@ export function asPlanned<A extends RequestArgs>(args: A, json: unknown): Planne
     args: {
       ...args,
       checkpoint: args.checkpoint ?? checkpoint.id,
-      engine: args.engine ?? engine,
+      engine,
       dtype: args.dtype ?? (dtype === undefined ? undefined : [dtype]),
+      'page-lock': args['page-lock'] ?? (engine === 'transformers' ? pageLocked : undefined),
       batch,
       beams: args.beams ?? workload?.beams,
       'prompt-tokens': args['prompt-tokens'] ?? workload?.promptTokens,

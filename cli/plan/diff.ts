@@ -49,6 +49,7 @@ function asText(found: PlanDiff): string {
     `latency   ${formatMs(found.latencyMs.before)} -> ${formatMs(found.latencyMs.after)}`,
     `streamed  ${formatSize(found.streamedBytesPerCall.before)} -> ${formatSize(found.streamedBytesPerCall.after)} per call`,
     ...contextChange(found.countContext),
+    ...lockChange(found.pageLocked),
     ...found.weightBytes
       .filter(({ before, after }) => before !== after)
       .map(
@@ -68,6 +69,10 @@ function asText(found: PlanDiff): string {
 function contextChange({ before, after }: PlanDiff['countContext']): string[] {
   if (before === null || after === null || before === after) return [];
   return [`budgets   ${before ? 'with the' : 'without the'} driver's share -> ${after ? 'with' : 'without'} it`];
+}
+
+function lockChange({ before, after }: PlanDiff['pageLocked']): string[] {
+  return before === after ? [] : [`host      ${before ? 'page-locked -> pageable' : 'pageable -> page-locked'} memory`];
 }
 
 function where({ execution, runsOn, device, keptBytes }: Placement, scheme: QuantScheme | null): string {

@@ -8,7 +8,7 @@ import type { RequestArgs } from './request-flags.js';
 
 /** Behind the `#` of the page's address. */
 export function pageSettings(args: RequestArgs, { options }: PlanRequest): string {
-  const { budgets, workload, reserveBytes, countContext, cutsLayers } = options;
+  const { budgets, workload, reserveBytes, countContext, cutsLayers, pageLocked } = options;
   const seconds = args['time-limit'];
   return settingsHash({
     ...DEFAULT_SETTINGS,
@@ -27,6 +27,7 @@ export function pageSettings(args: RequestArgs, { options }: PlanRequest): strin
     engine: args.engine ?? null,
     objective: args.objective,
     cutsLayers: cutsLayers ?? false,
+    pageLocked: pageLocked ?? false,
     searchSeconds: seconds !== undefined && Number.isInteger(seconds) ? seconds : null,
   });
 }

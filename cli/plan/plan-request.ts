@@ -99,6 +99,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
       provider: args.provider,
       pins,
       cutsLayers: args['cut-layers'] ?? false,
+      pageLocked: args['page-lock'] ?? false,
       allowQuant: readAllowQuant(args['allow-quant']),
       objective: args.objective,
       ...(await limits(args, budgets)),

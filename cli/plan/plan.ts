@@ -8,6 +8,7 @@ import { formatOfFile, PLAN_FORMATS, type PlanFormat } from './format-plan.js';
 import { makePlan, STRATEGIES, type MadePlan } from './make-plan.js';
 import { outputFlags } from './output-flags.js';
 import { writeOutput } from './output.js';
+import { pageLockNote } from './page-lock-note.js';
 import type { PlanRequest } from './plan-request.js';
 import { REQUEST_LISTS, requestFlags } from './request-flags.js';
 import { planSummary } from './summary.js';
@@ -83,6 +84,8 @@ export function tellPlan(
 ): void {
   const say = sayer(quiet);
   if (format !== 'table') say(planSummary(made));
+  const note = quiet === true ? null : pageLockNote(made, request);
+  if (note !== null) say(note);
   if (format === 'map' && Object.keys(made.quant).some((block) => !storedQuantized(block, request.tensors))) {
     say('warning: a device map does not say what is quantised; give blip2-run the whole plan (--format json)');
   }

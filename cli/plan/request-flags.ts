@@ -27,6 +27,12 @@ export function requestFlags<T>(parser: Argv<T>) {
       describe:
         "for transformers, on one GPU: stream the widest modules of layers alone where that is faster; BLIP-2's are in any case",
     })
+    .option('page-lock', {
+      type: 'boolean',
+      group: 'Budget:',
+      describe:
+        'for transformers: what streams from host memory is page-locked (pinned) there, as the Python of -f python has it, and several times faster',
+    })
     .option('batch', {
       ...count('batch'),
       coerce: batchSize,
@@ -112,7 +118,16 @@ export function requestFlags<T>(parser: Argv<T>) {
 
 /** Flags that few need, for subcommands that name plan's in their help. */
 export const RARE_FLAGS = [
-  ...(['reserve', 'count-context', 'cut-layers', 'prompt-tokens', 'picture-size', 'profile', 'provider'] as const),
+  ...([
+    'reserve',
+    'count-context',
+    'cut-layers',
+    'page-lock',
+    'prompt-tokens',
+    'picture-size',
+    'profile',
+    'provider',
+  ] as const),
   ...(['objective', 'time-limit', 'pin', 'names', 'hub-timeout'] as const),
 ] as const;
 
@@ -131,6 +146,7 @@ export interface RequestArgs extends BudgetArgs, HubArgs {
   readonly 'allow-quant'?: string | undefined;
   readonly 'count-context'?: boolean | undefined;
   readonly 'cut-layers'?: boolean | undefined;
+  readonly 'page-lock'?: boolean | undefined;
   readonly provider: GpuProvider;
   readonly gpu?: readonly string[] | undefined;
   readonly profile?: string | undefined;

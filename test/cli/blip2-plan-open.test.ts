@@ -13,7 +13,8 @@ it.skipIf(process.platform !== 'linux')('opens the plan as a page, and the page 
   );
   await chmod(join(folder, 'xdg-open'), 0o755);
   const env = { PATH: `${folder}${delimiter}${process.env['PATH'] ?? ''}` };
-  for (const args of [[], [DEMO, '--vram', '4M', '-q', '--cut-layers']]) {
+  const full = [DEMO, '--vram', '4M', '-q', '--cut-layers', '--engine', 'transformers', '--page-lock'];
+  for (const args of [[], full]) {
     const { code, stdout, stderr } = await command('blip2-plan', ['open', ...args], { env });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const file = stdout.trimEnd();
@@ -22,7 +23,7 @@ it.skipIf(process.platform !== 'linux')('opens the plan as a page, and the page 
     expect(html).toContain('<script id="script">');
     expect(html.includes('<script type="application/json" id="given">')).toBe(args.length > 0);
     // What was asked for is what the page goes on with.
-    expect(html.includes('cut=yes')).toBe(args.length > 0);
+    for (const said of ['cut=yes', 'lock=yes']) expect(html.includes(said)).toBe(args.length > 0);
     await rm(opened);
     if (args.length > 0) await rm(dirname(file), { recursive: true });
   }

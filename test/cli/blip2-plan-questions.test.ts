@@ -246,6 +246,11 @@ describe('blip2-plan diff', () => {
     const counted = join(folder, 'counted.json');
     await writeFile(counted, (await plan('--vram', '10G', '--gpu', 'H200', '--count-context', '--json', '-q')).stdout);
     expect((await plan('diff', large, counted)).stdout).toContain("without the driver's share -> with it");
+    const locked = join(folder, 'locked.json');
+    const pageable = await plan('--vram', '4G', '--engine', 'transformers', '--json', '-q');
+    await writeFile(small, pageable.stdout);
+    await writeFile(locked, (await plan('--vram', '4G', '--engine', 'transformers', '--page-lock', '--json')).stdout);
+    expect((await plan('diff', small, locked)).stdout).toContain('pageable -> page-locked memory');
     const wrong = await plan('diff', small, join(folder, 'article.json'));
     expect(wrong.code).toBe(2);
   });

@@ -14,6 +14,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const asked = {
   'in parts that are encoded together': ['blip2-flan-t5-xl', '--vram', '5758M', '--batch', '6', '--disk', '2G'],
   'for transformers': ['blip2-opt-2.7b', '--vram', '828M', '--engine', 'transformers', '--disk', '2G'],
+  'from page-locked memory': ['--vram', '4G', '--gpu', 'H200', '--engine', 'transformers', '--page-lock'],
   'for a known card': ['blip2-opt-2.7b', '--vram', '6G', '--gpu', 'H100', '--reserve', '100M'],
   'with the driver counted': ['blip2-opt-2.7b', '--vram', '6G', '--gpu', 'H100', '--count-context'],
   'for a whole card without': ['blip2-flan-t5-xl', '--gpu', '3060', '--count-context=false'],
@@ -47,6 +48,18 @@ it('a flag wins over what the plan says', async () => {
   const { overBudget, plan } = JSON.parse(stdout) as { overBudget: object; plan: { devices: object[] } };
   expect(overBudget).toMatchObject([{ device: 0 }]);
   expect(plan.devices[0]).toMatchObject({ id: 0, budgetBytes: 3 * 2 ** 30 });
+});
+
+it('page-locked memory of a plan for transformers is none of another engine that a flag names', async () => {
+  const flags = ['--vram', '10G', '--gpu', 'H200', '-f', 'json', '-q'];
+  const planned = await command('blip2-plan', [...flags, '--engine', 'transformers', '--page-lock']);
+  const file = join(folder, 'locked.json');
+  await writeFile(file, planned.stdout);
+  const { code, stdout } = await command('blip2-plan', ['explain', file, '--engine', 'blip2-run', '--json']);
+  expect(code).toBe(0);
+  const { plan } = JSON.parse(stdout) as { plan: object };
+  expect(plan).toMatchObject({ engine: 'blip2-run' });
+  expect(plan).not.toHaveProperty('pageLocked');
 });
 
 it('what one flag says leaves the rest to the plan', async () => {

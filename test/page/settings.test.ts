@@ -46,6 +46,7 @@ const settings: fc.Arbitrary<Settings> = fc.record({
   engine: fc.option(fc.constantFrom('blip2-run' as const, 'transformers' as const)),
   objective: fc.constantFrom(...OBJECTIVES),
   cutsLayers: fc.boolean(),
+  pageLocked: fc.boolean(),
   searchSeconds: fc.option(fc.constantFrom(10, 60)),
 });
 
@@ -68,6 +69,7 @@ it('are a command that takes its flags, and counts the driver as they do', async
       });
       const args = await parseArgs(parser, commandArguments(given, 'owner/name'), REQUEST_LISTS);
       expect(args?.['cut-layers'] ?? false).toBe(given.cutsLayers);
+      expect(args?.['page-lock'] ?? false).toBe(given.pageLocked);
       if (given.groups.length === 0) return;
       const isWhole = args?.vram === undefined;
       expect(args?.['count-context'] ?? isWhole).toBe(given.countContext);

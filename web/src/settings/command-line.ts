@@ -28,6 +28,7 @@ export function commandArguments(settings: Settings, checkpoint: string): string
     ...flag('--engine', settings.engine),
     ...flag('--objective', settings.objective === DEFAULT_SETTINGS.objective ? null : settings.objective),
     ...(settings.cutsLayers ? ['--cut-layers'] : []),
+    ...(settings.pageLocked ? ['--page-lock'] : []),
     ...flag('--time-limit', settings.searchSeconds),
   ];
 }

@@ -9,6 +9,7 @@ import type { PlanOptions } from '../../../src/planner/plan/request/plan-options
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../../../src/planner/price/known-devices.js';
 import type { OpenModel } from '../model/open-model.js';
 import { cardsOf, memoryOf } from './card-groups.js';
+import { engineOf } from './engine-of.js';
 import type { Settings } from './settings.js';
 
 /** What the command was told and the page has no field for; it stays as it was. */
@@ -53,6 +54,7 @@ export function planQuestion(
   const { batch, promptTokens, newTokens, searchSeconds } = settings;
   const isOther = !isBlip2(model.config);
   if (isOther && table !== undefined) checkKnown(model, table, settings, carried);
+  const engine = engineOf(settings, model);
   const options: PlanOptions = {
     config: model.config,
     checkpoint: model.identity,
@@ -66,13 +68,15 @@ export function planQuestion(
     },
     ...(settings.dtype === null ? {} : { dtype: settings.dtype }),
     dtypes: carried?.dtypes ?? new Map(),
-    engine: settings.engine ?? (isOther ? 'transformers' : 'blip2-run'),
+    engine,
     ...(isOther && table !== undefined ? { models: table, names: carried?.names ?? 'loaded' } : {}),
     provider: carried?.provider ?? 'cuda',
     pins: carried?.pins ?? new Map(),
     allowQuant: settings.quant,
     objective: settings.objective,
     cutsLayers: settings.cutsLayers,
+    // Of another engine the page has no switch for it.
+    pageLocked: settings.pageLocked && engine === 'transformers',
     ...(searchSeconds === null ? {} : { timeLimitMs: 1000 * searchSeconds }),
     ...(machine === undefined ? {} : { machine }),
     reserveBytes: settings.reserveBytes,

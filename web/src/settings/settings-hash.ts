@@ -30,6 +30,7 @@ export function settingsHash(settings: Settings): string {
     ['engine', settings.engine ?? ''],
     ['objective', settings.objective],
     ['cut', settings.cutsLayers ? 'yes' : 'no'],
+    ['lock', settings.pageLocked ? 'yes' : 'no'],
     ['search', numberText(settings.searchSeconds)],
   ];
   if (settings === DEFAULT_SETTINGS) return all.map(([key, value]) => `${key}=${encode(value)}`).join('&');
@@ -70,6 +71,7 @@ export function readSettings(hash: string): { settings: Settings; faults: readon
     engine: read('engine', usual.engine, (text) => ENGINES.find((each) => each === text)),
     objective: read('objective', usual.objective, (text) => OBJECTIVES.find((each) => each === text)),
     cutsLayers: read('cut', usual.cutsLayers, readYesNo),
+    pageLocked: read('lock', usual.pageLocked, readYesNo),
     searchSeconds: read('search', usual.searchSeconds, readCount),
   };
   return { settings, faults };

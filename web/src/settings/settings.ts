@@ -40,6 +40,8 @@ export interface Settings {
   readonly objective: Objective;
   /** Whether transformers may stream parts of layers, of models that are not BLIP-2. */
   readonly cutsLayers: boolean;
+  /** Whether what transformers streams from host memory is page-locked there. */
+  readonly pageLocked: boolean;
   /** Seconds to search at most, with HiGHS; null for the usual effort. */
   readonly searchSeconds: number | null;
 }
@@ -63,6 +65,7 @@ export const DEFAULT_SETTINGS: Settings = {
   engine: null,
   objective: 'latency',
   cutsLayers: false,
+  pageLocked: false,
   searchSeconds: null,
 };
 

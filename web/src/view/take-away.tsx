@@ -58,7 +58,10 @@ function about(form: Form, { model }: Settings): string {
 function textOf(form: Form, plan: PlanDocument, settings: Settings): string {
   switch (form) {
     case 'command':
-      return commandLine(settings, isWithoutFiles(plan, settings) ? '.' : plan.checkpoint.id);
+      return commandLine(
+        { ...settings, pageLocked: plan.pageLocked === true },
+        isWithoutFiles(plan, settings) ? '.' : plan.checkpoint.id,
+      );
     case 'device map':
       return JSON.stringify(plan.device_map, null, 2);
     case 'Python':

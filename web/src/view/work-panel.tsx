@@ -3,6 +3,7 @@ import { OBJECTIVES, type Objective } from '../../../src/planner/plan/request/pl
 import { ENGINES } from '../../../src/planner/map/engine.js';
 import { LOAD_DTYPES } from '../../../src/tensor/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../src/tensor/quantized.js';
+import { engineOf } from '../settings/engine-of.js';
 import type { Settings } from '../settings/settings.js';
 import type { PageState } from '../state/page-state.js';
 import { CountField } from './count-field.js';
@@ -26,6 +27,7 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
   const { workload } = plan ?? { workload: null };
   const task = taskOf(settings);
   const isOther = model.status === 'open' && !isBlip2(model.model.config);
+  const isForTransformers = model.status === 'open' && engineOf(settings, model.model) === 'transformers';
   const usual = (value: number | undefined) => (value === undefined ? 'usual' : String(value));
   return (
     <fieldset>
@@ -193,6 +195,16 @@ export function WorkPanel({ state: { settings, shown, model }, onChange }: WorkP
               onChange={(event) => onChange({ cutsLayers: event.currentTarget.checked })}
             />
             transformers may stream parts of layers, on one card
+          </label>
+        )}
+        {isForTransformers && (
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={settings.pageLocked}
+              onChange={(event) => onChange({ pageLocked: event.currentTarget.checked })}
+            />
+            what is streamed is page-locked (pinned), as the Python here does it
           </label>
         )}
       </details>
