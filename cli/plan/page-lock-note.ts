@@ -1,6 +1,5 @@
 /** What page-locked memory would make of a plan that streams from pageable memory. */
-import { explainMap, type PlanDocument } from '../../src/planner/index.js';
-import { parseDeviceMap } from '../../src/planner/map/parse-device-map.js';
+import { explainMap, parseDeviceMap, type PlanDocument } from '../../src/planner/index.js';
 import { formatMs } from '../../src/planner/report/format-ms.js';
 import type { PlanRequest } from './plan-request.js';
 
