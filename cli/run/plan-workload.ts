@@ -39,6 +39,6 @@ export async function planWorkload(
 /** A caption without a prompt starts from one token, whatever the tokenizer: the process that captions reads that. */
 async function textTokens({ folder }: Checkpoint, prompt: string | null, config: Blip2Config): Promise<number> {
   if (prompt === null) return 1;
-  const { textIds } = preparePrompts([prompt], await readTokenizer(folder), config);
+  const { textIds } = preparePrompts([prompt], (await readTokenizer(folder))(), config);
   return textIds[0]?.length ?? 0;
 }

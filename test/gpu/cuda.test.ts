@@ -49,7 +49,7 @@ async function openDemo(
   onTestFinished(() => rm(cacheFolder, { recursive: true }));
   const hostBlocks = new Set(blocks.filter(isHost));
   const places = new Map(blocks.map((block) => [block, hostBlocks.has(block) ? 'cpu' : place(block)] as const));
-  return openEngineModel(config, checkpoint, places, { hostBlocks, cacheFolder }, (gpu) => {
+  const openGpu = (gpu: number) => {
     const device = cudaDevice(gpu, caches);
     if (profiles === undefined) return device;
     const sessionOptions = (kind: SessionKind) => ({
@@ -57,7 +57,8 @@ async function openDemo(
       profile: join(profiles, String(gpu)),
     });
     return { ...device, sessionOptions };
-  });
+  };
+  return openEngineModel(config, checkpoint, places, { options: { hostBlocks, cacheFolder }, openGpu });
 }
 
 async function caption(model: GpuModel, image: string, options: GenerationOptions = {}) {

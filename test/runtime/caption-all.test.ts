@@ -151,9 +151,9 @@ describe.each(DEVICES)('rows that go on, with %s', (_, device) => {
     [40, 16, false],
     [40, 16, true],
   ])('%i pictures decoded and %i encoded at once (eager: %s)', async (atOnce, encoded, eager) => {
-    const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
+    const { preprocessor, tokenizers } = await readCheckpointFiles(checkpoint.folder, config);
     await using model = await openOnHost(config, checkpoint.tensors, () => true, { device: () => device });
-    const asking = new Asking(config, files);
+    const asking = new Asking(config, tokenizers());
     const prepare = async ({ image, prompt, generation }: (typeof numbered)[number]): Promise<PreparedPicture> => {
       const text = asking.textOf(prompt === undefined ? {} : { prompt });
       return {
@@ -185,9 +185,9 @@ describe.each(DEVICES)('rows that go on, with %s', (_, device) => {
         model,
         asking,
         pictureSize: { height: side, width: side },
-        answerStream: () => new AnswerStream(files.tokenizer),
+        answerStream: () => new AnswerStream(tokenizers().tokenizer),
         captionOf: (index, sequences, course) => {
-          const answers = sequences.map((each) => ({ ...each, text: answerText(each.ids, files.tokenizer) }));
+          const answers = sequences.map((each) => ({ ...each, text: answerText(each.ids, tokenizers().tokenizer) }));
           return { index, text: answers[0]?.text ?? '', answers, ...course };
         },
       },

@@ -19,7 +19,7 @@ import { DEMO } from '../golden/golden.js';
 
 const checkpoint = await openCheckpoint(DEMO);
 const config = parseBlip2Config(checkpoint.config);
-const { preprocessor: _, ...files } = await readCheckpointFiles(checkpoint.folder, config);
+const { preprocessor: _, tokenizers } = await readCheckpointFiles(checkpoint.folder, config);
 const [EOS = 0] = config.text.eosTokenIds;
 const WORD = EOS + 1;
 
@@ -89,7 +89,7 @@ describe('rows of steps', () => {
         rolling: () => rows.source,
         [Symbol.asyncDispose]: () => Promise.resolve(),
       };
-      const asking = new Asking(config, files);
+      const asking = new Asking(config, tokenizers());
       const prompt = asking.prompts([null]);
       const settings = resolveGenerationOptions({ maxNewTokens: 40 }, config.text);
       async function* given() {
@@ -103,7 +103,7 @@ describe('rows of steps', () => {
           model,
           asking,
           pictureSize: { height: 1, width: 1 },
-          answerStream: () => new AnswerStream(files.tokenizer),
+          answerStream: () => new AnswerStream(tokenizers().tokenizer),
           captionOf: (index, [sequence]) => ({
             index,
             text: String(sequence?.ids.length),

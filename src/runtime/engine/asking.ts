@@ -2,7 +2,7 @@
 import { Blip2Error } from '../../errors.js';
 import type { Blip2Config } from '../../model/blip2-config.js';
 import type { Ask } from './captioner-options.js';
-import type { CheckpointFiles } from './checkpoint-files.js';
+import type { Tokenizers } from './checkpoint-files.js';
 import { DEFAULT_NEW_TOKENS, type GenerationOptions } from '../generation/generation-options.js';
 import type { WordBatch } from '../session/model/word-wires.js';
 import { preparePrompts, promptText, type PromptBatch } from './text/prompts.js';
@@ -10,11 +10,11 @@ import { wordBatch } from './text/word-batch.js';
 
 export class Asking {
   readonly #config: Blip2Config;
-  readonly #files: Pick<CheckpointFiles, 'tokenizer' | 'wordTokenizer'>;
+  readonly #tokenizers: Tokenizers;
 
-  constructor(config: Blip2Config, files: Pick<CheckpointFiles, 'tokenizer' | 'wordTokenizer'>) {
+  constructor(config: Blip2Config, tokenizers: Tokenizers) {
     this.#config = config;
-    this.#files = files;
+    this.#tokenizers = tokenizers;
   }
 
   /** null for a caption without a text. */
@@ -24,13 +24,13 @@ export class Asking {
 
   /** @throws Blip2Error `PROMPT_INVALID` */
   prompts(texts: readonly (string | null)[]): PromptBatch {
-    return preparePrompts(texts, this.#files.tokenizer, this.#config);
+    return preparePrompts(texts, this.#tokenizers.tokenizer, this.#config);
   }
 
   /** An InstructBLIP's Q-Former reads what its language model is asked. */
   words(texts: readonly (string | null)[]): WordBatch | undefined {
     const { qformer } = this.#config;
-    const { wordTokenizer } = this.#files;
+    const { wordTokenizer } = this.#tokenizers;
     if (qformer.text === null || wordTokenizer === null) return undefined;
     return wordBatch(
       texts.map((text) => text ?? ''),

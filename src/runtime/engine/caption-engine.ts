@@ -10,7 +10,7 @@ import type { Caption, CaptionHooks, Outcome } from './captioner-options.js';
 import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from './caption-worker.js';
 import { picturesAtOnce } from './pictures-at-once.js';
 import type { DeviceOptions } from '../device/device-options.js';
-import { readCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
+import { readCheckpointFiles, type Tokenizers } from './checkpoint-files.js';
 import { generate } from '../generation/generate.js';
 import type { GeneratedSequence, GenerationHooks } from '../generation/generation-request.js';
 import { resolveGenerationOptions, sequencesAtOnce } from '../generation/generation-options.js';
@@ -35,7 +35,7 @@ type CaptionCourse = Pick<Caption, 'promptTokens' | 'timing'>;
 
 export class CaptionEngine implements CaptionWorker {
   readonly #config: Blip2Config;
-  readonly #files: Omit<CheckpointFiles, 'preprocessor'>;
+  readonly #tokenizers: Tokenizers;
   readonly #asking: Asking;
   readonly #pixels: PixelPool;
   readonly #model: CaptionModel;
@@ -43,14 +43,14 @@ export class CaptionEngine implements CaptionWorker {
 
   private constructor(
     config: Blip2Config,
-    files: Omit<CheckpointFiles, 'preprocessor'>,
+    tokenizers: Tokenizers,
     pixels: PixelPool,
     model: CaptionModel,
     room: PlannedRoom | null,
   ) {
     this.#config = config;
-    this.#files = files;
-    this.#asking = new Asking(config, files);
+    this.#tokenizers = tokenizers;
+    this.#asking = new Asking(config, tokenizers);
     this.#pixels = pixels;
     this.#model = model;
     this.#room = room;
@@ -60,16 +60,16 @@ export class CaptionEngine implements CaptionWorker {
     const config = parseBlip2Config(checkpoint.config);
     checkTensorNames(checkpoint.tensors);
     checkLayerCounts(checkpoint.tensors, config);
-    const { preprocessor, ...files } = await readCheckpointFiles(checkpoint.folder, config);
+    const { preprocessor, tokenizers } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options);
     const room = PlannedRoom.of(checkpoint, config.vision, options);
     await room?.checkPictures(pixels.size);
     // While devices are waited for.
     loadLibvips();
-    const model = await ofUnchanged(checkpoint.files, () => openCaptionModel(config, checkpoint, options));
+    const model = await ofUnchanged(checkpoint.files, () => openCaptionModel(config, checkpoint, options, tokenizers));
     return new CaptionEngine(
       config,
-      files,
+      tokenizers(),
       new PixelPool({ ...pixels, float: model.pixelFloat ?? 'F32' }),
       model,
       room,
@@ -148,7 +148,7 @@ export class CaptionEngine implements CaptionWorker {
       model: this.#model,
       asking: this.#asking,
       pictureSize: { height, width },
-      answerStream: () => new AnswerStream(this.#files.tokenizer),
+      answerStream: () => new AnswerStream(this.#tokenizers.tokenizer),
       captionOf: (index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse) =>
         this.#captionOf(index, sequences, course),
     };
@@ -180,7 +180,7 @@ export class CaptionEngine implements CaptionWorker {
   }
 
   #captionOf(index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse): Caption {
-    const { tokenizer } = this.#files;
+    const { tokenizer } = this.#tokenizers;
     const answers = sequences.map((sequence) => ({ ...sequence, text: answerText(sequence.ids, tokenizer) }));
     return { index, text: answers[0]?.text ?? '', answers, ...course };
   }
@@ -191,7 +191,7 @@ export class CaptionEngine implements CaptionWorker {
     if (onToken === undefined) return stopping;
     const streams = new Map<string, AnswerStream>();
     const streamOf = (key: string): AnswerStream => {
-      const stream = streams.get(key) ?? new AnswerStream(this.#files.tokenizer);
+      const stream = streams.get(key) ?? new AnswerStream(this.#tokenizers.tokenizer);
       streams.set(key, stream);
       return stream;
     };

@@ -7,15 +7,25 @@ import { isRetrieval, type ModelConfig } from '../../model/blip2-config.js';
 import { parsePreprocessorConfig, type PreprocessorConfig } from '../image/preprocessor-config.js';
 import { createTokenizer, type TextTokenizer } from './text/tokenizer.js';
 
-/** What stands beside the weights: how pictures become pixels, and text ids. */
-export interface CheckpointFiles {
-  readonly preprocessor: PreprocessorConfig;
+/** How text becomes ids, and ids text. */
+export interface Tokenizers {
   readonly tokenizer: TextTokenizer;
   /** Of the Q-Former, in an InstructBLIP. */
   readonly wordTokenizer: TextTokenizer | null;
 }
 
-/** @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID`, `TOKENIZER_INVALID`. */
+/** What stands beside the weights. */
+export interface CheckpointFiles {
+  /** How pictures become pixels. */
+  readonly preprocessor: PreprocessorConfig;
+  /**
+   * Made of their files once, which takes a tenth of a second or two, when the caller has time.
+   * @throws Blip2Error `TOKENIZER_INVALID`
+   */
+  readonly tokenizers: () => Tokenizers;
+}
+
+/** @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID` */
 export async function readCheckpointFiles(folder: string, config: ModelConfig): Promise<CheckpointFiles> {
   const instructs = config.qformer.text !== null && !isRetrieval(config);
   const [preprocessor, tokenizer, wordTokenizer] = await Promise.all([
@@ -23,7 +33,11 @@ export async function readCheckpointFiles(folder: string, config: ModelConfig): 
     readTokenizer(folder),
     instructs ? readTokenizer(folder, 'qformer_tokenizer/') : null,
   ]);
-  return { preprocessor, tokenizer, wordTokenizer };
+  let made: Tokenizers | undefined;
+  return {
+    preprocessor,
+    tokenizers: () => (made ??= { tokenizer: tokenizer(), wordTokenizer: wordTokenizer?.() ?? null }),
+  };
 }
 
 /** transformers 5 writes what is under `image_processor`; files from before it have none. */
@@ -53,14 +67,15 @@ export async function readPictureSettings(folder: string): Promise<PreprocessorC
 
 /**
  * @param prefix of the tokenizer's files: the language model's have none
- * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID`, `TOKENIZER_INVALID`
+ * @returns what makes it, and throws Blip2Error `TOKENIZER_INVALID`
+ * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID`
  */
-export async function readTokenizer(folder: string, prefix = ''): Promise<TextTokenizer> {
+export async function readTokenizer(folder: string, prefix = ''): Promise<() => TextTokenizer> {
   const [tokenizer, tokenizerConfig] = await Promise.all([
     readJson(folder, `${prefix}tokenizer.json`),
     readJson(folder, `${prefix}tokenizer_config.json`),
   ]);
-  return createTokenizer(tokenizer, tokenizerConfig);
+  return () => createTokenizer(tokenizer, tokenizerConfig);
 }
 
 /** undefined where there is no such file. */

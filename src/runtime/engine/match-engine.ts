@@ -67,7 +67,8 @@ export class MatchEngine implements MatchWorker {
     checkLayerCounts(checkpoint.tensors, config);
     const words = config.qformer.text;
     if (words === null) throw new Error('a retrieval checkpoint reads texts');
-    const { preprocessor, tokenizer } = await readCheckpointFiles(checkpoint.folder, config);
+    const { preprocessor, tokenizers } = await readCheckpointFiles(checkpoint.folder, config);
+    const { tokenizer } = tokenizers();
     const pixels = pixelRules(preprocessor, config.vision, options);
     await PlannedRoom.of(checkpoint, config.vision, options)?.checkPictures(pixels.size);
     // While devices are waited for.

@@ -12,11 +12,15 @@ import { placesOf } from './places.js';
 import { quantizeBlocks } from './cpu/quantize-blocks.js';
 import { sessionSources } from './cpu/session-sources.js';
 
-/** A model on the devices that the options name, in the precision that they ask for. */
+/**
+ * A model on the devices that the options name, in the precision that they ask for.
+ * @param meanwhile done while devices do what takes time, where they do that by themselves
+ */
 export async function openCaptionModel(
   config: Blip2Config,
   checkpoint: Checkpoint,
   options: DeviceOptions,
+  meanwhile: () => unknown = () => undefined,
 ): Promise<CaptionModel> {
   const { places, provider } = await placesOf(config, options);
   const prepared = await quantizeBlocks(config, checkpoint, options);
@@ -32,10 +36,10 @@ export async function openCaptionModel(
     );
   }
   if (provider === 'cuda') {
-    return openEngineModel(config, prepared, places, options, (gpu) => cudaDevice(gpu, caches));
+    return openEngineModel(config, prepared, places, { options, meanwhile, openGpu: (gpu) => cudaDevice(gpu, caches) });
   }
   if (provider === 'webgpu' && process.platform === 'linux') {
-    return openEngineModel(config, prepared, places, options, webgpuDevice);
+    return openEngineModel(config, prepared, places, { options, meanwhile, openGpu: webgpuDevice });
   }
   const sources = await sessionSources(config, prepared, { ...options, provider });
   return Blip2Sessions.create(sources, options.plan?.workload.encoded);

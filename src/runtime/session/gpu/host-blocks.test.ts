@@ -42,7 +42,7 @@ describe('the demo with blocks that the CPU runs', async () => {
       canRecord: false,
     });
     const options = { cacheFolder, hostBlocks, threads: 1 };
-    await using model = await openEngineModel(config, checkpoint, places, options, openGpu);
+    await using model = await openEngineModel(config, checkpoint, places, { options, openGpu });
     for (const { image, caption } of entries.slice(0, 2)) {
       const { data, width, height } = await preparePixels(join(DEMO, 'pictures', image), preprocessor);
       const prefix = await model.encodeImages(data, [1, 3, height, width]);

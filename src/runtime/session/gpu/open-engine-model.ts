@@ -18,17 +18,15 @@ import { WeightFiles } from './weights/weight-files.js';
 
 /**
  * @param places the device of every block
- * @param openGpu a GPU of the map, opened once
  * @throws what `openOnDevices` and `GpuModel.open` throw
  */
 export function openEngineModel(
   config: Blip2Config,
   checkpoint: Checkpoint,
   places: ReadonlyMap<string, Device>,
-  options: DeviceOptions,
-  openGpu: (gpu: number) => EngineDevice,
+  { options, ...others }: Pick<EngineRequest, 'options' | 'openGpu' | 'meanwhile'>,
 ): Promise<GpuModel> {
-  return openOnDevices(config, { checkpoint, places, options, openGpu }, async (sources) => {
+  return openOnDevices(config, { checkpoint, places, options, ...others }, async (sources) => {
     const { placeOf, language } = withLanguageBeside(config, sources.placeOf);
     try {
       return await GpuModel.open({ ...sources, placeOf }, options.plan?.workload);
@@ -75,6 +73,8 @@ interface EngineRequest {
   readonly options: DeviceOptions;
   /** A GPU of the map, opened once. */
   readonly openGpu: (gpu: number) => EngineDevice;
+  /** Done while a driver locks pages. */
+  readonly meanwhile?: () => unknown;
 }
 
 /**
@@ -83,7 +83,7 @@ interface EngineRequest {
  */
 async function openOnDevices<Config extends ModelConfig, Model>(
   config: Config,
-  { checkpoint, places, options, openGpu }: EngineRequest,
+  { checkpoint, places, options, openGpu, meanwhile }: EngineRequest,
   openModel: (sources: EngineSources<Config>) => Promise<Model>,
 ): Promise<Model> {
   const { cacheFolder = defaultCacheFolder(), pictureSize, signal, onConvert } = options;
@@ -103,6 +103,7 @@ async function openOnDevices<Config extends ModelConfig, Model>(
     });
     files = await WeightFiles.open(tensors.values());
     pinCopied(files, tensors, computingBlocks(config, tensors), placeOf);
+    meanwhile?.();
     const picture = await sessionPicture(config, new Weights(config, tensors), pictureSize);
     return await openModel({ config, tensors, files, picture, placeOf });
   } catch (error) {
