@@ -1,13 +1,17 @@
-import { copyFile, readdir, readFile, stat } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../file/make-folder.js';
+import { writeFailure } from '../file/write-failure.js';
 import { replaceFile } from '../write/replace-file.js';
+import { TemporaryFile } from '../write/temporary-file.js';
 import { withConfigDtype } from './config-dtype.js';
 
-/** Configuration, tokenizer and templates; the largest tokenizer.json in use has 34 MB. */
-export const SIDE_FILE = /\.(json|txt|model|jinja)$/;
-/** Where they lie: the checkpoint's folder, and that of an InstructBLIP's second tokenizer. */
-export const SIDE_FOLDERS: readonly string[] = ['', 'qformer_tokenizer'];
+/** Configuration, tokenizer, templates, and a model's own classes; the largest tokenizer.json in use has 34 MB. */
+export const SIDE_FILE = /\.(json|txt|model|jinja|py|tiktoken)$/;
+/** Where they lie: the checkpoint's folder, an InstructBLIP's second tokenizer, and templates as transformers 5 saves them. */
+export const SIDE_FOLDERS: readonly string[] = ['', 'qformer_tokenizer', 'additional_chat_templates'];
+/** `model.safetensors.index.json`, `pytorch_model.bin.index.fp16.json`: it names files that the copy does not have. */
+const INDEX = /\.index(\.[^.]+)?\.json$/;
 export const MAX_SIDE_FILE_BYTES = 100_000_000;
 
 /**
@@ -17,8 +21,22 @@ export const MAX_SIDE_FILE_BYTES = 100_000_000;
 export async function copySideFiles(from: string, to: string, configDtype?: string): Promise<void> {
   for (const name of await sideFilesIn(from)) {
     await makeFolder(dirname(join(to, name)));
-    if (name !== 'config.json' || configDtype === undefined) await copyFile(join(from, name), join(to, name));
-    else await writeText(join(to, name), withConfigDtype(await readFile(join(from, name), 'utf8'), configDtype));
+    await placeSideFile(join(to, name), async ({ path, handle }) => {
+      if (name !== 'config.json' || configDtype === undefined) await copyFile(join(from, name), path);
+      else await handle.writeFile(withConfigDtype(await readFile(join(from, name), 'utf8'), configDtype));
+    });
+  }
+}
+
+/** Under a name that may be a link already, to the checkpoint that is read: the link gives way, and what it leads to stays. */
+async function placeSideFile(path: string, write: (temporary: TemporaryFile) => Promise<void>): Promise<void> {
+  try {
+    await using temporary = await TemporaryFile.beside(path);
+    await write(temporary);
+    await temporary.finish();
+    await rename(temporary.path, path);
+  } catch (error) {
+    throw writeFailure(path, error);
   }
 }
 
@@ -30,7 +48,7 @@ async function sideFilesIn(checkpoint: string): Promise<string[]> {
       throw error;
     });
     for (const name of inFolder) {
-      if (!SIDE_FILE.test(name) || name.endsWith('.index.json') || name.startsWith('.')) continue;
+      if (!SIDE_FILE.test(name) || INDEX.test(name) || name.startsWith('.')) continue;
       const found = await stat(join(checkpoint, folder, name));
       if (found.isFile() && found.size <= MAX_SIDE_FILE_BYTES) names.push(join(folder, name));
     }

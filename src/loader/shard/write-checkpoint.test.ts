@@ -126,6 +126,23 @@ describe('writeCheckpoint', () => {
     }
   });
 
+  it('writes nothing through links that the output folder has, and copies no index of other files', async () => {
+    const from = join(folder, 'in');
+    await writeFile(join(from, 'vocab.json'), '{}', { mode: 0o444 });
+    await writeFile(join(from, 'modeling_x.py'), 'pass');
+    await writeFile(join(from, 'model.safetensors.index.fp16.json'), '{}');
+    await mkdir(out);
+    await symlink('../in/config.json', join(out, 'config.json'));
+    await writeFile(join(folder, 'precious'), 'precious');
+    await symlink('../precious', join(out, 'vocab.json'));
+    const shards = nameShards([[...source.tensors.keys()]]);
+    await writeCheckpoint({ ...job(shards), configDtype: 'float16' }, out);
+    expect(await readFile(join(from, 'config.json'), 'utf8')).toBe('{"model_type":"x"}');
+    expect(JSON.parse(await readFile(join(out, 'config.json'), 'utf8'))).toEqual({ model_type: 'x', dtype: 'float16' });
+    expect(await readFile(join(folder, 'precious'), 'utf8')).toBe('precious');
+    expect((await readdir(out)).sort()).toEqual(['config.json', 'model.safetensors', 'modeling_x.py', 'vocab.json']);
+  });
+
   it('keeps the finished shards of a job that was stopped, and ends with the same bytes', async () => {
     const shards = nameShards(splitBySize(sizes(source), 500));
     await writeCheckpoint(job(shards), out);
