@@ -88,6 +88,7 @@ export const ERROR_CODES = {
   FILE_TOO_LARGE: 'a file system or a limit allows no file so large',
   WRITE_FAILED: 'an answer or a file was not written',
   OUTPUT_EXISTS: 'a file or folder that is to be written is there already',
+  OUTPUT_BUSY: 'another job is at work in the folder that is to be written',
   OUTPUT_INVALID: 'a name that was given for the output is no file or folder that can be written',
   OUTPUT_IMPOSSIBLE: 'a format of captions has no place for a picture',
   WOULD_OVERWRITE_INPUT: 'the output is a file or folder that is read',

@@ -101,6 +101,7 @@ export const EXIT_STATUS: Readonly<Record<ErrorCode, ErrorStatus>> = {
   FILE_TOO_LARGE: failed,
   WRITE_FAILED: failed,
   OUTPUT_EXISTS: usage,
+  OUTPUT_BUSY: failed,
   OUTPUT_INVALID: usage,
   OUTPUT_IMPOSSIBLE: usage,
   WOULD_OVERWRITE_INPUT: usage,

@@ -1,32 +1,55 @@
 /**
  * What a run that was stopped or killed leaves beside its shards: the hash of the job. The same job started again keeps
- * the shards that hold, byte for byte, what it would write.
+ * the shards that hold, byte for byte, what it would write. While a job runs the file is locked: two jobs in one folder
+ * would mix their shards, which have the same names.
  */
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
+import { lockFile } from '../file/file-lock.js';
 import { fileStamp } from '../file/file-stamp.js';
+import { writeFailure } from '../file/write-failure.js';
 import { isWritten } from '../write/is-written.js';
 import { stretchBytesOf, type WriteOptions } from '../write/write-shard.js';
 import type { CheckpointJob, Planned } from './planned-shard.js';
-import { writeText } from './side-files.js';
 
 export const INDEX = 'model.safetensors.index.json';
 const JOB_FILE = '.blip2-shard-job.json';
 
-export class JobFile {
+export class JobFile implements AsyncDisposable {
   readonly #folder: string;
   readonly #job: CheckpointJob;
   readonly #planned: readonly Planned[];
   readonly #options: WriteOptions;
   #key = '';
+  #held: FileHandle | undefined;
 
   constructor(folder: string, job: CheckpointJob, planned: readonly Planned[], options: WriteOptions) {
     this.#folder = folder;
     this.#job = job;
     this.#planned = planned;
     this.#options = options;
+  }
+
+  /**
+   * Keeps other jobs out of the folder, which is there, until this is disposed of. On Windows there are no such locks.
+   * @throws Blip2Error `OUTPUT_BUSY` where another one is at work there; `DISK_FULL`, `WRITE_FAILED`
+   */
+  async hold(): Promise<void> {
+    while (this.#held === undefined) {
+      const handle = await open(this.#path, 'a').catch((error: unknown) => {
+        throw writeFailure(this.#folder, error);
+      });
+      const isTaken = (await lockFile(handle.fd)) === false;
+      // Whoever had the lock before may have removed the file, which nobody finds then.
+      if (!isTaken && (await isAt(this.#path, handle))) this.#held = handle;
+      else await handle.close();
+      if (isTaken)
+        throw new Blip2Error('OUTPUT_BUSY', `another job is writing into ${this.#folder}`, {
+          hint: 'Give another folder, or wait until it ends.',
+        });
+    }
   }
 
   /**
@@ -54,12 +77,29 @@ export class JobFile {
     return finished;
   }
 
-  write(): Promise<void> {
-    return writeText(this.#path, this.#text);
+  /** Where it is there already, the same job wrote it: otherwise the folder has no weights. */
+  async write(): Promise<void> {
+    try {
+      if ((await readFile(this.#path, 'utf8')) === this.#text) return;
+      await this.#held?.truncate();
+      await this.#held?.appendFile(this.#text);
+      await this.#held?.sync();
+    } catch (error) {
+      throw writeFailure(this.#path, error);
+    }
   }
 
   remove(): Promise<void> {
-    return rm(this.#path);
+    return rm(this.#path, { force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const handle = this.#held;
+    this.#held = undefined;
+    if (handle === undefined) return;
+    // A job that was refused leaves nothing.
+    if ((await handle.stat()).size === 0) await this.remove();
+    await handle.close();
   }
 
   get #text(): string {
@@ -82,4 +122,9 @@ export class JobFile {
     }
     return hash.digest('hex');
   }
+}
+
+async function isAt(path: string, handle: FileHandle): Promise<boolean> {
+  const [there, held] = await Promise.all([stat(path).catch(() => null), handle.stat()]);
+  return there?.ino === held.ino && there.dev === held.dev;
 }

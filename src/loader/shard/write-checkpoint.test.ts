@@ -187,6 +187,30 @@ describe('writeCheckpoint', () => {
     expect(Buffer.compare(await readFile(path), before)).toBe(0);
   });
 
+  it.runIf(process.platform !== 'win32')(
+    'lets nobody else write into the folder meanwhile, and leaves nothing there where it is refused',
+    async () => {
+      const shards = nameShards(splitBySize(sizes(source), 500));
+      const toHalf = {
+        ...job(shards),
+        tensors: new Map(
+          [...unchanged(source)].map(([name, { source: stored }]) => [
+            name,
+            { source: stored, dtype: stored.dtype === 'F32' ? ('F16' as const) : stored.dtype },
+          ]),
+        ),
+      };
+      const results = await Promise.allSettled([writeCheckpoint(job(shards), out), writeCheckpoint(toHalf, out)]);
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      for (const result of results)
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'OUTPUT_BUSY' });
+      const listed = await readdir(out);
+      expect(listed).not.toContain('.blip2-shard-job.json');
+      await expect(writeCheckpoint(job(shards), out)).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
+      expect(await readdir(out)).toEqual(listed);
+    },
+  );
+
   it('says what it would do, and does nothing', async () => {
     const shards = nameShards(splitBySize(sizes(source), 2000));
     const { shards: planned, index } = await writeCheckpoint(job(shards), out, { dryRun: true });

@@ -42,7 +42,8 @@ export interface WrittenCheckpoint {
 
 /**
  * Writes shards, index and the small files beside them; a run that was stopped is taken up again.
- * @throws Blip2Error `OUTPUT_EXISTS` where the folder has weights of something else, `WOULD_OVERWRITE_INPUT`, `DISK_FULL`.
+ * @throws Blip2Error `OUTPUT_EXISTS` where the folder has weights of something else, `OUTPUT_BUSY` where they are being
+ *   written, `WOULD_OVERWRITE_INPUT`, `DISK_FULL`.
  */
 export async function writeCheckpoint(
   job: CheckpointJob,
@@ -66,11 +67,12 @@ export async function writeCheckpoint(
     overflowedValues,
   });
   await refuseInputs(job.source, folder, planned);
-  const jobFile = new JobFile(folder, job, planned, options);
-  const finished = await jobFile.finished();
-  if (options.dryRun === true) return result(finished);
+  await using jobFile = new JobFile(folder, job, planned, options);
+  if (options.dryRun === true) return result(await jobFile.finished());
 
   await makeFolder(folder);
+  await jobFile.hold();
+  const finished = await jobFile.finished();
   await removeAbandonedFiles(folder);
   const remaining = planned.filter(({ shard }) => !finished.has(shard.file));
   await checkSpace(folder, sum(remaining.map(({ layout }) => layout.sizeBytes)));
