@@ -12,6 +12,7 @@ import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { listed } from '../common/listed.js';
 import { readMap } from '../common/read-map.js';
+import { stemOf } from '../../src/loader/shard/shard-plan.js';
 import { writtenInfo } from '../../src/loader/write/shard-tensor.js';
 import { statingDtype } from './config-dtype.js';
 import { placeByPlan, type TensorPlacement } from './place-by-plan.js';
@@ -53,10 +54,11 @@ export async function split({ argv, signal }: CommandContext): Promise<number> {
     process.stderr.write(`note: no tensor's name has ${listed(placement.strayKeys)} in it, so that moves nothing\n`);
   const tensors = placement === null ? unchanged(source) : placedTensors(source, placement);
   const sizes = new Map([...tensors].map(([name, tensor]) => [name, tensorBytes(writtenInfo(tensor))]));
+  const stem = stemOf(source.files);
   const shards =
     placement === null
-      ? nameShards(splitBySize(sizes, maxShardBytes ?? Number.POSITIVE_INFINITY))
-      : splitByDevice(sizes, placement.deviceOf, maxShardBytes);
+      ? nameShards(splitBySize(sizes, maxShardBytes ?? Number.POSITIVE_INFINITY), stem)
+      : splitByDevice(sizes, placement.deviceOf, maxShardBytes, stem);
   const dtype = placement?.dtype ?? null;
   const job = { source, shards, tensors };
   return runJob(dtype === null ? job : statingDtype(job, dtype, args.quiet), out, args, signal);

@@ -1,5 +1,6 @@
 /** Subcommands that write the same shards with other names, dtypes or fewer tensors. */
 import { type Checkpoint, type CheckpointJob, nameShards, type ShardTensor } from '../../src/loader/index.js';
+import { stemOf } from '../../src/loader/shard/shard-plan.js';
 import { usageError } from '../common/main.js';
 
 /** What becomes of a tensor: nothing, itself, or several tensors of the new checkpoint, by name. */
@@ -23,6 +24,9 @@ export function transformJob(source: Checkpoint, transform: Transform, merge = f
     }
   }
   if (tensors.size === 0) throw usageError('no tensor would be left');
-  const shards = nameShards([...byFile.values()].filter((names) => names.length > 0));
+  const shards = nameShards(
+    [...byFile.values()].filter((names) => names.length > 0),
+    stemOf(source.files),
+  );
   return { source, shards, tensors };
 }

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { open, readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
+import { isIndex } from '../checkpoint/pick-weights.js';
 import { lockFile } from '../file/file-lock.js';
 import { fileStamp } from '../file/file-stamp.js';
 import { writeFailure } from '../file/write-failure.js';
@@ -14,7 +15,6 @@ import { isWritten } from '../write/is-written.js';
 import { stretchBytesOf, type WriteOptions } from '../write/write-shard.js';
 import type { CheckpointJob, Planned } from './planned-shard.js';
 
-export const INDEX = 'model.safetensors.index.json';
 const JOB_FILE = '.blip2-shard-job.json';
 
 export class JobFile implements AsyncDisposable {
@@ -59,7 +59,7 @@ export class JobFile implements AsyncDisposable {
   async finished(): Promise<ReadonlySet<string>> {
     this.#key = await this.#keyOf();
     const names = await readdir(this.#folder).catch(() => []);
-    const weights = names.filter((name) => name.endsWith('.safetensors') || name === INDEX);
+    const weights = names.filter((name) => name.endsWith('.safetensors') || isIndex(name));
     if (weights.length === 0) return new Set();
     if ((await readFile(this.#path, 'utf8').catch(() => '')) !== this.#text) {
       const listed = weights.slice(0, 3).join(', ');

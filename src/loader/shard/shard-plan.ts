@@ -34,6 +34,14 @@ export function splitBySize(sizes: ReadonlyMap<string, number>, maxShardBytes: n
   return shards;
 }
 
+/** What PEFT and diffusers look for, with a variant or without; all others look for `model`. */
+const OTHER_STEM = /^(?:adapter_model|diffusion_pytorch_model)(?=[.-])/;
+
+/** How files are called that are written of a checkpoint with these files, so that what loads it loads them. */
+export function stemOf([first]: readonly { readonly name: string }[]): string {
+  return OTHER_STEM.exec(first?.name ?? '')?.[0] ?? 'model';
+}
+
 /** Names of the groups' files, as huggingface_hub and transformers name them: `model.safetensors` where there is one. */
 export function nameShards(groups: readonly (readonly string[])[], stem = 'model'): PlannedShard[] {
   return groups.map((tensors, i) => ({ file: shardName(i, groups.length, stem), tensors }));
@@ -47,6 +55,7 @@ export function splitByDevice(
   sizes: ReadonlyMap<string, number>,
   deviceOf: (name: string) => string,
   maxShardBytes = Number.POSITIVE_INFINITY,
+  stem = 'model',
 ): PlannedShard[] {
   const byDevice = new Map<string, Map<string, number>>();
   for (const [name, bytes] of sizes) {
@@ -56,12 +65,20 @@ export function splitByDevice(
   const groups = [...byDevice].flatMap(([device, own]) =>
     splitBySize(own, maxShardBytes).map((tensors) => ({ device, tensors })),
   );
-  return groups.map(({ device, tensors }, i) => ({ file: shardName(i, groups.length, 'model'), tensors, device }));
+  return groups.map(({ device, tensors }, i) => ({ file: shardName(i, groups.length, stem), tensors, device }));
 }
 
 function shardName(i: number, count: number, stem: string): string {
   const number = (n: number) => String(n).padStart(5, '0');
   return count === 1 ? `${stem}.safetensors` : `${stem}-${number(i + 1)}-of-${number(count)}.safetensors`;
+}
+
+/** `model.safetensors.index.json` for shards that `nameShards` has named; null where there is one, which needs none. */
+export function indexName(shards: readonly PlannedShard[]): string | null {
+  const [first] = shards;
+  return first === undefined || shards.length === 1
+    ? null
+    : `${first.file.replace(/-\d+-of-\d+\.safetensors$/, '')}.safetensors.index.json`;
 }
 
 /** The index as huggingface_hub writes it: `json.dump(index, f, indent=2)`, which leaves ASCII only. */

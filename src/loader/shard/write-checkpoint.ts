@@ -12,9 +12,9 @@ import { makeFolder } from '../file/make-folder.js';
 import { removeAbandonedFiles } from '../write/temporary-file.js';
 import { shardDataBytes } from '../write/shard-tensor.js';
 import { writeShard, type WriteOptions } from '../write/write-shard.js';
-import { INDEX, JobFile } from './job-file.js';
+import { JobFile } from './job-file.js';
 import { planShard, type CheckpointJob, type Planned } from './planned-shard.js';
-import { indexJson } from './shard-plan.js';
+import { indexJson, indexName } from './shard-plan.js';
 import { copySideFiles, writeText } from './side-files.js';
 
 /** How a checkpoint is written. */
@@ -52,7 +52,7 @@ export async function writeCheckpoint(
 ): Promise<WrittenCheckpoint> {
   const planned = job.shards.map((shard) => planShard(job, shard, options));
   const totalBytes = shardDataBytes(job.tensors.values());
-  const index = planned.length > 1 ? INDEX : null;
+  const index = indexName(job.shards);
   let overflowedValues = 0;
   const result = (resumed: ReadonlySet<string>): WrittenCheckpoint => ({
     folder,

@@ -43,7 +43,8 @@ const RANK = new Map(Object.keys(DTYPE_BITS).map((dtype, rank) => [dtype as Dtyp
 
 /**
  * Where everything of a file with these tensors stands.
- * @throws SafetensorsError `HEADER_TOO_LARGE` where no reader would accept the header.
+ * @throws SafetensorsError where no reader would accept the header: `HEADER_TOO_LARGE`, and `DUPLICATE_KEY` for a tensor named
+ *   `__metadata__`.
  */
 export function layoutFile(tensors: Iterable<readonly [string, TensorInfo]>, options: LayoutOptions = {}): FileLayout {
   const { metadata, order = 'reference', alignBytes = DEFAULT_ALIGN_BYTES } = options;
@@ -54,6 +55,7 @@ export function layoutFile(tensors: Iterable<readonly [string, TensorInfo]>, opt
   const placed: { name: string; dtype: Dtype; shape: readonly number[]; begin: number; end: number }[] = [];
   let end = 0;
   for (const [name, { dtype, shape }] of ordered) {
+    if (name === '__metadata__') throw reservedName(name);
     const begin = end;
     end += tensorBytes({ dtype, shape });
     entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, end] })}`);
@@ -65,6 +67,13 @@ export function layoutFile(tensors: Iterable<readonly [string, TensorInfo]>, opt
     tensor.end += front.length;
   }
   return { front, tensors: placed, sizeBytes: front.length + end };
+}
+
+function reservedName(name: string): SafetensorsError {
+  return new SafetensorsError('DUPLICATE_KEY', '(new file)', `cannot have a tensor named ${name}`, {
+    tensor: name,
+    hint: 'Under this name a file says what is no tensor. Give the tensor another one.',
+  });
 }
 
 function compareByReference(

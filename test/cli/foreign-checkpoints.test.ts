@@ -1,0 +1,73 @@
+/** Checkpoints as other programs lay them: names, halves of downloads, quantisations of others. */
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../src/loader/open-checkpoint.js';
+import { safetensorsBytes } from '../loader/safetensors-bytes.js';
+import { command } from './command.js';
+
+const shard = (...args: string[]) => command('blip2-shard', args);
+
+let folder: string;
+let out: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'foreign-'));
+  out = join(folder, 'out');
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+async function write(files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
+  const where = join(folder, 'in');
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(where, name)), { recursive: true });
+    await writeFile(join(where, name), content);
+  }
+  return where;
+}
+
+/** A float32 vector of four for each name. */
+const floats = (...names: string[]) =>
+  safetensorsBytes(
+    names.map((name) => ({
+      name,
+      dtype: 'F32',
+      shape: [4],
+      bytes: new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer),
+    })),
+  );
+
+describe('blip2-shard with names of files and tensors', () => {
+  it.each(['adapter_model', 'diffusion_pytorch_model'])('keeps %s, by which alone others find it', async (stem) => {
+    const from = await write({ [`${stem}.safetensors`]: floats('a', 'b'), 'adapter_config.json': '{}' });
+    expect((await shard('convert', from, out, '--dtype', 'float16', '-q')).stdout).toBe(
+      `${join(out, `${stem}.safetensors`)}\n`,
+    );
+    expect((await readdir(out)).sort()).toEqual(['adapter_config.json', `${stem}.safetensors`]);
+    const split = join(folder, 'split');
+    expect((await shard('split', from, split, '--max-shard-size', '16B', '-q')).stdout).toBe(
+      `${join(split, `${stem}.safetensors.index.json`)}\n`,
+    );
+    expect((await readdir(split)).filter((name) => name.startsWith(`${stem}-0000`))).toHaveLength(2);
+    expect((await openCheckpoint(split)).tensors.size).toBe(2);
+    const twice = await shard('split', from, split, '--max-shard-size', '16B');
+    expect(twice.stderr).toContain('[OUTPUT_EXISTS]');
+  });
+
+  it('takes the variant out of names, so that the copy is found without one', async () => {
+    const from = await write({ 'diffusion_pytorch_model.fp16.safetensors': floats('a') });
+    expect((await shard('merge', from, out, '-q')).stdout).toBe(
+      `${join(out, 'diffusion_pytorch_model.safetensors')}\n`,
+    );
+  });
+
+  it('gives no tensor the name under which a file keeps its metadata', async () => {
+    const from = await write({ 'model.safetensors': floats('a') });
+    const { code, stderr } = await shard('rename', from, out, '--prefix', 'a=__metadata__');
+    expect(code).toBe(1);
+    expect(stderr).toContain('[DUPLICATE_KEY]');
+    expect(await readdir(folder)).toEqual(['in']);
+  });
+});
