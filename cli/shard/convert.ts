@@ -1,5 +1,7 @@
 import { isFloatDtype, quantizedTensors, type ShardTensor } from '../../src/loader/index.js';
-import { QUANT_SCHEMES, quantizedHalf } from '../../src/tensor/quantized.js';
+import { packedParts } from '../../src/tensor/packed-weights.js';
+import { QUANT_SCHEMES } from '../../src/tensor/quantized.js';
+import { listed } from '../common/listed.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { openSource } from '../common/open-source.js';
@@ -57,12 +59,20 @@ export async function convert({ argv, signal }: CommandContext): Promise<number>
   requireMatches('keep-fp32', kept, source.tensors.keys());
   const weights = quant === undefined ? [] : weightsToQuantize(source, args.only);
   const quantized = new Map(weights.map((weight) => [weight.source, weight]));
+  // The scales of weights that are quantised already belong to their integers.
+  const isPacked = packedParts(source.tensors);
   const converted = (name: string, tensor: ShardTensor): ShardTensor => {
-    // The scales of weights that are quantised already belong to their integers.
-    if (target === null || !isFloatDtype(tensor.dtype) || quantizedHalf(name, source.tensors) !== null) return tensor;
+    if (target === null || !isFloatDtype(tensor.dtype) || isPacked(name)) return tensor;
     const dtype = kept.some((pattern) => matchesGlob(pattern, name)) ? 'F32' : target;
     return { source: tensor.source, dtype };
   };
+  const left = [...source.tensors].filter(
+    ([name, { dtype }]) => isFloatDtype(dtype) && dtype !== target && isPacked(name),
+  );
+  if (target !== null && left.length > 0 && args.quiet !== true)
+    process.stderr.write(
+      `note: left as stored, for packed weights are read with them: ${listed(left.map(([name]) => name))}\n`,
+    );
   const job = transformJob(source, (name, tensor) => {
     const weight = quantized.get(name);
     if (weight === undefined || quant === undefined) return [[name, converted(name, tensor)]];

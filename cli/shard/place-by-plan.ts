@@ -7,7 +7,7 @@ import { pathsAbove } from '../../src/planner/map/module-paths.js';
 import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { loadedDtype, type DtypeRules } from '../../src/planner/profile/loaded-dtype.js';
 import type { Dtype } from '../../src/tensor/dtype.js';
-import { quantizedHalf } from '../../src/tensor/quantized.js';
+import { packedParts } from '../../src/tensor/packed-weights.js';
 import { usageError } from '../common/main.js';
 import { familyOf } from './config-dtype.js';
 import { parseDtype } from './shard-options.js';
@@ -67,9 +67,10 @@ function plannedDtypes(
 ): (name: string, stored: Dtype) => Dtype {
   const overrides = new Map<string, LoadDtype>(Object.entries(dtypes));
   const runsOn = new Map(placements.map((placement) => [placement.block, placement.runsOn]));
+  // The scales of weights that are quantised already belong to their integers.
+  const isPacked = packedParts(tensors);
   return (name, stored) => {
-    // The scales of weights that are quantised already belong to their integers.
-    if (!isFloatDtype(stored) || quantizedHalf(name, tensors) !== null) return stored;
+    if (!isFloatDtype(stored) || isPacked(name)) return stored;
     // The CPU computes in float32; half-precision weights there would be converted at every start.
     if (longestPrefix(runsOn, name) === 'cpu') return 'F32';
     return loadedDtype(name, stored, { dtype, overrides, blip2 });

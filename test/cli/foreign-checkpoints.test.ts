@@ -71,3 +71,29 @@ describe('blip2-shard with names of files and tensors', () => {
     expect(await readdir(folder)).toEqual(['in']);
   });
 });
+
+describe('blip2-shard convert of weights that others have packed', () => {
+  it('leaves them their scales and what config.json says of them', async () => {
+    const scale = Buffer.from(Float32Array.of(1e-9).buffer);
+    const from = await write({
+      'model.safetensors': safetensorsBytes([
+        { name: 'q.weight', dtype: 'F8_E4M3', shape: [2, 2], bytes: Buffer.from('abcd') },
+        { name: 'q.weight_scale_inv', dtype: 'F32', shape: [1, 1], bytes: scale },
+        { name: 'norm.weight', dtype: 'F32', shape: [1], bytes: scale },
+      ]),
+      'config.json': '{"dtype": "float32", "quantization_config": {"quant_method": "fp8", "dtype": "float32"}}',
+    });
+    const { code, stderr } = await shard('convert', from, out, '--dtype', 'float16');
+    expect(code).toBe(0);
+    expect(stderr).toContain('note: left as stored, for packed weights are read with them: "q.weight_scale_inv"\n');
+    const { tensors, config } = await openCheckpoint(out);
+    expect([...tensors].map(([name, { dtype }]) => `${name} ${dtype}`).sort()).toEqual([
+      'norm.weight F16',
+      'q.weight F8_E4M3',
+      'q.weight_scale_inv F32',
+    ]);
+    // Of float16, 1e-9 is 0, and so would be all weights.
+    expect((await shard('diff', from, out, '-q')).stdout).not.toContain('q.weight');
+    expect(config).toEqual({ dtype: 'float16', quantization_config: { quant_method: 'fp8', dtype: 'float32' } });
+  });
+});

@@ -24,6 +24,13 @@ describe('withConfigDtype', () => {
     expect(JSON.parse(withConfigDtype('{ }', 'float16'))).toEqual({ dtype: 'float16' });
   });
 
+  it('leaves what is said of quantised weights', () => {
+    const quantized = '"quantization_config": {"quant_type": {"dtype": "float32"}, "dtype": "int8"}';
+    expect(withConfigDtype(`{${quantized}, "dtype": "bfloat16"}`, 'float16')).toBe(
+      `{${quantized}, "dtype": "float16"}`,
+    );
+  });
+
   it('keeps what only Python takes for numbers', () => {
     const text = '{"limit": [0.0, Infinity, -Infinity, NaN], "dtype": "float32"}';
     expect(withConfigDtype(text, 'float16')).toBe(text.replace('float32', 'float16'));

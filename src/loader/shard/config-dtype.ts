@@ -9,6 +9,8 @@ import { JsonScanner } from '../format/json-scanner.js';
 import { withoutPythonConstants } from '../format/parse-json.js';
 
 const KEYS: ReadonlySet<string> = new Set(['dtype', 'torch_dtype']);
+/** What these say of dtypes is of packed weights and of how they are used, which stay as they are. */
+const OF_PACKED: ReadonlySet<string> = new Set(['quantization_config', 'compression_config']);
 
 interface Edit {
   readonly begin: number;
@@ -28,7 +30,7 @@ export function withConfigDtype(text: string, dtype: string): string {
     let found = false;
     scanner.object('config.json', (key) => {
       const kind = scanner.kind();
-      if (kind === 'object') {
+      if (kind === 'object' && !OF_PACKED.has(key)) {
         walk();
         return;
       }
