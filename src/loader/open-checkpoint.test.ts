@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { safetensorsBytes, withHeader } from '../../test/loader/safetensors-bytes.js';
+import { pickWeights } from './checkpoint/pick-weights.js';
 import { openForRepair } from './check/repair-checkpoint.js';
 import { SafetensorsError } from './format/safetensors-error.js';
 import { openCheckpoint } from './open-checkpoint.js';
@@ -242,6 +243,33 @@ describe('what is accepted with a warning', () => {
     await writeIndexed({ metadata, weight_map: { a: first, b: third } });
     await write({ [first]: shardBytes('a'), [third]: shardBytes('b') });
     expect(await warnings()).toEqual(['SHARD_NUMBERING_GAP']);
+  });
+
+  it('shards without an index are no checkpoint, one of them least of all', async () => {
+    await write({ [weightMap.b]: shardBytes('b'), 'config.json': '{}' });
+    await refused({ code: 'CHECKPOINT_NOT_FOUND', hint: expect.stringContaining('the other shards') });
+    const { tensors, warnings: found } = await openCheckpoint(join(folder, weightMap.b));
+    expect([...tensors.keys()]).toEqual(['b']);
+    expect(found).toMatchObject([{ code: 'SHARD_NUMBERING_GAP', message: expect.stringContaining('shard 2 of 2') }]);
+    await write({ [weightMap.a]: shardBytes('a') });
+    await refused({ code: 'CHECKPOINT_NOT_FOUND', hint: expect.stringContaining('repair') });
+    const repaired = await openForRepair(folder);
+    expect([[...repaired.tensors.keys()], repaired.warnings]).toEqual([['a', 'b'], []]);
+  });
+
+  it('one numbered shard is all where it is one of one', async () => {
+    await write({ 'model-00001-of-00001.safetensors': shardBytes('a') });
+    expect(await warnings()).toEqual([]);
+  });
+
+  it('files below other folders are no candidates', () => {
+    const names = [
+      'onnx/model.safetensors',
+      'text/model.safetensors.index.json',
+      'model.fp16.safetensors',
+      'config.json',
+    ];
+    expect(pickWeights(names, 'x')).toMatchObject({ name: 'model.fp16.safetensors', isIndex: false });
   });
 
   it('white space before the header, and fields that the format does not know', async () => {

@@ -97,3 +97,19 @@ describe('blip2-shard convert of weights that others have packed', () => {
     expect(config).toEqual({ dtype: 'float16', quantization_config: { quant_method: 'fp8', dtype: 'float32' } });
   });
 });
+
+it('blip2-shard merges no half of a checkpoint, and no half is sound', async () => {
+  const name = 'model-00001-of-00002.safetensors';
+  const from = await write({ [name]: floats('a'), 'config.json': '{}' });
+  for (const args of [
+    ['merge', from, out],
+    ['verify', from],
+  ]) {
+    const { code, stderr } = await shard(...args);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('[CHECKPOINT_NOT_FOUND]')]);
+  }
+  const { code, stderr } = await shard('merge', join(from, name), out);
+  expect([code, stderr]).toEqual([1, expect.stringContaining('[MISSING_SHARD]')]);
+  expect((await shard('verify', join(from, name))).stdout).toContain('[SHARD_NUMBERING_GAP]');
+  expect(await readdir(folder)).toEqual(['in']);
+});

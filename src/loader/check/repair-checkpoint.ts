@@ -5,11 +5,13 @@
  */
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
-import { basename, join } from 'node:path';
-import type { Checkpoint, ShardFile } from '../checkpoint/checkpoint.js';
+import { basename, join, resolve } from 'node:path';
+import { numberingGaps } from '../checkpoint/check-index.js';
+import type { Checkpoint, CheckpointWarning, ShardFile } from '../checkpoint/checkpoint.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
 import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
-import { shardNames } from '../checkpoint/read-index-file.js';
+import { indexedShards } from '../checkpoint/parse-index.js';
+import { readIndexFile } from '../checkpoint/read-index-file.js';
 import { FileSource } from '../file/file-source.js';
 import { scanHeader } from '../format/parse-header.js';
 import type { HeaderEntry } from '../format/parsed-header.js';
@@ -23,11 +25,10 @@ import { SafetensorsError } from '../format/safetensors-error.js';
  * @throws SafetensorsError where a tensor's bytes are in doubt: it is cut off, overlaps another, or has the wrong size.
  */
 export async function openForRepair(where: string): Promise<Checkpoint> {
-  const checkpoint = await findCheckpoint(where);
-  const { folder } = checkpoint;
+  const { folder, names, listed } = await shardsToRepair(where);
   const files: ShardFile[] = [];
   const tensors = new Map<string, StoredTensor>();
-  for (const name of await shardNames(checkpoint)) {
+  for (const name of names) {
     await using source = await FileSource.open(join(folder, name));
     const { json, dataStart } = await readHeaderText(source);
     const { metadata, entries } = scanHeader(json, source.name, { keepLastDuplicate: true });
@@ -53,7 +54,40 @@ export async function openForRepair(where: string): Promise<Checkpoint> {
       tensors.set(tensor, stored);
     }
   }
-  return { folder, config: null, files, tensors, warnings: [] };
+  return { folder, config: null, files, tensors, warnings: [...lostTensors(listed, tensors), ...numberingGaps(names)] };
+}
+
+interface ShardsToRepair {
+  readonly folder: string;
+  readonly names: readonly string[];
+  /** The tensors of the index; empty where there is none. */
+  readonly listed: Iterable<string>;
+}
+
+/** Those of the index; without one, numbered shards that are all there. */
+async function shardsToRepair(where: string): Promise<ShardsToRepair> {
+  try {
+    const { folder, name, isIndex } = await findCheckpoint(where);
+    if (!isIndex) return { folder, names: [name], listed: [] };
+    const index = await readIndexFile(join(folder, name));
+    return { folder, names: indexedShards(index), listed: index.weightMap.keys() };
+  } catch (error) {
+    const { shards } = error instanceof SafetensorsError ? error.details : {};
+    if (!isNames(shards)) throw error;
+    return { folder: resolve(where), names: shards, listed: [] };
+  }
+}
+
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string');
+}
+
+/** An index of another model lists such too: it does not tell whether something is lost. */
+function lostTensors(listed: Iterable<string>, tensors: ReadonlyMap<string, StoredTensor>): CheckpointWarning[] {
+  const [first, ...more] = [...listed].filter((name) => !tensors.has(name));
+  if (first === undefined) return [];
+  const all = `${quote(first)}${more.length === 0 ? '' : ` and ${more.length} more tensors`}`;
+  return [{ code: 'TENSOR_IN_NO_SHARD', message: `The index lists ${all}, which no shard has: left out.` }];
 }
 
 function placeEntries(

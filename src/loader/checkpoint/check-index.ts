@@ -8,6 +8,7 @@ import { SafetensorsError } from '../format/safetensors-error.js';
 import type { CheckpointWarning, ShardFile } from './checkpoint.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
 import type { CheckpointIndex } from './parse-index.js';
+import { incompleteFamilies } from './shard-numbers.js';
 
 export interface OpenShard {
   readonly file: ShardFile;
@@ -90,22 +91,11 @@ function totalSize(index: CheckpointIndex, totalBytes: number): CheckpointWarnin
   ];
 }
 
-/** Shards named `…-00001-of-00003` whose numbers do not run from 1 to the stated count. */
-function numberingGaps(names: readonly string[]): CheckpointWarning[] {
-  const present = new Map<string, Set<number>>();
-  for (const name of names) {
-    const match = /^(.*[-_])(\d{5,6})-of-(\d{5,6})(\..*)$/.exec(name);
-    if (match === null) continue;
-    const family = `${match[1]}?????-of-${match[3]}${match[4]}`;
-    present.set(family, (present.get(family) ?? new Set()).add(Number(match[2])));
-  }
-  return [...present].flatMap(([family, numbers]) => {
-    const count = Number(/-of-(\d+)/.exec(family)?.[1]);
-    if (numbers.size === count) return [];
-    return [
-      { code: 'SHARD_NUMBERING_GAP', message: `${family}: ${numbers.size} of ${count} shards are named by the index.` },
-    ];
-  });
+export function numberingGaps(names: readonly string[]): CheckpointWarning[] {
+  return incompleteFamilies(names).map(({ family, numbers, count }) => ({
+    code: 'SHARD_NUMBERING_GAP',
+    message: `${family}: ${numbers.size} of ${count} shards are named by the index.`,
+  }));
 }
 
 function list(tensors: readonly string[]): string {

@@ -23,6 +23,7 @@ export interface CheckpointWarning {
     | 'INDEX_WITHOUT_METADATA'
     | 'SHARD_NUMBERING_GAP'
     | 'SPECIFICATION_DEVIATION'
+    | 'TENSOR_IN_NO_SHARD'
     | 'TENSOR_IN_TWO_SHARDS'
     | 'TENSOR_NOT_IN_INDEX'
     | 'TOTAL_SIZE_WRONG';

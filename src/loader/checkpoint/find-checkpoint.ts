@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { isIndex, pickWeights, type PickedWeights } from './pick-weights.js';
+import { isIndex, pickFile, pickWeights, type PickedWeights } from './pick-weights.js';
 
 export interface FoundCheckpoint extends PickedWeights {
   /** Absolute. */
@@ -26,13 +26,12 @@ async function findBesideFile(path: string, where: string): Promise<FoundCheckpo
   const folder = dirname(path);
   const name = basename(path);
   const hasConfig = (await readdir(folder)).includes('config.json');
-  if (isIndex(name)) return { folder, name, isIndex: true, hasConfig, warnings: [] };
-  if (name.endsWith('.json')) {
+  if (name.endsWith('.json') && !isIndex(name)) {
     throw new SafetensorsError(
       'CHECKPOINT_NOT_FOUND',
       where,
       'is neither a .safetensors file nor a *.safetensors.index.json',
     );
   }
-  return { folder, name, isIndex: false, hasConfig, warnings: [] };
+  return { folder, ...pickFile(name, hasConfig) };
 }

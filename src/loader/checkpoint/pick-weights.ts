@@ -1,10 +1,11 @@
 /**
  * Which files of a folder are the checkpoint. The order is that of transformers' `from_pretrained`: a single
- * `model.safetensors` wins over an index; anything else counts only where it is alone. What was picked over what is
- * part of the answer.
+ * `model.safetensors` wins over an index; anything else counts only where it is alone, and one shard of several never does.
+ * What was picked over what is part of the answer.
  */
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { CheckpointWarning } from './checkpoint.js';
+import { incompleteFamilies, shardNumber } from './shard-numbers.js';
 
 export interface PickedWeights {
   /** File name of the index, or of the only shard. */
@@ -18,16 +19,19 @@ const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
 /**
- * Picks among the file names of a folder.
+ * Picks among the file names of a folder; those below other folders do not count.
  * @throws SafetensorsError `CHECKPOINT_NOT_FOUND`, `AMBIGUOUS_CHECKPOINT`.
  */
-export function pickWeights(names: readonly string[], where: string): PickedWeights {
+export function pickWeights(all: readonly string[], where: string): PickedWeights {
+  const names = all.filter((name) => !name.includes('/'));
   const hasConfig = names.includes('config.json');
   const indexes = names.filter((name) => isIndex(name));
   const singles = names.filter((name) => name.endsWith('.safetensors'));
   if (singles.includes(SINGLE)) return { name: SINGLE, isIndex: false, hasConfig, warnings: overIndex(indexes) };
   const index = pickOnly(indexes, INDEX, where);
   if (index !== undefined) return { name: index, isIndex: true, hasConfig, warnings: [] };
+  const numbered = singles.filter((name) => isOneOfSeveral(name));
+  if (numbered.length > 0) throw withoutIndex(numbered, where);
   const single = pickOnly(singles, SINGLE, where);
   if (single !== undefined) return { name: single, isIndex: false, hasConfig, warnings: [] };
   throw new SafetensorsError('CHECKPOINT_NOT_FOUND', where, `has neither ${SINGLE} nor ${INDEX}`, {
@@ -40,6 +44,32 @@ export function pickWeights(names: readonly string[], where: string): PickedWeig
 /** `model.safetensors.index.json`, also with a variant: `model.safetensors.index.fp16.json`. */
 export function isIndex(name: string): boolean {
   return /\.safetensors\.index(\.[^.]+)?\.json$/.test(name);
+}
+
+/** A file that was named itself: it may be an index, and one shard of several, for whoever looks at that. */
+export function pickFile(name: string, hasConfig: boolean): PickedWeights {
+  const { number, count } = shardNumber(name) ?? { number: 1, count: 1 };
+  const message = `${name} is shard ${number} of ${count}: the tensors of the others are not there.`;
+  const warnings: CheckpointWarning[] = count > 1 ? [{ code: 'SHARD_NUMBERING_GAP', message }] : [];
+  return { name, isIndex: isIndex(name), hasConfig, warnings };
+}
+
+function isOneOfSeveral(name: string): boolean {
+  return (shardNumber(name)?.count ?? 1) > 1;
+}
+
+/** `details.shards` has them where none is missing. */
+function withoutIndex(shards: readonly string[], where: string): SafetensorsError {
+  const sorted = shards.toSorted();
+  const families = new Set(shards.map((name) => shardNumber(name)?.family));
+  const isWhole = families.size === 1 && incompleteFamilies(shards).length === 0;
+  const what = `${sorted.slice(0, 2).join(', ')}${sorted.length > 2 ? ` and ${sorted.length - 2} more` : ''}`;
+  return new SafetensorsError('CHECKPOINT_NOT_FOUND', where, `has ${what}, and no index, by which shards are found`, {
+    hint: isWhole
+      ? 'Download the *.safetensors.index.json, or let `blip2-shard repair` write one: the shards are all there.'
+      : 'Download the *.safetensors.index.json and the other shards; to look at one shard, name its file.',
+    details: isWhole ? { shards: sorted } : {},
+  });
 }
 
 function pickOnly(names: readonly string[], preferred: string, where: string): string | undefined {

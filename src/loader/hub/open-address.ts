@@ -6,7 +6,7 @@ import { Blip2Error } from '../../errors.js';
 import { formatSize } from '../../size.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { openFound, openShardSource } from '../checkpoint/open-found.js';
-import { pickWeights } from '../checkpoint/pick-weights.js';
+import { pickFile } from '../checkpoint/pick-weights.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { HubRequests, statusError } from './hub-request.js';
 import { hubSettings, type OpenOptions } from './hub-settings.js';
@@ -37,16 +37,19 @@ export async function openAddress(where: string, options: OpenOptions = {}): Pro
     throw error;
   });
   const folder = new URL('.', address).href;
-  const names = [name, ...(config === null ? [] : ['config.json'])];
-  return openFound({ folder, ...pickWeights(names, where) }, async (path) => openShardSource(await open(path), path), {
-    path: (each) => each,
-    async read(path, maxBytes) {
-      const file = path === 'config.json' && config !== null ? config : await open(path);
-      if (file.sizeBytes > maxBytes)
-        throw new Error(`it has ${formatSize(file.sizeBytes)}; at most ${formatSize(maxBytes)} are read`);
-      return file.read(0, file.sizeBytes);
+  return openFound(
+    { folder, ...pickFile(name, config !== null) },
+    async (path) => openShardSource(await open(path), path),
+    {
+      path: (each) => each,
+      async read(path, maxBytes) {
+        const file = path === 'config.json' && config !== null ? config : await open(path);
+        if (file.sizeBytes > maxBytes)
+          throw new Error(`it has ${formatSize(file.sizeBytes)}; at most ${formatSize(maxBytes)} are read`);
+        return file.read(0, file.sizeBytes);
+      },
     },
-  });
+  );
 }
 
 function checked(where: string): URL {

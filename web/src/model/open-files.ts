@@ -1,7 +1,7 @@
 /** Dropped files: config.json, an index, shards. Of a shard only the header is read, and nothing leaves the page. */
 import { Blip2Error } from '../../../src/errors.js';
 import { MAX_INDEX_BYTES, parseIndex } from '../../../src/loader/checkpoint/parse-index.js';
-import { pickWeights } from '../../../src/loader/checkpoint/pick-weights.js';
+import { pickFile, pickWeights } from '../../../src/loader/checkpoint/pick-weights.js';
 import type { ByteSource } from '../../../src/loader/format/read-header.js';
 import { SafetensorsError } from '../../../src/loader/format/safetensors-error.js';
 import { blip2Tensors } from '../../../src/model/blip2-tensors.js';
@@ -22,7 +22,9 @@ export async function openFiles(dropped: readonly File[]): Promise<OpenModel> {
   const configText = config === undefined ? null : await readText(config, MAX_CONFIG_BYTES);
   const names = [...files.keys()];
   if (configText !== null && !names.some((name) => name.includes('.safetensors'))) return fromConfig(configText, null);
-  const picked = pickWeights(names, names.length === 1 ? (names[0] ?? '') : 'what was dropped');
+  const [only = ''] = names;
+  const isFile = names.length === 1 && only.endsWith('.safetensors');
+  const picked = isFile ? pickFile(only, false) : pickWeights(names, names.length === 1 ? only : 'what was dropped');
   const warnings = picked.warnings.map(({ message }) => message);
   const { name, isIndex } = picked;
   if (!isIndex) {
