@@ -12,6 +12,7 @@ import { HUB_FLAGS } from '../common/hub-flags.js';
 import { loadModel } from '../common/load-model.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { warnOf } from '../common/warn-of.js';
 import { knownModels } from './known-models.js';
 
 export async function estimate({ argv }: CommandContext): Promise<number> {
@@ -44,7 +45,7 @@ export async function estimate({ argv }: CommandContext): Promise<number> {
     .example('$0 mistralai/Mistral-7B-v0.3 --dtype bfloat16 --context 32768', 'from the headers on the hub');
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
-  const { tensors, config } = await loadModel(args.checkpoint, args);
+  const { tensors, config, checkpoint } = await loadModel(args.checkpoint, args);
   const known = isBlip2(config) ? null : await knownModels(tensors, config, {});
   const newTokens = args.context === undefined ? {} : { newTokens: Math.min(128, args.context - 1) };
   const found = estimateModel(
@@ -57,6 +58,7 @@ export async function estimate({ argv }: CommandContext): Promise<number> {
     },
     ...(args.context === undefined ? [] : [[args.context]]),
   );
+  if (checkpoint !== null) warnOf(checkpoint);
   for (const warning of [...(known?.warnings ?? []), ...found.warnings]) process.stderr.write(`warning: ${warning}\n`);
   process.stdout.write(args.json === true ? `${JSON.stringify(found, null, 2)}\n` : asText(found));
   return EXIT.ok;

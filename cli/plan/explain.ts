@@ -67,7 +67,8 @@ export async function explain({ argv }: CommandContext): Promise<number> {
   const { args, encoded, fingerprint } = asPlanned(flags, json);
   if (args.batch === 'auto') throw usageError('a map is explained for a number of pictures, so --batch takes one');
   const request = await readRequest(args);
-  const { tensors, options, notes } = request;
+  const { tensors, options, warnings, notes } = request;
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   for (const note of notes) process.stderr.write(`${note}\n`);
   const own = options.checkpoint?.fingerprint ?? null;
   if (fingerprint !== null && own !== null && fingerprint !== own)

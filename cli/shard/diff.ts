@@ -3,6 +3,7 @@ import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { ProgressLine } from '../common/progress.js';
 import { openSource } from '../common/open-source.js';
+import { warnOf } from '../common/warn-of.js';
 import { commonFlags } from './shard-options.js';
 
 const parser = commonFlags(
@@ -28,6 +29,7 @@ export async function diff({ argv, signal }: CommandContext): Promise<number> {
   const atol = args.atol === undefined ? undefined : Number(args.atol);
   if (atol !== undefined && !(atol >= 0)) throw usageError(`--atol takes a number of at least 0, not "${args.atol}"`);
   const [a, b] = [await openSource(args.a, args, signal), await openSource(args.b, args, signal)];
+  for (const source of [a, b]) warnOf(source, args.quiet);
   const line = new ProgressLine(args.quiet !== true);
   const differences = await diffCheckpoints(a, b, {
     ...(atol === undefined ? {} : { atol }),

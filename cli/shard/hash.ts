@@ -3,6 +3,7 @@ import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { openSource } from '../common/open-source.js';
 import { RateLine } from '../common/rate-line.js';
+import { warnOf } from '../common/warn-of.js';
 import { commonFlags, fromCheckpoint } from './shard-options.js';
 
 const parser = commonFlags(
@@ -23,7 +24,9 @@ export async function hash({ argv, signal }: CommandContext): Promise<number> {
   if (args === null) return EXIT.ok;
   const { checkpoint: where } = args;
   const rate = new RateLine(args.quiet !== true);
-  const result = await hashCheckpoint(await openSource(where, args, signal), {
+  const source = await openSource(where, args, signal);
+  warnOf(source, args.quiet);
+  const result = await hashCheckpoint(source, {
     signal,
     onProgress: (done, total) => rate.update(done, total),
   }).finally(() => rate.clear());

@@ -4,6 +4,7 @@ import { formatCount } from '../../src/size.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { openNamed } from '../common/open-source.js';
+import { warnOf } from '../common/warn-of.js';
 import { commonFlags, fromCheckpoint } from './shard-options.js';
 
 const parser = commonFlags(
@@ -43,7 +44,7 @@ export async function inspect({ argv }: CommandContext): Promise<number> {
     process.stdout.write(`${name.padEnd(width)}  ${parameters.padStart(14)}  ${bytes.padStart(10)}  ${dtypes}\n`);
   }
   if (args.quiet !== true) {
-    for (const { message, code } of warnings) process.stderr.write(`warning: ${message} [${code}]\n`);
+    warnOf({ warnings });
     process.stderr.write(`${tensors.size} tensors in ${files.length} files\n`);
   }
   return EXIT.ok;

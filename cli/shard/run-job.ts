@@ -6,6 +6,7 @@ import { counted } from '../common/counted.js';
 import { EXIT } from '../common/main.js';
 import { listed } from '../common/listed.js';
 import { RateLine } from '../common/rate-line.js';
+import { warnOf } from '../common/warn-of.js';
 
 export interface JobFlags {
   readonly json?: boolean | undefined;
@@ -22,8 +23,7 @@ export async function runJob(job: CheckpointJob, out: string, flags: JobFlags, s
   const quiet = flags.quiet === true;
   const rate = new RateLine(!quiet);
   const dryRun = flags['dry-run'] === true;
-  for (const warning of quiet ? [] : job.source.warnings)
-    process.stderr.write(`warning: ${warning.message} [${warning.code}]\n`);
+  warnOf(job.source, quiet);
   const unshared = quiet || job.metadata !== undefined ? [] : unsharedMetadata(job.source.files);
   if (unshared.length > 0)
     process.stderr.write(

@@ -113,3 +113,26 @@ it('blip2-shard merges no half of a checkpoint, and no half is sound', async () 
   expect((await shard('verify', join(from, name))).stdout).toContain('[SHARD_NUMBERING_GAP]');
   expect(await readdir(folder)).toEqual(['in']);
 });
+
+it('every command that reads a checkpoint says what its index leaves out', async () => {
+  const from = await write({
+    'model-00001-of-00002.safetensors': floats('a', 'b'),
+    'model.safetensors.index.json':
+      '{"metadata": {"total_size": 16}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}',
+  });
+  const map = join(folder, 'map.json');
+  await writeFile(map, '{"": 0}');
+  for (const [name, ...args] of [
+    ['blip2-shard', 'hash', from],
+    ['blip2-shard', 'diff', from, from],
+    ['blip2-shard', 'inspect', from],
+    ['blip2-shard', 'split', from, out, '--max-shard-size', '16B', '--dry-run'],
+    ['blip2-plan', 'estimate', from],
+    ['blip2-plan', 'explain', map, from, '--vram', '1G'],
+    ['blip2-plan', 'plan', from, '--vram', '1G'],
+  ] as const) {
+    const { stderr } = await command(name, args);
+    for (const code of ['TENSOR_NOT_IN_INDEX', 'SHARD_NUMBERING_GAP'])
+      expect([args, stderr]).toEqual([args, expect.stringContaining(`[${code}]`)]);
+  }
+});
