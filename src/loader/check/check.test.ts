@@ -197,6 +197,31 @@ describe('verifyCheckpoint', () => {
     expect(findings.every(({ severity }) => severity === 'error')).toBe(true);
   });
 
+  it('an index without metadata is a fault: transformers asks it for that', async () => {
+    await copyFile(SOURCE, join(folder, 'x.safetensors'));
+    const names = [...(await openCheckpoint(SOURCE.pathname)).tensors.keys()];
+    const weightMap = Object.fromEntries(names.map((name) => [name, 'x.safetensors']));
+    await single('model.safetensors.index.json', Buffer.from(JSON.stringify({ weight_map: weightMap })));
+    const { findings, tensors } = await verifyCheckpoint(folder);
+    expect([findings, tensors]).toMatchObject([[{ severity: 'error', code: 'INDEX_INVALID' }], 11]);
+  });
+
+  it('deep: finds what is not finite in floats of every size', async () => {
+    const bytes = new Uint8Array(Float64Array.of(1, Number.NaN).buffer);
+    const path = await single(
+      'model.safetensors',
+      safetensorsBytes([
+        { name: 'double', dtype: 'F64', shape: [2], bytes },
+        { name: 'small', dtype: 'F8_E4M3', shape: [2], bytes: Uint8Array.of(0x7f, 0) },
+      ]),
+    );
+    const { findings } = await verifyCheckpoint(path, { deep: true });
+    expect(findings.map(({ code, tensor }) => [code, tensor])).toEqual([
+      ['NON_FINITE', 'double'],
+      ['NON_FINITE', 'small'],
+    ]);
+  });
+
   it('deep: compares with the checksum that is the name of a blob, and counts what is not finite', async () => {
     const content = safetensorsBytes([
       { name: 'a', dtype: 'F32', shape: [3], bytes: floats(1, Number.NaN, Number.NEGATIVE_INFINITY) },

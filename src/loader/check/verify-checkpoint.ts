@@ -7,17 +7,16 @@ import type { ErrorCode } from '../../error-codes.js';
 import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS } from '../../tensor/dtype.js';
 import type { Checkpoint, CheckpointWarning } from '../checkpoint/checkpoint.js';
-import type { StoredTensor } from '../format/stored-tensor.js';
 import { findCheckpoint } from '../checkpoint/find-checkpoint.js';
 import { openCheckpoint } from '../open-checkpoint.js';
 import type { OpenOptions } from '../hub/hub-settings.js';
-import { convertFloats, isFloatDtype } from '../convert/convert-floats.js';
 import { FileSource } from '../file/file-source.js';
 import { readChunks } from '../file/read-chunks.js';
 import { SourceFiles } from '../file/source-files.js';
 import { readHeader } from '../format/read-header.js';
 import { shardNames } from '../checkpoint/read-index-file.js';
 import { pairFault } from '../quant/stored-weights.js';
+import { countNonFinite } from './count-non-finite.js';
 import { parseQuantizedName, quantizedNames } from '../../tensor/quantized.js';
 import { quote } from '../format/quote.js';
 
@@ -60,7 +59,11 @@ export async function verifyCheckpoint(where: string, options: VerifyOptions = {
     if (!(error instanceof Blip2Error) || error.code === 'CHECKPOINT_NOT_FOUND') throw error;
     return { findings: await everyFault(where, error), files: 0, tensors: 0 };
   }
-  const findings: Finding[] = checkpoint.warnings.map((warning) => ({ severity: 'warning', ...warning }));
+  const findings: Finding[] = checkpoint.warnings.map((warning) =>
+    warning.code === 'INDEX_WITHOUT_METADATA'
+      ? { severity: 'error', code: 'INDEX_INVALID', message: warning.message }
+      : { severity: 'warning', ...warning },
+  );
   findings.push(...alignment(checkpoint), ...quantized(checkpoint));
   if (options.deep === true) findings.push(...(await deepFindings(checkpoint, options)));
   return {
@@ -171,7 +174,7 @@ async function deepFindings(checkpoint: Checkpoint, { signal, onProgress }: Veri
   for (const [name, tensor] of checkpoint.tensors) {
     let unusual = 0;
     for await (const chunk of readChunks(await sources.get(tensor.file), tensor.begin, tensor.end)) {
-      unusual += countNonFinite(chunk, tensor);
+      unusual += countNonFinite(chunk, tensor.dtype);
       count(chunk);
     }
     if (unusual === 0) continue;
@@ -184,13 +187,4 @@ async function deepFindings(checkpoint: Checkpoint, { signal, onProgress }: Veri
 /** The hub names a large file by its SHA-256, a small one by its git hash, which has 40 digits. */
 function isChecksum(name: string): boolean {
   return /^[0-9a-f]{64}$/.test(name);
-}
-
-function countNonFinite(bytes: Uint8Array, { dtype }: StoredTensor): number {
-  if (!isFloatDtype(dtype)) return 0;
-  const values = new Float32Array((bytes.length * 8) / DTYPE_BITS[dtype]);
-  convertFloats(bytes, dtype, new Uint8Array(values.buffer), 'F32');
-  let found = 0;
-  for (const value of values) if (!Number.isFinite(value)) found++;
-  return found;
 }
