@@ -68,7 +68,7 @@ const READS = [
 const WRITE = /process\.env\['[A-Z0-9_]+'\] = /g;
 /** The hub's variables have readers of their own in a file that is handed the environment whole. */
 const HANDED = /env: NodeJS\.ProcessEnv = process\.env/g;
-const HUB_READ = /\b(?:variable|isOn)\('(?<name>[A-Z0-9_]+)'\)/g;
+const HUB_READ = /\b(?:variable|place)\('(?<name>[A-Z0-9_]+)'\)/g;
 
 it('has a table of exactly the environment variables that are read', async () => {
   const read = new Set<string>();

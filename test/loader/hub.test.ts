@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/open-checkpoint.js';
@@ -93,6 +93,34 @@ describe('openCheckpoint of a model on the hub', () => {
     expect(cached.hub).toMatchObject({ commit: COMMIT });
     expect((await openCheckpoint('owner/model', { ...options(), revision: COMMIT })).tensors.size).toBe(3);
     expect(server.requests).toHaveLength(asked);
+  });
+
+  it('asks the hub where the cache has only what another program asked for: weights alone, or one shard', async () => {
+    const repository = join(cacheFolder, 'models--owner--model');
+    const snapshot = join(repository, 'snapshots', COMMIT);
+    await mkdir(join(repository, 'refs'), { recursive: true });
+    await mkdir(snapshot, { recursive: true });
+    await writeFile(join(repository, 'refs/main'), COMMIT);
+    await writeFile(join(snapshot, A), shard('a'));
+    expect([...(await open()).tensors.keys()]).toEqual(['a', 'bb', 'ccc']);
+
+    await rm(snapshot, { recursive: true });
+    await mkdir(snapshot);
+    await writeFile(join(snapshot, 'model.safetensors'), shard('all'));
+    const offline = await openCheckpoint('owner/model', { ...options(), offline: true });
+    expect([[...offline.tensors.keys()], offline.config]).toEqual([['all'], null]);
+    expect((await open()).config).toEqual({ model_type: 'blip-2' });
+  });
+
+  it('asks once whether a model has a configuration', async () => {
+    await server.stop();
+    server = await HubServer.start({ 'model.safetensors': shard('a') });
+    await downloadTensors(await open(), ['a'], options());
+    const asked = server.requests.length;
+    expect((await open()).config).toBeNull();
+    expect(server.requests).toHaveLength(asked);
+    // As huggingface_hub remembers it.
+    expect(await readdir(join(cacheFolder, 'models--owner--model/.no_exist', COMMIT))).toEqual(['config.json']);
   });
 
   it('offline, says what is missing', async () => {
@@ -235,7 +263,19 @@ describe('hubSettings', () => {
       token: 't',
       offline: true,
     });
+    expect((await settings({ TRANSFORMERS_OFFLINE: 'ON', HF_HUB_OFFLINE: '' })).offline).toBe(true);
+    expect((await settings({ TRANSFORMERS_OFFLINE: '1', HF_HUB_OFFLINE: '0' })).offline).toBe(false);
     await writeFile(join(cacheFolder, 'token'), 'from-file\n');
     expect(await settings({ HF_HOME: cacheFolder })).toMatchObject({ token: 'from-file' });
+  });
+
+  it.each([
+    ['HF_HOME', '~/h', join(homedir(), 'h/hub')],
+    ['HF_HUB_CACHE', '$BASE/c', '/base/c'],
+    ['HUGGINGFACE_HUB_CACHE', '/x/${BASE}/~', '/x//base/~'],
+    ['XDG_CACHE_HOME', '~', join(homedir(), 'huggingface/hub')],
+    ['HF_HUB_CACHE', '/c/$UNSET/~/${}', '/c/$UNSET/~/${}'],
+  ])('expands %s=%s, which no shell has seen, as Python does', async (name, text, cache) => {
+    expect((await hubSettings({}, { [name]: text, BASE: '/base' })).cacheFolder).toBe(cache);
   });
 });

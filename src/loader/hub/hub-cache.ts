@@ -38,6 +38,21 @@ export class HubCache {
     return exists(join(this.snapshot(commit), file));
   }
 
+  /** Whether the commit is known to lack a file: huggingface_hub too leaves an empty one of that name. */
+  async isAbsent(commit: string, file: string): Promise<boolean> {
+    return exists(this.#absent(commit, file));
+  }
+
+  async setAbsent(commit: string, file: string): Promise<void> {
+    const path = this.#absent(commit, file);
+    await makeFolder(dirname(path));
+    await writeFile(path, '');
+  }
+
+  #absent(commit: string, file: string): string {
+    return join(this.#folder, '.no_exist', commit, file);
+  }
+
   blob(hash: string): string {
     return join(this.#folder, 'blobs', hash);
   }

@@ -53,6 +53,7 @@ export class HubRepository {
   /** Configuration and index are downloaded; of a shard that is not in the cache only the header is read. */
   async open(): Promise<Checkpoint> {
     const found = { folder: this.#cache.snapshot(this.#commit), ...pickWeights([...this.#files.keys()], this.#repo) };
+    if (!found.hasConfig) await this.#cache.setAbsent(this.#commit, 'config.json');
     await this.download([...(found.hasConfig ? ['config.json'] : []), ...(found.isIndex ? [found.name] : [])]);
     const checkpoint = await openFound(found, (name) => this.#openShard(name));
     return { ...checkpoint, hub: { repo: this.#repo, revision: this.#revision, commit: this.#commit } };

@@ -12,7 +12,7 @@ export interface HubOptions {
   readonly token?: string;
   /** Default: `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_HOME`/hub, `XDG_CACHE_HOME`/huggingface/hub, ~/.cache/huggingface/hub. */
   readonly cacheFolder?: string;
-  /** Nothing but the cache is used. Default: `HF_HUB_OFFLINE`. */
+  /** Nothing but the cache is used. Default: `HF_HUB_OFFLINE`, then `TRANSFORMERS_OFFLINE`. */
   readonly offline?: boolean;
   readonly signal?: AbortSignal;
   /** Wait before a first retry; it doubles each time. Default 500. */
@@ -57,23 +57,33 @@ export function isRepositoryName(where: string): boolean {
 export async function hubSettings(options: HubOptions, env: NodeJS.ProcessEnv = process.env): Promise<HubSettings> {
   // A variable that is set to nothing is not set: shells and containers leave such behind.
   const variable = (name: string): string | undefined => (env[name]?.trim() === '' ? undefined : env[name]?.trim());
-  const isOn = (name: string): boolean => /^(1|on|yes|true)$/i.test(variable(name) ?? '');
-  const home = variable('HF_HOME') ?? join(variable('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
+  const isOn = (value: string | undefined): boolean => /^(1|on|yes|true)$/i.test(value ?? '');
+  const place = (name: string): string | undefined => expanded(variable(name), env);
+  const home = place('HF_HOME') ?? join(place('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
   const ownToken = async (): Promise<string | undefined> =>
     variable('HF_TOKEN') ??
     variable('HUGGING_FACE_HUB_TOKEN') ??
-    (await readToken(variable('HF_TOKEN_PATH') ?? join(home, 'token')));
+    (await readToken(place('HF_TOKEN_PATH') ?? join(home, 'token')));
   return {
     endpoint: (options.endpoint ?? variable('HF_ENDPOINT') ?? 'https://huggingface.co').replace(/\/+$/, ''),
-    token: options.token ?? (isOn('HF_HUB_DISABLE_IMPLICIT_TOKEN') ? undefined : await ownToken()),
-    cacheFolder:
-      options.cacheFolder ?? variable('HF_HUB_CACHE') ?? variable('HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub'),
-    offline: options.offline ?? isOn('HF_HUB_OFFLINE'),
+    token: options.token ?? (isOn(variable('HF_HUB_DISABLE_IMPLICIT_TOKEN')) ? undefined : await ownToken()),
+    cacheFolder: options.cacheFolder ?? place('HF_HUB_CACHE') ?? place('HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub'),
+    offline: options.offline ?? isOn(variable('HF_HUB_OFFLINE') ?? variable('TRANSFORMERS_OFFLINE')),
     signal: options.signal,
     retryDelayMs: options.retryDelayMs ?? 500,
     timeoutMs: options.timeoutMs ?? 1000 * timeoutSeconds(variable('HF_HUB_DOWNLOAD_TIMEOUT')),
     onWait: options.onWait,
   };
+}
+
+/** As Python expands paths that no shell has expanded: `~` at the front, and `$NAME` or `${NAME}` where that is set. */
+function expanded(path: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+  return path
+    ?.replace(/^~(?=$|[/\\])/, homedir())
+    .replaceAll(
+      /\$(?:(\w+)|\{([^}]*)\})/g,
+      (text, plain?: string, braced?: string) => env[plain ?? braced ?? ''] ?? text,
+    );
 }
 
 function timeoutSeconds(variable: string | undefined): number {

@@ -6,7 +6,7 @@ import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { exists, HubCache } from './hub-cache.js';
 import { HubRepository, offlineError, type DownloadManyOptions } from './hub-repository.js';
-import { hubSettings, type HubOptions, type OpenOptions } from './hub-settings.js';
+import { hubSettings, type HubOptions, type HubSettings, type OpenOptions } from './hub-settings.js';
 
 /**
  * @param repo `owner/name`.
@@ -15,19 +15,28 @@ import { hubSettings, type HubOptions, type OpenOptions } from './hub-settings.j
 export async function openHubCheckpoint(repo: string, options: OpenOptions = {}): Promise<Checkpoint> {
   const { revision = 'main' } = options;
   const settings = await hubSettings(options);
-  const cached = await openCached(repo, revision, settings.cacheFolder);
+  const cached = await openCached(repo, revision, settings);
   if (cached !== null) return cached;
   if (settings.offline) throw offlineError(repo, revision, settings.cacheFolder);
   return (await HubRepository.connect(repo, revision, settings)).open();
 }
 
-/** The cache's snapshot; null where there is none or a file of it is missing. */
-async function openCached(repo: string, revision: string, cacheFolder: string): Promise<Checkpoint | null> {
+/**
+ * The cache's snapshot; null where there is none or a file of it is missing: the configuration too, unless the commit is known
+ * to have none. Weights alone are what `hf download` and `hf_hub_download` leave where they were asked for them alone.
+ */
+async function openCached(
+  repo: string,
+  revision: string,
+  { cacheFolder, offline }: HubSettings,
+): Promise<Checkpoint | null> {
   const cache = new HubCache(cacheFolder, repo);
   const commit = await cache.commitOf(revision);
   if (commit === undefined || !(await exists(cache.snapshot(commit)))) return null;
   try {
-    return { ...(await openLocal(cache.snapshot(commit))), hub: { repo, revision, commit } };
+    const checkpoint = await openLocal(cache.snapshot(commit));
+    const isWhole = checkpoint.config !== null || offline || (await cache.isAbsent(commit, 'config.json'));
+    return isWhole ? { ...checkpoint, hub: { repo, revision, commit } } : null;
   } catch (error) {
     if (error instanceof SafetensorsError && (error.code === 'MISSING_SHARD' || error.code === 'CHECKPOINT_NOT_FOUND'))
       return null;
