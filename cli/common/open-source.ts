@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { Blip2Error } from '../../src/planner/index.js';
 import { type Checkpoint, openCheckpoint } from '../../src/loader/index.js';
 import { hubSettings } from '../../src/loader/hub/hub-settings.js';
 import { findPreset, SHORT_NAMES } from '../../src/model/presets.js';
@@ -17,6 +18,25 @@ export async function openSource(where: string, flags: HubArgs, signal: AbortSig
     ...hubOptions(flags, signal),
     onProgress: (done, total) => rate.update(done, total),
   }).finally(() => rate.clear());
+}
+
+/**
+ * The same, with the small files beside its weights, of which the cache may have those that another program asked for: says
+ * where it cannot ask the hub.
+ */
+export async function openToCopy(where: string, flags: HubArgs, signal: AbortSignal): Promise<Checkpoint> {
+  const checkpoint = await openSource(where, flags, signal);
+  const options = hubOptions(flags, signal);
+  if (checkpoint.hub === undefined || (await hubSettings(options)).offline) return checkpoint;
+  const { downloadSideFiles } = await import('../../src/loader/hub/open-hub-checkpoint.js');
+  try {
+    await downloadSideFiles(checkpoint, options);
+  } catch (error) {
+    if (!(error instanceof Blip2Error) || !error.code.startsWith('HUB_')) throw error;
+    if (flags.quiet !== true)
+      process.stderr.write(`warning: files beside the weights that the cache lacks are not copied: ${error.message}\n`);
+  }
+  return checkpoint;
 }
 
 /**

@@ -4,7 +4,7 @@ import { QUANT_SCHEMES } from '../../src/tensor/quantized.js';
 import { listed } from '../common/listed.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { openSource } from '../common/open-source.js';
+import { openToCopy } from '../common/open-source.js';
 import { statingDtype } from './config-dtype.js';
 import { runJob } from './run-job.js';
 import { matchesGlob, parseDtype, fromCheckpointTo, requireMatches, writeFlags } from './shard-options.js';
@@ -55,7 +55,7 @@ export async function convert({ argv, signal }: CommandContext): Promise<number>
   const target = args.dtype === undefined ? null : parseDtype(args.dtype);
   const kept = args['keep-fp32'] ?? [];
   if (kept.length > 0 && target === null) throw usageError('--keep-fp32 needs --dtype');
-  const source = await openSource(where, args, signal);
+  const source = await openToCopy(where, args, signal);
   requireMatches('keep-fp32', kept, source.tensors.keys());
   const weights = quant === undefined ? [] : weightsToQuantize(source, args.only);
   const quantized = new Map(weights.map((weight) => [weight.source, weight]));

@@ -1,6 +1,6 @@
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { openSource } from '../common/open-source.js';
+import { openToCopy } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { matchesGlob, fromCheckpointTo, requireMatches, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';
@@ -30,7 +30,7 @@ export async function filter({ argv, signal }: CommandContext): Promise<number> 
   const { checkpoint: where, out } = args;
   const { include = ['*'], exclude = [] } = args;
   if (args.include === undefined && exclude.length === 0) throw usageError('say what to --include or --exclude');
-  const source = await openSource(where, args, signal);
+  const source = await openToCopy(where, args, signal);
   requireMatches('include', include, source.tensors.keys());
   requireMatches('exclude', exclude, source.tensors.keys());
   const matches = (patterns: readonly string[], name: string) => patterns.some((pattern) => matchesGlob(pattern, name));

@@ -1,7 +1,7 @@
 import { Blip2Error } from '../../src/planner/index.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { openSource } from '../common/open-source.js';
+import { openToCopy } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';
@@ -18,7 +18,7 @@ export async function merge({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
   const { checkpoint: where, out } = args;
-  const source = await openSource(where, args, signal);
+  const source = await openToCopy(where, args, signal);
   const gap = source.warnings.find(({ code }) => code === 'SHARD_NUMBERING_GAP');
   if (gap !== undefined) {
     throw new Blip2Error('MISSING_SHARD', `${gap.message} A merged file would lack their tensors.`, {

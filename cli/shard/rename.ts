@@ -1,6 +1,6 @@
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { openSource } from '../common/open-source.js';
+import { openToCopy } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
 import { transformJob } from './transform.js';
@@ -24,7 +24,7 @@ export async function rename({ argv, signal }: CommandContext): Promise<number> 
   const { checkpoint: where, out } = args;
   const prefixes = (args.prefix ?? []).map(parsePrefix);
   if (prefixes.length === 0) throw usageError('say which --prefix', 'For example: --prefix model.=');
-  const source = await openSource(where, args, signal);
+  const source = await openToCopy(where, args, signal);
   for (const [from] of prefixes) {
     if (![...source.tensors.keys()].some((name) => name.startsWith(from)))
       throw usageError(`no tensor name begins with "${from}"`);

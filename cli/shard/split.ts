@@ -17,7 +17,7 @@ import { writtenInfo } from '../../src/loader/write/shard-tensor.js';
 import { statingDtype } from './config-dtype.js';
 import { placeByPlan, type TensorPlacement } from './place-by-plan.js';
 import { quantizableWeightsOf } from './weights-to-quantize.js';
-import { openSource } from '../common/open-source.js';
+import { openToCopy } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
 
@@ -48,7 +48,7 @@ export async function split({ argv, signal }: CommandContext): Promise<number> {
     throw usageError('say how to split', 'For example: --max-shard-size 2GiB, or --plan map.json.');
   }
   if (maxShardBytes === 0) throw usageError('--max-shard-size takes at least one byte');
-  const source = await openSource(where, args, signal);
+  const source = await openToCopy(where, args, signal);
   const placement = args.plan === undefined ? null : placeByPlan(await readMap(args.plan), source);
   if (placement !== null && placement.strayKeys.length > 0 && args.quiet !== true)
     process.stderr.write(`note: no tensor's name has ${listed(placement.strayKeys)} in it, so that moves nothing\n`);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/open-checkpoint.js';
+import { COMMIT, HubServer } from '../loader/hub-server.js';
 import { safetensorsBytes } from '../loader/safetensors-bytes.js';
 import { command } from './command.js';
 
@@ -135,4 +136,24 @@ it('every command that reads a checkpoint says what its index leaves out', async
     for (const code of ['TENSOR_NOT_IN_INDEX', 'SHARD_NUMBERING_GAP'])
       expect([args, stderr]).toEqual([args, expect.stringContaining(`[${code}]`)]);
   }
+});
+
+it('a copy of a model whose weights alone are in the cache has its tokenizer, or says that it may not', async () => {
+  const content = floats('a');
+  const server = await HubServer.start({
+    'config.json': Buffer.from('{}'),
+    'tokenizer.json': Buffer.from('{}'),
+    'model.safetensors': content,
+  });
+  const snapshot = join(folder, 'hub/models--owner--model/snapshots', COMMIT);
+  await mkdir(snapshot, { recursive: true });
+  await writeFile(join(snapshot, 'config.json'), '{}');
+  await writeFile(join(snapshot, 'model.safetensors'), content);
+  const env = { HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: join(folder, 'hub'), HF_HUB_OFFLINE: '' };
+  const merge = (into: string) => command('blip2-shard', ['merge', 'owner/model', into, '--revision', COMMIT], { env });
+  server.fail(`/api/models/owner/model/revision/${COMMIT}`, { kind: 'status', status: 404 });
+  expect((await merge(join(folder, 'without'))).stderr).toContain('files beside the weights');
+  expect((await merge(out)).code).toBe(0);
+  await server.stop();
+  expect((await readdir(out)).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
 });

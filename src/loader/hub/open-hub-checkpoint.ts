@@ -75,6 +75,16 @@ export async function downloadTensors(
   return { ...(await repository.open()), hub };
 }
 
+/**
+ * Has the small files of a checkpoint that is whole otherwise (tokenizer, processor) in its folder.
+ * @throws Blip2Error `HUB_*` as `openCheckpoint`; the signal's reason when aborted
+ */
+export async function downloadSideFiles({ hub }: Checkpoint, options: HubOptions): Promise<void> {
+  if (hub === undefined) return;
+  const repository = await HubRepository.connect(hub.repo, hub.commit, await hubSettings(options));
+  await repository.download(repository.sideFiles());
+}
+
 function isAddress(file: string): boolean {
   return file.startsWith('https://') || file.startsWith('http://');
 }
