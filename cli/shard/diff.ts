@@ -1,4 +1,5 @@
 import { diffCheckpoints, type TensorDifference } from '../../src/loader/index.js';
+import { printable } from '../../src/loader/format/quote.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { ProgressLine } from '../common/progress.js';
@@ -44,7 +45,7 @@ export async function diff({ argv, signal }: CommandContext): Promise<number> {
 }
 
 function describe(difference: TensorDifference): string {
-  const { name } = difference;
+  const name = printable(difference.name);
   switch (difference.kind) {
     case 'only-in-a':
       return `- ${name}`;

@@ -1,4 +1,5 @@
 import { hashCheckpoint } from '../../src/loader/index.js';
+import { printable } from '../../src/loader/format/quote.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { openSource } from '../common/open-source.js';
@@ -37,7 +38,7 @@ export async function hash({ argv, signal }: CommandContext): Promise<number> {
     );
     return EXIT.ok;
   }
-  for (const [name, digest] of tensors) process.stdout.write(`${digest}  ${name}\n`);
+  for (const [name, digest] of tensors) process.stdout.write(`${digest}  ${printable(name)}\n`);
   process.stdout.write(`${result.hash}\n`);
   return EXIT.ok;
 }

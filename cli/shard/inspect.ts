@@ -1,5 +1,6 @@
 import { formatSize } from '../../src/planner/index.js';
 import { type ModuleNode, moduleTree } from '../../src/loader/index.js';
+import { printable } from '../../src/loader/format/quote.js';
 import { formatCount } from '../../src/size.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
@@ -51,7 +52,7 @@ export async function inspect({ argv }: CommandContext): Promise<number> {
 }
 
 function toRows(node: ModuleNode, depth: number, level: number): [string, string, string, string][] {
-  const name = node.path === '' ? '(all)' : node.path.slice(node.path.lastIndexOf('.') + 1);
+  const name = level === 0 ? '(all)' : printable(node.path.slice(node.path.lastIndexOf('.') + 1));
   const row: [string, string, string, string] = [
     '  '.repeat(level) + name,
     formatCount(node.parameters).replaceAll(',', ' '),

@@ -157,3 +157,23 @@ it('a copy of a model whose weights alone are in the cache has its tokenizer, or
   await server.stop();
   expect((await readdir(out)).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
 });
+
+it('lists of tensors have a line for each, whatever its name', async () => {
+  const from = await write({ 'model.safetensors': floats('a\n- b\u001b[2J', '', '.a', 'a') });
+  const other = join(folder, 'other.safetensors');
+  await writeFile(other, floats('x'));
+  const hashes = await shard('hash', from, '--tensors');
+  expect(hashes.stdout.trimEnd().split('\n')).toHaveLength(5);
+  expect(hashes.stdout).toContain(String.raw`  a\u000a- b\u001b[2J`);
+  const { stdout } = await shard('diff', from, other);
+  expect(stdout.trimEnd().split('\n').sort()).toEqual(['+ x', '- ', '- .a', '- a', String.raw`- a\u000a- b\u001b[2J`]);
+  const listed = (await shard('inspect', from, '-q')).stdout;
+  expect(listed).not.toMatch(/[^\P{Cc}\n]/u);
+  expect(listed.match(/\(all\)/g)).toHaveLength(1);
+  const { modules } = JSON.parse((await shard('inspect', from, '--json')).stdout) as {
+    modules: { children: { path: string; children?: { path: string }[] }[] };
+  };
+  expect(modules.children.flatMap(({ path, children = [] }) => [path, ...children.map((below) => below.path)])).toEqual(
+    expect.arrayContaining(['', '.a', 'a']),
+  );
+});

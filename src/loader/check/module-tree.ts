@@ -22,7 +22,7 @@ export interface ModuleNode {
  */
 export function moduleTree(tensors: ReadonlyMap<string, TensorInfo>): ModuleNode {
   return node(
-    '',
+    null,
     [...storedWeights(tensors)].map(([name, weight]) => ({ rest: name.split('.'), weight })),
   );
 }
@@ -33,7 +33,8 @@ interface Leaf {
   readonly weight: StoredWeight<TensorInfo>;
 }
 
-function node(path: string, leaves: readonly Leaf[]): ModuleNode {
+/** @param path null for the root: a name may begin with a dot, or be empty. */
+function node(path: string | null, leaves: readonly Leaf[]): ModuleNode {
   const dtypes = new Map<string, number>();
   const groups = new Map<string, Leaf[]>();
   for (const { rest, weight } of leaves) {
@@ -45,9 +46,9 @@ function node(path: string, leaves: readonly Leaf[]): ModuleNode {
     groups.set(key, group);
     group.push({ rest: below, weight });
   }
-  const children = [...groups].map(([key, group]) => node(path === '' ? key : `${path}.${key}`, group));
+  const children = [...groups].map(([key, group]) => node(path === null ? key : `${path}.${key}`, group));
   return {
-    path,
+    path: path ?? '',
     tensors: leaves.reduce((sum, { weight }) => sum + (weight.kind === 'plain' ? 1 : 2), 0),
     parameters: leaves.reduce((sum, { weight }) => sum + elementCount(weightShape(weight)), 0),
     bytes: leaves.reduce((sum, { weight }) => sum + weightBytes(weight), 0),

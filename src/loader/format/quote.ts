@@ -5,7 +5,12 @@ const MAX_CHARACTERS = 200;
 /** A name in quotes, without control characters. */
 export function quote(name: string): string {
   // JSON escapes those below 0x20.
-  return JSON.stringify(shorten(name)).replaceAll(/\p{Cc}/gu, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+  return printable(JSON.stringify(shorten(name)));
+}
+
+/** A whole name on one line of a list. */
+export function printable(name: string): string {
+  return name.replaceAll(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 export function shorten(text: string): string {
