@@ -289,6 +289,13 @@ describe('openForRepair', () => {
 });
 
 describe('moduleTree', () => {
+  it('takes names that have a million dots', () => {
+    let node = moduleTree(new Map([['.'.repeat(1e6), { dtype: 'F32', shape: [2] }]]));
+    expect(node.parameters).toBe(2);
+    for (let [below] = node.children; below !== undefined; [below] = node.children) node = below;
+    expect([node.path.length, node.children]).toEqual([1e6, []]);
+  });
+
   it('adds up at every level', () => {
     const tree = moduleTree(
       new Map([

@@ -23,8 +23,16 @@ export interface ModuleNode {
 export function moduleTree(tensors: ReadonlyMap<string, TensorInfo>): ModuleNode {
   return node(
     null,
-    [...storedWeights(tensors)].map(([name, weight]) => ({ rest: name.split('.'), weight })),
+    [...storedWeights(tensors)].map(([name, weight]) => ({ rest: levelsOf(name), weight })),
   );
+}
+
+/** No model has more. Names may have millions of dots, which would be as many calls within each other. */
+const MAX_LEVELS = 200;
+
+function levelsOf(name: string): string[] {
+  const levels = name.split('.');
+  return [...levels.splice(0, MAX_LEVELS), ...(levels.length === 0 ? [] : [levels.join('.')])];
 }
 
 interface Leaf {

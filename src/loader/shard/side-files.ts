@@ -1,6 +1,7 @@
-import { copyFile, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../file/make-folder.js';
+import { SafetensorsError } from '../format/safetensors-error.js';
 import { writeFailure } from '../file/write-failure.js';
 import { replaceFile } from '../write/replace-file.js';
 import { TemporaryFile } from '../write/temporary-file.js';
@@ -20,19 +21,25 @@ export const MAX_SIDE_FILE_BYTES = 100_000_000;
  */
 export async function copySideFiles(from: string, to: string, configDtype?: string): Promise<void> {
   for (const name of await sideFilesIn(from)) {
+    const bytes = await readingOf(join(from, name), readFile(join(from, name)));
+    const changes = name === 'config.json' && configDtype !== undefined;
     await makeFolder(dirname(join(to, name)));
-    await placeSideFile(join(to, name), async ({ path, handle }) => {
-      if (name !== 'config.json' || configDtype === undefined) await copyFile(join(from, name), path);
-      else await handle.writeFile(withConfigDtype(await readFile(join(from, name), 'utf8'), configDtype));
-    });
+    await placeSideFile(join(to, name), changes ? withConfigDtype(bytes.toString(), configDtype) : bytes);
   }
 }
 
+/** @throws SafetensorsError `IO_ERROR` for what `reading` throws */
+async function readingOf<T>(path: string, reading: Promise<T>): Promise<T> {
+  return reading.catch((cause: unknown) => {
+    throw new SafetensorsError('IO_ERROR', path, cause instanceof Error ? cause.message : String(cause), { cause });
+  });
+}
+
 /** Under a name that may be a link already, to the checkpoint that is read: the link gives way, and what it leads to stays. */
-async function placeSideFile(path: string, write: (temporary: TemporaryFile) => Promise<void>): Promise<void> {
+async function placeSideFile(path: string, content: string | Uint8Array): Promise<void> {
   try {
     await using temporary = await TemporaryFile.beside(path);
-    await write(temporary);
+    await temporary.handle.writeFile(content);
     await temporary.finish();
     await rename(temporary.path, path);
   } catch (error) {
@@ -49,7 +56,8 @@ async function sideFilesIn(checkpoint: string): Promise<string[]> {
     });
     for (const name of inFolder) {
       if (!SIDE_FILE.test(name) || INDEX.test(name) || name.startsWith('.')) continue;
-      const found = await stat(join(checkpoint, folder, name));
+      const path = join(checkpoint, folder, name);
+      const found = await readingOf(path, stat(path));
       if (found.isFile() && found.size <= MAX_SIDE_FILE_BYTES) names.push(join(folder, name));
     }
   }

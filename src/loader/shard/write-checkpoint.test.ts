@@ -143,6 +143,12 @@ describe('writeCheckpoint', () => {
     expect((await readdir(out)).sort()).toEqual(['config.json', 'model.safetensors', 'modeling_x.py', 'vocab.json']);
   });
 
+  it('names a small file of the source that cannot be read, and does not leave it out', async () => {
+    await symlink('nowhere', join(folder, 'in/vocab.json'));
+    const writing = writeCheckpoint(job(nameShards([[...source.tensors.keys()]])), out);
+    await expect(writing).rejects.toMatchObject({ code: 'IO_ERROR', details: { file: join(folder, 'in/vocab.json') } });
+  });
+
   it('keeps the finished shards of a job that was stopped, and ends with the same bytes', async () => {
     const shards = nameShards(splitBySize(sizes(source), 500));
     await writeCheckpoint(job(shards), out);
