@@ -174,6 +174,24 @@ describe('diffCheckpoints', () => {
     expect(within).toContainEqual({ kind: 'values', name: 'nan', maxAbs: Number.POSITIVE_INFINITY });
     expect((await diffCheckpoints(left, right, { atol: 0.5 })).find(({ name }) => name === 'values')).toBeUndefined();
   });
+
+  it('compares floats of every size by their values', async () => {
+    const write = (name: string, dtype: string, bytes: Uint8Array) =>
+      single(name, safetensorsBytes([{ name: 'w', dtype, shape: [2], bytes }]));
+    const double = await openCheckpoint(
+      await write('d', 'F64', new Uint8Array(Float64Array.of(1, 1.75 + 1e-12).buffer)),
+    );
+    const full = await openCheckpoint(await write('f', 'F32', floats(1, 1.75)));
+    // 1 and 1.75 with three bits behind the point, and an exponent of 7 for 0.
+    const small = await openCheckpoint(await write('s', 'F8_E4M3', Uint8Array.of(0x38, 0x3e)));
+    for (const other of [full, small]) {
+      expect(await diffCheckpoints(double, other, { atol: 1e-9 })).toEqual([]);
+      expect(await diffCheckpoints(double, other, { atol: 0 })).toMatchObject([
+        { kind: 'values', maxAbs: expect.closeTo(1e-12, 14) },
+      ]);
+      expect(await diffCheckpoints(double, other)).toMatchObject([{ kind: 'dtype' }]);
+    }
+  });
 });
 
 describe('verifyCheckpoint', () => {

@@ -6,7 +6,7 @@ import { DTYPE_BITS } from '../../tensor/dtype.js';
 import { elementCount } from '../../tensor/tensor-info.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
-import { convertFloats, isFloatDtype } from '../convert/convert-floats.js';
+import { floatValues, hasFloatValues } from './float-values.js';
 import { readChunks } from '../file/read-chunks.js';
 import { SourceFiles } from '../file/source-files.js';
 import { dequantizeRows } from '../quant/dequantize-rows.js';
@@ -82,7 +82,7 @@ async function diffTensor(
 
 /** Whether its values are numbers that a difference can be taken of. */
 function isReal(weight: Weight): boolean {
-  return weight.kind === 'quantized' || isFloatDtype(weight.tensor.dtype);
+  return weight.kind === 'quantized' || hasFloatValues(weight.tensor.dtype);
 }
 
 function pairs(a: Weight, b: Weight): [StoredTensor, StoredTensor][] {
@@ -152,11 +152,11 @@ async function readValues(
   weight: Weight,
   { from, to, columns }: ValueRange,
   sources: SourceFiles,
-): Promise<Float32Array> {
+): Promise<Float32Array | Float64Array> {
   if (weight.kind === 'plain') {
     const { file, begin, dtype } = weight.tensor;
     const bytes = DTYPE_BITS[dtype] / 8;
-    return toFloat32(await (await sources.get(file)).read(begin + from * bytes, begin + to * bytes), weight.tensor);
+    return floatValues(await (await sources.get(file)).read(begin + from * bytes, begin + to * bytes), dtype);
   }
   const { scheme, blockSize } = weight;
   const rows = async ({ file, begin, end, shape }: StoredTensor): Promise<Uint8Array> => {
@@ -165,12 +165,6 @@ async function readValues(
   };
   const [values, scales] = await Promise.all([rows(weight.values), rows(weight.scales)]);
   return dequantizeRows({ scheme, blockSize, values, scales }, columns);
-}
-
-function toFloat32(bytes: Uint8Array, { dtype }: StoredTensor): Float32Array {
-  const values = new Float32Array((bytes.length * 8) / DTYPE_BITS[dtype]);
-  convertFloats(bytes, dtype, new Uint8Array(values.buffer), 'F32');
-  return values;
 }
 
 function distance(a: number, b: number): number {

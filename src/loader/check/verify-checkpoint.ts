@@ -16,7 +16,7 @@ import { SourceFiles } from '../file/source-files.js';
 import { readHeader } from '../format/read-header.js';
 import { shardNames } from '../checkpoint/read-index-file.js';
 import { pairFault } from '../quant/stored-weights.js';
-import { countNonFinite } from './count-non-finite.js';
+import { countNonFinite } from './float-values.js';
 import { parseQuantizedName, quantizedNames } from '../../tensor/quantized.js';
 import { quote } from '../format/quote.js';
 
