@@ -44,7 +44,7 @@ export async function runJob(job: CheckpointJob, out: string, flags: JobFlags, s
   const { overflowedValues } = written;
   if (overflowedValues > 0)
     process.stderr.write(
-      `warning: ${overflowedValues} ${overflowedValues === 1 ? 'value is' : 'values are'} beyond float16, whose largest is 65504, and became infinite; bfloat16 holds them [VALUES_OVERFLOW]\n`,
+      `warning: ${overflowedValues} ${overflowedValues === 1 ? 'value is' : 'values are'} beyond the new dtype and became infinite: float16 ends at 65504, bfloat16 at 3.3895e38 [VALUES_OVERFLOW]\n`,
     );
   const answer = join(out, written.index ?? written.shards[0]?.file ?? '');
   process.stdout.write(

@@ -23,6 +23,6 @@ it('convert says how many values have become infinite', async () => {
   const { code, stdout, stderr } = await command('blip2-shard', args);
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ overflowedValues: 3 });
-  expect(stderr).toMatch(/warning: 3 values are beyond float16.*\[VALUES_OVERFLOW\]/);
+  expect(stderr).toMatch(/warning: 3 values are beyond the new dtype.*float16.*\[VALUES_OVERFLOW\]/);
   expect(await readdir(out)).toContain('config.json');
 });

@@ -16,8 +16,10 @@ import {
 
 /** The least float32 that rounds to more than the largest float16. */
 const FLOAT16_OVERFLOW: i32 = 0x477ff000;
+/** The least that rounds to more than the largest bfloat16. */
+const BFLOAT16_OVERFLOW: i32 = 0x7f7f8000;
 
-/** Finite values that `float32ToFloat16` has made infinite so far. */
+/** Finite values that have been made infinite so far. */
 export let overflowed: i32 = 0;
 
 export function float32ToFloat16(source: usize, end: usize, target: usize): void {
@@ -28,7 +30,7 @@ export function float32ToFloat16(source: usize, end: usize, target: usize): void
     const highMagnitudes = magnitudes(high);
     const largest = i32x4.max_s(lowMagnitudes, highMagnitudes);
     if (v128.any_true(i32x4.ge_s(largest, i32x4.splat(FLOAT16_OVERFLOW)))) {
-      overflowed += overflows(lowMagnitudes) + overflows(highMagnitudes);
+      overflowed += overflows(lowMagnitudes, FLOAT16_OVERFLOW) + overflows(highMagnitudes, FLOAT16_OVERFLOW);
       v128.store(target, i16x8.narrow_i32x4_s(toHalves(low), toHalves(high)));
     } else {
       const halves = i16x8.narrow_i32x4_u(halfMagnitudes(lowMagnitudes), halfMagnitudes(highMagnitudes));
@@ -39,8 +41,8 @@ export function float32ToFloat16(source: usize, end: usize, target: usize): void
   } while (source < end);
 }
 
-function overflows(magnitude: v128): i32 {
-  const above = i32x4.ge_s(magnitude, i32x4.splat(FLOAT16_OVERFLOW));
+function overflows(magnitude: v128, least: i32): i32 {
+  const above = i32x4.ge_s(magnitude, i32x4.splat(least));
   return popcnt(i32x4.bitmask(v128.and(above, i32x4.lt_s(magnitude, i32x4.splat(FLOAT32_INFINITY)))));
 }
 
@@ -64,8 +66,13 @@ export function float16ToFloat32(source: usize, end: usize, target: usize): void
 /** Every NaN becomes the one of all bits set. */
 export function float32ToBfloat16(source: usize, end: usize, target: usize): void {
   do {
-    const first = toBfloats(v128.load(source), 0xffff);
-    v128.store(target, i16x8.narrow_i32x4_u(first, toBfloats(v128.load(source, 16), 0xffff)));
+    const low = v128.load(source);
+    const high = v128.load(source, 16);
+    const lowMagnitudes = magnitudes(low);
+    const highMagnitudes = magnitudes(high);
+    if (v128.any_true(i32x4.ge_s(i32x4.max_s(lowMagnitudes, highMagnitudes), i32x4.splat(BFLOAT16_OVERFLOW))))
+      overflowed += overflows(lowMagnitudes, BFLOAT16_OVERFLOW) + overflows(highMagnitudes, BFLOAT16_OVERFLOW);
+    v128.store(target, i16x8.narrow_i32x4_u(toBfloats(low, 0xffff), toBfloats(high, 0xffff)));
     source += 32;
     target += 16;
   } while (source < end);

@@ -53,26 +53,28 @@ export class JobFile implements AsyncDisposable {
   }
 
   /**
-   * The shards that an earlier run of this job has written and that are still what it wrote: each is read.
+   * The shards that an earlier run of this job has written and that are still what it wrote, each with how many finite values
+   * have become infinite in it: each is read.
    * @throws Blip2Error `OUTPUT_EXISTS` where the folder has weights of something else
    */
-  async finished(): Promise<ReadonlySet<string>> {
+  async finished(): Promise<ReadonlyMap<string, number>> {
     this.#key = await this.#keyOf();
     const names = await readdir(this.#folder).catch(() => []);
     const weights = names.filter((name) => name.endsWith('.safetensors') || isIndex(name));
-    if (weights.length === 0) return new Set();
+    if (weights.length === 0) return new Map();
     if ((await readFile(this.#path, 'utf8').catch(() => '')) !== this.#text) {
       const listed = weights.slice(0, 3).join(', ');
       throw new Blip2Error('OUTPUT_EXISTS', `${this.#folder} has weights of another job: ${listed}`, {
         hint: 'Give an empty folder, or remove them.',
       });
     }
-    const finished = new Set<string>();
+    const finished = new Map<string, number>();
     const { signal } = this.#options;
     for (const { shard, layout, tensors } of this.#planned) {
       if (!weights.includes(shard.file)) continue;
       const options = { stretchBytes: stretchBytesOf(this.#options), signal };
-      if (await isWritten(join(this.#folder, shard.file), layout, tensors, options)) finished.add(shard.file);
+      const overflowed = await isWritten(join(this.#folder, shard.file), layout, tensors, options);
+      if (overflowed !== null) finished.set(shard.file, overflowed);
     }
     return finished;
   }

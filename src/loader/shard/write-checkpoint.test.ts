@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { safetensorsBytes } from '../../../test/loader/safetensors-bytes.js';
 import { tensorBytes } from '../../tensor/tensor-info.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { openCheckpoint } from '../open-checkpoint.js';
@@ -168,6 +169,25 @@ describe('writeCheckpoint', () => {
     expect(result.every(({ resumed }) => resumed)).toBe(false);
     expect((await readdir(out)).sort()).toEqual([...undisturbed.keys()].sort());
     for (const [name, hash] of undisturbed) expect(await sha256(join(out, name))).toBe(hash);
+  });
+
+  it('counts values that have become infinite in the shards of a run that was stopped, too', async () => {
+    const bytes = new Uint8Array(Float32Array.from({ length: 64 }, () => 1e6).buffer);
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const path = join(folder, 'large.safetensors');
+    await writeFile(path, safetensorsBytes(names.map((name) => ({ name, dtype: 'F32', shape: [64], bytes }))));
+    const large = await openCheckpoint(path);
+    const tensors = new Map(
+      [...large.tensors].map(([name, stored]) => [name, { source: stored, dtype: 'F16' as const }]),
+    );
+    const halves = { source: large, shards: nameShards(names.map((name) => [name])), tensors };
+    const controller = new AbortController();
+    const onProgress = () => {
+      if (readdirSync(out).some((name) => name.startsWith('model-'))) controller.abort(new Error('stop'));
+    };
+    await expect(writeCheckpoint(halves, out, { signal: controller.signal, onProgress })).rejects.toThrow('stop');
+    const { shards, overflowedValues } = await writeCheckpoint(halves, out);
+    expect([shards.some(({ resumed }) => resumed), overflowedValues]).toEqual([true, 6 * 64]);
   });
 
   it('writes a finished shard again whose content is no longer what was written', async () => {

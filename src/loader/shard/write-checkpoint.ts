@@ -36,7 +36,7 @@ export interface WrittenCheckpoint {
   readonly index: string | null;
   /** Bytes of all tensors. */
   readonly totalBytes: number;
-  /** Finite values that this run has made infinite: they are beyond float16. */
+  /** Finite values that have become infinite: they are beyond float16 or bfloat16. */
   readonly overflowedValues: number;
 }
 
@@ -54,7 +54,7 @@ export async function writeCheckpoint(
   const totalBytes = shardDataBytes(job.tensors.values());
   const index = indexName(job.shards);
   let overflowedValues = 0;
-  const result = (resumed: ReadonlySet<string>): WrittenCheckpoint => ({
+  const result = (resumed: ReadonlyMap<string, number>): WrittenCheckpoint => ({
     folder,
     shards: planned.map(({ shard, layout }) => ({
       file: shard.file,
@@ -73,6 +73,8 @@ export async function writeCheckpoint(
   await makeFolder(folder);
   await jobFile.hold();
   const finished = await jobFile.finished();
+  // Of the run that was stopped nobody may have heard of them.
+  overflowedValues = sum([...finished.values()]);
   await removeAbandonedFiles(folder);
   const remaining = planned.filter(({ shard }) => !finished.has(shard.file));
   await checkSpace(folder, sum(remaining.map(({ layout }) => layout.sizeBytes)));

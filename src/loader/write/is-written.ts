@@ -15,23 +15,29 @@ interface IsWrittenOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws SafetensorsError `IO_ERROR`, `FILE_CHANGED`, `NOT_QUANTIZABLE` */
+/**
+ * @returns how many finite values have become infinite in it; null where it holds something else
+ * @throws SafetensorsError `IO_ERROR`, `FILE_CHANGED`, `NOT_QUANTIZABLE`
+ */
 export async function isWritten(
   path: string,
   layout: FileLayout,
   tensors: ReadonlyMap<string, ShardTensor>,
   { stretchBytes, signal }: IsWrittenOptions,
-): Promise<boolean> {
+): Promise<number | null> {
   await using file = await FileSource.open(path);
-  if (file.sizeBytes !== layout.sizeBytes) return false;
-  if (Buffer.compare(await file.read(0, layout.front.length), layout.front) !== 0) return false;
+  if (file.sizeBytes !== layout.sizeBytes) return null;
+  if (Buffer.compare(await file.read(0, layout.front.length), layout.front) !== 0) return null;
   await using sources = new SourceFiles();
   const maker = new StretchMaker(stretchBytes);
+  let overflowed = 0;
   for (const stretch of stretches(layout, tensors, stretchBytes)) {
     signal?.throwIfAborted();
-    for (const { bytes, position } of await maker.makeFrom(stretch, sources)) {
-      if (Buffer.compare(await file.read(position, position + bytes.length), bytes) !== 0) return false;
+    const made = await maker.makeFrom(stretch, sources);
+    overflowed += maker.overflowed;
+    for (const { bytes, position } of made) {
+      if (Buffer.compare(await file.read(position, position + bytes.length), bytes) !== 0) return null;
     }
   }
-  return true;
+  return overflowed;
 }

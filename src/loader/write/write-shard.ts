@@ -25,7 +25,7 @@ export interface WriteOptions extends LayoutOptions {
   readonly signal?: AbortSignal;
   /** Called with the bytes of the new file written so far. */
   readonly onProgress?: (writtenBytes: number, totalBytes: number) => void;
-  /** Called at the end with how many finite values are beyond float16 and have become infinite in the new file. */
+  /** Called at the end with how many finite values are beyond float16 or bfloat16 and have become infinite in the new file. */
   readonly onOverflow?: (values: number) => void;
 }
 
