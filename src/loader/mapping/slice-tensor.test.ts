@@ -37,6 +37,19 @@ describe('sliceTensor', () => {
     expect(() => sliceTensor(scalar, parseSlice(':'))).toThrow(invalid);
   });
 
+  it('refuses places between entries, as numpy does: bytes of two would be taken for one', () => {
+    const between = [
+      [0.5],
+      [{ start: 0.5 }],
+      [{ stop: Number.NaN }],
+      [{ step: 1.5 }],
+      [Number.NaN],
+      [{ step: Infinity }],
+    ];
+    for (const items of between) expect(() => sliceTensor(view, items)).toThrow(invalid);
+    expect(sliceTensor(view, [{ start: -Infinity, stop: Infinity }]).shape).toEqual([3, 4, 5]);
+  });
+
   it('refuses what it cannot read or cut', () => {
     for (const text of ['x', '1:2:3:4', '1.5', ':,']) expect(() => parseSlice(text)).toThrow(invalid);
     const packed: TensorView = { name: 'p', dtype: 'F4', shape: [4], bytes: Uint8Array.of(1, 2) };

@@ -25,7 +25,8 @@ interface Axis {
 
 /**
  * `view[items]` as numpy has it, as a copy.
- * @throws Blip2Error `SLICE_INVALID`: an index out of bounds, too many items, a step of 0, or elements smaller than a byte.
+ * @throws Blip2Error `SLICE_INVALID`: an index out of bounds or between two, too many items, a step of 0, or
+ *   elements smaller than a byte.
  */
 export function sliceTensor(view: TensorView, items: readonly SliceItem[]): TensorView {
   const elementBits = DTYPE_BITS[view.dtype];
@@ -96,12 +97,16 @@ function toAxis(view: TensorView, item: SliceItem, dim: number): Axis {
   const size = at(view.shape, dim);
   if (item === '...') throw new RangeError('"..." stands for dimensions and is none');
   if (typeof item === 'number') {
+    if (!Number.isInteger(item)) throw invalid(view, `has entries at whole numbers; there is no ${item}`);
     const start = item < 0 ? item + size : item;
     if (start < 0 || start >= size) throw invalid(view, `has ${size} entries in dimension ${dim}; there is no ${item}`);
     return { start, step: 1, count: 1, kept: false };
   }
   const { step = 1 } = item;
-  if (step === 0) throw invalid(view, 'cannot be walked in steps of 0');
+  if (step === 0 || !Number.isInteger(step)) throw invalid(view, `cannot be walked in steps of ${step}`);
+  for (const bound of [item.start, item.stop])
+    if (bound !== undefined && !Number.isInteger(bound) && Math.abs(bound) !== Number.POSITIVE_INFINITY)
+      throw invalid(view, `is cut at whole numbers, not at ${bound}`);
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
   const bound = (value: number | undefined, absent: number): number =>
     value === undefined ? absent : Math.min(high, Math.max(low, value < 0 ? value + size : value));
