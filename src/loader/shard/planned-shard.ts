@@ -1,5 +1,8 @@
+import { basename } from 'node:path';
+import { Blip2Error } from '../../errors.js';
 import { QUANT_BLOCK_SIZE, QUANT_SCHEMES } from '../../tensor/quantized.js';
 import type { Checkpoint, ShardFile } from '../checkpoint/checkpoint.js';
+import { quote } from '../format/quote.js';
 import type { FileLayout, LayoutOptions } from '../write/file-layout.js';
 import type { ShardTensor } from '../write/shard-tensor.js';
 import { layoutShard } from '../write/write-shard.js';
@@ -10,7 +13,7 @@ export interface CheckpointJob {
   /** Where side files come from, and what may not be overwritten. */
   readonly source: Checkpoint;
   readonly shards: readonly PlannedShard[];
-  /** Every tensor that the shards name. */
+  /** Every tensor that the shards name, each of them one; others are not written. */
   readonly tensors: ReadonlyMap<string, ShardTensor>;
   /** For every shard; what all files of the source say, unless given. */
   readonly metadata?: ReadonlyMap<string, string>;
@@ -24,6 +27,33 @@ export interface Planned {
   readonly tensors: ReadonlyMap<string, ShardTensor>;
   readonly metadata: ReadonlyMap<string, string>;
   readonly layout: FileLayout;
+}
+
+/**
+ * @returns the job's tensors that are in shards, by name
+ * @throws Blip2Error `OPTION_INVALID` where a tensor is in two shards, or a shard's name is that of another, or no file's
+ */
+export function shardedTensors({ shards, tensors }: CheckpointJob): Map<string, ShardTensor> {
+  const sharded = new Map<string, ShardTensor>();
+  const files = new Set<string>();
+  for (const { file, tensors: names } of shards) {
+    if (files.has(file) || basename(file) !== file || !file.endsWith('.safetensors'))
+      throw new Blip2Error(
+        'OPTION_INVALID',
+        `a shard cannot be named ${quote(file)}: names are *.safetensors, each of one`,
+      );
+    files.add(file);
+    for (const name of names) {
+      const tensor = tensors.get(name);
+      if (tensor === undefined || sharded.has(name))
+        throw new Blip2Error(
+          'OPTION_INVALID',
+          `${quote(name)} is ${tensor === undefined ? 'no tensor of the job' : 'in two shards'}`,
+        );
+      sharded.set(name, tensor);
+    }
+  }
+  return sharded;
 }
 
 export function planShard(job: CheckpointJob, shard: PlannedShard, options: LayoutOptions): Planned {

@@ -1,5 +1,7 @@
 /** Which tensor goes into which file. Pure: names and sizes in, names of files out. */
+import { Blip2Error } from '../../errors.js';
 
+/** A file that is to be written, and what it holds. */
 export interface PlannedShard {
   /** File name. */
   readonly file: string;
@@ -12,8 +14,11 @@ export interface PlannedShard {
  * The split of huggingface_hub (`split_state_dict_into_shards_factory`, 2.4): tensors in the given order, a shard closes
  * when the next tensor would take it beyond the limit. A tensor above the limit becomes a shard of its own at once,
  * before the one that is being filled.
+ * @throws Blip2Error `OPTION_INVALID` for a limit that is none
  */
 export function splitBySize(sizes: ReadonlyMap<string, number>, maxShardBytes: number): string[][] {
+  if (!(maxShardBytes > 0))
+    throw new Blip2Error('OPTION_INVALID', `maxShardBytes is ${maxShardBytes}; a shard takes at least one byte`);
   const shards: string[][] = [];
   let current: string[] = [];
   let currentBytes = 0;
@@ -73,12 +78,11 @@ function shardName(i: number, count: number, stem: string): string {
   return count === 1 ? `${stem}.safetensors` : `${stem}-${number(i + 1)}-of-${number(count)}.safetensors`;
 }
 
-/** `model.safetensors.index.json` for shards that `nameShards` has named; null where there is one, which needs none. */
+/** `model.safetensors.index.json`, or by the stem of names that `nameShards` gives; null for one shard, which needs none. */
 export function indexName(shards: readonly PlannedShard[]): string | null {
-  const [first] = shards;
-  return first === undefined || shards.length === 1
-    ? null
-    : `${first.file.replace(/-\d+-of-\d+\.safetensors$/, '')}.safetensors.index.json`;
+  if (shards.length === 1) return null;
+  const stem = /^(.*)-\d{5,}-of-\d{5,}\.safetensors$/.exec(shards[0]?.file ?? '')?.[1] ?? 'model';
+  return `${stem}.safetensors.index.json`;
 }
 
 /** The index as huggingface_hub writes it: `json.dump(index, f, indent=2)`, which leaves ASCII only. */

@@ -237,6 +237,38 @@ describe('writeCheckpoint', () => {
     },
   );
 
+  it('refuses shards that would be no checkpoint, before it writes', async () => {
+    const names = [...source.tensors.keys()];
+    const [first = ''] = names;
+    const file = (name: string, tensors: readonly string[] = names) => ({ file: name, tensors });
+    for (const shards of [
+      [file('a.safetensors'), file('b.safetensors', [first])],
+      [file('a.safetensors', [first]), file('a.safetensors', names.slice(1))],
+      [file('../a.safetensors')],
+      [file('a.bin')],
+      [file('a.safetensors', [...names, 'nothing'])],
+    ])
+      await expect(writeCheckpoint(job(shards), out)).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+    for (const alignBytes of [0, -8, 1.5, Number.NaN])
+      await expect(writeCheckpoint(job([file('model.safetensors')]), out, { alignBytes })).rejects.toMatchObject({
+        code: 'OPTION_INVALID',
+      });
+    for (const limit of [0, -1, Number.NaN])
+      expect(() => splitBySize(sizes(source), limit)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
+    expect(await readdir(folder)).toEqual(['in']);
+  });
+
+  it('counts the tensors of its shards, whatever they are called', async () => {
+    const [a = '', b = ''] = source.tensors.keys();
+    const shards = [
+      { file: 'a.safetensors', tensors: [a] },
+      { file: 'b.safetensors', tensors: [b] },
+    ];
+    expect((await writeCheckpoint(job(shards), out)).index).toBe('model.safetensors.index.json');
+    const { tensors, warnings } = await openCheckpoint(out);
+    expect([[...tensors.keys()], warnings]).toEqual([[a, b], []]);
+  });
+
   it('says what it would do, and does nothing', async () => {
     const shards = nameShards(splitBySize(sizes(source), 2000));
     const { shards: planned, index } = await writeCheckpoint(job(shards), out, { dryRun: true });

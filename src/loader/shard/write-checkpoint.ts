@@ -13,7 +13,7 @@ import { removeAbandonedFiles } from '../write/temporary-file.js';
 import { shardDataBytes } from '../write/shard-tensor.js';
 import { writeShard, type WriteOptions } from '../write/write-shard.js';
 import { JobFile } from './job-file.js';
-import { planShard, type CheckpointJob, type Planned } from './planned-shard.js';
+import { planShard, shardedTensors, type CheckpointJob, type Planned } from './planned-shard.js';
 import { indexJson, indexName } from './shard-plan.js';
 import { copySideFiles, writeText } from './side-files.js';
 
@@ -43,15 +43,15 @@ export interface WrittenCheckpoint {
 /**
  * Writes shards, index and the small files beside them; a run that was stopped is taken up again.
  * @throws Blip2Error `OUTPUT_EXISTS` where the folder has weights of something else, `OUTPUT_BUSY` where they are being
- *   written, `WOULD_OVERWRITE_INPUT`, `DISK_FULL`.
+ *   written, `WOULD_OVERWRITE_INPUT`, `DISK_FULL`, `OPTION_INVALID` for shards that are none.
  */
 export async function writeCheckpoint(
   job: CheckpointJob,
   folder: string,
   options: CheckpointWriteOptions = {},
 ): Promise<WrittenCheckpoint> {
+  const totalBytes = shardDataBytes(shardedTensors(job).values());
   const planned = job.shards.map((shard) => planShard(job, shard, options));
-  const totalBytes = shardDataBytes(job.tensors.values());
   const index = indexName(job.shards);
   let overflowedValues = 0;
   const result = (resumed: ReadonlyMap<string, number>): WrittenCheckpoint => ({

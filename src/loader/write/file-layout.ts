@@ -1,5 +1,6 @@
 /** The layout of a safetensors file to be written, by the reference writer's rules. Pure. */
 import { found } from '../../checked-access.js';
+import { Blip2Error } from '../../errors.js';
 import { DTYPE_BITS, type Dtype } from '../../tensor/dtype.js';
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import { MAX_HEADER_BYTES } from '../format/read-header.js';
@@ -44,10 +45,12 @@ const RANK = new Map(Object.keys(DTYPE_BITS).map((dtype, rank) => [dtype as Dtyp
 /**
  * Where everything of a file with these tensors stands.
  * @throws SafetensorsError where no reader would accept the header: `HEADER_TOO_LARGE`, and `DUPLICATE_KEY` for a tensor named
- *   `__metadata__`.
+ *   `__metadata__`; Blip2Error `OPTION_INVALID`.
  */
 export function layoutFile(tensors: Iterable<readonly [string, TensorInfo]>, options: LayoutOptions = {}): FileLayout {
   const { metadata, order = 'reference', alignBytes = DEFAULT_ALIGN_BYTES } = options;
+  if (!Number.isSafeInteger(alignBytes) || alignBytes < 1)
+    throw new Blip2Error('OPTION_INVALID', `alignBytes is ${alignBytes}; it has to be a whole number of at least 1`);
   const ordered = [...tensors];
   if (order === 'reference') ordered.sort(compareByReference);
   const entries: string[] = [];
