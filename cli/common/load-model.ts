@@ -49,7 +49,8 @@ export async function loadModel(where: string = DEFAULT_PRESET, flags: HubArgs =
   const { checkpointFingerprint } = await import('../../src/loader/checkpoint/fingerprint.js');
   const checkpoint = await (byAddress ? openAddress : openCheckpoint)(where, hubOptions(flags));
   return {
-    tensors: checkpoint.tensors,
+    // What transformers loads takes room, whether the index lists it or not.
+    tensors: new Map([...checkpoint.tensors, ...(checkpoint.unlisted ?? [])]),
     config: checkpoint.config,
     identity: {
       id: where,

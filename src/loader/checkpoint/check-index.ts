@@ -21,12 +21,15 @@ export interface OpenShard {
 interface IndexedTensors {
   /** What the index lists, shard by shard, by offset. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** What it does not list. */
+  readonly unlisted: ReadonlyMap<string, StoredTensor>;
   readonly warnings: readonly CheckpointWarning[];
 }
 
 /** @throws SafetensorsError `INDEX_MISMATCH` where a tensor is not in the shard that the index names. */
 export function checkIndex(index: CheckpointIndex, shards: readonly OpenShard[], file: string): IndexedTensors {
   const tensors = new Map<string, StoredTensor>();
+  const allUnlisted = new Map<string, StoredTensor>();
   const warnings: CheckpointWarning[] = [];
   let totalBytes = 0;
   for (const shard of shards) {
@@ -34,8 +37,10 @@ export function checkIndex(index: CheckpointIndex, shards: readonly OpenShard[],
     const elsewhere: string[] = [];
     for (const [name, tensor] of shard.tensors) {
       const listed = index.weightMap.get(name);
-      if (listed === undefined) unlisted.push(name);
-      else if (listed !== shard.file.name) elsewhere.push(name);
+      if (listed === undefined) {
+        unlisted.push(name);
+        allUnlisted.set(name, tensor);
+      } else if (listed !== shard.file.name) elsewhere.push(name);
       else {
         tensors.set(name, tensor);
         totalBytes += tensor.end - tensor.begin;
@@ -49,7 +54,7 @@ export function checkIndex(index: CheckpointIndex, shards: readonly OpenShard[],
     }
   }
   warnings.push(...totalSize(index, totalBytes), ...numberingGaps(shards.map((shard) => shard.file.name)));
-  return { tensors, warnings };
+  return { tensors, unlisted: allUnlisted, warnings };
 }
 
 function misplaced(tensor: string, shard: string, shards: readonly OpenShard[], file: string): SafetensorsError {
@@ -67,7 +72,7 @@ function strayTensors(file: string, unlisted: readonly string[], elsewhere: read
   if (unlisted.length > 0) {
     warnings.push({
       code: 'TENSOR_NOT_IN_INDEX',
-      message: `${file} has ${list(unlisted)}, which the index does not list: left out here, and loaded by transformers 5.`,
+      message: `${file} has ${list(unlisted)}, which the index does not list: transformers 5 loads it, and plans count it; all else leaves it out.`,
     });
   }
   if (elsewhere.length > 0) {

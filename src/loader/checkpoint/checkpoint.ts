@@ -37,6 +37,8 @@ export interface Checkpoint {
   readonly config: unknown;
   readonly files: readonly ShardFile[];
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** What its shards hold and its index does not list. transformers 5 loads it; nothing here reads it. */
+  readonly unlisted?: ReadonlyMap<string, StoredTensor>;
   readonly warnings: readonly CheckpointWarning[];
   /** Where it comes from, for a checkpoint on the hub. A file that is not on this machine has an address for a path. */
   readonly hub?: { readonly repo: string; readonly revision: string; readonly commit: string };

@@ -52,6 +52,7 @@ export async function openFound(
     config,
     files: shards.map((shard) => shard.file),
     tensors: indexed?.tensors ?? new Map(shards.flatMap((shard) => [...shard.tensors])),
+    ...(indexed === null || indexed.unlisted.size === 0 ? {} : { unlisted: indexed.unlisted }),
     warnings: [...found.warnings, ...shards.flatMap(deviationWarnings), ...(indexed?.warnings ?? [])],
   };
 }

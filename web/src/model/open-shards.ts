@@ -25,10 +25,12 @@ export async function openShards({ id, configText, index, shards, warnings }: Fo
   const open = await Promise.all(shards.map(openShard));
   const indexed = index === null ? null : checkIndex(index.parsed, open, index.name);
   const tensors = indexed?.tensors ?? new Map(open.flatMap((shard) => [...shard.tensors]));
+  // What transformers loads takes room, whether the index lists it or not.
+  const loaded = [...tensors, ...(indexed?.unlisted ?? [])];
   return {
     identity: { id, files: open.map(({ file }) => file.name), fingerprint: await headerFingerprint(tensors) },
     config,
-    tensors: new Map([...tensors].map(([name, { dtype, shape }]) => [name, { dtype, shape }])),
+    tensors: new Map(loaded.map(([name, { dtype, shape }]) => [name, { dtype, shape }])),
     warnings: [...warnings, ...(indexed?.warnings ?? []).map(({ message }) => message)],
   };
 }
