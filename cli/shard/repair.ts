@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
+import { isRepositoryName } from '../../src/loader/hub/hub-settings.js';
 import { openForRepair } from '../../src/loader/index.js';
-import { EXIT, type CommandContext } from '../common/main.js';
+import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { runJob } from './run-job.js';
 import { fromCheckpointTo, writeFlags } from './shard-options.js';
@@ -10,7 +12,7 @@ const parser = writeFlags(
     createParser(
       'blip2-shard repair',
       '$0 <checkpoint> <out>',
-      'Writes a checkpoint that readers refuse anew, where no tensor is in doubt: trailing bytes, gaps, white space before the header, duplicate keys, an index that does not fit.',
+      'Writes a checkpoint that readers refuse anew, where no tensor is in doubt: trailing bytes, gaps, white space before the header, duplicate keys, an index that does not fit or is lost.',
     ),
   ),
 )
@@ -21,6 +23,11 @@ export async function repair({ argv, signal }: CommandContext): Promise<number> 
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
   const { checkpoint: where, out } = args;
+  if (isRepositoryName(where) && !existsSync(where))
+    throw usageError(
+      `repair reads files on this machine, and there is no ${where}`,
+      'Download the model, and name its folder.',
+    );
   const source = await openForRepair(where);
   return runJob(
     transformJob(source, (name, tensor) => [[name, tensor]]),

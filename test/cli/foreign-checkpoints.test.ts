@@ -179,3 +179,12 @@ it('lists of tensors have a line for each, whatever its name', async () => {
     expect.arrayContaining(['', '.a', 'a']),
   );
 });
+
+it('blip2-shard repair writes a lost index, and says that it reads no hub', async () => {
+  const names = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+  const from = await write({ [names[0] ?? '']: floats('a'), [names[1] ?? '']: floats('b'), 'config.json': '{}' });
+  expect((await shard('repair', from, out, '-q')).stdout).toBe(`${join(out, 'model.safetensors.index.json')}\n`);
+  expect([...(await openCheckpoint(out)).tensors.keys()]).toEqual(['a', 'b']);
+  const { code, stderr } = await shard('repair', 'owner/model', join(folder, 'none'));
+  expect([code, stderr]).toEqual([2, expect.stringContaining('Download the model')]);
+});
