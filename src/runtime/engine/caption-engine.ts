@@ -64,9 +64,12 @@ export class CaptionEngine implements CaptionWorker {
     const pixels = pixelRules(preprocessor, config.vision, options);
     const room = PlannedRoom.of(checkpoint, config.vision, options);
     await room?.checkPictures(pixels.size);
-    // While devices are waited for.
-    loadLibvips();
-    const model = await ofUnchanged(checkpoint.files, () => openCaptionModel(config, checkpoint, options, tokenizers));
+    const model = await ofUnchanged(checkpoint.files, () =>
+      openCaptionModel(config, checkpoint, options, () => {
+        loadLibvips();
+        tokenizers();
+      }),
+    );
     return new CaptionEngine(
       config,
       tokenizers(),

@@ -14,13 +14,13 @@ import { sessionSources } from './cpu/session-sources.js';
 
 /**
  * A model on the devices that the options name, in the precision that they ask for.
- * @param meanwhile done while devices do what takes time, where they do that by themselves
+ * @param meanwhile done on the way, where devices do by themselves what takes time
  */
 export async function openCaptionModel(
   config: Blip2Config,
   checkpoint: Checkpoint,
   options: DeviceOptions,
-  meanwhile: () => unknown = () => undefined,
+  meanwhile: () => void = () => undefined,
 ): Promise<CaptionModel> {
   const { places, provider } = await placesOf(config, options);
   const prepared = await quantizeBlocks(config, checkpoint, options);
@@ -41,6 +41,7 @@ export async function openCaptionModel(
   if (provider === 'webgpu' && process.platform === 'linux') {
     return openEngineModel(config, prepared, places, { options, meanwhile, openGpu: webgpuDevice });
   }
+  meanwhile();
   const sources = await sessionSources(config, prepared, { ...options, provider });
   return Blip2Sessions.create(sources, options.plan?.workload.encoded);
 }

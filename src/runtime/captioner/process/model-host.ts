@@ -1,6 +1,5 @@
 /** The process that holds a model for a caller elsewhere. Started by `ModelProcess`; it ends with its channel. */
 import './start-driver.js';
-import sharp from 'sharp';
 import { isRetrieval, parseModelConfig } from '../../../model/blip2-config.js';
 import { CaptionEngine } from '../../engine/caption-engine.js';
 import type { AnswerToken, CaptionHooks } from '../../engine/captioner-options.js';
@@ -9,9 +8,6 @@ import { DriverThread } from '../../device/memory/driver-thread.js';
 import { sendError } from '../../sent-error.js';
 import { PulledPictures } from './pulled-pictures.js';
 import { sendOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
-
-// Decoded pictures are read once: libvips would keep up to 50 MB of them.
-sharp.cache(false);
 
 const aborts = new Map<number, AbortController>();
 /** Calls that wait until the caller has taken a token. */
@@ -87,10 +83,20 @@ async function stream(call: number, { request, tokens }: Works['stream']['given'
   return null;
 }
 
-function open({ checkpoint, options }: Works['start']['given']): Promise<CaptionEngine | MatchEngine> {
+async function open({ checkpoint, options }: Works['start']['given']): Promise<CaptionEngine | MatchEngine> {
   const onConvert = (writtenBytes: number, totalBytes: number) => send({ kind: 'converted', writtenBytes, totalBytes });
   const Engine = isRetrieval(parseModelConfig(checkpoint.config)) ? MatchEngine : CaptionEngine;
-  return Engine.create(checkpoint, { ...options, onConvert }).finally(() => DriverThread.end());
+  const opened = await Engine.create(checkpoint, { ...options, onConvert }).finally(() => DriverThread.end());
+  await keepNoPictures();
+  return opened;
+}
+
+/** Decoded pictures are read once: libvips would keep up to 50 MB of them. Where it is missing, a picture that needs it says so. */
+async function keepNoPictures(): Promise<void> {
+  await import('sharp').then(
+    ({ default: sharp }) => sharp.cache(false),
+    () => undefined,
+  );
 }
 
 function captioning(): CaptionEngine {

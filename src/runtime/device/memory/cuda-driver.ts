@@ -71,6 +71,19 @@ export class CudaDriver {
     return loaded;
   }
 
+  /** Has the driver start in a thread of the pool, which takes a tenth of a second or two: whoever loads it later waits for the rest of that. */
+  static startAside(): void {
+    const name = LIBRARY[process.platform];
+    if (name === undefined || loaded !== undefined) return;
+    try {
+      const library = koffi.load(name);
+      // The library stays until it has answered.
+      library.func('int cuInit(uint32_t)').async(0, () => void library);
+    } catch {
+      // Whoever loads it finds that it is not there.
+    }
+  }
+
   static #open(): CudaDriver | null {
     const name = LIBRARY[process.platform];
     if (name === undefined) return null;

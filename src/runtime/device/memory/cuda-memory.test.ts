@@ -134,3 +134,7 @@ describe('pieces of locked memory', () => {
     );
   });
 });
+
+it('leaves a driver that is not there to whoever loads it', () => {
+  expect(() => CudaDriver.startAside()).not.toThrow();
+});

@@ -74,7 +74,7 @@ interface EngineRequest {
   /** A GPU of the map, opened once. */
   readonly openGpu: (gpu: number) => EngineDevice;
   /** Done while a driver locks pages. */
-  readonly meanwhile?: () => unknown;
+  readonly meanwhile?: () => void;
 }
 
 /**
