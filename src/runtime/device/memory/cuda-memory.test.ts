@@ -1,5 +1,5 @@
 /** What a driver's answers are told as. The driver here has no card: it answers what a test says. */
-import fc from 'fast-check';
+import { assert, bigInt, integer, property } from 'fast-check';
 import koffi from 'koffi';
 import { describe, expect, it } from 'vitest';
 import { CudaDriver } from './cuda-driver.js';
@@ -121,8 +121,8 @@ describe('pieces of locked memory', () => {
   });
 
   it('are the range without gaps, none over a border', () => {
-    fc.assert(
-      fc.property(fc.bigInt(0n, 2n ** 47n), fc.integer({ min: 1, max: 2 ** 32 }), (address, bytes) => {
+    assert(
+      property(bigInt(0n, 2n ** 47n), integer({ min: 1, max: 2 ** 32 }), (address, bytes) => {
         let next = address;
         for (const piece of lockedPieces({ address, bytes })) {
           expect(piece.address).toBe(next);

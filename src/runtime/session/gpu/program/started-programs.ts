@@ -11,7 +11,7 @@ import { GpuProgram, type GpuProgramParts } from './gpu-program.js';
 import type { Unit } from '../units/gpu-units.js';
 import { HostStaging } from './host-staging.js';
 import { loadWeights } from '../weights/load-weights.js';
-import { WeightFiles } from '../weights/weight-files.js';
+import type { WeightFiles } from '../weights/weight-files.js';
 
 /** A model and where its blocks run. */
 export interface EngineSources<Config extends ModelConfig = ModelConfig> {
