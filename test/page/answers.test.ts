@@ -25,8 +25,9 @@ describe.skipIf(chromiumPath === null)('in Chromium', () => {
   it.each(questions)('%s', async (question) => {
     await opened.goTo(question);
     expect(await opened.settled(), await opened.said()).toBe('final');
-    const line = await opened.text('command');
-    expect(`${await opened.text('plan')}\n`).toBe(await commandAnswer(line));
+    const [line, plan] = [await opened.text('command'), await opened.text('plan')];
+    await opened.leave();
+    expect(`${plan}\n`).toBe(await commandAnswer(line));
     expect(opened.complaints).toEqual([]);
   });
 });

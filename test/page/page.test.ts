@@ -169,15 +169,16 @@ describe.skipIf(chromiumPath === null)('the page', () => {
     const y = box.y + box.height / 2;
     await page.mouse.move(box.x + box.width * 0.3, y);
     await page.mouse.down();
-    for (let k = 0; k <= 20; k++) await page.mouse.move(box.x + box.width * (0.3 - 0.01 * k), y);
+    for (let k = 0; k <= 10; k++) await page.mouse.move(box.x + box.width * (0.3 - 0.02 * k), y);
     await page.mouse.up();
     await opened.settled();
     const size = await slider.getAttribute('aria-valuetext');
     expect(await page.locator('.device h3').first().textContent()).toContain(size);
     const args = shellWords(await opened.text('command'));
-    const { stdout } = await command('blip2-plan', [...args, '--format', 'json', '-q']);
-    expect(`${await opened.text('plan')}\n`).toBe(stdout);
+    const plan = await opened.text('plan');
     await opened.close();
+    const { stdout } = await command('blip2-plan', [...args, '--format', 'json', '-q']);
+    expect(`${plan}\n`).toBe(stdout);
   });
 
   it('copies what it shows', async () => {
@@ -207,10 +208,11 @@ describe.skipIf(chromiumPath === null)('the page', () => {
     await opened.page.getByText('Proven').waitFor();
     const words = shellWords(await opened.text('command'));
     expect(words.slice(-2)).toEqual(['--time-limit', '60']);
-    const { stdout } = await command('blip2-plan', [...words, '--format', 'json', '-q']);
-    expect(`${await opened.text('plan')}\n`).toBe(stdout);
+    const plan = await opened.text('plan');
     expect(opened.complaints).toEqual([]);
     await opened.close();
+    const { stdout } = await command('blip2-plan', [...words, '--format', 'json', '-q']);
+    expect(`${plan}\n`).toBe(stdout);
   });
 
   it('offers the cheapest remedy as a button, which makes it fit', async () => {
@@ -385,11 +387,16 @@ describe.skipIf(chromiumPath === null)('the page', () => {
 });
 
 describe.skipIf(chromiumPath === null)('a report', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterAll(async () => browser?.close());
+
   it('of several cards holds HiGHS, and plans on as the command does', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'page-test-'));
     const report = join(folder, 'plan.html');
     await command('blip2-plan', [DEMO, '--vram', '4M', '--vram', '3M', '--vram', '3M', '-q', '-o', report]);
-    const browser = await launchChromium();
     const opened = await PlannerPage.open(browser, '', pathToFileURL(report).href);
     expect(await opened.settled()).toBe('final');
     await opened.page.locator('#gpu1-memory').fill('2MiB');
@@ -399,11 +406,12 @@ describe.skipIf(chromiumPath === null)('a report', () => {
       .first()
       .waitFor();
     await opened.settled();
+    const plan = await opened.text('plan');
+    expect(opened.complaints).toEqual([]);
+    await opened.close();
     const budgets = ['--vram', '4MiB', '--vram', '2MiB', '--vram', '2MiB'];
     const { stdout: json } = await command('blip2-plan', [DEMO, ...budgets, '-q', '-f', 'json']);
-    expect(`${await opened.text('plan')}\n`).toBe(json);
-    expect(opened.complaints).toEqual([]);
-    await browser.close();
+    expect(`${plan}\n`).toBe(json);
     await rm(folder, { recursive: true });
   });
 
@@ -428,7 +436,6 @@ describe.skipIf(chromiumPath === null)('a report', () => {
       '-f',
       'json',
     ]);
-    const browser = await launchChromium();
     const opened = await PlannerPage.open(browser, '', `data:text/html;base64,${Buffer.from(html).toString('base64')}`);
     expect(await opened.settled()).toBe('final');
     expect(`${await opened.text('plan')}\n`).toBe(json);
@@ -440,6 +447,6 @@ describe.skipIf(chromiumPath === null)('a report', () => {
     const other = await command('blip2-plan', [DEMO, '--vram', '5M', '--pin', 'qformer=cpu', '-q', '-f', 'json']);
     expect(`${await opened.text('plan')}\n`).toBe(other.stdout);
     expect(opened.complaints).toEqual([]);
-    await browser.close();
+    await opened.close();
   });
 });

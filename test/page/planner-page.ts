@@ -40,8 +40,13 @@ export class PlannerPage {
   /** Other settings, as whoever edits the address goes to them. */
   async goTo(hash: string): Promise<void> {
     // An address without settings means the usual ones, which have to be left first.
-    await this.page.goto('about:blank');
+    await this.leave();
     await this.page.goto(`${PAGE}#${hash}`);
+  }
+
+  /** Ends its workers: a page that has answered goes on with its sweep. */
+  async leave(): Promise<void> {
+    await this.page.goto('about:blank');
   }
 
   async close(): Promise<void> {
