@@ -13,11 +13,19 @@ async function help([name, ...words]: Line, columns?: number): Promise<string> {
   return stdout;
 }
 
-/** A line and those of its subcommands, as the help names them. */
-async function withSubcommands(line: Line): Promise<Line[]> {
-  const list = (await help(line)).split('\nSubcommands:\n')[1]?.split('\n\n')[0] ?? '';
+interface Helped {
+  readonly name: string;
+  readonly line: Line;
+  readonly text: string;
+}
+
+/** A line and those of its subcommands, as the help names them, with the help of each. */
+async function withSubcommands(line: Line): Promise<Helped[]> {
+  const text = await help(line);
+  const list = text.split('\nSubcommands:\n')[1]?.split('\n\n')[0] ?? '';
   const words = [...list.matchAll(new RegExp(`^  ${line.join(' ')} ([\\w-]+)`, 'gm'))].map(([, word = '']) => word);
-  return [line, ...(await Promise.all(words.map((word) => withSubcommands([...line, word])))).flat()];
+  const below = await Promise.all(words.map((word) => withSubcommands([...line, word])));
+  return [{ name: line.join(' '), line, text }, ...below.flat()];
 }
 
 const LINES = (
@@ -25,15 +33,14 @@ const LINES = (
 ).flat();
 
 it('names every subcommand', () => {
-  const lines = LINES.map((line) => line.join(' '));
+  const lines = LINES.map(({ name }) => name);
   for (const word of ['plan', 'explain', 'diff', 'sweep', 'devices', 'calibrate', 'estimate', 'completion'])
     expect(lines).toContain(`blip2-plan ${word}`);
   for (const line of ['blip2-run caption', 'blip2-run queue work', 'blip2-shard cache']) expect(lines).toContain(line);
 });
 
-describe.each(LINES.map((line) => ({ name: line.join(' '), line })))('$name --help', ({ line }) => {
-  it('fits 80 columns, and shows two to five examples', async () => {
-    const text = await help(line);
+describe.each(LINES)('$name --help', ({ line, text }) => {
+  it('fits 80 columns, and shows two to five examples', () => {
     for (const each of text.split('\n')) expect(each.length, each).toBeLessThanOrEqual(80);
     const examples = text.split('\nExamples:\n')[1]?.split('\n\n')[0] ?? '';
     const begun = examples.split('\n').filter((each) => /^ {2}(?:source <\(|)blip2-(?:plan|run|shard)\b/.test(each));
