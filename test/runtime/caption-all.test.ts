@@ -66,9 +66,12 @@ describe('captionAll', () => {
 
   it('has nothing to say of no picture', async () => {
     for (const inProcess of [true, false]) {
+      const { createCaptioner } = inProcess ? Captioners : inProcesses;
+      await using captioner = await createCaptioner(checkpoint, { threads: 1, inProcess });
       for (const options of [{}, { numBeams: 5 }, { batchSize: 3 }]) {
-        expect(await outcomesOf(options, [], inProcess)).toEqual([]);
-        expect(await outcomesOf(options, new Set(), inProcess)).toEqual([]);
+        for (const given of [[], new Set<Picture>()]) {
+          for await (const outcome of captioner.captionAll(given, options)) expect(outcome).toBeUndefined();
+        }
       }
     }
   });
