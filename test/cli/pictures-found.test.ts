@@ -13,7 +13,7 @@ const FIXTURES = join(ROOT, 'test/fixtures/pictures');
 const CAPTIONS = ['a small red ring above a small red circle on a white background', 'a large orange diamond'];
 const first = join(ROOT, DEMO, 'pictures/shape-00.png');
 const seventh = join(ROOT, DEMO, 'pictures/shape-07.png');
-const run = (...args: readonly string[]) => command('blip2-run', ['--model', DEMO, ...args]);
+const run = (...args: readonly string[]) => command('blip2-run', ['--model', DEMO, '--threads', '1', ...args]);
 
 let scratch: string;
 beforeAll(async () => {

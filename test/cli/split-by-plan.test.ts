@@ -36,7 +36,8 @@ describe('a plan', () => {
     const split = made(`${name} split`);
     await succeed('blip2-shard', 'split', DEMO, split, '-q', '--plan', plan);
     for (const model of [DEMO, split, made('small'), made('half')]) {
-      const text = await succeed('blip2-run', PICTURE, '-q', '-m', model, '--plan', plan, '--emulate-gpu');
+      const flags = ['--plan', plan, '--emulate-gpu', '--threads', '1'];
+      const text = await succeed('blip2-run', PICTURE, '-q', '-m', model, ...flags);
       expect([model, text.trim()]).toEqual([model, CAPTION]);
     }
   });
