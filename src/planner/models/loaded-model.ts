@@ -1,7 +1,9 @@
 /** A checkpoint as transformers loads it: its class, and tensors under the names that they have then. */
 import type { Dtype } from '../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
+import { composedClass } from './composed-class.js';
 import { countedLayers } from './counted-layers.js';
+import { lackingPoolers } from './lacking-poolers.js';
 import { lackingWeights } from './lacking-weights.js';
 import { renamer, type Renamer } from './loaded-name.js';
 import { architecturesOf, asConfig, numberOf, saysTied, stringOf, textConfig, type AnyConfig } from './model-config.js';
@@ -28,7 +30,7 @@ export interface LoadedModel {
   readonly unknown: readonly string[];
   /** Tensors that share memory: the first of each group is in the file. */
   readonly ties: readonly (readonly string[])[];
-  /** Tied names for which loading finds nothing on the disk: no file holds them, nor what they follow, or the configuration says that they are apart. */
+  /** Names for which loading finds nothing on the disk: no file holds them, nor what they are tied to, or the configuration says that they are apart. */
   readonly unread: readonly string[];
   /** Whether a module must be on one device with all that it holds. */
   readonly isWhole: (module: string) => boolean;
@@ -73,7 +75,7 @@ function findModel(table: ModelTable, json: unknown, tensors: ReadonlyMap<string
   for (const cls of candidates(table, config)) {
     // The first is what config.json names: another has to be clearly better.
     if (best !== null && best.share + CLEARLY >= 1) break;
-    const share = coverage(table, cls, sample);
+    const share = coverage(cls, sample);
     if (share >= ENOUGH && (best === null || share > best.share + CLEARLY)) best = { cls, share };
   }
   return best === null ? null : translated(table, best.cls, config, tensors);
@@ -85,7 +87,10 @@ function candidates(table: ModelTable, config: AnyConfig): ModelClass[] {
   // A text model cut out of a larger one keeps the name of its class, which does not load its configuration.
   const named = architecturesOf(config).filter((name) => ofType.length === 0 || ofType.includes(name));
   const names = [...named, ...ofType];
-  return [...new Set(names)].map((name) => table.classOf(name)).filter((cls) => cls !== null);
+  return [...new Set(names)].flatMap((name) => {
+    const cls = table.classOf(name);
+    return cls === null ? [] : [composedClass(table, cls, config) ?? cls];
+  });
 }
 
 function renamerOf(cls: ModelClass, tree: ModuleTree): Renamer {
@@ -93,8 +98,8 @@ function renamerOf(cls: ModelClass, tree: ModuleTree): Renamer {
 }
 
 /** The part of the names for which the class has the module. */
-function coverage(table: ModelTable, cls: ModelClass, names: readonly string[]): number {
-  const tree = moduleTree(table, cls);
+function coverage(cls: ModelClass, names: readonly string[]): number {
+  const tree = moduleTree(cls);
   const rename = renamerOf(cls, tree);
   const isIgnored = ignoring(cls);
   const known = names.filter((source) => {
@@ -118,7 +123,7 @@ function translated(
   config: AnyConfig,
   tensors: ReadonlyMap<string, TensorInfo>,
 ): LoadedModel {
-  const tree = moduleTree(table, cls);
+  const tree = moduleTree(cls);
   const rename = renamerOf(cls, tree);
   const isIgnored = ignoring(cls);
   const isQuantized = quantizationOf(config, 'transformers') !== null;
@@ -148,6 +153,9 @@ function translated(
     }
   }
   cutPadding(loaded, cls, config);
+  const lacking = isQuantized ? [] : lackingPoolers(tree, config, loaded);
+  for (const [name, info] of lacking) loaded.set(name, info);
+  const { ties, unread } = tiesOf(cls, config, loaded);
   return {
     cls,
     version: table.version,
@@ -157,7 +165,8 @@ function translated(
     sources,
     ignored,
     unknown,
-    ...tiesOf(cls, config, loaded),
+    ties,
+    unread: [...unread, ...lacking.map(([name]) => name)],
     isWhole: wholeness(tree, loaded.keys()),
     warnings: [
       unlisted(table, cls, config),
@@ -214,9 +223,10 @@ function tiesOf(
     for (const [tied, first] of pairsOf(target, source, names))
       groups.set(first, [...(groups.get(first) ?? [first]), tied]);
   }
-  const { tie_word_embeddings: said } = config;
+  const { tie_word_embeddings: said } = cls.tyingPart === null ? config : asConfig(config[cls.tyingPart]);
   // What the language model's part says against it does not count where the class ties.
-  const isTied = typeof said === 'boolean' ? said : saysTied(config) === true || cls.tiedByDefault;
+  const isTied =
+    typeof said === 'boolean' ? said : (cls.tyingPart === null && saysTied(config) === true) || cls.tiedByDefault;
   const stored = [...groups].filter(([, group]) => group.some((name) => tensors.has(name)));
   const unread = stored.flatMap(([source, group]) => {
     const lacking = group.filter((name) => !tensors.has(name));

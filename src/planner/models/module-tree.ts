@@ -1,5 +1,5 @@
 /** Paths of modules and tensors in the tree of a class. */
-import type { Float32Rule, ModelClass, ModelTable, ModuleNode } from './read-model-table.js';
+import type { Float32Rule, ModelClass, ModuleNode } from './read-model-table.js';
 
 export interface ModuleTree {
   readonly root: ModuleNode;
@@ -22,13 +22,10 @@ interface Followed {
   readonly isComplete: boolean;
 }
 
-export function moduleTree(table: ModelTable, { root }: ModelClass): ModuleTree {
-  const top = table.node(root);
-  const known = new Map<string, Followed>([['', { nodes: [top], isComplete: true }]]);
-  const childOf = (node: ModuleNode | undefined, part: string): ModuleNode | undefined => {
-    const child = node?.children.get(starred(part));
-    return child === undefined ? undefined : table.node(child);
-  };
+export function moduleTree({ root }: ModelClass): ModuleTree {
+  const known = new Map<string, Followed>([['', { nodes: [root], isComplete: true }]]);
+  const childOf = (node: ModuleNode | undefined, part: string): ModuleNode | undefined =>
+    node?.children.get(starred(part));
   const follow = (path: string): Followed => {
     const found = known.get(path);
     if (found !== undefined) return found;
@@ -43,7 +40,7 @@ export function moduleTree(table: ModelTable, { root }: ModelClass): ModuleTree 
     return answer;
   };
   const some = (node: ModuleNode, kind: (node: ModuleNode) => boolean): boolean =>
-    kind(node) || [...node.children.values()].some((child) => some(table.node(child), kind));
+    kind(node) || [...node.children.values()].some((child) => some(child, kind));
   const holder = (tensor: string) => {
     const dot = tensor.lastIndexOf('.');
     const { nodes, isComplete } = follow(dot < 0 ? '' : tensor.slice(0, dot));
@@ -54,7 +51,7 @@ export function moduleTree(table: ModelTable, { root }: ModelClass): ModuleTree 
     };
   };
   return {
-    root: top,
+    root,
     along: (path) => follow(path).nodes,
     some,
     depth(tensor) {
@@ -71,7 +68,7 @@ export function moduleTree(table: ModelTable, { root }: ModelClass): ModuleTree 
     },
     order(path) {
       const parts = path.split('.');
-      let node: ModuleNode | undefined = top;
+      let node: ModuleNode | undefined = root;
       return parts.map((part) => {
         const names: string[] = node === undefined ? [] : inOrder(node);
         const at = starred(part) === '*' ? Number(part) : names.indexOf(part);

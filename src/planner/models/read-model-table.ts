@@ -18,8 +18,8 @@ export interface ModuleNode {
   readonly tensors: ReadonlyMap<string, Float32Rule>;
   /** Those of the tensors that are buffers. */
   readonly buffers: ReadonlySet<string>;
-  /** Name -> number of its node, in the order of registration. */
-  readonly children: ReadonlyMap<string, number>;
+  /** In the order of registration. */
+  readonly children: ReadonlyMap<string, ModuleNode>;
   /** Paths of modules without weights below it, where maps may name them: not in modules that are whole. */
   readonly empty: readonly string[];
 }
@@ -42,13 +42,11 @@ export const MODEL_USES = ['causal', 'picture', 'speech', 'seq2seq', 'once'] as 
 /** What a class is for, which decides the workload that it is planned for. */
 export type ModelUse = (typeof MODEL_USES)[number];
 
-/**
- * A class of transformers: how it renames, ties and leaves out what a file holds. `root` is the number of its module tree's root.
- */
+/** A class of transformers: its modules, and how it renames, ties and leaves out what a file holds. */
 export interface ModelClass {
   readonly name: string;
   readonly use: ModelUse;
-  readonly root: number;
+  readonly root: ModuleNode;
   /** What stands before the names of the base model; empty for none. */
   readonly prefix: string;
   /** Path of what runs for every token; empty for all. */
@@ -62,8 +60,12 @@ export interface ModelClass {
   readonly unsaved: readonly UnsavedBuffer[];
   /** Tied tensor -> the one it follows, where the configuration ties. */
   readonly ties: ReadonlyMap<string, string>;
+  /** The field of `config.json` with the part that says whether it ties; null where the whole says so. */
+  readonly tyingPart: string | null;
   /** Whether it ties where the configuration does not say. */
   readonly tiedByDefault: boolean;
+  /** Whether what it is given goes through an encoder, to which its decoder attends: that begins with one token. */
+  readonly encodes: boolean;
   /** Whether its attention is written out rather than one operation of torch, so that all scores of a prompt are in memory. */
   readonly isEager: boolean;
 }
@@ -72,7 +74,6 @@ export interface ModelClass {
 export interface ModelTable {
   /** The version of transformers that it was made from. */
   readonly version: string;
-  node(index: number): ModuleNode;
   /** The class of that name, or null. */
   classOf(name: string): ModelClass | null;
   /** Names of the classes that load a `model_type`, the most usual first. */
@@ -108,23 +109,28 @@ export function readModelTable(text: string): ModelTable {
   const table = parsed.data;
   const words = split(table.words);
   const nodes: ModuleNode[] = [];
+  const nodeAt = (index: number): ModuleNode =>
+    (nodes[index] ??= readNode(rowOf(table.nodes, index), words, (child) => {
+      if (child < index) return nodeAt(child);
+      throw invalid(`its row ${index} of modules holds ${child}, which is not before it`);
+    }));
   const classes = new Map(table.classes.map((row) => [firstOf(row), row]));
   const types = new Map(table.types.map((row) => [firstOf(row), row]));
   const renamesOf = (row: string): Rename[] => split(row).map((digits) => readRename(rowAt(table.transforms, digits)));
   return {
     version: table.transformers,
-    node: (index) => (nodes[index] ??= readNode(rowOf(table.nodes, index), words)),
     classOf(name) {
       const row = classes.get(name);
       if (row === undefined) return null;
       const [, root = '', role = '', renames = '-', ties = '-', ignored = '-', unsaved = '-'] = split(row);
-      const [use, prefix = '-', decoder = '-', head = '-', ...marks] = split(rowAt(table.roles, role));
+      const [word, prefix = '-', decoder = '-', head = '-', ...marks] = split(rowAt(table.roles, role));
+      const use = useOf(word);
       const pairs =
         ties === '-' ? [] : split(rowAt(table.tiedSets, ties)).map((digits) => split(rowAt(table.ties, digits)));
       return {
         name,
-        use: useOf(use),
-        root: numberOf(root),
+        use,
+        root: nodeAt(numberOf(root)),
         prefix: prefix === '-' ? '' : prefix,
         decoder: decoder === '-' ? '' : decoder,
         head: head === '-' ? null : head,
@@ -133,7 +139,9 @@ export function readModelTable(text: string): ModelTable {
         unsaved:
           unsaved === '-' ? [] : unsaved.split(',').map((digits) => readUnsavedBuffer(rowAt(table.unsaved, digits))),
         ties: new Map(pairs.map(([target = '', source = '']) => [target, source])),
+        tyingPart: null,
         tiedByDefault: !marks.includes('untied'),
+        encodes: use === 'seq2seq' || use === 'speech',
         isEager: marks.includes('eager'),
       };
     },
@@ -151,7 +159,7 @@ function useOf(word: string | undefined): ModelUse {
 }
 
 /** `flags|tensor tensor:marks|child:node child:node|empty`, flags being w or w=mark, and u; marks f, h (float32) and b (buffer) */
-function readNode(row: string, words: readonly string[]): ModuleNode {
+function readNode(row: string, words: readonly string[], nodeAt: (index: number) => ModuleNode): ModuleNode {
   const [flagged = '', tensors = '', children = '', empty = ''] = row.split('|');
   const [flags = '', wholeMark = null] = flagged.split('=');
   const held = pairsOf(tensors, words);
@@ -161,7 +169,7 @@ function readNode(row: string, words: readonly string[]): ModuleNode {
     uncalled: flags.includes('u'),
     tensors: new Map(held.map(([name, marks]): [string, Float32Rule] => [name, ruleOf(marks)])),
     buffers: new Set(held.flatMap(([name, marks]) => (marks.includes('b') ? [name] : []))),
-    children: new Map(pairsOf(children, words).map(([name, node]) => [name, numberOf(node)])),
+    children: new Map(pairsOf(children, words).map(([name, node]) => [name, nodeAt(numberOf(node))])),
     empty: pairsOf(empty, words).map(([path]) => path),
   };
 }

@@ -55,6 +55,8 @@ export function cacheShape(name: string, tensors: ReadonlyMap<string, TensorInfo
       if (CROSS.test(tensor)) perEncoded += info.shape[0] ?? 0;
       else perToken += info.shape[0] ?? 0;
     } else if (JOINT.test(tensor) && wide) perToken += jointWidth(tensor, info, tensors);
+    // Keys and values of what an encoder hands over: queries are not of it.
+    else if (CROSS.test(tensor) && FUSED.test(tensor) && wide) perEncoded += Math.max(...info.shape);
     else if (FUSED.test(tensor) && wide) perToken += fusedWidth(info, tensors);
     else if (PACKED.test(tensor)) isPacked = true;
   }

@@ -24,6 +24,8 @@ export interface BlockContext {
   readonly config: AnyConfig;
   /** null for a class that is not known. */
   readonly use: ModelUse | null;
+  /** Whether an encoder takes the prompt, and the decoder begins with one token. */
+  readonly encodes: boolean;
   /** Whether its attention is written out rather than one operation. */
   readonly isEager: boolean;
   /** Of what a file holds, what accelerate puts on the GPU that runs it, wherever the map has it. */
@@ -39,7 +41,8 @@ export interface BlockContext {
   readonly quantizedStores: readonly ('cpu' | 'disk')[] | null;
 }
 
-const CROSS_KEYS = /\.(EncDecAttention|encoder_attn|cross_attn|crossattention)\.(k|v|k_proj|v_proj|key|value)\./;
+const CROSS_KEYS =
+  /\.(EncDecAttention|encoder_attn|cross_attn|crossattention)\.(self\.)?(k|v|k_proj|v_proj|key|value|c_attn)\./;
 /** By itself: runs where a token has chosen it, and is copied only then. */
 export const SINGLE_EXPERT = /\.(experts|routed_experts)\.\d+$/;
 
@@ -61,14 +64,13 @@ interface Sizes {
 
 export function genericBlock(group: TensorGroup, context: BlockContext): ProfileBlock {
   const { name, tensors: names, phase, isHead } = group;
-  const { workload, rules, config, use, engine } = context;
+  const { workload, rules, config, use, encodes, engine } = context;
   const { batch, beams, promptTokens, newTokens } = workload;
   const sizes = sizesOf(names, context);
   const read = group.reads.length === 0 ? sizes : sizesOf(names, context, group.reads);
   const held = new Map([...names, ...group.reads].flatMap((each) => entryOf(each, context.tensors)));
   const cache = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
   const rows = batch * beams;
-  const encodes = use === 'seq2seq' || use === 'speech';
   const context0 = encodes ? 1 : promptTokens;
   const elementBytes = rules.dtype === 'float32' ? 4 : 2;
   const sequence = { prompt: context0, encoded: promptTokens, total: context0 + newTokens };

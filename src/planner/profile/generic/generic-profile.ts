@@ -71,6 +71,7 @@ export function genericProfiler(
     engine,
     config,
     use: model?.cls.use ?? null,
+    encodes: model?.cls.encodes ?? false,
     isEager: model?.cls.isEager ?? false,
     isBuffer: (name: string) => model?.tree.isBuffer(name) === true,
     bufferBytes: unsaved?.bytes ?? new Map<string, number>(),
