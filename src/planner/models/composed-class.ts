@@ -6,20 +6,22 @@ import { asConfig, stringOf, type AnyConfig } from './model-config.js';
 import type { ModelClass, ModelTable, ModuleNode, Rename } from './read-model-table.js';
 import type { UnsavedBuffer } from './unsaved-buffers.js';
 
-const COMPOSED: ReadonlySet<string> = new Set([
-  'VisionEncoderDecoderModel',
-  'SpeechEncoderDecoderModel',
-  'EncoderDecoderModel',
+/** Class -> the type of its encoder where `config.json` names none. */
+const COMPOSED: ReadonlyMap<string, string> = new Map([
+  ['VisionEncoderDecoderModel', 'vit'],
+  ['SpeechEncoderDecoderModel', 'wav2vec2'],
+  ['EncoderDecoderModel', 'bert'],
 ]);
 
 /** Makes what the encoder hands over as wide as the decoder; the file of one that is not needed does not have it. */
 const PROJECTION = 'enc_to_dec_proj';
 
-/** null for a class that is not composed, and for parts that the table lacks. */
+/** The class with the parts that `config.json` names; as it is where it has none, and null where the table lacks one. */
 export function composedClass(table: ModelTable, cls: ModelClass, config: AnyConfig): ModelClass | null {
-  if (!COMPOSED.has(cls.name)) return null;
-  const encoder = partOf(table, config, 'encoder', isBaseModel);
-  const decoder = partOf(table, config, 'decoder', ({ use }) => use === 'causal');
+  if (!COMPOSED.has(cls.name)) return cls;
+  const types = partTypes(cls.name, config);
+  const encoder = partOf(table, types.encoder, isBaseModel);
+  const decoder = partOf(table, types.decoder, isDecoder);
   if (encoder === undefined || decoder === undefined) return null;
   const parts = [partIn('encoder', encoder), partIn('decoder', decoder)];
   return {
@@ -47,16 +49,25 @@ export function composedClass(table: ModelTable, cls: ModelClass, config: AnyCon
   };
 }
 
-function partOf(
-  table: ModelTable,
-  config: AnyConfig,
-  field: string,
-  isWanted: (cls: ModelClass) => boolean,
-): ModelClass | undefined {
-  const type = stringOf(asConfig(config[field]), 'model_type');
-  const classes = type === null ? [] : table.classesOf(type).map((name) => table.classOf(name));
+/** Why a composed class has no modules: the type of a part that the table lacks; null where it has both. */
+export function lackingPart(table: ModelTable, name: string, config: AnyConfig): string | null {
+  if (!COMPOSED.has(name)) return null;
+  const { encoder, decoder } = partTypes(name, config);
+  if (partOf(table, encoder, isBaseModel) === undefined) return encoder;
+  return partOf(table, decoder, isDecoder) === undefined ? decoder : null;
+}
+
+function partTypes(name: string, config: AnyConfig): { readonly encoder: string; readonly decoder: string } {
+  const typeOf = (part: string): string | null => stringOf(asConfig(config[part]), 'model_type');
+  return { encoder: typeOf('encoder') ?? COMPOSED.get(name) ?? 'bert', decoder: typeOf('decoder') ?? 'bert' };
+}
+
+function partOf(table: ModelTable, type: string, isWanted: (cls: ModelClass) => boolean): ModelClass | undefined {
+  const classes = table.classesOf(type).map((name) => table.classOf(name));
   return classes.filter((cls) => cls !== null).find(isWanted);
 }
+
+const isDecoder = ({ use }: ModelClass): boolean => use === 'causal';
 
 /** Whether AutoModel gives it: nothing stands upon it. BERT's for generation is called an encoder. */
 const isBaseModel = ({ name, use }: ModelClass): boolean =>

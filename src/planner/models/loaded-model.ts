@@ -89,7 +89,7 @@ function candidates(table: ModelTable, config: AnyConfig): ModelClass[] {
   const names = [...named, ...ofType];
   return [...new Set(names)].flatMap((name) => {
     const cls = table.classOf(name);
-    return cls === null ? [] : [composedClass(table, cls, config) ?? cls];
+    return (cls === null ? null : composedClass(table, cls, config)) ?? [];
   });
 }
 

@@ -14,6 +14,7 @@ import { dtypeNote, storedDtype } from '../../models/stored-dtype.js';
 import { blip2Profiler } from '../../profile/blip2/blip2-profile.js';
 import type { Blip2ProfileOptions } from '../../profile/blip2/blip2-weights.js';
 import { withExtras } from '../../profile/extras.js';
+import { encodedPicture } from '../../profile/generic/picture-patches.js';
 import { genericProfiler, type GenericProfileOptions } from '../../profile/generic/generic-profile.js';
 import type { ModelProfile } from '../../profile/model-profile.js';
 import { usualWorkload } from '../../profile/workload/usual-workload.js';
@@ -98,7 +99,11 @@ function anyProfiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileO
   const model = known !== null && isByFile && !isTransformers ? withExpertsApart(known, loaded) : known;
   const dtype = options.dtype ?? storedDtype(config, tensors);
   const profileFor = genericProfiler(loaded, { ...given, dtype, model });
-  const usual = usualWorkload(model?.cls.use ?? 'causal');
+  const encoded = model?.cls.use === 'picture' && model.cls.encodes ? encodedPicture(described, model.tensors) : null;
+  const usual = {
+    ...usualWorkload(model?.cls.use ?? 'causal'),
+    ...(encoded === null ? {} : { promptTokens: encoded }),
+  };
   const fileNames = model === null || !isByFile ? {} : { fileNames: model.sources };
   const note = options.dtype === undefined ? dtypeNote(config, tensors) : null;
   return (asked) => {

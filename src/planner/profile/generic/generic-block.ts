@@ -112,7 +112,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   // transformers makes logits of a prompt's last token only.
   const promptRows = isHead ? rows : rows * context0;
   const isTower = phase === 'image' && !WITHOUT_PATCHES.test(name);
-  const onceRows = batch * (use === null ? 1 : Math.ceil(promptTokens * (isTower ? patchesPerToken(config) : 1)));
+  const onceRows = batch * (use === null ? 1 : Math.ceil(promptTokens * (isTower ? patchesPerToken(config, name) : 1)));
   const runs =
     phase === 'token' ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)] : [run(phase, 1, onceRows)];
   const longest = phase === 'token' && !isHead ? context0 : phase === 'prompt' ? promptTokens : 1;

@@ -4,8 +4,10 @@ import { asConfig, numberOf, type AnyConfig } from '../../models/model-config.js
 /** What makes tokens of patches runs on as many rows as there are tokens; sound has no patches. */
 export const WITHOUT_PATCHES = /merger|projector|connector|resampler|audio/i;
 
-/** How many patches a token stands for; 1 where config.json does not say. */
-export function patchesPerToken(config: AnyConfig): number {
+/** How many patches a token stands for in a block; 1 where config.json does not say. */
+export function patchesPerToken(config: AnyConfig, block: string): number {
+  const stages = stagesOf(config);
+  if (stages > 1) return MERGED ** (stages - 1 - stageOf(block, stages));
   const vision = asConfig(config['vision_config']);
   const side = numberOf(vision, 'spatial_merge_size') ?? numberOf(config, 'spatial_merge_size', 'scale_factor');
   if (side !== null) return side ** 2;
@@ -14,6 +16,38 @@ export function patchesPerToken(config: AnyConfig): number {
   const tokens = numberOf(config, 'mm_tokens_per_image');
   const patches = (numberOf(vision, 'image_size') ?? 0) / (numberOf(vision, 'patch_size') ?? 1);
   return tokens === null ? 1 : Math.max(1, patches ** 2 / tokens);
+}
+
+/** Patches that become one between two stages. */
+const MERGED = 4;
+
+/** Stages of an encoder that merges patches as it goes, as Swin does; 1 of any other. */
+function stagesOf(config: AnyConfig): number {
+  const { depths } = asConfig(config['encoder']);
+  return Array.isArray(depths) ? Math.max(1, depths.length) : 1;
+}
+
+function stageOf(block: string, stages: number): number {
+  const stage = /(?:^|\.)layers\.(\d+)/.exec(block)?.[1];
+  return Math.min(stages - 1, Number(stage ?? (/(^|\.)embeddings(\.|$)/.test(block) ? 0 : stages - 1)));
+}
+
+/** Tokens that an encoder makes of a picture of its size; null where config.json does not say how large that is. */
+export function encodedPicture(config: AnyConfig, tensors: ReadonlyMap<string, unknown>): number | null {
+  const encoder = asConfig(config['encoder']);
+  const sides = sidesOf(encoder['image_size']);
+  const patch = numberOf(encoder, 'patch_size');
+  if (sides === null || patch === null) return null;
+  const step = patch * MERGED ** ((stagesOf(config) - 1) / 2);
+  const [rows = 0, columns = 0] = sides.map((side) => Math.floor(side / step));
+  const beside = ['cls_token', 'distillation_token'].filter((name) => tensors.has(`encoder.embeddings.${name}`));
+  return Math.max(1, rows * columns + beside.length);
+}
+
+function sidesOf(size: unknown): readonly number[] | null {
+  const sides: unknown[] = Array.isArray(size) ? size : [size, size];
+  const numbers = sides.filter((side) => typeof side === 'number' && side > 0);
+  return numbers.length === 2 && sides.length === 2 ? numbers.map(Number) : null;
 }
 
 /** Elements of a patch where its position turns queries and keys, which towers of Qwen and GLM do in float32 with all of them. */
