@@ -13,10 +13,10 @@ const COMPOSED: ReadonlyMap<string, string> = new Map([
   ['EncoderDecoderModel', 'bert'],
 ]);
 
-/** Makes what the encoder hands over as wide as the decoder; the file of one that is not needed does not have it. */
+/** Makes what the encoder hands over as wide as the decoder is: no file has one where both are of one width. */
 const PROJECTION = 'enc_to_dec_proj';
 
-/** The class with the parts that `config.json` names; as it is where it has none, and null where the table lacks one. */
+/** The class with the parts that `config.json` names: itself where it is not composed, null where the table lacks a part. */
 export function composedClass(table: ModelTable, cls: ModelClass, config: AnyConfig): ModelClass | null {
   if (!COMPOSED.has(cls.name)) return cls;
   const types = partTypes(cls.name, config);
@@ -49,7 +49,7 @@ export function composedClass(table: ModelTable, cls: ModelClass, config: AnyCon
   };
 }
 
-/** Why a composed class has no modules: the type of a part that the table lacks; null where it has both. */
+/** The type of a part that the table lacks; null where it has both, and for a class that is not composed. */
 export function lackingPart(table: ModelTable, name: string, config: AnyConfig): string | null {
   if (!COMPOSED.has(name)) return null;
   const { encoder, decoder } = partTypes(name, config);
@@ -120,12 +120,7 @@ function withCrossAttention(node: ModuleNode): ModuleNode {
     // GPT-2's, where queries have a projection of their own.
     if (name !== 'ln_2' || attn?.children.has('c_attn') !== true) return [own];
     const within = [...attn.children].flatMap(([each, linear]): [string, ModuleNode][] =>
-      each === 'c_attn'
-        ? [
-            [each, linear],
-            ['q_attn', linear],
-          ]
-        : [[each, linear]],
+      (each === 'c_attn' ? [each, 'q_attn'] : [each]).map((linearName) => [linearName, linear]),
     );
     return [own, ['crossattention', { ...attn, children: new Map(within) }], ['ln_cross_attn', child]];
   });

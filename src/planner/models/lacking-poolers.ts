@@ -19,15 +19,15 @@ export function lackingPoolers(
     if (!/(^|\.)embeddings$/.test(path)) return [];
     const above = path.slice(0, -'embeddings'.length);
     const dense = `${above}pooler.dense`;
-    const widest = WIDTH_FROM.map((name) => loaded.get(`${path}.${name}`)).find((info) => info !== undefined);
-    const width = widest?.shape.at(-1);
-    if (held.has(`${above}pooler`) || width === undefined || widest === undefined) return [];
+    const embedded = WIDTH_FROM.map((name) => loaded.get(`${path}.${name}`)).find((info) => info !== undefined);
+    const width = embedded?.shape.at(-1);
+    if (held.has(`${above}pooler`) || embedded === undefined || width === undefined) return [];
     if (tree.depth(`${dense}.weight`) !== Infinity || tree.depth(`${dense}.bias`) !== Infinity) return [];
     const part = above === '' ? config : asConfig(config[above.slice(0, -1)]);
     const rows = numberOf(part, 'pooler_output_size') ?? width;
     return [
-      [`${dense}.weight`, { dtype: widest.dtype, shape: [rows, width] }],
-      [`${dense}.bias`, { dtype: widest.dtype, shape: [rows] }],
+      [`${dense}.weight`, { dtype: embedded.dtype, shape: [rows, width] }],
+      [`${dense}.bias`, { dtype: embedded.dtype, shape: [rows] }],
     ];
   });
 }
