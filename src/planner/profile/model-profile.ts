@@ -136,6 +136,8 @@ export interface ModelProfile {
   readonly besideBlocks?: ReadonlyMap<string, string>;
   /** The same for modules of frequencies, which only releases before 5.24 leave behind. */
   readonly frequencies?: ReadonlyMap<string, string>;
+  /** Keys of what no file holds and the class may have, which transformers wants a device for -> the block beside it; absent for none. */
+  readonly lackingKeys?: ReadonlyMap<string, string>;
   /**
    * Modules without weights that are in no block; a map may have keys for them, and they may be anywhere. "*" is any number of a list.
    */

@@ -193,10 +193,17 @@ export function strayKeys(map: DeviceMap, profile: ModelProfile): string[] {
   return [`No tensor's name has ${listed(keys)} in it: modules without weights, or slips, which move nothing.`];
 }
 
-const namesIn = ({ blocks, aliases, besideBlocks = new Map(), emptyModules }: ModelProfile): string[] => [
+const namesIn = ({
+  blocks,
+  aliases,
+  besideBlocks = new Map(),
+  lackingKeys = new Map(),
+  emptyModules,
+}: ModelProfile): string[] => [
   ...blocks.flatMap(({ name, tensors }) => [name, ...tensors]),
   ...aliases.keys(),
   ...besideBlocks.keys(),
+  ...lackingKeys.keys(),
   ...emptyModules,
 ];
 

@@ -174,7 +174,7 @@ function mapOf(
     const device = devices.get(block);
     if (device !== undefined) leaves.set(alias, device);
   }
-  const beside = [...(profile.besideBlocks ?? []), ...(profile.frequencies ?? [])];
+  const beside = [...(profile.besideBlocks ?? []), ...(profile.frequencies ?? []), ...(profile.lackingKeys ?? [])];
   for (const [key, block] of beside) leaves.set(key, found(devices, block));
   const map = new Map(emitDeviceMap(leaves, [...tensors, ...leaves.keys()], apart));
   const runs = new Map(profile.blocks.map(({ name }, i) => [name, at(choice, i)]));

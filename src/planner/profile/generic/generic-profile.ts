@@ -10,6 +10,7 @@ import { emptyModulesOf } from './empty-modules.js';
 import { genericBlock } from './generic-block.js';
 import { knownNotes, loaderNotes } from './generic-notes.js';
 import { genericGroups } from './generic-groups.js';
+import { lackingKeys, lackingNotes } from './lacking-keys.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
 import { unsavedPlaces } from './unsaved-places.js';
 import type { DtypeRules } from '../loaded-dtype.js';
@@ -65,6 +66,7 @@ export function genericProfiler(
   const { groups, aliases } = known;
   const emptyModules = model === null ? [] : emptyModulesOf(model, groups);
   const unsaved = model === null ? null : unsavedPlaces(model, known, emptyModules, dtype === 'float32' ? 4 : 2);
+  const lacking = model === null ? new Map<string, string>() : lackingKeys(model, known);
   const shared = {
     tensors,
     rules,
@@ -93,9 +95,10 @@ export function genericProfiler(
       aliases,
       emptyModules,
       ...(unsaved === null ? {} : { besideBlocks: unsaved.beside, frequencies: unsaved.frequencies }),
+      ...(lacking.size === 0 ? {} : { lackingKeys: lacking }),
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [
-        ...(model === null ? UNKNOWN : knownNotes(model, rules)),
+        ...(model === null ? UNKNOWN : [...knownNotes(model, rules), ...lackingNotes(lacking, model)]),
         ...loaderNotes(engine, blocks),
         ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
         ...quantizationNotes(quantization, engine),

@@ -76,7 +76,11 @@ function instancesOf(name: string, modules: ReadonlySet<string>): string[] {
 const isNumber = (part: string, other: string | undefined): boolean => part === '*' && /^\d+$/.test(other ?? '');
 
 /** What runs first of the module that holds it: its result is read with what that makes. */
-function groupBeside(path: string, { groups, aliases }: LoadedGroups, { tree }: LoadedModel): string | undefined {
+export function groupBeside(
+  path: string,
+  { groups, aliases }: LoadedGroups,
+  { tree }: LoadedModel,
+): string | undefined {
   const homes = [...groups.map(({ name }): [string, string] => [name, name]), ...aliases];
   for (let above = parentOf(path); ; above = parentOf(above)) {
     const inside = homes.filter(([name]) => above === '' || name.startsWith(`${above}.`));
