@@ -107,6 +107,41 @@ describe('what is refused', () => {
     await refused({ code: 'CHECKPOINT_NOT_FOUND', hint: expect.stringContaining('PyTorch') });
   });
 
+  it.each([
+    [
+      'a pipeline of diffusers',
+      ['model_index.json', 'vae/config.json'],
+      /^It is a pipeline of diffusers.* folders unet:/,
+    ],
+    ['a trainer', ['optimizer.pt'], /^There are weights in its folders unet:/],
+  ])('%s, whose weights are in a folder below', async (_, names, hint) => {
+    await write(Object.fromEntries(names.map((name) => [name, '{}'])));
+    await write({ 'unet/diffusion_pytorch_model.safetensors': shardBytes('a') });
+    await refused({ code: 'CHECKPOINT_NOT_FOUND', hint: expect.stringMatching(hint) });
+    expect([...(await openCheckpoint(join(folder, 'unet'))).tensors.keys()]).toEqual(['a']);
+  });
+
+  it.each([
+    ['model-Q4_K_M.gguf', 'GGUF'],
+    ['onnx/model.onnx', 'other programs'],
+    ['tf_model.h5', 'other programs'],
+    ['original/consolidated.00.pth', 'PyTorch'],
+    ['pytorch_model_fsdp_0/__0_0.distcp', 'accelerate merge-weights'],
+    ['zero_to_fp32.py', 'zero_to_fp32.py . OUT'],
+    ['README.md', 'no weights: download'],
+  ])('%s and config.json only, with a hint', async (name, hint) => {
+    await write({ 'config.json': '{}', [name]: 'x' });
+    await refused({ code: 'CHECKPOINT_NOT_FOUND', hint: expect.stringContaining(hint) });
+  });
+
+  it.each(['[1]', '"x"', 'null', '7'])('a config.json that is %s', async (text) => {
+    await write({ 'model.safetensors': shardBytes('a'), 'config.json': text });
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('no object'),
+    });
+  });
+
   it('several candidates', async () => {
     await write({ 'x.safetensors': shardBytes('a'), 'y.safetensors': shardBytes('a') });
     await refused({ code: 'AMBIGUOUS_CHECKPOINT' });
@@ -273,6 +308,20 @@ describe('what is accepted with a warning', () => {
       'config.json',
     ];
     expect(pickWeights(names, 'x')).toMatchObject({ name: 'model.fp16.safetensors', isIndex: false });
+  });
+
+  // As diffusers and transformers do where no `variant` is asked for.
+  it.each([
+    [['x.fp16.safetensors', 'x.safetensors', 'x.non_ema.safetensors'], 'x.safetensors'],
+    [['x.safetensors.index.fp16.json', 'x.safetensors.index.json'], 'x.safetensors.index.json'],
+    [['x.y.fp16.safetensors', 'x.y.safetensors'], 'x.y.safetensors'],
+    [['x.fp16.safetensors'], 'x.fp16.safetensors'],
+  ])('of %j: %s', (names, name) => {
+    expect(pickWeights(names, 'x')).toMatchObject({ name });
+  });
+
+  it('variants alone are several candidates', () => {
+    expect(() => pickWeights(['x.fp16.safetensors', 'x.non_ema.safetensors'], 'x')).toThrow('2 candidates');
   });
 
   it('white space before the header, and fields that the format does not know', async () => {

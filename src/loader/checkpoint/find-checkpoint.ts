@@ -1,6 +1,6 @@
 /** The checkpoint that a folder or a file of one is. */
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { isIndex, pickFile, pickWeights, type PickedWeights } from './pick-weights.js';
 
@@ -19,7 +19,25 @@ export async function findCheckpoint(where: string): Promise<FoundCheckpoint> {
     throw new SafetensorsError('CHECKPOINT_NOT_FOUND', where, 'no such file or folder', { cause });
   });
   if (!stats.isDirectory()) return findBesideFile(path, where);
-  return { folder: path, ...pickWeights(await readdir(path), where) };
+  const names = await readdir(path);
+  const below = names.some((name) => name.endsWith('.safetensors') || isIndex(name))
+    ? []
+    : await filesBelow(path, names);
+  return { folder: path, ...pickWeights([...names, ...below], where) };
+}
+
+/** Looked at in search of weights; more are no folder of models. */
+const MAX_FOLDERS = 200;
+
+async function filesBelow(folder: string, names: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    names.slice(0, MAX_FOLDERS).map(async (name) => {
+      // Of a file, or of a folder of others, there is nothing to say.
+      const files = await readdir(join(folder, name)).catch(() => []);
+      return files.map((file) => `${name}/${file}`);
+    }),
+  );
+  return found.flat();
 }
 
 async function findBesideFile(path: string, where: string): Promise<FoundCheckpoint> {

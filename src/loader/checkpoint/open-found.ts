@@ -76,13 +76,18 @@ export async function openShardSource(source: ByteSource, name: string): Promise
 
 async function readConfig(files: SmallFiles): Promise<unknown> {
   const path = files.path('config.json');
+  let config: unknown;
   try {
-    return parseJson(Buffer.from(await files.read(path, MAX_CONFIG_BYTES)).toString());
+    config = parseJson(Buffer.from(await files.read(path, MAX_CONFIG_BYTES)).toString());
   } catch (cause) {
     if (cause instanceof Blip2Error && cause.code.startsWith('HUB_')) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('CONFIG_INVALID', `${path} cannot be read as JSON: ${reason}`, { cause });
   }
+  if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config;
+  throw new Blip2Error('CONFIG_INVALID', `${path} describes no model: it is JSON, and no object.`, {
+    hint: 'Download it again, or take it away to read the weights alone.',
+  });
 }
 
 /** Opens all shards. Missing ones are reported together; any other fault is that of the first shard that has one. */

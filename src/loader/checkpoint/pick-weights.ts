@@ -1,10 +1,11 @@
 /**
  * Which files of a folder are the checkpoint. The order is that of transformers' `from_pretrained`: a single
- * `model.safetensors` wins over an index; anything else counts only where it is alone, and one shard of several never does.
+ * `model.safetensors` wins over an index; anything else counts only where it is alone or has but variants of its own beside it, and one shard of several never does.
  * What was picked over what is part of the answer.
  */
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { CheckpointWarning } from './checkpoint.js';
+import { noWeights } from './no-weights.js';
 import { incompleteFamilies, shardNumber } from './shard-numbers.js';
 
 export interface PickedWeights {
@@ -19,7 +20,7 @@ const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
 /**
- * Picks among the file names of a folder; those below other folders do not count.
+ * Picks among the file names of a folder; those below other folders do not count, but for what to say where there is nothing.
  * @throws SafetensorsError `CHECKPOINT_NOT_FOUND`, `AMBIGUOUS_CHECKPOINT`.
  */
 export function pickWeights(all: readonly string[], where: string): PickedWeights {
@@ -34,11 +35,7 @@ export function pickWeights(all: readonly string[], where: string): PickedWeight
   if (numbered.length > 0) throw withoutIndex(numbered, where);
   const single = pickOnly(singles, SINGLE, where);
   if (single !== undefined) return { name: single, isIndex: false, hasConfig, warnings: [] };
-  throw new SafetensorsError('CHECKPOINT_NOT_FOUND', where, `has neither ${SINGLE} nor ${INDEX}`, {
-    hint: names.some((name) => /\.(bin|pt|pth|ckpt)$/.test(name))
-      ? 'It has PyTorch files: load and save them again with transformers, which writes safetensors.'
-      : 'Give the folder that holds config.json and the .safetensors files.',
-  });
+  throw noWeights(all, where);
 }
 
 /** `model.safetensors.index.json`, also with a variant: `model.safetensors.index.fp16.json`. */
@@ -72,8 +69,9 @@ function withoutIndex(shards: readonly string[], where: string): SafetensorsErro
   });
 }
 
-function pickOnly(names: readonly string[], preferred: string, where: string): string | undefined {
-  if (names.includes(preferred)) return preferred;
+function pickOnly(all: readonly string[], preferred: string, where: string): string | undefined {
+  if (all.includes(preferred)) return preferred;
+  const names = all.filter((name) => withoutVariant(name) === name || !all.includes(withoutVariant(name)));
   if (names.length <= 1) return names[0];
   throw new SafetensorsError(
     'AMBIGUOUS_CHECKPOINT',
@@ -84,6 +82,11 @@ function pickOnly(names: readonly string[], preferred: string, where: string): s
       details: { candidates: names },
     },
   );
+}
+
+/** What is loaded where no variant is asked for: of `x.fp16.safetensors` and `x.safetensors.index.fp16.json`, as diffusers names them. */
+function withoutVariant(name: string): string {
+  return name.replace(/^(.+)\.[^.]+(\.safetensors)$/, '$1$2').replace(/(\.index)\.[^.]+(\.json)$/, '$1$2');
 }
 
 function overIndex(indexes: readonly string[]): CheckpointWarning[] {
