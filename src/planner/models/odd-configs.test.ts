@@ -68,6 +68,35 @@ describe('a checkpoint and its config.json', () => {
     expect(result.plan.warnings).toEqual([]);
   });
 
+  // What from_pretrained made of them: MLX's and nf4 fail by their shapes, the others load without a word, and their scales are left out.
+  it.each([
+    ['MLX', { dtype: 'U32', shape: [HIDDEN, HIDDEN / 8] }, 'scales'],
+    ['nf4', { dtype: 'U8', shape: [(HIDDEN * HIDDEN) / 2, 1] }, 'weight.absmax'],
+    ['int8 of bitsandbytes', { dtype: 'I8', shape: [HIDDEN, HIDDEN] }, 'SCB'],
+    ['ModelOpt', { dtype: 'F8_E4M3', shape: [HIDDEN, HIDDEN] }, 'weight_scale'],
+    ['blocks of FP8', { dtype: 'F8_E4M3', shape: [HIDDEN, HIDDEN] }, 'weight_scale_inv'],
+  ] satisfies [string, TensorInfo, string][])('of %s, without a word of it, has a warning', (_, weight, scale) => {
+    const up = 'model.layers.1.mlp.up_proj';
+    const tensors = llama(3, 'lm_head.weight', 512).set(`${up}.weight`, weight);
+    expect(warningsOf(causal, tensors)).toBe('');
+    tensors.set(`${up}.${scale}`, { dtype: 'F16', shape: [HIDDEN] });
+    expect(warningsOf(causal, new Map(tensors))).toContain(
+      `${up}.weight as ${weight.dtype} beside ${up}.${scale}, and config.json has no quantization_config`,
+    );
+    const described = { ...causal, quantization_config: { quant_method: 'fp8' } };
+    expect(warningsOf(described, new Map(tensors))).toBe('');
+  });
+
+  it('of MLX, whose quantization_config names no method, is said to be refused', () => {
+    const mlx = { ...causal, quantization_config: { group_size: 32, bits: 4 } };
+    const budgets = { gpus: new Map([[0, 2 ** 40]]), ramBytes: null, diskBytes: 0 };
+    const options = { config: mlx, models, engine: 'transformers', budgets } as const;
+    const result = planDeviceMap(llama(3, 'lm_head.weight', 512), options);
+    if (result.status === 'infeasible') throw new Error('fits');
+    expect(result.plan.warnings).toContainEqual(expect.stringContaining('refuses a quantization_config without'));
+    expect(result.plan.assumptions).toContain('Weights are counted as they are stored.');
+  });
+
   it('says of bitsandbytes that nothing is quantised', () => {
     const off = { quant_method: 'bitsandbytes', load_in_4bit: false, load_in_8bit: false };
     expect(quantizationOf({ ...causal, quantization_config: off }, 'transformers')).toBeNull();

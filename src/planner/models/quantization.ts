@@ -27,6 +27,9 @@ const KNOWN = new Set(
   ).split(' '),
 );
 
+/** A method that the configuration does not name. */
+const UNNAMED = 'unknown';
+
 const FLOATS_WHEN_RUN = 'compressed-tensors';
 
 /**
@@ -40,7 +43,7 @@ export function quantizationOf(config: AnyConfig, reader: 'transformers' | 'othe
   // Neither packed nor scaled, as where weights are only sparse: the files hold floats.
   if (isUnread && described['config_groups'] === undefined) return null;
   const flags = [described['load_in_4bit'], described['load_in_8bit']];
-  const method = stringOf(described, 'quant_method') ?? (flags.includes(true) ? 'bitsandbytes' : 'unknown');
+  const method = stringOf(described, 'quant_method') ?? (flags.includes(true) ? 'bitsandbytes' : UNNAMED);
   // Neither of its formats: transformers loads floats.
   if (method === 'bitsandbytes' && flags.every((flag) => flag === false)) return null;
   const becomesFloats = isUnread || (reader === 'transformers' && method === FLOATS_WHEN_RUN);
@@ -74,7 +77,7 @@ export function quantizationNotes(quantization: Quantization | null, engine: Eng
     ];
   }
   return [
-    `Weights are counted as they are stored (${method}).`,
+    `Weights are counted as they are stored${method === UNNAMED ? '' : ` (${method})`}.`,
     ...(engine === 'transformers' && KNOWN.has(method) && stores.length === 0
       ? [`transformers runs ${method} on GPUs alone: quantised modules are not placed elsewhere beside one.`]
       : []),
@@ -99,6 +102,12 @@ export function quantizationWarnings(quantization: Quantization | null, engine: 
     ];
   }
   if (KNOWN.has(quantization.method)) return [];
+  if (quantization.method === UNNAMED) {
+    return [
+      `transformers refuses a ${NAME} without quant_method, such as MLX writes: this map is of use to another loader at best. Give the model that it ` +
+        'was made from.',
+    ];
+  }
   return [
     `transformers does not know quantisation by ${quantization.method}: it takes the stored numbers for weights, without their scales, ` +
       'and answers nonsense or fails. This map is of use to another loader at best, by the names of the file.',
