@@ -2,6 +2,7 @@
 import { errorText, option } from '../../error-text.js';
 import { Blip2Error } from '../../errors.js';
 import type { PlanDocument } from '../plan/document/plan-document.js';
+import { namedSource } from './named-source.js';
 import { PAGE_LOCK } from './page-lock-python.js';
 
 /**
@@ -23,7 +24,8 @@ export function pythonSnippet(plan: PlanDocument): string {
       },
     );
   }
-  const model = plan.checkpoint.id || 'path/to/checkpoint';
+  const { model, variant, revision } = namedSource(plan.checkpoint.id || 'path/to/checkpoint', plan.checkpoint.files);
+  const at = revision === null ? '' : `revision=${pythonString(revision)}`;
   const { loader, reader, variable } = classesOf(plan);
   const dequantizes = plan.model?.dequantize === true;
   const homes = new Set(Object.values(plan.device_map));
@@ -44,9 +46,9 @@ ${entries.join('\n')}
 # The budgets this map was made for, in bytes.
 max_memory = {${memory.join(', ')}}
 
-${variable} = ${reader}.from_pretrained(${pythonString(model)})
+${variable} = ${reader}.from_pretrained(${pythonString(model)}${at && `, ${at}`})
 model = ${loader}.from_pretrained(
-    ${pythonString(model)},
+    ${pythonString(model)},${at && `\n    ${at},`}${variant === null ? '' : `\n    variant=${pythonString(variant)},`}
     device_map=device_map,
     dtype=torch.${plan.dtype},${dequantizes ? '\n    # As it is, compressed-tensors makes floats of all weights in the first call, and fails where modules have hooks.\n    quantization_config=CompressedTensorsConfig(dequantize=True),' : ''}${onDisk && plan.model !== undefined ? '\n    # Tensors that loading merges are written there once more.\n    offload_folder="offload",' : ''}
 ).eval()

@@ -118,6 +118,17 @@ describe('formats', () => {
     expect(python).toContain('max_memory = {0: 4294967296, "cpu":');
   });
 
+  it('write Python that asks for the variant and the revision of what was named', () => {
+    const named = (id: string, file: string) =>
+      pythonSnippet({ ...small, checkpoint: { id, files: [file], fingerprint: null } });
+    expect(named('x/model.fp16.safetensors', 'model.fp16.safetensors')).toMatch(
+      /processor = \w+\.from_pretrained\("x"\)\nmodel = \w+\.from_pretrained\(\n {4}"x",\n {4}variant="fp16",\n {4}device_map/,
+    );
+    expect(named('https://hub.example/o/n/resolve/v1/model.safetensors', 'model.safetensors')).toMatch(
+      /from_pretrained\("o\/n", revision="v1"\)\n.*\n {4}"o\/n",\n {4}revision="v1",\n {4}device_map/,
+    );
+  });
+
   it('write Python that page-locks what it streams where the plan counts on that, and no other', () => {
     const of = (gib: number, pageLocked: boolean) => pythonSnippet(planOf(gib, { engine: 'transformers', pageLocked }));
     const python = of(4, true);
