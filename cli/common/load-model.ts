@@ -56,6 +56,7 @@ export async function loadModel(where: string = DEFAULT_PRESET, flags: HubArgs =
       id: where,
       files: checkpoint.files.map((file) => file.name),
       fingerprint: checkpointFingerprint(checkpoint),
+      ...(flags.revision === undefined || checkpoint.hub === undefined ? {} : { revision: flags.revision }),
     },
     checkpoint,
   };

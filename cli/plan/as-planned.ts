@@ -9,7 +9,11 @@ const size = z.number().int().nonnegative();
 /** What a plan says was asked for. Documents that say less are plans, too. */
 const askedSchema = z.looseObject({
   schema: z.string(),
-  checkpoint: z.looseObject({ id: z.string().optional(), fingerprint: z.string().nullable().optional() }),
+  checkpoint: z.looseObject({
+    id: z.string().optional(),
+    fingerprint: z.string().nullable().optional(),
+    revision: z.string().optional(),
+  }),
   engine: z.enum(ENGINES).optional(),
   dtype: z.enum(LOAD_DTYPES).optional(),
   workload: z
@@ -58,6 +62,7 @@ export function asPlanned<A extends RequestArgs>(args: A, json: unknown): Planne
     args: {
       ...args,
       checkpoint: args.checkpoint ?? checkpoint.id,
+      revision: args.revision ?? (args.checkpoint === undefined ? checkpoint.revision : undefined),
       engine,
       dtype: args.dtype ?? (dtype === undefined ? undefined : [dtype]),
       'page-lock': args['page-lock'] ?? (engine === 'transformers' ? pageLocked : undefined),

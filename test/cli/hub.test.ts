@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -38,6 +38,18 @@ it('plans a model on the hub from its headers, then captions with it, then does 
   const offline = await command('blip2-run', run, { env: { ...env, HF_HUB_OFFLINE: '1' } });
   expect(offline).toMatchObject({ code: 0, stdout: captioned.stdout });
   expect(server.requests).toHaveLength(requests);
+});
+
+it('a revision that was asked for is in the Python of a plan, and what explains a plan looks there', async () => {
+  const flags = ['owner/model', '--revision', 'main', '--vram', '5M', '-q'];
+  const { code, stdout } = await command('blip2-plan', [...flags, '-f', 'python'], { env });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/from_pretrained\(\n {4}"owner\/model",\n {4}revision="main",\n/);
+  const file = join(cacheFolder, 'plan.json');
+  await writeFile(file, (await command('blip2-plan', [...flags, '-f', 'json'], { env })).stdout);
+  const explained = await command('blip2-plan', ['explain', file, '--json'], { env });
+  expect(explained.code).toBe(0);
+  expect(JSON.parse(explained.stdout)).toMatchObject({ plan: { checkpoint: { id: 'owner/model', revision: 'main' } } });
 });
 
 it('says what to do about a model that the hub does not have', async () => {

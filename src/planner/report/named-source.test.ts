@@ -30,5 +30,14 @@ it.each([
     { model: 'owner/name', variant: null, revision: 'refs/pr/1' },
   ],
 ])('%s with %j', (id, files, source) => {
-  expect(namedSource(id, files)).toEqual(source);
+  expect(namedSource({ id, files })).toEqual(source);
+});
+
+it('keeps the revision that was asked for', () => {
+  const revision = 'v2';
+  expect(namedSource({ id: 'owner/name', files: [], revision })).toEqual({
+    model: 'owner/name',
+    variant: null,
+    revision,
+  });
 });

@@ -6,12 +6,18 @@ export interface NamedSource {
   readonly revision: string | null;
 }
 
+interface NamedCheckpoint {
+  readonly id: string;
+  readonly files: readonly string[];
+  readonly revision?: string | null;
+}
+
 const ADDRESS = /^https?:\/\/[^/]+\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/[^/]+$/;
 /** A shard or an index, of which `from_pretrained` wants the folder. */
 const FILE = /^(?:(.*)[/\\])?[^/\\]+\.safetensors(?:\.index(?:\.[^.]+)?\.json)?$/;
 const VARIANT = /^model(?:\.([^.]+?)(?:-\d+-of-\d+)?|-\d+-of-\d+\.([^.]+))\.safetensors$/;
 
-export function namedSource(id: string, files: readonly string[]): NamedSource {
+export function namedSource({ id, files, revision = null }: NamedCheckpoint): NamedSource {
   const variants = new Set(
     files.map((name) => {
       const [, first, second] = VARIANT.exec(name) ?? [];
@@ -23,5 +29,5 @@ export function namedSource(id: string, files: readonly string[]): NamedSource {
   const address = ADDRESS.exec(id);
   if (address !== null) return { model: address[1] ?? id, variant, revision: decodeURIComponent(address[2] ?? 'main') };
   const file = FILE.exec(id);
-  return { model: file === null ? id : (file[1] ?? '.'), variant, revision: null };
+  return { model: file === null ? id : (file[1] ?? '.'), variant, revision };
 }

@@ -24,7 +24,10 @@ export function pythonSnippet(plan: PlanDocument): string {
       },
     );
   }
-  const { model, variant, revision } = namedSource(plan.checkpoint.id || 'path/to/checkpoint', plan.checkpoint.files);
+  const { model, variant, revision } = namedSource({
+    ...plan.checkpoint,
+    id: plan.checkpoint.id || 'path/to/checkpoint',
+  });
   const at = revision === null ? '' : `revision=${pythonString(revision)}`;
   const { loader, reader, variable } = classesOf(plan);
   const dequantizes = plan.model?.dequantize === true;

@@ -130,7 +130,12 @@ export const planSchema = z
   .object({
     schema: z.literal(PLAN_SCHEMA),
     tool: z.object({ name: z.string(), version: z.string() }),
-    checkpoint: z.object({ id: z.string(), files: z.array(z.string()), fingerprint: z.string().nullable() }),
+    checkpoint: z.object({
+      id: z.string(),
+      files: z.array(z.string()),
+      fingerprint: z.string().nullable(),
+      revision: z.string().exactOptional().describe('Branch, tag or commit on the hub, where one was asked for.'),
+    }),
     model: z
       .object({
         class: z.string(),

@@ -28,6 +28,8 @@ export interface CheckpointIdentity {
   readonly files: readonly string[];
   /** Hash of the shard headers, made by whoever read them; null for a preset, which has no files. */
   readonly fingerprint: string | null;
+  /** Branch, tag or commit on the hub, where one was asked for. */
+  readonly revision?: string;
 }
 
 /** What is asked of a plan. Only `budgets` has to be given. */
