@@ -17,20 +17,59 @@ export async function knownModels(
 ): Promise<KnownModels> {
   const models = await loadModelTable();
   if (loadedModel(models, config, tensors) !== null) return { models, warnings: [] };
-  const why = isAdapter(tensors)
-    ? `An adapter without the model that it is for is not in the table of transformers ${models.version}'s models`
-    : whyUnknown(models, config, nameOf(config));
-  if (engine === 'transformers' && names !== 'file') {
-    throw new Blip2Error('MODEL_UNKNOWN', `${why}, so its names there are not known.`, {
-      hint: "Use --names file for a map in the file's own names, which transformers may load otherwise.",
-    });
-  }
-  return { models, warnings: [`${why}: planned by the names in its files`] };
+  const { why, hint } = whatItIs(tensors, config, models);
+  if (engine === 'transformers' && names !== 'file')
+    throw new Blip2Error('MODEL_UNKNOWN', `${why}, so its names there are not known.`, { hint });
+  const isOdd = !hint.startsWith(NAMES_OF_FILE);
+  return { models, warnings: [`${why}: planned by the names in its files${isOdd ? `. ${hint}` : ''}`] };
 }
 
-/** What PEFT saves of LoRA, whose tensors are a small part of what is loaded with them. */
-function isAdapter(tensors: ReadonlyMap<string, TensorInfo>): boolean {
-  return tensors.size > 0 && [...tensors.keys()].every((name) => /\.lora_|^base_model\.model\./.test(name));
+interface Unknown {
+  readonly why: string;
+  readonly hint: string;
+}
+
+const NAMES_OF_FILE = "Use --names file for a map in the file's own names";
+
+function whatItIs(tensors: ReadonlyMap<string, TensorInfo>, config: unknown, models: ModelTable): Unknown {
+  const names = [...tensors.keys()];
+  if (names.some((name) => PEFT.test(name) && name.includes('.base_layer.'))) {
+    return {
+      why: 'The files hold a model inside PEFT, whose tensors have other names there than transformers looks for',
+      hint: 'Load it with PEFT, and save what merge_and_unload() gives.',
+    };
+  }
+  if (names.length > 0 && names.every((name) => PEFT.test(name))) {
+    return {
+      why: 'The files hold an adapter without the model that it is for',
+      hint: 'Give the model that adapter_config.json calls base_model_name_or_path: an adapter adds little to it.',
+    };
+  }
+  const prefix = prefixOf(tensors, config, models);
+  if (prefix !== null) {
+    return {
+      why: `The tensors' names begin with "${prefix}", by which transformers finds none of them`,
+      hint: `Take it away with \`blip2-shard rename CHECKPOINT OUT --prefix ${prefix}=\`.`,
+    };
+  }
+  const isOfDiffusers = stringOf(asConfig(config), '_class_name') !== null;
+  return {
+    why: whyUnknown(models, config, nameOf(config)),
+    hint: `${NAMES_OF_FILE}, ${isOfDiffusers ? 'which are those that diffusers takes' : 'which transformers may load otherwise'}.`,
+  };
+}
+
+/** What PEFT saves, of LoRA mostly: a small part of what is loaded with them. */
+const PEFT = /\.lora_|^base_model\.model\./;
+
+/** What torch's wrappers (`module.`, `_orig_mod.`) and trainers put before the names of a model that is known without. */
+function prefixOf(tensors: ReadonlyMap<string, TensorInfo>, config: unknown, models: ModelTable): string | null {
+  const [first = ''] = tensors.keys();
+  const prefix = first.slice(0, first.indexOf('.') + 1);
+  const rows = [...tensors];
+  if (prefix === '' || !rows.every(([name]) => name.startsWith(prefix))) return null;
+  const within = new Map(rows.map(([name, info]) => [name.slice(prefix.length), info]));
+  return loadedModel(models, config, within) === null ? null : prefix;
 }
 
 function nameOf(json: unknown): string {
@@ -39,5 +78,8 @@ function nameOf(json: unknown): string {
   const type = stringOf(config, 'model_type');
   if (architecture !== undefined)
     return `${architecture}${config['auto_map'] === undefined ? '' : ' (code of its own)'}`;
-  return type === null ? 'A checkpoint without config.json' : `Model type ${type}`;
+  if (type !== null) return `Model type ${type}`;
+  return json === null
+    ? 'A checkpoint without config.json'
+    : 'A model whose config.json has neither architectures nor model_type';
 }

@@ -109,8 +109,36 @@ describe('a model that is not BLIP-2', () => {
   it('that is an adapter alone is called one', async () => {
     const { path } = await checkpoint('LlamaForCausalLM', {}, (tensor) => `base_model.model.${tensor}`);
     const { stderr } = await plan('estimate', path);
-    expect(stderr).toContain('An adapter without the model that it is for');
-    expect((await plan(path, '--vram', '1G', '--engine', 'transformers')).stderr).toContain('An adapter without');
+    expect(stderr).toMatch(/an adapter without the model that it is for.* base_model_name_or_path/);
+    const refused = await plan(path, '--vram', '1G', '--engine', 'transformers');
+    expect(refused.stderr).toMatch(/an adapter without[^]*\[MODEL_UNKNOWN\]\nGive the model that adapter_config\.json/);
+  });
+
+  // transformers 5.24 loads such files of Llama with all of its weights made up.
+  it.each([
+    ['base_model.model.', 'merge_and_unload()'],
+    ['module.', '`blip2-shard rename CHECKPOINT OUT --prefix module.=`'],
+    ['_orig_mod.', '`blip2-shard rename CHECKPOINT OUT --prefix _orig_mod.=`'],
+  ])('of names within %s says how to take them out', async (prefix, said) => {
+    const { path } = await checkpoint(
+      'LlamaForCausalLM',
+      {},
+      (tensor) =>
+        prefix +
+        (prefix === 'base_model.model.' ? tensor.replace('q_proj.weight', 'q_proj.base_layer.weight') : tensor),
+    );
+    expect((await plan('estimate', path)).stderr).toContain(said);
+    const refused = await plan(path, '--vram', '1G', '--engine', 'transformers');
+    expect(refused.stderr).toMatch(/\[MODEL_UNKNOWN\]\n/);
+    expect(refused.stderr).toContain(said);
+  });
+
+  it('of a config.json that names no class is not said to have none', async () => {
+    const { path } = await checkpoint('LlamaForCausalLM');
+    await writeFile(join(path, 'config.json'), '{}');
+    expect((await plan('estimate', path)).stderr).toContain('has neither architectures nor model_type');
+    await rm(join(path, 'config.json'));
+    expect((await plan('estimate', path)).stderr).toContain('A checkpoint without config.json');
   });
 
   it('of packed weights is counted as stored, and stays on the GPU where its method wants that', async () => {
