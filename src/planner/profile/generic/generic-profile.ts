@@ -98,7 +98,9 @@ export function genericProfiler(
       ...(lacking.size === 0 ? {} : { lackingKeys: lacking }),
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [
-        ...(model === null ? UNKNOWN : [...knownNotes(model, rules), ...lackingNotes(lacking, model)]),
+        ...(model === null
+          ? UNKNOWN
+          : [...knownNotes(model, rules), ...lackingNotes([...lacking.keys(), ...model.unread], model)]),
         ...loaderNotes(engine, blocks),
         ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
         ...quantizationNotes(quantization, engine),

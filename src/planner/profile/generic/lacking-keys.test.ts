@@ -124,6 +124,20 @@ describe('what a class has and no file holds', () => {
     expect(plan?.warnings.filter((text) => text.startsWith('No key covers'))).toEqual([]);
   });
 
+  it('a head of its own that is not there is said to be made', () => {
+    const llama = tensorsOf({
+      'model.embed_tokens.weight': [512, WIDTH],
+      ...layers((i) => linear(`model.layers.${i}.mlp.up_proj`)),
+      'model.norm.weight': [WIDTH],
+    });
+    const said = (isTied: boolean) => {
+      const config = { ...configOf('LlamaForCausalLM', 'llama'), tie_word_embeddings: isTied };
+      return planned(llama, config, [['', 0]]).plan.assumptions.join('\n');
+    };
+    expect(said(false)).toContain('No file holds lm_head.weight of LlamaForCausalLM');
+    expect(said(true)).not.toContain('No file holds');
+  });
+
   it('nothing is said of files that hold all', () => {
     const { plan } = planned(new Map([...bert, ...pooler]), configOf('BertModel', 'bert'), [
       ['', 0],

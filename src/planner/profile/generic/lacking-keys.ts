@@ -38,10 +38,11 @@ export function lackingKeys(model: LoadedModel, groups: LoadedGroups): Map<strin
   );
 }
 
-export function lackingNotes(lacking: ReadonlyMap<string, string>, { cls }: LoadedModel): string[] {
-  const [first] = lacking.keys();
+/** @param lacking modules and parameters */
+export function lackingNotes(lacking: readonly string[], { cls }: LoadedModel): string[] {
+  const [first] = lacking;
   if (first === undefined) return [];
-  const [more, them] = lacking.size === 1 ? ['', 'it'] : [` and ${lacking.size - 1} more`, 'them'];
+  const [more, them] = lacking.length === 1 ? ['', 'it'] : [` and ${lacking.length - 1} more`, 'them'];
   return [
     `No file holds ${first}${more} of ${cls.name}: where this model has ${them}, transformers makes ${them} anew. This plan has keys for ` +
       `${them} and no bytes.`,
