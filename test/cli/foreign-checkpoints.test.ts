@@ -1,5 +1,5 @@
 /** Checkpoints as other programs lay them: names, halves of downloads, quantisations of others. */
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -97,6 +97,20 @@ describe('blip2-shard convert of weights that others have packed', () => {
     expect((await shard('diff', from, out, '-q')).stdout).not.toContain('q.weight');
     expect(config).toEqual({ dtype: 'float16', quantization_config: { quant_method: 'fp8', dtype: 'float32' } });
   });
+});
+
+it('what sentence-transformers runs behind a model comes along, as it is', async () => {
+  const from = await write({
+    'model.safetensors': floats('a'),
+    'modules.json': '[]',
+    '1_Pooling/config.json': '{}',
+    '2_Dense/model.safetensors': floats('linear.weight'),
+    'onnx/config.json': '{}',
+  });
+  expect((await shard('convert', from, out, '--dtype', 'float16')).code).toBe(0);
+  const copied = (await readdir(out, { recursive: true })).filter((name) => name.includes('/'));
+  expect(copied.sort()).toEqual(['1_Pooling/config.json', '2_Dense/model.safetensors']);
+  expect(await readFile(join(out, '2_Dense/model.safetensors'))).toEqual(Buffer.from(floats('linear.weight')));
 });
 
 it('blip2-shard merges no half of a checkpoint, and no half is sound', async () => {

@@ -6,7 +6,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { pickWeights } from '../checkpoint/pick-weights.js';
 import { openFound, openLocalShard, openShardSource } from '../checkpoint/open-found.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { MAX_SIDE_FILE_BYTES, SIDE_FILE, SIDE_FOLDERS } from '../shard/side-files.js';
+import { isSideFile, MAX_SIDE_FILE_BYTES } from '../shard/side-files.js';
 import { downloadFile, type DownloadOptions } from './download-file.js';
 import { exists, HubCache } from './hub-cache.js';
 import { commitOf, listFiles } from './hub-listing.js';
@@ -85,16 +85,14 @@ export class HubRepository {
 
   /** What a checkpoint needs beside its weights: configuration, tokenizers, templates. */
   sideFiles(): string[] {
-    return [...this.#files].flatMap(([name, { sizeBytes }]) => {
-      const folder = name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : '';
-      const isWanted = SIDE_FILE.test(name) && SIDE_FOLDERS.includes(folder);
-      return isWanted && sizeBytes <= MAX_SIDE_FILE_BYTES ? [name] : [];
-    });
+    return [...this.#files].flatMap(([name, { sizeBytes }]) =>
+      isSideFile(name) && sizeBytes <= MAX_SIDE_FILE_BYTES ? [name] : [],
+    );
   }
 
   #checkSize(name: string): void {
     const { sizeBytes } = this.#file(name);
-    if (!SIDE_FILE.test(name) || sizeBytes <= MAX_SIDE_FILE_BYTES) return;
+    if (!isSideFile(name) || sizeBytes <= MAX_SIDE_FILE_BYTES) return;
     throw new Blip2Error(
       'HUB_FAILED',
       `${this.#repo}/${name} has ${sizeBytes} bytes; at most ${MAX_SIDE_FILE_BYTES} are fetched of a file that holds no weights`,

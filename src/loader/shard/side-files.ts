@@ -8,12 +8,19 @@ import { TemporaryFile } from '../write/temporary-file.js';
 import { withConfigDtype } from './config-dtype.js';
 
 /** Configuration, tokenizer, templates, and a model's own classes; the largest tokenizer.json in use has 34 MB. */
-export const SIDE_FILE = /\.(json|txt|model|jinja|py|tiktoken)$/;
-/** Where they lie: the checkpoint's folder, an InstructBLIP's second tokenizer, and templates as transformers 5 saves them. */
-export const SIDE_FOLDERS: readonly string[] = ['', 'qformer_tokenizer', 'additional_chat_templates'];
+const SIDE_FILE = /^[^/]+\.(json|txt|model|jinja|py|tiktoken)$/;
+/** Where else they lie: an InstructBLIP's second tokenizer, and templates as transformers 5 saves them. */
+const SIDE_FOLDER = /^(qformer_tokenizer|additional_chat_templates)\//;
+/** What sentence-transformers runs behind the model: pooling, and layers with weights of their own. */
+const LATER_MODULE = /^\d+_[A-Z]\w*\/[^/]+\.(json|safetensors|bin)$/;
 /** `model.safetensors.index.json`, `pytorch_model.bin.index.fp16.json`: it names files that the copy does not have. */
 const INDEX = /\.index(\.[^.]+)?\.json$/;
 export const MAX_SIDE_FILE_BYTES = 100_000_000;
+
+/** @param name within its checkpoint, folders with "/" */
+export function isSideFile(name: string): boolean {
+  return SIDE_FILE.test(name.replace(SIDE_FOLDER, '')) || LATER_MODULE.test(name);
+}
 
 /**
  * Copies what a checkpoint needs beside its weights, so that the copy loads where the original did.
@@ -48,18 +55,24 @@ async function placeSideFile(path: string, content: string | Uint8Array): Promis
 }
 
 async function sideFilesIn(checkpoint: string): Promise<string[]> {
+  const entries = await readdir(checkpoint);
+  const folders = entries.filter((name) => isSideFile(`${name}/config.json`));
+  const below = await Promise.all(
+    folders.map(async (folder) => {
+      const names = await readdir(join(checkpoint, folder)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
+        throw error;
+      });
+      return names.map((name) => `${folder}/${name}`);
+    }),
+  );
   const names: string[] = [];
-  for (const folder of SIDE_FOLDERS) {
-    const inFolder = await readdir(join(checkpoint, folder)).catch((error: NodeJS.ErrnoException) => {
-      if (folder !== '' && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
-      throw error;
-    });
-    for (const name of inFolder) {
-      if (!SIDE_FILE.test(name) || INDEX.test(name) || name.startsWith('.')) continue;
-      const path = join(checkpoint, folder, name);
-      const found = await readingOf(path, stat(path));
-      if (found.isFile() && found.size <= MAX_SIDE_FILE_BYTES) names.push(join(folder, name));
-    }
+  for (const name of [...entries, ...below.flat()]) {
+    const [base = ''] = name.split('/').toReversed();
+    if (!isSideFile(name) || INDEX.test(base) || base.startsWith('.')) continue;
+    const path = join(checkpoint, name);
+    const found = await readingOf(path, stat(path));
+    if (found.isFile() && found.size <= MAX_SIDE_FILE_BYTES) names.push(name);
   }
   return names;
 }
