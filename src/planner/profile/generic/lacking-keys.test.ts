@@ -111,17 +111,37 @@ describe('what a class has and no file holds', () => {
   );
 
   it('a map without such keys is said to be refused', () => {
+    const config = configOf('MarianMTModel', 'marian');
+    const map = new Map<string, Device>([
+      ['final_logits_bias', 0],
+      ['model.shared', 0],
+      ['model.encoder.embed_tokens', 0],
+      ['model.decoder.embed_tokens', 0],
+      ['lm_head', 0],
+      ['model.encoder.layers', 0],
+      ['model.decoder.layers', 'cpu'],
+    ]);
+    const said = (given: ReadonlyMap<string, Device>) =>
+      explainMap(given, marian, optionsOf(config)).plan?.warnings.filter((text) => text.startsWith('No key covers'));
+    expect(said(map)).toEqual([
+      expect.stringMatching(
+        /^No key covers model\.encoder\.embed_positions, model\.decoder\.embed_positions, .* refuses the map\. Add /,
+      ),
+    ]);
+    const positions = ['encoder', 'decoder'].map((part) => [`model.${part}.embed_positions`, 0] as const);
+    expect(said(new Map([...map, ...positions]))).toEqual([]);
+  });
+
+  it('a map without a key for a pooler leaves a block without a device', () => {
     const config = configOf('BertModel', 'bert');
     const map = new Map<string, Device>([
       ['embeddings', 0],
       ['encoder', 'cpu'],
     ]);
-    expect(explainMap(map, bert, optionsOf(config)).plan?.warnings).toContainEqual(
-      expect.stringMatching(/^No key covers pooler, .* refuses the map\. Add "pooler": /),
-    );
-    const whole = new Map([...bert, ...pooler]);
-    const { plan } = explainMap(new Map([...map, ['pooler', 0]]), whole, optionsOf(config));
-    expect(plan?.warnings.filter((text) => text.startsWith('No key covers'))).toEqual([]);
+    const { issues, plan } = explainMap(map, bert, optionsOf(config));
+    expect(plan).toBeNull();
+    expect(issues.map(({ message }) => message).join()).toContain('pooler');
+    expect(explainMap(new Map([...map, ['pooler', 0]]), bert, optionsOf(config)).issues).toEqual([]);
   });
 
   it('a head of its own that is not there is said to be made', () => {
