@@ -92,6 +92,8 @@ describe('a model that is composed of two others', () => {
       const wide = row.tensors.has('enc_to_dec_proj.weight');
       const { blocks } = preparePlan(row.tensors, optionsOf(row)).profile;
       expect(blocks.some(({ name }) => name === 'enc_to_dec_proj')).toBe(wide);
+      const { assumptions } = preparePlan(row.tensors, optionsOf(row)).profile;
+      expect(assumptions.join()).not.toContain('No file holds enc_to_dec_proj');
       const layers = blocks.filter(({ name }) => /^decoder\..*\.(layers?|h)\.\d+$/.test(name));
       for (const { runs } of layers)
         expect(runs.find(({ phase }) => phase === 'token')?.streamedBytes).toBeLessThan(
@@ -124,7 +126,7 @@ describe('a model that is composed of two others', () => {
         const { unsaved, ignored, ties, prefix, head, use, isEager } = each ?? cls;
         return { encoder, decoder, unsaved, ignored, ties, prefix, head, use, isEager, decodes: each?.decoder };
       };
-      const composed = composedClass(table, cls, {});
+      const composed = composedClass(table, cls, {}, new Map());
       expect(composed).not.toBe(cls);
       expect(known(composed)).toEqual(known(cls));
     },
@@ -134,7 +136,7 @@ describe('a model that is composed of two others', () => {
     const cls = table.classOf('SpeechEncoderDecoderModel');
     if (cls === null) throw new Error('in the table');
     const parts = { encoder: { model_type: 'wav2vec2' }, decoder: { model_type: 'speech_to_text_2' } };
-    expect(composedClass(table, cls, parts)).toBeNull();
+    expect(composedClass(table, cls, parts, new Map())).toBeNull();
   });
 });
 

@@ -16,8 +16,16 @@ const COMPOSED: ReadonlyMap<string, string> = new Map([
 /** Makes what the encoder hands over as wide as the decoder is: no file has one where both are of one width. */
 const PROJECTION = 'enc_to_dec_proj';
 
-/** The class with the parts that `config.json` names: itself where it is not composed, null where the table lacks a part. */
-export function composedClass(table: ModelTable, cls: ModelClass, config: AnyConfig): ModelClass | null {
+/**
+ * The class with the parts that `config.json` names: itself where it is not composed, null where the table lacks a part.
+ * @param tensors of the files
+ */
+export function composedClass(
+  table: ModelTable,
+  cls: ModelClass,
+  config: AnyConfig,
+  tensors: ReadonlyMap<string, unknown>,
+): ModelClass | null {
   if (!COMPOSED.has(cls.name)) return cls;
   const types = partTypes(cls.name, config);
   const encoder = partOf(table, types.encoder, isBaseModel);
@@ -31,7 +39,7 @@ export function composedClass(table: ModelTable, cls: ModelClass, config: AnyCon
       children: new Map([
         ['encoder', encoder.root],
         ['decoder', withCrossAttention(decoder.root)],
-        [PROJECTION, LINEAR],
+        ...(tensors.has(`${PROJECTION}.weight`) ? ([[PROJECTION, LINEAR]] as const) : []),
       ]),
     },
     decoder: 'decoder',

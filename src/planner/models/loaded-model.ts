@@ -72,7 +72,7 @@ function findModel(table: ModelTable, json: unknown, tensors: ReadonlyMap<string
   const step = Math.max(1, Math.floor(tensors.size / SAMPLE));
   const sample = [...tensors.keys()].filter((_, i) => i % step === 0);
   let best: { cls: ModelClass; share: number } | null = null;
-  for (const cls of candidates(table, config)) {
+  for (const cls of candidates(table, config, tensors)) {
     // The first is what config.json names: another has to be clearly better.
     if (best !== null && best.share + CLEARLY >= 1) break;
     const share = coverage(cls, sample);
@@ -81,7 +81,7 @@ function findModel(table: ModelTable, json: unknown, tensors: ReadonlyMap<string
   return best === null ? null : translated(table, best.cls, config, tensors);
 }
 
-function candidates(table: ModelTable, config: AnyConfig): ModelClass[] {
+function candidates(table: ModelTable, config: AnyConfig, tensors: ReadonlyMap<string, TensorInfo>): ModelClass[] {
   const type = stringOf(config, 'model_type');
   const ofType = type === null ? [] : table.classesOf(type);
   // A text model cut out of a larger one keeps the name of its class, which does not load its configuration.
@@ -89,7 +89,7 @@ function candidates(table: ModelTable, config: AnyConfig): ModelClass[] {
   const names = [...named, ...ofType];
   return [...new Set(names)].flatMap((name) => {
     const cls = table.classOf(name);
-    return (cls === null ? null : composedClass(table, cls, config)) ?? [];
+    return (cls === null ? null : composedClass(table, cls, config, tensors)) ?? [];
   });
 }
 
