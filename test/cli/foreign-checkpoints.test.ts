@@ -99,6 +99,18 @@ describe('blip2-shard convert of weights that others have packed', () => {
   });
 });
 
+it('takes nothing along from a folder that is no model', async () => {
+  const beside = { 'notes.txt': 'mine', 'backup.py': 'print()', 'data.json': '[]' };
+  const where = await write({ 'weights.safetensors': floats('a'), ...beside });
+  const { code } = await shard('convert', join(where, 'weights.safetensors'), out, '--dtype', 'float16');
+  expect(code).toBe(0);
+  expect(await readdir(out)).toEqual(['model.safetensors']);
+  await rm(out, { recursive: true });
+  await write({ 'tokenizer.json': '{}' });
+  await shard('convert', join(where, 'weights.safetensors'), out, '--dtype', 'float16');
+  expect(await readdir(out)).toEqual(expect.arrayContaining(['notes.txt', 'tokenizer.json']));
+});
+
 it('what sentence-transformers runs behind a model comes along, as it is', async () => {
   const from = await write({
     'model.safetensors': floats('a'),

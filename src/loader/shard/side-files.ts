@@ -15,6 +15,8 @@ const SIDE_FOLDER = /^(qformer_tokenizer|additional_chat_templates)\//;
 const LATER_MODULE = /^\d+_[A-Z]\w*\/[^/]+\.(json|safetensors|bin)$/;
 /** `model.safetensors.index.json`, `pytorch_model.bin.index.fp16.json`: it names files that the copy does not have. */
 const INDEX = /\.index(\.[^.]+)?\.json$/;
+/** One of these is in a folder that is a model's. In any other, a file of weights lies beside whatever people keep there. */
+const OF_A_MODEL = /^(config|adapter_config|model_index|modules|params|(pre)?processor_config|tokenizer(_config)?)\.json$/;
 export const MAX_SIDE_FILE_BYTES = 100_000_000;
 
 /** @param name within its checkpoint, folders with "/" */
@@ -56,6 +58,7 @@ async function placeSideFile(path: string, content: string | Uint8Array): Promis
 
 async function sideFilesIn(checkpoint: string): Promise<string[]> {
   const entries = await readdir(checkpoint);
+  if (!entries.some((name) => OF_A_MODEL.test(name))) return [];
   const folders = entries.filter((name) => isSideFile(`${name}/config.json`));
   const below = await Promise.all(
     folders.map(async (folder) => {
