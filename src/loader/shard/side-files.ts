@@ -16,7 +16,8 @@ const LATER_MODULE = /^\d+_[A-Z]\w*\/[^/]+\.(json|safetensors|bin)$/;
 /** `model.safetensors.index.json`, `pytorch_model.bin.index.fp16.json`: it names files that the copy does not have. */
 const INDEX = /\.index(\.[^.]+)?\.json$/;
 /** One of these is in a folder that is a model's. In any other, a file of weights lies beside whatever people keep there. */
-const OF_A_MODEL = /^(config|adapter_config|model_index|modules|params|(pre)?processor_config|tokenizer(_config)?)\.json$/;
+const OF_A_MODEL =
+  /^(config|adapter_config|model_index|modules|params|(pre)?processor_config|tokenizer(_config)?)\.json$/;
 export const MAX_SIDE_FILE_BYTES = 100_000_000;
 
 /** @param name within its checkpoint, folders with "/" */
