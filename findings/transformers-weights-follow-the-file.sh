@@ -53,7 +53,8 @@ for name, dtype, device_map, change in (
     ("another dtype", torch.float32, None, write),
     ("renamed over", "auto", None, rename),
 ):
-    shutil.copy("before", shard)
+    shutil.copy("before", "fresh")
+    os.replace("fresh", shard)
     model = GPT2LMHeadModel.from_pretrained("saved", dtype=dtype, device_map=device_map)
     weight = model.transformer.h[1].mlp.c_fc.weight
     assert weight.count_nonzero() > 0

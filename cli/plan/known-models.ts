@@ -17,19 +17,18 @@ export async function knownModels(
 ): Promise<KnownModels> {
   const models = await loadModelTable();
   if (loadedModel(models, config, tensors) !== null) return { models, warnings: [] };
-  const { why, hint } = whatItIs(tensors, config, models);
+  const { why, hint, isOther } = whatItIs(tensors, config, models);
   if (engine === 'transformers' && names !== 'file')
     throw new Blip2Error('MODEL_UNKNOWN', `${why}, so its names there are not known.`, { hint });
-  const isOdd = !hint.startsWith(NAMES_OF_FILE);
-  return { models, warnings: [`${why}: planned by the names in its files${isOdd ? `. ${hint}` : ''}`] };
+  return { models, warnings: [`${why}: planned by the names in its files${isOther ? `. ${hint}` : ''}`] };
 }
 
 interface Unknown {
   readonly why: string;
   readonly hint: string;
+  /** Whether something else is to be planned, so that the hint is for whoever plans this. */
+  readonly isOther: boolean;
 }
-
-const NAMES_OF_FILE = "Use --names file for a map in the file's own names";
 
 function whatItIs(tensors: ReadonlyMap<string, TensorInfo>, config: unknown, models: ModelTable): Unknown {
   const names = [...tensors.keys()];
@@ -37,12 +36,14 @@ function whatItIs(tensors: ReadonlyMap<string, TensorInfo>, config: unknown, mod
     return {
       why: 'The files hold a model inside PEFT, whose tensors have other names there than transformers looks for',
       hint: 'Load it with PEFT, and save what merge_and_unload() gives.',
+      isOther: true,
     };
   }
   if (names.length > 0 && names.every((name) => PEFT.test(name))) {
     return {
       why: 'The files hold an adapter without the model that it is for',
       hint: 'Give the model that adapter_config.json calls base_model_name_or_path: an adapter adds little to it.',
+      isOther: true,
     };
   }
   const prefix = prefixOf(tensors, config, models);
@@ -50,12 +51,14 @@ function whatItIs(tensors: ReadonlyMap<string, TensorInfo>, config: unknown, mod
     return {
       why: `The tensors' names begin with "${prefix}", by which transformers finds none of them`,
       hint: `Take it away with \`blip2-shard rename CHECKPOINT OUT --prefix ${prefix}=\`.`,
+      isOther: true,
     };
   }
   const isOfDiffusers = stringOf(asConfig(config), '_class_name') !== null;
   return {
     why: whyUnknown(models, config, nameOf(config)),
-    hint: `${NAMES_OF_FILE}, ${isOfDiffusers ? 'which are those that diffusers takes' : 'which transformers may load otherwise'}.`,
+    hint: `Use --names file for a map in the file's own names, ${isOfDiffusers ? 'which are those that diffusers takes' : 'which transformers may load otherwise'}.`,
+    isOther: false,
   };
 }
 

@@ -97,6 +97,8 @@ const usesCuda = (provider: Provider): boolean => provider === 'auto' || provide
 
 /** It is asked for its cards once there is something to plan. */
 async function startDriver(): Promise<void> {
+  const { hasCudaLibrary } = await import('../../src/runtime/device/ort/cuda-library.js');
+  if (!hasCudaLibrary()) return;
   const { CudaDriver } = await import('../../src/runtime/device/memory/cuda-driver.js');
   CudaDriver.startAside();
 }
