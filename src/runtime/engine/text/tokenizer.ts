@@ -51,10 +51,10 @@ function parse(tokenizerJson: unknown, config: object): Tokenizer {
 /** @throws Error for a vocabulary without tokens, or ids that are no rows of a table */
 function checkVocabulary({ model, added_tokens: added }: Record<string, unknown>): void {
   const vocabulary = isRecord(model) ? model['vocab'] : undefined;
+  const ids: unknown[] = isRecord(vocabulary) ? Object.values(vocabulary) : [];
   // Unigram lists its tokens with their scores; their ids are their places.
-  const tokens = Array.isArray(vocabulary) ? vocabulary : isRecord(vocabulary) ? Object.entries(vocabulary) : [];
-  if (tokens.length === 0) throw new Error('its vocabulary has 0 tokens');
-  const ids: unknown[] = Array.isArray(vocabulary) ? [] : Object.values(vocabulary ?? {});
+  const count = Array.isArray(vocabulary) ? vocabulary.length : ids.length;
+  if (count === 0) throw new Error('its vocabulary has 0 tokens');
   for (const token of Array.isArray(added) ? added : []) ids.push(isRecord(token) ? token['id'] : undefined);
   const wrong = ids.findIndex((id) => typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0);
   if (wrong !== -1) throw new Error(`the id of a token is ${JSON.stringify(ids[wrong])}, not a whole number from 0 up`);
