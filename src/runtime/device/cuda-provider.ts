@@ -85,6 +85,11 @@ export function cudaOps(device: number): CustomOps | null {
 
 /** cuBLAS takes this much for each session at its first product instead of its default, 32 MiB, and is no slower. */
 const CUBLAS_WORKSPACE = ':16:8';
+/**
+ * ONNX Runtime 1.30 has cuDNN attend on compute capability 9.0 and later, by a graph that cuDNN makes anew for each shape: 0.3 s before a
+ * first caption, 80 ms of them in the first layer. Its own kernels take a picture as long (H200: 6.3 and 6.2 ms).
+ */
+const CUDNN_ATTENTION = '0';
 
 export interface RunOrder {
   readonly stream: bigint;
@@ -98,6 +103,7 @@ export interface RunOrder {
  */
 export function cudaSettings(device: number, order?: RunOrder, roundsFactors = false): Record<string, string> {
   process.env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
+  process.env['ORT_ENABLE_CUDNN_FLASH_ATTENTION'] ??= CUDNN_ATTENTION;
   return {
     device_id: String(device),
     arena_extend_strategy: 'kSameAsRequested',
