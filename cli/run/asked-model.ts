@@ -54,7 +54,6 @@ export interface AskModelOptions {
 /** Opens the checkpoint, has its weights on this machine, and reads what is asked of it. */
 export async function askModel(args: ModelArgs, options: AskModelOptions): Promise<AskedModel> {
   const { atOnce, pictures, signal, say, rate } = options;
-  if (args.vram !== undefined && args['emulate-gpu'] !== true && usesCuda(args.provider)) await startDriver();
   const checkpoint = await openSource(args.model, args, signal);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
   const [ask, generation] = [readAsk(args), readGeneration(args)];
@@ -91,14 +90,4 @@ export async function askModel(args: ModelArgs, options: AskModelOptions): Promi
     provider: args.provider,
     pictureSize: args['picture-size'],
   };
-}
-
-const usesCuda = (provider: Provider): boolean => provider === 'auto' || provider === 'cuda';
-
-/** It is asked for its cards once there is something to plan. */
-async function startDriver(): Promise<void> {
-  const { hasCudaLibrary } = await import('../../src/runtime/device/ort/cuda-library.js');
-  if (!hasCudaLibrary()) return;
-  const { CudaDriver } = await import('../../src/runtime/device/memory/cuda-driver.js');
-  CudaDriver.startAside();
 }

@@ -12,6 +12,7 @@ import { listImages, refuseList } from './list-images.js';
 import { matchPictures } from './match-pictures.js';
 import { modelFlags } from './model-flags.js';
 import { PICTURE_NOTES, pictureFlags } from './picture-flags.js';
+import { startAhead } from './start-ahead.js';
 
 const ofModel = modelFlags(
   createParser('blip2-run caption', '$0 [images..]', 'Captions pictures, or answers a question about them.').positional(
@@ -94,6 +95,7 @@ export async function caption({ argv, signal }: CommandContext): Promise<number>
   }
   const isCaptioning = args.match === undefined && args.embed !== true;
   const rate = new RateLine(args.quiet !== true && args['no-progress'] !== true);
+  if (args.workers === undefined || args.workers === 1) await startAhead(args);
   const model = await askModel(args, {
     atOnce: isCaptioning ? batchSize : 1,
     pictures: bulk === null ? pictures.length : Infinity,

@@ -10,6 +10,7 @@ import { RateLine } from '../common/rate-line.js';
 import { batchSize } from '../common/batch-size.js';
 import { askModel } from '../run/asked-model.js';
 import { modelFlags } from '../run/model-flags.js';
+import { startAhead } from '../run/start-ahead.js';
 import { maxTextTokensOf, readAddress, readLimits, readOrigins, serveFlags, stopTimeoutMsOf } from './serve-flags.js';
 
 const DESCRIPTION = "Captions pictures for whoever speaks OpenAI's chat completions.";
@@ -41,6 +42,7 @@ export async function serve({ argv, signal }: CommandContext): Promise<number> {
   const work = { ...args, 'max-new-tokens': limits.newTokens };
   const mostTextTokens = maxTextTokensOf(args);
   const asking = { atOnce, pictures: Infinity, mostTextTokens, signal, say, rate };
+  await startAhead(args);
   const { checkpoint, placed, devices } = await askModel(work, asking);
 
   const maxPixels = args['max-pixels'];

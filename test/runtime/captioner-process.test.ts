@@ -6,9 +6,10 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type * as Loader from '../../src/loader/index.js';
 import type { AnswerToken } from '../../src/runtime/engine/captioner-options.js';
+import type * as ForkModel from '../../src/runtime/captioner/process/fork-model.js';
 import type * as Runtime from '../../src/runtime/index.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -67,6 +68,32 @@ describe('a captioner in a process of its own', () => {
     }
     if (before === undefined) delete process.env['CUDA_VISIBLE_DEVICES'];
     else process.env['CUDA_VISIBLE_DEVICES'] = before;
+  });
+
+  it.skipIf(process.platform !== 'linux')('takes the process that was forked ahead, where that will do', async () => {
+    const { forkAhead } = (await import(built('runtime/captioner/process/fork-model.js'))) as typeof ForkModel;
+    const checkpoint = await loader.openCheckpoint(DEMO);
+    const children = async () => (await readFile(`/proc/self/task/${process.pid}/children`, 'utf8')).trim().split(' ');
+    const others = await children();
+    const added = async () => (await children()).filter((pid) => !others.includes(pid));
+    for (const [change, isTaken] of [
+      [() => undefined, true],
+      [(pid: number) => process.kill(pid, 'SIGKILL'), false],
+    ] as const) {
+      forkAhead(undefined);
+      const [ahead = ''] = await added();
+      change(Number(ahead));
+      await vi.waitFor(async () => expect(await added()).toEqual(isTaken ? [ahead] : []));
+      await using taker = await runtime.createCaptioner(checkpoint, { threads: 1 });
+      const used = await added();
+      expect(used.length).toBe(1);
+      expect(used[0] === ahead).toBe(isTaken);
+      for await (const { text } of taker.caption(pathOf(first))) expect(text).toBe(first.caption.text);
+    }
+    forkAhead(undefined);
+    const [ahead] = await added();
+    await using _ = await runtime.createCaptioner(checkpoint, { threads: 1, visibleGpus: [] });
+    await vi.waitFor(async () => expect(await added()).not.toContain(ahead));
   });
 
   it('takes paths, URLs, bytes and pixels, from an array or one after the other', async () => {

@@ -3,7 +3,8 @@ import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
 import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from '../../engine/caption-worker.js';
 import type { Caption, CaptionHooks, Outcome } from '../../engine/captioner-options.js';
 import type { DeviceOptions } from '../../device/device-options.js';
-import { ModelProcess, type StartOptions } from './model-process.js';
+import type { ForkOptions } from './fork-model.js';
+import { ModelProcess } from './model-process.js';
 
 /** Captions made in a process of their own. */
 export class CaptionProcess implements CaptionWorker {
@@ -17,7 +18,7 @@ export class CaptionProcess implements CaptionWorker {
   static async create(
     checkpoint: Checkpoint,
     place: () => Promise<DeviceOptions>,
-    options: StartOptions = {},
+    options: ForkOptions = {},
   ): Promise<CaptionProcess> {
     return new CaptionProcess(await ModelProcess.start(checkpoint, place, options));
   }

@@ -2,7 +2,8 @@ import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
 import type { DeviceOptions } from '../../device/device-options.js';
 import type { LocalPicture } from '../../image/picture-source.js';
 import type { Match, MatchWorker, TextEmbedding } from '../../engine/match-engine.js';
-import { ModelProcess, type StartOptions } from './model-process.js';
+import type { ForkOptions } from './fork-model.js';
+import { ModelProcess } from './model-process.js';
 
 /** Pictures and texts compared in a process of their own. */
 export class MatchProcess implements MatchWorker {
@@ -16,7 +17,7 @@ export class MatchProcess implements MatchWorker {
   static async create(
     checkpoint: Checkpoint,
     place: () => Promise<DeviceOptions>,
-    options: StartOptions = {},
+    options: ForkOptions = {},
   ): Promise<MatchProcess> {
     return new MatchProcess(await ModelProcess.start(checkpoint, place, options));
   }

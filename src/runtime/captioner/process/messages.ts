@@ -37,6 +37,8 @@ export type Work = { [Kind in keyof Works]: { readonly kind: Kind } & Works[Kind
 
 /** To the process that holds the model. `call` numbers the works. */
 export type Request =
+  /** The CUDA card that the model is likely to use, where the process was forked before anybody knew. */
+  | { readonly kind: 'card'; readonly card: number }
   | { readonly kind: 'work'; readonly call: number; readonly work: Work }
   | { readonly kind: 'token-taken'; readonly call: number }
   | { readonly kind: 'abort'; readonly call: number }

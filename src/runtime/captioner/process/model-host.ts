@@ -18,6 +18,8 @@ let engine: CaptionEngine | MatchEngine | undefined;
 
 process.on('message', (request: Request) => {
   switch (request.kind) {
+    case 'card':
+      return DriverThread.start(request.card);
     case 'work':
       return void answer(request.call, request.work);
     case 'token-taken':

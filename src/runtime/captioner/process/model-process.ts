@@ -3,30 +3,16 @@
  * several threads of one process load it; so what keeps the caller's event loop free is a process. It also keeps a crash of
  * a device's driver away from the caller. Weights are mapped, so they are not in memory twice.
  */
-import { fork, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Blip2Error } from '../../../errors.js';
 import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
 import type { NumberedPicture } from '../../engine/caption-worker.js';
 import type { CaptionHooks, Outcome } from '../../engine/captioner-options.js';
-import type { DeviceOptions, EngineOptions, ProcessOptions } from '../../device/device-options.js';
-import { likelyCard } from '../../placement/likely-card.js';
-import type { PlacementOptions } from '../../placement/placement.js';
+import type { DeviceOptions } from '../../device/device-options.js';
 import { receiveError } from '../../sent-error.js';
+import { forkModel, type ForkOptions } from './fork-model.js';
 import { receiveOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
-
-/**
- * What keeps resident memory flat: V8 would let its young generation grow to 48 MiB in steps, and glibc would give every
- * thread a heap of its own and return none. With these the demo's process keeps 140 MB instead of 190, on two cores. A heap for
- * each core, because threads that make pixels wait for each other's: with two heaps on 16 cores beside an H200 8,192 files took 23 s, with
- * 32 heaps 20 (bench/bulk).
- */
-const SEMI_SPACE_MIB = 4;
-const MALLOC_ARENA_MAX = String(Math.max(2, availableParallelism()));
-/** libuv's threads, which decode pictures for whoever resizes them. Its own default is 4. */
-const UV_THREADPOOL_SIZE = String(Math.max(4, availableParallelism()));
 
 /** What the process says and asks while it works. */
 export interface WorkHooks extends CaptionHooks {
@@ -42,8 +28,6 @@ interface PendingCall {
   readonly resolve: (answer: Works[keyof Works]['answer']) => void;
   readonly reject: (error: unknown) => void;
 }
-
-export type StartOptions = EngineOptions & PlacementOptions & Pick<ProcessOptions, 'visibleGpus'>;
 
 const FAILED =
   'Memory may have run out, or a driver failed. Create a new captioner; a smaller batch or budget may help.';
@@ -80,22 +64,11 @@ export class ModelProcess implements AsyncDisposable {
   static async start(
     checkpoint: Checkpoint,
     place: () => Promise<DeviceOptions>,
-    options: StartOptions = {},
+    options: ForkOptions = {},
   ): Promise<ModelProcess> {
-    const { signal, visibleGpus } = options;
+    const { signal } = options;
     signal?.throwIfAborted();
-    const card = likelyCard(options);
-    const child = fork(
-      fileURLToPath(new URL('./model-host.js', import.meta.url)),
-      card === undefined ? [] : [String(card)],
-      {
-        // The caller's own flags (a debugger's port, code on the command line) are not for this process.
-        execArgv: [`--max-semi-space-size=${SEMI_SPACE_MIB}`],
-        env: { MALLOC_ARENA_MAX, UV_THREADPOOL_SIZE, ...process.env, ...visibleCards(visibleGpus) },
-        serialization: 'advanced',
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      },
-    );
+    const child = forkModel(options);
     const model = new ModelProcess(child);
     const abort = () => child.kill('SIGKILL');
     signal?.addEventListener('abort', abort);
@@ -236,11 +209,4 @@ export class ModelProcess implements AsyncDisposable {
     else child.kill('SIGKILL');
     await exit;
   }
-}
-
-/** Cards are numbered as the caller sees them, who may see few of them himself. */
-function visibleCards(gpus: readonly number[] | undefined): { CUDA_VISIBLE_DEVICES?: string } {
-  if (gpus === undefined) return {};
-  const seen = process.env['CUDA_VISIBLE_DEVICES']?.split(',');
-  return { CUDA_VISIBLE_DEVICES: gpus.map((gpu) => seen?.[gpu] ?? String(gpu)).join(',') };
 }

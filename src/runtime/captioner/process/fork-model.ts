@@ -1,0 +1,69 @@
+/** Forks the process that holds a model: when there is one to hold, or ahead of that, while its checkpoint is opened. */
+import { fork, type ChildProcess } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { EngineOptions, ProcessOptions } from '../../device/device-options.js';
+import { likelyCard } from '../../placement/likely-card.js';
+import type { PlacementOptions } from '../../placement/placement.js';
+import type { Request } from './messages.js';
+
+/**
+ * What keeps resident memory flat: V8 would let its young generation grow to 48 MiB in steps, and glibc would give every
+ * thread a heap of its own and return none. With these the demo's process keeps 140 MB instead of 190, on two cores. A heap for
+ * each core, because threads that make pixels wait for each other's: with two heaps on 16 cores beside an H200 8,192 files took 23 s, with
+ * 32 heaps 20 (bench/bulk).
+ */
+const SEMI_SPACE_MIB = 4;
+const MALLOC_ARENA_MAX = String(Math.max(2, availableParallelism()));
+/** libuv's threads, which decode pictures for whoever resizes them. Its own default is 4. */
+const UV_THREADPOOL_SIZE = String(Math.max(4, availableParallelism()));
+
+export type ForkOptions = EngineOptions & PlacementOptions & Pick<ProcessOptions, 'visibleGpus'>;
+
+let ahead: { readonly child: ChildProcess; readonly card: number | undefined } | undefined;
+
+/**
+ * Forks the process that the next model of this one gets, if it is to see all cards. Nothing waits for it: it ends with this process.
+ * @param card the CUDA card that it is likely to use, which it gets ready
+ */
+export function forkAhead(card: number | undefined): void {
+  if (ahead !== undefined) return;
+  const child = forked(card, undefined);
+  // One that cannot be started is not missed: its model is told so when it forks its own.
+  child.on('error', () => undefined);
+  child.unref();
+  child.channel?.unref();
+  ahead = { child, card };
+}
+
+/** The process that was forked ahead, or a new one. */
+export function forkModel(options: ForkOptions): ChildProcess {
+  const card = likelyCard(options);
+  const ready = ahead;
+  ahead = undefined;
+  if (ready === undefined) return forked(card, options.visibleGpus);
+  const { child } = ready;
+  if (options.visibleGpus !== undefined || !child.connected || child.exitCode !== null || child.signalCode !== null) {
+    child.kill('SIGKILL');
+    return forked(card, options.visibleGpus);
+  }
+  if (card !== undefined && card !== ready.card) child.send({ kind: 'card', card } satisfies Request);
+  return child;
+}
+
+function forked(card: number | undefined, visibleGpus: readonly number[] | undefined): ChildProcess {
+  return fork(fileURLToPath(new URL('./model-host.js', import.meta.url)), card === undefined ? [] : [String(card)], {
+    // The caller's own flags (a debugger's port, code on the command line) are not for this process.
+    execArgv: [`--max-semi-space-size=${SEMI_SPACE_MIB}`],
+    env: { MALLOC_ARENA_MAX, UV_THREADPOOL_SIZE, ...process.env, ...visibleCards(visibleGpus) },
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+}
+
+/** Cards are numbered as the caller sees them, who may see few of them himself. */
+function visibleCards(gpus: readonly number[] | undefined): { CUDA_VISIBLE_DEVICES?: string } {
+  if (gpus === undefined) return {};
+  const seen = process.env['CUDA_VISIBLE_DEVICES']?.split(',');
+  return { CUDA_VISIBLE_DEVICES: gpus.map((gpu) => seen?.[gpu] ?? String(gpu)).join(',') };
+}
