@@ -22,6 +22,7 @@ interface Case {
   readonly apart: number;
   readonly caches?: boolean;
   readonly repeats?: boolean;
+  readonly isListed?: boolean;
 }
 
 describe.skipIf(!isCompiler)('emulated', () => {
@@ -46,12 +47,16 @@ describe.skipIf(!isCompiler)('emulated', () => {
       'finish_products',
       'int8_floats',
       'int4_floats',
+      ...Array.from({ length: 4 }, () => 'shortlists'),
     ]);
     for (const each of cases) {
       // Of values about 1 in size, half a unit in float16's last place, twice over.
-      expect(each.apart, JSON.stringify(each)).toBeLessThan(/floats|finish/.test(each.kernel) ? 1 : 2e-3);
+      expect(each.apart, JSON.stringify(each)).toBeLessThan(
+        /floats|finish/.test(each.kernel) ? 1 : each.kernel === 'shortlists' ? 1e-10 : 2e-3,
+      );
       expect(each.caches, JSON.stringify(each)).not.toBe(false);
       expect(each.repeats, JSON.stringify(each)).not.toBe(false);
+      expect(each.isListed, JSON.stringify(each)).not.toBe(false);
     }
   });
 });

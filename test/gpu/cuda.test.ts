@@ -12,7 +12,7 @@ import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { preparePixels } from '../golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { cudaAnswer, cudaOps } from '../../src/runtime/device/cuda-provider.js';
+import { cudaAnswer, ownKernels } from '../../src/runtime/device/cuda-provider.js';
 import { cudaDevice } from '../../src/runtime/session/gpu/device/cuda-device.js';
 import type { SessionKind } from '../../src/runtime/session/gpu/device/engine-device.js';
 import type { GpuModel } from '../../src/runtime/session/gpu/gpu-model.js';
@@ -95,7 +95,7 @@ describe.skipIf(!answer.works)('the demo on CUDA', () => {
     });
   });
 
-  it.skipIf(!answer.works || cudaOps(0) === null)('captions as transformers with caches of integers', async () => {
+  it.skipIf(!answer.works || ownKernels(0) === null)('captions as transformers with caches of integers', async () => {
     for (const [, place] of MAPS.slice(0, 2)) {
       await using model = await openDemo(place, () => false, { caches: 'int8' });
       for (const { image, caption: expected } of entries.slice(0, 8)) {

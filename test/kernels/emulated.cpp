@@ -3,6 +3,7 @@
 #include "../../src/runtime/device/kernels/activation-kernels.cu"
 #include "../../src/runtime/device/kernels/attention-kernels.cu"
 #include "../../src/runtime/device/kernels/product-kernels.cu"
+#include "../../src/runtime/device/kernels/shortlist-kernels.cu"
 #include <algorithm>
 #include <cstdio>
 #include <random>
@@ -334,6 +335,43 @@ static void finished(int rows, int outputs, bool isRelu) {
   printf("{\"kernel\":\"finish_products\",\"apart\":%d}\n", wrong);
 }
 
+static_assert(offsetof(Shortlist, sum) == 8 && offsetof(Shortlist, count) == 16 && offsetof(Shortlist, isFinite) == 20, "");
+static_assert(offsetof(Shortlist, ids) == 32 && offsetof(Shortlist, logits) == 544 && sizeof(Shortlist) == 1056, "");
+
+/** Rows of random logits, of few different ones, and of one that is not finite; `isListed`: what the kernel says of a row is so. */
+static void shortlist(int width, int wanted) {
+  const int rows = 4;
+  std::vector<float> logits(rows * width);
+  for (float &logit : logits) logit = 3 * normal(bits);
+  for (int id = 0; id < width; id++) logits[width + id] = std::round(logits[width + id] / 4);
+  logits[2 * width + width / 2] = -NOTHING;
+  logits[3 * width + width - 1] = std::nanf("");
+  std::vector<Shortlist> lists(rows);
+  launch({rows, 1, 1}, LOOKERS, [&] { shortlists(logits.data(), lists.data(), width, wanted); });
+
+  double apart = 0;
+  bool isListed = true;
+  for (int row = 0; row < rows; row++) {
+    const float *own = &logits[row * width];
+    const Shortlist &list = lists[row];
+    isListed = isListed && list.isFinite == (row < 2);
+    if (row >= 2) continue;
+    std::vector<float> sorted(own, own + width);
+    std::sort(sorted.rbegin(), sorted.rend());
+    double sum = 0;
+    for (const float logit : sorted) sum += std::exp((double)logit - sorted[0]);
+    apart = std::max(apart, std::fabs(list.sum / sum - 1));
+    std::vector<std::pair<int, float>> reach, listed;
+    for (int id = 0; id < width; id++)
+      if (own[id] >= list.least) reach.push_back({id, own[id]});
+    for (u32 place = 0; place < std::min(list.count, (u32)LISTED); place++) listed.push_back({list.ids[place], list.logits[place]});
+    const bool isWhole = list.count > LISTED || listed == reach;
+    const bool isEnough = list.count >= std::min(wanted, width) && list.least <= sorted[std::min(wanted, width) - 1];
+    isListed = isListed && isWhole && isEnough && list.count == reach.size() && list.greatest == sorted[0];
+  }
+  printf("{\"kernel\":\"shortlists\",\"apart\":%g,\"isListed\":%s}\n", apart, isListed ? "true" : "false");
+}
+
 int main() {
   for (int headSize : {8, 16, 64, 80, 128, 256})
     for (int tokens : {1, 5}) attention(headSize, tokens);
@@ -362,4 +400,8 @@ int main() {
   finished(5, 24, true);
   floats(int8_floats, Weights(8, 6, 256, 64));
   floats(int4_floats, Weights(4, 6, 256, 64));
+  shortlist(50272, 64);
+  shortlist(3001, 96);
+  shortlist(300, 64);
+  shortlist(40, 64);
 }

@@ -1,6 +1,7 @@
 /** CUDA on this machine: the driver, the provider's library, and how sessions use them. */
 import { CudaKernels } from './kernels/cuda-kernels.js';
 import { kernelOps } from './kernels/kernel-ops.js';
+import { cudaShortlists, type Shortlists } from './kernels/shortlists.js';
 import { CudaDriver } from './memory/cuda-driver.js';
 import { CudaMemory } from './memory/cuda-memory.js';
 import { cardMemory } from './memory/nvidia-management.js';
@@ -70,16 +71,27 @@ export function openCudaMemory(device: number, isBeside = false): CudaMemory | n
   return new CudaMemory(driver, device, isBeside, thread && ((range) => thread.lockPages(range)));
 }
 
-const ops = new Map<number, CustomOps | null>();
+/** What kernels of our own do on a card. */
+export interface OwnKernels {
+  /** Operators for sessions. */
+  readonly ops: CustomOps;
+  /** @param stream of the runs that make the logits */
+  readonly shortlists: (stream: bigint) => Shortlists;
+}
 
-/** Operators of our own for sessions on a card; null where it is older than their kernels. */
-export function cudaOps(device: number): CustomOps | null {
-  const known = ops.get(device);
-  if (known !== undefined) return known;
+const known = new Map<number, OwnKernels | null>();
+
+/** null where a card is older than the kernels. */
+export function ownKernels(device: number): OwnKernels | null {
+  const before = known.get(device);
+  if (before !== undefined) return before;
   const driver = CudaDriver.load();
   const kernels = driver === null ? null : CudaKernels.open(driver, device);
-  const made = kernels === null ? null : new CustomOps(kernelOps(kernels));
-  ops.set(device, made);
+  const made = kernels && {
+    ops: new CustomOps(kernelOps(kernels)),
+    shortlists: (stream: bigint) => cudaShortlists(kernels, stream),
+  };
+  known.set(device, made);
   return made;
 }
 

@@ -8,9 +8,10 @@
  */
 import type { GeneratedSequence, GenerationHooks, GenerationRequest } from './generation-request.js';
 import type { GenerationSettings, Strategy } from './generation-options.js';
+import { beamScores, type BeamScores } from './beam-scores.js';
 import { applyLogitsRules } from './logits-rules.js';
 import { notFiniteError } from './not-finite.js';
-import { logSoftmax } from './softmax.js';
+import { idAt } from './score-row.js';
 import type { TokenSource } from './token-source.js';
 
 type BeamSettings = GenerationSettings & { readonly strategy: Extract<Strategy, { kind: 'beam' }> };
@@ -57,11 +58,12 @@ export async function searchBeams(
   const results: GeneratedSequence[][] = request.contextIds.map(() => []);
   let searches = request.contextIds.map((context, picture) => startSearch(context, picture, beams));
   signal?.throwIfAborted();
-  let logits = await source.prefill();
+  const steps = beamScores(source, settings);
+  let scores = await steps.prefill();
   for (;;) {
     const next: PictureSearch[] = [];
     for (const search of searches) {
-      const outcome = step(search, logits, source.vocabSize, settings);
+      const outcome = step(search, scores, settings);
       if (outcome === null) {
         const where = { newTokens: newTokensOf(search) };
         source.clear?.([...new Set(search.running.map(({ row }) => row))]);
@@ -76,7 +78,7 @@ export async function searchBeams(
     if (next.length === 0) return results;
     signal?.throwIfAborted();
     const running = next.flatMap((search) => search.running);
-    logits = await source.advance(
+    scores = await steps.advance(
       running.map(({ ids }) => ids.at(-1) ?? -1),
       running.map(({ row }) => row),
     );
@@ -108,13 +110,12 @@ function newTokensOf({ running, contextLength }: PictureSearch): number {
 /** null where the logits of a running sequence are not finite. */
 function step(
   search: PictureSearch,
-  logits: Float32Array,
-  vocabSize: number,
+  scores: BeamScores,
   settings: BeamSettings,
 ): { search: PictureSearch; done: boolean } | null {
   const { beams, lengthPenalty, earlyStopping } = settings.strategy;
   const newTokens = newTokensOf(search) + 1;
-  const candidates = bestCandidates(search, logits, vocabSize, settings);
+  const candidates = bestCandidates(search, scores, settings);
   if (candidates === null) return null;
   const running = best(
     candidates.map(({ parent, id, score, ends }) => ({
@@ -147,30 +148,31 @@ function step(
  * The best candidates over all beams, in descending order; of equals the one of the earlier beam, then the lower id. null
  * where logits are not finite.
  */
-function bestCandidates(
-  { running, contextLength }: PictureSearch,
-  logits: Float32Array,
-  vocabSize: number,
-  settings: BeamSettings,
-): Candidate[] | null {
+function bestCandidates(search: PictureSearch, scores: BeamScores, settings: BeamSettings): Candidate[] | null {
+  const { running, contextLength } = search;
   const count = Math.max(2, 1 + settings.eosTokenIds.length) * running.length;
   const kept: { parent: RunningBeam; id: number; score: number }[] = [];
   /** What a candidate has to exceed. */
   let least = NaN;
+  /** What none that is not listed exceeds. */
+  let unlisted = -Infinity;
   for (const parent of running) {
-    const scores = logSoftmax(logits.subarray(parent.row * vocabSize, (parent.row + 1) * vocabSize));
-    if (scores === null) return null;
-    applyLogitsRules(scores, { ids: parent.ids, newTokens: parent.ids.length - contextLength }, settings);
-    for (let id = 0; id < vocabSize; id++) {
-      const score = Math.fround((scores[id] ?? -Infinity) + parent.score);
+    const row = scores.of(parent.row);
+    if (row === null) return null;
+    applyLogitsRules(row, { ids: parent.ids, newTokens: parent.ids.length - contextLength }, settings);
+    for (let place = 0; place < row.values.length; place++) {
+      const score = Math.fround((row.values[place] ?? -Infinity) + parent.score);
       if (score <= least) continue;
       let at = kept.length;
       while (at > 0 && (kept[at - 1]?.score ?? -Infinity) < score) at--;
-      kept.splice(at, 0, { parent, id, score });
+      kept.splice(at, 0, { parent, id: idAt(row, place), score });
       if (kept.length > count) kept.pop();
       if (kept.length === count) least = kept.at(-1)?.score ?? NaN;
     }
+    unlisted = Math.max(unlisted, Math.fround(row.least + parent.score));
   }
+  // Of equals an id that is not listed could have been the first.
+  if (scores.all !== null && !(unlisted < least)) return bestCandidates(search, scores.all(), settings);
   return kept.map(({ parent, id, score }) => {
     const full = parent.ids.length - contextLength + 1 >= settings.maxNewTokens;
     return { parent, id, score, ends: settings.eosTokenIds.includes(id) ? 'stop' : full ? 'length' : null };

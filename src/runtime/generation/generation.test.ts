@@ -6,6 +6,7 @@ import type { GenerationOptions } from './generation-options.js';
 import type { TokenEvent } from './generation-request.js';
 import { randomStream } from './random-stream.js';
 import { applySamplingFilters } from './sampling-filters.js';
+import { wholeRow } from './score-row.js';
 import { softmax } from './softmax.js';
 import type { TokenSource } from './token-source.js';
 
@@ -113,7 +114,7 @@ describe.each(recorded.models)('generate equals transformers with stop ids $eos'
 describe('applySamplingFilters equals the warpers of transformers', () => {
   it.each(recorded.warpers.warped)('temperature $temperature, top-k $topK, top-p $topP', ({ scores, ...filters }) => {
     const rows = recorded.warpers.logits.map((row) => Float32Array.from(row, (value) => value ?? -Infinity));
-    for (const row of rows) applySamplingFilters(row, filters);
+    for (const row of rows) applySamplingFilters(wholeRow(row), filters);
     expect(rows).toEqual(scores.map((row) => Float32Array.from(row, (value) => value ?? -Infinity)));
   });
 });
@@ -145,7 +146,7 @@ describe('sampling', () => {
   it('draws ids as often as their probability says', async () => {
     const draws = 4000;
     const first = Float32Array.from((await newSource().prefill()).subarray(0, 20));
-    applySamplingFilters(first, { temperature: 1.5, topK: 6, topP: 1 });
+    applySamplingFilters(wholeRow(first), { temperature: 1.5, topK: 6, topP: 1 });
     const counts = Array.from({ length: 20 }, () => 0);
     const single = { contextIds: model.prompts.slice(0, 1), eosTokenIds: model.eos };
     const options = { doSample: true, seed: 1, temperature: 1.5, topK: 6, maxNewTokens: 1 } as const;

@@ -3,7 +3,9 @@
  * no repeated n-grams, minimum length. Greedy search and sampling apply them to raw logits, beam search to
  * log-probabilities; that is how `generate` does it, and the penalty gives other results on one than on the other.
  */
+import { at } from '../../checked-access.js';
 import type { GenerationSettings } from './generation-options.js';
+import { placeOf, type ScoreRow } from './score-row.js';
 
 export interface RuledSequence {
   /** Every id so far: what stood there before generation, then the new ones. */
@@ -18,8 +20,11 @@ export function keepsLogits(settings: GenerationSettings, newTokens: number): bo
   return repetitionPenalty === 1 && noRepeatNgramSize === 0 && newTokens >= minNewTokens;
 }
 
-/** Changes one row of scores, `[vocabSize]`, in place. */
-export function applyLogitsRules(scores: Float32Array, sequence: RuledSequence, settings: GenerationSettings): void {
+/** Whether the rules lower scores at most. */
+export const onlyLowers = ({ repetitionPenalty }: GenerationSettings): boolean => repetitionPenalty >= 1;
+
+/** Changes one row of scores in place. */
+export function applyLogitsRules(scores: ScoreRow, sequence: RuledSequence, settings: GenerationSettings): void {
   penalizeRepetition(scores, sequence.ids, settings.repetitionPenalty);
   banRepeatedNgrams(scores, sequence.ids, settings.noRepeatNgramSize);
   if (sequence.newTokens < settings.minNewTokens) {
@@ -28,26 +33,29 @@ export function applyLogitsRules(scores: Float32Array, sequence: RuledSequence, 
 }
 
 /** Once per distinct id: negative scores times the penalty, others divided by it. */
-function penalizeRepetition(scores: Float32Array, ids: readonly number[], penalty: number): void {
+function penalizeRepetition(scores: ScoreRow, ids: readonly number[], penalty: number): void {
   if (penalty === 1) return;
   for (const id of new Set(ids)) {
-    const score = scores[id];
-    if (score !== undefined) scores[id] = score < 0 ? score * penalty : score / penalty;
+    const place = placeOf(scores, id);
+    if (place === -1) continue;
+    const score = at(scores.values, place);
+    scores.values[place] = score < 0 ? score * penalty : score / penalty;
   }
 }
 
 /** Bans each id that would complete an n-gram which `ids` already holds. */
-function banRepeatedNgrams(scores: Float32Array, ids: readonly number[], size: number): void {
+function banRepeatedNgrams(scores: ScoreRow, ids: readonly number[], size: number): void {
   if (size === 0 || ids.length + 1 < size) return;
   const start = ids.length - size + 1;
-  for (let at = 0; at + size <= ids.length; at++) {
+  for (let first = 0; first + size <= ids.length; first++) {
     let same = true;
-    for (let i = 0; same && i < size - 1; i++) same = ids[at + i] === ids[start + i];
-    const next = ids[at + size - 1];
+    for (let i = 0; same && i < size - 1; i++) same = ids[first + i] === ids[start + i];
+    const next = ids[first + size - 1];
     if (same && next !== undefined) ban(scores, next);
   }
 }
 
-function ban(scores: Float32Array, id: number): void {
-  if (id < scores.length) scores[id] = -Infinity;
+function ban(scores: ScoreRow, id: number): void {
+  const place = placeOf(scores, id);
+  if (place !== -1) scores.values[place] = -Infinity;
 }

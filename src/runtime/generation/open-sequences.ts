@@ -2,13 +2,15 @@
  * Sequences that grow by one token a step, each on its own: greedy search and sampling. What a picture is answered depends
  * on nothing but the picture: not on those beside it, nor on when it began.
  */
+import { at } from '../../checked-access.js';
 import type { GeneratedSequence, GenerationHooks, GenerationRequest } from './generation-request.js';
 import { sequencesAtOnce, type GenerationSettings, type Strategy } from './generation-options.js';
-import { applyLogitsRules, keepsLogits } from './logits-rules.js';
+import { applyLogitsRules, keepsLogits, onlyLowers } from './logits-rules.js';
 import { areFinite, NOT_FINITE, notFiniteError } from './not-finite.js';
 import { randomStream } from './random-stream.js';
 import type { RollingSource, RollingSteps } from './rolling-source.js';
 import { applySamplingFilters } from './sampling-filters.js';
+import { idAt, wholeRow, type ScoreRow } from './score-row.js';
 import { argmax, softmax } from './softmax.js';
 
 export type StepStrategy = Exclude<Strategy, { kind: 'beam' }>;
@@ -35,7 +37,8 @@ interface OpenSequence {
   readonly ids: number[];
   readonly contextLength: number;
   readonly settings: StepSettings;
-  readonly choose: (scores: Float32Array) => number;
+  /** An id; null where it may be one that is not listed. */
+  readonly choose: (scores: ScoreRow) => number | null;
   /** Which of the source's sequences this one continues. */
   row: number;
 }
@@ -161,44 +164,69 @@ export class OpenSequences<Prompt> {
     sequences: readonly OpenSequence[],
     step: <Result>(steps: RollingSteps<Prompt, Result>) => Promise<Result>,
   ): Promise<number[]> {
-    const { likeliest, vocabSize } = this.#source;
-    const newTokens = ({ ids, contextLength }: OpenSequence) => ids.length - contextLength;
+    const { likeliest, listed, vocabSize } = this.#source;
     const takesLikeliest = sequences.every(
-      (sequence) => sequence.settings.strategy.kind === 'greedy' && keepsLogits(sequence.settings, newTokens(sequence)),
+      (sequence) =>
+        sequence.settings.strategy.kind === 'greedy' && keepsLogits(sequence.settings, newTokensOf(sequence)),
     );
     if (likeliest !== undefined && takesLikeliest) {
       const ids = await step(likeliest);
       return sequences.map(({ row }) => ids[row] ?? NOT_FINITE);
     }
+    if (listed !== undefined && sequences.every(({ settings }) => onlyLowers(settings))) {
+      const { rows, logits } = await step(listed);
+      let all: Float32Array | undefined;
+      return sequences.map((sequence) => {
+        const { isFinite, row } = at(rows, sequence.row);
+        if (!isFinite) return NOT_FINITE;
+        // Sequences of one picture begin with the same row, and each changes it in its way.
+        const own = row && { ...row, values: row.values.slice() };
+        return (own && chosen(sequence, own)) ?? fromAll(sequence, (all ??= logits()), vocabSize);
+      });
+    }
     const logits = await step<Float32Array>(this.#source);
-    return sequences.map((sequence) => {
-      const { ids, row, choose, settings } = sequence;
-      const scores = logits.slice(row * vocabSize, (row + 1) * vocabSize);
-      if (!areFinite(scores)) return NOT_FINITE;
-      applyLogitsRules(scores, { ids, newTokens: newTokens(sequence) }, settings);
-      return choose(scores);
-    });
+    return sequences.map((sequence) => fromAll(sequence, logits, vocabSize));
   }
 }
 
-function chooser(strategy: StepStrategy, stream: number): (scores: Float32Array) => number {
-  if (strategy.kind === 'greedy') return argmax;
+const newTokensOf = ({ ids, contextLength }: OpenSequence): number => ids.length - contextLength;
+
+/** @param logits of all sequences; what is chosen from a whole row is among them */
+function fromAll(sequence: OpenSequence, logits: Float32Array, vocabSize: number): number {
+  const scores = logits.slice(sequence.row * vocabSize, (sequence.row + 1) * vocabSize);
+  return areFinite(scores) ? (chosen(sequence, wholeRow(scores)) ?? NOT_FINITE) : NOT_FINITE;
+}
+
+function chosen(sequence: OpenSequence, scores: ScoreRow): number | null {
+  const { ids, settings, choose } = sequence;
+  applyLogitsRules(scores, { ids, newTokens: newTokensOf(sequence) }, settings);
+  return choose(scores);
+}
+
+function chooser(strategy: StepStrategy, stream: number): (scores: ScoreRow) => number | null {
+  if (strategy.kind === 'greedy') {
+    return (scores) => {
+      const place = argmax(scores.values);
+      return at(scores.values, place) >= scores.least ? idAt(scores, place) : null;
+    };
+  }
   const random = randomStream(strategy.seed, stream);
   return (scores) => {
-    applySamplingFilters(scores, strategy);
-    return draw(softmax(scores), random());
+    if (!applySamplingFilters(scores, strategy)) return null;
+    return idAt(scores, draw(softmax(scores.values), random()));
   };
 }
 
-/** The id at which the running sum of probabilities passes `point`, a number in [0, 1). */
+/** The place at which the running sum of probabilities passes `point`, a number in [0, 1). */
 function draw(probabilities: Float64Array, point: number): number {
   let sum = 0;
   let last = 0;
-  for (const [id, probability] of probabilities.entries()) {
+  for (let place = 0; place < probabilities.length; place++) {
+    const probability = at(probabilities, place);
     if (probability === 0) continue;
     sum += probability;
-    last = id;
-    if (sum > point) return id;
+    last = place;
+    if (sum > point) return place;
   }
   // Rounding can leave the sum a hair below 1.
   return last;

@@ -1,3 +1,4 @@
+import type { ListedStep } from './shortlist.js';
 import type { TokenSource, TokenSteps } from './token-source.js';
 
 /**
@@ -8,6 +9,8 @@ export interface RollingSource<Prompt> extends RollingSteps<Prompt, Float32Array
   readonly vocabSize: number;
   /** See `TokenSource`. */
   readonly likeliest?: RollingSteps<Prompt, readonly number[]>;
+  /** See `TokenSource`. */
+  readonly listed?: RollingSteps<Prompt, ListedStep>;
   /** See `TokenSource`. */
   clear?(rows: readonly number[]): void;
 }
@@ -25,9 +28,15 @@ export interface RollingSteps<Prompt, Result> {
 
 /** A source whose prompts are given already: nothing joins them. */
 export function rollingOnce(source: TokenSource): RollingSource<null> {
-  const { vocabSize, likeliest } = source;
+  const { vocabSize, likeliest, listed } = source;
   const clear = (rows: readonly number[]): void => source.clear?.(rows);
-  return { vocabSize, clear, ...once(source), ...(likeliest && { likeliest: once(likeliest) }) };
+  return {
+    vocabSize,
+    clear,
+    ...once(source),
+    ...(likeliest && { likeliest: once(likeliest) }),
+    ...(listed && { listed: once(listed) }),
+  };
 }
 
 function once<Result>(steps: TokenSteps<Result>): RollingSteps<null, Result> {

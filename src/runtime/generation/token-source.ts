@@ -5,6 +5,8 @@
  * continues. Greedy search drops finished rows this way, beam search reorders them, and both start from one row per
  * picture, whatever the number of beams.
  */
+import type { ListedStep } from './shortlist.js';
+
 export interface TokenSource extends TokenSteps<Float32Array> {
   readonly vocabSize: number;
   /** Runs the prompts. Logits of the next id, float32, row-major `[pictures, vocabSize]`. */
@@ -17,6 +19,8 @@ export interface TokenSource extends TokenSteps<Float32Array> {
    * greatest logit is not finite. Steps of both kinds may follow each other.
    */
   readonly likeliest?: TokenSteps<readonly number[]>;
+  /** The same steps for who chooses among the likeliest, where the model finds those on its device. */
+  readonly listed?: TokenSteps<ListedStep>;
   /**
    * Takes what these rows of the newest step left in caches away, where others could meet it: their numbers are not finite,
    * and a mask does not hide that.

@@ -6,8 +6,9 @@ import type { CudaDriver } from '../memory/cuda-driver.js';
 import activation from './activation-kernels.ptx.js';
 import attention from './attention-kernels.ptx.js';
 import product from './product-kernels.ptx.js';
+import shortlist from './shortlist-kernels.ptx.js';
 
-const SOURCES = { activation, attention, product } as const;
+const SOURCES = { activation, attention, product, shortlist } as const;
 
 export type KernelSource = keyof typeof SOURCES;
 

@@ -36,7 +36,7 @@ const OWN_CAPTURES = 1;
 async function opened({ model, options, opsOfCard }: OpenRequest): Promise<OrtSession> {
   if (opsOfCard === null) return new OrtSession(model, options);
   // Operators run in the thread that made them.
-  const { cudaOps } = await import('../cuda-provider.js');
-  const ops = cudaOps(opsOfCard);
-  return new OrtSession(model, { ...options, ...(ops === null ? {} : { ops }) });
+  const { ownKernels } = await import('../cuda-provider.js');
+  const own = ownKernels(opsOfCard);
+  return new OrtSession(model, { ...options, ...(own === null ? {} : { ops: own.ops }) });
 }

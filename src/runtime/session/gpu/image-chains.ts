@@ -1,7 +1,7 @@
 import type { ModelConfig } from '../../../model/blip2-config.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { PictureGrid } from '../../graph/picture-grid.js';
-import type { ChainType } from './program/program-run.js';
+import type { ChainType } from './program/program-wires.js';
 import type { WireType } from './program/wire-type.js';
 
 export interface ImageGeometry {

@@ -1,7 +1,7 @@
 import { Blip2Error } from '../../../../errors.js';
 import type { CacheForm } from '../../../../model/quantized-caches.js';
 import { cudaStyle } from '../../../graph/gpu/gpu-style.js';
-import { cudaOps, cudaSettings, openCudaMemory } from '../../../device/cuda-provider.js';
+import { cudaSettings, openCudaMemory, ownKernels } from '../../../device/cuda-provider.js';
 import { SharedArena } from '../../../device/ort/shared-arena.js';
 import type { EngineDevice } from './engine-device.js';
 
@@ -18,8 +18,8 @@ function opened(gpu: number, caches: CacheForm, isBeside: boolean): EngineDevice
       details: { gpu },
     });
   }
-  const ops = cudaOps(gpu);
-  if (caches === 'int8' && ops === null) {
+  const own = ownKernels(gpu);
+  if (caches === 'int8' && own === null) {
     throw new Blip2Error(
       'PLAN_MISMATCH',
       `the plan keeps caches as int8, which takes kernels that GPU ${gpu} does not run`,
@@ -31,13 +31,14 @@ function opened(gpu: number, caches: CacheForm, isBeside: boolean): EngineDevice
   }
   return {
     memory,
-    style: cudaStyle(ops !== null, caches === 'int8'),
+    style: cudaStyle(own !== null, caches === 'int8'),
     sessionOptions: ({ isRecorded, roundsFactors, sharesArena }) => ({
-      ...(ops === null ? {} : { ops }),
+      ...(own === null ? {} : { ops: own.ops }),
       cuda: cudaSettings(gpu, { stream: memory.stream, isRecorded }, roundsFactors),
       sharesArena,
     }),
     shareArena: () => SharedArena.take(memory.place),
+    ...(own === null ? {} : { shortlists: own.shortlists(memory.stream) }),
     isHost: false,
     card: gpu,
     canRecord: true,

@@ -1,6 +1,7 @@
 /** What the units of programs run on: GPUs, and the CPU beside them. */
 import type { GpuStyle } from '../../../graph/gpu/gpu-style.js';
 import type { DeviceMemory } from '../../../device/memory/device-memory.js';
+import type { Shortlists } from '../../../device/kernels/shortlists.js';
 import type { OrtSessionOptions } from '../../../device/ort/ort-session.js';
 import type { SharedArena } from '../../../device/ort/shared-arena.js';
 
@@ -28,6 +29,8 @@ export interface EngineDevice {
   readonly recordsTokensOnly?: boolean;
   /** Makes the sessions share one, until it is disposed; null where another model's do. Absent: the provider has none. */
   readonly shareArena?: () => SharedArena | null;
+  /** Lists the greatest logits of each row; absent where the device has no kernel for it. */
+  readonly shortlists?: Shortlists;
   /** Its number, of a CUDA card. */
   readonly card?: number;
   /** The same device for work beside this one's, in an order of its own. */

@@ -14,7 +14,7 @@ import { GrowingCaches } from './growing-caches.js';
 import type { LayerCaches } from './layer-caches.js';
 import { RowShape } from './row-shape.js';
 import { stepRows } from './step-rows.js';
-import { LIKELIEST, logitsOf, type StepResult } from './step-result.js';
+import { LIKELIEST, listedOf, logitsOf, type ReadResult, type StepResult } from './step-result.js';
 import type { StoredRows } from './table-rows.js';
 
 export interface GpuDecoderParts extends DecoderRunsParts {
@@ -58,12 +58,17 @@ export class GpuDecoder implements Disposable {
 
   /** One prompt at a time: the next one overwrites the caches of the last. */
   tokens(prompt: LanguagePrompt): TokenSource {
-    const { likeliest, ...source } = this.#source(prompt.room);
+    const { likeliest, listed, ...source } = this.#source(prompt.room);
     const stepsOf = <Result>(steps: RollingSteps<LanguagePrompt, Result>): TokenSteps<Result> => ({
       prefill: () => steps.admit(prompt, []),
       advance: (ids, parents) => steps.advance(ids, parents),
     });
-    return { ...source, ...stepsOf(source), likeliest: stepsOf(likeliest) };
+    return {
+      ...source,
+      ...stepsOf(source),
+      likeliest: stepsOf(likeliest),
+      ...(listed && { listed: stepsOf(listed) }),
+    };
   }
 
   /**
@@ -116,15 +121,16 @@ export class GpuDecoder implements Disposable {
         const tokens = Array.from({ length: count }, (): StoredRows[] | null => null);
         rows.slots.forEach((slot, row) => (tokens[slot] = [this.#wires.rowOfToken(ids[row] ?? 0)]));
         const past = Array.from({ length: count }, (_, row) => (tokens[row] === null ? 0 : (rows.lengths[row] ?? 0)));
-        const bytes = this.#run({ rows: count, tokens: 1 }, { rows: tokens, past }, 0, result.wire);
-        const next = result.read(bytes, rows.slots);
+        const made = this.#run({ rows: count, tokens: 1 }, { rows: tokens, past }, 0);
+        const next = result.read(made, rows.slots);
         rows.grow();
         return Promise.resolve(next);
       },
     });
     const { vocabSize } = this.#parts.config;
     const clear = (sequences: readonly number[]): void => this.#caches.reserve(0, 0).zeroRows(rows.slotsOf(sequences));
-    return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST) };
+    const listed = this.#parts.program.listsLogits ? { listed: stepsFor(listedOf(vocabSize)) } : {};
+    return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST), ...listed };
   }
 
   #rowsOf(used: number, { rows }: LayerCaches): number {
@@ -151,19 +157,19 @@ export class GpuDecoder implements Disposable {
   #prefill<Result>(
     prompts: readonly StoredRows[][],
     { first, shortest }: { readonly first: number; readonly shortest: number },
-    { wire, read, join }: StepResult<Result>,
+    { read, kept, join }: StepResult<Result>,
   ): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
     const caches = this.#caches.reserve(prompts.length, longest);
     const stretch = this.#keepsShapes ? shortest : Infinity;
     if (!this.#keepsShapes && prompts.every(({ length }) => length === longest)) {
       const shape = { rows: prompts.length, tokens: longest };
-      const bytes = this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, first, wire);
-      return read(bytes, [...prompts.keys()]);
+      const made = this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, first);
+      return read(made, [...prompts.keys()]);
     }
     // One after the other: there is no padding to mask. Where only whole buffers are bound, each in the first row.
     const results = [...prompts.entries()].toReversed().map(([row, tokens]) => {
-      const result = read(this.#runPrompt(tokens, stretch, this.#keepsShapes ? 0 : first + row, wire), [0]);
+      const result = kept(read(this.#runPrompt(tokens, stretch, this.#keepsShapes ? 0 : first + row), [0]));
       if (this.#keepsShapes && row > 0) caches.copyRows([{ from: 0, to: row }]);
       return result;
     });
@@ -174,10 +180,10 @@ export class GpuDecoder implements Disposable {
    * A prompt in a row. Where few shapes should run, in stretches of one length: the last one begins before the end of the one
    * before it, and makes there what is there.
    */
-  #runPrompt(prompt: readonly StoredRows[], stretch: number, row: number, wire: string): Uint8Array {
-    const run = (past: number): Uint8Array => {
+  #runPrompt(prompt: readonly StoredRows[], stretch: number, row: number): ReadResult {
+    const run = (past: number): ReadResult => {
       const tokens = prompt.slice(past, past + stretch);
-      return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, row, wire);
+      return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, row);
     };
     let past = 0;
     for (; prompt.length - past > stretch; past += stretch) run(past);
@@ -188,8 +194,7 @@ export class GpuDecoder implements Disposable {
     return this.#parts.program.units.some(({ device }) => device.keepsShapes);
   }
 
-  /** The bytes of a result, good until the next run. */
-  #run(shape: RunShape, tokens: NewTokens, first: number, result: string): Uint8Array {
+  #run(shape: RunShape, tokens: NewTokens, first: number): ReadResult {
     const caches = this.#caches.reserve(first + shape.rows, shape.tokens);
     const run = this.#runs.of(shape, caches, first);
     // A recorded run is replayed with the total that it was recorded with; the lengths on the device do the masking.
@@ -198,7 +203,7 @@ export class GpuDecoder implements Disposable {
     new DataView(this.#total.bytes.buffer).setInt32(0, total, true);
     this.#rowShape.set(shape);
     run.run((wire, bytes) => this.#wires.write(wire, bytes, tokens, caches.capacity), true);
-    return run.read(result);
+    return (result) => (result === 'shortlists' ? run.readShortlists() : run.read(result));
   }
 
   [Symbol.dispose](): void {

@@ -12,7 +12,7 @@ import type { GpuProgram } from '../program/gpu-program.js';
 import type { LayerCaches } from './layer-caches.js';
 import { ProgramRun, type ProgramRunParts } from '../program/program-run.js';
 import { RowShape } from './row-shape.js';
-import { LIKELIEST, logitsOf, resultWires, type StepResult } from './step-result.js';
+import { LIKELIEST, listedOf, logitsOf, type ReadResult, resultWires, type StepResult } from './step-result.js';
 import { T5Wires, type T5Tables } from './t5-wires.js';
 
 export interface GpuT5Parts extends ProgramRunParts {
@@ -64,11 +64,11 @@ export class GpuT5 implements Disposable {
     let rows = new CacheRows();
     /** The prompt of each row of the caches. */
     const pictures: number[] = [];
-    const step = <Result>(ids: readonly number[], { wire, read }: StepResult<Result>): Promise<Result> => {
+    const step = <Result>(ids: readonly number[], { read }: StepResult<Result>): Promise<Result> => {
       const idsOfRows = rows.lengths.map(() => config.padTokenId);
       rows.slots.forEach((slot, sequence) => (idsOfRows[slot] = ids[sequence] ?? 0));
       const masksOfRows = rows.lengths.map((_, row) => masks[pictures[row] ?? 0] ?? []);
-      const next = read(this.#step(idsOfRows, rows.length, masksOfRows, wire), rows.slots);
+      const next = read(this.#step(idsOfRows, rows.length, masksOfRows), rows.slots);
       rows.grow();
       return Promise.resolve(next);
     };
@@ -100,7 +100,8 @@ export class GpuT5 implements Disposable {
       for (const caches of [this.#self, this.#cross]) caches.reserve(0, 0).zeroRows(rows.slotsOf(sequences));
     };
     const { vocabSize } = config;
-    return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST) };
+    const listed = this.#parts.program.listsLogits ? { listed: stepsFor(listedOf(vocabSize)) } : {};
+    return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST), ...listed };
   }
 
   #encode(prompt: LanguagePrompt, masks: readonly Mask[]): void {
@@ -132,15 +133,14 @@ export class GpuT5 implements Disposable {
     return run;
   }
 
-  /** The bytes of a result, good until the next run. */
-  #step(ids: readonly number[], past: number, masks: readonly Mask[], result: string): Uint8Array {
+  #step(ids: readonly number[], past: number, masks: readonly Mask[]): ReadResult {
     const self = this.#self.reserve(ids.length, Math.max(past + 1, FIRST_ROOM));
     const cross = this.#cross.reserve(ids.length, 1, PROMPT_STEP);
     const run = this.#tokenRunOf(ids.length, self, cross);
     const room = { capacity: self.capacity, promptLength: cross.capacity };
     this.#rowShape.set({ rows: ids.length, tokens: 1 });
     run.run((wire, bytes) => this.#wires.writeToken(wire, bytes, { ids, past, masks }, room), true);
-    return run.read(result);
+    return (result) => (result === 'shortlists' ? run.readShortlists() : run.read(result));
   }
 
   #tokenRunOf(rows: number, self: LayerCaches, cross: LayerCaches): ProgramRun {

@@ -1,20 +1,25 @@
 /** What a step of a language model gives for each sequence. */
 import { NOT_FINITE } from '../../../generation/not-finite.js';
+import type { ListedStep } from '../../../generation/shortlist.js';
 import type { WireType } from '../program/wire-type.js';
+import { readShortlist } from './read-shortlist.js';
+
+/** What a run made for each of its rows, good until the next run. `shortlists` are made of `logits` when they are asked for. */
+export type ReadResult = (result: 'logits' | 'next_ids' | 'shortlists') => Uint8Array;
 
 export interface StepResult<Result> {
-  readonly wire: 'logits' | 'next_ids';
-  /** @param bytes of the wire, good until the next run; @param rows those that are wanted, in this order */
-  readonly read: (bytes: Uint8Array, rows: readonly number[]) => Result;
-  /** Of sequences whose steps ran one after the other. */
+  /** @param rows those that are wanted, in this order */
+  readonly read: (made: ReadResult, rows: readonly number[]) => Result;
+  /** Of sequences whose steps run one after the other: what each is, good after the next run, and all of them. */
+  readonly kept: (part: Result) => Result;
   readonly join: (parts: readonly Result[]) => Result;
 }
 
 /** Float32 `[rows, vocabSize]`. */
 export function logitsOf(vocabSize: number): StepResult<Float32Array> {
   return {
-    wire: 'logits',
-    read: ({ buffer, byteOffset, byteLength }, rows) => {
+    read: (made, rows) => {
+      const { buffer, byteOffset, byteLength } = made('logits');
       const logits = new Float32Array(buffer, byteOffset, byteLength / 4);
       const wanted = new Float32Array(rows.length * vocabSize);
       rows.forEach((row, index) => {
@@ -22,6 +27,7 @@ export function logitsOf(vocabSize: number): StepResult<Float32Array> {
       });
       return wanted;
     },
+    kept: (part) => part,
     join: (parts) => {
       const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
       let at = 0;
@@ -36,13 +42,33 @@ export function logitsOf(vocabSize: number): StepResult<Float32Array> {
 
 /** The likeliest id of each row, as the device found it; `NOT_FINITE` where there is none. */
 export const LIKELIEST: StepResult<readonly number[]> = {
-  wire: 'next_ids',
-  read: ({ buffer, byteOffset, byteLength }, rows) => {
+  read: (made, rows) => {
+    const { buffer, byteOffset, byteLength } = made('next_ids');
     const ids = new Int32Array(buffer, byteOffset, byteLength / 4);
     return rows.map((row) => ids[row] ?? NOT_FINITE);
   },
+  kept: (part) => part,
   join: (parts) => parts.flat(),
 };
+
+/** What the next ids are chosen among, where the device lists it. */
+export function listedOf(vocabSize: number): StepResult<ListedStep> {
+  const whole = logitsOf(vocabSize);
+  return {
+    read: (made, rows) => {
+      const lists = made('shortlists');
+      return { rows: rows.map((row) => readShortlist(lists, row)), logits: () => whole.read(made, rows) };
+    },
+    kept: ({ rows, logits }) => {
+      const all = logits();
+      return { rows, logits: () => all };
+    },
+    join: (parts) => ({
+      rows: parts.flatMap(({ rows }) => rows),
+      logits: () => whole.join(parts.map(({ logits }) => logits())),
+    }),
+  };
+}
 
 /** Both, for as many rows. */
 export function resultWires(rows: number, vocabSize: number): Map<string, WireType> {

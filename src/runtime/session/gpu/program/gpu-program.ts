@@ -172,6 +172,11 @@ export class GpuProgram implements Disposable {
     if (repeats) for (const queue of this.#queues.values()) queue.rewind();
   }
 
+  /** Whether the device of its head lists the greatest logits of each row. */
+  get listsLogits(): boolean {
+    return this.devicesOf('head').every(({ shortlists }) => shortlists !== undefined);
+  }
+
   /** Whether any of its weights are copied for each run. */
   get streams(): boolean {
     return this.#queues.size > 0;

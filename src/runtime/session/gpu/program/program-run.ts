@@ -3,7 +3,6 @@
  * each device that reads them, results are downloaded when they are asked for, and what leads from unit to unit stays on its
  * device until a unit on another one reads it.
  */
-import type { Block } from '../../../../model/blocks.js';
 import { convertFloats } from '../../../../loader/convert/convert-floats.js';
 import type { Address, DeviceMemory } from '../../../device/memory/device-memory.js';
 import type { BoundTensor } from '../../../device/ort/ort-session.js';
@@ -11,25 +10,12 @@ import type { EngineDevice } from '../device/engine-device.js';
 import type { BoundUnit, GpuProgram, UnitWire } from './gpu-program.js';
 import type { HostStaging } from './host-staging.js';
 import type { LentRoom } from './lent-room.js';
+import type { ProgramWires } from './program-wires.js';
 import { RunInputs } from './run-inputs.js';
+import { RunShortlists } from './run-shortlists.js';
 import { UnitOptions, type RunKind } from '../device/run-options.js';
 import { WireCrossing } from './wire-crossing.js';
 import { wireBytes, type WireType } from './wire-type.js';
-
-/** Of a wire that is not the same size all along, its type after the blocks of a unit. */
-export type ChainType = WireType | ((blocks: readonly Block[]) => WireType);
-
-/** Types are those that the host writes and reads; a device may have another float. */
-export interface ProgramWires {
-  /** What the host gives to each run. */
-  readonly inputs: ReadonlyMap<string, WireType>;
-  /** What leads from unit to unit. One that is an input too starts with the input. */
-  readonly chains?: ReadonlyMap<string, ChainType>;
-  /** What the host may read after each run. */
-  readonly results?: ReadonlyMap<string, WireType>;
-  /** Memory of the caller, such as caches. */
-  readonly kept?: (wire: string) => BoundTensor | undefined;
-}
 
 /** Writes an input wire's bytes. */
 export type FillInput = (wire: string, bytes: Uint8Array) => void;
@@ -65,6 +51,7 @@ export class ProgramRun implements Disposable {
   readonly #crossings = new Map<number, WireCrossing[]>();
   readonly #devices: ReadonlySet<EngineDevice>;
   readonly #recorded: Recorded;
+  #shortlists: RunShortlists | undefined;
   #units: readonly BoundUnit[];
   #count = 0;
   #replays: boolean;
@@ -219,11 +206,7 @@ export class ProgramRun implements Disposable {
    */
   read(wire: string, beside = false): Uint8Array {
     const { staging } = this.#parts;
-    const type = this.#wires.results?.get(wire);
-    const [[device, tensor] = []] = this.#newest.get(wire) ?? [];
-    if (type === undefined || device === undefined || tensor === undefined) {
-      throw new Error(`the program makes no ${wire}`);
-    }
+    const { type, device, tensor } = this.#result(wire);
     const bytes = wireBytes(tensor);
     const buffer = staging.forDownload(bytes);
     if (beside) device.memory.downloadBeside(buffer.address, tensor.address, bytes);
@@ -235,9 +218,19 @@ export class ProgramRun implements Disposable {
     return converted;
   }
 
-  /** How many wires go from one device to another in a run. */
-  get crossings(): number {
-    return [...this.#crossings.values()].reduce((sum, ofUnit) => sum + ofUnit.length, 0);
+  /** The shortlists of logits of the last run, where their device makes any; good until the next use of the staging. */
+  readShortlists(): Uint8Array {
+    const { device, tensor } = this.#result('logits');
+    return (this.#shortlists ??= new RunShortlists(device, tensor)).read(this.#parts.staging);
+  }
+
+  #result(wire: string) {
+    const type = this.#wires.results?.get(wire);
+    const [[device, tensor] = []] = this.#newest.get(wire) ?? [];
+    if (type === undefined || device === undefined || tensor === undefined) {
+      throw new Error(`the program makes no ${wire}`);
+    }
+    return { type, device, tensor };
   }
 
   [Symbol.dispose](): void {
@@ -251,6 +244,7 @@ export class ProgramRun implements Disposable {
 
   #free(): void {
     for (const { memory, address } of this.#owned.splice(0)) memory.free(address);
+    this.#shortlists?.[Symbol.dispose]();
     this.#inputs[Symbol.dispose]();
   }
 }
