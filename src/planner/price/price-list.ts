@@ -15,18 +15,13 @@ import { bytesPerWeight } from './preparation.js';
 import { hostPackingMs } from './host-packing.js';
 import { hookedAmongst, hookedUnder, type Hooked } from './hooks.js';
 import { runsOn, type Place } from './place.js';
+import { searchMs } from './search-ms.js';
 
 /**
  * What torch 2.15 keeps of its float32 rates with float16 or bfloat16 weights on an x86 CPU without half-precision
  * matrix units: measured for one row (bytes) and for 257 (FLOPs) of a 10240 x 2560 linear layer on two cores.
  */
 const HALF_ON_CPU = { bytes: 0.45, flops: 0.25 } as const;
-
-/**
- * What `blip2-run` takes on the host to find beams' next tokens, per logit: up to 68 ms a token for 40 rows of opt-2.7b, 39 for
- * InstructBLIP vicuna-7b on the machine of an H200 (bench/gpu), less what the card takes.
- */
-const SEARCH_MS_PER_LOGIT = 27e-6;
 
 /**
  * What a session's run of a layer of the vision tower takes beside its kernels, where several runs share its copy, which they hide then.
@@ -123,12 +118,13 @@ function priced(
     let ms = 0;
     for (const run of block.runs) if (run.phase === phase) ms += run.runs * runMs(block, run, place);
     const traffic = block.hostTraffic;
-    if (place.execution !== 'host' && traffic.transfers > 0 && phase === block.phase) {
-      const { link } = gpuOf(place.gpu);
+    const gpu = place.execution === 'host' ? null : gpuOf(place.gpu);
+    if (gpu !== null && traffic.transfers > 0 && phase === block.phase) {
+      const { link } = gpu;
       ms += traffic.transfers * link.latencyMs + (1000 * traffic.elements * block.elementBytes) / link.bytesPerSecond;
     }
     const searches = engine === 'blip2-run' && workload.beams > 1 && block.kind === 'head' && phase === block.phase;
-    return searches ? ms + traffic.elements * SEARCH_MS_PER_LOGIT : ms;
+    return searches ? ms + searchMs(traffic.elements, gpu) : ms;
   };
 
   return {
