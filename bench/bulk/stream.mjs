@@ -3,8 +3,9 @@
  * batch size.
  *
  *   npm run build && node bench/bulk/stream.mjs CHECKPOINT [--pictures 2048] [--batches auto,64,128] [--vram 6G] [--allow-quant int8]
- *     [--encoded 16 [--caches int8]] [--tokens 20]
+ *     [--encoded 16 [--caches int8]] [--tokens 20] [--generation '{"numBeams":5}']
  */
+import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { createCaptioner } from '../../dist/src/runtime/index.js';
 import { openCheckpoint } from '../../dist/src/loader/index.js';
@@ -20,6 +21,7 @@ const { positionals, values } = parseArgs({
     encoded: { type: 'string' },
     caches: { type: 'string' },
     tokens: { type: 'string', default: '20' },
+    generation: { type: 'string', default: '{}' },
   },
 });
 const [folder] = positionals;
@@ -27,6 +29,7 @@ if (folder === undefined) throw new Error('which checkpoint?');
 const checkpoint = await openCheckpoint(folder);
 const side = checkpoint.config.vision_config?.image_size ?? 224;
 const maxNewTokens = Number(values.tokens);
+const generation = JSON.parse(values.generation);
 const pictureOf = (number) => ({
   width: side,
   height: side,
@@ -82,13 +85,17 @@ for (const given of values.batches.split(',')) {
     const began = performance.now();
     let done = 0;
     let failed = 0;
-    for await (const outcome of captioner.captionAll(list, { batchSize, maxNewTokens, minNewTokens: 0 })) {
+    const ids = createHash('md5');
+    const options = { batchSize, maxNewTokens, minNewTokens: 0, ...generation };
+    for await (const outcome of captioner.captionAll(list, options)) {
       done += 1;
       if (outcome.status === 'failed') failed += 1;
+      else ids.update(JSON.stringify(outcome.caption.answers.map((answer) => answer.ids)));
     }
-    return { picturesPerSecond: Number(((1000 * done) / (performance.now() - began)).toFixed(1)), failed };
+    const picturesPerSecond = Number(((1000 * done) / (performance.now() - began)).toFixed(1));
+    return { picturesPerSecond, failed, ids: ids.digest('hex').slice(0, 8) };
   };
-  await rate(pictures.slice(0, 512));
+  await rate(pictures.slice(0, batchSize === 'auto' ? 512 : 2 * batchSize));
   process.stdout.write(`${JSON.stringify({ batch: batchSize, ...(await rate(pictures)), ...predicted })}\n`);
   await captioner[Symbol.asyncDispose]();
 }

@@ -5,7 +5,7 @@
  *   npm run build && node bench/gpu/kernels.mjs [--rows 1,8,24,48,256] [--only attention|caches|pictures|int8|int4|linear]
  */
 import { parseArgs } from 'node:util';
-import { openCudaMemory, cudaOps, cudaSettings } from '../../dist/src/runtime/device/cuda-provider.js';
+import { openCudaMemory, cudaSettings, ownKernels } from '../../dist/src/runtime/device/cuda-provider.js';
 import { OrtSession } from '../../dist/src/runtime/device/ort/ort-session.js';
 import { GraphBuilder } from '../../dist/src/runtime/onnx/graph-builder.js';
 import { runOptions } from '../../dist/src/runtime/session/gpu/device/run-options.js';
@@ -17,7 +17,7 @@ const { values } = parseArgs({
   },
 });
 const memory = openCudaMemory(0);
-const ops = cudaOps(0);
+const ops = ownKernels(0)?.ops ?? null;
 if (memory === null || ops === null) throw new Error('no CUDA card of compute capability 8.0 or later');
 const SIZES = { F16: 2, F32: 4, U8: 1, I32: 4 };
 const LAYERS = 32;
