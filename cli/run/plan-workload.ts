@@ -3,7 +3,7 @@ import type { Checkpoint } from '../../src/loader/index.js';
 import type { Ask, GenerationOptions } from '../../src/runtime/index.js';
 import { isRetrieval, parseModelConfig } from '../../src/model/blip2-config.js';
 import { positionLimit } from '../../src/model/language-config.js';
-import { readTokenizer } from '../../src/runtime/engine/checkpoint-files.js';
+import { readPromptTokenizer } from '../../src/runtime/engine/checkpoint-files.js';
 import { resolveGenerationOptions, sequencesAtOnce } from '../../src/runtime/generation/generation-options.js';
 import { preparePrompts, promptText } from '../../src/runtime/engine/text/prompts.js';
 
@@ -39,6 +39,6 @@ export async function planWorkload(
 /** A caption without a prompt starts from one token, whatever the tokenizer: the process that captions reads that. */
 async function textTokens({ folder }: Checkpoint, prompt: string | null, config: Blip2Config): Promise<number> {
   if (prompt === null) return 1;
-  const { textIds } = preparePrompts([prompt], (await readTokenizer(folder))(), config);
+  const { textIds } = preparePrompts([prompt], (await readPromptTokenizer(folder, config))(), config);
   return textIds[0]?.length ?? 0;
 }

@@ -5,7 +5,7 @@ import { readSmallFile } from '../../loader/file/read-small-file.js';
 import { MAX_SIDE_FILE_BYTES } from '../../loader/shard/side-files.js';
 import { isRetrieval, type ModelConfig } from '../../model/blip2-config.js';
 import { parsePreprocessorConfig, type PreprocessorConfig } from '../image/preprocessor-config.js';
-import { createTokenizer, type TextTokenizer } from './text/tokenizer.js';
+import { createTokenizer, type FileTokenizer, type TextTokenizer } from './text/tokenizer.js';
 
 /** How text becomes ids, and ids text. */
 export interface Tokenizers {
@@ -30,13 +30,13 @@ export async function readCheckpointFiles(folder: string, config: ModelConfig): 
   const instructs = config.qformer.text !== null && !isRetrieval(config);
   const [preprocessor, tokenizer, wordTokenizer] = await Promise.all([
     readPictureSettings(folder),
-    readTokenizer(folder),
-    instructs ? readTokenizer(folder, 'qformer_tokenizer/') : null,
+    readTokenizer(folder, [PLACEHOLDER]),
+    instructs ? readTokenizer(folder, [], 'qformer_tokenizer/') : null,
   ]);
   let made: Tokenizers | undefined;
   return {
     preprocessor,
-    tokenizers: () => (made ??= { tokenizer: tokenizer(), wordTokenizer: wordTokenizer?.() ?? null }),
+    tokenizers: () => (made ??= tokenizersOf(tokenizer(), wordTokenizer?.() ?? null, config)),
   };
 }
 
@@ -65,17 +65,48 @@ export async function readPictureSettings(folder: string): Promise<PreprocessorC
   );
 }
 
+/** What BLIP-2's processor adds to its tokenizer. */
+const PLACEHOLDER = '<image>';
+
 /**
- * @param prefix of the tokenizer's files: the language model's have none
+ * The tokenizer of prompts alone.
  * @returns what makes it, and throws Blip2Error `TOKENIZER_INVALID`
  * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID`
  */
-export async function readTokenizer(folder: string, prefix = ''): Promise<() => TextTokenizer> {
+export async function readPromptTokenizer(folder: string, config: ModelConfig): Promise<() => TextTokenizer> {
+  const tokenizer = await readTokenizer(folder, [PLACEHOLDER]);
+  return () => besidePicture(tokenizer(), config);
+}
+
+function tokenizersOf(tokenizer: FileTokenizer, words: FileTokenizer | null, config: ModelConfig): Tokenizers {
+  // InstructBLIP's processor has both cut by the files of the first.
+  return { tokenizer: besidePicture(tokenizer, config), wordTokenizer: words?.within(tokenizer.mostIds) ?? null };
+}
+
+/** The picture's places come in front of what is left of a text that was cut, and count. */
+function besidePicture(tokenizer: FileTokenizer, { numQueryTokens }: ModelConfig): TextTokenizer {
+  const { mostIds } = tokenizer;
+  if (mostIds === null || mostIds >= numQueryTokens)
+    return tokenizer.within(mostIds === null ? null : mostIds - numQueryTokens);
+  return {
+    decode: (ids) => tokenizer.decode(ids),
+    encode: () => {
+      throw new Blip2Error(
+        'TOKENIZER_INVALID',
+        `the tokenizer's files cut texts to ${mostIds} tokens, and the picture alone takes ${numQueryTokens}`,
+        { hint: 'With "max_length": null in tokenizer_config.json no text is cut.' },
+      );
+    },
+  };
+}
+
+/** @param prefix of the tokenizer's files: the language model's have none */
+async function readTokenizer(folder: string, added: readonly string[], prefix = ''): Promise<() => FileTokenizer> {
   const [tokenizer, tokenizerConfig] = await Promise.all([
     readJson(folder, `${prefix}tokenizer.json`),
     readJson(folder, `${prefix}tokenizer_config.json`),
   ]);
-  return () => createTokenizer(tokenizer, tokenizerConfig);
+  return () => createTokenizer(tokenizer, tokenizerConfig, added);
 }
 
 /** undefined where there is no such file. */

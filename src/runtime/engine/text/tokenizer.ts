@@ -3,7 +3,9 @@
  */
 import { Tokenizer } from '@huggingface/tokenizers';
 import { Blip2Error } from '../../../errors.js';
+import { composeTokenizer } from './compose-tokenizer.js';
 import { mendSteps } from './mend-steps.js';
+import { idsInFront, isCutLeft, mostIds, notDone } from './text-rules.js';
 
 export interface TextTokenizer {
   /** Ids with whatever the tokenizer adds itself: BOS in front for OPT, `</s>` behind for T5. */
@@ -12,33 +14,62 @@ export interface TextTokenizer {
   decode(ids: readonly number[]): string;
 }
 
+/** The tokenizer of two files, which cuts no text. */
+export interface FileTokenizer extends TextTokenizer {
+  /** Ids that a text and the picture's places may be by the files, or null. */
+  readonly mostIds: number | null;
+  /** One that cuts texts: special tokens stay. */
+  within(most: number | null): TextTokenizer;
+}
+
 /**
  * @param tokenizerJson parsed `tokenizer.json`
  * @param tokenizerConfig parsed `tokenizer_config.json`
+ * @param added special tokens that whoever uses the tokenizer adds to it
  * @throws Blip2Error `TOKENIZER_INVALID`
  */
-export function createTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): TextTokenizer {
+export function createTokenizer(
+  tokenizerJson: unknown,
+  tokenizerConfig: unknown,
+  added: readonly string[] = [],
+): FileTokenizer {
   const config = isRecord(tokenizerConfig) ? tokenizerConfig : {};
-  const tokenizer = parse(tokenizerJson, config);
+  const { tokenizer, composed } = parse(tokenizerJson, config, added);
   // transformers 5 joins " ." and " n't" only where the file asks for it, and never for BPE, which it would corrupt.
   const cleanUp = config['clean_up_tokenization_spaces'] === true && modelType(tokenizerJson) !== 'BPE';
+  const decode = (ids: readonly number[]): string => {
+    const known = ids.filter((id) => tokenizer.id_to_token(id) !== undefined);
+    if (known.length === 0) return '';
+    return tokenizer.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp });
+  };
+  const encode = (text: string, most: number | null): number[] => {
+    const { ids } = tokenizer.encode(text);
+    const excess = ids.length - (most ?? Infinity);
+    if (excess <= 0) return ids;
+    const words = tokenizer.encode(text, { add_special_tokens: false }).ids.length;
+    // As tokenizers has it: where special tokens alone are too many, nothing is cut.
+    if (excess > words) return ids;
+    const front = idsInFront(composed);
+    return ids.toSpliced(isCutLeft(composed, config) ? front : front + words - excess, excess);
+  };
   return {
-    encode: (text) => tokenizer.encode(text).ids,
-    decode(ids) {
-      const known = ids.filter((id) => tokenizer.id_to_token(id) !== undefined);
-      if (known.length === 0) return '';
-      return tokenizer.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp });
-    },
+    mostIds: mostIds(composed, config),
+    encode: (text) => encode(text, null),
+    decode,
+    within: (most) => ({ encode: (text) => encode(text, most), decode }),
   };
 }
 
-function parse(tokenizerJson: unknown, config: object): Tokenizer {
+function parse(tokenizerJson: unknown, config: Record<string, unknown>, added: readonly string[]) {
   try {
     if (!isRecord(tokenizerJson)) throw new Error('it is not an object');
     checkVocabulary(tokenizerJson);
-    const tokenizer = new Tokenizer(tokenizerJson, config);
-    mendSteps(tokenizer, tokenizerJson);
-    return tokenizer;
+    const refused = notDone(config);
+    if (refused !== null) throw new Error(`of tokenizer_config.json, ${refused}`);
+    const composed = composeTokenizer(tokenizerJson, config, added);
+    const tokenizer = new Tokenizer(composed, {});
+    mendSteps(tokenizer, composed);
+    return { tokenizer, composed };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('TOKENIZER_INVALID', `tokenizer.json cannot be used: ${reason}`, {

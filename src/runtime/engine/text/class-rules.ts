@@ -1,0 +1,133 @@
+/**
+ * The classes of transformers 5.24 that make a tokenizer by rules of their own: of `tokenizer.json` they take vocabulary, merges
+ * and what goes around a text. Those of BLIP-2's and InstructBLIP's language models, and BERT, which the Q-Former reads by.
+ */
+
+/** A document or a part of one. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface ClassRules {
+  /** Whether `tokenizer.json` is of the class' kind. Of another, what transformers makes of it is nonsense. */
+  fits(file: Fields): boolean;
+  /**
+   * @param file parsed `tokenizer.json`
+   * @param config parsed `tokenizer_config.json`
+   * @returns the parts of a `tokenizer.json` that the class puts in place of the file's
+   */
+  parts(file: Fields, config: Fields): Fields;
+  /** Special tokens where `tokenizer_config.json` names none. */
+  readonly names: Fields;
+  /** Special tokens without a name where `tokenizer_config.json` lists none. */
+  readonly extra: readonly string[];
+}
+
+/** @param config parsed `tokenizer_config.json`; without a class it is that of OPT, which transformers knows BLIP-2 by */
+export function rulesOf(file: Fields, { tokenizer_class: name = 'GPT2Tokenizer' }: Fields): ClassRules | null {
+  const rules = typeof name === 'string' ? RULES.get(name.replace(/Fast$/, '')) : undefined;
+  return rules?.fits(file) === true ? rules : null;
+}
+
+export function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+}
+
+const typeOf = (part: unknown): unknown => fieldsOf(part)['type'];
+const ofModel =
+  (type: string, isOfBytes = false) =>
+  ({ model, decoder }: Fields): boolean =>
+    typeOf(model) === type && (typeOf(decoder) === 'ByteLevel') === isOfBytes;
+
+const BYTES = { type: 'ByteLevel', trim_offsets: true, use_regex: true };
+const MARKS = { type: 'Metaspace', replacement: '▁' };
+
+const gpt2: ClassRules = {
+  fits: ofModel('BPE', true),
+  parts: ({ model }, { add_prefix_space: prefix }) => ({
+    model: { ...fieldsOf(model), unk_token: null, fuse_unk: false, byte_fallback: false },
+    normalizer: null,
+    pre_tokenizer: { ...BYTES, add_prefix_space: prefix === true },
+    decoder: { ...BYTES, add_prefix_space: true },
+  }),
+  names: { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>', unk_token: '<|endoftext|>' },
+  extra: [],
+};
+
+const llama: ClassRules = {
+  fits: ofModel('BPE'),
+  parts: ({ model }, { add_prefix_space: prefix, legacy }) => {
+    const isPrefixed = prefix !== false;
+    const scheme = legacy === true ? 'always' : 'first';
+    const spaces = { type: 'Replace', pattern: { String: '▁' }, content: ' ' };
+    const start = isPrefixed ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : [];
+    return {
+      model: { ...fieldsOf(model), unk_token: null, fuse_unk: true, byte_fallback: true },
+      normalizer: null,
+      pre_tokenizer: { ...MARKS, prepend_scheme: isPrefixed ? scheme : 'never', split: false },
+      decoder: { type: 'Sequence', decoders: [spaces, { type: 'ByteFallback' }, { type: 'Fuse' }, ...start] },
+    };
+  },
+  names: { bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>' },
+  extra: [],
+};
+
+const t5: ClassRules = {
+  fits: ofModel('Unigram'),
+  parts: ({ model, normalizer }) => {
+    const marks = { ...MARKS, prepend_scheme: 'always', split: true };
+    return {
+      model: { ...fieldsOf(model), unk_id: 2, byte_fallback: false },
+      normalizer: charsmapIn(normalizer),
+      pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, marks] },
+      decoder: marks,
+      post_processor: template(null, '</s>'),
+    };
+  },
+  names: { eos_token: '</s>', unk_token: '<unk>', pad_token: '<pad>' },
+  extra: Array.from({ length: 100 }, (_, i) => `<extra_id_${i}>`),
+};
+
+/** The only step of a normaliser that T5's class keeps. */
+function charsmapIn(normalizer: unknown): unknown {
+  const steps = fieldsOf(normalizer)['normalizers'];
+  return (Array.isArray(steps) ? steps : [normalizer]).find((step) => typeOf(step) === 'Precompiled') ?? null;
+}
+
+const bert: ClassRules = {
+  fits: ofModel('WordPiece'),
+  parts: ({ model }, config) => ({
+    model: { ...fieldsOf(model), unk_token: contentOf(config['unk_token']) ?? '[UNK]' },
+    normalizer: {
+      type: 'BertNormalizer',
+      clean_text: true,
+      handle_chinese_chars: config['tokenize_chinese_chars'] !== false,
+      strip_accents: config['strip_accents'] ?? null,
+      lowercase: config['do_lower_case'] !== false,
+    },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+    decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+    post_processor: template(contentOf(config['cls_token']) ?? '[CLS]', contentOf(config['sep_token']) ?? '[SEP]'),
+  }),
+  names: { unk_token: '[UNK]', sep_token: '[SEP]', pad_token: '[PAD]', cls_token: '[CLS]', mask_token: '[MASK]' },
+  extra: [],
+};
+
+/** The content of a token that is written alone or with its properties. */
+export function contentOf(token: unknown): string | null {
+  const content = typeof token === 'string' ? token : fieldsOf(token)['content'];
+  return typeof content === 'string' ? content : null;
+}
+
+/** A text between two tokens. */
+function template(before: string | null, after: string): Fields {
+  const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
+  const text = { Sequence: { id: 'A', type_id: 0 } };
+  const single = [...(before === null ? [] : [special(before)]), text, special(after)];
+  return { type: 'TemplateProcessing', single, pair: single, special_tokens: {} };
+}
+
+const RULES: ReadonlyMap<string, ClassRules> = new Map([
+  ['GPT2Tokenizer', gpt2],
+  ['LlamaTokenizer', llama],
+  ['T5Tokenizer', t5],
+  ['BertTokenizer', bert],
+]);

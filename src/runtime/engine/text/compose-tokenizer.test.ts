@@ -1,0 +1,81 @@
+/** Tokenizers of two files that do not say the same, as transformers' processors take them (`record_composed.py`). */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { at } from '../../../checked-access.js';
+import { parseModelConfig } from '../../../model/blip2-config.js';
+import { readCheckpointFiles, readPromptTokenizer } from '../checkpoint-files.js';
+
+const ids = z.array(z.number());
+const fields = z.record(z.string(), z.unknown());
+const recorded = z
+  .object({
+    queries: z.number(),
+    kinds: z.record(z.string(), fields),
+    texts: z.array(z.string()),
+    rows: z.array(ids),
+    cases: z.array(
+      z.object({
+        name: z.string(),
+        kind: z.string(),
+        file: fields,
+        config: fields,
+        ids: z.array(ids.nullable()),
+        decoded: z.array(z.string()),
+      }),
+    ),
+  })
+  .parse(JSON.parse(await readFile('test/fixtures/text/composed.json', 'utf8')));
+const { queries, kinds, texts, rows, cases } = recorded;
+const blip2 = parseModelConfig({ model_type: 'blip-2', num_query_tokens: queries });
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'blip2-tokenizers-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function write(prefix: string, kind: string, file: object, config: object): Promise<void> {
+  await mkdir(join(folder, prefix), { recursive: true });
+  await writeFile(join(folder, prefix, 'tokenizer.json'), JSON.stringify({ ...kinds[kind], ...file }));
+  await writeFile(join(folder, prefix, 'tokenizer_config.json'), JSON.stringify(config));
+}
+
+describe('tokenizers of both of their files', () => {
+  it.each(cases)('$name', async ({ kind, file, config, ids: expected, decoded }) => {
+    await write('', kind, file, config);
+    const tokenizer = (await readPromptTokenizer(folder, blip2))();
+    const found = texts.map((text, i) => {
+      if (expected[i] !== null) return tokenizer.encode(text);
+      // The picture alone is longer than the files have texts be: an OverflowError there.
+      expect(() => tokenizer.encode(text)).toThrow(`texts to 3 tokens, and the picture alone takes ${queries}`);
+      return null;
+    });
+    expect(found).toEqual(expected);
+    expect(rows.map((row) => tokenizer.decode(row))).toEqual(decoded);
+  });
+
+  it('cuts what the Q-Former reads by the files of the language model, without the places of the picture', async () => {
+    await write('', 'llama', {}, { max_length: 8 });
+    await write('qformer_tokenizer', 'bert', {}, { tokenizer_class: 'BertTokenizer', max_length: 3 });
+    await writeFile(join(folder, 'preprocessor_config.json'), '{}');
+    const config = parseModelConfig({ model_type: 'instructblip', num_query_tokens: queries });
+    const { tokenizer, wordTokenizer } = (await readCheckpointFiles(folder, config)).tokenizers();
+    const question = at(texts, 5);
+    expect(tokenizer.encode(question)).toHaveLength(8 - queries);
+    expect(wordTokenizer?.encode(question)).toHaveLength(8);
+  });
+
+  it.each([
+    [{ split_special_tokens: true }, '"split_special_tokens" is not done here'],
+    [{ padding: 'max_length', max_length: 12 }, '"padding" fills prompts up'],
+    [{ padding: true, pad_to_multiple_of: 8 }, '"padding" fills prompts up'],
+    [{ truncation: true, model_max_length: 9 }, '"truncation" needs "max_length" beside it'],
+  ])('refuses what it does not do: %j', async (config, reason) => {
+    await write('', 'opt', {}, config);
+    const make = await readPromptTokenizer(folder, blip2);
+    expect(make).toThrow(reason);
+  });
+});

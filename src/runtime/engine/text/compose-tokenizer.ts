@@ -1,0 +1,96 @@
+import { contentOf, fieldsOf, rulesOf, type Fields } from './class-rules.js';
+
+/**
+ * A tokenizer as transformers 5.24 makes it of both of its files: by the rules of its class, where it has some, and with the tokens
+ * that either file adds to the vocabulary. Ids stated for those do not count where the vocabulary has others.
+ * @param file parsed `tokenizer.json`
+ * @param config parsed `tokenizer_config.json`
+ * @param added special tokens that come behind all others
+ * @returns a `tokenizer.json`
+ */
+export function composeTokenizer(file: Fields, config: Fields, added: readonly string[] = []): Fields {
+  const rules = rulesOf(file, config);
+  const inFile = listOf(file['added_tokens']);
+  const tokens = new AddedTokens(file, rules === null ? inFile : []);
+  const stated = statedTokens(config) ?? inFile;
+  const named = namedTokens({ ...rules?.names, ...config });
+  const names = new Set(named.map(({ content }) => content));
+  for (const { id: _, ...token } of stated) tokens.put(names.has(token.content) ? { ...token, special: true } : token);
+  const extra = listOf(extraTokens(config) ?? rules?.extra);
+  for (const token of [...named, ...extra, ...listOf(added)]) if (!tokens.has(token)) tokens.put(token);
+  return { ...file, ...rules?.parts(file, config), added_tokens: tokens.list };
+}
+
+/** A token that is looked for in a text before the tokenizer's model is asked. */
+interface AddedToken extends Fields {
+  readonly content: string;
+}
+
+class AddedTokens {
+  readonly #byContent = new Map<string, AddedToken & { readonly id: number }>();
+  readonly #vocabulary: ReadonlyMap<string, number>;
+  #next: number;
+
+  constructor(file: Fields, tokens: readonly AddedToken[]) {
+    this.#vocabulary = vocabularyOf(file);
+    this.#next = this.#vocabulary.size;
+    for (const token of tokens) this.#set(token, Number(token['id']));
+  }
+
+  get list(): AddedToken[] {
+    return [...this.#byContent.values()];
+  }
+
+  has({ content }: AddedToken): boolean {
+    return this.#byContent.has(content);
+  }
+
+  /** In place of the one with its content, whose id it gets. */
+  put(token: AddedToken): void {
+    this.#set(token, this.#byContent.get(token.content)?.id ?? this.#vocabulary.get(token.content) ?? this.#next);
+  }
+
+  #set(token: AddedToken, id: number): void {
+    this.#byContent.set(token.content, { ...token, id });
+    this.#next = Math.max(this.#next, id + 1);
+  }
+}
+
+/** Unigram lists its tokens with their scores; their ids are their places. */
+function vocabularyOf({ model }: Fields): ReadonlyMap<string, number> {
+  const { vocab } = fieldsOf(model);
+  if (Array.isArray(vocab)) return new Map(vocab.map((entry: unknown, id) => [String([entry].flat()[0]), id]));
+  return new Map(Object.entries(fieldsOf(vocab)).map(([content, id]) => [content, Number(id)]));
+}
+
+/** In the order of the ids that they are stated with; null where the file states none. */
+function statedTokens({ added_tokens_decoder: stated }: Fields): AddedToken[] | null {
+  if (stated === undefined) return null;
+  const byId = Object.entries(fieldsOf(stated)).toSorted(([a], [b]) => Number(a) - Number(b));
+  return listOf(byId.map(([, token]) => token));
+}
+
+const NAMES = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+
+/** Those of the names that every tokenizer knows, then those of a model's own, such as `image_token`. */
+function namedTokens({ extra_special_tokens: extra, ...config }: Fields): AddedToken[] {
+  const all = { ...config, ...fieldsOf(extra) };
+  const own = Object.keys(all).filter(
+    (name) => (name.endsWith('_token') || name in fieldsOf(extra)) && !NAMES.includes(name),
+  );
+  return listOf([...NAMES, ...own].map((name) => all[name])).map((token) => ({ ...token, special: true }));
+}
+
+function extraTokens({ extra_special_tokens: extra, additional_special_tokens: older }: Fields): unknown {
+  return Array.isArray(extra) && extra.length > 0 ? extra : older;
+}
+
+/** @param values contents, or tokens with their properties; others are left out */
+function listOf(values: unknown): AddedToken[] {
+  if (!Array.isArray(values)) return [];
+  return values.flatMap((value: unknown) => {
+    const content = contentOf(value);
+    if (content === null || content === '') return [];
+    return typeof value === 'string' ? { content, special: true, normalized: false } : { ...fieldsOf(value), content };
+  });
+}
