@@ -16,8 +16,14 @@ export const layers = positive.max(MAX_LAYERS, {
 /** What is added to variances: more than 1 would be no correction. */
 export const epsilon = z.number().positive().max(1);
 
-/** Ids of tokens, where one may stand for a list. */
-export const ids = z.union([int, z.array(int).nonempty()]).transform((v) => (typeof v === 'number' ? [v] : v));
+/** Ids of tokens, where one may stand for a list, and null for none. */
+export const ids = z.union([int, z.array(int).nonempty(), z.null()]).transform((v) => (v === null ? [] : [v].flat()));
+
+/** Id of padding; the LLaMAs of 2023 have -1 for none. */
+export const padding = z.number().int().nullish();
+
+/** Any row will do for padding, which no attention sees. */
+export const paddingRow = (id: number | null | undefined): number => (typeof id === 'number' && id >= 0 ? id : 0);
 
 /** For heads of attention, which divide a width among them. */
 export function divides(

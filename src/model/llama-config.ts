@@ -1,6 +1,18 @@
 /** `text_config` of a LLaMA, with every default of `LlamaConfig` in transformers 5. */
 import * as z from 'zod';
-import { activation, divides, epsilon, ids, int, isRow, layers, positive, type Activation } from './config-fields.js';
+import {
+  activation,
+  divides,
+  epsilon,
+  ids,
+  int,
+  isRow,
+  layers,
+  padding,
+  paddingRow,
+  positive,
+  type Activation,
+} from './config-fields.js';
 
 /** Vicuna, which InstructBLIP speaks with, is a LLaMA. */
 export interface LlamaConfig {
@@ -48,11 +60,12 @@ export const llamaSchema = () =>
       mlp_bias: z.boolean().default(false),
       hidden_act: activation.prefault('silu'),
       bos_token_id: int.default(1),
-      pad_token_id: int.nullish(),
+      pad_token_id: padding,
       eos_token_id: ids.prefault(2),
     })
     .superRefine((c, ctx) => {
       isRow('bos_token_id', c.bos_token_id, c.vocab_size, ctx);
+      isRow('pad_token_id', paddingRow(c.pad_token_id), c.vocab_size, ctx);
       for (const id of [c.eos_token_id].flat()) isRow('eos_token_id', id, c.vocab_size, ctx);
       if (typeof c.head_dim === 'number') return;
       divides('hidden_size', c.hidden_size, 'num_attention_heads', c.num_attention_heads, ctx);
@@ -76,6 +89,6 @@ export const llamaSchema = () =>
       activation: c.hidden_act,
       rmsNormEps: c.rms_norm_eps,
       bosTokenId: c.bos_token_id,
-      padTokenId: c.pad_token_id ?? 0,
+      padTokenId: paddingRow(c.pad_token_id),
       eosTokenIds: c.eos_token_id,
     }));

@@ -1,6 +1,17 @@
 /** `text_config` of an OPT, with every default of `OPTConfig` in transformers 5. */
 import * as z from 'zod';
-import { activation, divides, ids, int, isRow, layers, positive, type Activation } from './config-fields.js';
+import {
+  activation,
+  divides,
+  ids,
+  int,
+  isRow,
+  layers,
+  padding,
+  paddingRow,
+  positive,
+  type Activation,
+} from './config-fields.js';
 
 export interface OptConfig {
   readonly family: 'opt';
@@ -39,12 +50,13 @@ export const optSchema = () =>
       layer_norm_elementwise_affine: z.boolean().default(true),
       activation_function: activation.prefault('relu'),
       bos_token_id: int.default(2),
-      pad_token_id: int.default(1),
+      pad_token_id: padding.default(1),
       eos_token_id: ids.prefault(2),
     })
     .superRefine((c, ctx) => {
       divides('hidden_size', c.hidden_size, 'num_attention_heads', c.num_attention_heads, ctx);
       isRow('bos_token_id', c.bos_token_id, c.vocab_size, ctx);
+      isRow('pad_token_id', paddingRow(c.pad_token_id), c.vocab_size, ctx);
       for (const id of [c.eos_token_id].flat()) isRow('eos_token_id', id, c.vocab_size, ctx);
       const embedSize = c.word_embed_proj_dim ?? c.hidden_size;
       if (embedSize <= c.hidden_size) return;
@@ -70,6 +82,6 @@ export const optSchema = () =>
       layerNormAffine: c.layer_norm_elementwise_affine,
       activation: c.activation_function,
       bosTokenId: c.bos_token_id,
-      padTokenId: c.pad_token_id,
+      padTokenId: paddingRow(c.pad_token_id),
       eosTokenIds: c.eos_token_id,
     }));

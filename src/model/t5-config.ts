@@ -1,6 +1,17 @@
 /** `text_config` of a T5, with every default of `T5Config` in transformers 5. */
 import * as z from 'zod';
-import { activation, epsilon, ids, int, isRow, layers, positive, type Activation } from './config-fields.js';
+import {
+  activation,
+  epsilon,
+  ids,
+  int,
+  isRow,
+  layers,
+  padding,
+  paddingRow,
+  positive,
+  type Activation,
+} from './config-fields.js';
 
 export interface T5Config {
   readonly family: 't5';
@@ -42,14 +53,15 @@ export const t5Schema = () =>
       layer_norm_epsilon: epsilon.default(1e-6),
       tie_word_embeddings: z.boolean().optional(),
       scale_decoder_outputs: z.boolean().optional(),
-      pad_token_id: int.default(0),
+      pad_token_id: padding,
       bos_token_id: int.nullish(),
       eos_token_id: ids.prefault(1),
       decoder_start_token_id: int.nullish(),
     })
     .superRefine((c, ctx) => {
-      const start = c.decoder_start_token_id ?? c.pad_token_id;
+      const start = c.decoder_start_token_id ?? paddingRow(c.pad_token_id);
       isRow('decoder_start_token_id', start, c.vocab_size, ctx);
+      isRow('pad_token_id', paddingRow(c.pad_token_id), c.vocab_size, ctx);
       isRow('bos_token_id', c.bos_token_id ?? 1, c.vocab_size, ctx);
       for (const id of [c.eos_token_id].flat()) isRow('eos_token_id', id, c.vocab_size, ctx);
       if (c.relative_attention_max_distance > c.relative_attention_num_buckets / 2) return;
@@ -86,9 +98,9 @@ export const t5Schema = () =>
         layerNormEps: c.layer_norm_epsilon,
         scaleLogits: c.scale_decoder_outputs ?? c.tie_word_embeddings !== false,
         bosTokenId: c.bos_token_id ?? 1,
-        padTokenId: c.pad_token_id,
+        padTokenId: paddingRow(c.pad_token_id),
         eosTokenIds: c.eos_token_id,
         // transformers falls back to bos here, which is wrong for T5: the decoder starts from padding.
-        decoderStartTokenId: c.decoder_start_token_id ?? c.pad_token_id,
+        decoderStartTokenId: c.decoder_start_token_id ?? paddingRow(c.pad_token_id),
       };
     });

@@ -37,7 +37,7 @@ export function promptText({ question, prompt }: Ask, { qformer }: Blip2Config):
 
 /**
  * @param prompts one per picture; null captions without a prompt
- * @throws Blip2Error `PROMPT_INVALID` where a prompt holds the picture's placeholder or ids that the model lacks
+ * @throws Blip2Error `PROMPT_INVALID` where a prompt holds the picture's placeholder or ids that the model lacks, or becomes none
  */
 export function preparePrompts(
   prompts: readonly (string | null)[],
@@ -63,10 +63,16 @@ function promptIds(prompt: string | null, tokenizer: TextTokenizer, config: Blip
   const { text, imageTokenId } = config;
   // Without a prompt the text is the language model's BOS alone, which for BLIP-2's T5 is `</s>`.
   if (prompt === null) return [text.bosTokenId];
+  // What begins a prompt is the tokenizer's to say: Vicuna's in InstructBLIP puts 2 (`</s>`) in front, and text_config says 0.
   const encoded = tokenizer.encode(prompt);
-  const placed = text.family === 't5' ? encoded : withBos(encoded, text.bosTokenId);
-  const wrong = placed.find((id) => id === imageTokenId || id >= text.vocabSize);
-  if (wrong === undefined) return placed;
+  // Padding stands between picture and text: of a row without text it would be what the next token follows.
+  if (encoded.length === 0) {
+    throw new Blip2Error('PROMPT_INVALID', `the prompt ${JSON.stringify(prompt)} becomes no tokens`, {
+      hint: 'Ask without a prompt, or for something.',
+    });
+  }
+  const wrong = encoded.find((id) => id === imageTokenId || id >= text.vocabSize);
+  if (wrong === undefined) return encoded;
   throw new Blip2Error(
     'PROMPT_INVALID',
     wrong === imageTokenId
@@ -74,10 +80,6 @@ function promptIds(prompt: string | null, tokenizer: TextTokenizer, config: Blip
       : `the prompt ${JSON.stringify(prompt)} has id ${wrong}, and the model's vocabulary ends at ${text.vocabSize - 1}`,
     { hint: wrong === imageTokenId ? 'Leave "<image>" out of the prompt.' : 'Use the tokenizer of this checkpoint.' },
   );
-}
-
-function withBos(ids: readonly number[], bos: number): number[] {
-  return ids[0] === bos ? [...ids] : [bos, ...ids];
 }
 
 /** The answer: text of the new ids, special tokens left out, without the white space around it. */

@@ -84,9 +84,17 @@ describe('preparePrompts', () => {
     });
   });
 
-  it('puts BOS in front where the tokenizer of an OPT checkpoint does not', () => {
-    const bare: TextTokenizer = { encode: (text) => demoTokenizer.encode(text).slice(1), decode: () => '' };
-    expect(preparePrompts(['a photo of'], bare, opt)).toEqual(preparePrompts(['a photo of'], demoTokenizer, opt));
+  it('begins prompts as the tokenizer does, whatever text_config says of BOS', () => {
+    const ids = demoTokenizer.encode('a photo of');
+    for (const encoded of [[7, ...ids.slice(1)], ids.slice(1)]) {
+      const other: TextTokenizer = { encode: () => encoded, decode: () => '' };
+      expect(preparePrompts(['a photo of'], other, opt).textIds).toEqual([encoded]);
+    }
+  });
+
+  it('refuses what becomes no tokens', () => {
+    const bare: TextTokenizer = { encode: () => [], decode: () => '' };
+    expect(() => preparePrompts([''], bare, opt)).toThrow('the prompt "" becomes no tokens');
   });
 
   it('needs no placeholder for a file from before there were any', () => {
