@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { modelPixels } from '../image/prepare-pixels.js';
 import { readPictureSettings } from './checkpoint-files.js';
 
 const CASES = join(import.meta.dirname, '../../../test/fixtures/processors/cases.json');
@@ -14,12 +15,14 @@ const cases = z
       processor: z.unknown(),
       preprocessor: z.unknown(),
       size: z.tuple([z.number(), z.number()]).nullable(),
+      first: z.number().nullable(),
     }),
   )
   .parse(JSON.parse(await readFile(CASES, 'utf8')));
 
 /** What transformers does and this package refuses to. */
-const REFUSED = new Set(['cropped', 'padded', 'of another class']);
+const REFUSED = new Set(['cropped', 'padded', 'to a shorter side', 'of another class']);
+const PICTURE = join(import.meta.dirname, '../../../models/demo/pictures/shape-07.png');
 /** Of the recorded picture. */
 const PICTURE_SIZE = [83, 61];
 
@@ -34,16 +37,19 @@ async function write(name: string, document: unknown): Promise<void> {
 }
 
 describe('picture settings', () => {
-  it.each(cases)('$name', async ({ name, processor, preprocessor, size }) => {
+  it.each(cases)('$name', async ({ name, processor, preprocessor, size, first }) => {
     await write('processor_config.json', processor);
     await write('preprocessor_config.json', preprocessor);
-    const reading = readPictureSettings(folder).then((read) => read.size);
+    const reading = readPictureSettings(folder);
     if (size === null || REFUSED.has(name)) {
       const code = name === 'neither' ? 'CHECKPOINT_FILE_MISSING' : 'CONFIG_INVALID';
       await expect(reading).rejects.toMatchObject({ code });
     } else {
       const [height, width] = size;
-      expect(await reading).toEqual(String(size) === String(PICTURE_SIZE) ? null : { height, width });
+      const settings = await reading;
+      expect(settings.size).toEqual(String(size) === String(PICTURE_SIZE) ? null : { height, width });
+      const made = await modelPixels(PICTURE, { preprocessor: settings, size: { height, width }, float: 'F32' });
+      expect(made[0]).toBe(first);
     }
   });
 

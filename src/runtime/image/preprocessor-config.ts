@@ -50,32 +50,59 @@ const rescale = z.number().refine((factor) => factor >= 0.000001 && factor <= 10
   error: ({ input }) => `${String(input)} is not from 0.000001 to 1000`,
 });
 
+/** A step that the class takes unless the file says not to; null is a no, as it is there. */
+const step = z
+  .boolean()
+  .nullable()
+  .default(true)
+  .transform((isTaken) => isTaken === true);
+
+/** Fields that may not be null where a step is taken. */
+const NEEDED = [
+  ['do_resize', ['size', 'resample']],
+  ['do_rescale', ['rescale_factor']],
+  ['do_normalize', ['image_mean', 'image_std']],
+] as const;
+
 const schema = z
   .looseObject({
     image_processor_type: z.string().regex(PROCESSOR_CLASS).nullish(),
     do_center_crop: notDone,
     do_pad: notDone,
-    do_resize: z.boolean().nullish(),
+    do_resize: step,
     size: z
       .union([
         z.looseObject({ height: pixels, width: pixels }),
-        pixels.transform((side) => ({ height: side, width: side })),
+        pixels.transform((side) => ({ height: side, width: side, isSide: true })),
         z.tuple([pixels, pixels]).transform(([height, width]) => ({ height, width })),
       ])
-      .nullish(),
-    resample: z.literal(BICUBIC).nullish(),
-    do_rescale: z.boolean().nullish(),
-    rescale_factor: rescale.nullish(),
-    do_normalize: z.boolean().nullish(),
-    image_mean: perChannel(meanValue).nullish(),
-    image_std: perChannel(stdValue).nullish(),
+      .nullable()
+      .prefault(CLASS_SIZE),
+    default_to_square: z.boolean().nullish(),
+    resample: z.literal(BICUBIC).nullable().prefault(BICUBIC),
+    do_rescale: step,
+    rescale_factor: rescale.nullable().default(1 / 255),
+    do_normalize: step,
+    image_mean: perChannel(meanValue).nullable().default(CLIP_MEAN),
+    image_std: perChannel(stdValue).nullable().default(CLIP_STD),
+  })
+  .superRefine((c, ctx) => {
+    for (const [name, fields] of NEEDED) {
+      for (const field of fields) {
+        if (c[name] && c[field] === null)
+          ctx.addIssue({ code: 'custom', path: [field], message: `null, which ${name} needs` });
+      }
+    }
+    const isSide = typeof c.size === 'object' && c.size !== null && 'isSide' in c.size;
+    if (isSide && c.default_to_square === false)
+      ctx.addIssue({ code: 'custom', path: ['default_to_square'], message: 'false, which keeps proportions' });
   })
   .transform((c): PreprocessorConfig => {
-    const { height, width } = c.size ?? { height: CLASS_SIZE, width: CLASS_SIZE };
+    const { image_mean: mean, image_std: std, size } = c;
     return {
-      size: (c.do_resize ?? true) ? { height, width } : null,
-      rescaleFactor: (c.do_rescale ?? true) ? (c.rescale_factor ?? 1 / 255) : null,
-      normalize: (c.do_normalize ?? true) ? { mean: c.image_mean ?? CLIP_MEAN, std: c.image_std ?? CLIP_STD } : null,
+      size: c.do_resize && size !== null ? { height: size.height, width: size.width } : null,
+      rescaleFactor: c.do_rescale ? c.rescale_factor : null,
+      normalize: c.do_normalize && mean !== null && std !== null ? { mean, std } : null,
     };
   });
 
