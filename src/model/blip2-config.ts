@@ -164,6 +164,11 @@ const quantizedSchema = z.looseObject({
  *   stored in another package's small integers.
  */
 export function parseModelConfig(json: unknown): ModelConfig {
+  if (json === null) {
+    throw new Blip2Error('CONFIG_INVALID', 'there is no config.json beside the weights, which says what they are of', {
+      hint: 'An adapter (adapter_config.json) is no model: merge it into its model with PEFT (merge_and_unload), and save that.',
+    });
+  }
   const quantized = quantizedSchema.safeParse(json);
   if (quantized.success) throw quantizedElsewhere(quantized.data.quantization_config.quant_method);
   const parsed = configSchema.safeParse(json);

@@ -78,6 +78,7 @@ describe('parseBlip2Config', () => {
       }),
     ).toThrow(/num_query_tokens.*text_config\.vocab_size/s);
     expect(() => parseBlip2Config({ model_type: 'llava' })).toThrow(/model_type/);
-    expect(() => parseBlip2Config(null)).toThrow(/not a BLIP-2/);
+    expect(() => parseBlip2Config([])).toThrow(/not a BLIP-2/);
+    expect(() => parseBlip2Config(null)).toThrow('there is no config.json beside the weights');
   });
 });

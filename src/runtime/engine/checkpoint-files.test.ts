@@ -1,11 +1,12 @@
 /** Where picture settings are looked for: sizes that transformers 5 gave for the same files. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { modelPixels } from '../image/prepare-pixels.js';
-import { readPictureSettings } from './checkpoint-files.js';
+import { parseModelConfig } from '../../model/blip2-config.js';
+import { readCheckpointFiles, readPictureSettings } from './checkpoint-files.js';
 
 const CASES = join(import.meta.dirname, '../../../test/fixtures/processors/cases.json');
 const cases = z
@@ -22,7 +23,8 @@ const cases = z
 
 /** What transformers does and this package refuses to. */
 const REFUSED = new Set(['cropped', 'padded', 'to a shorter side', 'of another class']);
-const PICTURE = join(import.meta.dirname, '../../../models/demo/pictures/shape-07.png');
+const DEMO = join(import.meta.dirname, '../../../models/demo');
+const PICTURE = join(DEMO, 'pictures/shape-07.png');
 /** Of the recorded picture. */
 const PICTURE_SIZE = [83, 61];
 
@@ -59,6 +61,20 @@ describe('picture settings', () => {
     await expect(readPictureSettings(folder)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining('processor_config.json is not JSON'),
+    });
+  });
+
+  it('are nothing to a model that was meant with an adapter', async () => {
+    await cp(DEMO, folder, {
+      recursive: true,
+      filter: (path) => !path.includes('pictures') && !path.endsWith('safetensors'),
+    });
+    const config = parseModelConfig({ model_type: 'blip-2' });
+    await readCheckpointFiles(folder, config);
+    await write('adapter_config.json', { peft_type: 'LORA' });
+    await expect(readCheckpointFiles(folder, config)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('adapters are not applied here'),
     });
   });
 

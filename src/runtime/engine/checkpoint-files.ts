@@ -32,12 +32,26 @@ export async function readCheckpointFiles(folder: string, config: ModelConfig): 
     readPictureSettings(folder),
     readTokenizer(folder, [PLACEHOLDER]),
     instructs ? readTokenizer(folder, [], 'qformer_tokenizer/') : null,
+    refuseAdapter(folder),
   ]);
   let made: Tokenizers | undefined;
   return {
     preprocessor,
     tokenizers: () => (made ??= tokenizersOf(tokenizer(), wordTokenizer?.() ?? null, config)),
   };
+}
+
+/** @throws Blip2Error `CONFIG_INVALID` where transformers, beside PEFT, would load more than the model */
+async function refuseAdapter(folder: string): Promise<void> {
+  const name = 'adapter_config.json';
+  if ((await readJsonIfThere(folder, name)) === undefined) return;
+  throw new Blip2Error(
+    'CONFIG_INVALID',
+    `${join(folder, name)}: adapters are not applied here, and the model was meant with one`,
+    {
+      hint: `Merge it into the model with PEFT (merge_and_unload) and save that. For the model without it, take ${name} away.`,
+    },
+  );
 }
 
 /** transformers 5 writes what is under `image_processor`; files from before it have none. */
