@@ -29,7 +29,32 @@ function schemaOf(family: string): z.ZodType<TextConfig> | undefined {
   return schema;
 }
 
+/**
+ * What transformers 5.24 obeys in the text_config of any language model, and no published BLIP-2 has: masks of its attention,
+ * and those settings of `generate` that it does not take out of a configuration.
+ */
+const NOT_DONE = [
+  'attention_chunk_size',
+  'sliding_window',
+  'guidance_scale',
+  'max_new_tokens',
+  'max_time',
+  'min_new_tokens',
+  'min_p',
+  'renormalize_logits',
+  'sequence_bias',
+  'stop_strings',
+  'token_healing',
+  'top_h',
+  'watermarking_config',
+] as const;
+
 export const textSchema = z.looseObject({ model_type: z.string().default('opt') }).transform((c, ctx): TextConfig => {
+  const obeyed = NOT_DONE.filter((field) => (c[field] ?? false) !== false);
+  if (c['is_causal'] === false)
+    ctx.addIssue({ code: 'custom', path: ['is_causal'], message: 'false is not done here' });
+  for (const field of obeyed)
+    ctx.addIssue({ code: 'custom', path: [field], message: 'it is obeyed by transformers, and not done here' });
   const schema = schemaOf(c.model_type);
   if (schema === undefined) {
     ctx.addIssue({

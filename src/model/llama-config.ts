@@ -26,6 +26,8 @@ export interface LlamaConfig {
   readonly maxPositions: number;
   /** Base of the rotary frequencies. */
   readonly ropeTheta: number;
+  /** Whether the head is the token table. */
+  readonly tied: boolean;
   readonly attentionBias: boolean;
   readonly mlpBias: boolean;
   readonly activation: Activation;
@@ -35,10 +37,12 @@ export interface LlamaConfig {
   readonly eosTokenIds: readonly number[];
 }
 
+const UNSCALED = 'only rotary positions without scaling are known';
 const ropeSchema = () =>
   z.looseObject({
     rope_theta: z.number().positive().optional(),
-    rope_type: z.literal('default', 'only rotary positions without scaling are known').optional(),
+    rope_type: z.literal('default', UNSCALED).optional(),
+    type: z.literal('default', UNSCALED).optional(),
   });
 
 export const llamaSchema = () =>
@@ -55,7 +59,8 @@ export const llamaSchema = () =>
       rms_norm_eps: epsilon.default(1e-6),
       rope_theta: z.number().positive().optional(),
       rope_parameters: ropeSchema().nullish(),
-      rope_scaling: z.null('only rotary positions without scaling are known').optional(),
+      rope_scaling: ropeSchema().nullish(),
+      tie_word_embeddings: z.boolean().default(false),
       attention_bias: z.boolean().default(false),
       mlp_bias: z.boolean().default(false),
       hidden_act: activation.prefault('silu'),
@@ -84,6 +89,7 @@ export const llamaSchema = () =>
       vocabSize: c.vocab_size,
       maxPositions: c.max_position_embeddings,
       ropeTheta: c.rope_parameters?.rope_theta ?? c.rope_theta ?? 10_000,
+      tied: c.tie_word_embeddings,
       attentionBias: c.attention_bias,
       mlpBias: c.mlp_bias,
       activation: c.hidden_act,

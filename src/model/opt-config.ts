@@ -29,6 +29,8 @@ export interface OptConfig {
   readonly bias: boolean;
   readonly layerNormAffine: boolean;
   readonly activation: Activation;
+  /** Whether the head is the token table. */
+  readonly tied: boolean;
   readonly bosTokenId: number;
   readonly padTokenId: number;
   readonly eosTokenIds: readonly number[];
@@ -49,6 +51,7 @@ export const optSchema = () =>
       enable_bias: z.boolean().default(true),
       layer_norm_elementwise_affine: z.boolean().default(true),
       activation_function: activation.prefault('relu'),
+      tie_word_embeddings: z.boolean().default(true),
       bos_token_id: int.default(2),
       pad_token_id: padding.default(1),
       eos_token_id: ids.prefault(2),
@@ -81,6 +84,7 @@ export const optSchema = () =>
       bias: c.enable_bias,
       layerNormAffine: c.layer_norm_elementwise_affine,
       activation: c.activation_function,
+      tied: c.tie_word_embeddings,
       bosTokenId: c.bos_token_id,
       padTokenId: paddingRow(c.pad_token_id),
       eosTokenIds: c.eos_token_id,

@@ -71,6 +71,16 @@ describe('tied tables under any of their names', () => {
     });
   });
 
+  it('refuses a file without a head where none is tied', async () => {
+    const { config, ...sources } = await goldenSources('tiny-opt');
+    if (config.text.family !== 'opt') throw new Error('no OPT');
+    const untied = { ...config, text: { ...config.text, tied: false } };
+    await expect(Blip2Sessions.create({ ...sources, config: untied })).rejects.toMatchObject({
+      code: 'TENSOR_NOT_FOUND',
+      details: { tensor: HEAD },
+    });
+  });
+
   it('ignores tensors that old files hold and nothing reads', async () => {
     const sources = await goldenSources('tiny-flan-t5');
     const [some] = sources.tensors.values();
@@ -128,6 +138,11 @@ describe('configurations of other years', () => {
     expect(refused({ model_type: 'llama', num_key_value_heads: 8 })).toThrow('num_key_value_heads');
     expect(refused({ model_type: 'llama', rope_scaling: { type: 'linear', factor: 2 } })).toThrow('rope_scaling');
     expect(refused({ model_type: 'llama', rope_parameters: { rope_type: 'yarn' } })).toThrow('rope_type');
+    expect(refused({ model_type: 'llama', rope_scaling: { rope_type: 'linear', factor: 2 } })).toThrow('rope_scaling');
+    for (const field of ['sliding_window', 'attention_chunk_size', 'min_new_tokens', 'sequence_bias'])
+      for (const model_type of ['opt', 'llama', 't5'])
+        expect(refused({ model_type, [field]: 4 })).toThrow(`${field}: it is obeyed by transformers`);
+    expect(refused({ model_type: 'opt', is_causal: false })).toThrow('is_causal');
     expect(refused({ model_type: 'gpt_neox' })).toThrow('language model "gpt_neox" is not opt, t5, llama');
   });
 });

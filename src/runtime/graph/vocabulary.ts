@@ -34,8 +34,10 @@ export function tokenTableName({ family }: TextConfig, weights: Pick<Weights, 'h
 
 /** The weight `[vocabulary, width]` of the head: a table of its own, quantised or not, or the token table that it shares. */
 export function headTableName({ config, weights }: StageBuilder): string {
+  const text = textConfig(config);
   const isOwn = weights.has(HEAD) || weights.quantized(HEAD) !== null;
-  return isOwn ? HEAD : tokenTableName(textConfig(config), weights);
+  // transformers 5 ties every T5 whose files hold no head; for others it would make up a head that is missing.
+  return isOwn || (text.family !== 't5' && !text.tied) ? HEAD : tokenTableName(text, weights);
 }
 
 /** Logits of the last token of each row of the batch. */
