@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -53,6 +53,19 @@ describe('the hash of a checkpoint', async () => {
     ['a byte within a small tensor', LARGE_BYTES + 9999, 1],
   ] as const)('is another where %s changed', async (_, at, bytes) => {
     expect(await hashWith({ at, bytes })).not.toBe(own);
+  });
+
+  it('is another where the second tokenizer of an InstructBLIP changed', async () => {
+    const hashes = new Set<string>();
+    for (const vocabulary of ['{}', '{"a":0}', '{"b":0}']) {
+      const folder = await mkdtemp(join(root, 'model-'));
+      await writeFile(join(folder, 'model.safetensors'), Buffer.concat([headerBytes, weights]));
+      await writeFile(join(folder, 'config.json'), '{"model_type":"instructblip"}');
+      await mkdir(join(folder, 'qformer_tokenizer'));
+      await writeFile(join(folder, 'qformer_tokenizer/tokenizer.json'), vocabulary);
+      hashes.add(await contentsHash(await openCheckpoint(folder)));
+    }
+    expect(hashes.size).toBe(3);
   });
 
   it('is that of a copy elsewhere, whose files have other times', async () => {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Checkpoint } from '../../src/loader/index.js';
 import { checkpointFingerprint } from '../../src/loader/checkpoint/fingerprint.js';
 import { SourceFiles } from '../../src/loader/file/source-files.js';
+import { sideFilesIn } from '../../src/loader/shard/side-files.js';
 
 /**
  * So many places of each tensor are read, evenly from its first byte to its last: what changes a seventh of a tensor in a row is
@@ -15,8 +16,7 @@ const PLACE_BYTES = 4096;
 /** Headers, the files beside the weights, and a sample of each tensor: the same wherever the checkpoint lies, and in whatever shards. */
 export async function contentsHash(checkpoint: Checkpoint): Promise<string> {
   const hash = createHash('sha256').update(checkpointFingerprint(checkpoint));
-  const names = (await readdir(checkpoint.folder)).filter((name) => /\.(json|txt|model)$/.test(name)).toSorted();
-  for (const name of names.filter((each) => !each.endsWith('.index.json'))) {
+  for (const name of (await sideFilesIn(checkpoint.folder)).toSorted()) {
     hash.update(`\n${name}\n`).update(await readFile(join(checkpoint.folder, name)));
   }
   await using sources = new SourceFiles();

@@ -57,7 +57,8 @@ async function placeSideFile(path: string, content: string | Uint8Array): Promis
   }
 }
 
-async function sideFilesIn(checkpoint: string): Promise<string[]> {
+/** Names of those in a model's folder, with "/" after a folder; indexes of weights are none. */
+export async function sideFilesIn(checkpoint: string): Promise<string[]> {
   const entries = await readdir(checkpoint);
   if (!entries.some((name) => OF_A_MODEL.test(name))) return [];
   const folders = entries.filter((name) => isSideFile(`${name}/config.json`));
