@@ -94,7 +94,7 @@ it('has a table of files that are looked for, none of which the code has forgott
   ).join('\n');
   const table = /^\| where .*\n\|[ |-]+\n((?:\|.*\n)+)/m.exec(readme)?.[1] ?? '';
   const files = [...table.matchAll(/`([\w.-]+\.json|\.blip2-run)`/g)].map(([, name = '']) => name);
-  expect(files).toHaveLength(9);
+  expect(files).toHaveLength(10);
   for (const file of files) expect(code, file).toMatch(new RegExp(`['}]${file.replaceAll('.', '\\.')}['\`]`));
 });
 

@@ -3,7 +3,7 @@ import { fieldsOf, type Fields } from './class-rules.js';
 
 /**
  * Ids that a text becomes at most, special tokens and the picture's places among them; null for any number. The length that texts were
- * cut or padded to when the tokenizer was saved, which training leaves in the files, cuts them ever after.
+ * cut or padded to when the tokenizer was saved, which training leaves in the files, cuts them ever after (`findings/transformers-processor-cuts-prompts.sh`).
  * @param file parsed `tokenizer.json`
  * @param config parsed `tokenizer_config.json`, which wins
  */
