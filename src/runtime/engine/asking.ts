@@ -40,7 +40,8 @@ export class Asking {
   }
 
   /**
-   * A decoder has a row per position and no more: new tokens end where the table ends, as in transformers.
+   * A decoder has a row per position and no more: new tokens end where the table ends. transformers fails there with an OPT, and goes on
+   * with a LLaMA, beyond what that was trained for.
    * @param most tokens that a text may have
    * @throws Blip2Error `PROMPT_TOO_LONG`
    */
