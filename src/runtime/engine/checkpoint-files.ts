@@ -132,6 +132,12 @@ async function readJsonIfThere(folder: string, name: string): Promise<unknown> {
   });
 }
 
+/** Repositories of 2023 may have the files of a slow tokenizer alone. */
+const written = (name: string): string =>
+  name.endsWith('tokenizer.json')
+    ? ' Where that has only vocab.json or a .model file, transformers writes it: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER).'
+    : '';
+
 async function readJson(folder: string, name: string): Promise<unknown> {
   const path = join(folder, name);
   let text: string;
@@ -140,7 +146,7 @@ async function readJson(folder: string, name: string): Promise<unknown> {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('CHECKPOINT_FILE_MISSING', `${path} cannot be read: ${reason}`, {
-      hint: `Download ${name} from the repository that the weights come from and put it beside them.`,
+      hint: `Download ${name} from the repository that the weights come from and put it beside them.${written(name)}`,
       details: { path },
       cause,
     });

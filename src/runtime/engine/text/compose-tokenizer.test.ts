@@ -68,6 +68,15 @@ describe('tokenizers of both of their files', () => {
     expect(wordTokenizer?.encode(question)).toHaveLength(8);
   });
 
+  it('says who writes the file of a slow tokenizer', async () => {
+    const empty = await mkdtemp(join(folder, 'slow-'));
+    await writeFile(join(empty, 'tokenizer_config.json'), '{}');
+    await expect(readPromptTokenizer(empty, blip2)).rejects.toMatchObject({
+      code: 'CHECKPOINT_FILE_MISSING',
+      hint: expect.stringContaining('AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)'),
+    });
+  });
+
   it.each([
     [{ split_special_tokens: true }, '"split_special_tokens" is not done here'],
     [{ padding: 'max_length', max_length: 12 }, '"padding" fills prompts up'],
