@@ -173,7 +173,8 @@ export class OpenSequences<Prompt> {
       const ids = await step(likeliest);
       return sequences.map(({ row }) => ids[row] ?? NOT_FINITE);
     }
-    if (listed !== undefined && sequences.every(({ settings }) => onlyLowers(settings))) {
+    const isListable = sequences.every(({ settings }) => onlyLowers(settings)) && sequences.some(choosesFromFew);
+    if (listed !== undefined && isListable) {
       const { rows, logits } = await step(listed);
       let all: Float32Array | undefined;
       return sequences.map((sequence) => {
@@ -188,6 +189,10 @@ export class OpenSequences<Prompt> {
     return sequences.map((sequence) => fromAll(sequence, logits, vocabSize));
   }
 }
+
+/** A sample of the whole vocabulary is drawn from whole rows. */
+const choosesFromFew = ({ settings: { strategy } }: OpenSequence): boolean =>
+  strategy.kind === 'greedy' || strategy.topK > 0;
 
 const newTokensOf = ({ ids, contextLength }: OpenSequence): number => ids.length - contextLength;
 

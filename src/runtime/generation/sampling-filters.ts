@@ -24,7 +24,9 @@ export function applySamplingFilters(
 ): boolean {
   // PyTorch holds the divisor as float32 too.
   const divisor = Math.fround(temperature);
-  if (temperature !== 1) values.forEach((score, place) => (values[place] = score / divisor));
+  if (temperature !== 1) {
+    for (let place = 0; place < values.length; place++) values[place] = at(values, place) / divisor;
+  }
   if (ids !== null && (topK === 0 || topK > values.length)) return false;
   if (topK > 0 && (ids !== null || topK < values.length)) {
     const kept = keepTopK(values, topK);
@@ -38,9 +40,7 @@ export function applySamplingFilters(
 /** Keeps what is at least as likely as the k-th, which is returned: ties with it stay, as in transformers. */
 function keepTopK(scores: Float32Array, k: number): number {
   const least = greatestButFew(scores, k);
-  scores.forEach((score, id) => {
-    if (score < least) scores[id] = -Infinity;
-  });
+  for (let id = 0; id < scores.length; id++) if (at(scores, id) < least) scores[id] = -Infinity;
   return least;
 }
 
@@ -58,15 +58,37 @@ function greatestButFew(scores: Float32Array, k: number): number {
   return at(greatest, 0);
 }
 
-/** Drops the unlikeliest tokens as long as their sum stays within 1 - p; the likeliest always stays. */
+/**
+ * Drops the unlikeliest tokens as long as their sum stays within 1 - p, of equals the first; the likeliest always stays. Numbers are sorted, not
+ * places: that takes a third of the time.
+ */
 function keepTopP(scores: Float32Array, p: number): void {
   const probabilities = softmax(scores);
-  const possible = [...scores.keys()].filter((id) => scores[id] !== -Infinity);
-  const ascending = possible.sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0));
+  // All those that are so unlikely sum to less than 1 - p, and are not worth sorting.
+  const surely = (1 - p) / scores.length;
   let sum = 0;
-  for (const id of ascending.slice(0, -1)) {
-    sum += probabilities[id] ?? 0;
-    if (sum > 1 - p) return;
+  const others: number[] = [];
+  for (let id = 0; id < scores.length; id++) {
+    const probability = at(probabilities, id);
+    if (probability >= surely && probability > 0) {
+      others.push(id);
+      continue;
+    }
+    sum += probability;
     scores[id] = -Infinity;
+  }
+  const ascending = Float32Array.from(others, (id) => at(scores, id)).sort();
+  const highest = at(ascending, ascending.length - 1);
+  const share = others.reduce((most, id) => Math.max(most, at(probabilities, id)), 0);
+  let dropped = 0;
+  for (; dropped < ascending.length - 1; dropped++) {
+    sum += share * Math.exp(at(ascending, dropped) - highest);
+    if (sum > 1 - p) break;
+  }
+  const least = at(ascending, dropped);
+  let equals = dropped - ascending.indexOf(least);
+  for (const id of others) {
+    const score = at(scores, id);
+    if (score < least || (score === least && equals-- > 0)) scores[id] = -Infinity;
   }
 }
