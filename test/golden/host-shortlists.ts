@@ -7,7 +7,7 @@ export function hostShortlists(wanted: number): Shortlists & { count: number } {
   const lists = {
     count: 0,
     bytesOfRow: SHORTLIST_BYTES,
-    write({ address, rows, width }: Parameters<Shortlists['write']>[0], to: bigint) {
+    write({ address, rows, width }: Parameters<Shortlists['write']>[0], to: bigint, divisor: number) {
       lists.count += 1;
       for (let row = 0; row < rows; row++) {
         const logits = new Float32Array(koffi.view(address + BigInt(4 * row * width), 4 * width));
@@ -18,11 +18,9 @@ export function hostShortlists(wanted: number): Shortlists & { count: number } {
         const ids = [...logits.keys()].filter((id) => (logits[id] ?? NaN) >= least);
         list.setFloat32(0, greatest, true);
         list.setFloat32(4, least, true);
-        list.setFloat64(
-          8,
-          logits.reduce((sum, logit) => sum + Math.exp(logit - greatest), 0),
-          true,
-        );
+        const most = Math.fround(greatest / divisor);
+        const powers = logits.map((logit) => logit / divisor).reduce((sum, logit) => sum + Math.exp(logit - most), 0);
+        list.setFloat64(8, powers, true);
         list.setUint32(16, ids.length, true);
         list.setUint32(20, logits.every(Number.isFinite) ? 1 : 0, true);
         for (const [place, id] of ids.slice(0, LISTED).entries()) {

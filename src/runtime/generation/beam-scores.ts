@@ -19,7 +19,7 @@ export function beamScores(source: TokenSource, settings: GenerationSettings): T
   const { listed, vocabSize } = source;
   const whole = (logits: Float32Array) => wholeScores(logits, vocabSize);
   if (listed === undefined || !onlyLowers(settings)) return mapped(source, whole);
-  return mapped(listed, (step) => listedScores(step, whole));
+  return mapped(listed(1), (step) => listedScores(step, whole));
 }
 
 function mapped<From, To>(steps: TokenSteps<From>, to: (from: From) => To): TokenSteps<To> {

@@ -30,6 +30,12 @@ export interface FinishedPicture {
   readonly sequences: readonly GeneratedSequence[];
 }
 
+/**
+ * An id; null where it may be one that is not listed.
+ * @param logSum of all scores divided by the temperature, which no rule has changed; null where nobody tells
+ */
+type Choose = (scores: ScoreRow, logSum: number | null) => number | null;
+
 interface OpenSequence {
   readonly picture: number;
   readonly sequence: number;
@@ -37,8 +43,7 @@ interface OpenSequence {
   readonly ids: number[];
   readonly contextLength: number;
   readonly settings: StepSettings;
-  /** An id; null where it may be one that is not listed. */
-  readonly choose: (scores: ScoreRow) => number | null;
+  readonly choose: Choose;
   /** Which of the source's sequences this one continues. */
   row: number;
 }
@@ -175,14 +180,17 @@ export class OpenSequences<Prompt> {
     }
     const isListable = sequences.every(({ settings }) => onlyLowers(settings)) && sequences.some(choosesFromFew);
     if (listed !== undefined && isListable) {
-      const { rows, logits } = await step(listed);
+      const temperatures = sequences.map(temperatureOf);
+      const temperature = temperatures.find((each) => each !== null) ?? 1;
+      const { rows, logits } = await step(listed(Math.fround(temperature)));
       let all: Float32Array | undefined;
-      return sequences.map((sequence) => {
-        const { isFinite, row } = at(rows, sequence.row);
+      return sequences.map((sequence, index) => {
+        const { isFinite, row, logSum } = at(rows, sequence.row);
         if (!isFinite) return NOT_FINITE;
         // Sequences of one picture begin with the same row, and each changes it in its way.
         const own = row && { ...row, values: row.values.slice() };
-        return (own && chosen(sequence, own)) ?? fromAll(sequence, (all ??= logits()), vocabSize);
+        const sum = temperatures[index] === temperature ? logSum : null;
+        return (own && chosen(sequence, own, sum)) ?? fromAll(sequence, (all ??= logits()), vocabSize);
       });
     }
     const logits = await step<Float32Array>(this.#source);
@@ -192,23 +200,30 @@ export class OpenSequences<Prompt> {
 
 /** A sample of the whole vocabulary is drawn from whole rows. */
 const choosesFromFew = ({ settings: { strategy } }: OpenSequence): boolean =>
-  strategy.kind === 'greedy' || strategy.topK > 0;
+  strategy.kind === 'greedy' || strategy.topK > 0 || strategy.topP < 1;
+
+/** Of who needs the sum of all, where no rule changes it. */
+function temperatureOf(sequence: OpenSequence): number | null {
+  const { strategy } = sequence.settings;
+  const needsSum = strategy.kind === 'sampling' && strategy.topK === 0 && strategy.topP < 1;
+  return needsSum && keepsLogits(sequence.settings, newTokensOf(sequence)) ? strategy.temperature : null;
+}
 
 const newTokensOf = ({ ids, contextLength }: OpenSequence): number => ids.length - contextLength;
 
 /** @param logits of all sequences; what is chosen from a whole row is among them */
 function fromAll(sequence: OpenSequence, logits: Float32Array, vocabSize: number): number {
   const scores = logits.slice(sequence.row * vocabSize, (sequence.row + 1) * vocabSize);
-  return areFinite(scores) ? (chosen(sequence, wholeRow(scores)) ?? NOT_FINITE) : NOT_FINITE;
+  return areFinite(scores) ? (chosen(sequence, wholeRow(scores), null) ?? NOT_FINITE) : NOT_FINITE;
 }
 
-function chosen(sequence: OpenSequence, scores: ScoreRow): number | null {
+function chosen(sequence: OpenSequence, scores: ScoreRow, logSum: number | null): number | null {
   const { ids, settings, choose } = sequence;
   applyLogitsRules(scores, { ids, newTokens: newTokensOf(sequence) }, settings);
-  return choose(scores);
+  return choose(scores, logSum);
 }
 
-function chooser(strategy: StepStrategy, stream: number): (scores: ScoreRow) => number | null {
+function chooser(strategy: StepStrategy, stream: number): Choose {
   if (strategy.kind === 'greedy') {
     return (scores) => {
       const place = argmax(scores.values);
@@ -216,8 +231,8 @@ function chooser(strategy: StepStrategy, stream: number): (scores: ScoreRow) => 
     };
   }
   const random = randomStream(strategy.seed, stream);
-  return (scores) => {
-    if (!applySamplingFilters(scores, strategy)) return null;
+  return (scores, logSum) => {
+    if (!applySamplingFilters(scores, strategy, logSum)) return null;
     return idAt(scores, draw(softmax(scores.values), random()));
   };
 }

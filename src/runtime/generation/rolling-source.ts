@@ -10,7 +10,7 @@ export interface RollingSource<Prompt> extends RollingSteps<Prompt, Float32Array
   /** See `TokenSource`. */
   readonly likeliest?: RollingSteps<Prompt, readonly number[]>;
   /** See `TokenSource`. */
-  readonly listed?: RollingSteps<Prompt, ListedStep>;
+  readonly listed?: (divisor: number) => RollingSteps<Prompt, ListedStep>;
   /** See `TokenSource`. */
   clear?(rows: readonly number[]): void;
 }
@@ -35,7 +35,7 @@ export function rollingOnce(source: TokenSource): RollingSource<null> {
     clear,
     ...once(source),
     ...(likeliest && { likeliest: once(likeliest) }),
-    ...(listed && { listed: once(listed) }),
+    ...(listed && { listed: (divisor: number) => once(listed(divisor)) }),
   };
 }
 

@@ -6,7 +6,7 @@ export interface Shortlist {
   readonly isFinite: boolean;
   /** The greatest logits, those that are equal with them; null where these were too many. */
   readonly row: ScoreRow | null;
-  /** Of all: a logit less it is a log-probability. */
+  /** Of all: a logit, divided as they were, less it is a log-probability. */
   readonly logSum: number;
 }
 

@@ -19,8 +19,11 @@ export interface TokenSource extends TokenSteps<Float32Array> {
    * greatest logit is not finite. Steps of both kinds may follow each other.
    */
   readonly likeliest?: TokenSteps<readonly number[]>;
-  /** The same steps for who chooses among the likeliest, where the model finds those on its device. */
-  readonly listed?: TokenSteps<ListedStep>;
+  /**
+   * The same steps for who chooses among the likeliest, where the model finds those on its device.
+   * @param divisor of logits in the sums of all: a temperature
+   */
+  readonly listed?: (divisor: number) => TokenSteps<ListedStep>;
   /**
    * Takes what these rows of the newest step left in caches away, where others could meet it: their numbers are not finite,
    * and a mask does not hide that.

@@ -10,7 +10,7 @@ struct alignas(16) Shortlist {
   float greatest;
   /** All logits that are not listed are less. */
   float least;
-  /** Of the exponentials of all logits less the greatest. */
+  /** Of the exponentials of all logits less the greatest, both divided by the divisor. */
   double sum;
   /** How many logits are `least` or more: there is no room for more than `LISTED`. */
   u32 count;
@@ -24,8 +24,9 @@ struct alignas(16) Shortlist {
 /**
  * The shortlist of each row of `width` logits: of the greatest logits that the threads find in their parts of the row, the one that
  * `wanted` of them reach, and all logits that reach it.
+ * @param divisor of logits in the sum: a temperature
  */
-KERNEL_OF(LOOKERS, 2) shortlists(const float *logits, Shortlist *lists, int width, int wanted) {
+KERNEL_OF(LOOKERS, 2) shortlists(const float *logits, Shortlist *lists, int width, int wanted, float divisor) {
   __shared__ float greatest[LOOKERS];
   __shared__ double sums[LOOKERS];
   __shared__ float least;
@@ -68,7 +69,7 @@ KERNEL_OF(LOOKERS, 2) shortlists(const float *logits, Shortlist *lists, int widt
 #pragma unroll 4
   for (int id = thread; id < width; id += LOOKERS) {
     const float logit = row[id];
-    sum += exp((double)logit - (double)top);
+    sum += exp((double)(logit / divisor) - (double)(top / divisor));
     if (!(logit >= least)) continue;
     const u32 place = atomicAdd(&count, 1u);
     if (place >= LISTED) continue;

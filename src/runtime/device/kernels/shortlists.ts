@@ -20,16 +20,17 @@ export interface Logits {
 /** Writes the shortlist of each row, after all runs so far. */
 export interface Shortlists {
   readonly bytesOfRow: number;
-  readonly write: (logits: Logits, to: Address) => void;
+  /** @param divisor of logits in the sums */
+  readonly write: (logits: Logits, to: Address, divisor: number) => void;
 }
 
 export const cudaShortlists = (kernels: CudaKernels, stream: bigint): Shortlists => ({
   bytesOfRow: SHORTLIST_BYTES,
-  write: ({ address, rows, width }, to) =>
+  write: ({ address, rows, width }, to, divisor) =>
     kernels.launch('shortlist', 'shortlists', {
       grid: [rows, 1, 1],
       threads: LOOKERS,
       stream,
-      args: [address, to, width, LEAST_LISTED],
+      args: [address, to, width, LEAST_LISTED, { float: divisor }],
     }),
 });

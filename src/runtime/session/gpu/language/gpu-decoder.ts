@@ -14,7 +14,7 @@ import { GrowingCaches } from './growing-caches.js';
 import type { LayerCaches } from './layer-caches.js';
 import { RowShape } from './row-shape.js';
 import { stepRows } from './step-rows.js';
-import { LIKELIEST, listedOf, logitsOf, type ReadResult, type StepResult } from './step-result.js';
+import { LIKELIEST, listedOf, logitsOf, type StepRun, type StepResult } from './step-result.js';
 import type { StoredRows } from './table-rows.js';
 
 export interface GpuDecoderParts extends DecoderRunsParts {
@@ -67,7 +67,7 @@ export class GpuDecoder implements Disposable {
       ...source,
       ...stepsOf(source),
       likeliest: stepsOf(likeliest),
-      ...(listed && { listed: stepsOf(listed) }),
+      ...(listed && { listed: (divisor: number) => stepsOf(listed(divisor)) }),
     };
   }
 
@@ -129,7 +129,9 @@ export class GpuDecoder implements Disposable {
     });
     const { vocabSize } = this.#parts.config;
     const clear = (sequences: readonly number[]): void => this.#caches.reserve(0, 0).zeroRows(rows.slotsOf(sequences));
-    const listed = this.#parts.program.listsLogits ? { listed: stepsFor(listedOf(vocabSize)) } : {};
+    const listed = this.#parts.program.listsLogits
+      ? { listed: (divisor: number) => stepsFor(listedOf(vocabSize, divisor)) }
+      : {};
     return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST), ...listed };
   }
 
@@ -180,8 +182,8 @@ export class GpuDecoder implements Disposable {
    * A prompt in a row. Where few shapes should run, in stretches of one length: the last one begins before the end of the one
    * before it, and makes there what is there.
    */
-  #runPrompt(prompt: readonly StoredRows[], stretch: number, row: number): ReadResult {
-    const run = (past: number): ReadResult => {
+  #runPrompt(prompt: readonly StoredRows[], stretch: number, row: number): StepRun {
+    const run = (past: number): StepRun => {
       const tokens = prompt.slice(past, past + stretch);
       return this.#run({ rows: 1, tokens: tokens.length }, { rows: [tokens], past: [past] }, row);
     };
@@ -194,7 +196,7 @@ export class GpuDecoder implements Disposable {
     return this.#parts.program.units.some(({ device }) => device.keepsShapes);
   }
 
-  #run(shape: RunShape, tokens: NewTokens, first: number): ReadResult {
+  #run(shape: RunShape, tokens: NewTokens, first: number): StepRun {
     const caches = this.#caches.reserve(first + shape.rows, shape.tokens);
     const run = this.#runs.of(shape, caches, first);
     // A recorded run is replayed with the total that it was recorded with; the lengths on the device do the masking.
@@ -203,7 +205,7 @@ export class GpuDecoder implements Disposable {
     new DataView(this.#total.bytes.buffer).setInt32(0, total, true);
     this.#rowShape.set(shape);
     run.run((wire, bytes) => this.#wires.write(wire, bytes, tokens, caches.capacity), true);
-    return (result) => (result === 'shortlists' ? run.readShortlists() : run.read(result));
+    return run;
   }
 
   [Symbol.dispose](): void {

@@ -12,7 +12,7 @@ import type { GpuProgram } from '../program/gpu-program.js';
 import type { LayerCaches } from './layer-caches.js';
 import { ProgramRun, type ProgramRunParts } from '../program/program-run.js';
 import { RowShape } from './row-shape.js';
-import { LIKELIEST, listedOf, logitsOf, type ReadResult, resultWires, type StepResult } from './step-result.js';
+import { LIKELIEST, listedOf, logitsOf, type StepRun, resultWires, type StepResult } from './step-result.js';
 import { T5Wires, type T5Tables } from './t5-wires.js';
 
 export interface GpuT5Parts extends ProgramRunParts {
@@ -100,7 +100,9 @@ export class GpuT5 implements Disposable {
       for (const caches of [this.#self, this.#cross]) caches.reserve(0, 0).zeroRows(rows.slotsOf(sequences));
     };
     const { vocabSize } = config;
-    const listed = this.#parts.program.listsLogits ? { listed: stepsFor(listedOf(vocabSize)) } : {};
+    const listed = this.#parts.program.listsLogits
+      ? { listed: (divisor: number) => stepsFor(listedOf(vocabSize, divisor)) }
+      : {};
     return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST), ...listed };
   }
 
@@ -133,14 +135,14 @@ export class GpuT5 implements Disposable {
     return run;
   }
 
-  #step(ids: readonly number[], past: number, masks: readonly Mask[]): ReadResult {
+  #step(ids: readonly number[], past: number, masks: readonly Mask[]): StepRun {
     const self = this.#self.reserve(ids.length, Math.max(past + 1, FIRST_ROOM));
     const cross = this.#cross.reserve(ids.length, 1, PROMPT_STEP);
     const run = this.#tokenRunOf(ids.length, self, cross);
     const room = { capacity: self.capacity, promptLength: cross.capacity };
     this.#rowShape.set({ rows: ids.length, tokens: 1 });
     run.run((wire, bytes) => this.#wires.writeToken(wire, bytes, { ids, past, masks }, room), true);
-    return (result) => (result === 'shortlists' ? run.readShortlists() : run.read(result));
+    return run;
   }
 
   #tokenRunOf(rows: number, self: LayerCaches, cross: LayerCaches): ProgramRun {

@@ -21,17 +21,18 @@ function laidOut(count: number, isFinite: number): Uint8Array {
 it('reads ids, logits, and the sum of all', () => {
   expect(SHORTLIST_BYTES).toBe(1056);
   const bytes = laidOut(3, 1);
-  const list = readShortlist(bytes, 1);
+  const list = readShortlist(bytes, 1, 1);
   expect(list).toEqual({
     isFinite: true,
     logSum: 10,
     row: { ids: Int32Array.of(4, 70, 50_271), values: Float32Array.of(0.5, 8.75, 6283.875), least: 2.5 },
   });
+  expect(readShortlist(bytes, 1, 0.5).logSum).toBe(19);
   bytes.fill(0);
   expect(list.row?.values).toEqual(Float32Array.of(0.5, 8.75, 6283.875));
 });
 
 it('lists nothing where there was no room, and says what is not finite', () => {
-  expect(readShortlist(laidOut(129, 1), 1).row).toBeNull();
-  expect(readShortlist(laidOut(128, 0), 1).isFinite).toBe(false);
+  expect(readShortlist(laidOut(129, 1), 1, 1).row).toBeNull();
+  expect(readShortlist(laidOut(128, 0), 1, 1).isFinite).toBe(false);
 });

@@ -1,15 +1,16 @@
 /** What a step of a language model gives for each sequence. */
 import { NOT_FINITE } from '../../../generation/not-finite.js';
 import type { ListedStep } from '../../../generation/shortlist.js';
+import type { ProgramRun } from '../program/program-run.js';
 import type { WireType } from '../program/wire-type.js';
 import { readShortlist } from './read-shortlist.js';
 
-/** What a run made for each of its rows, good until the next run. `shortlists` are made of `logits` when they are asked for. */
-export type ReadResult = (result: 'logits' | 'next_ids' | 'shortlists') => Uint8Array;
+/** A run: what it made for each of its rows, good until the next one. */
+export type StepRun = Pick<ProgramRun, 'read' | 'readShortlists'>;
 
 export interface StepResult<Result> {
   /** @param rows those that are wanted, in this order */
-  readonly read: (made: ReadResult, rows: readonly number[]) => Result;
+  readonly read: (run: StepRun, rows: readonly number[]) => Result;
   /** Of sequences whose steps run one after the other: what each is, good after the next run, and all of them. */
   readonly kept: (part: Result) => Result;
   readonly join: (parts: readonly Result[]) => Result;
@@ -18,8 +19,8 @@ export interface StepResult<Result> {
 /** Float32 `[rows, vocabSize]`. */
 export function logitsOf(vocabSize: number): StepResult<Float32Array> {
   return {
-    read: (made, rows) => {
-      const { buffer, byteOffset, byteLength } = made('logits');
+    read: (run, rows) => {
+      const { buffer, byteOffset, byteLength } = run.read('logits');
       const logits = new Float32Array(buffer, byteOffset, byteLength / 4);
       const wanted = new Float32Array(rows.length * vocabSize);
       rows.forEach((row, index) => {
@@ -42,8 +43,8 @@ export function logitsOf(vocabSize: number): StepResult<Float32Array> {
 
 /** The likeliest id of each row, as the device found it; `NOT_FINITE` where there is none. */
 export const LIKELIEST: StepResult<readonly number[]> = {
-  read: (made, rows) => {
-    const { buffer, byteOffset, byteLength } = made('next_ids');
+  read: (run, rows) => {
+    const { buffer, byteOffset, byteLength } = run.read('next_ids');
     const ids = new Int32Array(buffer, byteOffset, byteLength / 4);
     return rows.map((row) => ids[row] ?? NOT_FINITE);
   },
@@ -52,12 +53,15 @@ export const LIKELIEST: StepResult<readonly number[]> = {
 };
 
 /** What the next ids are chosen among, where the device lists it. */
-export function listedOf(vocabSize: number): StepResult<ListedStep> {
+export function listedOf(vocabSize: number, divisor: number): StepResult<ListedStep> {
   const whole = logitsOf(vocabSize);
   return {
-    read: (made, rows) => {
-      const lists = made('shortlists');
-      return { rows: rows.map((row) => readShortlist(lists, row)), logits: () => whole.read(made, rows) };
+    read: (run, rows) => {
+      const lists = run.readShortlists(divisor);
+      return {
+        rows: rows.map((row) => readShortlist(lists, row, divisor)),
+        logits: () => whole.read(run, rows),
+      };
     },
     kept: ({ rows, logits }) => {
       const all = logits();

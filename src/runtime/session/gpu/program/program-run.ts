@@ -218,10 +218,13 @@ export class ProgramRun implements Disposable {
     return converted;
   }
 
-  /** The shortlists of logits of the last run, where their device makes any; good until the next use of the staging. */
-  readShortlists(): Uint8Array {
+  /**
+   * The shortlists of logits of the last run, where their device makes any; good until the next use of the staging.
+   * @param divisor of logits in their sums
+   */
+  readShortlists(divisor: number): Uint8Array {
     const { device, tensor } = this.#result('logits');
-    return (this.#shortlists ??= new RunShortlists(device, tensor)).read(this.#parts.staging);
+    return (this.#shortlists ??= new RunShortlists(device, tensor)).read(this.#parts.staging, divisor);
   }
 
   #result(wire: string) {

@@ -18,13 +18,16 @@ export class RunShortlists implements Disposable {
     this.#bytes = at(logits.dims, 0) * (device.shortlists?.bytesOfRow ?? 0);
   }
 
-  /** `[rows, bytesOfRow]` of the last run, good until the next use of the staging. */
-  read(staging: HostStaging): Uint8Array {
+  /**
+   * `[rows, bytesOfRow]` of the last run, good until the next use of the staging.
+   * @param divisor of logits in the sums
+   */
+  read(staging: HostStaging, divisor: number): Uint8Array {
     const { memory, shortlists } = this.#device;
     if (shortlists === undefined) throw new Error('a device that lists no logits');
     const { address, dims } = this.#logits;
     this.#address ??= memory.allocate(this.#bytes);
-    shortlists.write({ address, rows: at(dims, 0), width: at(dims, 1) }, this.#address);
+    shortlists.write({ address, rows: at(dims, 0), width: at(dims, 1) }, this.#address, divisor);
     const buffer = staging.forDownload(this.#bytes);
     memory.download(buffer.address, this.#address, this.#bytes);
     return buffer.bytes.subarray(0, this.#bytes);
