@@ -1,8 +1,9 @@
 import { Blip2Error } from '../../errors.js';
 import { failedRecord, type CaptionRecord } from '../caption-record.js';
-import type { InputPicture } from '../inputs/input-picture.js';
+import { pictureName, type InputPicture } from '../inputs/input-picture.js';
 import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import { PictureReader } from '../inputs/picture-reader.js';
+import { isReadAgain, type ReadFile } from '../inputs/read-file.js';
 import type { FinishedShard } from '../run/shard-output.js';
 
 export interface PictureRow {
@@ -25,7 +26,7 @@ export interface PictureSettings {
  * or another may be there, which its caption is not of
  */
 export async function* pictureRows(
-  { pictures, records, spool }: FinishedShard,
+  { pictures, records, spool, files }: FinishedShard,
   { imageRoot, fetching }: PictureSettings,
   earlier: ReadonlyMap<number, InputPicture>,
 ): AsyncGenerator<PictureRow, void> {
@@ -41,11 +42,23 @@ export async function* pictureRows(
     const before = earlier.get(position);
     try {
       const kept = before === undefined ? null : await written.bytes(before).catch(() => null);
-      const bytes = kept?.bytes ?? (await spool?.read(position)) ?? (await reader.bytes(picture)).bytes;
+      const bytes =
+        kept?.bytes ?? (await spool?.read(position)) ?? (await readAgain(reader, picture, files?.get(position)));
       yield { position, record, bytes };
     } catch (error) {
       if (!(error instanceof Blip2Error)) throw error;
       yield { position, record: failedRecord(picture, record.file_name || null, error), bytes: null };
     }
   }
+}
+
+/** @param file that was captioned */
+async function readAgain(reader: PictureReader, picture: InputPicture, file?: ReadFile): Promise<Uint8Array> {
+  const { bytes } = await reader.bytes(picture);
+  // Asked after it was read: whoever replaces it later changes nothing here.
+  if (file === undefined || (await isReadAgain(file, bytes))) return bytes;
+  throw new Blip2Error(
+    'IMAGE_UNREADABLE',
+    `${pictureName(picture)} is another picture than the one that was captioned`,
+  );
 }

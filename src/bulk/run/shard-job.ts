@@ -25,6 +25,8 @@ export class ShardJob {
   /** Positions whose records come from an earlier writing of the shard. */
   readonly kept: ReadonlySet<number>;
   readonly spool: PictureSpool | undefined;
+  /** Position -> what its picture was read from. */
+  readonly files = new Map<number, ReadFile>();
   readonly #records: (CaptionRecord | undefined)[];
   readonly #journal: ShardJournal | undefined;
   /** Position -> how often a worker died while it had the picture. */
@@ -54,8 +56,11 @@ export class ShardJob {
       position < pictures.length &&
       (kept.length === 0 || record.error === '') &&
       (file === undefined || isUnchanged(file));
-    for (const { position, record } of (await journal?.reopen(isWanted)) ?? []) records[position] ??= record;
-    return new ShardJob(job, records);
+    const placed = (await journal?.reopen(isWanted)) ?? [];
+    for (const { position, record } of placed) records[position] ??= record;
+    const opened = new ShardJob(job, records);
+    for (const { position, file } of placed) if (file !== undefined) opened.files.set(position, file);
+    return opened;
   }
 
   get isComplete(): boolean {
@@ -86,6 +91,7 @@ export class ShardJob {
   settle(position: number, record: CaptionRecord, file?: ReadFile): void {
     if (this.#records[position] === undefined) this.#missing -= 1;
     this.#records[position] = record;
+    if (file !== undefined) this.files.set(position, file);
     this.#journal?.add({ position, record, ...(file === undefined ? {} : { file }) });
   }
 

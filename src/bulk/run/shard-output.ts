@@ -1,5 +1,6 @@
 import type { CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
+import type { ReadFile } from '../inputs/read-file.js';
 import type { InputList } from './input-list.js';
 import type { PictureSpool } from './picture-spool.js';
 import type { ShardJob } from './shard-job.js';
@@ -13,6 +14,8 @@ export interface FinishedShard {
   readonly records: readonly CaptionRecord[];
   /** Positions whose records an earlier writing of the shard had. */
   readonly kept: ReadonlySet<number>;
+  /** Position -> what its picture was read from. */
+  readonly files?: ReadonlyMap<number, ReadFile>;
   /** Pictures that were fetched for their captions. */
   readonly spool?: PictureSpool | undefined;
 }

@@ -4,7 +4,7 @@ import { isElsewhere, PictureReader, type FoundPicture } from '../inputs/picture
 import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import { isPictureError } from '../../runtime/image/picture-error.js';
 import type { HandedPicture, Outcome } from './caption-pictures.js';
-import { readFileOf, type ReadFile } from '../inputs/read-file.js';
+import { fetchedFile, readFileOf, type ReadFile } from '../inputs/read-file.js';
 import type { ShardJob } from './shard-job.js';
 import type { ShardSource } from './shard-source.js';
 
@@ -92,8 +92,8 @@ export class Shift {
     try {
       const found = await reader.find(picture);
       path = found.path;
-      const file = await readFileOf(picture, found);
-      const source = await this.#load(job, position, reader, found);
+      const before = await readFileOf(picture, found);
+      const { source, file = before } = await this.#load(job, position, reader, found);
       if (!this.#isOver) this.#handed.push({ job, position, path, file });
       return { source, randomStream: job.first + position };
     } catch (error) {
@@ -109,13 +109,12 @@ export class Shift {
     position: number,
     reader: PictureReader,
     found: FoundPicture,
-  ): Promise<string | Uint8Array> {
-    if (spool === undefined || !isElsewhere(found)) return reader.load(found);
+  ): Promise<{ readonly source: string | Uint8Array; readonly file?: ReadFile }> {
+    if (spool === undefined || !isElsewhere(found)) return { source: await reader.load(found) };
     const kept = await spool.read(position);
-    if (kept !== null) return kept;
-    const bytes = await reader.fileBytes(found, this.#options.signal);
-    await spool.put(position, bytes);
-    return bytes;
+    const bytes = kept ?? (await reader.fileBytes(found, this.#options.signal));
+    if (kept === null) await spool.put(position, bytes);
+    return { source: bytes, file: fetchedFile(bytes) };
   }
 
   async settle(outcome: Outcome): Promise<void> {
