@@ -13,7 +13,14 @@ const filePicture = z.strictObject({
 });
 
 /** A member of a tar archive: `bytes[offset, offset + size)` of the archive, unpacked where it is compressed. */
-const tarPicture = z.strictObject({ name: z.string(), tar: z.string(), offset: z.int(), size: z.int() });
+const tarPicture = z.strictObject({
+  name: z.string(),
+  tar: z.string(),
+  offset: z.int(),
+  size: z.int(),
+  /** By which its bytes are known from others, where it was listed. */
+  mark: z.string().optional(),
+});
 
 /** A row of a Parquet file. Its key is the file and the number: paths in an image column are not unique. */
 const parquetPicture = z.strictObject({

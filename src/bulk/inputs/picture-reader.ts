@@ -6,6 +6,7 @@ import { readPicture } from '../../runtime/image/read-picture.js';
 import { isBucketUrl } from '../bucket/bucket.js';
 import { BucketReader } from './bucket-reader.js';
 import { pictureName, type InputPicture, type ParquetPicture, type TarPicture } from './input-picture.js';
+import { markOf } from './member-mark.js';
 import { openTarFile } from './open-tar-file.js';
 import { openParquetFile, type ParquetCell, type ParquetFile } from './parquet-file.js';
 import { resolveInside } from './picture-address.js';
@@ -87,15 +88,16 @@ export class PictureReader implements AsyncDisposable {
     return readPicture(local);
   }
 
-  async #tarBytes({ tar: path, offset, size, name }: TarPicture): Promise<Uint8Array> {
+  async #tarBytes({ tar: path, offset, size, name, mark }: TarPicture): Promise<Uint8Array> {
     if (this.#tar?.path !== path) {
       await this.#tar?.file[Symbol.asyncDispose]();
       this.#tar = undefined;
       this.#tar = { path, file: await openTarFile(path) };
     }
     const bytes = await this.#tar.file.read(offset, size);
-    if (bytes.length === size) return bytes;
-    throw new Blip2Error('IMAGE_UNREADABLE', `${path} ends inside the member ${name}`);
+    if (bytes.length < size) throw new Blip2Error('IMAGE_UNREADABLE', `${path} ends inside the member ${name}`);
+    if (mark === undefined || mark === markOf(bytes)) return bytes;
+    throw new Blip2Error('IMAGE_UNREADABLE', `${path} is not the archive whose member ${name} was listed`);
   }
 
   async #cell({ parquet, column, row, footer }: ParquetPicture): Promise<ParquetCell> {

@@ -1,8 +1,9 @@
 /**
  * A tar archive as the library reads it, without the bytes of its members: zeros stand in their place, so that listing a
- * large archive reads its headers and nothing else. It ends where other readers end it, at the first empty block: what
+ * large archive reads its headers and a sample of each member. It ends where other readers end it, at the first empty block: what
  * follows is garbage, or another archive that was appended.
  */
+import { memberMark, samplePlaces } from './member-mark.js';
 import type { TarFile } from './tar-file.js';
 
 const BLOCK_BYTES = 512;
@@ -16,25 +17,36 @@ const DIRECTORY = '5';
 /** Far above what names need, as the library has it. */
 const MOST_EXTENSION_BYTES = 4 * 1024 * 1024;
 
-/** @throws Error where the archive ends in the middle of something */
-export async function* tarHeaders(tar: TarFile): AsyncGenerator<Uint8Array, void> {
+/**
+ * @param onMember called with where a member's bytes begin and what marks them, before its header is given
+ * @throws Error where the archive ends in the middle of something
+ */
+export async function* tarHeaders(
+  tar: TarFile,
+  onMember: (offset: number, mark: string) => void,
+): AsyncGenerator<Uint8Array, void> {
   let offset = 0;
   let statedBytes: number | undefined;
   for (;;) {
     const header = await tar.read(offset, BLOCK_BYTES);
+    if (header.length === 0 && offset === 0) throw new Error('it is empty');
     if (header.every((byte) => byte === 0)) return;
     if (header.length < BLOCK_BYTES) throw new Error(`it ends inside a header at byte ${offset}`);
-    yield header;
     offset += BLOCK_BYTES;
     const type = String.fromCharCode(header[156] ?? 0);
-    const stated = EXTENSION_TYPES.test(type) ? sizeField(header) : (statedBytes ?? sizeField(header));
+    const isExtension = EXTENSION_TYPES.test(type);
+    const stated = isExtension ? sizeField(header) : (statedBytes ?? sizeField(header));
     const size = type === DIRECTORY ? 0 : stated;
+    const mark = isExtension || !Number.isSafeInteger(size) ? null : await markAt(tar, offset, size);
+    if (mark !== null) onMember(offset, mark);
+    // The library says what is wrong with a header that is none.
+    yield header;
     if (size > 0 && WITHOUT_DATA.test(type)) {
       throw new Error(`the header before byte ${offset} is of a link or device, and states ${size} bytes`);
     }
     if (!Number.isSafeInteger(size)) throw new Error(`the header before byte ${offset} states no size`);
     const paddedBytes = Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES;
-    if (EXTENSION_TYPES.test(type)) {
+    if (isExtension) {
       if (size > MOST_EXTENSION_BYTES) throw new Error(`the header before byte ${offset} has ${size} bytes`);
       const extension = await tar.read(offset, size);
       if (extension.length < size) throw new Error(`it ends inside a header at byte ${offset}`);
@@ -42,15 +54,23 @@ export async function* tarHeaders(tar: TarFile): AsyncGenerator<Uint8Array, void
       yield ZEROS.subarray(0, paddedBytes - size);
       if (type === 'x') statedBytes = paxSize(extension);
     } else {
-      // The last byte of a member shows that all of it is there.
-      if (size > 0 && (await tar.read(offset + size - 1, 1)).length === 0) {
-        throw new Error(`it ends inside the member at byte ${offset}`);
-      }
+      if (mark === null) throw new Error(`it ends inside the member at byte ${offset}`);
       yield* zeros(paddedBytes);
       statedBytes = undefined;
     }
     offset += paddedBytes;
   }
+}
+
+/** @returns null where the archive ends in the middle of it */
+async function markAt(tar: TarFile, offset: number, size: number): Promise<string | null> {
+  const samples: Uint8Array[] = [];
+  for (const [begin, end] of samplePlaces(size)) {
+    const sample = await tar.read(offset + begin, end - begin);
+    if (sample.length < end - begin) return null;
+    samples.push(sample);
+  }
+  return memberMark(samples);
 }
 
 function* zeros(bytes: number): Generator<Uint8Array, void> {

@@ -28,15 +28,18 @@ export async function* tarPictures(path: string): AsyncGenerator<TarPicture, voi
   try {
     await using tar = await openTarFile(path);
     const members = extract();
-    const headers = Readable.from(tarHeaders(tar));
+    const marks = new Map<number, string>();
+    const headers = Readable.from(tarHeaders(tar, (offset, mark) => marks.set(offset, mark)));
     headers.on('error', (error) => members.destroy(error)).pipe(members);
     for await (const entry of members) {
       const { name, type, size, byteOffset, pax } = member.parse(entry.header);
       entry.resume();
+      const mark = marks.get(byteOffset);
+      marks.delete(byteOffset);
       if (!PICTURE_NAME.test(name) || basename(name).startsWith('.') || NOTES_FOLDER.test(name)) continue;
       const isSparse = type === null || pax?.['GNU.sparse.major'] !== undefined;
       if (isSparse) throw new Error(`the member ${name} is stored with holes`);
-      if (type === 'file' || type === 'contiguous-file') yield { name, tar: path, offset: byteOffset, size };
+      if (type === 'file' || type === 'contiguous-file') yield { name, tar: path, offset: byteOffset, size, mark };
     }
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
