@@ -88,9 +88,11 @@ describe.skipIf(endpoint === undefined)('s3://', () => {
       const there = Buffer.from((await bucket.read(`out${path.slice(folder.length)}`)) ?? []);
       expect(there.equals(await readFile(path))).toBe(true);
     }
-    await bucket.remove('out/.blip2-run/00001.jsonl');
-    expect(JSON.parse((await run(`s3://${name}/out`)).stdout)).toMatchObject({ captioned: 16, shardsLeft: 0 });
-    expect(await bucket.exists('out/.blip2-run/00001.jsonl')).toBe(true);
+    for (const lost of ['out/.blip2-run/00001.jsonl', 'out/00002.parquet']) {
+      await bucket.remove(lost);
+      expect(JSON.parse((await run(`s3://${name}/out`)).stdout)).toMatchObject({ captioned: 16, shardsLeft: 0 });
+      expect(await bucket.exists(lost)).toBe(true);
+    }
   });
 
   /** Archives and tables that other tools have written, with what those read in them: `make.py` there. */

@@ -15,7 +15,7 @@ let folder: RunFolder;
 beforeEach(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'blip2-card-test-'));
   card = join(scratch, 'README.md');
-  folder = new RunFolder(scratch, true);
+  folder = new RunFolder(scratch, 'jsonl');
   await folder.prepare();
 });
 afterEach(() => rm(scratch, { recursive: true, force: true }));

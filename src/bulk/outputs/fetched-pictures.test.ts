@@ -60,7 +60,7 @@ function openWorker(worker: { deaths: number }): CaptionWorker {
 const answer = (text: string) => ({ text, ids: [1], finish: 'stop', score: null }) as const;
 
 async function run(format: 'tar' | 'parquet'): Promise<RunFolder> {
-  const folder = new RunFolder(scratch, false);
+  const folder = new RunFolder(scratch, format);
   const worker = { deaths: 0 };
   await runBulk({
     folder,

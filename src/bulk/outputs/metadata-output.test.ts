@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { RunFolder } from '../run/run-folder.js';
 import { MetadataOutput } from './metadata-output.js';
 
-const output = new MetadataOutput(new RunFolder('photos', false), false);
+const output = new MetadataOutput(new RunFolder('photos', null), false);
 const target = (name: string): string => output.target({ name, beneath: name });
 
 it('names pictures as loaders find them', () => {

@@ -25,7 +25,7 @@ const record = (name: string, text: string | null): CaptionRecord => ({
 });
 
 it('cuts row groups by the bytes of pictures, and keeps a row for each picture', async () => {
-  const folder = new RunFolder(scratch, false);
+  const folder = new RunFolder(scratch, 'parquet');
   await folder.prepare();
   const files = await Promise.all(
     Array.from({ length: 5 }, async (_, index) => {

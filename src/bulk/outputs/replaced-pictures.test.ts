@@ -51,7 +51,7 @@ async function run(
   pictures: readonly InputPicture[],
   others: Partial<BulkOptions> & { readonly after?: (count: number) => Promise<void> },
 ): Promise<CaptionRecord[]> {
-  const folder = new RunFolder(join(scratch, 'out'), false);
+  const folder = new RunFolder(join(scratch, 'out'), format === 'parquet' ? 'parquet' : 'tar');
   await runBulk({
     folder,
     output: format === 'parquet' ? new ParquetOutput(folder) : new WebdatasetOutput(folder, () => 'jpg'),

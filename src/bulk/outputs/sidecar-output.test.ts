@@ -11,7 +11,7 @@ let scratch: string;
 let folder: RunFolder;
 beforeEach(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'blip2-sidecar-test-'));
-  folder = new RunFolder(scratch, false);
+  folder = new RunFolder(scratch, null);
   await folder.prepare();
 });
 afterEach(() => rm(scratch, { recursive: true, force: true }));

@@ -55,6 +55,16 @@ export class SidecarOutput implements ShardOutput {
     return textFile(path);
   }
 
+  async lost(pictures: readonly InputPicture[], records: readonly CaptionRecord[]): Promise<ReadonlySet<number>> {
+    const isLost = pictures.map(async (picture, position) => {
+      const record = records[position];
+      const hadText = record !== undefined && (record.text !== null || record.skipped === true);
+      return hadText && !(await exists(this.target(picture)));
+    });
+    const lost = await Promise.all(isLost);
+    return new Set([...lost.keys()].filter((position) => lost[position]));
+  }
+
   async begin(job: ShardJob): Promise<void> {
     if (this.#options.existing !== 'skip') return;
     for (const position of job.missing) {

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseRecords, type CaptionRecord } from '../caption-record.js';
-import { RunFolder, shardOf, STATE_FOLDER } from './run-folder.js';
+import { RunFolder, shardOf, STATE_FOLDER, type ShardExtension } from './run-folder.js';
 import { Bucket, parseBucketUrl } from '../bucket/bucket.js';
 
 /**
@@ -13,21 +13,19 @@ export class BucketRunFolder extends RunFolder {
   override readonly name: string;
   readonly #bucket: Bucket;
   readonly #prefix: string;
-  readonly #recordsAreOutput: boolean;
 
-  private constructor(local: string, url: string, bucket: Bucket, recordsAreOutput: boolean) {
-    super(local, recordsAreOutput);
+  private constructor(local: string, url: string, bucket: Bucket, extension: ShardExtension) {
+    super(local, extension);
     this.name = url;
     this.#bucket = bucket;
     const { key } = parseBucketUrl(url);
     this.#prefix = key === '' || key.endsWith('/') ? key : `${key}/`;
-    this.#recordsAreOutput = recordsAreOutput;
   }
 
   /** @throws Blip2Error `PACKAGE_MISSING`, `INPUT_INVALID` for what is no URL of a bucket */
-  static async open(url: string, recordsAreOutput: boolean): Promise<BucketRunFolder> {
+  static async open(url: string, extension: ShardExtension): Promise<BucketRunFolder> {
     const bucket = await Bucket.open(parseBucketUrl(url).bucket);
-    return new BucketRunFolder(await mkdtemp(join(tmpdir(), 'blip2-run-')), url, bucket, recordsAreOutput);
+    return new BucketRunFolder(await mkdtemp(join(tmpdir(), 'blip2-run-')), url, bucket, extension);
   }
 
   override async writtenFile(shard: number, extension: string): Promise<string | null> {
@@ -67,24 +65,25 @@ export class BucketRunFolder extends RunFolder {
   }
 
   override async finishedShards(): Promise<Set<number>> {
-    const finished = new Set<number>();
-    const prefix = this.#recordsAreOutput ? this.#prefix : this.#state('');
-    for await (const key of this.#bucket.list(prefix)) {
-      const name = key.slice(prefix.length);
-      const shard = name.endsWith('.jsonl') ? shardOf(name) : null;
-      if (shard !== null) finished.add(shard);
+    const state = this.#state('');
+    const [inState, outputs]: [string[], string[]] = [[], []];
+    for await (const key of this.#bucket.list(this.#prefix)) {
+      if (key.startsWith(state)) inState.push(key.slice(state.length));
+      else outputs.push(key.slice(this.#prefix.length));
     }
-    return finished;
+    return this.finishedAmong(this.extension === 'jsonl' ? outputs : inState, outputs);
   }
 
-  override isFinished(shard: number): Promise<boolean> {
-    return this.#bucket.exists(this.#records(shard));
+  override async isFinished(shard: number): Promise<boolean> {
+    return (await this.#bucket.exists(this.#records(shard))) && (await this.hasOutput(shard));
   }
 
   override async readRecords(shard: number): Promise<CaptionRecord[] | null> {
     const key = this.#records(shard);
     const text = await this.#bucket.readText(key);
-    return text === null ? null : parseRecords(text, `s3://${this.#bucket.name}/${key}`);
+    return text === null || !(await this.hasOutput(shard))
+      ? null
+      : parseRecords(text, `s3://${this.#bucket.name}/${key}`);
   }
 
   override async writeRecords(shard: number, records: readonly CaptionRecord[]): Promise<void> {
@@ -111,6 +110,6 @@ export class BucketRunFolder extends RunFolder {
 
   #records(shard: number): string {
     const name = basename(this.recordsFile(shard));
-    return this.#recordsAreOutput ? this.#prefix + name : this.#state(name);
+    return this.extension === 'jsonl' ? this.#prefix + name : this.#state(name);
   }
 }

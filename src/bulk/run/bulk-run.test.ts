@@ -66,7 +66,7 @@ function answer(taken: HandedPicture[], dies: Fate): Outcome {
 }
 
 function options(out: string, others: Partial<BulkOptions>): BulkOptions {
-  const folder = new RunFolder(join(scratch, out), true);
+  const folder = new RunFolder(join(scratch, out), 'jsonl');
   return {
     folder,
     output: new JsonlOutput(folder),

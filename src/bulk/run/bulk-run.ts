@@ -60,7 +60,7 @@ async function runShards(options: BulkOptions): Promise<BulkResult> {
     (shard) => shard % slice.count === slice.index,
   );
   const pictures = mine.reduce((sum, shard) => sum + list.shardPictures(shard, shardSize), 0);
-  const open = await openShards(options, mine, tally);
+  const open = await openShards(options, list, mine, tally);
   if (open.length > 0) {
     const onRecord = (record: CaptionRecord) => {
       tally.add(record);
@@ -80,39 +80,54 @@ async function runShards(options: BulkOptions): Promise<BulkResult> {
 
 /** The shards that are to be captioned; the records of the others are counted. */
 async function openShards(
-  { folder, retryFailed }: BulkOptions,
+  options: BulkOptions,
+  list: InputList,
   mine: readonly number[],
   tally: Tally,
 ): Promise<number[]> {
   const open: number[] = [];
   const finished = new Set<number>();
   for (const shard of mine) {
-    const records = await folder.readRecords(shard);
-    const isFinished = records !== null && !(retryFailed && records.some(({ error }) => error !== ''));
+    const records = await options.folder.readRecords(shard);
+    const isFinished = records !== null && !(await keptRecords(options, list, shard, records)).includes(undefined);
     if (!isFinished) open.push(shard);
     else finished.add(shard);
     if (isFinished) for (const record of records) tally.add(record);
   }
-  await folder.removeLeftOvers(finished);
+  await options.folder.removeLeftOvers(finished);
   return open;
 }
 
+/** Records of an earlier writing of a shard, without those that are to be made again. */
+async function keptRecords(
+  { output, retryFailed }: BulkOptions,
+  list: InputList,
+  shard: number,
+  records: readonly CaptionRecord[],
+): Promise<(CaptionRecord | undefined)[]> {
+  const lost = await output.lost?.(await list.read(shard), records);
+  return records.map((record, position) => {
+    const isMadeAgain = (retryFailed && record.error !== '') || lost?.has(position) === true;
+    return isMadeAgain ? undefined : record;
+  });
+}
+
 async function* jobs(
-  { folder, output, settings, shardSize }: BulkOptions,
+  options: BulkOptions,
   list: InputList,
   open: readonly number[],
   tally: Tally,
 ): AsyncGenerator<ShardJob, void> {
+  const { folder, output, settings, shardSize } = options;
   for (const shard of open) {
     await confirmRun(folder, { settings, list });
     const [pictures, records] = [await list.read(shard), await folder.readRecords(shard)];
     if (records !== null) checkRecords(records, pictures, folder.recordsFile(shard));
-    const kept = records?.map((record) => (record.error === '' ? record : undefined));
     const job = await ShardJob.open({
       shard,
       first: shard * shardSize,
       pictures,
-      kept,
+      kept: records === null ? undefined : await keptRecords(options, list, shard, records),
       journal: await folder.journal(shard),
       spool: output.holdsPictures === true ? folder.spool(shard) : undefined,
     });

@@ -14,22 +14,25 @@ export const STATE_FOLDER = '.blip2-run';
 /** Files of shards that are not finished; journals and pictures may have their writer's name in theirs. */
 const ON_THE_WAY = /^(\d{5,})\.(?:(?:[\w-]+\.)?(?:journal|pictures)|pending)$/;
 
+/** Of files that are of one shard each. */
+export type ShardExtension = 'jsonl' | 'tar' | 'parquet';
+
 export class RunFolder implements AsyncDisposable {
   /** Where files are written on this machine. */
   readonly path: string;
   /** What messages call it. */
   readonly name: string;
+  protected readonly extension: ShardExtension | null;
   readonly #state: string;
-  readonly #recordsAreOutput: boolean;
   #key: string | undefined;
   #lock: RunLock | undefined;
 
-  /** @param recordsAreOutput whether the records themselves are what the run writes */
-  constructor(path: string, recordsAreOutput: boolean) {
+  /** @param extension of the file that the run writes for each shard: of `jsonl` it is the records; null where it writes others */
+  constructor(path: string, extension: ShardExtension | null) {
     this.path = path;
     this.name = path;
     this.#state = join(path, STATE_FOLDER);
-    this.#recordsAreOutput = recordsAreOutput;
+    this.extension = extension;
   }
 
   /** Has what is on its way named by its run: another one that takes this folder's place does not go on from it. */
@@ -41,9 +44,9 @@ export class RunFolder implements AsyncDisposable {
     return join(this.#state, 'inputs.jsonl');
   }
 
-  /** A shard is finished once this file is there. */
+  /** A shard is finished once this file is there, and as long as what the run writes for it is. */
   recordsFile(shard: number): string {
-    return join(this.#recordsAreOutput ? this.path : this.#state, `${shardName(shard)}.jsonl`);
+    return join(this.extension === 'jsonl' ? this.path : this.#state, `${shardName(shard)}.jsonl`);
   }
 
   outputFile(shard: number, extension: string): string {
@@ -150,11 +153,24 @@ export class RunFolder implements AsyncDisposable {
 
   async finishedShards(): Promise<Set<number>> {
     const names = await readdir(dirname(this.recordsFile(0)));
-    return new Set(names.flatMap((name) => (name.endsWith('.jsonl') ? (shardOf(name) ?? []) : [])));
+    return this.finishedAmong(names, await readdir(this.path));
   }
 
-  isFinished(shard: number): Promise<boolean> {
-    return isThere(this.recordsFile(shard));
+  /** @param names of files beside records, and `outputs` of those beside what the run writes */
+  protected finishedAmong(names: readonly string[], outputs: readonly string[]): Set<number> {
+    const { extension } = this;
+    const written = extension === null ? null : shardsAmong(outputs, extension);
+    return new Set([...shardsAmong(names, 'jsonl')].filter((shard) => written?.has(shard) ?? true));
+  }
+
+  async isFinished(shard: number): Promise<boolean> {
+    return (await isThere(this.recordsFile(shard))) && (await this.hasOutput(shard));
+  }
+
+  /** Whether what the run writes for a shard that has records is still there. */
+  protected async hasOutput(shard: number): Promise<boolean> {
+    const { extension } = this;
+    return extension === null || extension === 'jsonl' || (await this.writtenFile(shard, extension)) !== null;
   }
 
   /**
@@ -164,7 +180,7 @@ export class RunFolder implements AsyncDisposable {
   async readRecords(shard: number): Promise<CaptionRecord[] | null> {
     const file = this.recordsFile(shard);
     const text = await readFile(file, 'utf8').catch(() => null);
-    return text === null ? null : parseRecords(text, file);
+    return text === null || !(await this.hasOutput(shard)) ? null : parseRecords(text, file);
   }
 
   async writeRecords(shard: number, records: readonly CaptionRecord[]): Promise<void> {
@@ -215,6 +231,11 @@ export class RunFolder implements AsyncDisposable {
   async #stateOf(shard: number): Promise<string[]> {
     return (await this.#stateNames()).filter((name) => ON_THE_WAY.exec(name)?.[1] === shardName(shard));
   }
+}
+
+/** The shards that have a file with this extension. */
+function shardsAmong(names: readonly string[], extension: ShardExtension): Set<number> {
+  return new Set(names.flatMap((name) => (name.endsWith(`.${extension}`) ? (shardOf(name) ?? []) : [])));
 }
 
 /** The shard that a file is of; null for any other name. */

@@ -12,7 +12,7 @@ const placed = (position: number, text: string): PlacedRecord => ({
 
 it('goes on from what all writers of a shard have, each in a file of its own', async () => {
   const path = await mkdtemp(join(tmpdir(), 'blip2-journal-test-'));
-  const folder = new RunFolder(path, true);
+  const folder = new RunFolder(path, 'jsonl');
   await folder.prepare();
   const all = () => true;
   const first = await folder.journal(3, 'a1');

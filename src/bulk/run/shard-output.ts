@@ -34,6 +34,11 @@ export interface ShardOutput {
    * @throws Blip2Error `OUTPUT_EXISTS` where something else would be written over
    */
   checkFolder?(): Promise<void>;
+  /**
+   * Positions of a finished shard whose own files, which its records are of, have gone since. A format with a file for the whole
+   * shard needs none: its folder looks.
+   */
+  lost?(pictures: readonly InputPicture[], records: readonly CaptionRecord[]): Promise<ReadonlySet<number>>;
   /** Goes before the first picture of a shard is captioned. */
   begin?(job: ShardJob): Promise<void>;
   /** @returns the records as they are to be kept: a picture may have gone since it was captioned */
