@@ -3,14 +3,9 @@ import type { Dirent } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileUrl } from '../../src/runtime/image/file-url.js';
+import { hasPictureName } from '../../src/bulk/inputs/picture-name.js';
 import { FORMAT_BYTES, pictureFormat } from '../../src/runtime/image/picture-format.js';
 
-/** Names that pictures of the formats that are read go by. */
-const EXTENSIONS = new Set(
-  '.jpg .jpeg .jpe .jfif .jif .pjpeg .pjp .mpo .png .apng .webp .gif .tif .tiff .avif .avifs .bmp .pbm .pgm .pnm .ppm'.split(
-    ' ',
-  ),
-);
 /** Kinds of what is skipped that are named; more are counted together. */
 const NAMED_KINDS = 5;
 
@@ -79,7 +74,7 @@ async function kindOf(entry: Dirent<Buffer>, path: Buffer, recursive: boolean): 
     if (target !== null && !target.isFile()) return 'FIFO or device';
   } else if (!entry.isFile()) return 'FIFO or device';
   const extension = extname(name).toLowerCase();
-  if (EXTENSIONS.has(extension)) return 'picture';
+  if (hasPictureName(name)) return 'picture';
   if (extension !== '') return extension;
   return (await beginsAsPicture(path)) ? 'picture' : 'other file';
 }

@@ -1,8 +1,8 @@
 import { basename } from 'node:path/posix';
 import { Bucket, parseBucketUrl } from '../bucket/bucket.js';
 import { invalidInput, type FilePicture } from './input-picture.js';
+import { hasPictureName } from './picture-name.js';
 
-const PICTURE_NAME = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp|p[bgnp]m)$/i;
 const CONTAINER_NAME = /\.(jsonl|ndjson|tar|tar\.gz|tgz|parquet)$/i;
 
 /**
@@ -11,7 +11,7 @@ const CONTAINER_NAME = /\.(jsonl|ndjson|tar|tar\.gz|tgz|parquet)$/i;
  */
 export async function* bucketPictures(url: string): AsyncGenerator<FilePicture, void> {
   const { bucket: name, key } = parseBucketUrl(url);
-  if (PICTURE_NAME.test(key)) return yield { name: url, beneath: basename(key) };
+  if (hasPictureName(key)) return yield { name: url, beneath: basename(key) };
   const prefix = key === '' || key.endsWith('/') ? key : `${key}/`;
   const bucket = await Bucket.open(name);
   let count = 0;
@@ -19,7 +19,7 @@ export async function* bucketPictures(url: string): AsyncGenerator<FilePicture, 
   try {
     for await (const each of bucket.list(prefix)) {
       if (CONTAINER_NAME.test(each)) container ??= each;
-      if (!PICTURE_NAME.test(each) || basename(each).startsWith('.')) continue;
+      if (!hasPictureName(each) || basename(each).startsWith('.')) continue;
       count += 1;
       yield { name: `s3://${name}/${each}`, beneath: each.slice(prefix.length) };
     }

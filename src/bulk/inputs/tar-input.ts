@@ -5,11 +5,11 @@ import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { invalidInput, type TarPicture } from './input-picture.js';
 import { openTarFile } from './open-tar-file.js';
+import { hasPictureName } from './picture-name.js';
 import { tarHeaders } from './tar-headers.js';
 
-const PICTURE_NAME = /\.(jpe?g|png|webp|gif|tiff?|avif|bmp|p[bgnp]m)$/i;
-/** Folders of notes about an archive, which webdataset's reader skips. */
-const NOTES_FOLDER = /(^|\/)__[^/]*__\//;
+/** Folders of notes about an archive, which webdataset's reader skips: at its root alone. */
+const NOTES_FOLDER = /^__[^/]*__\//;
 
 const member = z.object({
   name: z.string(),
@@ -36,7 +36,7 @@ export async function* tarPictures(path: string): AsyncGenerator<TarPicture, voi
       entry.resume();
       const mark = marks.get(byteOffset);
       marks.delete(byteOffset);
-      if (!PICTURE_NAME.test(name) || basename(name).startsWith('.') || NOTES_FOLDER.test(name)) continue;
+      if (!hasPictureName(name) || basename(name).startsWith('.') || NOTES_FOLDER.test(name)) continue;
       const isSparse = type === null || pax?.['GNU.sparse.major'] !== undefined;
       if (isSparse) throw new Error(`the member ${name} is stored with holes`);
       if (type === 'file' || type === 'contiguous-file') yield { name, tar: path, offset: byteOffset, size, mark };
