@@ -26,7 +26,7 @@ export interface StoredObject {
 
 /** @throws Blip2Error `INPUT_INVALID` */
 export function parseBucketUrl(url: string): { bucket: string; key: string } {
-  const [, bucket, key = ''] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(url) ?? [];
+  const [, bucket, key = ''] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/s.exec(url) ?? [];
   if (bucket !== undefined) return { bucket, key };
   throw new Blip2Error('INPUT_INVALID', `${url} is no object or prefix of a bucket`, { hint: 's3://bucket/prefix' });
 }

@@ -30,7 +30,7 @@ export class BucketReader {
   }
 
   async #fetch(url: string): Promise<Uint8Array | null> {
-    const { bucket: name, key } = parseBucketUrl(url);
+    const { bucket: name, key } = addressOf(url);
     const bucket = this.#buckets.get(name) ?? Bucket.open(name);
     this.#buckets.set(name, bucket);
     return (await bucket).read(key);
@@ -38,5 +38,15 @@ export class BucketReader {
 
   async close(): Promise<void> {
     for (const bucket of this.#buckets.values()) (await bucket).close();
+  }
+}
+
+/** Of a list that has one wrong address, the others are captioned. */
+function addressOf(url: string): ReturnType<typeof parseBucketUrl> {
+  try {
+    return parseBucketUrl(url);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Blip2Error('IMAGE_NOT_FOUND', reason, { cause });
   }
 }
