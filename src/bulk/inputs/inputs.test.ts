@@ -310,6 +310,12 @@ describe('lists', () => {
     expect(filePicture('/abs/a.jpg').beneath).toBe('a.jpg');
     expect(filePicture('./x/../y/a.jpg').beneath).toBe('y/a.jpg');
     expect(filePicture('https://x.org/%zz').beneath).not.toContain('/');
+    const half = '\ud800.jpg';
+    expect(filePicture(half, `in/${half}`)).toEqual({
+      name: '\ufffd.jpg',
+      path: 'in/\ufffd.jpg',
+      beneath: '\ufffd.jpg',
+    });
   });
 });
 
