@@ -74,6 +74,16 @@ describe('tar archives', () => {
     }
   });
 
+  it('that have gone since they were listed are missed by their names', async () => {
+    const path = join(scratch, 'goes.tar');
+    await copyFile(fixture('plain.tar'), path);
+    const [picture] = await list([path]);
+    if (picture === undefined) throw new Error('no member');
+    await rm(path);
+    await using reader = new PictureReader();
+    await expect(reader.find(picture)).rejects.toMatchObject({ code: 'INPUT_INVALID', details: { file: path } });
+  });
+
   it.each(['cut-member.tar', 'cut-header.tar', 'no-tar.tar', 'missing.tar'])('%s is refused', async (name) => {
     expect(await codeOf(list([fixture(name)]))).toBe('INPUT_INVALID');
   });

@@ -5,6 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { readChunks } from '../../loader/file/read-chunks.js';
 import { isBucketUrl } from '../bucket/bucket.js';
 import { ObjectSource } from '../bucket/object-source.js';
+import { invalidInput } from './input-picture.js';
 import { ForwardTarFile } from './forward-tar-file.js';
 import { PlainTarFile, type TarFile } from './tar-file.js';
 
@@ -14,10 +15,14 @@ const MOST_PASSED_BYTES = 8 * 1024 * 1024;
 /**
  * Opens an archive of a folder or a bucket. One that is compressed is unpacked from its start on. Whether it is, is seen in
  * its first bytes: archives that are carry either name.
+ * @throws Blip2Error `INPUT_INVALID` where there is none; `PACKAGE_MISSING`, `BUCKET_FAILED`
  */
 export async function openTarFile(path: string): Promise<TarFile> {
   if (isBucketUrl(path)) return openStoredTarFile(await ObjectSource.open(path));
-  const handle = await open(path, 'r');
+  const handle = await open(path, 'r').catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw invalidInput(path, `cannot be read: ${reason}`, 'See that it is there, and may be read.', cause);
+  });
   try {
     const magic = Buffer.alloc(2);
     const { bytesRead } = await handle.read(magic, 0, 2, 0);
