@@ -66,3 +66,10 @@ it('writes only the captions that are new, whatever an earlier writing has left'
   await output('append').write(shardOf(['a', 'b', 'c'], [0, 2]));
   expect([await read(0), await read(1), await read(2)]).toEqual(['<a>\n', '<b>\n', '<c>\n']);
 });
+
+it.each([true, false])('writes no text over its picture (beside: %s)', (beside) => {
+  const sidecars = new SidecarOutput(folder, { beside, existing: 'overwrite', prefix: '', suffix: '' });
+  const picture = (name: string) => ({ name: join(scratch, name), beneath: name });
+  expect(sidecars.target(picture('photo.jpg'))).toBe(join(scratch, 'photo.txt'));
+  expect(() => sidecars.target(picture('photo.txt'))).toThrow(expect.objectContaining({ code: 'OUTPUT_IMPOSSIBLE' }));
+});

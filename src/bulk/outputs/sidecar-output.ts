@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, join, parse } from 'node:path';
+import { dirname, join, parse, resolve } from 'node:path';
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { makeFolder } from '../../loader/file/make-folder.js';
@@ -46,13 +46,15 @@ export class SidecarOutput implements ShardOutput {
 
   target(picture: InputPicture): string {
     if ('parquet' in picture) throw noPlace(picture, 'a row of a table has no file name');
-    if (!this.#options.beside) {
-      const { beneath } = 'tar' in picture ? filePicture(picture.name) : picture;
-      return textFile(join(this.#folder.path, beneath));
-    }
     const path = 'tar' in picture ? null : (picture.path ?? picture.name);
-    if (path === null || isElsewhere(path)) throw noPlace(picture, 'nothing can be written beside it');
-    return textFile(path);
+    if (this.#options.beside && (path === null || isElsewhere(path))) {
+      throw noPlace(picture, 'nothing can be written beside it');
+    }
+    const { beneath } = 'tar' in picture ? filePicture(picture.name) : picture;
+    const text = textFile(this.#options.beside && path !== null ? path : join(this.#folder.path, beneath));
+    if (path !== null && resolve(path) === resolve(text))
+      throw noPlace(picture, 'it has the name that its text would have');
+    return text;
   }
 
   async lost(pictures: readonly InputPicture[], records: readonly CaptionRecord[]): Promise<ReadonlySet<number>> {
