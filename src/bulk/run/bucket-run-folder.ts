@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseRecords, type CaptionRecord } from '../caption-record.js';
+import { LocalFolder } from './local-folder.js';
 import { RunFolder, shardOf, STATE_FOLDER, type ShardExtension } from './run-folder.js';
 import { Bucket, parseBucketUrl } from '../bucket/bucket.js';
 
@@ -11,11 +11,13 @@ import { Bucket, parseBucketUrl } from '../bucket/bucket.js';
  */
 export class BucketRunFolder extends RunFolder {
   override readonly name: string;
+  readonly #local: LocalFolder;
   readonly #bucket: Bucket;
   readonly #prefix: string;
 
-  private constructor(local: string, url: string, bucket: Bucket, extension: ShardExtension) {
-    super(local, extension);
+  private constructor(local: LocalFolder, url: string, bucket: Bucket, extension: ShardExtension) {
+    super(local.path, extension);
+    this.#local = local;
     this.name = url;
     this.#bucket = bucket;
     const { key } = parseBucketUrl(url);
@@ -25,7 +27,7 @@ export class BucketRunFolder extends RunFolder {
   /** @throws Blip2Error `PACKAGE_MISSING`, `INPUT_INVALID` for what is no URL of a bucket */
   static async open(url: string, extension: ShardExtension): Promise<BucketRunFolder> {
     const bucket = await Bucket.open(parseBucketUrl(url).bucket);
-    return new BucketRunFolder(await mkdtemp(join(tmpdir(), 'blip2-run-')), url, bucket, extension);
+    return new BucketRunFolder(await LocalFolder.make(), url, bucket, extension);
   }
 
   override async writtenFile(shard: number, extension: string): Promise<string | null> {
@@ -101,7 +103,7 @@ export class BucketRunFolder extends RunFolder {
 
   override async [Symbol.asyncDispose](): Promise<void> {
     this.#bucket.close();
-    await rm(this.path, { recursive: true, force: true });
+    await this.#local[Symbol.asyncDispose]();
   }
 
   #state(name: string): string {
