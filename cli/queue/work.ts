@@ -50,7 +50,7 @@ const parser = metricsFlag(logFlags(graceFlag(outFlag(queueFlags(pictureFlags(bu
   .example('$0 -m ./blip2-opt-2.7b --out /data/captions --queue redis://head', 'until no shard is left')
   .example('$0 -m ./blip2-opt-2.7b --out s3://b/captions --workers auto --keep', 'a model per card, and waits for more')
   .epilogue(
-    'What is asked of the pictures, and the format, come from the folder of --out. Exit status: 0 all shards are done or, with a signal, given back; 4 some pictures failed, or shards were set aside; 1 this machine failed at three shards in a row.',
+    'What is asked of the pictures, and the format, come from the folder of --out. Exit status: 0 all shards are done or, with a signal, given back; 4 some pictures failed, or shards were set aside or are in no queue; 1 this machine failed at three shards in a row.',
   );
 
 /** `blip2-run queue work`: a captioner that takes shards until none are left. */
@@ -102,7 +102,7 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
     const counts = await queue.counts();
     return Object.entries(counts).map(([of, count]) => [count, { state: of }]);
   });
-  await workOnQueue({
+  const left = await workOnQueue({
     folder,
     output,
     list,
@@ -114,14 +114,18 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
     ...models.staff,
   });
   const { failed } = await queue.counts();
+  // Nobody was at work on them, or this worker had waited.
+  const lost = stopping.aborted ? 0 : Math.max(0, left - failed);
   const { captioned, failed: failedPictures } = models.tally;
   const aside = failed === 0 ? '' : `; ${counted(failed, 'shard')} set aside, queue status says why`;
-  log.write('info', 'end', `captioned ${counted(captioned, 'picture')}, ${failedPictures} failed${aside}`, {
+  const inNone = lost === 0 ? '' : `; ${counted(lost, 'shard')} not done and in no queue, queue add puts them there`;
+  log.write('info', 'end', `captioned ${counted(captioned, 'picture')}, ${failedPictures} failed${aside}${inNone}`, {
     captioned,
     failed: failedPictures,
     setAside: failed,
+    lost,
   });
-  return failed === 0 && failedPictures === 0 ? EXIT.ok : EXIT.someInputsFailed;
+  return failed === 0 && failedPictures === 0 && lost === 0 ? EXIT.ok : EXIT.someInputsFailed;
 }
 
 function logEvent(log: EventLog, event: QueueEvent): void {

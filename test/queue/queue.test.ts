@@ -104,6 +104,18 @@ describe.skipIf(program === null)('blip2-run queue', () => {
     expect(await filesOf(out)).toEqual(calm);
   });
 
+  it('does not take a queue that was lost for one that is done', async () => {
+    const out = fresh();
+    await add(out);
+    expect((await queue('cancel', out)).code).toBe(0);
+    const ended = await work(out);
+    expect([ended.code, ended.stderr]).toEqual([4, expect.stringContaining('8 shards not done and in no queue')]);
+    expect((await add(out)).stderr).toContain('8 added');
+    expect((await work(out)).code).toBe(0);
+    expect((await work(out)).code).toBe(0);
+    expect(await filesOf(out)).toEqual(calm);
+  });
+
   it('sets aside what is no shard of the run, and captions the others', async () => {
     const out = fresh();
     await add(out);
