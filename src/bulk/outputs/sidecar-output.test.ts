@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { CaptionRecord } from '../caption-record.js';
 import { RunFolder } from '../run/run-folder.js';
+import { ShardJob } from '../run/shard-job.js';
 import type { FinishedShard } from '../run/shard-output.js';
 import { EXISTING, SidecarOutput } from './sidecar-output.js';
 
@@ -65,6 +66,34 @@ it('writes only the captions that are new, whatever an earlier writing has left'
   expect((await stat(folder.pendingFile(0))).isFile()).toBe(true);
   await output('append').write(shardOf(['a', 'b', 'c'], [0, 2]));
   expect([await read(0), await read(1), await read(2)]).toEqual(['<a>\n', '<b>\n', '<c>\n']);
+});
+
+it.each(EXISTING)(
+  'writes the caption that a picture has now, where a killed run was writing another (%s)',
+  async (existing) => {
+    const before = existing === 'append' ? '<old>, ' : '';
+    if (existing === 'append') await output('overwrite').write(shardOf(['old', 'old']));
+    await output(existing).write(shardOf(['a', 'b']));
+    // As if it had been killed before the last text, and the first picture were another one since.
+    await writeFile(join(scratch, 'sub/p1.txt'), before === '' ? '' : '<old>\n');
+    const job = await ShardJob.open({ shard: 0, first: 0, pictures: shardOf(['', '']).pictures });
+    await output(existing).begin(job);
+    expect(job.missing).toEqual([0, 1]);
+    await output(existing).write(shardOf(['c', 'b']));
+    expect([await read(0), await read(1)]).toEqual([
+      existing === 'append' ? '<old>, <a>, <c>\n' : '<c>\n',
+      `${before}<b>\n`,
+    ]);
+  },
+);
+
+it('appends a caption once that ends in a blank', async () => {
+  const blank = new SidecarOutput(folder, { beside: false, existing: 'append', prefix: '', suffix: ', ' });
+  for (const _ of [1, 2, 3]) {
+    await folder.forget();
+    await blank.write(shardOf(['a']));
+  }
+  expect(await read(0)).toBe('a, \n');
 });
 
 it.each([true, false])('writes no text over its picture (beside: %s)', (beside) => {

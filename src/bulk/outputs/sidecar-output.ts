@@ -69,26 +69,26 @@ export class SidecarOutput implements ShardOutput {
 
   async begin(job: ShardJob): Promise<void> {
     if (this.#options.existing !== 'skip') return;
+    // What a killed run of these pictures was writing is no reason to leave them alone.
+    const own = new Set((await readPending(this.#folder.pendingFile(job.shard))).map(({ path }) => path));
     for (const position of job.missing) {
       const picture = job.picture(position);
-      if (await exists(this.target(picture))) job.settle(position, skippedRecord(picture));
+      const path = this.target(picture);
+      if (!own.has(path) && (await exists(path))) job.settle(position, skippedRecord(picture));
     }
   }
 
   async write(shard: FinishedShard): Promise<readonly CaptionRecord[]> {
     const pendingFile = this.#folder.pendingFile(shard.shard);
-    const positions = newTexts(shard);
     const unfinished = await readPending(pendingFile);
-    // Those of another writing of the shard, which came to its end, are written.
-    const goesOn = unfinished !== null && unfinished.map(({ position }) => position).join() === positions.join();
-    const texts = goesOn ? unfinished : await Promise.all(positions.map((position) => this.#text(shard, position)));
-    if (!goesOn) {
-      const lines = texts.map((text) => `${JSON.stringify(text)}\n`).join('');
-      await replaceFile(pendingFile, (handle) => handle.writeFile(lines));
-    } else {
-      for (const folder of new Set(texts.map(({ path }) => dirname(path)))) {
-        if (await exists(folder)) await removeAbandonedFiles(folder);
-      }
+    const begun = new Map(unfinished.map(({ position, text }) => [position, text]));
+    const texts = await Promise.all(
+      newTexts(shard).map((position) => this.#text(shard, position, begun.get(position))),
+    );
+    const lines = texts.map((text) => `${JSON.stringify(text)}\n`).join('');
+    await replaceFile(pendingFile, (handle) => handle.writeFile(lines));
+    for (const folder of new Set(unfinished.map(({ path }) => dirname(path)))) {
+      if (await exists(folder)) await removeAbandonedFiles(folder);
     }
     const waiting = texts.values();
     const writeNext = async () => {
@@ -101,17 +101,20 @@ export class SidecarOutput implements ShardOutput {
     return shard.records;
   }
 
-  async #text({ pictures, records }: FinishedShard, position: number): Promise<PendingText> {
+  /** @param begun the text that a killed run was writing, which may be there: it is written to its end if it is of the same caption */
+  async #text({ pictures, records }: FinishedShard, position: number, begun?: string): Promise<PendingText> {
     const { existing, prefix, suffix } = this.#options;
     const [picture, record] = [pictures[position], records[position]];
     if (picture === undefined || record === undefined) throw new RangeError(`no picture ${position}`);
     const answers = record.answers?.map(({ text }) => text) ?? [record.text ?? ''];
     const lines = answers.map((answer) => `${prefix}${answer.replaceAll(/\s+/g, ' ')}${suffix}`).join('\n');
     const path = this.target(picture);
-    const before = existing === 'append' ? (await readFile(path, 'utf8').catch(() => '')).trimEnd() : '';
+    if (begun !== undefined && endsIn(begun, lines)) return { position, path, text: begun };
+    const there = existing === 'append' ? await readFile(path, 'utf8').catch(() => '') : '';
     // A run that goes on with more pictures comes to those that it has captioned, too.
-    const isThere = before === lines || before.endsWith(`, ${lines}`);
-    return { position, path, text: `${isThere ? before : before === '' ? lines : `${before}, ${lines}`}\n` };
+    if (there !== '' && endsIn(there, lines)) return { position, path, text: there };
+    const before = there.trimEnd();
+    return { position, path, text: `${before === '' ? lines : `${before}, ${lines}`}\n` };
   }
 }
 
@@ -125,9 +128,14 @@ const textFile = (path: string): string => {
   return join(dir, `${name}.txt`);
 };
 
-async function readPending(path: string): Promise<PendingText[] | null> {
-  const text = await readFile(path, 'utf8').catch(() => null);
-  if (text === null) return null;
+/** Whether a file has these captions as its last ones. */
+function endsIn(text: string, lines: string): boolean {
+  const [there, wanted] = [text.trimEnd(), lines.trimEnd()];
+  return there === wanted || there.endsWith(`, ${wanted}`);
+}
+
+async function readPending(path: string): Promise<PendingText[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
   const lines = text.split('\n').filter((line) => line !== '');
   return lines.map((line) => pendingText.parse(JSON.parse(line)));
 }
