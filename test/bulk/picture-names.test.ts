@@ -49,3 +49,17 @@ it("but for those in an archive's own folder of notes, which webdataset passes o
   for await (const { name } of tarPictures(join(scratch, 'notes.tar'))) names.push(name);
   expect(names).toEqual(['b.png']);
 });
+
+it('are missed where an archive has none, but not in one that is empty, as that of a shard that failed', async () => {
+  const none = join(scratch, 'none');
+  await mkdir(none);
+  await writeFile(join(none, 'a.heic'), 'a');
+  await run('tar', ['-cf', join(scratch, 'none.tar'), '-C', none, '.']);
+  const first = (name: string) => tarPictures(join(scratch, name)).next();
+  await expect(first('none.tar')).rejects.toMatchObject({
+    code: 'INPUT_INVALID',
+    message: expect.stringContaining('(.heic)'),
+  });
+  await run('tar', ['-cf', join(scratch, 'empty.tar'), '-T', '/dev/null']);
+  expect(await first('empty.tar')).toMatchObject({ done: true });
+});
