@@ -3,6 +3,9 @@ import type { InputList } from './input-list.js';
 import { confirmRun, type RunInHand } from './run-file.js';
 import type { RunFolder } from './run-folder.js';
 
+/** Of more shards than these, others are at work, not at their end. */
+const MOST_ASKED = 100;
+
 interface Run extends RunInHand {
   readonly list: InputList;
 }
@@ -15,9 +18,19 @@ interface Run extends RunInHand {
 export async function finishRun(folder: RunFolder, output: ShardOutput, run: Run): Promise<number> {
   await confirmRun(folder, run);
   const { list } = run;
-  const left = await openShards(folder, list.shards);
+  const left = await withoutFinished(folder, await openShards(folder, list.shards));
   if (left.length === 0) await output.finish?.(list);
   return left.length;
+}
+
+/**
+ * A network file system may list a folder as it was a minute ago, and knows each file that is asked for: the last of several
+ * machines would see no end.
+ */
+async function withoutFinished(folder: RunFolder, left: readonly number[]): Promise<number[]> {
+  if (left.length > MOST_ASKED) return [...left];
+  const isFinished = await Promise.all(left.map((shard) => folder.isFinished(shard)));
+  return left.filter((_, index) => isFinished[index] === false);
 }
 
 /** Shards that are not finished, in order. */
