@@ -2,79 +2,98 @@
  * Only the largest peak on a resource counts, so the search is repeated for each range that the peaks may lie in, with
  * that much set aside: a box is one such range per resource.
  */
-import { at } from '../../checked-access.js';
 import { realAt } from './number-at.js';
-import type { Chain, Levels } from './chain.js';
-import { peaksWithin, rangesOf, type Range } from './peaks.js';
-import type { BoundSearch } from './prices.js';
+import type { Chain } from './chain.js';
+
+/** Heights of peaks. */
+export interface Range {
+  readonly floor: number;
+  readonly level: number;
+}
+
+export const ANY: Range = { floor: 0, level: Infinity };
+
+/** The peaks that open places have on a resource, within a range. */
+export function peaksWithin(chain: Chain, resource: number, { floor, level }: Range): Set<number> {
+  const peaks = new Set<number>();
+  for (let ip = 0; ip < chain.items * chain.places; ip++) {
+    const peak = realAt(chain.peak, ip * chain.resources + resource);
+    if (realAt(chain.cost, ip) < Infinity && peak >= floor && peak <= level) peaks.add(peak);
+  }
+  return peaks;
+}
+
+/** Ascending ranges of peaks, those no further apart than `width` in one. */
+export function rangesOf(peaks: Iterable<number>, width: number): Range[] {
+  const ranges: Range[] = [];
+  for (const peak of [...peaks].sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last !== undefined && peak - last.floor <= width) ranges[ranges.length - 1] = { ...last, level: peak };
+    else ranges.push({ floor: peak, level: peak });
+  }
+  return ranges;
+}
 
 /** Placements whose peaks lie between two levels, on every resource. */
 export interface Box {
-  /** Places with a higher peak are closed. */
-  readonly levels: Levels;
+  /** Upper limits on `peak`: places that exceed one are closed. */
+  readonly levels: Float64Array;
   /** Bytes that the peaks reach at least, which nothing else can use. */
   readonly floors: Float64Array;
   /** What is left of the capacities. */
   readonly capacities: Float64Array;
-  readonly search: BoundSearch;
-  readonly bound: number;
 }
-
-export type BoxSides = Pick<Box, 'levels' | 'floors' | 'capacities'>;
 
 /** As many as let all their bounds be found in a fraction of a second. */
 const MOST_BOXES = 64;
 const STATES_PER_BOX_SEARCH = 30_000;
-/** How far apart the peaks of one range may be, as fractions of the capacity. */
+/** How far apart the peaks of one range may be, as a fraction of the capacity, if that does not make too many boxes. */
 const COARSE = 1 / 64;
-const FINE = [1 / 1024, 1 / 512, 1 / 256, 1 / 128];
-/** Boxes that one is cut into at most. */
-const MOST_PARTS = 12;
+
+function boxOf(chain: Chain, ranges: readonly Range[]): Box {
+  const floors = Float64Array.from(ranges, ({ floor }) => floor);
+  const capacities = chain.capacities.map((capacity, r) => capacity - realAt(floors, r));
+  return { floors, capacities, levels: Float64Array.from(ranges, ({ level }) => level) };
+}
+
+/** All placements. */
+export function wholeBox(chain: Chain): Box {
+  return boxOf(
+    chain,
+    Array.from(chain.capacities, () => ANY),
+  );
+}
 
 /** Every combination of peak ranges that leaves room on every resource. */
-export function peakBoxes(chain: Chain): BoxSides[] {
+export function peakBoxes(chain: Chain): Box[] {
   const states = chain.stages.reduce((sum, stage) => sum + stage.states, 1);
   const most = Math.max(3, Math.min(MOST_BOXES, STATES_PER_BOX_SEARCH / states));
-  const whole = Array.from({ length: chain.resources }, (): Range => ({ floor: 0, level: Infinity }));
-  return combined(chain, cut(chain, whole, [COARSE], most));
-}
-
-/** The parts of a box whose bounds could not close it, each of which knows its peaks better. */
-export function boxParts(chain: Chain, { floors, levels }: BoxSides): BoxSides[] {
-  const sides = Array.from(floors, (floor, r): Range => ({ floor, level: realAt(levels, r) }));
-  return combined(chain, cut(chain, sides, FINE, MOST_PARTS));
-}
-
-/** Cuts the sides of a box as finely as gives `most` boxes: all alike if that goes, else those with the most peaks. */
-function cut(chain: Chain, sides: readonly Range[], widths: readonly number[], most: number): Range[][] {
-  const cutBy = (width: number): Range[][] =>
-    sides.map((side, r) => rangesOf(peaksWithin(chain, r, side), width * realAt(chain.capacities, r)));
-  for (const width of widths) {
-    const ranges = cutBy(width);
-    if (ranges.reduce((product, own) => product * own.length, 1) <= most) return ranges;
+  const peaks = Array.from(chain.capacities, (_, r) => peaksWithin(chain, r, ANY));
+  for (let width = COARSE; ; width *= 2) {
+    const ranges = peaks.map((own, r) => rangesOf(own, width * realAt(chain.capacities, r)));
+    if (width <= 1 && ranges.reduce((product, own) => product * own.length, 1) > most) continue;
+    let sets: Range[][] = [[]];
+    for (const each of ranges) sets = sets.flatMap((set) => each.map((range) => [...set, range]));
+    return sets
+      .map((set) => boxOf(chain, set))
+      .filter(({ capacities }) => capacities.every((capacity) => capacity >= 0));
   }
-  const result = cutBy(Infinity);
-  const byCount = cutBy(at(widths, widths.length - 1))
-    .map((own, r) => ({ r, count: own.length }))
-    .sort((a, b) => b.count - a.count || a.r - b.r);
-  let count = 1;
-  for (const { r } of byCount) {
-    const finest = widths.map((width) => at(cutBy(width), r)).find((own) => count * own.length <= most);
-    if (finest === undefined) continue;
-    result[r] = finest;
-    count *= finest.length;
-  }
-  return result;
 }
 
-function combined(chain: Chain, ranges: readonly (readonly Range[])[]): BoxSides[] {
-  let sets: Range[][] = [[]];
-  for (const each of ranges) sets = sets.flatMap((set) => each.map((range) => [...set, range]));
-  return sets
-    .map((set) => ({
-      levels: Float64Array.from(set, (range) => range.level),
-      floors: Float64Array.from(set, (range) => range.floor),
-      capacities: chain.capacities.map((capacity, r) => capacity - at(set, r).floor),
-    }))
-    .filter(({ capacities }) => capacities.every((capacity) => capacity >= 0));
+/** `[item * resources + resource]`: bytes that the items from here on take at least, wherever they go. */
+export function forcedUse(chain: Chain, { levels }: Box): Float64Array {
+  const { items, places, resources } = chain;
+  const forced = new Float64Array((items + 1) * resources);
+  for (let i = items - 1; i >= 0; i--) {
+    for (let r = 0; r < resources; r++) {
+      let least = Infinity;
+      for (let p = 0; p < places; p++) {
+        const ip = i * places + p;
+        const open = realAt(chain.cost, ip) < Infinity && realAt(chain.peak, ip * resources + r) <= realAt(levels, r);
+        if (open) least = Math.min(least, realAt(chain.use, ip * resources + r));
+      }
+      forced[i * resources + r] = realAt(forced, (i + 1) * resources + r) + (least === Infinity ? 0 : least);
+    }
+  }
+  return forced;
 }

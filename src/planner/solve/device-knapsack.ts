@@ -5,9 +5,9 @@
  */
 import { at } from '../../checked-access.js';
 import { realAt } from './number-at.js';
-import type { Chain, Levels } from './chain.js';
+import type { Chain } from './chain.js';
 import type { DevicePlaces } from './device-places.js';
-import { EMPTY, NOTHING, upperEnvelope, type ValueFront } from './value-front.js';
+import { EMPTY, NOTHING, upperEnvelope, type Limits, type ValueFront } from './value-front.js';
 
 /** A place on the device: bytes of its resource, and its cost with all other bytes priced. */
 interface KnapsackOption {
@@ -27,17 +27,11 @@ export interface DeviceKnapsack {
   readonly pairs: number;
 }
 
-/** The most profit by weight of item i and those after it: the item before is elsewhere (`outside[i]`) or here (`inside[i]`). */
-export interface DeviceFronts {
-  readonly outside: readonly ValueFront[];
-  readonly inside: readonly ValueFront[];
-}
-
 export function knapsackOptions(
   chain: Chain,
   device: DevicePlaces,
   prices: Float64Array,
-  levels: Levels,
+  levels: Float64Array,
 ): KnapsackOption[][] {
   const { places, resources, items } = chain;
   const { resource } = device;
@@ -59,7 +53,7 @@ export function knapsackOptions(
 }
 
 /** The most profit of the items up to each one, bytes priced: `[2 * item + (1 if the item before is here)]`. */
-export function profitBefore({ device, options, price }: DeviceKnapsack, duals: Float64Array): Float64Array {
+function profitBefore({ device, options, price }: DeviceKnapsack, duals: Float64Array): Float64Array {
   const most = new Float64Array(2 * (options.length + 1)).fill(-Infinity);
   most[0] = 0;
   for (const [i, own] of options.entries()) {
@@ -74,36 +68,38 @@ export function profitBefore({ device, options, price }: DeviceKnapsack, duals: 
   return most;
 }
 
+/** What the whole capacity costs at its price. */
+function capacityCost({ price, capacity }: DeviceKnapsack): number {
+  return price === 0 ? 0 : price * capacity;
+}
+
+/** What no solution exceeds, by the price per byte alone. */
+export function profitBound(knapsack: DeviceKnapsack, duals: Float64Array): number {
+  return Math.max(...profitBefore(knapsack, duals).slice(-2)) + capacityCost(knapsack);
+}
+
 /**
- * @param before of `profitBefore`
+ * The most profit by weight of each item and those after it: `[2 * item + (1 if the item before is here)]`.
  * @param least solutions with less profit are of no interest
  */
-export function deviceFronts(
-  { device, options, price, pairs, capacity }: DeviceKnapsack,
-  duals: Float64Array,
-  before: Float64Array,
-  least: number,
-): DeviceFronts {
-  const outside: ValueFront[] = [NOTHING];
-  const inside: ValueFront[] = [NOTHING];
-  const weight = capacity;
-  const spare = price === 0 ? 0 : price * capacity;
-  let left = NOTHING;
-  let stay = NOTHING;
+export function deviceFronts(knapsack: DeviceKnapsack, duals: Float64Array, least: number): ValueFront[] {
+  const { device, options, price, pairs, capacity: weight } = knapsack;
+  const before = profitBefore(knapsack, duals);
+  const fronts = Array.from(before, () => NOTHING);
+  const limitsOf = (state: number): Limits => {
+    return { weight, price, pairs, least: least - capacityCost(knapsack) - realAt(before, state) };
+  };
   for (let i = options.length - 1; i >= 0; i--) {
     const endCost = realAt(device.endCosts, i);
-    const ifOutside = { weight, price, pairs, least: least - spare - realAt(before, 2 * i) };
-    const ifInside = { weight, price, pairs, least: least - spare - realAt(before, 2 * i + 1) };
-    const loosest = { weight, price, pairs, least: Math.min(ifOutside.least + endCost, ifInside.least) };
-    let taken: ValueFront = EMPTY;
+    const [left, stay] = [at(fronts, 2 * i + 2), at(fronts, 2 * i + 3)];
+    const [outside, inside] = [limitsOf(2 * i), limitsOf(2 * i + 1)];
+    const loosest = { ...inside, least: Math.min(outside.least + endCost, inside.least) };
+    let taken = EMPTY;
     for (const option of at(options, i)) {
       taken = upperEnvelope(taken, [0, 0], stay, [option.weight, realAt(duals, i) - option.cost], loosest);
     }
-    const nextLeft = upperEnvelope(left, [0, 0], taken, [0, -endCost], ifOutside);
-    stay = upperEnvelope(left, [0, -endCost], taken, [0, 0], ifInside);
-    left = nextLeft;
-    outside.push(left);
-    inside.push(stay);
+    fronts[2 * i] = upperEnvelope(left, [0, 0], taken, [0, -endCost], outside);
+    fronts[2 * i + 1] = upperEnvelope(left, [0, -endCost], taken, [0, 0], inside);
   }
-  return { outside: outside.toReversed(), inside: inside.toReversed() };
+  return fronts;
 }

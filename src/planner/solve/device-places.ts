@@ -3,13 +3,58 @@
  * neighbour on itself and pays its end of a crossing whenever the chain enters or leaves it. Where crossings are sums of
  * two ends, as copies between devices are, ends lose nothing; elsewhere they are a lower bound.
  */
-import { found } from '../../checked-access.js';
+import { at, found } from '../../checked-access.js';
 import { realAt } from './number-at.js';
-import type { Chain } from './chain.js';
-import { crossingEnds } from './crossing-ends.js';
-import type { Problem } from './problem.js';
+import type { Links } from './links.js';
+import type { Input } from './problem.js';
+
+type Crossing = Input['cost'];
+
+export interface CrossingEnds {
+  /** Device (of `homes`) -> what entering or leaving it costs: as much as no two of them exceed a crossing between them. */
+  readonly byDevice: ReadonlyMap<number, number>;
+  /** Whether every crossing is the sum of its ends. */
+  readonly isExact: boolean;
+}
+
+export type EndsOf = (crossing: Crossing) => CrossingEnds;
+
+/** How far a crossing may be from the sum of its ends, in units of cost. */
+const SAME = 1e-9;
+
+export function crossingEnds(homes: readonly number[]): EndsOf {
+  const known = new Map<Crossing, CrossingEnds>();
+  return (crossing) => {
+    const ends = known.get(crossing) ?? splitEnds(crossing, homes);
+    known.set(crossing, ends);
+    return ends;
+  };
+}
+
+function splitEnds(crossing: Crossing, homes: readonly number[]): CrossingEnds {
+  const devices = [...new Set(homes)];
+  const members = devices.map((device) => homes.flatMap((own, p) => (own === device ? [p] : [])));
+  const least = members.map((a) =>
+    members.map((b) =>
+      a === b ? 0 : Math.min(...a.flatMap((p) => b.flatMap((q) => [at(at(crossing, p), q), at(at(crossing, q), p)]))),
+    ),
+  );
+  const ends = devices.map((_, a) => {
+    const own = at(least, a);
+    const others = [...devices.keys()].filter((b) => b !== a);
+    const shares = others.flatMap((b) => others.map((c) => (at(own, b) + at(own, c) - at(at(least, b), c)) / 2));
+    // Of two devices both have half.
+    return others.length < 2 ? at(own, others[0] ?? a) / 2 : Math.max(0, Math.min(...shares));
+  });
+  const byDevice = new Map(devices.map((device, d) => [device, at(ends, d)]));
+  const sum = (a: number, b: number): number => (a === b ? 0 : found(byDevice, a) + found(byDevice, b));
+  const isExact = homes.every((a, p) => homes.every((b, q) => Math.abs(at(at(crossing, p), q) - sum(a, b)) <= SAME));
+  return { byDevice, isExact };
+}
 
 export interface DevicePlaces {
+  /** The device, as `homes` names it. */
+  readonly home: number;
   readonly places: readonly number[];
   /** The chain's resource that its places fill, or -1 where that cannot run out. */
   readonly resource: number;
@@ -17,17 +62,21 @@ export interface DevicePlaces {
   readonly endCosts: Float64Array;
 }
 
-export function devicePlaces(problem: Problem, chain: Chain): DevicePlaces[] {
-  const homes = [...new Set(problem.homes)];
-  const endsOf = crossingEnds(problem.homes);
-  return homes.map((home) => {
-    const endCosts = new Float64Array(chain.items + 1);
-    for (const [i, item] of problem.items.entries()) {
-      for (const { from, cost } of item.inputs) {
-        if (i > 0 && from === i - 1) endCosts[i] = realAt(endCosts, i) + found(endsOf(cost).byDevice, home);
+/** @param kept the chain's resources, as the problem numbers them */
+export function devicePlaces(
+  homes: readonly number[],
+  links: readonly Links[],
+  kept: readonly number[],
+): DevicePlaces[] {
+  const endsOf = crossingEnds(homes);
+  return [...new Set(homes)].map((home) => {
+    const endCosts = new Float64Array(links.length + 1);
+    for (const [i, { crossings }] of links.entries()) {
+      for (const { from, cost } of crossings) {
+        if (from === i - 1) endCosts[i] = realAt(endCosts, i) + found(endsOf(cost).byDevice, home);
       }
     }
-    const places = problem.homes.flatMap((own, p) => (own === home ? [p] : []));
-    return { places, resource: chain.kept.indexOf(home), endCosts };
+    const places = homes.flatMap((own, p) => (own === home ? [p] : []));
+    return { home, places, resource: kept.indexOf(home), endCosts };
   });
 }

@@ -1,72 +1,113 @@
-/** Labels of one item, side by side: what has been decided so far, and what it costs at least to finish. */
+/** Labels of one item: what has been decided so far, and what it costs at least to finish. */
 import { realAt, wholeAt } from './number-at.js';
+
+/** Where a label's numbers stand in its record. */
+export const COST = 0;
+export const BOUND = 1;
+/** Of states that are alike, the first. */
+export const STATE = 2;
+/** Where the item itself goes. */
+export const PLACE = 3;
+/** Index among the labels of the item before. */
+export const PARENT = 4;
+/** Bytes that add up, per resource; after them the largest bytes that count only while an item runs, likewise. */
+export const USE = 5;
+
 export class Labels {
   size = 0;
-  cost: Float64Array;
-  bound: Float64Array;
-  /** Of states that are alike, the first. */
-  state: Int32Array;
-  /** Where the item itself goes. */
-  place: Int32Array;
-  /** Index among the labels of the item before. */
-  parent: Int32Array;
-  /** Bytes that add up: `[label * resources + resource]`. */
-  use: Float64Array;
-  /** The largest bytes that count only while an item runs. */
-  peak: Float64Array;
   private readonly resources: number;
+  /** Numbers of a record. */
+  private readonly length: number;
+  /** Record after record. */
+  private records: Float64Array;
 
-  constructor(resources: number, length = FIRST_SIZE) {
+  constructor(resources: number, room = 32) {
     this.resources = resources;
-    this.cost = new Float64Array(length);
-    this.bound = new Float64Array(length);
-    this.state = new Int32Array(length);
-    this.place = new Int32Array(length);
-    this.parent = new Int32Array(length);
-    this.use = new Float64Array(length * resources);
-    this.peak = new Float64Array(length * resources);
+    this.length = USE + 2 * resources;
+    this.records = new Float64Array(room * this.length);
   }
 
-  /** Makes room for one more label and returns its index, which counts only once `size` says so. */
-  next(): number {
-    if (this.size === this.cost.length) this.resize(2 * this.size);
-    return this.size;
+  get(label: number, field: number): number {
+    return realAt(this.records, label * this.length + field);
+  }
+
+  add(record: Float64Array): void {
+    const start = this.size * this.length;
+    if (start === this.records.length) {
+      const before = this.records;
+      this.records = new Float64Array(2 * start);
+      this.records.set(before);
+    }
+    this.records.set(record, start);
+    this.size += 1;
   }
 
   /** A copy of some of the labels. */
   pick(order: Int32Array): Labels {
-    const { resources } = this;
-    const picked = new Labels(resources, order.length);
+    const { length, records } = this;
+    const picked = new Labels(this.resources, order.length);
     picked.size = order.length;
     for (let to = 0; to < order.length; to++) {
-      const k = wholeAt(order, to);
-      picked.cost[to] = realAt(this.cost, k);
-      picked.bound[to] = realAt(this.bound, k);
-      picked.state[to] = wholeAt(this.state, k);
-      picked.place[to] = wholeAt(this.place, k);
-      picked.parent[to] = wholeAt(this.parent, k);
-      for (let r = 0; r < resources; r++) {
-        picked.use[to * resources + r] = realAt(this.use, k * resources + r);
-        picked.peak[to * resources + r] = realAt(this.peak, k * resources + r);
-      }
+      const from = wholeAt(order, to) * length;
+      for (let k = 0; k < length; k++) picked.records[to * length + k] = realAt(records, from + k);
     }
     return picked;
   }
 
-  private resize(length: number): void {
-    this.cost = resized(this.cost, new Float64Array(length));
-    this.bound = resized(this.bound, new Float64Array(length));
-    this.state = resized(this.state, new Int32Array(length));
-    this.place = resized(this.place, new Int32Array(length));
-    this.parent = resized(this.parent, new Int32Array(length));
-    this.use = resized(this.use, new Float64Array(length * this.resources));
-    this.peak = resized(this.peak, new Float64Array(length * this.resources));
+  /** Whether a label leaves as much room as another that costs no less: it has no more in use, and no more with the peak. */
+  dominates(label: number, dearer: number): boolean {
+    const { records, resources, length } = this;
+    const [mine, theirs] = [label * length + USE, dearer * length + USE];
+    for (let r = 0; r < resources; r++) {
+      const own = realAt(records, mine + r);
+      const other = realAt(records, theirs + r);
+      if (own > other || own + realAt(records, mine + resources + r) > other + realAt(records, theirs + resources + r))
+        return false;
+    }
+    return true;
   }
 }
 
-const FIRST_SIZE = 32;
+/** Labels that a new one is compared with. */
+const MOST_COMPARED = 256;
 
-function resized<T extends Float64Array | Int32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
+export interface Pruned {
+  readonly labels: Labels;
+  /** The lowest bound of a label that was dropped though it might have won; Infinity: none was. */
+  readonly dropped: number;
+}
+
+/** Leaves out labels that another one dominates, and the least promising of too many. */
+export function pruned(grown: Labels, resources: number, width: number): Pruned {
+  let dropped = Infinity;
+  const mostPromising = (order: Int32Array, most: number): Int32Array => {
+    if (order.length <= most) return order;
+    order.sort((a, b) => grown.get(a, BOUND) - grown.get(b, BOUND) || a - b);
+    dropped = Math.min(dropped, grown.get(wholeAt(order, most), BOUND));
+    return order.slice(0, most);
+  };
+  const first = resources > 0 ? USE : COST;
+  const order = mostPromising(
+    Int32Array.from({ length: grown.size }, (_, k) => k),
+    4 * width,
+  ).sort(
+    (a, b) =>
+      grown.get(a, STATE) - grown.get(b, STATE) ||
+      grown.get(a, COST) - grown.get(b, COST) ||
+      grown.get(a, first) - grown.get(b, first) ||
+      a - b,
+  );
+  const survivors = new Int32Array(order.length);
+  let size = 0;
+  let groupStart = 0;
+  for (let n = 0; n < order.length; n++) {
+    const k = wholeAt(order, n);
+    if (n > 0 && grown.get(k, STATE) !== grown.get(wholeAt(order, n - 1), STATE)) groupStart = size;
+    // Looking at the nearest ones only misses a few; a label kept in vain is no error.
+    const start = Math.max(groupStart, size - MOST_COMPARED);
+    let isDominated = false;
+    for (let s = size - 1; s >= start && !isDominated; s--) isDominated = grown.dominates(wholeAt(survivors, s), k);
+    if (!isDominated) survivors[size++] = k;
+  }
+  return { labels: grown.pick(mostPromising(survivors.slice(0, size), width)), dropped };
 }

@@ -3,7 +3,7 @@
  * search that decides item by item fills the first devices too well and notices too late; this mends that.
  */
 import { at } from '../../checked-access.js';
-import { numberAt, realAt } from './number-at.js';
+import { numberAt } from './number-at.js';
 import { costOf, type Problem, type Solution } from './problem.js';
 
 /** Lengths of the stretches that are moved. */
@@ -12,135 +12,77 @@ const MOST_SWEEPS = 8;
 /** Sweeps end when they gain less than this fraction. */
 const LEAST_GAIN = 1e-6;
 
+type Change = readonly [item: number, place: number];
+
 export function localSearch(problem: Problem, solution: Solution, stop: () => boolean): Solution {
+  const { items, places, capacities } = problem;
   let best = solution;
-  const groups = bonded(problem);
+  const choice = [...solution.choice];
+  const placeOf = (i: number): number => numberAt(choice, i);
+  const use = capacities.map((_, r) => items.reduce((sum, item, i) => sum + numberAt(at(item.use, placeOf(i)), r), 0));
+  /** For every item, all the items that share its place. */
+  const groups: number[][] = [];
+  /** For every item, itself and those that have it as an input. */
+  const readers = items.map((_, i) => [i]);
+  for (const [i, { sameAs, inputs }] of items.entries()) {
+    groups.push(sameAs === null ? [] : at(groups, sameAs));
+    at(groups, i).push(i);
+    for (const { from } of inputs) at(readers, from).push(i);
+  }
+
+  const costAround = (touched: ReadonlySet<number>): number => {
+    let cost = 0;
+    for (const i of touched) {
+      const own = placeOf(i);
+      const item = at(items, i);
+      cost += numberAt(item.cost, own);
+      for (const input of item.inputs) cost += numberAt(at(input.cost, placeOf(input.from)), own);
+    }
+    return cost;
+  };
+  const apply = (changes: readonly Change[]): void => {
+    for (const [i, to] of changes) {
+      const bytes = at(items, i).use;
+      const [before, after] = [at(bytes, placeOf(i)), at(bytes, to)];
+      for (const r of use.keys()) use[r] = numberAt(use, r) - numberAt(before, r) + numberAt(after, r);
+      choice[i] = to;
+    }
+  };
+  /** Keeps the changes if they fit and save something. */
+  const attempt = (asked: readonly Change[]): void => {
+    const changes: Change[] = [];
+    for (const [leader, to] of asked) {
+      if (placeOf(leader) !== to) for (const i of at(groups, leader)) changes.push([i, to]);
+    }
+    if (changes.length === 0) return;
+    const touched = new Set<number>();
+    for (const [i] of changes) for (const reader of at(readers, i)) touched.add(reader);
+    const undo = changes.map(([i]): Change => [i, placeOf(i)]);
+    const before = costAround(touched);
+    apply(changes);
+    // Most changes fail here, before anything dear is computed.
+    const promising = use.every((own, r) => own <= numberAt(capacities, r)) && costAround(touched) < before;
+    const cost = promising ? costOf(problem, choice) : Infinity;
+    if (cost < best.cost) best = { choice: [...choice], cost };
+    else apply(undo);
+  };
+
   for (let sweep = 0; sweep < MOST_SWEEPS && !stop(); sweep++) {
     const before = best.cost;
-    const trial = new Trial(problem, groups, best);
-    trial.moveStretches();
-    trial.swapItems();
-    best = trial.best;
+    for (const i of items.keys()) {
+      for (const length of STRETCHES.filter((own) => i + own <= items.length)) {
+        const stretch = Array.from({ length }, (_, k) => i + k);
+        for (let p = 0; p < places; p++) attempt(stretch.map((k): Change => [k, p]));
+      }
+    }
+    for (const i of items.keys()) {
+      for (let k = i + 1; k < items.length; k++) {
+        const [a, b] = [placeOf(i), placeOf(k)];
+        const swap = [[i, b] as const, [k, a] as const];
+        if (a !== b) attempt(swap);
+      }
+    }
     if (before - best.cost <= LEAST_GAIN * before) break;
   }
   return best;
-}
-
-/** For every item, all the items that share its place. */
-function bonded({ items }: Problem): readonly (readonly number[])[] {
-  const groups: number[][] = [];
-  for (const [i, { sameAs }] of items.entries()) {
-    const group = sameAs === null ? [] : at(groups, sameAs);
-    group.push(i);
-    groups.push(group);
-  }
-  return groups;
-}
-
-class Trial {
-  best: Solution;
-  private readonly problem: Problem;
-  private readonly groups: readonly (readonly number[])[];
-  private readonly choice: number[];
-  private readonly use: Float64Array;
-  /** Per item, the items that have it as an input. */
-  private readonly readers: readonly (readonly number[])[];
-
-  constructor(problem: Problem, groups: readonly (readonly number[])[], start: Solution) {
-    this.problem = problem;
-    this.groups = groups;
-    this.best = start;
-    this.choice = [...start.choice];
-    const readers = problem.items.map((): number[] => []);
-    for (const [i, item] of problem.items.entries()) for (const { from } of item.inputs) at(readers, from).push(i);
-    this.readers = readers;
-    this.use = new Float64Array(problem.capacities.length);
-    for (const [i, item] of problem.items.entries()) {
-      for (let r = 0; r < this.use.length; r++) {
-        this.use[r] = realAt(this.use, r) + numberAt(at(item.use, numberAt(this.choice, i)), r);
-      }
-    }
-  }
-
-  moveStretches(): void {
-    const { items, places } = this.problem;
-    for (let i = 0; i < items.length; i++) {
-      for (const length of STRETCHES) {
-        if (i + length > items.length) break;
-        for (let p = 0; p < places; p++) {
-          const changes: [number, number][] = [];
-          for (let k = i; k < i + length; k++) if (numberAt(this.choice, k) !== p) changes.push([k, p]);
-          if (changes.length > 0) this.attempt(changes);
-        }
-      }
-    }
-  }
-
-  swapItems(): void {
-    const { items } = this.problem;
-    for (let i = 0; i < items.length; i++) {
-      for (let k = i + 1; k < items.length; k++) {
-        const a = numberAt(this.choice, i);
-        const b = numberAt(this.choice, k);
-        if (a === b) continue;
-        this.attempt([
-          [i, b],
-          [k, a],
-        ]);
-      }
-    }
-  }
-
-  /** Keeps the changes if they fit and save something. */
-  private attempt(changes: readonly (readonly [number, number])[]): void {
-    const { capacities } = this.problem;
-    const touched = this.touchedBy(changes);
-    const before = this.costAround(touched);
-    const undo: [number, number][] = [];
-    for (const [leader, to] of changes) {
-      for (const i of at(this.groups, leader)) {
-        const from = numberAt(this.choice, i);
-        if (from === to) continue;
-        undo.push([i, from]);
-        this.place(i, to);
-      }
-    }
-    // Most changes fail here, before anything dear is computed.
-    const promising = this.use.every((use, r) => use <= numberAt(capacities, r)) && this.costAround(touched) < before;
-    const cost = promising ? costOf(this.problem, this.choice) : Infinity;
-    if (cost < this.best.cost) this.best = { choice: [...this.choice], cost };
-    else for (const [i, from] of undo.toReversed()) this.place(i, from);
-  }
-
-  /** The items whose costs or inputs the changes alter. */
-  private touchedBy(changes: readonly (readonly [number, number])[]): ReadonlySet<number> {
-    const touched = new Set<number>();
-    for (const [leader] of changes) {
-      for (const i of at(this.groups, leader)) {
-        touched.add(i);
-        for (const reader of at(this.readers, i)) touched.add(reader);
-      }
-    }
-    return touched;
-  }
-
-  private costAround(touched: ReadonlySet<number>): number {
-    const { items } = this.problem;
-    let cost = 0;
-    for (const i of touched) {
-      const own = numberAt(this.choice, i);
-      const item = at(items, i);
-      cost += numberAt(item.cost, own);
-      for (const input of item.inputs) cost += numberAt(at(input.cost, numberAt(this.choice, input.from)), own);
-    }
-    return cost;
-  }
-
-  private place(i: number, to: number): void {
-    const { use } = at(this.problem.items, i);
-    const [before, after] = [at(use, numberAt(this.choice, i)), at(use, to)];
-    for (let r = 0; r < this.use.length; r++)
-      this.use[r] = realAt(this.use, r) - numberAt(before, r) + numberAt(after, r);
-    this.choice[i] = to;
-  }
 }

@@ -62,3 +62,37 @@ export function costOf(problem: Problem, choice: readonly number[]): number {
   const fits = problem.capacities.every((capacity, r) => numberAt(use, r) + numberAt(peak, r) <= capacity);
   return fits ? cost : Infinity;
 }
+
+/** The problem in which an item goes only where it may. */
+export function withPlaces(problem: Problem, mayGo: (item: Item, place: number, i: number) => boolean): Problem {
+  const items = problem.items.map((item, i) => ({
+    ...item,
+    cost: item.cost.map((cost, place) => (mayGo(item, place, i) ? cost : Infinity)),
+  }));
+  return { ...problem, items };
+}
+
+/** The problem of whether anything fits. */
+export function withoutCosts(problem: Problem): Problem {
+  const items = problem.items.map((item) => ({
+    ...item,
+    cost: item.cost.map((cost) => (cost === Infinity ? Infinity : 0)),
+    inputs: [],
+  }));
+  return { ...problem, items };
+}
+
+/** Numbers for matrices: equal ones have the same. */
+export function numbering(): (matrix: readonly (readonly number[])[]) => number {
+  const byIdentity = new Map<object, number>();
+  const byValue = new Map<string, number>();
+  return (matrix) => {
+    const seen = byIdentity.get(matrix);
+    if (seen !== undefined) return seen;
+    const key = matrix.map((row) => row.join()).join(';');
+    const number = byValue.get(key) ?? byValue.size;
+    byValue.set(key, number);
+    byIdentity.set(matrix, number);
+    return number;
+  };
+}

@@ -5,12 +5,13 @@
  */
 import { at } from '../../checked-access.js';
 import { realAt, wholeAt } from './number-at.js';
-import type { Chain, Levels } from './chain.js';
+import type { Box } from './boxes.js';
+import type { Chain } from './chain.js';
 
 export interface Relaxation {
-  /** Cheapest rest of the chain after item i in a state, bytes priced: `[stageStart[item] + state]`. */
+  /** Cheapest rest of the chain from item i on in a state before it, bytes priced: `[stageStart[item] + state]`. */
   readonly rest: Float64Array;
-  /** Lower bound on the cost of any placement that keeps to the capacities and levels. */
+  /** Lower bound on the cost of any placement that is in the box. */
   readonly bound: number;
   /** A cheapest placement at these prices; it need not fit, and means nothing where the bound is infinite. */
   readonly choice: Int32Array;
@@ -18,8 +19,8 @@ export interface Relaxation {
   readonly used: Float64Array;
 }
 
-export function relax(chain: Chain, prices: Float64Array, capacities: Float64Array, levels: Levels): Relaxation {
-  const { items, places, resources } = chain;
+export function relax(chain: Chain, prices: Float64Array, { capacities, levels }: Box): Relaxation {
+  const { items, places, resources, stageStart } = chain;
   const priced = new Float64Array(items * places);
   for (let ip = 0; ip < items * places; ip++) {
     let value = realAt(chain.cost, ip);
@@ -29,11 +30,10 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
     }
     priced[ip] = value;
   }
-  const { stageStart } = chain;
   // After the last item nothing is left to pay.
-  const rest = new Float64Array(wholeAt(stageStart, items));
+  const rest = new Float64Array(wholeAt(stageStart, items + 1));
   const pick = new Int32Array(rest.length);
-  for (let i = items - 2; i >= 0; i--) {
+  for (let i = items - 1; i >= 0; i--) {
     const { next, step, states } = at(chain.stages, i);
     const here = wholeAt(stageStart, i);
     const there = wholeAt(stageStart, i + 1);
@@ -51,7 +51,7 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
         const sp = state * places + p;
         const target = wholeAt(next, sp);
         if (target < 0) continue;
-        const value = realAt(step, sp) + realAt(priced, (i + 1) * places + p) + realAt(rest, there + target);
+        const value = realAt(step, sp) + realAt(priced, i * places + p) + realAt(rest, there + target);
         if (value < least) {
           least = value;
           place = p;
@@ -61,28 +61,19 @@ export function relax(chain: Chain, prices: Float64Array, capacities: Float64Arr
       pick[here + state] = place;
     }
   }
-  let total = Infinity;
-  let start = 0;
-  for (let p = 0; p < places; p++) {
-    const value = realAt(priced, p) + realAt(rest, p);
-    if (value < total) {
-      total = value;
-      start = p;
-    }
-  }
+  let bound = realAt(rest, 0);
   const choice = new Int32Array(items);
   const used = new Float64Array(resources);
-  let state = start;
+  let state = 0;
   // Without a way through there is no placement either.
-  const steps = total < Infinity ? items : 0;
+  const steps = bound < Infinity ? items : 0;
   for (let i = 0; i < steps; i++) {
-    const place = i === 0 ? start : wholeAt(pick, wholeAt(stageStart, i - 1) + state);
-    if (i > 0) state = wholeAt(at(chain.stages, i - 1).next, state * places + place);
+    const place = wholeAt(pick, wholeAt(stageStart, i) + state);
+    state = wholeAt(at(chain.stages, i).next, state * places + place);
     choice[i] = place;
     for (let r = 0; r < resources; r++)
       used[r] = realAt(used, r) + realAt(chain.use, (i * places + place) * resources + r);
   }
-  let bound = total;
   for (let r = 0; r < resources; r++) bound -= realAt(prices, r) * realAt(capacities, r);
   return { rest, bound, choice, used };
 }

@@ -2,25 +2,17 @@
 import { at } from '../../checked-access.js';
 import type { Item, Problem } from './problem.js';
 
-/** Whether some choice of places exceeds the capacity. */
-export function canRunOut({ items, capacities }: Problem, resource: number): boolean {
-  let use = 0;
-  let peak = 0;
-  for (const item of items) {
-    let most = 0;
-    for (const [p, cost] of item.cost.entries()) {
-      if (cost === Infinity) continue;
-      most = Math.max(most, at(at(item.use, p), resource));
-      peak = Math.max(peak, at(at(item.peak, p), resource));
+/** The resources that can run out: some choice of places exceeds their capacity. */
+export function scarceResources({ items, capacities }: Problem): number[] {
+  return [...capacities.keys()].filter((r) => {
+    let [use, peak] = [0, 0];
+    for (const item of items) {
+      const open = item.cost.flatMap((cost, p) => (cost < Infinity ? [p] : []));
+      use += Math.max(0, ...open.map((p) => at(at(item.use, p), r)));
+      peak = Math.max(peak, ...open.map((p) => at(at(item.peak, p), r)));
     }
-    use += most;
-  }
-  return use + peak > at(capacities, resource);
-}
-
-/** The resources that can run out. */
-export function scarceResources(problem: Problem): number[] {
-  return problem.capacities.flatMap((_, r) => (canRunOut(problem, r) ? [r] : []));
+    return use + peak > at(capacities, r);
+  });
 }
 
 /** The different peaks of open places on a resource, ascending from none. */

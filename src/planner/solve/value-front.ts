@@ -2,7 +2,6 @@
  * Pairs of weight and value, none of which dominates another by being lighter and worth more: what a device can still gain
  * with the room it has left.
  */
-import { countUpTo } from './ascending.js';
 import { realAt } from './number-at.js';
 
 export interface ValueFront {
@@ -18,20 +17,20 @@ export const EMPTY: ValueFront = { weight: new Float64Array(0), value: new Float
 export const NOTHING: ValueFront = { weight: Float64Array.of(0), value: Float64Array.of(0) };
 
 /** The most value within `room`; -Infinity where even the lightest pair is too heavy. */
-export function valueWithin(front: ValueFront, room: number): number {
-  const { weight, value } = front;
-  const count = countUpTo(weight, room);
-  return count === 0 ? -Infinity : realAt(value, count - 1);
+export function valueWithin({ weight, value }: ValueFront, room: number): number {
+  let low = 0;
+  let high = weight.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (realAt(weight, middle) <= room) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? -Infinity : realAt(value, low - 1);
 }
 
+/** Where fronts are made before their length is known. */
 let weights = new Float64Array(1024);
 let values = new Float64Array(1024);
-
-function reserve(pairs: number): void {
-  if (weights.length >= pairs) return;
-  weights = new Float64Array(2 * pairs);
-  values = new Float64Array(2 * pairs);
-}
 
 /** Which pairs of a front are of use. */
 export interface Limits {
@@ -58,7 +57,10 @@ export function upperEnvelope(
   const least = limits.least - 1e-9 * Math.abs(limits.least);
   const aEnd = aw.length;
   const bEnd = bw.length;
-  reserve(aEnd + bEnd);
+  if (weights.length < aEnd + bEnd) {
+    weights = new Float64Array(2 * (aEnd + bEnd));
+    values = new Float64Array(2 * (aEnd + bEnd));
+  }
   let size = 0;
   let i = 0;
   let j = 0;

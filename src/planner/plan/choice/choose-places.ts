@@ -1,6 +1,7 @@
 /** The choice of a place for every block: the solver over all the cases that an engine allows. */
 import { at } from '../../../checked-access.js';
-import { leastCost, solveExact, type SolveOptions } from '../../solve/exact.js';
+import { leastCost, solveExact } from '../../solve/exact.js';
+import type { SolveOptions } from '../../solve/search.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
 import { INTEGER_TOLERANCE } from '../../solve/program/integer-program.js';
 import { searchProgram } from '../../solve/program/program-search.js';
@@ -13,8 +14,8 @@ import { answerOf, casesOf, type Answer, type Best, type Case } from './cases.js
 const SAME = 1e-9;
 /** Devices that can be full, for which the walk is the better search: beyond them it finds too little. */
 const WALK_DEVICES = 2;
-/** Labels of the walk where a program can go on: about a quarter of a second. */
-const BEFORE_PROGRAM = 200_000;
+/** Labels of the walk where a program can go on: about a tenth of a second. */
+const BEFORE_PROGRAM = 60_000;
 
 export interface ChooseOptions extends SolveOptions {
   /** For three and more devices that can be full, and for what the walk leaves open. */

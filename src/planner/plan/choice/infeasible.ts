@@ -3,7 +3,7 @@ import { found } from '../../../checked-access.js';
 import type { Device } from '../../map/device-map.js';
 import { exactSize } from '../../../size.js';
 import { solveExact } from '../../solve/exact.js';
-import { costOf, type Item, type Problem } from '../../solve/problem.js';
+import { costOf, withoutCosts, type Problem } from '../../solve/problem.js';
 import { scarceResources } from '../../solve/resources.js';
 import { countProgram } from '../../solve/program/count-program.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
@@ -194,19 +194,10 @@ function smallestBudget(
 export function fits(context: PlanContext, integerSolver?: IntegerSolver): boolean {
   return casesOf(context).some(({ problem, bound }) => {
     if (bound === Infinity) return false;
-    const items = problem.items.map((item): Item => ({
-      use: item.use,
-      peak: item.peak,
-      sameAs: item.sameAs,
-      cost: item.cost.map((cost) => (cost === Infinity ? Infinity : 0)),
-      inputs: [],
-    }));
-    const free = { ...problem, items };
+    const free = withoutCosts(problem);
     const said =
       integerSolver !== undefined && scarceResources(free).length > 1 ? fitsProgram(free, integerSolver) : null;
-    return (
-      said ?? solveExact(free, { cutoff: 1e-6, boundRounds: 10, effort: 200_000, width: 512 }).status !== 'infeasible'
-    );
+    return said ?? solveExact(free, { cutoff: 1e-6, effort: 200_000, width: 512 }).status !== 'infeasible';
   });
 }
 

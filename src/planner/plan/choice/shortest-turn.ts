@@ -20,8 +20,8 @@ import type { PlanContext } from '../request/prepare-plan.js';
 const SAME = 1e-6;
 /** Without an integer solver: each step has to be this fraction shorter, and may try so many labels. */
 const STEPS = [0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02, 0.01, 0.01] as const;
-const WALK = { effort: 30_000, width: 512, boundRounds: 25 } as const;
-const FIRST_WALK = { effort: 100_000, boundRounds: 25 } as const;
+const WALK = { effort: 30_000, width: 512 } as const;
+const FIRST_WALK = { effort: 100_000 } as const;
 /** Time as a resource: like bytes, in whole numbers of about their size. */
 const FULL = 2 ** 30;
 

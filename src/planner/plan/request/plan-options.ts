@@ -6,7 +6,7 @@ import type { ModelTable } from '../../models/read-model-table.js';
 import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import type { Engine } from '../../map/engine.js';
 import type { Workload } from '../../profile/workload/workload.js';
-import type { SolveOptions } from '../../solve/exact.js';
+import type { SolveOptions } from '../../solve/search.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
 import type { Budgets } from './budgets.js';
 

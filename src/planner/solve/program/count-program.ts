@@ -5,11 +5,11 @@
  */
 import { at } from '../../../checked-access.js';
 import { realAt } from '../number-at.js';
-import { crossingEnds } from '../crossing-ends.js';
-import type { Problem } from '../problem.js';
-import { CountBuilder, type CountOptions, type GroupColumns } from './count-builder.js';
-import type { IntegerProgram } from './integer-program.js';
-import { spread } from './spread.js';
+import { crossingEnds } from '../device-places.js';
+import type { Problem, Solution } from '../problem.js';
+import { draftCounts, type CountOptions, type GroupColumns } from './draft-counts.js';
+import { INTEGER_TOLERANCE, type IntegerLimits, type IntegerProgram, type IntegerSolver } from './integer-program.js';
+import { countedBy, objectiveOf, type Objective } from './objective.js';
 
 export interface CountProgram {
   readonly program: IntegerProgram;
@@ -20,30 +20,83 @@ export interface CountProgram {
 }
 
 /** Null where the problem is no such program: crossings have to be sums of two ends. */
-export function countProgram(problem: Problem, options: CountOptions = {}): CountProgram | null {
+export function countProgram(whole: Problem, options: CountOptions = {}): CountProgram | null {
+  const problem = countedBy(options.objective ?? 'sum', whole);
   const endsOf = crossingEnds(problem.homes);
   const crossings = problem.items.flatMap(({ inputs }) => inputs.map(({ cost }) => cost));
   if (crossings.some((crossing) => !endsOf(crossing).isExact)) return null;
-  const builder = new CountBuilder(problem, options, endsOf);
-  const { groups, names } = builder.build();
+  const { draft, groups, names } = draftCounts(problem, options, endsOf);
   return {
-    program: builder.draft.program(),
+    program: draft.program(),
     choiceOf: (values) => choiceOf(groups, values, problem.homes),
-    valuesOf: (choice) => builder.draft.valuesOf(names.ordered(choice)),
+    valuesOf: (choice) => draft.valuesOf(names.ordered(choice)),
   };
+}
+
+/** What is sought, and how hard. */
+export interface Question extends Pick<IntegerLimits, 'restarts' | 'stop'> {
+  readonly objective: Objective;
+  /** Only placements that cost less are of interest. */
+  readonly cutoff: number;
+  /** Simplex iterations times columns: five million take about a second. */
+  readonly work: number;
+  /** A placement of the program to begin with. */
+  readonly start?: Solution | null;
+}
+
+export interface ProgramResult {
+  /** A placement, priced by the objective: Infinity where it does not fit to the byte. */
+  readonly solution: Solution | null;
+  /** Nothing that fits costs less. */
+  readonly bound: number;
+}
+
+/** Asks an integer solver; `value` is what the solution costs by the program. */
+export function ask(
+  problem: Problem,
+  solver: IntegerSolver,
+  { program, choiceOf: placesOf, valuesOf }: CountProgram,
+  { objective, cutoff, work, start = null, ...limits }: Question,
+): ProgramResult & { readonly value: number } {
+  const { columns } = program;
+  const startValues = start === null ? null : valuesOf(start.choice);
+  const iterations = Math.ceil(work / columns.length);
+  const { values, bound: proven } = solver(program, { ...limits, cutoff, start: startValues, iterations });
+  // Less what the solver's tolerances can have raised it above what is true.
+  const bound = proven * (1 - INTEGER_TOLERANCE);
+  if (values === null) return { solution: null, value: Infinity, bound };
+  const choice = placesOf(values);
+  const value = columns.reduce((sum, { cost }, k) => sum + cost * realAt(values, k), 0);
+  return { solution: { choice, cost: objectiveOf(problem, objective, choice) }, value, bound };
 }
 
 function choiceOf(groups: readonly GroupColumns[], values: Float64Array, homes: readonly number[]): number[] {
   const valueOf = (column: number): number => Math.round(realAt(values, column));
-  const owner = (columns: ReadonlyMap<number, number>): number =>
-    [...columns].find(([, column]) => valueOf(column) > 0)?.[0] ?? -1;
   const choice: number[] = [];
-  for (const { group, counts, firsts, lasts } of groups) {
-    const ends = { first: owner(firsts), last: owner(lasts) };
+  for (const { group, counts, shares } of groups) {
+    const owner = (side: 'first' | 'last'): number => [...shares].find(([, own]) => valueOf(own[side]) > 0)?.[0] ?? -1;
     for (const [k, kind] of group.kinds.entries()) {
       const own = new Map([...at(counts, k)].map(([place, column]) => [place, valueOf(column)]));
-      for (const [n, place] of spread({ counts: own, ...ends }, homes).entries()) choice[at(kind, n)] = place;
+      const places = spread(own, owner('first'), owner('last'), homes);
+      for (const [n, place] of places.entries()) choice[at(kind, n)] = place;
     }
   }
   return choice;
+}
+
+/**
+ * The place of every item of a run, in order: every device's part in one piece where that goes.
+ * @param counts place -> how many
+ * @param first the device that holds the first, -1 where that does not matter; `last` likewise
+ */
+function spread(counts: ReadonlyMap<number, number>, first: number, last: number, homes: readonly number[]): number[] {
+  const partOf = (device: number): number[] =>
+    [...counts].flatMap(([place, count]) =>
+      homes[place] === device ? Array.from({ length: count }, () => place) : [],
+    );
+  const devices = [...new Set([...counts.keys()].map((place) => at(homes, place)))];
+  const between = devices.filter((device) => device !== first && device !== last).flatMap(partOf);
+  const head = first < 0 ? [] : partOf(first);
+  if (first !== last) return [...head, ...between, ...(last < 0 ? [] : partOf(last))];
+  return between.length === 0 ? head : [...head.slice(0, -1), ...between, ...head.slice(-1)];
 }

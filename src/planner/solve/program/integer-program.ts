@@ -93,6 +93,12 @@ export class ProgramDraft {
     this.rows.push({ columns: [...sums.keys()], factors: [...sums.values()], low, high });
   }
 
+  /** A row that has columns sum up to a number. */
+  sum(columns: readonly number[], total: number): void {
+    const terms = columns.map((column): Term => [column, 1]);
+    this.row(terms, { low: total, high: total });
+  }
+
   /** A row that keeps one column below another. */
   atMost(column: number, other: number): void {
     const terms: Term[] = [
@@ -100,6 +106,11 @@ export class ProgramDraft {
       [other, -1],
     ];
     this.row(terms, { high: 0 });
+  }
+
+  /** What a column cannot exceed. */
+  upperOf(column: number): number {
+    return at(this.columns, column).upper;
   }
 
   program(): IntegerProgram {

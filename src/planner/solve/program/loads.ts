@@ -1,17 +1,11 @@
 /** What a device would hold if it chose alone: the load that earns most, at what items are worth and bytes cost elsewhere. */
 import { at } from '../../../checked-access.js';
+import { peaksWithin, rangesOf, type Range } from '../boxes.js';
 import type { Chain } from '../chain.js';
-import {
-  deviceFronts,
-  knapsackOptions,
-  profitBefore,
-  type DeviceFronts,
-  type DeviceKnapsack,
-} from '../device-knapsack.js';
+import { deviceFronts, knapsackOptions, profitBound, type DeviceKnapsack } from '../device-knapsack.js';
 import type { DevicePlaces } from '../device-places.js';
 import { realAt } from '../number-at.js';
-import { peaksWithin, rangesOf, type Range } from '../peaks.js';
-import { valueWithin } from '../value-front.js';
+import { valueWithin, type ValueFront } from '../value-front.js';
 
 /** How far apart peaks that are taken as one may be, as a fraction of the capacity. */
 const SAME_PEAK = 1 / 2000;
@@ -46,16 +40,6 @@ export interface Worth {
   readonly whole: number;
 }
 
-/** The device's knapsack for a set of bonded items that it holds. */
-interface Trial {
-  readonly knapsack: DeviceKnapsack;
-  readonly items: Float64Array;
-  /** Added to what the knapsack is worth. */
-  readonly fixed: number;
-  /** No load is worth more. */
-  readonly most: number;
-}
-
 /**
  * @param within the largest peak of the device
  * @param least what a load has to earn
@@ -73,8 +57,8 @@ export function bestLoad(
   for (const trial of trialsOf(chain, device, within, worth).sort((a, b) => b.most - a.most)) {
     if (trial.most <= profit) break;
     const { knapsack, items, fixed } = trial;
-    const fronts = deviceFronts(knapsack, items, profitBefore(knapsack, items), profit - fixed);
-    const most = valueWithin(at(fronts.outside, 0), knapsack.capacity) + fixed;
+    const fronts = deviceFronts(knapsack, items, profit - fixed);
+    const most = valueWithin(at(fronts, 0), knapsack.capacity) + fixed;
     if (most <= profit) continue;
     profit = most;
     load = traced(knapsack, items, fronts);
@@ -82,7 +66,8 @@ export function bestLoad(
   return { profit, load };
 }
 
-function trialsOf(chain: Chain, { places, bonds }: LoadDevice, within: Range, worth: Worth): Trial[] {
+/** The device's knapsacks, for every set of bonded items that it may hold and height of its peak, and the most that each is worth. */
+function trialsOf(chain: Chain, { places, bonds }: LoadDevice, within: Range, worth: Worth) {
   const { resource } = places;
   const device = { ...places, endCosts: places.endCosts.map((end) => end * worth.cost) };
   const cost = chain.cost.map((own) => (own === Infinity ? own : own * worth.cost));
@@ -95,22 +80,19 @@ function trialsOf(chain: Chain, { places, bonds }: LoadDevice, within: Range, wo
   });
   return holdings(bonds, worth).flatMap(({ items, closed, fixed }) => {
     let price: number | null = null;
-    return open.flatMap(({ options: all, capacity }): Trial[] => {
+    return open.flatMap(({ options: all, capacity }) => {
       if (capacity < 0) return [];
       const options = all.map((own, i) => (closed.has(i) ? [] : own));
       const free = { device, options, capacity, price: 0, pairs: MOST_PAIRS };
       price ??= bestPrice(free, items, worth.whole);
       const knapsack = { ...free, price };
-      return [{ knapsack, items, fixed, most: boundOf(knapsack, items) + fixed }];
+      return [{ knapsack, items, fixed, most: profitBound(knapsack, items) + fixed }];
     });
   });
 }
 
-/** What items are worth to a device by which of the bonded ones it holds. */
-function holdings(
-  bonds: readonly Bond[],
-  worth: Worth,
-): { items: Float64Array; closed: ReadonlySet<number>; fixed: number }[] {
+/** What items are worth to a device by which of the bonded ones it holds; `fixed` is added to what a load is worth. */
+function holdings(bonds: readonly Bond[], worth: Worth) {
   const sources = [...new Set(bonds.map(({ source }) => source))].slice(0, MOST_SOURCES);
   return Array.from({ length: 2 ** sources.length }, (_, set) => {
     const items = worth.items.slice();
@@ -140,12 +122,6 @@ function holdings(
   });
 }
 
-/** What no load of the knapsack exceeds, by its price per byte alone. */
-function boundOf(knapsack: DeviceKnapsack, items: Float64Array): number {
-  const { price, capacity } = knapsack;
-  return Math.max(...profitBefore(knapsack, items).slice(-2)) + (price === 0 ? 0 : price * capacity);
-}
-
 /** The price per byte that bounds the knapsack best. */
 function bestPrice(knapsack: DeviceKnapsack, items: Float64Array, whole: number): number {
   if (knapsack.capacity === Infinity) return 0;
@@ -153,7 +129,7 @@ function bestPrice(knapsack: DeviceKnapsack, items: Float64Array, whole: number)
   let high = (2 * whole) / Math.max(1, knapsack.capacity);
   for (let k = 0; k < PRICE_STEPS; k++) {
     const [a, b] = [low + (high - low) / 3, high - (high - low) / 3];
-    if (boundOf({ ...knapsack, price: a }, items) < boundOf({ ...knapsack, price: b }, items)) high = b;
+    if (profitBound({ ...knapsack, price: a }, items) < profitBound({ ...knapsack, price: b }, items)) high = b;
     else low = a;
   }
   return (low + high) / 2;
@@ -163,17 +139,17 @@ function bestPrice(knapsack: DeviceKnapsack, items: Float64Array, whole: number)
 function traced(
   { device, options, capacity }: DeviceKnapsack,
   items: Float64Array,
-  { outside, inside }: DeviceFronts,
+  fronts: readonly ValueFront[],
 ): Load {
   const load: [number, number][] = [];
   let room = capacity;
   let isHere = false;
   for (const [i, own] of options.entries()) {
     const endCost = realAt(device.endCosts, i);
-    let most = valueWithin(at(outside, i + 1), room) - (isHere ? endCost : 0);
+    let most = valueWithin(at(fronts, 2 * i + 2), room) - (isHere ? endCost : 0);
     let pick: (typeof own)[number] | null = null;
     for (const option of own) {
-      const rest = valueWithin(at(inside, i + 1), room - option.weight) - (isHere ? 0 : endCost);
+      const rest = valueWithin(at(fronts, 2 * i + 3), room - option.weight) - (isHere ? 0 : endCost);
       const value = rest + realAt(items, i) - option.cost;
       if (value <= most) continue;
       most = value;

@@ -8,14 +8,12 @@
  */
 import { at, found } from '../../../checked-access.js';
 import { localSearch } from '../local-search.js';
-import { numberAt, realAt } from '../number-at.js';
-import { costOf, type Problem, type Solution } from '../problem.js';
+import { costOf, withPlaces, type Problem, type Solution } from '../problem.js';
 import { scarceResources } from '../resources.js';
-import { countProgram, type CountProgram } from './count-program.js';
+import { ask, countProgram, type CountProgram, type ProgramResult, type Question } from './count-program.js';
 import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
 import { searchMixtures } from './mixtures.js';
-import { onlyBetween, withPlaces } from './narrowed.js';
-import { busyMs, objectiveOf, type Objective } from './objective.js';
+import { busyMs, type Objective } from './objective.js';
 import { groupsOf, type Order } from './runs.js';
 
 /** Simplex iterations times columns: five million take about a second. */
@@ -37,209 +35,126 @@ const WIDE = 3e-2;
 const MOST_ROUNDS = 3;
 const LEAST_GAIN = 1e-4;
 
-export interface ProgramLimits {
+export interface ProgramLimits extends Pick<Question, 'cutoff' | 'stop'> {
   readonly objective?: Objective;
-  /** Only placements that cost less are of interest. */
-  readonly cutoff: number;
   /** A placement to begin with. */
   readonly known?: Solution | null;
   /** Times the usual effort. */
   readonly effort?: number;
-  readonly stop: () => boolean;
 }
 
-export interface ProgramResult {
-  /** A placement that fits to the byte and costs less than the cutoff by more than the tolerance, if one was found. */
-  readonly solution: Solution | null;
-  /** Nothing that fits costs less. */
-  readonly bound: number;
-}
+/** What to begin with is the best by default. */
+type Effort = Pick<Question, 'work' | 'restarts' | 'start'>;
 
 /** Null where the problem is no program of counts. */
 export function searchProgram(problem: Problem, solver: IntegerSolver, limits: ProgramLimits): ProgramResult | null {
-  const program = countProgram(problem, limits);
-  return program === null ? null : new ProgramSearch(problem, program, solver, limits).run();
-}
-
-interface Effort {
-  /** Simplex iterations times columns. */
-  readonly work: number;
-  readonly restarts?: boolean;
-  /** A placement to begin with; the best by default. */
-  readonly from?: Solution | null;
-}
-
-interface Answer {
-  readonly solution: Solution | null;
-  /** What the solution costs by the program. */
-  readonly value: number;
-  readonly bound: number;
-}
-
-class ProgramSearch {
-  private readonly problem: Problem;
-  private readonly program: CountProgram;
-  private readonly solver: IntegerSolver;
-  private readonly limits: ProgramLimits;
-  private readonly objective: Objective;
-  private readonly devices: readonly number[];
-  /** More than two memories can be full. */
-  private readonly isLarge: boolean;
-  private best: Solution | null;
-  private bound = -Infinity;
-  /** What pairs of devices held when they were searched. */
-  private readonly tried = new Set<string>();
-
-  constructor(problem: Problem, program: CountProgram, solver: IntegerSolver, limits: ProgramLimits) {
-    this.problem = problem;
-    this.program = program;
-    this.solver = solver;
-    this.limits = limits;
-    this.objective = limits.objective ?? 'sum';
-    this.devices = [...new Set(problem.homes)];
-    this.isLarge = scarceResources(problem).length > 2;
-    const known = limits.known ?? null;
-    this.best = known !== null && known.cost <= limits.cutoff ? known : null;
-  }
-
-  run(): ProgramResult {
-    const { limits } = this;
-    this.search(limits.effort ?? 1);
-    const { best } = this;
-    const isNew = best !== null && best !== limits.known;
-    return { solution: isNew ? best : null, bound: Math.min(this.least(), this.bound) };
-  }
+  const { objective = 'sum', cutoff, known = null, effort = 1, stop } = limits;
+  const whole = countProgram(problem, { objective });
+  if (whole === null) return null;
+  const isSum = objective === 'sum';
+  const isLarge = scarceResources(problem).length > 2;
+  let best = known !== null && known.cost <= cutoff ? known : null;
+  let bound = -Infinity;
 
   /** What has to be undercut. */
-  private least(): number {
-    return Math.min(this.limits.cutoff, this.best?.cost ?? Infinity) * (1 - INTEGER_TOLERANCE);
-  }
+  const least = (): number => Math.min(cutoff, best?.cost ?? Infinity) * (1 - INTEGER_TOLERANCE);
+  const isOver = (close = CLOSE): boolean =>
+    bound >= least() * (1 - (isLarge && isSum ? close / effort : INTEGER_TOLERANCE)) || (best !== null && stop());
+  const keep = (solution: Solution | null): void => {
+    if (solution === null || solution.cost === Infinity) return;
+    const better = isSum ? localSearch(problem, solution, stop) : solution;
+    if (better.cost < least()) best = better;
+  };
 
-  private isOver(close = CLOSE): boolean {
-    const { effort = 1, stop } = this.limits;
-    const gap = this.isLarge && this.objective === 'sum' ? close / effort : INTEGER_TOLERANCE;
-    return this.bound >= this.least() * (1 - gap) || (this.best !== null && stop());
-  }
+  const answer = (held: Problem, program: CountProgram, { start = best, ...how }: Effort) => {
+    const fitting = start !== null && costOf(held, start.choice) < Infinity ? start : null;
+    return ask(problem, solver, program, { ...how, objective, start: fitting, cutoff: least(), stop });
+  };
 
-  private search(effort: number): void {
-    const stretches = this.relaxation('stretches');
-    const mixed = this.isLarge ? this.relaxation('mixed') : null;
-    let isSettled = mixed !== null && this.relax(mixed, { work: MIXED_FIRST * effort });
-    if (mixed !== null && !isSettled) {
-      const work = (this.best === null || this.isOver(WIDE) ? MIXED : MIXED_IF_WIDE) * effort;
-      // What a program that is still open has found is a worse start than none.
-      isSettled = this.relax(mixed, { work, from: null });
-    }
-    const isOpen = this.isLarge && !isSettled;
-    if (isOpen) {
-      if (this.best === null) this.solve(SHORT * effort);
-      this.searchPairs();
-      this.mix();
-    }
-    if (stretches !== null && !(isOpen && this.isOver(CLOSE_FOR_STRETCHES)))
-      this.relax(stretches, { work: STRETCHES * effort, restarts: false });
-    if (stretches === null || !this.isLarge) this.solve(WHOLE * effort);
-    if (!isOpen || this.objective === 'busiest') this.searchPairs();
-  }
-
-  private solve(work: number): void {
-    if (this.isOver()) return;
-    const { bound, solution } = this.answer(this.problem, this.program, { work });
-    this.bound = Math.max(this.bound, bound);
-    this.keep(solution);
-  }
+  const solve = (work: number): void => {
+    if (isOver()) return;
+    const own = answer(problem, whole, { work: work * effort });
+    bound = Math.max(bound, own.bound);
+    keep(own.solution);
+  };
 
   /** The program with less of the chain's order; null where nothing of it can be left out. */
-  private relaxation(order: Order): CountProgram | null {
-    const program = this.objective === 'sum' ? countProgram(this.problem, { order }) : null;
-    const { columns } = this.program.program;
-    return program !== null && program.program.columns.length < columns.length ? program : null;
-  }
+  const relaxation = (order: Order): CountProgram | null => {
+    const program = countProgram(problem, { objective, order });
+    return program !== null && program.program.columns.length < whole.program.columns.length ? program : null;
+  };
 
   /** Takes a relaxation's bound, and its placement in a better order; returns whether it was solved to the end. */
-  private relax(program: CountProgram, effort: Effort): boolean {
-    if (this.isOver()) return true;
-    const { bound, solution, value } = this.answer(this.problem, program, effort);
-    this.bound = Math.max(this.bound, bound);
-    const isSolved = bound >= value * (1 - 2 * INTEGER_TOLERANCE);
-    if (solution !== null) this.keep(this.reordered(solution));
-    return isSolved;
-  }
+  const relax = (program: CountProgram, { work, ...how }: Effort): boolean => {
+    if (isOver()) return true;
+    const own = answer(problem, program, { work: work * effort, ...how });
+    bound = Math.max(bound, own.bound);
+    if (own.solution !== null) keep(reordered(own.solution));
+    return own.bound >= own.value * (1 - 2 * INTEGER_TOLERANCE);
+  };
 
   /** The best order for a placement, as far as items go only where others of their kind are. */
-  private reordered(solution: Solution): Solution {
-    const { problem } = this;
+  const reordered = (solution: Solution): Solution => {
     const places = new Map<number, ReadonlySet<number>>();
     for (const { items } of groupsOf(problem, 'kinds')) {
       const own = new Set(items.map((i) => at(solution.choice, i)));
       for (const i of items) places.set(i, own);
     }
-    const held = withPlaces(problem, (i, place) => found(places, i).has(place));
+    const held = withPlaces(problem, (_, place, i) => found(places, i).has(place));
     const program = countProgram(held);
-    const better = program === null ? null : this.answer(held, program, { work: ORDERING, from: solution }).solution;
+    const better = program === null ? null : answer(held, program, { work: ORDERING, start: solution }).solution;
     return better === null || better.cost >= solution.cost ? solution : better;
-  }
+  };
 
-  private keep(solution: Solution | null): void {
-    if (solution === null || solution.cost === Infinity) return;
-    const { problem, objective, limits } = this;
-    const better = objective === 'sum' ? localSearch(problem, solution, limits.stop) : solution;
-    if (better.cost < this.least()) this.best = better;
-  }
-
-  /** What the solver finds, priced, and the least that anything costs by its proof. */
-  private answer(problem: Problem, program: CountProgram, { work, restarts, from = this.best }: Effort): Answer {
-    const { columns } = program.program;
-    const start = from !== null && costOf(problem, from.choice) < Infinity ? program.valuesOf(from.choice) : null;
-    const { values, bound } = this.solver(program.program, {
-      cutoff: this.least(),
-      start,
-      iterations: Math.ceil(work / columns.length),
-      restarts,
-      stop: this.limits.stop,
+  /** What pairs of devices held when they were searched: where all else lies makes no difference to them. */
+  const tried = new Set<string>();
+  const searchPair = (pair: readonly number[], { choice, cost }: Solution): void => {
+    const busy = busyMs(problem, choice);
+    if (!isSum && !pair.some((device) => busy.get(device) === cost)) return;
+    const isFree = (place: number): boolean => pair.includes(at(problem.homes, place));
+    const own = choice.map((place) => (isFree(place) ? place : -1)).join();
+    if (tried.has(own)) return;
+    tried.add(own);
+    const held = withPlaces(problem, (_, place, i) => {
+      const here = at(choice, i);
+      return isFree(here) ? isFree(place) : place === here;
     });
-    // What its tolerances cannot have raised above what is true.
-    const least = bound === Infinity ? Infinity : bound * (1 - INTEGER_TOLERANCE);
-    if (values === null) return { solution: null, value: Infinity, bound: least };
-    const choice = program.choiceOf(values);
-    const value = columns.reduce((sum, { cost }, k) => sum + cost * realAt(values, k), 0);
-    return { solution: { choice, cost: objectiveOf(this.problem, this.objective, choice) }, value, bound: least };
-  }
-
-  private mix(): void {
-    const { best, problem, objective, solver, limits } = this;
-    if (best === null || objective === 'busiest' || this.isOver()) return;
-    const mixed = searchMixtures(problem, solver, { objective, known: best, stop: limits.stop });
-    if (mixed === null) return;
-    this.bound = Math.max(this.bound, mixed.bound);
-    this.keep(mixed.solution);
-  }
-
-  private searchPairs(): void {
-    const { devices } = this;
-    if (!this.isLarge) return;
-    for (let round = 0; round < MOST_ROUNDS && this.best !== null && !this.isOver(CLOSE_FOR_PAIRS); round++) {
-      const before: number = this.best.cost;
-      for (const [k, a] of devices.entries()) {
-        for (const b of devices.slice(k + 1)) if (!this.isOver(CLOSE_FOR_PAIRS)) this.searchPair([a, b]);
-      }
-      if (this.best.cost > before * (1 - LEAST_GAIN)) break;
-    }
-  }
-
-  private searchPair(part: readonly number[]): void {
-    const { problem, objective, best } = this;
-    if (best === null) return;
-    if (objective === 'busiest') {
-      const busy = busyMs(problem, best.choice);
-      if (!part.some((device) => busy.get(device) === best.cost)) return;
-    }
-    // Crossings are sums of two ends, so that where all else lies makes no difference to a pair.
-    const own = best.choice.map((place) => (part.includes(numberAt(problem.homes, place)) ? place : -1)).join();
-    if (this.tried.has(own)) return;
-    this.tried.add(own);
-    const held = onlyBetween(problem, best.choice, part);
     const program = countProgram(held, { objective });
-    if (program !== null) this.keep(this.answer(held, program, { work: PAIR }).solution);
+    if (program !== null) keep(answer(held, program, { work: PAIR }).solution);
+  };
+  const searchPairs = (): void => {
+    const devices = [...new Set(problem.homes)];
+    const pairs = devices.flatMap((a, k) => devices.slice(k + 1).map((b) => [a, b]));
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const before = best?.cost ?? Infinity;
+      for (const pair of pairs) if (best !== null && !isOver(CLOSE_FOR_PAIRS)) searchPair(pair, best);
+      if (best === null || best.cost > before * (1 - LEAST_GAIN)) break;
+    }
+  };
+
+  const mix = (): void => {
+    if (best === null || !isSum || isOver()) return;
+    const mixed = searchMixtures(problem, solver, { objective: 'sum', known: best, stop });
+    bound = Math.max(bound, mixed?.bound ?? bound);
+    keep(mixed?.solution ?? null);
+  };
+
+  const stretches = relaxation('stretches');
+  const mixed = isLarge ? relaxation('mixed') : null;
+  let isSettled = mixed !== null && relax(mixed, { work: MIXED_FIRST });
+  if (mixed !== null && !isSettled) {
+    // What a program that is still open has found is a worse start than none.
+    isSettled = relax(mixed, { work: best === null || isOver(WIDE) ? MIXED : MIXED_IF_WIDE, start: null });
   }
+  const isOpen = isLarge && !isSettled;
+  if (isOpen) {
+    if (best === null) solve(SHORT);
+    searchPairs();
+    mix();
+  }
+  if (stretches !== null && !(isOpen && isOver(CLOSE_FOR_STRETCHES)))
+    relax(stretches, { work: STRETCHES, restarts: false });
+  if (stretches === null || !isLarge) solve(WHOLE);
+  if (isLarge && (isSettled || !isSum)) searchPairs();
+  return { solution: best === known ? null : best, bound: Math.min(least(), bound) };
 }

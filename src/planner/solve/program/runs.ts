@@ -1,6 +1,6 @@
 /** Items that are alike: how many of them go where is all that matters. */
 import { at } from '../../../checked-access.js';
-import type { Item, Problem } from '../problem.js';
+import { numbering, type Problem } from '../problem.js';
 
 /** Items of which only the numbers of each kind count. */
 export interface Group {
@@ -19,106 +19,70 @@ export interface Group {
  */
 export type Order = 'runs' | 'stretches' | 'mixed' | 'kinds';
 
-export function groupsOf(problem: Problem, order: Order): Group[] {
-  const kinds = kindsOf(problem);
-  if (order === 'kinds') return kinds.map((items) => ({ items, kinds: [items], isRun: false }));
-  const { runs, alone } = runsOf(problem);
-  if (order === 'runs') return runs.map((items) => ({ items, kinds: [items], isRun: true }));
-  const single = new Set(runs.flatMap((items) => (items.length === 1 ? items : [])));
-  if (order === 'stretches') {
-    return stretchesOf(
-      problem,
-      runs,
-      kinds.map((kind) => kind.filter((i) => single.has(i) && !alone.has(i))),
-    );
-  }
-  const singles = kinds.map((kind) => kind.filter((i) => single.has(i))).filter(({ length }) => length > 0);
-  return [
-    ...runs.filter(({ length }) => length > 1).map((items): Group => ({ items, kinds: [items], isRun: true })),
-    ...singles.map((items): Group => ({ items, kinds: [items], isRun: items.length === 1 })),
-  ];
-}
-
-/**
- * Runs, those in a row of which each is of one of `kinds` (of which there is more than one) put together as long as it costs
- * the same to come from the one before.
- */
-function stretchesOf(
-  { items }: Problem,
-  runs: readonly (readonly number[])[],
-  kinds: readonly (readonly number[])[],
-): Group[] {
-  const kindOf = new Map(kinds.filter(({ length }) => length > 1).flatMap((kind) => kind.map((i) => [i, kind])));
+export function groupsOf({ items }: Problem, order: Order): Group[] {
   const numberOf = numbering();
-  const stretches: { readonly items: number[]; readonly kinds: Map<readonly number[], number[]> }[] = [];
-  let open: { readonly last: (typeof stretches)[number]; readonly entry: string | null } | null = null;
-  for (const run of runs) {
-    const kind = kindOf.get(at(run, 0));
-    const entry = at(items, at(run, 0))
+  const tied = new Set(items.flatMap(({ sameAs }, i) => (sameAs === null ? [] : [i, sameAs])));
+  const kinds = items.map(
+    ({ cost, use, peak }, i) => `${cost.join()};${numberOf(use)};${numberOf(peak)};${tied.has(i) ? i : ''}`,
+  );
+  const kindOf = (i: number): string => at(kinds, i);
+  const all = [...items.keys()];
+  const groupOf = (own: readonly number[], isRun: boolean): Group => ({
+    items: own,
+    kinds: grouped(own, kindOf),
+    isRun,
+  });
+  if (order === 'kinds') return grouped(all, kindOf).map((own) => groupOf(own, false));
+  // What others refer to beyond the next, and what refers so, is a run of its own.
+  const skips = items.flatMap(({ inputs }, i) => inputs.flatMap(({ from }) => (from === i - 1 ? [] : [i, from])));
+  const alone = new Set([...tied, ...skips]);
+  const entryOf = (i: number): string =>
+    at(items, i)
       .inputs.map(({ cost }) => numberOf(cost))
       .join();
-    const joins: boolean = open !== null && kind !== undefined && (open.entry ?? entry) === entry;
-    const last: (typeof stretches)[number] = joins && open !== null ? open.last : { items: [], kinds: new Map() };
-    if (!joins) stretches.push(last);
-    last.items.push(...run);
-    last.kinds.set(kind ?? run, [...(last.kinds.get(kind ?? run) ?? []), ...run]);
-    open = kind === undefined ? null : { last, entry: joins ? entry : null };
+  const runs = joined(all, (i) => (alone.has(i) ? null : kindOf(i)), entryOf);
+  if (order === 'runs') return runs.map((own) => groupOf(own, true));
+  const single = runs.filter(({ length }) => length === 1).flat();
+  if (order === 'mixed') {
+    const mixed = grouped(single, kindOf).map((own) => groupOf(own, own.length === 1));
+    return [...runs.filter(({ length }) => length > 1).map((own) => groupOf(own, true)), ...mixed];
   }
-  return stretches.map(({ items: own, kinds: parts }) => ({ items: own, kinds: [...parts.values()], isRun: true }));
+  const free = single.filter((i) => !alone.has(i));
+  const turning = new Set(
+    grouped(free, kindOf)
+      .filter(({ length }) => length > 1)
+      .flat(),
+  );
+  const stretches = joined(
+    runs,
+    (run) => (turning.has(at(run, 0)) ? 'turns' : null),
+    (run) => entryOf(at(run, 0)),
+  );
+  return stretches.map((parts) => groupOf(parts.flat(), true));
 }
 
-/** Items alike in a row. An item that others refer to beyond the next is a run of its own, and `alone`. */
-function runsOf({ items }: Problem): { runs: number[][]; alone: ReadonlySet<number> } {
-  const alone = new Set<number>();
-  for (const [i, { sameAs, inputs }] of items.entries()) {
-    if (sameAs !== null) alone.add(i).add(sameAs);
-    for (const { from } of inputs) if (from !== i - 1) alone.add(i).add(from);
+/** Neighbours with the same key, as long as it costs the same to come from the one before; those without a key stay alone. */
+function joined<T>(parts: readonly T[], keyOf: (part: T) => string | null, entryOf: (part: T) => string): T[][] {
+  const result: T[][] = [];
+  let lastKey: string | null = null;
+  let lastEntry: string | null = null;
+  for (const part of parts) {
+    const [key, entry] = [keyOf(part), entryOf(part)];
+    const joins: boolean = key !== null && key === lastKey && (lastEntry ?? entry) === entry;
+    if (joins) result.at(-1)?.push(part);
+    else result.push([part]);
+    lastKey = key;
+    lastEntry = joins ? entry : null;
   }
-  const numberOf = numbering();
-  const kindOf = ({ cost, use, peak }: Item): string => `${cost.join()};${numberOf(use)};${numberOf(peak)}`;
-  const entryOf = ({ inputs }: Item): string => inputs.map(({ cost }) => numberOf(cost)).join();
-  const runs: number[][] = [];
-  let last: { readonly kind: string; readonly entry: string | null } | null = null;
-  for (const [i, item] of items.entries()) {
-    const kind = kindOf(item);
-    const entry = entryOf(item);
-    if (last !== null && !alone.has(i) && last.kind === kind && (last.entry ?? entry) === entry) {
-      runs.at(-1)?.push(i);
-      last = { kind, entry };
-    } else {
-      runs.push([i]);
-      last = alone.has(i) ? null : { kind, entry: null };
-    }
-  }
-  return { runs, alone };
+  return result;
 }
 
-/** Items that are alike wherever they stand: where crossings cost nothing, only the number of each kind matters. */
-function kindsOf(problem: Problem): number[][] {
-  const { items } = problem;
-  const numberOf = numbering();
-  const kinds = new Map<string, number[]>();
-  const tied = new Set(items.flatMap(({ sameAs }, i) => (sameAs === null ? [] : [i, sameAs])));
-  for (const [i, { cost, use, peak }] of items.entries()) {
-    const key = tied.has(i) ? `${i}` : `${cost.join()};${numberOf(use)};${numberOf(peak)}`;
-    const kind = kinds.get(key);
-    if (kind === undefined) kinds.set(key, [i]);
-    else kind.push(i);
+function grouped(items: readonly number[], keyOf: (i: number) => string): number[][] {
+  const groups = new Map<string, number[]>();
+  for (const i of items) {
+    const own = groups.get(keyOf(i));
+    if (own === undefined) groups.set(keyOf(i), [i]);
+    else own.push(i);
   }
-  return [...kinds.values()];
-}
-
-/** Equal matrices have equal numbers. */
-function numbering(): (matrix: readonly (readonly number[])[]) => number {
-  const byIdentity = new Map<object, number>();
-  const byValue = new Map<string, number>();
-  return (matrix) => {
-    const seen = byIdentity.get(matrix);
-    if (seen !== undefined) return seen;
-    const key = matrix.map((row) => row.join()).join(';');
-    const found = byValue.get(key) ?? byValue.size;
-    byValue.set(key, found);
-    byIdentity.set(matrix, found);
-    return found;
-  };
+  return [...groups.values()];
 }

@@ -3,12 +3,11 @@
  * with a limit on it, halving between the bound and the best. A limit makes for smaller counts and better cuts, so that
  * what the first program leaves open is mostly settled so.
  */
-import type { Problem, Solution } from '../problem.js';
-import { countProgram } from './count-program.js';
+import type { Problem } from '../problem.js';
+import { ask, countProgram, type ProgramResult } from './count-program.js';
 import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
 import { searchMixtures } from './mixtures.js';
-import { objectiveOf } from './objective.js';
-import { searchProgram, type ProgramLimits, type ProgramResult } from './program-search.js';
+import { searchProgram, type ProgramLimits } from './program-search.js';
 
 const MOST_STEPS = 8;
 /** Simplex iterations of a step. */
@@ -20,33 +19,28 @@ const WIDE = 2e-3;
 
 /** Null where the problem is no program of counts. */
 export function searchBottleneck(problem: Problem, solver: IntegerSolver, limits: ProgramLimits): ProgramResult | null {
+  const { cutoff, effort = 1, stop } = limits;
   const first = searchProgram(problem, solver, { ...limits, objective: 'busiest' });
   if (first === null) return null;
-  let best: Solution | null = first.solution;
-  let { bound } = first;
+  let { solution: best, bound } = first;
   let share = 0.5;
   for (let step = 0; step < MOST_STEPS; step++) {
-    const high: number = Math.min(limits.cutoff, best?.cost ?? limits.known?.cost ?? Infinity);
+    const high = best?.cost ?? cutoff;
     const most = bound + share * (high - bound);
-    if (high === Infinity || most - bound < CLOSE * high || limits.stop()) break;
-    const program = countProgram(problem, { objective: 'busiest', mostMs: most });
-    if (program === null) break;
-    const answer = solver(program.program, {
-      cutoff: most,
-      iterations: STEP * (limits.effort ?? 1),
-      stop: limits.stop,
-    });
-    const choice = answer.values === null ? null : program.choiceOf(answer.values);
-    const cost = choice === null ? Infinity : objectiveOf(problem, 'busiest', choice);
-    if (choice !== null && cost < high) best = { choice, cost };
+    if (high === Infinity || most - bound < CLOSE * high || stop()) break;
+    const counts = countProgram(problem, { objective: 'busiest', mostMs: most });
+    if (counts === null) break;
+    const work = STEP * effort * counts.program.columns.length;
+    const answer = ask(problem, solver, counts, { objective: 'busiest', cutoff: most, work, stop });
+    const cost = answer.solution?.cost ?? Infinity;
+    if (cost < high) best = answer.solution;
     // What exceeds the limit costs more than it.
-    const low = Math.min(most, answer.bound) * (1 - INTEGER_TOLERANCE);
+    const low = Math.min(most * (1 - INTEGER_TOLERANCE), answer.bound);
     share = cost < high || low >= most * (1 - 2 * INTEGER_TOLERANCE) ? 0.5 : share / 2;
     bound = Math.max(bound, low);
   }
-  const known = best ?? limits.known ?? null;
-  if (known !== null && bound < known.cost * (1 - WIDE) && !limits.stop()) {
-    const mixed = searchMixtures(problem, solver, { objective: 'busiest', known, stop: limits.stop });
+  if (best !== null && bound < best.cost * (1 - WIDE) && !stop()) {
+    const mixed = searchMixtures(problem, solver, { objective: 'busiest', known: best, stop });
     bound = Math.max(bound, mixed?.bound ?? bound);
     best = mixed?.solution ?? best;
   }

@@ -3,43 +3,36 @@ import { at } from '../../../checked-access.js';
 import type { ProgramDraft, Term } from './integer-program.js';
 import type { Group } from './runs.js';
 
-/** How many of a kind go to one of the device's places. */
-export interface Share {
-  /** Index of the kind in the group. */
-  readonly kind: number;
-  readonly column: number;
-  /** No more fit. */
-  readonly most: number;
-}
-
-export interface SharePrices {
-  /** Of entering or leaving the device within the run, at least. */
-  readonly endCost: number;
-  readonly isHeld: (choice: readonly number[], item: number) => boolean;
+/** The columns that say whether a device holds a run's first and last item. */
+export interface DeviceShare {
+  readonly first: number;
+  readonly last: number;
 }
 
 /**
  * Each piece is entered and left, but for the run's own ends: two end costs a piece, less one for each end. Exact for equal items,
  * a bound from below for several kinds.
- * @returns the columns that say whether the device holds the first and the last
+ * @param counts by kind, columns that say how many of it go to the device's places
+ * @param endCost of entering or leaving the device within the run, at least
  */
-export function addShares(
+export function addShare(
   draft: ProgramDraft,
   { items, kinds }: Group,
-  shares: readonly Share[],
-  { endCost, isHeld }: SharePrices,
-): { first: number; last: number; crossings: Term[] } {
+  counts: readonly (readonly number[])[],
+  endCost: number,
+  isHeld: (choice: readonly number[], item: number) => boolean,
+): DeviceShare {
   const size = items.length;
   const [start, end] = [at(items, 0), at(items, size - 1)];
-  const own = shares.map(({ column }): Term => [column, 1]);
+  const own = counts.flat().map((column): Term => [column, 1]);
   const atFirst = (choice: readonly number[]): boolean => isHeld(choice, start);
   const atLast = (choice: readonly number[]): boolean => isHeld(choice, end);
   if (size === 1) {
     const here = draft.column({ value: (choice) => Number(atFirst(choice)) });
     draft.row([...own, [here, -1]], { low: 0, high: 0 });
-    return { first: here, last: here, crossings: [] };
+    return { first: here, last: here };
   }
-  const room = shares.reduce((sum, { most }) => sum + most, 0);
+  const room = own.reduce((sum, [column]) => sum + draft.upperOf(column), 0);
   const held = (choice: readonly number[]): number => items.filter((i) => isHeld(choice, i)).length;
   const pieces = (choice: readonly number[]): number =>
     items.filter((i, k) => isHeld(choice, i) && (k === 0 || !isHeld(choice, at(items, k - 1)))).length;
@@ -62,9 +55,10 @@ export function addShares(
     for (const [b, theirs] of kinds.entries()) {
       if (a === b) continue;
       const surplus = mostSurplus(items, new Set(mine), new Set(theirs));
-      const terms = shares.flatMap(({ kind, column }): Term[] =>
-        kind === a ? [[column, 1]] : kind === b ? [[column, -1]] : [],
-      );
+      const terms = [
+        ...at(counts, a).map((column): Term => [column, 1]),
+        ...at(counts, b).map((column): Term => [column, -1]),
+      ];
       draft.row([...terms, [some, -surplus], [more, -surplus]], { high: 0 });
     }
   }
@@ -80,13 +74,7 @@ export function addShares(
     both.push([whole, -1]);
   }
   draft.row(both, { high: 1 });
-  const crossings: Term[] = [
-    [some, 2],
-    [more, 2],
-    [first, -1],
-    [last, -1],
-  ];
-  return { first, last, crossings };
+  return { first, last };
 }
 
 /** How many more of one kind than of another a piece can have. */
