@@ -5,7 +5,7 @@
 
 Needs transformers, torch and, for the models that are built upon it, timm. Every class that transformers exports is built on the meta device with its default configuration; nothing is downloaded. What is
 recorded: the tree of modules with numbers as "*", in the order of registration; modules without weights where maps may name them; ties; the renames and merges of loading, with
-their scope; modules that must stay whole, that are never called or tell others where to be, buffers that no file holds, and parameters kept in float32; the prefix of the base
+their scope; modules that must stay whole, that are never called or tell others where to be, buffers that no file holds, lists that the configuration counts, and parameters kept in float32; the prefix of the base
 model; the part that runs for every token; whether its attention is written out. Equal subtrees are stored once. Classes that do not build are named on stderr.
 """
 
@@ -29,6 +29,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import table_text
+from counted_lists import counted_lists
 from uncalled_reads import uncalled
 from unsaved_buffers import LEAST, UnsavedBuffers
 
@@ -289,6 +290,31 @@ def by_module(ties, names):
         ties[above] = other
 
 
+PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")
+
+
+def tying_of(config):
+    """
+    Whether a configuration ties, "T" or "F", where it says nothing of it, that it does not, and that it does; three letters for each of these where
+    a part for the language model may say so too.
+    """
+    given = {name: value for name, value in config.to_dict().items() if name != "tie_word_embeddings"}
+    part = next((name for name in PARTS if isinstance(given.get(name), dict)), None)
+
+    def saying(values, said):
+        return {name: value for name, value in {**values, "tie_word_embeddings": said}.items() if name != "tie_word_embeddings" or value is not None}
+
+    def ties(whole, of_part):
+        parts = {} if part is None else {part: saying(given[part], of_part)}
+        try:
+            return getattr(type(config).from_dict(saying({**given, **parts}, whole)), "tie_word_embeddings", None) is True
+        except Exception:
+            return False
+
+    answers = (None, False, True)
+    return "".join("T" if ties(whole, of_part) else "F" for whole in answers for of_part in (answers if part else (None,)))
+
+
 def decoder_of(model, use):
     """Path of the part that runs for every token; null where all of it does, or nothing."""
     if use == "once":
@@ -335,7 +361,7 @@ def changed(cls, config_class, changes):
 def record(cls, config_class, use, nodes, buffers):
     config = default_config(config_class, cls)
     rule, model = float32_rule(cls, config)
-    tied = getattr(config, "tie_word_embeddings", False)
+    tying = tying_of(config)
     legacy = len(core_legacy)
     transforms = conversion_mapping.get_model_conversion_mapping(model)
     entry = {"use": use, "root": store(nodes, tree_of(model, rule))}
@@ -359,11 +385,13 @@ def record(cls, config_class, use, nodes, buffers):
     unsaved = buffers.rows(lambda changes: changed(cls, config_class, changes), model)
     if unsaved:
         entry["unsaved"] = unsaved
+    counted = counted_lists(lambda changes: changed(cls, config_class, changes), model)
+    if counted:
+        entry["counted"] = counted
     ties = ties_of(model)
     if ties:
         entry["ties"] = ties
-        if not tied:
-            entry["untied"] = True
+        entry["tying"] = tying
     return entry
 
 

@@ -10,8 +10,10 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
   ties        pairs of tied name and the one that it follows; a list of numbers for each of `tiedSets`
   ignored     lists of patterns
   unsaved     "name unit factor factor" of a buffer that no file holds, as scripts/unsaved_buffers.py describes it
-  roles       use, base model's prefix, decoder, head ("-" for none), "untied" or "tied", where a class has ties, and "eager"
-  classes     "name root role renames ties ignored unsaved", "-" for none; unsaved are numbers with commas between
+  counted     "path field" of a list, as scripts/counted_lists.py describes it
+  roles       use, base model's prefix, decoder, head ("-" for none), when a class ties that has ties (`tying_of` in
+              scripts/model-table.py), and "eager"
+  classes     "name root role renames ties ignored unsaved counted", "-" for none; the last two are numbers with commas between
   types       "model_type class class"
 """
 
@@ -45,7 +47,7 @@ class Pool:
 
 
 def encode(table):
-    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, unsaved, ties, untied, eager), types."""
+    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, unsaved, counted, ties, tying, eager), types."""
     split = [[part.split() for part in row.split("|")] for row in table["nodes"]]
     counts = Counter(word.partition(":")[0] for _, *held in split for part in held for word in part)
     words = {word: number(i) for i, (word, _) in enumerate(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))}
@@ -59,25 +61,26 @@ def encode(table):
         return "|".join(["".join(flags), " ".join(coded(word, False) for word in tensors), " ".join(coded(word, True) for word in children), *known])
 
     nodes = [coded_node(*parts) for parts in split]
-    transforms, renames, ties, tied_sets, ignored, unsaved, roles = Pool(), Pool(), Pool(), Pool(), Pool(), Pool(), Pool()
+    transforms, renames, ties, tied_sets, ignored, unsaved, counted, roles = (Pool() for _ in range(8))
     lists = lambda rows: " ".join(transforms.add(transform_row(row)) for row in rows)
     legacy = lists(table["legacy"])
     classes, numbers = [], {}
     for name, entry in sorted(table["classes"].items()):
-        tied = "" if "ties" not in entry else " untied" if entry.get("untied") else " tied"
-        role = roles.add(" ".join([entry["use"], *(entry.get(key) or "-" for key in ("prefix", "decoder", "head"))]) + tied + (" eager" if entry.get("eager") else ""))
+        marks = [*([entry["tying"]] if "tying" in entry else []), *(["eager"] if "eager" in entry else [])]
+        role = roles.add(" ".join([entry["use"], *(entry.get(key) or "-" for key in ("prefix", "decoder", "head")), *marks]))
         numbers[name] = number(len(classes))
         own = [
             renames.add(lists(entry["renames"])) if "renames" in entry else "-",
             tied_sets.add(" ".join(ties.add(f"{a} {b}") for a, b in entry["ties"].items())) if "ties" in entry else "-",
             ignored.add(entry["ignored"]) if "ignored" in entry else "-",
             ",".join(map(unsaved.add, entry["unsaved"])) if "unsaved" in entry else "-",
+            ",".join(map(counted.add, entry["counted"])) if "counted" in entry else "-",
         ]
         classes.append(" ".join([name, number(entry["root"]), role, *own]))
     types = [" ".join([kind, *(numbers[name] for name in found)]) for kind, found in sorted(table["types"].items()) if found]
     dump = lambda value: json.dumps(value, separators=(",", ":"))
     fields = dict(transformers=table["transformers"], words=" ".join(words), legacy=legacy)
-    rows = dict(nodes=nodes, transforms=transforms.rows, renames=renames.rows, ties=ties.rows, tiedSets=tied_sets.rows, ignored=ignored.rows, unsaved=unsaved.rows, roles=roles.rows, classes=classes, types=types)
+    rows = dict(nodes=nodes, transforms=transforms.rows, renames=renames.rows, ties=ties.rows, tiedSets=tied_sets.rows, ignored=ignored.rows, unsaved=unsaved.rows, counted=counted.rows, roles=roles.rows, classes=classes, types=types)
     lines = [f'"{key}":{dump(value)}' for key, value in fields.items()]
     lines += [f'"{key}":[\n' + ",\n".join(map(dump, values)) + "\n]" for key, values in rows.items()]
     text = "{" + ",\n".join(lines) + "}"
@@ -111,7 +114,7 @@ def decode(text):
         sources, _, targets = rest.partition(" > ")
         return [kind, sources.split(" "), targets.split(" "), *([scope] if at else [])]
 
-    def entry(root, role, renames, ties, ignored, unsaved="-"):
+    def entry(root, role, renames, ties, ignored, unsaved, counted):
         use, prefix, decoder, head, *marks = table["roles"][int(role, 36)].split()
         known = {key: value for key, value in (("prefix", prefix), ("decoder", decoder), ("head", head)) if value != "-"}
         if renames != "-":
@@ -122,7 +125,10 @@ def decode(text):
             known["ignored"] = table["ignored"][int(ignored, 36)]
         if unsaved != "-":
             known["unsaved"] = [table["unsaved"][int(digits, 36)] for digits in unsaved.split(",")]
-        return {"use": use, "root": int(root, 36), **known, **{mark: True for mark in ("untied", "eager") if mark in marks}}
+        if counted != "-":
+            known["counted"] = [table["counted"][int(digits, 36)] for digits in counted.split(",")]
+        tying = [{"tying": mark} for mark in marks if mark != "eager"]
+        return {"use": use, "root": int(root, 36), **known, **(tying[0] if tying else {}), **({"eager": True} if "eager" in marks else {})}
 
     split = [row.split() for row in table["classes"]]
     return {

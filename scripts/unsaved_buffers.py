@@ -129,7 +129,8 @@ def may_be(field, value, side):
 
 def integers(config, above=""):
     for name, value in config.to_dict().items():
-        own = getattr(config, name, None)
+        # Some fields are one for each layer, and not to be asked for.
+        own = getattr(config, name, None) if isinstance(value, dict) else None
         if hasattr(own, "to_dict"):
             yield from integers(own, f"{above}{name}.")
         elif isinstance(value, int) and not isinstance(value, bool) and not name.endswith("_id") and not name.startswith("_"):

@@ -48,10 +48,11 @@ export function composedClass(
     // Patterns are those of the parts as they are: the whole does not add their paths.
     ignored: [...new Set([...encoder.ignored, ...decoder.ignored])],
     unsaved: parts.flatMap(({ unsaved }) => unsaved),
+    counted: parts.flatMap(({ counted }) => counted),
     // Each part ties by its own configuration; encoders have nothing to tie.
     ties: new Map([...decoder.ties].map(([target, source]) => [`decoder.${target}`, `decoder.${source}`])),
     tyingPart: 'decoder',
-    tiedByDefault: decoder.tiedByDefault,
+    isTied: decoder.isTied,
     encodes: true,
     isEager: decoder.isEager,
   };
@@ -82,12 +83,13 @@ const isBaseModel = ({ name, use }: ModelClass): boolean =>
   use === 'once' && /(?<!Heads?|Encoder|Backbone)Model$|GenerationEncoder$/.test(name);
 
 /** What stands in a part's record by the part's own paths, by those of the whole. */
-function partIn(path: string, cls: ModelClass): Pick<ModelClass, 'renames' | 'unsaved'> {
+function partIn(path: string, cls: ModelClass): Pick<ModelClass, 'renames' | 'unsaved' | 'counted'> {
   return {
     renames: cls.renames.map((rename): Rename => ({
       ...rename,
       scope: rename.scope ? `${path}.${rename.scope}` : path,
     })),
+    counted: cls.counted.map((list) => ({ ...list, path: `${path}.${list.path}`, field: `${path}.${list.field}` })),
     unsaved: cls.unsaved.map((buffer): UnsavedBuffer => ({
       ...buffer,
       name: `${path}.${buffer.name}`,

@@ -1,30 +1,106 @@
-/** Layers that config.json counts, and those that a file holds. */
-import { numberOf, textConfig, type AnyConfig } from './model-config.js';
-import type { ModelClass } from './read-model-table.js';
+/** Lists of modules that config.json counts, such as layers, and those that files hold (`scripts/counted_lists.py`). */
+import type { TensorInfo } from '../../tensor/tensor-info.js';
+import { asConfig, numberOf, textConfig, type AnyConfig } from './model-config.js';
 
-export interface CountedLayers {
-  /** Whether a tensor is of a layer behind the last that is counted, as for predicting several tokens: those are not built. */
-  readonly isBeyond: (name: string) => boolean;
-  /** What to know where more are counted than these tensors make; null elsewhere. */
-  readonly lacking: (names: Iterable<string>) => string | null;
+/** A list of modules, and the field that counts its members: of a part, by its path. */
+export interface CountedList {
+  readonly path: string;
+  readonly field: string;
+  /** Members beyond those that the field counts. */
+  readonly added: number;
 }
 
-export function countedLayers({ decoder, prefix, use, renames }: ModelClass, config: AnyConfig): CountedLayers {
-  const layers = numberOf(textConfig(config), 'num_hidden_layers', 'n_layer', 'num_layers');
-  const start = `${decoder || prefix}.layers.`;
-  const numberIn = (name: string): number => Number.parseInt(name.slice(start.length), 10);
+/** `path field` or `path field+1` */
+export function readCountedList(row: string): CountedList {
+  const [path = '', counted = ''] = row.split(' ');
+  const [, field = counted, added = '0'] = /^(.*?)([+-]\d+)$/.exec(counted) ?? [];
+  return { path, field, added: Number(added) };
+}
+
+export interface CountedLayers {
+  /** Whether a tensor is of a member behind the last that is counted, as for predicting several tokens: those are not built. */
+  readonly isBeyond: (name: string) => boolean;
+  /**
+   * What transformers makes where more are counted than the files hold: its tensors, like those of a member that is there.
+   * @param tied names of tensors that share the memory of others
+   */
+  readonly made: (tensors: ReadonlyMap<string, TensorInfo>, tied?: readonly string[]) => MadeLayers;
+}
+
+export interface MadeLayers {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly warnings: readonly string[];
+}
+
+/** More than any model has; what counts more than that is no count. */
+const MOST = 1000;
+
+export function countedLayers(lists: readonly CountedList[], config: AnyConfig): CountedLayers {
+  const counts = lists.flatMap((list) => {
+    const { count, part } = countIn(config, list);
+    return count === null ? [] : [{ ...list, count, part, start: `${list.path}.` }];
+  });
   return {
-    isBeyond: (name) => layers !== null && name.startsWith(start) && numberIn(name) >= layers,
-    lacking(names) {
-      // Encoders and decoders count theirs by other fields, and who stores a layer as two counts both.
-      const isCounted = (use === 'causal' || use === 'picture') && !renames.some(({ kind }) => kind === 'pair');
-      if (layers === null || !isCounted) return null;
-      const held = new Set([...names].filter((name) => name.startsWith(start)).map(numberIn)).size;
-      if (held === 0 || held >= layers) return null;
-      return (
-        `config.json counts ${layers} layers, the files hold ${held}: transformers would make up the others, ` +
-        'for which this plan has no bytes and no keys.'
-      );
+    isBeyond: (name) => counts.some(({ start, count }) => name.startsWith(start) && numberIn(name, start) >= count),
+    made(tensors, tied = []) {
+      const made = new Map<string, TensorInfo>();
+      const warnings: string[] = [];
+      for (const { path, start, count, part } of counts) {
+        const members = membersOf([...tensors.keys(), ...tied], start);
+        if (members.size === 0 || members.size >= count) continue;
+        const isMany = count > MOST;
+        warnings.push(
+          `config.json counts ${count} layers in ${path}, the files hold ${members.size}: transformers makes up the others` +
+            (isMany ? ', for which this plan has no bytes and no keys.' : ', at random; this plan counts them.'),
+        );
+        if (isMany) continue;
+        for (let at = 0; at < count; at++) {
+          if (members.has(at)) continue;
+          for (const name of members.get(likest(at, members, part)) ?? []) {
+            const info = tensors.get(name);
+            if (info !== undefined) made.set(start + String(at) + name.slice(name.indexOf('.', start.length)), info);
+          }
+        }
+      }
+      return { tensors: made, warnings };
     },
   };
+}
+
+/** null where config.json does not say: what is the default depends on the kinds of its parts. */
+function countIn(config: AnyConfig, { field, added }: CountedList): { count: number | null; part: AnyConfig } {
+  const parts = field.split('.');
+  const last = parts.pop() ?? field;
+  const part = parts.reduce((above, name) => partOf(above, name), config);
+  const said = numberOf(part, last);
+  return { count: said === null ? null : said + added, part };
+}
+
+/** Older files have the language model's fields elsewhere, or beside the others. */
+function partOf(above: AnyConfig, name: string): AnyConfig {
+  return name === 'text_config' && above[name] === undefined ? textConfig(above) : asConfig(above[name]);
+}
+
+const numberIn = (name: string, start: string): number => Number.parseInt(name.slice(start.length), 10);
+
+/** Number of a member -> the tensors that it holds. */
+function membersOf(names: readonly string[], start: string): Map<number, string[]> {
+  const members = new Map<number, string[]>();
+  for (const name of names) {
+    if (!name.startsWith(start)) continue;
+    const at = numberIn(name, start);
+    if (Number.isNaN(at)) continue;
+    const known = members.get(at);
+    if (known === undefined) members.set(at, [name]);
+    else known.push(name);
+  }
+  return members;
+}
+
+/** The nearest member of the same kind, where kinds are said, or of any. */
+function likest(at: number, members: ReadonlyMap<number, unknown>, { layer_types: kinds }: AnyConfig): number {
+  const kindOf = (index: number): unknown => (Array.isArray(kinds) ? kinds[index] : undefined);
+  const alike = [...members.keys()].filter((each) => kindOf(each) === kindOf(at));
+  const among = alike.length > 0 ? alike : [...members.keys()];
+  return among.reduce((best, each) => (Math.abs(each - at) < Math.abs(best - at) ? each : best));
 }

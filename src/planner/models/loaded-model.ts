@@ -3,10 +3,10 @@ import type { Dtype } from '../../tensor/dtype.js';
 import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
 import { composedClass } from './composed-class.js';
 import { countedLayers } from './counted-layers.js';
-import { lackingPoolers } from './lacking-poolers.js';
+import { lackingTensors, type TiedTensors } from './lacking-tensors.js';
 import { lackingWeights } from './lacking-weights.js';
 import { renamer, type Renamer } from './loaded-name.js';
-import { architecturesOf, asConfig, numberOf, saysTied, stringOf, textConfig, type AnyConfig } from './model-config.js';
+import { architecturesOf, asConfig, numberOf, stringOf, textConfig, tyingOf, type AnyConfig } from './model-config.js';
 import { moduleTree, type ModuleTree } from './module-tree.js';
 import { pathsAbove } from '../map/module-paths.js';
 import { quantizationOf } from './quantization.js';
@@ -132,7 +132,7 @@ function translated(
   const ignored: string[] = [];
   const unknown: string[] = [];
   const strange: string[] = [];
-  const layers = countedLayers(cls, config);
+  const layers = countedLayers(cls.counted, config);
   for (const [source, info] of tensors) {
     const { name } = rename(source);
     const isUnknown = tree.depth(name) !== Infinity;
@@ -153,9 +153,10 @@ function translated(
     }
   }
   cutPadding(loaded, cls, config);
-  const lacking = isQuantized ? [] : lackingPoolers(tree, config, loaded);
-  for (const [name, info] of lacking) loaded.set(name, info);
-  const { ties, unread } = tiesOf(cls, config, loaded);
+  const ties = tiesOf(cls, config, loaded);
+  const layersMade = layers.made(loaded, ties.ties.flat());
+  const made = new Map([...layersMade.tensors, ...lackingTensors(cls, tree, config, ties, loaded)]);
+  for (const [name, info] of made) loaded.set(name, info);
   return {
     cls,
     version: table.version,
@@ -165,12 +166,12 @@ function translated(
     sources,
     ignored,
     unknown,
-    ties,
-    unread: [...unread, ...lacking.map(([name]) => name)],
+    ties: ties.ties,
+    unread: [...ties.unread, ...made.keys()],
     isWhole: wholeness(tree, loaded.keys()),
     warnings: [
       unlisted(table, cls, config),
-      layers.lacking(loaded.keys()),
+      ...layersMade.warnings,
       isQuantized ? null : lackingWeights(strange, loaded, tree),
     ].filter((said) => said !== null),
   };
@@ -216,29 +217,25 @@ function tiesOf(
   cls: ModelClass,
   config: AnyConfig,
   tensors: ReadonlyMap<string, TensorInfo>,
-): Pick<LoadedModel, 'ties' | 'unread'> {
-  const groups = new Map<string, string[]>();
+): TiedTensors & Pick<LoadedModel, 'unread'> {
   const names = [...tensors.keys()];
-  for (const [target, source] of tiesUnder(config, cls.ties)) {
-    for (const [tied, first] of pairsOf(target, source, names))
-      groups.set(first, [...(groups.get(first) ?? [first]), tied]);
-  }
-  const { tie_word_embeddings: said } = cls.tyingPart === null ? config : asConfig(config[cls.tyingPart]);
-  // What the language model's part says against it does not count where the class ties.
-  const isTied =
-    typeof said === 'boolean' ? said : (cls.tyingPart === null && saysTied(config) === true) || cls.tiedByDefault;
+  const pairs = tiesUnder(config, cls.ties).flatMap(([target, source]) => pairsOf(target, source, names));
+  if (!cls.isTied(...tyingOf(cls.tyingPart === null ? config : asConfig(config[cls.tyingPart]))))
+    return { ties: [], apart: pairs, unread: [] };
+  const groups = new Map<string, string[]>();
+  for (const [tied, first] of pairs) groups.set(first, [...(groups.get(first) ?? [first]), tied]);
   const stored = [...groups].filter(([, group]) => group.some((name) => tensors.has(name)));
-  const unread = stored.flatMap(([source, group]) => {
-    const lacking = group.filter((name) => !tensors.has(name));
-    return isTied && tensors.has(source) ? [] : lacking;
+  const unread = stored.flatMap(([source, group]) =>
+    tensors.has(source) ? [] : group.filter((name) => !tensors.has(name)),
+  );
+  const ties = stored.map(([, group]) => {
+    const [first = '', ...others] = [
+      ...group.filter((name) => tensors.has(name)),
+      ...group.filter((name) => !tensors.has(name)),
+    ];
+    return [first, ...others];
   });
-  const ties = stored.flatMap(([, group]) => {
-    const first = group.find((name) => tensors.has(name));
-    // Stored apart and said to be apart.
-    const members = isTied ? group : group.filter((name) => name === first || !tensors.has(name));
-    return first === undefined || members.length < 2 ? [] : [[first, ...members.filter((name) => name !== first)]];
-  });
-  return { ties, unread };
+  return { ties, apart: [], unread };
 }
 
 /** A tie of modules is one of each of their tensors. */

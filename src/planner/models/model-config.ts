@@ -34,10 +34,10 @@ export function stringOf(config: AnyConfig, ...fields: readonly string[]): strin
   return null;
 }
 
-/** `tie_word_embeddings` of the model, or of its language model; null where neither says. */
-export function saysTied(config: AnyConfig): boolean | null {
-  for (const { tie_word_embeddings: tied } of [config, textConfig(config)]) if (typeof tied === 'boolean') return tied;
-  return null;
+/** `tie_word_embeddings` of the model, and of its language model; null where one does not say. */
+export function tyingOf(config: AnyConfig): [whole: boolean | null, language: boolean | null] {
+  const said = ({ tie_word_embeddings: tied }: AnyConfig): boolean | null => (typeof tied === 'boolean' ? tied : null);
+  return [said(config), said(textConfig(config))];
 }
 
 export function architecturesOf({ architectures }: AnyConfig): readonly string[] {

@@ -4,6 +4,7 @@
  */
 import { Blip2Error } from '../../errors.js';
 import * as z from 'zod';
+import { readCountedList, type CountedList } from './counted-layers.js';
 import { readUnsavedBuffer, type UnsavedBuffer } from './unsaved-buffers.js';
 
 /** A module of a class: equal ones are stored once. Numbers of lists are "*". */
@@ -58,12 +59,14 @@ export interface ModelClass {
   readonly ignored: readonly string[];
   /** Buffers that it makes itself. */
   readonly unsaved: readonly UnsavedBuffer[];
+  /** Lists of modules that the configuration counts. */
+  readonly counted: readonly CountedList[];
   /** Tied tensor -> the one it follows, where the configuration ties. */
   readonly ties: ReadonlyMap<string, string>;
   /** The field of `config.json` with the part that says whether it ties; null where the whole says so. */
   readonly tyingPart: string | null;
-  /** Whether it ties where the configuration does not say. */
-  readonly tiedByDefault: boolean;
+  /** Whether it ties, by what that part and its language model's say; null where they say nothing. */
+  readonly isTied: (whole: boolean | null, language: boolean | null) => boolean;
   /** Whether what it is given goes through an encoder, to which its decoder attends: that begins with one token. */
   readonly encodes: boolean;
   /** Whether its attention is written out rather than one operation of torch, so that all scores of a prompt are in memory. */
@@ -92,6 +95,7 @@ const tableSchema = z.strictObject({
   tiedSets: z.array(z.string()),
   ignored: z.array(z.array(z.string())),
   unsaved: z.array(z.string()),
+  counted: z.array(z.string()),
   roles: z.array(z.string()),
   classes: z.array(z.string()),
   types: z.array(z.string()),
@@ -122,9 +126,12 @@ export function readModelTable(text: string): ModelTable {
     classOf(name) {
       const row = classes.get(name);
       if (row === undefined) return null;
-      const [, root = '', role = '', renames = '-', ties = '-', ignored = '-', unsaved = '-'] = split(row);
+      const [, root = '', role = '', renames = '-', ties = '-', ignored = '-', unsaved = '-', counted = '-'] =
+        split(row);
       const [word, prefix = '-', decoder = '-', head = '-', ...marks] = split(rowAt(table.roles, role));
       const use = useOf(word);
+      const rowsOf = (rows: readonly string[], listed: string): string[] =>
+        listed === '-' ? [] : listed.split(',').map((digits) => rowAt(rows, digits));
       const pairs =
         ties === '-' ? [] : split(rowAt(table.tiedSets, ties)).map((digits) => split(rowAt(table.ties, digits)));
       return {
@@ -136,13 +143,13 @@ export function readModelTable(text: string): ModelTable {
         head: head === '-' ? null : head,
         renames: [...(renames === '-' ? [] : renamesOf(rowAt(table.renames, renames))), ...renamesOf(table.legacy)],
         ignored: ignored === '-' ? [] : rowAt(table.ignored, ignored),
-        unsaved:
-          unsaved === '-' ? [] : unsaved.split(',').map((digits) => readUnsavedBuffer(rowAt(table.unsaved, digits))),
+        unsaved: rowsOf(table.unsaved, unsaved).map(readUnsavedBuffer),
+        counted: rowsOf(table.counted, counted).map(readCountedList),
         ties: new Map(pairs.map(([target = '', source = '']) => [target, source])),
         tyingPart: null,
-        tiedByDefault: !marks.includes('untied'),
+        isTied: tyingOf(marks.find((mark) => mark !== EAGER) ?? ''),
         encodes: use === 'seq2seq' || use === 'speech',
-        isEager: marks.includes('eager'),
+        isEager: marks.includes(EAGER),
       };
     },
     classesOf: (modelType) =>
@@ -150,6 +157,14 @@ export function readModelTable(text: string): ModelTable {
         .slice(1)
         .map((digits) => firstOf(rowAt(table.classes, digits))),
   };
+}
+
+const EAGER = 'eager';
+
+/** @param letters "T" where it ties, for each answer of the whole, or for each of the whole and its language model's part */
+function tyingOf(letters: string): ModelClass['isTied'] {
+  const at = (said: boolean | null): number => (said === null ? 0 : said ? 2 : 1);
+  return (whole, language) => letters[letters.length > 3 ? 3 * at(whole) + at(language) : at(whole)] === 'T';
 }
 
 function useOf(word: string | undefined): ModelUse {

@@ -4,7 +4,8 @@
  */
 import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import type { LoadedModel } from '../../models/loaded-model.js';
-import { asConfig, saysTied, type AnyConfig } from '../../models/model-config.js';
+import { asConfig, tyingOf, type AnyConfig } from '../../models/model-config.js';
+import type { Float32Rule } from '../../models/read-model-table.js';
 import { quantizationNotes, quantizationWarnings, type Quantization } from '../../models/quantization.js';
 import { emptyModulesOf } from './empty-modules.js';
 import { genericBlock } from './generic-block.js';
@@ -52,7 +53,7 @@ export function genericProfiler(
     dtype,
     blip2: null,
     ...(quantization === null ? {} : { isPlain: plainIn(model) }),
-    ...(model === null ? {} : { float32: (name) => model.tree.float32(name) }),
+    ...(model === null ? {} : { float32: float32In(model) }),
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
   };
   const known =
@@ -98,9 +99,7 @@ export function genericProfiler(
       ...(lacking.size === 0 ? {} : { lackingKeys: lacking }),
       weightBytes: blocks.reduce((sum, block) => sum + block.weightBytes, 0),
       assumptions: [
-        ...(model === null
-          ? UNKNOWN
-          : [...knownNotes(model, rules), ...lackingNotes([...lacking.keys(), ...model.unread], model)]),
+        ...(model === null ? UNKNOWN : [...knownNotes(model, rules), ...lackingNotes([...lacking.keys()], model)]),
         ...loaderNotes(engine, blocks),
         ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
         ...quantizationNotes(quantization, engine),
@@ -115,6 +114,12 @@ function plannedClass({ cls: { name, use } }: LoadedModel, quantization: Quantiz
   return { class: name, use, ...(dequantizes ? { dequantize: true } : {}) };
 }
 
+/** What is made anew has the model's dtype even where files' parameters are kept in float32 (transformers 5.24). */
+function float32In({ tree, unread }: LoadedModel): (name: string) => Float32Rule {
+  const made = new Set(unread);
+  return (name) => (made.has(name) ? 'never' : tree.float32(name));
+}
+
 function plainIn(model: LoadedModel | null): (name: string) => boolean {
   return model === null ? (name) => /\.(weight|bias)$/.test(name) : (name) => model.tree.depth(name) === Infinity;
 }
@@ -125,5 +130,6 @@ const UNKNOWN: readonly string[] = [
 ];
 
 function unknownGroups(tensors: ReadonlyMap<string, TensorInfo>, config: AnyConfig): LoadedGroups {
-  return { groups: genericGroups(tensors.keys(), saysTied(config) === true), aliases: new Map() };
+  const [whole, language] = tyingOf(config);
+  return { groups: genericGroups(tensors.keys(), whole ?? language ?? false), aliases: new Map() };
 }

@@ -38,13 +38,21 @@ export function lackingKeys(model: LoadedModel, groups: LoadedGroups): Map<strin
   );
 }
 
-/** @param lacking modules and parameters */
-export function lackingNotes(lacking: readonly string[], { cls }: LoadedModel): string[] {
-  const [first] = lacking;
-  if (first === undefined) return [];
-  const [more, them] = lacking.length === 1 ? ['', 'it'] : [` and ${lacking.length - 1} more`, 'them'];
+/** @param lacking modules and parameters of which nothing else is known */
+export function lackingNotes(lacking: readonly string[], { cls, tensors, unread }: LoadedModel): string[] {
+  const made = unread.filter((name) => tensors.has(name));
   return [
-    `No file holds ${first}${more} of ${cls.name}: where this model has ${them}, transformers makes ${them} anew. This plan has keys for ` +
-      `${them} and no bytes.`,
+    ...noteOf(made, cls.name, (them) => `transformers makes ${them} anew, at random, and this plan counts ${them}.`),
+    ...noteOf(lacking, cls.name, (them) => {
+      const where = `where this model has ${them}, transformers makes ${them} anew.`;
+      return `${where} This plan has keys for ${them} and no bytes.`;
+    }),
   ];
+}
+
+function noteOf(names: readonly string[], cls: string, what: (them: string) => string): string[] {
+  const [first] = names;
+  if (first === undefined) return [];
+  const [more, them] = names.length === 1 ? ['', 'it'] : [` and ${names.length - 1} more`, 'them'];
+  return [`No file holds ${first}${more} of ${cls}: ${what(them)}`];
 }

@@ -106,6 +106,7 @@ describe('a map that cuts a layer', () => {
     ...['query', 'key', 'value'].map((each) => `${WHOLE}.${each}`),
     ...['attention.output', 'intermediate', 'output'].map((each) => `longformer.encoder.layer.0.${each}.dense`),
     'lm_head.dense',
+    'lm_head.decoder',
   ];
   const file = new Map(
     weights.map((name): [string, TensorInfo] => [`${name}.weight`, { dtype: 'F16', shape: [64, 64] }]),
