@@ -361,7 +361,7 @@ def changed(cls, config_class, changes):
 def record(cls, config_class, use, nodes, buffers):
     config = default_config(config_class, cls)
     rule, model = float32_rule(cls, config)
-    tying = tying_of(config)
+    tying, tied = tying_of(config), list(model.all_tied_weights_keys)
     legacy = len(core_legacy)
     transforms = conversion_mapping.get_model_conversion_mapping(model)
     entry = {"use": use, "root": store(nodes, tree_of(model, rule))}
@@ -391,7 +391,9 @@ def record(cls, config_class, use, nodes, buffers):
     ties = ties_of(model)
     if ties:
         entry["ties"] = ties
-        entry["tying"] = tying
+        # Parts tie by their own configurations: of the language model's that is known.
+        by_part = len(tying) > 3 and all(name.startswith("language_model.") for name in tied)
+        entry["tying"] = tying if tying[0] == "T" or not tied else "TFT" * 3 if by_part else "TTT"
     return entry
 
 

@@ -48,6 +48,13 @@ describe('a head that no file holds', () => {
     expect(answers.join('')).toBe(letters);
   });
 
+  // Whatever the whole says, of which RAG's configuration has no such field.
+  it('is tied where the part that it is of ties by itself', () => {
+    const rows = table('rag.generator.model.shared.weight');
+    const config = { tie_word_embeddings: false, generator: { model_type: 'bart' } };
+    expect(planned('RagTokenForGeneration', 'rag', config, rows)).toEqual({ elements: ROWS * HIDDEN, said: [] });
+  });
+
   it('is as large as the vocabulary where no table is there either', () => {
     const rows = { 'model.norm.weight': [HIDDEN] };
     const config = { vocab_size: ROWS, hidden_size: HIDDEN, tie_word_embeddings: false };
