@@ -25,7 +25,7 @@ function counted({ config, file, promptTokens }, isPicture) {
   return kept + Math.max(...used.map((block) => block.activationElements * block.elementBytes));
 }
 
-for (const kind of ['models', 'pictures']) {
+for (const kind of ['models', 'pictures', 'encoders']) {
   for (const row of recorded[kind]) {
     const found = peaks[kind].find(({ family }) => family === row.family);
     if (found?.peakBytes === undefined) {

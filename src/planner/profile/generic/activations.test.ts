@@ -17,7 +17,7 @@ const rows = z.array(
   }),
 );
 const recorded = z
-  .object({ models: rows, pictures: rows })
+  .object({ models: rows, pictures: rows, encoders: rows })
   .parse(
     JSON.parse(readFileSync(new URL('../../../../test/fixtures/planner/activations.json', import.meta.url), 'utf8')),
   );
@@ -41,12 +41,35 @@ const activationBytes = (blocks: readonly ProfileBlock[]): number =>
 
 describe('what a prompt takes beside weights', () => {
   // Attention that is written out is counted as one that keeps many scores; XGLM's keeps few.
-  it.each(recorded.models)('$family: all but a sixteenth, and less than three times', (row) => {
-    const blocks = blocksOf(row);
-    const kept = blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
-    const counted = (kept + activationBytes(blocks)) / row.peakBytes;
-    expect(counted).toBeGreaterThan(15 / 16);
-    expect(counted).toBeLessThan(3);
+  it.each([...recorded.models, ...recorded.encoders])(
+    '$family: all but a sixteenth, and less than three times',
+    (row) => {
+      const blocks = blocksOf(row);
+      const kept = blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
+      const counted = (kept + activationBytes(blocks)) / row.peakBytes;
+      expect(counted).toBeGreaterThan(15 / 16);
+      expect(counted).toBeLessThan(3);
+    },
+  );
+});
+
+describe('what a convolution takes beside weights', () => {
+  it('follows from its channels, not from the sides of what slides over a picture', () => {
+    const [inner, outer, tokens] = [64, 256, 100];
+    const block = preparePlan(
+      new Map([
+        ['encoder.stages.0.layers.0.layer.0.convolution.weight', { dtype: 'F16', shape: [inner, outer, 3, 3] }],
+        ['encoder.stages.0.layers.0.layer.1.convolution.weight', { dtype: 'F16', shape: [outer, inner, 3, 3] }],
+      ]),
+      {
+        config: { architectures: ['ResNetModel'], model_type: 'resnet' },
+        models,
+        engine: 'transformers',
+        budgets: { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 },
+        workload: { promptTokens: tokens },
+      },
+    ).profile.blocks[0];
+    expect(block?.activationElements).toBe(tokens * 4 * outer);
   });
 });
 

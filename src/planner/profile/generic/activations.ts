@@ -30,6 +30,8 @@ const COMPOSED = new Set(['gelu_new', 'gelu_fast', 'gelu_python', 'relu2', 'xiel
 const SCORES_EAGER = 7.5;
 /** A learned bias of every position to every other, with the mask in it, and as it is made. */
 const SCORES_BIASED = 3;
+/** Attention of encoders of sound that knows distances: it is written out, whatever the rest of the model does. */
+const DISTANCES = /\.(distance_embedding|linear_pos)\.weight$/;
 /** Towers keep what comes in, and some their first layers' results, beside what a layer makes. */
 const KEPT_BESIDE = 1.15;
 const ATTENTION = /attn|attention/i;
@@ -53,12 +55,37 @@ export function activationElements(
   const straight = rows.tokens * (2 * rowWidth + (isComposed ? 3.5 : 2) * widest);
   const scan = scanElements(tensors, text, rows.length) * rows.sequences * (4 / elementBytes);
   const routed = rows.tokens * (2 * rowWidth + routedElements(widths, tensors, text));
-  return Math.ceil(Math.max(straight + scan, routed, scoreElements(rows, tensors, text, isEager)));
+  const scores = Math.max(scoreElements(rows, tensors, text, isEager), windowElements(rows.tokens, tensors));
+  return Math.ceil(Math.max(straight + scan, routed, scores));
 }
 
 /** Of a tower, which works on `patches`. */
-export function pictureElements(patches: number, { rowWidth, widest }: BlockWidths, config: AnyConfig): number {
-  return Math.ceil(patches * Math.max(KEPT_BESIDE * (2 * rowWidth + 2 * widest), turnedElements(config)));
+export function pictureElements(
+  patches: number,
+  { rowWidth, widest }: BlockWidths,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  config: AnyConfig,
+): number {
+  const straight = patches * Math.max(KEPT_BESIDE * (2 * rowWidth + 2 * widest), turnedElements(config));
+  return Math.ceil(Math.max(straight, windowElements(patches, tensors)));
+}
+
+const WINDOW_TABLE = /\.relative_position_bias_table$/;
+const WINDOW_ROWS = /\.rel_pos_h$/;
+
+/** Of patches whose scores have a bias by how far apart they are in a window, or in the picture: as large as their tables tell. */
+function windowElements(patches: number, tensors: ReadonlyMap<string, TensorInfo>): number {
+  let most = 0;
+  for (const [name, { shape }] of tensors) {
+    const [rows = 0, columns = 1] = shape;
+    // Distances in both directions at once, and those to a token for the whole; a column for each head.
+    if (WINDOW_TABLE.test(name)) most = Math.max(most, columns * (Math.floor((Math.sqrt(rows) + 1) / 2) ** 2 + 1));
+    if (!WINDOW_ROWS.test(name)) continue;
+    // Of one direction, as wide as a head.
+    const width = [...tensors].find(([each]) => each.endsWith('.qkv.weight'))?.[1].shape[1] ?? columns;
+    most = Math.max(most, (width / columns) * ((rows + 1) / 2) ** 2);
+  }
+  return SCORES_BIASED * patches * most;
 }
 
 function scoreElements(
@@ -80,7 +107,8 @@ function scoreElements(
       'attention_heads',
       'encoder_attention_heads',
     ) ?? 0;
-  const factor = isEager ? SCORES_EAGER : isBiased ? SCORES_BIASED : 0;
+  const isWritten = isEager || names.some((name) => DISTANCES.test(name));
+  const factor = isWritten ? SCORES_EAGER : isBiased ? SCORES_BIASED : 0;
   return factor * sequences * heads * length ** 2;
 }
 

@@ -13,6 +13,7 @@ import { keptLevels } from '../kept-levels.js';
 import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
 import type { Engine } from '../../map/engine.js';
 import { WITHOUT_PATCHES, patchesPerToken } from './picture-patches.js';
+import { soundElements } from './sound-elements.js';
 import type { Workload } from '../workload/workload.js';
 import { parentOf } from '../../map/module-paths.js';
 
@@ -47,6 +48,7 @@ const CROSS_KEYS =
 export const SINGLE_EXPERT = /\.(experts|routed_experts)\.\d+$/;
 
 const LOOKED_UP = /embed/i;
+const CONVOLUTION = /conv/i;
 
 interface Sizes {
   readonly leaves: ReadonlyMap<string, number>;
@@ -119,12 +121,14 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const widestRows = phase === 'token' ? Math.max(promptRows, batch) : onceRows;
   const activations = (): number => {
     if (isTable) return 2 * widestRows * read.rowWidth;
-    if (isTower) return pictureElements(widestRows, read, config);
-    return activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
+    if (isTower) return pictureElements(widestRows, read, held, config);
+    const sound = phase === 'prompt' ? soundElements(name, widestRows, config) : 0;
+    const others = activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
       text: textConfig(config),
       isEager: context.isEager && phase !== 'image',
       elementBytes,
     });
+    return Math.max(sound, others);
   };
   return {
     name,
@@ -221,9 +225,11 @@ function sizesOf(
     if (elements === Math.max(1, ...info.shape)) continue;
     if (names.length > 1 && own.has(name) && LOOKED_UP.test(leaf)) continue;
     if (isPlain(info)) {
-      // Of several matrices in one tensor, the last two sides.
-      for (const dim of info.shape.slice(-2)) widest = Math.max(widest, dim);
-      rowWidth = Math.max(rowWidth, info.shape.at(-1) ?? 0);
+      // Of several matrices in one tensor, the last two sides; of a convolution, channels, and not the sides of what slides.
+      const isConvolution = info.shape.length > 3 || (info.shape.length === 3 && CONVOLUTION.test(name));
+      const sides = isConvolution ? info.shape.slice(0, 2) : info.shape.slice(-2);
+      widest = Math.max(widest, ...sides);
+      rowWidth = Math.max(rowWidth, isConvolution ? Math.max(...sides) : (sides.at(-1) ?? 0));
     } else isPacked = true;
   }
   if (isPacked) {
