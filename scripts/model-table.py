@@ -6,7 +6,7 @@
 Needs transformers, torch and, for the models that are built upon it, timm. Every class that transformers exports is built on the meta device with its default configuration; nothing is downloaded. What is
 recorded: the tree of modules with numbers as "*", in the order of registration; modules without weights where maps may name them; ties; the renames and merges of loading, with
 their scope; modules that must stay whole, that are never called or tell others where to be, buffers that no file holds, lists that the configuration counts, and parameters kept in float32; the prefix of the base
-model; the part that runs for every token; whether its attention is written out. Equal subtrees are stored once. Classes that do not build are named on stderr.
+model; the part that runs for every token; whether it attends to an encoder; whether its attention is written out. Equal subtrees are stored once. Classes that do not build are named on stderr.
 """
 
 import contextlib
@@ -320,8 +320,16 @@ def decoder_of(model, use):
     if use == "once":
         return None
     decoder = model.get_decoder()
+    # Of a part that is an encoder and a decoder, as BART is in Florence-2.
+    if getattr(getattr(decoder, "config", None), "is_encoder_decoder", False):
+        decoder = getattr(decoder, "decoder", decoder)
     path = next((name for name, module in model.named_modules() if module is decoder), "")
     return path or None
+
+
+def encodes(model):
+    """Whether what it is given goes through an encoder, to which its decoder attends."""
+    return any(getattr(part, "is_encoder_decoder", False) for part in (model.config, getattr(model.config, "text_config", None)))
 
 
 def head_of(model):
@@ -368,6 +376,8 @@ def record(cls, config_class, use, nodes, buffers):
     attending = (model.get_decoder() if use != "once" else None) or model
     if getattr(attending, "config", config)._attn_implementation == "eager":
         entry["eager"] = True
+    if use != "once" and encodes(model):
+        entry["encodes"] = True
     own = transforms_of(transforms[: len(transforms) - legacy])
     if model.base_model_prefix:
         entry["prefix"] = model.base_model_prefix

@@ -12,7 +12,7 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
   unsaved     "name unit factor factor" of a buffer that no file holds, as scripts/unsaved_buffers.py describes it
   counted     "path field" of a list, as scripts/counted_lists.py describes it
   roles       use, base model's prefix, decoder, head ("-" for none), when a class ties that has ties (`tying_of` in
-              scripts/model-table.py), and "eager"
+              scripts/model-table.py), "encodes", and "eager"
   classes     "name root role renames ties ignored unsaved counted", "-" for none; the last two are numbers with commas between
   types       "model_type class class"
 """
@@ -20,6 +20,7 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
 import json
 from collections import Counter
 
+MARKS = ("encodes", "eager")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -47,7 +48,7 @@ class Pool:
 
 
 def encode(table):
-    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, unsaved, counted, ties, tying, eager), types."""
+    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, unsaved, counted, ties, tying, encodes, eager), types."""
     split = [[part.split() for part in row.split("|")] for row in table["nodes"]]
     counts = Counter(word.partition(":")[0] for _, *held in split for part in held for word in part)
     words = {word: number(i) for i, (word, _) in enumerate(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))}
@@ -66,7 +67,7 @@ def encode(table):
     legacy = lists(table["legacy"])
     classes, numbers = [], {}
     for name, entry in sorted(table["classes"].items()):
-        marks = [*([entry["tying"]] if "tying" in entry else []), *(["eager"] if "eager" in entry else [])]
+        marks = [*([entry["tying"]] if "tying" in entry else []), *(mark for mark in MARKS if mark in entry)]
         role = roles.add(" ".join([entry["use"], *(entry.get(key) or "-" for key in ("prefix", "decoder", "head")), *marks]))
         numbers[name] = number(len(classes))
         own = [
@@ -127,8 +128,8 @@ def decode(text):
             known["unsaved"] = [table["unsaved"][int(digits, 36)] for digits in unsaved.split(",")]
         if counted != "-":
             known["counted"] = [table["counted"][int(digits, 36)] for digits in counted.split(",")]
-        tying = [{"tying": mark} for mark in marks if mark != "eager"]
-        return {"use": use, "root": int(root, 36), **known, **(tying[0] if tying else {}), **({"eager": True} if "eager" in marks else {})}
+        tying = {"tying": mark for mark in marks if mark not in MARKS}
+        return {"use": use, "root": int(root, 36), **known, **tying, **{mark: True for mark in MARKS if mark in marks}}
 
     split = [row.split() for row in table["classes"]]
     return {

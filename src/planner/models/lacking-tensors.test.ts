@@ -111,6 +111,14 @@ describe('what else no file holds', () => {
       2 * 20 * HIDDEN + 2 * HIDDEN,
     ],
     [
+      'none where they are not learned',
+      'TrOCRForCausalLM',
+      'trocr',
+      { d_model: HIDDEN, use_learned_position_embeddings: false },
+      { ...table('model.decoder.embed_tokens.weight'), 'model.decoder.layers.0.fc1.bias': [HIDDEN] },
+      HIDDEN,
+    ],
+    [
       'what stands for sound that is left out',
       'Wav2Vec2Model',
       'wav2vec2',

@@ -52,7 +52,8 @@ export function lackingTensors(
     const classifies = { weight: floats([labels, width]), bias: floats([labels]) };
     for (const name of labels > 0 ? ['classifier', 'score', 'qa_outputs'] : []) addModule(name, classifies);
   }
-  const positions = numberOf(config, 'max_position_embeddings');
+  const isLearned = config['use_learned_position_embeddings'] !== false;
+  const positions = isLearned ? numberOf(config, 'max_position_embeddings') : null;
   for (const path of ['', ...held]) {
     const start = path === '' ? '' : `${path}.`;
     if (width !== null && positions !== null)

@@ -147,9 +147,9 @@ export function readModelTable(text: string): ModelTable {
         counted: rowsOf(table.counted, counted).map(readCountedList),
         ties: new Map(pairs.map(([target = '', source = '']) => [target, source])),
         tyingPart: null,
-        isTied: tyingOf(marks.find((mark) => mark !== EAGER) ?? ''),
-        encodes: use === 'seq2seq' || use === 'speech',
-        isEager: marks.includes(EAGER),
+        isTied: tyingOf(marks.find((mark) => /^[TF]+$/.test(mark)) ?? ''),
+        encodes: marks.includes('encodes'),
+        isEager: marks.includes('eager'),
       };
     },
     classesOf: (modelType) =>
@@ -158,8 +158,6 @@ export function readModelTable(text: string): ModelTable {
         .map((digits) => firstOf(rowAt(table.classes, digits))),
   };
 }
-
-const EAGER = 'eager';
 
 /** @param letters "T" where it ties, for each answer of the whole, or for each of the whole and its language model's part */
 function tyingOf(letters: string): ModelClass['isTied'] {

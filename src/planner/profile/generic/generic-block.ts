@@ -71,7 +71,9 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const sizes = sizesOf(names, context);
   const read = group.reads.length === 0 ? sizes : sizesOf(names, context, group.reads);
   const held = new Map([...names, ...group.reads].flatMap((each) => entryOf(each, context.tensors)));
-  const cache = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
+  const own = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
+  // Without attention of its own to an encoder, as in T5Gemma 2, it has the encoder's tokens beside its own.
+  const cache = encodes && own.perEncoded === 0 ? { ...own, perEncoded: own.perToken } : own;
   const rows = batch * beams;
   const context0 = encodes ? 1 : promptTokens;
   const elementBytes = rules.dtype === 'float32' ? 4 : 2;
