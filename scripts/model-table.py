@@ -293,10 +293,10 @@ def by_module(ties, names):
 PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")
 
 
-def tying_of(config):
+def tying_of(cls, config):
     """
-    Whether a configuration ties, "T" or "F", where it says nothing of it, that it does not, and that it does; three letters for each of these where
-    a part for the language model may say so too.
+    Whether a class ties, "T" or "F", where its configuration says nothing of it, that it does not, and that it does; three letters for each of these
+    where a part for the language model may say so too. Parts of a model tie by their own configurations, whatever the whole says.
     """
     given = {name: value for name, value in config.to_dict().items() if name != "tie_word_embeddings"}
     part = next((name for name in PARTS if isinstance(given.get(name), dict)), None)
@@ -307,7 +307,8 @@ def tying_of(config):
     def ties(whole, of_part):
         parts = {} if part is None else {part: saying(given[part], of_part)}
         try:
-            return getattr(type(config).from_dict(saying({**given, **parts}, whole)), "tie_word_embeddings", None) is True
+            with torch.device("meta"):
+                return bool(cls._from_config(type(config).from_dict(saying({**given, **parts}, whole)), dtype=torch.float16).all_tied_weights_keys)
         except Exception:
             return False
 
@@ -369,7 +370,6 @@ def changed(cls, config_class, changes):
 def record(cls, config_class, use, nodes, buffers):
     config = default_config(config_class, cls)
     rule, model = float32_rule(cls, config)
-    tying, tied = tying_of(config), list(model.all_tied_weights_keys)
     legacy = len(core_legacy)
     transforms = conversion_mapping.get_model_conversion_mapping(model)
     entry = {"use": use, "root": store(nodes, tree_of(model, rule))}
@@ -401,9 +401,7 @@ def record(cls, config_class, use, nodes, buffers):
     ties = ties_of(model)
     if ties:
         entry["ties"] = ties
-        # Parts tie by their own configurations: of the language model's that is known.
-        by_part = len(tying) > 3 and all(name.startswith("language_model.") for name in tied)
-        entry["tying"] = tying if tying[0] == "T" or not tied else "TFT" * 3 if by_part else "TTT"
+        entry["tying"] = tying_of(cls, config)
     return entry
 
 

@@ -7,7 +7,10 @@ const models = await loadModelTable();
 
 const [WIDTH, PROMPT, NEW] = [8, 100, 10];
 const attention = (module: string): [string, TensorInfo][] =>
-  ['k_proj', 'v_proj'].map((each) => [`${module}.${each}.weight`, { dtype: 'F16', shape: [WIDTH, WIDTH] }]);
+  (module.endsWith('attention') ? ['key', 'value'] : ['k_proj', 'v_proj']).map((each) => [
+    `${module}.${each}.weight`,
+    { dtype: 'F16', shape: [WIDTH, WIDTH] },
+  ]);
 
 function blocksOf(cls: string, type: string, tensors: readonly [string, TensorInfo][]) {
   const { profile } = preparePlan(new Map(tensors), {
@@ -44,20 +47,29 @@ describe('what a model is given', () => {
     [
       'Florence2ForConditionalGeneration',
       'florence2',
-      'model.language_model.encoder',
-      'model.language_model.decoder',
-      'encoder_attn',
+      ['model.language_model.encoder.layers.0', 'self_attn'],
+      ['model.language_model.decoder.layers.0', 'self_attn', 'encoder_attn'],
     ],
-    ['T5Gemma2ForConditionalGeneration', 't5gemma2', 'model.encoder.text_model', 'model.decoder', null],
-  ])('%s: goes through an encoder once', (cls, type, encoder, decoder, cross) => {
-    const blocks = blocksOf(cls, type, [
-      ...attention(`${encoder}.layers.0.self_attn`),
-      ...attention(`${decoder}.layers.0.self_attn`),
-      ...(cross === null ? [] : attention(`${decoder}.layers.0.${cross}`)),
-    ]);
+    [
+      'Pix2StructForConditionalGeneration',
+      'pix2struct',
+      ['encoder.encoder.layer.0', 'attention'],
+      ['decoder.layer.0', 'self_attention.attention', 'encoder_decoder_attention.attention'],
+    ],
+    [
+      'T5Gemma2ForConditionalGeneration',
+      't5gemma2',
+      ['model.encoder.text_model.layers.0', 'self_attn'],
+      ['model.decoder.layers.0', 'self_attn'],
+    ],
+  ])('%s: goes through an encoder once', (cls, type, encoder, decoder) => {
+    const tensors = [encoder, decoder].flatMap(([layer = '', ...modules]) =>
+      modules.flatMap((module) => attention(`${layer}.${module}`)),
+    );
+    const blocks = blocksOf(cls, type, tensors);
     expect(blocks.map(({ name, runs }) => [name, runs])).toEqual([
-      [`${encoder}.layers.0`, 1],
-      [`${decoder}.layers.0`, NEW],
+      [encoder[0], 1],
+      [decoder[0], NEW],
     ]);
     expect(blocks[1]?.cacheElements).toBe(2 * WIDTH * (1 + NEW + PROMPT));
   });

@@ -27,6 +27,8 @@ export interface BlockContext {
   readonly use: ModelUse | null;
   /** Whether an encoder takes the prompt, and the decoder begins with one token. */
   readonly encodes: boolean;
+  /** Whether a decoder has the encoder's tokens beside its own, without attention apart for those. */
+  readonly mergesAttention: boolean;
   /** Whether its attention is written out rather than one operation. */
   readonly isEager: boolean;
   /** Of what a file holds, what accelerate puts on the GPU that runs it, wherever the map has it. */
@@ -43,7 +45,7 @@ export interface BlockContext {
 }
 
 const CROSS_KEYS =
-  /\.(EncDecAttention|encoder_attn|cross_attn|crossattention)\.(self\.)?(k|v|k_proj|v_proj|key|value|c_attn)\./;
+  /\.(EncDecAttention|encoder_attn|cross_attn|crossattention|encoder_decoder_attention)\.((self|attention)\.)?(k|v|k_proj|v_proj|key|value|c_attn)\./;
 /** By itself: runs where a token has chosen it, and is copied only then. */
 export const SINGLE_EXPERT = /\.(experts|routed_experts)\.\d+$/;
 
@@ -71,9 +73,8 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const sizes = sizesOf(names, context);
   const read = group.reads.length === 0 ? sizes : sizesOf(names, context, group.reads);
   const held = new Map([...names, ...group.reads].flatMap((each) => entryOf(each, context.tensors)));
-  const own = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
-  // Without attention of its own to an encoder, as in T5Gemma 2, it has the encoder's tokens beside its own.
-  const cache = encodes && own.perEncoded === 0 ? { ...own, perEncoded: own.perToken } : own;
+  const shape = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
+  const cache = context.mergesAttention ? { ...shape, perEncoded: shape.perToken } : shape;
   const rows = batch * beams;
   const context0 = encodes ? 1 : promptTokens;
   const elementBytes = rules.dtype === 'float32' ? 4 : 2;
@@ -124,13 +125,12 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const activations = (): number => {
     if (isTable) return 2 * widestRows * read.rowWidth;
     if (isTower) return pictureElements(widestRows, read, held, config);
-    const sound = phase === 'prompt' ? soundElements(name, widestRows, config) : 0;
     const others = activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
       text: textConfig(config),
       isEager: context.isEager && phase !== 'image',
       elementBytes,
     });
-    return Math.max(sound, others);
+    return Math.max(others, phase === 'prompt' ? soundElements(name, widestRows, config) : 0);
   };
   return {
     name,

@@ -7,6 +7,7 @@ import type { LoadedModel } from '../../models/loaded-model.js';
 import { asConfig, tyingOf, type AnyConfig } from '../../models/model-config.js';
 import type { Float32Rule } from '../../models/read-model-table.js';
 import { quantizationNotes, quantizationWarnings, type Quantization } from '../../models/quantization.js';
+import { CROSS } from './cache-shape.js';
 import { emptyModulesOf } from './empty-modules.js';
 import { genericBlock } from './generic-block.js';
 import { knownNotes, loaderNotes } from './generic-notes.js';
@@ -75,6 +76,8 @@ export function genericProfiler(
     config,
     use: model?.cls.use ?? null,
     encodes: model?.cls.encodes ?? false,
+    // As T5Gemma 2.
+    mergesAttention: model?.cls.encodes === true && ![...tensors.keys()].some((name) => CROSS.test(name)),
     isEager: model?.cls.isEager ?? false,
     isBuffer: (name: string) => model?.tree.isBuffer(name) === true,
     bufferBytes: unsaved?.bytes ?? new Map<string, number>(),
