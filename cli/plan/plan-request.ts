@@ -13,6 +13,7 @@ import {
   autoBatches,
   type Objective,
 } from '../../src/planner/index.js';
+import { indexedDtype } from '../../src/planner/models/stored-dtype.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
 import { parseDtypeName } from '../common/dtype.js';
 import { loadModel } from '../common/load-model.js';
@@ -21,6 +22,7 @@ import { readAllowQuant } from '../common/plan-options.js';
 import { budgetsOf, readCards } from './cards.js';
 import { knownModels } from './known-models.js';
 import { readMachine } from './read-machine.js';
+import { weightFileWarnings } from './weight-files.js';
 import type { RequestArgs } from './request-flags.js';
 
 /** What V8 runs of a function, in bytes of code, before it optimises it: about a second. */
@@ -68,6 +70,8 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   }
   const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint, args);
   const known = isBlip2(config) ? null : await knownModels(tensors, config, args);
+  const loaded = dtype ?? (known === null ? undefined : indexedDtype(config, checkpoint?.indexDtype));
+  const engine = args.engine ?? (known === null ? 'blip2-run' : 'transformers');
   for (const module of dtypes.keys()) {
     if (module === '' || [...tensors.keys()].some((name) => name === module || name.startsWith(`${module}.`))) continue;
     throw usageError(`--dtype ${module}=${dtypes.get(module)}: no tensor of this model is in "${module}"`);
@@ -80,6 +84,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
     warnings: [
       ...(checkpoint?.warnings ?? []).map(({ message, code }) => `${message} [${code}]`),
       ...(known?.warnings ?? []),
+      ...(engine === 'transformers' && checkpoint !== null ? weightFileWarnings(checkpoint) : []),
     ],
     options: {
       config,
@@ -92,9 +97,9 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
         ...(args['max-new-tokens'] === undefined ? {} : { newTokens: args['max-new-tokens'] }),
         ...(args['picture-size'] === undefined ? {} : { pictureSize: args['picture-size'] }),
       },
-      ...(dtype === undefined ? {} : { dtype }),
+      ...(loaded === undefined ? {} : { dtype: loaded }),
       dtypes,
-      engine: args.engine ?? (known === null ? 'blip2-run' : 'transformers'),
+      engine,
       ...(known === null ? {} : { models: known.models, names: args.names ?? 'loaded' }),
       provider: args.provider,
       pins,

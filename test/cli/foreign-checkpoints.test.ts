@@ -214,3 +214,45 @@ it('blip2-shard repair writes a lost index, and says that it reads no hub', asyn
   const { code, stderr } = await shard('repair', 'owner/model', join(folder, 'none'));
   expect([code, stderr]).toEqual([2, expect.stringContaining('Download the model')]);
 });
+
+describe('blip2-plan of weights by names that from_pretrained does not look for', () => {
+  const llama = { architectures: ['LlamaForCausalLM'], model_type: 'llama', tie_word_embeddings: true };
+  const weights = floats('model.norm.weight', 'model.layers.0.input_layernorm.weight');
+  const plan = async (files: Readonly<Record<string, string | Uint8Array>>, config: object = llama) => {
+    await rm(join(folder, 'in'), { recursive: true, force: true });
+    const from = await write({ ...files, 'config.json': JSON.stringify(config) });
+    const { stdout, stderr } = await command('blip2-plan', [
+      from,
+      '--vram',
+      '1G',
+      '--engine',
+      'transformers',
+      '--json',
+    ]);
+    return { stderr, dtype: (JSON.parse(stdout) as { dtype: string }).dtype };
+  };
+
+  it('says so, and what names them', async () => {
+    const named = { ...llama, transformers_weights: 'consolidated.safetensors' };
+    const said = 'transformers looks for model.safetensors and finds no consolidated.safetensors';
+    expect((await plan({ 'consolidated.safetensors': weights })).stderr).toContain(said);
+    expect((await plan({ 'consolidated.safetensors': weights }, named)).stderr).not.toContain('warning: transformers');
+    expect((await plan({ 'model.fp16.safetensors': weights })).stderr).not.toContain('warning: transformers');
+    expect((await plan({ 'model.safetensors': weights }, named)).stderr).toContain(
+      'transformers loads consolidated.safetensors, which config.json names as transformers_weights',
+    );
+  });
+
+  // Of such files from_pretrained makes bfloat16 (transformers 5.24).
+  it('takes the dtype of their index where config.json names none', async () => {
+    const shards = 'model-00001-of-00001.safetensors';
+    const weight_map = { 'model.norm.weight': shards, 'model.layers.0.input_layernorm.weight': shards };
+    const files = (dtype: string) => ({
+      [shards]: weights,
+      'model.safetensors.index.json': JSON.stringify({ metadata: { dtype, total_size: 32 }, weight_map }),
+    });
+    expect((await plan(files('bfloat16'))).dtype).toBe('bfloat16');
+    expect((await plan(files('nothing'))).dtype).toBe('float32');
+    expect((await plan(files('bfloat16'), { ...llama, dtype: 'float16' })).dtype).toBe('float16');
+  });
+});

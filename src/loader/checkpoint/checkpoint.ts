@@ -40,6 +40,8 @@ export interface Checkpoint {
   /** What its shards hold and its index does not list. transformers 5 loads it; nothing here reads it. */
   readonly unlisted?: ReadonlyMap<string, StoredTensor>;
   readonly warnings: readonly CheckpointWarning[];
+  /** The dtype that its index names beside the size of all: transformers takes it where config.json names none. */
+  readonly indexDtype?: string;
   /** Where it comes from, for a checkpoint on the hub. A file that is not on this machine has an address for a path. */
   readonly hub?: { readonly repo: string; readonly revision: string; readonly commit: string };
 }

@@ -53,6 +53,7 @@ export async function openFound(
     files: shards.map((shard) => shard.file),
     tensors: indexed?.tensors ?? new Map(shards.flatMap((shard) => [...shard.tensors])),
     ...(indexed === null || indexed.unlisted.size === 0 ? {} : { unlisted: indexed.unlisted }),
+    ...(index === null || index.dtype === null ? {} : { indexDtype: index.dtype }),
     warnings: [...found.warnings, ...shards.flatMap(deviationWarnings), ...(indexed?.warnings ?? [])],
   };
 }

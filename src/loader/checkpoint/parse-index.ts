@@ -13,6 +13,8 @@ export interface CheckpointIndex {
   readonly weightMap: ReadonlyMap<string, string>;
   /** `metadata.total_size` as it is written; null where the index has none. */
   readonly totalSize: string | null;
+  /** `metadata.dtype`, which from_pretrained takes where config.json names none (transformers 5.24); null where there is no such text. */
+  readonly dtype: string | null;
   readonly hasMetadata: boolean;
 }
 
@@ -72,7 +74,7 @@ function parseUsualIndex(text: string, file: string): CheckpointIndex | undefine
   // Two for each tensor, and the keys weight_map, metadata and total_size.
   const strings = 2 * weightMap.size + 3;
   if (countQuotes(text) !== 2 * strings) return undefined;
-  return { weightMap, totalSize, hasMetadata: true };
+  return { weightMap, totalSize, dtype: null, hasMetadata: true };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -89,7 +91,7 @@ function countQuotes(text: string): number {
 function scanIndex(text: string, file: string): CheckpointIndex {
   const scanner = new JsonScanner(text);
   let weightMap: Map<string, string> | undefined;
-  let totalSize: string | null = null;
+  let said: IndexMetadata = { totalSize: null, dtype: null };
   let hasMetadata = false;
   try {
     scanner.object('index', (key) => {
@@ -98,7 +100,7 @@ function scanIndex(text: string, file: string): CheckpointIndex {
         weightMap = readWeightMap(scanner, file);
       } else if (key === 'metadata' && scanner.kind() === 'object') {
         hasMetadata = true;
-        totalSize = readTotalSize(scanner);
+        said = readMetadata(scanner);
       } else {
         scanner.skip();
       }
@@ -111,7 +113,7 @@ function scanIndex(text: string, file: string): CheckpointIndex {
     });
   }
   if (weightMap === undefined) throw new SafetensorsError('INDEX_INVALID', file, 'has no weight_map');
-  return { weightMap, totalSize, hasMetadata };
+  return { weightMap, ...said, hasMetadata };
 }
 
 function readWeightMap(scanner: JsonScanner, file: string): Map<string, string> {
@@ -129,13 +131,17 @@ function readWeightMap(scanner: JsonScanner, file: string): Map<string, string> 
   return weightMap;
 }
 
-function readTotalSize(scanner: JsonScanner): string | null {
+type IndexMetadata = Pick<CheckpointIndex, 'totalSize' | 'dtype'>;
+
+function readMetadata(scanner: JsonScanner): IndexMetadata {
   let totalSize: string | null = null;
+  let dtype: string | null = null;
   scanner.object('metadata', (key) => {
     if (key === 'total_size' && scanner.kind() === 'number') totalSize = scanner.number('total_size');
+    else if (key === 'dtype' && scanner.kind() === 'string') dtype = scanner.string('dtype');
     else scanner.skip();
   });
-  return totalSize;
+  return { totalSize, dtype };
 }
 
 function checkShardPath(shard: string, tensor: string, file: string): void {

@@ -24,6 +24,11 @@ export function storedDtype(json: unknown, tensors: Stored): LoadDtype {
   return knownDtype(json) ?? firstFloat(tensors)?.dtype ?? 'bfloat16';
 }
 
+/** What an index says where config.json does not: transformers takes it before it looks at a tensor. @param named in the index */
+export function indexedDtype(json: unknown, named: string | undefined): LoadDtype | undefined {
+  return named === undefined || saidDtype(json) !== null ? undefined : DTYPES.get(named);
+}
+
 /** What to know where config.json names a dtype that is not counted, or the first tensor decides and most others are of another; else null. */
 export function dtypeNote(json: unknown, tensors: Stored): string | null {
   const first = firstFloat(tensors);
