@@ -85,6 +85,37 @@ describe('layers that config.json counts', () => {
     ]);
   });
 
+  // "Field 'num_hidden_layers' expected int, got str (value: '3')"; nothing is said of what is null, which some fields may be.
+  it.each(['3', 3.5, true, [3], {}])('as %j are said to be refused', (num_hidden_layers) => {
+    const held = layersOf('model.layers', 'self_attn.q_proj');
+    const said = `config.json has num_hidden_layers as ${JSON.stringify(num_hidden_layers)}, which transformers refuses`;
+    const config = { num_hidden_layers };
+    expect(loaded('LlamaForCausalLM', 'llama', config, held).warnings).toEqual([expect.stringContaining(said)]);
+  });
+
+  it.each([0, -3])('as %j are none', (num_hidden_layers) => {
+    const held = layersOf('model.layers', 'self_attn.q_proj');
+    const config = { num_hidden_layers };
+    const model = loaded('LlamaForCausalLM', 'llama', config, [
+      ...held,
+      ['model.norm.weight', { dtype: 'F16', shape: [1] }],
+    ]);
+    expect([...model.tensors.keys()]).toEqual(['model.norm.weight']);
+    expect(model.warnings).toEqual([]);
+  });
+
+  it.each([null, undefined, 3])('as %j are none that is refused', (num_hidden_layers) => {
+    const held = layersOf('model.layers', 'self_attn.q_proj');
+    expect(loaded('LlamaForCausalLM', 'llama', { num_hidden_layers }, held).warnings).toEqual([]);
+  });
+
+  it.each(['false', 0, null])('beside a tie that is said as %j, which is refused', (tie_word_embeddings) => {
+    const held = layersOf('model.layers', 'self_attn.q_proj');
+    const said = `config.json has tie_word_embeddings as ${JSON.stringify(tie_word_embeddings)}, which transformers refuses`;
+    const config = { tie_word_embeddings };
+    expect(loaded('LlamaForCausalLM', 'llama', config, held).warnings).toEqual([expect.stringContaining(said)]);
+  });
+
   it('are like the nearest of their kind', () => {
     const config = { num_hidden_layers: 4, layer_types: ['full_attention', 'conv', 'conv', 'full_attention'] };
     const tensors: [string, TensorInfo][] = [

@@ -1,6 +1,6 @@
 /** Lists of modules that config.json counts, such as layers, and those that files hold (`scripts/counted_lists.py`). */
 import type { TensorInfo } from '../../tensor/tensor-info.js';
-import { asConfig, numberOf, textConfig, type AnyConfig } from './model-config.js';
+import { asConfig, textConfig, type AnyConfig } from './model-config.js';
 
 /** A list of modules, and the field that counts its members: of a part, by its path. */
 export interface CountedList {
@@ -18,6 +18,8 @@ export function readCountedList(row: string): CountedList {
 }
 
 export interface CountedLayers {
+  /** What to know of counts that are none: the classes of transformers' configurations check the types of their fields. */
+  readonly warnings: readonly string[];
   /** Whether a tensor is of a member behind the last that is counted, as for predicting several tokens: those are not built. */
   readonly isBeyond: (name: string) => boolean;
   /**
@@ -40,7 +42,9 @@ export function countedLayers(lists: readonly CountedList[], config: AnyConfig):
     const { count, part } = countIn(config, list);
     return count === null ? [] : [{ ...list, count, part, start: `${list.path}.` }];
   });
+  const refused = lists.flatMap(({ field }) => refusal(config, field) ?? []);
   return {
+    warnings: [...new Set(refused)],
     isBeyond: (name) => counts.some(({ start, count }) => name.startsWith(start) && numberIn(name, start) >= count),
     made(tensors, tied = []) {
       const made = new Map<string, TensorInfo>();
@@ -67,13 +71,25 @@ export function countedLayers(lists: readonly CountedList[], config: AnyConfig):
   };
 }
 
-/** null where config.json does not say: what is the default depends on the kinds of its parts. */
+/** null where config.json does not say: what is the default depends on the kinds of its parts. Less than none are none. */
 function countIn(config: AnyConfig, { field, added }: CountedList): { count: number | null; part: AnyConfig } {
+  const { part, value } = valueAt(config, field);
+  const isCount = typeof value === 'number' && Number.isInteger(value);
+  return { count: isCount ? Math.max(0, value + added) : null, part };
+}
+
+function valueAt(config: AnyConfig, field: string): { part: AnyConfig; value: unknown } {
   const parts = field.split('.');
   const last = parts.pop() ?? field;
   const part = parts.reduce((above, name) => partOf(above, name), config);
-  const said = numberOf(part, last);
-  return { count: said === null ? null : said + added, part };
+  return { part, value: part[last] };
+}
+
+/** Of text, a fraction, and so on; some fields may be null. */
+function refusal(config: AnyConfig, field: string): string | null {
+  const { value } = valueAt(config, field);
+  if (value === undefined || value === null || Number.isInteger(value)) return null;
+  return `config.json has ${field} as ${JSON.stringify(value)}, which transformers refuses: it wants a whole number.`;
 }
 
 /** Older files have the language model's fields elsewhere, or beside the others. */

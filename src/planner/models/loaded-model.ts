@@ -6,7 +6,16 @@ import { countedLayers } from './counted-layers.js';
 import { lackingTensors, type TiedTensors } from './lacking-tensors.js';
 import { lackingWeights } from './lacking-weights.js';
 import { renamer, type Renamer } from './loaded-name.js';
-import { architecturesOf, asConfig, numberOf, stringOf, textConfig, tyingOf, type AnyConfig } from './model-config.js';
+import {
+  architecturesOf,
+  asConfig,
+  numberOf,
+  stringOf,
+  textConfig,
+  tyingOf,
+  tyingRefusal,
+  type AnyConfig,
+} from './model-config.js';
 import { moduleTree, type ModuleTree } from './module-tree.js';
 import { pathsAbove } from '../map/module-paths.js';
 import { quantizationOf } from './quantization.js';
@@ -171,7 +180,9 @@ function translated(
     isWhole: wholeness(tree, loaded.keys()),
     warnings: [
       unlisted(table, cls, config),
+      ...layers.warnings,
       ...layersMade.warnings,
+      cls.ties.size === 0 ? null : tyingRefusal(config),
       isQuantized ? null : lackingWeights(strange, loaded, tree),
     ].filter((said) => said !== null),
   };

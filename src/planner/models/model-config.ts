@@ -40,6 +40,12 @@ export function tyingOf(config: AnyConfig): [whole: boolean | null, language: bo
   return [said(config), said(textConfig(config))];
 }
 
+/** What to know where `tie_word_embeddings` is neither true nor false; else null. */
+export function tyingRefusal({ tie_word_embeddings: tied }: AnyConfig): string | null {
+  if (tied === undefined || typeof tied === 'boolean') return null;
+  return `config.json has tie_word_embeddings as ${JSON.stringify(tied)}, which transformers refuses: it wants true or false.`;
+}
+
 export function architecturesOf({ architectures }: AnyConfig): readonly string[] {
   return Array.isArray(architectures) ? architectures.filter((name) => typeof name === 'string') : [];
 }
