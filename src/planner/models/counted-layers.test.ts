@@ -56,6 +56,13 @@ const LISTS: readonly [string, string, string, string, (count: number) => object
     (num_hidden_layers) => ({ num_hidden_layers, vision_config: { depth: 9 } }),
   ],
   [
+    'BridgeTowerModel',
+    'bridgetower',
+    'vision_model.visual.transformer.resblocks',
+    'mlp.c_fc',
+    (count) => ({ vision_config: { num_hidden_layers: count + 1, remove_last_layer: true } }),
+  ],
+  [
     'VisionEncoderDecoderModel',
     'vision-encoder-decoder',
     'decoder.model.decoder.layers',

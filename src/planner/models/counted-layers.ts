@@ -75,7 +75,9 @@ export function countedLayers(lists: readonly CountedList[], config: AnyConfig):
 function countIn(config: AnyConfig, { field, added }: CountedList): { count: number | null; part: AnyConfig } {
   const { part, value } = valueAt(config, field);
   const isCount = typeof value === 'number' && Number.isInteger(value);
-  return { count: isCount ? Math.max(0, value + added) : null, part };
+  // BridgeTower builds one less where it is told to.
+  const removed = part['remove_last_layer'] === true ? 1 : 0;
+  return { count: isCount ? Math.max(0, value + added - removed) : null, part };
 }
 
 function valueAt(config: AnyConfig, field: string): { part: AnyConfig; value: unknown } {

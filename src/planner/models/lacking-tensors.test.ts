@@ -82,6 +82,7 @@ describe('what else no file holds', () => {
       { ...bert, 'pooler.dense.weight': [HIDDEN, HIDDEN] },
       HIDDEN * HIDDEN,
     ],
+    ['no pooler that has no weights', 'MobileBertModel', 'mobilebert', { classifier_activation: false }, bert, 0],
     [
       'a classifier of as many labels as are named',
       'LlamaForSequenceClassification',

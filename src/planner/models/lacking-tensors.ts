@@ -88,7 +88,8 @@ function poolerOf(
   const name = `${above}pooler.dense`;
   const embedded = WIDTH_FROM.map((each) => loaded.get(`${embeddings}.${each}`)).find((info) => info !== undefined);
   const width = embedded?.shape.at(-1);
-  if (embedded === undefined || width === undefined) return [name, {}];
+  // MobileBERT's takes a token as it is where it is told to.
+  if (embedded === undefined || width === undefined || config['classifier_activation'] === false) return [name, {}];
   const part = above === '' ? config : asConfig(config[above.slice(0, -1)]);
   const rows = numberOf(part, 'pooler_output_size') ?? width;
   const { dtype } = embedded;
