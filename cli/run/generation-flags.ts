@@ -92,7 +92,16 @@ export function readAsk({ question, prompt, preset }: GenerationArgs): Ask {
  *   the options are resolved, before a picture is read.
  */
 export function readGeneration(args: GenerationArgs): GenerationOptions {
-  const { prompt: _, ...preset } = { prompt: undefined, ...captionPresets[args.preset ?? 'fast'] };
+  // Who samples, or asks for one beam, has another search than the preset, and its lengths all the same.
+  const {
+    prompt: _prompt,
+    numBeams: presetBeams,
+    ...lengths
+  } = {
+    prompt: undefined,
+    numBeams: 1,
+    ...captionPresets[args.preset ?? 'fast'],
+  };
   const common = given({
     maxNewTokens: args['max-new-tokens'],
     minNewTokens: args['min-new-tokens'],
@@ -110,19 +119,18 @@ export function readGeneration(args: GenerationArgs): GenerationOptions {
   if (args.sample === true) {
     if (Object.keys(beams).length > 0)
       throw usageError('--beams, --length-penalty and --early-stopping do not go with --sample');
-    const { maxNewTokens } = preset;
-    return { maxNewTokens, ...common, ...sampling, doSample: true };
+    return { ...lengths, ...common, ...sampling, doSample: true };
   }
   if (Object.keys(sampling).length > 0) throw usageError('--temperature, --top-k, --top-p and --seed need --sample');
-  const numBeams = beams.numBeams ?? ('numBeams' in preset ? preset.numBeams : 1);
+  const numBeams = beams.numBeams ?? presetBeams;
   if (numBeams === 1) {
     if (beams.lengthPenalty !== undefined) throw usageError('--length-penalty needs --beams');
     if (beams.earlyStopping !== undefined) throw usageError('--early-stopping needs --beams');
     if ((common.numReturnSequences ?? 1) > 1) throw usageError('--num-captions needs --beams or --sample');
     const { numReturnSequences: _one, ...greedy } = common;
-    return { maxNewTokens: preset.maxNewTokens, ...greedy };
+    return { ...lengths, ...greedy };
   }
-  return { ...preset, ...common, ...beams, numBeams };
+  return { ...lengths, ...common, ...beams, numBeams };
 }
 
 function readEarlyStopping(flag: GenerationArgs['early-stopping']): true | 'never' | undefined {
