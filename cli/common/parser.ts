@@ -56,6 +56,7 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lis
   } catch (error) {
     // yargs wraps what `coerce` throws in an error of its own that keeps the message only.
     const message = error instanceof Error ? error.message : String(error);
+    refuseRepeatedWords(argv, lists);
     await refuseDashedValue(parser, message, argv);
     await nameWhatIsMissing(parser, message);
     throw usageError(
@@ -83,12 +84,13 @@ async function unknownFlags<T>(
   return [given.filter((flag) => !known.includes(flag)), known];
 }
 
-/** yargs takes a word that begins with a dash for a flag, and says of `--vram -5G` that something is missing. */
+/** yargs takes a word that begins with a dash for a flag, and says of `--vram -5G` that arguments are missing. */
 async function refuseDashedValue<T>(parser: Argv<T>, message: string, argv: readonly string[]): Promise<void> {
   const flag = /^Not enough arguments following: (.+)$/.exec(message)?.[1];
-  const value = flag === undefined ? undefined : argv[argv.lastIndexOf(`--${flag}`) + 1];
-  if (value === undefined || !/^-\d/.test(value)) return;
-  throw usageError(`--${flag} takes no value such as ${value}`, await moreIn(parser));
+  if (flag === undefined) return;
+  const value = argv[argv.lastIndexOf(dashed(flag)) + 1] ?? '';
+  const needs = /^-\d/.test(value) ? `takes no value such as ${value}` : 'needs a value';
+  throw usageError(`${dashed(flag)} ${needs}`, await moreIn(parser));
 }
 
 /** yargs counts positionals, and the usage has their names. */
@@ -110,9 +112,22 @@ async function moreIn<T>(parser: Argv<T>): Promise<string> {
 function refuseRepeats(parsed: object, lists: readonly string[]): void {
   for (const [flag, value] of Object.entries(parsed)) {
     if (!Array.isArray(value) || flag === '_' || lists.includes(kebab(flag))) continue;
-    throw usageError(`--${kebab(flag)} is given ${value.length} times and takes one value`);
+    throw givenAgain(dashed(kebab(flag)), value.length);
   }
 }
+
+/** A flag whose `coerce` takes the array for a wrong value: `--seed takes a whole number, not ["1","2"]`. */
+function refuseRepeatedWords(argv: readonly string[], lists: readonly string[]): void {
+  const flags = argv.flatMap((word) => /^--[^=]+/.exec(word)?.[0] ?? []);
+  for (const flag of flags) {
+    const times = flags.filter((other) => other === flag).length;
+    if (times > 1 && !lists.includes(kebab(flag.slice(2)))) throw givenAgain(flag, times);
+  }
+}
+
+const givenAgain = (flag: string, times: number) => usageError(`${flag} is given ${times} times and takes one value`);
+
+const dashed = (flag: string): string => (flag.length === 1 ? `-${flag}` : `--${flag}`);
 
 /** yargs gives a flag under its name and in camel case. */
 const kebab = (flag: string): string => flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

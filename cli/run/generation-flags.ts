@@ -40,7 +40,7 @@ const FLAGS = {
   temperature: number('temperature', 'with --sample [default: 1]'),
   'top-k': count('top-k', 0, 'with --sample: only the likeliest this many [default: 50]'),
   'top-p': number('top-p', 'with --sample: only the likeliest up to this probability [default: 1]'),
-  seed: count('seed', 0, 'with --sample: the same seed draws the same tokens'),
+  seed: count('seed', 0, 'with --sample: the same seed draws the same tokens; --out asks for one'),
   batch: {
     type: 'string',
     nargs: 1,

@@ -33,6 +33,7 @@ describe('is refused, with what was probably meant', () => {
     ['blip2-run', [PICTURE, '--modle', DEMO], 'Did you mean --model?'],
     ['blip2-shard', ['split', DEMO, 'out', '--pln', 'map.json'], 'Did you mean --plan?'],
     ['blip2-plan', ['exlpain', 'map.json'], 'Did you mean explain?'],
+    ['blip2-plan', ['opne'], 'Did you mean open?'],
     ['blip2-shard', ['splt', DEMO], 'Did you mean split?'],
     ['blip2-plan', ['blip2-opt-2.7', '--vram', '10G'], 'Did you mean blip2-opt-2.7b?'],
     ['blip2-plan', ['--gpu', 'rtx 3061'], 'Did you mean RTX 3060?'],
@@ -45,6 +46,10 @@ describe('is refused, with what was probably meant', () => {
     ['blip2-shard', ['inspect', 'blip2-flan-t5-xll'], 'Salesforce/blip2-flan-t5-xl: its files then come from'],
     ['blip2-run', [PICTURE, '-m', DEMO, '--threads', '99999'], `at most ${availableParallelism()}`],
     ['blip2-run', [PICTURE, '-m', DEMO, '--question', ' '], '--question is empty'],
+    ['blip2-run', [PICTURE, '-m', DEMO, '--question'], '--question needs a value'],
+    ['blip2-run', [PICTURE, '-m'], '-m needs a value'],
+    ['blip2-run', [PICTURE, '-m', DEMO, '-m', DEMO], 'error: -m is given 2 times'],
+    ['blip2-run', [PICTURE, '-m', DEMO, '--beams', '2', '--beams=3'], '--beams is given 2 times'],
   ])('%s %j', async (name, args, answer) => {
     const { code, stdout, stderr } = await command(name, args, { env: { HF_ENDPOINT: '' } });
     expect(stderr).toContain(answer);

@@ -82,7 +82,7 @@ export interface PlanOptions {
   readonly objective?: Objective;
   /**
    * How long to search at most; then the best placement found is the answer, with its gap. By default a search ends when its
-   * answer is proven or after a fixed effort: about a second for a GPU or two, up to a few for more. More time than a second
+   * answer is proven or after a fixed effort: a tenth of a second for one GPU, seconds for more. More time than a second
    * searches longer, with `integerSolver` where that is given.
    */
   readonly timeLimitMs?: number;
