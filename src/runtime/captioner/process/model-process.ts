@@ -40,6 +40,14 @@ function endedBy(signal: NodeJS.Signals): string {
   return signal === 'SIGBUS' ? 'signal SIGBUS: a weight file was shortened while it was in use' : `signal ${signal}`;
 }
 
+/** A signal that came to both processes may end this one, before it can tell signals, some milliseconds before the caller hears of it. */
+const SIGNAL_MS = 50;
+
+/** Of a signal that came to both, the caller hears first what it meant. */
+function afterSignals(then: () => void): void {
+  setTimeout(then, SIGNAL_MS);
+}
+
 export class ModelProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, PendingCall>();
@@ -50,10 +58,11 @@ export class ModelProcess implements AsyncDisposable {
   private constructor(child: ChildProcess) {
     this.#child = child;
     child.on('message', (reply: Reply) => this.#receive(reply));
-    child.on('error', (cause) => this.#end(`it cannot be started or reached: ${cause.message}`, cause));
-    // A turn later: of a signal that came to both processes, the caller hears first what it meant.
+    child.on('error', (cause) =>
+      afterSignals(() => this.#end(`it cannot be started or reached: ${cause.message}`, cause)),
+    );
     child.on('exit', (code, signal) =>
-      setImmediate(() => this.#end(signal === null ? `its exit code is ${code}` : endedBy(signal))),
+      afterSignals(() => this.#end(signal === null ? `its exit code is ${code}` : endedBy(signal))),
     );
   }
 
