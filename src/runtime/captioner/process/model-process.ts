@@ -43,27 +43,19 @@ function endedBy(signal: NodeJS.Signals): string {
 /** A signal that came to both processes may end this one, before it can tell signals, some milliseconds before the caller hears of it. */
 const SIGNAL_MS = 50;
 
-/** Of a signal that came to both, the caller hears first what it meant. */
-function afterSignals(then: () => void): void {
-  setTimeout(then, SIGNAL_MS);
-}
-
 export class ModelProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, PendingCall>();
   #lastCall = 0;
   #onConvert: DeviceOptions['onConvert'];
   #ended: Blip2Error | undefined;
+  #ending: NodeJS.Timeout | undefined;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
     child.on('message', (reply: Reply) => this.#receive(reply));
-    child.on('error', (cause) =>
-      afterSignals(() => this.#end(`it cannot be started or reached: ${cause.message}`, cause)),
-    );
-    child.on('exit', (code, signal) =>
-      afterSignals(() => this.#end(signal === null ? `its exit code is ${code}` : endedBy(signal))),
-    );
+    child.on('error', (cause) => this.#endSoon(`it cannot be started or reached: ${cause.message}`, cause));
+    child.on('exit', (code, signal) => this.#endSoon(signal === null ? `its exit code is ${code}` : endedBy(signal)));
   }
 
   /**
@@ -191,14 +183,22 @@ export class ModelProcess implements AsyncDisposable {
     if (this.#pending.size > 0) {
       this.#child.ref();
       channel?.ref();
+      this.#ending?.ref();
     } else {
       this.#child.unref();
       channel?.unref();
+      this.#ending?.unref();
     }
   }
 
   #send(request: Request): void {
     if (this.#child.connected) this.#child.send(request);
+  }
+
+  /** Of a signal that came to both, the caller hears first what it meant. */
+  #endSoon(reason: string, cause?: Error): void {
+    this.#ending ??= setTimeout(() => this.#end(reason, cause), SIGNAL_MS);
+    this.#keepAlive();
   }
 
   #end(reason: string, cause?: Error): void {
