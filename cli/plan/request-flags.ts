@@ -99,7 +99,7 @@ export function requestFlags<T>(parser: Argv<T>) {
       group: 'Placement:',
       coerce: seconds('time-limit'),
       describe:
-        'seconds to search at most, then the best placement so far, with its gap [default: a fixed effort: a tenth of a second for one GPU, up to two and a half seconds for two, mostly up to six for more]',
+        'seconds to search at most, then the best placement so far, with its gap [default: a fixed effort: a tenth of a second for one GPU, up to four seconds for two, mostly up to six for more]',
     })
     .option('pin', {
       type: 'string',
