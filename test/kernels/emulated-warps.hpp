@@ -111,6 +111,11 @@ inline float __fdividef(float a, float b) { return a / b; }
 inline float __expf(float x) { return std::exp(x); }
 using std::fabs;
 using std::fmaxf;
+inline unsigned __float_as_int(float number) {
+  unsigned bits;
+  memcpy(&bits, &number, sizeof bits);
+  return bits;
+}
 inline float __int_as_float(unsigned bits) {
   float value;
   memcpy(&value, &bits, 4);

@@ -2,6 +2,7 @@
 #include "emulated-warps.hpp"
 #include "../../src/runtime/device/kernels/activation-kernels.cu"
 #include "../../src/runtime/device/kernels/attention-kernels.cu"
+#include "../../src/runtime/device/kernels/norm-kernels.cu"
 #include "../../src/runtime/device/kernels/product-kernels.cu"
 #include "../../src/runtime/device/kernels/shortlist-kernels.cu"
 #include <algorithm>
@@ -17,8 +18,9 @@ static std::vector<u16> halves(size_t count, float size = 1) {
   return made;
 }
 
-static void attention(int headSize, int tokens) {
+static void attention(int headSize, int tokens, bool isBiased = false) {
   const int batch = 3, heads = 2, capacity = 40;
+  const auto bias = halves((size_t)heads * capacity);
   const int past[batch] = {0, 17, 30};
   const float scale = 1 / std::sqrt((float)headSize);
   const auto qkv = halves((size_t)batch * tokens * 3 * heads * headSize);
@@ -29,7 +31,8 @@ static void attention(int headSize, int tokens) {
   int lengths[batch];
   for (int row = 0; row < batch; row++) lengths[row] = past[row] + tokens - 1;
   launch({(batch * tokens * heads + 3) / 4, 1, 1}, 128, [&] {
-    cached_attention(qkv.data(), (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens, heads, headSize, capacity, scale);
+    cached_attention(qkv.data(), isBiased ? bias.data() : nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens,
+                     heads, headSize, capacity, scale);
   });
 
   double apart = 0;
@@ -52,7 +55,7 @@ static void attention(int headSize, int tokens) {
           double score = 0;
           for (int at = 0; at < headSize; at++)
             score += (double)widened(made(token, 0, at)) * widened(expected[place(1, other, at)]);
-          weights[other] = score * scale;
+          weights[other] = score * scale + (isBiased ? widened(bias[head * capacity + count - 1 - other]) : 0);
         }
         const double greatest = *std::max_element(weights.begin(), weights.end());
         double all = 0;
@@ -67,6 +70,48 @@ static void attention(int headSize, int tokens) {
     }
   printf("{\"kernel\":\"attention\",\"headSize\":%d,\"tokens\":%d,\"apart\":%g,\"caches\":%s}\n", headSize, tokens,
          std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
+}
+
+/** Queries that see a cache which others have made, each all of its row's. */
+static void crossAttention(int headSize, int tokens) {
+  const int batch = 3, heads = 2, capacity = 40, width = heads * headSize;
+  const int seen[batch] = {1, 33, 40};
+  const float scale = 1 / std::sqrt((float)headSize);
+  const auto queries = halves((size_t)batch * tokens * width);
+  const auto before = halves((size_t)2 * batch * capacity * width);
+  auto caches = before;
+  u16 *keys = caches.data(), *values = keys + caches.size() / 2;
+  std::vector<u16> output((size_t)batch * tokens * width);
+  int lengths[batch];
+  for (int row = 0; row < batch; row++) lengths[row] = seen[row] - 1;
+  launch({(batch * tokens * heads + 3) / 4, 1, 1}, 128, [&] {
+    cross_attention(queries.data(), nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens, heads, headSize, capacity,
+                    scale);
+  });
+
+  double apart = 0;
+  for (int row = 0; row < batch; row++)
+    for (int head = 0; head < heads; head++)
+      for (int token = 0; token < tokens; token++) {
+        const size_t own = (size_t)(row * tokens + token) * width + head * headSize;
+        const auto cached = [&](int part, int other, int at) -> double {
+          return widened(before[(((size_t)part * batch * heads + row * heads + head) * capacity + other) * headSize + at]);
+        };
+        std::vector<double> weights(seen[row]);
+        for (int other = 0; other < seen[row]; other++)
+          for (int at = 0; at < headSize; at++) weights[other] += scale * widened(queries[own + at]) * cached(0, other, at);
+        const double greatest = *std::max_element(weights.begin(), weights.end());
+        double all = 0;
+        for (double &weight : weights) all += weight = std::exp(weight - greatest);
+        for (int at = 0; at < headSize; at++) {
+          double sum = 0;
+          for (int other = 0; other < seen[row]; other++) sum += weights[other] / all * cached(1, other, at);
+          const double found = widened(output[own + at]);
+          apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - sum));
+        }
+      }
+  printf("{\"kernel\":\"cross_attention\",\"headSize\":%d,\"tokens\":%d,\"apart\":%g,\"caches\":%s}\n", headSize, tokens,
+         std::isinf(apart) ? 1e9 : apart, caches == before ? "true" : "false");
 }
 
 /** Caches of integers of 8 bits with a scale for each head and token. */
@@ -113,8 +158,8 @@ static void quantizedAttention(int headSize, int tokens, float size) {
     int lengths[batch];
     for (int &length : lengths) length = past + count - 1;
     launch({(batch * count * heads + 3) / 4, 1, 1}, 128, [&] {
-      int8_cached_attention(qkv.data(), caches.head(0, 0, 0), caches.head(1, 0, 0), lengths, output.data(), batch, count, heads,
-                            headSize, capacity, scale);
+      int8_cached_attention(qkv.data(), nullptr, caches.head(0, 0, 0), caches.head(1, 0, 0), lengths, output.data(), batch, count,
+                            heads, headSize, capacity, scale);
     });
     for (int row = 0; row < batch; row++)
       for (int head = 0; head < heads; head++) {
@@ -159,8 +204,8 @@ static void attentionToNothing() {
   std::vector<u16> output(headSize);
   for (int length : {0, 1}) {
     launch({1, 1, 1}, 128, [&] {
-      int8_cached_attention(qkv.data(), caches.head(0, 0, 0), caches.head(1, 0, 0), &length, output.data(), 1, 1, 1, headSize,
-                            capacity, 1.0f);
+      int8_cached_attention(qkv.data(), nullptr, caches.head(0, 0, 0), caches.head(1, 0, 0), &length, output.data(), 1, 1, 1,
+                            headSize, capacity, 1.0f);
     });
     qkv = halves(3 * headSize);
   }
@@ -372,9 +417,67 @@ static void shortlist(int width, int wanted, float divisor = 1) {
   printf("{\"kernel\":\"shortlists\",\"apart\":%g,\"isListed\":%s}\n", apart, isListed ? "true" : "false");
 }
 
+/** A gate of both halves of a row, each of whose steps is rounded to float16. */
+static void gates(int rows, int width, bool byTanh) {
+  const auto x = halves((size_t)rows * 2 * width, 2);
+  std::vector<float> y((size_t)rows * width);
+  const int pieces = rows * width / 8;
+  launch({(pieces + 63) / 64, 1, 1}, 64, [&] {
+    if (byTanh) gated_gelu_new(x.data(), y.data(), width / 8, pieces);
+    else gated_gelu(x.data(), y.data(), width / 8, pieces);
+  });
+  double apart = 0;
+  bool isHalf = true;
+  for (int row = 0; row < rows; row++)
+    for (int at = 0; at < width; at++) {
+      const double gate = widened(x[(size_t)row * 2 * width + at]), linear = widened(x[(size_t)row * 2 * width + width + at]);
+      const double tanh = std::tanh(std::sqrt(2 / M_PI) * (gate + 0.044715 * gate * gate * gate));
+      const float found = y[(size_t)row * width + at];
+      const double expected = gate * (byTanh ? 1 + tanh : std::erfc(-gate / std::sqrt(2.0))) / 2 * linear;
+      apart = std::max(apart, std::fabs(found - expected) / std::max(1.0, std::fabs(expected)));
+      isHalf = isHalf && widened(narrowed(found)) == found;
+    }
+  printf("{\"kernel\":\"gated_gelu\",\"apart\":%g,\"caches\":%s}\n", apart, isHalf ? "true" : "false");
+}
+
+static void summedNorm(int rows, int width, bool isWide) {
+  const auto half = halves((size_t)rows * width);
+  const auto weight = halves(width);
+  std::vector<float> wide, x, sum((size_t)rows * width);
+  for (size_t at = 0; at < half.size(); at++) {
+    wide.push_back(isWide ? 70000 * normal(bits) : widened(half[at]));
+    x.push_back(isWide ? 70000 * normal(bits) : normal(bits));
+  }
+  std::vector<u16> normed((size_t)rows * width);
+  const float epsilon = 1e-6f;
+  launch({rows, 1, 1}, NORMERS, [&] {
+    if (isWide) add_wide_rms_norm(wide.data(), x.data(), weight.data(), sum.data(), normed.data(), width, epsilon);
+    else add_rms_norm(half.data(), x.data(), weight.data(), sum.data(), normed.data(), width, epsilon);
+  });
+  double apart = 0;
+  bool isAdded = true;
+  for (int row = 0; row < rows; row++) {
+    double squares = 0;
+    for (int at = 0; at < width; at++) {
+      const size_t place = (size_t)row * width + at;
+      isAdded = isAdded && sum[place] == wide[place] + x[place];
+      squares += (double)sum[place] * sum[place];
+    }
+    for (int at = 0; at < width; at++) {
+      const size_t place = (size_t)row * width + at;
+      const double expected = sum[place] / std::sqrt(squares / width + epsilon) * widened(weight[at]);
+      apart = std::max(apart, std::fabs(widened(normed[place]) - expected) / std::max(1.0, std::fabs(expected)));
+    }
+  }
+  printf("{\"kernel\":\"add_rms_norm\",\"apart\":%g,\"caches\":%s}\n", apart, isAdded ? "true" : "false");
+}
+
 int main() {
   for (int headSize : {8, 16, 64, 80, 128, 256})
     for (int tokens : {1, 5}) attention(headSize, tokens);
+  for (int tokens : {1, 5}) attention(64, tokens, true);
+  for (int headSize : {8, 64}) crossAttention(headSize, 1);
+  crossAttention(128, 3);
   for (int headSize : {8, 64, 80, 256}) quantizedAttention(headSize, 5, 1);
   quantizedAttention(80, 33, 20);
   attentionToNothing();
@@ -385,6 +488,10 @@ int main() {
   attentionOfMany(attention_of_many_88, 88, 19, 2, {}, false);
   activation("bias_gelu", bias_gelu, [](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; });
   activation("bias_relu", bias_relu, [](double x) { return x < 0 ? 0 : x; });
+  gates(3, 40, false);
+  gates(2, 16, true);
+  summedNorm(2, 2048, false);
+  summedNorm(2, 1028, true);
   product(int8_product_2, 2, 3, 1, Weights(8, 80, 256, 32));
   product(int8_product_2, 2, 11, 3, Weights(8, 48, 512, 32));
   product(int8_product_2, 2, 1, 7, Weights(8, 64, 1024, 64));

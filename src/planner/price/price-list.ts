@@ -37,12 +37,6 @@ const SESSION_MS = 0.17;
 const ISSUE_MS = 0.02;
 
 /**
- * How often a GPU could read T5's caches while ONNX Runtime attends with a bias on the scores, by kernels that write what is between:
- * on an H200 a step of flan-t5-xl takes 2.8 ms of one row, 4.0 of 32 and 7.8 of 128 (bench/bulk).
- */
-const READS_OF_BIASED_ATTENTION = 18;
-
-/**
  * FLOPs that would take as long as a quantised weight takes the host beside a GPU: weights are inputs of the sessions there, which ONNX
  * Runtime's CPU products write as floats for each run, in memory that is new each time. On the machine of an H200 (1,315 GFLOP/s) two
  * layers and the head of opt-2.7b in int4 took 212 ms a token.
@@ -171,12 +165,10 @@ function priced(
     const computeDtype = block.elementBytes === 4 ? 'float32' : dtype;
     const floatBytes = run.readBytes - run.quantizedBytes;
     const quantized = block.scheme === null ? 0 : quantizedBytesOnGpu(block, run, gpu);
-    const isBiased = engine === 'blip2-run' && block.kind === 't5-decoder-layer';
     const { leafMs, recordedLeafMs = leafMs, tokenFlopsPerSecond } = gpu.engines['blip2-run'];
     const ofTokens = engine === 'blip2-run' && run.phase === 'token' ? tokenFlopsPerSecond : undefined;
-    const state = run.stateBytes * (isBiased ? READS_OF_BIASED_ATTENTION : 1);
     const compute = Math.max(
-      (1000 * (floatBytes + quantized + state)) / gpu.memoryBytesPerSecond,
+      (1000 * (floatBytes + quantized + run.stateBytes)) / gpu.memoryBytesPerSecond,
       (1000 * run.flops) / (ofTokens ?? gpu.flopsPerSecond[computeDtype]),
     );
     const isRecorded = run.phase === 'token' && place.execution === 'resident';

@@ -48,6 +48,8 @@ export interface Sum {
   readonly terms: readonly [Value, Value];
   /** Added to every row. */
   readonly bias?: Value;
+  /** Of the first term, where it is not the device's float. */
+  readonly dtype?: 'F32';
 }
 
 /**
@@ -58,9 +60,11 @@ export interface OwnOperators {
   readonly attention: boolean;
   readonly products: boolean;
   readonly activations: boolean;
+  /** What T5 computes in two floats: sums with their norms, and gates. */
+  readonly mixed: boolean;
 }
 
-const NONE_OF_OWN: OwnOperators = { attention: false, products: false, activations: false };
+const NONE_OF_OWN: OwnOperators = { attention: false, products: false, activations: false, mixed: false };
 
 export interface StageSources {
   readonly config: ModelConfig;

@@ -89,10 +89,14 @@ __device__ __forceinline__ void keep(const Cache<QUANTIZED> &cache, int token, c
  * qkv [batch, tokens, 3, heads, headSize], keys and values [batch, heads, capacity, headSize], output [batch, tokens, heads, headSize],
  * all float16 but for quantised caches, which new tokens of a run do not read of each other; lengths [batch], of each row with its new
  * tokens, less one. headSize is a multiple of 8, 256 at most.
+ *
+ * `bias` [heads, capacity], where there is one, is added to scores by how far a key is behind its query. Where tokens are across from
+ * the cache, which others have made, qkv is queries alone, [batch, tokens, heads, headSize], and each sees all of its row's `lengths`
+ * and one.
  */
-template <bool QUANTIZED>
-__device__ __forceinline__ void cachedAttention(const u16 *qkv, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
-                                                int tokens, int heads, int headSize, int capacity, float scale) {
+template <bool QUANTIZED, bool ACROSS>
+__device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output,
+                                                int batch, int tokens, int heads, int headSize, int capacity, float scale) {
   const int lane = threadIdx.x % WARP;
   const long long task = (long long)blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
   if (task >= (long long)batch * heads * tokens) return;
@@ -106,16 +110,17 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, u8 *keys, u8 *va
   const int part = lane % lanes;
   const bool works = group < groups;
   const int width = heads * headSize;
-  const int past = lengths[row] + 1 - tokens;
-  const int count = past + token + 1;
+  const int stride = ACROSS ? width : 3 * width;
+  const int past = lengths[row] + 1 - (ACROSS ? 0 : tokens);
+  const int count = ACROSS ? past : past + token + 1;
 
-  const u16 *own = qkv + (long long)row * tokens * 3 * width + head * headSize + part * 8;
+  const u16 *own = qkv + (long long)row * tokens * stride + head * headSize + part * 8;
   const long long before = ((long long)row * heads + head) * Cache<QUANTIZED>::headBytes(headSize, capacity);
   const Cache<QUANTIZED> keyCache = {keys + before, headSize, capacity, part};
   const Cache<QUANTIZED> valueCache = {values + before, headSize, capacity, part};
   float query[8];
   {
-    const Quad q = *(const Quad *)(own + (long long)token * 3 * width);
+    const Quad q = *(const Quad *)(own + (long long)token * stride);
     const u32 packed[4] = {q.x, q.y, q.z, q.w};
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -123,8 +128,8 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, u8 *keys, u8 *va
       query[2 * i + 1] = widened((u16)(packed[i] >> 16)) * scale;
     }
   }
-  {
-    const u16 *made = own + (long long)token * 3 * width;
+  if (!ACROSS) {
+    const u16 *made = own + (long long)token * stride;
     const bool writes = group == 0 && past + token < capacity;
     keep(keyCache, past + token, *(const Quad *)(made + width), lanes, writes);
     keep(valueCache, past + token, *(const Quad *)(made + 2 * width), lanes, writes);
@@ -147,7 +152,7 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, u8 *keys, u8 *va
         value[i] = Eight{Quad{v.x, v.y, 0, 0}, *valueCache.scale(place), true};
         continue;
       }
-      const u16 *made = own + (long long)(place - past) * 3 * width;
+      const u16 *made = own + (long long)(place - past) * stride;
       key[i].bits = *(const Quad *)(place < past ? keyCache.of(place) : (const u8 *)(made + width));
       value[i].bits = *(const Quad *)(place < past ? valueCache.of(place) : (const u8 *)(made + 2 * width));
     }
@@ -168,6 +173,7 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, u8 *keys, u8 *va
       }
       score = ofGroup(score, works ? group * lanes : lane);
       if (!works || place >= count) continue;
+      if (bias != nullptr) score += widened(bias[head * capacity + past + token - place]);
       const float top = fmaxf(greatest, score);
       // Where a score is not a number nothing may hide it: fmaxf would.
       const float kept = greatest == NOTHING ? 0.0f : __expf(greatest - top);
@@ -202,14 +208,19 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, u8 *keys, u8 *va
       Quad{packed[0], packed[1], packed[2], packed[3]};
 }
 
-KERNEL cached_attention(const u16 *qkv, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch, int tokens, int heads,
-                        int headSize, int capacity, float scale) {
-  cachedAttention<false>(qkv, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
+KERNEL cached_attention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch, int tokens,
+                        int heads, int headSize, int capacity, float scale) {
+  cachedAttention<false, false>(qkv, bias, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
 }
 
-KERNEL int8_cached_attention(const u16 *qkv, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch, int tokens, int heads,
-                             int headSize, int capacity, float scale) {
-  cachedAttention<true>(qkv, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
+KERNEL int8_cached_attention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
+                             int tokens, int heads, int headSize, int capacity, float scale) {
+  cachedAttention<true, false>(qkv, bias, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
+}
+
+KERNEL cross_attention(const u16 *queries, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
+                       int tokens, int heads, int headSize, int capacity, float scale) {
+  cachedAttention<false, true>(queries, bias, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
 }
 
 /** Queries of a warp, and keys of a step: what a product of fragments takes. */

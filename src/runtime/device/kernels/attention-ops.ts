@@ -1,6 +1,6 @@
 /** Attention by kernels of our own on a CUDA card. */
 import { at } from '../../../checked-access.js';
-import type { CustomOp } from '../ort/custom-ops.js';
+import type { CustomOp, OpTensor } from '../ort/custom-ops.js';
 import { isOfMany, sharedBytesOfMany, TILE, type TokensOfHead } from './attention-of-many.js';
 import type { CudaKernels } from './cuda-kernels.js';
 
@@ -35,55 +35,114 @@ function attendMany(kernels: CudaKernels, stream: bigint, attention: AttentionOf
   });
 }
 
+interface AttentionToCache {
+  readonly kernel: 'cached_attention' | 'int8_cached_attention' | 'cross_attention';
+  /** Of new tokens: queries, keys and values, or queries alone. */
+  readonly made: bigint;
+  /** Added to scores by distance, `[heads, capacity]`; 0 where there is none. */
+  readonly bias: bigint;
+  readonly keys: OpTensor;
+  readonly values: OpTensor;
+  readonly lengths: bigint;
+  readonly output: bigint;
+  readonly batch: number;
+  readonly tokens: number;
+  /** Of all heads. */
+  readonly width: number;
+  readonly scale: number;
+}
+
+function attendToCache(kernels: CudaKernels, stream: bigint, attention: AttentionToCache): void {
+  const { kernel, made, bias, keys, values, lengths, output, batch, tokens, width, scale } = attention;
+  const [heads, capacity] = [at(keys.dims, 1), at(keys.dims, 2)];
+  kernels.launch('attention', kernel, {
+    grid: [Math.ceil((batch * heads * tokens) / ATTENTION_WARPS), 1, 1],
+    threads: ATTENTION_WARPS * WARP,
+    stream,
+    args: [
+      made,
+      bias,
+      keys.address,
+      values.address,
+      lengths,
+      output,
+      batch,
+      tokens,
+      heads,
+      width / heads,
+      capacity,
+      { float: scale },
+    ],
+  });
+}
+
+const CACHED = {
+  CachedAttention: { dtype: 'F16', kernel: 'cached_attention', more: [] },
+  BiasedCachedAttention: { dtype: 'F16', kernel: 'cached_attention', more: ['F16'] },
+  QuantizedCachedAttention: { dtype: 'U8', kernel: 'int8_cached_attention', more: [] },
+} as const;
+
 /**
  * `CachedAttention(qkv, past key, past value, seqlens) -> (output, present key, present value)`, with inputs as
  * `GroupQueryAttention` has them, and past and present one memory. `QuantizedCachedAttention`: the same over caches of bytes,
- * `[batch, heads, capacity, headSize + 2]`, of which each head has integers first and then their scales.
+ * `[batch, heads, capacity, headSize + 2]`, of which each head has integers first and then their scales. `BiasedCachedAttention` adds a
+ * fifth input to the scores, `[heads, capacity]` by how far a key is behind its query.
  */
-export const cachedAttention = (kernels: CudaKernels, dtype: 'F16' | 'U8'): CustomOp => ({
-  name: dtype === 'U8' ? 'QuantizedCachedAttention' : 'CachedAttention',
-  inputs: ['F16', dtype, dtype, 'I32'],
-  outputs: ['F16', dtype, dtype],
+export const cachedAttention = (kernels: CudaKernels, name: keyof typeof CACHED): CustomOp => ({
+  name,
+  inputs: ['F16', CACHED[name].dtype, CACHED[name].dtype, 'I32', ...CACHED[name].more],
+  outputs: ['F16', CACHED[name].dtype, CACHED[name].dtype],
   provider: 'CUDAExecutionProvider',
   kernel: (attributes) => {
     const [heads, scale] = [attributes.int('num_heads'), attributes.float('scale')];
+    const { kernel, more } = CACHED[name];
     kernels.prepare('attention');
     return (run) => {
-      const [qkv, key, value] = [run.input(0), run.input(1), run.input(2)];
-      const lengths = run.input(3);
+      const [qkv, keys, values] = [run.input(0), run.input(1), run.input(2)];
+      const lengths = run.input(3).address;
+      const bias = more.length === 0 ? 0n : run.input(4).address;
       const { dims } = qkv;
       const [batch, tokens, width] = [at(dims, 0), at(dims, 1), at(dims, 2) / 3];
       const output = run.output(0, [batch, tokens, width]);
       // Both caches have one shape.
-      const { dims: cached } = key;
-      if (run.output(1, cached) !== key.address || run.output(2, cached) !== value.address) {
+      const { dims: cached } = keys;
+      if (run.output(1, cached) !== keys.address || run.output(2, cached) !== values.address) {
         throw new Error('a cache is not where it was');
       }
-      const tasks = batch * heads * tokens;
-      if (tasks === 0) return;
+      if (batch * tokens === 0) return;
       const sizes = { batch, tokens, heads, width: width / heads, capacity: at(cached, 2), scale };
-      if (dtype === 'F16' && isOfMany(sizes)) {
-        const cache = { keys: key.address, values: value.address, lengths: lengths.address };
+      if (name === 'CachedAttention' && isOfMany(sizes)) {
+        const cache = { keys: keys.address, values: values.address, lengths };
         return attendMany(kernels, run.stream(), { ...sizes, qkv: qkv.address, cache, output });
       }
-      kernels.launch('attention', dtype === 'U8' ? 'int8_cached_attention' : 'cached_attention', {
-        grid: [Math.ceil(tasks / ATTENTION_WARPS), 1, 1],
-        threads: ATTENTION_WARPS * WARP,
-        stream: run.stream(),
-        args: [
-          qkv.address,
-          key.address,
-          value.address,
-          lengths.address,
-          output,
-          batch,
-          tokens,
-          heads,
-          width / heads,
-          at(cached, 2),
-          { float: scale },
-        ],
-      });
+      const attention = { kernel, made: qkv.address, bias, keys, values, lengths, output, batch, tokens, width, scale };
+      attendToCache(kernels, run.stream(), attention);
+    };
+  },
+});
+
+/**
+ * `CrossAttention(queries, keys, values, lengths) -> output`: queries and output `[batch, tokens, heads * headSize]`, keys and values
+ * `[batch, heads, capacity, headSize]`, of which each row's queries see as many as `lengths` says and one.
+ */
+export const crossAttention = (kernels: CudaKernels): CustomOp => ({
+  name: 'CrossAttention',
+  inputs: ['F16', 'F16', 'F16', 'I32'],
+  outputs: ['F16'],
+  provider: 'CUDAExecutionProvider',
+  kernel: (attributes) => {
+    const scale = attributes.float('scale');
+    kernels.prepare('attention');
+    return (run) => {
+      const [queries, keys, values] = [run.input(0), run.input(1), run.input(2)];
+      const { dims } = queries;
+      const [batch, tokens, width] = [at(dims, 0), at(dims, 1), at(dims, 2)];
+      const output = run.output(0, dims);
+      if (batch * tokens === 0) return;
+      const lengths = run.input(3).address;
+      const sizes = { batch, tokens, width, scale };
+      const attention = { ...sizes, made: queries.address, bias: 0n, keys, values, lengths, output };
+      attendToCache(kernels, run.stream(), { ...attention, kernel: 'cross_attention' });
     };
   },
 });

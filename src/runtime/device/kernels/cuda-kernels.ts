@@ -5,10 +5,11 @@ import { CudaBlas } from './cuda-blas.js';
 import type { CudaDriver } from '../memory/cuda-driver.js';
 import activation from './activation-kernels.ptx.js';
 import attention from './attention-kernels.ptx.js';
+import norm from './norm-kernels.ptx.js';
 import product from './product-kernels.ptx.js';
 import shortlist from './shortlist-kernels.ptx.js';
 
-const SOURCES = { activation, attention, product, shortlist } as const;
+const SOURCES = { activation, attention, norm, product, shortlist } as const;
 
 export type KernelSource = keyof typeof SOURCES;
 

@@ -1,20 +1,26 @@
 /** Operators of graphs that kernels of our own run on a CUDA card. */
 import { at } from '../../../checked-access.js';
 import type { CustomOp } from '../ort/custom-ops.js';
-import { cachedAttention, packedAttention } from './attention-ops.js';
+import { cachedAttention, crossAttention, packedAttention } from './attention-ops.js';
 import type { CudaKernels } from './cuda-kernels.js';
 import { ProductSums, quantizedProduct } from './quantized-product-op.js';
 
 export function kernelOps(kernels: CudaKernels): CustomOp[] {
   const sums = new ProductSums();
   return [
-    cachedAttention(kernels, 'F16'),
-    cachedAttention(kernels, 'U8'),
+    cachedAttention(kernels, 'CachedAttention'),
+    cachedAttention(kernels, 'QuantizedCachedAttention'),
+    cachedAttention(kernels, 'BiasedCachedAttention'),
+    crossAttention(kernels),
     packedAttention(kernels),
     quantizedProduct(kernels, sums, false),
     quantizedProduct(kernels, sums, true),
     biasedActivation(kernels, 'gelu'),
     biasedActivation(kernels, 'relu'),
+    gatedGelu(kernels, 'gelu'),
+    gatedGelu(kernels, 'gelu_new'),
+    summedNorm(kernels, 'F16'),
+    summedNorm(kernels, 'F32'),
   ];
 }
 
@@ -45,6 +51,66 @@ const biasedActivation = (kernels: CudaKernels, activation: 'gelu' | 'relu'): Cu
         threads: THREADS,
         stream: run.stream(),
         args: [x.address, bias, y, eighths, pieces],
+      });
+    };
+  },
+});
+
+/**
+ * `GatedGelu(x) -> y`: the first half of each row, through GELU, times the second, in float32; `GatedGeluNew`, GELU by tanh. Halves are whole
+ * multiples of 8.
+ */
+const gatedGelu = (kernels: CudaKernels, activation: 'gelu' | 'gelu_new'): CustomOp => ({
+  name: activation === 'gelu' ? 'GatedGelu' : 'GatedGeluNew',
+  inputs: ['F16'],
+  outputs: ['F32'],
+  provider: 'CUDAExecutionProvider',
+  kernel: () => {
+    kernels.prepare('activation');
+    return (run) => {
+      const x = run.input(0);
+      const [width, ...rest] = x.dims.toReversed();
+      const eighths = (width ?? 0) / 2 / HALVES_OF_PIECE;
+      if (!Number.isInteger(eighths))
+        throw new Error(`halves of rows of ${width} are no multiples of ${HALVES_OF_PIECE}`);
+      const y = run.output(0, [...rest.toReversed(), eighths * HALVES_OF_PIECE]);
+      const pieces = rest.reduce((product, size) => product * size, eighths);
+      if (pieces === 0) return;
+      kernels.launch('activation', `gated_${activation}`, {
+        grid: [Math.ceil(pieces / THREADS), 1, 1],
+        threads: THREADS,
+        stream: run.stream(),
+        args: [x.address, y, eighths, pieces],
+      });
+    };
+  },
+});
+
+/**
+ * `AddRmsNorm(branch, x, weight) -> (sum, normed)` of rows of whole multiples of 4, `x` and the sum in float32; `AddWideRmsNorm` where the
+ * branch is, too.
+ */
+const summedNorm = (kernels: CudaKernels, branch: 'F16' | 'F32'): CustomOp => ({
+  name: branch === 'F16' ? 'AddRmsNorm' : 'AddWideRmsNorm',
+  inputs: [branch, 'F32', 'F16'],
+  outputs: ['F32', 'F16'],
+  provider: 'CUDAExecutionProvider',
+  kernel: (attributes) => {
+    const epsilon = attributes.float('epsilon');
+    kernels.prepare('norm');
+    return (run) => {
+      const [added, x, weight] = [run.input(0), run.input(1), run.input(2)];
+      const { dims } = x;
+      const width = at(dims, dims.length - 1);
+      if (width % 4 !== 0) throw new Error(`rows of ${width} are no multiples of 4`);
+      const [sum, normed] = [run.output(0, dims), run.output(1, dims)];
+      const rows = dims.slice(0, -1).reduce((product, size) => product * size, 1);
+      if (rows === 0) return;
+      kernels.launch('norm', branch === 'F16' ? 'add_rms_norm' : 'add_wide_rms_norm', {
+        grid: [rows, 1, 1],
+        threads: THREADS,
+        stream: run.stream(),
+        args: [added.address, x.address, weight.address, sum, normed, width, { float: epsilon }],
       });
     };
   },

@@ -24,13 +24,14 @@ export interface CachedAttention {
 /**
  * Writes new keys and values at their places and attends, causally.
  * @param qkv `[batch, tokens, 3 * heads * headSize]`: queries, keys, values
- * @param rotary cosines and sines of every position's angles, `[positions, headSize / 2]`
+ * @param positions `rotary`: cosines and sines of every position's angles, `[positions, headSize / 2]`; or `bias`: a wire, which only an
+ *   operator of our own reads, added to scores by distance, `[heads, capacity]`
  */
 export function fusedAttention(
   self: Module,
   qkv: Value,
   { layer, heads, headSize: width, scale }: CachedAttention,
-  rotary?: readonly [Value, Value],
+  { rotary, bias }: { readonly rotary?: readonly [Value, Value]; readonly bias?: string } = {},
 ): Value {
   const { stage } = self;
   const caches = [stage.use(pastWire(layer, 'key')), stage.use(pastWire(layer, 'value'))];
@@ -38,14 +39,12 @@ export function fusedAttention(
   if (stage.quantizesCaches && !isOwn) throw new Error('caches of integers where nothing reads them');
   const attend = (domain: 'blip2' | 'com.microsoft', op: string, operands: readonly Value[], attributes: Attributes) =>
     stage.graph.nodes(op, operands, [true, true, true], { ...self.named(op, { ...attributes, scale }), domain });
+  if (bias !== undefined && !isOwn) throw new Error('a bias where nothing reads it');
   const counts = { num_heads: { int: heads } };
+  const [form, added] =
+    bias === undefined ? [stage.quantizesCaches ? 'Quantized' : '', []] : ['Biased', [stage.use(bias)]];
   const [output, key, value] = isOwn
-    ? attend(
-        'blip2',
-        stage.quantizesCaches ? 'QuantizedCachedAttention' : 'CachedAttention',
-        [qkv, ...caches, stage.use('seqlens')],
-        counts,
-      )
+    ? attend('blip2', `${form}CachedAttention`, [qkv, ...caches, stage.use('seqlens'), ...added], counts)
     : attend(
         'com.microsoft',
         'GroupQueryAttention',

@@ -30,7 +30,7 @@ function selfAttention(self: Module, layer: number, x: Value): Value {
   const geometry = { layer, heads, headSize, scale: headSize ** -0.5 };
   const rotary = [rotaryTable(stage, 'cos'), rotaryTable(stage, 'sin')] as const;
   if (fusesAttention(stage, text))
-    return fusedAttention(self, joinedLinear(self, 'qkv', ['q_proj', 'k_proj', 'v_proj'], x), geometry, rotary);
+    return fusedAttention(self, joinedLinear(self, 'qkv', ['q_proj', 'k_proj', 'v_proj'], x), geometry, { rotary });
   const positions = stage.once('positions', () => self.reshape(stage.use('cache_positions'), [0, -1]));
   const rotated = (name: string) => {
     const rows = linear(self.child(name), x);

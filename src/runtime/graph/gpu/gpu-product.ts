@@ -21,14 +21,18 @@ export function product(module: Module, x: Value, finish?: Finish): Value {
   return joinedProduct(module, x, [name], name, finish);
 }
 
-/** The same in float32, where a checkpoint keeps the weight so or has it in small integers. */
-export function exactProduct(module: Module, x: Value): Value {
+/**
+ * The same in float32, where a checkpoint keeps the weight so or has it in small integers.
+ * @param dtype of `x`, where it is not the device's float
+ */
+export function exactProduct(module: Module, x: Value, dtype?: 'F32'): Value {
   const name = `${module.path}.weight`;
   const { weights } = module.stage;
   const quantized = weights.quantized(name);
-  const wide = castTo(module, x, 'F32');
+  const wide = dtype === 'F32' ? x : castTo(module, x, 'F32');
   if (quantized !== null) return quantizedProduct(module, wide, [quantized], { name, dtype: 'F32' });
-  return weights.get(name).dtype === 'F32' ? product(module, wide) : castTo(module, product(module, x), 'F32');
+  if (weights.get(name).dtype === 'F32') return product(module, wide);
+  return castTo(module, product(module, dtype === 'F32' ? castTo(module, x, module.stage.float) : x), 'F32');
 }
 
 /**

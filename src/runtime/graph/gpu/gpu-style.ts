@@ -60,7 +60,8 @@ export function webgpuStyle(matrices: GpuFloat, attention: AttentionForm = 'fuse
 /**
  * Beside the wires of the CPU's graphs: `patches` are the rows between the layers of the vision model; `seqlens` and
  * `total` are what `GroupQueryAttention` asks for (cached tokens of each row, and the longest row with its new tokens);
- * without it, `cache_positions` and `attention_bias` say where new tokens go and which are seen. `position_rows` are rows
+ * without it, `cache_positions` and `attention_bias` say where new tokens go and which are seen. `distance_bias` and `cross_lengths` are what
+ * T5's operators of our own read in place of biases: numbers added by distance, and tokens of each row's prompt less one. `position_rows` are rows
  * of OPT's table of positions, of each row's or the same for all. `row_shape` is `[batch, tokens, -1]`, see `StageSources`.
  */
 function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueType {
@@ -95,7 +96,10 @@ function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueT
       return { dtype: 'I64', dims: ['batch', 1, 'tokens', 1] };
     case 'attention_bias':
       return { dtype: float, dims: ['bias_rows', 'bias_heads', 'tokens', 'capacity'] };
+    case 'distance_bias':
+      return { dtype: float, dims: ['bias_heads', 'capacity'] };
     case 'seqlens':
+    case 'cross_lengths':
       return { dtype: 'I32', dims: ['batch'] };
     case 'row_shape':
       return { dtype: 'I64', dims: [3] };

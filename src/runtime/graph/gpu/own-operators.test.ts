@@ -11,11 +11,11 @@ import { quantizedInfos, quantizedNames, type QuantScheme } from '../../../tenso
 import { ModelProtoSchema } from '../../onnx/onnx_pb.js';
 import { StageBuilder, type OwnOperators } from '../stage-builder.js';
 import { Weights } from '../weights.js';
-import { gpuImageSteps, gpuTokenSteps } from './gpu-programs.js';
+import { gpuImageSteps, gpuPromptSteps, gpuTokenSteps } from './gpu-programs.js';
 import { cudaStyle, gpuStyle, type GpuStyle } from './gpu-style.js';
 
 const LINEAR = /language_model\..*layers\.0\.(self_attn\.[qkv]_proj|self_attn\.out_proj|fc[12])\.weight$/;
-const ALL: OwnOperators = { attention: true, products: true, activations: true };
+const ALL: OwnOperators = { attention: true, products: true, activations: true, mixed: true };
 const json = JSON.parse(await readFile(join(GOLDENS, 'tiny-opt/config.json'), 'utf8')) as {
   text_config: object;
   vision_config: object;
@@ -131,6 +131,48 @@ it('are the attention of pictures whose keys and values a block of threads has r
   expect(visionLayer({ ...tower, side: 17 }, cudaStyle(true), ALL)).toEqual(split);
   expect(visionLayer({ ...tower, side: 3 }, cudaStyle(true), ALL)).toEqual(split);
   expect(visionLayer({ hiddenSize: 192, heads: 2, side: 16 }, cudaStyle(true), ALL)).toEqual(split);
+});
+
+const t5Json = JSON.parse(await readFile(join(GOLDENS, 'tiny-flan-t5/config.json'), 'utf8')) as { text_config: object };
+
+/** Two layers of T5's decoder, or of its encoder. */
+function t5Layers(
+  kind: 't5-decoder-layer' | 't5-encoder-layer',
+  style: GpuStyle,
+  own: OwnOperators,
+  sizes = {},
+): string[] {
+  const config = parseBlip2Config({ ...t5Json, text_config: { ...t5Json.text_config, d_kv: 16, d_ff: 64, ...sizes } });
+  const tensors = new Map(
+    [...blip2Tensors(config, { dtype: 'F16', ownHead: true })].map(([name, { shape }]) => {
+      const dtype = name.endsWith('.wo.weight') ? ('F32' as const) : ('F16' as const);
+      return [name, { dtype, shape, file: '/none', begin: 0, end: 0 }] as const;
+    }),
+  );
+  const picture = { rows: 1, columns: 1, positions: null };
+  const stage = new StageBuilder({ config, weights: new Weights(config, tensors), folder: '/', picture, style, own });
+  const steps = kind === 't5-decoder-layer' ? gpuTokenSteps(config) : gpuPromptSteps(config);
+  for (const { block, lower } of steps.filter((step) => step.block.kind === kind).slice(0, 2)) lower(stage, block);
+  stage.finish(['hidden', 'encoder_hidden']);
+  const { graph } = fromBinary(ModelProtoSchema, stage.graph.toModel());
+  return (graph?.node ?? []).map(({ opType }) => opType).filter((op) => /Attention|Norm|Gelu|Scatter|Add$/.test(op));
+}
+
+it('are attention by distance, sums with their norms, and gates of T5', () => {
+  const [norm, sum, wide] = ['SimplifiedLayerNormalization', 'AddRmsNorm', 'AddWideRmsNorm'];
+  const layer = ['BiasedCachedAttention', sum, 'CrossAttention', sum, 'GatedGelu'];
+  expect(t5Layers('t5-decoder-layer', cudaStyle(true), ALL)).toEqual([norm, ...layer, wide, ...layer, 'Add']);
+  const encoded = ['MultiHeadAttention', sum, 'GatedGelu'];
+  expect(t5Layers('t5-encoder-layer', cudaStyle(true), ALL)).toEqual([norm, ...encoded, wide, ...encoded, 'Add']);
+  const byTanh = t5Layers('t5-encoder-layer', cudaStyle(true), ALL, { dense_act_fn: 'gelu_new' });
+  expect(byTanh.filter((op) => op.startsWith('Gated'))).toEqual(['GatedGeluNew', 'GatedGeluNew']);
+  const scatter = ['ScatterElements', 'ScatterElements', 'MultiHeadAttention'];
+  const theirLayer = [norm, ...scatter, 'Add', norm, 'MultiHeadAttention', 'Add', norm, 'Gelu', 'Add'];
+  expect(t5Layers('t5-decoder-layer', cudaStyle(false), ALL)).toEqual([...theirLayer, ...theirLayer]);
+  expect(t5Layers('t5-decoder-layer', gpuStyle('F32'), ALL)).toEqual([...theirLayer, ...theirLayer]);
+  // Gates of another function, and rows that lanes cannot read at once.
+  const odd = t5Layers('t5-decoder-layer', cudaStyle(true), ALL, { dense_act_fn: 'relu', d_model: 30 });
+  expect(odd.filter((op) => op === 'GatedGelu' || op === sum || op === wide)).toEqual([]);
 });
 
 it('are activations of rows of whole multiples of 16 bytes', () => {

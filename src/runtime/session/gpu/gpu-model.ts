@@ -86,7 +86,7 @@ export class GpuModel implements CaptionModel {
     const units = planUnits(
       sources,
       weights,
-      { attention: true, products: isOfRows, activations: isOfRows },
+      { attention: true, products: isOfRows, activations: isOfRows, mixed: true },
       planned?.encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
     );
     // A picture alone has nothing to be encoded beside.
@@ -249,11 +249,12 @@ function planUnits(
   const [prompt, token] = [gpuPromptSteps(config), gpuTokenSteps(config)];
   const image = (operators: { readonly own?: OwnOperators }) =>
     units(gpuImageSteps(config), ['language_input'], operators);
+  const ofMany = own.activations ? { own: { ...own, products: false } } : {};
   return {
-    image: image(own.activations ? { own: { attention: true, products: false, activations: true } } : {}),
+    image: image(ofMany),
     /** The same for few pictures: the host takes longer to ask for operators of our own than a card for one picture. */
     imageAlone: () => image({}),
-    prompt: units(prompt, caches('prompt', prompt)),
+    prompt: units(prompt, caches('prompt', prompt), ofMany),
     token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own, joinsRows: true }, true),
   };
 }

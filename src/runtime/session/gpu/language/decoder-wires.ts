@@ -3,13 +3,8 @@ import { convertFloats } from '../../../../loader/convert/convert-floats.js';
 import type { DecoderOnlyConfig } from '../../../../model/language-config.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
 import type { WireType } from '../program/wire-type.js';
+import type { RunShape } from './row-runs.js';
 import type { StoredRows, TableRows } from './table-rows.js';
-
-/** The first rows of the caches, which run together, and their new tokens. */
-export interface RunShape {
-  readonly rows: number;
-  readonly tokens: number;
-}
 
 /** New tokens: a row of the token table or of the picture for each, null for a row of the caches that is at rest. */
 export interface NewTokens {
@@ -119,7 +114,7 @@ export function joined(rows: readonly Float32Array[]): Float32Array {
 }
 
 /** Rows of equal width one after the other; null stands for zeros. */
-function writeRows(rows: readonly (StoredRows | null)[], target: Uint8Array, dtype: GpuFloat): void {
+export function writeRows(rows: readonly (StoredRows | null)[], target: Uint8Array, dtype: GpuFloat): void {
   const rowBytes = target.length / rows.length;
   for (const [index, row] of rows.entries()) {
     const place = target.subarray(index * rowBytes, (index + 1) * rowBytes);

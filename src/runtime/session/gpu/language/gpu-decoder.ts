@@ -1,23 +1,30 @@
 /** OPT or LLaMA on a device: tokens go in as rows, logits come out, and everything between stays where it is. */
 import { DTYPE_BITS } from '../../../../tensor/dtype.js';
-import type { RollingSource, RollingSteps } from '../../../generation/rolling-source.js';
-import type { TokenSource, TokenSteps } from '../../../generation/token-source.js';
-import { headSize } from '../../../graph/wires.js';
+import type { DecoderOnlyConfig } from '../../../../model/language-config.js';
+import type { RollingSource } from '../../../generation/rolling-source.js';
+import type { TokenSource } from '../../../generation/token-source.js';
+import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
+import { headSize, type CachePart } from '../../../graph/wires.js';
 import type { DecodingRoom, LanguagePrompt } from '../../model/language-prompt.js';
 import type { HostBuffer } from '../../../device/memory/device-memory.js';
-import { CacheRows } from './cache-rows.js';
-import type { RowCopy } from './cache-slots.js';
-import { DecoderRuns, type DecoderRunsParts } from './decoder-runs.js';
-import { DecoderWires, type DecoderTables, type NewTokens, type RunShape } from './decoder-wires.js';
+import type { BoundTensor } from '../../../device/ort/ort-session.js';
+import { DecoderWires, type DecoderTables, type NewTokens } from './decoder-wires.js';
 import type { LentRoom } from '../program/lent-room.js';
+import type { ProgramRunParts } from '../program/program-run.js';
+import type { ProgramWires } from '../program/program-wires.js';
 import { GrowingCaches } from './growing-caches.js';
 import type { LayerCaches } from './layer-caches.js';
+import { RowRuns, type RunShape } from './row-runs.js';
 import { RowShape } from './row-shape.js';
+import { rowSource, sourceOf } from './row-source.js';
 import { stepRows } from './step-rows.js';
-import { LIKELIEST, listedOf, logitsOf, type StepRun, type StepResult } from './step-result.js';
+import { resultWires, type StepRun, type StepResult } from './step-result.js';
 import type { StoredRows } from './table-rows.js';
 
-export interface GpuDecoderParts extends DecoderRunsParts {
+export interface GpuDecoderParts extends ProgramRunParts {
+  readonly config: DecoderOnlyConfig;
+  /** Of what the host gives to the devices. */
+  readonly float: GpuFloat;
   readonly tables: DecoderTables;
   /** Of a prompt, the rows of its picture. */
   readonly pictureTokens: number;
@@ -36,7 +43,7 @@ export class GpuDecoder implements Disposable {
   readonly #caches: GrowingCaches;
   readonly #total: HostBuffer;
   readonly #rowShape: RowShape;
-  readonly #runs: DecoderRuns;
+  readonly #runs: RowRuns;
 
   constructor(parts: GpuDecoderParts) {
     const { config, float, program } = parts;
@@ -47,7 +54,12 @@ export class GpuDecoder implements Disposable {
     if (first === undefined) throw new Error('a decoder without layers');
     this.#total = first.memory.allocateHost(4);
     this.#rowShape = new RowShape(first.memory);
-    this.#runs = new DecoderRuns(parts, this.#wires, this.#total, this.#rowShape);
+    this.#runs = new RowRuns({
+      ...parts,
+      wiresOf: (shape, place) => this.#wiresOf(shape, place),
+      // No card has run LLaMA's so.
+      promptsRecorded: ({ rows }, place) => (rows === 1 && place === 0 && config.family === 'opt' ? 'again' : 'never'),
+    });
     const shape = { layers, heads: config.heads, headSize: headSize(config) };
     this.#caches = new GrowingCaches(shape, () => this.#runs.forget(), parts.offersTo);
   }
@@ -58,17 +70,7 @@ export class GpuDecoder implements Disposable {
 
   /** One prompt at a time: the next one overwrites the caches of the last. */
   tokens(prompt: LanguagePrompt): TokenSource {
-    const { likeliest, listed, ...source } = this.#source(prompt.room);
-    const stepsOf = <Result>(steps: RollingSteps<LanguagePrompt, Result>): TokenSteps<Result> => ({
-      prefill: () => steps.admit(prompt, []),
-      advance: (ids, parents) => steps.advance(ids, parents),
-    });
-    return {
-      ...source,
-      ...stepsOf(source),
-      likeliest: stepsOf(likeliest),
-      ...(listed && { listed: (divisor: number) => stepsOf(listed(divisor)) }),
-    };
+    return sourceOf(this.#source(prompt.room), prompt);
   }
 
   /**
@@ -88,51 +90,30 @@ export class GpuDecoder implements Disposable {
   }
 
   #source({ rows: most, newTokens, promptTokens }: DecodingRoom = { rows: 0, newTokens: 0 }) {
-    const rows = new CacheRows();
-    const rearrange = (change: (copyRow: (from: number, to: number) => void) => void): void => {
-      const copies: RowCopy[] = [];
-      change((from, to) => copies.push({ from, to }));
-      if (copies.length > 0) this.#caches.reserve(0, 0).copyRows(copies);
-    };
-    const stepsFor = <Result>(result: StepResult<Result>): RollingSteps<LanguagePrompt, Result> => ({
-      admit: (prompt, going) => {
+    const caches = () => this.#caches.reserve(0, 0);
+    return rowSource<LanguagePrompt>({
+      vocabSize: this.#parts.config.vocabSize,
+      listsLogits: this.#parts.program.listsLogits,
+      reserve: (rows, tokens) => void this.#caches.reserve(rows, tokens),
+      copyRows: (copies) => caches().copyRows(copies),
+      zeroRows: (rows) => caches().zeroRows(rows),
+      stepRows: (used) => this.#rowsOf(used, caches()),
+      begin: (prompt, going) => {
         const prompts = this.#promptRows(prompt);
         // A picture and the token that a text begins with.
         const shortest = (prompt.prefix.dims[1] ?? 0) + 1;
-        const longest = Math.max(...prompts.map(({ length }) => length));
-        // First those that go on, in as few rows as they need: the caches have room for no more than go on together.
-        if (going.length > 0) this.#caches.reserve(Math.max(going.length, rows.used), rows.length);
-        rearrange((copyRow) => rows.continueFrom(going, copyRow));
-        rearrange((copyRow) => rows.settle(copyRow));
-        const count = going.length + prompts.length;
-        const room = Math.max(count, most);
+        const lengths = prompts.map(({ length }) => length);
+        const longest = Math.max(...lengths);
+        const room = Math.max(going + prompts.length, most);
         if (promptTokens !== undefined) this.#caches.reserve(room, longest + newTokens, CAPTION_STEP);
         else this.#caches.reserve(room, longest + Math.max(newTokens, FIRST_ROOM));
-        const first = rows.begin(prompts.map(({ length }) => length));
-        return Promise.resolve(this.#prefill(prompts, { first, shortest }, result));
+        return { lengths, run: (first, result) => this.#prefill(prompts, { first, shortest }, result) };
       },
-      advance: (ids, parents) => {
-        const caches = this.#caches.reserve(Math.max(parents.length, rows.used), rows.length + 1);
-        rearrange((copyRow) => rows.continueFrom(parents, copyRow));
-        if (this.#rowsOf(parents.length, caches) < this.#rowsOf(rows.used, caches)) {
-          rearrange((copyRow) => rows.settle(copyRow));
-        }
-        const count = this.#rowsOf(rows.used, caches);
-        const tokens = Array.from({ length: count }, (): StoredRows[] | null => null);
-        rows.slots.forEach((slot, row) => (tokens[slot] = [this.#wires.rowOfToken(ids[row] ?? 0)]));
-        const past = Array.from({ length: count }, (_, row) => (tokens[row] === null ? 0 : (rows.lengths[row] ?? 0)));
-        const made = this.#run({ rows: count, tokens: 1 }, { rows: tokens, past }, 0);
-        const next = result.read(made, rows.slots);
-        rows.grow();
-        return Promise.resolve(next);
+      step: (ids, past) => {
+        const tokens = ids.map((id) => (id === null ? null : [this.#wires.rowOfToken(id)]));
+        return this.#run({ rows: ids.length, tokens: 1 }, { rows: tokens, past }, 0);
       },
     });
-    const { vocabSize } = this.#parts.config;
-    const clear = (sequences: readonly number[]): void => this.#caches.reserve(0, 0).zeroRows(rows.slotsOf(sequences));
-    const listed = this.#parts.program.listsLogits
-      ? { listed: (divisor: number) => stepsFor(listedOf(vocabSize, divisor)) }
-      : {};
-    return { vocabSize, clear, ...stepsFor(logitsOf(vocabSize)), likeliest: stepsFor(LIKELIEST), ...listed };
   }
 
   #rowsOf(used: number, { rows }: LayerCaches): number {
@@ -198,7 +179,7 @@ export class GpuDecoder implements Disposable {
 
   #run(shape: RunShape, tokens: NewTokens, first: number): StepRun {
     const caches = this.#caches.reserve(first + shape.rows, shape.tokens);
-    const run = this.#runs.of(shape, caches, first);
+    const run = this.#runs.of(shape, first);
     // A recorded run is replayed with the total that it was recorded with; the lengths on the device do the masking.
     const total =
       shape.tokens === 1 && this.#parts.program.recordsAny ? caches.capacity : Math.max(...tokens.past) + shape.tokens;
@@ -206,6 +187,26 @@ export class GpuDecoder implements Disposable {
     this.#rowShape.set(shape);
     run.run((wire, bytes) => this.#wires.write(wire, bytes, tokens, caches.capacity), true);
     return run;
+  }
+
+  #wiresOf(shape: RunShape, place: { readonly first: number }): ProgramWires {
+    const { config, float } = this.#parts;
+    const caches = this.#caches.reserve(0, 0);
+    return {
+      inputs: this.#wires.types(shape, caches.capacity),
+      chains: new Map([
+        ['hidden', { dtype: float, dims: [shape.rows, shape.tokens, config.hiddenSize] }],
+        ['embedded', { dtype: float, dims: [shape.rows, shape.tokens, this.#wires.width] }],
+      ]),
+      results: resultWires(shape.rows, config.vocabSize),
+      kept: (wire: string): BoundTensor | undefined => {
+        if (wire === 'total') return { place: 'Cpu', address: this.#total.address, dtype: 'I32', dims: [1] };
+        if (wire === 'row_shape') return this.#rowShape.tensor;
+        const [, layer, part] = /^(?:past|present)\.(\d+)\.(key|value)$/.exec(wire) ?? [];
+        if (layer === undefined) return undefined;
+        return caches.tensor(Number(layer), part as CachePart, shape.rows, place.first);
+      },
+    };
   }
 
   [Symbol.dispose](): void {

@@ -56,5 +56,6 @@ export function openLanguageModel({
     program: token,
     config: text,
     tables: { tokens, encoderBias, decoderBias },
+    takesTurns: offersTo !== null,
   });
 }

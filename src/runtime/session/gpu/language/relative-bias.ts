@@ -31,6 +31,17 @@ export class RelativeBias {
     return scores;
   }
 
+  /** `[heads, keys]`: of the key that is as far behind its query as its place says. */
+  behind(keys: number): Float32Array {
+    const { heads } = this.#config;
+    const scores = new Float32Array(heads * keys);
+    for (let distance = 0; distance < keys; distance++) {
+      const perHead = this.#ofDistance(-distance);
+      for (let head = 0; head < heads; head++) scores[head * keys + distance] = perHead[head] ?? 0;
+    }
+    return scores;
+  }
+
   #ofDistance(distance: number): Float32Array {
     const known = this.#byDistance.get(distance);
     if (known !== undefined) return known;

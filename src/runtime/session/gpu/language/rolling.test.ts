@@ -54,7 +54,7 @@ class WatchedMemory extends HostMemory {
 /** A device that records steps, as far as rows and shapes show it. */
 const recording: Partial<EngineDevice> = { canRecord: true };
 
-describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s', (family) => {
+describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama', 'tiny-flan-t5'])('%s', (family) => {
   describe.each(COURSES)('%s', (_, courseOptions) => {
     it.each([['steps of any number of rows', {}] as const, ['recorded steps', recording] as const])(
       'says of each picture what it says alone: %s',
@@ -70,6 +70,10 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
         const optionsOf = (picture: number): GenerationOptions => courseOptions[picture % courseOptions.length] ?? {};
         const settingsOf = (picture: number) =>
           resolveGenerationOptions(optionsOf(picture), config.text) as StepSettings;
+        const isT5 = config.text.family === 't5';
+        /** What answers begin with. */
+        const contextOf = (text: readonly number[]) =>
+          config.text.family === 't5' ? [config.text.decoderStartTokenId] : text;
         const textOf = (picture: number, length: number) =>
           Array.from({ length }, (___, i) => 2 + ((picture * 3 + i) % 5));
         const alone = new Map<string, unknown>();
@@ -79,7 +83,11 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
           if (known !== undefined) return known;
           const text = textOf(picture, length);
           const prompt = promptOf([picture], [text]);
-          const request = { contextIds: [text], eosTokenIds: config.text.eosTokenIds, randomStreams: [picture] };
+          const request = {
+            contextIds: [contextOf(text)],
+            eosTokenIds: config.text.eosTokenIds,
+            randomStreams: [picture],
+          };
           const [found] = await generate(model.tokens(prompt), request, optionsOf(picture));
           alone.set(key, found);
           return found;
@@ -88,11 +96,19 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
           const prefix = new Float32Array(pictures.length * size);
           pictures.forEach((picture, row) => prefix.set(prefixOf(picture), row * size));
           const width = Math.max(...texts.map(({ length }) => length));
-          const padded = texts.map((text) => [...Array<number>(width - text.length).fill(1), ...text]);
+          const pad = (row: readonly number[], fill: number) => {
+            const padding = Array<number>(width - row.length).fill(fill);
+            return isT5 ? [...row, ...padding] : [...padding, ...row];
+          };
           return {
             prefix: new Tensor('float32', prefix, [pictures.length, config.numQueryTokens, config.text.hiddenSize]),
-            textIds: padded,
-            textMask: texts.map((text) => [...Array<number>(width - text.length).fill(0), ...text.map(() => 1)]),
+            textIds: texts.map((text) => pad(text, 1)),
+            textMask: texts.map((text) =>
+              pad(
+                text.map(() => 1),
+                0,
+              ),
+            ),
           };
         };
         await assert(
@@ -129,7 +145,11 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama'])('%s'
               if (pictures.length > 0) {
                 const prompt = promptOf(pictures, texts);
                 for (const picture of pictures) begun.add(picture);
-                const asked = { contextIds: texts, randomStreams: pictures, settings: pictures.map(settingsOf) };
+                const asked = {
+                  contextIds: texts.map(contextOf),
+                  randomStreams: pictures,
+                  settings: pictures.map(settingsOf),
+                };
                 keep(await open.admit({ prompt, pictures, ...asked }));
                 // The caches, made once: nothing else is as large.
                 cacheBytes ||= memory.largestBytes;

@@ -1,6 +1,6 @@
 import type { DeviceMemory } from '../../../device/memory/device-memory.js';
 import type { BoundTensor } from '../../../device/ort/ort-session.js';
-import type { RunShape } from './decoder-wires.js';
+import type { RunShape } from './row-runs.js';
 
 /** `row_shape`, which the host holds: what products of all rows at once are cut into again. A recorded run keeps the one it was recorded with. */
 export class RowShape {

@@ -2,9 +2,10 @@
 import { convertFloats } from '../../../../loader/convert/convert-floats.js';
 import type { T5Config } from '../../../../model/t5-config.js';
 import type { GpuFloat } from '../../../graph/gpu/gpu-style.js';
+import { DTYPE_BITS } from '../../../../tensor/dtype.js';
 import { fullMasks, type LanguagePrompt } from '../../model/language-prompt.js';
 import type { Mask } from '../../model/attention-bias.js';
-import { HIDDEN, joined, writeFloats, type RunShape } from './decoder-wires.js';
+import { HIDDEN, joined, writeFloats, writeRows } from './decoder-wires.js';
 import type { WireType } from '../program/wire-type.js';
 import type { RelativeBias } from './relative-bias.js';
 import type { TableRows } from './table-rows.js';
@@ -13,6 +14,22 @@ export interface T5Tables {
   readonly tokens: TableRows;
   readonly encoderBias: RelativeBias;
   readonly decoderBias: RelativeBias;
+}
+
+/** Tokens that caches have room for: the decoder's own, and those of prompts. */
+interface DecoderRoom {
+  readonly capacity: number;
+  readonly promptLength: number;
+}
+
+/** One in each row. */
+export interface NewT5Tokens {
+  /** null for a row that is at rest. */
+  readonly ids: readonly (number | null)[];
+  /** Tokens in each row's cache. */
+  readonly past: readonly number[];
+  /** Of each row's prompt. */
+  readonly promptTokens: readonly number[];
 }
 
 export class T5Wires {
@@ -67,45 +84,64 @@ export class T5Wires {
     }
   }
 
-  /** @param capacity tokens that the decoder's caches have room for */
-  tokenTypes({ rows, tokens }: RunShape, capacity: number, promptLength: number): Map<string, WireType> {
+  /**
+   * Of all that some device may read: operators of our own ask for lengths and distances, ONNX Runtime's for positions and biases.
+   * @param biasRows 1 where all rows have as many tokens
+   */
+  tokenTypes(rows: number, biasRows: number, { capacity, promptLength }: DecoderRoom): Map<string, WireType> {
     const { hiddenSize, heads } = this.#config;
     return new Map([
-      ['hidden', { dtype: 'F32', dims: [rows, tokens, hiddenSize] }],
-      ['cache_positions', { dtype: 'I64', dims: [rows, 1, tokens, 1] }],
-      ['attention_bias', { dtype: this.#float, dims: [1, heads, tokens, capacity] }],
-      ['cross_bias', { dtype: this.#float, dims: [rows, 1, tokens, promptLength] }],
+      ['hidden', { dtype: 'F32', dims: [rows, 1, hiddenSize] }],
+      ['seqlens', { dtype: 'I32', dims: [rows] }],
+      ['cross_lengths', { dtype: 'I32', dims: [rows] }],
+      ['distance_bias', { dtype: this.#float, dims: [heads, capacity] }],
+      ['cache_positions', { dtype: 'I64', dims: [rows, 1, 1, 1] }],
+      ['attention_bias', { dtype: this.#float, dims: [biasRows, heads, 1, capacity] }],
+      ['cross_bias', { dtype: this.#float, dims: [rows, 1, 1, promptLength] }],
     ]);
   }
 
-  /**
-   * One new token in each row.
-   * @param past tokens in every row's cache
-   * @param masks the prompt of each row
-   */
-  writeToken(
-    wire: string,
-    target: Uint8Array,
-    { ids, past, masks }: { readonly ids: readonly number[]; readonly past: number; readonly masks: readonly Mask[] },
-    { capacity, promptLength }: { readonly capacity: number; readonly promptLength: number },
-  ): void {
+  /** One new token in each row. */
+  writeToken(wire: string, target: Uint8Array, given: NewT5Tokens, { capacity, promptLength }: DecoderRoom): void {
+    const { ids, past, promptTokens } = given;
     switch (wire) {
-      case 'hidden':
-        return writeFloats(joined(ids.map((id) => this.#tables.tokens.row(id))), target, 'F32');
-      case 'cache_positions':
-        return target.set(new Uint8Array(BigInt64Array.from(ids, () => BigInt(past)).buffer));
-      case 'attention_bias': {
-        const scores = this.#tables.decoderBias.scores(past, 1, capacity);
-        for (let head = 0; head < this.#config.heads; head++) {
-          scores.fill(HIDDEN, head * capacity + past + 1, (head + 1) * capacity);
-        }
-        return writeFloats(scores, target, this.#float);
+      case 'hidden': {
+        const rows = ids.map((id) => (id === null ? null : this.#tables.tokens.stored(id)));
+        return writeRows(rows, target, 'F32');
       }
-      case 'cross_bias':
-        return writeFloats(joined(masks.map((mask) => paddingRow(mask, promptLength))), target, this.#float);
+      case 'seqlens':
+        return target.set(new Uint8Array(Int32Array.from(past).buffer));
+      case 'cross_lengths':
+        return target.set(new Uint8Array(Int32Array.from(promptTokens, (tokens) => tokens - 1).buffer));
+      case 'distance_bias':
+        return writeFloats(this.#tables.decoderBias.behind(capacity), target, this.#float);
+      case 'cache_positions':
+        return target.set(new Uint8Array(BigInt64Array.from(past, BigInt).buffer));
+      case 'attention_bias': {
+        const rowBytes = (this.#config.heads * capacity * DTYPE_BITS[this.#float]) / 8;
+        const biasRows = target.length / rowBytes;
+        return writeFloats(
+          joined(past.slice(0, biasRows).map((tokens) => this.#causal(tokens, capacity))),
+          target,
+          this.#float,
+        );
+      }
+      case 'cross_bias': {
+        const seen = promptTokens.map((tokens) => new Float32Array(promptLength).fill(HIDDEN, tokens));
+        return writeFloats(joined(seen), target, this.#float);
+      }
       default:
         throw new Error(`T5's decoder does not read ${wire}`);
     }
+  }
+
+  /** `[heads, capacity]`: scores of a query that so many tokens are before. */
+  #causal(past: number, capacity: number): Float32Array {
+    const scores = this.#tables.decoderBias.scores(past, 1, capacity);
+    for (let head = 0; head < this.#config.heads; head++) {
+      scores.fill(HIDDEN, head * capacity + past + 1, (head + 1) * capacity);
+    }
+    return scores;
   }
 }
 
