@@ -18,9 +18,35 @@ static std::vector<u16> halves(size_t count, float size = 1) {
   return made;
 }
 
-static void attention(int headSize, int tokens, bool isBiased = false) {
+/** Cosines and sines of some positions' angles. */
+struct Turns {
+  int half;
+  std::vector<u16> cosines, sines;
+
+  Turns(int positions, int headSize) : half(headSize / 2) {
+    for (int position = 0; position < positions; position++)
+      for (int i = 0; i < half; i++) {
+        const double angle = position / std::pow(10000.0, (double)i / half);
+        cosines.push_back(narrowed((float)std::cos(angle)));
+        sines.push_back(narrowed((float)std::sin(angle)));
+      }
+  }
+  /** The number `at` of a head, turned with the one half a head away. */
+  u16 of(const u16 *head, int at, int position) const {
+    const int angle = position * half + at % half;
+    const float own = widened(head[at]) * widened(cosines[angle]);
+    const float other = widened(head[(at + half) % (2 * half)]) * widened(sines[angle]);
+    return narrowed(at < half ? own - other : own + other);
+  }
+};
+
+enum Positions { NONE, DISTANCES, TURNS };
+
+static void attention(int headSize, int tokens, Positions positions = NONE) {
   const int batch = 3, heads = 2, capacity = 40;
+  const bool isBiased = positions == DISTANCES;
   const auto bias = halves((size_t)heads * capacity);
+  const Turns turns(capacity, headSize);
   const int past[batch] = {0, 17, 30};
   const float scale = 1 / std::sqrt((float)headSize);
   const auto qkv = halves((size_t)batch * tokens * 3 * heads * headSize);
@@ -31,8 +57,12 @@ static void attention(int headSize, int tokens, bool isBiased = false) {
   int lengths[batch];
   for (int row = 0; row < batch; row++) lengths[row] = past[row] + tokens - 1;
   launch({(batch * tokens * heads + 3) / 4, 1, 1}, 128, [&] {
-    cached_attention(qkv.data(), isBiased ? bias.data() : nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens,
-                     heads, headSize, capacity, scale);
+    if (positions == TURNS)
+      rotary_cached_attention(qkv.data(), nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens, heads, headSize,
+                              capacity, scale, turns.cosines.data(), turns.sines.data());
+    else
+      cached_attention(qkv.data(), isBiased ? bias.data() : nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens,
+                       heads, headSize, capacity, scale);
   });
 
   double apart = 0;
@@ -40,7 +70,8 @@ static void attention(int headSize, int tokens, bool isBiased = false) {
   for (int row = 0; row < batch; row++)
     for (int head = 0; head < heads; head++) {
       const auto made = [&](int token, int part, int at) {
-        return qkv[((size_t)(row * tokens + token) * 3 + part) * heads * headSize + head * headSize + at];
+        const u16 *there = &qkv[((size_t)(row * tokens + token) * 3 + part) * heads * headSize + head * headSize];
+        return positions == TURNS && part < 2 ? turns.of(there, at, past[row] + token) : there[at];
       };
       const auto place = [&](int part, int token, int at) {
         return (((size_t)(part - 1) * batch * heads + row * heads + head) * capacity + token) * headSize + at;
@@ -213,10 +244,11 @@ static void attentionToNothing() {
   printf("{\"kernel\":\"int8_attention\",\"apart\":%d,\"caches\":true}\n", isSeen ? 0 : 1);
 }
 
-using OfMany = void (*)(const u16 *, const u16 *, u16 *, u16 *, const int *, u16 *, int, int, int, float);
+using OfMany = std::function<void(const u16 *, const u16 *, u16 *, u16 *, const int *, u16 *, int, int, int, float)>;
 
 /** @param past of each row, of a causal one with caches; none where all tokens see each other */
-static void attentionOfMany(OfMany kernel, int headSize, int tokens, int warps, const std::vector<int> &past, bool isBiased) {
+static void attentionOfMany(const OfMany &kernel, int headSize, int tokens, int warps, const std::vector<int> &past, bool isBiased,
+                            const Turns *turns = nullptr) {
   const bool isCausal = !past.empty();
   const int batch = isCausal ? past.size() : 1, heads = 2, capacity = isCausal ? 64 : tokens;
   // Large enough that the greatest score is looked for more than once.
@@ -242,7 +274,9 @@ static void attentionOfMany(OfMany kernel, int headSize, int tokens, int warps, 
     for (int head = 0; head < heads; head++) {
       const int begun = isCausal ? past[row] : 0;
       const auto made = [&](int token, int part, int at) {
-        const u16 own = qkv[((size_t)(row * tokens + token) * 3 + part) * width + head * headSize + at];
+        const u16 *there = &qkv[((size_t)(row * tokens + token) * 3 + part) * width + head * headSize];
+        if (turns != nullptr && part < 2) return turns->of(there, at, begun + token);
+        const u16 own = there[at];
         return isBiased ? (u16)added(own, bias[part * width + head * headSize + at]) : own;
       };
       const auto place = [&](int part, int token, int at) {
@@ -418,14 +452,19 @@ static void shortlist(int width, int wanted, float divisor = 1) {
 }
 
 /** A gate of both halves of a row, each of whose steps is rounded to float16. */
-static void gates(int rows, int width, bool byTanh) {
+enum Gate { GELU, GELU_NEW, SILU };
+
+static void gates(int rows, int width, Gate kind) {
   const auto x = halves((size_t)rows * 2 * width, 2);
   std::vector<float> y((size_t)rows * width);
+  std::vector<u16> narrow(y.size());
   const int pieces = rows * width / 8;
   launch({(pieces + 63) / 64, 1, 1}, 64, [&] {
-    if (byTanh) gated_gelu_new(x.data(), y.data(), width / 8, pieces);
-    else gated_gelu(x.data(), y.data(), width / 8, pieces);
+    if (kind == GELU) gated_gelu(x.data(), y.data(), width / 8, pieces);
+    else if (kind == GELU_NEW) gated_gelu_new(x.data(), y.data(), width / 8, pieces);
+    else gated_silu(x.data(), narrow.data(), width / 8, pieces);
   });
+  if (kind == SILU) std::transform(narrow.begin(), narrow.end(), y.begin(), widened);
   double apart = 0;
   bool isHalf = true;
   for (int row = 0; row < rows; row++)
@@ -433,11 +472,12 @@ static void gates(int rows, int width, bool byTanh) {
       const double gate = widened(x[(size_t)row * 2 * width + at]), linear = widened(x[(size_t)row * 2 * width + width + at]);
       const double tanh = std::tanh(std::sqrt(2 / M_PI) * (gate + 0.044715 * gate * gate * gate));
       const float found = y[(size_t)row * width + at];
-      const double expected = gate * (byTanh ? 1 + tanh : std::erfc(-gate / std::sqrt(2.0))) / 2 * linear;
+      const double share = kind == SILU ? 1 / (1 + std::exp(-gate)) : (kind == GELU_NEW ? 1 + tanh : std::erfc(-gate / std::sqrt(2.0))) / 2;
+      const double expected = gate * share * linear;
       apart = std::max(apart, std::fabs(found - expected) / std::max(1.0, std::fabs(expected)));
       isHalf = isHalf && widened(narrowed(found)) == found;
     }
-  printf("{\"kernel\":\"gated_gelu\",\"apart\":%g,\"caches\":%s}\n", apart, isHalf ? "true" : "false");
+  printf("{\"kernel\":\"gated\",\"apart\":%g,\"caches\":%s}\n", apart, isHalf ? "true" : "false");
 }
 
 static void summedNorm(int rows, int width, bool isWide) {
@@ -472,10 +512,20 @@ static void summedNorm(int rows, int width, bool isWide) {
   printf("{\"kernel\":\"add_rms_norm\",\"apart\":%g,\"caches\":%s}\n", apart, isAdded ? "true" : "false");
 }
 
+using RotaryOfMany = void (*)(const u16 *, const u16 *, u16 *, u16 *, const int *, u16 *, int, int, int, float, const u16 *, const u16 *);
+
+static void rotaryAttentionOfMany(RotaryOfMany kernel, int headSize, int tokens, const std::vector<int> &past) {
+  const Turns turns(64, headSize);
+  const OfMany bound = [&](auto... given) { kernel(given..., turns.cosines.data(), turns.sines.data()); };
+  attentionOfMany(bound, headSize, tokens, 3, past, false, &turns);
+}
+
 int main() {
   for (int headSize : {8, 16, 64, 80, 128, 256})
     for (int tokens : {1, 5}) attention(headSize, tokens);
-  for (int tokens : {1, 5}) attention(64, tokens, true);
+  for (int tokens : {1, 5}) attention(64, tokens, DISTANCES);
+  for (int headSize : {16, 80, 128}) attention(headSize, 4, TURNS);
+  attention(128, 1, TURNS);
   for (int headSize : {8, 64}) crossAttention(headSize, 1);
   crossAttention(128, 3);
   for (int headSize : {8, 64, 80, 256}) quantizedAttention(headSize, 5, 1);
@@ -486,10 +536,13 @@ int main() {
   attentionOfMany(attention_of_many_128, 128, 40, 2, {0, 24}, true);
   attentionOfMany(attention_of_many_88, 88, 257, 9, {}, true);
   attentionOfMany(attention_of_many_88, 88, 19, 2, {}, false);
+  rotaryAttentionOfMany(rotary_attention_of_many_128, 128, 38, {0, 20});
+  rotaryAttentionOfMany(rotary_attention_of_many_80, 80, 17, {3});
   activation("bias_gelu", bias_gelu, [](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; });
   activation("bias_relu", bias_relu, [](double x) { return x < 0 ? 0 : x; });
-  gates(3, 40, false);
-  gates(2, 16, true);
+  gates(3, 40, GELU);
+  gates(2, 16, GELU_NEW);
+  gates(2, 24, SILU);
   summedNorm(2, 2048, false);
   summedNorm(2, 1028, true);
   product(int8_product_2, 2, 3, 1, Weights(8, 80, 256, 32));

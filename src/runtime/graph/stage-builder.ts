@@ -60,7 +60,7 @@ export interface OwnOperators {
   readonly attention: boolean;
   readonly products: boolean;
   readonly activations: boolean;
-  /** What T5 computes in two floats: sums with their norms, and gates. */
+  /** Sums of two floats with their norms, as T5 has them, and gates. */
   readonly mixed: boolean;
 }
 

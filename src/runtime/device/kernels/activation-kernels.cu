@@ -54,30 +54,37 @@ __device__ __forceinline__ float geluByTanh(float x) {
   return x / (1.0f + __expf(-1.5957691216f * (x + 0.044715f * x * x * x)));
 }
 
+__device__ __forceinline__ float silu(float x) { return x / (1.0f + __expf(-x)); }
+
 /**
- * y = activation(gate) linear, of rows of `eighths` times 8 halves each, gate and linear side by side in x; y of float32. Both factors and their
- * product are rounded to float16, as who computes them one by one has them.
+ * y = activation(gate) linear, of rows of `eighths` times 8 halves each, gate and linear side by side in x; y of float16, or float32. Both
+ * factors and their product are rounded to float16, as who computes them one by one has them.
  */
-template <float (*ACTIVATION)(float)>
-__device__ __forceinline__ void gated(const u16 *x, float *y, int eighths, int pieces) {
+template <float (*ACTIVATION)(float), bool WIDE>
+__device__ __forceinline__ void gated(const u16 *x, void *y, int eighths, int pieces) {
   const int piece = blockIdx.x * blockDim.x + threadIdx.x;
   if (piece >= pieces) return;
   const Quad *row = (const Quad *)x + (long long)(piece / eighths) * 2 * eighths + piece % eighths;
   const Quad gate = row[0], linear = row[eighths];
   const u32 gates[4] = {gate.x, gate.y, gate.z, gate.w};
   const u32 linears[4] = {linear.x, linear.y, linear.z, linear.w};
-  u32 made[8];
+  u32 made[8], packed[4];
 #pragma unroll
   for (int i = 0; i < 4; i++) {
     const u32 active = narrowedPair(ACTIVATION(widened((u16)gates[i])), ACTIVATION(widened((u16)(gates[i] >> 16))));
-    const u32 products = multiplied(active, linears[i]);
+    const u32 products = packed[i] = multiplied(active, linears[i]);
     made[2 * i] = __float_as_int(widened((u16)products));
     made[2 * i + 1] = __float_as_int(widened((u16)(products >> 16)));
+  }
+  if (!WIDE) {
+    ((Quad *)y)[piece] = Quad{packed[0], packed[1], packed[2], packed[3]};
+    return;
   }
   Quad *to = (Quad *)y + (long long)piece * 2;
   to[0] = Quad{made[0], made[1], made[2], made[3]};
   to[1] = Quad{made[4], made[5], made[6], made[7]};
 }
 
-KERNEL gated_gelu(const u16 *x, float *y, int eighths, int pieces) { gated<gelu>(x, y, eighths, pieces); }
-KERNEL gated_gelu_new(const u16 *x, float *y, int eighths, int pieces) { gated<geluByTanh>(x, y, eighths, pieces); }
+KERNEL gated_gelu(const u16 *x, float *y, int eighths, int pieces) { gated<gelu, true>(x, y, eighths, pieces); }
+KERNEL gated_gelu_new(const u16 *x, float *y, int eighths, int pieces) { gated<geluByTanh, true>(x, y, eighths, pieces); }
+KERNEL gated_silu(const u16 *x, u16 *y, int eighths, int pieces) { gated<silu, false>(x, y, eighths, pieces); }

@@ -23,6 +23,30 @@ struct Cache {
   __device__ __forceinline__ u16 *scale(int token) const { return (u16 *)(head + (long long)capacity * headSize) + token; }
 };
 
+/** Cosines and sines of every position's angles, [positions, headSize / 2]; null where heads are not turned by their positions. */
+struct Angles {
+  const u16 *cosines, *sines;
+};
+
+/** Two numbers of a head, each turned with the one half a head away, which `sign` says is the first of both (-1) or the second. */
+__device__ __forceinline__ u32 turnedPair(u32 own, u32 other, u32 cosines, u32 sines, float sign) {
+  return narrowedPair(widened((u16)own) * widened((u16)cosines) + sign * (widened((u16)other) * widened((u16)sines)),
+                      widened((u16)(own >> 16)) * widened((u16)(cosines >> 16)) +
+                          sign * (widened((u16)(other >> 16)) * widened((u16)(sines >> 16))));
+}
+
+/** Eight numbers of a head from `at` on, turned by the angles of its position. headSize is a multiple of 16. */
+__device__ __forceinline__ Quad turned(const u16 *head, int at, int headSize, const Angles &angles, int position) {
+  const int half = headSize / 2;
+  const bool isFirst = at < half;
+  const long long row = (long long)position * half + (isFirst ? at : at - half);
+  const Quad own = *(const Quad *)(head + at), other = *(const Quad *)(head + (isFirst ? at + half : at - half));
+  const Quad c = *(const Quad *)(angles.cosines + row), s = *(const Quad *)(angles.sines + row);
+  const float sign = isFirst ? -1.0f : 1.0f;
+  return Quad{turnedPair(own.x, other.x, c.x, s.x, sign), turnedPair(own.y, other.y, c.y, s.y, sign),
+              turnedPair(own.z, other.z, c.z, s.z, sign), turnedPair(own.w, other.w, c.w, s.w, sign)};
+}
+
 /** What a lane has of a key or a value: eight halves, or eight integers with their scale. */
 struct Eight {
   Quad bits;
@@ -92,10 +116,10 @@ __device__ __forceinline__ void keep(const Cache<QUANTIZED> &cache, int token, c
  *
  * `bias` [heads, capacity], where there is one, is added to scores by how far a key is behind its query. Where tokens are across from
  * the cache, which others have made, qkv is queries alone, [batch, tokens, heads, headSize], and each sees all of its row's `lengths`
- * and one.
+ * and one. With angles, queries and new keys are turned by their positions.
  */
-template <bool QUANTIZED, bool ACROSS>
-__device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output,
+template <bool QUANTIZED, bool ACROSS, bool TURNED>
+__device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias, const Angles &angles, u8 *keys, u8 *values, const int *lengths, u16 *output,
                                                 int batch, int tokens, int heads, int headSize, int capacity, float scale) {
   const int lane = threadIdx.x % WARP;
   const long long task = (long long)blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
@@ -118,9 +142,14 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias,
   const long long before = ((long long)row * heads + head) * Cache<QUANTIZED>::headBytes(headSize, capacity);
   const Cache<QUANTIZED> keyCache = {keys + before, headSize, capacity, part};
   const Cache<QUANTIZED> valueCache = {values + before, headSize, capacity, part};
+  const auto made = [&](int newToken, int which) -> Quad {
+    const u16 *there = own + (long long)newToken * stride + which * width;
+    if (!TURNED || which == 2) return *(const Quad *)there;
+    return turned(there - part * 8, part * 8, headSize, angles, past + newToken);
+  };
   float query[8];
   {
-    const Quad q = *(const Quad *)(own + (long long)token * stride);
+    const Quad q = made(token, 0);
     const u32 packed[4] = {q.x, q.y, q.z, q.w};
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -129,10 +158,9 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias,
     }
   }
   if (!ACROSS) {
-    const u16 *made = own + (long long)token * stride;
     const bool writes = group == 0 && past + token < capacity;
-    keep(keyCache, past + token, *(const Quad *)(made + width), lanes, writes);
-    keep(valueCache, past + token, *(const Quad *)(made + 2 * width), lanes, writes);
+    keep(keyCache, past + token, made(token, 1), lanes, writes);
+    keep(valueCache, past + token, made(token, 2), lanes, writes);
   }
 
   float greatest = NOTHING;
@@ -152,9 +180,8 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias,
         value[i] = Eight{Quad{v.x, v.y, 0, 0}, *valueCache.scale(place), true};
         continue;
       }
-      const u16 *made = own + (long long)(place - past) * stride;
-      key[i].bits = *(const Quad *)(place < past ? keyCache.of(place) : (const u8 *)(made + width));
-      value[i].bits = *(const Quad *)(place < past ? valueCache.of(place) : (const u8 *)(made + 2 * width));
+      key[i].bits = place < past ? *(const Quad *)keyCache.of(place) : made(place - past, 1);
+      value[i].bits = place < past ? *(const Quad *)valueCache.of(place) : made(place - past, 2);
     }
 #pragma unroll
     for (int i = 0; i < AHEAD; i++) {
@@ -210,17 +237,24 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias,
 
 KERNEL cached_attention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch, int tokens,
                         int heads, int headSize, int capacity, float scale) {
-  cachedAttention<false, false>(qkv, bias, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
+  cachedAttention<false, false, false>(qkv, bias, Angles(), keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
 }
 
 KERNEL int8_cached_attention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
                              int tokens, int heads, int headSize, int capacity, float scale) {
-  cachedAttention<true, false>(qkv, bias, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
+  cachedAttention<true, false, false>(qkv, bias, Angles(), keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
 }
 
 KERNEL cross_attention(const u16 *queries, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
                        int tokens, int heads, int headSize, int capacity, float scale) {
-  cachedAttention<false, true>(queries, bias, keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
+  cachedAttention<false, true, false>(queries, bias, Angles(), keys, values, lengths, output, batch, tokens, heads, headSize, capacity,
+                                      scale);
+}
+
+KERNEL rotary_cached_attention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
+                               int tokens, int heads, int headSize, int capacity, float scale, const u16 *cosines, const u16 *sines) {
+  cachedAttention<false, false, true>(qkv, bias, Angles{cosines, sines}, keys, values, lengths, output, batch, tokens, heads, headSize,
+                                      capacity, scale);
 }
 
 /** Queries of a warp, and keys of a step: what a product of fragments takes. */
@@ -236,8 +270,8 @@ KERNEL cross_attention(const u16 *queries, const u16 *bias, u8 *keys, u8 *values
  * qkv as above, plus `bias` [3, heads, headSize] where there is one, in float16. With `lengths`, tokens see what came before them, there
  * are caches as above, and all keys of a row have room; else all tokens see each other.
  */
-template <int EIGHTHS>
-__device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias, u16 *keys, u16 *values, const int *lengths,
+template <int EIGHTHS, bool TURNED>
+__device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias, const Angles &angles, u16 *keys, u16 *values, const int *lengths,
                                                 u16 *output, int tokens, int heads, int capacity, float scale, u8 *shared) {
   const int HEAD = 8 * EIGHTHS;
   // An odd number of 16 bytes: rows that are read together are in different banks.
@@ -270,7 +304,8 @@ __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias,
       if (place >= count) continue;
       const u16 *made = own + (long long)(place - past) * 3 * width + part;
       const long long there = cached + (long long)place * HEAD + part;
-      key[i] = *(const Quad *)(place < past ? keys + there : made + width);
+      key[i] = TURNED && place >= past ? turned(made + width - part, part, HEAD, angles, place)
+                                       : *(const Quad *)(place < past ? keys + there : made + width);
       value[i] = *(const Quad *)(place < past ? values + there : made + 2 * width);
     }
 #pragma unroll
@@ -306,7 +341,15 @@ __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias,
       const int token = first + high + below;
       if (token >= tokens) return 0;
       const int at = column + low * 2;
-      const u32 pair = *(const u32 *)(own + (long long)token * 3 * width + at);
+      const u16 *there = own + (long long)token * 3 * width;
+      const u32 pair = *(const u32 *)(there + at);
+      if (TURNED) {
+        const bool isFirst = at < HEAD / 2;
+        const int other = isFirst ? at + HEAD / 2 : at - HEAD / 2;
+        const long long angle = (long long)(past + token) * (HEAD / 2) + (isFirst ? at : other);
+        return turnedPair(pair, *(const u32 *)(there + other), *(const u32 *)(angles.cosines + angle),
+                          *(const u32 *)(angles.sines + angle), isFirst ? -1.0f : 1.0f);
+      }
       return bias == nullptr ? pair : added(pair, *(const u32 *)(bias + head * HEAD + at));
     };
 #pragma unroll
@@ -411,10 +454,23 @@ __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias,
   KERNEL_OF(288, blocks)                                                                                                       \
   attention_of_many_##head(const u16 *qkv, const u16 *bias, u16 *keys, u16 *values, const int *lengths, u16 *output,           \
                            int tokens, int heads, int capacity, float scale) {                                                 \
-    attentionOfMany<eighths>(qkv, bias, keys, values, lengths, output, tokens, heads, capacity, scale, SHARED_BYTES);          \
+    attentionOfMany<eighths, false>(qkv, bias, Angles(), keys, values, lengths, output, tokens, heads, capacity, scale,        \
+                                    SHARED_BYTES);                                                                             \
   }
 
 ATTENTION_OF_MANY(64, 8, 2)
 ATTENTION_OF_MANY(80, 10, 2)
 ATTENTION_OF_MANY(88, 11, 2)
 ATTENTION_OF_MANY(128, 16, 1)
+
+#define ROTARY_ATTENTION_OF_MANY(head, eighths, blocks)                                                                        \
+  KERNEL_OF(288, blocks)                                                                                                       \
+  rotary_attention_of_many_##head(const u16 *qkv, const u16 *bias, u16 *keys, u16 *values, const int *lengths, u16 *output,    \
+                                  int tokens, int heads, int capacity, float scale, const u16 *cosines, const u16 *sines) {    \
+    attentionOfMany<eighths, true>(qkv, bias, Angles{cosines, sines}, keys, values, lengths, output, tokens, heads, capacity,  \
+                                   scale, SHARED_BYTES);                                                                       \
+  }
+
+ROTARY_ATTENTION_OF_MANY(64, 8, 2)
+ROTARY_ATTENTION_OF_MANY(80, 10, 2)
+ROTARY_ATTENTION_OF_MANY(128, 16, 1)

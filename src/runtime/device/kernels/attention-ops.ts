@@ -10,11 +10,15 @@ const ATTENTION_WARPS = 4;
 /** As many as two blocks of a multiprocessor have registers for. */
 const MOST_WARPS_OF_MANY = 9;
 
+/** Cosines and sines of every position, `[positions, width / 2]`, of heads that are turned by them. */
+type Angles = readonly [cosines: bigint, sines: bigint];
+
 interface AttentionOfMany extends TokensOfHead {
   readonly qkv: bigint;
   readonly bias?: bigint;
   /** Where tokens see what came before them only. */
   readonly cache?: { readonly keys: bigint; readonly values: bigint; readonly lengths: bigint };
+  readonly angles?: Angles;
   readonly output: bigint;
   readonly batch: number;
   readonly heads: number;
@@ -22,25 +26,26 @@ interface AttentionOfMany extends TokensOfHead {
 }
 
 function attendMany(kernels: CudaKernels, stream: bigint, attention: AttentionOfMany): void {
-  const { qkv, bias = 0n, cache, output, batch, tokens, heads, width, capacity, scale } = attention;
+  const { qkv, bias = 0n, cache, angles = [], output, batch, tokens, heads, width, capacity, scale } = attention;
   const tiles = Math.ceil(tokens / TILE);
   const rounds = Math.ceil(tiles / MOST_WARPS_OF_MANY);
   const { keys, values, lengths } = cache ?? { keys: 0n, values: 0n, lengths: 0n };
-  kernels.launch('attention', `attention_of_many_${width}`, {
+  kernels.launch('attention', `${angles.length > 0 ? 'rotary_' : ''}attention_of_many_${width}`, {
     grid: [heads, batch, 1],
     threads: Math.ceil(tiles / rounds) * WARP,
     sharedBytes: sharedBytesOfMany(attention),
     stream,
-    args: [qkv, bias, keys, values, lengths, output, tokens, heads, capacity, { float: scale }],
+    args: [qkv, bias, keys, values, lengths, output, tokens, heads, capacity, { float: scale }, ...angles],
   });
 }
 
 interface AttentionToCache {
-  readonly kernel: 'cached_attention' | 'int8_cached_attention' | 'cross_attention';
+  readonly kernel: 'cached_attention' | 'int8_cached_attention' | 'rotary_cached_attention' | 'cross_attention';
   /** Of new tokens: queries, keys and values, or queries alone. */
   readonly made: bigint;
-  /** Added to scores by distance, `[heads, capacity]`; 0 where there is none. */
-  readonly bias: bigint;
+  /** Added to scores by distance, `[heads, capacity]`. */
+  readonly bias?: bigint;
+  readonly angles?: Angles;
   readonly keys: OpTensor;
   readonly values: OpTensor;
   readonly lengths: bigint;
@@ -53,7 +58,20 @@ interface AttentionToCache {
 }
 
 function attendToCache(kernels: CudaKernels, stream: bigint, attention: AttentionToCache): void {
-  const { kernel, made, bias, keys, values, lengths, output, batch, tokens, width, scale } = attention;
+  const {
+    kernel,
+    made,
+    bias = 0n,
+    angles = [],
+    keys,
+    values,
+    lengths,
+    output,
+    batch,
+    tokens,
+    width,
+    scale,
+  } = attention;
   const [heads, capacity] = [at(keys.dims, 1), at(keys.dims, 2)];
   kernels.launch('attention', kernel, {
     grid: [Math.ceil((batch * heads * tokens) / ATTENTION_WARPS), 1, 1],
@@ -72,6 +90,7 @@ function attendToCache(kernels: CudaKernels, stream: bigint, attention: Attentio
       width / heads,
       capacity,
       { float: scale },
+      ...angles,
     ],
   });
 }
@@ -79,6 +98,7 @@ function attendToCache(kernels: CudaKernels, stream: bigint, attention: Attentio
 const CACHED = {
   CachedAttention: { dtype: 'F16', kernel: 'cached_attention', more: [] },
   BiasedCachedAttention: { dtype: 'F16', kernel: 'cached_attention', more: ['F16'] },
+  RotaryCachedAttention: { dtype: 'F16', kernel: 'rotary_cached_attention', more: ['F16', 'F16'] },
   QuantizedCachedAttention: { dtype: 'U8', kernel: 'int8_cached_attention', more: [] },
 } as const;
 
@@ -86,7 +106,8 @@ const CACHED = {
  * `CachedAttention(qkv, past key, past value, seqlens) -> (output, present key, present value)`, with inputs as
  * `GroupQueryAttention` has them, and past and present one memory. `QuantizedCachedAttention`: the same over caches of bytes,
  * `[batch, heads, capacity, headSize + 2]`, of which each head has integers first and then their scales. `BiasedCachedAttention` adds a
- * fifth input to the scores, `[heads, capacity]` by how far a key is behind its query.
+ * fifth input to the scores, `[heads, capacity]` by how far a key is behind its query; `RotaryCachedAttention` turns queries and keys by their
+ * positions, of which two more inputs are cosines and sines, `[positions, headSize / 2]`.
  */
 export const cachedAttention = (kernels: CudaKernels, name: keyof typeof CACHED): CustomOp => ({
   name,
@@ -95,12 +116,16 @@ export const cachedAttention = (kernels: CudaKernels, name: keyof typeof CACHED)
   provider: 'CUDAExecutionProvider',
   kernel: (attributes) => {
     const [heads, scale] = [attributes.int('num_heads'), attributes.float('scale')];
-    const { kernel, more } = CACHED[name];
+    const { dtype, kernel } = CACHED[name];
     kernels.prepare('attention');
     return (run) => {
       const [qkv, keys, values] = [run.input(0), run.input(1), run.input(2)];
       const lengths = run.input(3).address;
-      const bias = more.length === 0 ? 0n : run.input(4).address;
+      const added = (input: number): bigint => run.input(input).address;
+      const positions = {
+        ...(name === 'BiasedCachedAttention' && { bias: added(4) }),
+        ...(name === 'RotaryCachedAttention' && { angles: [added(4), added(5)] as const }),
+      };
       const { dims } = qkv;
       const [batch, tokens, width] = [at(dims, 0), at(dims, 1), at(dims, 2) / 3];
       const output = run.output(0, [batch, tokens, width]);
@@ -111,12 +136,12 @@ export const cachedAttention = (kernels: CudaKernels, name: keyof typeof CACHED)
       }
       if (batch * tokens === 0) return;
       const sizes = { batch, tokens, heads, width: width / heads, capacity: at(cached, 2), scale };
-      if (name === 'CachedAttention' && isOfMany(sizes)) {
+      if (dtype === 'F16' && positions.bias === undefined && isOfMany(sizes)) {
         const cache = { keys: keys.address, values: values.address, lengths };
-        return attendMany(kernels, run.stream(), { ...sizes, qkv: qkv.address, cache, output });
+        return attendMany(kernels, run.stream(), { ...sizes, ...positions, qkv: qkv.address, cache, output });
       }
-      const attention = { kernel, made: qkv.address, bias, keys, values, lengths, output, batch, tokens, width, scale };
-      attendToCache(kernels, run.stream(), attention);
+      const attention = { kernel, made: qkv.address, ...positions, keys, values, lengths, output };
+      attendToCache(kernels, run.stream(), { ...attention, batch, tokens, width, scale });
     };
   },
 });
@@ -141,7 +166,7 @@ export const crossAttention = (kernels: CudaKernels): CustomOp => ({
       if (batch * tokens === 0) return;
       const lengths = run.input(3).address;
       const sizes = { batch, tokens, width, scale };
-      const attention = { ...sizes, made: queries.address, bias: 0n, keys, values, lengths, output };
+      const attention = { ...sizes, made: queries.address, keys, values, lengths, output };
       attendToCache(kernels, run.stream(), { ...attention, kernel: 'cross_attention' });
     };
   },

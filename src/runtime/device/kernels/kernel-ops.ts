@@ -11,14 +11,16 @@ export function kernelOps(kernels: CudaKernels): CustomOp[] {
     cachedAttention(kernels, 'CachedAttention'),
     cachedAttention(kernels, 'QuantizedCachedAttention'),
     cachedAttention(kernels, 'BiasedCachedAttention'),
+    cachedAttention(kernels, 'RotaryCachedAttention'),
     crossAttention(kernels),
     packedAttention(kernels),
     quantizedProduct(kernels, sums, false),
     quantizedProduct(kernels, sums, true),
     biasedActivation(kernels, 'gelu'),
     biasedActivation(kernels, 'relu'),
-    gatedGelu(kernels, 'gelu'),
-    gatedGelu(kernels, 'gelu_new'),
+    gatedActivation(kernels, 'gelu'),
+    gatedActivation(kernels, 'gelu_new'),
+    gatedActivation(kernels, 'silu'),
     summedNorm(kernels, 'F16'),
     summedNorm(kernels, 'F32'),
   ];
@@ -56,25 +58,31 @@ const biasedActivation = (kernels: CudaKernels, activation: 'gelu' | 'relu'): Cu
   },
 });
 
+const GATES = {
+  gelu: { name: 'GatedGelu', dtype: 'F32' },
+  gelu_new: { name: 'GatedGeluNew', dtype: 'F32' },
+  silu: { name: 'GatedSilu', dtype: 'F16' },
+} as const;
+
 /**
- * `GatedGelu(x) -> y`: the first half of each row, through GELU, times the second, in float32; `GatedGeluNew`, GELU by tanh. Halves are whole
- * multiples of 8.
+ * `GatedGelu(x) -> y`: the first half of each row, through GELU, times the second, in float32; `GatedGeluNew`, GELU by tanh. `GatedSilu`, in
+ * float16. Halves are whole multiples of 8.
  */
-const gatedGelu = (kernels: CudaKernels, activation: 'gelu' | 'gelu_new'): CustomOp => ({
-  name: activation === 'gelu' ? 'GatedGelu' : 'GatedGeluNew',
+const gatedActivation = (kernels: CudaKernels, activation: keyof typeof GATES): CustomOp => ({
+  name: GATES[activation].name,
   inputs: ['F16'],
-  outputs: ['F32'],
+  outputs: [GATES[activation].dtype],
   provider: 'CUDAExecutionProvider',
   kernel: () => {
     kernels.prepare('activation');
     return (run) => {
       const x = run.input(0);
-      const [width, ...rest] = x.dims.toReversed();
-      const eighths = (width ?? 0) / 2 / HALVES_OF_PIECE;
-      if (!Number.isInteger(eighths))
-        throw new Error(`halves of rows of ${width} are no multiples of ${HALVES_OF_PIECE}`);
-      const y = run.output(0, [...rest.toReversed(), eighths * HALVES_OF_PIECE]);
-      const pieces = rest.reduce((product, size) => product * size, eighths);
+      const width = at(x.dims, x.dims.length - 1) / 2;
+      if (width % HALVES_OF_PIECE !== 0) throw new Error(`gates of ${width} are no multiples of ${HALVES_OF_PIECE}`);
+      const dims = [...x.dims.slice(0, -1), width];
+      const y = run.output(0, dims);
+      const eighths = width / HALVES_OF_PIECE;
+      const pieces = dims.reduce((product, size) => product * size, 1) / HALVES_OF_PIECE;
       if (pieces === 0) return;
       kernels.launch('activation', `gated_${activation}`, {
         grid: [Math.ceil(pieces / THREADS), 1, 1],

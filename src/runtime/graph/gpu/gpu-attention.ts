@@ -35,25 +35,31 @@ export function fusedAttention(
 ): Value {
   const { stage } = self;
   const caches = [stage.use(pastWire(layer, 'key')), stage.use(pastWire(layer, 'value'))];
-  const isOwn = stage.own.attention && rotary === undefined && hasOwnAttention(width);
-  if (stage.quantizesCaches && !isOwn) throw new Error('caches of integers where nothing reads them');
+  const isOwn = stage.own.attention && hasOwnAttention(width);
+  if (stage.quantizesCaches && (!isOwn || rotary !== undefined))
+    throw new Error('caches of integers where nothing reads them');
+  if (bias !== undefined && !isOwn) throw new Error('a bias where nothing reads it');
   const attend = (domain: 'blip2' | 'com.microsoft', op: string, operands: readonly Value[], attributes: Attributes) =>
     stage.graph.nodes(op, operands, [true, true, true], { ...self.named(op, { ...attributes, scale }), domain });
-  if (bias !== undefined && !isOwn) throw new Error('a bias where nothing reads it');
   const counts = { num_heads: { int: heads } };
-  const [form, added] =
-    bias === undefined ? [stage.quantizesCaches ? 'Quantized' : '', []] : ['Biased', [stage.use(bias)]];
+  const positions = bias === undefined ? (rotary ?? []) : [stage.use(bias)];
   const [output, key, value] = isOwn
-    ? attend('blip2', `${form}CachedAttention`, [qkv, ...caches, stage.use('seqlens'), ...added], counts)
+    ? attend('blip2', ownAttention(stage, positions), [qkv, ...caches, stage.use('seqlens'), ...positions], counts)
     : attend(
         'com.microsoft',
         'GroupQueryAttention',
-        [qkv, '', '', ...caches, stage.use('seqlens'), stage.use('total'), ...(rotary ?? [])],
+        [qkv, '', '', ...caches, stage.use('seqlens'), stage.use('total'), ...positions],
         { ...counts, kv_num_heads: { int: heads }, ...(rotary === undefined ? {} : { do_rotary: { int: 1 } }) },
       );
   stage.make(presentWire(layer, 'key'), key);
   stage.make(presentWire(layer, 'value'), value);
   return output;
+}
+
+/** @param positions the operands that say what positions do to heads: none, a bias, or cosines and sines */
+function ownAttention({ quantizesCaches }: StageBuilder, { length }: readonly Value[]): string {
+  if (quantizesCaches) return 'QuantizedCachedAttention';
+  return `${['', 'Biased', 'Rotary'][length]}CachedAttention`;
 }
 
 /** The same by operators that take heads of every width, and any bias on the scores: `attention_bias`. */

@@ -8,10 +8,10 @@ import type { StageBuilder } from '../stage-builder.js';
 import { textConfigOf } from '../wires.js';
 import { toFloat } from './casts.js';
 import { fusedAttention, fusesAttention, unfusedAttention } from './gpu-attention.js';
-import { addLinear, joinedLinear, linear, rmsNormOf } from './gpu-module.js';
+import { addLinear, joinedLinear, linear, ownNode, rmsNormOf } from './gpu-module.js';
 
 export function lowerGpuLlamaLayer(stage: StageBuilder, block: Block): void {
-  const { rmsNormEps, activation } = llamaConfig(stage);
+  const { rmsNormEps } = llamaConfig(stage);
   const module = new Module(stage, block.name);
   const self = module.child('self_attn');
   const x = rmsNormOf(module.child('input_layernorm'), 'hidden', rmsNormEps);
@@ -19,8 +19,16 @@ export function lowerGpuLlamaLayer(stage: StageBuilder, block: Block): void {
 
   const mlp = module.child('mlp');
   const inner = rmsNormOf(module.child('post_attention_layernorm'), 'hidden', rmsNormEps);
-  const gate = mlp.activation(linear(mlp.child('gate_proj'), inner), activation);
-  addLinear('hidden', mlp.child('down_proj'), mlp.node('Mul', [gate, linear(mlp.child('up_proj'), inner)]));
+  addLinear('hidden', mlp.child('down_proj'), gated(mlp, inner));
+}
+
+function gated(mlp: Module, x: Value): Value {
+  const { activation, ffnSize } = llamaConfig(mlp.stage);
+  if (mlp.stage.own.mixed && activation === 'silu' && ffnSize % 8 === 0) {
+    return ownNode(mlp, 'GatedSilu', [joinedLinear(mlp, 'gate_up_proj', ['gate_proj', 'up_proj'], x)]);
+  }
+  const gate = mlp.activation(linear(mlp.child('gate_proj'), x), activation);
+  return mlp.node('Mul', [gate, linear(mlp.child('up_proj'), x)]);
 }
 
 function selfAttention(self: Module, layer: number, x: Value): Value {

@@ -1,5 +1,6 @@
 /** Layers that the GPU providers run fastest, over `[batch, tokens, width]`. */
 import type { Activation } from '../../../model/config-fields.js';
+import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
 import { finishesProducts, joinedProduct, product } from './gpu-product.js';
@@ -25,6 +26,11 @@ export function joinedLinear(module: Module, name: string, children: readonly st
   return joinedProduct(joined, x, names('weight'), `${joined.path}.weight`, { bias: offset, isRelu: false });
 }
 
+/** An operator of our own. */
+export function ownNode(module: Module, op: string, operands: readonly Value[], attributes: Attributes = {}): Value {
+  return module.graph.node(op, operands, { ...module.named(op, attributes), domain: 'blip2' });
+}
+
 /** Three equal parts of the last axis. */
 export function splitInThree(module: Module, x: Value): [Value, Value, Value] {
   const options = module.named('Split', { axis: { int: -1 }, num_outputs: { int: 3 } });
@@ -47,7 +53,7 @@ export function activatedLinear(module: Module, x: Value, kind: Activation): Val
   if (kind === 'relu' && finishesProducts(module)) return product(module, x, { bias: offset, isRelu: true });
   const op = OWN_ACTIVATIONS[kind];
   if (op !== undefined && hasOwnActivation(module)) {
-    return module.graph.node(op, [product(module, x), offset], { ...module.named(op, {}), domain: 'blip2' });
+    return ownNode(module, op, [product(module, x), offset]);
   }
   if (kind === 'gelu') return module.fused('BiasGelu', [product(module, x), offset]);
   return module.activation(linear(module, x), kind);

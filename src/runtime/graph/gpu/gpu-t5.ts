@@ -13,9 +13,8 @@ import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { crossWire, textConfigOf } from '../wires.js';
 import { castTo, toFloat } from './casts.js';
-import type { Attributes } from '../../onnx/attributes.js';
 import { biasedAttention, fusedAttention, unfusedAttention } from './gpu-attention.js';
-import { joinedLinear, splitInThree } from './gpu-module.js';
+import { joinedLinear, ownNode, splitInThree } from './gpu-module.js';
 import { exactProduct, product } from './gpu-product.js';
 
 export function lowerGpuT5EncoderLayer(stage: StageBuilder, block: Block): void {
@@ -132,10 +131,6 @@ function normOfWire(module: Module, wire: string): Value {
   // The operator's result is of its scale's type.
   const normed = module.rmsNorm(stage.use(wire), epsilon);
   return isOfFloat ? normed : toFloat(module, normed);
-}
-
-function ownNode(module: Module, op: string, operands: readonly Value[], attributes: Attributes = {}): Value {
-  return module.graph.node(op, operands, { ...module.named(op, attributes), domain: 'blip2' });
 }
 
 const t5Config = (stage: StageBuilder): T5Config => textConfigOf(stage.config, 't5');

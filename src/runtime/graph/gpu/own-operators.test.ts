@@ -5,7 +5,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { expect, it } from 'vitest';
 import { GOLDENS } from '../../../../test/golden/golden.js';
 import type { StoredTensor } from '../../../loader/format/stored-tensor.js';
-import { parseBlip2Config } from '../../../model/blip2-config.js';
+import { parseBlip2Config, type Blip2Config } from '../../../model/blip2-config.js';
 import { blip2Tensors } from '../../../model/blip2-tensors.js';
 import { quantizedInfos, quantizedNames, type QuantScheme } from '../../../tensor/quantized.js';
 import { ModelProtoSchema } from '../../onnx/onnx_pb.js';
@@ -143,6 +143,15 @@ function t5Layers(
   sizes = {},
 ): string[] {
   const config = parseBlip2Config({ ...t5Json, text_config: { ...t5Json.text_config, d_kv: 16, d_ff: 64, ...sizes } });
+  const stage = floatStage(config, style, own);
+  const steps = kind === 't5-decoder-layer' ? gpuTokenSteps(config) : gpuPromptSteps(config);
+  for (const { block, lower } of steps.filter((step) => step.block.kind === kind).slice(0, 2)) lower(stage, block);
+  stage.finish(['hidden', 'encoder_hidden']);
+  return opsOf(stage, /Attention|Norm|Gelu|Scatter|Add$/);
+}
+
+/** Of weights in float16, but for those that T5 keeps in float32. */
+function floatStage(config: Blip2Config, style: GpuStyle, own: OwnOperators): StageBuilder {
   const tensors = new Map(
     [...blip2Tensors(config, { dtype: 'F16', ownHead: true })].map(([name, { shape }]) => {
       const dtype = name.endsWith('.wo.weight') ? ('F32' as const) : ('F16' as const);
@@ -150,12 +159,12 @@ function t5Layers(
     }),
   );
   const picture = { rows: 1, columns: 1, positions: null };
-  const stage = new StageBuilder({ config, weights: new Weights(config, tensors), folder: '/', picture, style, own });
-  const steps = kind === 't5-decoder-layer' ? gpuTokenSteps(config) : gpuPromptSteps(config);
-  for (const { block, lower } of steps.filter((step) => step.block.kind === kind).slice(0, 2)) lower(stage, block);
-  stage.finish(['hidden', 'encoder_hidden']);
+  return new StageBuilder({ config, weights: new Weights(config, tensors), folder: '/', picture, style, own });
+}
+
+function opsOf(stage: StageBuilder, which: RegExp): string[] {
   const { graph } = fromBinary(ModelProtoSchema, stage.graph.toModel());
-  return (graph?.node ?? []).map(({ opType }) => opType).filter((op) => /Attention|Norm|Gelu|Scatter|Add$/.test(op));
+  return (graph?.node ?? []).map(({ opType }) => opType).filter((op) => which.test(op));
 }
 
 it('are attention by distance, sums with their norms, and gates of T5', () => {
@@ -173,6 +182,24 @@ it('are attention by distance, sums with their norms, and gates of T5', () => {
   // Gates of another function, and rows that lanes cannot read at once.
   const odd = t5Layers('t5-decoder-layer', cudaStyle(true), ALL, { dense_act_fn: 'relu', d_model: 30 });
   expect(odd.filter((op) => op === 'GatedGelu' || op === sum || op === wide)).toEqual([]);
+});
+
+it('are attention with rotary positions, and gates of LLaMA', async () => {
+  const json = await readFile(join(GOLDENS, 'tiny-instructblip-llama/config.json'), 'utf8');
+  const { text_config, ...rest } = JSON.parse(json) as { text_config: object };
+  const layer = (headSize: number, style: GpuStyle) => {
+    const sizes = { hidden_size: 4 * headSize, head_dim: headSize, num_attention_heads: 4 };
+    const config = parseBlip2Config({ ...rest, text_config: { ...text_config, ...sizes } });
+    const stage = floatStage(config, style, ALL);
+    const step = gpuTokenSteps(config).find(({ block }) => block.kind === 'llama-layer');
+    step?.lower(stage, step.block);
+    stage.finish(['hidden']);
+    return opsOf(stage, /Attention|Gated|Sigmoid|Rotary/);
+  };
+  expect(layer(16, cudaStyle(true))).toEqual(['RotaryCachedAttention', 'GatedSilu']);
+  expect(layer(16, cudaStyle(false))).toEqual(['GroupQueryAttention', 'Sigmoid']);
+  // Heads whose halves no lane reads at once.
+  expect(layer(24, cudaStyle(true))).toEqual(['RotaryEmbedding', 'RotaryEmbedding', 'MultiHeadAttention', 'GatedSilu']);
 });
 
 it('are activations of rows of whole multiples of 16 bytes', () => {
