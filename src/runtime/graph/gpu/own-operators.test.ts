@@ -185,8 +185,8 @@ it('are attention by distance, sums with their norms, and gates of T5', () => {
 });
 
 it('are attention with rotary positions, and gates of LLaMA', async () => {
-  const json = await readFile(join(GOLDENS, 'tiny-instructblip-llama/config.json'), 'utf8');
-  const { text_config, ...rest } = JSON.parse(json) as { text_config: object };
+  const file = await readFile(join(GOLDENS, 'tiny-instructblip-llama/config.json'), 'utf8');
+  const { text_config, ...rest } = JSON.parse(file) as { text_config: object };
   const layer = (headSize: number, style: GpuStyle) => {
     const sizes = { hidden_size: 4 * headSize, head_dim: headSize, num_attention_heads: 4 };
     const config = parseBlip2Config({ ...rest, text_config: { ...text_config, ...sizes } });
