@@ -18,7 +18,7 @@ import { notFiniteOutcome } from './not-finite-outcome.js';
 import { OpenPictures } from './open-pictures.js';
 import { batchTensor, rowsOf } from './picture-rows.js';
 import type { PictureFeed, Ready } from './picture-feed.js';
-import { evenCount, joinedPrompts, lengthOf, promptsTogether, promptTokens } from './prompts-together.js';
+import { evenCount, joinedPrompts, joining, promptsTogether, promptTokens } from './prompts-together.js';
 import { streamOf, type Numbered } from './numbered-picture.js';
 import { type CaptionStreamParts, type Encoded, type PreparedPicture, type StreamSettings } from './stream-settings.js';
 
@@ -78,7 +78,10 @@ export class CaptionStream<Given extends Numbered> {
       outcomes.push(...this.#dropped());
       const group = this.#group(open.count);
       if (group.length > 0) {
-        const { contextIds, ...prompts } = joinedPrompts(group.map(({ made }) => made.prompt));
+        const { contextIds, ...prompts } = joinedPrompts(
+          group.map(({ made }) => made.prompt),
+          this.#parts.config.text.padTokenId,
+        );
         const prompt = { prefix: this.#prefixOf(group), ...prompts };
         outcomes.push(...(await open.admit(group, { contextIds }, prompt)));
       } else if (open.count > 0) {
@@ -134,17 +137,21 @@ export class CaptionStream<Given extends Numbered> {
   }
 
   /** Those that begin now: as many as run together as long as there are more to come, and none before there is place for them. */
-  #group(openPictures: number): Encoded<Given>[] {
+  #group(openPictures: number): readonly Encoded<Given>[] {
     const free = this.#settings.pictures - openPictures;
-    const length = lengthOf(this.#waiting[0]);
-    const other = this.#waiting.findIndex((picture) => lengthOf(picture) !== length);
-    const alike = other === -1 ? this.#waiting.length : other;
-    if (this.#isEager) return this.#waiting.splice(0, evenCount(Math.min(free, alike, this.#together)));
+    const alike = joining(this.#waiting, this.#parts.config.text);
+    if (this.#isEager) return this.#begun(alike.slice(0, evenCount(Math.min(free, alike.length, this.#together))));
     const isEncoding = this.#encodings.length > 0;
     const isLast = !isEncoding && (openPictures === 0 || this.#ended);
     const wanted = isLast ? Math.min(this.#together, this.#waiting.length) : this.#together;
     if (wanted === 0 || free < wanted || this.#waiting.length < wanted) return [];
-    return this.#waiting.splice(0, Math.min(wanted, alike));
+    return this.#begun(alike.slice(0, wanted));
+  }
+
+  #begun(group: readonly Encoded<Given>[]): readonly Encoded<Given>[] {
+    const begun = new Set(group);
+    this.#waiting = this.#waiting.filter((picture) => !begun.has(picture));
+    return group;
   }
 
   /** Those that wait and are not wanted any more. */

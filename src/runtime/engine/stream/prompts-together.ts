@@ -1,4 +1,5 @@
 /** How many prompts run together, and those that do. */
+import type { TextConfig } from '../../../model/language-config.js';
 import type { Blip2Config } from '../../../model/blip2-config.js';
 import type { PromptBatch } from '../text/prompts.js';
 import type { PreparedPicture } from './stream-settings.js';
@@ -26,18 +27,37 @@ export function evenCount(most: number): number {
   return most < 1 ? 0 : 2 ** Math.floor(Math.log2(most));
 }
 
-export const lengthOf = (picture: { readonly made: PreparedPicture } | undefined): number =>
-  picture?.made.prompt.textIds[0]?.length ?? 0;
+interface Prompted {
+  readonly made: Pick<PreparedPicture, 'prompt'>;
+}
+
+const lengthOf = (picture: Prompted | undefined): number => picture?.made.prompt.textIds[0]?.length ?? 0;
 
 /** With the rows of the picture. */
 export const promptTokens = ({ prompt }: PreparedPicture, { numQueryTokens }: Blip2Config): number =>
   numQueryTokens + (prompt.textIds[0]?.length ?? 0);
 
-/** Prompts of equal length. */
-export function joinedPrompts(prompts: readonly PromptBatch[]): PromptBatch {
+/**
+ * Those of the waiting pictures whose prompts can run together with the first one's: T5's are padded on the right, others have no
+ * padding and are as long.
+ */
+export function joining<Picture extends Prompted>(
+  waiting: readonly Picture[],
+  { family }: Pick<TextConfig, 'family'>,
+): readonly Picture[] {
+  const length = lengthOf(waiting[0]);
+  return family === 't5' ? waiting : waiting.filter((picture) => lengthOf(picture) === length);
+}
+
+/** All as long as the longest, those of T5 by padding on the right. */
+export function joinedPrompts(prompts: readonly PromptBatch[], padTokenId: number): PromptBatch {
+  const texts = prompts.flatMap(({ textIds }) => textIds);
+  const masks = prompts.flatMap(({ textMask }) => textMask);
+  const longest = Math.max(...texts.map(({ length }) => length));
+  const padded = (row: readonly number[], fill: number) => [...row, ...Array<number>(longest - row.length).fill(fill)];
   return {
-    textIds: prompts.flatMap(({ textIds }) => textIds),
-    textMask: prompts.flatMap(({ textMask }) => textMask),
+    textIds: texts.map((row) => padded(row, padTokenId)),
+    textMask: masks.map((row) => padded(row, 0)),
     contextIds: prompts.flatMap(({ contextIds }) => contextIds),
   };
 }
