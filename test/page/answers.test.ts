@@ -24,10 +24,8 @@ describe.skipIf(chromiumPath === null)('in Chromium', () => {
 
   it.each(questions)('%s', async (question) => {
     await opened.goTo(question);
-    expect(await opened.settled(), await opened.said()).toBe('final');
-    const [line, plan] = [await opened.text('command'), await opened.text('plan')];
-    await opened.leave();
-    expect(`${plan}\n`).toBe(await commandAnswer(line));
+    const answer = (await opened.takeAnswer()) ?? expect.fail(await opened.said());
+    expect(`${answer.plan}\n`).toBe(await commandAnswer(answer.command));
     expect(opened.complaints).toEqual([]);
   });
 });

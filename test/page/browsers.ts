@@ -16,8 +16,10 @@ if (chromiumPath === null) {
 }
 
 export function launchChromium(): Promise<Browser> {
+  // Compiling HiGHS anew for speed takes up to a second of CPU in each worker that loads it, and tests ask each for few answers.
+  const args = ['--js-flags=--wasm-tiering-budget=2000000000'];
   // A container's root has no sandbox to go into.
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  if (process.getuid?.() === 0) args.push('--no-sandbox');
   return chromium.launch({ executablePath: chromiumPath ?? '', args });
 }
 

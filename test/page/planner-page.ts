@@ -11,6 +11,19 @@ const LIMIT_MS = 600_000;
 
 export type Form = 'command' | 'device map' | 'Python' | 'plan' | 'link';
 
+/** In the page: resolves once `find` finds something, which it looks for after every change of the document. */
+const UNTIL = `(find) => new Promise((resolve) => {
+  const look = () => {
+    const found = find();
+    if (!found) return;
+    observer.disconnect();
+    resolve(found);
+  };
+  const observer = new MutationObserver(look);
+  observer.observe(document, { subtree: true, childList: true, attributes: true });
+  look();
+})`;
+
 /** The page in a browser, and what tests ask of it. */
 export class PlannerPage {
   readonly page: Page;
@@ -58,6 +71,25 @@ export class PlannerPage {
     const status = this.page.locator('[data-standing=final],[data-standing=fault]');
     await status.waitFor({ state: 'attached', timeout: LIMIT_MS });
     return (await status.getAttribute('data-standing')) === 'final' ? 'final' : 'fault';
+  }
+
+  /**
+   * Command and plan of the answer, then leaves: read in the page as soon as they are there, because its workers go on to
+   * compare and to sweep until it is left. null where something is wrong.
+   */
+  async takeAnswer(): Promise<{ readonly command: string; readonly plan: string } | null> {
+    const answer = await this.page.evaluate<{ command: string; plan: string } | null>(`(async () => {
+      const until = ${UNTIL};
+      const status = await until(() => document.querySelector('[data-standing=final],[data-standing=fault]'));
+      if (status.dataset.standing === 'fault') return null;
+      const shown = async (form) => {
+        [...document.querySelectorAll('.segments label')].find((each) => each.textContent === form).querySelector('input').click();
+        return (await until(() => document.querySelector('pre[aria-label="' + form + '"]'))).textContent;
+      };
+      return { command: await shown('command'), plan: await shown('plan') };
+    })()`);
+    if (answer !== null) await this.leave();
+    return answer;
   }
 
   /** What is shown to copy. */
