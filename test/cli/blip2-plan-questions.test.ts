@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { command, DEMO } from './command.js';
+import { command, DEMO, type Finished } from './command.js';
+import { commandsInTurn } from './commands-in-turn.js';
 
 const plan = (...args: string[]) => command('blip2-plan', args);
 
@@ -174,7 +175,7 @@ describe('blip2-plan', () => {
     expect(JSON.parse(many.stdout).cost.busiestMs).toBeLessThan(0.7 * few.cost.busiestMs);
   });
 
-  it.each([
+  const wrong: readonly (readonly [readonly string[], string])[] = [
     [['--vram', '4G', '--allow-quant', 'int2'], 'USAGE'],
     [['--vram', '4G', '--engine', 'transformers', '--allow-quant', 'int8'], 'QUANT_INVALID'],
     [['--vram', '4G', '--time-limit', 'soon'], 'USAGE'],
@@ -189,10 +190,15 @@ describe('blip2-plan', () => {
     [['--vram', '4G', '--profile', 'package.json'], 'PROFILE_INVALID'],
     [['--vram', '4G', '--pin', 'qformer=cpu:0'], 'MAP_DEVICE'],
     [['--vram', '4G', '--profile', 'no-such-file.json'], 'FILE_INVALID'],
-  ])('%j is wrong usage', async (args, code) => {
-    const finished = await plan(...args);
-    expect(finished.code).toBe(2);
-    expect(finished.stderr.split('\n')[0]).toMatch(new RegExp(`\\[${code}\\]$`));
+  ];
+  let usage: readonly Finished[];
+  beforeAll(async () => {
+    usage = await commandsInTurn(wrong.map(([args]) => ['blip2-plan', args]));
+  });
+
+  it.each(wrong.map((line, i) => [...line, i] as const))('%j is wrong usage', (_args, code, i) => {
+    expect(usage[i]?.code).toBe(2);
+    expect(usage[i]?.stderr.split('\n')[0]).toMatch(new RegExp(`\\[${code}\\]$`));
   });
 });
 

@@ -6,7 +6,8 @@ import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { command, script } from './command.js';
+import { command, script, type Finished } from './command.js';
+import { commandsInTurn, type CommandLine } from './commands-in-turn.js';
 
 const COMMANDS = {
   'blip2-plan': 'blip2-plan',
@@ -15,15 +16,14 @@ const COMMANDS = {
   'blip2-shard': 'blip2-shard',
 };
 
-/** The words that the command has for the last one of a line. */
-async function words(name: string, ...line: string[]): Promise<string[]> {
-  const { code, stdout, stderr } = await command(name, ['__complete', ...line]);
+/** The words of an answer. */
+function wordsIn({ code, stdout, stderr }: Finished): string[] {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout.split('\n').flatMap((each) => (each === '' ? [] : [each.split('\t')[0] ?? '']));
 }
 
 describe('the words for the end of a line', () => {
-  it.each<[string, readonly string[], readonly string[]]>([
+  const lines: readonly (readonly [...CommandLine, readonly string[]])[] = [
     ['blip2-plan', ['sw'], ['/', 'sweep']],
     ['blip2-plan', ['./sw'], ['/']],
     ['blip2-run', ['queue', 're'], ['retry']],
@@ -44,15 +44,22 @@ describe('the words for the end of a line', () => {
     ['blip2-plan', ['plan', '--devi'], []],
     ['blip2-run', ['caption', 'a.jpg', '--beams', 'many', '--fetch-l'], ['--fetch-limit']],
     ['blip2-run', ['serve', '--tok'], ['--token-file']],
-  ])('%s %j', async (name, line, expected) => {
-    expect(await words(name, ...line)).toEqual(expected);
+  ];
+  let answers: readonly Finished[];
+  beforeAll(async () => {
+    answers = await commandsInTurn(lines.map(([name, line]) => [name, ['__complete', ...line]]));
+  });
+
+  it.each(lines.map((line, i) => [...line, i] as const))('%s %j', (_name, _line, expected, i) => {
+    expect(wordsIn(answers[i] ?? expect.fail('no answer'))).toEqual(expected);
   });
 
   it('are all the flags that the help shows', async () => {
     const shown = (await command('blip2-run', ['caption', '--help'])).stdout.matchAll(/^ .{5}(--[\w-]+)/gm);
     const flags = [...shown].map(([, flag = '']) => flag);
     expect(flags.length).toBeGreaterThan(40);
-    expect(new Set(await words('blip2-run', 'caption', '--'))).toEqual(new Set([...flags, '--help', '--version']));
+    const words = wordsIn(await command('blip2-run', ['__complete', 'caption', '--']));
+    expect(new Set(words)).toEqual(new Set([...flags, '--help', '--version']));
   });
 });
 

@@ -1,14 +1,12 @@
 /** The help of every subcommand fits its terminal and shows examples. */
 import { describe, expect, it } from 'vitest';
 import { command } from './command.js';
+import { commandsInTurn } from './commands-in-turn.js';
 
 type Line = readonly [name: string, ...words: string[]];
 
-/** `--help`, in a terminal of so many columns where that is said. */
-async function help([name, ...words]: Line, columns?: number): Promise<string> {
-  const width = `data:text/javascript,process.stdout.columns=${columns}`;
-  const env = columns === undefined ? {} : { NODE_OPTIONS: `--import=${width}` };
-  const { code, stdout, stderr } = await command(name, [...words, '--help'], { env });
+async function help([name, ...words]: Line): Promise<string> {
+  const { code, stdout, stderr } = await command(name, [...words, '--help']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout;
 }
@@ -39,7 +37,13 @@ it('names every subcommand', () => {
   for (const line of ['blip2-run caption', 'blip2-run queue work', 'blip2-shard cache']) expect(lines).toContain(line);
 });
 
-describe.each(LINES)('$name --help', ({ line, text }) => {
+/** The same in a terminal of fifty columns. */
+const NARROW = await commandsInTurn(
+  LINES.map(({ line: [name, ...words] }) => [name, [...words, '--help']]),
+  { columns: 50 },
+);
+
+describe.each(LINES.map((helped, i) => ({ ...helped, narrow: NARROW[i] })))('$name --help', ({ text, narrow }) => {
   it('fits 80 columns, and shows two to five examples', () => {
     for (const each of text.split('\n')) expect(each.length, each).toBeLessThanOrEqual(80);
     const examples = text.split('\nExamples:\n')[1]?.split('\n\n')[0] ?? '';
@@ -48,8 +52,9 @@ describe.each(LINES)('$name --help', ({ line, text }) => {
     expect(begun.length, examples).toBeLessThanOrEqual(5);
   });
 
-  it('fits a narrow terminal, but for words that are longer', async () => {
-    for (const each of (await help(line, 50)).split('\n')) {
+  it('fits a narrow terminal, but for words that are longer', () => {
+    expect(narrow).toMatchObject({ code: 0, stderr: '' });
+    for (const each of narrow?.stdout.split('\n') ?? []) {
       const words = each.trim().split(/\s+/).length;
       if (words > 2) expect(each.length, each).toBeLessThanOrEqual(50);
     }

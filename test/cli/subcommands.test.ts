@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { command, DEMO } from './command.js';
+import { command, DEMO, type Finished } from './command.js';
+import { commandsInTurn } from './commands-in-turn.js';
 
 const PICTURE = join(DEMO, 'pictures/shape-00.png');
 
@@ -19,7 +20,7 @@ function withoutFree(text: string): string {
 }
 
 describe('old and new spelling', () => {
-  it.each<[string, readonly string[], readonly string[]]>([
+  const spellings: readonly (readonly [string, readonly string[], readonly string[]])[] = [
     ['blip2-plan', ['--vram', '10G'], ['plan', '--vram', '10G']],
     ['blip2-plan', [DEMO, '--vram', '3M', '--json'], ['plan', DEMO, '--vram', '3M', '--json']],
     ['blip2-plan', [DEMO, '--vram', '1M', '--ram', '1M'], ['plan', DEMO, '--vram', '1M', '--ram', '1M']],
@@ -45,8 +46,19 @@ describe('old and new spelling', () => {
     ['blip2-run', [PICTURE, '-m', DEMO], ['caption', PICTURE, '-m', DEMO]],
     ['blip2-run', ['nowhere.png', '-m', DEMO], ['caption', 'nowhere.png', '-m', DEMO]],
     ['blip2-run', [], ['caption']],
-  ])('%s %j is %j', async (name, old, spelled) => {
-    const [before, after] = await Promise.all([command(name, old), command(name, spelled)]);
+  ];
+  let answers: readonly Finished[];
+  beforeAll(async () => {
+    answers = await commandsInTurn(
+      spellings.flatMap(([name, old, spelled]) => [
+        [name, old],
+        [name, spelled],
+      ]),
+    );
+  });
+
+  it.each(spellings.map((line, i) => [...line, i] as const))('%s %j is %j', (_name, _old, _spelled, i) => {
+    const [before = expect.fail(), after = expect.fail()] = answers.slice(2 * i);
     expect(withoutFree(after.stdout)).toBe(withoutFree(before.stdout));
     expect(withoutFree(after.stderr)).toBe(withoutFree(before.stderr));
     expect(after.code).toBe(before.code);

@@ -3,7 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { command, DEMO } from './command.js';
+import { command, DEMO, type Finished } from './command.js';
+import { commandsInTurn, type CommandLine } from './commands-in-turn.js';
 
 const PICTURE = join(DEMO, 'pictures/shape-00.png');
 /** The language model on GPU 0, the rest on the CPU: 4.95 GiB of opt-2.7b on the card. */
@@ -21,7 +22,7 @@ afterAll(() => rm(folder, { recursive: true }));
 const map = () => join(folder, 'map.json');
 
 describe('is refused, with what was probably meant', () => {
-  it.each<[string, readonly string[], string]>([
+  const lines: readonly (readonly [...CommandLine, string])[] = [
     ['blip2-plan', ['--vram', '10'], 'Did you mean 10G (10 GiB)?'],
     ['blip2-plan', ['--vram', '24576'], 'Did you mean 24576M (24 GiB)'],
     ['blip2-plan', ['--vram', '10G', '--ram', '32'], 'Did you mean 32G (32 GiB)?'],
@@ -50,8 +51,17 @@ describe('is refused, with what was probably meant', () => {
     ['blip2-run', [PICTURE, '-m'], '-m needs a value'],
     ['blip2-run', [PICTURE, '-m', DEMO, '-m', DEMO], 'error: -m is given 2 times'],
     ['blip2-run', [PICTURE, '-m', DEMO, '--beams', '2', '--beams=3'], '--beams is given 2 times'],
-  ])('%s %j', async (name, args, answer) => {
-    const { code, stdout, stderr } = await command(name, args, { env: { HF_ENDPOINT: '' } });
+  ];
+  let answers: readonly Finished[];
+  beforeAll(async () => {
+    answers = await commandsInTurn(
+      lines.map(([name, args]) => [name, args]),
+      { env: { HF_ENDPOINT: '' } },
+    );
+  });
+
+  it.each(lines.map((line, i) => [...line, i] as const))('%s %j', (_name, _args, answer, i) => {
+    const { code, stdout, stderr } = answers[i] ?? expect.fail('no answer');
     expect(stderr).toContain(answer);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(2);
