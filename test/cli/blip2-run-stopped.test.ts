@@ -89,12 +89,13 @@ describe('a run that is killed', () => {
     // Models of a process are found by their parent's number on Linux alone.
     ...(process.platform === 'linux' ? [['jsonl', 'worker']] : []),
   ])('goes on to what an undisturbed run writes (%s, %s)', async (format, who) => {
-    const list = join(scratch, `many-${format}-${who}.jsonl`);
-    const paths = Array.from({ length: 120 }, (_, index) => `shape-${String(index % 16).padStart(2, '0')}`);
+    const list = join(scratch, 'many.jsonl');
+    const paths = Array.from({ length: 60 }, (_, index) => `shape-${String(index % 16).padStart(2, '0')}`);
     const rows = paths.map((name) => JSON.stringify({ path: `${name}.${/04|09|14/.test(name) ? 'jpg' : 'png'}` }));
     await writeFile(list, rows.join('\n'));
-    const flags = [list, '--image-root', PICTURES, '--format', format, '--shard-size', '10', '--threads', '1'];
-    const [calm, killed] = [fresh(), fresh()];
+    const flags = [list, '--image-root', PICTURES, '--format', format, '--shard-size', '5', '--threads', '1'];
+    const [calm, killed] = [join(scratch, `calm-${format}`), fresh()];
+    // The second time there is nothing left to do.
     expect(await startRun([...flags, '--out', calm]).ended).toMatchObject({ code: 0 });
     let kills = 0;
     for (let attempt = 0; attempt < 12; attempt++) {

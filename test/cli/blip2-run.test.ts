@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { command, DEMO, ROOT, script } from './command.js';
+import { command, DEMO, ROOT, script, type Finished } from './command.js';
+import { commandsInTurn } from './commands-in-turn.js';
 
 interface Golden {
   readonly image: string;
@@ -113,8 +114,8 @@ describe('blip2-run', () => {
     expect(a.stdout).toBe(b.stdout);
   });
 
-  it('captions the rest of a batch that holds a broken picture', async () => {
-    const broken = await scratchFile('broken-in-batch.png', 'no picture');
+  it('captions the rest of a batch that holds a broken picture, and keeps its record in its place', async () => {
+    const broken = await scratchFile('broken-in-batch.png', '');
     const { code, stdout } = await run(
       picture('shape-05.png'),
       broken,
@@ -124,11 +125,15 @@ describe('blip2-run', () => {
       '--json',
     );
     expect(code).toBe(4);
-    const names = stdout
+    const lines = stdout
       .trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line) as { file_name: string; text: string | null });
-    expect(names.map(({ text }) => text)).toEqual([goldens[5]?.caption.text, null, goldens[12]?.caption.text]);
+      .map((line): unknown => JSON.parse(line));
+    expect(lines).toMatchObject([
+      { text: goldens[5]?.caption.text },
+      { file_name: broken, text: null, error: { code: 'IMAGE_UNREADABLE' } },
+      { text: goldens[12]?.caption.text },
+    ]);
   });
 
   it('quantises where it is allowed to, by budget and by plan, once', async () => {
@@ -200,12 +205,10 @@ describe('blip2-run', () => {
   });
 
   it('says that a list on stdin holds no picture', async () => {
-    for (const stdin of ['', '\n\r\n', '\uFEFF']) {
-      for (const flags of [[], ['--stream'], ['--json'], ['--embed']]) {
-        const { code, stdout, stderr } = await command('blip2-run', ['-', '--model', DEMO, ...flags], { stdin });
-        expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-        expect(stderr).toContain('INPUT_EMPTY');
-      }
+    for (const [stdin, ...flags] of [[''], ['\n\r\n', '--stream'], ['\uFEFF', '--json'], ['', '--embed']] as const) {
+      const { code, stdout, stderr } = await command('blip2-run', ['-', '--model', DEMO, ...flags], { stdin });
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toContain('INPUT_EMPTY');
     }
   });
 
@@ -228,19 +231,7 @@ describe('blip2-run', () => {
     expect(stderr).toContain('1 of 3 pictures failed');
   });
 
-  it('keeps the record of a broken picture in its place with --json', async () => {
-    const broken = await scratchFile('broken-too.png', '');
-    const { code, stdout } = await run(broken, picture('shape-12.png'), '--json');
-    expect(code).toBe(4);
-    const [first, second] = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line): unknown => JSON.parse(line));
-    expect(first).toMatchObject({ file_name: broken, text: null, error: { code: 'IMAGE_UNREADABLE' } });
-    expect(second).toMatchObject({ text: 'a large green cross on a white background' });
-  });
-
-  it.each([
+  const wrong: readonly (readonly [string, readonly string[]])[] = [
     ['no picture', []],
     ['a picture that is not there', ['nowhere.png']],
     ['a folder without pictures', ['src']],
@@ -256,8 +247,14 @@ describe('blip2-run', () => {
     ['beams that are streamed', [picture('shape-00.png'), '--stream', '--preset', 'paper']],
     ['planning again without a budget', [picture('shape-00.png'), '--replan']],
     ['a plan that is not there', [picture('shape-00.png'), '--plan', 'nowhere.json']],
-  ])('%s is wrong usage', async (_, args) => {
-    const { code, stdout, stderr } = await run(...args);
+  ];
+  let usage: readonly Finished[];
+  beforeAll(async () => {
+    usage = await commandsInTurn(wrong.map(([, args]) => ['blip2-run', ['--model', DEMO, ...args]]));
+  });
+
+  it.each(wrong.map(([what], i) => [what, i] as const))('%s is wrong usage', (_, i) => {
+    const { code, stdout, stderr } = usage[i] ?? expect.fail('no answer');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^error: .+ \[\w+\]\n/);
   });

@@ -200,18 +200,19 @@ describe.skipIf(endpoint === undefined)('s3://', () => {
   });
 
   it('is captioned from as folders are, without a word of the SDK about Node', async () => {
-    const records = async (input: string, out: string) => {
-      const ran = await command('blip2-run', [input, '-m', DEMO, '--out', out, '--shard-size', '2', '-q']);
+    const records = async (inputs: readonly string[], out: string) => {
+      const ran = await command('blip2-run', [...inputs, '-m', DEMO, '--out', out, '--shard-size', '2', '-q']);
       expect(ran.stderr).toBe('');
       const names = (await readdir(out)).filter((file) => file.endsWith('.jsonl')).toSorted();
       const texts = await Promise.all(names.map((file) => readFile(join(out, file), 'utf8')));
       return `${texts.join('')}exit status ${ran.code}`;
     };
-    for (const file of ['webdataset.tar', 'compressed.tar', 'zstd.parquet']) {
-      const url = await put(`archives/${file}`, await readFile(join(FIXTURES, file)));
-      const there = await records(url, join(scratch, `there-${file}`));
-      const here = await records(join(FIXTURES, file), join(scratch, `here-${file}`));
-      expect(there.replaceAll(`s3://${name}/archives/`, '')).toBe(here.replaceAll(`${FIXTURES}/`, ''));
-    }
+    const files = ['webdataset.tar', 'compressed.tar', 'zstd.parquet'];
+    const urls: string[] = [];
+    for (const file of files) urls.push(await put(`archives/${file}`, await readFile(join(FIXTURES, file))));
+    const there = await records(urls, join(scratch, 'there'));
+    const paths = files.map((file) => join(FIXTURES, file));
+    const here = await records(paths, join(scratch, 'here'));
+    expect(there.replaceAll(`s3://${name}/archives/`, '')).toBe(here.replaceAll(`${FIXTURES}/`, ''));
   });
 });

@@ -64,7 +64,7 @@ describe('the plan for the most pictures per second', () => {
   });
 
   it.each(['H200', 'RTX 3060'])('gains with memory, and beats one picture at a time, on an %s', (card) => {
-    const rates = [2, 4, 6, 10, 24].map((gib) => {
+    const rates = [2, 6, 24].map((gib) => {
       const options = asked(card, [gib]);
       const plan = best(options);
       const one = planDeviceMap(tensors, options);
@@ -117,7 +117,7 @@ describe('the plan for the most pictures per second', () => {
   });
 
   it('goes by the busiest of several devices where calls follow one another', async () => {
-    const batches = [1, 8, 16];
+    const batches = [1, 8];
     const options = asked('H200', [3, 3], { objective: 'throughput', integerSolver: await highsSolver() });
     const rate = ({ workload, cost }: PlanDocument) => workload.batch / cost.busiestMs;
     const chosen = best(options, batches);
