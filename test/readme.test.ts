@@ -10,8 +10,8 @@ import { PRESETS } from '../src/model/presets.js';
 import { DEMO, ROOT } from './cli/command.js';
 import { readersFolder } from './readers-folder.js';
 
-/** The lowest Node that package.json promises, where whoever runs the tests has it, else the one that runs them. */
-const NODE = process.env['LOWEST_NODE'] ?? process.execPath;
+/** The Node that runs the tests, and the lowest that package.json promises, where LOWEST_NODE says that there is one. */
+const NODES = [process.execPath, process.env['LOWEST_NODE'] ?? []].flat();
 
 const ARGS = [join(ROOT, DEMO), join(ROOT, DEMO, 'pictures/shape-00.png')];
 
@@ -48,10 +48,10 @@ describe.each(snippets)('$entry', ({ entry, code }) => {
     expect((await transform(code, { target, format: 'esm' })).code).toBe(inNewest.code);
   });
 
-  it('runs', async () => {
+  it.each(NODES)('runs in %s', async (node) => {
     const file = join(folder, `${entry.replaceAll('/', '-')}.mjs`);
     await writeFile(file, code);
-    const { stdout, stderr } = await promisify(execFile)(NODE, [file, ...ARGS]);
+    const { stdout, stderr } = await promisify(execFile)(node, [file, ...ARGS]);
     expect(stderr).toBe('');
     expect(stdout).toMatch(PRINTED.find(([name]) => name === entry)?.[1] ?? /$^/);
   });
