@@ -1,9 +1,10 @@
 /** A plan that is explained says the same as when it was made: what it was made for is in it. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { command } from './command.js';
+import { command, type Finished } from './command.js';
+import { commandsInTurn } from './commands-in-turn.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -22,14 +23,29 @@ const asked = {
   'for two cards and beams': ['blip2-opt-2.7b', '--vram', '3G', '--vram', '2G', '--beams', '5', '--ram', '20G'],
 };
 
-it.each(Object.entries(asked))('%s, with its flags and without any', async (name, args) => {
-  const planned = await command('blip2-plan', [...args, '--format', 'json', '-q']);
-  expect(planned.code).toBe(0);
-  const file = join(folder, `${name}.json`);
-  await writeFile(file, planned.stdout);
-  const made = JSON.parse(planned.stdout) as { cost: object; devices: object; placements: object };
-  for (const flags of [args, []]) {
-    const { code, stdout } = await command('blip2-plan', ['explain', file, ...flags, '--json']);
+const cases = Object.entries(asked).map(([name, args], i) => ({ name, args, i }));
+const fileOf = (name: string) => join(folder, `${name}.json`);
+
+let answers: readonly Finished[];
+beforeAll(async () => {
+  answers = await commandsInTurn(
+    cases.flatMap(({ name, args }) => [
+      ['blip2-plan', [...args, '--format', 'json', '-q', '-o', fileOf(name)]],
+      ['blip2-plan', ['explain', fileOf(name), ...args, '--json']],
+      ['blip2-plan', ['explain', fileOf(name), '--json']],
+    ]),
+  );
+});
+
+it.each(cases)('$name, with its flags and without any', async ({ name, i }) => {
+  const [planned, ...explained] = answers.slice(3 * i, 3 * i + 3);
+  expect(planned?.code).toBe(0);
+  const made = JSON.parse(await readFile(fileOf(name), 'utf8')) as {
+    cost: object;
+    devices: object;
+    placements: object;
+  };
+  for (const { code, stdout } of explained) {
     expect(code).toBe(0);
     const { issues, plan, ours } = JSON.parse(stdout) as { issues: object; plan: typeof made; ours: typeof made };
     expect(issues).toEqual([]);
