@@ -50,4 +50,4 @@ export { type Engine } from './map/engine.js';
 export { DEFAULT_WORKLOAD, type Workload } from './profile/workload/workload.js';
 export { formatSize, parseSize } from '../size.js';
 export { type QuantScheme } from '../tensor/quantized.js';
-export { type TensorInfo } from '../tensor/tensor-info.js';
+export { type TensorInfo, type TensorTable } from '../tensor/tensor-info.js';

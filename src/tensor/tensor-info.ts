@@ -6,6 +6,9 @@ export interface TensorInfo {
   readonly shape: readonly number[];
 }
 
+/** Tensor name -> what the tensor is: all that planning asks of a checkpoint's files, from shard headers or a published configuration. */
+export type TensorTable = ReadonlyMap<string, TensorInfo>;
+
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, dim) => product * dim, 1);
 }

@@ -10,6 +10,11 @@ export type Device = number | 'cpu' | 'disk';
 /** Keys in the order the model runs. */
 export type DeviceMap = ReadonlyMap<string, Device>;
 
+/** The GPUs that a map names. */
+export function gpusOf(map: DeviceMap): Set<number> {
+  return new Set([...map.values()].filter((device) => typeof device === 'number'));
+}
+
 /** The device of a tensor or module path, or undefined where no key covers it. */
 export function deviceOf(map: DeviceMap, name: string): Device | undefined {
   return longestPrefix(map, name);

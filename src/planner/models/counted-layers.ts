@@ -1,5 +1,5 @@
 /** Lists of modules that config.json counts, such as layers, and those that files hold (`scripts/counted_lists.py`). */
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { TensorInfo, TensorTable } from '../../tensor/tensor-info.js';
 import { asConfig, textConfig, type AnyConfig } from './model-config.js';
 
 /** A list of modules, and the field that counts its members: of a part, by its path. */
@@ -26,11 +26,11 @@ export interface CountedLayers {
    * What transformers makes where more are counted than the files hold: its tensors, like those of a member that is there.
    * @param tied names of tensors that share the memory of others
    */
-  readonly made: (tensors: ReadonlyMap<string, TensorInfo>, tied?: readonly string[]) => MadeLayers;
+  readonly made: (tensors: TensorTable, tied?: readonly string[]) => MadeLayers;
 }
 
 export interface MadeLayers {
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: TensorTable;
   readonly warnings: readonly string[];
 }
 

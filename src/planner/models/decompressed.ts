@@ -2,7 +2,7 @@
  * A checkpoint of compressed-tensors as transformers 5.24 runs it. Loaded as it is, it stays compressed until the first call, which
  * makes floats of all weights and fails where modules have hooks; with `dequantize=True` they are floats from the start.
  */
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { TensorInfo, TensorTable } from '../../tensor/tensor-info.js';
 import { asConfig, numberOf, type AnyConfig } from './model-config.js';
 import { quantizationConfig, type Quantization } from './quantization.js';
 
@@ -11,11 +11,7 @@ const BESIDE = /^(weight_(scale|zero_point|global_scale|shape|g_idx)|(in|out)put
 const PACKED = 'weight_packed';
 
 /** The same map where nothing is compressed. Weights take the dtype of the model; bfloat16 stands for that. */
-export function decompressed(
-  tensors: ReadonlyMap<string, TensorInfo>,
-  config: AnyConfig,
-  quantization: Quantization | null,
-): ReadonlyMap<string, TensorInfo> {
+export function decompressed(tensors: TensorTable, config: AnyConfig, quantization: Quantization | null): TensorTable {
   if (quantization?.becomesFloats !== true) return tensors;
   const perInt32 = Math.floor(32 / fewestBits(config));
   const dense = new Map<string, TensorInfo>();

@@ -1,5 +1,5 @@
 /** A mixture of experts whose file has each expert by itself, for loaders that leave them so: transformers makes one tensor of all. */
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { TensorInfo, TensorTable } from '../../tensor/tensor-info.js';
 import type { LoadedModel } from './loaded-model.js';
 
 /** Of a path, what ends with the list of experts, and what begins with the number of one. */
@@ -7,7 +7,7 @@ const NUMBERED = /^(.*?\.(?:experts|routed_experts))\.(\d+\..*)$/;
 const LIST = /^.*?\.(?:experts|routed_experts)(?=\.)/;
 
 /** @param stored the tensors of the file, from which the model was made */
-export function withExpertsApart(model: LoadedModel, stored: ReadonlyMap<string, TensorInfo>): LoadedModel {
+export function withExpertsApart(model: LoadedModel, stored: TensorTable): LoadedModel {
   const tensors = new Map<string, TensorInfo>();
   const sources = new Map<string, readonly string[]>();
   for (const [name, info] of model.tensors) {

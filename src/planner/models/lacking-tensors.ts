@@ -2,13 +2,13 @@
  * Parameters that a class has and no file holds, whose shapes follow from others and from config.json: transformers makes them up, on the
  * device that the map gives them.
  */
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { TensorInfo, TensorTable } from '../../tensor/tensor-info.js';
 import { parentOf, pathsAbove } from '../map/module-paths.js';
 import { asConfig, numberOf, textConfig, type AnyConfig } from './model-config.js';
 import type { ModuleTree } from './module-tree.js';
 import type { ModelClass } from './read-model-table.js';
 
-type Tensors = ReadonlyMap<string, TensorInfo>;
+type Tensors = TensorTable;
 
 export interface TiedTensors {
   /** Groups that share memory. */

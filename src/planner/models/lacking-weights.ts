@@ -1,5 +1,5 @@
 import type { Dtype } from '../../tensor/dtype.js';
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { TensorTable } from '../../tensor/tensor-info.js';
 import { parentOf } from '../map/module-paths.js';
 import type { ModuleTree } from './module-tree.js';
 
@@ -11,11 +11,7 @@ const PLAIN: ReadonlySet<Dtype> = new Set(['F64', 'F32', 'F16', 'BF16']);
  * or scaled, as MLX's and ModelOpt's, it takes the stored numbers.
  * @param strange loaded names of the file's tensors that the class has not
  */
-export function lackingWeights(
-  strange: Iterable<string>,
-  loaded: ReadonlyMap<string, TensorInfo>,
-  tree: ModuleTree,
-): string | null {
+export function lackingWeights(strange: Iterable<string>, loaded: TensorTable, tree: ModuleTree): string | null {
   const lacking = new Map<string, string>();
   const packed = new Map<string, string>();
   for (const name of strange) {

@@ -1,6 +1,6 @@
 /** A checkpoint as transformers loads it: its class, and tensors under the names that they have then. */
 import type { Dtype } from '../../tensor/dtype.js';
-import { elementCount, type TensorInfo } from '../../tensor/tensor-info.js';
+import { elementCount, type TensorInfo, type TensorTable } from '../../tensor/tensor-info.js';
 import { composedClass } from './composed-class.js';
 import { countedLayers } from './counted-layers.js';
 import { lackingTensors, type TiedTensors } from './lacking-tensors.js';
@@ -30,7 +30,7 @@ export interface LoadedModel {
   readonly tree: ModuleTree;
   readonly config: AnyConfig;
   /** Loaded name -> the tensor; where several of the file become one, as many of the first, one behind the other. */
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: TensorTable;
   /** Loaded name -> its names in the file. */
   readonly sources: ReadonlyMap<string, readonly string[]>;
   /** Names of the file that loading leaves out. */
@@ -58,17 +58,10 @@ const SAMPLE = 300;
 const ENOUGH = 0.6;
 const CLEARLY = 0.05;
 
-const answers = new WeakMap<
-  ReadonlyMap<string, TensorInfo>,
-  { table: ModelTable; json: unknown; model: LoadedModel | null }
->();
+const answers = new WeakMap<TensorTable, { table: ModelTable; json: unknown; model: LoadedModel | null }>();
 
 /** null where no class of the table loads these tensors. */
-export function loadedModel(
-  table: ModelTable,
-  json: unknown,
-  tensors: ReadonlyMap<string, TensorInfo>,
-): LoadedModel | null {
+export function loadedModel(table: ModelTable, json: unknown, tensors: TensorTable): LoadedModel | null {
   const found = answers.get(tensors);
   if (found?.table === table && found.json === json) return found.model;
   const model = findModel(table, json, tensors);
@@ -76,7 +69,7 @@ export function loadedModel(
   return model;
 }
 
-function findModel(table: ModelTable, json: unknown, tensors: ReadonlyMap<string, TensorInfo>): LoadedModel | null {
+function findModel(table: ModelTable, json: unknown, tensors: TensorTable): LoadedModel | null {
   const config = asConfig(json);
   const step = Math.max(1, Math.floor(tensors.size / SAMPLE));
   const sample = [...tensors.keys()].filter((_, i) => i % step === 0);
@@ -90,7 +83,7 @@ function findModel(table: ModelTable, json: unknown, tensors: ReadonlyMap<string
   return best === null ? null : translated(table, best.cls, config, tensors);
 }
 
-function candidates(table: ModelTable, config: AnyConfig, tensors: ReadonlyMap<string, TensorInfo>): ModelClass[] {
+function candidates(table: ModelTable, config: AnyConfig, tensors: TensorTable): ModelClass[] {
   const type = stringOf(config, 'model_type');
   const ofType = type === null ? [] : table.classesOf(type);
   // A text model cut out of a larger one keeps the name of its class, which does not load its configuration.
@@ -126,12 +119,7 @@ function ignoring(cls: ModelClass): (source: string, name: string) => boolean {
   return (source, name) => patterns.some((pattern) => pattern.test(source) || pattern.test(name));
 }
 
-function translated(
-  table: ModelTable,
-  cls: ModelClass,
-  config: AnyConfig,
-  tensors: ReadonlyMap<string, TensorInfo>,
-): LoadedModel {
+function translated(table: ModelTable, cls: ModelClass, config: AnyConfig, tensors: TensorTable): LoadedModel {
   const tree = moduleTree(cls);
   const rename = renamerOf(cls, tree);
   const isIgnored = ignoring(cls);
@@ -224,11 +212,7 @@ function joined(before: TensorInfo, next: TensorInfo, count: number): TensorInfo
   return { dtype: before.dtype, shape: [elementCount(before.shape) + elementCount(next.shape)] };
 }
 
-function tiesOf(
-  cls: ModelClass,
-  config: AnyConfig,
-  tensors: ReadonlyMap<string, TensorInfo>,
-): TiedTensors & Pick<LoadedModel, 'unread'> {
+function tiesOf(cls: ModelClass, config: AnyConfig, tensors: TensorTable): TiedTensors & Pick<LoadedModel, 'unread'> {
   const names = [...tensors.keys()];
   const pairs = tiesUnder(config, cls.ties).flatMap(([target, source]) => pairsOf(target, source, names));
   if (!cls.isTied(...tyingOf(cls.tyingPart === null ? config : asConfig(config[cls.tyingPart]))))

@@ -42,6 +42,14 @@ function readFactor(text: string): Factor {
   return { field, byDefault: Number(byDefault), scale: Number(scale), added: Number(added), power: Number(power) };
 }
 
+/** Its names in a model with these modules: one for each that its lists have. */
+export function instancesOf({ name }: UnsavedBuffer, modules: Iterable<string>): string[] {
+  const end = name.lastIndexOf('*') + 1;
+  if (end === 0) return [name];
+  const list = new RegExp(`^${name.slice(0, end).replaceAll('.', '\\.').replaceAll('*', '\\d+')}$`);
+  return [...modules].filter((path) => list.test(path)).map((path) => path + name.slice(end));
+}
+
 /** @param modelBytes of an element of the model's dtype */
 export function unsavedBytes({ elementBytes, factors }: UnsavedBuffer, config: AnyConfig, modelBytes: number): number {
   const elements = factors.reduce((product, factor) => product * valueOf(factor, config), 1);

@@ -1,5 +1,5 @@
 /** What a tensor table cannot tell and a caller may know: tied names that a file leaves out, and unsaved buffers. */
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { TensorTable } from '../../tensor/tensor-info.js';
 import { longestPrefix } from '../map/longest-prefix.js';
 import { loadedBytes } from './loaded-dtype.js';
 import type { ModelProfile, ProfileBlock } from './model-profile.js';
@@ -8,7 +8,7 @@ export interface ProfileExtras {
   /** Tensor name that is not stored -> the stored tensor it shares. */
   readonly ties?: ReadonlyMap<string, string>;
   /** Tensors that modules create themselves and that stay on the device that runs them. */
-  readonly buffers?: ReadonlyMap<string, TensorInfo>;
+  readonly buffers?: TensorTable;
 }
 
 export function withExtras(profile: ModelProfile, { ties, buffers }: ProfileExtras): ModelProfile {

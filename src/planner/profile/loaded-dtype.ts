@@ -8,7 +8,7 @@
  */
 import { type Dtype, DTYPE_BITS, isFloating } from '../../tensor/dtype.js';
 import { STORED_AS, type LoadDtype } from '../../tensor/load-dtype.js';
-import { type TensorInfo, tensorBytes } from '../../tensor/tensor-info.js';
+import { type TensorInfo, tensorBytes, type TensorTable } from '../../tensor/tensor-info.js';
 import { longestPrefix } from '../map/longest-prefix.js';
 import type { Float32Rule } from '../models/read-model-table.js';
 
@@ -17,19 +17,23 @@ const KEPT_IN_FLOAT32 = {
   instructblip: /^query_tokens(\.|$)|^language_model\..*\.wo\./,
 } as const;
 
-export interface DtypeRules {
+/** In what dtypes a model is loaded. */
+export interface AskedDtypes {
   readonly dtype: LoadDtype;
   /** Module path -> dtype; the longest path that contains a tensor wins over `dtype` and over the float32 exceptions. */
-  readonly overrides?: ReadonlyMap<string, LoadDtype>;
+  readonly overrides?: ReadonlyMap<string, LoadDtype> | undefined;
+}
+
+export interface DtypeRules extends AskedDtypes {
   /** Whose float32 exceptions apply (only in float16); null for a model that has none. */
   readonly blip2: keyof typeof KEPT_IN_FLOAT32 | null;
   /** When a tensor of another model is loaded in float32 all the same. */
-  readonly float32?: (name: string) => Float32Rule;
+  readonly float32?: ((name: string) => Float32Rule) | undefined;
   /**
    * Of a quantised checkpoint, whether a tensor is one that the model has unquantised too. Others (scales, and the like), and
    * floats of less than 16 bits, are loaded as they are stored. Absent where nothing is quantised.
    */
-  readonly isPlain?: (name: string) => boolean;
+  readonly isPlain?: ((name: string) => boolean) | undefined;
 }
 
 /** The dtype of `name` after loading. */
@@ -53,4 +57,14 @@ export function keepsItsDtype(name: string, stored: Dtype, rules: DtypeRules): b
 /** Bytes of a tensor once loaded under `rules`. */
 export function loadedBytes(name: string, tensor: TensorInfo, rules: DtypeRules): number {
   return tensorBytes(tensor, loadedDtype(name, tensor.dtype, rules));
+}
+
+/** Bytes of those of some tensors that are there, once loaded under `rules`. */
+export function loadedBytesOf(names: Iterable<string>, tensors: TensorTable, rules: DtypeRules): number {
+  let bytes = 0;
+  for (const name of names) {
+    const info = tensors.get(name);
+    if (info !== undefined) bytes += loadedBytes(name, info, rules);
+  }
+  return bytes;
 }

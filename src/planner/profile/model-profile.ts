@@ -10,7 +10,15 @@ import type { Engine } from '../map/engine.js';
 import type { FileNames } from '../map/file-names.js';
 import type { ModelUse } from '../models/read-model-table.js';
 import type { LoadDtype } from '../../tensor/load-dtype.js';
+import type { AskedDtypes } from './loaded-dtype.js';
 import type { Workload } from './workload/workload.js';
+
+/** What a profile is asked for, of whatever model. */
+export interface ProfileOptions extends AskedDtypes {
+  readonly engine: Engine;
+  /** Whether a map that is given keeps a tensor on its GPU; absent where none is. */
+  readonly isKept?: ((tensor: string) => boolean) | undefined;
+}
 
 /** A class of transformers, and what it is for. */
 export interface PlannedClass {

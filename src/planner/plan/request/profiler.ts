@@ -4,7 +4,7 @@ import { errorText, option } from '../../../error-text.js';
 import { isBlip2, isRetrieval, parseModelConfig, type ModelConfig } from '../../../model/blip2-config.js';
 import { positionLimit, type TextConfig } from '../../../model/language-config.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { decompressed } from '../../models/decompressed.js';
 import { withExpertsApart } from '../../models/experts-apart.js';
 import { loadedModel } from '../../models/loaded-model.js';
@@ -15,8 +15,8 @@ import { blip2Profiler } from '../../profile/blip2/blip2-profile.js';
 import type { Blip2ProfileOptions } from '../../profile/blip2/blip2-weights.js';
 import { withExtras } from '../../profile/extras.js';
 import { encodedPicture } from '../../profile/generic/picture-patches.js';
-import { genericProfiler, type GenericProfileOptions } from '../../profile/generic/generic-profile.js';
-import type { ModelProfile } from '../../profile/model-profile.js';
+import { genericProfiler } from '../../profile/generic/generic-profile.js';
+import type { ModelProfile, ProfileOptions } from '../../profile/model-profile.js';
 import { usualWorkload } from '../../profile/workload/usual-workload.js';
 import { parseWorkload, type Workload } from '../../profile/workload/workload.js';
 import { checkOptions } from './check-options.js';
@@ -33,25 +33,23 @@ export interface Grain {
   readonly isKept?: (tensor: string) => boolean;
 }
 
-type ProfileOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>> & Grain;
-
-type Shared = Omit<GenericProfileOptions, 'config' | 'model' | 'quantization' | 'gpus' | 'splitsLayers' | 'cutsLayers'>;
+type AskedOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>> & Grain;
 
 /**
  * Looks at the tensors once, for any number of workloads.
  * @throws Blip2Error `OPTION_INVALID`, `QUANT_INVALID`, and what the profiles throw
  */
-export function profiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileOptions): Profiler {
+export function profiler(tensors: TensorTable, options: AskedOptions): Profiler {
   checkOptions(tensors, options);
   if (tensors.size === 0)
     throw new Blip2Error('TENSOR_NOT_FOUND', 'The checkpoint has no tensors: nothing is to be placed.');
   const schemes = options.allowQuant ?? [];
-  const shared = {
+  const shared: ProfileOptions = {
     dtype: options.dtype ?? 'float16',
-    ...(options.dtypes === undefined ? {} : { overrides: options.dtypes }),
+    overrides: options.dtypes,
     engine: options.engine ?? 'blip2-run',
-    ...(options.isKept === undefined ? {} : { isKept: options.isKept }),
-  } as const;
+    isKept: options.isKept,
+  };
   const profileFor = isBlip2(options.config)
     ? knownProfiler(tensors, parseModelConfig(options.config), { ...shared, schemes })
     : anyProfiler(tensors, options, shared);
@@ -62,11 +60,7 @@ export function profiler(tensors: ReadonlyMap<string, TensorInfo>, options: Prof
   };
 }
 
-function knownProfiler(
-  tensors: ReadonlyMap<string, TensorInfo>,
-  config: ModelConfig,
-  options: Blip2ProfileOptions,
-): Profiler {
+function knownProfiler(tensors: TensorTable, config: ModelConfig, options: Blip2ProfileOptions): Profiler {
   const profileFor = blip2Profiler(tensors, config, options);
   const name = isRetrieval(config)
     ? 'Blip2ForImageTextRetrieval'
@@ -81,7 +75,7 @@ function knownProfiler(
   };
 }
 
-function anyProfiler(tensors: ReadonlyMap<string, TensorInfo>, options: ProfileOptions, shared: Shared): Profiler {
+function anyProfiler(tensors: TensorTable, options: AskedOptions, shared: ProfileOptions): Profiler {
   const { models, config, names } = options;
   const isTransformers = shared.engine === 'transformers';
   const isByFile = names === 'file';

@@ -10,8 +10,9 @@ import {
   storedScheme,
   type QuantScheme,
 } from '../../../tensor/quantized.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorInfo, TensorTable } from '../../../tensor/tensor-info.js';
 import { longestPrefix } from '../../map/longest-prefix.js';
+import { sample } from '../../map/module-paths.js';
 
 export const TOKEN_TABLES: ReadonlySet<BlockKind> = new Set<BlockKind>(['opt-tokens', 't5-tokens', 'llama-tokens']);
 
@@ -37,7 +38,7 @@ export interface VocabularyTable {
 }
 
 /** Savers that drop duplicates may keep any one name of a tied table. */
-export function vocabularyTable(tensors: ReadonlyMap<string, TensorInfo>, config: ModelConfig): VocabularyTable {
+export function vocabularyTable(tensors: TensorTable, config: ModelConfig): VocabularyTable {
   const names = TABLE_NAMES[languageFamily(config) ?? 'opt'];
   const present = names.filter((name) => tensors.has(name));
   const [first] = present;
@@ -52,7 +53,7 @@ export function languageFamily(config: ModelConfig): 'opt' | 't5' | 'llama' | nu
 
 /** Tensor names by block, and those that no block has. */
 export function ownTensors(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   blocks: readonly Block[],
   table: VocabularyTable,
 ): { byBlock: Map<string, string[]>; unknown: string[] } {
@@ -78,11 +79,7 @@ export function ownTensors(
 }
 
 /** @throws Blip2Error `TENSOR_NOT_FOUND`, `TENSOR_SHAPE` */
-export function checkTensors(
-  tensors: ReadonlyMap<string, TensorInfo>,
-  config: ModelConfig,
-  table: VocabularyTable,
-): void {
+export function checkTensors(tensors: TensorTable, config: ModelConfig, table: VocabularyTable): void {
   const expected = blip2Tensors(config, { dtype: 'F32', ownHead: table.ownHead });
   const tableKeys = new Set<string>(Object.values(TABLE_NAMES).map(([name]) => name));
   const missing: string[] = [];
@@ -104,7 +101,7 @@ export function checkTensors(
 }
 
 function checkQuantized(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   name: string,
   shape: readonly number[],
   scheme: QuantScheme,
@@ -128,8 +125,4 @@ function checkShape(name: string, actual: TensorInfo, shape: readonly number[]):
     `${name} is [${actual.shape.join(', ')}] in the checkpoint, [${shape.join(', ')}] by its config.json.`,
     { hint: 'The config.json and the weights belong to different models.', details: { name } },
   );
-}
-
-export function sample(names: readonly string[]): string {
-  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }

@@ -4,7 +4,7 @@ import { mayQuantizeCaches } from '../../../model/quantized-caches.js';
 import type { Block } from '../../../model/blocks.js';
 import { modulesBesideBlocks } from '../../../model/modules-beside-blocks.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { TOKEN_TABLES } from './blip2-owners.js';
 import { blip2Weights, type Blip2ProfileOptions, type BlockWeights, type StoredWeights } from './blip2-weights.js';
 import type { BlockRun, ModelProfile, ProfileBlock } from '../model-profile.js';
@@ -21,7 +21,7 @@ const CROSS_KEYS = /\.EncDecAttention\.[kv]\./;
  * @throws Blip2Error as `blip2Weights`
  */
 export function blip2Profiler(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   config: ModelConfig,
   options: Blip2ProfileOptions,
 ): (workload: Workload, packedRows?: number) => ModelProfile {

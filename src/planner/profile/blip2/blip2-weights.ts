@@ -5,31 +5,25 @@ import { T5_TABLE_ALIASES } from '../../../model/modules-beside-blocks.js';
 import { checkLayerCounts } from '../../../model/layer-counts.js';
 import { quantizableWeights } from '../../../model/quantizable-weights.js';
 import { checkTensorNames } from '../../../model/tensor-names.js';
-import type { LoadDtype } from '../../../tensor/load-dtype.js';
 import { QUANT_SCHEMES, type QuantScheme } from '../../../tensor/quantized.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import type { Engine } from '../../map/engine.js';
+import { sample } from '../../map/module-paths.js';
 import {
   checkTensors,
   languageFamily,
   ownTensors,
-  sample,
   TOKEN_TABLES,
   vocabularyTable,
   type VocabularyTable,
 } from './blip2-owners.js';
 import { keptLevels } from '../kept-levels.js';
 import { keepsItsDtype, loadedDtype, type DtypeRules } from '../loaded-dtype.js';
-import type { ProfileBlock } from '../model-profile.js';
+import type { ProfileBlock, ProfileOptions } from '../model-profile.js';
 import { LAYERS } from './streamed-groups.js';
 import { infoOf, quantizedSizes, sizesOf, type TensorSize } from './tensor-sizes.js';
 
-export interface Blip2ProfileOptions {
-  readonly dtype: LoadDtype;
-  readonly overrides?: ReadonlyMap<string, LoadDtype>;
-  readonly engine: Engine;
-  /** Whether a map that is given keeps a tensor on its GPU; absent where none is. */
-  readonly isKept?: (tensor: string) => boolean;
+export interface Blip2ProfileOptions extends ProfileOptions {
   /** Schemes that blocks may be quantised with. Default none. */
   readonly schemes?: readonly QuantScheme[];
 }
@@ -74,7 +68,7 @@ const QUERY_INPUTS: ReadonlySet<BlockKind> = new Set<BlockKind>([
  * `TENSOR_SHAPE` where one has another shape than the configuration says.
  */
 export function blip2Weights(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   config: ModelConfig,
   { dtype, overrides, engine, schemes = [], isKept }: Blip2ProfileOptions,
 ): Blip2Weights {
@@ -84,7 +78,7 @@ export function blip2Weights(
     dtype,
     // transformers computes an InstructBLIP's Q-Former in the model's dtype; this engine computes each in float32.
     blip2: engine === 'transformers' && isInstructed(config) ? 'instructblip' : 'blip-2',
-    ...(overrides === undefined ? {} : { overrides }),
+    overrides,
   };
   const blocks = blip2Blocks(config);
   const table = vocabularyTable(tensors, config);
@@ -154,7 +148,7 @@ function lookUpOf(block: Block, table: VocabularyTable, engine: Engine): Profile
 function storesOf(
   block: Block,
   names: readonly string[],
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   rules: DtypeRules,
   engine: Engine,
 ): ProfileBlock['stores'] {
@@ -185,7 +179,7 @@ function bondOf(block: Block, headBonded: boolean): string | null {
 }
 
 /** transformers registers the T5 table under each stack as well, so a map that lists a stack's parts must list these. */
-function aliasesOf(config: ModelConfig, tensors: ReadonlyMap<string, TensorInfo>): Map<string, string> {
+function aliasesOf(config: ModelConfig, tensors: TensorTable): Map<string, string> {
   if (languageFamily(config) !== 't5' || tensors.size === 0) return new Map();
   return new Map(T5_TABLE_ALIASES.map((alias) => [alias, 'language_model.shared']));
 }

@@ -3,7 +3,7 @@ import { Blip2Error } from '../../../errors.js';
 import type { QuantizableWeight } from '../../../model/quantizable-weights.js';
 import { isFloating } from '../../../tensor/dtype.js';
 import { QUANT_SCHEMES, quantizedInfos, quantizedNames, type QuantScheme } from '../../../tensor/quantized.js';
-import { elementCount, tensorBytes, type TensorInfo } from '../../../tensor/tensor-info.js';
+import { elementCount, tensorBytes, type TensorInfo, type TensorTable } from '../../../tensor/tensor-info.js';
 import { loadedBytes, type DtypeRules } from '../loaded-dtype.js';
 import { parentOf } from '../../map/module-paths.js';
 
@@ -21,11 +21,7 @@ export interface TensorSize {
 
 const QUANTIZED = new RegExp(`\\.(${QUANT_SCHEMES.join('|')})(_scales)?$`);
 
-export function sizesOf(
-  tensors: ReadonlyMap<string, TensorInfo>,
-  names: readonly string[],
-  rules: DtypeRules,
-): TensorSize[] {
+export function sizesOf(tensors: TensorTable, names: readonly string[], rules: DtypeRules): TensorSize[] {
   return names.map((name) => sizeOf(name, infoOf(tensors, name), rules));
 }
 
@@ -34,7 +30,7 @@ export function quantizedSizes(
   sizes: readonly TensorSize[],
   weights: readonly QuantizableWeight[],
   scheme: QuantScheme,
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   rules: DtypeRules,
 ): TensorSize[] {
   const replaced = new Set(weights.map(({ name }) => name));
@@ -73,7 +69,7 @@ function sizeOf(name: string, info: TensorInfo, rules: DtypeRules): TensorSize {
 }
 
 /** @throws Blip2Error `TENSOR_NOT_FOUND` */
-export function infoOf(tensors: ReadonlyMap<string, TensorInfo>, name: string): TensorInfo {
+export function infoOf(tensors: TensorTable, name: string): TensorInfo {
   const info = tensors.get(name);
   if (info === undefined) throw new Blip2Error('TENSOR_NOT_FOUND', `The checkpoint has no tensor ${name}.`);
   return info;

@@ -4,15 +4,15 @@
  */
 import { found } from '../../../checked-access.js';
 import { isFloating } from '../../../tensor/dtype.js';
-import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
+import { elementCount, type TensorTable } from '../../../tensor/tensor-info.js';
 import type { ModelProfile, ProfileBlock } from '../model-profile.js';
 
-export function withWebGpuBlocks(profile: ModelProfile, tensors: ReadonlyMap<string, TensorInfo>): ModelProfile {
+export function withWebGpuBlocks(profile: ModelProfile, tensors: TensorTable): ModelProfile {
   return { ...profile, blocks: profile.blocks.map((block) => widened(block, tensors)) };
 }
 
 /** A head that reads another block's table has neither, and stays as wide as the table. */
-function widened(block: ProfileBlock, tensors: ReadonlyMap<string, TensorInfo>): ProfileBlock {
+function widened(block: ProfileBlock, tensors: TensorTable): ProfileBlock {
   if (block.weightBytes === 0) return block;
   const runs =
     block.elementBytes === 4 ? block.runs : block.runs.map((run) => ({ ...run, stateBytes: 2 * run.stateBytes }));
@@ -27,10 +27,7 @@ function widened(block: ProfileBlock, tensors: ReadonlyMap<string, TensorInfo>):
 const POOLED_BYTES = 4 * 2 ** 20;
 
 /** What a block's weights and its two caches lose to the pool. */
-function lostBytes(
-  { lookUp, tensors: names, elementBytes, cacheElements }: ProfileBlock,
-  tensors: ReadonlyMap<string, TensorInfo>,
-) {
+function lostBytes({ lookUp, tensors: names, elementBytes, cacheElements }: ProfileBlock, tensors: TensorTable) {
   if (lookUp !== null) return 0;
   const sizes = names.map((name) => {
     const { shape, dtype } = found(tensors, name);

@@ -2,7 +2,7 @@
  * What a block of a class that transformers executes holds while it runs, beside weights and caches. Factors are those of plain torch,
  * counted by `test/fixtures/planner/record_activations.py`: kernels that people may install for scans need less.
  */
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { numberOf, stringOf, type AnyConfig } from '../../models/model-config.js';
 import { EXPERTS, expertsOf } from './experts.js';
 import { turnedElements } from './picture-patches.js';
@@ -41,7 +41,7 @@ const BIASED = /\.relative_attention_bias\.weight$/;
 export function activationElements(
   rows: BlockRows,
   widths: BlockWidths,
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   {
     text,
     isEager,
@@ -63,7 +63,7 @@ export function activationElements(
 export function pictureElements(
   patches: number,
   { rowWidth, widest }: BlockWidths,
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   config: AnyConfig,
 ): number {
   const straight = patches * Math.max(KEPT_BESIDE * (2 * rowWidth + 2 * widest), turnedElements(config));
@@ -74,7 +74,7 @@ const WINDOW_TABLE = /\.relative_position_bias_table$/;
 const WINDOW_ROWS = /\.rel_pos_h$/;
 
 /** Of patches whose scores have a bias by how far apart they are in a window, or in the picture: as large as their tables tell. */
-function windowElements(patches: number, tensors: ReadonlyMap<string, TensorInfo>): number {
+function windowElements(patches: number, tensors: TensorTable): number {
   let most = 0;
   for (const [name, { shape }] of tensors) {
     const [rows = 0, columns = 1] = shape;
@@ -90,7 +90,7 @@ function windowElements(patches: number, tensors: ReadonlyMap<string, TensorInfo
 
 function scoreElements(
   { sequences, length }: BlockRows,
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   text: AnyConfig,
   isEager: boolean,
 ): number {
@@ -113,11 +113,7 @@ function scoreElements(
 }
 
 /** Of a token in fused experts: a row for each that it is sent to, through all of their products. */
-function routedElements(
-  { expertElements }: BlockWidths,
-  tensors: ReadonlyMap<string, TensorInfo>,
-  text: AnyConfig,
-): number {
+function routedElements({ expertElements }: BlockWidths, tensors: TensorTable, text: AnyConfig): number {
   const experts = expertsOf(text);
   const isFused = [...tensors].some(([name, { shape }]) => EXPERTS.test(name) && shape.length === 3);
   const width = numberOf(text, 'hidden_size', 'd_model', 'n_embd');

@@ -1,5 +1,5 @@
 /** What a block keeps between runs, per sequence, read from the shapes of its projections. */
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorInfo, TensorTable } from '../../../tensor/tensor-info.js';
 import { isFloating } from '../../../tensor/dtype.js';
 import { numberOf, textConfig, type AnyConfig } from '../../models/model-config.js';
 import { compressors, COMPRESSOR, type Compressor } from './compressor.js';
@@ -41,7 +41,7 @@ export const NO_CACHE: CacheShape = {
   compressors: [],
 };
 
-export function cacheShape(name: string, tensors: ReadonlyMap<string, TensorInfo>, config: AnyConfig): CacheShape {
+export function cacheShape(name: string, tensors: TensorTable, config: AnyConfig): CacheShape {
   const text = textConfig(config);
   const isLinear = kindOf(name, text) === 'linear_attention';
   const state = recurrentState(tensors, text);
@@ -76,14 +76,14 @@ export function cacheShape(name: string, tensors: ReadonlyMap<string, TensorInfo
   };
 }
 
-function jointWidth(name: string, { shape: [rows = 0] }: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>): number {
+function jointWidth(name: string, { shape: [rows = 0] }: TensorInfo, tensors: TensorTable): number {
   const isBoth = tensors.get(name.replace('kv_proj', 'kv_norm'))?.shape[0] === rows;
   // Kept twice, but for layers with compressors (transformers 5.24).
   return isBoth && compressors(tensors).length === 0 ? 2 * rows : rows;
 }
 
 /** A fused projection holds the queries too: they are as wide as what the output projection takes in. */
-function fusedWidth(fused: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>): number {
+function fusedWidth(fused: TensorInfo, tensors: TensorTable): number {
   const [rows = 0, columns = 0] = fused.shape;
   const output = [...tensors].find(
     ([name, { shape }]) => OUTPUT.test(name) && ATTENTION.test(name) && shape.length === 2,

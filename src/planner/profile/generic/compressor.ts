@@ -1,5 +1,5 @@
 /** What DeepSeek V4 keeps of tokens that are out of its window: entries that each stand for several (transformers 5.24). */
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 
 export interface Compressor {
   /** Tokens to an entry. */
@@ -17,7 +17,7 @@ export const COMPRESSOR = /\.compressor\.(indexer\.)?(kv_proj|gate_proj|position
 
 const RATE = /^(.*\.compressor(?:\.indexer)?)\.position_bias$/;
 
-export function compressors(tensors: ReadonlyMap<string, TensorInfo>): Compressor[] {
+export function compressors(tensors: TensorTable): Compressor[] {
   return [...tensors].flatMap(([name, { shape }]): Compressor[] => {
     const module = RATE.exec(name)?.[1];
     if (module === undefined) return [];

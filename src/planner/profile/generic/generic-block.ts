@@ -1,13 +1,13 @@
 /** The numbers of a block whose class, or only whose tensor names, are known. */
-import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
+import { elementCount, type TensorInfo, type TensorTable } from '../../../tensor/tensor-info.js';
 import type { BlockPhase } from '../../../model/blocks.js';
 import { numberOf, textConfig, type AnyConfig } from '../../models/model-config.js';
-import type { ModelUse } from '../../models/read-model-table.js';
+import type { ModelClass } from '../../models/read-model-table.js';
 import { activationElements, pictureElements } from './activations.js';
 import { cacheShape, NO_CACHE } from './cache-shape.js';
 import { EXPERTS, expertsOf } from './experts.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
-import { keepsItsDtype, loadedBytes, type DtypeRules } from '../loaded-dtype.js';
+import { keepsItsDtype, loadedBytes, loadedBytesOf, type DtypeRules } from '../loaded-dtype.js';
 import { keptElements } from './kept-elements.js';
 import { keptLevels } from '../kept-levels.js';
 import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
@@ -18,26 +18,22 @@ import type { Workload } from '../workload/workload.js';
 import { parentOf } from '../../map/module-paths.js';
 
 export interface BlockContext {
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: TensorTable;
   readonly rules: DtypeRules;
   readonly workload: Workload;
   readonly engine: Engine;
   readonly config: AnyConfig;
   /** null for a class that is not known. */
-  readonly use: ModelUse | null;
-  /** Whether an encoder takes the prompt, and the decoder begins with one token. */
-  readonly encodes: boolean;
+  readonly cls: ModelClass | null;
   /** Whether a decoder has the encoder's tokens beside its own, without attention apart for those. */
   readonly mergesAttention: boolean;
-  /** Whether its attention is written out rather than one operation. */
-  readonly isEager: boolean;
   /** Of what a file holds, what accelerate puts on the GPU that runs it, wherever the map has it. */
   readonly isBuffer: (name: string) => boolean;
   /** Group -> bytes of buffers that no file holds. */
   readonly bufferBytes: ReadonlyMap<string, number>;
   /** Whether a map may stream some modules of a block and leave others on the GPU. */
   readonly cutsLayers: boolean;
-  readonly isKept?: (tensor: string) => boolean;
+  readonly isKept: ((tensor: string) => boolean) | undefined;
   /** Groups that need a key of their own, whatever in them has one. */
   readonly heldTogether: ReadonlySet<string>;
   /** Whether a quantised module cannot wait in host memory or on disk. */
@@ -68,7 +64,7 @@ interface Sizes {
 
 export function genericBlock(group: TensorGroup, context: BlockContext): ProfileBlock {
   const { name, tensors: names, phase, isHead } = group;
-  const { workload, rules, config, use, encodes, engine } = context;
+  const { workload, rules, config, cls, engine } = context;
   const { batch, beams, promptTokens, newTokens } = workload;
   const sizes = sizesOf(names, context);
   const read = group.reads.length === 0 ? sizes : sizesOf(names, context, group.reads);
@@ -76,9 +72,10 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const shape = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
   const cache = context.mergesAttention ? { ...shape, perEncoded: shape.perToken } : shape;
   const rows = batch * beams;
-  const context0 = encodes ? 1 : promptTokens;
+  // Where an encoder takes the prompt, the decoder begins with one token.
+  const begun = cls?.encodes === true ? 1 : promptTokens;
   const elementBytes = rules.dtype === 'float32' ? 4 : 2;
-  const sequence = { prompt: context0, encoded: promptTokens, total: context0 + newTokens };
+  const sequence = { prompt: begun, encoded: promptTokens, total: begun + newTokens };
   const kept = keptElements(cache, sequence, elementBytes, engine);
   const isTable = TABLE.test(name) && !isHead;
   const experts = activeShare(textConfig(config));
@@ -86,8 +83,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const levels = levelsOf(group, sizes, context);
   const keptOf = (level: ReadonlySet<string>, isNeeded: (tensor: string) => boolean) => {
     const stay = [...level].filter(isNeeded);
-    const bytes = stay.reduce((sum, each) => sum + bytesOf(each, context), 0);
-    return { bytes, leaves: new Set(stay.map(parentOf)).size };
+    return { bytes: loadedBytesOf(stay, context.tensors, rules), leaves: new Set(stay.map(parentOf)).size };
   };
   const run = (kind: BlockPhase, runs: number, tokens: number): BlockRun => {
     const chance = isSingle ? 1 - (1 - experts) ** tokens : 1;
@@ -107,7 +103,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
         : copied + read.bufferBytes - idleBytes,
       streamedBytes: copied,
       stateBytes:
-        kind === 'token' ? (rows * kept.read * elementBytes * (context0 + newTokens / 2)) / (context0 + newTokens) : 0,
+        kind === 'token' ? (rows * kept.read * elementBytes * (begun + newTokens / 2)) / (begun + newTokens) : 0,
       leaves: (read.leaves.size - (kind === 'token' ? read.crossLeaves : 0)) * chance,
       kept: levels.map((level) => keptOf(level, (tensor) => kind !== 'token' || !CROSS_KEYS.test(tensor))),
       torch: likelyCalls(read.leaves.size),
@@ -115,19 +111,19 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     };
   };
   // transformers makes logits of a prompt's last token only.
-  const promptRows = isHead ? rows : rows * context0;
+  const promptRows = isHead ? rows : rows * begun;
   const isTower = phase === 'image' && !WITHOUT_PATCHES.test(name);
-  const onceRows = batch * (use === null ? 1 : Math.ceil(promptTokens * (isTower ? patchesPerToken(config, name) : 1)));
+  const onceRows = batch * (cls === null ? 1 : Math.ceil(promptTokens * (isTower ? patchesPerToken(config, name) : 1)));
   const runs =
     phase === 'token' ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)] : [run(phase, 1, onceRows)];
-  const longest = phase === 'token' && !isHead ? context0 : phase === 'prompt' ? promptTokens : 1;
+  const longest = phase === 'token' && !isHead ? begun : phase === 'prompt' ? promptTokens : 1;
   const widestRows = phase === 'token' ? Math.max(promptRows, batch) : onceRows;
   const activations = (): number => {
     if (isTable) return 2 * widestRows * read.rowWidth;
     if (isTower) return pictureElements(widestRows, read, held, config);
     const others = activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
       text: textConfig(config),
-      isEager: context.isEager && phase !== 'image',
+      isEager: cls?.isEager === true && phase !== 'image',
       elementBytes,
     });
     return Math.max(others, phase === 'prompt' ? soundElements(name, widestRows, config) : 0);
@@ -171,13 +167,9 @@ function levelsOf(
 ): readonly ReadonlySet<string>[] {
   const isFree = bond === null && !stays && lacks === null && reads.length === 0 && bufferBytes === 0;
   if (!context.cutsLayers || !isFree || context.heldTogether.has(name)) return WHOLE;
-  const parts = tensors.map((tensor) => ({ name: tensor, module: parentOf(tensor), bytes: bytesOf(tensor, context) }));
+  const bytesOf = (tensor: string) => loadedBytesOf([tensor], context.tensors, context.rules);
+  const parts = tensors.map((tensor) => ({ name: tensor, module: parentOf(tensor), bytes: bytesOf(tensor) }));
   return keptLevels(name, parts, context.isKept);
-}
-
-function bytesOf(name: string, { tensors, rules }: BlockContext): number {
-  const info = tensors.get(name);
-  return info === undefined ? 0 : loadedBytes(name, info, rules);
 }
 
 /** Where a block may wait, by what transformers does with it there. */
@@ -254,7 +246,7 @@ function activeShare(text: AnyConfig): number {
   return experts === null ? 1 : experts.chosen / experts.all;
 }
 
-function entryOf(name: string, tensors: ReadonlyMap<string, TensorInfo>): [string, TensorInfo][] {
+function entryOf(name: string, tensors: TensorTable): [string, TensorInfo][] {
   const info = tensors.get(name);
   return info === undefined ? [] : [[name, info]];
 }

@@ -3,13 +3,12 @@ import { formatSize } from '../../../size.js';
 import type { Engine } from '../../map/engine.js';
 import type { LoadedModel } from '../../models/loaded-model.js';
 import { SINGLE_EXPERT } from './generic-block.js';
-import { loadedBytes, type DtypeRules } from '../loaded-dtype.js';
+import { loadedBytesOf, type DtypeRules } from '../loaded-dtype.js';
 import type { ProfileBlock } from '../model-profile.js';
 
 export function knownNotes(model: LoadedModel, rules: DtypeRules): string[] {
   const { cls, version, tensors, ignored, unknown, ties } = model;
-  const bytesOf = (names: readonly string[]): string =>
-    formatSize(names.reduce((sum, name) => sum + loadedBytesOf(name, tensors, rules), 0));
+  const bytesOf = (names: readonly string[]): string => formatSize(loadedBytesOf(names, tensors, rules));
   const twins = ties.map((group) => group.filter((name) => tensors.has(name))).filter((group) => group.length > 1);
   return [
     `Modules, ties and float32 parameters are those of ${cls.name} in transformers ${version}.`,
@@ -34,11 +33,6 @@ export function knownNotes(model: LoadedModel, rules: DtypeRules): string[] {
 
 const listed = ([first = '', ...others]: readonly string[]): string =>
   others.length === 0 ? first : `${first} and the like`;
-
-function loadedBytesOf(name: string, tensors: LoadedModel['tensors'], rules: DtypeRules): number {
-  const info = tensors.get(name);
-  return info === undefined ? 0 : loadedBytes(name, info, rules);
-}
 
 const EXPERTS_APART =
   'The routed experts of a layer have a place of their own; where they are, a token reads those that it is sent to.';

@@ -2,7 +2,7 @@
  * The profile of any checkpoint. Where the class of the model is known, its blocks, ties, float32 modules and phases are
  * those of transformers; otherwise they follow from tensor names alone, and the assumption is said.
  */
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import type { LoadedModel } from '../../models/loaded-model.js';
 import { asConfig, tyingOf, type AnyConfig } from '../../models/model-config.js';
 import type { Float32Rule } from '../../models/read-model-table.js';
@@ -16,16 +16,11 @@ import { lackingKeys, lackingNotes } from './lacking-keys.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
 import { unsavedPlaces } from './unsaved-places.js';
 import type { DtypeRules } from '../loaded-dtype.js';
-import type { LoadDtype } from '../../../tensor/load-dtype.js';
-import type { ModelProfile, PlannedClass } from '../model-profile.js';
-import type { Engine } from '../../map/engine.js';
+import type { ModelProfile, PlannedClass, ProfileOptions } from '../model-profile.js';
 import { workloadNote } from '../workload/usual-workload.js';
 import type { Workload } from '../workload/workload.js';
 
-export interface GenericProfileOptions {
-  readonly dtype: LoadDtype;
-  readonly overrides?: ReadonlyMap<string, LoadDtype>;
-  readonly engine: Engine;
+export interface GenericProfileOptions extends ProfileOptions {
   /** The parsed `config.json`, if there is one. */
   readonly config?: unknown;
   /** How many there are to plan for. */
@@ -34,8 +29,6 @@ export interface GenericProfileOptions {
   readonly splitsLayers: boolean;
   /** Whether some modules of a layer may be streamed and others not, where all runs on one GPU. */
   readonly cutsLayers: boolean;
-  /** Whether a map that is given keeps a tensor on its GPU; absent where none is. */
-  readonly isKept?: (tensor: string) => boolean;
   /** How the tensors are quantised; null where they are not. */
   readonly quantization: Quantization | null;
   /** The model as transformers loads it; null for a class that is not known. */
@@ -44,7 +37,7 @@ export interface GenericProfileOptions {
 
 /** The profile for one workload after another of a checkpoint that is looked at once. */
 export function genericProfiler(
-  stored: ReadonlyMap<string, TensorInfo>,
+  stored: TensorTable,
   options: GenericProfileOptions,
 ): (workload: Workload) => ModelProfile {
   const { dtype, engine, model, quantization } = options;
@@ -52,10 +45,10 @@ export function genericProfiler(
   const tensors = model?.tensors ?? stored;
   const rules: DtypeRules = {
     dtype,
+    overrides: options.overrides,
     blip2: null,
-    ...(quantization === null ? {} : { isPlain: plainIn(model) }),
-    ...(model === null ? {} : { float32: float32In(model) }),
-    ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
+    isPlain: quantization === null ? undefined : plainIn(model),
+    float32: model === null ? undefined : float32In(model),
   };
   const known =
     model === null
@@ -74,15 +67,13 @@ export function genericProfiler(
     rules,
     engine,
     config,
-    use: model?.cls.use ?? null,
-    encodes: model?.cls.encodes ?? false,
+    cls: model?.cls ?? null,
     // As T5Gemma 2.
     mergesAttention: model?.cls.encodes === true && ![...tensors.keys()].some((name) => CROSS.test(name)),
-    isEager: model?.cls.isEager ?? false,
     isBuffer: (name: string) => model?.tree.isBuffer(name) === true,
     bufferBytes: unsaved?.bytes ?? new Map<string, number>(),
     cutsLayers: options.cutsLayers && engine === 'transformers' && model !== null && quantization === null,
-    ...(options.isKept === undefined ? {} : { isKept: options.isKept }),
+    isKept: options.isKept,
     heldTogether: unsaved?.inside ?? new Set<string>(),
     quantizedStores: quantization?.stores ?? null,
   };
@@ -132,7 +123,7 @@ const UNKNOWN: readonly string[] = [
   'Key and value caches are as wide as the projections named k_proj, v_proj, key, value, wk or wv.',
 ];
 
-function unknownGroups(tensors: ReadonlyMap<string, TensorInfo>, config: AnyConfig): LoadedGroups {
+function unknownGroups(tensors: TensorTable, config: AnyConfig): LoadedGroups {
   const [whole, language] = tyingOf(config);
   return { groups: genericGroups(tensors.keys(), whole ?? language ?? false), aliases: new Map() };
 }

@@ -4,7 +4,7 @@ import type { LoadedModel } from '../../models/loaded-model.js';
 import type { ModuleTree } from '../../models/module-tree.js';
 import type { ModelClass, ModuleNode } from '../../models/read-model-table.js';
 import { BLOCK, sortedBy, type TensorGroup } from './generic-groups.js';
-import { parentOf } from '../../map/module-paths.js';
+import { isWithin, parentOf } from '../../map/module-paths.js';
 
 /** Groups, and other modules of tied tensors that need a key: path -> the group it goes with. */
 export interface LoadedGroups {
@@ -153,6 +153,3 @@ function phaseOf(name: string, { use, decoder, head }: ModelClass): BlockPhase {
   if (use === 'causal' || isWithin(name, decoder) || (head !== null && isWithin(name, head))) return 'token';
   return use === 'picture' ? 'image' : 'prompt';
 }
-
-const isWithin = (name: string, module: string): boolean =>
-  module === '' || name === module || name.startsWith(`${module}.`);

@@ -1,5 +1,5 @@
 /** What plain torch holds while layers with recurrent states go over a prompt, in float32. */
-import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
+import { elementCount, type TensorTable } from '../../../tensor/tensor-info.js';
 import { numberOf, type AnyConfig } from '../../models/model-config.js';
 import { linearHeadSizes } from './recurrent-state.js';
 
@@ -16,7 +16,7 @@ const DELTA_CHUNK = 64;
 const DECAY = /\.A_log$/;
 
 /** Elements for one sequence of so many tokens. */
-export function scanElements(tensors: ReadonlyMap<string, TensorInfo>, text: AnyConfig, length: number): number {
+export function scanElements(tensors: TensorTable, text: AnyConfig, length: number): number {
   const decay = [...tensors].find(([name]) => DECAY.test(name))?.[1];
   if (decay === undefined || length === 1) return 0;
   const count = elementCount(decay.shape);

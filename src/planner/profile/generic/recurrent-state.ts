@@ -1,5 +1,5 @@
 /** Of layers that sum up what they have seen: states that do not grow, by the tensors that tell of them. */
-import { elementCount, type TensorInfo } from '../../../tensor/tensor-info.js';
+import { elementCount, type TensorInfo, type TensorTable } from '../../../tensor/tensor-info.js';
 import { parentOf } from '../../map/module-paths.js';
 import { asConfig, numberOf, type AnyConfig } from '../../models/model-config.js';
 
@@ -20,7 +20,7 @@ const UNITS = /\.rg_lru\.recurrent_param$/;
 /** RWKV keeps the last inputs of both its parts, and of the first three sums beside. */
 const TIME_DECAY = /\.time_decay$/;
 
-export function recurrentState(tensors: ReadonlyMap<string, TensorInfo>, text: AnyConfig): RecurrentState {
+export function recurrentState(tensors: TensorTable, text: AnyConfig): RecurrentState {
   let elements = 0;
   let float32Elements = 0;
   const modules: string[] = [];
@@ -51,7 +51,7 @@ export function linearHeadSizes(text: AnyConfig): { readonly keys: number; reado
 }
 
 /** Of every channel, or of every head. */
-function sumElements({ shape }: TensorInfo, tensors: ReadonlyMap<string, TensorInfo>, text: AnyConfig): number {
+function sumElements({ shape }: TensorInfo, tensors: TensorTable, text: AnyConfig): number {
   if (shape.length === 2) return elementCount(shape);
   const heads = linearHeadSizes(text);
   if (heads !== null) return elementCount(shape) * heads.keys * heads.values;

@@ -2,7 +2,7 @@
 import { longestPrefix } from '../../map/longest-prefix.js';
 import { parentOf, pathsAbove } from '../../map/module-paths.js';
 import type { LoadedModel } from '../../models/loaded-model.js';
-import { unsavedBytes } from '../../models/unsaved-buffers.js';
+import { instancesOf, unsavedBytes } from '../../models/unsaved-buffers.js';
 import type { LoadedGroups } from './loaded-groups.js';
 
 export interface UnsavedPlaces {
@@ -41,7 +41,7 @@ export function unsavedPlaces(
   const modules = pathsAbove(tensors.keys());
   for (const buffer of cls.unsaved) {
     const size = unsavedBytes(buffer, config, elementBytes);
-    for (const path of instancesOf(buffer.name, modules)) {
+    for (const path of instancesOf(buffer, modules)) {
       const own = longestPrefix(names, path);
       const group = own ?? groupBeside(path, groups, model);
       if (group === undefined) continue;
@@ -59,21 +59,6 @@ export function unsavedPlaces(
   }
   return { bytes, beside, frequencies, inside };
 }
-
-/** Paths with the numbers that the lists of this model have. */
-function instancesOf(name: string, modules: ReadonlySet<string>): string[] {
-  const end = name.lastIndexOf('*') + 1;
-  if (end === 0) return [name];
-  const list = name.slice(0, end).split('.');
-  return [...modules].flatMap((path) => {
-    const parts = path.split('.');
-    const isMember =
-      parts.length === list.length && list.every((part, i) => part === parts[i] || isNumber(part, parts[i]));
-    return isMember ? [path + name.slice(end)] : [];
-  });
-}
-
-const isNumber = (part: string, other: string | undefined): boolean => part === '*' && /^\d+$/.test(other ?? '');
 
 /** What runs first of the module that holds it: its result is read with what that makes. */
 export function groupBeside(

@@ -4,7 +4,7 @@ import type { BlockPhase } from '../../../../model/blocks.js';
 import type { Engine } from '../../../map/engine.js';
 import type { Workload } from '../../workload/workload.js';
 import { NO_CALLS } from './torch-calls.js';
-import type { TorchCalls } from '../../model-profile.js';
+import type { ProfileBlock, TorchCalls } from '../../model-profile.js';
 
 export interface RunCost {
   readonly phase: BlockPhase;
@@ -21,7 +21,7 @@ export interface RunCost {
   readonly torch: TorchCalls;
 }
 
-export interface BlockWork {
+export interface BlockWork extends Pick<ProfileBlock, 'extraInputs' | 'hostTraffic'> {
   readonly runs: readonly RunCost[];
   readonly cacheElements: number;
   /** Bytes of these on a GPU where they are kept as integers; null: as floats. */
@@ -31,13 +31,6 @@ export interface BlockWork {
   readonly waiting: { readonly elements: number; readonly float32Elements: number };
   /** float32 elements of a constant that the graph holds in place of a tensor. */
   readonly constantElements: number;
-  readonly extraInputs: readonly {
-    readonly from: string;
-    readonly phase: BlockPhase;
-    readonly runs: number;
-    readonly elements: number;
-  }[];
-  readonly hostTraffic: { readonly transfers: number; readonly elements: number };
 }
 
 export interface WorkContext {
@@ -81,31 +74,30 @@ const inSteps = (tokens: number): number => 64 * Math.ceil(tokens / 64);
 const inEights = (tokens: number): number => 8 * Math.ceil(tokens / 8);
 
 export const NO_TRAFFIC = { transfers: 0, elements: 0 } as const;
-const NOTHING_WAITS = { elements: 0, float32Elements: 0 } as const;
+
+const NO_COST = {
+  flops: 0,
+  uses: 'all',
+  rowElements: null,
+  stateElements: 0,
+  outputElements: 0,
+  torch: NO_CALLS,
+} as const;
+
+const NO_WORK = {
+  cacheElements: 0,
+  quantizedCacheBytes: null,
+  activationElements: 0,
+  waiting: { elements: 0, float32Elements: 0 },
+  constantElements: 0,
+  extraInputs: [],
+  hostTraffic: NO_TRAFFIC,
+} as const;
 
 export function run(phase: BlockPhase, runs: number, cost: Partial<RunCost>): RunCost {
-  return {
-    phase,
-    runs,
-    copies: cost.copies ?? runs,
-    flops: cost.flops ?? 0,
-    uses: cost.uses ?? 'all',
-    rowElements: cost.rowElements ?? null,
-    stateElements: cost.stateElements ?? 0,
-    outputElements: cost.outputElements ?? 0,
-    torch: cost.torch ?? NO_CALLS,
-  };
+  return { phase, runs, copies: runs, ...NO_COST, ...cost };
 }
 
 export function work(runs: readonly RunCost[], rest: Partial<BlockWork>): BlockWork {
-  return {
-    runs: runs.filter((each) => each.runs > 0),
-    cacheElements: rest.cacheElements ?? 0,
-    quantizedCacheBytes: rest.quantizedCacheBytes ?? null,
-    activationElements: rest.activationElements ?? 0,
-    waiting: rest.waiting ?? NOTHING_WAITS,
-    constantElements: rest.constantElements ?? 0,
-    extraInputs: rest.extraInputs ?? [],
-    hostTraffic: rest.hostTraffic ?? NO_TRAFFIC,
-  };
+  return { runs: runs.filter((each) => each.runs > 0), ...NO_WORK, ...rest };
 }

@@ -19,26 +19,22 @@ export function decoderWork(block: Block, text: DecoderOnlyConfig, context: Work
   const quantizes = workload.caches === 'int8' && context.engine === 'blip2-run' && mayQuantizeCaches(text);
   // Mean length of the cache over the decode steps, the new token included.
   const mean = t + newTokens / 2;
-  const perToken = (prompt: Partial<RunCost>, token: Partial<RunCost>) => [
-    run('prompt', 1, prompt),
-    run('token', steps, token),
+  // Of what only the number of tokens counts for: all of the prompt's at once, then one of each row.
+  const runs = (cost: (tokens: number) => Partial<RunCost>) => [
+    run('prompt', 1, cost(prompts * t)),
+    run('token', steps, cost(rows)),
   ];
+  const most = Math.max(prompts * t, rows);
   const linear = (inSize: number, outSize: number) =>
     work(
-      perToken(
-        { flops: 2 * prompts * t * inSize * outSize, outputElements: prompts * t * outSize },
-        { flops: 2 * rows * inSize * outSize, outputElements: rows * outSize },
-      ),
-      { activationElements: Math.max(prompts * t, rows) * (inSize + outSize) },
+      runs((tokens) => ({ flops: 2 * tokens * inSize * outSize, outputElements: tokens * outSize })),
+      { activationElements: most * (inSize + outSize) },
     );
   const lookUp = (width: number, hostTransfers: number) =>
     work(
-      perToken(
-        { rowElements: prompts * t * width, outputElements: prompts * t * d },
-        { rowElements: rows * width, outputElements: rows * d },
-      ),
+      runs((tokens) => ({ rowElements: tokens * width, outputElements: tokens * d })),
       {
-        activationElements: Math.max(prompts * t, rows) * width * 2,
+        activationElements: most * width * 2,
         hostTraffic: { transfers: hostTransfers, elements: hostTransfers === 0 ? 0 : prompts * t + steps * rows },
       },
     );
@@ -56,40 +52,28 @@ export function decoderWork(block: Block, text: DecoderOnlyConfig, context: Work
     case 'opt-layer':
     case 'llama-layer': {
       const weights = 4 * d * inner + gates * d * f;
-      return work(
-        perToken(
-          {
-            flops: prompts * (2 * t * weights + 4 * t * t * inner),
-            stateElements: prompts * 2 * t * inner,
-            outputElements: prompts * t * d,
-          },
-          {
-            flops: rows * (2 * weights + 4 * mean * inner),
-            stateElements: rows * 2 * mean * inner,
-            outputElements: rows * d,
-          },
+      const layer = (sequences: number, tokens: number, seen: number): Partial<RunCost> => ({
+        flops: sequences * (2 * tokens * weights + 4 * tokens * seen * inner),
+        stateElements: sequences * 2 * seen * inner,
+        outputElements: sequences * tokens * d,
+      });
+      return work([run('prompt', 1, layer(prompts, t, t)), run('token', steps, layer(rows, 1, mean))], {
+        cacheElements: rows * 2 * length * inner,
+        quantizedCacheBytes: quantizes ? rows * 2 * length * heads * quantizedHeadBytes(inner / heads) : null,
+        activationElements: Math.max(
+          prompts * Math.max(2 * t * d + gates * t * f, 2 * t * d + 3 * t * inner + 2 * heads * t * t),
+          // A step holds the grown cache of one layer beside the old one.
+          rows * (2 * length * inner + 2 * heads * length + 2 * d + 3 * inner),
         ),
-        {
-          cacheElements: rows * 2 * length * inner,
-          quantizedCacheBytes: quantizes ? rows * 2 * length * heads * quantizedHeadBytes(inner / heads) : null,
-          activationElements: Math.max(
-            prompts * Math.max(2 * t * d + gates * t * f, 2 * t * d + 3 * t * inner + 2 * heads * t * t),
-            // A step holds the grown cache of one layer beside the old one.
-            rows * (2 * length * inner + 2 * heads * length + 2 * d + 3 * inner),
-          ),
-        },
-      );
+      });
     }
     case 'opt-norm':
     case 'llama-norm':
       return work(
-        perToken(
-          { flops: 8 * prompts * t * d, outputElements: prompts * t * d },
-          { flops: 8 * rows * d, outputElements: rows * d },
-        ),
-        { activationElements: Math.max(prompts * t, rows) * 2 * d },
+        runs((tokens) => ({ flops: 8 * tokens * d, outputElements: tokens * d })),
+        { activationElements: most * 2 * d },
       );
     default:
-      return headWork({ vocabSize: v, width: e, prompts, rows, prefillRuns: 1, steps });
+      return headWork(context, { vocabSize: v, width: e, prefillRuns: 1, steps });
   }
 }

@@ -1,16 +1,16 @@
-import { run, work, type BlockWork } from './block-work.js';
+import { promptRows, run, work, type BlockWork, type WorkContext } from './block-work.js';
 
-export interface HeadSizes {
+interface HeadSizes {
   readonly vocabSize: number;
   readonly width: number;
-  readonly prompts: number;
-  readonly rows: number;
   readonly prefillRuns: number;
   readonly steps: number;
 }
 
 /** The head over the last position only, and its logits on their way to the host. */
-export function headWork({ vocabSize, width, prompts, rows, prefillRuns, steps }: HeadSizes): BlockWork {
+export function headWork(context: WorkContext, { vocabSize, width, prefillRuns, steps }: HeadSizes): BlockWork {
+  const { batch, beams } = context.workload;
+  const [prompts, rows] = [promptRows(context), batch * beams];
   return work(
     [
       run('prompt', prefillRuns, { flops: 2 * prompts * vocabSize * width }),

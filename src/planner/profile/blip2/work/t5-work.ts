@@ -84,7 +84,7 @@ export function t5Work(block: Block, text: T5Config, context: WorkContext): Bloc
       );
     }
     default:
-      return headWork({ vocabSize: v, width: d, prompts, rows, prefillRuns: 0, steps: newTokens });
+      return headWork(context, { vocabSize: v, width: d, prefillRuns: 0, steps: newTokens });
   }
 }
 
