@@ -4,7 +4,7 @@
  * Pure: it reads no file and asks no device. Whoever calls it brings the tensor table (from shard headers, or from a
  * preset's config), the parsed `config.json` if there is one, and the budgets.
  */
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { TensorTable } from '../../tensor/tensor-info.js';
 import type { DeviceMap } from '../map/device-map.js';
 import type { ModelProfile } from '../profile/model-profile.js';
 import { chooseFor } from './choice/choose-for.js';
@@ -30,16 +30,12 @@ export type PlanResult =
  * @throws Blip2Error for input that means nothing: `OPTION_INVALID`, `BUDGET_INVALID`, `WORKLOAD_INVALID`, `CONFIG_INVALID`, `TENSOR_NOT_FOUND`,
  * `TENSOR_SHAPE`, `PIN_UNKNOWN`, `PIN_IMPOSSIBLE`.
  */
-export function planDeviceMap(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): PlanResult {
+export function planDeviceMap(tensors: TensorTable, options: PlanOptions): PlanResult {
   return planPrepared(preparePlan(tensors, options), tensors, options);
 }
 
 /** The same with what `preparePlan` makes of these options. */
-export function planPrepared(
-  context: PlanContext,
-  tensors: ReadonlyMap<string, TensorInfo>,
-  options: PlanOptions,
-): PlanResult {
+export function planPrepared(context: PlanContext, tensors: TensorTable, options: PlanOptions): PlanResult {
   const objective = options.objective ?? 'latency';
   const answer = chooseFor(objective, context, limited(options));
   if (answer.status === 'none') return explainInfeasible(context, tensors, options, answer.proven);

@@ -1,5 +1,5 @@
 /** How many pictures to take at once, and how many of them to encode together, for the most pictures per second. */
-import type { TensorInfo } from '../../tensor/tensor-info.js';
+import type { TensorTable } from '../../tensor/tensor-info.js';
 import { QUANTIZED_CACHES_PRICE } from '../price/accuracy.js';
 import { MOST_TOGETHER } from '../profile/workload/encoding.js';
 import type { Workload } from '../profile/workload/workload.js';
@@ -46,7 +46,7 @@ interface Candidate {
  * @throws what `planDeviceMap` throws
  */
 export function planForBatches(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   options: PlanOptions,
   batches: readonly number[] = autoBatches(options.budgets),
 ): PlanResult {

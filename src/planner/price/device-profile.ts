@@ -3,6 +3,7 @@
  * promise; every profile says where its numbers come from.
  */
 import * as z from 'zod';
+import { at } from '../../checked-access.js';
 import { Blip2Error } from '../../errors.js';
 import type { ReadOnly } from '../../read-only.js';
 
@@ -123,9 +124,12 @@ export const machineProfileSchema = z.strictObject({
 /** What a machine can do: its host, and its GPUs in the order of their numbers. */
 export type MachineProfile = ReadOnly<z.infer<typeof machineProfileSchema>>;
 
-/** Profiles go to GPUs in the order of their numbers; the last is that of all others. */
-export function gpuAt(machine: MachineProfile, index: number): GpuProfile | undefined {
-  return machine.gpus[index] ?? machine.gpus.at(-1);
+/**
+ * Profiles go to GPUs in the order of their numbers; the last is that of all others.
+ * @throws RangeError where the machine has none
+ */
+export function gpuAt({ gpus }: MachineProfile, index: number): GpuProfile {
+  return at(gpus, Math.min(index, gpus.length - 1));
 }
 
 /**

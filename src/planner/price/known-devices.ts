@@ -2,6 +2,7 @@
  * Device profiles by name. Only entries that say "measured" were measured; the others scale the vendor's memory and
  * tensor-core figures by what such cards reach in practice (80 % of bandwidth, 45 % of dense float16, 80 % of the link).
  */
+import { found } from '../../checked-access.js';
 import { DATA_SHEETS, type DataSheet } from './data-sheets.js';
 import {
   GPU_QUANTIZED_BANDWIDTH,
@@ -86,12 +87,6 @@ function linkBytesPerSecond({ generation, lanes }: HostLink): number {
   return lanes * 2 ** (generation - 3) * GB;
 }
 
-function fromSheet(name: string): GpuProfile {
-  const sheet = DATA_SHEETS.get(name);
-  if (sheet === undefined) throw new RangeError(`there is no data sheet of ${name}`);
-  return fromDataSheet(name, sheet, SHEET_ERROR);
-}
-
 /** Of a card whose data sheet is all that is known; the two that were measured since take 0.9 to 1.1 of what these rules say. */
 const SHEET_ERROR = 1.5;
 /** Two plans were measured, with streaming fitted to them. */
@@ -126,20 +121,19 @@ const H200: GpuProfile = {
 };
 
 const H100: GpuProfile = {
-  ...fromSheet('H100'),
+  ...fromDataSheet('H100', found(DATA_SHEETS, 'H100'), H100_ERROR),
   quantizedBandwidth: H200.quantizedBandwidth,
   engines: {
     'blip2-run': { streamBytesPerSecond: 51 * GB, leafMs: 0.005, streamedLeafMs: 0, ...ORT_MEMORY },
     transformers: H200.engines.transformers,
   },
-  errorFactor: H100_ERROR,
   source:
     'blip2-run streaming fitted to opt-2.7b in 4 and 2 GiB on one H100 (80GB HBM3, PCI Express 5 x16): 937 and 1,868 ms; what engines do beside is as on an H200, memory and arithmetic are estimates',
 };
 
 /** Cards by name, with what they can do; `source` says whether that was measured or follows from a data sheet. */
 export const KNOWN_GPUS: ReadonlyMap<string, GpuProfile> = new Map([
-  ...[...DATA_SHEETS.keys()].map((name): [string, GpuProfile] => [name, fromSheet(name)]),
+  ...[...DATA_SHEETS].map(([name, sheet]): [string, GpuProfile] => [name, fromDataSheet(name, sheet, SHEET_ERROR)]),
   ['H200', H200],
   ['H100', H100],
 ]);
@@ -166,13 +160,9 @@ export function onLink(card: GpuProfile, link: HostLink): GpuProfile {
   };
 }
 
-/** Stands for a card nobody named: near an RTX 3080. Absolute times are rough with it; the order of placements is not. */
+/** Stands for a card nobody named: an RTX 3080. Absolute times are rough with it; the order of placements is not. */
 export const UNKNOWN_GPU: GpuProfile = {
-  ...fromDataSheet(
-    'unknown GPU',
-    { memoryMiB: 10_240, bandwidth: 760, float16: 119, float32: 29.8, generation: 4, lanes: 16 },
-    UNKNOWN_ERROR,
-  ),
+  ...fromDataSheet('unknown GPU', found(DATA_SHEETS, 'RTX 3080'), UNKNOWN_ERROR),
   // It may be older.
   packedRows: 1,
   source: 'estimate: a mid-range card on PCIe 4.0; name the card or give a profile for better times',

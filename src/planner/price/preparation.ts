@@ -1,10 +1,10 @@
 /** What a start costs beside loading. Latencies are of a caption, so this is said and not added to them. */
-import { at } from '../../checked-access.js';
 import { QUANT_BITS, QUANT_BLOCK_SIZE, type QuantScheme } from '../../tensor/quantized.js';
-import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
+import { tensorBytes, type TensorTable } from '../../tensor/tensor-info.js';
 import { formatSize } from '../../size.js';
+import type { Engine } from '../map/engine.js';
 import { formOf, type ModelProfile } from '../profile/model-profile.js';
-import type { Place } from './place.js';
+import type { Placed } from './place.js';
 
 /**
  * Seconds per 10^9 weights that ONNX Runtime 1.30 takes to bring quantised weights into the order that its CPU kernels read:
@@ -26,10 +26,7 @@ export interface Preparation {
 }
 
 /** Block -> bytes of float32 to make of weights that are stored in half precision, where the CPU is to run it. */
-export function convertedBytes(
-  { engine, family, blocks }: ModelProfile,
-  tensors: ReadonlyMap<string, TensorInfo>,
-): Map<string, number> {
+export function convertedBytes({ engine, family, blocks }: ModelProfile, tensors: TensorTable): Map<string, number> {
   if (engine !== 'blip2-run' || family === 'generic') return new Map();
   const bytesOf = (name: string): number => {
     const info = tensors.get(name);
@@ -40,14 +37,13 @@ export function convertedBytes(
 
 /** @param converted what `convertedBytes` says */
 export function preparationOf(
-  profile: ModelProfile,
-  choice: readonly Place[],
+  engine: Engine,
+  placed: readonly Placed[],
   converted: ReadonlyMap<string, number>,
 ): Preparation {
-  if (profile.engine === 'transformers') return { seconds: 0, notes: [] };
+  if (engine === 'transformers') return { seconds: 0, notes: [] };
   let [weights, rearranging, convertedTotal] = [0, 0, 0];
-  for (const [i, block] of profile.blocks.entries()) {
-    const place = at(choice, i);
+  for (const { block, place } of placed) {
     if (place.execution !== 'host') continue;
     const { scheme, weightBytes } = formOf(block, place.scheme);
     if (scheme === null) {

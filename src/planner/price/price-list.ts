@@ -92,7 +92,7 @@ function priced(
   const { engine, dtype, workload } = profile;
   // A model for one row at a time has ONNX Runtime's products, in its prompts too.
   const products = workload.batch * workload.beams === 1 ? { packedRows: 1 } : {};
-  const gpus = new Map(gpuIds.map((id, i) => [id, { ...profileAt(machine, i), ...products }]));
+  const gpus = new Map(gpuIds.map((id, i) => [id, { ...gpuAt(machine, i), ...products }]));
   const gpuOf = (id: number): GpuProfile => found(gpus, id);
   const { host } = machine;
 
@@ -236,10 +236,4 @@ export function hostWidening(block: ProfileBlock, engine: Engine): number {
   if (engine !== 'blip2-run') return 1;
   // A tied head holds no weights itself; the table it reads has the target dtype.
   return block.weightBytes > 0 ? block.float32Bytes / block.weightBytes : 4 / block.elementBytes;
-}
-
-function profileAt(machine: MachineProfile, index: number): GpuProfile {
-  const gpu = gpuAt(machine, index);
-  if (gpu === undefined) throw new RangeError('a price list for GPUs needs at least one GPU profile');
-  return gpu;
 }

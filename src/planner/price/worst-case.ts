@@ -4,60 +4,37 @@
  * one, of two whose ranges do, the one with the better end. Divided by the least factor, prices of a single device, or of devices
  * that are known equally well, are what is predicted.
  */
-import { gpuAt, type GpuProfile, type HostProfile, type MachineProfile } from './device-profile.js';
+import { gpuAt, type GpuProfile, type MachineProfile } from './device-profile.js';
 
 /** The machine with devices as slow as they may be, in units of what is known best. */
 export function atItsWorst(machine: MachineProfile, gpuIds: readonly number[]): MachineProfile {
   const { gpus, host } = machine;
-  const factors = [...gpuIds.map((_, i) => gpuAt(machine, i)?.errorFactor ?? host.errorFactor), host.errorFactor];
+  const factors = [...gpuIds.map((_, i) => gpuAt(machine, i).errorFactor), host.errorFactor];
   const least = Math.min(...factors);
   if (factors.every((factor) => factor === least)) return machine;
   return {
     ...machine,
     gpus: gpus.map((gpu) => slowedGpu(gpu, Math.max(1, gpu.errorFactor / least))),
-    host: slowedHost(host, host.errorFactor / least),
+    host: slowed(host, host.errorFactor / least),
   };
 }
 
 function slowedGpu(gpu: GpuProfile, times: number): GpuProfile {
-  const { flopsPerSecond, link, engines } = gpu;
-  const { 'blip2-run': run, transformers } = engines;
+  const { float16, bfloat16, float32 } = gpu.flopsPerSecond;
+  const { 'blip2-run': run, transformers } = gpu.engines;
   return {
-    ...gpu,
-    memoryBytesPerSecond: gpu.memoryBytesPerSecond / times,
-    flopsPerSecond: {
-      float16: flopsPerSecond.float16 / times,
-      bfloat16: flopsPerSecond.bfloat16 / times,
-      float32: flopsPerSecond.float32 / times,
-    },
-    link: { bytesPerSecond: link.bytesPerSecond / times, latencyMs: link.latencyMs * times },
-    engines: {
-      'blip2-run': {
-        ...run,
-        streamBytesPerSecond: run.streamBytesPerSecond / times,
-        streamedLeafMs: run.streamedLeafMs * times,
-        leafMs: run.leafMs * times,
-        ...(run.recordedLeafMs === undefined ? {} : { recordedLeafMs: run.recordedLeafMs * times }),
-        ...(run.tokenFlopsPerSecond === undefined ? {} : { tokenFlopsPerSecond: run.tokenFlopsPerSecond / times }),
-      },
-      transformers: {
-        ...transformers,
-        streamBytesPerSecond: transformers.streamBytesPerSecond / times,
-        streamedLeafMs: transformers.streamedLeafMs * times,
-        launchMs: transformers.launchMs * times,
-        moduleMs: transformers.moduleMs * times,
-        hookMs: transformers.hookMs * times,
-      },
-    },
+    ...slowed(gpu, times),
+    flopsPerSecond: { float16: float16 / times, bfloat16: bfloat16 / times, float32: float32 / times },
+    link: slowed(gpu.link, times),
+    engines: { 'blip2-run': slowed(run, times), transformers: slowed(transformers, times) },
   };
 }
 
-function slowedHost(host: HostProfile, times: number): HostProfile {
-  return {
-    ...host,
-    memoryBytesPerSecond: host.memoryBytesPerSecond / times,
-    flopsPerSecond: host.flopsPerSecond / times,
-    leafMs: host.leafMs * times,
-    diskBytesPerSecond: host.diskBytesPerSecond / times,
-  };
+/** The rates among the numbers of a profile divided and the times multiplied, as their names say what they are. */
+function slowed<T extends object>(profile: T, times: number): T {
+  const scaled = Object.entries(profile).map(([name, value]: [string, unknown]) => {
+    if (typeof value !== 'number') return [name, value];
+    return [name, name.endsWith('PerSecond') ? value / times : name.endsWith('Ms') ? value * times : value];
+  });
+  return Object.fromEntries(scaled) as T;
 }

@@ -6,7 +6,7 @@
  */
 import { Blip2Error } from '../../errors.js';
 import { emitDeviceMap } from '../map/emit-device-map.js';
-import type { Device } from '../map/device-map.js';
+import { gpusOf, type Device } from '../map/device-map.js';
 import type { PlanDocument } from '../plan/document/plan-document.js';
 
 /**
@@ -15,7 +15,7 @@ import type { PlanDocument } from '../plan/document/plan-document.js';
  */
 export function ortAssignment(plan: PlanDocument): string {
   const runs = new Map<string, Device>(plan.placements.map(({ block, runsOn }) => [block, runsOn]));
-  const gpus = new Set([...runs.values()].filter((device) => typeof device === 'number'));
+  const gpus = gpusOf(runs);
   if (gpus.size > 1) {
     throw new Blip2Error(
       'ORT_SEVERAL_GPUS',

@@ -84,6 +84,19 @@ function partNames(placements: readonly Placement[]): (placement: Placement) => 
   return ({ block }) => block.split('.')[depth] ?? block;
 }
 
+/** What a device's memory holds beside weights. */
+export function besideWeights(device: DeviceMemory): BarSegment[] {
+  return [
+    { label: 'float32 copies', bytes: device.conversionBytes, fill: 'copies' },
+    { label: 'caches', bytes: device.cacheBytes, fill: 'caches' },
+    { label: 'buffers', bytes: device.bufferBytes, fill: 'buffers' },
+    { label: 'activations', bytes: device.activationBytes, fill: 'activations' },
+    { label: 'staging', bytes: device.stagingBytes, fill: 'staging' },
+    { label: 'overhead', bytes: device.overheadBytes, fill: 'overhead' },
+    { label: 'reserve', bytes: device.reserveBytes, fill: 'reserve' },
+  ];
+}
+
 function barOf(
   device: DeviceMemory,
   plan: PlanDocument,
@@ -97,16 +110,7 @@ function barOf(
       .reduce((sum, placement) => sum + placement.weightBytes, 0),
     fill: part.index,
   }));
-  const rest: BarSegment[] = [
-    { label: 'float32 copies', bytes: device.conversionBytes, fill: 'copies' },
-    { label: 'caches', bytes: device.cacheBytes, fill: 'caches' },
-    { label: 'buffers', bytes: device.bufferBytes, fill: 'buffers' },
-    { label: 'activations', bytes: device.activationBytes, fill: 'activations' },
-    { label: 'staging', bytes: device.stagingBytes, fill: 'staging' },
-    { label: 'overhead', bytes: device.overheadBytes, fill: 'overhead' },
-    { label: 'reserve', bytes: device.reserveBytes, fill: 'reserve' },
-  ];
-  const used = [...weights, ...rest].filter((segment) => segment.bytes > 0);
+  const used = [...weights, ...besideWeights(device)].filter((segment) => segment.bytes > 0);
   const free = device.freeBytes ?? 0;
   return {
     name: deviceName(device.id),

@@ -57,7 +57,7 @@ function hasNoRoom(context: PlanContext): boolean {
 /** A GPU as far as a set of them is concerned. */
 interface Card {
   readonly id: number;
-  readonly profile: GpuProfile | undefined;
+  readonly profile: GpuProfile;
   /** Bytes for the model. */
   readonly room: number;
 }

@@ -92,7 +92,7 @@ export function engineCases(context: PlanContext): Placing[] {
  */
 function streamingGpus({ machine }: PlanContext, gpuBytes: ReadonlyMap<number, number>): number[] {
   if (gpuBytes.size <= 2) return [...gpuBytes.keys()];
-  const rate = (index: number) => gpuAt(machine, index)?.engines['blip2-run'].streamBytesPerSecond ?? 0;
+  const rate = (index: number) => gpuAt(machine, index).engines['blip2-run'].streamBytesPerSecond;
   const best = [...gpuBytes]
     .map(([id, bytes], index) => ({ id, bytes, rate: rate(index) }))
     .sort((a, b) => b.rate - a.rate || b.bytes - a.bytes);

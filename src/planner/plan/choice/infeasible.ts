@@ -7,7 +7,7 @@ import { costOf, withoutCosts, type Problem } from '../../solve/problem.js';
 import { scarceResources } from '../../solve/resources.js';
 import { countProgram } from '../../solve/program/count-program.js';
 import type { IntegerSolver } from '../../solve/program/integer-program.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
 import { gpuCacheBytes, type ProfileBlock } from '../../profile/model-profile.js';
 import type { Budgets } from '../request/budgets.js';
@@ -61,7 +61,7 @@ export interface Infeasible {
 
 export function explainInfeasible(
   context: PlanContext,
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   options: PlanOptions,
   proven: boolean,
 ): Infeasible {
@@ -80,8 +80,7 @@ export function explainInfeasible(
     ? []
     : [...(largest === undefined ? [] : [largest.id]), 'cpu', ...(budgets.diskBytes > 0 ? ['disk' as const] : [])];
   const larger = growable
-    .map((device) => budgetRemedy(context, device, options.integerSolver))
-    .filter((remedy) => remedy !== null)
+    .flatMap((device) => budgetRemedy(context, device, options.integerSolver) ?? [])
     .sort((a, b) => a.addedBytes - b.addedBytes);
   return {
     status: 'infeasible',
@@ -99,11 +98,7 @@ export function explainInfeasible(
 }
 
 /** A lighter request: half-precision without exceptions, quantised weights, fewer pictures at a time, fewer beams. */
-function requestRemedies(
-  tensors: ReadonlyMap<string, TensorInfo>,
-  options: PlanOptions,
-  { profile }: PlanContext,
-): Remedy[] {
+function requestRemedies(tensors: TensorTable, options: PlanOptions, { profile }: PlanContext): Remedy[] {
   const { batch, beams } = profile.workload;
   const tries: { kind: Remedy['kind']; flag: string; change: Partial<PlanOptions> }[] = [];
   if (profile.dtype !== 'bfloat16')

@@ -29,13 +29,13 @@ export interface PlanDiff {
 export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
   const old = new Map(before.placements.map((placement) => [placement.block, placement]));
   const fresh = new Map(after.placements.map((placement) => [placement.block, placement]));
-  const weight = (plan: PlanDocument, id: Device) => plan.devices.find((device) => device.id === id)?.weightBytes ?? 0;
+  const both = <T>(of: (plan: PlanDocument) => T) => ({ before: of(before), after: of(after) });
   const ids = [...new Set([...before.devices, ...after.devices].map((device) => device.id))];
   return {
     moved: after.placements.flatMap((to) => {
       const from = old.get(to.block);
       if (from === undefined) return [];
-      const scheme = { before: schemeIn(before, to.block), after: schemeIn(after, to.block) };
+      const scheme = both((plan) => schemeIn(plan, to.block));
       const same =
         from.device === to.device &&
         from.execution === to.execution &&
@@ -46,13 +46,13 @@ export function diffPlans(before: PlanDocument, after: PlanDocument): PlanDiff {
     }),
     onlyBefore: [...old.keys()].filter((block) => !fresh.has(block)),
     onlyAfter: [...fresh.keys()].filter((block) => !old.has(block)),
-    latencyMs: { before: before.cost.latencyMs, after: after.cost.latencyMs },
-    streamedBytesPerCall: {
-      before: before.cost.streamedBytesPerCall,
-      after: after.cost.streamedBytesPerCall,
-    },
-    countContext: { before: before.countContext ?? null, after: after.countContext ?? null },
-    pageLocked: { before: before.pageLocked === true, after: after.pageLocked === true },
-    weightBytes: ids.map((device) => ({ device, before: weight(before, device), after: weight(after, device) })),
+    latencyMs: both(({ cost }) => cost.latencyMs),
+    streamedBytesPerCall: both(({ cost }) => cost.streamedBytesPerCall),
+    countContext: both(({ countContext }) => countContext ?? null),
+    pageLocked: both(({ pageLocked }) => pageLocked === true),
+    weightBytes: ids.map((device) => ({
+      device,
+      ...both(({ devices }) => devices.find(({ id }) => id === device)?.weightBytes ?? 0),
+    })),
   };
 }

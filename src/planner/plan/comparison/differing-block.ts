@@ -1,5 +1,6 @@
+import { askedOf } from '../document/asked-of.js';
 import { schemeIn } from '../document/scheme-in.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { formOf } from '../../profile/model-profile.js';
 import { formatCount } from '../../../size.js';
 import { profiler } from '../request/profiler.js';
@@ -10,18 +11,8 @@ import type { PlanDocument } from '../document/plan-document.js';
  * weights would take other bytes than the plan counts. null where a plan for the checkpoint would count the same.
  * @throws those of `planDeviceMap` for the checkpoint
  */
-export function differingBlock(
-  plan: PlanDocument,
-  tensors: ReadonlyMap<string, TensorInfo>,
-  config: unknown,
-): string | null {
-  const profile = profiler(tensors, {
-    config,
-    engine: plan.engine,
-    dtype: plan.dtype,
-    dtypes: new Map(Object.entries(plan.dtypes)),
-    allowQuant: [...new Set(Object.values(plan.quant))],
-  })(plan.workload);
+export function differingBlock(plan: PlanDocument, tensors: TensorTable, config: unknown): string | null {
+  const profile = profiler(tensors, { config, ...askedOf(plan) })(plan.workload);
   const planned = new Map(plan.placements.map(({ block, weightBytes }) => [block, weightBytes]));
   for (const block of profile.blocks) {
     const counted = planned.get(block.name);

@@ -1,5 +1,5 @@
 /** What a model takes: bytes by dtype and length of the context, and the cards that hold all of it. */
-import { type TensorInfo, elementCount } from '../../../tensor/tensor-info.js';
+import { type TensorTable, elementCount } from '../../../tensor/tensor-info.js';
 import { isBlip2 } from '../../../model/blip2-config.js';
 import { KNOWN_GPUS } from '../../price/known-devices.js';
 import { type LoadDtype, LOAD_DTYPES } from '../../../tensor/load-dtype.js';
@@ -39,7 +39,7 @@ const CONTEXTS: readonly number[] = [1024, 8192, 32768];
  * @throws Blip2Error as `planDeviceMap`
  */
 export function estimateModel(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   options: Omit<PlanOptions, 'budgets'>,
   contexts: readonly number[] = CONTEXTS,
 ): Estimate {

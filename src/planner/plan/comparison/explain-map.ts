@@ -1,12 +1,12 @@
 /** What somebody else's device map means: its faults, its price, and what the planner would do with the same memory. */
 import { at, found } from '../../../checked-access.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
-import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
+import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { inLoadedNames } from '../../map/file-names.js';
 import { keptUnder, splitUnder } from '../document/kept-modules.js';
 import { isBroughtByRoot, strayKeys, validateDeviceMap, type MapIssue } from './validate-device-map.js';
-import type { Place } from '../../price/place.js';
+import type { Location, Place } from '../../price/place.js';
 import { priceList } from '../../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import { buildPlan } from '../document/build-plan.js';
@@ -34,7 +34,7 @@ export interface MapExplanation {
  */
 export function explainMap(
   given: DeviceMap,
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   options: PlanOptions,
   quant: ReadonlyMap<string, QuantScheme> = new Map(),
 ): MapExplanation {
@@ -49,12 +49,11 @@ const isCut = ({ issues }: MapExplanation): boolean => issues.some(({ code }) =>
 
 function explained(
   given: DeviceMap,
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   options: PlanOptions & Grain,
   quant: ReadonlyMap<string, QuantScheme>,
 ): MapExplanation {
-  const named = new Set([...given.values()].filter((device) => typeof device === 'number'));
-  const unknown = [...named].filter((id) => !options.budgets.gpus.has(id)).sort((a, b) => a - b);
+  const unknown = [...gpusOf(given)].filter((id) => !options.budgets.gpus.has(id)).sort((a, b) => a - b);
   const gpus = new Map([
     ...options.budgets.gpus,
     ...unknown.map((id): [number, number] => [id, Number.MAX_SAFE_INTEGER]),
@@ -120,14 +119,14 @@ function placesOfMap(map: DeviceMap, context: PlanContext): readonly Place[] | n
   const gpus = devices.filter((device) => typeof device === 'number');
   const main = gpus.length === 0 ? null : Math.min(...gpus);
   if (profile.engine === 'blip2-run') return cheapestExecution(profile, devices, context);
-  return devices.map((device, i): Place => {
-    if (main !== null && isBroughtByRoot(at(profile.blocks, i), device, profile))
-      return { execution: 'resident', gpu: main, scheme: null };
-    if (typeof device === 'number') return { execution: 'resident', gpu: device, scheme: null };
+  const locationOf = (device: Device, block: ProfileBlock): Location => {
+    if (main !== null && isBroughtByRoot(block, device, profile)) return { execution: 'resident', gpu: main };
+    if (typeof device === 'number') return { execution: 'resident', gpu: device };
     return main === null
-      ? { execution: 'host', store: device, scheme: null }
-      : { execution: 'streamed', gpu: main, store: device, level: 0, scheme: null };
-  });
+      ? { execution: 'host', store: device }
+      : { execution: 'streamed', gpu: main, store: device, level: 0 };
+  };
+  return devices.map((device, i) => ({ ...locationOf(device, at(profile.blocks, i)), scheme: null }));
 }
 
 /** `blip2-run` decides itself whether a block that is not on a GPU is streamed or run on the CPU. */

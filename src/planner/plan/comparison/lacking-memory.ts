@@ -1,7 +1,8 @@
 /** Whether a placement has room for another workload than it was planned for. */
+import { askedOf } from '../document/asked-of.js';
 import { schemeIn } from '../document/scheme-in.js';
 import { found } from '../../../checked-access.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import type { Device } from '../../map/device-map.js';
 import type { Location } from '../../price/place.js';
 import type { Workload } from '../../profile/workload/workload.js';
@@ -11,7 +12,7 @@ import { memoryTable } from '../document/memory-table.js';
 import type { Placement, PlanDocument } from '../document/plan-document.js';
 
 export interface PlannedModel {
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: TensorTable;
   /** The parsed JSON of `config.json`. */
   readonly config: unknown;
   /** What the GPUs are reached through. */
@@ -46,25 +47,17 @@ const ENOUGH = Number.MAX_SAFE_INTEGER;
 function usedBytes(plan: PlanDocument, model: PlannedModel): (workload: Workload) => ReadonlyMap<Device, number> {
   const gpus = plan.devices.flatMap(({ id }) => (typeof id === 'number' ? [id] : []));
   const budgets = { gpus: new Map(gpus.map((id) => [id, ENOUGH])), ramBytes: ENOUGH, diskBytes: ENOUGH };
-  const prepare = planPreparer(model.tensors, {
-    config: model.config,
-    engine: plan.engine,
-    provider: model.provider,
-    dtype: plan.dtype,
-    dtypes: new Map(Object.entries(plan.dtypes)),
-    allowQuant: [...new Set(Object.values(plan.quant))],
-  });
+  const { tensors, config, provider } = model;
+  const prepare = planPreparer(tensors, { config, provider, ...askedOf(plan) });
   const placements = new Map(plan.placements.map((placement) => [placement.block, placement]));
   return (workload) => {
     const context = prepare({ budgets, workload });
-    const choice = context.profile.blocks.map(({ name }) => {
-      const placement = placements.get(name);
-      const scheme = schemeIn(plan, name);
-      return placement === undefined
-        ? ({ execution: 'host', store: 'cpu', scheme } as const)
-        : { ...locationOf(placement), scheme };
+    const placed = context.profile.blocks.map((block) => {
+      const placement = placements.get(block.name);
+      const location: Location = placement === undefined ? { execution: 'host', store: 'cpu' } : locationOf(placement);
+      return { block, place: { ...location, scheme: schemeIn(plan, block.name) } };
     });
-    return new Map(memoryTable(context, choice).map(({ id, freeBytes }) => [id, ENOUGH - (freeBytes ?? ENOUGH)]));
+    return new Map(memoryTable(context, placed).map(({ id, freeBytes }) => [id, ENOUGH - (freeBytes ?? ENOUGH)]));
   };
 }
 

@@ -1,4 +1,4 @@
-import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
+import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import type { ModelProfile } from '../../profile/model-profile.js';
 
 /**
@@ -26,7 +26,7 @@ function withoutDevice(map: DeviceMap, { engine, lackingKeys = new Map(), fileNa
  */
 function onTheCpu(map: DeviceMap, { engine, besideBlocks = new Map(), fileNames }: ModelProfile): string[] {
   const devices = new Set(map.values());
-  const gpus = [...devices].filter((device) => typeof device === 'number');
+  const gpus = [...gpusOf(map)];
   // accelerate moves a whole model where there is one device; names of a file have none for what is not in it.
   if (engine !== 'transformers' || fileNames !== undefined || devices.size < 2 || gpus.length === 0) return [];
   const uncovered = [...besideBlocks].filter(([path]) => deviceOf(map, path) === undefined);

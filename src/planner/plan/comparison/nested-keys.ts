@@ -1,4 +1,4 @@
-import type { Device, DeviceMap } from '../../map/device-map.js';
+import { gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { parentOf, pathsAbove } from '../../map/module-paths.js';
 
 /**
@@ -9,7 +9,7 @@ import { parentOf, pathsAbove } from '../../map/module-paths.js';
  * @param tensors names of all tensors that the map places
  */
 export function clashingKeys(map: DeviceMap, tensors: Iterable<string>): string[] {
-  const usesGpu = [...map.values()].some((device) => typeof device === 'number');
+  const usesGpu = gpusOf(map).size > 0;
   if (map.get('') === 'cpu' && usesGpu) return [''];
   const isCopied = (device: Device): boolean => device === 'disk' || (device === 'cpu' && usesGpu);
   const clash = (outer: Device, inner: Device): boolean => (isCopied(outer) ? !isCopied(inner) : inner === 'disk');

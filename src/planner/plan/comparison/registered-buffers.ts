@@ -1,7 +1,7 @@
 import { pathsAbove } from '../../map/module-paths.js';
 import type { ModuleTree } from '../../models/module-tree.js';
 import type { LoadedModel } from '../../models/loaded-model.js';
-import { unsavedBytes } from '../../models/unsaved-buffers.js';
+import { instancesOf, unsavedBytes } from '../../models/unsaved-buffers.js';
 
 /** Buffers that no file holds, and that transformers counts for its own maps, or the module that holds nothing else. */
 export interface RegisteredBuffer {
@@ -20,22 +20,14 @@ export function registeredBuffers(
   { cls, config, tensors, tree }: LoadedModel,
   elementBytes: number,
 ): RegisteredBuffer[] {
-  const modules = [...pathsAbove(tensors.keys())];
+  const modules = pathsAbove(tensors.keys());
   return cls.unsaved.flatMap((buffer) => {
     const bytes = unsavedBytes(buffer, config, elementBytes);
-    return instancesOf(buffer.name, modules).map((name) => {
+    return instancesOf(buffer, modules).map((name) => {
       const isModule = isEmptyModule(tree, name);
       return { name, isModule, order: orderOf(name, tree), bytes, needsPlace: buffer.needsPlace };
     });
   });
-}
-
-/** A name with "*" for numbers of lists, once for each that this model has. */
-function instancesOf(name: string, modules: readonly string[]): string[] {
-  const end = name.lastIndexOf('*') + 1;
-  if (end === 0) return [name];
-  const list = new RegExp(`^${name.slice(0, end).replaceAll('.', '\\.').replaceAll('*', '\\d+')}$`);
-  return modules.filter((path) => list.test(path)).map((path) => path + name.slice(end));
 }
 
 /**

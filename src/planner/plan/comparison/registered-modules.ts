@@ -1,7 +1,7 @@
 /** Tensors in the order in which transformers registers them, its ties and the modules that it does not split. */
 import { isBlip2, parseBlip2Config } from '../../../model/blip2-config.js';
 import { blip2Tensors } from '../../../model/blip2-tensors.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { Blip2Error } from '../../../errors.js';
 import { decompressed } from '../../models/decompressed.js';
 import { loadedModel, type LoadedModel } from '../../models/loaded-model.js';
@@ -14,7 +14,7 @@ import { registeredBuffers, type RegisteredBuffer } from './registered-buffers.j
 export interface RegisteredModules {
   /** Tensors, and buffers that no file holds. */
   readonly names: readonly string[];
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: TensorTable;
   /** Tied tensor -> the one that it follows. */
   readonly ties: ReadonlyMap<string, string>;
   readonly isWhole: (module: string) => boolean;
@@ -30,7 +30,7 @@ export interface RegisteredModules {
  * @throws Blip2Error `MODEL_UNKNOWN`
  */
 export function registeredModules(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   config: unknown,
   models: ModelTable | undefined,
   elementBytes: number,

@@ -1,6 +1,6 @@
 /** Budgets against what they buy: predicted latency and streamed bytes, and the largest batch. */
 import { at } from '../../../checked-access.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { planPreparer } from '../request/prepare-plan.js';
 import type { PlanOptions } from '../request/plan-options.js';
 import { fits } from '../choice/infeasible.js';
@@ -37,17 +37,13 @@ export interface PlannedPoint {
  * Plans for evenly spaced budgets of each GPU, all else as asked.
  * @throws Blip2Error as `planDeviceMap`
  */
-export function sweepBudgets(
-  tensors: ReadonlyMap<string, TensorInfo>,
-  options: PlanOptions,
-  range: SweepRange,
-): SweepPoint[] {
+export function sweepBudgets(tensors: TensorTable, options: PlanOptions, range: SweepRange): SweepPoint[] {
   return [...plannedPoints(tensors, options, range)].map(({ point }) => point);
 }
 
 /** A sweep point by point, from the smallest budget up, for whoever shows them as they come. */
 export function* plannedPoints(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   options: PlanOptions,
   { fromBytes, toBytes, points }: SweepRange,
 ): Generator<PlannedPoint, void> {
@@ -85,7 +81,7 @@ export function* plannedPoints(
  * limit would take any number, so what is asked then is what the GPUs take, beside the tables that are looked up in host memory.
  * @throws Blip2Error as `planDeviceMap`
  */
-export function largestBatch(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions): number {
+export function largestBatch(tensors: TensorTable, options: PlanOptions): number {
   const prepare = planPreparer(tensors, options);
   const possible = (batch: number) => {
     const context = prepare({ budgets: options.budgets, workload: { encoded: 1, ...options.workload, batch } });

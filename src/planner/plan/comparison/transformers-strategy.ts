@@ -8,14 +8,14 @@
  */
 import { at, found } from '../../../checked-access.js';
 import { DTYPE_BITS, type Dtype, isFloating } from '../../../tensor/dtype.js';
-import { tensorBytes, type TensorInfo } from '../../../tensor/tensor-info.js';
+import { tensorBytes, type TensorTable } from '../../../tensor/tensor-info.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../../map/device-map.js';
 import { STORED_AS, type LoadDtype } from '../../../tensor/load-dtype.js';
 import type { ModelTable } from '../../models/read-model-table.js';
 import type { Budgets } from '../request/budgets.js';
 import { registeredModules, type RegisteredModules } from './registered-modules.js';
-import { parentOf, pathsAbove } from '../../map/module-paths.js';
+import { isWithin, parentOf, pathsAbove } from '../../map/module-paths.js';
 
 interface Module {
   readonly name: string;
@@ -36,7 +36,7 @@ interface Waiting {
 
 /** What transformers is told where it places a model itself: `device_map="balanced"` or `"sequential"`. */
 export interface StrategyInput {
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: TensorTable;
   /** The parsed `config.json`. */
   readonly config: unknown;
   /** For models that are not BLIP-2. */
@@ -62,8 +62,8 @@ export function transformersStrategy({ budgets, dtype, strategy, ...input }: Str
   const modules = new Set(buffers.flatMap(({ name, isModule }) => (isModule ? [name] : [])));
   for (const name of names) {
     const info = tensors.get(name);
-    if (modules.has(name)) moduleAt(root, name, registered);
-    else insert(root, name, registered);
+    const module = moduleAt(root, modules.has(name) ? name : parentOf(name), registered);
+    if (!modules.has(name)) (registered.isBuffer(name) ? module.buffers : module.parameters).push(name);
     count(name, ties.has(name) || info === undefined ? 0 : tensorBytes(info, isCast(info.dtype) ? floats : info.dtype));
   }
   for (const { name, bytes } of buffers) count(name, bytes);
@@ -123,10 +123,9 @@ function fill(
       continue;
     }
     if (outside.length > 0 && before + size <= room) {
-      const large = [...companions.values()].find((each) => each.module !== null && canSplit(each.module));
-      if (large?.module !== undefined && large.module !== null) {
-        const parts = partsOf(large.module);
-        waiting = [next, ...waiting.flatMap((each) => (each.name === large.name ? parts : [each]))];
+      const large = [...companions.values()].flatMap((each) => each.module ?? []).find(canSplit);
+      if (large !== undefined) {
+        waiting = [next, ...waiting.flatMap((each) => (each.name === large.name ? partsOf(large) : [each]))];
         reserve = largestLayer(waiting, sizes);
         continue;
       }
@@ -202,11 +201,6 @@ function moduleOf(name: string, { isWhole, hasEmpty }: RegisteredModules): Modul
   return { name, parameters: [], buffers: [], children: new Map(), whole, hasEmpty: split };
 }
 
-function insert(root: Module, tensor: string, registered: RegisteredModules): void {
-  const module = moduleAt(root, parentOf(tensor), registered);
-  (registered.isBuffer(tensor) ? module.buffers : module.parameters).push(tensor);
-}
-
 /** The module of a path, made where it is not there yet. */
 function moduleAt(root: Module, path: string, registered: RegisteredModules): Module {
   let module = root;
@@ -226,8 +220,4 @@ function tiedGroups(ties: ReadonlyMap<string, string>): string[][] {
   const groups = new Map<string, string[]>();
   for (const [name, source] of ties) groups.set(source, [...(groups.get(source) ?? [source]), name]);
   return [...groups.values()].map((group) => group.sort());
-}
-
-function isWithin(tensor: string, module: string): boolean {
-  return tensor === module || tensor.startsWith(`${module}.`);
 }

@@ -5,12 +5,12 @@
 import { at } from '../../../checked-access.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import { whyNotThere } from '../request/why-not-there.js';
-import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
+import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import { keysOf, splitUnder } from '../document/kept-modules.js';
 import { clashingKeys } from './nested-keys.js';
 import { conflictingReadings } from '../../map/prefix-readings.js';
-import { pathsAbove } from '../../map/module-paths.js';
+import { pathsAbove, sample } from '../../map/module-paths.js';
 
 /** What is wrong with a device map; `names` are tensors, modules or keys of the map, `message` says them in words. */
 export type MapIssue =
@@ -55,7 +55,7 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
     ...blocks.flatMap(({ tensors }) => tensors.filter(isUncovered)),
     ...blocks.flatMap(({ name, tensors }) => (tensors.length === 0 && isUncovered(name) ? [name] : [])),
   ];
-  const usesGpu = [...map.values()].some((device) => typeof device === 'number');
+  const usesGpu = gpusOf(map).size > 0;
   const barred = (isBarred: (block: ProfileBlock, device: Device | undefined) => boolean) =>
     blocks.filter(
       (block) => block.kind !== 'query-tokens' && block.tensors.some((name) => isBarred(block, deviceOf(map, name))),
@@ -103,7 +103,7 @@ function issue(
   names: readonly string[],
   says: (all: string, are: 'is' | 'are') => string,
 ): MapIssue[] {
-  return names.length === 0 ? [] : [{ code, message: says(listed(names), names.length === 1 ? 'is' : 'are'), names }];
+  return names.length === 0 ? [] : [{ code, message: says(sample(names), names.length === 1 ? 'is' : 'are'), names }];
 }
 
 const namesOf = (blocks: readonly ProfileBlock[]): string[] => blocks.map(({ name }) => name);
@@ -145,7 +145,7 @@ function keysNested(map: DeviceMap, profile: ModelProfile): MapIssue[] {
   const what =
     first === ''
       ? 'The key "" on the CPU holds others'
-      : `${listed(names)} ${names.length === 1 ? 'lies' : 'lie'} in another key`;
+      : `${sample(names)} ${names.length === 1 ? 'lies' : 'lie'} in another key`;
   return [
     {
       code: 'MAP_KEYS_NESTED',
@@ -190,7 +190,7 @@ export function strayKeys(map: DeviceMap, profile: ModelProfile): string[] {
   if (model !== null && fileNames === undefined) return [];
   const keys = keysOutside(map, fileNames === undefined ? namesIn(profile) : [...fileNames.values()].flat());
   if (keys.length === 0) return [];
-  return [`No tensor's name has ${listed(keys)} in it: modules without weights, or slips, which move nothing.`];
+  return [`No tensor's name has ${sample(keys)} in it: modules without weights, or slips, which move nothing.`];
 }
 
 const namesIn = ({
@@ -244,8 +244,4 @@ function dottedRewrite(map: DeviceMap, profile: ModelProfile): DeviceMap {
 function spelled(device: Device | undefined): string {
   if (device === undefined) return 'no device';
   return typeof device === 'number' ? `GPU ${device}` : device;
-}
-
-function listed(names: readonly string[]): string {
-  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 }

@@ -1,5 +1,5 @@
 /** The plan document of a placement, chosen by the solver or written by hand. */
-import { at, found } from '../../../checked-access.js';
+import { found } from '../../../checked-access.js';
 import { type QuantScheme, QUANT_SCHEMES } from '../../../tensor/quantized.js';
 import { formatSize } from '../../../size.js';
 import { inFileNames } from '../../map/file-names.js';
@@ -7,11 +7,11 @@ import { emitDeviceMap } from '../../map/emit-device-map.js';
 import type { Device, DeviceMap } from '../../map/device-map.js';
 import { preparationOf } from '../../price/preparation.js';
 import type { Hooked } from '../../price/hooks.js';
-import { deviceOfPlace, runsOn, type Place } from '../../price/place.js';
+import { deviceOfPlace, placedBlocks, runsOn, type Place, type Placed } from '../../price/place.js';
 import { formOf, type ModelProfile } from '../../profile/model-profile.js';
 import { accuracyPrices, WEIGHT_ERROR, type AccuracyPrices } from '../../price/accuracy.js';
 import { weightsOn } from '../../price/memory.js';
-import { parentOf, pathsAbove } from '../../map/module-paths.js';
+import { isWithin, parentOf, pathsAbove } from '../../map/module-paths.js';
 import type { PlanContext } from '../request/prepare-plan.js';
 import { keptBytesOf, keptNotes, keysOf } from './kept-modules.js';
 import { memoryTable } from './memory-table.js';
@@ -41,11 +41,11 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
   const { profile } = context;
   const prices = context.predicted.amongst(choice);
   const weighed = context.prices.amongst(choice);
-  const preparation = preparationOf(profile, choice, context.convertedBytes);
-  const { map: loadedMap, apart } = mapOf(profile, choice, prices.hooked);
+  const placed = placedBlocks(profile, choice);
+  const preparation = preparationOf(profile.engine, placed, context.convertedBytes);
+  const { map: loadedMap, apart } = mapOf(profile, placed, prices.hooked);
   const map = profile.fileNames === undefined ? loadedMap : inFileNames(loadedMap, profile.fileNames);
-  const placements = profile.blocks.map((block, i): Placement => {
-    const place = at(choice, i);
+  const placements = placed.map(({ block, place }): Placement => {
     const keptBytes = keptBytesOf(block, place);
     return {
       block: block.name,
@@ -59,9 +59,9 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
       latencyMs: rounded(prices.blockMs(block, place)),
     };
   });
-  const crossings = crossingsOf(profile, choice, prices);
-  const quant = quantOf(profile, choice);
-  const cost = costOfPlan(profile, choice, prices, crossings);
+  const crossings = crossingsOf(placed, prices);
+  const quant = quantOf(placed);
+  const cost = costOfPlan(placed, prices, crossings);
   const solver = said ?? { status: 'given', objective: 'latency', boundMs: cost.latencyMs, gap: 0 };
   const document: PlanDocument = {
     schema: PLAN_SCHEMA,
@@ -72,11 +72,11 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
     dtype: profile.dtype,
     dtypes: Object.fromEntries(context.dtypes),
     quant: Object.fromEntries(quant),
-    accuracy: accuracyNotes(profile, choice, accuracyPrices(profile, context.budgets.gpus.keys(), weighed), quant),
+    accuracy: accuracyNotes(placed, accuracyPrices(profile, context.budgets.gpus.keys(), weighed), quant),
     workload: profile.workload,
     countContext: context.countContext,
     ...(context.pageLocked ? { pageLocked: true } : {}),
-    devices: memoryTable(context, choice),
+    devices: memoryTable(context, placed),
     device_map: Object.fromEntries(map),
     placements,
     crossings,
@@ -92,7 +92,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
       ...context.assumptions,
       ...lookedUp(placements),
       ...(apart.size === 0 ? [] : [NAMED_BY_TENSORS]),
-      ...keptNotes(profile, choice),
+      ...keptNotes(placed),
       ...preparation.notes,
     ],
     warnings: [
@@ -104,13 +104,12 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
 }
 
 /** Block -> what its weights are stored as, where they are not floats. */
-function quantOf(profile: ModelProfile, choice: readonly Place[]): Map<string, QuantScheme> {
-  const quant = new Map<string, QuantScheme>();
-  for (const [i, block] of profile.blocks.entries()) {
-    const { scheme } = formOf(block, at(choice, i).scheme);
-    if (scheme !== null) quant.set(block.name, scheme);
-  }
-  return quant;
+function quantOf(placed: readonly Placed[]): Map<string, QuantScheme> {
+  const schemes = placed.flatMap(({ block, place }) => {
+    const { scheme } = formOf(block, place.scheme);
+    return scheme === null ? [] : [[block.name, scheme] as const];
+  });
+  return new Map(schemes);
 }
 
 /** Tables are no GPU's memory although the map sends them there with the rest. */
@@ -142,20 +141,19 @@ function idleGpus({ budgets, profile }: PlanContext, solver: SolverReport, place
  */
 function mapOf(
   profile: ModelProfile,
-  choice: readonly Place[],
+  placed: readonly Placed[],
   hooked: Hooked,
 ): { map: DeviceMap; apart: ReadonlySet<string> } {
   const leaves = new Map<string, Device>();
   const tensors: string[] = [];
-  const devices = new Map<string, Device>();
   const apart = new Set<string>();
-  const hasHooks = profile.blocks.some((block, i) => hooked(block, at(choice, i)));
-  const parents = pathsAbove(profile.blocks.map(({ name }) => name));
-  for (const [i, block] of profile.blocks.entries()) {
-    const place = at(choice, i);
+  const placeOf = new Map(placed.map(({ block, place }) => [block.name, place]));
+  const hasHooks = placed.some(({ block, place }) => hooked(block, place));
+  const parents = pathsAbove(placeOf.keys());
+  for (const { block, place } of placed) {
     const device = deviceOfPlace(place);
-    devices.set(block.name, device);
-    const own = block.tensors.filter((tensor) => covers(block.name, tensor));
+    // A tied table may be stored under another module's name; that module has a key of its own.
+    const own = block.tensors.filter((tensor) => isWithin(tensor, block.name));
     if (hasHooks && !hooked(block, place)) {
       for (const tensor of own) {
         leaves.set(tensor, device);
@@ -165,46 +163,38 @@ function mapOf(
     }
     // A key for it would claim what is below it and elsewhere.
     const keys = parents.has(block.name)
-      ? new Map(own.map((tensor) => [parentOf(tensor), device]))
+      ? own.map((tensor): [string, Device] => [parentOf(tensor), device])
       : keysOf(block, place);
     for (const [key, home] of keys) leaves.set(key, home);
     tensors.push(...own);
   }
   for (const [alias, block] of profile.aliases) {
-    const device = devices.get(block);
-    if (device !== undefined) leaves.set(alias, device);
+    const place = placeOf.get(block);
+    if (place !== undefined) leaves.set(alias, deviceOfPlace(place));
   }
   const beside = [...(profile.besideBlocks ?? []), ...(profile.frequencies ?? []), ...(profile.lackingKeys ?? [])];
-  for (const [key, block] of beside) leaves.set(key, found(devices, block));
+  for (const [key, block] of beside) leaves.set(key, deviceOfPlace(found(placeOf, block)));
   const map = new Map(emitDeviceMap(leaves, [...tensors, ...leaves.keys()], apart));
-  const runs = new Map(profile.blocks.map(({ name }, i) => [name, at(choice, i)]));
   // Where no key above brings them, nothing copies them for a call: they are where it runs.
   for (const [key, block] of beside) {
-    const place = found(runs, block);
+    const place = found(placeOf, block);
     if (map.has(key) && place.execution !== 'host') map.set(key, place.gpu);
   }
   return { map, apart };
 }
 
-/** A tied table may be stored under another module's name; that module has a key of its own. */
-function covers(block: string, tensor: string): boolean {
-  return tensor.startsWith(block) && (tensor.length === block.length || tensor[block.length] === '.');
-}
-
 /** What a plan says about its quantised blocks, scheme by scheme. */
 function accuracyNotes(
-  profile: ModelProfile,
-  choice: readonly Place[],
+  placed: readonly Placed[],
   charged: AccuracyPrices,
   schemes: ReadonlyMap<string, QuantScheme>,
 ): AccuracyNote[] {
   return QUANT_SCHEMES.flatMap((scheme) => {
     const blocks = [...schemes.values()].filter((each) => each === scheme).length;
     if (blocks === 0) return [];
-    const priceMs = profile.blocks.reduce((sum, block, i) => {
-      const place = at(choice, i);
-      return place.scheme === scheme ? sum + charged(block, place) : sum;
-    }, 0);
-    return [{ scheme, blocks, weightError: WEIGHT_ERROR[scheme], priceMs: Math.round(priceMs * 1000) / 1000 }];
+    const priceMs = placed
+      .filter(({ place }) => place.scheme === scheme)
+      .reduce((sum, { block, place }) => sum + charged(block, place), 0);
+    return [{ scheme, blocks, weightError: WEIGHT_ERROR[scheme], priceMs: rounded(priceMs) }];
   });
 }

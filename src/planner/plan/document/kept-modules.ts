@@ -2,42 +2,34 @@
 import { at } from '../../../checked-access.js';
 import { formatSize } from '../../../size.js';
 import { formOf, levelOf, type Kept, type ModelProfile, type ProfileBlock } from '../../profile/model-profile.js';
-import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
-import { deviceOfPlace, type Place } from '../../price/place.js';
+import { deviceOf, gpusOf, type DeviceMap } from '../../map/device-map.js';
+import { deviceOfPlace, type Place, type Placed } from '../../price/place.js';
 import { parentOf } from '../../map/module-paths.js';
 
 /** Bytes of a block that stay on the GPU which the rest is streamed to. */
 export const keptBytesOf = (block: ProfileBlock, place: Place): number =>
   place.execution === 'streamed' ? levelOf(formOf(block, place.scheme).kept, place.level).bytes : 0;
 
-/** What a plan says of these. */
-export function keptNotes({ blocks }: ModelProfile, choice: readonly Place[]): string[] {
-  const split = blocks.flatMap((block, i) => {
-    const place = at(choice, i);
-    const bytes = keptBytesOf(block, place);
-    return place.execution === 'streamed' && bytes > 0 ? [{ level: place.level, bytes }] : [];
+/** What a plan says of these, level by level; the last is of all that keep more. */
+const NOTES: readonly ((layers: string, size: string) => string)[] = [
+  (layers, size) => `Of ${layers} ${size} stay on the GPU.`,
+  (_, size) =>
+    `The norms of streamed layers (${size}) stay on the GPU: transformers copies module by module, and each copy takes its time.`,
+  (layers, size) =>
+    `Of ${layers} all (${size}) stays on the GPU but the widest modules, which are most of their bytes in few ` +
+    'copies. They run where the rest of the layer runs.',
+];
+
+export function keptNotes(placed: readonly Placed[]): string[] {
+  return NOTES.flatMap((note, kind) => {
+    const kept = placed.map(({ block, place }) => {
+      const isOfKind = place.execution === 'streamed' && Math.min(place.level, NOTES.length - 1) === kind;
+      return isOfKind ? keptBytesOf(block, place) : 0;
+    });
+    const layers = kept.filter((bytes) => bytes > 0).length;
+    const size = formatSize(kept.reduce((sum, bytes) => sum + bytes, 0));
+    return layers === 0 ? [] : [note(`${layers} streamed layer${layers === 1 ? '' : 's'}`, size)];
   });
-  const said = (isOf: (level: number) => boolean, note: (layers: number, size: string) => string): string[] => {
-    const own = split.filter(({ level }) => isOf(level));
-    return own.length === 0 ? [] : [note(own.length, formatSize(own.reduce((sum, { bytes }) => sum + bytes, 0)))];
-  };
-  return [
-    ...said(
-      (level) => level === 0,
-      (layers, size) => `Of ${layers} streamed layer${layers === 1 ? '' : 's'} ${size} stay on the GPU.`,
-    ),
-    ...said(
-      (level) => level === 1,
-      (_, size) =>
-        `The norms of streamed layers (${size}) stay on the GPU: transformers copies module by module, and each copy takes its time.`,
-    ),
-    ...said(
-      (level) => level > 1,
-      (layers, size) =>
-        `Of ${layers} streamed layer${layers === 1 ? '' : 's'} all (${size}) stays on the GPU but the widest modules, which are most of their bytes in few ` +
-        'copies. They run where the rest of the layer runs.',
-    ),
-  ];
 }
 
 /** The keys of a block in a place, and their devices. */
@@ -70,8 +62,6 @@ export function splitUnder(map: DeviceMap, { tensors, kept }: ProfileBlock): Spl
   }
   return null;
 }
-
-const gpusOf = (map: DeviceMap): Set<Device> => new Set([...map.values()].filter((home) => typeof home === 'number'));
 
 const NOTHING: Kept = { tensors: [], bytes: 0 };
 

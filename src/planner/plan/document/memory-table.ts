@@ -1,18 +1,16 @@
 /** Every device's memory under a placement, adding up to its budget. */
-import { at } from '../../../checked-access.js';
 import type { Device } from '../../map/device-map.js';
 import { gpuAt } from '../../price/device-profile.js';
-import type { Place } from '../../price/place.js';
-import { chargesOf, type Charge } from '../../price/memory.js';
+import type { Placed } from '../../price/place.js';
+import { chargesOf, passingBytes, type Charge } from '../../price/memory.js';
 import { gpuShares, type PlanContext } from '../request/prepare-plan.js';
 import type { DeviceMemory } from './plan-document.js';
 
 const NOTHING_TAKEN = { turnsBytes: 0, overheadBytes: 0, reserveBytes: 0 } as const;
 
-/** @param choice a place for every block of the profile */
-export function memoryTable(context: PlanContext, choice: readonly Place[]): DeviceMemory[] {
+export function memoryTable(context: PlanContext, placed: readonly Placed[]): DeviceMemory[] {
   const { profile, budgets, machine } = context;
-  const charges = profile.blocks.flatMap((block, i) => chargesOf(block, at(choice, i), profile.engine));
+  const charges = placed.flatMap(({ block, place }) => chargesOf(block, place, profile.engine));
   const row = (
     id: Device,
     name: string,
@@ -22,10 +20,7 @@ export function memoryTable(context: PlanContext, choice: readonly Place[]): Dev
     const own = charges.filter((charge) => charge.device === id);
     const sum = (field: keyof Omit<Charge, 'device'>) => own.reduce((total, charge) => total + charge[field], 0);
     const top = own.reduce<Charge | null>(
-      (most, charge) =>
-        most === null || charge.activationBytes + charge.stagingBytes > most.activationBytes + most.stagingBytes
-          ? charge
-          : most,
+      (most, charge) => (most === null || passingBytes(charge) > passingBytes(most) ? charge : most),
       null,
     );
     const used = {
@@ -47,7 +42,7 @@ export function memoryTable(context: PlanContext, choice: readonly Place[]): Dev
       const takenBytes = charges.some(({ device }) => device === id) ? overheadBytes : 0;
       const turnsBytes = Math.min(takenBytes, context.turnsBytes);
       const taken = { turnsBytes, overheadBytes: takenBytes - turnsBytes, reserveBytes };
-      return row(id, gpuAt(machine, i)?.name ?? 'GPU', budgetBytes, taken);
+      return row(id, gpuAt(machine, i).name, budgetBytes, taken);
     }),
     row('cpu', machine.host.name, budgets.ramBytes, NOTHING_TAKEN),
     row('disk', 'disk', budgets.diskBytes, NOTHING_TAKEN),

@@ -1,47 +1,36 @@
 /** The price of a placement: milliseconds by phase, copies between devices, and bytes that are streamed. */
-import { at, found } from '../../../checked-access.js';
+import { found } from '../../../checked-access.js';
 import type { Prices } from '../../price/price-list.js';
-import { runsOn, type Place } from '../../price/place.js';
-import { formOf, levelOf, type ModelProfile } from '../../profile/model-profile.js';
+import { runsOn, type Place, type Placed } from '../../price/place.js';
+import { formOf, levelOf } from '../../profile/model-profile.js';
 import type { Crossing, PlanCost } from './plan-document.js';
 
-export function crossingsOf(profile: ModelProfile, choice: readonly Place[], prices: Prices): Crossing[] {
-  const crossings: Crossing[] = [];
-  const position = new Map(profile.blocks.map((block, i) => [block.name, i]));
-  for (const [i, block] of profile.blocks.entries()) {
-    const place = at(choice, i);
-    const previous = profile.blocks[i - 1];
-    const add = (from: string, source: Place, timesPerCall: number, latencyMs: number) => {
-      if (runsOn(source) === runsOn(place)) return;
-      crossings.push({
-        from,
-        to: block.name,
-        fromDevice: runsOn(source),
-        toDevice: runsOn(place),
-        timesPerCall,
-        latencyMs: rounded(latencyMs),
-      });
+export function crossingsOf(placed: readonly Placed[], prices: Prices): Crossing[] {
+  const placeOf = new Map(placed.map(({ block, place }) => [block.name, place]));
+  return placed.flatMap(({ block, place }, i) => {
+    const crossing = (from: string, source: Place, timesPerCall: number, ms: number): Crossing[] => {
+      const [fromDevice, toDevice] = [runsOn(source), runsOn(place)];
+      if (fromDevice === toDevice) return [];
+      return [{ from, to: block.name, fromDevice, toDevice, timesPerCall, latencyMs: rounded(ms) }];
     };
-    if (previous !== undefined) {
-      const source = at(choice, i - 1);
-      const times = previous.runs.reduce((sum, run) => sum + (run.outputElements > 0 ? run.runs : 0), 0);
-      add(previous.name, source, times, prices.crossingMs(previous, source, place));
-    }
-    for (const input of block.extraInputs) {
-      const source = at(choice, found(position, input.from));
-      add(input.from, source, input.runs, prices.extraInputMs(input, block.elementBytes, source, place));
-    }
-  }
-  return crossings;
+    const before = placed[i - 1];
+    const handedOn = ({ block: from, place: source }: Placed): Crossing[] => {
+      const times = from.runs.reduce((sum, run) => sum + (run.outputElements > 0 ? run.runs : 0), 0);
+      return crossing(from.name, source, times, prices.crossingMs(from, source, place));
+    };
+    return [
+      ...(before === undefined ? [] : handedOn(before)),
+      ...block.extraInputs.flatMap((input) => {
+        const source = found(placeOf, input.from);
+        const ms = prices.extraInputMs(input, block.elementBytes, source, place);
+        return crossing(input.from, source, input.runs, ms);
+      }),
+    ];
+  });
 }
 
 /** The price of a placement. */
-export function costOfPlan(
-  profile: ModelProfile,
-  choice: readonly Place[],
-  prices: Prices,
-  crossings: readonly Crossing[],
-): PlanCost {
+export function costOfPlan(placed: readonly Placed[], prices: Prices, crossings: readonly Crossing[]): PlanCost {
   const byPhase = { image: 0, prompt: 0, token: 0 };
   const busy = new Map<number | 'cpu', number>();
   const range = { least: 0, most: 0 };
@@ -51,8 +40,7 @@ export function costOfPlan(
   };
   let streamedBytesPerCall = 0;
   let streamedBytesPerToken = 0;
-  for (const [i, block] of profile.blocks.entries()) {
-    const place = at(choice, i);
+  for (const { block, place } of placed) {
     for (const phase of ['image', 'prompt', 'token'] as const) byPhase[phase] += prices.phaseMs(block, place, phase);
     const device = runsOn(place);
     const blockMs = prices.blockMs(block, place);

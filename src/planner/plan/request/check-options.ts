@@ -4,7 +4,7 @@ import { Blip2Error } from '../../../errors.js';
 import { DTYPE_BITS, isDtype } from '../../../tensor/dtype.js';
 import { LOAD_DTYPES } from '../../../tensor/load-dtype.js';
 import { QUANT_SCHEMES } from '../../../tensor/quantized.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { ENGINES } from '../../map/engine.js';
 import { GPU_PROVIDERS, OBJECTIVES, type PlanOptions } from './plan-options.js';
 
@@ -18,6 +18,8 @@ const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Numb
 const isDevice = (value: unknown): boolean => value === 'cpu' || value === 'disk' || isCount(value);
 const [isLoadDtype, loadDtypes] = oneOf(LOAD_DTYPES);
 const [isScheme, schemes] = oneOf(QUANT_SCHEMES);
+const dtypes = Object.keys(DTYPE_BITS).join(', ');
+const SIDES = 'sides have to be whole numbers, from 0 up';
 
 const CHECKS: ReadonlyMap<string, Check> = new Map([
   [
@@ -41,10 +43,7 @@ const CHECKS: ReadonlyMap<string, Check> = new Map([
 ]);
 
 /** @throws Blip2Error `OPTION_INVALID` naming the option, or the tensor, its value and what it may be */
-export function checkOptions(
-  tensors: ReadonlyMap<string, TensorInfo>,
-  options: Pick<PlanOptions, 'engine' | 'pageLocked'>,
-): void {
+export function checkOptions(tensors: TensorTable, options: Pick<PlanOptions, 'engine' | 'pageLocked'>): void {
   for (const [name, value] of Object.entries(options)) {
     const [isRight, allowed] = CHECKS.get(name) ?? [];
     if (isRight === undefined || value === undefined || isRight(value)) continue;
@@ -60,16 +59,8 @@ export function checkOptions(
     throw invalid(`tensors are ${shown(tensors)}; they have to be a Map of name -> { dtype, shape }`, {});
   for (const [name, { dtype, shape }] of tensors) {
     if (!isDtype(dtype))
-      throw invalid(
-        `tensor ${name} is of dtype ${shown(dtype)}; it has to be one of ${Object.keys(DTYPE_BITS).join(', ')}`,
-        {
-          name,
-        },
-      );
-    if (!shape.every(isCount))
-      throw invalid(`tensor ${name} has the shape ${shown(shape)}; sides have to be whole numbers, from 0 up`, {
-        name,
-      });
+      throw invalid(`tensor ${name} is of dtype ${shown(dtype)}; it has to be one of ${dtypes}`, { name });
+    if (!shape.every(isCount)) throw invalid(`tensor ${name} has the shape ${shown(shape)}; ${SIDES}`, { name });
   }
 }
 

@@ -1,17 +1,16 @@
 import { errorText, option, type ErrorText } from '../../../error-text.js';
 import { Blip2Error } from '../../../errors.js';
-import type { DeviceMap } from '../../map/device-map.js';
+import { gpusOf, type DeviceMap } from '../../map/device-map.js';
 import { longestPrefix } from '../../map/longest-prefix.js';
+import { isWithin } from '../../map/module-paths.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import { whyNotThere } from './why-not-there.js';
 
 /** @throws Blip2Error `PIN_UNKNOWN`, `PIN_IMPOSSIBLE` */
 export function checkPins(pins: DeviceMap, profile: ModelProfile): void {
-  const usesGpu = [...pins.values()].some((device) => typeof device === 'number');
+  const usesGpu = gpusOf(pins).size > 0;
   for (const [key, device] of pins) {
-    const blocks = profile.blocks.filter(
-      (block) => key === '' || block.name === key || block.name.startsWith(`${key}.`),
-    );
+    const blocks = profile.blocks.filter((block) => isWithin(block.name, key));
     // A map without a GPU may have anything in host memory.
     if (device === 'disk' || (device === 'cpu' && usesGpu)) checkStore(key, device, blocks, pins, profile);
     if (blocks.length > 0) continue;

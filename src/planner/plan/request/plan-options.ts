@@ -1,5 +1,5 @@
 import type { QuantScheme } from '../../../tensor/quantized.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import type { DeviceMap } from '../../map/device-map.js';
 import type { MachineProfile } from '../../price/device-profile.js';
 import type { ModelTable } from '../../models/read-model-table.js';
@@ -77,7 +77,7 @@ export interface PlanOptions {
   /** Tensor name that the files leave out -> the stored tensor it shares. BLIP-2's own ties are known. */
   readonly ties?: ReadonlyMap<string, string>;
   /** Tensors that modules create themselves (non-persistent buffers); they stay where their module runs. */
-  readonly buffers?: ReadonlyMap<string, TensorInfo>;
+  readonly buffers?: TensorTable;
   /** What the plan is best at. Default `latency`. */
   readonly objective?: Objective;
   /**

@@ -2,7 +2,7 @@
 import { found } from '../../../checked-access.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { LoadDtype } from '../../../tensor/load-dtype.js';
-import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import type { Device, DeviceMap } from '../../map/device-map.js';
 import { gpuAt, type MachineProfile } from '../../price/device-profile.js';
 import { convertedBytes } from '../../price/preparation.js';
@@ -61,13 +61,13 @@ export interface PlanContext {
 export type PlanPreparer = (asked: Pick<PlanOptions, 'budgets' | 'workload'>) => PlanContext;
 
 /** Settles what one request needs. @throws Blip2Error as `planDeviceMap` */
-export function preparePlan(tensors: ReadonlyMap<string, TensorInfo>, options: PlanOptions & Grain): PlanContext {
+export function preparePlan(tensors: TensorTable, options: PlanOptions & Grain): PlanContext {
   return planPreparer(tensors, options)(options);
 }
 
 /** Looks at the tensors once, for any number of workloads and budgets. @throws Blip2Error as `planDeviceMap` */
 export function planPreparer(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   options: Omit<PlanOptions, 'budgets' | 'workload'> & Grain,
 ): PlanPreparer {
   const profileFor = profiler(tensors, options);
@@ -92,9 +92,8 @@ export function planPreparer(
     // Drivers take memory of GPUs alone.
     const countContext = options.countContext === true && budgets.gpus.size > 0;
     for (const [i, id] of gpuIds.entries()) {
-      const rates = gpuAt(machine, i)?.engines[profile.engine];
-      const context = countContext ? (rates?.contextBytes ?? 0) : 0;
-      overheads.set(id, context + (rates?.workspaceBytes ?? 0) + keptBytes + shared);
+      const { contextBytes, workspaceBytes } = gpuAt(machine, i).engines[profile.engine];
+      overheads.set(id, (countContext ? contextBytes : 0) + workspaceBytes + keptBytes + shared);
     }
     return {
       tool: TOOL,
@@ -152,14 +151,14 @@ function withCard(machine: MachineProfile, { gpus }: Budgets): MachineProfile {
 
 /** Of the GPU that has fewest: which one runs the head is not settled yet. */
 function leastPackedRows(machine: MachineProfile, { gpus }: Budgets): number {
-  const each = Array.from(gpus.keys(), (_, index) => gpuAt(machine, index)?.packedRows ?? 1);
-  return each.length === 0 ? 1 : Math.min(...each);
+  if (gpus.size === 0) return 1;
+  return Math.min(...Array.from(gpus.keys(), (_, index) => gpuAt(machine, index).packedRows ?? 1));
 }
 
 /** What a plan takes for granted before a placement is chosen, in words. */
 function assumptionsOf(machine: MachineProfile, engine: Engine, options: PlanOptions): string[] {
   const { budgets, objective, pageLocked, allowQuant = [] } = options;
-  const gpus = new Set([...budgets.gpus.keys()].map((_, i) => gpuAt(machine, i)).filter((gpu) => gpu !== undefined));
+  const gpus = new Set([...budgets.gpus.keys()].map((_, i) => gpuAt(machine, i)));
   return [
     ...[...gpus, machine.host].map((device) => `${device.name}: ${device.source}.`),
     ...(budgets.ramBytes === null ? ['Host memory is taken to be enough: no RAM budget was given.'] : []),
