@@ -1,4 +1,4 @@
-import { Blip2Error, type ErrorCode } from '../../src/planner/index.js';
+import { Blip2Error, ERROR_CODES, type ErrorCode } from '../../src/planner/index.js';
 
 /** How a command ends; 128 + the signal's number where a signal ended it. */
 export const EXIT = {
@@ -10,170 +10,78 @@ export const EXIT = {
 } as const;
 
 type ErrorStatus = (typeof EXIT)['failed' | 'usage' | 'doesNotFit'];
-const { failed, usage, doesNotFit } = EXIT;
 
-/**
- * What a command exits with where an error ends it. Usage is what is mended on the command line, or in a plan or another
- * document that was handed over.
- */
-export const EXIT_STATUS: Readonly<Record<ErrorCode, ErrorStatus>> = {
+/** What is mended on the command line, or in a plan or another document that was handed over. */
+const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   // What was asked for.
-  USAGE: usage,
-  OPTION_INVALID: usage,
-  SIZE_INVALID: usage,
-  BUDGET_INVALID: usage,
-  WORKLOAD_INVALID: usage,
-  QUANT_INVALID: usage,
-  QUANT_BLOCK_UNKNOWN: usage,
-  PIN_UNKNOWN: usage,
-  PIN_IMPOSSIBLE: usage,
-  MODEL_UNKNOWN: usage,
-  PROMPT_INVALID: usage,
-  PROMPT_TOO_LONG: usage,
-  SLICE_INVALID: usage,
-  FILE_INVALID: usage,
-  PROFILE_INVALID: usage,
+  'USAGE',
+  'OPTION_INVALID',
+  'SIZE_INVALID',
+  'BUDGET_INVALID',
+  'WORKLOAD_INVALID',
+  'QUANT_INVALID',
+  'QUANT_BLOCK_UNKNOWN',
+  'PIN_UNKNOWN',
+  'PIN_IMPOSSIBLE',
+  'MODEL_UNKNOWN',
+  'PROMPT_INVALID',
+  'PROMPT_TOO_LONG',
+  'SLICE_INVALID',
+  'FILE_INVALID',
+  'PROFILE_INVALID',
 
   // Device maps and plans.
-  MAP_NOT_OBJECT: usage,
-  MAP_EMPTY: usage,
-  MAP_TOO_LARGE: usage,
-  MAP_KEY: usage,
-  MAP_DEVICE: usage,
-  MAP_MIXED_DEVICES: usage,
-  MAP_AMBIGUOUS: usage,
-  MAP_UNCOVERED: usage,
-  MAP_BLOCK_CUT: usage,
-  MAP_UNKNOWN_KEY: usage,
-  PLAN_INVALID: usage,
-  PLAN_MISMATCH: usage,
-  PLAN_QUANTIZED: usage,
-  ORT_SEVERAL_GPUS: usage,
-  DOES_NOT_FIT: doesNotFit,
-  SEARCH_STOPPED: failed,
-  MODEL_TABLE_INVALID: failed,
-
-  // safetensors files.
-  HEADER_TOO_SMALL: failed,
-  HEADER_TOO_LARGE: failed,
-  INVALID_HEADER_LENGTH: failed,
-  INVALID_HEADER: failed,
-  INVALID_HEADER_DESERIALIZATION: failed,
-  INVALID_OFFSET: failed,
-  VALIDATION_OVERFLOW: failed,
-  MISALIGNED_SLICE: failed,
-  TENSOR_INVALID_INFO: failed,
-  METADATA_INCOMPLETE_BUFFER: failed,
-  NOT_SAFETENSORS: failed,
-  DUPLICATE_KEY: failed,
-  UNSAFE_INTEGER: failed,
+  'MAP_NOT_OBJECT',
+  'MAP_EMPTY',
+  'MAP_TOO_LARGE',
+  'MAP_KEY',
+  'MAP_DEVICE',
+  'MAP_MIXED_DEVICES',
+  'MAP_AMBIGUOUS',
+  'MAP_UNCOVERED',
+  'MAP_BLOCK_CUT',
+  'MAP_UNKNOWN_KEY',
+  'PLAN_INVALID',
+  'PLAN_MISMATCH',
+  'PLAN_QUANTIZED',
+  'ORT_SEVERAL_GPUS',
 
   // Checkpoints.
-  CHECKPOINT_NOT_FOUND: usage,
-  AMBIGUOUS_CHECKPOINT: usage,
-  CHECKPOINT_FILE_MISSING: failed,
-  CHECKPOINT_QUANTIZED: failed,
-  CONFIG_INVALID: failed,
-  CONFIG_MISMATCH: failed,
-  CONFIG_ALONE: failed,
-  TOKENIZER_INVALID: failed,
-  INDEX_INVALID: failed,
-  INDEX_MISMATCH: failed,
-  MISSING_SHARD: failed,
-  UNSAFE_SHARD_PATH: failed,
-  TENSOR_NOT_FOUND: failed,
-  TENSORS_PREFIXED: failed,
-  TENSOR_SHAPE: failed,
-  TENSOR_DTYPE: failed,
-  TENSOR_TOO_LARGE: failed,
-  NOT_QUANTIZABLE: failed,
-  CONVERSION_UNSUPPORTED: failed,
+  'CHECKPOINT_NOT_FOUND',
+  'AMBIGUOUS_CHECKPOINT',
 
   // Files and memory of them.
-  IO_ERROR: failed,
-  FILE_CHANGED: failed,
-  CHECKSUM_MISMATCH: failed,
-  MAPPING_CLOSED: failed,
-  WEIGHTS_NOT_MAPPED: failed,
-  FILES_ON_SEVERAL_DRIVES: failed,
-  CACHE_FOLDER: failed,
-  DISK_FULL: failed,
-  FILE_TOO_LARGE: failed,
-  WRITE_FAILED: failed,
-  OUTPUT_EXISTS: usage,
-  OUTPUT_BUSY: failed,
-  OUTPUT_INVALID: usage,
-  OUTPUT_IMPOSSIBLE: usage,
-  WOULD_OVERWRITE_INPUT: usage,
-
-  // The hub.
-  HUB_FAILED: failed,
-  HUB_NOT_FOUND: failed,
-  HUB_OFFLINE: failed,
-  HUB_RATE_LIMITED: failed,
-  HUB_UNAUTHORIZED: failed,
-  HUB_UNREACHABLE: failed,
-  NOT_DOWNLOADED: failed,
+  'OUTPUT_EXISTS',
+  'OUTPUT_INVALID',
+  'OUTPUT_IMPOSSIBLE',
+  'WOULD_OVERWRITE_INPUT',
 
   // Pictures.
-  IMAGE_NOT_FOUND: failed,
-  IMAGE_UNREADABLE: failed,
-  IMAGE_UNSUPPORTED: failed,
-  IMAGE_TOO_LARGE: failed,
-  IMAGE_TIMEOUT: failed,
-  IMAGE_ORIGIN: failed,
-  IMAGE_SIZE: usage,
+  'IMAGE_SIZE',
 
   // Devices and models that run.
-  GPU_MISSING: failed,
-  GPU_NOT_IN_MAP: usage,
-  OUT_OF_MEMORY: failed,
-  CUDA_FAILED: failed,
-  ORT_FAILED: failed,
-  ORT_UNSUPPORTED: failed,
-  LOGITS_NOT_FINITE: failed,
-  PROCESS_ENDED: failed,
-  PACKAGE_MISSING: failed,
+  'GPU_NOT_IN_MAP',
 
   // Many pictures.
-  INPUT_INVALID: usage,
-  INPUT_EMPTY: usage,
-  INPUT_ELSEWHERE: usage,
-  RUN_INVALID: usage,
-  RUN_DIFFERS: usage,
-  RUN_MISSING: usage,
-  RUN_BUSY: failed,
-  SHARD_INVALID: failed,
-  WORKER_DIED: failed,
-  BUCKET_FAILED: failed,
-  QUEUE_INVALID: usage,
-  QUEUE_UNREACHABLE: failed,
-  QUEUE_UNSAFE: failed,
+  'INPUT_INVALID',
+  'INPUT_EMPTY',
+  'INPUT_ELSEWHERE',
+  'RUN_INVALID',
+  'RUN_DIFFERS',
+  'RUN_MISSING',
+  'QUEUE_INVALID',
+]);
 
-  // The HTTP server.
-  PORT_TAKEN: failed,
-  REQUEST_INVALID: failed,
-  REQUEST_SLOW: failed,
-  REQUEST_TOO_LARGE: failed,
-  CONTENT_TYPE: failed,
-  METHOD_REFUSED: failed,
-  NOT_FOUND: failed,
-  TOKEN_INVALID: failed,
-  HOST_REFUSED: failed,
-  QUEUE_FULL: failed,
-  MODEL_STARTING: failed,
-  SERVICE_CLOSED: failed,
-  ANSWER_TIMEOUT: failed,
-  CLIENT_GONE: failed,
-
-  // The page.
-  ASSET_MISSING: failed,
-  FILES_GONE: failed,
-
-  INTERRUPTED: failed,
-  UNEXPECTED: failed,
-};
+/** What a command exits with where an error ends it. */
+export const EXIT_STATUS = Object.fromEntries(
+  Object.keys(ERROR_CODES).map((code) => [code, statusOf(code as ErrorCode)]),
+) as Readonly<Record<ErrorCode, ErrorStatus>>;
 
 export function exitStatusOf(error: unknown): ErrorStatus {
-  return error instanceof Blip2Error ? EXIT_STATUS[error.code] : failed;
+  return error instanceof Blip2Error ? EXIT_STATUS[error.code] : EXIT.failed;
+}
+
+function statusOf(code: ErrorCode): ErrorStatus {
+  if (code === 'DOES_NOT_FIT') return EXIT.doesNotFit;
+  return USAGE.has(code) ? EXIT.usage : EXIT.failed;
 }
