@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { switchFlag } from './flags.js';
 
 export type Level = 'info' | 'warning' | 'error';
 
@@ -39,5 +40,5 @@ export function logFlags<T>(parser: Argv<T>) {
       group: 'Output:',
       describe: 'what happens, on stderr: for people, or a JSON object a line',
     })
-    .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'warnings and errors only on stderr' });
+    .option('quiet', { ...switchFlag('Output:', 'warnings and errors only on stderr'), alias: 'q' });
 }

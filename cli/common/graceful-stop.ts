@@ -1,16 +1,18 @@
 import type { Argv } from 'yargs';
-import { wholeNumber } from './parser.js';
+import { countFlag } from './flags.js';
 
 const DEFAULT_GRACE_SECONDS = 20;
 
 export function graceFlag<T>(parser: Argv<T>) {
-  return parser.option('grace', {
-    type: 'string',
-    nargs: 1,
-    group: 'Queue:',
-    coerce: wholeNumber('grace', 0),
-    describe: `seconds after SIGTERM or Ctrl-C in which shards in hand may still be finished; the others are then given back [default: ${DEFAULT_GRACE_SECONDS}]`,
-  });
+  return parser.option(
+    'grace',
+    countFlag(
+      'grace',
+      'Queue:',
+      `seconds after SIGTERM or Ctrl-C in which shards in hand may still be finished; the others are then given back [default: ${DEFAULT_GRACE_SECONDS}]`,
+      0,
+    ),
+  );
 }
 
 export interface GracefulStop {

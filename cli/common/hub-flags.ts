@@ -1,26 +1,17 @@
 import type { OpenOptions } from '../../src/loader/index.js';
 import { seconds } from './seconds.js';
+import { type ArgsOf, textFlag } from './flags.js';
 
 /** How models on the hub are asked for, by every command that reads one. */
 export const HUB_FLAGS = {
-  revision: {
-    type: 'string',
-    nargs: 1,
-    group: 'Hub:',
-    describe: 'branch, tag or commit of a model on the hub [default: main]',
-  },
+  revision: textFlag('Hub:', 'branch, tag or commit of a model on the hub [default: main]'),
   'hub-timeout': {
-    type: 'string',
-    nargs: 1,
-    group: 'Hub:',
+    ...textFlag('Hub:', 'seconds of silence after which a request is tried again, 5 times in all [default: 10]'),
     coerce: seconds('hub-timeout', 86_400),
-    describe: 'seconds of silence after which a request is tried again, 5 times in all [default: 10]',
   },
 } as const;
 
-export interface HubArgs {
-  readonly revision?: string | undefined;
-  readonly 'hub-timeout'?: number | undefined;
+export interface HubArgs extends ArgsOf<typeof HUB_FLAGS> {
   readonly quiet?: boolean | undefined;
 }
 

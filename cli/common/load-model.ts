@@ -5,7 +5,7 @@ import {
   DEFAULT_PRESET,
   parseBlip2Config,
   PRESETS,
-  type TensorInfo,
+  type TensorTable,
 } from '../../src/planner/index.js';
 import type { Checkpoint } from '../../src/loader/index.js';
 import { findPreset, SHORT_NAMES } from '../../src/model/presets.js';
@@ -20,7 +20,7 @@ const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;
 
 /** A model to plan: its tensors and configuration, from shard headers or from a preset. */
 export interface ModelTable {
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: TensorTable;
   readonly config: unknown;
   readonly identity: CheckpointIdentity;
   /** null for a preset: it has no files. */

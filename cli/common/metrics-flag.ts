@@ -1,14 +1,15 @@
 import type { Argv } from 'yargs';
 import type { MetricsAddress } from '../../src/metrics/metrics-server.js';
 import { usageError } from './main.js';
+import { textFlag } from './flags.js';
 
 export function metricsFlag<T>(parser: Argv<T>) {
   return parser.option('metrics', {
-    type: 'string',
-    nargs: 1,
-    group: 'Output:',
+    ...textFlag(
+      'Output:',
+      'serve /metrics for Prometheus, /healthz and /readyz on [host]:port, such as :9400 (loopback alone)',
+    ),
     coerce: address,
-    describe: 'serve /metrics for Prometheus, /healthz and /readyz on [host]:port, such as :9400 (loopback alone)',
   });
 }
 

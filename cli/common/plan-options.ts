@@ -2,43 +2,23 @@ import type { Argv } from 'yargs';
 import { type Budgets, parseSize, type QuantScheme } from '../../src/planner/index.js';
 import { QUANT_SCHEMES } from '../../src/tensor/quantized.js';
 import { usageError } from './main.js';
+import { type ArgsOf, listFlag, textFlag } from './flags.js';
 
 /** The flags that state budgets, for every command that plans. */
-export function budgetFlags<T>(parser: Argv<T>) {
-  return parser
-    .option('vram', {
-      type: 'string',
-      array: true,
-      nargs: 1,
-      group: 'Budget:',
-      describe: 'memory of one GPU; repeat for more (10G = 10 GiB, 10GB = 10^9 bytes)',
-    })
-    .option('ram', { type: 'string', nargs: 1, group: 'Budget:', describe: 'host memory [default: no limit]' })
-    .option('disk', {
-      type: 'string',
-      nargs: 1,
-      group: 'Budget:',
-      describe: 'bytes that may stay on disk and be read on every run [default: 0]',
-    })
-    .option('reserve', {
-      type: 'string',
-      nargs: 1,
-      group: 'Budget:',
-      describe: 'left free on every GPU, for its driver and others [default: 0]',
-    })
-    .option('allow-quant', {
-      type: 'string',
-      nargs: 1,
-      group: 'Budget:',
-      describe: `quantise language layers, and caches of many pictures, where that saves time: ${QUANT_SCHEMES.join(', ')}, or both with a comma`,
-    });
-}
+export const BUDGET_FLAGS = {
+  vram: listFlag('Budget:', 'memory of one GPU; repeat for more (10G = 10 GiB, 10GB = 10^9 bytes)'),
+  ram: textFlag('Budget:', 'host memory [default: no limit]'),
+  disk: textFlag('Budget:', 'bytes that may stay on disk and be read on every run [default: 0]'),
+  reserve: textFlag('Budget:', 'left free on every GPU, for its driver and others [default: 0]'),
+  'allow-quant': textFlag(
+    'Budget:',
+    `quantise language layers, and caches of many pictures, where that saves time: ${QUANT_SCHEMES.join(', ')}, or both with a comma`,
+  ),
+} as const;
 
-export interface BudgetArgs {
-  readonly vram?: readonly string[] | undefined;
-  readonly ram?: string | undefined;
-  readonly disk?: string | undefined;
-}
+export const budgetFlags = <T>(parser: Argv<T>) => parser.options(BUDGET_FLAGS);
+
+export type BudgetArgs = ArgsOf<typeof BUDGET_FLAGS>;
 
 /** GPUs are numbered in the order of `--vram`. */
 export function readBudgets({ vram = [], ram, disk }: BudgetArgs): Budgets {

@@ -2,10 +2,11 @@ import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { rate, ratesOf } from './list-devices.js';
+import { switchFlag } from '../common/flags.js';
 
 const parser = createParser('blip2-plan calibrate', '$0', 'Measures this machine for later plans (under 20 s).')
-  .option('json', { type: 'boolean', group: 'Output:', describe: 'errors as JSON; the profile always is' })
-  .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'nothing on stderr but errors' })
+  .option('json', switchFlag('Output:', 'errors as JSON; the profile always is'))
+  .option('quiet', { ...switchFlag('Output:', 'nothing on stderr but errors'), alias: 'q' })
   .example('$0', 'later plans on this machine go by it')
   .example('$0 -q > node7.json', 'for plans elsewhere: blip2-plan --vram 24G --profile node7.json')
   .epilogue('What blip2-run measures in a moment by itself counts where this was never done.');

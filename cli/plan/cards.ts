@@ -2,6 +2,7 @@ import { type Budgets, findCard, formatSize, type FoundCard, KNOWN_GPUS } from '
 import { didYouMean } from '../common/closest.js';
 import { usageError } from '../common/main.js';
 import { readBudgets, type BudgetArgs } from '../common/plan-options.js';
+import type { RequestArgs } from './request-flags.js';
 
 /** The cards of `--gpu`, in the order of the GPUs. @throws Blip2Error `USAGE` for a name that no known card has */
 export function readCards(names: readonly string[]): FoundCard[] {
@@ -38,7 +39,7 @@ export function budgetsOf(args: BudgetArgs, cards: readonly FoundCard[]): { budg
 }
 
 /** @throws Blip2Error `USAGE` where nothing says how much memory there is */
-export function requireBudget({ vram, ram, gpu }: BudgetArgs & { readonly gpu?: readonly string[] | undefined }): void {
+export function requireBudget({ vram, ram, gpu }: RequestArgs): void {
   if (vram !== undefined || ram !== undefined || gpu !== undefined) return;
   throw usageError(
     'say how much memory there is',

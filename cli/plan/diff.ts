@@ -14,12 +14,13 @@ import { formatMs } from '../../src/planner/report/format-ms.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';
+import { switchFlag } from '../common/flags.js';
 
 export async function diff({ argv }: CommandContext): Promise<number> {
   const parser = createParser('blip2-plan diff', '$0 <before> <after>', 'What changes from one plan to another.')
     .positional('before', { type: 'string', demandOption: true, describe: 'plan written by --format json' })
     .positional('after', { type: 'string', demandOption: true, describe: 'plan written by --format json' })
-    .option('json', { type: 'boolean', group: 'Output:', describe: 'the difference as JSON' })
+    .option('json', switchFlag('Output:', 'the difference as JSON'))
     .example('$0 before.json after.json', 'blocks that moved, and what that does to memory and time')
     .example('blip2-plan --vram 6G --json | $0 before.json -', 'against a plan that is made now');
   const args = await parseArgs(parser, argv);

@@ -14,6 +14,7 @@ import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { warnOf } from '../common/warn-of.js';
 import { knownModels } from './known-models.js';
+import { switchFlag } from '../common/flags.js';
 
 export async function estimate({ argv }: CommandContext): Promise<number> {
   const parser = createParser(
@@ -40,7 +41,7 @@ export async function estimate({ argv }: CommandContext): Promise<number> {
       coerce: wholeNumber('batch', 1),
       describe: 'sequences at a time [default: 1]',
     })
-    .option('json', { type: 'boolean', group: 'Output:', describe: 'the estimate as JSON' })
+    .option('json', switchFlag('Output:', 'the estimate as JSON'))
     .example('$0 ./any-model', 'every dtype, three contexts, and the cards that hold all of it')
     .example('$0 mistralai/Mistral-7B-v0.3 --dtype bfloat16 --context 32768', 'from the headers on the hub');
   const args = await parseArgs(parser, argv);

@@ -3,8 +3,6 @@ import {
   explainMap,
   formatSize,
   type MapExplanation,
-  planDeviceMap,
-  planForBatches,
   type PlanDocument,
   type PlanResult,
 } from '../../src/planner/index.js';
@@ -20,9 +18,10 @@ import { asPlanned } from './as-planned.js';
 import { measuredCaptions } from './measured-captions.js';
 import { writeOutput } from './output.js';
 import type { ReportContext } from './report-page.js';
-import { readRequest, type PlanRequest } from './plan-request.js';
+import { planRequest, readRequest, tellRequest } from './plan-request.js';
 import { hideFlags, RARE_FLAGS, REQUEST_LISTS, requestFlags } from './request-flags.js';
 import { planSummary } from './summary.js';
+import { switchFlag, textFlag } from '../common/flags.js';
 
 export async function explain({ argv }: CommandContext): Promise<number> {
   const parser = hideFlags(
@@ -37,21 +36,13 @@ export async function explain({ argv }: CommandContext): Promise<number> {
       describe: 'device map or plan document (JSON), - for stdin',
     })
     .positional('checkpoint', { type: 'string', describe: 'what the map is for [default: Salesforce/blip2-opt-2.7b]' })
-    .option('measured', {
-      type: 'string',
-      nargs: 1,
-      group: 'Output:',
-      describe: 'times that blip2-run --json wrote, to show beside the predicted ones',
-    })
+    .option('measured', textFlag('Output:', 'times that blip2-run --json wrote, to show beside the predicted ones'))
     .option('output', {
+      ...textFlag('Output:', 'a picture of the map as well: a file ending in .svg or .html'),
       alias: 'o',
-      type: 'string',
-      nargs: 1,
-      group: 'Output:',
-      describe: 'a picture of the map as well: a file ending in .svg or .html',
     })
-    .option('force', { type: 'boolean', group: 'Output:', describe: 'replace the file of --output' })
-    .option('json', { type: 'boolean', group: 'Output:', describe: 'the explanation as JSON' })
+    .option('force', switchFlag('Output:', 'replace the file of --output'))
+    .option('json', switchFlag('Output:', 'the explanation as JSON'))
     .example('$0 map.json --vram 6G', 'does it fit, what does it cost, what would ours?')
     .example('$0 map.json ./any-model --vram 12G -o map.svg', 'of another model, and as a picture')
     .epilogue(
@@ -67,9 +58,8 @@ export async function explain({ argv }: CommandContext): Promise<number> {
   const { args, encoded, fingerprint } = asPlanned(flags, json);
   if (args.batch === 'auto') throw usageError('a map is explained for a number of pictures, so --batch takes one');
   const request = await readRequest(args);
-  const { tensors, options, warnings, notes } = request;
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-  for (const note of notes) process.stderr.write(`${note}\n`);
+  const { tensors, options } = request;
+  tellRequest(request);
   const own = options.checkpoint?.fingerprint ?? null;
   if (fingerprint !== null && own !== null && fingerprint !== own)
     process.stderr.write('warning: the plan was made for a checkpoint of other tensors\n');
@@ -80,7 +70,7 @@ export async function explain({ argv }: CommandContext): Promise<number> {
   const workload = { ...options.workload, ...(encoded === undefined ? {} : { encoded }) };
   const given = explainMap(map, tensors, { ...options, workload }, quant);
   const measured = args.measured === undefined ? undefined : await measuredCaptions(args.measured);
-  const ours = options.budgets.gpus.size === 0 ? null : oursOf(request);
+  const ours = options.budgets.gpus.size === 0 ? null : planRequest(request);
   if (args.json === true) {
     process.stdout.write(`${JSON.stringify(asDocument(given, ours), null, 2)}\n`);
   } else {
@@ -95,11 +85,6 @@ export async function explain({ argv }: CommandContext): Promise<number> {
   }
   if (given.issues.length > 0) return EXIT.usage;
   return given.overBudget.length > 0 ? EXIT.doesNotFit : EXIT.ok;
-}
-
-/** What blip2-plan prints for the same flags. */
-function oursOf({ tensors, options, batches }: PlanRequest): PlanResult {
-  return batches === undefined ? planDeviceMap(tensors, options) : planForBatches(tensors, options, batches);
 }
 
 function besideMeasured(predictedMs: number, measuredMs: number): string {

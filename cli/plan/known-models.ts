@@ -1,5 +1,5 @@
 /** What is known of a model that is not BLIP-2, and what to say where nothing is. */
-import { Blip2Error, type TensorInfo } from '../../src/planner/index.js';
+import { Blip2Error, type TensorTable } from '../../src/planner/index.js';
 import { loadedModel, loadModelTable, type ModelTable } from '../../src/planner/models/index.js';
 import { whyUnknown } from '../../src/planner/models/why-unknown.js';
 import { architecturesOf, asConfig, stringOf } from '../../src/planner/models/model-config.js';
@@ -11,7 +11,7 @@ export interface KnownModels {
 
 /** @throws Blip2Error `MODEL_UNKNOWN` where the map is asked for in the names of a class that is not known */
 export async function knownModels(
-  tensors: ReadonlyMap<string, TensorInfo>,
+  tensors: TensorTable,
   config: unknown,
   { engine, names }: { readonly engine?: string | undefined; readonly names?: string | undefined },
 ): Promise<KnownModels> {
@@ -30,7 +30,7 @@ interface Unknown {
   readonly isOther: boolean;
 }
 
-function whatItIs(tensors: ReadonlyMap<string, TensorInfo>, config: unknown, models: ModelTable): Unknown {
+function whatItIs(tensors: TensorTable, config: unknown, models: ModelTable): Unknown {
   const names = [...tensors.keys()];
   if (names.some((name) => PEFT.test(name) && name.includes('.base_layer.'))) {
     return {
@@ -66,7 +66,7 @@ function whatItIs(tensors: ReadonlyMap<string, TensorInfo>, config: unknown, mod
 const PEFT = /\.lora_|^base_model\.model\./;
 
 /** What torch's wrappers (`module.`, `_orig_mod.`) and trainers put before the names of a model that is known without. */
-function prefixOf(tensors: ReadonlyMap<string, TensorInfo>, config: unknown, models: ModelTable): string | null {
+function prefixOf(tensors: TensorTable, config: unknown, models: ModelTable): string | null {
   const [first = ''] = tensors.keys();
   const prefix = first.slice(0, first.indexOf('.') + 1);
   const rows = [...tensors];

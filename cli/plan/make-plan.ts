@@ -2,9 +2,7 @@ import {
   Blip2Error,
   explainMap,
   formatSize,
-  planDeviceMap,
   type PlanDocument,
-  planForBatches,
   type PlanOptions,
   sweepBudgets,
   type SweepPoint,
@@ -14,10 +12,9 @@ import {
 import { storedDtype } from '../../src/planner/models/stored-dtype.js';
 import { doesNotFit } from '../../src/planner/report/does-not-fit.js';
 import { usageError } from '../common/main.js';
-import { sayer } from '../common/say.js';
 import { requireBudget } from './cards.js';
 import { formatPlan, type PlanFormat } from './format-plan.js';
-import { readRequest, type PlanRequest } from './plan-request.js';
+import { planRequest, readRequest, tellRequest, type PlanRequest } from './plan-request.js';
 import type { RequestArgs } from './request-flags.js';
 
 export const STRATEGIES = ['auto', 'balanced', 'sequential'] as const;
@@ -47,13 +44,9 @@ export async function makePlan(args: PlanArgs, format: PlanFormat, range: SweepR
     );
   }
   const request = await readRequest(args);
-  const { tensors, options, batches, warnings, notes } = request;
-  const say = sayer(args.quiet);
-  for (const warning of warnings) say(`warning: ${warning}`);
-  for (const note of notes) say(note);
-  const ours = () =>
-    batches === undefined ? planDeviceMap(tensors, options) : planForBatches(tensors, options, batches);
-  const result = args.strategy === 'auto' ? ours() : theirPlan(tensors, options, args.strategy);
+  const { tensors, options } = request;
+  tellRequest(request, args.quiet);
+  const result = args.strategy === 'auto' ? planRequest(request) : theirPlan(tensors, options, args.strategy);
   if (result.status === 'infeasible') throw doesNotFit(result);
   const { plan } = result;
   const sweep = range === null ? null : sweepBudgets(tensors, { ...options, workload: plan.workload }, range);

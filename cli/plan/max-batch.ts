@@ -1,10 +1,10 @@
 import { largestBatch, planDeviceMap } from '../../src/planner/index.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { sayer } from '../common/say.js';
 import { requireBudget } from './cards.js';
-import { readRequest } from './plan-request.js';
+import { readRequest, tellRequest } from './plan-request.js';
 import { hideFlags, RARE_FLAGS, REQUEST_LISTS, requestFlags, type RequestArgs } from './request-flags.js';
+import { switchFlag } from '../common/flags.js';
 
 const parser = hideFlags(
   requestFlags(
@@ -18,8 +18,8 @@ const parser = hideFlags(
   ),
   ['batch', ...RARE_FLAGS],
 )
-  .option('json', { type: 'boolean', group: 'Output:', describe: 'errors as JSON' })
-  .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'no warnings on stderr' })
+  .option('json', switchFlag('Output:', 'errors as JSON'))
+  .option('quiet', { ...switchFlag('Output:', 'no warnings on stderr'), alias: 'q' })
   .example('$0 --vram 6G --ram 16G', 'a number on stdout')
   .example('$0 ./blip2-flan-t5-xl --gpu 4090 --beams 5 --max-new-tokens 30', 'of other workloads')
   .epilogue('Takes what blip2-plan plan takes to say what runs and where as well.');
@@ -32,10 +32,9 @@ export async function maxBatch({ argv }: CommandContext): Promise<number> {
 
 export async function answerMaxBatch(args: RequestArgs): Promise<number> {
   requireBudget(args);
-  const { tensors, options, warnings, notes } = await readRequest(args);
-  const say = sayer(args.quiet);
-  for (const warning of warnings) say(`warning: ${warning}`);
-  for (const note of notes) say(note);
+  const request = await readRequest(args);
+  const { tensors, options } = request;
+  tellRequest(request, args.quiet);
   const most = largestBatch(tensors, options);
   if (most === 0 && options.budgets.ramBytes === null && planDeviceMap(tensors, options).status === 'fits') {
     throw usageError(

@@ -8,16 +8,20 @@ import {
   needsIntegerSolver,
   parseDeviceMap,
   parseSize,
+  planDeviceMap,
+  planForBatches,
   type PlanOptions,
-  type TensorInfo,
+  type PlanResult,
+  type TensorTable,
   autoBatches,
-  type Objective,
 } from '../../src/planner/index.js';
+import { isWithin } from '../../src/planner/map/module-paths.js';
 import { indexedDtype } from '../../src/planner/models/stored-dtype.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
 import { parseDtypeName } from '../common/dtype.js';
 import { loadModel } from '../common/load-model.js';
 import { usageError } from '../common/main.js';
+import { sayer } from '../common/say.js';
 import { readAllowQuant } from '../common/plan-options.js';
 import { budgetsOf, readCards } from './cards.js';
 import { knownModels } from './known-models.js';
@@ -43,7 +47,7 @@ async function limits(
 }
 
 export interface PlanRequest {
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: TensorTable;
   readonly options: PlanOptions;
   /** Whether the tensors follow from a published configuration, and no file was read. */
   readonly isPreset: boolean;
@@ -53,6 +57,18 @@ export interface PlanRequest {
   readonly warnings: readonly string[];
   /** What was taken for granted. */
   readonly notes: readonly string[];
+}
+
+/** What a person should know before the answer, on stderr. */
+export function tellRequest({ warnings, notes }: Pick<PlanRequest, 'warnings' | 'notes'>, quiet?: boolean): void {
+  const say = sayer(quiet);
+  for (const warning of warnings) say(`warning: ${warning}`);
+  for (const note of notes) say(note);
+}
+
+/** The plan that is asked for; or that nothing fits. */
+export function planRequest({ tensors, options, batches }: PlanRequest): PlanResult {
+  return batches === undefined ? planDeviceMap(tensors, options) : planForBatches(tensors, options, batches);
 }
 
 export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
@@ -73,7 +89,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   const loaded = dtype ?? (known === null ? undefined : indexedDtype(config, checkpoint?.indexDtype));
   const engine = args.engine ?? (known === null ? 'blip2-run' : 'transformers');
   for (const module of dtypes.keys()) {
-    if (module === '' || [...tensors.keys()].some((name) => name === module || name.startsWith(`${module}.`))) continue;
+    if (module === '' || [...tensors.keys()].some((name) => isWithin(name, module))) continue;
     throw usageError(`--dtype ${module}=${dtypes.get(module)}: no tensor of this model is in "${module}"`);
   }
   return {
@@ -149,16 +165,11 @@ function readPins(flags: readonly string[]): DeviceMap {
 const contradiction = (flag: string, before: Device | LoadDtype) =>
   usageError(`${flag} contradicts an earlier one, which says ${before}`);
 
-interface BatchArgs {
-  readonly batch?: number | 'auto' | undefined;
-  readonly objective: Objective;
-}
-
 /**
  * Numbers of pictures per call to choose from; none for one picture, and where GPUs are spared rather than time.
  * @throws Blip2Error `USAGE`
  */
-function batchesOf({ batch = 1, objective }: BatchArgs, budgets: Budgets): { readonly batches?: readonly number[] } {
+function batchesOf({ batch = 1, objective }: RequestArgs, budgets: Budgets): Pick<PlanRequest, 'batches'> {
   if (objective === 'fewest-devices') {
     if (batch !== 'auto') return {};
     throw usageError(

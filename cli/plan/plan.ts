@@ -13,6 +13,7 @@ import type { PlanRequest } from './plan-request.js';
 import { REQUEST_LISTS, requestFlags } from './request-flags.js';
 import { planSummary } from './summary.js';
 import { readSweep, sweepTable } from './sweep-table.js';
+import { textFlag } from '../common/flags.js';
 
 /** The flags of a plan, in whatever form it is shown. */
 export function planFlags<T>(parser: Argv<T>) {
@@ -36,12 +37,10 @@ export function planFlags<T>(parser: Argv<T>) {
       describe: 'what stdout gets: the device map (default), the whole plan, a table, code or a picture',
     })
     .options(outputFlags('same as --format json; errors as JSON too', 'no summary on stderr'))
-    .option('sweep', {
-      type: 'string',
-      nargs: 1,
-      group: 'Output:',
-      describe: 'beside the plan: latency against memory per GPU over a range such as 2G..16G',
-    });
+    .option(
+      'sweep',
+      textFlag('Output:', 'beside the plan: latency against memory per GPU over a range such as 2G..16G'),
+    );
 }
 
 const parser = planFlags(createParser('blip2-plan plan', '$0 [checkpoint]', 'Plans where each part of a model lives.'))

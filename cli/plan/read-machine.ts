@@ -4,21 +4,17 @@ import type { GpuProvider } from '../../src/planner/plan/request/plan-options.js
 import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { usageError } from '../common/main.js';
+import type { RequestArgs } from './request-flags.js';
 
 /** What is there wherever CUDA's driver is, the second under Windows: looking costs nothing, and loading the driver does. */
 const DRIVER_FILES = ['/dev/nvidiactl', '/dev/dxg'];
-
-export interface MachineArgs {
-  readonly profile?: string | undefined;
-  readonly provider: GpuProvider;
-}
 
 /**
  * The speeds of the cards that are named, of a profile, or of this machine; null for estimates of an unknown one.
  * @throws Blip2Error `USAGE` for cards and a profile at once; what `machineProfile` throws
  */
 export async function readMachine(
-  { profile, provider }: MachineArgs,
+  { profile, provider }: Pick<RequestArgs, 'profile' | 'provider'>,
   cards: readonly FoundCard[],
   { gpus }: Budgets,
 ): Promise<MachineProfile | null> {

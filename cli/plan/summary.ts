@@ -1,5 +1,6 @@
 import { schemeIn } from '../../src/planner/plan/document/scheme-in.js';
 import { type DeviceMemory, formatSize, type PlanDocument } from '../../src/planner/index.js';
+import { besideWeights } from '../../src/planner/report/picture-data.js';
 import { formatMs } from '../../src/planner/report/format-ms.js';
 import { formatCount } from '../../src/size.js';
 
@@ -50,20 +51,11 @@ function proofLine({ solver, cost }: PlanDocument): string {
 
 function deviceRow(device: DeviceMemory): string {
   const id = typeof device.id === 'number' ? `gpu${device.id}` : device.id;
-  const parts: readonly (readonly [string, number | null])[] = [
-    ['weights', device.weightBytes],
-    ['float32 copies', device.conversionBytes],
-    ['caches', device.cacheBytes],
-    ['buffers', device.bufferBytes],
-    ['activations', device.activationBytes],
-    ['staging', device.stagingBytes],
-    ['overhead', device.overheadBytes],
-    ['reserve', device.reserveBytes],
-    ['free', device.freeBytes],
-  ];
-  const shown = parts
-    .filter(([name, bytes]) => bytes !== null && (bytes > 0 || name === 'weights' || name === 'free'))
-    .map(([name, bytes]) => `${name} ${formatSize(bytes ?? 0)}`);
+  const shown = [
+    { label: 'weights', bytes: device.weightBytes },
+    ...besideWeights(device).filter(({ bytes }) => bytes > 0),
+    ...(device.freeBytes === null ? [] : [{ label: 'free', bytes: device.freeBytes }]),
+  ].map(({ label, bytes }) => `${label} ${formatSize(bytes)}`);
   const budget =
     device.budgetBytes === null
       ? 'no limit'

@@ -1,11 +1,10 @@
 import { sweepBudgets, type SweepRange } from '../../src/planner/index.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
-import { sayer } from '../common/say.js';
 import { formatOfFile, type PlanFormat } from './format-plan.js';
 import { outputFlags, type OutputArgs } from './output-flags.js';
 import { writeOutput } from './output.js';
-import { readRequest } from './plan-request.js';
+import { readRequest, tellRequest } from './plan-request.js';
 import { hideFlags, RARE_FLAGS, REQUEST_LISTS, requestFlags, type RequestArgs } from './request-flags.js';
 import { formatSweep, readSweep } from './sweep-table.js';
 
@@ -63,8 +62,7 @@ export async function answerSweep(args: SweepArgs, range: SweepRange): Promise<n
   // A sweep is over one card where none is named, so that the speeds of this machine's count as they do for a plan.
   const ofOneCard = args.gpu === undefined ? { vram: [`${range.toBytes}B`] } : {};
   const { tensors, options, warnings } = await readRequest({ ...args, ...ofOneCard });
-  const say = sayer(args.quiet);
-  for (const warning of warnings) say(`warning: ${warning}`);
+  tellRequest({ warnings, notes: [] }, args.quiet);
   await writeOutput(formatSweep(sweepBudgets(tensors, options, range), format), args.output, args.force === true);
   return EXIT.ok;
 }

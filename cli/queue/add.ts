@@ -21,11 +21,12 @@ import { PictureNames, runOutput } from '../run/run-output.js';
 import { refuseSampleWithoutSeed, runSettings } from '../run/run-settings.js';
 import { queueFlags, readQueueUrl } from './queue-flags.js';
 import { runFlags } from './run-flags.js';
+import { switchFlag } from '../common/flags.js';
 
 const ofInputs = createParser('blip2-run queue add', '$0 <images..>', 'Splits pictures into shards, and queues them.')
   .positional('images', { type: 'string', array: true, default: [] as string[], describe: 'as for blip2-run --out' })
-  .option('json', { type: 'boolean', group: 'Output:', describe: 'the answer, and errors, as JSON' })
-  .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'errors only on stderr' });
+  .option('json', switchFlag('Output:', 'the answer, and errors, as JSON'))
+  .option('quiet', { ...switchFlag('Output:', 'errors only on stderr'), alias: 'q' });
 
 const parser = queueFlags(bulkFlags(generationFlags(pictureFlags(budgetFlags(modelFlags(ofInputs))))))
   .example('$0 /data/photos -m blip2-opt-2.7b --out /data/captions --queue redis://head', 'on one machine, once')

@@ -4,6 +4,7 @@ import { createParser, parseArgs } from '../common/parser.js';
 import { writeOut } from '../common/write-out.js';
 import { outFlag, queueFlags, readQueueUrl } from './queue-flags.js';
 import { queuedRun } from './queued-run.js';
+import { switchFlag } from '../common/flags.js';
 
 export interface OpenedQueue extends AsyncDisposable {
   readonly queue: RunQueue;
@@ -15,11 +16,7 @@ export interface OpenedQueue extends AsyncDisposable {
 /** The queue of a command that takes nothing but its run. @returns null where help was asked for */
 export async function openQueue(name: string, describe: string, argv: readonly string[]): Promise<OpenedQueue | null> {
   const parser = outFlag(queueFlags(createParser(name, '$0', describe)))
-    .option('json', {
-      type: 'boolean',
-      group: 'Output:',
-      describe: 'the answer, and errors, as JSON',
-    })
+    .option('json', switchFlag('Output:', 'the answer, and errors, as JSON'))
     .example('$0 --out /data/captions --queue redis://head', 'the run of that folder')
     .example('$0 --out s3://bucket/captions --json', 'in a bucket, for programs; the queue is BLIP2_QUEUE');
   const args = await parseArgs(parser, argv);

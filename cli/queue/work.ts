@@ -10,7 +10,7 @@ import { EventLog, logFlags } from '../common/event-log.js';
 import { graceFlag, gracefulStop } from '../common/graceful-stop.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { metricsFlag } from '../common/metrics-flag.js';
-import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { createParser, parseArgs } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
 import { modelFlags } from '../run/model-flags.js';
 import { pictureFlags } from '../run/picture-flags.js';
@@ -20,33 +20,25 @@ import { askShardModel, ShardModels } from '../run/shard-models.js';
 import { workersFlag } from '../run/bulk-flags.js';
 import { outFlag, queueFlags, readQueueUrl } from './queue-flags.js';
 import { queuedRun } from './queued-run.js';
+import { countFlag, switchFlag, textFlag } from '../common/flags.js';
 
 const DEFAULT_LOCK_SECONDS = 60;
 
 const ofModel = modelFlags(createParser('blip2-run queue work', '$0', 'Captions shards of a queue.'));
 const parser = metricsFlag(logFlags(graceFlag(outFlag(queueFlags(pictureFlags(budgetFlags(ofModel)))))))
-  .option('batch', {
-    type: 'string',
-    nargs: 1,
-    coerce: batchSize,
-    group: 'Model:',
-    describe: 'pictures that run together [default: auto]',
-  })
+  .option('batch', { ...textFlag('Model:', 'pictures that run together [default: auto]'), coerce: batchSize })
   .option('workers', { ...workersFlag, group: 'Model:' })
-  .option('keep', { type: 'boolean', group: 'Queue:', describe: 'wait for more shards once all are done' })
-  .option('lock', {
-    type: 'string',
-    nargs: 1,
-    group: 'Queue:',
-    coerce: wholeNumber('lock', 2),
-    describe: `seconds of silence after which a worker's shards go to others [default: ${DEFAULT_LOCK_SECONDS}]`,
-  })
-  .option('name', {
-    type: 'string',
-    nargs: 1,
-    group: 'Queue:',
-    describe: 'what queue status calls this worker [default: host and process]',
-  })
+  .option('keep', switchFlag('Queue:', 'wait for more shards once all are done'))
+  .option(
+    'lock',
+    countFlag(
+      'lock',
+      'Queue:',
+      `seconds of silence after which a worker's shards go to others [default: ${DEFAULT_LOCK_SECONDS}]`,
+      2,
+    ),
+  )
+  .option('name', textFlag('Queue:', 'what queue status calls this worker [default: host and process]'))
   .example('$0 -m ./blip2-opt-2.7b --out /data/captions --queue redis://head', 'until no shard is left')
   .example('$0 -m ./blip2-opt-2.7b --out s3://b/captions --workers auto --keep', 'a model per card, and waits for more')
   .epilogue(

@@ -3,10 +3,14 @@ import type { Argv } from 'yargs';
 import type { Slice } from '../../src/bulk/run/run-lock.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
+import { type ArgsOf, switchFlag, textFlag } from '../common/flags.js';
 
 export const FORMATS = ['jsonl', 'txt', 'metadata', 'webdataset', 'parquet'] as const;
 const EXISTING = ['skip', 'overwrite', 'append'] as const;
 const DEFAULT_SHARD_SIZE = 1000;
+
+const text = (describe: string) => textFlag('Bulk:', describe);
+const yes = (describe: string) => switchFlag('Bulk:', describe);
 
 /** For every command that runs models. */
 export const workersFlag = {
@@ -52,21 +56,8 @@ export function bulkFlags<T>(parser: Argv<T>) {
   return parser.options(FLAGS);
 }
 
-export interface BulkArgs {
+export interface BulkArgs extends ArgsOf<typeof FLAGS> {
   readonly images: readonly string[];
-  readonly out?: string | undefined;
-  readonly format?: (typeof FORMATS)[number] | undefined;
-  readonly 'shard-size'?: number | undefined;
-  readonly shard?: Slice | undefined;
-  readonly workers?: number | 'auto' | undefined;
-  readonly 'retry-failed'?: boolean | undefined;
-  readonly existing?: (typeof EXISTING)[number] | undefined;
-  readonly prefix?: string | undefined;
-  readonly suffix?: string | undefined;
-  readonly beside?: boolean | undefined;
-  readonly 'path-field'?: string | undefined;
-  readonly 'image-column'?: string | undefined;
-  readonly 'image-root'?: string | undefined;
 }
 
 export interface BulkRequest {
@@ -142,12 +133,4 @@ function slice(value: unknown): Slice | undefined {
 
 function workers(value: unknown): number | 'auto' | undefined {
   return value === 'auto' ? value : wholeNumber('workers', 1)(value);
-}
-
-function text(describe: string) {
-  return { type: 'string', nargs: 1, group: 'Bulk:', describe } as const;
-}
-
-function yes(describe: string) {
-  return { type: 'boolean', group: 'Bulk:', describe } as const;
 }

@@ -13,6 +13,7 @@ import { matchPictures } from './match-pictures.js';
 import { modelFlags } from './model-flags.js';
 import { PICTURE_NOTES, pictureFlags } from './picture-flags.js';
 import { startAhead } from './start-ahead.js';
+import { listFlag, switchFlag } from '../common/flags.js';
 
 const ofModel = modelFlags(
   createParser('blip2-run caption', '$0 [images..]', 'Captions pictures, or answers a question about them.').positional(
@@ -25,37 +26,27 @@ const ofModel = modelFlags(
     },
   ),
 ).option('replan', {
-  type: 'boolean',
+  ...switchFlag('Model:', 'where a GPU has less memory free than --vram says: plan again for what is left'),
   implies: 'vram',
-  group: 'Model:',
-  describe: 'where a GPU has less memory free than --vram says: plan again for what is left',
 });
 
 const TEXT_FLAGS = [...GENERATION_FLAGS, ...BULK_FLAGS];
 const parser = bulkFlags(generationFlags(pictureFlags(budgetFlags(ofModel))))
   .option('match', {
-    type: 'string',
-    array: true,
-    nargs: 1,
-    group: 'Retrieval checkpoints:',
+    ...listFlag('Retrieval checkpoints:', 'how well this text describes each picture; repeatable'),
     conflicts: TEXT_FLAGS,
-    describe: 'how well this text describes each picture; repeatable',
   })
   .option('embed', {
-    type: 'boolean',
-    group: 'Retrieval checkpoints:',
+    ...switchFlag('Retrieval checkpoints:', "each picture's vectors, as JSON"),
     conflicts: TEXT_FLAGS,
-    describe: "each picture's vectors, as JSON",
   })
   .option('stream', {
-    type: 'boolean',
+    ...switchFlag('Output:', 'write words as they are made'),
     conflicts: ['json', 'batch', 'beams', 'num-captions', 'match', 'embed', 'out'],
-    group: 'Output:',
-    describe: 'write words as they are made',
   })
-  .option('json', { type: 'boolean', group: 'Output:', describe: 'one JSON object per picture; errors as JSON too' })
-  .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'errors only on stderr' })
-  .option('no-progress', { type: 'boolean', group: 'Output:', describe: 'no live line on stderr' })
+  .option('json', switchFlag('Output:', 'one JSON object per picture; errors as JSON too'))
+  .option('quiet', { ...switchFlag('Output:', 'errors only on stderr'), alias: 'q' })
+  .option('no-progress', switchFlag('Output:', 'no live line on stderr'))
   .example('blip2-run photo.jpg --model models/demo', 'a caption')
   .example(
     'blip2-run photos/ -m models/demo --vram 8M --emulate-gpu --question "what color is it?"',

@@ -3,6 +3,7 @@ import { type Ask, captionPresets, type GenerationOptions } from '../../src/runt
 import { usageError } from '../common/main.js';
 import { batchSize } from '../common/batch-size.js';
 import { wholeNumber } from '../common/parser.js';
+import { type ArgsOf, listFlag, switchFlag, textFlag } from '../common/flags.js';
 
 type PresetName = keyof typeof captionPresets;
 const EARLY_STOPPING = ['always', 'never'] as const;
@@ -29,25 +30,18 @@ const FLAGS = {
   'num-captions': count('num-captions', 1, 'answers per picture, with beams or --sample [default: 1]'),
   'repetition-penalty': number('repetition-penalty', 'above 1 makes repeated tokens less likely [default: 1]'),
   'no-repeat-ngram': count('no-repeat-ngram', 0, 'no sequence of this many tokens twice [default: off]'),
-  'stop-id': {
-    type: 'string',
-    array: true,
-    nargs: 1,
-    group: 'Text:',
-    describe: "token id that ends an answer, repeatable [default: the checkpoint's]",
-  },
-  sample: { type: 'boolean', group: 'Text:', describe: 'draw tokens by their probability' },
+  'stop-id': listFlag('Text:', "token id that ends an answer, repeatable [default: the checkpoint's]"),
+  sample: switchFlag('Text:', 'draw tokens by their probability'),
   temperature: number('temperature', 'with --sample [default: 1]'),
   'top-k': count('top-k', 0, 'with --sample: only the likeliest this many [default: 50]'),
   'top-p': number('top-p', 'with --sample: only the likeliest up to this probability [default: 1]'),
   seed: count('seed', 0, 'with --sample: the same seed draws the same tokens; --out asks for one'),
   batch: {
-    type: 'string',
-    nargs: 1,
-    coerce: batchSize,
-    group: 'Text:',
-    describe:
+    ...textFlag(
+      'Text:',
       'pictures that run together; auto: as many as make for the most of them per second in the budgets [default: auto]',
+    ),
+    coerce: batchSize,
   },
 } as const;
 
@@ -59,25 +53,7 @@ export function generationFlags<T>(parser: Argv<T>) {
   return parser.options(FLAGS);
 }
 
-export interface GenerationArgs {
-  readonly question?: string | undefined;
-  readonly prompt?: string | undefined;
-  readonly preset?: PresetName | undefined;
-  readonly 'max-new-tokens'?: number | undefined;
-  readonly 'min-new-tokens'?: number | undefined;
-  readonly beams?: number | undefined;
-  readonly 'length-penalty'?: number | undefined;
-  readonly 'early-stopping'?: (typeof EARLY_STOPPING)[number] | undefined;
-  readonly 'stop-id'?: readonly string[] | undefined;
-  readonly 'num-captions'?: number | undefined;
-  readonly 'repetition-penalty'?: number | undefined;
-  readonly 'no-repeat-ngram'?: number | undefined;
-  readonly sample?: boolean | undefined;
-  readonly temperature?: number | undefined;
-  readonly 'top-k'?: number | undefined;
-  readonly 'top-p'?: number | undefined;
-  readonly seed?: number | undefined;
-}
+export type GenerationArgs = ArgsOf<typeof FLAGS>;
 
 /** A question or prompt of the caller's takes the place of the preset's prompt. */
 export function readAsk({ question, prompt, preset }: GenerationArgs): Ask {
@@ -146,10 +122,6 @@ type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
 /** The fields that have a value. */
 function given<T extends object>(fields: T): Given<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T>;
-}
-
-function textFlag(group: string, describe: string) {
-  return { type: 'string', nargs: 1, group, describe } as const;
 }
 
 function count(flag: string, min: number, describe: string) {

@@ -3,28 +3,22 @@ import { parseSize } from '../../src/planner/index.js';
 import type { FetchLimits } from '../../src/runtime/index.js';
 import { usageError } from '../common/main.js';
 import { seconds } from '../common/seconds.js';
+import { switchFlag, textFlag } from '../common/flags.js';
 
 /** Flags of how pictures are found and fetched. */
 export function pictureFlags<T>(parser: Argv<T>) {
   return parser
-    .option('no-recursive', {
-      type: 'boolean',
-      group: 'Pictures:',
-      describe: 'of a folder, only the pictures right in it, not those of the folders inside',
-    })
+    .option(
+      'no-recursive',
+      switchFlag('Pictures:', 'of a folder, only the pictures right in it, not those of the folders inside'),
+    )
     .option('fetch-timeout', {
-      type: 'string',
-      nargs: 1,
-      group: 'Pictures:',
+      ...textFlag('Pictures:', 'seconds that a picture of a URL may take [default: 60]'),
       coerce: seconds('fetch-timeout'),
-      describe: 'seconds that a picture of a URL may take [default: 60]',
     })
     .option('fetch-limit', {
-      type: 'string',
-      nargs: 1,
-      group: 'Pictures:',
+      ...textFlag('Pictures:', 'size that a picture of a URL may have [default: 512M]'),
       coerce: bytes,
-      describe: 'size that a picture of a URL may have [default: 512M]',
     });
 }
 

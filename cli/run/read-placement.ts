@@ -3,15 +3,10 @@ import type { PlacementOptions, PlanningOptions } from '../../src/runtime/index.
 import { usageError } from '../common/main.js';
 import { machineProfile, wantsEstimates } from '../common/machine-profile.js';
 import { readMap } from '../common/read-map.js';
-import { readAllowQuant, readBudgets } from '../common/plan-options.js';
+import { type BudgetArgs, readAllowQuant, readBudgets } from '../common/plan-options.js';
 
-export interface PlacementArgs {
+export interface PlacementArgs extends BudgetArgs {
   readonly plan?: string | undefined;
-  readonly vram?: string[] | undefined;
-  readonly ram?: string | undefined;
-  readonly disk?: string | undefined;
-  readonly reserve?: string | undefined;
-  readonly 'allow-quant'?: string | undefined;
   readonly provider: string;
   readonly 'emulate-gpu'?: boolean | undefined;
 }

@@ -7,6 +7,7 @@ import { isLoopback } from '../../src/serve/http/who-may-ask.js';
 import type { ServeLimits } from '../../src/serve/limits.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
+import { type ArgsOf, listFlag, textFlag } from '../common/flags.js';
 
 const TEXT_USES = ['prompt', 'question', 'none'] as const satisfies readonly TextUse[];
 const [DEFAULT_HOST, DEFAULT_PORT] = ['127.0.0.1', 8000];
@@ -14,13 +15,19 @@ const MOST_PORT = 65_535;
 const TOKEN_VARIABLE = 'BLIP2_SERVE_TOKEN';
 
 const FLAGS = {
-  host: text('Address:', `address to listen on; any but this machine's own needs a token [default: ${DEFAULT_HOST}]`),
+  host: textFlag(
+    'Address:',
+    `address to listen on; any but this machine's own needs a token [default: ${DEFAULT_HOST}]`,
+  ),
   port: {
-    ...text('Address:', `port to listen on, 0 for any that is free [default: ${DEFAULT_PORT}]`),
+    ...textFlag('Address:', `port to listen on, 0 for any that is free [default: ${DEFAULT_PORT}]`),
     coerce: wholeNumber('port', 0, { max: MOST_PORT, why: 'there are no more ports' }),
   },
-  'token-file': text('Address:', `file with the token that requests have to have; or the variable ${TOKEN_VARIABLE}`),
-  name: text('API:', "what the model is called there [default: the checkpoint's folder]"),
+  'token-file': textFlag(
+    'Address:',
+    `file with the token that requests have to have; or the variable ${TOKEN_VARIABLE}`,
+  ),
+  name: textFlag('API:', "what the model is called there [default: the checkpoint's folder]"),
   text: {
     choices: TEXT_USES,
     default: 'prompt' as const,
@@ -28,13 +35,10 @@ const FLAGS = {
     describe:
       'what the text of a message is: what the answer goes on from; a question, asked as "Question: ... Answer:"; or nothing, and every answer is a caption',
   },
-  'image-origin': {
-    type: 'string',
-    array: true,
-    nargs: 1,
-    group: 'API:',
-    describe: 'pictures may be fetched from here, such as https://photos.example; repeatable [default: from nowhere]',
-  },
+  'image-origin': listFlag(
+    'API:',
+    'pictures may be fetched from here, such as https://photos.example; repeatable [default: from nowhere]',
+  ),
   'max-new-tokens': count('max-new-tokens', 'most tokens of an answer, whatever is asked for', 128),
   'max-text-tokens': count('max-text-tokens', 'most tokens of a text', 128),
   'max-body': size('most bytes of a request', '32M'),
@@ -51,21 +55,7 @@ export function serveFlags<T>(parser: Argv<T>) {
   return parser.options(FLAGS);
 }
 
-export interface ServeArgs {
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  readonly 'token-file'?: string | undefined;
-  readonly 'image-origin'?: readonly string[] | undefined;
-  readonly 'max-new-tokens'?: number | undefined;
-  readonly 'max-text-tokens'?: number | undefined;
-  readonly 'max-body': number;
-  readonly 'max-pixels'?: number | undefined;
-  readonly 'max-queue'?: number | undefined;
-  readonly 'max-queue-bytes': number;
-  readonly 'answer-timeout'?: number | undefined;
-  readonly 'body-timeout'?: number | undefined;
-  readonly 'stop-timeout'?: number | undefined;
-}
+export type ServeArgs = ArgsOf<typeof FLAGS>;
 
 export interface ServeAddress {
   readonly host: string;
@@ -120,22 +110,18 @@ export const stopTimeoutMsOf = (args: ServeArgs): number =>
 
 /** @throws Blip2Error `USAGE` */
 export function readOrigins(given: readonly string[] = []): string[] {
-  return given.map((text_) => {
-    const url = URL.canParse(text_) ? new URL(text_) : null;
-    if (url !== null && /^https?:$/.test(url.protocol) && /^https?:\/\/[^/?#@]+\/?$/i.test(text_)) return url.origin;
-    throw usageError(`--image-origin takes an origin such as https://photos.example, not ${JSON.stringify(text_)}`);
+  return given.map((text) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (url !== null && /^https?:$/.test(url.protocol) && /^https?:\/\/[^/?#@]+\/?$/i.test(text)) return url.origin;
+    throw usageError(`--image-origin takes an origin such as https://photos.example, not ${JSON.stringify(text)}`);
   });
-}
-
-function text(group: string, describe: string) {
-  return { type: 'string', nargs: 1, group, describe } as const;
 }
 
 function count(flag: string, describe: string, standard: number, max = Number.MAX_SAFE_INTEGER) {
   const coerce = wholeNumber(flag, 1, { max, why: 'no more is possible' });
-  return { ...text('Limits:', `${describe} [default: ${standard}]`), coerce, standard } as const;
+  return { ...textFlag('Limits:', `${describe} [default: ${standard}]`), coerce, standard } as const;
 }
 
 function size(describe: string, standard: string) {
-  return { ...text('Limits:', describe), default: standard, coerce: parseSize } as const;
+  return { ...textFlag('Limits:', describe), default: standard, coerce: parseSize } as const;
 }

@@ -12,16 +12,14 @@ import { askModel } from '../run/asked-model.js';
 import { modelFlags } from '../run/model-flags.js';
 import { startAhead } from '../run/start-ahead.js';
 import { maxTextTokensOf, readAddress, readLimits, readOrigins, serveFlags, stopTimeoutMsOf } from './serve-flags.js';
+import { textFlag } from '../common/flags.js';
 
 const DESCRIPTION = "Captions pictures for whoever speaks OpenAI's chat completions.";
 
 const parser = logFlags(serveFlags(budgetFlags(modelFlags(createParser('blip2-run serve', '$0', DESCRIPTION)))))
   .option('batch', {
-    type: 'string',
-    nargs: 1,
+    ...textFlag('Model:', 'pictures that are answered together; auto: as many as there is room for [default: auto]'),
     coerce: batchSize,
-    group: 'Model:',
-    describe: 'pictures that are answered together; auto: as many as there is room for [default: auto]',
   })
   .example('$0 -m models/demo', 'for this machine alone: http://127.0.0.1:8000/v1')
   .example('$0 -m ./blip2-opt-2.7b --vram 6G --host 0.0.0.0 --token-file token', 'for others, who have the token')

@@ -14,6 +14,7 @@ import { generationFlags } from '../run/generation-flags.js';
 import { modelFlags } from '../run/model-flags.js';
 import { pictureFlags } from '../run/picture-flags.js';
 import { askShardModel, ShardModels } from '../run/shard-models.js';
+import { textFlag } from '../common/flags.js';
 
 const ofModel = modelFlags(
   createParser(
@@ -24,12 +25,10 @@ const ofModel = modelFlags(
 );
 const parser = metricsFlag(logFlags(graceFlag(generationFlags(pictureFlags(budgetFlags(ofModel))))))
   .option('workers', { ...workersFlag, group: 'Model:' })
-  .option('image-root', {
-    type: 'string',
-    nargs: 1,
-    group: 'Pictures:',
-    describe: "folder of relative paths inside Parquet files [default: the file's own]",
-  })
+  .option(
+    'image-root',
+    textFlag('Pictures:', "folder of relative paths inside Parquet files [default: the file's own]"),
+  )
   .example('$0 -m models/demo < shards.jsonl', 'a shard a line, and an answer a line')
   .example('$0 -m ./blip2-opt-2.7b --vram 6G --workers auto', 'on every card, 6 GiB of each')
   .epilogue(
