@@ -1,9 +1,16 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { parentOf, pathsAbove } from './module-paths.js';
+import { isWithin, parentOf, pathsAbove } from './module-paths.js';
 
 it('knows the module that holds a path', () => {
   expect(['a.b.c', 'a.b', 'a', ''].map(parentOf)).toEqual(['a.b', 'a', '', '']);
+});
+
+it('tells what lies in a module from what begins like it', () => {
+  const within = (module: string) =>
+    ['layers.1', 'layers.10', 'layers.1.fc', 'layers'].filter((path) => isWithin(path, module));
+  expect(within('layers.1')).toEqual(['layers.1', 'layers.1.fc']);
+  expect(within('')).toHaveLength(4);
 });
 
 it('finds what a cut at every dot finds', () => {
