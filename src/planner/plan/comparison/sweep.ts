@@ -55,21 +55,15 @@ export function* plannedPoints(
     const gpus = new Map(ids.map((id) => [id, gpuBytes]));
     const asked = { ...options, budgets: { ...options.budgets, gpus }, explain: false };
     const result = planPrepared(prepare(asked), tensors, asked);
-    if (result.status === 'infeasible') {
-      const point = { gpuBytes, latencyMs: null, streamedBytesPerCall: null, gpuWeightBytes: null, step: null };
-      yield { point, plan: null };
-      continue;
-    }
-    const { plan } = result;
-    const fresh = residentParts(plan.placements).filter((part) => !held.has(part));
+    const plan = result.status === 'fits' ? result.plan : null;
+    const fresh = residentParts(plan?.placements ?? []).filter((part) => !held.has(part));
     for (const part of fresh) held.add(part);
+    const onGpus = plan?.devices.filter(({ id }) => typeof id === 'number');
     const point = {
       gpuBytes,
-      latencyMs: plan.cost.latencyMs,
-      streamedBytesPerCall: plan.cost.streamedBytesPerCall,
-      gpuWeightBytes: plan.devices
-        .filter((device) => typeof device.id === 'number')
-        .reduce((sum, device) => sum + device.weightBytes, 0),
+      latencyMs: plan?.cost.latencyMs ?? null,
+      streamedBytesPerCall: plan?.cost.streamedBytesPerCall ?? null,
+      gpuWeightBytes: onGpus?.reduce((sum, { weightBytes }) => sum + weightBytes, 0) ?? null,
       step: k === 0 || fresh.length === 0 ? null : `${fresh.join(' and ')} on the GPU`,
     };
     yield { point, plan };

@@ -28,6 +28,8 @@ const NAMED_BY_TENSORS =
   'What stays on the GPU and runs for every token is named tensor by tensor: accelerate would hook each module below a key that ' +
   'is a module, in every call. It warns that such keys match no submodule, and places them all the same.';
 
+const TOOL = { name: 'blip2-device-map', version: '0.1.0' } as const;
+
 export interface BuiltPlan {
   readonly document: PlanDocument;
   readonly map: DeviceMap;
@@ -65,7 +67,7 @@ export function buildPlan(context: PlanContext, choice: readonly Place[], said: 
   const solver = said ?? { status: 'given', objective: 'latency', boundMs: cost.latencyMs, gap: 0 };
   const document: PlanDocument = {
     schema: PLAN_SCHEMA,
-    tool: context.tool,
+    tool: TOOL,
     checkpoint: context.checkpoint,
     ...(profile.model === undefined ? {} : { model: profile.model }),
     engine: profile.engine,

@@ -23,11 +23,8 @@ import type { CheckpointIdentity, PlanOptions } from './plan-options.js';
 import { profiler, type Grain } from './profiler.js';
 import { needsIntegerSolver } from './needs-integer-solver.js';
 
-const TOOL = { name: 'blip2-device-map', version: '0.1.0' } as const;
-
 /** Everything that is settled before a placement is chosen. */
 export interface PlanContext {
-  readonly tool: typeof TOOL;
   readonly checkpoint: CheckpointIdentity;
   readonly profile: ModelProfile;
   /** Module path -> dtype where it is not the profile's. */
@@ -96,7 +93,6 @@ export function planPreparer(
       overheads.set(id, (countContext ? contextBytes : 0) + workspaceBytes + keptBytes + shared);
     }
     return {
-      tool: TOOL,
       checkpoint: options.checkpoint ?? { id: '', files: [], fingerprint: null },
       profile,
       dtypes: options.dtypes ?? new Map<string, LoadDtype>(),
