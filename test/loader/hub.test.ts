@@ -236,8 +236,17 @@ describe('when the hub has a bad day', () => {
     await server.stop();
     await expect(openCheckpoint('owner/model', nobody)).rejects.toMatchObject({
       code: 'HUB_UNREACHABLE',
+      message: expect.stringMatching(/does not answer, after 5 attempts: connect ECONNREFUSED 127\.0\.0\.1:\d+$/),
     });
     server = await HubServer.start(FILES);
+  });
+
+  it('asks once where it would fail again', async () => {
+    const nowhere = { ...options(), endpoint: 'http://127.0.0.1:1' };
+    await expect(openCheckpoint('owner/model', nowhere)).rejects.toMatchObject({
+      code: 'HUB_UNREACHABLE',
+      message: 'http://127.0.0.1:1 does not answer: bad port',
+    });
   });
 });
 

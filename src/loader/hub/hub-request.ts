@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Blip2Error } from '../../errors.js';
+import { fetchFailure, type FetchFailure } from '../../fetch-failure.js';
 import type { HubSettings } from './hub-settings.js';
 import { noticeWait, seconds } from './notice-wait.js';
 
@@ -49,8 +50,9 @@ export class HubRequests {
       } catch (cause) {
         signal?.throwIfAborted();
         if (cause instanceof Blip2Error) throw cause;
-        if (last) throw unreachable(address, cause);
-        reason = cause instanceof Error ? cause.message : String(cause);
+        const failure = fetchFailure(cause);
+        if (last || failure.isLasting) throw unreachable(address, failure, attempt, cause);
+        reason = failure.reason;
       }
       waitedMs += waitMs;
       using _notice = noticeWait(
@@ -67,7 +69,7 @@ export class HubRequests {
     const controller = new AbortController();
     const stop = (): void => controller.abort(signal?.reason);
     signal?.addEventListener('abort', stop);
-    const late = new Error(`no answer within ${seconds(timeoutMs)} s`);
+    const late = Object.assign(new Error(`no answer within ${seconds(timeoutMs)} s`), { code: 'ETIMEDOUT' });
     const timer = setTimeout(() => controller.abort(late), timeoutMs);
     using _notice = noticeWait(this.settings, `${originOf(address)}: waiting for an answer`);
     try {
@@ -123,17 +125,14 @@ function asksTooMuch(address: string, status: number, waitMs: number): Blip2Erro
   );
 }
 
-function unreachable(address: string, cause: unknown): Blip2Error {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Blip2Error(
-    'HUB_UNREACHABLE',
-    `${originOf(address)} does not answer, after ${ATTEMPTS} attempts: ${reason}`,
-    {
-      hint: 'Check the network and HF_ENDPOINT. If a folder was meant: there is none of that name.',
-      details: { address },
-      cause,
-    },
-  );
+function unreachable(address: string, failure: FetchFailure, attempts: number, cause: unknown): Blip2Error {
+  const tried = attempts === 1 ? '' : `, after ${attempts} attempts`;
+  const general = 'Check the network and HF_ENDPOINT. If a folder was meant: there is none of that name.';
+  return new Blip2Error('HUB_UNREACHABLE', `${originOf(address)} does not answer${tried}: ${failure.reason}`, {
+    hint: failure.hint ?? general,
+    details: { address },
+    cause,
+  });
 }
 
 /** What an answer that is no success means. */

@@ -1,5 +1,6 @@
 import { Blip2Error } from '../../errors.js';
 import { errorText, option } from '../../error-text.js';
+import { fetchFailure } from '../../fetch-failure.js';
 import { MAX_PICTURE_BYTES } from './read-picture.js';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -66,8 +67,9 @@ export async function fetchPicture(url: URL, options: FetchOptions): Promise<Uin
         cause,
       });
     }
-    const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
+    const { reason, hint } = fetchFailure(cause);
     throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} cannot be fetched: ${reason}`, {
+      hint,
       details: { picture: shortened(url.href) },
       cause,
     });
