@@ -55,6 +55,18 @@ describe('picture settings', () => {
     }
   });
 
+  it.each(['null', '[]', '"BlipImageProcessor"'])(
+    'are not looked for elsewhere where the first file is %s',
+    async (text) => {
+      await writeFile(join(folder, 'processor_config.json'), text);
+      await write('preprocessor_config.json', {});
+      await expect(readPictureSettings(folder)).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining('processor_config.json is not an object'),
+      });
+    },
+  );
+
   it('are not looked for elsewhere where the first file is broken', async () => {
     await writeFile(join(folder, 'processor_config.json'), '{');
     await write('preprocessor_config.json', {});

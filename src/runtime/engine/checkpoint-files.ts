@@ -57,7 +57,7 @@ async function refuseAdapter(folder: string): Promise<void> {
 /** transformers 5 writes what is under `image_processor`; files from before it have none. */
 const PROCESSOR = 'processor_config.json';
 const PREPROCESSOR = 'preprocessor_config.json';
-const processorSchema = z.looseObject({ image_processor: z.unknown() });
+const processorSchema = z.looseObject({ image_processor: z.unknown().optional() });
 
 /**
  * How pictures become pixels, looked for as transformers 5 does: in processor_config.json, and in preprocessor_config.json
@@ -65,8 +65,13 @@ const processorSchema = z.looseObject({ image_processor: z.unknown() });
  * @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID`
  */
 export async function readPictureSettings(folder: string): Promise<PreprocessorConfig> {
-  const nested = processorSchema.safeParse(await readJsonIfThere(folder, PROCESSOR)).data?.image_processor;
-  if (nested !== undefined && nested !== null) return parsePreprocessorConfig(nested, PROCESSOR);
+  const processor = await readJsonIfThere(folder, PROCESSOR);
+  if (processor !== undefined) {
+    const { success, data } = processorSchema.safeParse(processor);
+    if (!success) throw new Blip2Error('CONFIG_INVALID', `${join(folder, PROCESSOR)} is not an object`);
+    const nested = data.image_processor;
+    if (nested !== undefined && nested !== null) return parsePreprocessorConfig(nested, PROCESSOR);
+  }
   const own = await readJsonIfThere(folder, PREPROCESSOR);
   if (own !== undefined) return parsePreprocessorConfig(own, PREPROCESSOR);
   throw new Blip2Error(

@@ -138,6 +138,14 @@ describe('parsePreprocessorConfig', () => {
     expect(parsePreprocessorConfig({ do_resize: false, size: 224 }).size).toBeNull();
   });
 
+  it('knows the class by its name of before transformers 4.26, which does not count beside the newer one', () => {
+    const older = (name: string, type?: string) =>
+      parsePreprocessorConfig({ feature_extractor_type: name, image_processor_type: type, size: 224 }).size?.width;
+    expect(older('BlipFeatureExtractor')).toBe(224);
+    expect(older('CLIPFeatureExtractor', 'BlipImageProcessor')).toBe(224);
+    expect(() => older('CLIPFeatureExtractor')).toThrow('feature_extractor_type: "CLIPImageProcessor" prepares');
+  });
+
   it.each([{ resample: 2 }, { size: { shortest_edge: 224 } }, { size: 0 }, { image_mean: [0.5] }, null, 'text'])(
     'refuses %j',
     (json) => {

@@ -67,6 +67,8 @@ const NEEDED = [
 const schema = z
   .looseObject({
     image_processor_type: z.string().regex(PROCESSOR_CLASS).nullish(),
+    /** What transformers before 4.26 wrote in its place. */
+    feature_extractor_type: z.string().nullish(),
     do_center_crop: notDone,
     do_pad: notDone,
     do_resize: step,
@@ -87,6 +89,9 @@ const schema = z
     image_std: perChannel(stdValue).nullable().default(CLIP_STD),
   })
   .superRefine((c, ctx) => {
+    const older = c.feature_extractor_type?.replace('FeatureExtractor', 'ImageProcessor') ?? '';
+    if (older !== '' && typeof c.image_processor_type !== 'string' && !PROCESSOR_CLASS.test(older))
+      ctx.addIssue({ code: 'custom', path: ['feature_extractor_type'], message: `"${older}" prepares other pictures` });
     for (const [name, fields] of NEEDED) {
       for (const field of fields) {
         if (c[name] && c[field] === null)

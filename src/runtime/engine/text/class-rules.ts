@@ -3,11 +3,13 @@
  * and what goes around a text. Those of BLIP-2's and InstructBLIP's language models, and BERT, which the Q-Former reads by.
  */
 
+import { FOREIGN_CLASSES } from './foreign-classes.js';
+
 /** A document or a part of one. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 export interface ClassRules {
-  /** Whether `tokenizer.json` is of the class' kind. Of another, what transformers makes of it is nonsense. */
+  /** Whether `tokenizer.json` is of the class' kind. */
   fits(file: Fields): boolean;
   /**
    * @param file parsed `tokenizer.json`
@@ -21,10 +23,25 @@ export interface ClassRules {
   readonly extra: readonly string[];
 }
 
-/** @param config parsed `tokenizer_config.json`; without a class it is that of OPT, which transformers knows BLIP-2 by */
-export function rulesOf(file: Fields, { tokenizer_class: name = 'GPT2Tokenizer' }: Fields): ClassRules | null {
-  const rules = typeof name === 'string' ? RULES.get(name.replace(/Fast$/, '')) : undefined;
-  return rules?.fits(file) === true ? rules : null;
+/**
+ * @param config parsed `tokenizer_config.json`; without a class it is that of OPT, which transformers knows BLIP-2 by
+ * @returns null where the file counts as it is
+ * @throws Error for a class of transformers that is not done here, or is not of the file's kind: what it makes of that is nonsense
+ */
+export function rulesOf(file: Fields, { tokenizer_class: stated }: Fields): ClassRules | null {
+  if (stated !== undefined && stated !== null && typeof stated !== 'string')
+    throw new Error(`"tokenizer_class" of tokenizer_config.json is ${JSON.stringify(stated)}, which is no name`);
+  const name = (stated ?? 'GPT2Tokenizer').replace(/Fast$/, '');
+  const rules = RULES.get(name);
+  if (rules?.fits(file) === true) return rules;
+  // transformers sees that such files are not what LLaMA's class makes.
+  const isAsItIs = stated === undefined || stated === null || (rules === llama && isOfBytes(file));
+  if (isAsItIs || (rules === undefined && !FOREIGN_CLASSES.has(name))) return null;
+  const why =
+    rules === undefined
+      ? 'has rules of its own that are not done here; "TokenizersBackend" would take tokenizer.json as it is'
+      : `is not for a tokenizer.json of ${kindOf(file)}`;
+  throw new Error(`"tokenizer_class": "${stated}" of tokenizer_config.json ${why}`);
 }
 
 export function fieldsOf(value: unknown): Fields {
@@ -33,15 +50,22 @@ export function fieldsOf(value: unknown): Fields {
 
 const typeOf = (part: unknown): unknown => fieldsOf(part)['type'];
 const ofModel =
-  (type: string, isOfBytes = false) =>
-  ({ model, decoder }: Fields): boolean =>
-    typeOf(model) === type && (typeOf(decoder) === 'ByteLevel') === isOfBytes;
+  (type: string) =>
+  ({ model }: Fields): boolean =>
+    typeOf(model) === type;
+const isBpe = ofModel('BPE');
+
+/** Whether the tokens of a text are its bytes, each written as a letter: where the file names that step, as transformers looks. */
+const isOfBytes = ({ normalizer, pre_tokenizer: cut, post_processor: frame, decoder }: Fields): boolean =>
+  JSON.stringify([normalizer, cut, frame, decoder]).includes('"ByteLevel"');
+
+const kindOf = (file: Fields): string => `${String(typeOf(file['model']))}${isOfBytes(file) ? ' over bytes' : ''}`;
 
 const BYTES = { type: 'ByteLevel', trim_offsets: true, use_regex: true };
 const MARKS = { type: 'Metaspace', replacement: '▁' };
 
 const gpt2: ClassRules = {
-  fits: ofModel('BPE', true),
+  fits: (file) => isBpe(file) && isOfBytes(file),
   parts: ({ model }, { add_prefix_space: prefix }) => ({
     model: { ...fieldsOf(model), unk_token: null, fuse_unk: false, byte_fallback: false },
     normalizer: null,
@@ -53,7 +77,7 @@ const gpt2: ClassRules = {
 };
 
 const llama: ClassRules = {
-  fits: ofModel('BPE'),
+  fits: (file) => isBpe(file) && !isOfBytes(file),
   parts: ({ model }, { add_prefix_space: prefix, legacy }) => {
     const isPrefixed = prefix !== false;
     const scheme = legacy === true ? 'always' : 'first';

@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { at } from '../../../checked-access.js';
 import { parseModelConfig } from '../../../model/blip2-config.js';
 import { readCheckpointFiles, readPromptTokenizer } from '../checkpoint-files.js';
+import { FOREIGN_CLASSES } from './foreign-classes.js';
 
 const ids = z.array(z.number());
 const fields = z.record(z.string(), z.unknown());
@@ -37,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-async function write(prefix: string, kind: string, file: object, config: object): Promise<void> {
+async function write(prefix: string, kind: string, file: object, config: object | null): Promise<void> {
   await mkdir(join(folder, prefix), { recursive: true });
   await writeFile(join(folder, prefix, 'tokenizer.json'), JSON.stringify({ ...kinds[kind], ...file }));
   await writeFile(join(folder, prefix, 'tokenizer_config.json'), JSON.stringify(config));
@@ -86,5 +87,49 @@ describe('tokenizers of both of their files', () => {
     await write('', 'opt', {}, config);
     const make = await readPromptTokenizer(folder, blip2);
     expect(make).toThrow(reason);
+  });
+
+  it.each([
+    [
+      'opt',
+      { tokenizer_class: 'T5TokenizerFast' },
+      'T5TokenizerFast" of tokenizer_config.json is not for a tokenizer.json of BPE over bytes',
+    ],
+    ['llama', { tokenizer_class: 'GPT2Tokenizer' }, 'is not for a tokenizer.json of BPE'],
+    ['t5', { tokenizer_class: 'LlamaTokenizer' }, 'is not for a tokenizer.json of Unigram'],
+    [
+      'opt',
+      { tokenizer_class: 'RobertaTokenizerFast' },
+      'RobertaTokenizerFast" of tokenizer_config.json has rules of its own',
+    ],
+    ['opt', { tokenizer_class: 3 }, 'is 3, which is no name'],
+    ['opt', [], 'tokenizer_config.json is not an object'],
+    ['opt', null, 'tokenizer_config.json is not an object'],
+  ])(
+    'refuses a tokenizer of %s with %j, of which transformers makes nonsense or nothing',
+    async (kind, config, reason) => {
+      await write('', kind, {}, config);
+      const make = await readPromptTokenizer(folder, blip2);
+      expect(make).toThrow(reason);
+    },
+  );
+
+  it.each(['LlamaTokenizer', 'LlamaTokenizerFast', 'OfNobodyTokenizer'])(
+    'takes the file of OPT as it is for %s, as transformers does',
+    async (name) => {
+      const text = at(texts, 3);
+      await write('', 'opt', {}, { tokenizer_class: 'PreTrainedTokenizerFast' });
+      const expected = (await readPromptTokenizer(folder, blip2))().encode(text);
+      await write('', 'opt', {}, { tokenizer_class: name });
+      expect((await readPromptTokenizer(folder, blip2))().encode(text)).toEqual(expected);
+    },
+  );
+
+  it('knows the names of all classes that transformers has', async () => {
+    const { names } = z
+      .object({ names: z.array(z.string()) })
+      .parse(JSON.parse(await readFile('test/fixtures/text/classes.json', 'utf8')));
+    const done = ['GPT2Tokenizer', 'LlamaTokenizer', 'T5Tokenizer', 'BertTokenizer'];
+    expect([...FOREIGN_CLASSES, ...done].toSorted()).toEqual(names.toSorted());
   });
 });

@@ -33,8 +33,7 @@ export function createTokenizer(
   tokenizerConfig: unknown,
   added: readonly string[] = [],
 ): FileTokenizer {
-  const config = isRecord(tokenizerConfig) ? tokenizerConfig : {};
-  const { tokenizer, composed } = parse(tokenizerJson, config, added);
+  const { tokenizer, composed, config } = parse(tokenizerJson, tokenizerConfig, added);
   // transformers 5 joins " ." and " n't" only where the file asks for it, and never for BPE, which it would corrupt.
   const cleanUp = config['clean_up_tokenization_spaces'] === true && modelType(tokenizerJson) !== 'BPE';
   const decode = (ids: readonly number[]): string => {
@@ -60,16 +59,17 @@ export function createTokenizer(
   };
 }
 
-function parse(tokenizerJson: unknown, config: Record<string, unknown>, added: readonly string[]) {
+function parse(tokenizerJson: unknown, config: unknown, added: readonly string[]) {
   try {
     if (!isRecord(tokenizerJson)) throw new Error('it is not an object');
+    if (!isRecord(config)) throw new Error('tokenizer_config.json is not an object');
     checkVocabulary(tokenizerJson);
     const refused = notDone(config);
     if (refused !== null) throw new Error(`of tokenizer_config.json, ${refused}`);
     const composed = composeTokenizer(tokenizerJson, config, added);
     const tokenizer = new Tokenizer(composed, {});
     mendSteps(tokenizer, composed);
-    return { tokenizer, composed };
+    return { tokenizer, composed, config };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('TOKENIZER_INVALID', `tokenizer.json cannot be used: ${reason}`, {
