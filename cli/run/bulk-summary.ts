@@ -5,13 +5,18 @@ import type { BulkRequest } from './bulk-flags.js';
 
 /** What a run into a folder has come to, for people and for programs. */
 export function bulkSummary(
-  { tally, pictures, shardsLeft }: BulkResult,
+  { tally, pictures, donePictures, shardsLeft }: BulkResult,
   { out }: BulkRequest,
   seconds: number,
 ): { readonly text: string; readonly json: object } {
   const { captioned, failed, skipped, empty, repeated, truncated } = tally;
   const rows = [
     `${captioned} of ${pictures} pictures have captions in ${out}, after ${duration(seconds)}`,
+    ...(donePictures > 0
+      ? [
+          `${donePictures} were done before, and their pictures not looked at again: for replaced ones give another --out`,
+        ]
+      : []),
     ...(skipped > 0 ? [`${skipped} had text files already and were skipped`] : []),
     ...(failed > 0 ? [`${failed} failed: their records say why, and --retry-failed runs them again`] : []),
     ...(empty > 0 ? [`${counted(empty, 'caption')} without a word`] : []),
@@ -21,6 +26,6 @@ export function bulkSummary(
   ];
   return {
     text: `${rows.join('\n')}\n`,
-    json: { pictures, captioned, failed, skipped, empty, repeated, truncated, shardsLeft, seconds },
+    json: { pictures, donePictures, captioned, failed, skipped, empty, repeated, truncated, shardsLeft, seconds },
   };
 }

@@ -46,6 +46,7 @@ describe('blip2-run --out', () => {
     const first = await run(PICTURES, '--out', out, '--shard-size', '6');
     expect(first).toMatchObject({ code: 0, stdout: '' });
     expect(first.stderr).toContain('16 of 16 pictures have captions');
+    expect(first.stderr).not.toContain('before');
     expect(await visible(out)).toEqual(['00000.jsonl', '00001.jsonl', '00002.jsonl']);
     const records = await recordsIn(out);
     expect(records.map(({ file_name }) => file_name)).toEqual(goldens.map(({ image }) => `${PICTURES}/${image}`));
@@ -53,6 +54,10 @@ describe('blip2-run --out', () => {
     const before = await hashesIn(out);
     const second = await run(PICTURES, '--out', out, '--shard-size', '6', '--json');
     expect(JSON.parse(second.stdout)).toMatchObject({ pictures: 16, captioned: 16, failed: 0, shardsLeft: 0 });
+    expect(await hashesIn(out)).toEqual(before);
+    await rm(join(out, '00002.jsonl'));
+    const third = await run(PICTURES, '--out', out, '--shard-size', '6');
+    expect(third.stderr).toContain('12 were done before, and their pictures not looked at again');
     expect(await hashesIn(out)).toEqual(before);
   });
 

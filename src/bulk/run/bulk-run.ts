@@ -35,6 +35,8 @@ export interface BulkResult {
   readonly tally: Tally;
   /** Pictures of the shards that were this run's to caption. */
   readonly pictures: number;
+  /** Those of them that earlier runs had finished: their pictures were not looked at. */
+  readonly donePictures: number;
   /** Shards of all runs on this folder that are not finished. */
   readonly shardsLeft: number;
 }
@@ -59,8 +61,11 @@ async function runShards(options: BulkOptions): Promise<BulkResult> {
   const mine = Array.from({ length: list.shards }, (_, shard) => shard).filter(
     (shard) => shard % slice.count === slice.index,
   );
-  const pictures = mine.reduce((sum, shard) => sum + list.shardPictures(shard, shardSize), 0);
+  const picturesOf = (shards: readonly number[]) =>
+    shards.reduce((sum, shard) => sum + list.shardPictures(shard, shardSize), 0);
+  const pictures = picturesOf(mine);
   const open = await openShards(options, list, mine, tally);
+  const donePictures = pictures - picturesOf(open);
   if (open.length > 0) {
     const onRecord = (record: CaptionRecord) => {
       tally.add(record);
@@ -75,7 +80,7 @@ async function runShards(options: BulkOptions): Promise<BulkResult> {
     });
   }
   const shardsLeft = await finishRun(folder, output, run);
-  return { tally, pictures, shardsLeft };
+  return { tally, pictures, donePictures, shardsLeft };
 }
 
 /** The shards that are to be captioned; the records of the others are counted. */
