@@ -65,15 +65,18 @@ describe('quantised weights', () => {
   });
 });
 
-describe('weights that are no floats', () => {
-  it.each(['I8', 'I64', 'BOOL', 'U8', 'I32'] as const)('are refused by their dtype: %s', async (dtype) => {
-    const checkpoint = await openCheckpoint(DEMO);
-    const name = 'language_model.model.decoder.layers.0.fc2.weight';
-    const stored = checkpoint.tensors.get(name);
-    if (stored === undefined) throw new Error(`the demo has no ${name}`);
-    const tensors = new Map([...checkpoint.tensors, [name, { ...stored, dtype }]]);
-    const weights = new Weights(parseBlip2Config(checkpoint.config), tensors);
-    const details = { tensor: name, dtype };
-    expect(() => weights.get(name)).toThrow(expect.objectContaining({ code: 'TENSOR_DTYPE', details }));
-  });
+describe('weights that are no floats of 16 or 32 bits', () => {
+  it.each(['I8', 'I64', 'BOOL', 'U8', 'I32', 'F64', 'F8_E4M3'] as const)(
+    'are refused by their dtype: %s',
+    async (dtype) => {
+      const checkpoint = await openCheckpoint(DEMO);
+      const name = 'language_model.model.decoder.layers.0.fc2.weight';
+      const stored = checkpoint.tensors.get(name);
+      if (stored === undefined) throw new Error(`the demo has no ${name}`);
+      const tensors = new Map([...checkpoint.tensors, [name, { ...stored, dtype }]]);
+      const weights = new Weights(parseBlip2Config(checkpoint.config), tensors);
+      const details = { tensor: name, dtype };
+      expect(() => weights.get(name)).toThrow(expect.objectContaining({ code: 'TENSOR_DTYPE', details }));
+    },
+  );
 });

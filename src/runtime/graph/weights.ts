@@ -10,6 +10,7 @@ import {
   type QuantScheme,
   type QuantizedNames,
 } from '../../tensor/quantized.js';
+import { isFloatDtype } from '../../loader/index.js';
 import { isFloating } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 
@@ -44,7 +45,7 @@ export class Weights {
 
   /**
    * @throws Blip2Error `TENSOR_NOT_FOUND`, `TENSOR_SHAPE` when config.json implies another shape, `TENSOR_DTYPE` when it
-   *   implies floats and the tensor holds none
+   *   implies floats and the tensor holds none of 16 or 32 bits
    */
   get(name: string): StoredTensor {
     const tensor = this.#tensors.get(name);
@@ -57,7 +58,7 @@ export class Weights {
     const expected = this.#expected.get(name);
     if (expected !== undefined && !sameShape(expected.shape, tensor.shape))
       throw wrongShape(name, tensor, expected.shape);
-    if (expected !== undefined && !isFloating(tensor.dtype)) throw noFloats(name, tensor);
+    if (expected !== undefined && !isFloatDtype(tensor.dtype)) throw otherDtype(name, tensor);
     return tensor;
   }
 
@@ -86,12 +87,14 @@ export class Weights {
   }
 }
 
-function noFloats(name: string, { dtype }: TensorInfo): Blip2Error {
+function otherDtype(name: string, { dtype }: TensorInfo): Blip2Error {
   return new Blip2Error(
     'TENSOR_DTYPE',
-    `tensor ${name} is stored as ${dtype}; this model's weights are floats (F32, F16 or BF16)`,
+    `tensor ${name} is stored as ${dtype}; this model's weights are floats of F32, F16 or BF16`,
     {
-      hint: 'Take the checkpoint with floats that it was made of. blip2-shard convert --quant stores int8 or int4 that can be read here.',
+      hint: isFloating(dtype)
+        ? 'transformers writes such a one: load it with dtype=torch.float32, and save_pretrained it into another folder.'
+        : 'Take the checkpoint with floats that it was made of. blip2-shard convert --quant stores int8 or int4 that can be read here.',
       details: { tensor: name, dtype },
     },
   );

@@ -1,8 +1,7 @@
 import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
 import type { StoredTensor } from '../../../loader/format/stored-tensor.js';
-import { materializeTensors } from '../../../loader/index.js';
+import { isFloatDtype, materializeTensors } from '../../../loader/index.js';
 import type { ModelConfig } from '../../../model/blip2-config.js';
-import { isFloating } from '../../../tensor/dtype.js';
 import { defaultCacheFolder } from '../../device/cache-folder.js';
 import type { DeviceOptions } from '../../device/device-options.js';
 import { cpuOptions } from './cpu-options.js';
@@ -42,7 +41,8 @@ async function float32Tensors(
   checkpoint: Checkpoint,
   { cacheFolder = defaultCacheFolder(), signal, onConvert }: DeviceOptions,
 ): Promise<ReadonlyMap<string, StoredTensor>> {
-  const floating = [...checkpoint.tensors].filter(([, { dtype }]) => isFloating(dtype));
+  // Others are refused where the model has one of them.
+  const floating = [...checkpoint.tensors].filter(([, { dtype }]) => isFloatDtype(dtype));
   const dtypes = new Map(floating.map(([name]) => [name, 'F32'] as const));
   const { tensors } = await materializeTensors(checkpoint, dtypes, cacheFolder, {
     ...(signal === undefined ? {} : { signal }),
