@@ -43,7 +43,7 @@ export async function makePlan(args: PlanArgs, format: PlanFormat, range: SweepR
       'Give a number of pictures, or --vram without --strategy.',
     );
   }
-  const request = await readRequest(args);
+  const request = await readRequest(args, format === 'python' ? 'transformers' : 'blip2-run');
   const { tensors, options } = request;
   tellRequest(request, args.quiet);
   const result = args.strategy === 'auto' ? planRequest(request) : theirPlan(tensors, options, args.strategy);

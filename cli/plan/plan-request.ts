@@ -4,6 +4,7 @@ import {
   type Budgets,
   type Device,
   type DeviceMap,
+  type Engine,
   type LoadDtype,
   needsIntegerSolver,
   parseDeviceMap,
@@ -71,7 +72,8 @@ export function planRequest({ tensors, options, batches }: PlanRequest): PlanRes
   return batches === undefined ? planDeviceMap(tensors, options) : planForBatches(tensors, options, batches);
 }
 
-export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
+/** @param usualEngine of a BLIP-2, where no flag says who will execute the map */
+export async function readRequest(args: RequestArgs, usualEngine: Engine = 'blip2-run'): Promise<PlanRequest> {
   const { dtype, dtypes } = readDtypes(args.dtype ?? []);
   const cards = readCards(args.gpu ?? []);
   const { budgets, notes } = budgetsOf(args, cards);
@@ -87,7 +89,7 @@ export async function readRequest(args: RequestArgs): Promise<PlanRequest> {
   const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint, args);
   const known = isBlip2(config) ? null : await knownModels(tensors, config, args);
   const loaded = dtype ?? (known === null ? undefined : indexedDtype(config, checkpoint?.indexDtype));
-  const engine = args.engine ?? (known === null ? 'blip2-run' : 'transformers');
+  const engine = args.engine ?? (known === null ? usualEngine : 'transformers');
   for (const module of dtypes.keys()) {
     if (module === '' || [...tensors.keys()].some((name) => isWithin(name, module))) continue;
     throw usageError(`--dtype ${module}=${dtypes.get(module)}: no tensor of this model is in "${module}"`);

@@ -29,6 +29,19 @@ describe('blip2-plan', () => {
     expect(await readFile(file, 'utf8')).toContain('8589934592');
   });
 
+  it('writes Python by a plan for transformers, which runs it, unless another engine is asked for', async () => {
+    const asked = ['--vram', '6G', '-f', 'python'];
+    const [usual, other, same] = [
+      await plan(...asked),
+      await plan(...asked, '--engine', 'blip2-run'),
+      await plan(...asked, '--engine', 'transformers'),
+    ];
+    expect(usual.stderr).toMatch(/ for transformers$/m);
+    expect(usual).toEqual(same);
+    expect(other.stderr).toMatch(/ for blip2-run$/m);
+    expect(other.stdout).not.toBe(usual.stdout);
+  });
+
   it('keeps pins, and says which module it cannot pin', async () => {
     const { stdout } = await plan('--vram', '4G', '--pin', 'qformer=0', '--pin', 'vision_model=cpu', '-q');
     expect(JSON.parse(stdout)).toMatchObject({ qformer: 0, vision_model: 'cpu' });
