@@ -1,6 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import packageJson from '../../package.json' with { type: 'json' };
 import { didYouMean } from './closest.js';
+import { columnsOf } from './columns.js';
 import { asksForWords, flagWords } from './completion.js';
 import { usageError } from './main.js';
 import { writeOut } from './write-out.js';
@@ -10,7 +11,8 @@ const LONE_DASH = '\0';
 
 /** The parser of a command that takes flags and positionals, `usage` names the latter. */
 export function createParser(name: string, usage: string, description: string): Argv {
-  return strictParser(name).command(usage, description);
+  // In the order in which the help is to have them: flags without a group stand with what a subcommand alone takes.
+  return strictParser(name).group([], 'Positionals:').group([], 'Options:').command(usage, description);
 }
 
 /**
@@ -29,7 +31,7 @@ export function strictParser(name: string): Argv {
     .alias('help', 'h')
     .version(packageJson.version)
     .alias('version', ['v', 'V'])
-    .wrap(Math.max(40, Math.min(80, process.stdout.columns ?? 80)));
+    .wrap(Math.max(40, Math.min(80, columnsOf(process.stdout))));
 }
 
 /**
@@ -46,9 +48,12 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lis
   let text = '';
   try {
     const words = argv.map((word) => (word === '-' ? LONE_DASH : word));
-    const parsed = await parser.fail(false).parseAsync(words, {}, (_error, _argv, output) => {
-      text = output;
-    });
+    const parsed = await parser
+      .group(['help', 'version'], 'Help:')
+      .fail(false)
+      .parseAsync(words, {}, (_error, _argv, output) => {
+        text = output;
+      });
     if (text === '') {
       refuseRepeats(parsed, lists);
       return withDashes(parsed);
@@ -59,6 +64,7 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lis
     refuseRepeatedWords(argv, lists);
     await refuseDashedValue(parser, message, argv);
     await nameWhatIsMissing(parser, message);
+    await refuseOtherChoice(parser, message);
     throw usageError(
       message.replaceAll(LONE_DASH, '-').replaceAll(JSON.stringify(LONE_DASH), '"-"').trim().replaceAll(/\s+/g, ' '),
       `${didYouMean(...(await unknownFlags(parser, argv)))}${await moreIn(parser)}`,
@@ -100,6 +106,20 @@ async function nameWhatIsMissing<T>(parser: Argv<T>, message: string): Promise<v
   const [usage = ''] = (await parser.getHelp()).split('\n');
   const name = [...usage.matchAll(/<[^>]+>/g)][Number(count)]?.[0];
   if (name !== undefined) throw usageError(`${name} is missing: ${usage}`, await moreIn(parser));
+}
+
+/** yargs says `Argument: format, Given: "json", Choices: "jsonl", ...`, on a line each. */
+async function refuseOtherChoice<T>(parser: Argv<T>, message: string): Promise<void> {
+  const [, key = '', value = '', listed] =
+    /Argument: (\S+), Given: "?(.*?)"?, Choices: (.+)/.exec(message.replaceAll(LONE_DASH, '-')) ?? [];
+  if (listed === undefined) return;
+  const choices = listed.replaceAll('"', '').split(', ');
+  const [usage = ''] = (await parser.getHelp()).split('\n');
+  const name = new RegExp(`[<[]${key}[\\].>]`).test(usage) ? `<${key}>` : dashed(key);
+  throw usageError(
+    `${name} ${value} is none of ${choices.join(', ')}`,
+    `${didYouMean([value], choices)}${await moreIn(parser)}`,
+  );
 }
 
 /** What to type for the flags: the help begins with the command's own name, then its positionals. */

@@ -1,3 +1,5 @@
+import { columnsOf } from './columns.js';
+
 /**
  * One live line on stderr while a person watches; where stderr is not a terminal, nothing but the end result is
  * written, so that logs hold no cursor codes.
@@ -17,8 +19,7 @@ export class ProgressLine {
     if (!this.#live || nowMs - this.#lastDrawnMs < 100) return;
     this.#lastDrawnMs = nowMs;
     this.#drawn = true;
-    const width = process.stderr.columns > 0 ? process.stderr.columns : 80;
-    process.stderr.write(`\r\u001b[2K${text.slice(0, width - 1)}`);
+    process.stderr.write(`\r\u001b[2K${text.slice(0, columnsOf(process.stderr) - 1)}`);
   }
 
   /** Wipes the line, so that what is written next starts on a clean one. */

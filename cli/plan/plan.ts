@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs';
 import { KNOWN_GPUS, textPicture } from '../../src/planner/index.js';
 import { quantizedHalf } from '../../src/tensor/quantized.js';
+import { columnsOf } from '../common/columns.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { sayer } from '../common/say.js';
@@ -89,8 +90,7 @@ export function tellPlan(
     say('warning: a device map does not say what is quantised; give blip2-run the whole plan (--format json)');
   }
   if (sweep !== null) say(sweepTable(sweep));
-  const { isTTY, columns } = process.stderr;
-  if (isTTY) say(`\n${textPicture(made, { width: columns > 0 ? columns : 80 })}`);
+  if (process.stderr.isTTY) say(`\n${textPicture(made, { width: columnsOf(process.stderr) })}`);
 }
 
 /** Whether the checkpoint itself holds a block in small integers: then a device map need not say so. */

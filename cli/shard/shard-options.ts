@@ -10,18 +10,19 @@ import { wholeNumber } from '../common/parser.js';
 /** Flags of every subcommand. */
 export function commonFlags<T>(parser: Argv<T>) {
   return parser
-    .option('json', { type: 'boolean', describe: 'one JSON document on stdout; errors as JSON too' })
+    .option('json', { type: 'boolean', group: 'Output:', describe: 'one JSON document on stdout; errors as JSON too' })
     .options(HUB_FLAGS)
-    .option('quiet', { alias: 'q', type: 'boolean', describe: 'nothing on stderr but errors' });
+    .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'nothing on stderr but errors' });
 }
 
 /** Flags of every subcommand that writes a checkpoint. */
 export function writeFlags<T>(parser: Argv<T>) {
   return commonFlags(parser)
-    .option('dry-run', { type: 'boolean', describe: 'say what would be written, write nothing' })
+    .option('dry-run', { type: 'boolean', group: 'Output:', describe: 'say what would be written, write nothing' })
     .option('align', {
       type: 'string',
       nargs: 1,
+      group: 'Output:',
       coerce: wholeNumber('align', 1),
       describe: 'bytes that the data of a file is aligned to; 8 gives the bytes that Python writes [default: 256]',
     });

@@ -15,7 +15,7 @@ export function script(name: string): string {
   return fileURLToPath(new URL(`../../dist/cli/${name}.js`, import.meta.url));
 }
 
-/** Runs a built command as a process, in the repository's root; what was measured on this machine does not count. */
+/** Runs a built command as a process, in the repository's root; what was measured on this machine, and how wide its terminal is, does not count. */
 export async function command(
   name: string,
   args: readonly string[],
@@ -27,7 +27,7 @@ export async function command(
 ): Promise<Finished> {
   const child = spawn(process.execPath, [script(name), ...args], {
     cwd: options.cwd ?? ROOT,
-    env: { ...process.env, BLIP2_PROFILE: 'none', ...options.env },
+    env: { ...process.env, BLIP2_PROFILE: 'none', COLUMNS: '', ...options.env },
     stdio: 'pipe',
   });
   let stdout = '';

@@ -52,6 +52,12 @@ describe.each(LINES.map((helped, i) => ({ ...helped, narrow: NARROW[i] })))('$na
     expect(begun.length, examples).toBeLessThanOrEqual(5);
   });
 
+  it('has what it takes first, and last of its flags those of all commands', () => {
+    const groups = text.split('\n').filter((each) => /^[A-Z]\S* ?\S*:$/.test(each) && each !== 'Examples:');
+    if (groups.includes('Positionals:')) expect(groups[0]).toBe('Positionals:');
+    expect(groups.at(-1)).toBe('Help:');
+  });
+
   it('fits a narrow terminal, but for words that are longer', () => {
     expect(narrow).toMatchObject({ code: 0, stderr: '' });
     for (const each of narrow?.stdout.split('\n') ?? []) {
@@ -59,4 +65,14 @@ describe.each(LINES.map((helped, i) => ({ ...helped, narrow: NARROW[i] })))('$na
       if (words > 2) expect(each.length, each).toBeLessThanOrEqual(50);
     }
   });
+});
+
+it('is as wide as COLUMNS says, from 40 to 80', async () => {
+  const widest = async (columns: string) => {
+    const { stdout } = await command('blip2-plan', ['--help'], { env: { COLUMNS: columns } });
+    return Math.max(...stdout.split('\n').map(({ length }) => length));
+  };
+  expect(await widest('50')).toBeLessThanOrEqual(50);
+  expect(await widest('10')).toBeLessThanOrEqual(40);
+  expect(await widest('300')).toBe(await widest(''));
 });
