@@ -85,7 +85,7 @@ export async function readBulk(args: BulkArgs): Promise<BulkRequest | null> {
   const out = args.out ?? (await ownFolder(args));
   if (out === null) {
     const given = BULK_FLAGS.filter((flag) => args[flag as keyof BulkArgs] !== undefined);
-    if (given.length > 0) throw usageError(`--${given.join(', --')} need --out`, 'Name a folder for the captions.');
+    if (given.length > 0) throw usageError(`${flagsNeed(given)} --out`, hintOfOut(args));
     const container = args.images.find((image) => /\.(tar|tar\.gz|tgz|parquet|jsonl|ndjson)$/i.test(image));
     if (container === undefined) return null;
     throw usageError(`${container} holds many pictures`, 'Name a folder for their captions with --out.');
@@ -93,7 +93,7 @@ export async function readBulk(args: BulkArgs): Promise<BulkRequest | null> {
   const format = args.format ?? 'jsonl';
   if (format !== 'txt') {
     const given = (['prefix', 'suffix', 'beside'] as const).filter((flag) => args[flag] !== undefined);
-    if (given.length > 0) throw usageError(`--${given.join(', --')} need --format txt`);
+    if (given.length > 0) throw usageError(`${flagsNeed(given)} --format txt`);
     const replaces = format === 'metadata' && args.existing === 'overwrite';
     if (args.existing !== undefined && !replaces) {
       throw usageError(`--existing ${args.existing} does not go with --format ${format}`);
@@ -114,6 +114,16 @@ export async function readBulk(args: BulkArgs): Promise<BulkRequest | null> {
     imageColumn: args['image-column'],
     imageRoot: args['image-root'],
   };
+}
+
+/** `--format needs`, `--prefix, --suffix need`. */
+function flagsNeed(flags: readonly string[]): string {
+  return `--${flags.join(', --')} ${flags.length === 1 ? 'needs' : 'need'}`;
+}
+
+function hintOfOut({ format, images }: BulkArgs): string {
+  if (format !== 'txt' || images.length === 0) return 'Name a folder for the captions.';
+  return 'Give one folder of pictures alone for files beside them, or --beside, and --out for a folder of what the run has to know.';
 }
 
 /** Formats that belong beside the pictures of a folder need no other one. */

@@ -11,13 +11,14 @@ export function bulkSummary(
 ): { readonly text: string; readonly json: object } {
   const { captioned, failed, skipped, empty, repeated, truncated } = tally;
   const rows = [
-    `${captioned} of ${pictures} pictures have captions in ${out}, after ${duration(seconds)}`,
+    skipped === 0
+      ? `${captioned} of ${pictures} pictures have captions in ${out}, after ${duration(seconds)}`
+      : `${captioned} of ${pictures} pictures have new captions in ${out}, after ${duration(seconds)}; ${skipped} had text files already and were skipped`,
     ...(donePictures > 0
       ? [
           `${donePictures} were done before, and their pictures not looked at again: for replaced ones give another --out`,
         ]
       : []),
-    ...(skipped > 0 ? [`${skipped} had text files already and were skipped`] : []),
     ...(failed > 0 ? [`${failed} failed: their records say why, and --retry-failed runs them again`] : []),
     ...(empty > 0 ? [`${counted(empty, 'caption')} without a word`] : []),
     ...(repeated > 0 ? [`${counted(repeated, 'caption')} with the same words over and over`] : []),

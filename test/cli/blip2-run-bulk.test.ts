@@ -158,7 +158,10 @@ describe('blip2-run --format', () => {
     const folder = await pictureFolder();
     await writeFile(join(folder, 'shape-03.txt'), 'by hand\n');
     const sidecars = async () => Promise.all(goldens.map(({ image }) => readFile(textOf(folder, image), 'utf8')));
-    expect(await run(folder, '--format', 'txt', '--shard-size', '7')).toMatchObject({ code: 0 });
+    expect(await run(folder, '--format', 'txt', '--shard-size', '7')).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^15 of 16 pictures have new captions in .*; 1 had text files already/m) as string,
+    });
     expect(await sidecars()).toEqual(texts.map((text) => `${text}\n`).with(3, 'by hand\n'));
 
     // A picture that came later; what has a text is left alone.
@@ -175,8 +178,11 @@ describe('blip2-run --format', () => {
     expect(await sidecars()).toEqual(
       texts.map((text, index) => `${index === 3 ? 'by hand' : text}, sks, ${text}, flat\n`),
     );
-    await rm(join(folder, '.blip2-run'), { recursive: true });
-    expect(await run(folder, '--format', 'txt', '--existing', 'overwrite')).toMatchObject({ code: 0 });
+    // Others in their place are another run, which the first one's refusal leads to.
+    const anew = [folder, '--format', 'txt', '--existing', 'overwrite'];
+    const refused = await run(...anew);
+    expect({ code: refused.code, hint: refused.stderr.includes('--beside') }).toEqual({ code: 2, hint: true });
+    expect(await run(...anew, '--out', fresh(), '--beside')).toMatchObject({ code: 0 });
     expect(await sidecars()).toEqual(texts.map((text) => `${text}\n`));
   });
 

@@ -49,6 +49,11 @@ describe('is refused, with what was probably meant', () => {
     ['blip2-run', [PICTURE, '-m', DEMO, '--question', ' '], '--question is empty'],
     ['blip2-run', [PICTURE, '-m', DEMO, '--question'], '--question needs a value'],
     ['blip2-run', [PICTURE, '-m'], '-m needs a value'],
+    ['blip2-run', [PICTURE, '-m', DEMO, '--format', 'json'], '--format json is none of jsonl, txt'],
+    ['blip2-run', [PICTURE, '-m', DEMO, '--format', 'json'], 'Did you mean jsonl?'],
+    ['blip2-run', [PICTURE, '-m', DEMO, '--format', 'txt'], '--format needs --out'],
+    ['blip2-plan', ['completion', 'fihs'], '<shell> fihs is none of bash, zsh, fish'],
+    ['blip2-plan', [join(DEMO, 'config.json'), '--vram', '1G'], 'Give the folder that it lies in.'],
     ['blip2-run', [PICTURE, '-m', DEMO, '-m', DEMO], 'error: -m is given 2 times'],
     ['blip2-run', [PICTURE, '-m', DEMO, '--beams', '2', '--beams=3'], '--beams is given 2 times'],
   ];

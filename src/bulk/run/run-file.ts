@@ -83,7 +83,7 @@ export function refuseOtherSettings(folder: RunFolder, known: RunSettings, asked
   const differing = names.filter((name) => (known[name] ?? null) !== (asked[name] ?? null));
   if (differing.length === 0) return;
   const lines = differing.map((name) => `${name} was ${shown(known[name])}, is ${shown(asked[name])}`);
-  throw differs(folder, lines, { known, asked });
+  throw differs(folder, lines, { known, asked }, known);
 }
 
 /** @throws Blip2Error `RUN_DIFFERS` */
@@ -93,9 +93,17 @@ export function refuseOtherInputs(folder: RunFolder, known: RunFile, pictures: n
   throw differs(folder, [`the pictures are others (${how})`], { known: known.pictures, asked: pictures });
 }
 
-function differs(folder: RunFolder, lines: readonly string[], details: Readonly<Record<string, unknown>>): Blip2Error {
+/** How texts that lie beside pictures are made anew by a run whose folder is another. */
+const BESIDE = ' (with --beside the texts still lie beside their pictures, and --existing overwrite replaces them)';
+
+function differs(
+  folder: RunFolder,
+  lines: readonly string[],
+  details: Readonly<Record<string, unknown>>,
+  known?: RunSettings,
+): Blip2Error {
   return new Blip2Error('RUN_DIFFERS', `${folder.name} holds a run of other settings: ${lines.join('; ')}`, {
-    hint: 'Give the same settings to go on with it, or another folder with --out.',
+    hint: `Give the same settings to go on with it, or another folder with --out${known?.['--format'] === 'txt' ? BESIDE : ''}.`,
     details,
   });
 }

@@ -49,6 +49,7 @@ async function findBesideFile(path: string, where: string): Promise<FoundCheckpo
       'CHECKPOINT_NOT_FOUND',
       where,
       'is neither a .safetensors file nor a *.safetensors.index.json',
+      name === 'config.json' ? { hint: 'Give the folder that it lies in.' } : {},
     );
   }
   return { folder, ...pickFile(name, hasConfig) };
