@@ -76,11 +76,17 @@ function asText({ className, parameters, rows, assumptions }: Estimate): string 
       .trimEnd(),
   );
   return [
-    `${className ?? 'a model that is not known'}: ${(parameters / 1e9).toPrecision(3)} x 10^9 stored elements`,
+    `${className ?? 'a model that is not known'}: ${inWords(parameters)} stored elements`,
     ...table,
     ...assumptions.map((text) => `assumed: ${text}`),
     '',
   ].join('\n');
+}
+
+/** As models are spoken of: 362 thousand, 27.4 million, 7.24 billion. */
+function inWords(count: number): string {
+  const [unit, word] = count < 1e6 ? [1e3, 'thousand'] : count < 1e9 ? [1e6, 'million'] : [1e9, 'billion'];
+  return `${Number((count / unit).toPrecision(3))} ${word}`;
 }
 
 function cellsOf({ dtype, contextTokens, weightBytes, cacheBytes, activationBytes, cards }: EstimateRow): string[] {

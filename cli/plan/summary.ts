@@ -15,7 +15,7 @@ export function planSummary(plan: PlanDocument): string {
       `${pictures}${workload.promptTokens} prompt + ${workload.newTokens} new tokens   for ${plan.engine}`,
     ...plan.devices.filter((device) => device.weightBytes > 0 || typeof device.id === 'number').map(deviceRow),
     `order  ${runsOf(plan).join('  ')}`,
-    `predicted ${formatMs(cost.latencyMs)} ${callOf(plan)}${range(cost)}: pictures ${formatMs(cost.imageMs)}, prompt ` +
+    `predicted ${formatMs(cost.latencyMs)} ${callOf(plan)}${range(cost)}: ${phase('pictures', cost.imageMs)}prompt ` +
       `${formatMs(cost.promptMs)}, tokens ${formatMs(cost.tokenMs)}, crossings ${formatMs(cost.crossingMs)}` +
       (cost.streamedBytesPerCall === 0 ? '' : `; ${formatSize(cost.streamedBytesPerCall)} of weights streamed`),
     ...plan.accuracy.map(
@@ -28,6 +28,9 @@ export function planSummary(plan: PlanDocument): string {
     ...plan.warnings.map((text) => `warning: ${text}`),
   ].join('\n');
 }
+
+/** A phase that takes no time is none: a language model looks at no pictures. */
+const phase = (name: string, ms: number): string => (ms === 0 ? '' : `${name} ${formatMs(ms)}, `);
 
 function callOf({ model, workload: { batch }, cost: { latencyMs } }: PlanDocument): string {
   if (model !== undefined) return 'a call';

@@ -170,6 +170,9 @@ describe('estimate', () => {
       .parse(JSON.parse(stdout));
     expect(className).toBe(row.class);
     expect(found.find(({ dtype }) => dtype === 'float16')?.weightBytes).toBe(row.bytes.float16);
+    expect((await plan('estimate', path)).stdout).toMatch(
+      /^T5ForConditionalGeneration: [\d.]+ (thousand|million) stored/,
+    );
     expect(found.every(({ cards }) => cards.includes('H200'))).toBe(true);
   });
 

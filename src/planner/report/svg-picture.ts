@@ -38,7 +38,7 @@ function heading(canvas: Canvas, plan: PlanDocument): void {
   canvas.text(MARGIN, plan.checkpoint.id || 'checkpoint', 'h');
   const lines = [
     `${plan.dtype}, for ${plan.engine}: batch ${w.batch}, beams ${w.beams}, ${w.promptTokens} prompt and ${w.newTokens} new tokens`,
-    `predicted ${formatMs(cost.latencyMs)} a call: pictures ${formatMs(cost.imageMs)}, prompt ${formatMs(cost.promptMs)},`,
+    `predicted ${formatMs(cost.latencyMs)} a call: ${cost.imageMs === 0 ? '' : `pictures ${formatMs(cost.imageMs)}, `}prompt ${formatMs(cost.promptMs)},`,
     `tokens ${formatMs(cost.tokenMs)}, crossings ${formatMs(cost.crossingMs)}`,
   ];
   for (const line of lines) {

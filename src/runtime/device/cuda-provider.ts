@@ -5,9 +5,8 @@ import { cudaShortlists, type Shortlists } from './kernels/shortlists.js';
 import { CudaDriver } from './memory/cuda-driver.js';
 import { CudaMemory } from './memory/cuda-memory.js';
 import { cardMemory } from './memory/nvidia-management.js';
-import { CUDA_LIBRARY, hasCudaLibrary } from './ort/cuda-library.js';
+import { hasCudaLibrary, missingCudaLibrary } from './ort/cuda-library.js';
 import { CustomOps } from './ort/custom-ops.js';
-import { ortFolder } from './ort/ort-api.js';
 import { OrtSession } from './ort/ort-session.js';
 import type { ProviderAnswer, ProviderDevice } from './provider.js';
 import { identityModel } from './ort/identity-model.js';
@@ -19,9 +18,9 @@ import { DriverThread } from './memory/driver-thread.js';
  */
 export function cudaAnswer(device = 0): ProviderAnswer {
   if (process.platform !== 'linux') return { works: false, reason: 'CUDA is used on Linux only' };
-  if (!hasCudaLibrary()) return { works: false, reason: `${CUDA_LIBRARY} is not in ${ortFolder()}` };
   const driver = CudaDriver.load();
   if (driver === null) return { works: false, reason: 'no CUDA driver, or no card that it drives' };
+  if (!hasCudaLibrary()) return { works: false, reason: missingCudaLibrary() };
   // Before the session, whose context takes memory.
   const devices = cudaDevices(driver);
   try {

@@ -169,10 +169,14 @@ const LIBRARY_NAMES: Partial<Record<NodeJS.Platform, string>> = {
   win32: 'onnxruntime.dll',
 };
 
-/** The folder of onnxruntime-node's native libraries on this system. */
+/** The folder of onnxruntime-node. */
+export function ortPackage(): string {
+  return join(dirname(createRequire(import.meta.url).resolve('onnxruntime-node')), '..');
+}
+
+/** The folder of its native libraries on this system. */
 export function ortFolder(): string {
-  const main = createRequire(import.meta.url).resolve('onnxruntime-node');
-  return join(dirname(main), '..', 'bin', 'napi-v6', process.platform, process.arch);
+  return join(ortPackage(), 'bin', 'napi-v6', process.platform, process.arch);
 }
 
 let loaded: OrtApi | undefined;
