@@ -317,6 +317,7 @@ describe.skipIf(chromiumPath === null)('the page', () => {
       ['NOT_SAFETENSORS', [file('model.safetensors', '<!doctype html><title>Sign in</title>')]],
       ['CONFIG_INVALID', [file('config.json', `{"model_type": ${'['.repeat(500)}${']'.repeat(500)}}`)]],
       ['CONFIG_ALONE', [file('config.json', '{"model_type":"llama"}')]],
+      ['AMBIGUOUS_CHECKPOINT', [file('config.json', '{}'), file('config.json', '{"model_type":"t5"}')]],
       ['UNSAFE_SHARD_PATH', [file('model.safetensors.index.json', '{"weight_map":{"a":"../../etc/x.safetensors"}}')]],
       [
         'MISSING_SHARD',
@@ -343,6 +344,35 @@ describe.skipIf(chromiumPath === null)('the page', () => {
     expect(await page.title()).toBe('Where a model fits');
     await page.getByLabel('Published model').selectOption('Salesforce/blip2-opt-6.7b');
     await page.getByText('blip2-opt-6.7b fits').waitFor();
+    await opened.close();
+  });
+
+  it('says what is wrong in the names of its own fields, and of a map who runs it best', async () => {
+    const opened = await PlannerPage.open(browser, 'gpu=1xRTX+3070&quant=int8&engine=transformers');
+    expect(await opened.settled()).toBe('fault');
+    expect(await opened.said()).toContain('leave “Quantise, if it pays” out');
+    await opened.goTo('gpu=none&ram=16GiB');
+    await opened.settled();
+    await opened.text('command');
+    expect(await opened.said()).toContain('with --profile none');
+    await opened.text('Python');
+    expect(await opened.said()).toContain('This map is the best for blip2-run');
+    await opened.goTo('gpu=1xRTX+3070&engine=transformers');
+    await opened.settled();
+    await opened.text('Python');
+    expect(await opened.said()).toContain('Loads the model with this map');
+    expect(opened.complaints).toEqual([]);
+    await opened.close();
+  });
+
+  it('breaks a command between its words', async () => {
+    const opened = await PlannerPage.open(browser, '', undefined, { viewport: { width: 1400, height: 900 } });
+    await opened.settled();
+    expect(await opened.text('command')).toContain(' --count-context');
+    const heights = await opened.page
+      .locator('pre .word')
+      .evaluateAll((words) => words.map((each) => each.clientHeight));
+    expect(new Set(heights).size).toBe(1);
     await opened.close();
   });
 

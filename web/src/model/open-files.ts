@@ -10,6 +10,9 @@ import { parseJson } from '../../../src/loader/format/parse-json.js';
 import { openShards, MAX_CONFIG_BYTES } from './open-shards.js';
 import type { OpenModel } from './open-model.js';
 
+/** Of any other file there may be several. */
+const OF_A_MODEL = /^config\.json$|\.safetensors/;
+
 const HEAD = 'language_model.lm_head.weight';
 
 /**
@@ -18,6 +21,12 @@ const HEAD = 'language_model.lm_head.weight';
  */
 export async function openFiles(dropped: readonly File[]): Promise<OpenModel> {
   const files = new Map(dropped.map((file) => [file.name, file]));
+  const twice = dropped.find((file) => OF_A_MODEL.test(file.name) && files.get(file.name) !== file);
+  if (twice !== undefined) {
+    throw new SafetensorsError('AMBIGUOUS_CHECKPOINT', 'what was dropped', `has ${twice.name} more than once`, {
+      hint: 'Drop one model at a time.',
+    });
+  }
   const config = files.get('config.json');
   const configText = config === undefined ? null : await readText(config, MAX_CONFIG_BYTES);
   const names = [...files.keys()];

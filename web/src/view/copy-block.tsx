@@ -2,8 +2,15 @@ import { useRef, useState } from 'preact/hooks';
 
 const SHOWN_MS = 2000;
 
+interface CopyBlockProps {
+  readonly label: string;
+  readonly text: string;
+  /** Whether it is one line, whose words stay whole where it is broken: after a dash, `--` would stand alone. */
+  readonly isLine?: boolean;
+}
+
 /** A text and the button that copies it. */
-export function CopyBlock({ label, text }: { label: string; text: string }) {
+export function CopyBlock({ label, text, isLine = false }: CopyBlockProps) {
   const pre = useRef<HTMLPreElement>(null);
   const [done, setDone] = useState<'copied' | 'selected' | null>(null);
   const copy = async () => {
@@ -17,7 +24,14 @@ export function CopyBlock({ label, text }: { label: string; text: string }) {
       </button>
       {/* Scrolls, so that keys have to reach it. */}
       <pre ref={pre} tabIndex={0} aria-label={label} role="region">
-        {text}
+        {isLine
+          ? text.split(' ').flatMap((word, i) => [
+              i > 0 && ' ',
+              <span key={i} class="word">
+                {word}
+              </span>,
+            ])
+          : text}
       </pre>
     </div>
   );

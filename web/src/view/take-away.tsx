@@ -32,24 +32,29 @@ export function TakeAway({ plan, settings, isFinal }: TakeAwayProps) {
         ))}
       </div>
       <p class="soft">
-        {isFinal ? about(form, settings) : 'The search goes on: this is not yet the fastest placement.'}
+        {isFinal ? about(form, plan, settings) : 'The search goes on: this is not yet the fastest placement.'}
       </p>
-      <CopyBlock label={form} text={textOf(form, plan, settings)} />
+      <CopyBlock label={form} text={textOf(form, plan, settings)} isLine={form === 'command'} />
     </Card>
   );
 }
 
-const ABOUT: Readonly<Record<Form, string>> = {
-  command: 'Prints this plan’s map; --format json for the whole plan, which blip2-run takes.',
-  'device map': 'For from_pretrained(device_map=...) of transformers, or blip2-run --plan.',
+const ABOUT: Readonly<Record<Exclude<Form, 'command'>, string>> = {
+  'device map': 'For from_pretrained(device_map=...) of transformers.',
   Python: 'Loads the model with this map.',
   plan: 'The whole plan, for blip2-run --plan.',
   link: 'Opens this page with these settings.',
 };
 
-function about(form: Form, { model }: Settings): string {
+function about(form: Form, { engine }: PlanDocument, { model, groups }: Settings): string {
+  if ((form === 'device map' || form === 'Python') && engine !== 'transformers')
+    return 'This map is the best for blip2-run. transformers takes it too, but another is better there: choose it as the engine.';
+  if (form === 'command') {
+    const where = model.kind === 'held' ? ', where it finds the files' : '';
+    const named = groups.length > 0 && groups.every(({ card }) => card !== null);
+    return `Prints this plan’s map${where}${named ? '' : ' (on a machine that was measured, with --profile none)'}; --format json for the whole plan, which blip2-run takes.`;
+  }
   if (model.kind !== 'held') return ABOUT[form];
-  if (form === 'command') return `Prints this plan’s map, where it finds the files; --format json for the whole plan.`;
   return form === 'link'
     ? 'Opens this page with these settings. Files are in no link: they have to be dropped again.'
     : ABOUT[form];
