@@ -25,7 +25,7 @@ export function pictureFlags<T>(parser: Argv<T>) {
 /** What is read as a picture, and how names are written: the last words of the help. */
 export const PICTURE_NOTES = [
   'Pictures: JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PNM, with the pixels that Pillow gives. What could not have them is refused:',
-  'TIFF in CIELAB, in planes of 16 bits, or packed by LZMA or Zstandard; AVIF of tiles; and others that README lists. So are',
+  'TIFF in CIELAB, in planes of 16 bits, or packed by LZMA or Zstandard; AVIF of tiles; and others that docs/exact.md lists. So are',
   'files over 512 MiB, more than 89,478,485 pixels, and what is no file, such as a FIFO.',
   'Folders: with the folders inside; hidden files and links to folders are skipped. A file counts by its extension, and one',
   'without any by its first bytes.',

@@ -15,7 +15,10 @@ export function gpusOf(map: DeviceMap): Set<number> {
   return new Set([...map.values()].filter((device) => typeof device === 'number'));
 }
 
-/** The device of a tensor or module path, or undefined where no key covers it. */
+/**
+ * The device of a tensor or module path, or undefined where no key covers it.
+ * @param map of a plan: `parseDeviceMap(plan.device_map)`
+ */
 export function deviceOf(map: DeviceMap, name: string): Device | undefined {
   return longestPrefix(map, name);
 }
