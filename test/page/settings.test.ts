@@ -2,12 +2,16 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createParser, parseArgs } from '../../cli/common/parser.js';
+import { planFlags } from '../../cli/plan/plan.js';
+import { readRequest } from '../../cli/plan/plan-request.js';
 import { REQUEST_LISTS, requestFlags } from '../../cli/plan/request-flags.js';
 import { PRESETS } from '../../src/model/presets.js';
 import { OBJECTIVES } from '../../src/planner/plan/request/plan-options.js';
 import { KNOWN_GPUS } from '../../src/planner/price/known-devices.js';
 import { LOAD_DTYPES } from '../../src/tensor/load-dtype.js';
+import { openPreset } from '../../web/src/model/open-model.js';
 import { commandArguments } from '../../web/src/settings/command-line.js';
+import { planQuestion, type PlanQuestion } from '../../web/src/settings/plan-options.js';
 import { readSettings, settingsHash } from '../../web/src/settings/settings-hash.js';
 import { DEFAULT_SETTINGS, type CardGroup, type Settings } from '../../web/src/settings/settings.js';
 import { withRemedy } from '../../web/src/settings/with-remedy.js';
@@ -77,6 +81,44 @@ it('are a command that takes its flags, and counts the driver as they do', async
     { numRuns: 40 },
   );
 });
+
+it('ask of the planner what the command does that they are', async () => {
+  const one = fc.constantFrom(...PRESETS.keys());
+  await fc.assert(
+    fc.asyncProperty(settings, one, fc.boolean(), async (any, id, isNamed) => {
+      const groups = any.groups.filter(({ card }) => (card !== null) === isNamed);
+      const ramBytes = any.ramBytes ?? (groups.length === 0 ? 2 ** 34 : null);
+      const given: Settings = { ...any, model: { kind: 'preset', id }, groups, ramBytes };
+      let asked: PlanQuestion;
+      try {
+        asked = planQuestion(given, openPreset(id), {});
+      } catch {
+        await expect(commandRequest(given, id)).rejects.toMatchObject({ code: 'USAGE' });
+        return;
+      }
+      // As the page shows it: of another engine there is nothing to lock.
+      const shown = { ...given, pageLocked: asked.options.pageLocked === true };
+      expect(plain(await commandRequest(shown, id))).toEqual(plain(asked));
+    }),
+    { numRuns: 50 },
+  );
+});
+
+async function commandRequest(given: Settings, id: string): Promise<PlanQuestion> {
+  const parser = planFlags(createParser('blip2-plan plan', '$0 [checkpoint]', ''));
+  const args = await parseArgs(parser, [...commandArguments(given, id), '--profile', 'none'], REQUEST_LISTS);
+  if (args === null) throw new Error('help was asked for');
+  return readRequest(args);
+}
+
+/** What decides a plan, with what is usual. The page's worker has the solver. */
+function plain({ options, batches }: PlanQuestion): object {
+  const { integerSolver: _, workload, reserveBytes = 0, countContext, ...others } = options;
+  // One that is settled is no choice.
+  const choice = batches?.length === 1 ? { batch: batches[0] } : { batches };
+  const counts = countContext === true && options.budgets.gpus.size > 0;
+  return { ...others, reserveBytes, countContext: counts, workload: { batch: 1, beams: 1, ...workload, ...choice } };
+}
 
 it('are the usual ones without an address, whatever else it says', () => {
   expect(settingsHash({ ...DEFAULT_SETTINGS })).toBe('');

@@ -46,13 +46,12 @@ const ABOUT: Readonly<Record<Exclude<Form, 'command'>, string>> = {
   link: 'Opens this page with these settings.',
 };
 
-function about(form: Form, { engine }: PlanDocument, { model, groups }: Settings): string {
+function about(form: Form, { engine }: PlanDocument, { model }: Settings): string {
   if ((form === 'device map' || form === 'Python') && engine !== 'transformers')
     return 'This map is the best for blip2-run. transformers takes it too, but another is better there: choose it as the engine.';
   if (form === 'command') {
     const where = model.kind === 'held' ? ', where it finds the files' : '';
-    const named = groups.length > 0 && groups.every(({ card }) => card !== null);
-    return `Prints this plan’s map${where}${named ? '' : ' (on a machine that was measured, with --profile none)'}; --format json for the whole plan, which blip2-run takes.`;
+    return `Prints this plan’s map${where} (with --profile none where the machine was measured); --format json for the whole plan, which blip2-run takes.`;
   }
   if (model.kind !== 'held') return ABOUT[form];
   return form === 'link'
