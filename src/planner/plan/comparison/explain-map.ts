@@ -16,6 +16,7 @@ import type { PlanOptions } from '../request/plan-options.js';
 import type { Grain } from '../request/profiler.js';
 import type { PlanDocument } from '../document/plan-document.js';
 import { leftBehind } from './left-behind.js';
+import { heldTogether, withTiesHeld } from './ties-apart.js';
 
 /** What a device map means for a model, what is wrong with it, and what it costs. */
 export interface MapExplanation {
@@ -38,14 +39,21 @@ export function explainMap(
   options: PlanOptions,
   quant: ReadonlyMap<string, QuantScheme> = new Map(),
 ): MapExplanation {
-  const byLayers = explained(given, tensors, options, quant);
-  if (!isCut(byLayers)) return byLayers;
-  // transformers' own maps cut layers that its class does not want whole.
-  const byParts = explained(given, tensors, { ...options, splitsLayers: true }, quant);
-  return isCut(byParts) ? byLayers : byParts;
+  const byBlocks = explained(given, tensors, options, quant);
+  if (gpusOf(given).size > 1) return byBlocks;
+  // What is on no GPU runs on the only one, or the CPU: a map may cut what it likes, but for a module's own tensors.
+  const apart = new Set<string>();
+  const isApart = (path: string): boolean => apart.has(path);
+  let byParts = byBlocks;
+  for (let cut = cutOf(byParts); cut.some((name) => !apart.has(name)); cut = cutOf(byParts)) {
+    for (const name of cut) apart.add(name);
+    byParts = explained(given, tensors, { ...options, isApart }, quant);
+  }
+  return byParts;
 }
 
-const isCut = ({ issues }: MapExplanation): boolean => issues.some(({ code }) => code === 'MAP_BLOCK_CUT');
+const cutOf = ({ issues }: MapExplanation): readonly string[] =>
+  issues.flatMap((issue) => (issue.code === 'MAP_BLOCK_CUT' ? issue.names : []));
 
 function explained(
   given: DeviceMap,
@@ -72,7 +80,7 @@ function explained(
   const predicted = priceList(profile, prepared.machine, [...prepared.budgets.gpus.keys()], map);
   const context = { ...prepared, profile, prices: predicted, predicted, settled: settledSchemes(profile, quant) };
   const issues = validateDeviceMap(map, context.profile);
-  const choice = placesOfMap(map, context);
+  const choice = placesOfMap(withTiesHeld(map, profile), context);
   if (choice === null) return { issues, plan: null, overBudget: [] };
   const { document } = buildPlan(context, choice, null);
   const devices = document.devices.map((device) =>
@@ -84,6 +92,7 @@ function explained(
     ...document.warnings,
     ...strayKeys(given, prepared.profile),
     ...leftBehind(given, prepared.profile),
+    ...heldTogether(map, profile),
     ...unknown.map((id) => `GPU ${id} has no budget: nothing says whether what the map puts on it fits.`),
   ];
   return {
@@ -116,7 +125,8 @@ function placesOfMap(map: DeviceMap, context: PlanContext): readonly Place[] | n
   const { profile } = context;
   const devices = profile.blocks.map((block) => deviceOfBlock(map, block)).filter((device) => device !== undefined);
   if (devices.length < profile.blocks.length) return null;
-  const gpus = devices.filter((device) => typeof device === 'number');
+  // accelerate asks the values of the map, whatever has them: a part of a block, or a module without weights.
+  const gpus = [...gpusOf(map)];
   const main = gpus.length === 0 ? null : Math.min(...gpus);
   if (profile.engine === 'blip2-run') return cheapestExecution(profile, devices, context);
   const locationOf = (device: Device, block: ProfileBlock): Location => {

@@ -28,6 +28,12 @@ describe('keys inside one another', () => {
     [{ '': 'cpu', 'model.norm': 0 }, ['']],
     // KeyError: 'model.embed_tokens.weight', in the first call.
     [{ '': 'cpu', 'model.rotary_emb': 0 }, ['']],
+    // A tensor: meta device as above; NotImplementedError: Cannot copy out of meta tensor; KeyError, in the first call.
+    [{ '': 0, 'model.norm.weight': 'disk' }, ['model.norm.weight']],
+    [{ model: 'cpu', 'model.norm.weight': 'disk', lm_head: 0 }, ['model.norm.weight']],
+    [{ model: 'disk', 'model.norm.weight': 0, lm_head: 0 }, ['model.norm.weight']],
+    [{ '': 'disk', 'model.norm.weight': 'cpu' }, ['model.norm.weight']],
+    [{ '': 'cpu', 'model.norm.weight': 'disk' }, ['model.norm.weight']],
   ])('%j: those of %j clash', (map, keys) => {
     expect(clashing(map)).toEqual(keys);
   });
@@ -38,6 +44,8 @@ describe('keys inside one another', () => {
     { model: 0, 'model.layers.1': 'cpu', lm_head: 0 },
     { model: 'cpu', 'model.rotary_emb': 0, lm_head: 0 },
     { model: 'cpu', 'model.embed_tokens.weight': 0, lm_head: 0 },
+    { model: 'disk', 'model.embed_tokens.weight': 'cpu', lm_head: 0 },
+    { '': 0, 'model.norm.weight': 'cpu' },
     { model: 'cpu', 'model.layers.1': 'cpu', lm_head: 0 },
     { '': 0, 'model.layers.1': 1 },
     { '': 'cpu' },

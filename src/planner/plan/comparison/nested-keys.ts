@@ -1,4 +1,4 @@
-import { gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
+import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { parentOf, pathsAbove } from '../../map/module-paths.js';
 
 /**
@@ -6,6 +6,7 @@ import { parentOf, pathsAbove } from '../../map/module-paths.js';
  * those of a key whose weights are copied for each call empty every weight below, and an inner key then has nothing to put on its
  * device; those of a key that stays would move what an inner key has on disk. The root's own key, in host memory beside a GPU, finds
  * no weights at all once there is another.
+ * A key of a tensor has no hook of its own: its module's reads all that it holds from one place.
  * @param tensors names of all tensors that the map places
  */
 export function clashingKeys(map: DeviceMap, tensors: Iterable<string>): string[] {
@@ -13,12 +14,20 @@ export function clashingKeys(map: DeviceMap, tensors: Iterable<string>): string[
   if (map.get('') === 'cpu' && usesGpu) return [''];
   const isCopied = (device: Device): boolean => device === 'disk' || (device === 'cpu' && usesGpu);
   const clash = (outer: Device, inner: Device): boolean => (isCopied(outer) ? !isCopied(inner) : inner === 'disk');
-  const modules = pathsAbove(tensors);
+  const leaves = new Set(tensors);
+  const modules = pathsAbove(leaves);
   return [...map].flatMap(([key, device]) => {
+    if (leaves.has(key)) return isApart(deviceOf(map, parentOf(key)), device, usesGpu) ? [key] : [];
     if (!modules.has(key)) return [];
     const outer = keysAbove(map, key).some((above) => clash(above, device));
     return outer ? [key] : [];
   });
+}
+
+/** Whether a module's hook does not find a tensor of its own: what is on the disk is read from there, all else was loaded. */
+function isApart(module: Device | undefined, tensor: Device, usesGpu: boolean): boolean {
+  if (module === undefined || (module === 'disk') === (tensor === 'disk')) return false;
+  return tensor === 'disk' || !(tensor === 'cpu' && usesGpu);
 }
 
 /** Devices of the keys that a key lies in. */

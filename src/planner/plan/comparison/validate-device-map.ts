@@ -9,6 +9,7 @@ import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import { keysOf, splitUnder } from '../document/kept-modules.js';
 import { clashingKeys } from './nested-keys.js';
+import { tiesApart } from './ties-apart.js';
 import { conflictingReadings } from '../../map/prefix-readings.js';
 import { pathsAbove, sample } from '../../map/module-paths.js';
 
@@ -63,7 +64,8 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
   const onDisk = barred(({ stores }, device) => stores.length > 0 && !stores.includes('disk') && device === 'disk');
   const offGpu = barred(
     (block, device) =>
-      usesGpu && block.stores.length === 0 && typeof device === 'string' && !isBroughtByRoot(block, device, profile),
+      block.stores.length === 0 &&
+      (usesGpu ? typeof device === 'string' && !isBroughtByRoot(block, device, profile) : device === 'disk'),
   );
   const cut = blocks.filter(
     (block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1 && splitUnder(map, block) === null,
@@ -86,7 +88,7 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
     ...issue(
       'MAP_NOT_ON_GPU',
       namesOf(offGpu),
-      (all) => `${all} not on a GPU: ${whyNotThere(at(offGpu, 0), profile)}.`,
+      (all) => `${all} ${usesGpu ? 'not on a GPU' : 'on disk'}: ${whyNotThere(at(offGpu, 0), profile)}.`,
     ),
     ...tiedApart(map, profile),
     ...issue('MAP_BLOCK_CUT', namesOf(cut), (all, are) => `${all} ${are} split between devices; a block runs on one.`),
@@ -156,20 +158,13 @@ function keysNested(map: DeviceMap, profile: ModelProfile): MapIssue[] {
   ];
 }
 
-/** Of the bonds, those of shared memory. */
-const TIED = /^(vocabulary|tied)/;
-
-function tiedApart(map: DeviceMap, { blocks, aliases }: ModelProfile): MapIssue[] {
-  const bonds = new Set(blocks.map(({ bond }) => bond).filter((bond) => bond !== null && TIED.test(bond)));
-  return [...bonds].flatMap((bond): MapIssue[] => {
-    const tied = blocks.filter((block) => block.bond === bond).map((block) => block.name);
-    const names = [...tied, ...[...aliases].filter(([, block]) => tied.includes(block)).map(([alias]) => alias)];
-    const devices = new Set(names.map((name) => deviceOf(map, name)).filter((device) => device !== undefined));
-    if (devices.size < 2) return [];
+function tiedApart(map: DeviceMap, profile: ModelProfile): MapIssue[] {
+  return tiesApart(map, profile).flatMap(({ names, devices, gpu }): MapIssue[] => {
+    if (gpu !== null) return [];
     return [
       {
         code: 'MAP_TIED_APART',
-        message: `${names.join(' and ')} are tied and on ${[...devices].map(spelled).join(' and ')}: transformers fails to load or to run them.`,
+        message: `${names.join(' and ')} are tied and on ${devices.map(spelled).join(' and ')}: transformers fails to load or to run them.`,
         names,
       },
     ];

@@ -27,8 +27,8 @@ export type Profiler = (asked?: Partial<Workload>, packedRows?: number) => Model
 
 /** How small the parts are that a map may place. */
 export interface Grain {
-  /** Whether layers that hold modules which stay whole are split into them, for a map on one GPU that does so. Default false. */
-  readonly splitsLayers?: boolean;
+  /** Whether a map that is explained places parts of a module, by its loaded name. */
+  readonly isApart?: (path: string) => boolean;
   /** Whether a map that is explained keeps a tensor, by its loaded name, on its GPU. */
   readonly isKept?: (tensor: string) => boolean;
 }
@@ -83,7 +83,7 @@ function anyProfiler(tensors: TensorTable, options: AskedOptions, shared: Profil
   const quantization = quantizationOf(described, isTransformers && !isByFile ? 'transformers' : 'other');
   const loaded = decompressed(tensors, described, quantization);
   const gpus = options.budgets?.gpus.size ?? 1;
-  const grain = { splitsLayers: options.splitsLayers === true, cutsLayers: options.cutsLayers === true };
+  const grain = { isApart: options.isApart, cutsLayers: options.cutsLayers === true };
   const given = { ...shared, config, quantization, gpus, ...grain };
   if (models === undefined) {
     const profileFor = genericProfiler(loaded, { ...given, model: null });

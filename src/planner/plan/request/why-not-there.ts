@@ -6,7 +6,7 @@ export function whyNotThere({ kind, stores, lacks }: ProfileBlock, { quantizatio
     return 'a parameter of the root module is loaded once and cannot be read from disk when it is needed';
   if (stores.length === 0) {
     return quantization === undefined
-      ? 'transformers reads its parameters without calling it, so that nothing brings them to the GPU'
+      ? 'transformers reads its parameters without calling it, so that no hook brings them to where they are read'
       : `transformers runs ${quantization} on GPUs alone`;
   }
   if (quantization !== undefined) return `transformers does not read ${quantization} from disk`;

@@ -25,8 +25,8 @@ export interface GenericProfileOptions extends ProfileOptions {
   readonly config?: unknown;
   /** How many there are to plan for. */
   readonly gpus: number;
-  /** Whether layers that hold modules which stay whole are split into them, where all runs on one GPU. */
-  readonly splitsLayers: boolean;
+  /** Whether a map that is given places parts of a module; absent where none is. */
+  readonly isApart?: ((path: string) => boolean) | undefined;
   /** Whether some modules of a layer may be streamed and others not, where all runs on one GPU. */
   readonly cutsLayers: boolean;
   /** How the tensors are quantised; null where they are not. */
@@ -56,7 +56,7 @@ export function genericProfiler(
       : loadedGroups(model, {
           placesExperts: engine !== 'transformers',
           onOneGpu: engine === 'transformers' && options.gpus <= 1,
-          splitsLayers: options.splitsLayers,
+          isApart: options.isApart,
         });
   const { groups, aliases } = known;
   const emptyModules = model === null ? [] : emptyModulesOf(model, groups);

@@ -17,8 +17,8 @@ export interface Splitting {
   readonly placesExperts: boolean;
   /** Whether all runs on one GPU, so that a layer may be split which the class does not want whole. */
   readonly onOneGpu: boolean;
-  /** Whether it is then split, even where the class wants others whole. */
-  readonly splitsLayers: boolean;
+  /** Whether a map that is given places parts of a module, so that it is none of one place. */
+  readonly isApart?: ((path: string) => boolean) | undefined;
 }
 
 export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGroups {
@@ -68,16 +68,19 @@ interface Owner {
 const EXPERTS = /^.*?\.(?:experts|routed_experts)(?:\.\d+)?(?=\.)/;
 
 /** Tensor -> its owner; tensors of one module are looked up once. */
-function owners(model: LoadedModel, { placesExperts, onOneGpu, splitsLayers }: Splitting): (tensor: string) => Owner {
+function owners(
+  model: LoadedModel,
+  { placesExperts, onOneGpu, isApart = () => false }: Splitting,
+): (tensor: string) => Owner {
   const { tree } = model;
-  const keepsLayers = !onOneGpu || (!splitsLayers && tree.some(tree.root, ({ whole }) => whole));
+  const keepsLayers = !onOneGpu || tree.some(tree.root, ({ whole }) => whole);
   const known = new Map<string, Owner | null>();
   return (tensor) => {
     const module = parentOf(tensor);
     let owner = known.get(module);
     if (owner === undefined) {
       const experts = placesExperts ? EXPERTS.exec(`${module}.`)?.[0] : undefined;
-      owner = experts === undefined ? ownerOf(module, model, keepsLayers) : { name: experts, stays: false };
+      owner = experts === undefined ? ownerOf(module, model, keepsLayers, isApart) : { name: experts, stays: false };
       known.set(module, owner);
     }
     return owner ?? { name: tensor, stays: true };
@@ -85,13 +88,20 @@ function owners(model: LoadedModel, { placesExperts, onOneGpu, splitsLayers }: S
 }
 
 /** null for a module whose tensors have keys of their own. */
-function ownerOf(module: string, { tree, isWhole }: LoadedModel, keepsLayers: boolean): Owner | null {
+function ownerOf(
+  module: string,
+  { tree, isWhole }: LoadedModel,
+  keepsLayers: boolean,
+  isApart: (path: string) => boolean,
+): Owner | null {
   const parts = module === '' ? [] : module.split('.');
   const nodes = tree.along(module);
-  const block = keepsLayers ? BLOCK.exec(`${module}.`)?.[0] : undefined;
+  const layer = keepsLayers ? BLOCK.exec(`${module}.`)?.[0] : undefined;
+  const block = layer === undefined || isApart(layer) ? undefined : layer;
   for (const [depth, node] of nodes.entries()) {
     const path = parts.slice(0, depth).join('.');
-    if (depth > 0 && (isWhole(path) || node.uncalled || block === path || isSmallParent(node, tree)))
+    const isOne = isWhole(path) || block === path || isSmallParent(node, tree);
+    if (depth > 0 && (node.uncalled || (isOne && !isApart(path))))
       return { name: path, stays: tree.some(node, (each) => each.uncalled) };
   }
   const last = nodes.at(-1);

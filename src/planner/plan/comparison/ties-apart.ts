@@ -1,0 +1,50 @@
+import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
+import type { ModelProfile } from '../../profile/model-profile.js';
+
+/** Modules whose tensors are one, in more than one place. */
+export interface TieApart {
+  readonly names: readonly string[];
+  readonly devices: readonly Device[];
+  /** Where they are all the same: accelerate takes what one of them has on the only GPU for those in host memory, too. null where that fails. */
+  readonly gpu: number | null;
+}
+
+/** Of the bonds, those of shared memory. */
+const TIED = /^(vocabulary|tied)/;
+
+/** The ties that a map pulls apart. */
+export function tiesApart(map: DeviceMap, { family, blocks, aliases }: ModelProfile): TieApart[] {
+  const gpus = gpusOf(map);
+  const bonds = new Set(blocks.map(({ bond }) => bond).filter((bond) => bond !== null && TIED.test(bond)));
+  return [...bonds].flatMap((bond): TieApart[] => {
+    const tied = blocks.filter((block) => block.bond === bond).map((block) => block.name);
+    const names = [...tied, ...[...aliases].filter(([, block]) => tied.includes(block)).map(([alias]) => alias)];
+    const devices = [...new Set(names.map((name) => deviceOf(map, name)))].filter((device) => device !== undefined);
+    if (devices.length < 2) return [];
+    const [gpu, ...others] = [...gpus];
+    const isHeld = family === 'generic' && others.length === 0 && !devices.includes('disk');
+    return [{ names, devices, gpu: isHeld ? (gpu ?? null) : null }];
+  });
+}
+
+/** The map as it comes out: with tied modules where they are held. */
+export function withTiesHeld(map: DeviceMap, profile: ModelProfile): DeviceMap {
+  const held = tiesApart(map, profile).flatMap(({ names, gpu }) =>
+    gpu === null ? [] : names.map((name): [string, Device] => [name, gpu]),
+  );
+  if (held.length === 0) return map;
+  const all = new Map([...map, ...held]);
+  for (const [name, gpu] of held) for (const key of map.keys()) if (key.startsWith(`${name}.`)) all.set(key, gpu);
+  return all;
+}
+
+/** What to say of these. */
+export function heldTogether(map: DeviceMap, profile: ModelProfile): string[] {
+  return tiesApart(map, profile).flatMap(({ names, gpu }) =>
+    gpu === null
+      ? []
+      : [
+          `${names.join(' and ')} are one tensor, which transformers keeps on GPU ${gpu}, whatever has a key for host memory.`,
+        ],
+  );
+}
