@@ -1,5 +1,6 @@
 /** Lists of modules that config.json counts, such as layers, and those that files hold (`scripts/counted_lists.py`). */
 import type { TensorInfo, TensorTable } from '../../tensor/tensor-info.js';
+import { holesIn, holesNote } from './layer-holes.js';
 import { asConfig, textConfig, type AnyConfig } from './model-config.js';
 
 /** A list of modules, and the field that counts its members: of a part, by its path. */
@@ -25,8 +26,9 @@ export interface CountedLayers {
   /**
    * What transformers makes where more are counted than the files hold: its tensors, like those of a member that is there.
    * @param tied names of tensors that share the memory of others
+   * @param isPlain whether all tensors are the class's own: what is packed differs by layer
    */
-  readonly made: (tensors: TensorTable, tied?: readonly string[]) => MadeLayers;
+  readonly made: (tensors: TensorTable, tied?: readonly string[], isPlain?: boolean) => MadeLayers;
 }
 
 export interface MadeLayers {
@@ -46,11 +48,18 @@ export function countedLayers(lists: readonly CountedList[], config: AnyConfig):
   return {
     warnings: [...new Set(refused)],
     isBeyond: (name) => counts.some(({ start, count }) => name.startsWith(start) && numberIn(name, start) >= count),
-    made(tensors, tied = []) {
+    made(tensors, tied = [], isPlain = true) {
       const made = new Map<string, TensorInfo>();
       const warnings: string[] = [];
       for (const { path, start, count, part } of counts) {
         const members = membersOf([...tensors.keys(), ...tied], start);
+        const holes = isPlain ? holesIn(members, part, start) : [];
+        for (const { name, like } of holes) {
+          const info = tensors.get(like);
+          if (info !== undefined) made.set(name, info);
+        }
+        const lacked = holes.filter(({ name }) => made.has(name));
+        if (lacked.length > 0) warnings.push(holesNote(lacked));
         if (members.size === 0 || members.size >= count) continue;
         const isMany = count > MOST;
         warnings.push(

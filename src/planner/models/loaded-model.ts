@@ -10,6 +10,7 @@ import {
   architecturesOf,
   asConfig,
   numberOf,
+  sizeRefusals,
   stringOf,
   textConfig,
   tyingOf,
@@ -151,7 +152,7 @@ function translated(table: ModelTable, cls: ModelClass, config: AnyConfig, tenso
   }
   cutPadding(loaded, cls, config);
   const ties = tiesOf(cls, config, loaded);
-  const layersMade = layers.made(loaded, ties.ties.flat());
+  const layersMade = layers.made(loaded, ties.ties.flat(), !isQuantized && unknown.length === 0);
   const made = new Map([...layersMade.tensors, ...lackingTensors(cls, tree, config, ties, loaded)]);
   for (const [name, info] of made) loaded.set(name, info);
   return {
@@ -168,7 +169,7 @@ function translated(table: ModelTable, cls: ModelClass, config: AnyConfig, tenso
     isWhole: wholeness(tree, loaded.keys()),
     warnings: [
       unlisted(table, cls, config),
-      ...layers.warnings,
+      ...new Set([...layers.warnings, ...sizeRefusals(config)]),
       ...layersMade.warnings,
       cls.ties.size === 0 ? null : tyingRefusal(config),
       isQuantized ? null : lackingWeights(strange, loaded, tree),

@@ -46,6 +46,19 @@ export function tyingRefusal({ tie_word_embeddings: tied }: AnyConfig): string |
   return `config.json has tie_word_embeddings as ${JSON.stringify(tied)}, which transformers refuses: it wants true or false.`;
 }
 
+const SIZE = /(^|_)(size|dim|heads?|layers?|experts|tok|model|embd|depth|state)$/;
+
+/** What to know of sizes that are text: plans do not read them either. */
+export function sizeRefusals(config: AnyConfig, above = ''): string[] {
+  return Object.entries(config).flatMap(([field, value]) => {
+    if (field.endsWith('_config')) return sizeRefusals(asConfig(value), `${above}${field}.`);
+    if (typeof value !== 'string' || !SIZE.test(field) || !/^\d+$/.test(value)) return [];
+    return [
+      `config.json has ${above}${field} as ${JSON.stringify(value)}, which transformers refuses: it wants a whole number.`,
+    ];
+  });
+}
+
 export function architecturesOf({ architectures }: AnyConfig): readonly string[] {
   return Array.isArray(architectures) ? architectures.filter((name) => typeof name === 'string') : [];
 }

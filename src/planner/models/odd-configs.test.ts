@@ -62,6 +62,16 @@ describe('a checkpoint and its config.json', () => {
     expect(result.plan.warnings).toEqual([]);
   });
 
+  // StrictDataclassFieldValidationError, for each of them.
+  it('of sizes that are text is said to be refused', () => {
+    const tensors = llama(3, 'lm_head.weight', 512);
+    expect(warningsOf({ ...causal, num_key_value_heads: '4' }, tensors)).toContain('num_key_value_heads as "4"');
+    const counted = warningsOf({ ...causal, num_hidden_layers: '3' }, llama(3, 'lm_head.weight', 512));
+    expect(counted.split('num_hidden_layers as "3"')).toHaveLength(2);
+    const nested = { ...causal, vision_config: { hidden_size: '64' }, transformers_version: '5' };
+    expect(warningsOf(nested, llama(3, 'lm_head.weight', 512))).toContain('vision_config.hidden_size as "64"');
+  });
+
   // What from_pretrained made of them: MLX's and nf4 fail by their shapes, the others load without a word, and their scales are left out.
   it.each([
     ['MLX', { dtype: 'U32', shape: [HIDDEN, HIDDEN / 8] }, 'scales'],
