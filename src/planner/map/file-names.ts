@@ -28,9 +28,19 @@ function translated(
 ): DeviceMap {
   const leaves = new Map<string, Device>();
   for (const [loaded, sources] of names) {
-    const home = device(loaded, sources);
-    if (home === undefined) continue;
+    // No key of others may stand for what has no device.
+    const home = device(loaded, sources) ?? NOWHERE;
     for (const target of targets(loaded, sources)) leaves.set(target, home);
   }
-  return emitDeviceMap(leaves, leaves.keys());
+  return new Map([...emitDeviceMap(leaves, leaves.keys())].filter(([, home]) => home !== NOWHERE));
+}
+
+/** Of what a map leaves out. */
+const NOWHERE = -1;
+
+/** Loaded names of tensors that are several in the file, which a map in its names has in several places. */
+export function splitOnLoad(map: DeviceMap, names: FileNames): string[] {
+  return [...names]
+    .filter(([, sources]) => new Set(sources.map((source) => deviceOf(map, source))).size > 1)
+    .map(([loaded]) => loaded);
 }

@@ -13,7 +13,7 @@ export interface TieApart {
 const TIED = /^(vocabulary|tied)/;
 
 /** The ties that a map pulls apart. */
-export function tiesApart(map: DeviceMap, { family, blocks, aliases }: ModelProfile): TieApart[] {
+export function tiesApart(map: DeviceMap, { family, engine, fileNames, blocks, aliases }: ModelProfile): TieApart[] {
   const gpus = gpusOf(map);
   const bonds = new Set(blocks.map(({ bond }) => bond).filter((bond) => bond !== null && TIED.test(bond)));
   return [...bonds].flatMap((bond): TieApart[] => {
@@ -22,7 +22,8 @@ export function tiesApart(map: DeviceMap, { family, blocks, aliases }: ModelProf
     const devices = [...new Set(names.map((name) => deviceOf(map, name)))].filter((device) => device !== undefined);
     if (devices.length < 2) return [];
     const [gpu, ...others] = [...gpus];
-    const isHeld = family === 'generic' && others.length === 0 && !devices.includes('disk');
+    const isHooked = family === 'generic' && engine === 'transformers' && fileNames === undefined;
+    const isHeld = isHooked && others.length === 0 && !devices.includes('disk');
     return [{ names, devices, gpu: isHeld ? (gpu ?? null) : null }];
   });
 }

@@ -96,6 +96,15 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
   ];
 }
 
+/** @param names loaded names of tensors that are several in the file, which the map has in several places */
+export function splitMerges(names: readonly string[]): MapIssue[] {
+  return issue(
+    'MAP_BLOCK_CUT',
+    names,
+    (all, are) => `${all} ${are} made of several tensors of the file, which the map places apart.`,
+  );
+}
+
 /** A parameter of the root module. */
 const ROOT = 'query_tokens';
 
