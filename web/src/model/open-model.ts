@@ -9,7 +9,10 @@ export interface OpenModel {
   readonly identity: CheckpointIdentity;
   /** The parsed `config.json`; null where there is none. */
   readonly config: unknown;
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Files tell which is the first, whose dtype may decide. */
+  readonly tensors: ReadonlyMap<string, TensorInfo & { readonly file?: string }>;
+  /** The dtype that its index names beside the size of all: transformers takes it where config.json names none. */
+  readonly indexDtype?: string;
   readonly warnings: readonly string[];
 }
 

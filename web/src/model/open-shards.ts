@@ -30,7 +30,8 @@ export async function openShards({ id, configText, index, shards, warnings }: Fo
   return {
     identity: { id, files: open.map(({ file }) => file.name), fingerprint: await headerFingerprint(tensors) },
     config,
-    tensors: new Map(loaded.map(([name, { dtype, shape }]) => [name, { dtype, shape }])),
+    tensors: new Map(loaded.map(([name, { dtype, shape, file }]) => [name, { dtype, shape, file }])),
+    ...(index === null || index.parsed.dtype === null ? {} : { indexDtype: index.parsed.dtype }),
     warnings: [...warnings, ...(indexed?.warnings ?? []).map(({ message }) => message)],
   };
 }

@@ -2,6 +2,7 @@
 import { Blip2Error } from '../../../src/errors.js';
 import { isBlip2 } from '../../../src/model/blip2-config.js';
 import { loadedModel } from '../../../src/planner/models/loaded-model.js';
+import { indexedDtype } from '../../../src/planner/models/stored-dtype.js';
 import { whyUnknown } from '../../../src/planner/models/why-unknown.js';
 import type { ModelTable } from '../../../src/planner/models/read-model-table.js';
 import { autoBatches } from '../../../src/planner/plan/plan-for-batches.js';
@@ -55,6 +56,8 @@ export function planQuestion(
   const isOther = !isBlip2(model.config);
   if (isOther && table !== undefined) checkKnown(model, table, settings, carried);
   const engine = engineOf(settings, model);
+  const indexed = isOther && table !== undefined ? indexedDtype(model.config, model.indexDtype) : undefined;
+  const dtype = settings.dtype ?? indexed;
   const options: PlanOptions = {
     config: model.config,
     checkpoint: model.identity,
@@ -66,7 +69,7 @@ export function planQuestion(
       ...(newTokens === null ? {} : { newTokens }),
       ...(carried?.pictureSize === undefined ? {} : { pictureSize: carried.pictureSize }),
     },
-    ...(settings.dtype === null ? {} : { dtype: settings.dtype }),
+    ...(dtype === undefined ? {} : { dtype }),
     dtypes: carried?.dtypes ?? new Map(),
     engine,
     ...(isOther && table !== undefined ? { models: table, names: carried?.names ?? 'loaded' } : {}),
