@@ -14,8 +14,17 @@ import textwrap
 
 DESCRIBES = {"dtype", "shape", "size", "ndim", "dim", "numel", "requires_grad", "stride", "element_size"}
 UNKNOWN = object()
-# Where arguments decide (the first layer, decoding), or another of its methods is called: as executed.
-BY_ARGUMENTS = {"WavLMAttention": ["rel_attn_embed"], "RecurrentGemmaRecurrentBlock": ["conv_1d"], "JetMoeAttention": ["experts"]}
+# Where arguments decide (the first layer, decoding), another of its methods is called, or a method is handed the module: as executed.
+BIASES = ["rel_pos_bias", "rel_pos_x_bias", "rel_pos_y_bias"]
+BY_ARGUMENTS = {
+    "WavLMAttention": ["rel_attn_embed"],
+    "RecurrentGemmaRecurrentBlock": ["conv_1d"],
+    "JetMoeAttention": ["experts"],
+    "LayoutLMv3Encoder": BIASES,
+    "PPDocLayoutV2ReadingOrderEncoder": BIASES,
+}
+# The same, but as a part of models that make the argument themselves: tokens go to where the table is.
+UNLESS_A_PART = {"Llama4TextModel": ["embed_tokens"]}
 # Arguments that are off unless they are asked for.
 OPTIONS = {"interpolate_pos_encoding"}
 # Elements of a module that may as well stay.
@@ -24,7 +33,8 @@ CHEAP = 5_000_000
 
 def uncalled(model):
     for path, module in model.named_modules():
-        for name in BY_ARGUMENTS.get(type(module).__name__, []):
+        alone = UNLESS_A_PART.get(type(module).__name__, []) if "." not in path else []
+        for name in [*BY_ARGUMENTS.get(type(module).__name__, []), *alone]:
             if hasattr(module, name):
                 yield f"{path}.{name}".strip(".")
         for (*names, parameter), tests in reads_of(type(module)):

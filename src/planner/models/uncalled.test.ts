@@ -63,6 +63,22 @@ describe('modules whose parameters another module reads without calling them sta
     expect(staying(architecture, type, [`${read}.weight`, `${called}.weight`])).toEqual([read]);
   });
 
+  // Handed to a method that reads them: other answers with the first of them in host memory, and an error with the others.
+  it('what LayoutLMv3 looks positions up in', () => {
+    const biases = ['rel_pos_bias', 'rel_pos_x_bias', 'rel_pos_y_bias'].map((name) => `encoder.${name}`);
+    const names = [...biases, 'encoder.layer.0.output.dense'].map((name) => `${name}.weight`);
+    expect(staying('LayoutLMv3Model', 'layoutlmv3', names)).toEqual(biases);
+  });
+
+  // NotImplementedError: Cannot copy out of meta tensor. The model for pictures looks tokens up itself.
+  it('the table of a Llama 4 for text alone, which says where tokens go', () => {
+    const names = ['embed_tokens', 'layers.0.self_attn.q_proj', 'norm'].map((name) => `${name}.weight`);
+    const text = names.map((name) => `model.${name}`);
+    expect(staying('Llama4ForCausalLM', 'llama4_text', [...text, 'lm_head.weight'])).toEqual(['model.embed_tokens']);
+    const pictures = [...names.map((name) => `language_model.model.${name}`), 'multi_modal_projector.linear_1.weight'];
+    expect(staying('Llama4ForConditionalGeneration', 'llama4', pictures)).toEqual([]);
+  });
+
   it('nothing of Llama and T5', () => {
     const llama = ['model.embed_tokens', 'model.layers.0.self_attn.q_proj', 'model.norm', 'lm_head'];
     const t5 = [
