@@ -26,6 +26,8 @@ describe('keys inside one another', () => {
     [{ '': 'cpu', 'model.layers.1': 'disk' }, ['model.layers.1']],
     [{ '': 'disk', 'model.layers.1': 'cpu' }, ['model.layers.1']],
     [{ '': 'cpu', 'model.norm': 0 }, ['']],
+    // NotImplementedError: Cannot copy out of meta tensor, in the first call.
+    [{ model: 'cpu', 'model.layers.1': 'disk', lm_head: 0 }, ['model.layers.1']],
     // KeyError: 'model.embed_tokens.weight', in the first call.
     [{ '': 'cpu', 'model.rotary_emb': 0 }, ['']],
     // A tensor: meta device as above; NotImplementedError: Cannot copy out of meta tensor; KeyError, in the first call.

@@ -13,7 +13,8 @@ export function clashingKeys(map: DeviceMap, tensors: Iterable<string>): string[
   const usesGpu = gpusOf(map).size > 0;
   if (map.get('') === 'cpu' && usesGpu) return [''];
   const isCopied = (device: Device): boolean => device === 'disk' || (device === 'cpu' && usesGpu);
-  const clash = (outer: Device, inner: Device): boolean => (isCopied(outer) ? !isCopied(inner) : inner === 'disk');
+  const clash = (outer: Device, inner: Device): boolean =>
+    inner === 'disk' ? outer !== 'disk' : isCopied(outer) && !isCopied(inner);
   const leaves = new Set(tensors);
   const modules = pathsAbove(leaves);
   return [...map].flatMap(([key, device]) => {
