@@ -31,3 +31,8 @@ export class Blip2Error extends Error {
     return { message: textOf(message, nameOf), hint: hint === undefined ? undefined : textOf(hint, nameOf) };
   }
 }
+
+/** What an error says, whatever was thrown. */
+export function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

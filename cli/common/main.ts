@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:os';
 import { Blip2Error } from '../../src/planner/index.js';
+import { reasonOf } from '../../src/errors.js';
 import { EXIT, exitStatusOf } from './exit-status.js';
 import { flagOf } from './flag-of.js';
 
@@ -83,7 +84,7 @@ export function printError(error: unknown, asJson: boolean): void {
 }
 
 function unexpected(error: unknown): Blip2Error {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = reasonOf(error);
   return new Blip2Error('UNEXPECTED', message.split('\n')[0] ?? message, {
     hint: 'Set BLIP2_DEBUG=1 to see where this happened.',
   });

@@ -1,5 +1,6 @@
 import yargs, { type Argv } from 'yargs';
 import packageJson from '../../package.json' with { type: 'json' };
+import { reasonOf } from '../../src/errors.js';
 import { didYouMean } from './closest.js';
 import { columnsOf } from './columns.js';
 import { asksForWords, flagWords } from './completion.js';
@@ -60,7 +61,7 @@ export async function parseArgs<T>(parser: Argv<T>, argv: readonly string[], lis
     }
   } catch (error) {
     // yargs wraps what `coerce` throws in an error of its own that keeps the message only.
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     refuseRepeatedWords(argv, lists);
     await refuseDashedValue(parser, message, argv);
     await nameWhatIsMissing(parser, message);

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { Blip2Error } from '../../src/planner/index.js';
 import { parseJson } from '../../src/loader/format/parse-json.js';
+import { reasonOf } from '../../src/errors.js';
 
 /** Plans and maps of the largest models have some hundred thousand. */
 const MAX_BYTES = 32_000_000;
@@ -18,10 +19,8 @@ export async function readJson(file: string, check?: (text: string, json: unknow
     return json;
   } catch (error) {
     if (error instanceof Blip2Error) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Blip2Error('FILE_INVALID', `${file === '-' ? 'stdin' : file} cannot be read as JSON: ${why}`, {
-      cause: error,
-    });
+    const name = file === '-' ? 'stdin' : file;
+    throw new Blip2Error('FILE_INVALID', `${name} cannot be read as JSON: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 import { stat, readdir } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
+import { exists } from '../../src/loader/file/exists.js';
 import { fileUrl, inLine } from '../../src/runtime/image/file-url.js';
 import { isUrlText } from '../../src/runtime/image/picture-source.js';
 import { usageError } from '../common/main.js';
@@ -66,12 +67,6 @@ async function expand(argument: string, options: ListOptions): Promise<readonly 
   if (skipped !== '') options.onSkipped?.(inLine(argument), skipped);
   return pictures;
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** What stands in an argument for bytes that are no UTF-8. */
 const REPLACEMENT = '\ufffd';

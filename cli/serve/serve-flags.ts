@@ -5,6 +5,7 @@ import { MAX_PIXELS } from '../../src/runtime/image/picture-refusal.js';
 import type { TextUse } from '../../src/serve/answer-chat.js';
 import { isLoopback } from '../../src/serve/http/who-may-ask.js';
 import type { ServeLimits } from '../../src/serve/limits.js';
+import { reasonOf } from '../../src/errors.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
 import { type ArgsOf, listFlag, textFlag } from '../common/flags.js';
@@ -83,7 +84,7 @@ async function readToken(path: string | undefined): Promise<string | null> {
   if (path === undefined && variable === undefined) return null;
   const read = async (file: string): Promise<string> =>
     readFile(file, 'utf8').catch((error: unknown) => {
-      throw usageError(`the token cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      throw usageError(`the token cannot be read: ${reasonOf(error)}`);
     });
   const token = (path === undefined ? (variable ?? '') : await read(path)).trim();
   // What a header can hold; less could be guessed.

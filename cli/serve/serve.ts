@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { createCaptioner } from '../../src/runtime/index.js';
 import { CaptionServer, type Answered } from '../../src/serve/caption-server.js';
 import { KeptModel } from '../../src/serve/kept-model.js';
+import { reasonOf } from '../../src/errors.js';
 import { EventLog, logFlags } from '../common/event-log.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
@@ -52,7 +53,7 @@ export async function serve({ argv, signal }: CommandContext): Promise<number> {
     open: () => createCaptioner(checkpoint, options).finally(() => rate.clear()),
     onRestart: (error) => {
       server.metrics.restarted();
-      log.write('error', 'model-ended', `${messageOf(error)}; it is started again`);
+      log.write('error', 'model-ended', `${reasonOf(error)}; it is started again`);
     },
   });
   const server = new CaptionServer(model, {
@@ -86,7 +87,5 @@ function logAnswer(log: EventLog, { error, ...answered }: Answered): void {
   const fields = { ...answered, ms: Math.round(ms) };
   const text = `${method} ${path} ${status}${code === null ? '' : ` ${code}`} ${fields.ms} ms`;
   if (error === null) log.write('info', 'request', text, fields);
-  else log.write('error', 'request', `${text}: ${messageOf(error)}`, { ...fields, reason: messageOf(error) });
+  else log.write('error', 'request', `${text}: ${reasonOf(error)}`, { ...fields, reason: reasonOf(error) });
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

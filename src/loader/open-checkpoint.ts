@@ -2,8 +2,8 @@
  * Opens a checkpoint: its configuration, its index and the header of every shard, each checked against the others.
  * Weights are never read.
  */
-import { stat } from 'node:fs/promises';
 import { isRepositoryName, type OpenOptions } from './hub/hub-settings.js';
+import { exists } from './file/exists.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { openLocal } from './checkpoint/open-found.js';
 
@@ -16,11 +16,7 @@ import { openLocal } from './checkpoint/open-found.js';
  *   hub does not answer as it should.
  */
 export async function openCheckpoint(where: string, options: OpenOptions = {}): Promise<Checkpoint> {
-  const onDisk = await stat(where).then(
-    () => true,
-    () => false,
-  );
-  if (!onDisk && isRepositoryName(where)) {
+  if (isRepositoryName(where) && !(await exists(where))) {
     const { openHubCheckpoint } = await import('./hub/open-hub-checkpoint.js');
     return openHubCheckpoint(where, options);
   }

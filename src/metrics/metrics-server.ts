@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Blip2Error } from '../errors.js';
+import { Blip2Error, reasonOf } from '../errors.js';
 import type { Metrics } from './metrics.js';
 import { requestTarget } from './request-target.js';
 
@@ -39,7 +39,7 @@ export class MetricsServer implements AsyncDisposable {
       server.listen(port, host);
       await once(server, 'listening');
     } catch (cause) {
-      const message = `cannot listen on ${host}:${port}: ${cause instanceof Error ? cause.message : String(cause)}`;
+      const message = `cannot listen on ${host}:${port}: ${reasonOf(cause)}`;
       throw new Blip2Error('PORT_TAKEN', message, { hint: 'Choose another port with --metrics.', cause });
     }
     // It is no reason for the process to stay.

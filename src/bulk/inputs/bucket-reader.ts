@@ -1,4 +1,4 @@
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { Bucket, parseBucketUrl } from '../bucket/bucket.js';
 
 /** Objects that are asked for before they are wanted: a store takes long to begin with each. */
@@ -46,7 +46,7 @@ function addressOf(url: string): ReturnType<typeof parseBucketUrl> {
   try {
     return parseBucketUrl(url);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw new Blip2Error('IMAGE_NOT_FOUND', reason, { cause });
   }
 }

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { readChunks } from '../../loader/file/read-chunks.js';
+import { reasonOf } from '../../errors.js';
 import { isBucketUrl } from '../bucket/bucket.js';
 import { ObjectSource } from '../bucket/object-source.js';
 import { invalidInput } from './input-picture.js';
@@ -20,8 +21,7 @@ const MOST_PASSED_BYTES = 8 * 1024 * 1024;
 export async function openTarFile(path: string): Promise<TarFile> {
   if (isBucketUrl(path)) return openStoredTarFile(await ObjectSource.open(path));
   const handle = await open(path, 'r').catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw invalidInput(path, `cannot be read: ${reason}`, 'See that it is there, and may be read.', cause);
+    throw invalidInput(path, `cannot be read: ${reasonOf(cause)}`, 'See that it is there, and may be read.', cause);
   });
   try {
     const magic = Buffer.alloc(2);

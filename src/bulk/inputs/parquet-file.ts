@@ -4,7 +4,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetS
 import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from 'hyparquet';
 import { compressors as packaged } from 'hyparquet-compressors';
 import * as z from 'zod';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { isBucketUrl } from '../bucket/bucket.js';
 import { ObjectSource } from '../bucket/object-source.js';
 import { invalidInput } from './input-picture.js';
@@ -72,7 +72,7 @@ export async function openParquetFile(path: string): Promise<ParquetFile> {
   } catch (cause) {
     await close();
     if (cause instanceof Blip2Error) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = reasonOf(cause);
     throw invalidInput(path, `cannot be read as a Parquet file: ${reason}`, 'Fetch or make it again.', cause);
   }
   const { children } = parquetSchema(metadata);
@@ -94,8 +94,7 @@ export async function openParquetFile(path: string): Promise<ParquetFile> {
         return found.map((row) => cell.parse(row[column] ?? null));
       } catch (cause) {
         if (cause instanceof Blip2Error) throw cause;
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        const message = `rows ${rowStart} to ${rowEnd - 1} of ${path} cannot be read: ${reason}`;
+        const message = `rows ${rowStart} to ${rowEnd - 1} of ${path} cannot be read: ${reasonOf(cause)}`;
         throw new Blip2Error('IMAGE_UNREADABLE', message, { cause });
       }
     },

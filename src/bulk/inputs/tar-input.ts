@@ -2,7 +2,7 @@ import { basename, extname } from 'node:path/posix';
 import { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import * as z from 'zod';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { printable, quote, shorten } from '../../loader/format/quote.js';
 import { invalidInput, type TarPicture } from './input-picture.js';
 import { openTarFile } from './open-tar-file.js';
@@ -62,10 +62,9 @@ export async function* tarPictures(path: string): AsyncGenerator<TarPicture, voi
     }
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
     throw invalidInput(
       path,
-      `is not a whole tar archive: ${reason}`,
+      `is not a whole tar archive: ${reasonOf(cause)}`,
       'Fetch or make it again, or leave it out.',
       cause,
     );

@@ -1,6 +1,6 @@
-import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Blip2Error } from '../../errors.js';
+import { exists } from '../../loader/file/exists.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import type { CaptionRecord } from '../caption-record.js';
 import { ShardJob } from '../run/shard-job.js';
@@ -68,13 +68,7 @@ export class LineGiver implements ShardGiver {
   async open({ shard }: HandedShard): Promise<ShardJob | null> {
     const given = this.#find(shard);
     const { pictures, first, out } = given.described;
-    const isThere =
-      out !== null &&
-      (await access(out).then(
-        () => true,
-        () => false,
-      ));
-    if (isThere) return null;
+    if (out !== null && (await exists(out))) return null;
     given.job = await ShardJob.open({ shard, first, pictures });
     return given.job;
   }

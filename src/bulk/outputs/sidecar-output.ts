@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join, parse, resolve } from 'node:path';
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
+import { exists } from '../../loader/file/exists.js';
 import { makeFolder } from '../../loader/file/make-folder.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
@@ -139,12 +140,6 @@ async function readPending(path: string): Promise<PendingText[]> {
   const lines = text.split('\n').filter((line) => line !== '');
   return lines.map((line) => pendingText.parse(JSON.parse(line)));
 }
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 function noPlace(picture: InputPicture, reason: string): Blip2Error {
   return new Blip2Error('OUTPUT_IMPOSSIBLE', `a text file for ${pictureName(picture)} has no place: ${reason}`, {

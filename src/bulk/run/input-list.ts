@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { readLines } from '../../loader/file/read-lines.js';
 import { writeFailure } from '../../loader/file/write-failure.js';
 import { TemporaryFile } from '../../loader/write/temporary-file.js';
@@ -99,8 +99,7 @@ export class InputList {
     const [begin, end] = [this.#offsets[shard], this.#offsets[shard + 1]];
     if (begin === undefined || end === undefined) throw new RangeError(`there is no shard ${shard}`);
     const handle = await open(this.#path, 'r').catch((cause: unknown) => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new Blip2Error('RUN_MISSING', `the run's list of pictures cannot be read: ${reason}`, {
+      throw new Blip2Error('RUN_MISSING', `the run's list of pictures cannot be read: ${reasonOf(cause)}`, {
         hint: 'See that its folder is still there.',
         cause,
       });

@@ -1,6 +1,6 @@
-import { access } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { Blip2Error } from '../../errors.js';
+import { exists } from '../../loader/file/exists.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 import { isElsewhere } from '../inputs/picture-address.js';
 import { InputList } from './input-list.js';
@@ -48,14 +48,7 @@ async function checkVisible(picture: InputPicture): Promise<void> {
   const source =
     'tar' in picture ? picture.tar : 'parquet' in picture ? picture.parquet : (picture.path ?? picture.name);
   const path = isElsewhere(source) ? null : source;
-  if (
-    path === null ||
-    (await access(path).then(
-      () => true,
-      () => false,
-    ))
-  )
-    return;
+  if (path === null || (await exists(path))) return;
   const hint = isAbsolute(path)
     ? 'Mount what holds the pictures under the same path.'
     : 'Start workers in the folder that the run was added from, or add it with absolute paths.';

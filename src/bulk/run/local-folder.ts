@@ -1,7 +1,8 @@
 /** A folder of this machine for what a run has on its way that it writes elsewhere. */
-import { mkdtemp, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exists } from '../../loader/file/exists.js';
 import { lockFile } from '../../loader/file/file-lock.js';
 
 const PREFIX = 'blip2-run-';
@@ -27,7 +28,7 @@ export class LocalFolder implements AsyncDisposable {
       const path = await mkdtemp(join(among, PREFIX));
       const lock = await open(join(path, LOCK_FILE), 'wx');
       // Before it had its lock, somebody may have taken it for abandoned.
-      if ((await lockFile(lock.fd)) !== false && (await isThere(join(path, LOCK_FILE)))) {
+      if ((await lockFile(lock.fd)) !== false && (await exists(join(path, LOCK_FILE)))) {
         return new LocalFolder(path, lock);
       }
       await lock.close();
@@ -53,9 +54,3 @@ async function removeAbandoned(among: string): Promise<void> {
     await lock.close();
   }
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );

@@ -1,8 +1,9 @@
 /** Names inside the folder of a run. What is not an answer lies in a hidden folder: loaders of data sets read all the others. */
-import { access, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { exists } from '../../loader/file/exists.js';
 import { makeFolder } from '../../loader/file/make-folder.js';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { removeAbandonedFiles } from '../../loader/write/temporary-file.js';
 import { parseRecords, type CaptionRecord } from '../caption-record.js';
@@ -56,7 +57,7 @@ export class RunFolder implements AsyncDisposable {
   /** Where a file that an earlier writing of a shard has made can be read; null where there is none. */
   async writtenFile(shard: number, extension: string): Promise<string | null> {
     const path = this.outputFile(shard, extension);
-    return (await isThere(path)) ? path : null;
+    return (await exists(path)) ? path : null;
   }
 
   /**
@@ -95,14 +96,14 @@ export class RunFolder implements AsyncDisposable {
 
   /** Writes a file that is not there; where somebody else has made it meanwhile, theirs stays. */
   createStateFile(name: string, text: string): Promise<void> {
-    const isGood = () => isThere(join(this.#state, name));
+    const isGood = () => exists(join(this.#state, name));
     return replaceFile(join(this.#state, name), (handle) => handle.writeFile(text), { isGood });
   }
 
   /** Writes a file beside those of shards, unless one of that name is there. */
   async createFile(name: string, text: string): Promise<void> {
     const path = join(this.path, name);
-    if (!(await isThere(path))) await replaceFile(path, (handle) => handle.writeFile(text));
+    if (!(await exists(path))) await replaceFile(path, (handle) => handle.writeFile(text));
   }
 
   /** Lets others see the list of pictures, once it is written. */
@@ -164,7 +165,7 @@ export class RunFolder implements AsyncDisposable {
   }
 
   async isFinished(shard: number): Promise<boolean> {
-    return (await isThere(this.recordsFile(shard))) && (await this.hasOutput(shard));
+    return (await exists(this.recordsFile(shard))) && (await this.hasOutput(shard));
   }
 
   /** Whether what the run writes for a shard that has records is still there. */
@@ -215,8 +216,7 @@ export class RunFolder implements AsyncDisposable {
 
   async #stateNames(): Promise<string[]> {
     return readdir(this.#state).catch((cause: unknown) => {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new Blip2Error('RUN_MISSING', `${this.name} no longer holds its run: ${reason}`, {
+      throw new Blip2Error('RUN_MISSING', `${this.name} no longer holds its run: ${reasonOf(cause)}`, {
         hint: 'See that the folder is there.',
         cause,
       });
@@ -243,11 +243,5 @@ export function shardOf(name: string): number | null {
   const shard = /^(\d{5,})\.(?:jsonl|tar|parquet)$/.exec(name)?.[1];
   return shard === undefined ? null : Number(shard);
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 const shardName = (shard: number): string => String(shard).padStart(5, '0');

@@ -1,4 +1,4 @@
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import type { CaptionRecord } from '../caption-record.js';
 import type { ShardJob } from '../run/shard-job.js';
 import type { ShardSource } from '../run/shard-source.js';
@@ -129,5 +129,5 @@ const isOtherRun = (error: unknown): boolean =>
 
 function asKnown(error: unknown): Blip2Error {
   if (error instanceof Blip2Error) return error;
-  return new Blip2Error('UNEXPECTED', error instanceof Error ? error.message : String(error), { cause: error });
+  return new Blip2Error('UNEXPECTED', reasonOf(error), { cause: error });
 }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import type { ShardFile } from '../checkpoint/checkpoint.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
 import { openLocalShard } from '../checkpoint/open-found.js';
@@ -69,8 +69,7 @@ async function prepare(cacheFolder: string): Promise<void> {
     await makeFolder(cacheFolder);
     await access(cacheFolder, constants.W_OK);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('CACHE_FOLDER', `converted weights cannot be kept in ${cacheFolder}: ${why}`, {
+    throw new Blip2Error('CACHE_FOLDER', `converted weights cannot be kept in ${cacheFolder}: ${reasonOf(cause)}`, {
       hint: 'Let cacheFolder (XDG_CACHE_HOME on Linux) be a folder that can be written.',
       details: { cacheFolder },
       cause,

@@ -3,6 +3,7 @@
  * file whose writing was cut short, under whatever name, has none; and damage that keeps the length does not keep the sums.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { reasonOf } from '../../errors.js';
 import { FileSource } from '../file/file-source.js';
 import { readHeader } from '../format/read-header.js';
 import { remainder } from '../file/crc32.js';
@@ -73,7 +74,7 @@ export async function sealFault(path: string, { extent, signal, onProgress }: Ch
     return null;
   } catch (error) {
     signal?.throwIfAborted();
-    return error instanceof Error ? error.message : String(error);
+    return reasonOf(error);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The opening of checkpoints whose files have been found, wherever their bytes come from. */
 import { join } from 'node:path';
 import { at } from '../../checked-access.js';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { FileSource } from '../file/file-source.js';
 import { parseJson } from '../format/parse-json.js';
 import { readSmallFile } from '../file/read-small-file.js';
@@ -82,8 +82,7 @@ async function readConfig(files: SmallFiles): Promise<unknown> {
     config = parseJson(Buffer.from(await files.read(path, MAX_CONFIG_BYTES)).toString());
   } catch (cause) {
     if (cause instanceof Blip2Error && cause.code.startsWith('HUB_')) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('CONFIG_INVALID', `${path} cannot be read as JSON: ${reason}`, { cause });
+    throw new Blip2Error('CONFIG_INVALID', `${path} cannot be read as JSON: ${reasonOf(cause)}`, { cause });
   }
   if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config;
   throw new Blip2Error('CONFIG_INVALID', `${path} describes no model: it is JSON, and no object.`, {

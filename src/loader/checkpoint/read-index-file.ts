@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { readSmallFile } from '../file/read-small-file.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import type { FoundCheckpoint } from './find-checkpoint.js';
@@ -15,8 +15,7 @@ export async function readIndexFile(
     return parseIndex(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), path);
   } catch (cause) {
     if (cause instanceof Blip2Error) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SafetensorsError('INDEX_INVALID', path, `cannot be read: ${reason}`, { cause });
+    throw new SafetensorsError('INDEX_INVALID', path, `cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

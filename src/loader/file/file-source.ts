@@ -1,6 +1,7 @@
 /** A file on this machine as a source of bytes. */
 import type { BigIntStats } from 'node:fs';
 import { constants, open, realpath, type FileHandle } from 'node:fs/promises';
+import { reasonOf } from '../../errors.js';
 import type { ByteSource } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { kindOf } from './read-small-file.js';
@@ -52,7 +53,7 @@ export class FileSource implements ByteSource, AsyncDisposable {
       await handle.close();
       kind = kindOf(stats);
     } catch (cause) {
-      throw new SafetensorsError('IO_ERROR', name, cause instanceof Error ? cause.message : String(cause), { cause });
+      throw new SafetensorsError('IO_ERROR', name, reasonOf(cause), { cause });
     }
     throw new SafetensorsError('IO_ERROR', name, `is ${kind}, not a file`);
   }
@@ -89,7 +90,7 @@ export class FileSource implements ByteSource, AsyncDisposable {
       const { bytesRead } = await this.#handle
         .read(bytes, done, bytes.length - done, position + done)
         .catch((cause: unknown) => {
-          throw new SafetensorsError('IO_ERROR', this.name, cause instanceof Error ? cause.message : String(cause), {
+          throw new SafetensorsError('IO_ERROR', this.name, reasonOf(cause), {
             cause,
           });
         });

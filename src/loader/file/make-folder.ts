@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { writeFailure } from './write-failure.js';
 
 /**
@@ -22,8 +22,7 @@ export async function makeFolder(path: string): Promise<void> {
 function folderFailure(folder: string, cause: unknown): unknown {
   const failure = writeFailure(folder, cause);
   if (!(failure instanceof Blip2Error) || failure.code !== 'WRITE_FAILED') return failure;
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new Blip2Error('OUTPUT_INVALID', `the folder ${JSON.stringify(folder)} cannot be made: ${why}`, {
+  return new Blip2Error('OUTPUT_INVALID', `the folder ${JSON.stringify(folder)} cannot be made: ${reasonOf(cause)}`, {
     hint: 'Name one that is there, or a place where folders may be made.',
     cause,
   });

@@ -3,12 +3,12 @@ import { createHash, randomUUID } from 'node:crypto';
 import { link, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SafetensorsError } from '../format/safetensors-error.js';
+import { exists } from '../file/exists.js';
 import { lockFile } from '../file/file-lock.js';
 import { FileSource } from '../file/file-source.js';
 import { makeFolder } from '../file/make-folder.js';
 import { readChunks } from '../file/read-chunks.js';
 import { writeFailure } from '../file/write-failure.js';
-import { exists } from './hub-cache.js';
 import type { RemoteFile } from './remote-file.js';
 
 export interface DownloadOptions {

@@ -4,8 +4,9 @@
  * to its blob.
  */
 import { randomUUID } from 'node:crypto';
-import { copyFile, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { exists } from '../file/exists.js';
 import { makeFolder } from '../file/make-folder.js';
 
 export class HubCache {
@@ -77,11 +78,4 @@ export class HubCache {
 
 function isCommit(revision: string): boolean {
   return /^[0-9a-f]{40}$/.test(revision);
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

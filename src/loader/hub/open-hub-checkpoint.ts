@@ -2,9 +2,10 @@
 import { found } from '../../checked-access.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { openLocal } from '../checkpoint/open-found.js';
+import { exists } from '../file/exists.js';
 import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
-import { exists, HubCache } from './hub-cache.js';
+import { HubCache } from './hub-cache.js';
 import { HubRepository, offlineError, type DownloadManyOptions } from './hub-repository.js';
 import { hubSettings, type HubOptions, type HubSettings, type OpenOptions } from './hub-settings.js';
 

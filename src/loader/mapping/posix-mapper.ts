@@ -3,6 +3,7 @@
  * values, MADV_DONTNEED is a hint: pages go when memory is short.
  */
 import koffi from 'koffi';
+import { reasonOf } from '../../errors.js';
 import { MappingRefused, type MappableFile, type MappedWindow, type MemoryMapper } from './memory-mapper.js';
 
 const PROT_READ = 1;
@@ -50,7 +51,7 @@ function createMapper(): MemoryMapper {
     } catch (error) {
       // Some hosts of V8 (Electron) forbid buffers over foreign memory.
       unmap();
-      throw new MappingRefused(error instanceof Error ? error.message : String(error));
+      throw new MappingRefused(reasonOf(error));
     }
   };
   return { pageBytes, map, view: (address, byteLength) => koffi.view(address, byteLength) };

@@ -3,6 +3,7 @@
  * call fails, files are read instead, as on any system without a mapper.
  */
 import koffi from 'koffi';
+import { reasonOf } from '../../errors.js';
 import { MappingRefused, type MappableFile, type MappedWindow, type MemoryMapper } from './memory-mapper.js';
 
 const GENERIC_READ = 0x80000000;
@@ -76,7 +77,7 @@ function createMapper(): MemoryMapper {
       };
     } catch (error) {
       unmap();
-      throw new MappingRefused(error instanceof Error ? error.message : String(error));
+      throw new MappingRefused(reasonOf(error));
     }
   };
   return { pageBytes: GRANULARITY_BYTES, map, view: (address, byteLength) => koffi.view(address, byteLength) };

@@ -1,5 +1,6 @@
 import { readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { reasonOf } from '../../errors.js';
 import { makeFolder } from '../file/make-folder.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { writeFailure } from '../file/write-failure.js';
@@ -41,7 +42,7 @@ export async function copySideFiles(from: string, to: string, configDtype?: stri
 /** @throws SafetensorsError `IO_ERROR` for what `reading` throws */
 async function readingOf<T>(path: string, reading: Promise<T>): Promise<T> {
   return reading.catch((cause: unknown) => {
-    throw new SafetensorsError('IO_ERROR', path, cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new SafetensorsError('IO_ERROR', path, reasonOf(cause), { cause });
   });
 }
 

@@ -3,8 +3,9 @@
  * containers and machines too, whose process ids mean nothing here: names are random, and a file is held by a lock.
  */
 import { randomUUID } from 'node:crypto';
-import { open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { exists } from '../file/exists.js';
 import { lockFile } from '../file/file-lock.js';
 import { networkFileSystem } from '../mapping/network-file-system.js';
 
@@ -31,7 +32,7 @@ export class TemporaryFile implements AsyncDisposable {
       const temporary = join(dirname(path), `.${name}.${randomUUID()}${TEMPORARY_SUFFIX}`);
       const handle = await open(temporary, 'wx');
       // Before it had its lock, somebody may have taken it for abandoned.
-      const isOurs = (await lockFile(handle.fd)) !== false && (await isThere(temporary));
+      const isOurs = (await lockFile(handle.fd)) !== false && (await exists(temporary));
       if (isOurs) return new TemporaryFile(temporary, handle);
       await handle.close();
       await rm(temporary, { force: true });
@@ -81,11 +82,4 @@ async function removeAbandoned(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { fileUrl, inLine } from './file-url.js';
 
 /** Larger files are not read: the largest pictures that are decoded have 89 million pixels of 3 bytes. */
@@ -37,8 +37,7 @@ export async function readPicture(path: string | Buffer): Promise<Uint8Array> {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
       throw new Blip2Error('IMAGE_NOT_FOUND', `there is no picture at ${name}`, { details: { picture: name }, cause });
     }
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('IMAGE_UNREADABLE', `${name} cannot be opened: ${reason}`, {
+    throw new Blip2Error('IMAGE_UNREADABLE', `${name} cannot be opened: ${reasonOf(cause)}`, {
       details: { picture: name },
       cause,
     });
