@@ -46,45 +46,41 @@ export async function fetchPicture(url: URL, options: FetchOptions): Promise<Uin
   const { signal, onSlow, redirect = 'follow' } = options;
   const { fetchTimeoutMs = DEFAULT_TIMEOUT_MS, fetchLimitBytes = MAX_PICTURE_BYTES } = options;
   const timeout = AbortSignal.timeout(fetchTimeoutMs);
-  const slow = setTimeout(() => onSlow?.(shortened(url.href)), SLOW_MS);
+  const name = shortened(url.href);
+  const slow = setTimeout(() => onSlow?.(name), SLOW_MS);
   try {
     const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     const response = await fetch(url, { signal: either, redirect });
     if (!response.ok) {
       await response.body?.cancel();
-      throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} answers with status ${response.status}`, {
-        details: { picture: shortened(url.href), status: response.status },
-      });
+      const { status } = response;
+      throw missingPicture(url.href, `answers with status ${status}`, { details: { status } });
     }
-    return await limitedBody(response, url, fetchLimitBytes);
+    return await limitedBody(response, name, fetchLimitBytes);
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof Blip2Error) throw cause;
     if (timeout.aborted) {
-      throw new Blip2Error('IMAGE_TIMEOUT', `${shortened(url.href)} is not here after ${fetchTimeoutMs / 1000} s`, {
+      throw new Blip2Error('IMAGE_TIMEOUT', `${name} is not here after ${fetchTimeoutMs / 1000} s`, {
         hint: errorText`Give it longer with ${option('fetchTimeoutMs')}, or fetch it yourself and name the file.`,
-        details: { picture: shortened(url.href), timeoutMs: fetchTimeoutMs },
+        details: { picture: name, timeoutMs: fetchTimeoutMs },
         cause,
       });
     }
     const { reason, hint } = fetchFailure(cause);
-    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} cannot be fetched: ${reason}`, {
-      hint,
-      details: { picture: shortened(url.href) },
-      cause,
-    });
+    throw missingPicture(url.href, `cannot be fetched: ${reason}`, { hint, cause });
   } finally {
     clearTimeout(slow);
   }
 }
 
 /** Reads no further than the limit, whatever the headers say. */
-async function limitedBody({ body, headers }: Response, url: URL, limitBytes: number): Promise<Uint8Array> {
+async function limitedBody({ body, headers }: Response, name: string, limitBytes: number): Promise<Uint8Array> {
   const announced = Number(headers.get('content-length') ?? 0);
   const tooLarge = (): Blip2Error =>
-    new Blip2Error('IMAGE_TOO_LARGE', `${shortened(url.href)} has more than ${limitBytes} bytes`, {
+    new Blip2Error('IMAGE_TOO_LARGE', `${name} has more than ${limitBytes} bytes`, {
       hint: errorText`Allow more with ${option('fetchLimitBytes')}, or fetch it yourself and name the file.`,
-      details: { picture: shortened(url.href), limitBytes },
+      details: { picture: name, limitBytes },
     });
   if (announced > limitBytes) {
     await body?.cancel();
@@ -100,4 +96,14 @@ async function limitedBody({ body, headers }: Response, url: URL, limitBytes: nu
   return Buffer.concat(chunks);
 }
 
-export const shortened = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text);
+/** @param picture its URL, or the text that should be one */
+export function missingPicture(
+  picture: string,
+  what: string,
+  { details, ...more }: { readonly details?: object; readonly hint?: string | undefined; readonly cause?: unknown },
+): Blip2Error {
+  const name = shortened(picture);
+  return new Blip2Error('IMAGE_NOT_FOUND', `${name} ${what}`, { details: { picture: name, ...details }, ...more });
+}
+
+const shortened = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text);

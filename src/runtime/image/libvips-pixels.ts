@@ -3,7 +3,7 @@
  * most; CMYK, 16-bit grey and colours that were multiplied by alpha are converted here.
  */
 import type { Sharp } from 'sharp';
-import type { RgbPicture } from './rgb-picture.js';
+import { greyLevels, type RgbPicture } from './rgb-picture.js';
 import { MAX_PIXELS } from './picture-refusal.js';
 
 /**
@@ -83,10 +83,10 @@ export async function grey16Rgb(picture: Sharp, inverted = false): Promise<RgbPi
   const raw = picture.toColourspace('grey16').raw({ depth: 'ushort' });
   const { data, info } = await raw.toBuffer({ resolveWithObject: true });
   const values = new Uint16Array(data.buffer, data.byteOffset, info.width * info.height * info.channels);
-  const rgb = new Uint8Array(info.width * info.height * 3);
-  for (let pixel = 0; pixel < info.width * info.height; pixel++) {
+  const levels = new Uint8ClampedArray(info.width * info.height);
+  for (let pixel = 0; pixel < levels.length; pixel++) {
     const value = values[pixel * info.channels] ?? 0;
-    rgb.fill(Math.min(inverted ? 0xffff - value : value, 255), pixel * 3, pixel * 3 + 3);
+    levels[pixel] = inverted ? 0xffff - value : value;
   }
-  return { data: rgb, width: info.width, height: info.height };
+  return { data: greyLevels(levels), width: info.width, height: info.height };
 }

@@ -1,6 +1,6 @@
 import { Blip2Error } from '../../errors.js';
 import type { RgbPicture } from './rgb-picture.js';
-import { fetchPicture, shortened, type FetchOptions } from './fetch-picture.js';
+import { fetchPicture, missingPicture, type FetchOptions } from './fetch-picture.js';
 import { pathOfFileUrl } from './file-url.js';
 import { readPicture } from './read-picture.js';
 
@@ -38,10 +38,7 @@ async function pictureOfFileUrl(url: URL): Promise<LocalPicture> {
   try {
     path = pathOfFileUrl(url);
   } catch (cause) {
-    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(url.href)} is not the URL of a file here`, {
-      details: { picture: shortened(url.href) },
-      cause,
-    });
+    throw missingPicture(url.href, 'is not the URL of a file here', { cause });
   }
   return typeof path === 'string' ? path : readPicture(path);
 }
@@ -50,10 +47,7 @@ function parseUrl(text: string): URL {
   try {
     return new URL(text);
   } catch (cause) {
-    throw new Blip2Error('IMAGE_NOT_FOUND', `${shortened(text)} is not a URL`, {
-      details: { picture: shortened(text) },
-      cause,
-    });
+    throw missingPicture(text, 'is not a URL', { cause });
   }
 }
 

@@ -31,14 +31,14 @@ export function readItems(bytes: Uint8Array, meta: readonly Box[]): Items {
   };
   const id = primaryId(file, find('pitm'));
   const properties = propertiesByItem(file, find('iprp'));
-  const place = places(file, find('iloc')).get(id);
-  if (place === undefined) throw new Error('nothing says where its picture is');
-  const [base, ...others] = place.extents;
+  const extents = extentsByItem(file, find('iloc')).get(id);
+  if (extents === undefined) throw new Error('nothing says where its picture is');
+  const [base] = extents;
   if (base === undefined) throw new Error('its picture has no data');
-  if (place.extents.some(({ offset, length }) => offset + length > bytes.length)) {
+  if (extents.some(({ offset, length }) => offset + length > bytes.length)) {
     throw new RangeError('its picture ends beyond the file');
   }
-  const parts = [base, ...others].map(({ offset, length }) => bytes.subarray(offset, offset + length));
+  const parts = extents.map(({ offset, length }) => bytes.subarray(offset, offset + length));
   const references = referencesOf(file, meta);
   const alpha = references
     .filter(({ kind, to }) => kind === 'auxl' && to.includes(id))
@@ -71,11 +71,12 @@ function kinds(file: DataView, iinf: Box): Map<number, string> {
   );
 }
 
-interface Place {
-  readonly extents: readonly { readonly offset: number; readonly length: number }[];
+interface Extent {
+  readonly offset: number;
+  readonly length: number;
 }
 
-function places(file: DataView, iloc: Box): Map<number, Place> {
+function extentsByItem(file: DataView, iloc: Box): Map<number, readonly Extent[]> {
   const version = versionOf(file, iloc);
   const sizes = file.getUint16(iloc.begin + 4);
   const [offsetBytes, lengthBytes, baseBytes] = [sizes >> 12, (sizes >> 8) & 15, (sizes >> 4) & 15];
@@ -87,7 +88,7 @@ function places(file: DataView, iloc: Box): Map<number, Place> {
     if (bytes === 2) return file.getUint16(at - 2);
     return bytes === 4 ? file.getUint32(at - 4) : Number(file.getBigUint64(at - 8));
   };
-  const found = new Map<number, Place>();
+  const found = new Map<number, readonly Extent[]>();
   const count = next(version < 2 ? 2 : 4);
   for (let item = 0; item < count; item++) {
     const id = next(version < 2 ? 2 : 4);
@@ -99,7 +100,7 @@ function places(file: DataView, iloc: Box): Map<number, Place> {
       return { offset: base + next(offsetBytes), length: next(lengthBytes) };
     });
     // Data within the meta box, or made of other items, is no picture's of those that are read.
-    if (method === 0) found.set(id, { extents });
+    if (method === 0) found.set(id, extents);
   }
   return found;
 }

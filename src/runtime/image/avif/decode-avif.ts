@@ -2,7 +2,7 @@
  * AVIF as Pillow reads it: the pixels as they are stored, not turned, mirrored or cropped; alpha dropped; chroma interpolated.
  * libheif does otherwise in all three, so it decodes the AV1 data only.
  */
-import type { RgbPicture } from '../rgb-picture.js';
+import { greyLevels, type RgbPicture } from '../rgb-picture.js';
 import { checkPixels, PictureRefusal } from '../picture-refusal.js';
 import { readAvif, type AvifPicture, type ColourCode } from './avif-picture.js';
 import { decodePlanes, type Levels, type Planes } from './avif-planes.js';
@@ -58,10 +58,6 @@ function greyRgb({ y, bits }: Planes, { fullRange }: ColourCode): Uint8Array {
   const { fround } = Math;
   const scale = 2 ** (bits - 8);
   const [bias, range] = fullRange ? [0, 2 ** bits - 1] : [16 * scale, 219 * scale];
-  const rgb = new Uint8Array(y.length * 3);
-  for (const [pixel, level] of y.entries()) {
-    const luma = Math.min(Math.max(fround((level - bias) / range), 0), 1);
-    rgb.fill(Math.floor(fround(0.5 + fround(luma * 255))), pixel * 3, pixel * 3 + 3);
-  }
-  return rgb;
+  const luma = (level: number): number => Math.min(Math.max(fround((level - bias) / range), 0), 1);
+  return greyLevels(Uint8Array.from(y, (level) => Math.floor(fround(0.5 + fround(luma(level) * 255)))));
 }

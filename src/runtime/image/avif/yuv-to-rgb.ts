@@ -2,6 +2,7 @@
  * Luma and chroma as red, green and blue, in the fixed-point arithmetic of libyuv, which libavif and so Pillow use: products
  * of 6 fractional bits, chroma interpolated between its samples' centres.
  */
+import { greyLevels } from '../rgb-picture.js';
 import type { Levels, Planes } from './avif-planes.js';
 
 /** What chroma adds, times 64, and how luma is scaled (times 64 * 65536 / 257) and shifted. */
@@ -71,11 +72,8 @@ export function yuvToRgb(planes: Planes, coefficients: Matrix, nearest: boolean)
 
 /** Luma alone, each level three times, as libyuv has it. */
 export function lumaToRgb({ y, bits }: Planes, { lumaScale, lumaShift }: Matrix): Uint8Array {
-  const rgb = new Uint8ClampedArray(y.length * 3);
-  for (const [pixel, level] of y.entries()) {
-    rgb.fill((Math.floor((widened(level, bits) * lumaScale) / 65536) + lumaShift) >> 6, pixel * 3, pixel * 3 + 3);
-  }
-  return new Uint8Array(rgb.buffer);
+  const scaled = (level: number): number => Math.floor((widened(level, bits) * lumaScale) / 65536) + lumaShift;
+  return greyLevels(Uint8ClampedArray.from(y, (level) => scaled(level) >> 6));
 }
 
 /** A level's bits repeated until there are 16. */

@@ -80,8 +80,7 @@ function afterMarker(piece: DataView, { code, end: begin }: Marker): number {
   }
   const end = begin + Math.max(2, piece.getUint16(begin));
   const check = TABLES.get(code);
-  if (check !== undefined && check(piece, begin + 2, end) !== end)
-    throw new Error('a table behind its pixels is damaged');
+  if (check !== undefined && check(piece, begin + 2, end) !== end) damaged();
   return end;
 }
 

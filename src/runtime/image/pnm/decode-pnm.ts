@@ -3,7 +3,7 @@
  * except grey levels of 16 bits, which are scaled to 65,535 and then cut at 255.
  */
 import { checkPixels } from '../picture-refusal.js';
-import type { RgbPicture } from '../rgb-picture.js';
+import { greyLevels, type RgbPicture } from '../rgb-picture.js';
 import { PnmText } from './pnm-text.js';
 
 /** @throws PictureRefusal, RangeError for a file that ends too early, Error for numbers that are none or too large */
@@ -30,7 +30,7 @@ export function decodePnm(bytes: Uint8Array, maxPixels: number): RgbPicture {
   for (let i = 0; i < count; i++) levels[i] = scaled(levelAt(i));
   if (kind === 1) checkBits(text);
   else if (isPlain) text.checkLastWord(begin);
-  return { data: channels === 3 ? levels : tripled(levels), width, height };
+  return { data: channels === 3 ? levels : greyLevels(levels), width, height };
 }
 
 interface Samples {
@@ -90,14 +90,6 @@ function scaleTo(range: number, most: number): (level: number) => number {
     const isUp = scaled - below > 0.5 || (scaled - below === 0.5 && below % 2 === 1);
     return Math.min(255, isUp ? below + 1 : below);
   };
-}
-
-function tripled(levels: Uint8Array): Uint8Array {
-  const rgb = new Uint8Array(levels.length * 3);
-  for (let pixel = 0, to = 0; pixel < levels.length; pixel++) {
-    for (let c = 0; c < 3; c++) rgb[to++] = levels[pixel] ?? 0;
-  }
-  return rgb;
 }
 
 const TOO_EARLY = 'its pixels end too early';
