@@ -1,7 +1,6 @@
-import type { CaptionRecord } from '../caption-record.js';
 import type { InputList } from '../run/input-list.js';
 import type { RunFolder } from '../run/run-folder.js';
-import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
+import type { ShardOutput } from '../run/shard-output.js';
 import { RECORD_FEATURES, stateTypes } from './data-set-card.js';
 
 const FEATURES = [...RECORD_FEATURES, { name: 'truncated', dtype: 'bool' }, { name: 'error', dtype: 'string' }];
@@ -12,10 +11,6 @@ export class JsonlOutput implements ShardOutput {
 
   constructor(folder: RunFolder) {
     this.#folder = folder;
-  }
-
-  write({ records }: FinishedShard): Promise<readonly CaptionRecord[]> {
-    return Promise.resolve(records);
   }
 
   finish(list: InputList): Promise<void> {

@@ -4,12 +4,11 @@ import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { replaceFile } from '../../loader/write/replace-file.js';
 import { inLine } from '../../runtime/image/file-url.js';
-import type { CaptionRecord } from '../caption-record.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
 import { isElsewhere } from '../inputs/picture-address.js';
 import type { InputList } from '../run/input-list.js';
 import type { RunFolder } from '../run/run-folder.js';
-import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
+import type { ShardOutput } from '../run/shard-output.js';
 
 const METADATA_FILE = 'metadata.jsonl';
 const METADATA = /(?:^|[\\/])metadata\.(?:jsonl|csv|parquet)$/;
@@ -76,10 +75,6 @@ export class MetadataOutput implements ShardOutput {
     throw new Blip2Error('OUTPUT_IMPOSSIBLE', message, {
       hint: "Give the pictures' own folder with --out, or choose --format webdataset or parquet.",
     });
-  }
-
-  write({ records }: FinishedShard): Promise<readonly CaptionRecord[]> {
-    return Promise.resolve(records);
   }
 
   async finish(list: InputList): Promise<void> {

@@ -41,7 +41,7 @@ export async function workOnQueue(options: QueueWorkOptions): Promise<number> {
         await folder.removeStateOf(job.shard);
         return job.records;
       }
-      const written = await output.write(job);
+      const written = (await output.write?.(job)) ?? job.records;
       await folder.writeRecords(job.shard, written);
       return written;
     },

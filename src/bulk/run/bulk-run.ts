@@ -1,9 +1,7 @@
-import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import { checkRecords, type CaptionRecord } from '../caption-record.js';
 import type { InputPicture } from '../inputs/input-picture.js';
 import type { ShardOutput } from './shard-output.js';
-import type { CaptionWorker } from './caption-pictures.js';
-import { captionShards } from './caption-shards.js';
+import { captionShards, type CaptionShards } from './caption-shards.js';
 import { finishRun } from './finish-run.js';
 import type { InputList } from './input-list.js';
 import { openRun, type RunOptions } from './open-run.js';
@@ -14,7 +12,7 @@ import { ShardJob } from './shard-job.js';
 import { ShardQueue } from './shard-queue.js';
 import { Tally } from './tally.js';
 
-export interface BulkOptions extends RunOptions {
+export interface BulkOptions extends Omit<RunOptions, 'signal'>, Omit<CaptionShards, 'queue' | 'finish' | 'onRecord'> {
   readonly folder: RunFolder;
   readonly output: ShardOutput;
   readonly inputs: AsyncIterable<InputPicture>;
@@ -22,11 +20,6 @@ export interface BulkOptions extends RunOptions {
   readonly slice: Slice;
   /** Captions pictures again whose records say that they failed. */
   readonly retryFailed: boolean;
-  readonly workers: number;
-  readonly openWorker: (worker: number) => Promise<CaptionWorker>;
-  readonly imageRoot?: string | undefined;
-  readonly fetching?: FetchOptions | undefined;
-  readonly signal: AbortSignal;
   /** Called for each new record. */
   readonly onProgress: (tally: Tally, pictures: number) => void;
 }
@@ -145,7 +138,7 @@ async function* jobs(
 async function finish({ folder, output }: BulkOptions, run: RunInHand, job: ShardJob, tally: Tally): Promise<void> {
   await job.flush();
   await confirmRun(folder, run);
-  const written = await output.write(job);
+  const written = (await output.write?.(job)) ?? job.records;
   await folder.writeRecords(job.shard, written);
   tally.replace(job.records, written);
 }

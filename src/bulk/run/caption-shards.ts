@@ -1,10 +1,7 @@
 import { Blip2Error } from '../../errors.js';
-import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
-import type { CaptionRecord } from '../caption-record.js';
 import type { CaptionWorker } from './caption-pictures.js';
 import type { ShardJob } from './shard-job.js';
-import type { ShardSource } from './shard-source.js';
-import { Shift } from './shift.js';
+import { Shift, type ShiftOptions } from './shift.js';
 
 /** A worker that dies so often without a caption in between is not killed by a picture. */
 const MOST_BARREN_DEATHS = 10;
@@ -13,16 +10,9 @@ const MOST_FAILED_STARTS = 3;
 /** Shards of one worker that are written while it captions the next. */
 const MOST_FINISHING = 2;
 
-export interface CaptionShards {
-  readonly queue: ShardSource;
+export interface CaptionShards extends ShiftOptions {
   readonly workers: number;
   readonly openWorker: (worker: number) => Promise<CaptionWorker>;
-  /** Writes a shard whose records are all there. */
-  readonly finish: (job: ShardJob) => Promise<void>;
-  readonly onRecord: (record: CaptionRecord) => void;
-  readonly imageRoot?: string | undefined;
-  readonly fetching?: FetchOptions | undefined;
-  readonly signal: AbortSignal;
 }
 
 /**

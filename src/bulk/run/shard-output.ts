@@ -41,8 +41,11 @@ export interface ShardOutput {
   lost?(pictures: readonly InputPicture[], records: readonly CaptionRecord[]): Promise<ReadonlySet<number>>;
   /** Goes before the first picture of a shard is captioned. */
   begin?(job: ShardJob): Promise<void>;
-  /** @returns the records as they are to be kept: a picture may have gone since it was captioned */
-  write(shard: FinishedShard): Promise<readonly CaptionRecord[]>;
+  /**
+   * A format without it has nothing to write but the records.
+   * @returns the records as they are to be kept: a picture may have gone since it was captioned
+   */
+  write?(shard: FinishedShard): Promise<readonly CaptionRecord[]>;
   /** Goes once every shard of the run is there, and again whenever one of them changes. */
   finish?(list: InputList): Promise<void>;
 }

@@ -1,8 +1,7 @@
 import type { ShardJob } from './shard-job.js';
-import type { ShardSource } from './shard-source.js';
 
 /** Shards that wait for a worker: what a dead worker had comes first, then the others in their order. */
-export class ShardQueue implements ShardSource {
+export class ShardQueue {
   readonly #jobs: AsyncIterator<ShardJob, void>;
   readonly #returned: ShardJob[] = [];
   #next: Promise<unknown> = Promise.resolve();
@@ -12,7 +11,10 @@ export class ShardQueue implements ShardSource {
     this.#jobs = jobs;
   }
 
-  /** @returns undefined where none waits: one may still come back, and is then its giver's to take */
+  /**
+   * May wait as long as it likes: a model goes on with the pictures that it has.
+   * @returns undefined where none waits: one may still come back, and is then its giver's to take
+   */
   async take(): Promise<ShardJob | undefined> {
     const returned = this.#returned.shift();
     if (returned !== undefined) return returned;
@@ -22,6 +24,7 @@ export class ShardQueue implements ShardSource {
     return value ?? undefined;
   }
 
+  /** Takes a shard that a dead worker had. */
   putBack(job: ShardJob): void {
     this.#returned.push(job);
     this.#returned.sort((a, b) => a.shard - b.shard);

@@ -6,7 +6,7 @@ import { isPictureError } from '../../runtime/image/picture-error.js';
 import type { HandedPicture, Outcome } from './caption-pictures.js';
 import { fetchedFile, readFileOf, type ReadFile } from '../inputs/read-file.js';
 import type { ShardJob } from './shard-job.js';
-import type { ShardSource } from './shard-source.js';
+import type { ShardQueue } from './shard-queue.js';
 
 /** A picture that a worker died with so often is given up. */
 const MOST_DEATHS = 3;
@@ -15,13 +15,13 @@ const MOST_DEATHS = 3;
 const PREPARED = 16;
 
 export interface ShiftOptions {
-  readonly queue: ShardSource;
+  readonly queue: ShardQueue;
   readonly imageRoot?: string | undefined;
   /** How pictures are fetched that an output keeps. */
   readonly fetching?: FetchOptions | undefined;
   readonly signal: AbortSignal;
   readonly onRecord: (record: CaptionRecord) => void;
-  /** Takes a shard whose records are all there. */
+  /** Writes a shard whose records are all there. */
   readonly finish: (job: ShardJob) => Promise<void>;
 }
 

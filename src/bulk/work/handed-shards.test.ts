@@ -129,4 +129,22 @@ describe('workOnShards', () => {
     expect(written).toEqual([1, 2]);
     expect(giver.answers).toEqual(['1 done 4', '2 done 4']);
   });
+
+  it('gives a model that starts again the shard that came back, while its ended one still asks for another', async () => {
+    const giver = new Notes(2);
+    const dies: CaptionWorker = {
+      ...saysNames,
+      // eslint-disable-next-line require-yield -- it ends before it has captioned any
+      async *caption(pictures) {
+        const taken = pictures[Symbol.asyncIterator]();
+        for (let picture = 0; picture < PICTURES; picture++) await taken.next();
+        void taken.next();
+        throw new Blip2Error('PROCESS_ENDED', 'it has ended');
+      },
+    };
+    let lives = 0;
+    const openWorker = () => Promise.resolve(lives++ === 0 ? dies : saysNames);
+    await workOnShards(options(giver, { ahead: PICTURES, openWorker }));
+    expect(giver.answers).toEqual([`0 done ${PICTURES}`, `1 done ${PICTURES}`]);
+  });
 });

@@ -1,7 +1,6 @@
 import { Blip2Error, reasonOf } from '../../errors.js';
 import type { CaptionRecord } from '../caption-record.js';
 import type { ShardJob } from '../run/shard-job.js';
-import type { ShardSource } from '../run/shard-source.js';
 import { Tally } from '../run/tally.js';
 import type { HandedShard, ShardGiver } from './shard-giver.js';
 
@@ -24,27 +23,15 @@ export interface HandedShardsOptions {
 }
 
 /** Shards that a giver hands out, taken as models have room for them. */
-export class HandedShards implements ShardSource {
+export class HandedShards {
   readonly #options: HandedShardsOptions;
   readonly #inHand = new Map<ShardJob, HandedShard>();
-  readonly #returned: ShardJob[] = [];
-  #taking: Promise<unknown> = Promise.resolve();
   #failures = 0;
   #changed: (() => void) | undefined;
 
   constructor(options: HandedShardsOptions) {
     this.#options = options;
     options.stopping.addEventListener('abort', () => this.notice());
-  }
-
-  async take(): Promise<ShardJob | undefined> {
-    const next = this.#taking.then(() => this.#returned.shift() ?? this.#next());
-    this.#taking = next.catch(() => undefined);
-    return next;
-  }
-
-  putBack(job: ShardJob): void {
-    this.#returned.push(job);
   }
 
   /** Has to be called after each record: there may be room for another shard. */
@@ -78,19 +65,20 @@ export class HandedShards implements ShardSource {
     this.#inHand.clear();
   }
 
-  async #next(): Promise<ShardJob | undefined> {
+  /** Opens one after the other, as there is room for it. */
+  async *jobs(): AsyncGenerator<ShardJob, void> {
     const { giver, open, stopping } = this.#options;
     for (;;) {
       await this.#room();
       const shard = stopping.aborted ? undefined : await giver.next();
-      if (shard === undefined) return undefined;
+      if (shard === undefined) return;
       const job = await open(shard).catch((error: unknown) => ({ error }));
       if (job !== null && 'error' in job) await this.#fail(shard, job.error);
       else if (job === null) await shard.done(null);
       else {
         this.#inHand.set(job, shard);
         shard.onLost(() => this.#abandon(job));
-        return job;
+        yield job;
       }
     }
   }

@@ -1,18 +1,10 @@
-import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
 import type { CaptionRecord } from '../caption-record.js';
-import { captionShards } from '../run/caption-shards.js';
-import type { CaptionWorker } from '../run/caption-pictures.js';
+import { captionShards, type CaptionShards } from '../run/caption-shards.js';
+import { ShardQueue } from '../run/shard-queue.js';
 import { HandedShards, type HandedShardsOptions } from './handed-shards.js';
 
-export interface WorkOptions extends HandedShardsOptions {
-  readonly workers: number;
-  readonly openWorker: (worker: number) => Promise<CaptionWorker>;
-  readonly imageRoot?: string | undefined;
-  readonly fetching?: FetchOptions | undefined;
-  readonly onRecord: (record: CaptionRecord) => void;
-  /** Gives back what is in hand at once. */
-  readonly signal: AbortSignal;
-}
+/** At `signal` what is in hand is given back at once. */
+export interface WorkOptions extends HandedShardsOptions, Omit<CaptionShards, 'queue' | 'finish'> {}
 
 /**
  * Captions shards until their giver has no more, or `stopping` or `signal` is aborted.
@@ -26,7 +18,12 @@ export async function workOnShards(options: WorkOptions): Promise<void> {
     shards.notice();
   };
   try {
-    await captionShards({ ...options, queue: shards, finish: (job) => shards.finish(job), onRecord });
+    await captionShards({
+      ...options,
+      queue: new ShardQueue(shards.jobs()),
+      finish: (job) => shards.finish(job),
+      onRecord,
+    });
   } catch (error) {
     await shards.end(signal.aborted ? undefined : error);
     throw error;
