@@ -1,6 +1,6 @@
-import { open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockFile } from '../../loader/file/file-lock.js';
+import { lockFile, openLocked } from '../../loader/file/file-lock.js';
 import { writeFailure } from '../../loader/file/write-failure.js';
 
 /** Every `count`-th shard, from the one with number `index` on. */
@@ -30,9 +30,12 @@ export class RunLock implements AsyncDisposable {
    */
   static async take(folder: string, slice: Slice): Promise<RunLock | null> {
     const name = `${slice.index}-of-${slice.count}.lock`;
-    const handle = await openLocked(join(folder, name));
+    const path = join(folder, name);
+    const handle = await openLocked(path).catch((error: unknown) => {
+      throw writeFailure(path, error);
+    });
     if (handle === null) return null;
-    const lock = new RunLock(join(folder, name), handle);
+    const lock = new RunLock(path, handle);
     const meets = ({ index, count }: Slice) => (index - slice.index) % divisor(count, slice.count) === 0;
     if (!(await isHeld(folder, (other, its) => other !== name && meets(its)))) return lock;
     await lock[Symbol.asyncDispose]();
@@ -48,20 +51,6 @@ export class RunLock implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.#path, { force: true });
     await this.#handle.close();
-  }
-}
-
-async function openLocked(path: string): Promise<FileHandle | null> {
-  for (;;) {
-    const handle = await open(path, 'a').catch((error: unknown) => {
-      throw writeFailure(path, error);
-    });
-    const isTaken = (await lockFile(handle.fd)) === false;
-    // Whoever had it may have removed it before it was ours.
-    const isNamed = !isTaken && (await stat(path).catch(() => null))?.ino === (await handle.stat()).ino;
-    if (isNamed) return handle;
-    await handle.close();
-    if (isTaken) return null;
   }
 }
 

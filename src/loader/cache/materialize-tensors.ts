@@ -3,9 +3,8 @@
  * others are converted once into a file that later runs find again.
  */
 import type { Dtype } from '../../tensor/dtype.js';
-import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { tensorOf, type Checkpoint } from '../checkpoint/checkpoint.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
-import { SafetensorsError } from '../format/safetensors-error.js';
 import { cachedShard, type CacheOptions } from './cached-shard.js';
 import { shardDataBytes, type ShardTensor } from '../write/shard-tensor.js';
 
@@ -34,12 +33,7 @@ export async function materializeTensors(
   const tensors = new Map<string, StoredTensor>();
   const converting = new Map<string, ShardTensor>();
   for (const [name, dtype] of dtypes) {
-    const source = checkpoint.tensors.get(name);
-    if (source === undefined) {
-      throw new SafetensorsError('TENSOR_NOT_FOUND', checkpoint.folder, `has no tensor ${JSON.stringify(name)}`, {
-        tensor: name,
-      });
-    }
+    const source = tensorOf(checkpoint, name);
     tensors.set(name, source);
     if (source.dtype !== dtype) converting.set(name, { source, dtype });
   }

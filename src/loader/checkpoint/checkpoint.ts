@@ -1,3 +1,5 @@
+import { quote } from '../format/quote.js';
+import { SafetensorsError } from '../format/safetensors-error.js';
 import type { StoredTensor } from '../format/stored-tensor.js';
 
 /** A safetensors file of a checkpoint. */
@@ -44,4 +46,11 @@ export interface Checkpoint {
   readonly indexDtype?: string;
   /** Where it comes from, for a checkpoint on the hub. A file that is not on this machine has an address for a path. */
   readonly hub?: { readonly repo: string; readonly revision: string; readonly commit: string };
+}
+
+/** @throws SafetensorsError `TENSOR_NOT_FOUND` */
+export function tensorOf({ tensors, folder }: Checkpoint, name: string, where = folder): StoredTensor {
+  const tensor = tensors.get(name);
+  if (tensor !== undefined) return tensor;
+  throw new SafetensorsError('TENSOR_NOT_FOUND', where, `has no tensor ${quote(name)}`, { tensor: name });
 }

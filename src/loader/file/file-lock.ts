@@ -1,4 +1,5 @@
 /** The system's lock on an open file, which ends with the process that has it, however that ends. */
+import { open, stat, type FileHandle } from 'node:fs/promises';
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NO_WAIT = 4;
@@ -15,6 +16,26 @@ let flock: Promise<Flock | null> | undefined;
 export async function lockFile(fd: number): Promise<boolean | null> {
   flock ??= loadFlock();
   return (await flock)?.(fd) ?? null;
+}
+
+/**
+ * Opens a file, which is made where it is not there, and takes its lock.
+ * @returns null where somebody else has it
+ */
+export async function openLocked(path: string): Promise<FileHandle | null> {
+  for (;;) {
+    const handle = await open(path, 'a');
+    const isTaken = (await lockFile(handle.fd)) === false;
+    // Whoever had it may have removed or renamed the file before it was ours.
+    if (!isTaken && (await isAt(path, handle))) return handle;
+    await handle.close();
+    if (isTaken) return null;
+  }
+}
+
+async function isAt(path: string, handle: FileHandle): Promise<boolean> {
+  const [there, held] = await Promise.all([stat(path).catch(() => null), handle.stat()]);
+  return there?.ino === held.ino && there.dev === held.dev;
 }
 
 async function loadFlock(): Promise<Flock | null> {

@@ -1,10 +1,10 @@
 /** A file of the hub onto the disk: taken up where an earlier attempt ended, checked, and there only when it is whole. */
 import { createHash, randomUUID } from 'node:crypto';
-import { link, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { exists } from '../file/exists.js';
-import { lockFile } from '../file/file-lock.js';
+import { openLocked } from '../file/file-lock.js';
 import { FileSource } from '../file/file-source.js';
 import { makeFolder } from '../file/make-folder.js';
 import { readChunks } from '../file/read-chunks.js';
@@ -78,13 +78,8 @@ interface PartialFile {
 
 async function openPartial(path: string): Promise<PartialFile> {
   const common = `${path}.incomplete`;
-  const handle = await open(common, 'a');
-  if ((await lockFile(handle.fd)) !== false) {
-    // Between its opening and its lock it may have got its final name.
-    const named = await stat(common).catch(() => null);
-    if (named?.ino === (await handle.stat()).ino) return { partial: common, handle, isKept: true };
-  }
-  await handle.close();
+  const handle = await openLocked(common);
+  if (handle !== null) return { partial: common, handle, isKept: true };
   const own = `${path}.${randomUUID()}.incomplete`;
   return { partial: own, handle: await open(own, 'wx'), isKept: false };
 }

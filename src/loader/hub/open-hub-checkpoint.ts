@@ -1,9 +1,8 @@
 /** Checkpoints by their name on the hub: the cache first, and of the hub only what is asked for. */
 import { found } from '../../checked-access.js';
-import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { tensorOf, type Checkpoint } from '../checkpoint/checkpoint.js';
 import { openLocal } from '../checkpoint/open-found.js';
 import { exists } from '../file/exists.js';
-import { quote } from '../format/quote.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { HubCache } from './hub-cache.js';
 import { HubRepository, offlineError, type DownloadManyOptions } from './hub-repository.js';
@@ -60,13 +59,8 @@ export async function downloadTensors(
   const files = new Map(checkpoint.files.map(({ path, name }) => [path, name]));
   const wanted = new Set<string>();
   for (const name of names) {
-    const tensor = checkpoint.tensors.get(name);
-    if (tensor === undefined) {
-      throw new SafetensorsError('TENSOR_NOT_FOUND', hub.repo, `has no tensor ${quote(name)}`, {
-        tensor: name,
-      });
-    }
-    if (isAddress(tensor.file)) wanted.add(found(files, tensor.file));
+    const { file } = tensorOf(checkpoint, name, hub.repo);
+    if (isAddress(file)) wanted.add(found(files, file));
   }
   if (wanted.size === 0) return checkpoint;
   const settings = await hubSettings(options);

@@ -11,14 +11,7 @@ const MAP_PRIVATE = 2;
 const MADV_WILLNEED = 3;
 const MADV_DONTNEED = 4;
 
-let mapper: MemoryMapper | undefined;
-
 export function posixMapper(): MemoryMapper {
-  mapper ??= createMapper();
-  return mapper;
-}
-
-function createMapper(): MemoryMapper {
   const libc = koffi.load(null);
   const mmap = libc.func('mmap', 'intptr_t', ['intptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = libc.func('munmap', 'int', ['intptr_t', 'size_t']);

@@ -18,14 +18,7 @@ const GRANULARITY_BYTES = 65_536;
 /** Pages of x64 and ARM64 have 4 KiB. */
 const PAGE_BYTES = 4096;
 
-let mapper: MemoryMapper | undefined;
-
 export function windowsMapper(): MemoryMapper {
-  mapper ??= createMapper();
-  return mapper;
-}
-
-function createMapper(): MemoryMapper {
   const kernel32 = koffi.load('kernel32.dll');
   const range = koffi.struct({ address: 'intptr_t', length: 'size_t' });
   const word = 'uint32_t';

@@ -1,8 +1,6 @@
 /** A checkpoint with some of its weights in small integers: written once into a file that later runs find again. */
 import type { QuantScheme } from '../../tensor/quantized.js';
-import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { quote } from '../format/quote.js';
-import { SafetensorsError } from '../format/safetensors-error.js';
+import { tensorOf, type Checkpoint } from '../checkpoint/checkpoint.js';
 import { cachedShard, type CacheOptions } from '../cache/cached-shard.js';
 import { quantizedTensors, type ShardTensor } from '../write/shard-tensor.js';
 
@@ -32,12 +30,7 @@ export async function quantizeCheckpoint(
   const tensors = new Map(checkpoint.tensors);
   const quantized = new Map<string, ShardTensor>();
   for (const { name, source, scheme } of weights) {
-    const stored = checkpoint.tensors.get(source);
-    if (stored === undefined) {
-      throw new SafetensorsError('TENSOR_NOT_FOUND', checkpoint.folder, `has no tensor ${quote(source)}`, {
-        tensor: source,
-      });
-    }
+    const stored = tensorOf(checkpoint, source);
     if (name === source) tensors.delete(name);
     for (const [half, tensor] of quantizedTensors(name, stored, scheme)) quantized.set(half, tensor);
   }

@@ -4,11 +4,11 @@
  * would mix their shards, which have the same names.
  */
 import { createHash } from 'node:crypto';
-import { open, readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
+import { readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { isIndex } from '../checkpoint/pick-weights.js';
-import { lockFile } from '../file/file-lock.js';
+import { openLocked } from '../file/file-lock.js';
 import { fileStamp } from '../file/file-stamp.js';
 import { writeFailure } from '../file/write-failure.js';
 import { isWritten } from '../write/is-written.js';
@@ -37,19 +37,14 @@ export class JobFile implements AsyncDisposable {
    * @throws Blip2Error `OUTPUT_BUSY` where another one is at work there; `DISK_FULL`, `WRITE_FAILED`
    */
   async hold(): Promise<void> {
-    while (this.#held === undefined) {
-      const handle = await open(this.#path, 'a').catch((error: unknown) => {
-        throw writeFailure(this.#folder, error);
+    const handle = await openLocked(this.#path).catch((error: unknown) => {
+      throw writeFailure(this.#folder, error);
+    });
+    if (handle === null)
+      throw new Blip2Error('OUTPUT_BUSY', `another job is writing into ${this.#folder}`, {
+        hint: 'Give another folder, or wait until it ends.',
       });
-      const isTaken = (await lockFile(handle.fd)) === false;
-      // Whoever had the lock before may have removed the file, which nobody finds then.
-      if (!isTaken && (await isAt(this.#path, handle))) this.#held = handle;
-      else await handle.close();
-      if (isTaken)
-        throw new Blip2Error('OUTPUT_BUSY', `another job is writing into ${this.#folder}`, {
-          hint: 'Give another folder, or wait until it ends.',
-        });
-    }
+    this.#held = handle;
   }
 
   /**
@@ -124,9 +119,4 @@ export class JobFile implements AsyncDisposable {
     }
     return hash.digest('hex');
   }
-}
-
-async function isAt(path: string, handle: FileHandle): Promise<boolean> {
-  const [there, held] = await Promise.all([stat(path).catch(() => null), handle.stat()]);
-  return there?.ino === held.ino && there.dev === held.dev;
 }

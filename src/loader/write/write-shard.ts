@@ -6,6 +6,7 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { at } from '../../checked-access.js';
 import { SourceFiles } from '../file/source-files.js';
 import { layoutFile, type FileLayout, type LayoutOptions } from './file-layout.js';
 import { StretchMaker } from './make-stretch.js';
@@ -14,7 +15,7 @@ import { checkConversion, shardDataBytes, writtenInfo, type ShardTensor } from '
 import { ShardThreads } from './shard-threads.js';
 import { StretchQueue } from './stretch-queue.js';
 import { StretchSums } from './stretch-sums.js';
-import { stretches, type Stretch } from './stretches.js';
+import { stretches } from './stretches.js';
 
 /** How a safetensors file is written. */
 export interface WriteOptions extends LayoutOptions {
@@ -82,94 +83,52 @@ export async function writeData(
   options: WriteOptions,
   summed = false,
 ): Promise<Uint32Array> {
-  const list = [...stretches(layout, tensors, stretchBytesOf(options))];
+  const { signal, onProgress, onOverflow } = options;
+  const stretchBytes = stretchBytesOf(options);
+  const list = [...stretches(layout, tensors, stretchBytes)];
   const dataStart = layout.front.length;
   const sums = summed ? new StretchSums(list, dataStart) : null;
-  await new ShardWriter(handle, layout, tensors, list, options, sums).run();
+  const usual = calculatedBytes(tensors) < MIN_THREADED_BYTES ? 1 : Math.min(MAX_THREADS, availableParallelism());
+  const { threads: count = usual } = options;
+  const queue = StretchQueue.create(list.length, count);
+  const shared = { fd: handle.fd, layout, tensors, stretchBytes, sums: sums?.memory ?? null };
+  const threads = new ShardThreads(queue, count, shared);
+  await using sources = new SourceFiles();
+  const write = async (index: number, maker: StretchMaker): Promise<void> => {
+    signal?.throwIfAborted();
+    const made = await maker.makeFrom(at(list, index), sources);
+    sums?.add(index, made);
+    queue.setOverflowed(index, maker.overflowed);
+    for (const { bytes, position } of made) {
+      await writeAll(handle, bytes, position);
+      queue.addWritten(0, bytes.length);
+    }
+    // A stretch that was begun twice counts twice.
+    onProgress?.(Math.min(dataStart + queue.writtenBytes, layout.sizeBytes), layout.sizeBytes);
+  };
+  // The first thread's part of the work, which is all of it where there is no other.
+  const next = () => threads.takeLeft() ?? queue.take();
+  const work = async (): Promise<void> => {
+    const maker = new StretchMaker(stretchBytes);
+    for (let index = next(); index !== null; index = next()) await write(index, maker);
+  };
+  const stop = (error: unknown): never => {
+    queue.stop();
+    throw error;
+  };
+  // After a failure nobody begins another stretch, and the file is closed when the last one has ended.
+  const slots = Array.from({ length: Math.min(SLOTS, list.length) }, () => work().catch(stop));
+  const results = await Promise.allSettled(slots);
+  await threads.end();
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+  await work();
+  onOverflow?.(queue.overflowedValues);
   return sums?.chunks(layout.sizeBytes - dataStart) ?? new Uint32Array();
 }
 
 /** Half of a slot holds bytes of the new file, half bytes to be converted. Multiples of 8 keep values whole. */
 export function stretchBytesOf({ bufferBytes = DEFAULT_BUFFER_BYTES }: WriteOptions): number {
   return Math.max(4096, Math.floor(bufferBytes / SLOTS / 2 / 4096) * 4096);
-}
-
-/** The first thread's part of the work, which is all of it where there is no other. */
-class ShardWriter {
-  readonly #handle: FileHandle;
-  readonly #layout: FileLayout;
-  readonly #tensors: ReadonlyMap<string, ShardTensor>;
-  readonly #list: readonly Stretch[];
-  readonly #queue: StretchQueue;
-  readonly #threads: number;
-  readonly #options: WriteOptions;
-  readonly #sums: StretchSums | null;
-
-  constructor(
-    handle: FileHandle,
-    layout: FileLayout,
-    tensors: ReadonlyMap<string, ShardTensor>,
-    list: readonly Stretch[],
-    options: WriteOptions,
-    sums: StretchSums | null,
-  ) {
-    this.#handle = handle;
-    this.#layout = layout;
-    this.#tensors = tensors;
-    this.#list = list;
-    const usual = calculatedBytes(tensors) < MIN_THREADED_BYTES ? 1 : Math.min(MAX_THREADS, availableParallelism());
-    this.#threads = options.threads ?? usual;
-    this.#queue = StretchQueue.create(list.length, this.#threads);
-    this.#options = options;
-    this.#sums = sums;
-  }
-
-  async run(): Promise<void> {
-    const threads = new ShardThreads(this.#queue, this.#threads, {
-      fd: this.#handle.fd,
-      layout: this.#layout,
-      tensors: this.#tensors,
-      stretchBytes: stretchBytesOf(this.#options),
-      sums: this.#sums?.memory ?? null,
-    });
-    await using sources = new SourceFiles();
-    const next = () => threads.takeLeft() ?? this.#queue.take();
-    const work = async (): Promise<void> => {
-      const maker = new StretchMaker(stretchBytesOf(this.#options));
-      for (let index = next(); index !== null; index = next()) await this.#make(index, maker, sources);
-    };
-    const slots = Array.from({ length: Math.min(SLOTS, this.#list.length) }, () =>
-      work().catch((error: unknown) => this.#stop(error)),
-    );
-    // After a failure nobody begins another stretch, and the file is closed when the last one has ended.
-    const results = await Promise.allSettled(slots);
-    await threads.end();
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-    await work();
-    this.#options.onOverflow?.(this.#queue.overflowedValues);
-  }
-
-  #stop(error: unknown): never {
-    this.#queue.stop();
-    throw error;
-  }
-
-  async #make(index: number, maker: StretchMaker, sources: SourceFiles): Promise<void> {
-    const { signal, onProgress } = this.#options;
-    signal?.throwIfAborted();
-    const stretch = this.#list[index];
-    if (stretch === undefined) throw new RangeError(String(index));
-    const made = await maker.makeFrom(stretch, sources);
-    this.#sums?.add(index, made);
-    this.#queue.setOverflowed(index, maker.overflowed);
-    for (const { bytes, position } of made) {
-      await writeAll(this.#handle, bytes, position);
-      this.#queue.addWritten(0, bytes.length);
-    }
-    // A stretch that was begun twice counts twice.
-    const written = Math.min(this.#layout.front.length + this.#queue.writtenBytes, this.#layout.sizeBytes);
-    onProgress?.(written, this.#layout.sizeBytes);
-  }
 }
 
 /** Bytes that are not only copied, which Node's pool of threads does already. */
