@@ -27,7 +27,7 @@ const MAX_SHARDS = 10_000;
 
 /** @throws SafetensorsError `INDEX_INVALID`, `DUPLICATE_KEY`, `UNSAFE_SHARD_PATH`. */
 export function parseIndex(text: string, file: string): CheckpointIndex {
-  const index = parseUsualIndex(text, file) ?? scanIndex(text, file);
+  const index = scanIndex(text, file);
   if (index.weightMap.size === 0)
     throw new SafetensorsError('INDEX_INVALID', file, 'names no tensor: its weight_map is empty');
   const shards = new Set(index.weightMap.values()).size;
@@ -39,52 +39,6 @@ export function parseIndex(text: string, file: string): CheckpointIndex {
 /** The shards that an index names, in order. */
 export function indexedShards({ weightMap }: CheckpointIndex): string[] {
   return [...new Set(weightMap.values())].sort();
-}
-
-/**
- * The fast way through an index as it usually is. `JSON.parse` keeps the last of two equal keys; where every quotation
- * mark belongs to a string that it gives back, it has dropped none. Anything else gets no verdict here.
- */
-function parseUsualIndex(text: string, file: string): CheckpointIndex | undefined {
-  // An escape may hide a quotation mark, or a lone surrogate.
-  if (text.includes('\\')) return undefined;
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isObject(document)) return undefined;
-  const { weight_map: shards, metadata, ...others } = document;
-  const { total_size: total, ...otherMetadata } = isObject(metadata) ? metadata : {};
-  // As it is written: 14.0 is a number that no index has.
-  const totalSize = /"total_size"\s*:\s*(\d+)\s*[,}]/.exec(text)?.[1];
-  const plain = totalSize === String(total) && Object.keys(others).length + Object.keys(otherMetadata).length === 0;
-  if (!plain || !isObject(shards)) return undefined;
-  const weightMap = new Map<string, string>();
-  const checked = new Set<string>();
-  for (const [tensor, shard] of Object.entries(shards)) {
-    if (typeof shard !== 'string') return undefined;
-    if (!checked.has(shard)) {
-      checkShardPath(shard, tensor, file);
-      checked.add(shard);
-    }
-    weightMap.set(tensor, shard);
-  }
-  // Two for each tensor, and the keys weight_map, metadata and total_size.
-  const strings = 2 * weightMap.size + 3;
-  if (countQuotes(text) !== 2 * strings) return undefined;
-  return { weightMap, totalSize, dtype: null, hasMetadata: true };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function countQuotes(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) count++;
-  return count;
 }
 
 /** Value by value, as strict as the reference reader is with headers. */
