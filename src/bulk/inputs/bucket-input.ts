@@ -1,9 +1,7 @@
 import { basename } from 'node:path/posix';
 import { Bucket, parseBucketUrl } from '../bucket/bucket.js';
 import { invalidInput, type FilePicture } from './input-picture.js';
-import { hasPictureName } from './picture-name.js';
-
-const CONTAINER_NAME = /\.(jsonl|ndjson|tar|tar\.gz|tgz|parquet)$/i;
+import { CONTAINER_NAME, hasPictureName } from './picture-name.js';
 
 /**
  * The pictures below a prefix of a bucket, in the order of their keys; or one object by its name.

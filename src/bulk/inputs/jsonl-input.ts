@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
 import { readChunks } from '../../loader/file/read-chunks.js';
 import { readLines } from '../../loader/file/read-lines.js';
+import { jsonOrUndefined } from '../../loader/format/parse-json.js';
 import { isBucketUrl } from '../bucket/bucket.js';
 import { ObjectSource } from '../bucket/object-source.js';
 import { invalidInput, type FilePicture } from './input-picture.js';
@@ -23,7 +24,7 @@ export async function* jsonlPictures(file: string, options: InputOptions): Async
   for await (const line of lines(file)) {
     number += 1;
     if (line.trim() === '') continue;
-    const parsed = row.safeParse(parseLine(line));
+    const parsed = row.safeParse(jsonOrUndefined(line));
     if (!parsed.success) throw invalidInput(file, `line ${number} is no JSON object`, 'Each line has to be one.');
     const path = fields.map((field) => parsed.data[field]).find((value) => typeof value === 'string' && value !== '');
     if (typeof path !== 'string') {
@@ -46,12 +47,4 @@ async function* lines(file: string): AsyncGenerator<string, void> {
 async function* storedChunks(url: string): AsyncGenerator<Uint8Array, void> {
   await using source = await ObjectSource.open(url);
   yield* readChunks(source, 0, source.sizeBytes);
-}
-
-function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -5,6 +5,7 @@ import { isBucketUrl } from '../bucket/bucket.js';
 import { filePicture, posix } from './file-picture.js';
 import type { InputOptions } from './input-options.js';
 import { invalidInput, type FilePicture, type InputPicture } from './input-picture.js';
+import { CONTAINER_NAME } from './picture-name.js';
 
 /**
  * The pictures of all arguments in their order, whatever they lie in. Of archives and tables only headers are read.
@@ -24,7 +25,7 @@ export async function* listInputs(args: readonly string[], options: InputOptions
 
 /** What a name stands for, unless a folder has it. Only files are opened: a FIFO may have no writer, for ever. */
 async function containerOf(path: string): Promise<'jsonl' | 'tar' | 'parquet' | undefined> {
-  const [, extension = ''] = /\.(jsonl|ndjson|tar|tar\.gz|tgz|parquet)$/i.exec(path) ?? [];
+  const [, extension = ''] = CONTAINER_NAME.exec(path) ?? [];
   if (extension === '') return undefined;
   const entry = isBucketUrl(path) ? null : await stat(path).catch(() => null);
   if (entry?.isDirectory() === true) return undefined;

@@ -5,6 +5,7 @@ import type { AsyncBuffer, Compressors, FileMetaData, SchemaTree } from 'hyparqu
 import { compressors as packaged } from 'hyparquet-compressors';
 import * as z from 'zod';
 import { Blip2Error, reasonOf } from '../../errors.js';
+import { jsonOrUndefined } from '../../loader/format/parse-json.js';
 import { isBucketUrl } from '../bucket/bucket.js';
 import { ObjectSource } from '../bucket/object-source.js';
 import { invalidInput } from './input-picture.js';
@@ -119,7 +120,7 @@ const nameOf = ({ element }: SchemaTree): string => element.name;
 function statedImages({ key_value_metadata: notes = [] }: FileMetaData): string[] {
   const note = notes.find(({ key }) => key === 'huggingface')?.value;
   if (note === undefined) return [];
-  const parsed = hubFeatures.safeParse(parseJson(note));
+  const parsed = hubFeatures.safeParse(jsonOrUndefined(note));
   if (!parsed.success) return [];
   return Object.entries(parsed.data.info.features).flatMap(([name, feature]) =>
     imageFeature.safeParse(feature).success ? [name] : [],
@@ -137,12 +138,4 @@ function mayHoldPictures({ children, element }: SchemaTree): boolean {
   if (element.repetition_type === 'REPEATED') return false;
   if (children.length === 0) return element.type === 'BYTE_ARRAY';
   return children.some((child) => /^(bytes|path)$/.test(nameOf(child)) && mayHoldPictures(child));
-}
-
-function parseJson(value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    return undefined;
-  }
 }

@@ -22,6 +22,13 @@ export interface FoundPicture {
   readonly path: string | null;
 }
 
+/** How pictures are found that are not in hand. */
+export interface PictureSettings {
+  /** Folder of relative paths inside Parquet files. Default: the file's own folder. */
+  readonly imageRoot?: string | undefined;
+  readonly fetching?: FetchOptions | undefined;
+}
+
 /** Whether a picture has to be fetched. */
 export const isElsewhere = ({ source }: FoundPicture): boolean =>
   typeof source === 'string' && (/^https?:/i.test(source) || isBucketUrl(source));

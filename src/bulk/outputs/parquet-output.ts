@@ -5,7 +5,8 @@ import { replaceFile } from '../../loader/write/replace-file.js';
 import type { CaptionRecord } from '../caption-record.js';
 import type { ParquetPicture } from '../inputs/input-picture.js';
 import type { RunFolder } from '../run/run-folder.js';
-import { pictureRows, type PictureRow, type PictureSettings } from './picture-rows.js';
+import type { PictureSettings } from '../inputs/picture-reader.js';
+import { pictureRows, type PictureRow } from './picture-rows.js';
 import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
 
 /** Row groups are cut by this, because a reader without an index of pages reads whole groups. */

@@ -1,8 +1,7 @@
 import { Blip2Error } from '../../errors.js';
 import { failedRecord, type CaptionRecord } from '../caption-record.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
-import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
-import { PictureReader } from '../inputs/picture-reader.js';
+import { PictureReader, type PictureSettings } from '../inputs/picture-reader.js';
 import { isReadAgain, type ReadFile } from '../inputs/read-file.js';
 import type { FinishedShard } from '../run/shard-output.js';
 
@@ -11,12 +10,6 @@ export interface PictureRow {
   readonly record: CaptionRecord;
   /** The bytes of the picture's file; null where it failed. */
   readonly bytes: Uint8Array | null;
-}
-
-/** How pictures are found that were not fetched for their captions by this process. */
-export interface PictureSettings {
-  readonly imageRoot?: string | undefined;
-  readonly fetching?: FetchOptions | undefined;
 }
 
 /**

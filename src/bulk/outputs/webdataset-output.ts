@@ -8,7 +8,8 @@ import { tarPictures } from '../inputs/tar-input.js';
 import type { InputList } from '../run/input-list.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { RECORD_FEATURES, stateTypes } from './data-set-card.js';
-import { pictureRows, type PictureRow, type PictureSettings } from './picture-rows.js';
+import type { PictureSettings } from '../inputs/picture-reader.js';
+import { pictureRows, type PictureRow } from './picture-rows.js';
 import type { FinishedShard, ShardOutput } from '../run/shard-output.js';
 
 /** The same bytes for the same captions: not the time of writing. */

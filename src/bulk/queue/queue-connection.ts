@@ -100,9 +100,7 @@ async function refuseEviction(redis: Redis, url: string): Promise<void> {
   throw new Blip2Error(
     'QUEUE_UNSAFE',
     `${withoutPassword(url)} throws shards away when its memory is full (${policy})`,
-    {
-      hint: 'redis-cli config set maxmemory-policy noeviction',
-    },
+    { hint: 'redis-cli config set maxmemory-policy noeviction' },
   );
 }
 

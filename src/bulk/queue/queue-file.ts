@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import { Blip2Error } from '../../errors.js';
+import { readState } from '../run/run-file.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { queueId } from './queue-data.js';
 
@@ -35,15 +36,5 @@ export async function knownQueueFile(folder: RunFolder): Promise<QueueFile> {
   });
 }
 
-async function readQueueFile(folder: RunFolder): Promise<QueueFile | null> {
-  const text = await folder.readStateFile(QUEUE_FILE);
-  if (text === null) return null;
-  try {
-    return queueFile.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new Blip2Error('RUN_INVALID', `${QUEUE_FILE} in ${folder.name} is not what this version writes`, {
-      hint: 'Give another folder with --out.',
-      cause,
-    });
-  }
-}
+const readQueueFile = (folder: RunFolder): Promise<QueueFile | null> =>
+  readState(folder, QUEUE_FILE, queueFile, 'this version');

@@ -27,13 +27,26 @@ const runFile = z.object({
 export type RunFile = z.infer<typeof runFile>;
 
 /** @returns null where the folder holds no run */
-export async function readRunFile(folder: RunFolder): Promise<RunFile | null> {
-  const text = await folder.readStateFile(RUN_FILE);
+export function readRunFile(folder: RunFolder): Promise<RunFile | null> {
+  return readState(folder, RUN_FILE, runFile, 'a run of this version');
+}
+
+/**
+ * A file of a run's state; null where there is none.
+ * @throws Blip2Error `RUN_INVALID` where it is not what `writer` writes
+ */
+export async function readState<T>(
+  folder: RunFolder,
+  name: string,
+  schema: z.ZodType<T>,
+  writer: string,
+): Promise<T | null> {
+  const text = await folder.readStateFile(name);
   if (text === null) return null;
   try {
-    return runFile.parse(JSON.parse(text));
+    return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new Blip2Error('RUN_INVALID', `${RUN_FILE} in ${folder.name} is not what a run of this version writes`, {
+    throw new Blip2Error('RUN_INVALID', `${name} in ${folder.name} is not what ${writer} writes`, {
       hint: 'Give another folder with --out.',
       cause,
     });

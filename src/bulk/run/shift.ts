@@ -1,7 +1,6 @@
 import { Blip2Error } from '../../errors.js';
 import { captionedRecord, failedRecord, type CaptionRecord } from '../caption-record.js';
-import { isElsewhere, PictureReader, type FoundPicture } from '../inputs/picture-reader.js';
-import type { FetchOptions } from '../../runtime/image/fetch-picture.js';
+import { isElsewhere, PictureReader, type FoundPicture, type PictureSettings } from '../inputs/picture-reader.js';
 import { isPictureError } from '../../runtime/image/picture-error.js';
 import type { HandedPicture, Outcome } from './caption-pictures.js';
 import { fetchedFile, readFileOf, type ReadFile } from '../inputs/read-file.js';
@@ -14,11 +13,9 @@ const MOST_DEATHS = 3;
 /** Pictures that a reader knows of before it is asked for them. */
 const PREPARED = 16;
 
-export interface ShiftOptions {
+/** `fetching` is of pictures that an output keeps. */
+export interface ShiftOptions extends PictureSettings {
   readonly queue: ShardQueue;
-  readonly imageRoot?: string | undefined;
-  /** How pictures are fetched that an output keeps. */
-  readonly fetching?: FetchOptions | undefined;
   readonly signal: AbortSignal;
   readonly onRecord: (record: CaptionRecord) => void;
   /** Writes a shard whose records are all there. */

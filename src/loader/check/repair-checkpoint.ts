@@ -46,9 +46,7 @@ export async function openForRepair(where: string): Promise<Checkpoint> {
           'INDEX_MISMATCH',
           source.name,
           `has ${quote(tensor)}, which ${basename(other.file)} has too`,
-          {
-            tensor,
-          },
+          { tensor },
         );
       }
       tensors.set(tensor, stored);
@@ -117,9 +115,7 @@ function placeEntries(
         'TENSOR_INVALID_INFO',
         source.name,
         `${quote(entry.name)} ${doubt}: this cannot be repaired`,
-        {
-          tensor: entry.name,
-        },
+        { tensor: entry.name },
       );
     }
     covered = end;

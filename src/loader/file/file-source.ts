@@ -112,9 +112,7 @@ export class FileSource implements ByteSource, AsyncDisposable {
       'FILE_CHANGED',
       this.name,
       `ends at byte ${position}; it had ${this.sizeBytes} bytes when it was opened`,
-      {
-        hint: 'Another program shortens this file. Open the checkpoint again when it is done.',
-      },
+      { hint: 'Another program shortens this file. Open the checkpoint again when it is done.' },
     );
   }
 }

@@ -33,3 +33,12 @@ function parsePythonJson(text: string): unknown {
     return JSON.parse(plain) as unknown;
   }
 }
+
+/** undefined where the text is no JSON. */
+export function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

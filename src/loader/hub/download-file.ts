@@ -99,8 +99,6 @@ async function checkHash(remote: RemoteFile, path: string): Promise<void> {
     'CHECKSUM_MISMATCH',
     remote.name,
     `arrived with the hash ${digest}; the hub announced ${remote.hash}`,
-    {
-      hint: 'It was deleted. Run it again.',
-    },
+    { hint: 'It was deleted. Run it again.' },
   );
 }

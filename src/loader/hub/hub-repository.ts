@@ -119,8 +119,6 @@ export function offlineError(repo: string, revision: string, cacheFolder: string
   return new Blip2Error(
     'HUB_OFFLINE',
     `${repo} at ${revision} is not whole in ${cacheFolder}, and HF_HUB_OFFLINE forbids fetching it`,
-    {
-      hint: 'Unset HF_HUB_OFFLINE, or download it where there is a network.',
-    },
+    { hint: 'Unset HF_HUB_OFFLINE, or download it where there is a network.' },
   );
 }

@@ -101,9 +101,7 @@ function unfitToken(): Blip2Error {
   return new Blip2Error(
     'HUB_UNAUTHORIZED',
     'the token holds a character that no token has, such as a blank or a break',
-    {
-      hint: 'Check HF_TOKEN, or the file that `hf auth login` writes.',
-    },
+    { hint: 'Check HF_TOKEN, or the file that `hf auth login` writes.' },
   );
 }
 

@@ -67,9 +67,7 @@ export class RemoteFile implements ByteSource {
         throw new Blip2Error(
           'HUB_UNREACHABLE',
           `${this.name}: the connection breaks or falls silent again and again at byte ${position}`,
-          {
-            hint: 'Run it again: what has arrived is kept.',
-          },
+          { hint: 'Run it again: what has arrived is kept.' },
         );
       }
       const { retryDelayMs, signal } = this.#options.requests.settings;

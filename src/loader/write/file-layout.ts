@@ -104,9 +104,7 @@ function frontBytes(json: string, alignBytes: number): Uint8Array {
       'HEADER_TOO_LARGE',
       '(new file)',
       `needs a header of ${dataStart - 8} bytes; the limit is ${MAX_HEADER_BYTES}`,
-      {
-        hint: 'Write more shards with fewer tensors each.',
-      },
+      { hint: 'Write more shards with fewer tensors each.' },
     );
   }
   const front = Buffer.alloc(dataStart, ' ');
