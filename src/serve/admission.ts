@@ -22,10 +22,18 @@ export class Admission {
       throw full(`${this.#requests} requests wait for their answers`, this.#limits.queue);
     }
     this.#requests += 1;
-    return new Admitted(
-      (bytes) => this.#hold(bytes),
-      () => this.#leave(),
-    );
+    let kept = 0;
+    const keep = (bytes: number): void => {
+      this.#hold(bytes - kept);
+      kept = bytes;
+    };
+    return {
+      keep,
+      [Symbol.dispose]: () => {
+        keep(0);
+        this.#leave();
+      },
+    };
   }
 
   #hold(bytes: number): void {
@@ -49,29 +57,12 @@ export class Admission {
 }
 
 /** The place of one request. */
-export class Admitted implements Disposable {
-  readonly #hold: (bytes: number) => void;
-  readonly #leave: () => void;
-  #bytes = 0;
-
-  constructor(hold: (bytes: number) => void, leave: () => void) {
-    this.#hold = hold;
-    this.#leave = leave;
-  }
-
+export interface Admitted extends Disposable {
   /**
    * Says how many bytes it keeps from now on.
    * @throws Blip2Error `QUEUE_FULL`
    */
-  keep(bytes: number): void {
-    this.#hold(bytes - this.#bytes);
-    this.#bytes = bytes;
-  }
-
-  [Symbol.dispose](): void {
-    this.keep(0);
-    this.#leave();
-  }
+  readonly keep: (bytes: number) => void;
 }
 
 function full(what: string, limit: number): Blip2Error {

@@ -8,6 +8,7 @@ import type {
   Caption,
   CaptionAllOptions,
   CaptionerOptions,
+  CaptionHooks,
   CaptionOptions,
   Outcome,
   Picture,
@@ -40,8 +41,8 @@ async function startWorker(checkpoint: Checkpoint, options: CaptionerOptions): P
     const { CaptionEngine } = await import('../engine/caption-engine.js');
     return CaptionEngine.create(checkpoint, devices);
   }
-  const { CaptionProcess } = await import('./process/caption-process.js');
-  return CaptionProcess.create(checkpoint, place, options);
+  const { startCaptionProcess } = await import('./process/caption-process.js');
+  return startCaptionProcess(checkpoint, place, options);
 }
 
 /** Pictures on their way at most: those that wait for one before them hold their captions, not their pixels. */
@@ -83,11 +84,8 @@ export class Captioner implements AsyncDisposable {
     pictures: Picture | Iterable<Picture> | AsyncIterable<Picture>,
     options: CaptionOptions = {},
   ): AsyncGenerator<Caption, void, undefined> {
-    const { question, prompt, signal, onToken, batchSize = 1, ...generation } = options;
-    const hooks = {
-      ...(signal === undefined ? {} : { signal }),
-      ...(onToken === undefined ? {} : { onToken }),
-    };
+    const { question, prompt, signal, onToken: _onToken, batchSize = 1, ...generation } = options;
+    const hooks = hooksOf(options);
     const ask = askOf({ question, prompt });
     let first = 0;
     for await (const batch of inBatches(pictures, batchSize)) {
@@ -111,12 +109,9 @@ export class Captioner implements AsyncDisposable {
     pictures: Iterable<Picture> | AsyncIterable<Picture>,
     options: CaptionAllOptions = {},
   ): AsyncGenerator<Outcome, void, undefined> {
-    const { question, prompt, signal, onToken, batchSize = 'auto', ...generation } = options;
+    const { question, prompt, signal, onToken: _onToken, batchSize = 'auto', ...generation } = options;
     if (batchSize !== 'auto') checkBatchSize(batchSize);
-    const hooks = {
-      ...(signal === undefined ? {} : { signal }),
-      ...(onToken === undefined ? {} : { onToken }),
-    };
+    const hooks = hooksOf(options);
     const line = new OutcomeLine(batchSize === 'auto' ? MOST_OPEN : 4 * batchSize + LEAST_OPEN);
     const source = line.admitted(pictures, askOf({ question, prompt }), { ...this.#fetching, signal });
     const total = Array.isArray(pictures) ? { total: pictures.length } : {};
@@ -142,6 +137,10 @@ export class Captioner implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker[Symbol.asyncDispose]();
   }
+}
+
+function hooksOf({ signal, onToken }: CaptionOptions | CaptionAllOptions): CaptionHooks {
+  return { ...(signal === undefined ? {} : { signal }), ...(onToken === undefined ? {} : { onToken }) };
 }
 
 async function* inBatches(

@@ -27,8 +27,8 @@ async function startWorker(checkpoint: Checkpoint, options: CaptionerOptions): P
     const { MatchEngine } = await import('../engine/match-engine.js');
     return MatchEngine.create(checkpoint, devices);
   }
-  const { MatchProcess } = await import('./process/match-process.js');
-  return MatchProcess.create(checkpoint, place, options);
+  const { startMatchProcess } = await import('./process/match-process.js');
+  return startMatchProcess(checkpoint, place, options);
 }
 
 /** How work is ended. */

@@ -24,9 +24,7 @@ export function checkAsker(host: string, authorization: string | undefined, toke
     throw new Blip2Error(
       'HOST_REFUSED',
       `the request is for ${JSON.stringify(host.slice(0, 100))}, not for this machine`,
-      {
-        hint: 'Ask http://127.0.0.1, or start the server with a token.',
-      },
+      { hint: 'Ask http://127.0.0.1, or start the server with a token.' },
     );
   }
   const [, given] = /^Bearer\s+(\S+)\s*$/i.exec(authorization ?? '') ?? [];
@@ -34,9 +32,7 @@ export function checkAsker(host: string, authorization: string | undefined, toke
   throw new Blip2Error(
     'TOKEN_INVALID',
     given === undefined ? 'the request has no token' : 'the token is not the right one',
-    {
-      hint: 'Send it as Authorization: Bearer TOKEN; clients call it an API key.',
-    },
+    { hint: 'Send it as Authorization: Bearer TOKEN; clients call it an API key.' },
   );
 }
 

@@ -1,77 +1,70 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Checkpoint } from '../../../loader/checkpoint/checkpoint.js';
-import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from '../../engine/caption-worker.js';
-import type { Caption, CaptionHooks, Outcome } from '../../engine/captioner-options.js';
+import type { CaptionWorker, NumberedPicture, StreamRequest } from '../../engine/caption-worker.js';
+import type { CaptionHooks, Outcome } from '../../engine/captioner-options.js';
 import type { DeviceOptions } from '../../device/device-options.js';
 import type { ForkOptions } from './fork-model.js';
 import { ModelProcess } from './model-process.js';
 
-/** Captions made in a process of their own. */
-export class CaptionProcess implements CaptionWorker {
-  readonly #process: ModelProcess;
+/**
+ * Captions made in a process of their own.
+ * @param place says where the model is to run
+ */
+export async function startCaptionProcess(
+  checkpoint: Checkpoint,
+  place: () => Promise<DeviceOptions>,
+  options: ForkOptions = {},
+): Promise<CaptionWorker> {
+  const model = await ModelProcess.start(checkpoint, place, options);
+  return {
+    captionBatch: (batch, hooks) =>
+      model.perform({ kind: 'caption', batch, tokens: hooks.onToken !== undefined }, hooks),
+    captionStream: (source, request, hooks) => captionStream(model, source, request, hooks),
+    [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
+  };
+}
 
-  private constructor(process: ModelProcess) {
-    this.#process = process;
-  }
-
-  /** @param place says where the model is to run */
-  static async create(
-    checkpoint: Checkpoint,
-    place: () => Promise<DeviceOptions>,
-    options: ForkOptions = {},
-  ): Promise<CaptionProcess> {
-    return new CaptionProcess(await ModelProcess.start(checkpoint, place, options));
-  }
-
-  captionBatch(batch: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
-    return this.#process.perform({ kind: 'caption', batch, tokens: hooks.onToken !== undefined }, hooks);
-  }
-
-  async *captionStream(
-    source: AsyncIterator<NumberedPicture>,
-    request: StreamRequest,
-    hooks: CaptionHooks,
-  ): AsyncGenerator<readonly Outcome[], void, undefined> {
-    const reader = new Reader(source);
-    const arrived: Outcome[] = [];
-    let isDone = false;
-    let failure: { readonly error: unknown } | null = null;
-    let notify: () => void = () => undefined;
-    const stop = new AbortController();
-    const signal = hooks.signal === undefined ? stop.signal : AbortSignal.any([hooks.signal, stop.signal]);
-    this.#process
-      .perform(
-        { kind: 'stream', request, tokens: hooks.onToken !== undefined },
-        {
-          ...hooks,
-          signal,
-          isPaced: request.isPaced,
-          onPull: (most) => reader.read(most),
-          onOutcomes: (outcomes) => {
-            arrived.push(...outcomes);
-            notify();
-          },
+async function* captionStream(
+  model: ModelProcess,
+  source: AsyncIterator<NumberedPicture>,
+  request: StreamRequest,
+  hooks: CaptionHooks,
+): AsyncGenerator<readonly Outcome[], void, undefined> {
+  const reader = new Reader(source);
+  const arrived: Outcome[] = [];
+  let isDone = false;
+  let failure: { readonly error: unknown } | null = null;
+  let notify: () => void = () => undefined;
+  const stop = new AbortController();
+  const signal = hooks.signal === undefined ? stop.signal : AbortSignal.any([hooks.signal, stop.signal]);
+  model
+    .perform(
+      { kind: 'stream', request, tokens: hooks.onToken !== undefined },
+      {
+        ...hooks,
+        signal,
+        isPaced: request.isPaced,
+        onPull: (most) => reader.read(most),
+        onOutcomes: (outcomes) => {
+          arrived.push(...outcomes);
+          notify();
         },
-      )
-      .then(
-        () => (isDone = true),
-        (error: unknown) => (failure = { error }),
-      )
-      .finally(() => notify());
-    try {
-      for (;;) {
-        if (arrived.length > 0) yield arrived.splice(0);
-        else if (failure !== null) throw (failure as { readonly error: unknown }).error;
-        else if (isDone) return;
-        else await new Promise<void>((resolve) => (notify = resolve));
-      }
-    } finally {
-      stop.abort();
+      },
+    )
+    .then(
+      () => (isDone = true),
+      (error: unknown) => (failure = { error }),
+    )
+    .finally(() => notify());
+  try {
+    for (;;) {
+      if (arrived.length > 0) yield arrived.splice(0);
+      else if (failure !== null) throw (failure as { readonly error: unknown }).error;
+      else if (isDone) return;
+      else await new Promise<void>((resolve) => (notify = resolve));
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process[Symbol.asyncDispose]();
+  } finally {
+    stop.abort();
   }
 }
 
