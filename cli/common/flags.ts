@@ -15,19 +15,24 @@ export type ArgsOf<Flags extends FlagsTaken> = ReadOnly<
   Partial<InferredOptionTypes<Flags>> & Omit<InferredOptionTypes<Flags>, Optional<Flags>>
 >;
 
-export function textFlag(group: string, describe: string) {
+export function textFlag(group: string | undefined, describe: string) {
   return { type: 'string', nargs: 1, group, describe } as const;
 }
 
 /** One that may be given several times. */
-export function listFlag(group: string, describe: string) {
+export function listFlag(group: string | undefined, describe: string) {
   return { ...textFlag(group, describe), array: true } as const;
 }
 
-export function switchFlag(group: string, describe: string) {
+export function switchFlag(group: string | undefined, describe: string) {
   return { type: 'boolean', group, describe } as const;
 }
 
 export function countFlag(flag: string, group: string, describe: string, least = 1) {
   return { ...textFlag(group, describe), coerce: wholeNumber(flag, least) } as const;
 }
+
+/** Those of commands whose flags stand under no heading. */
+export const plainText = (describe: string) => textFlag(undefined, describe);
+export const plainList = (describe: string) => listFlag(undefined, describe);
+export const plainSwitch = (describe: string) => switchFlag(undefined, describe);

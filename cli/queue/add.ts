@@ -19,6 +19,7 @@ import { pictureFlags } from '../run/picture-flags.js';
 import { openRunFolder } from '../run/run-folder.js';
 import { PictureNames, runOutput } from '../run/run-output.js';
 import { refuseSampleWithoutSeed, runSettings } from '../run/run-settings.js';
+import { sayer } from '../common/say.js';
 import { queueFlags, readQueueUrl } from './queue-flags.js';
 import { runFlags } from './run-flags.js';
 import { switchFlag } from '../common/flags.js';
@@ -50,7 +51,7 @@ export async function add({ argv, signal }: CommandContext): Promise<number> {
   if (request.existing === 'append') {
     throw usageError('--existing append does not go with a queue', 'A worker that was frozen would append again.');
   }
-  const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
+  const say = sayer(args.quiet);
   const rate = new RateLine(args.quiet !== true);
   // Before anything is written: without a queue there is no run of one.
   using connection = await connectQueue(url);

@@ -5,27 +5,22 @@ import { counted } from '../common/counted.js';
 import { duration } from '../common/duration.js';
 import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
 import { writeOut } from '../common/write-out.js';
+import { plainText, plainSwitch } from '../common/flags.js';
 
-const text = { type: 'string', nargs: 1 } as const;
 const parser = createParser('blip2-run queue plan', '$0', 'Machines, hours and limits for so many pictures.')
-  .option('pictures', { ...text, demandOption: true, coerce: wholeNumber('pictures', 1), describe: 'how many' })
+  .option('pictures', { ...plainText('how many'), demandOption: true, coerce: wholeNumber('pictures', 1) })
   .option('rate', {
-    ...text,
+    ...plainText('pictures a second of one card, as a run on it says (queue status)'),
     demandOption: true,
     coerce: positive('rate'),
-    describe: 'pictures a second of one card, as a run on it says (queue status)',
   })
-  .option('hours', { ...text, coerce: positive('hours'), describe: 'when all should be done' })
-  .option('cards', { ...text, conflicts: 'hours', coerce: wholeNumber('cards', 1), describe: 'cards that there are' })
-  .option('cards-per-machine', { ...text, coerce: wholeNumber('cards-per-machine', 1), describe: '[default: 8]' })
-  .option('shard-size', {
-    ...text,
-    coerce: wholeNumber('shard-size', 1),
-    describe: 'pictures of a shard [default: 1000]',
-  })
-  .option('picture-bytes', { ...text, default: '150K', describe: 'size of a picture' })
-  .option('storage', { ...text, describe: 'what the shared storage reads in a second for all machines, such as 2G' })
-  .option('json', { type: 'boolean', describe: 'as JSON' })
+  .option('hours', { ...plainText('when all should be done'), coerce: positive('hours') })
+  .option('cards', { ...plainText('cards that there are'), conflicts: 'hours', coerce: wholeNumber('cards', 1) })
+  .option('cards-per-machine', { ...plainText('[default: 8]'), coerce: wholeNumber('cards-per-machine', 1) })
+  .option('shard-size', { ...plainText('pictures of a shard [default: 1000]'), coerce: wholeNumber('shard-size', 1) })
+  .option('picture-bytes', { ...plainText('size of a picture'), default: '150K' })
+  .option('storage', plainText('what the shared storage reads in a second for all machines, such as 2G'))
+  .option('json', plainSwitch('as JSON'))
   .example('$0 --pictures 1000000000 --rate 346 --hours 72', 'cards for a billion pictures in three days')
   .example('$0 --pictures 5000000 --rate 346 --cards 8 --storage 2G', 'hours of eight cards');
 

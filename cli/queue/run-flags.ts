@@ -1,6 +1,5 @@
 import type { PictureSize } from '../../src/runtime/index.js';
-import { createParser } from '../common/parser.js';
-import { parseArgs } from '../common/parser.js';
+import { createParser, parseArgs } from '../common/parser.js';
 import { pictureSize } from '../common/picture-size.js';
 import { bulkFlags, BULK_FLAGS } from '../run/bulk-flags.js';
 import { generationFlags, GENERATION_FLAGS } from '../run/generation-flags.js';
@@ -28,11 +27,8 @@ export function runFlags(
 
 /** Those words, read as a command line is. @throws Blip2Error `USAGE` for any other */
 export async function parseRunFlags(flags: readonly string[]) {
-  const parser = bulkFlags(generationFlags(createParser('blip2-run queue', '$0', ''))).option('picture-size', {
-    type: 'string',
-    nargs: 1,
-    coerce: pictureSize,
-  });
+  const ofRun = bulkFlags(generationFlags(createParser('blip2-run queue', '$0', '')));
+  const parser = ofRun.option('picture-size', { type: 'string', nargs: 1, coerce: pictureSize });
   const args = await parseArgs(parser, flags, ['stop-id']);
   if (args === null) throw new Error('flags of a run ask for help');
   return args;

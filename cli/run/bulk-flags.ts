@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
+import { CONTAINER_NAME } from '../../src/bulk/inputs/picture-name.js';
 import type { Slice } from '../../src/bulk/run/run-lock.js';
 import { usageError } from '../common/main.js';
 import { wholeNumber } from '../common/parser.js';
@@ -86,7 +87,7 @@ export async function readBulk(args: BulkArgs): Promise<BulkRequest | null> {
   if (out === null) {
     const given = BULK_FLAGS.filter((flag) => args[flag as keyof BulkArgs] !== undefined);
     if (given.length > 0) throw usageError(`${flagsNeed(given)} --out`, hintOfOut(args));
-    const container = args.images.find((image) => /\.(tar|tar\.gz|tgz|parquet|jsonl|ndjson)$/i.test(image));
+    const container = args.images.find((image) => CONTAINER_NAME.test(image));
     if (container === undefined) return null;
     throw usageError(`${container} holds many pictures`, 'Name a folder for their captions with --out.');
   }

@@ -58,7 +58,7 @@ export async function captionPictures(
       line.clear();
       const picture = pictures[tally.done] ?? '';
       if (outcome.status === 'failed') tally.failed += 1;
-      await report(namedOutcome(outcome, picture), run.asJson, named, streamed);
+      await report(outcome, picture, { asJson: run.asJson, named, stream: streamed });
       streamed = undefined;
       tally.done += 1;
       passed();
@@ -74,25 +74,19 @@ export async function captionPictures(
   return tally.failed === 0 ? EXIT.ok : EXIT.someInputsFailed;
 }
 
-type NamedOutcome =
-  | { readonly status: 'captioned'; readonly picture: string; readonly caption: Caption }
-  | { readonly status: 'failed'; readonly picture: string; readonly error: Blip2Error };
-
 /** @throws what ends more than a picture */
-function namedOutcome(outcome: Outcome, picture: string): NamedOutcome {
-  if (outcome.status === 'captioned') return { status: 'captioned', picture, caption: outcome.caption };
-  const { error } = outcome;
-  if (error instanceof Blip2Error) return { status: 'failed', picture, error };
-  throw error;
-}
-
-async function report(outcome: NamedOutcome, asJson: boolean, named: boolean, stream?: StreamedLine): Promise<void> {
+async function report(
+  outcome: Outcome,
+  picture: string,
+  { asJson, named, stream }: { asJson: boolean; named: boolean; stream: StreamedLine | undefined },
+): Promise<void> {
   if (outcome.status === 'captioned') {
-    const { picture, caption } = outcome;
+    const { caption } = outcome;
     if (stream !== undefined) return stream.end(plainLines(picture, caption, named));
     return writeOut(asJson ? jsonLine(picture, caption) : plainLines(picture, caption, named));
   }
-  const { picture, error } = outcome;
+  const { error } = outcome;
+  if (!(error instanceof Blip2Error)) throw error;
   if (!asJson) return printError(withPicture(error, picture), false);
   const { code, message } = error;
   await writeOut(`${JSON.stringify({ file_name: picture, text: null, error: { code, message } })}\n`);

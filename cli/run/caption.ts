@@ -4,6 +4,7 @@ import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
 import { RateLine } from '../common/rate-line.js';
+import { sayer } from '../common/say.js';
 import { askModel } from './asked-model.js';
 import { BULK_FLAGS, bulkFlags, readBulk } from './bulk-flags.js';
 import { captionPictures } from './caption-pictures.js';
@@ -68,7 +69,7 @@ export async function caption({ argv, signal }: CommandContext): Promise<number>
   const images = args.images.map(String);
   await refuseList(images);
   const bulk = await readBulk({ ...args, images });
-  const say = (text: string) => args.quiet === true || process.stderr.write(`${text}\n`);
+  const say = sayer(args.quiet);
   const listing = {
     recursive: args['no-recursive'] !== true,
     signal,

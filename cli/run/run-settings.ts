@@ -1,18 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { Checkpoint } from '../../src/loader/index.js';
-import type { Ask, GenerationOptions, PictureSize, PlacementOptions } from '../../src/runtime/index.js';
+import type { GenerationOptions, PlacementOptions } from '../../src/runtime/index.js';
 import type { RunSettings } from '../../src/bulk/run/run-file.js';
 import { flagOf } from '../common/flag-of.js';
 import { usageError } from '../common/main.js';
+import type { AskedModel } from './asked-model.js';
 import type { BulkRequest } from './bulk-flags.js';
 import { contentsHash } from './contents-hash.js';
 
-export interface AskedRun {
-  readonly checkpoint: Checkpoint;
-  readonly ask: Ask;
-  readonly generation: GenerationOptions;
-  readonly placed: PlacementOptions;
-  readonly pictureSize: PictureSize | undefined;
+export interface AskedRun extends Pick<AskedModel, 'checkpoint' | 'ask' | 'generation' | 'placed' | 'pictureSize'> {
   readonly request: BulkRequest;
 }
 

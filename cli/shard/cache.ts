@@ -9,6 +9,7 @@ import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { counted } from '../common/counted.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { RateLine } from '../common/rate-line.js';
+import { plainSwitch } from '../common/flags.js';
 
 const TASKS = ['ls', 'verify', 'rm', 'prune'] as const;
 
@@ -27,10 +28,10 @@ const parser = createParser(
     default: [] as string[],
     describe: 'of rm and verify: first characters of ids',
   })
-  .option('all', { type: 'boolean', describe: 'of rm: everything' })
-  .option('dry-run', { type: 'boolean', describe: 'say what would be removed, remove nothing' })
-  .option('json', { type: 'boolean', describe: 'one JSON document on stdout; errors as JSON too' })
-  .option('quiet', { alias: 'q', type: 'boolean', describe: 'nothing on stderr but errors' })
+  .option('all', plainSwitch('of rm: everything'))
+  .option('dry-run', plainSwitch('say what would be removed, remove nothing'))
+  .option('json', plainSwitch('one JSON document on stdout; errors as JSON too'))
+  .option('quiet', { ...plainSwitch('nothing on stderr but errors'), alias: 'q' })
   .example('$0 ls', 'what is kept, largest first')
   .example('$0 verify', 'reads every byte of all; exit status 1 where one is damaged')
   .example('$0 rm 3f2a', 'removes one')

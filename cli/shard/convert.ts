@@ -3,41 +3,27 @@ import { packedParts } from '../../src/tensor/packed-weights.js';
 import { QUANT_SCHEMES } from '../../src/tensor/quantized.js';
 import { listed } from '../common/listed.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { parseArgs } from '../common/parser.js';
 import { openToCopy } from '../common/open-source.js';
+import { plainText, plainList } from '../common/flags.js';
 import { statingDtype } from './config-dtype.js';
 import { runJob } from './run-job.js';
-import { matchesGlob, parseDtype, fromCheckpointTo, requireMatches, writeFlags } from './shard-options.js';
+import { matchesGlob, parseDtype, requireMatches, writerParser } from './shard-options.js';
 import { transformJob } from './transform.js';
 import { weightsToQuantize } from './weights-to-quantize.js';
 
-const parser = writeFlags(
-  fromCheckpointTo(
-    createParser(
-      'blip2-shard convert',
-      '$0 <checkpoint> <out>',
-      'Converts float32, float16 and bfloat16 tensors, rounding to nearest even as PyTorch does, or stores linear layers as small integers for blip2-run. Other dtypes stay.',
-    ),
-  ),
+const parser = writerParser(
+  'convert',
+  'Converts float32, float16 and bfloat16 tensors, rounding to nearest even as PyTorch does, or stores linear layers as small integers for blip2-run. Other dtypes stay.',
 )
-  .option('dtype', { type: 'string', nargs: 1, describe: 'float32, float16 or bfloat16' })
-  .option('keep-fp32', {
-    type: 'string',
-    array: true,
-    nargs: 1,
-    describe: 'names that stay or become float32, * for any characters; repeatable',
-  })
+  .option('dtype', plainText('float32, float16 or bfloat16'))
+  .option('keep-fp32', plainList('names that stay or become float32, * for any characters; repeatable'))
   .option('quant', {
     choices: QUANT_SCHEMES,
     nargs: 1,
     describe: 'weights as int8 or int4 in blocks: the linear layers of the language model and its head',
   })
-  .option('only', {
-    type: 'string',
-    array: true,
-    nargs: 1,
-    describe: 'with --quant: names of the weights, * for any characters; repeatable',
-  })
+  .option('only', plainList('with --quant: names of the weights, * for any characters; repeatable'))
   .example(
     "$0 ckpt out --dtype float16 --keep-fp32 'qformer.*' --keep-fp32 query_tokens",
     'what transformers keeps in float32',
@@ -48,14 +34,14 @@ const parser = writeFlags(
 export async function convert({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv, ['keep-fp32', 'keepFp32', 'only']);
   if (args === null) return EXIT.ok;
-  const { checkpoint: where, out, quant } = args;
+  const { quant } = args;
   if (args.dtype === undefined && quant === undefined)
     throw usageError('say which --dtype, or --quant', 'For example: --dtype float16.');
   if (args.only !== undefined && quant === undefined) throw usageError('--only needs --quant');
   const target = args.dtype === undefined ? null : parseDtype(args.dtype);
   const kept = args['keep-fp32'] ?? [];
   if (kept.length > 0 && target === null) throw usageError('--keep-fp32 needs --dtype');
-  const source = await openToCopy(where, args, signal);
+  const source = await openToCopy(args.checkpoint, args, signal);
   requireMatches('keep-fp32', kept, source.tensors.keys());
   const weights = quant === undefined ? [] : weightsToQuantize(source, args.only);
   const quantized = new Map(weights.map((weight) => [weight.source, weight]));
@@ -79,5 +65,5 @@ export async function convert({ argv, signal }: CommandContext): Promise<number>
     const floats = weight.keepsFloats ? [[name, converted(name, tensor)] as const] : [];
     return [...floats, ...quantizedTensors(weight.name, tensor.source, quant)];
   });
-  return runJob(target === null ? job : statingDtype(job, target, args.quiet), out, args, signal);
+  return runJob(target === null ? job : statingDtype(job, target, args.quiet), args.out, args, signal);
 }

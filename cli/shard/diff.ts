@@ -5,6 +5,7 @@ import { createParser, parseArgs } from '../common/parser.js';
 import { ProgressLine } from '../common/progress.js';
 import { openSource } from '../common/open-source.js';
 import { warnOf } from '../common/warn-of.js';
+import { plainText } from '../common/flags.js';
 import { commonFlags } from './shard-options.js';
 
 const parser = commonFlags(
@@ -16,11 +17,10 @@ const parser = commonFlags(
     .positional('a', { type: 'string', demandOption: true })
     .positional('b', { type: 'string', demandOption: true }),
 )
-  .option('atol', {
-    type: 'string',
-    nargs: 1,
-    describe: 'floats that differ by no more are equal, also across float dtypes and with int8 and int4 weights',
-  })
+  .option(
+    'atol',
+    plainText('floats that differ by no more are equal, also across float dtypes and with int8 and int4 weights'),
+  )
   .example('$0 ckpt resharded', 'nothing, where only the files differ')
   .example('$0 ckpt float16 --atol 1e-3', 'what a conversion has changed');
 

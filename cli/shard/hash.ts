@@ -1,31 +1,23 @@
 import { hashCheckpoint } from '../../src/loader/index.js';
 import { printable } from '../../src/loader/format/quote.js';
 import { EXIT, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { parseArgs } from '../common/parser.js';
 import { openSource } from '../common/open-source.js';
 import { RateLine } from '../common/rate-line.js';
 import { warnOf } from '../common/warn-of.js';
-import { commonFlags, fromCheckpoint } from './shard-options.js';
+import { plainSwitch } from '../common/flags.js';
+import { readerParser } from './shard-options.js';
 
-const parser = commonFlags(
-  fromCheckpoint(
-    createParser(
-      'blip2-shard hash',
-      '$0 <checkpoint>',
-      'One SHA-256 of all names, dtypes, shapes and bytes: the same for any sharding.',
-    ),
-  ),
-)
-  .option('tensors', { type: 'boolean', describe: 'also the hash of every tensor' })
+const parser = readerParser('hash', 'One SHA-256 of all names, dtypes, shapes and bytes: the same for any sharding.')
+  .option('tensors', plainSwitch('also the hash of every tensor'))
   .example('$0 ckpt', 'a line to compare with that of another copy')
   .example('$0 ckpt --tensors', 'to find which tensor is another');
 
 export async function hash({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
-  const { checkpoint: where } = args;
   const rate = new RateLine(args.quiet !== true);
-  const source = await openSource(where, args, signal);
+  const source = await openSource(args.checkpoint, args, signal);
   warnOf(source, args.quiet);
   const result = await hashCheckpoint(source, {
     signal,

@@ -3,30 +3,21 @@ import { type ModuleNode, moduleTree } from '../../src/loader/index.js';
 import { printable } from '../../src/loader/format/quote.js';
 import { formatCount } from '../../src/size.js';
 import { EXIT, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { parseArgs, wholeNumber } from '../common/parser.js';
 import { openNamed } from '../common/open-source.js';
 import { warnOf } from '../common/warn-of.js';
-import { commonFlags, fromCheckpoint } from './shard-options.js';
+import { plainText } from '../common/flags.js';
+import { readerParser } from './shard-options.js';
 
-const parser = commonFlags(
-  fromCheckpoint(
-    createParser('blip2-shard inspect', '$0 <checkpoint>', 'The tree of modules with parameters, dtypes and bytes.'),
-  ),
-)
-  .option('depth', {
-    type: 'string',
-    nargs: 1,
-    coerce: wholeNumber('depth', 0),
-    describe: 'levels below the root [default: 2]',
-  })
+const parser = readerParser('inspect', 'The tree of modules with parameters, dtypes and bytes.')
+  .option('depth', { ...plainText('levels below the root [default: 2]'), coerce: wholeNumber('depth', 0) })
   .example('$0 ckpt', 'from the headers alone')
   .example('$0 Salesforce/blip2-opt-2.7b --depth 4', 'of a model on the hub, deeper');
 
 export async function inspect({ argv }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
-  const { checkpoint: where } = args;
-  const { files, tensors, warnings } = await openNamed(where, args);
+  const { files, tensors, warnings } = await openNamed(args.checkpoint, args);
   const tree = moduleTree(tensors);
   const depth = args.depth ?? 2;
   if (args.json === true) {

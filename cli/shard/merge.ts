@@ -1,24 +1,19 @@
 import { Blip2Error } from '../../src/planner/index.js';
 import { EXIT, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { parseArgs } from '../common/parser.js';
 import { openToCopy } from '../common/open-source.js';
 import { runJob } from './run-job.js';
-import { fromCheckpointTo, writeFlags } from './shard-options.js';
+import { writerParser } from './shard-options.js';
 import { transformJob } from './transform.js';
 
-const parser = writeFlags(
-  fromCheckpointTo(
-    createParser('blip2-shard merge', '$0 <checkpoint> <out>', 'Writes all tensors into one model.safetensors.'),
-  ),
-)
+const parser = writerParser('merge', 'Writes all tensors into one model.safetensors.')
   .example('$0 ckpt out', 'writes out/model.safetensors, and the files beside it')
   .example('$0 ckpt out --align 8', 'the bytes that Python writes');
 
 export async function merge({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
-  const { checkpoint: where, out } = args;
-  const source = await openToCopy(where, args, signal);
+  const source = await openToCopy(args.checkpoint, args, signal);
   const gap = source.warnings.find(({ code }) => code === 'SHARD_NUMBERING_GAP');
   if (gap !== undefined) {
     throw new Blip2Error('MISSING_SHARD', `${gap.message} A merged file would lack their tensors.`, {
@@ -27,7 +22,7 @@ export async function merge({ argv, signal }: CommandContext): Promise<number> {
   }
   return runJob(
     transformJob(source, (name, tensor) => [[name, tensor]], true),
-    out,
+    args.out,
     args,
     signal,
   );

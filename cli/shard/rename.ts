@@ -1,30 +1,22 @@
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { parseArgs } from '../common/parser.js';
 import { openToCopy } from '../common/open-source.js';
+import { plainList } from '../common/flags.js';
 import { runJob } from './run-job.js';
-import { fromCheckpointTo, writeFlags } from './shard-options.js';
+import { writerParser } from './shard-options.js';
 import { transformJob } from './transform.js';
 
-const parser = writeFlags(
-  fromCheckpointTo(
-    createParser(
-      'blip2-shard rename',
-      '$0 <checkpoint> <out>',
-      'Changes the beginnings of tensor names. The first prefix that fits counts.',
-    ),
-  ),
-)
-  .option('prefix', { type: 'string', array: true, nargs: 1, describe: 'old=new; either may be empty; repeatable' })
+const parser = writerParser('rename', 'Changes the beginnings of tensor names. The first prefix that fits counts.')
+  .option('prefix', plainList('old=new; either may be empty; repeatable'))
   .example('$0 ckpt out --prefix model.=', 'takes a prefix away')
   .example('$0 ckpt out --prefix lm.=language_model. --dry-run', 'says what would be written');
 
 export async function rename({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv, ['prefix']);
   if (args === null) return EXIT.ok;
-  const { checkpoint: where, out } = args;
   const prefixes = (args.prefix ?? []).map(parsePrefix);
   if (prefixes.length === 0) throw usageError('say which --prefix', 'For example: --prefix model.=');
-  const source = await openToCopy(where, args, signal);
+  const source = await openToCopy(args.checkpoint, args, signal);
   for (const [from] of prefixes) {
     if (![...source.tensors.keys()].some((name) => name.startsWith(from)))
       throw usageError(`no tensor name begins with "${from}"`);
@@ -33,7 +25,7 @@ export async function rename({ argv, signal }: CommandContext): Promise<number> 
     const [from, to] = prefixes.find(([old]) => name.startsWith(old)) ?? ['', ''];
     return [[to + name.slice(from.length), tensor]];
   });
-  return runJob(job, out, args, signal);
+  return runJob(job, args.out, args, signal);
 }
 
 function parsePrefix(text: string): [string, string] {

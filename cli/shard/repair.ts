@@ -2,19 +2,14 @@ import { existsSync } from 'node:fs';
 import { isRepositoryName } from '../../src/loader/hub/hub-settings.js';
 import { openForRepair } from '../../src/loader/index.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { parseArgs } from '../common/parser.js';
 import { runJob } from './run-job.js';
-import { fromCheckpointTo, writeFlags } from './shard-options.js';
+import { writerParser } from './shard-options.js';
 import { transformJob } from './transform.js';
 
-const parser = writeFlags(
-  fromCheckpointTo(
-    createParser(
-      'blip2-shard repair',
-      '$0 <checkpoint> <out>',
-      'Writes a checkpoint that readers refuse anew, where no tensor is in doubt: trailing bytes, gaps, white space before the header, duplicate keys, an index that does not fit or is lost.',
-    ),
-  ),
+const parser = writerParser(
+  'repair',
+  'Writes a checkpoint that readers refuse anew, where no tensor is in doubt: trailing bytes, gaps, white space before the header, duplicate keys, an index that does not fit or is lost.',
 )
   .example('$0 ckpt out --dry-run', 'what would be written')
   .example('$0 ckpt out', 'blip2-shard verify says what was wrong');
@@ -22,16 +17,15 @@ const parser = writeFlags(
 export async function repair({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
-  const { checkpoint: where, out } = args;
-  if (isRepositoryName(where) && !existsSync(where))
+  if (isRepositoryName(args.checkpoint) && !existsSync(args.checkpoint))
     throw usageError(
-      `repair reads files on this machine, and there is no ${where}`,
+      `repair reads files on this machine, and there is no ${args.checkpoint}`,
       'Download the model, and name its folder.',
     );
-  const source = await openForRepair(where);
+  const source = await openForRepair(args.checkpoint);
   return runJob(
     transformJob(source, (name, tensor) => [[name, tensor]]),
-    out,
+    args.out,
     args,
     signal,
   );

@@ -5,43 +5,48 @@ import { STORED_AS } from '../../src/tensor/load-dtype.js';
 import { parseDtypeName } from '../common/dtype.js';
 import { HUB_FLAGS } from '../common/hub-flags.js';
 import { usageError } from '../common/main.js';
-import { wholeNumber } from '../common/parser.js';
+import { createParser, wholeNumber } from '../common/parser.js';
+import { switchFlag, textFlag } from '../common/flags.js';
 
 /** Flags of every subcommand. */
 export function commonFlags<T>(parser: Argv<T>) {
   return parser
-    .option('json', { type: 'boolean', group: 'Output:', describe: 'one JSON document on stdout; errors as JSON too' })
+    .option('json', switchFlag('Output:', 'one JSON document on stdout; errors as JSON too'))
     .options(HUB_FLAGS)
-    .option('quiet', { alias: 'q', type: 'boolean', group: 'Output:', describe: 'nothing on stderr but errors' });
+    .option('quiet', { ...switchFlag('Output:', 'nothing on stderr but errors'), alias: 'q' });
 }
 
-/** Flags of every subcommand that writes a checkpoint. */
-export function writeFlags<T>(parser: Argv<T>) {
-  return commonFlags(parser)
-    .option('dry-run', { type: 'boolean', group: 'Output:', describe: 'say what would be written, write nothing' })
-    .option('align', {
+/** The parser of a subcommand that reads a checkpoint. */
+export function readerParser(name: string, description: string) {
+  return commonFlags(fromCheckpoint(createParser(`blip2-shard ${name}`, '$0 <checkpoint>', description)));
+}
+
+/** The parser of a subcommand that writes a checkpoint. */
+export function writerParser(name: string, description: string) {
+  const parser = fromCheckpoint(createParser(`blip2-shard ${name}`, '$0 <checkpoint> <out>', description));
+  return commonFlags(
+    parser.positional('out', {
       type: 'string',
-      nargs: 1,
-      group: 'Output:',
+      demandOption: true,
+      describe: 'folder to write; made where it does not exist',
+    }),
+  )
+    .option('dry-run', switchFlag('Output:', 'say what would be written, write nothing'))
+    .option('align', {
+      ...textFlag(
+        'Output:',
+        'bytes that the data of a file is aligned to; 8 gives the bytes that Python writes [default: 256]',
+      ),
       coerce: wholeNumber('align', 1),
-      describe: 'bytes that the data of a file is aligned to; 8 gives the bytes that Python writes [default: 256]',
     });
 }
 
-/** Positionals, for the help and the types. */
-export function fromCheckpoint<T>(parser: Argv<T>) {
+/** A positional, for the help and the types. */
+function fromCheckpoint<T>(parser: Argv<T>) {
   return parser.positional('checkpoint', {
     type: 'string',
     demandOption: true,
     describe: 'folder, .safetensors file, *.safetensors.index.json, or a model on the hub (owner/name)',
-  });
-}
-
-export function fromCheckpointTo<T>(parser: Argv<T>) {
-  return fromCheckpoint(parser).positional('out', {
-    type: 'string',
-    demandOption: true,
-    describe: 'folder to write; made where it does not exist',
   });
 }
 

@@ -9,46 +9,37 @@ import {
 } from '../../src/loader/index.js';
 import { tensorBytes } from '../../src/tensor/tensor-info.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { parseArgs } from '../common/parser.js';
 import { listed } from '../common/listed.js';
 import { readMap } from '../common/read-map.js';
 import { stemOf } from '../../src/loader/shard/shard-plan.js';
 import { writtenInfo } from '../../src/loader/write/shard-tensor.js';
+import { plainText } from '../common/flags.js';
 import { statingDtype } from './config-dtype.js';
 import { placeByPlan, type TensorPlacement } from './place-by-plan.js';
 import { quantizableWeightsOf } from './weights-to-quantize.js';
 import { openToCopy } from '../common/open-source.js';
 import { runJob } from './run-job.js';
-import { fromCheckpointTo, writeFlags } from './shard-options.js';
+import { writerParser } from './shard-options.js';
 
-const parser = writeFlags(
-  fromCheckpointTo(
-    createParser(
-      'blip2-shard split',
-      '$0 <checkpoint> <out>',
-      'Writes the checkpoint in shards: by size, as huggingface_hub splits; or by device, each in the dtype that the plan gives it.',
-    ),
-  ),
+const parser = writerParser(
+  'split',
+  'Writes the checkpoint in shards: by size, as huggingface_hub splits; or by device, each in the dtype that the plan gives it.',
 )
-  .option('max-shard-size', { type: 'string', nargs: 1, describe: 'bytes of tensors in a shard, such as 2GiB or 5GB' })
-  .option('plan', {
-    type: 'string',
-    nargs: 1,
-    describe: 'a device map, or a plan of blip2-plan --format json; - for stdin',
-  })
+  .option('max-shard-size', plainText('bytes of tensors in a shard, such as 2GiB or 5GB'))
+  .option('plan', plainText('a device map, or a plan of blip2-plan --format json; - for stdin'))
   .example('$0 ckpt out --max-shard-size 2GiB', 'by size')
   .example('$0 ckpt out --plan map.json', 'a set of files for each device');
 
 export async function split({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
-  const { checkpoint: where, out } = args;
   const maxShardBytes = args['max-shard-size'] === undefined ? undefined : parseSize(args['max-shard-size']);
   if (maxShardBytes === undefined && args.plan === undefined) {
     throw usageError('say how to split', 'For example: --max-shard-size 2GiB, or --plan map.json.');
   }
   if (maxShardBytes === 0) throw usageError('--max-shard-size takes at least one byte');
-  const source = await openToCopy(where, args, signal);
+  const source = await openToCopy(args.checkpoint, args, signal);
   const placement = args.plan === undefined ? null : placeByPlan(await readMap(args.plan), source);
   if (placement !== null && placement.strayKeys.length > 0 && args.quiet !== true)
     process.stderr.write(`note: no tensor's name has ${listed(placement.strayKeys)} in it, so that moves nothing\n`);
@@ -61,7 +52,7 @@ export async function split({ argv, signal }: CommandContext): Promise<number> {
       : splitByDevice(sizes, placement.deviceOf, maxShardBytes, stem);
   const dtype = placement?.dtype ?? null;
   const job = { source, shards, tensors };
-  return runJob(dtype === null ? job : statingDtype(job, dtype, args.quiet), out, args, signal);
+  return runJob(dtype === null ? job : statingDtype(job, dtype, args.quiet), args.out, args, signal);
 }
 
 function unchanged({ tensors }: Checkpoint): Map<string, ShardTensor> {

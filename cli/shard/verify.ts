@@ -1,27 +1,27 @@
 import { verifyCheckpoint } from '../../src/loader/index.js';
 import { EXIT, type CommandContext } from '../common/main.js';
 import { counted } from '../common/counted.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { parseArgs } from '../common/parser.js';
 import { hubOptions } from '../common/hub-flags.js';
 import { RateLine } from '../common/rate-line.js';
-import { commonFlags, fromCheckpoint } from './shard-options.js';
+import { plainSwitch } from '../common/flags.js';
+import { readerParser } from './shard-options.js';
 
-const parser = commonFlags(
-  fromCheckpoint(createParser('blip2-shard verify', '$0 <checkpoint>', 'Every rule of the format, every fault.')),
-)
-  .option('deep', {
-    type: 'boolean',
-    describe: "read every byte: checksums of the hub's cache, values that are not finite; downloads a model on the hub",
-  })
+const parser = readerParser('verify', 'Every rule of the format, every fault.')
+  .option(
+    'deep',
+    plainSwitch(
+      "read every byte: checksums of the hub's cache, values that are not finite; downloads a model on the hub",
+    ),
+  )
   .example('$0 ckpt', 'headers and index; exit status 1 where there is a fault')
   .example('$0 ckpt --deep', 'the values, too');
 
 export async function verify({ argv, signal }: CommandContext): Promise<number> {
   const args = await parseArgs(parser, argv);
   if (args === null) return EXIT.ok;
-  const { checkpoint: where } = args;
   const rate = new RateLine(args.quiet !== true);
-  const result = await verifyCheckpoint(where, {
+  const result = await verifyCheckpoint(args.checkpoint, {
     deep: args.deep === true,
     ...hubOptions(args),
     signal,
