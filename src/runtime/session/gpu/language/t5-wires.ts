@@ -86,7 +86,7 @@ export class T5Wires {
 
   /**
    * Of all that some device may read: operators of our own ask for lengths and distances, ONNX Runtime's for positions and biases.
-   * @param biasRows 1 where all rows have as many tokens
+   * @param biasRows 1 where all rows that are not at rest have as many tokens
    */
   tokenTypes(rows: number, biasRows: number, { capacity, promptLength }: DecoderRoom): Map<string, WireType> {
     const { hiddenSize, heads } = this.#config;
@@ -119,12 +119,9 @@ export class T5Wires {
         return target.set(new Uint8Array(BigInt64Array.from(past, BigInt).buffer));
       case 'attention_bias': {
         const rowBytes = (this.#config.heads * capacity * DTYPE_BITS[this.#float]) / 8;
-        const biasRows = target.length / rowBytes;
-        return writeFloats(
-          joined(past.slice(0, biasRows).map((tokens) => this.#causal(tokens, capacity))),
-          target,
-          this.#float,
-        );
+        // One for all: a row at rest has none.
+        const lengths = target.length === rowBytes ? [Math.max(...past)] : past;
+        return writeFloats(joined(lengths.map((tokens) => this.#causal(tokens, capacity))), target, this.#float);
       }
       case 'cross_bias': {
         const seen = promptTokens.map((tokens) => new Float32Array(promptLength).fill(HIDDEN, tokens));
