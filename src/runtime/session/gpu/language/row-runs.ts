@@ -17,13 +17,15 @@ export interface RowRunsParts extends ProgramRunParts {
 
 interface BoundRun {
   readonly run: ProgramRun;
-  readonly shape: RunShape;
+  readonly kind: RunKind;
   first: number;
 }
 
+type RunKind = 'prompts' | 'steps' | 'tokens beside';
+
 export class RowRuns implements Disposable {
   readonly #parts: RowRunsParts;
-  /** Of whole prompts the newest shape only, of single tokens all. */
+  /** The newest shape of each kind: every one has memory of its own. Of steps that are recorded all. */
   readonly #runs = new Map<string, BoundRun>();
 
   constructor(parts: RowRunsParts) {
@@ -32,12 +34,12 @@ export class RowRuns implements Disposable {
 
   /** @param first the row of the caches that the run's rows begin with */
   of(shape: RunShape, first: number): ProgramRun {
-    // A token that begins beside others is not what comes again and again.
-    const key = `${shape.rows}x${shape.tokens}${shape.tokens === 1 && first > 0 ? ' beside' : ''}`;
+    const kind = kindOf(shape, first);
+    const key = `${kind} ${shape.rows}x${shape.tokens}`;
     const known = this.#runs.get(key);
     // What is replayed is replayed where it was.
     const isElsewhere = known !== undefined && known.first !== first && known.run.replays;
-    if (known === undefined || isElsewhere) return this.#start(key, shape, first);
+    if (known === undefined || isElsewhere) return this.#start({ key, kind, shape, first });
     if (known.first !== first) {
       known.first = first;
       known.run.bindKept();
@@ -45,22 +47,26 @@ export class RowRuns implements Disposable {
     return known.run;
   }
 
-  #start(key: string, shape: RunShape, first: number): ProgramRun {
-    if (shape.tokens > 1) this.forget(({ tokens }) => tokens > 1);
+  #start({ key, kind, shape, first }: { key: string; kind: RunKind; shape: RunShape; first: number }): ProgramRun {
+    if (kind !== 'steps' || !this.#parts.program.recordsAny) this.#forget((other) => other === kind);
     const place = { first };
-    const run = new ProgramRun(this.#parts, this.#parts.wiresOf(shape, place), this.#recorded(shape, first));
-    this.#runs.set(key, Object.assign(place, { run, shape }));
+    const run = new ProgramRun(this.#parts, this.#parts.wiresOf(shape, place), this.#recorded(kind, shape, first));
+    this.#runs.set(key, Object.assign(place, { run, kind }));
     return run;
   }
 
-  #recorded(shape: RunShape, first: number): Recorded {
-    if (shape.tokens === 1) return first === 0 ? 'at once' : 'never';
-    return this.#parts.promptsRecorded?.(shape, first) ?? 'never';
+  #recorded(kind: RunKind, shape: RunShape, first: number): Recorded {
+    if (kind === 'steps') return 'at once';
+    return kind === 'prompts' ? (this.#parts.promptsRecorded?.(shape, first) ?? 'never') : 'never';
   }
 
-  forget(which: (shape: RunShape) => boolean = () => true): void {
-    for (const [key, { shape, run }] of this.#runs) {
-      if (!which(shape)) continue;
+  forget(): void {
+    this.#forget(() => true);
+  }
+
+  #forget(which: (kind: RunKind) => boolean): void {
+    for (const [key, { kind, run }] of this.#runs) {
+      if (!which(kind)) continue;
       run[Symbol.dispose]();
       this.#runs.delete(key);
     }
@@ -69,4 +75,10 @@ export class RowRuns implements Disposable {
   [Symbol.dispose](): void {
     this.forget();
   }
+}
+
+/** A token that begins beside others is not what comes again and again. */
+function kindOf({ tokens }: RunShape, first: number): RunKind {
+  if (tokens > 1) return 'prompts';
+  return first === 0 ? 'steps' : 'tokens beside';
 }
