@@ -91,7 +91,8 @@ export class GpuT5 implements Disposable {
    * pictures a second so, and 202 in batches.
    */
   rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
-    const isWhole = !this.streams && !this.#parts.takesTurns;
+    const { encoder, takesTurns } = this.#parts;
+    const isWhole = !this.streams && !encoder.streams && !takesTurns;
     return this.#keepsShapes || !isWhole ? null : this.#source(room);
   }
 

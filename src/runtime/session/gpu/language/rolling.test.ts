@@ -170,3 +170,13 @@ describe.each(['tiny-opt', 'tiny-opt-postnorm', 'tiny-instructblip-llama', 'tiny
     );
   });
 });
+
+it.each(['language_model.encoder', 'language_model.decoder'])(
+  "begins none of T5's prompts beside others where weights are copied for each: %s",
+  async (streamed) => {
+    const { config: json, tensors } = await openCheckpoint(join(GOLDENS, 'tiny-flan-t5'));
+    const config = parseBlip2Config(json);
+    await using model = await openOnHost(config, tensors, (block) => !block.startsWith(streamed));
+    expect(model.rolling({ rows: ROWS, newTokens: 9 })).toBeNull();
+  },
+);
