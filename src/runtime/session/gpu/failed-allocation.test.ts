@@ -1,15 +1,18 @@
 /** A run that finds no memory leaves none behind, and the model answers smaller ones as before. */
 import { join } from 'node:path';
+import { Tensor } from 'onnxruntime-node';
 import { expect, it } from 'vitest';
 import { floats, GOLDENS, readTensors, tensorOf } from '../../../../test/golden/golden.js';
-import { hostPlaces } from '../../../../test/golden/open-on-host.js';
+import { hostPlaces, openOnHost } from '../../../../test/golden/open-on-host.js';
 import { openCheckpoint } from '../../../loader/index.js';
-import { parseRetrievalConfig } from '../../../model/blip2-config.js';
+import { parseBlip2Config, parseRetrievalConfig } from '../../../model/blip2-config.js';
+import { generate } from '../../generation/generate.js';
 import { pictureGrid } from '../../graph/picture-grid.js';
 import type { Address } from '../../device/memory/device-memory.js';
 import { HostMemory } from '../../device/memory/host-memory.js';
 import { outOfMemory } from '../../device/memory/out-of-memory.js';
 import { WeightFiles } from './weights/weight-files.js';
+import type { GpuModel } from './gpu-model.js';
 import { GpuRetrievalModel } from './gpu-retrieval-model.js';
 
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
@@ -74,4 +77,44 @@ it('frees what a failed run had allocated, and answers a smaller one again', asy
     expect(floats(await model.see(picture, [1, ...shape]))).toEqual(one);
     expect(memory.heldBytes).toBe(heldBytes);
   }
+});
+
+/** Has no memory once it was asked so many times. */
+class FailingMemory extends HostMemory {
+  allocationsLeft = Infinity;
+
+  override allocate(bytes: number): Address {
+    if (this.allocationsLeft === 0)
+      throw outOfMemory({ device: 'GPU 0', totalBytes: 0, freeBytes: 0, heldBytes: 0 }, bytes);
+    this.allocationsLeft -= 1;
+    return super.allocate(bytes);
+  }
+}
+
+it.each(['tiny-opt', 'tiny-flan-t5'])('captions as before, whatever beams found no memory for: %s', async (name) => {
+  const { config: json, tensors } = await openCheckpoint(join(GOLDENS, name));
+  const config = parseBlip2Config(json);
+  const dims = [1, config.numQueryTokens, config.text.hiddenSize];
+  const prefix = new Tensor(
+    'float32',
+    new Float32Array(dims.reduce((product, size) => product * size)).fill(0.5),
+    dims,
+  );
+  const request = { contextIds: [[2]], eosTokenIds: [] };
+  const caption = async (model: GpuModel, numBeams: number) =>
+    generate(model.tokens({ prefix, textIds: [[2]], textMask: [[1]] }), request, { numBeams, maxNewTokens: 5 });
+
+  const given = new Set<unknown>();
+  for (let allocations = 0; !given.has('beams'); allocations++) {
+    const memory = new FailingMemory();
+    const device = () => ({ memory, keepsShapes: true });
+    await using model = await openOnHost(config, tensors, () => true, { device });
+    const alone = await caption(model, 1);
+    memory.allocationsLeft = allocations;
+    const found = await caption(model, 4).catch((error: unknown) => error);
+    memory.allocationsLeft = Infinity;
+    expect(await caption(model, 1)).toEqual(alone);
+    given.add(found instanceof Error && 'code' in found ? found.code : 'beams');
+  }
+  expect(given).toEqual(new Set(['OUT_OF_MEMORY', 'beams']));
 });

@@ -43,6 +43,7 @@ interface Encoded {
 export class GpuT5 implements Disposable {
   readonly #parts: GpuT5Parts;
   readonly #wires: T5Wires;
+  /** Of new tokens. Its rows are those that steps have: they grow last, so that the others are there where memory runs out. */
   readonly #self: GrowingCaches;
   /** Of whole prompts, filled up to the room there is; what is behind a prompt is hidden like its padding. */
   readonly #cross: GrowingCaches;
@@ -108,8 +109,8 @@ export class GpuT5 implements Disposable {
       vocabSize: config.vocabSize,
       listsLogits: program.listsLogits,
       reserve: (rows, tokens) => {
-        this.#self.reserve(rows, Math.max(tokens, FIRST_ROOM));
         this.#cross.reserve(rows, 1, PROMPT_STEP);
+        this.#self.reserve(rows, Math.max(tokens, FIRST_ROOM));
       },
       copyRows: (copies) => this.#copyRows(copies),
       zeroRows: (rows) => {

@@ -63,6 +63,7 @@ export class KvBuffers {
   /** `[rows, heads, capacity, headSize]` of one layer, with its scales as so many bytes more, from its row `first` on. */
   tensor(layer: number, part: CachePart, rows: number, first = 0): BoundTensor {
     const { heads, dtype } = this.#shape;
+    if (first + rows > this.rows) throw new RangeError(`rows ${first} to ${first + rows - 1} of ${this.rows}`);
     return {
       place: this.#memory.place,
       address: this.#address(2 * layer + (part === 'key' ? 0 : 1), first),
