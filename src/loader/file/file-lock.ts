@@ -33,9 +33,10 @@ export async function openLocked(path: string): Promise<FileHandle | null> {
   }
 }
 
+/** In one folder an inode says it, and no other file gets that of one that is open. Windows numbers one volume in two ways. */
 async function isAt(path: string, handle: FileHandle): Promise<boolean> {
   const [there, held] = await Promise.all([stat(path).catch(() => null), handle.stat()]);
-  return there?.ino === held.ino && there.dev === held.dev;
+  return there?.ino === held.ino;
 }
 
 async function loadFlock(): Promise<Flock | null> {
