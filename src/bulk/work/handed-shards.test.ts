@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Blip2Error } from '../../errors.js';
-import type { CaptionWorker } from '../run/caption-pictures.js';
+import type { CaptionWorker, HandedPicture } from '../run/caption-pictures.js';
 import { ShardJob } from '../run/shard-job.js';
 import type { HandedShard, ShardGiver } from './shard-giver.js';
 import { workOnShards, type WorkOptions } from './work-on-shards.js';
@@ -147,4 +147,39 @@ describe('workOnShards', () => {
     await workOnShards(options(giver, { ahead: PICTURES, openWorker }));
     expect(giver.answers).toEqual([`0 done ${PICTURES}`, `1 done ${PICTURES}`]);
   });
+
+  it('gives it what its ended one asked for, though it waits for another itself', async () => {
+    const giver = new Notes(2);
+    let lives = 0;
+    const readsAhead: CaptionWorker = {
+      ...saysNames,
+      async *caption(pictures, signal) {
+        const dies = lives === 1;
+        const taken = pictures[Symbol.asyncIterator]();
+        const open: HandedPicture[] = [];
+        for (let picture = 0; picture < PICTURES; picture++) {
+          const { value, done } = await taken.next();
+          if (done !== true) open.push(value);
+        }
+        // Before any of these is answered.
+        const next = taken.next();
+        if (dies) throw new Blip2Error('PROCESS_ENDED', 'it has ended');
+        yield* saysNames.caption(handed(open), signal);
+        const { value, done } = await next;
+        if (done !== true) yield* saysNames.caption(handed([value], taken), signal);
+      },
+    };
+    const openWorker = () => {
+      lives += 1;
+      return Promise.resolve(readsAhead);
+    };
+    await workOnShards(options(giver, { ahead: PICTURES, openWorker }));
+    expect(giver.answers).toEqual([`0 done ${PICTURES}`, `1 done ${PICTURES}`]);
+  });
 });
+
+async function* handed(pictures: readonly HandedPicture[], others?: AsyncIterator<HandedPicture>) {
+  yield* pictures;
+  for (let next = await others?.next(); next !== undefined && next.done !== true; next = await others?.next())
+    yield next.value;
+}
