@@ -323,6 +323,13 @@ describe.skipIf(chromiumPath === null)('the page', () => {
         'MISSING_SHARD',
         [file('model.safetensors.index.json', `{"weight_map":{"a":"${markup.replaceAll('"', "'")}.safetensors"}}`)],
       ],
+      [
+        'CONFIG_INVALID',
+        [
+          file('config.json', '[]'),
+          file('model.safetensors', header('{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}')),
+        ],
+      ],
       ['CHECKPOINT_NOT_FOUND', [file(`${markup.replaceAll('/', '')}.bin`, 'x')]],
       [
         'INVALID_OFFSET',
@@ -362,6 +369,18 @@ describe.skipIf(chromiumPath === null)('the page', () => {
     await opened.text('Python');
     expect(await opened.said()).toContain('Loads the model with this map');
     expect(opened.complaints).toEqual([]);
+    await opened.close();
+  });
+
+  it('has no marks before its lists of memory, and of runs', async () => {
+    const opened = await PlannerPage.open(browser);
+    await opened.settled();
+    const styles = await inPage<[name: string, style: string][]>(
+      opened,
+      "[...document.querySelectorAll('.legend, .runs, .lanes')].map((each) => [each.className, getComputedStyle(each).listStyleType])",
+    );
+    expect(new Set(styles.map(([name]) => name))).toEqual(new Set(['legend', 'lanes', 'runs']));
+    expect(styles.filter(([, style]) => style !== 'none')).toEqual([]);
     await opened.close();
   });
 

@@ -1,9 +1,8 @@
 /** The opening of checkpoints whose files have been found, wherever their bytes come from. */
 import { join } from 'node:path';
 import { at } from '../../checked-access.js';
-import { Blip2Error, reasonOf } from '../../errors.js';
+import { Blip2Error } from '../../errors.js';
 import { FileSource } from '../file/file-source.js';
-import { parseJson } from '../format/parse-json.js';
 import { readSmallFile } from '../file/read-small-file.js';
 import { readHeader, type ByteSource } from '../format/read-header.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
@@ -11,6 +10,7 @@ import type { Checkpoint, CheckpointWarning, ShardFile } from './checkpoint.js';
 import { checkIndex, type OpenShard } from './check-index.js';
 import { findCheckpoint, type FoundCheckpoint } from './find-checkpoint.js';
 import { indexedShards } from './parse-index.js';
+import { noConfig, parseConfig } from './parse-config.js';
 import { readIndexFile } from './read-index-file.js';
 import { headerSum } from './unchanged-files.js';
 
@@ -77,17 +77,14 @@ export async function openShardSource(source: ByteSource, name: string): Promise
 
 async function readConfig(files: SmallFiles): Promise<unknown> {
   const path = files.path('config.json');
-  let config: unknown;
+  let bytes: Uint8Array;
   try {
-    config = parseJson(Buffer.from(await files.read(path, MAX_CONFIG_BYTES)).toString());
+    bytes = await files.read(path, MAX_CONFIG_BYTES);
   } catch (cause) {
     if (cause instanceof Blip2Error && cause.code.startsWith('HUB_')) throw cause;
-    throw new Blip2Error('CONFIG_INVALID', `${path} cannot be read as JSON: ${reasonOf(cause)}`, { cause });
+    throw noConfig(path, cause);
   }
-  if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config;
-  throw new Blip2Error('CONFIG_INVALID', `${path} describes no model: it is JSON, and no object.`, {
-    hint: 'Download it again, or take it away to read the weights alone.',
-  });
+  return parseConfig(Buffer.from(bytes).toString(), path);
 }
 
 /** Opens all shards. Missing ones are reported together; any other fault is that of the first shard that has one. */

@@ -6,7 +6,7 @@ import type { ByteSource } from '../../../src/loader/format/read-header.js';
 import { SafetensorsError } from '../../../src/loader/format/safetensors-error.js';
 import { blip2Tensors } from '../../../src/model/blip2-tensors.js';
 import { isBlip2, parseBlip2Config } from '../../../src/model/blip2-config.js';
-import { parseJson } from '../../../src/loader/format/parse-json.js';
+import { parseConfig } from '../../../src/loader/checkpoint/parse-config.js';
 import { openShards, MAX_CONFIG_BYTES } from './open-shards.js';
 import type { OpenModel } from './open-model.js';
 
@@ -43,7 +43,7 @@ export async function openFiles(dropped: readonly File[]): Promise<OpenModel> {
   const parsed = parseIndex(await readText(fileOf(files, name), MAX_INDEX_BYTES), name);
   const wanted = [...new Set(parsed.weightMap.values())].toSorted();
   const missing = wanted.filter((shard) => !files.has(shard));
-  if (missing.length === wanted.length && configText !== null && isBlip2(parsedJson(configText)))
+  if (missing.length === wanted.length && configText !== null && isBlip2(parseConfig(configText, 'config.json')))
     return fromConfig(configText, { name, names: new Set(parsed.weightMap.keys()) });
   if (missing.length > 0) throw withoutShards(missing, wanted.length);
   const shards = wanted.map((shard) => blobSource(fileOf(files, shard)));
@@ -59,7 +59,7 @@ interface IndexNames {
 
 /** A BLIP-2's tensors follow from its configuration; of another model they do not. An index says whether the head is one of them. */
 function fromConfig(text: string, index: IndexNames | null): OpenModel {
-  const config: unknown = parsedJson(text);
+  const config = parseConfig(text, 'config.json');
   if (!isBlip2(config)) {
     throw new Blip2Error('CONFIG_ALONE', 'Shapes do not follow from the config.json of a model that is not BLIP-2.', {
       hint: 'Drop its .safetensors files as well (only their headers are read), or name the model on the hub.',
@@ -83,15 +83,6 @@ function fromConfig(text: string, index: IndexNames | null): OpenModel {
       : `Shapes are those that config.json implies, without the shards that ${index.name} names.`;
   const id = index?.name ?? 'config.json';
   return { identity: { id, files: [], fingerprint: null }, config, tensors, warnings: [warning] };
-}
-
-function parsedJson(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('CONFIG_INVALID', `config.json cannot be read as JSON: ${reason}`, { cause });
-  }
 }
 
 function withoutShards(missing: readonly string[], count: number): SafetensorsError {

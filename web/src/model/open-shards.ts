@@ -1,8 +1,7 @@
 /** A checkpoint from the headers of its shards, read as the command reads them. */
-import { Blip2Error } from '../../../src/errors.js';
 import { checkIndex, type OpenShard } from '../../../src/loader/checkpoint/check-index.js';
+import { parseConfig } from '../../../src/loader/checkpoint/parse-config.js';
 import type { CheckpointIndex } from '../../../src/loader/checkpoint/parse-index.js';
-import { parseJson } from '../../../src/loader/format/parse-json.js';
 import { readHeader, type ByteSource } from '../../../src/loader/format/read-header.js';
 import type { TensorInfo } from '../../../src/tensor/tensor-info.js';
 import type { OpenModel } from './open-model.js';
@@ -21,7 +20,7 @@ export interface FoundFiles {
 
 /** @throws Blip2Error `CONFIG_INVALID`, SafetensorsError for every rule of the format */
 export async function openShards({ id, configText, index, shards, warnings }: FoundFiles): Promise<OpenModel> {
-  const config = configText === null ? null : readConfig(configText);
+  const config = configText === null ? null : parseConfig(configText, 'config.json');
   const open = await Promise.all(shards.map(openShard));
   const indexed = index === null ? null : checkIndex(index.parsed, open, index.name);
   const tensors = indexed?.tensors ?? new Map(open.flatMap((shard) => [...shard.tensors]));
@@ -44,15 +43,6 @@ async function openShard(source: ByteSource): Promise<OpenShard> {
     tensors,
     deviations,
   };
-}
-
-function readConfig(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Blip2Error('CONFIG_INVALID', `config.json cannot be read as JSON: ${reason}`, { cause });
-  }
 }
 
 /** `checkpointFingerprint` with the browser's SHA-256; null where the page is served without encryption, which has none. */
