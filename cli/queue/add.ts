@@ -24,12 +24,15 @@ import { queueFlags, readQueueUrl } from './queue-flags.js';
 import { runFlags } from './run-flags.js';
 import { switchFlag } from '../common/flags.js';
 
-const ofInputs = createParser('blip2-run queue add', '$0 <images..>', 'Splits pictures into shards, and queues them.')
-  .positional('images', { type: 'string', array: true, default: [] as string[], describe: 'as for blip2-run --out' })
-  .option('json', switchFlag('Output:', 'the answer, and errors, as JSON'))
-  .option('quiet', { ...switchFlag('Output:', 'errors only on stderr'), alias: 'q' });
+const ofInputs = createParser(
+  'blip2-run queue add',
+  '$0 <images..>',
+  'Splits pictures into shards, and queues them.',
+).positional('images', { type: 'string', array: true, default: [] as string[], describe: 'as for blip2-run --out' });
 
 const parser = queueFlags(bulkFlags(generationFlags(pictureFlags(budgetFlags(modelFlags(ofInputs))))))
+  .option('json', switchFlag('Output:', 'the answer, and errors, as JSON'))
+  .option('quiet', { ...switchFlag('Output:', 'errors only on stderr'), alias: 'q' })
   .example('$0 /data/photos -m blip2-opt-2.7b --out /data/captions --queue redis://head', 'on one machine, once')
   .example('blip2-run queue work -m blip2-opt-2.7b --out /data/captions --queue redis://head', 'on every machine')
   .epilogue(
