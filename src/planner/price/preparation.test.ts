@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Blocks } from '../../model/blocks.js';
@@ -36,5 +37,14 @@ describe('a plan for the CPU', () => {
   it('says nothing where it quantises nothing, or a GPU reads it', () => {
     expect(notes(new Map(), [])).toEqual([]);
     expect(notes(new Map([[0, 5 * 2 ** 30]]), ['int8'])).toEqual([]);
+  });
+
+  it.each([[[]], [['int8']]] as const)('says nothing of a start that takes no time to speak of (%j)', (allowQuant) => {
+    const tiny: unknown = JSON.parse(readFileSync('test/fixtures/goldens/tiny-opt/config.json', 'utf8'));
+    const stored = blip2Tensors(parseBlip2Config(tiny), { dtype: 'F16', ownHead: false });
+    const budgets = { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 };
+    const result = planDeviceMap(stored, { config: tiny, budgets, allowQuant });
+    if (result.status === 'infeasible') throw new Error('does not fit');
+    expect(result.plan.assumptions.filter((text) => text.includes(' start takes '))).toEqual([]);
   });
 });

@@ -18,6 +18,9 @@ const REARRANGING_SECONDS: Readonly<Record<QuantScheme, number>> = { int8: 4.5, 
  */
 const CONVERTED_BYTES_PER_SECOND = 1.5e9;
 
+/** Less is no time to speak of. */
+const LEAST_SECONDS = 0.05;
+
 export interface Preparation {
   /** Of a first start. */
   readonly seconds: number;
@@ -58,12 +61,12 @@ export function preparationOf(
   return {
     seconds: rearranging + converting,
     notes: [
-      ...(weights === 0
+      ...(rearranging < LEAST_SECONDS
         ? []
         : [
             `Every start takes about ${rearranging.toFixed(1)} s more, in which the CPU rearranges ${weights.toFixed(2)} * 10^9 quantised weights: no part of the predicted latency.`,
           ]),
-      ...(convertedTotal === 0
+      ...(converting < LEAST_SECONDS
         ? []
         : [
             `The first start takes about ${converting.toFixed(1)} s more, in which ${formatSize(convertedTotal)} of float32 copies are made for the CPU and kept: no part of the predicted latency.`,
