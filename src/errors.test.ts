@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { flagOf } from '../cli/common/flag-of.js';
-import { Blip2Error } from './errors.js';
+import { Blip2Error, reasonOf } from './errors.js';
 import { errorText, option } from './error-text.js';
 import { resolveGenerationOptions } from './runtime/generation/generation-options.js';
 import { receiveError, sendError } from './runtime/sent-error.js';
@@ -65,5 +67,25 @@ describe('Blip2Error', () => {
       details: sent.details,
       texts: sent.texts,
     });
+  });
+});
+
+describe('reasonOf', () => {
+  it('names what each address of a host said, of which Node says nothing', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    server.close();
+    await once(server, 'close');
+    const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }));
+    const socket = connect({ host: 'two.test', port, lookup: (_host, _options, answer) => answer(null, addresses) });
+    const refused: unknown = await once(socket, 'connect').catch((error: unknown) => error);
+    expect(refused).toMatchObject({ name: 'AggregateError', message: '' });
+    expect(reasonOf(refused)).toBe(`connect ECONNREFUSED 127.0.0.1:${port}; connect ECONNREFUSED 127.0.0.2:${port}`);
+  });
+
+  it('names an error that says nothing', () => {
+    expect(reasonOf(new TypeError())).toBe('TypeError');
+    expect(reasonOf('told')).toBe('told');
   });
 });

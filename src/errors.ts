@@ -34,5 +34,8 @@ export class Blip2Error extends Error {
 
 /** What an error says, whatever was thrown. */
 export function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  if (!(cause instanceof Error)) return String(cause);
+  if (cause.message !== '') return cause.message;
+  // Where a host has several addresses and none of them answers, Node leaves it to the error of each to say so.
+  return cause instanceof AggregateError ? [...new Set(cause.errors.map(reasonOf))].join('; ') : cause.name;
 }

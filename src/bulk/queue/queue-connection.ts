@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { Blip2Error } from '../../errors.js';
+import { Blip2Error, reasonOf } from '../../errors.js';
 import { loadBullmq } from './load-bullmq.js';
 
 /** For a server to say that it is one. */
@@ -67,7 +67,7 @@ async function silence(): Promise<never> {
 }
 
 function noQueue(url: string, cause: unknown): Blip2Error {
-  const said = cause instanceof Error ? cause.message || String(cause) : String(cause);
+  const said = reasonOf(cause);
   const shown = withoutPassword(url);
   if (/RESP type|Protocol error/.test(said)) {
     return new Blip2Error('QUEUE_INVALID', `what answers at ${shown} is no Redis or Valkey server`, {
