@@ -104,7 +104,12 @@ function frontBytes(json: string, alignBytes: number): Uint8Array {
       'HEADER_TOO_LARGE',
       '(new file)',
       `needs a header of ${dataStart - 8} bytes; the limit is ${MAX_HEADER_BYTES}`,
-      { hint: 'Write more shards with fewer tensors each.' },
+      {
+        hint:
+          8 + jsonBytes.length > MAX_HEADER_BYTES
+            ? 'Write more shards with fewer tensors each.'
+            : `The tensors take ${jsonBytes.length} of them, and aligning to ${alignBytes} the others: align to less, such as ${DEFAULT_ALIGN_BYTES}.`,
+      },
     );
   }
   const front = Buffer.alloc(dataStart, ' ');

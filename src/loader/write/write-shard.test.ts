@@ -44,6 +44,14 @@ describe('layoutFile', () => {
     ]);
     expect(tensors.map(({ name }) => name)).toEqual(['a', '\uffee', '😀']);
   });
+
+  it('refuses to align to more than a header may have, and says that more shards do not help', () => {
+    const tooLarge = expect.objectContaining({
+      code: 'HEADER_TOO_LARGE',
+      hint: 'The tensors take 54 of them, and aligning to 1000000000 the others: align to less, such as 256.',
+    }) as Error;
+    expect(() => layoutFile([['a', { dtype: 'F32', shape: [1] }]], { alignBytes: 1e9 })).toThrow(tooLarge);
+  });
 });
 
 describe('writeShard', () => {
