@@ -30,6 +30,24 @@ beforeAll(async () => {
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));
 
+/** An archive of an empty member, as these programs pack it. */
+const PACKED = {
+  bzip2: {
+    names: ['a.tar.bz2', 'a.tbz2', 'a.TBZ'],
+    packed:
+      'QlpoOTFBWSZTWZLS9L0AAGz7gMiAABBAAWUAAAhggV4AAAggAFQ0EAA0aCKTUaaNGgH2LUFCJRE17voWK1QSAg5vIzAmKImqGFNUGfN1ru71IiA+LuSKcKEhJaXpeg==',
+  },
+  xz: {
+    names: ['a.tar.xz', 'a.txz'],
+    packed:
+      '/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4Cf/AFFdADCLigcjxgZ3cKxc1TwjiNjauDWCFJSjOtZ/0tTcDCvyakunjgp6IiY4EUXTPRHpLwktUqbxAEewcvrHkf6RVdltVwxHJd88y6Nul4zHk2LGAAAAAABfmGxiWSbq0AABbYBQAAAAaXfUDbHEZ/sCAAAAAARZWg==',
+  },
+  zstd: {
+    names: ['a.tar.zst', 'a.tzst'],
+    packed: 'KLUv/QRonQEA8GEucG5nADA2NDQAMDY2NjEAIDAAAHVzdGFyADAwAAcgIDcc8wZ/vqd7CnjAoAC2E4YDzcp8ow==',
+  },
+};
+
 const own = (argument: string) => Promise.resolve([argument]);
 
 async function list(args: readonly string[], options: Partial<InputOptions> = {}): Promise<InputPicture[]> {
@@ -87,6 +105,20 @@ describe('tar archives', () => {
   it.each(['cut-member.tar', 'cut-header.tar', 'no-tar.tar', 'missing.tar'])('%s is refused', async (name) => {
     expect(await codeOf(list([fixture(name)]))).toBe('INPUT_INVALID');
   });
+
+  it.each(Object.entries(PACKED))(
+    'packed by %s are refused, with what unpacks them',
+    async (program, { names, packed }) => {
+      for (const name of [...names, 'plain.tar']) {
+        await writeFile(join(scratch, name), Buffer.from(packed, 'base64'));
+        await expect(list([join(scratch, name)])).rejects.toMatchObject({
+          code: 'INPUT_INVALID',
+          message: expect.stringContaining(`is packed by ${program}`) as unknown,
+          hint: `Unpack it first (${program} -d), or pack it by gzip.`,
+        });
+      }
+    },
+  );
 
   it('with pictures that are stored with holes are refused', async () => {
     const picture = join(scratch, 'holes.png');

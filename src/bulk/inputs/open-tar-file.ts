@@ -24,9 +24,9 @@ export async function openTarFile(path: string): Promise<TarFile> {
     throw invalidInput(path, `cannot be read: ${reasonOf(cause)}`, 'See that it is there, and may be read.', cause);
   });
   try {
-    const magic = Buffer.alloc(2);
-    const { bytesRead } = await handle.read(magic, 0, 2, 0);
-    if (!isGzip(magic.subarray(0, bytesRead))) return new PlainTarFile(handle);
+    const magic = Buffer.alloc(MAGIC_BYTES);
+    const { bytesRead } = await handle.read(magic, 0, MAGIC_BYTES, 0);
+    if (!isGzip(magic.subarray(0, bytesRead), path)) return new PlainTarFile(handle);
   } catch (error) {
     await handle.close();
     throw error;
@@ -43,7 +43,7 @@ async function openStoredTarFile(source: ObjectSource): Promise<TarFile> {
   const { sizeBytes } = source;
   const close = () => source[Symbol.asyncDispose]();
   try {
-    if (isGzip(await source.read(0, Math.min(2, sizeBytes)))) {
+    if (isGzip(await source.read(0, Math.min(MAGIC_BYTES, sizeBytes)), source.path)) {
       return new ForwardTarFile({
         open: () => ({ position: 0, chunks: unpacked(Readable.from(readChunks(source, 0, sizeBytes))) }),
         mostPassedBytes: Infinity,
@@ -61,7 +61,26 @@ async function openStoredTarFile(source: ObjectSource): Promise<TarFile> {
   });
 }
 
-const isGzip = (magic: Uint8Array): boolean => magic[0] === 0x1f && magic[1] === 0x8b;
+const MAGIC_BYTES = 6;
+
+/** How files begin that other programs have packed, and those that unpack them. */
+const OTHER_PACKINGS: readonly (readonly [program: string, magic: RegExp])[] = [
+  ['bzip2', /^BZh[1-9]/],
+  ['xz', /^\xfd7zXZ\0/],
+  ['zstd', /^\x28\xb5\x2f\xfd/],
+];
+
+/** @throws Blip2Error `INPUT_INVALID` for what is packed otherwise */
+function isGzip(magic: Uint8Array, path: string): boolean {
+  const text = Buffer.from(magic).toString('latin1');
+  const program = OTHER_PACKINGS.find(([, begin]) => begin.test(text))?.[0];
+  if (program === undefined) return text.startsWith('\x1f\x8b');
+  throw invalidInput(
+    path,
+    `is packed by ${program}; archives are read as they are, or packed by gzip`,
+    `Unpack it first (${program} -d), or pack it by gzip.`,
+  );
+}
 
 /** @param bytes the compressed archive from its start on */
 function unpacked(bytes: Readable): AsyncIterator<Uint8Array, void> {

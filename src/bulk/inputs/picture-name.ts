@@ -10,5 +10,5 @@ const EXTENSIONS: ReadonlySet<string> = new Set(
 /** Whether a path or key has the name of a picture. */
 export const hasPictureName = (path: string): boolean => EXTENSIONS.has(extname(path).toLowerCase());
 
-/** What names of lists, archives and tables of pictures end in. */
-export const CONTAINER_NAME = /\.(jsonl|ndjson|tar|tar\.gz|tgz|parquet)$/i;
+/** What names of lists, archives and tables of pictures end in; some archives are packed in a way that is not read. */
+export const CONTAINER_NAME = /\.(jsonl|ndjson|tar|tar\.gz|tgz|tar\.bz2|tbz2?|tar\.xz|txz|tar\.zst|tzst|parquet)$/i;
