@@ -56,6 +56,8 @@ describe.each(LINES.map((helped, i) => ({ ...helped, narrow: NARROW[i] })))('$na
     const groups = text.split('\n').filter((each) => /^[A-Z]\S* ?\S*:$/.test(each) && each !== 'Examples:');
     if (groups.includes('Positionals:')) expect(groups[0]).toBe('Positionals:');
     expect(groups.at(-1)).toBe('Help:');
+    const model = groups.indexOf('Model:');
+    if (model !== -1) expect(groups.slice(0, model)).not.toContain('Output:');
   });
 
   it('fits a narrow terminal, but for words that are longer', () => {
