@@ -31,6 +31,20 @@ function isApart(module: Device | undefined, tensor: Device, usesGpu: boolean): 
   return tensor === 'disk' || !(tensor === 'cpu' && usesGpu);
 }
 
+/**
+ * Keys of tensors whose module has none, where something would have to bring them: accelerate hooks the modules of keys. What a module
+ * holds is there without a hook on the GPU, and in memory where no GPU runs; the root's hook is there whatever the keys.
+ */
+export function unhookedKeys(map: DeviceMap, tensors: Iterable<string>): string[] {
+  const usesGpu = gpusOf(map).size > 0;
+  const leaves = new Set(tensors);
+  return [...map].flatMap(([key, device]) => {
+    const isCopied = device === 'disk' || (device === 'cpu' && usesGpu);
+    const isLone = leaves.has(key) && key.includes('.') && deviceOf(map, parentOf(key)) === undefined;
+    return isCopied && isLone ? [key] : [];
+  });
+}
+
 /** Devices of the keys that a key lies in. */
 function keysAbove(map: DeviceMap, key: string): Device[] {
   const found: Device[] = [];

@@ -130,3 +130,19 @@ it('says what no hook brings from the disk where the CPU runs as well', () => {
   expect(codes('disk')).toEqual(['MAP_NOT_ON_GPU']);
   expect(codes('cpu')).toEqual([]);
 });
+
+describe('a key of a tensor whose module has none', () => {
+  const others = (device: Device) => ({ 'model.embed_tokens': device, 'model.layers': device, lm_head: device });
+
+  it('is a fault where something would have to bring the tensor: hooks are those of modules', () => {
+    expect(explained({ ...others('cpu'), 'model.norm.weight': 'disk' }).issues).toEqual(['MAP_NOT_ON_GPU']);
+    expect(explained({ ...others('disk'), 'model.norm.weight': 'disk' }).issues).toEqual(['MAP_NOT_ON_GPU']);
+    expect(explained({ ...others(0), 'model.norm.weight': 'cpu' }).issues).toEqual(['MAP_NOT_ON_GPU']);
+  });
+
+  it('is none where it is there, or its module is in another key', () => {
+    expect(explained({ ...others('disk'), 'model.norm.weight': 'cpu' }).issues).toEqual([]);
+    expect(explained({ ...others('cpu'), 'model.norm.weight': 0 }).issues).toEqual([]);
+    expect(explained({ ...others('cpu'), 'model.norm': 'disk', 'model.norm.weight': 'disk' }).issues).toEqual([]);
+  });
+});

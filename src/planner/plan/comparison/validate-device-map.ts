@@ -8,7 +8,7 @@ import { whyNotThere } from '../request/why-not-there.js';
 import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import { keysOf, splitUnder } from '../document/kept-modules.js';
-import { clashingKeys } from './nested-keys.js';
+import { clashingKeys, unhookedKeys } from './nested-keys.js';
 import { tiesApart } from './ties-apart.js';
 import { conflictingReadings } from '../../map/prefix-readings.js';
 import { pathsAbove, sample } from '../../map/module-paths.js';
@@ -90,6 +90,7 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
       namesOf(offGpu),
       (all) => `${all} ${usesGpu ? 'not on a GPU' : 'on disk'}: ${whyNotThere(at(offGpu, 0), profile)}.`,
     ),
+    ...unhooked(map, profile, namesOf(offGpu)),
     ...tiedApart(map, profile),
     ...issue('MAP_BLOCK_CUT', namesOf(cut), (all, are) => `${all} ${are} split between devices; a block runs on one.`),
     ...unknownKey(map, profile, uncovered.length > 0),
@@ -165,6 +166,19 @@ function keysNested(map: DeviceMap, profile: ModelProfile): MapIssue[] {
       rewrite: dottedRewrite(map, profile),
     },
   ];
+}
+
+/** @param known names of blocks that are said to be where nothing brings them from */
+function unhooked(map: DeviceMap, { engine, blocks }: ModelProfile, known: readonly string[]): MapIssue[] {
+  if (engine !== 'transformers') return [];
+  const tensors = blocks.flatMap((block) => (known.includes(block.name) ? [] : block.tensors));
+  const where = gpusOf(map).size > 0 ? 'not on a GPU' : 'on disk';
+  return issue(
+    'MAP_NOT_ON_GPU',
+    unhookedKeys(map, tensors),
+    (all) =>
+      `${all} ${where}: accelerate hooks modules, and no key has one around a tensor here. Name the module instead.`,
+  );
 }
 
 function tiedApart(map: DeviceMap, profile: ModelProfile): MapIssue[] {
