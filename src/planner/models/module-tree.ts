@@ -5,6 +5,8 @@ export interface ModuleTree {
   readonly root: ModuleNode;
   /** The nodes from the root to as deep as `path` goes, numbers of lists being "*". */
   along(path: string): readonly ModuleNode[];
+  /** Whether the class has a module or a tensor of this name: of those without weights in modules that stay whole nothing is known. */
+  has(path: string): boolean;
   /** How many parts of a tensor's name the tree has modules for; Infinity where it has the tensor itself. */
   depth(tensor: string): number;
   /** When the class loads a tensor in float32 whatever is asked for. */
@@ -54,6 +56,11 @@ export function moduleTree({ root }: ModelClass): ModuleTree {
     root,
     along: (path) => follow(path).nodes,
     some,
+    has(path) {
+      if (follow(path).isComplete) return true;
+      const { node, leaf } = holder(path);
+      return node !== undefined && (node.tensors.has(leaf) || node.empty.includes(leaf));
+    },
     depth(tensor) {
       const { depth, node, leaf } = holder(tensor);
       return node?.tensors.has(leaf) === true ? Infinity : depth;

@@ -4,8 +4,10 @@ import type { TensorTable } from '../../../tensor/tensor-info.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { inLoadedNames, splitOnLoad } from '../../map/file-names.js';
+import { loadedModel } from '../../models/loaded-model.js';
 import { keptUnder, splitUnder } from '../document/kept-modules.js';
-import { isBroughtByRoot, splitMerges, strayKeys, validateDeviceMap, type MapIssue } from './validate-device-map.js';
+import { strayKeys } from './unknown-keys.js';
+import { isBroughtByRoot, splitMerges, validateDeviceMap, type MapIssue } from './validate-device-map.js';
 import type { Location, Place } from '../../price/place.js';
 import { priceList } from '../../price/price-list.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
@@ -16,7 +18,7 @@ import type { PlanOptions } from '../request/plan-options.js';
 import type { Grain } from '../request/profiler.js';
 import type { PlanDocument } from '../document/plan-document.js';
 import { leftBehind } from './left-behind.js';
-import { heldTogether, withTiesHeld } from './ties-apart.js';
+import { heldTogether, withTiedModules, withTiesHeld } from './ties-apart.js';
 
 /** What a device map means for a model, what is wrong with it, and what it costs. */
 export interface MapExplanation {
@@ -79,9 +81,14 @@ function explained(
   const profile = keptUnder(prepared.profile, map);
   const predicted = priceList(profile, prepared.machine, [...prepared.budgets.gpus.keys()], map);
   const context = { ...prepared, profile, prices: predicted, predicted, settled: settledSchemes(profile, quant) };
+  const model =
+    profile.model === undefined || options.models === undefined
+      ? null
+      : loadedModel(options.models, options.config, tensors);
   const merged = fileNames === undefined ? [] : splitOnLoad(given, fileNames);
-  const issues = [...validateDeviceMap(map, context.profile), ...splitMerges(merged)];
-  const choice = placesOfMap(withTiesHeld(map, profile), context);
+  const issues = [...validateDeviceMap(map, profile, model), ...splitMerges(merged)];
+  const whole = withTiedModules(map, profile);
+  const choice = placesOfMap(withTiesHeld(whole, profile), context);
   if (choice === null) return { issues, plan: null, overBudget: [] };
   const { document } = buildPlan(context, choice, null);
   const devices = document.devices.map((device) =>
@@ -91,9 +98,9 @@ function explained(
   );
   const warnings = [
     ...document.warnings,
-    ...strayKeys(given, prepared.profile),
+    ...strayKeys(given, prepared.profile, model),
     ...leftBehind(given, prepared.profile),
-    ...heldTogether(map, profile),
+    ...heldTogether(whole, profile),
     ...unknown.map((id) => `GPU ${id} has no budget: nothing says whether what the map puts on it fits.`),
   ];
   return {

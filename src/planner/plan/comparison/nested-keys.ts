@@ -12,9 +12,8 @@ import { parentOf, pathsAbove } from '../../map/module-paths.js';
 export function clashingKeys(map: DeviceMap, tensors: Iterable<string>): string[] {
   const usesGpu = gpusOf(map).size > 0;
   if (map.get('') === 'cpu' && usesGpu) return [''];
-  const isCopied = (device: Device): boolean => device === 'disk' || (device === 'cpu' && usesGpu);
   const clash = (outer: Device, inner: Device): boolean =>
-    inner === 'disk' ? outer !== 'disk' : isCopied(outer) && !isCopied(inner);
+    inner === 'disk' ? outer !== 'disk' : isCopied(outer, usesGpu) && !isCopied(inner, usesGpu);
   const leaves = new Set(tensors);
   const modules = pathsAbove(leaves);
   return [...map].flatMap(([key, device]) => {
@@ -39,11 +38,14 @@ export function unhookedKeys(map: DeviceMap, tensors: Iterable<string>): string[
   const usesGpu = gpusOf(map).size > 0;
   const leaves = new Set(tensors);
   return [...map].flatMap(([key, device]) => {
-    const isCopied = device === 'disk' || (device === 'cpu' && usesGpu);
     const isLone = leaves.has(key) && key.includes('.') && deviceOf(map, parentOf(key)) === undefined;
-    return isCopied && isLone ? [key] : [];
+    return isLone && isCopied(device, usesGpu) ? [key] : [];
   });
 }
+
+/** Whether something has to bring weights from there for each call. */
+export const isCopied = (device: Device | undefined, usesGpu: boolean): boolean =>
+  device === 'disk' || (device === 'cpu' && usesGpu);
 
 /** Devices of the keys that a key lies in. */
 function keysAbove(map: DeviceMap, key: string): Device[] {

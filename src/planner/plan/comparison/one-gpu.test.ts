@@ -146,3 +146,27 @@ describe('a key of a tensor whose module has none', () => {
     expect(explained({ ...others('cpu'), 'model.norm': 'disk', 'model.norm.weight': 'disk' }).issues).toEqual([]);
   });
 });
+
+describe('a key that places nothing of its own', () => {
+  const all = { 'model.embed_tokens': 'cpu', 'model.layers': 'cpu', 'model.norm': 'disk' } as const;
+
+  it('may be the weight of a tied module, which has a place then', () => {
+    const { issues, weights } = explained({ ...all, 'lm_head.weight': 'cpu' }, true);
+    expect(issues).toEqual([]);
+    expect(weights.get('cpu')).toBe(9);
+    const onDisk = { ...all, 'model.embed_tokens': 'disk' } as const;
+    expect(explained({ ...onDisk, 'lm_head.weight': 'disk' }, true).issues).toEqual(['MAP_NOT_ON_GPU']);
+    expect(explained({ ...onDisk, lm_head: 'disk' }, true).issues).toEqual([]);
+  });
+
+  it('may be a module without weights in a layer, which holds ones that are not known: that is said and no fault', () => {
+    const { issues, plan } = explained({ ...all, lm_head: 'cpu', 'model.layers.0.mlp.act_fn': 'disk' });
+    expect(issues).toEqual([]);
+    expect(plan?.warnings.join()).toContain('has model.layers.0.mlp.act_fn in it: modules without weights, or slips');
+  });
+
+  it('is a slip where the class has no such module', () => {
+    for (const slip of ['model.nrm', 'model.layers.9.mlp.act_fn', 'model.layers.0.mlp.3', 'model.layer'])
+      expect(explained({ ...all, lm_head: 'cpu', [slip]: 'cpu' }).issues).toEqual(['MAP_UNKNOWN_KEY']);
+  });
+});

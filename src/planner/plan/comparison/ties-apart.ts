@@ -12,13 +12,30 @@ export interface TieApart {
 /** Of the bonds, those of shared memory. */
 const TIED = /^(vocabulary|tied)/;
 
-/** The ties that a map pulls apart. */
-export function tiesApart(map: DeviceMap, { family, engine, fileNames, blocks, aliases }: ModelProfile): TieApart[] {
-  const gpus = gpusOf(map);
+/** The map with a key for each tied module whose weight alone has one. */
+export function withTiedModules(map: DeviceMap, { blocks, aliases }: ModelProfile): DeviceMap {
+  const tied = [...aliases.keys(), ...blocks.flatMap(({ name, tensors }) => (tensors.length === 0 ? [name] : []))];
+  const lone = tied.flatMap((name): [string, Device][] => {
+    const device = deviceOf(map, name) === undefined ? map.get(`${name}.weight`) : undefined;
+    return device === undefined ? [] : [[name, device]];
+  });
+  return lone.length === 0 ? map : new Map([...map, ...lone]);
+}
+
+/** Modules whose weights are one, tie by tie. */
+export function tiedModules({ blocks, aliases }: ModelProfile): string[][] {
   const bonds = new Set(blocks.map(({ bond }) => bond).filter((bond) => bond !== null && TIED.test(bond)));
-  return [...bonds].flatMap((bond): TieApart[] => {
+  return [...bonds].map((bond) => {
     const tied = blocks.filter((block) => block.bond === bond).map((block) => block.name);
-    const names = [...tied, ...[...aliases].filter(([, block]) => tied.includes(block)).map(([alias]) => alias)];
+    return [...tied, ...[...aliases].filter(([, block]) => tied.includes(block)).map(([alias]) => alias)];
+  });
+}
+
+/** The ties that a map pulls apart. */
+export function tiesApart(map: DeviceMap, profile: ModelProfile): TieApart[] {
+  const { family, engine, fileNames } = profile;
+  const gpus = gpusOf(map);
+  return tiedModules(profile).flatMap((names): TieApart[] => {
     const devices = [...new Set(names.map((name) => deviceOf(map, name)))].filter((device) => device !== undefined);
     if (devices.length < 2) return [];
     const [gpu, ...others] = [...gpus];

@@ -8,10 +8,12 @@ import { whyNotThere } from '../request/why-not-there.js';
 import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import { keysOf, splitUnder } from '../document/kept-modules.js';
-import { clashingKeys, unhookedKeys } from './nested-keys.js';
-import { tiesApart } from './ties-apart.js';
+import { clashingKeys, isCopied, unhookedKeys } from './nested-keys.js';
+import { tiedModules, tiesApart, withTiedModules } from './ties-apart.js';
+import { unknownKeys } from './unknown-keys.js';
 import { conflictingReadings } from '../../map/prefix-readings.js';
-import { pathsAbove, sample } from '../../map/module-paths.js';
+import type { LoadedModel } from '../../models/loaded-model.js';
+import { sample } from '../../map/module-paths.js';
 
 /** What is wrong with a device map; `names` are tensors, modules or keys of the map, `message` says them in words. */
 export type MapIssue =
@@ -48,9 +50,17 @@ export type MapIssue =
       readonly names: readonly string[];
     };
 
-/** Issues in the order a reader should mend them; none means the map is sound. */
-export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIssue[] {
+/**
+ * Issues in the order a reader should mend them; none means the map is sound.
+ * @param model the class that loads it, where that is known
+ */
+export function validateDeviceMap(
+  given: DeviceMap,
+  profile: ModelProfile,
+  model: LoadedModel | null = null,
+): MapIssue[] {
   const { blocks } = profile;
+  const map = withTiedModules(given, profile);
   const isUncovered = (name: string) => deviceOf(map, name) === undefined;
   const uncovered = [
     ...blocks.flatMap(({ tensors }) => tensors.filter(isUncovered)),
@@ -90,10 +100,10 @@ export function validateDeviceMap(map: DeviceMap, profile: ModelProfile): MapIss
       namesOf(offGpu),
       (all) => `${all} ${usesGpu ? 'not on a GPU' : 'on disk'}: ${whyNotThere(at(offGpu, 0), profile)}.`,
     ),
-    ...unhooked(map, profile, namesOf(offGpu)),
+    ...unhooked(given, profile, namesOf(offGpu)),
     ...tiedApart(map, profile),
     ...issue('MAP_BLOCK_CUT', namesOf(cut), (all, are) => `${all} ${are} split between devices; a block runs on one.`),
-    ...unknownKey(map, profile, uncovered.length > 0),
+    ...unknownKey(unknownKeys(map, profile, model), profile, uncovered.length > 0),
   ];
 }
 
@@ -169,13 +179,19 @@ function keysNested(map: DeviceMap, profile: ModelProfile): MapIssue[] {
 }
 
 /** @param known names of blocks that are said to be where nothing brings them from */
-function unhooked(map: DeviceMap, { engine, blocks }: ModelProfile, known: readonly string[]): MapIssue[] {
-  if (engine !== 'transformers') return [];
-  const tensors = blocks.flatMap((block) => (known.includes(block.name) ? [] : block.tensors));
-  const where = gpusOf(map).size > 0 ? 'not on a GPU' : 'on disk';
+function unhooked(map: DeviceMap, profile: ModelProfile, known: readonly string[]): MapIssue[] {
+  if (profile.engine !== 'transformers') return [];
+  const usesGpu = gpusOf(map).size > 0;
+  const tensors = profile.blocks.flatMap((block) => (known.includes(block.name) ? [] : block.tensors));
+  // A tied weight is there as well where another module has it there.
+  const placed = withTiedModules(map, profile);
+  const asleep = tiedModules(profile).filter((names) =>
+    names.every((name) => isCopied(deviceOf(placed, name), usesGpu)),
+  );
+  const where = usesGpu ? 'not on a GPU' : 'on disk';
   return issue(
     'MAP_NOT_ON_GPU',
-    unhookedKeys(map, tensors),
+    unhookedKeys(map, [...tensors, ...asleep.flat().map((name) => `${name}.weight`)]),
     (all) =>
       `${all} ${where}: accelerate hooks modules, and no key has one around a tensor here. Name the module instead.`,
   );
@@ -195,52 +211,10 @@ function tiedApart(map: DeviceMap, profile: ModelProfile): MapIssue[] {
 }
 
 /** Of a class that is not known, modules without weights are not either: a key that moves nothing is a fault where something is missing. */
-function unknownKey(map: DeviceMap, profile: ModelProfile, isIncomplete: boolean): MapIssue[] {
-  const keys = keysOutside(map, namesIn(profile));
+function unknownKey(keys: readonly string[], profile: ModelProfile, isIncomplete: boolean): MapIssue[] {
   if (profile.model !== null)
     return issue('MAP_UNKNOWN_KEY', keys, (all, are) => `${all} ${are} in no module of this model.`);
   return isIncomplete ? issue('MAP_UNKNOWN_KEY', keys, (all, are) => `${all} ${are} in no tensor's name.`) : [];
-}
-
-/** What is to be said of keys that move nothing, where they may be those of modules without weights as well as slips. */
-export function strayKeys(map: DeviceMap, profile: ModelProfile): string[] {
-  const { fileNames, model } = profile;
-  if (model !== null && fileNames === undefined) return [];
-  const keys = keysOutside(map, fileNames === undefined ? namesIn(profile) : [...fileNames.values()].flat());
-  if (keys.length === 0) return [];
-  return [`No tensor's name has ${sample(keys)} in it: modules without weights, or slips, which move nothing.`];
-}
-
-const namesIn = ({
-  blocks,
-  aliases,
-  besideBlocks = new Map(),
-  lackingKeys = new Map(),
-  emptyModules,
-}: ModelProfile): string[] => [
-  ...blocks.flatMap(({ name, tensors }) => [name, ...tensors]),
-  ...aliases.keys(),
-  ...besideBlocks.keys(),
-  ...lackingKeys.keys(),
-  ...emptyModules,
-];
-
-function keysOutside(map: DeviceMap, names: readonly string[]): string[] {
-  const known = new Set(['', ...names, ...pathsAbove(names)]);
-  const isKnown = (key: string) => known.has(key) || withoutNumbers(key).some((path) => known.has(path));
-  return [...map.keys()].filter((key) => !isKnown(key));
-}
-
-/** A path with its last number as "*", with its last two, and so on. */
-function withoutNumbers(path: string): string[] {
-  const parts = path.split('.');
-  const found: string[] = [];
-  for (let i = parts.length - 1; i >= 0; i--) {
-    if (!/^\d+$/.test(at(parts, i))) continue;
-    parts[i] = '*';
-    found.push(parts.join('.'));
-  }
-  return found;
 }
 
 function dottedRewrite(map: DeviceMap, profile: ModelProfile): DeviceMap {
