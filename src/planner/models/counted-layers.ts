@@ -100,7 +100,7 @@ function valueAt(config: AnyConfig, field: string): { part: AnyConfig; value: un
 function refusal(config: AnyConfig, field: string): string | null {
   const { value } = valueAt(config, field);
   if (value === undefined || value === null || Number.isInteger(value)) return null;
-  return `config.json has ${field} as ${JSON.stringify(value)}, which transformers refuses: it wants a whole number.`;
+  return `config.json has ${field} as ${JSON.stringify(value)}, which transformers refuses where its class has that field: it wants a whole number.`;
 }
 
 /** Older files have the language model's fields elsewhere, or beside the others. */

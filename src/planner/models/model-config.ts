@@ -51,10 +51,12 @@ const SIZE = /(^|_)(size|dim|heads?|layers?|experts|tok|model|embd|depth|state)$
 /** What to know of sizes that are text: plans do not read them either. */
 export function sizeRefusals(config: AnyConfig, above = ''): string[] {
   return Object.entries(config).flatMap(([field, value]) => {
+    // A quantiser's, which has rules of its own.
+    if (field === 'quantization_config') return [];
     if (field.endsWith('_config')) return sizeRefusals(asConfig(value), `${above}${field}.`);
     if (typeof value !== 'string' || !SIZE.test(field) || !/^\d+$/.test(value)) return [];
     return [
-      `config.json has ${above}${field} as ${JSON.stringify(value)}, which transformers refuses: it wants a whole number.`,
+      `config.json has ${above}${field} as ${JSON.stringify(value)}, which transformers refuses where its class has that field: it wants a whole number.`,
     ];
   });
 }

@@ -70,6 +70,10 @@ describe('a checkpoint and its config.json', () => {
     expect(counted.split('num_hidden_layers as "3"')).toHaveLength(2);
     const nested = { ...causal, vision_config: { hidden_size: '64' }, transformers_version: '5' };
     expect(warningsOf(nested, llama(3, 'lm_head.weight', 512))).toContain('vision_config.hidden_size as "64"');
+    // Fields that a class has not are kept as they are, and a quantiser's are not looked at.
+    expect(warningsOf(nested, llama(3, 'lm_head.weight', 512))).toContain('refuses where its class has that field');
+    const packed = { ...causal, quantization_config: { quant_method: 'gptq', bits: 4, group_size: '128' } };
+    expect(warningsOf(packed, llama(3, 'lm_head.weight', 512))).not.toContain('group_size as');
   });
 
   // What from_pretrained made of them: MLX's and nf4 fail by their shapes, the others load without a word, and their scales are left out.
