@@ -24,7 +24,7 @@ export function lowerGpuT5EncoderLayer(stage: StageBuilder, block: Block): void 
     const [query, key, value] = splitInThree(self, joinedLinear(self, 'qkv', ['q', 'k', 'v'], x));
     const { heads } = t5Config(stage);
     const inputs = { query, key, value, bias: stage.use('encoder_bias'), heads, scale: 1 };
-    return product(self.child('o'), biasedAttention(self, inputs));
+    return { made: product(self.child('o'), biasedAttention(self, inputs)) };
   });
   feedForward(module, 1, 'encoder_hidden');
 }
@@ -54,9 +54,12 @@ export function lowerGpuT5DecoderLayer(stage: StageBuilder, block: Block): void 
     const self = layer.child('SelfAttention');
     const qkv = joinedLinear(self, 'qkv', ['q', 'k', 'v'], x);
     const geometry = { layer: block.index, heads, headSize, scale: 1 };
-    if (isOwn) return product(self.child('o'), fusedAttention(self, qkv, geometry, { bias: 'distance_bias' }));
-    const [query, key, value] = splitInThree(self, qkv);
-    return product(self.child('o'), unfusedAttention(self, { query, key, value }, geometry));
+    const unfused = (): Value => {
+      const [query, key, value] = splitInThree(self, qkv);
+      return unfusedAttention(self, { query, key, value }, geometry);
+    };
+    const attended = isOwn ? fusedAttention(self, qkv, geometry, { bias: 'distance_bias' }) : unfused();
+    return { made: product(self.child('o'), attended) };
   });
   sublayer(module, 1, 'hidden', (layer, x) => {
     const cross = layer.child('EncDecAttention');
@@ -65,7 +68,7 @@ export function lowerGpuT5DecoderLayer(stage: StageBuilder, block: Block): void 
     const attended = isOwn
       ? ownNode(cross, 'CrossAttention', [query, key, value, stage.use('cross_lengths')], { scale: 1 })
       : biasedAttention(cross, { query, key, value, perHead: true, bias: stage.use('cross_bias'), heads, scale: 1 });
-    return product(cross.child('o'), attended);
+    return { made: product(cross.child('o'), attended) };
   });
   feedForward(module, 2, 'hidden');
 }
@@ -74,17 +77,14 @@ export function lowerGpuT5DecoderNorm(stage: StageBuilder, block: Block): void {
   stage.make('decoded', normOfWire(new Module(stage, block.name), 'hidden'));
 }
 
-/** Adds to the wire what `branch` makes of its norm; added up together with the next norm where one follows. */
-function sublayer(block: Module, index: number, wire: string, branch: (layer: Module, normed: Value) => Value): void {
-  addTo(wire, block, index, (layer, normed) => ({ made: branch(layer, normed) }));
+/** What is added to a wire, and its dtype where it is not the device's float. */
+interface Branch {
+  readonly made: Value;
+  readonly dtype?: 'F32';
 }
 
-function addTo(
-  wire: string,
-  block: Module,
-  index: number,
-  branch: (layer: Module, normed: Value) => { readonly made: Value; readonly dtype?: 'F32' },
-): void {
+/** Adds to the wire what `branch` makes of its norm; added up together with the next norm where one follows. */
+function sublayer(block: Module, index: number, wire: string, branch: (layer: Module, normed: Value) => Branch): void {
   const { stage } = block;
   const layer = block.child(`layer.${index}`);
   const { made, ...kind } = branch(layer, normOfWire(layer.child('layer_norm'), wire));
@@ -93,7 +93,7 @@ function addTo(
 }
 
 function feedForward(block: Module, index: number, wire: string): void {
-  addTo(wire, block, index, (layer, x) => {
+  sublayer(block, index, wire, (layer, x) => {
     const dense = layer.child('DenseReluDense');
     return { made: exactProduct(dense.child('wo'), ...inner(dense, x)), dtype: 'F32' };
   });
