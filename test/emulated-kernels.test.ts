@@ -33,8 +33,9 @@ describe.skipIf(!isCompiler)('emulated', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Case);
     expect(cases.map(({ kernel }) => kernel)).toEqual([
-      ...Array.from({ length: 18 }, () => 'attention'),
-      ...Array.from({ length: 3 }, () => 'cross_attention'),
+      ...Array.from({ length: 20 }, () => 'attention'),
+      ...Array.from({ length: 6 }, () => 'attention_of_one'),
+      ...Array.from({ length: 4 }, () => 'cross_attention'),
       ...Array.from({ length: 6 }, () => 'int8_attention'),
       ...Array.from({ length: 7 }, () => 'attention_of_many'),
       'bias_gelu',

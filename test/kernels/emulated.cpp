@@ -40,29 +40,42 @@ struct Turns {
   }
 };
 
-enum Positions { NONE, DISTANCES, TURNS };
+enum More { NONE, DISTANCES, TURNS, OFFSET };
 
-static void attention(int headSize, int tokens, Positions positions = NONE) {
+typedef void (*OfOne)(const u16 *, const u16 *, const u16 *, u16 *, u16 *, const int *, u16 *, int, int, int, float);
+typedef void (*TurnedOfOne)(const u16 *, const u16 *, const u16 *, u16 *, u16 *, const int *, u16 *, int, int, int, float, const u16 *, const u16 *);
+
+/** Of one token by its own kernel, where one is given. */
+static void attention(int headSize, int tokens, More more = NONE, OfOne ofOne = nullptr, TurnedOfOne turnedOfOne = nullptr) {
   const int batch = 3, heads = 2, capacity = 40;
-  const bool isBiased = positions == DISTANCES;
-  const auto bias = halves((size_t)heads * capacity);
+  const auto distances = halves((size_t)heads * capacity);
+  const auto offset = halves((size_t)3 * heads * headSize);
   const Turns turns(capacity, headSize);
   const int past[batch] = {0, 17, 30};
   const float scale = 1 / std::sqrt((float)headSize);
   const auto qkv = halves((size_t)batch * tokens * 3 * heads * headSize);
-  const auto before = halves((size_t)2 * batch * heads * capacity * headSize);
+  auto before = halves((size_t)2 * batch * heads * capacity * headSize);
+  // What nobody has written yet may be anything.
+  for (size_t at = 0; at < before.size(); at++)
+    if ((int)(at / headSize % capacity) >= past[at / headSize / capacity / heads % batch]) before[at] = 0x7e00;
   auto caches = before;
   u16 *keys = caches.data(), *values = keys + caches.size() / 2;
   std::vector<u16> output((size_t)batch * tokens * heads * headSize);
   int lengths[batch];
   for (int row = 0; row < batch; row++) lengths[row] = past[row] + tokens - 1;
+  const u16 *added_ = more == OFFSET ? offset.data() : nullptr, *far = more == DISTANCES ? distances.data() : nullptr;
   launch({(batch * tokens * heads + 3) / 4, 1, 1}, 128, [&] {
-    if (positions == TURNS)
-      rotary_cached_attention(qkv.data(), nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens, heads, headSize,
-                              capacity, scale, turns.cosines.data(), turns.sines.data());
+    if (ofOne != nullptr)
+      ofOne(qkv.data(), added_, far, keys, values, lengths, output.data(), batch, heads, capacity, scale);
+    else if (turnedOfOne != nullptr)
+      turnedOfOne(qkv.data(), nullptr, nullptr, keys, values, lengths, output.data(), batch, heads, capacity, scale, turns.cosines.data(),
+                  turns.sines.data());
+    else if (more == TURNS)
+      rotary_cached_attention(qkv.data(), nullptr, nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens, heads,
+                              headSize, capacity, scale, turns.cosines.data(), turns.sines.data());
     else
-      cached_attention(qkv.data(), isBiased ? bias.data() : nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens,
-                       heads, headSize, capacity, scale);
+      cached_attention(qkv.data(), added_, far, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens, heads, headSize,
+                       capacity, scale);
   });
 
   double apart = 0;
@@ -71,7 +84,8 @@ static void attention(int headSize, int tokens, Positions positions = NONE) {
     for (int head = 0; head < heads; head++) {
       const auto made = [&](int token, int part, int at) {
         const u16 *there = &qkv[((size_t)(row * tokens + token) * 3 + part) * heads * headSize + head * headSize];
-        return positions == TURNS && part < 2 ? turns.of(there, at, past[row] + token) : there[at];
+        if (more == TURNS && part < 2) return turns.of(there, at, past[row] + token);
+        return more == OFFSET ? (u16)added(there[at], offset[(part * heads + head) * headSize + at]) : there[at];
       };
       const auto place = [&](int part, int token, int at) {
         return (((size_t)(part - 1) * batch * heads + row * heads + head) * capacity + token) * headSize + at;
@@ -86,7 +100,7 @@ static void attention(int headSize, int tokens, Positions positions = NONE) {
           double score = 0;
           for (int at = 0; at < headSize; at++)
             score += (double)widened(made(token, 0, at)) * widened(expected[place(1, other, at)]);
-          weights[other] = score * scale + (isBiased ? widened(bias[head * capacity + count - 1 - other]) : 0);
+          weights[other] = score * scale + (more == DISTANCES ? widened(distances[head * capacity + count - 1 - other]) : 0);
         }
         const double greatest = *std::max_element(weights.begin(), weights.end());
         double all = 0;
@@ -99,12 +113,13 @@ static void attention(int headSize, int tokens, Positions positions = NONE) {
         }
       }
     }
-  printf("{\"kernel\":\"attention\",\"headSize\":%d,\"tokens\":%d,\"apart\":%g,\"caches\":%s}\n", headSize, tokens,
-         std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
+  printf("{\"kernel\":\"%s\",\"headSize\":%d,\"tokens\":%d,\"apart\":%g,\"caches\":%s}\n",
+         ofOne == nullptr && turnedOfOne == nullptr ? "attention" : "attention_of_one", headSize, tokens, std::isinf(apart) ? 1e9 : apart,
+         caches == expected ? "true" : "false");
 }
 
 /** Queries that see a cache which others have made, each all of its row's. */
-static void crossAttention(int headSize, int tokens) {
+static void crossAttention(int headSize, int tokens, OfOne ofOne = nullptr) {
   const int batch = 3, heads = 2, capacity = 40, width = heads * headSize;
   const int seen[batch] = {1, 33, 40};
   const float scale = 1 / std::sqrt((float)headSize);
@@ -116,8 +131,11 @@ static void crossAttention(int headSize, int tokens) {
   int lengths[batch];
   for (int row = 0; row < batch; row++) lengths[row] = seen[row] - 1;
   launch({(batch * tokens * heads + 3) / 4, 1, 1}, 128, [&] {
-    cross_attention(queries.data(), nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens, heads, headSize, capacity,
-                    scale);
+    if (ofOne != nullptr)
+      ofOne(queries.data(), nullptr, nullptr, keys, values, lengths, output.data(), batch, heads, capacity, scale);
+    else
+      cross_attention(queries.data(), nullptr, nullptr, (u8 *)keys, (u8 *)values, lengths, output.data(), batch, tokens, heads, headSize,
+                      capacity, scale);
   });
 
   double apart = 0;
@@ -189,7 +207,7 @@ static void quantizedAttention(int headSize, int tokens, float size) {
     int lengths[batch];
     for (int &length : lengths) length = past + count - 1;
     launch({(batch * count * heads + 3) / 4, 1, 1}, 128, [&] {
-      int8_cached_attention(qkv.data(), nullptr, caches.head(0, 0, 0), caches.head(1, 0, 0), lengths, output.data(), batch, count,
+      int8_cached_attention(qkv.data(), nullptr, nullptr, caches.head(0, 0, 0), caches.head(1, 0, 0), lengths, output.data(), batch, count,
                             heads, headSize, capacity, scale);
     });
     for (int row = 0; row < batch; row++)
@@ -235,7 +253,7 @@ static void attentionToNothing() {
   std::vector<u16> output(headSize);
   for (int length : {0, 1}) {
     launch({1, 1, 1}, 128, [&] {
-      int8_cached_attention(qkv.data(), nullptr, caches.head(0, 0, 0), caches.head(1, 0, 0), &length, output.data(), 1, 1, 1,
+      int8_cached_attention(qkv.data(), nullptr, nullptr, caches.head(0, 0, 0), caches.head(1, 0, 0), &length, output.data(), 1, 1, 1,
                             headSize, capacity, 1.0f);
     });
     qkv = halves(3 * headSize);
@@ -526,6 +544,14 @@ int main() {
   for (int tokens : {1, 5}) attention(64, tokens, DISTANCES);
   for (int headSize : {16, 80, 128}) attention(headSize, 4, TURNS);
   attention(128, 1, TURNS);
+  for (int tokens : {1, 4}) attention(88, tokens, OFFSET);
+  attention(64, 1, NONE, attention_of_one_64);
+  attention(64, 1, DISTANCES, attention_of_one_64);
+  attention(80, 1, OFFSET, attention_of_one_80);
+  attention(128, 1, OFFSET, attention_of_one_128);
+  attention(64, 1, TURNS, nullptr, rotary_attention_of_one_64);
+  attention(128, 1, TURNS, nullptr, rotary_attention_of_one_128);
+  crossAttention(64, 1, cross_attention_of_one_64);
   for (int headSize : {8, 64}) crossAttention(headSize, 1);
   crossAttention(128, 3);
   for (int headSize : {8, 64, 80, 256}) quantizedAttention(headSize, 5, 1);

@@ -1,4 +1,6 @@
 #include "halves.cuh"
+#include "heads.cuh"
+#include "attention-of-one.cuh"
 
 __device__ __forceinline__ float ofGroup(float value, int lane) { return __shfl_sync(ALL_LANES, value, lane); }
 
@@ -22,30 +24,6 @@ struct Cache {
   }
   __device__ __forceinline__ u16 *scale(int token) const { return (u16 *)(head + (long long)capacity * headSize) + token; }
 };
-
-/** Cosines and sines of every position's angles, [positions, headSize / 2]; null where heads are not turned by their positions. */
-struct Angles {
-  const u16 *cosines, *sines;
-};
-
-/** Two numbers of a head, each turned with the one half a head away, which `sign` says is the first of both (-1) or the second. */
-__device__ __forceinline__ u32 turnedPair(u32 own, u32 other, u32 cosines, u32 sines, float sign) {
-  return narrowedPair(widened((u16)own) * widened((u16)cosines) + sign * (widened((u16)other) * widened((u16)sines)),
-                      widened((u16)(own >> 16)) * widened((u16)(cosines >> 16)) +
-                          sign * (widened((u16)(other >> 16)) * widened((u16)(sines >> 16))));
-}
-
-/** Eight numbers of a head from `at` on, turned by the angles of its position. headSize is a multiple of 16. */
-__device__ __forceinline__ Quad turned(const u16 *head, int at, int headSize, const Angles &angles, int position) {
-  const int half = headSize / 2;
-  const bool isFirst = at < half;
-  const long long row = (long long)position * half + (isFirst ? at : at - half);
-  const Quad own = *(const Quad *)(head + at), other = *(const Quad *)(head + (isFirst ? at + half : at - half));
-  const Quad c = *(const Quad *)(angles.cosines + row), s = *(const Quad *)(angles.sines + row);
-  const float sign = isFirst ? -1.0f : 1.0f;
-  return Quad{turnedPair(own.x, other.x, c.x, s.x, sign), turnedPair(own.y, other.y, c.y, s.y, sign),
-              turnedPair(own.z, other.z, c.z, s.z, sign), turnedPair(own.w, other.w, c.w, s.w, sign)};
-}
 
 /** What a lane has of a key or a value: eight halves, or eight integers with their scale. */
 struct Eight {
@@ -114,12 +92,13 @@ __device__ __forceinline__ void keep(const Cache<QUANTIZED> &cache, int token, c
  * all float16 but for quantised caches, which new tokens of a run do not read of each other; lengths [batch], of each row with its new
  * tokens, less one. headSize is a multiple of 8, 256 at most.
  *
- * `bias` [heads, capacity], where there is one, is added to scores by how far a key is behind its query. Where tokens are across from
+ * `offset` [3, heads, headSize], where there is one, is added to queries, keys and values, and `distances` [heads, capacity] to scores, by
+ * how far a key is behind its query. Where tokens are across from
  * the cache, which others have made, qkv is queries alone, [batch, tokens, heads, headSize], and each sees all of its row's `lengths`
  * and one. With angles, queries and new keys are turned by their positions.
  */
 template <bool QUANTIZED, bool ACROSS, bool TURNED>
-__device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias, const Angles &angles, u8 *keys, u8 *values, const int *lengths, u16 *output,
+__device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *offset, const u16 *distances, const Angles &angles, u8 *keys, u8 *values, const int *lengths, u16 *output,
                                                 int batch, int tokens, int heads, int headSize, int capacity, float scale) {
   const int lane = threadIdx.x % WARP;
   const long long task = (long long)blockIdx.x * (blockDim.x / WARP) + threadIdx.x / WARP;
@@ -144,8 +123,9 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias,
   const Cache<QUANTIZED> valueCache = {values + before, headSize, capacity, part};
   const auto made = [&](int newToken, int which) -> Quad {
     const u16 *there = own + (long long)newToken * stride + which * width;
-    if (!TURNED || which == 2) return *(const Quad *)there;
-    return turned(there - part * 8, part * 8, headSize, angles, past + newToken);
+    if (TURNED && which < 2) return turned(there - part * 8, part * 8, headSize, angles, past + newToken);
+    const Quad numbers = *(const Quad *)there;
+    return offset == nullptr ? numbers : addedQuad(numbers, *(const Quad *)(offset + which * width + head * headSize + part * 8));
   };
   float query[8];
   {
@@ -200,7 +180,7 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias,
       }
       score = ofGroup(score, works ? group * lanes : lane);
       if (!works || place >= count) continue;
-      if (bias != nullptr) score += widened(bias[head * capacity + past + token - place]);
+      if (distances != nullptr) score += widened(distances[head * capacity + past + token - place]);
       const float top = fmaxf(greatest, score);
       // Where a score is not a number nothing may hide it: fmaxf would.
       const float kept = greatest == NOTHING ? 0.0f : __expf(greatest - top);
@@ -235,33 +215,33 @@ __device__ __forceinline__ void cachedAttention(const u16 *qkv, const u16 *bias,
       Quad{packed[0], packed[1], packed[2], packed[3]};
 }
 
-KERNEL cached_attention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch, int tokens,
-                        int heads, int headSize, int capacity, float scale) {
-  cachedAttention<false, false, false>(qkv, bias, Angles(), keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
+KERNEL cached_attention(const u16 *qkv, const u16 *offset, const u16 *distances, u8 *keys, u8 *values, const int *lengths, u16 *output,
+                        int batch, int tokens, int heads, int headSize, int capacity, float scale) {
+  cachedAttention<false, false, false>(qkv, offset, distances, Angles(), keys, values, lengths, output, batch, tokens, heads, headSize,
+                                       capacity, scale);
 }
 
-KERNEL int8_cached_attention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
-                             int tokens, int heads, int headSize, int capacity, float scale) {
-  cachedAttention<true, false, false>(qkv, bias, Angles(), keys, values, lengths, output, batch, tokens, heads, headSize, capacity, scale);
-}
-
-KERNEL cross_attention(const u16 *queries, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
-                       int tokens, int heads, int headSize, int capacity, float scale) {
-  cachedAttention<false, true, false>(queries, bias, Angles(), keys, values, lengths, output, batch, tokens, heads, headSize, capacity,
-                                      scale);
-}
-
-KERNEL rotary_cached_attention(const u16 *qkv, const u16 *bias, u8 *keys, u8 *values, const int *lengths, u16 *output, int batch,
-                               int tokens, int heads, int headSize, int capacity, float scale, const u16 *cosines, const u16 *sines) {
-  cachedAttention<false, false, true>(qkv, bias, Angles{cosines, sines}, keys, values, lengths, output, batch, tokens, heads, headSize,
+KERNEL int8_cached_attention(const u16 *qkv, const u16 *offset, const u16 *distances, u8 *keys, u8 *values, const int *lengths,
+                             u16 *output, int batch, int tokens, int heads, int headSize, int capacity, float scale) {
+  cachedAttention<true, false, false>(qkv, offset, distances, Angles(), keys, values, lengths, output, batch, tokens, heads, headSize,
                                       capacity, scale);
 }
 
-/** Queries of a warp, and keys of a step: what a product of fragments takes. */
-#define TILE 16
+KERNEL cross_attention(const u16 *queries, const u16 *offset, const u16 *distances, u8 *keys, u8 *values, const int *lengths, u16 *output,
+                       int batch, int tokens, int heads, int headSize, int capacity, float scale) {
+  cachedAttention<false, true, false>(queries, offset, distances, Angles(), keys, values, lengths, output, batch, tokens, heads, headSize,
+                                      capacity, scale);
+}
+
+KERNEL rotary_cached_attention(const u16 *qkv, const u16 *offset, const u16 *distances, u8 *keys, u8 *values, const int *lengths,
+                               u16 *output, int batch, int tokens, int heads, int headSize, int capacity, float scale, const u16 *cosines,
+                               const u16 *sines) {
+  cachedAttention<false, false, true>(qkv, offset, distances, Angles{cosines, sines}, keys, values, lengths, output, batch, tokens, heads,
+                                      headSize, capacity, scale);
+}
+
 /** How many powers of two a weight may be above 1 before the greatest score so far is looked for again. */
 #define SLACK 8.0f
-#define LOG2_E 1.4426950408889634f
 
 /**
  * Attention of many new tokens, by products of fragments. A block makes a head of a row: its keys and values lie in shared memory, and
@@ -317,8 +297,8 @@ __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias,
       if (bias != nullptr && place >= past && place < count) {
         const Quad k = *(const Quad *)(bias + width + head * HEAD + part);
         const Quad v = *(const Quad *)(bias + 2 * width + head * HEAD + part);
-        key[i] = Quad{added(key[i].x, k.x), added(key[i].y, k.y), added(key[i].z, k.z), added(key[i].w, k.w)};
-        value[i] = Quad{added(value[i].x, v.x), added(value[i].y, v.y), added(value[i].z, v.z), added(value[i].w, v.w)};
+        key[i] = addedQuad(key[i], k);
+        value[i] = addedQuad(value[i], v);
       }
       *(Quad *)(sharedKeys + place * STRIDE + part) = key[i];
       *(Quad *)(sharedValues + place * STRIDE + part) = value[i];

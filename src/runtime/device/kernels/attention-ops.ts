@@ -15,7 +15,8 @@ type Angles = readonly [cosines: bigint, sines: bigint];
 
 interface AttentionOfMany extends TokensOfHead {
   readonly qkv: bigint;
-  readonly bias?: bigint;
+  /** Added to it, `[3, heads, width]`. */
+  readonly offset?: bigint;
   /** Where tokens see what came before them only. */
   readonly cache?: { readonly keys: bigint; readonly values: bigint; readonly lengths: bigint };
   readonly angles?: Angles;
@@ -26,7 +27,7 @@ interface AttentionOfMany extends TokensOfHead {
 }
 
 function attendMany(kernels: CudaKernels, stream: bigint, attention: AttentionOfMany): void {
-  const { qkv, bias = 0n, cache, angles = [], output, batch, tokens, heads, width, capacity, scale } = attention;
+  const { qkv, offset = 0n, cache, angles = [], output, batch, tokens, heads, width, capacity, scale } = attention;
   const tiles = Math.ceil(tokens / TILE);
   const rounds = Math.ceil(tiles / MOST_WARPS_OF_MANY);
   const { keys, values, lengths } = cache ?? { keys: 0n, values: 0n, lengths: 0n };
@@ -35,16 +36,27 @@ function attendMany(kernels: CudaKernels, stream: bigint, attention: AttentionOf
     threads: Math.ceil(tiles / rounds) * WARP,
     sharedBytes: sharedBytesOfMany(attention),
     stream,
-    args: [qkv, bias, keys, values, lengths, output, tokens, heads, capacity, { float: scale }, ...angles],
+    args: [qkv, offset, keys, values, lengths, output, tokens, heads, capacity, { float: scale }, ...angles],
   });
 }
 
+type CacheKernel = 'cached_attention' | 'int8_cached_attention' | 'rotary_cached_attention' | 'cross_attention';
+
+/** Kernels for a single new token of a row, and the widths of a head that each is compiled for: see `attention-of-one.cuh`. */
+const OF_ONE: Partial<Record<CacheKernel, { readonly name: string; readonly widths: readonly number[] }>> = {
+  cached_attention: { name: 'attention_of_one', widths: [64, 80, 128] },
+  rotary_cached_attention: { name: 'rotary_attention_of_one', widths: [64, 128] },
+  cross_attention: { name: 'cross_attention_of_one', widths: [64] },
+};
+
 interface AttentionToCache {
-  readonly kernel: 'cached_attention' | 'int8_cached_attention' | 'rotary_cached_attention' | 'cross_attention';
+  readonly kernel: CacheKernel;
   /** Of new tokens: queries, keys and values, or queries alone. */
   readonly made: bigint;
+  /** Added to them, `[3, heads, width]`. */
+  readonly offset?: bigint;
   /** Added to scores by distance, `[heads, capacity]`. */
-  readonly bias?: bigint;
+  readonly distances?: bigint;
   readonly angles?: Angles;
   readonly keys: OpTensor;
   readonly values: OpTensor;
@@ -58,58 +70,55 @@ interface AttentionToCache {
 }
 
 function attendToCache(kernels: CudaKernels, stream: bigint, attention: AttentionToCache): void {
-  const {
-    kernel,
-    made,
-    bias = 0n,
-    angles = [],
-    keys,
-    values,
-    lengths,
-    output,
-    batch,
-    tokens,
-    width,
-    scale,
-  } = attention;
+  const { kernel, made, offset = 0n, distances = 0n, angles = [], keys, values, lengths, output } = attention;
+  const { batch, tokens, width, scale } = attention;
   const [heads, capacity] = [at(keys.dims, 1), at(keys.dims, 2)];
-  kernels.launch('attention', kernel, {
+  const ofOne = tokens === 1 && OF_ONE[kernel]?.widths.includes(width / heads) === true ? OF_ONE[kernel] : undefined;
+  const operands = [made, offset, distances, keys.address, values.address, lengths, output];
+  const sizes = ofOne === undefined ? [batch, tokens, heads, width / heads, capacity] : [batch, heads, capacity];
+  kernels.launch('attention', ofOne === undefined ? kernel : `${ofOne.name}_${width / heads}`, {
     grid: [Math.ceil((batch * heads * tokens) / ATTENTION_WARPS), 1, 1],
     threads: ATTENTION_WARPS * WARP,
     stream,
-    args: [
-      made,
-      bias,
-      keys.address,
-      values.address,
-      lengths,
-      output,
-      batch,
-      tokens,
-      heads,
-      width / heads,
-      capacity,
-      { float: scale },
-      ...angles,
-    ],
+    args: [...operands, ...sizes, { float: scale }, ...angles],
   });
 }
 
 const CACHED = {
   CachedAttention: { dtype: 'F16', kernel: 'cached_attention', more: [] },
+  OffsetCachedAttention: { dtype: 'F16', kernel: 'cached_attention', more: ['F16'] },
   BiasedCachedAttention: { dtype: 'F16', kernel: 'cached_attention', more: ['F16'] },
   RotaryCachedAttention: { dtype: 'F16', kernel: 'rotary_cached_attention', more: ['F16', 'F16'] },
   QuantizedCachedAttention: { dtype: 'U8', kernel: 'int8_cached_attention', more: [] },
+  OffsetQuantizedCachedAttention: { dtype: 'U8', kernel: 'int8_cached_attention', more: ['F16'] },
 } as const;
+
+type CachedName = keyof typeof CACHED;
+
+/** What an operator has beside queries, keys, values, caches and lengths. */
+function moreOf(name: CachedName, input: (index: number) => bigint) {
+  switch (name) {
+    case 'OffsetCachedAttention':
+    case 'OffsetQuantizedCachedAttention':
+      return { offset: input(4) };
+    case 'BiasedCachedAttention':
+      return { distances: input(4) };
+    case 'RotaryCachedAttention':
+      return { angles: [input(4), input(5)] as const };
+    default:
+      return {};
+  }
+}
 
 /**
  * `CachedAttention(qkv, past key, past value, seqlens) -> (output, present key, present value)`, with inputs as
  * `GroupQueryAttention` has them, and past and present one memory. `QuantizedCachedAttention`: the same over caches of bytes,
- * `[batch, heads, capacity, headSize + 2]`, of which each head has integers first and then their scales. `BiasedCachedAttention` adds a
+ * `[batch, heads, capacity, headSize + 2]`, of which each head has integers first and then their scales. `Offset...` adds a fifth input to qkv
+ * before, the bias of the product that made it. `BiasedCachedAttention` adds a
  * fifth input to the scores, `[heads, capacity]` by how far a key is behind its query; `RotaryCachedAttention` turns queries and keys by their
  * positions, of which two more inputs are cosines and sines, `[positions, headSize / 2]`.
  */
-export const cachedAttention = (kernels: CudaKernels, name: keyof typeof CACHED): CustomOp => ({
+export const cachedAttention = (kernels: CudaKernels, name: CachedName): CustomOp => ({
   name,
   inputs: ['F16', CACHED[name].dtype, CACHED[name].dtype, 'I32', ...CACHED[name].more],
   outputs: ['F16', CACHED[name].dtype, CACHED[name].dtype],
@@ -121,11 +130,7 @@ export const cachedAttention = (kernels: CudaKernels, name: keyof typeof CACHED)
     return (run) => {
       const [qkv, keys, values] = [run.input(0), run.input(1), run.input(2)];
       const lengths = run.input(3).address;
-      const added = (input: number): bigint => run.input(input).address;
-      const positions = {
-        ...(name === 'BiasedCachedAttention' && { bias: added(4) }),
-        ...(name === 'RotaryCachedAttention' && { angles: [added(4), added(5)] as const }),
-      };
+      const more = moreOf(name, (index) => run.input(index).address);
       const { dims } = qkv;
       const [batch, tokens, width] = [at(dims, 0), at(dims, 1), at(dims, 2) / 3];
       const output = run.output(0, [batch, tokens, width]);
@@ -136,11 +141,11 @@ export const cachedAttention = (kernels: CudaKernels, name: keyof typeof CACHED)
       }
       if (batch * tokens === 0) return;
       const sizes = { batch, tokens, heads, width: width / heads, capacity: at(cached, 2), scale };
-      if (dtype === 'F16' && positions.bias === undefined && isOfMany(sizes)) {
+      if (dtype === 'F16' && more.distances === undefined && isOfMany(sizes)) {
         const cache = { keys: keys.address, values: values.address, lengths };
-        return attendMany(kernels, run.stream(), { ...sizes, ...positions, qkv: qkv.address, cache, output });
+        return attendMany(kernels, run.stream(), { ...sizes, ...more, qkv: qkv.address, cache, output });
       }
-      const attention = { kernel, made: qkv.address, ...positions, keys, values, lengths, output };
+      const attention = { kernel, made: qkv.address, ...more, keys, values, lengths, output };
       attendToCache(kernels, run.stream(), { ...attention, batch, tokens, width, scale });
     };
   },
@@ -192,7 +197,7 @@ export const packedAttention = (kernels: CudaKernels): CustomOp => ({
       if (batch * tokens === 0) return;
       const sizes = { batch, tokens, heads, width: width / heads, capacity: tokens, scale };
       if (!isOfMany(sizes)) throw new Error(`no kernel attends to ${tokens} tokens in heads of ${sizes.width}`);
-      attendMany(kernels, run.stream(), { ...sizes, qkv: qkv.address, bias, output });
+      attendMany(kernels, run.stream(), { ...sizes, qkv: qkv.address, offset: bias, output });
     };
   },
 });

@@ -102,4 +102,8 @@ extern __shared__ __align__(16) u8 sharedBytes[];
 #define SHARED_BYTES sharedBytes
 #endif
 
+__device__ __forceinline__ Quad addedQuad(const Quad &a, const Quad &b) {
+  return Quad{added(a.x, b.x), added(a.y, b.y), added(a.z, b.z), added(a.w, b.w)};
+}
+
 #endif

@@ -9,7 +9,9 @@ export function kernelOps(kernels: CudaKernels): CustomOp[] {
   const sums = new ProductSums();
   return [
     cachedAttention(kernels, 'CachedAttention'),
+    cachedAttention(kernels, 'OffsetCachedAttention'),
     cachedAttention(kernels, 'QuantizedCachedAttention'),
+    cachedAttention(kernels, 'OffsetQuantizedCachedAttention'),
     cachedAttention(kernels, 'BiasedCachedAttention'),
     cachedAttention(kernels, 'RotaryCachedAttention'),
     crossAttention(kernels),

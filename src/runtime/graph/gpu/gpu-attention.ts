@@ -1,5 +1,6 @@
 /** Attention over caches of fixed length that are past and present at once: no token costs a copy of its cache. */
 import type { DecoderOnlyConfig } from '../../../model/language-config.js';
+import { at } from '../../../checked-access.js';
 import { hasOwnAttention } from '../../../model/quantized-caches.js';
 import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
@@ -21,30 +22,41 @@ export interface CachedAttention {
   readonly scale: number;
 }
 
+export interface MoreOfAttention {
+  readonly rotary?: readonly [Value, Value];
+  readonly bias?: string;
+  readonly offset?: Value;
+}
+
+/** Whether attention adds the bias of the product that made queries, keys and values: a node of its own would read and write them once more. */
+export const takesOffset = (stage: Pick<StageBuilder, 'own'>, width: number): boolean =>
+  stage.own.attention && hasOwnAttention(width);
+
 /**
  * Writes new keys and values at their places and attends, causally.
  * @param qkv `[batch, tokens, 3 * heads * headSize]`: queries, keys, values
- * @param positions `rotary`: cosines and sines of every position's angles, `[positions, headSize / 2]`; or `bias`: a wire, which only an
- *   operator of our own reads, added to scores by distance, `[heads, capacity]`
+ * @param more `rotary`: cosines and sines of every position's angles, `[positions, headSize / 2]`; or what only operators of our own read:
+ *   `bias`, a wire, added to scores by distance, `[heads, capacity]`, or `offset`, added to qkv, see `takesOffset`
  */
 export function fusedAttention(
   self: Module,
   qkv: Value,
   { layer, heads, headSize: width, scale }: CachedAttention,
-  { rotary, bias }: { readonly rotary?: readonly [Value, Value]; readonly bias?: string } = {},
+  { rotary, bias, offset }: MoreOfAttention = {},
 ): Value {
   const { stage } = self;
   const caches = [stage.use(pastWire(layer, 'key')), stage.use(pastWire(layer, 'value'))];
   const isOwn = stage.own.attention && hasOwnAttention(width);
   if (stage.quantizesCaches && (!isOwn || rotary !== undefined))
     throw new Error('caches of integers where nothing reads them');
-  if (bias !== undefined && !isOwn) throw new Error('a bias where nothing reads it');
+  if ((bias !== undefined || offset !== undefined) && !isOwn) throw new Error('a bias where nothing reads it');
   const attend = (domain: 'blip2' | 'com.microsoft', op: string, operands: readonly Value[], attributes: Attributes) =>
     stage.graph.nodes(op, operands, [true, true, true], { ...self.named(op, { ...attributes, scale }), domain });
   const counts = { num_heads: { int: heads } };
   const positions = bias === undefined ? (rotary ?? []) : [stage.use(bias)];
+  const own = [qkv, ...caches, stage.use('seqlens'), ...(offset === undefined ? positions : [offset])];
   const [output, key, value] = isOwn
-    ? attend('blip2', ownAttention(stage, positions), [qkv, ...caches, stage.use('seqlens'), ...positions], counts)
+    ? attend('blip2', ownAttention(stage, positions, offset !== undefined), own, counts)
     : attend(
         'com.microsoft',
         'GroupQueryAttention',
@@ -57,9 +69,9 @@ export function fusedAttention(
 }
 
 /** @param positions the operands that say what positions do to heads: none, a bias, or cosines and sines */
-function ownAttention({ quantizesCaches }: StageBuilder, { length }: readonly Value[]): string {
-  if (quantizesCaches) return 'QuantizedCachedAttention';
-  return `${['', 'Biased', 'Rotary'][length]}CachedAttention`;
+function ownAttention({ quantizesCaches }: StageBuilder, { length }: readonly Value[], hasOffset: boolean): string {
+  const caches = quantizesCaches ? 'QuantizedCachedAttention' : 'CachedAttention';
+  return `${hasOffset ? 'Offset' : at(['', 'Biased', 'Rotary'], length)}${caches}`;
 }
 
 /** The same by operators that take heads of every width, and any bias on the scores: `attention_bias`. */

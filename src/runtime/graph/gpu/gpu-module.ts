@@ -3,7 +3,7 @@ import type { Activation } from '../../../model/config-fields.js';
 import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
-import { finishesProducts, joinedProduct, product } from './gpu-product.js';
+import { finishesProducts, joinedProduct, product, type Finish } from './gpu-product.js';
 
 export function bias(module: Module): Value | undefined {
   return module.stage.weights.expects(`${module.path}.bias`) ? module.weight('bias') : undefined;
@@ -16,14 +16,29 @@ export function linear(module: Module, x: Value): Value {
 
 /** The linear layers `children` of a module as one: their results side by side. */
 export function joinedLinear(module: Module, name: string, children: readonly string[], x: Value): Value {
+  const offset = joinedBias(module, name, children);
+  return unbiasedLinear(module, name, children, x, offset === undefined ? undefined : { bias: offset, isRelu: false });
+}
+
+/** The same before their bias is added. */
+export const unbiasedLinear = (
+  module: Module,
+  name: string,
+  children: readonly string[],
+  x: Value,
+  finish?: Finish,
+): Value => {
+  const names = children.map((child) => `${module.path}.${child}.weight`);
+  return joinedProduct(module.child(name), x, names, undefined, finish);
+};
+
+/** Their bias; undefined where they have none. */
+export function joinedBias(module: Module, name: string, children: readonly string[]): Value | undefined {
   const { stage } = module;
-  const joined = module.child(name);
-  const names = (kind: string) => children.map((child) => `${module.path}.${child}.${kind}`);
-  const biases = names('bias');
-  if (!biases.every((each) => stage.weights.expects(each))) return joinedProduct(joined, x, names('weight'));
-  const width = biases.reduce((sum, each) => sum + (stage.weights.get(each).shape[0] ?? 0), 0);
-  const offset = stage.joinedWeight(`${joined.path}.bias`, biases, [width]);
-  return joinedProduct(joined, x, names('weight'), `${joined.path}.weight`, { bias: offset, isRelu: false });
+  const names = children.map((child) => `${module.path}.${child}.bias`);
+  if (!names.every((each) => stage.weights.expects(each))) return undefined;
+  const width = names.reduce((sum, each) => sum + (stage.weights.get(each).shape[0] ?? 0), 0);
+  return stage.joinedWeight(`${module.child(name).path}.bias`, names, [width]);
 }
 
 /** An operator of our own. */

@@ -5,8 +5,16 @@ import type { Value } from '../../onnx/graph-builder.js';
 import { Module } from '../module.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { textConfigOf } from '../wires.js';
-import { fusedAttention, fusesAttention, unfusedAttention } from './gpu-attention.js';
-import { activatedLinear, addLinear, joinedLinear, normOf, splitInThree } from './gpu-module.js';
+import { fusedAttention, fusesAttention, takesOffset, unfusedAttention } from './gpu-attention.js';
+import {
+  activatedLinear,
+  addLinear,
+  joinedBias,
+  joinedLinear,
+  normOf,
+  splitInThree,
+  unbiasedLinear,
+} from './gpu-module.js';
 import { product } from './gpu-product.js';
 
 const LAYER_NORM_EPS = 1e-5;
@@ -33,8 +41,14 @@ function selfAttention(self: Module, layer: number, x: Value): Value {
   const text = optConfig(self.stage);
   const { hiddenSize, heads } = text;
   const geometry = { layer, heads, headSize: hiddenSize / heads, scale: (hiddenSize / heads) ** -0.5 };
-  const qkv = joinedLinear(self, 'qkv', ['q_proj', 'k_proj', 'v_proj'], x);
-  if (fusesAttention(self.stage, text)) return fusedAttention(self, qkv, geometry);
+  const children = ['q_proj', 'k_proj', 'v_proj'];
+  const isFused = fusesAttention(self.stage, text);
+  const offset = isFused && takesOffset(self.stage, geometry.headSize) ? joinedBias(self, 'qkv', children) : undefined;
+  if (offset !== undefined) {
+    return fusedAttention(self, unbiasedLinear(self, 'qkv', children, x), geometry, { offset });
+  }
+  const qkv = joinedLinear(self, 'qkv', children, x);
+  if (isFused) return fusedAttention(self, qkv, geometry);
   const [query, key, value] = splitInThree(self, qkv);
   return unfusedAttention(self, { query, key, value }, geometry);
 }

@@ -67,25 +67,27 @@ function firstLayer(
 
 /** What a layer leaves is added up, because nobody makes a norm of it here. */
 const theirs = (attention: string): string[] =>
-  `MatMulNBits Add ${attention} MatMulNBits MatMulNBits Add Relu MatMulNBits Add Add`.split(' ');
+  `MatMulNBits ${attention} MatMulNBits MatMulNBits Add Relu MatMulNBits Add Add`.split(' ');
 
 /** Where products are finished as they are written. */
 const ours = (attention: string): string[] =>
-  `QuantizedLinear ${attention} QuantizedProduct QuantizedLinear QuantizedProduct Add Add`.split(' ');
+  `${attention} QuantizedProduct QuantizedLinear QuantizedProduct Add Add`.split(' ');
 
 it('are attention and products by integers where the card has kernels', () => {
   const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
-  expect(firstLayer(model, cudaStyle(true), ALL)).toEqual(ours('CachedAttention'));
-  expect(firstLayer({ ...model, scheme: 'int4' }, cudaStyle(true), ALL)).toEqual(ours('CachedAttention'));
+  expect(firstLayer(model, cudaStyle(true), ALL)).toEqual(ours('QuantizedProduct OffsetCachedAttention'));
+  expect(firstLayer({ ...model, scheme: 'int4' }, cudaStyle(true), ALL)).toEqual(
+    ours('QuantizedProduct OffsetCachedAttention'),
+  );
   expect(firstLayer(model, cudaStyle(true), { ...ALL, products: false, activations: false })).toEqual(
-    theirs('CachedAttention'),
+    theirs('OffsetCachedAttention'),
   );
 });
 
 it('read caches of integers where a plan keeps them so', () => {
   const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
   const style = cudaStyle(true, true);
-  expect(firstLayer(model, style, ALL)).toEqual(ours('QuantizedCachedAttention'));
+  expect(firstLayer(model, style, ALL)).toEqual(ours('QuantizedProduct OffsetQuantizedCachedAttention'));
   // Of heads that the kernel does not take there is no such cache.
   expect(() => firstLayer({ ...model, hiddenSize: 512, heads: 1 }, style, ALL)).toThrow('nothing reads them');
   const config = parseBlip2Config(json);
@@ -212,7 +214,7 @@ it('are activations of rows of whole multiples of 16 bytes', () => {
 
 it('are none where the card has no kernels, or nobody asks for them', () => {
   const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8' };
-  const all = theirs('GroupQueryAttention');
+  const all = theirs('Add GroupQueryAttention');
   expect(firstLayer(model, cudaStyle(false), ALL)).toEqual(all);
   expect(firstLayer(model, gpuStyle('F16'), ALL)).toEqual(all);
   expect(firstLayer(model, cudaStyle(true))).toEqual(all);
@@ -224,9 +226,9 @@ it('are not what their kernels do not take', () => {
     ...ALL,
     activations: false,
   });
-  expect(ops).toEqual(theirs('CachedAttention').with(7, 'QuantizedProduct'));
+  expect(ops).toEqual(theirs('OffsetCachedAttention').with(6, 'QuantizedProduct'));
   // A head of more than 256.
   expect(firstLayer({ hiddenSize: 512, heads: 1, scheme: 'int8' }, cudaStyle(true), ALL)).toEqual(
-    ours('GroupQueryAttention'),
+    ours('QuantizedLinear GroupQueryAttention'),
   );
 });
