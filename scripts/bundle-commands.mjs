@@ -14,6 +14,7 @@ import { licences } from './licences.mjs';
 const ENTRIES = [
   'cli/blip2-plan.ts',
   'cli/blip2-run.ts',
+  'cli/run-command.ts',
   'cli/blip2-shard.ts',
   'src/bulk/queue/lock-renewal-thread.ts',
   'src/loader/write/shard-thread.ts',

@@ -62,9 +62,11 @@ export interface OwnOperators {
   readonly activations: boolean;
   /** Sums of two floats with their norms, as T5 has them, and gates. */
   readonly mixed: boolean;
+  /** Products of floats, of so many rows that choosing their algorithm is worth what asking for an operator of our own takes the host. */
+  readonly tuned: boolean;
 }
 
-const NONE_OF_OWN: OwnOperators = { attention: false, products: false, activations: false, mixed: false };
+const NONE_OF_OWN: OwnOperators = { attention: false, products: false, activations: false, mixed: false, tuned: false };
 
 export interface StageSources {
   readonly config: ModelConfig;

@@ -20,27 +20,41 @@ const UV_THREADPOOL_SIZE = String(Math.max(4, availableParallelism()));
 
 export type ForkOptions = EngineOptions & PlacementOptions & Pick<ProcessOptions, 'visibleGpus'>;
 
-let ahead: { readonly child: ChildProcess; readonly card: number | undefined } | undefined;
+interface Ahead {
+  readonly child: ChildProcess;
+  readonly card: number | undefined;
+}
+
+const AHEAD = Symbol.for('blip2-device-map.ahead');
+/** Of the process, not of this module: what forks first and what forks a model are bundles of their own. */
+const ofProcess = globalThis as { [AHEAD]?: Ahead | undefined };
 
 /**
  * Forks the process that the next model of this one gets, if it is to see all cards. Nothing waits for it: it ends with this process.
- * @param card the CUDA card that it is likely to use, which it gets ready
+ * @param card the CUDA card that it is likely to use, which it gets ready; where it was forked already, it hears of another
  */
 export function forkAhead(card: number | undefined): void {
-  if (ahead !== undefined) return;
+  const before = ofProcess[AHEAD];
+  if (before !== undefined) return void (card !== undefined && prepareCard(before, card));
   const child = forked(card, undefined);
   // One that cannot be started is not missed: its model is told so when it forks its own.
   child.on('error', () => undefined);
   child.unref();
   child.channel?.unref();
-  ahead = { child, card };
+  ofProcess[AHEAD] = { child, card };
+}
+
+function prepareCard({ child, card: known }: Ahead, card: number): void {
+  if (card === known || !child.connected) return;
+  child.send({ kind: 'card', card } satisfies Request);
+  ofProcess[AHEAD] = { child, card };
 }
 
 /** The process that was forked ahead, or a new one. */
 export function forkModel(options: ForkOptions): ChildProcess {
   const card = likelyCard(options);
-  const ready = ahead;
-  ahead = undefined;
+  const ready = ofProcess[AHEAD];
+  ofProcess[AHEAD] = undefined;
   if (ready === undefined) return forked(card, options.visibleGpus);
   const { child } = ready;
   if (options.visibleGpus !== undefined || !child.connected || child.exitCode !== null || child.signalCode !== null) {

@@ -1,6 +1,7 @@
 /** Kernels of our own on one CUDA card: compiled once a process, launched into the stream of whoever asks. */
 import { gunzipSync } from 'node:zlib';
 import koffi from 'koffi';
+import { at } from '../../../checked-access.js';
 import { CudaBlas } from './cuda-blas.js';
 import type { CudaDriver } from '../memory/cuda-driver.js';
 import activation from './activation-kernels.ptx.js';
@@ -93,6 +94,43 @@ export class CudaKernels {
       this.#shared.set(named, sharedBytes);
     }
     this.#driver.call('cuLaunchKernel', named, x, y, z, threads, 1, 1, sharedBytes, stream, this.#addresses, null);
+  }
+
+  /** Work in the card's context. */
+  within<Made>(work: () => Made): Made {
+    this.#driver.call('cuCtxSetCurrent', this.#context);
+    return work();
+  }
+
+  /** Whether what is put into a stream is recorded, and not done. */
+  isRecording(stream: bigint): boolean {
+    const status = [0];
+    this.#driver.call('cuStreamIsCapturing', stream, status);
+    return status[0] !== 0;
+  }
+
+  /** Milliseconds that the card takes for each of some works, which are put into a stream one after the other. */
+  times(stream: bigint, works: readonly (() => void)[]): number[] {
+    const mark = (): bigint => {
+      const event = this.#driver.create('cuEventCreate', 0);
+      this.#driver.call('cuEventRecord', event, stream);
+      return event;
+    };
+    const marks = [mark()];
+    for (const work of works) {
+      work();
+      marks.push(mark());
+    }
+    try {
+      this.#driver.call('cuEventSynchronize', at(marks, works.length));
+      return works.map((_, i) => {
+        const ms: number[] = [0];
+        this.#driver.call('cuEventElapsedTime', ms, at(marks, i), at(marks, i + 1));
+        return at(ms, 0);
+      });
+    } finally {
+      for (const event of marks) this.#driver.call('cuEventDestroy_v2', event);
+    }
   }
 
   /** Made before any run is recorded: its memory is allocated here. */

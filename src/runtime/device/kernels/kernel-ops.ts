@@ -4,6 +4,7 @@ import type { CustomOp } from '../ort/custom-ops.js';
 import { cachedAttention, crossAttention, packedAttention } from './attention-ops.js';
 import type { CudaKernels } from './cuda-kernels.js';
 import { ProductSums, quantizedProduct } from './quantized-product-op.js';
+import { tunedProduct } from './tuned-product-op.js';
 
 export function kernelOps(kernels: CudaKernels): CustomOp[] {
   const sums = new ProductSums();
@@ -18,6 +19,7 @@ export function kernelOps(kernels: CudaKernels): CustomOp[] {
     packedAttention(kernels),
     quantizedProduct(kernels, sums, false),
     quantizedProduct(kernels, sums, true),
+    tunedProduct(kernels),
     biasedActivation(kernels, 'gelu'),
     biasedActivation(kernels, 'relu'),
     gatedActivation(kernels, 'gelu'),

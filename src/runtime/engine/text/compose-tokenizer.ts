@@ -28,12 +28,13 @@ interface AddedToken extends Fields {
 
 class AddedTokens {
   readonly #byContent = new Map<string, AddedToken & { readonly id: number }>();
-  readonly #vocabulary: ReadonlyMap<string, number>;
+  readonly #idOf: (content: string) => number | undefined;
   #next: number;
 
   constructor(file: Fields, tokens: readonly AddedToken[]) {
-    this.#vocabulary = vocabularyOf(file);
-    this.#next = this.#vocabulary.size;
+    const { size, idOf } = vocabularyOf(file);
+    this.#idOf = idOf;
+    this.#next = size;
     for (const token of tokens) this.#set(token, Number(token['id']));
   }
 
@@ -47,7 +48,7 @@ class AddedTokens {
 
   /** In place of the one with its content, whose id it gets. */
   put(token: AddedToken): void {
-    this.#set(token, this.#byContent.get(token.content)?.id ?? this.#vocabulary.get(token.content) ?? this.#next);
+    this.#set(token, this.#byContent.get(token.content)?.id ?? this.#idOf(token.content) ?? this.#next);
   }
 
   #set(token: AddedToken, id: number): void {
@@ -56,11 +57,23 @@ class AddedTokens {
   }
 }
 
-/** Unigram lists its tokens with their scores; their ids are their places. */
-function vocabularyOf({ model }: Fields): ReadonlyMap<string, number> {
+interface Vocabulary {
+  readonly size: number;
+  readonly idOf: (content: string) => number | undefined;
+}
+
+/** Unigram lists its tokens with their scores; their ids are their places. Fifty thousand are not copied for the few that are asked for. */
+function vocabularyOf({ model }: Fields): Vocabulary {
   const { vocab } = fieldsOf(model);
-  if (Array.isArray(vocab)) return new Map(vocab.map((entry: unknown, id) => [String([entry].flat()[0]), id]));
-  return new Map(Object.entries(fieldsOf(vocab)).map(([content, id]) => [content, Number(id)]));
+  if (Array.isArray(vocab)) {
+    const ids = new Map(vocab.map((entry: unknown, id) => [String([entry].flat()[0]), id]));
+    return { size: ids.size, idOf: (content) => ids.get(content) };
+  }
+  const ids = fieldsOf(vocab);
+  return {
+    size: Object.keys(ids).length,
+    idOf: (content) => (Object.hasOwn(ids, content) ? Number(ids[content]) : undefined),
+  };
 }
 
 /** In the order of the ids that they are stated with; null where the file states none. */

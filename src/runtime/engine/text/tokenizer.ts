@@ -82,13 +82,21 @@ function parse(tokenizerJson: unknown, config: unknown, added: readonly string[]
 /** @throws Error for a vocabulary without tokens, or ids that are no rows of a table */
 function checkVocabulary({ model, added_tokens: added }: Record<string, unknown>): void {
   const vocabulary = isRecord(model) ? model['vocab'] : undefined;
-  const ids: unknown[] = isRecord(vocabulary) ? Object.values(vocabulary) : [];
   // Unigram lists its tokens with their scores; their ids are their places.
-  const count = Array.isArray(vocabulary) ? vocabulary.length : ids.length;
+  let count = Array.isArray(vocabulary) ? vocabulary.length : 0;
+  if (isRecord(vocabulary)) {
+    for (const token of Object.keys(vocabulary)) {
+      checkId(vocabulary[token]);
+      count++;
+    }
+  }
   if (count === 0) throw new Error('its vocabulary has 0 tokens');
-  for (const token of Array.isArray(added) ? added : []) ids.push(isRecord(token) ? token['id'] : undefined);
-  const wrong = ids.findIndex((id) => typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0);
-  if (wrong !== -1) throw new Error(`the id of a token is ${JSON.stringify(ids[wrong])}, not a whole number from 0 up`);
+  for (const token of Array.isArray(added) ? added : []) checkId(isRecord(token) ? token['id'] : undefined);
+}
+
+function checkId(id: unknown): void {
+  if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) return;
+  throw new Error(`the id of a token is ${JSON.stringify(id)}, not a whole number from 0 up`);
 }
 
 function modelType(tokenizerJson: unknown): unknown {

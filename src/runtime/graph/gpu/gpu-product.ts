@@ -3,6 +3,7 @@ import { QUANT_BITS, quantizedNames } from '../../../tensor/quantized.js';
 import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
+import type { StageBuilder } from '../stage-builder.js';
 import type { QuantizedWeight } from '../weights.js';
 import { castTo } from './casts.js';
 import type { FloatWeight } from './float-weight.js';
@@ -82,6 +83,10 @@ export function floatProduct(module: Module, x: Value, weight: FloatWeight, shap
   const { stage } = module;
   const { name, tensors, rows, columns } = weight;
   if (!stage.forWebGpu) {
+    if (isTuned(stage, weight)) {
+      const operands = [x, stage.joinedWeight(name, tensors, [rows, columns])];
+      return stage.graph.node('TunedProduct', operands, { ...module.named('TunedProduct'), domain: 'blip2' });
+    }
     return module.fused('FusedMatMul', [x, stage.joinedWeight(name, tensors, [rows, columns])], { transB: { int: 1 } });
   }
   const isHalf = tensors.every((tensor) => stage.weights.get(tensor).dtype === 'F16');
@@ -90,6 +95,14 @@ export function floatProduct(module: Module, x: Value, weight: FloatWeight, shap
   }
   return module.node('MatMul', [x, stage.joinedWeight(name, tensors, [columns, rows], true)]);
 }
+
+/** Of whole multiples of 16 bytes a row, in halves. */
+const isTuned = (stage: StageBuilder, { tensors, rows, columns }: FloatWeight): boolean =>
+  stage.own.tuned &&
+  stage.float === 'F16' &&
+  rows % 8 === 0 &&
+  columns % 8 === 0 &&
+  tensors.every((tensor) => stage.weights.get(tensor).dtype === 'F16');
 
 const isAlike = (weight: QuantizedWeight, other: QuantizedWeight | undefined): boolean =>
   weight.scheme === other?.scheme && weight.blockSize === other.blockSize && weight.shape[1] === other.shape[1];

@@ -15,7 +15,7 @@ import { gpuImageSteps, gpuPromptSteps, gpuTokenSteps } from './gpu-programs.js'
 import { cudaStyle, gpuStyle, type GpuStyle } from './gpu-style.js';
 
 const LINEAR = /language_model\..*layers\.0\.(self_attn\.[qkv]_proj|self_attn\.out_proj|fc[12])\.weight$/;
-const ALL: OwnOperators = { attention: true, products: true, activations: true, mixed: true };
+const ALL: OwnOperators = { attention: true, products: true, activations: true, mixed: true, tuned: false };
 const json = JSON.parse(await readFile(join(GOLDENS, 'tiny-opt/config.json'), 'utf8')) as {
   text_config: object;
   vision_config: object;
@@ -103,7 +103,12 @@ interface Tower {
   readonly side: number;
 }
 
-function visionLayer({ hiddenSize, heads, side }: Tower, style: GpuStyle, own: OwnOperators): string[] {
+function visionLayer(
+  { hiddenSize, heads, side }: Tower,
+  style: GpuStyle,
+  own: OwnOperators,
+  which = /Attention|Split/,
+): string[] {
   const sizes = { hidden_size: hiddenSize, num_attention_heads: heads, image_size: 14 * side, patch_size: 14 };
   const config = parseBlip2Config({ ...json, vision_config: { ...json.vision_config, ...sizes } });
   const tensors = new Map(
@@ -120,7 +125,7 @@ function visionLayer({ hiddenSize, heads, side }: Tower, style: GpuStyle, own: O
   step.lower(stage, step.block);
   stage.finish(['patches']);
   const { graph } = fromBinary(ModelProtoSchema, stage.graph.toModel());
-  return (graph?.node ?? []).map(({ opType }) => opType).filter((op) => /Attention|Split/.test(op));
+  return (graph?.node ?? []).map(({ opType }) => opType).filter((op) => which.test(op));
 }
 
 it('are the attention of pictures whose keys and values a block of threads has room for', () => {
@@ -133,6 +138,20 @@ it('are the attention of pictures whose keys and values a block of threads has r
   expect(visionLayer({ ...tower, side: 17 }, cudaStyle(true), ALL)).toEqual(split);
   expect(visionLayer({ ...tower, side: 3 }, cudaStyle(true), ALL)).toEqual(split);
   expect(visionLayer({ hiddenSize: 192, heads: 2, side: 16 }, cudaStyle(true), ALL)).toEqual(split);
+});
+
+it('are products whose algorithm is tried, of halves and where they are asked for', () => {
+  const tower: Tower = { hiddenSize: 176, heads: 2, side: 16 };
+  const tuned = { ...ALL, tuned: true };
+  const products = (style: GpuStyle, own: OwnOperators) => visionLayer(tower, style, own, /Product|MatMul/);
+  expect(products(cudaStyle(true), tuned)).toEqual(Array.from({ length: 4 }, () => 'TunedProduct'));
+  for (const made of [
+    products(cudaStyle(true), ALL),
+    products(cudaStyle(false), tuned),
+    products(gpuStyle('F32'), tuned),
+  ]) {
+    expect(made).toEqual(Array.from({ length: 4 }, () => 'FusedMatMul'));
+  }
 });
 
 const t5Json = JSON.parse(await readFile(join(GOLDENS, 'tiny-flan-t5/config.json'), 'utf8')) as { text_config: object };

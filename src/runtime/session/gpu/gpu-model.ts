@@ -86,7 +86,7 @@ export class GpuModel implements CaptionModel {
     const units = planUnits(
       sources,
       weights,
-      { attention: true, products: isOfRows, activations: isOfRows, mixed: true },
+      { attention: true, products: isOfRows, activations: isOfRows, mixed: true, tuned: isTuned(planned) },
       planned?.encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
     );
     // A picture alone has nothing to be encoded beside.
@@ -207,6 +207,12 @@ export class GpuModel implements CaptionModel {
   }
 }
 
+/** Pictures of a micro-batch from which the host has time to ask for products of our own: some 25 us each, of which a layer has four. */
+const LEAST_TUNED_PICTURES = 32;
+
+const isTuned = (planned: PlannedWork | undefined): boolean =>
+  planned === undefined || (planned.encoded ?? planned.batch) >= LEAST_TUNED_PICTURES;
+
 /**
  * Whether units run beside others: where all of them stays on one device that takes work beside its own, and the others have not. A thread
  * stays on that device: see `DeviceMemory.enter`.
@@ -250,11 +256,12 @@ function planUnits(
   const image = (operators: { readonly own?: OwnOperators }) =>
     units(gpuImageSteps(config), ['language_input'], operators);
   const ofMany = own.activations ? { own: { ...own, products: false } } : {};
+  const ofStep = { own: { ...own, tuned: false }, joinsRows: true };
   return {
     image: image(ofMany),
     /** The same for few pictures: the host takes longer to ask for operators of our own than a card for one picture. */
     imageAlone: () => image({}),
     prompt: units(prompt, caches('prompt', prompt), ofMany),
-    token: units(token, ['logits', 'next_ids', ...caches('token', token)], { own, joinsRows: true }, true),
+    token: units(token, ['logits', 'next_ids', ...caches('token', token)], ofStep, true),
   };
 }

@@ -1,0 +1,147 @@
+/** cuBLASLt, which ONNX Runtime's provider has loaded: products by an algorithm of the caller's choice. */
+import koffi, { type LibraryHandle } from 'koffi';
+import { Blip2Error } from '../../../errors.js';
+
+/** CUBLAS_COMPUTE_32F, CUDA_R_32F and _16F, CUBLAS_OP_T. */
+const SUMS_OF_32 = 68;
+const REAL_32 = 0;
+const REAL_16 = 2;
+const TURNED = 1;
+/** CUBLASLT_MATMUL_DESC_TRANSA, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, _MIN_ALIGNMENT_A_BYTES to _D_BYTES. */
+const TURN_OF_FIRST = 3;
+const MOST_WORKSPACE = 1;
+const ALIGNMENTS = [5, 6, 7, 8];
+/** What tensor cores read at once: all that is known of the places of tensors. */
+const ALIGNMENT_BYTES = 16;
+
+/** `cublasLtMatmulHeuristicResult_t`: an algorithm of 64 bytes first. */
+const RESULT_BYTES = 96;
+/** Algorithms that are asked for. */
+const MOST_OFFERED = 8;
+
+/** Of CUDA 13 and 12: the provider was built for one of them. */
+const LIBRARIES = ['libcublasLt.so.13', 'libcublasLt.so.12'];
+
+const FUNCTIONS = {
+  cublasLtCreate: '_Out_ void**',
+  cublasLtMatmulDescCreate: '_Out_ void**, int, int',
+  cublasLtMatmulDescSetAttribute: 'void*, int, void*, size_t',
+  cublasLtMatrixLayoutCreate: '_Out_ void**, int, uint64_t, uint64_t, int64_t',
+  cublasLtMatmulPreferenceCreate: '_Out_ void**',
+  cublasLtMatmulPreferenceSetAttribute: 'void*, int, void*, size_t',
+  cublasLtMatmulAlgoGetHeuristic: 'void*, void*, void*, void*, void*, void*, void*, int, void*, _Out_ int*',
+  cublasLtMatmul:
+    'void*, void*, float*, uint64_t, void*, uint64_t, void*, float*, uint64_t, void*, uint64_t, void*, void*, uint64_t, size_t, void*',
+} as const;
+
+type FunctionName = keyof typeof FUNCTIONS;
+type Argument = bigint | number | Uint8Array | Float32Array | Int32Array | BigUint64Array | (bigint | number | null)[];
+type NativeFunction = (...args: Argument[]) => number;
+
+export interface ProductShape {
+  readonly rows: number;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** The ways in which float16 x `[rows, inputs]` is multiplied with weights `[outputs, inputs]`, likeliest to be the fastest first. */
+export interface ProductWays extends ProductShape {
+  readonly layouts: readonly [weights: bigint, x: bigint, y: bigint];
+  readonly algorithms: readonly Uint8Array[];
+}
+
+export class CublasLt {
+  /** Kept for ever: a handle that is collected closes the library under its callers. */
+  readonly #library: LibraryHandle;
+  readonly #functions = new Map<FunctionName, NativeFunction>();
+  readonly #handle: bigint;
+  readonly #product: bigint;
+  readonly #preference: bigint;
+  readonly #workspaceBytes: number;
+  readonly #one = Float32Array.of(1);
+  readonly #zero = Float32Array.of(0);
+
+  /**
+   * In the context that is current, as all that it is asked.
+   * @param workspaceBytes of device memory that a product may have
+   * @throws Blip2Error `CUDA_FAILED`
+   */
+  constructor(workspaceBytes: number) {
+    this.#library = open();
+    this.#workspaceBytes = workspaceBytes;
+    this.#handle = this.#create('cublasLtCreate');
+    this.#product = this.#create('cublasLtMatmulDescCreate', SUMS_OF_32, REAL_32);
+    this.#call('cublasLtMatmulDescSetAttribute', this.#product, TURN_OF_FIRST, Int32Array.of(TURNED), 4);
+    this.#preference = this.#create('cublasLtMatmulPreferenceCreate');
+    const prefer = (attribute: number, value: Int32Array | BigUint64Array) =>
+      this.#call('cublasLtMatmulPreferenceSetAttribute', this.#preference, attribute, value, value.byteLength);
+    prefer(MOST_WORKSPACE, BigUint64Array.of(BigInt(workspaceBytes)));
+    for (const attribute of ALIGNMENTS) prefer(attribute, Int32Array.of(ALIGNMENT_BYTES));
+  }
+
+  /** @throws Blip2Error `CUDA_FAILED` where there is none */
+  waysOf({ rows, inputs, outputs }: ProductShape): ProductWays {
+    // Its matrices have their columns one after the other, so that theirs are our rows.
+    const layout = (height: number, width: number) =>
+      this.#create('cublasLtMatrixLayoutCreate', REAL_16, height, width, height);
+    const [weights, x, y] = [layout(inputs, outputs), layout(inputs, rows), layout(outputs, rows)];
+    const results = new Uint8Array(MOST_OFFERED * RESULT_BYTES);
+    const count: number[] = [0];
+    const asked = [this.#handle, this.#product, weights, x, y, y, this.#preference, MOST_OFFERED, results] as const;
+    this.#call('cublasLtMatmulAlgoGetHeuristic', ...asked, count);
+    const algorithms = Array.from({ length: count[0] ?? 0 }, (_, i) =>
+      results.slice(i * RESULT_BYTES, (i + 1) * RESULT_BYTES),
+    );
+    if (algorithms.length === 0) throw failure('cublasLtMatmulAlgoGetHeuristic', 'no algorithm');
+    return { rows, inputs, outputs, layouts: [weights, x, y], algorithms };
+  }
+
+  /** y = x w^T, summed in float32, in the order of a stream. @throws Blip2Error `CUDA_FAILED` */
+  multiply(
+    { layouts: [weightsLayout, xLayout, yLayout] }: ProductWays,
+    algorithm: Uint8Array,
+    places: { readonly x: bigint; readonly weights: bigint; readonly y: bigint },
+    { workspace, stream }: { readonly workspace: bigint; readonly stream: bigint },
+  ): void {
+    const { x, weights, y } = places;
+    const factors = [this.#one, weights, weightsLayout, x, xLayout] as const;
+    const result = [this.#zero, y, yLayout, y, yLayout] as const;
+    const how = [algorithm, workspace, this.#workspaceBytes, stream] as const;
+    this.#call('cublasLtMatmul', this.#handle, this.#product, ...factors, ...result, ...how);
+  }
+
+  #create(name: FunctionName, ...args: Argument[]): bigint {
+    const slot: (bigint | null)[] = [null];
+    this.#call(name, slot, ...args);
+    const [made] = slot;
+    if (made === null || made === undefined) throw failure(name, 'nothing');
+    return made;
+  }
+
+  #call(name: FunctionName, ...args: Argument[]): void {
+    let native = this.#functions.get(name);
+    if (native === undefined) {
+      native = this.#library.func(`int ${name}(${FUNCTIONS[name]})`) as NativeFunction;
+      this.#functions.set(name, native);
+    }
+    const code = native(...args);
+    if (code !== 0) throw failure(name, String(code));
+  }
+}
+
+function open(): LibraryHandle {
+  for (const name of LIBRARIES) {
+    try {
+      return koffi.load(name);
+    } catch {
+      // The provider was built for another.
+    }
+  }
+  throw failure('dlopen', `not found: ${LIBRARIES.join(', ')}`);
+}
+
+const failure = (name: string, answer: string): Blip2Error =>
+  new Blip2Error('CUDA_FAILED', `cuBLASLt answered ${answer} to ${name}`, {
+    hint: 'nvidia-smi shows whether the card still works.',
+    details: { function: name },
+  });
