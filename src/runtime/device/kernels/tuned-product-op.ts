@@ -24,15 +24,25 @@ interface Choice {
 }
 
 export class TunedProducts {
-  readonly #kernels: CudaKernels;
-  readonly #lt: CublasLt;
+  readonly #kernels: Pick<CudaKernels, 'times' | 'isRecording'>;
+  readonly #lt: Pick<CublasLt, 'waysOf' | 'multiply'>;
+  /** Address of memory that a product under way may have. */
   readonly #workspace: bigint;
   readonly #choices = new Map<string, Choice>();
 
-  constructor(kernels: CudaKernels) {
+  constructor(
+    kernels: Pick<CudaKernels, 'times' | 'isRecording'>,
+    lt: Pick<CublasLt, 'waysOf' | 'multiply'>,
+    workspace: bigint,
+  ) {
     this.#kernels = kernels;
-    this.#workspace = kernels.zeros(WORKSPACE_BYTES);
-    this.#lt = new CublasLt(WORKSPACE_BYTES);
+    this.#lt = lt;
+    this.#workspace = workspace;
+  }
+
+  static open(kernels: CudaKernels): TunedProducts {
+    const workspace = kernels.zeros(WORKSPACE_BYTES);
+    return new TunedProducts(kernels, new CublasLt(WORKSPACE_BYTES), workspace);
   }
 
   multiply(stream: bigint, shape: ProductShape, places: Places): void {
@@ -79,7 +89,7 @@ export function tunedProduct(kernels: CudaKernels): CustomOp {
     outputs: ['F16'],
     provider: 'CUDAExecutionProvider',
     kernel: () => {
-      const products = (made ??= kernels.within(() => new TunedProducts(kernels)));
+      const products = (made ??= kernels.within(() => TunedProducts.open(kernels)));
       return (run) => {
         const [x, weights] = [run.input(0), run.input(1)];
         const outer = x.dims.slice(0, -1);

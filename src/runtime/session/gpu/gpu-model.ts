@@ -1,21 +1,9 @@
 /** BLIP-2 on devices with memory of their own: what is placed there stays there or streams through, block by block. */
 import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
-import type { BlockKind } from '../../../model/blocks.js';
 import { MOST_TOGETHER } from '../../../planner/profile/workload/encoding.js';
-import type { Workload } from '../../../planner/profile/workload/workload.js';
 import type { BatchSize, CaptionModel } from '../model/caption-model.js';
 import type { TokenSource } from '../../generation/token-source.js';
-import {
-  GPU_LAYERS,
-  GPU_LAYERS_APART,
-  gpuCacheWires,
-  gpuImageSteps,
-  gpuPromptSteps,
-  gpuTokenSteps,
-} from '../../graph/gpu/gpu-programs.js';
-import type { Step } from '../../graph/program.js';
-import type { OwnOperators, StageSources } from '../../graph/stage-builder.js';
 import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { ModelPixels } from '../../image/pixel-rules.js';
 import { Weights } from '../../graph/weights.js';
@@ -26,7 +14,8 @@ import type { DeviceMemory } from '../../device/memory/device-memory.js';
 import { batchBytes } from './batch-bytes.js';
 import { RunThread } from '../../device/thread/run-thread.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
-import { gpuUnits, type Unit } from './units/gpu-units.js';
+import { isOfRows, modelUnits, type PlannedWork } from './units/model-units.js';
+import type { Unit } from './units/gpu-units.js';
 import type { GpuProgram } from './program/gpu-program.js';
 import { LentRoom } from './program/lent-room.js';
 import { HostStaging } from './program/host-staging.js';
@@ -35,12 +24,9 @@ import { LanguageTables } from './language/language-tables.js';
 import type { PlaceOf } from './device/engine-device.js';
 import { startPrograms, type EngineSources } from './program/started-programs.js';
 
-/** What a plan says of the pictures that run together. */
-export type PlannedWork = Pick<Workload, 'batch' | 'beams' | 'encoded'>;
-
 interface PlannedUnits {
   readonly weights: Weights;
-  readonly units: ReturnType<typeof planUnits>;
+  readonly units: ReturnType<typeof modelUnits>;
   /** What holds the sessions of the image program, where it has devices of its own. */
   readonly thread: RunThread | undefined;
   readonly planned: PlannedWork | undefined;
@@ -80,17 +66,11 @@ export class GpuModel implements CaptionModel {
    * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `ORT_FAILED`
    */
   static async open(sources: EngineSources<Blip2Config>, planned?: PlannedWork): Promise<GpuModel> {
-    const isOfRows = planned === undefined || planned.batch * planned.beams > 1;
     const { config, tensors, placeOf } = sources;
     const weights = new Weights(config, tensors);
-    const units = planUnits(
-      sources,
-      weights,
-      { attention: true, products: isOfRows, activations: isOfRows, mixed: true, tuned: isTuned(planned) },
-      planned?.encoded === undefined ? GPU_LAYERS : GPU_LAYERS_APART,
-    );
+    const units = modelUnits(sources, weights, planned);
     // A picture alone has nothing to be encoded beside.
-    const isBeside = isOfRows && hasDeviceOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
+    const isBeside = isOfRows(planned) && hasDeviceOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
     const thread = isBeside ? new RunThread() : undefined;
     try {
       return await GpuModel.#start(sources, { weights, units, thread, planned });
@@ -207,12 +187,6 @@ export class GpuModel implements CaptionModel {
   }
 }
 
-/** Pictures of a micro-batch from which the host has time to ask for products of our own: some 25 us each, of which a layer has four. */
-const LEAST_TUNED_PICTURES = 32;
-
-const isTuned = (planned: PlannedWork | undefined): boolean =>
-  planned === undefined || (planned.encoded ?? planned.batch) >= LEAST_TUNED_PICTURES;
-
 /**
  * Whether units run beside others: where all of them stays on one device that takes work beside its own, and the others have not. A thread
  * stays on that device: see `DeviceMemory.enter`.
@@ -232,36 +206,3 @@ const mayComeAgain = (units: readonly Unit[], placeOf: PlaceOf): boolean =>
 const keepsShapes = ({ units }: GpuProgram): boolean => units.some(({ device }) => device.keepsShapes === true);
 
 const memoriesOf = (units: readonly Unit[]) => [...new Set(units.map(({ device }) => device.memory))];
-
-/**
- * @param own operators that a token's program may have
- * @param layers kinds of blocks that are units of their own where some pass through a device
- */
-function planUnits(
-  { config, picture, placeOf }: EngineSources<Blip2Config>,
-  weights: Weights,
-  own: OwnOperators,
-  layers: ReadonlySet<BlockKind>,
-) {
-  const sources = { config, weights, folder: '/', picture };
-  const units = (
-    steps: readonly Step[],
-    outputs: readonly string[],
-    operators: Pick<StageSources, 'own' | 'joinsRows'> = {},
-    isRecorded = false,
-  ) => gpuUnits(steps, { ...sources, ...operators }, placeOf, outputs, layers, isRecorded);
-  const caches = (program: 'prompt' | 'token', steps: readonly Step[]) =>
-    steps.flatMap(({ block }) => gpuCacheWires(program, block));
-  const [prompt, token] = [gpuPromptSteps(config), gpuTokenSteps(config)];
-  const image = (operators: { readonly own?: OwnOperators }) =>
-    units(gpuImageSteps(config), ['language_input'], operators);
-  const ofMany = own.activations ? { own: { ...own, products: false } } : {};
-  const ofStep = { own: { ...own, tuned: false }, joinsRows: true };
-  return {
-    image: image(ofMany),
-    /** The same for few pictures: the host takes longer to ask for operators of our own than a card for one picture. */
-    imageAlone: () => image({}),
-    prompt: units(prompt, caches('prompt', prompt), ofMany),
-    token: units(token, ['logits', 'next_ids', ...caches('token', token)], ofStep, true),
-  };
-}
