@@ -10,7 +10,7 @@ import { preparePixels } from '../golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
 
 const ROOT = join(import.meta.dirname, '../..');
-const { PixelPool } = (await import(
+const { PixelPool, startPixelThread, endPixelThread } = (await import(
   pathToFileURL(join(ROOT, 'dist/src/runtime/image/pixel-pool.js')).href
 )) as typeof Pool;
 
@@ -107,6 +107,28 @@ describe('threads', () => {
     expect(given() - before).toBeGreaterThan(4);
     expect(given() - before).toBeLessThan(30);
     expect(await made).toEqual(inTurns(30).map((picture) => expected[picture]));
+  });
+
+  it('may be started before their pool, and make its first picture', async () => {
+    const thread = startPixelThread();
+    while (thread.state === 'starting') await new Promise((resolve) => setTimeout(resolve, 5));
+    const given = vi.spyOn(thread.worker, 'postMessage');
+    await using pool = new PixelPool(rules, 2, thread);
+    expect(await pool.pixels(pathOf(0))).toEqual(expected[0]);
+    expect(given).toHaveBeenCalledWith({ picture: pathOf(0) });
+    expect(workers).toHaveLength(1);
+  });
+
+  it('are not waited for where they have not started yet, or have ended', async () => {
+    const starting = startPixelThread();
+    const given = vi.spyOn(starting.worker, 'postMessage');
+    await using pool = new PixelPool(rules, 2, starting);
+    expect(await pool.pixels(pathOf(0))).toEqual(expected[0]);
+    expect(given).not.toHaveBeenCalledWith({ picture: pathOf(0) });
+    const ended = startPixelThread();
+    await endPixelThread(ended);
+    await using other = new PixelPool(rules, 2, ended);
+    expect(await other.pixels(pathOf(1))).toEqual(expected[1]);
   });
 
   it('may end at any time: what they had in hand is made all the same', async () => {

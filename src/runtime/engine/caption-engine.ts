@@ -15,8 +15,7 @@ import { generate } from '../generation/generate.js';
 import type { GeneratedSequence, GenerationHooks } from '../generation/generation-request.js';
 import { resolveGenerationOptions, sequencesAtOnce } from '../generation/generation-options.js';
 import { batchPixels } from '../image/batch-pixels.js';
-import { loadLibvips } from '../image/libvips-pixels.js';
-import { PixelPool } from '../image/pixel-pool.js';
+import { endPixelThread, PixelPool, startPixelThread, type PixelThread } from '../image/pixel-pool.js';
 import { pixelRules } from '../image/pixel-rules.js';
 import { PlannedRoom, type AskedWork } from '../placement/planned-room.js';
 import type { CaptionModel } from '../session/model/caption-model.js';
@@ -57,6 +56,16 @@ export class CaptionEngine implements CaptionWorker {
   }
 
   static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionEngine> {
+    const thread = startPixelThread();
+    try {
+      return await CaptionEngine.#open(checkpoint, options, thread);
+    } catch (error) {
+      await endPixelThread(thread);
+      throw error;
+    }
+  }
+
+  static async #open(checkpoint: Checkpoint, options: DeviceOptions, thread: PixelThread): Promise<CaptionEngine> {
     const config = parseBlip2Config(checkpoint.config);
     checkTensorNames(checkpoint.tensors);
     checkLayerCounts(checkpoint.tensors, config);
@@ -65,15 +74,12 @@ export class CaptionEngine implements CaptionWorker {
     const room = PlannedRoom.of(checkpoint, config.vision, options);
     await room?.checkPictures(pixels.size);
     const model = await ofUnchanged(checkpoint.files, () =>
-      openCaptionModel(config, checkpoint, options, () => {
-        loadLibvips();
-        tokenizers();
-      }),
+      openCaptionModel(config, checkpoint, options, () => void tokenizers()),
     );
     return new CaptionEngine(
       config,
       tokenizers(),
-      new PixelPool({ ...pixels, float: model.pixelFloat ?? 'F32' }),
+      new PixelPool({ ...pixels, float: model.pixelFloat ?? 'F32' }, undefined, thread),
       model,
       room,
     );

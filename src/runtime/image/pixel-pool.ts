@@ -6,8 +6,8 @@ import type { LocalPicture } from './picture-source.js';
 import type { ModelPixels, PixelRules } from './pixel-rules.js';
 import { modelPixels } from './prepare-pixels.js';
 
-/** To a thread, which starts with the rules as its `workerData`; null ends it. */
-export type PixelRequest = { readonly picture: LocalPicture } | null;
+/** To a thread: rules first of all, then pictures; null ends it. */
+export type PixelRequest = { readonly rules: PixelRules } | { readonly picture: LocalPicture } | null;
 
 /** From a thread, first of all that it has started. */
 export type PixelReply =
@@ -22,12 +22,33 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-interface PixelThread {
+export interface PixelThread {
   readonly worker: Worker;
   readonly exit: Promise<unknown>;
-  started: boolean;
+  state: 'starting' | 'started' | 'ended';
   /** What it has in hand: it answers in their order. */
   readonly jobs: Job[];
+}
+
+/** A thread for a pool that is still to come. It loads what decodes pictures, which takes longer than most of them do. */
+export function startPixelThread(): PixelThread {
+  // Flags of this process, such as --input-type, may be of no use to a thread or stop it.
+  const worker = new Worker(new URL('./pixel-thread.js', import.meta.url), { execArgv: [] });
+  worker.unref();
+  // Not `once` of node:events, which rejects at the error before the exit.
+  const exit = new Promise((resolve) => worker.on('exit', resolve));
+  const thread: PixelThread = { worker, exit, state: 'starting', jobs: [] };
+  worker.once('message', () => (thread.state = 'started'));
+  worker.on('error', () => undefined);
+  worker.on('exit', () => (thread.state = 'ended'));
+  return thread;
+}
+
+/** Once what it has in hand is done. */
+export async function endPixelThread({ worker, exit }: PixelThread): Promise<void> {
+  worker.ref();
+  worker.postMessage(null satisfies PixelRequest);
+  await exit;
 }
 
 /**
@@ -46,10 +67,14 @@ export class PixelPool implements AsyncDisposable {
   #here = 0;
   #closed = false;
 
-  /** @param threads at most; they start when there is more than one picture to make. Default: one per core */
-  constructor(rules: PixelRules, threads = availableParallelism()) {
+  /**
+   * @param threads at most; they start when there is more than one picture to make. Default: one per core
+   * @param first one that was started already
+   */
+  constructor(rules: PixelRules, threads = availableParallelism(), first?: PixelThread) {
     this.rules = rules;
     this.#mostThreads = threads;
+    if (first !== undefined && first.state !== 'ended') this.#adopt(first);
   }
 
   /**
@@ -74,10 +99,10 @@ export class PixelPool implements AsyncDisposable {
     }
     // One thread starts after the other, and none for a picture alone: a short job does not start them all.
     const isBusy = this.#jobs.length > 0 && threads.length + this.#here > 0;
-    const isStarting = threads.some(({ started }) => !started);
-    if (isBusy && !isStarting && !this.#closed && threads.length < this.#mostThreads) this.#start();
+    const isStarting = threads.some(({ state }) => state === 'starting');
+    if (isBusy && !isStarting && !this.#closed && threads.length < this.#mostThreads) this.#adopt(startPixelThread());
     // Until a thread has started, and where none can.
-    while (this.#here < HERE_AT_ONCE && threads.every(({ started }) => !started)) {
+    while (this.#here < HERE_AT_ONCE && threads.every(({ state }) => state !== 'started')) {
       const job = this.#next();
       if (job === undefined) return;
       void this.#makeHere(job);
@@ -98,22 +123,15 @@ export class PixelPool implements AsyncDisposable {
     this.#assign();
   }
 
-  #start(): void {
-    // Flags of this process, such as --input-type, may be of no use to a thread or stop it.
-    const url = new URL('./pixel-thread.js', import.meta.url);
-    const worker = new Worker(url, { workerData: this.rules, execArgv: [] });
-    worker.unref();
-    // Not `once` of node:events, which rejects at the error before the exit.
-    const exit = new Promise((resolve) => worker.on('exit', resolve));
-    const thread: PixelThread = { worker, exit, started: false, jobs: [] };
+  #adopt(thread: PixelThread): void {
+    const { worker, jobs } = thread;
     this.#threads.add(thread);
+    worker.postMessage({ rules: this.rules } satisfies PixelRequest);
     worker.on('message', (reply: PixelReply) => {
-      thread.started = true;
-      if (reply.kind !== 'started') finish(thread.jobs.shift(), reply);
-      if (thread.jobs.length === 0 && !this.#closed) worker.unref();
+      if (reply.kind !== 'started') finish(jobs.shift(), reply);
+      if (jobs.length === 0 && !this.#closed) worker.unref();
       this.#assign();
     });
-    worker.on('error', () => undefined);
     worker.on('exit', () => this.#lose(thread));
   }
 
@@ -128,17 +146,12 @@ export class PixelPool implements AsyncDisposable {
   /** Pictures that are being made are finished. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    const threads = [...this.#threads];
-    for (const { worker } of threads) {
-      worker.ref();
-      worker.postMessage(null);
-    }
-    await Promise.all(threads.map(({ exit }) => exit));
+    await Promise.all([...this.#threads].map(endPixelThread));
   }
 }
 
 function leastBusy(threads: readonly PixelThread[]): PixelThread | undefined {
-  const able = threads.filter(({ started, jobs }) => started && jobs.length < IN_HAND);
+  const able = threads.filter(({ state, jobs }) => state === 'started' && jobs.length < IN_HAND);
   return able.sort((a, b) => a.jobs.length - b.jobs.length)[0];
 }
 

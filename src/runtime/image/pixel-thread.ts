@@ -1,11 +1,12 @@
 /** A thread that makes the pixels of pictures, one after the other. Started by `PixelPool`; ends when it is told. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { sendError } from '../sent-error.js';
+import { loadLibvips } from './libvips-pixels.js';
 import type { PixelReply, PixelRequest } from './pixel-pool.js';
 import type { PixelRules } from './pixel-rules.js';
 import { modelPixels } from './prepare-pixels.js';
 
-const rules = workerData as PixelRules;
+let rules: PixelRules | undefined;
 
 function reply(answer: PixelReply, moved: readonly ArrayBufferLike[] = []): void {
   parentPort?.postMessage(answer, moved as ArrayBuffer[]);
@@ -20,7 +21,9 @@ parentPort?.on('message', (request: PixelRequest) => {
 
 async function serve(request: PixelRequest): Promise<void> {
   if (request === null) return parentPort?.close();
+  if ('rules' in request) return void (rules = request.rules);
   try {
+    if (rules === undefined) throw new Error('a picture before the rules');
     const pixels = await modelPixels(request.picture, rules);
     reply({ kind: 'made', pixels }, [pixels.buffer]);
   } catch (error) {
@@ -28,4 +31,5 @@ async function serve(request: PixelRequest): Promise<void> {
   }
 }
 
+loadLibvips();
 reply({ kind: 'started' });
