@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { forkAhead } from '../../src/runtime/captioner/process/fork-model.js';
 import { likelyCard } from '../../src/runtime/placement/likely-card.js';
-import { parseSize } from '../../src/size.js';
+import { parseSize } from '../../src/planner/index.js';
 
 /** Subcommands whose processes are their own affair, and flags that start none or several. */
 const OTHERS = new Set(['queue', 'worker', 'completion', '-h', '--help', '-v', '-V', '--version', '--workers']);

@@ -14,7 +14,7 @@ import type { DeviceMemory } from '../../device/memory/device-memory.js';
 import { batchBytes } from './batch-bytes.js';
 import { RunThread } from '../../device/thread/run-thread.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
-import { isOfRows, modelUnits, type PlannedWork } from './units/model-units.js';
+import { isOfRows, modelUnits, type PlannedWork } from './model-units.js';
 import type { Unit } from './units/gpu-units.js';
 import type { GpuProgram } from './program/gpu-program.js';
 import { LentRoom } from './program/lent-room.js';

@@ -1,6 +1,6 @@
 /** The programs of a model that captions, cut into units, with the operators of our own that suit the work of its plan. */
-import type { Blip2Config } from '../../../../model/blip2-config.js';
-import type { Workload } from '../../../../planner/profile/workload/workload.js';
+import type { Blip2Config } from '../../../model/blip2-config.js';
+import type { Workload } from '../../../planner/profile/workload/workload.js';
 import {
   GPU_LAYERS,
   GPU_LAYERS_APART,
@@ -8,12 +8,12 @@ import {
   gpuImageSteps,
   gpuPromptSteps,
   gpuTokenSteps,
-} from '../../../graph/gpu/gpu-programs.js';
-import type { Step } from '../../../graph/program.js';
-import type { OwnOperators, StageSources } from '../../../graph/stage-builder.js';
-import type { Weights } from '../../../graph/weights.js';
-import type { EngineSources } from '../program/started-programs.js';
-import { gpuUnits } from './gpu-units.js';
+} from '../../graph/gpu/gpu-programs.js';
+import type { Step } from '../../graph/program.js';
+import type { OwnOperators, StageSources } from '../../graph/stage-builder.js';
+import type { Weights } from '../../graph/weights.js';
+import type { EngineSources } from './program/started-programs.js';
+import { gpuUnits } from './units/gpu-units.js';
 
 /** What a plan says of the pictures that run together. */
 export type PlannedWork = Pick<Workload, 'batch' | 'beams' | 'encoded'>;
