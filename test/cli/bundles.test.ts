@@ -23,8 +23,9 @@ describe('bundled commands', () => {
     ['blip2-plan', [DEMO, '--vram', '10G', '-q', '--format', 'html']],
     ['blip2-run', ['--help']],
     ['blip2-shard', ['inspect', DEMO]],
-  ])('%s %j loads its own file and no library', async (name, args) => {
-    expect(await loaded(name, args)).toEqual([`${name}.js`]);
+  ])('%s %j loads its own files and no library', async (name, args) => {
+    const own = name === 'blip2-run' ? ['blip2-run.js', 'run-command.js'] : [`${name}.js`];
+    expect(await loaded(name, args)).toEqual(own);
   });
 
   it('come with the licences of what is in them', async () => {

@@ -1,5 +1,6 @@
 /** Runs lines of commands one after the other, each by the file of its command loaded anew, and prints how each has ended. */
 import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 
 const { lines, columns } = JSON.parse(process.argv[2]);
 const require = createRequire(import.meta.url);
@@ -26,7 +27,8 @@ function next() {
   for (const name of Object.keys(process.env)) delete process.env[name];
   Object.assign(process.env, env);
   process.argv = [process.execPath, file, ...args];
-  delete require.cache[file];
+  // With the other bundles that it is of.
+  for (const known of Object.keys(require.cache)) if (dirname(known) === dirname(file)) delete require.cache[known];
   require(file);
 }
 
