@@ -1,6 +1,7 @@
 /**
  * Plans for many models at once: a line of JSON in ({ config, tensors: { name: [dtype, shape] }, fractions }), a line out, with
- * a map per fraction of the loaded bytes; or, with `maps`, what is said against each of those. For check_models.py.
+ * a map per fraction of the loaded bytes; with `twoCards`, maps for two; or, with `maps`, what is said against each of those.
+ * For check_models.py and run_on_fake_card.py.
  */
 import { createInterface } from 'node:readline';
 import { loadModelTable } from '../../dist/src/planner/models/load-model-table.js';
@@ -12,10 +13,42 @@ const slow = { memoryBytesPerSecond: 2e9, flopsPerSecond: 2e10 };
 const { KNOWN_GPUS, UNKNOWN_HOST } = await import('../../dist/src/planner/index.js');
 const machine = { gpus: [KNOWN_GPUS.get('RTX 4090')], host: { ...UNKNOWN_HOST, ...slow } };
 
+/** Blocks that may be on either card, in turns, beginning with either. */
+const PINNINGS = [(index) => index % 2, (index) => 1 - (index % 2)];
+
+function pinned(blocks, cardOf) {
+  const bound = new Map();
+  return new Map(
+    blocks
+      .filter(({ onMainGpu }) => onMainGpu !== true)
+      .map((block, index) => {
+        const card = bound.get(block.bond) ?? cardOf(index);
+        if (block.bond !== null) bound.set(block.bond, card);
+        return [block.name, card];
+      }),
+  );
+}
+
+function onTwoCards(table, options) {
+  const budgets = { gpus: new Map([0, 1].map((gpu) => [gpu, 1e13])), ramBytes: null, diskBytes: 0 };
+  const { profile } = preparePlan(table, { ...options, budgets });
+  const halves = new Map([0, 1].map((gpu) => [gpu, Math.ceil(profile.weightBytes * 0.55) + 2e8]));
+  const asked = [{ budgets: { ...budgets, gpus: halves } }];
+  for (const cardOf of PINNINGS) asked.push({ budgets, pins: pinned(profile.blocks, cardOf) });
+  return asked.map((each) => {
+    try {
+      const result = planDeviceMap(table, { ...options, explain: false, ...each });
+      return result.status === 'infeasible' ? null : result.plan.device_map;
+    } catch (error) {
+      return String(error.message);
+    }
+  });
+}
+
 const withGpu = (budgets, bytes) => ({ ...budgets, gpus: new Map([[0, Math.ceil(bytes)]]) });
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { config, tensors, fractions, dtype, auto, maps } = JSON.parse(line);
+  const { config, tensors, fractions, dtype, auto, maps, twoCards } = JSON.parse(line);
   const table = new Map(Object.entries(tensors).map(([name, [type, shape]]) => [name, { dtype: type, shape }]));
   const started = performance.now();
   try {
@@ -24,6 +57,10 @@ for await (const line of createInterface({ input: process.stdin })) {
     if (maps !== undefined) {
       const issues = maps.map((map) => explainMap(parseDeviceMap(map), table, { ...options, budgets: none }).issues);
       console.log(JSON.stringify({ issues: issues.map((of) => of.map(({ code, message }) => `${code}: ${message}`)) }));
+      continue;
+    }
+    if (twoCards === true) {
+      console.log(JSON.stringify({ maps: onTwoCards(table, options) }));
       continue;
     }
     const { profile } = preparePlan(table, { ...options, budgets: none });

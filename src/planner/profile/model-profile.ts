@@ -95,6 +95,8 @@ export interface ProfileBlock {
   readonly stores: readonly ('cpu' | 'disk')[];
   /** A tensor of its modules that is in no file, so that it cannot be read from the disk; absent where there is none. */
   readonly lacks?: string;
+  /** Whether of several GPUs only that one may run it which runs the model's own code: the lowest number in a map. Default false. */
+  readonly onMainGpu?: boolean;
   /** What may stay on the GPU where the rest of the block is streamed to it, the least first: at least one level, of nothing. */
   readonly kept: readonly Kept[];
   /** Largest module with tensors of its own: what streaming leaf by leaf has to hold at a time. */

@@ -6,7 +6,7 @@
  * on the CPU.
  */
 import { at, found } from '../../../checked-access.js';
-import type { Device, DeviceMap } from '../../map/device-map.js';
+import { gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { longestPrefix } from '../../map/longest-prefix.js';
 import { gpuAt } from '../../price/device-profile.js';
 import { deviceOfPlace, type Location, type Place } from '../../price/place.js';
@@ -55,13 +55,14 @@ export function engineCases(context: PlanContext): Placing[] {
   const streamedBeside = (main: number, gpus: readonly number[]): Placing[] => {
     const levels = gpus.length > 1 ? WHOLE : keptLevelsOf(profile);
     const locations = [...gpus.map(resident), ...streamedTo(main, levels)];
-    const hasLevel = (block: ProfileBlock, place: Location) =>
-      place.execution !== 'streamed' || place.level === levels[0] || place.level < block.kept.length;
-    const unanchored =
-      rootOf(profile) === undefined ? { unanchored: { placing: build(locations, hasLevel), main } } : {};
+    const isOpen = (block: ProfileBlock, place: Location) =>
+      place.execution === 'streamed'
+        ? place.level === levels[0] || place.level < block.kept.length
+        : place.execution !== 'resident' || place.gpu === main || block.onMainGpu !== true;
+    const unanchored = rootOf(profile) === undefined ? { unanchored: { placing: build(locations, isOpen), main } } : {};
     return anchorsOf(context, main, found(gpuBytes, main)).map((anchor) => ({
       ...build(locations, (block, place) =>
-        isWith(anchor, block) ? place.execution === 'resident' && place.gpu === main : hasLevel(block, place),
+        isWith(anchor, block) ? place.execution === 'resident' && place.gpu === main : isOpen(block, place),
       ),
       ...unanchored,
     }));
@@ -70,7 +71,8 @@ export function engineCases(context: PlanContext): Placing[] {
   const isAsGood = (k: number, i: number) =>
     found(gpuBytes, at(ids, k)) >= found(gpuBytes, at(ids, i)) &&
     gpuAt(context.machine, k) === gpuAt(context.machine, i);
-  const mains = ids.filter((_, i) => !ids.slice(0, i).some((_earlier, k) => isAsGood(k, i)));
+  const pinned = gpusOf(pins);
+  const mains = ids.filter((id, i) => pinned.has(id) || !ids.slice(0, i).some((_earlier, k) => isAsGood(k, i)));
   return [
     // Everything on one GPU is cheaper than the same placement as one of many.
     ...mains.map((main) => build([resident(main)])),

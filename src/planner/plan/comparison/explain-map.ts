@@ -71,6 +71,7 @@ function explained(
   const asked = {
     ...options,
     cutsLayers: true,
+    isGiven: true,
     ...(options.names === 'file' ? {} : { isKept: (name: string) => typeof deviceOf(given, name) === 'number' }),
     allowQuant: [...new Set(quant.values())],
     budgets: { ...options.budgets, gpus },

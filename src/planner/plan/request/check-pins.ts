@@ -19,6 +19,22 @@ export function checkPins(pins: DeviceMap, profile: ModelProfile): void {
       details: { key },
     });
   }
+  checkMainGpu(pins, profile);
+}
+
+/** What runs with the model's own code is on the lowest GPU of a map. */
+function checkMainGpu(pins: DeviceMap, { blocks }: ModelProfile): void {
+  const lowest = Math.min(...gpusOf(pins));
+  for (const { name, onMainGpu } of blocks) {
+    const device = longestPrefix(pins, name);
+    if (onMainGpu !== true || typeof device !== 'number' || device === lowest) continue;
+    throw new Blip2Error(
+      'PIN_IMPOSSIBLE',
+      `${name} cannot be on GPU ${device} beside GPU ${lowest}: the model's own code runs on the lowest GPU of a map, and adds up or reads ` +
+        'what is in no list of layers.',
+      { hint: `Pin it to ${lowest}, or nothing to GPU ${lowest}.`, details: { key: name, block: name } },
+    );
+  }
 }
 
 function checkStore(

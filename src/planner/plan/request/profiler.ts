@@ -31,6 +31,8 @@ export interface Grain {
   readonly isApart?: (path: string) => boolean;
   /** Whether a map that is explained keeps a tensor, by its loaded name, on its GPU. */
   readonly isKept?: (tensor: string) => boolean;
+  /** Whether a map is explained, which may place apart what plans for several GPUs keep together. */
+  readonly isGiven?: boolean;
 }
 
 type AskedOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>> & Grain;
@@ -83,7 +85,8 @@ function anyProfiler(tensors: TensorTable, options: AskedOptions, shared: Profil
   const quantization = quantizationOf(described, isTransformers && !isByFile ? 'transformers' : 'other');
   const loaded = decompressed(tensors, described, quantization);
   const gpus = options.budgets?.gpus.size ?? 1;
-  const grain = { isApart: options.isApart, cutsLayers: options.cutsLayers === true };
+  const { isApart, isGiven = false } = options;
+  const grain = { isApart, isGiven, cutsLayers: options.cutsLayers === true };
   const given = { ...shared, config, quantization, gpus, ...grain };
   if (models === undefined) {
     const profileFor = genericProfiler(loaded, { ...given, model: null });

@@ -144,6 +144,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     ...(sizes.bufferBytes === 0 ? {} : { savedBufferBytes: sizes.bufferBytes }),
     stores: storesOf(group, context),
     ...(group.lacks === null ? {} : { lacks: group.lacks }),
+    ...(group.onMainGpu ? { onMainGpu: true } : {}),
     kept: levels.map((level) => ({ tensors: [...level], bytes: keptOf(level, () => true).bytes })),
     largestLeafBytes: Math.max(0, ...read.leaves.values()),
     cacheElements: rows * kept.most,

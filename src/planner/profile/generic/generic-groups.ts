@@ -19,6 +19,8 @@ export interface TensorGroup {
   readonly reads: readonly string[];
   /** Label shared with groups that hold the same memory. */
   readonly bond: string | null;
+  /** Whether of several GPUs only that one may run it which runs the model's own code. */
+  readonly onMainGpu: boolean;
 }
 
 /** A numbered block: the outermost list of modules in a path. */
@@ -47,6 +49,7 @@ export function genericGroups(names: Iterable<string>, tied: boolean): TensorGro
     lacks: null,
     reads: [],
     bond: name === table?.name ? bond : null,
+    onMainGpu: false,
   }));
   if (bond === null || table === undefined) return all;
   // The head that tied embeddings have nearly everywhere; transformers wants a key for it.
@@ -61,6 +64,7 @@ export function genericGroups(names: Iterable<string>, tied: boolean): TensorGro
       lacks: null,
       reads: table.tensors,
       bond,
+      onMainGpu: false,
     },
   ];
 }

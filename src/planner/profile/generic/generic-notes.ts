@@ -34,6 +34,15 @@ export function knownNotes(model: LoadedModel, rules: DtypeRules): string[] {
 const listed = ([first = '', ...others]: readonly string[]): string =>
   others.length === 0 ? first : `${first} and the like`;
 
+/** Of several GPUs. */
+export function mainGpuNotes(blocks: readonly ProfileBlock[]): string[] {
+  if (blocks.every(({ onMainGpu }) => onMainGpu !== true)) return [];
+  return [
+    'Of several GPUs, the lowest in the map runs all that is in no list of layers: the model adds up and reads there what its modules make ' +
+      'and hold.',
+  ];
+}
+
 const EXPERTS_APART =
   'The routed experts of a layer have a place of their own; where they are, a token reads those that it is sent to.';
 

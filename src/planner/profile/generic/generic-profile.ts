@@ -10,7 +10,7 @@ import { quantizationNotes, quantizationWarnings, type Quantization } from '../.
 import { CROSS } from './cache-shape.js';
 import { emptyModulesOf } from './empty-modules.js';
 import { genericBlock } from './generic-block.js';
-import { knownNotes, loaderNotes } from './generic-notes.js';
+import { knownNotes, loaderNotes, mainGpuNotes } from './generic-notes.js';
 import { genericGroups } from './generic-groups.js';
 import { lackingKeys, lackingNotes } from './lacking-keys.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
@@ -27,6 +27,8 @@ export interface GenericProfileOptions extends ProfileOptions {
   readonly gpus: number;
   /** Whether a map that is given places parts of a module; absent where none is. */
   readonly isApart?: ((path: string) => boolean) | undefined;
+  /** Whether a map is given: what it places apart is looked at apart. */
+  readonly isGiven: boolean;
   /** Whether some modules of a layer may be streamed and others not, where all runs on one GPU. */
   readonly cutsLayers: boolean;
   /** How the tensors are quantised; null where they are not. */
@@ -56,6 +58,7 @@ export function genericProfiler(
       : loadedGroups(model, {
           placesExperts: engine !== 'transformers',
           onOneGpu: engine === 'transformers' && options.gpus <= 1,
+          onSeveralGpus: engine === 'transformers' && options.gpus > 1 && !options.isGiven,
           isApart: options.isApart,
         });
   const { groups, aliases } = known;
@@ -95,6 +98,7 @@ export function genericProfiler(
       assumptions: [
         ...(model === null ? UNKNOWN : [...knownNotes(model, rules), ...lackingNotes([...lacking.keys()], model)]),
         ...loaderNotes(engine, blocks),
+        ...mainGpuNotes(blocks),
         ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
         ...quantizationNotes(quantization, engine),
       ],

@@ -17,6 +17,8 @@ export interface Splitting {
   readonly placesExperts: boolean;
   /** Whether all runs on one GPU, so that a layer may be split which the class does not want whole. */
   readonly onOneGpu: boolean;
+  /** Whether it may run on several, between which hooks carry what a module is called with, and nothing that its parent adds up. */
+  readonly onSeveralGpus: boolean;
   /** Whether a map that is given places parts of a module, so that it is none of one place. */
   readonly isApart?: ((path: string) => boolean) | undefined;
 }
@@ -47,6 +49,7 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
       lacks: lacking.get(name) ?? null,
       reads: ties.reads.get(name) ?? [],
       bond: ties.bonds.get(name) ?? null,
+      onMainGpu: false,
     }),
   );
   const rank = ({ name, phase, isHead }: TensorGroup) => [
@@ -54,7 +57,22 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
     isHead ? 1 : 0,
     ...tree.order(name),
   ];
-  return { groups: sortedBy(groups, rank), aliases: ties.aliases };
+  const sorted = sortedBy(groups, rank);
+  return { groups: splitting.onSeveralGpus ? aroundLists(sorted, cls) : sorted, aliases: ties.aliases };
+}
+
+/** A table, a norm and a head, each of which is called with what the one before made. */
+const ONE_AFTER_ANOTHER = 3;
+
+/**
+ * What is in no list stays on the GPU that runs the model's own code: that adds up what its modules make (tokens and positions, towers),
+ * and reads their tensors. Members of lists are called with all that they need.
+ */
+function aroundLists(groups: readonly TensorGroup[], { use }: ModelClass): TensorGroup[] {
+  const others = groups.filter(({ name }) => !IN_A_LIST.test(name));
+  const isChain = use === 'causal' && others.length <= ONE_AFTER_ANOTHER && others.every(({ stays }) => !stays);
+  const onMain = new Set(isChain ? [] : others);
+  return groups.map((group) => ({ ...group, onMainGpu: onMain.has(group) }));
 }
 
 /** What a tensor moves with: accelerate brings a module's tensors where it calls the module. */
@@ -64,13 +82,15 @@ interface Owner {
   readonly stays: boolean;
 }
 
+const IN_A_LIST = /(^|\.)\d+(\.|$)/;
+
 /** One that is routed to, or all of a layer where they are one tensor. */
 const EXPERTS = /^.*?\.(?:experts|routed_experts)(?:\.\d+)?(?=\.)/;
 
 /** Tensor -> its owner; tensors of one module are looked up once. */
 function owners(
   model: LoadedModel,
-  { placesExperts, onOneGpu, isApart = () => false }: Splitting,
+  { placesExperts, onOneGpu, onSeveralGpus, isApart = () => false }: Splitting,
 ): (tensor: string) => Owner {
   const { tree } = model;
   const keepsLayers = !onOneGpu || tree.some(tree.root, ({ whole }) => whole);
@@ -80,19 +100,27 @@ function owners(
     let owner = known.get(module);
     if (owner === undefined) {
       const experts = placesExperts ? EXPERTS.exec(`${module}.`)?.[0] : undefined;
-      owner = experts === undefined ? ownerOf(module, model, keepsLayers, isApart) : { name: experts, stays: false };
+      owner =
+        experts === undefined
+          ? ownerOf(module, model, { keepsLayers, onSeveralGpus, isApart })
+          : { name: experts, stays: false };
       known.set(module, owner);
     }
     return owner ?? { name: tensor, stays: true };
   };
 }
 
+interface Grain {
+  readonly keepsLayers: boolean;
+  readonly onSeveralGpus: boolean;
+  readonly isApart: (path: string) => boolean;
+}
+
 /** null for a module whose tensors have keys of their own. */
 function ownerOf(
   module: string,
-  { tree, isWhole }: LoadedModel,
-  keepsLayers: boolean,
-  isApart: (path: string) => boolean,
+  { cls, tree, isWhole }: LoadedModel,
+  { keepsLayers, onSeveralGpus, isApart }: Grain,
 ): Owner | null {
   const parts = module === '' ? [] : module.split('.');
   const nodes = tree.along(module);
@@ -100,7 +128,11 @@ function ownerOf(
   const block = layer === undefined || isApart(layer) ? undefined : layer;
   for (const [depth, node] of nodes.entries()) {
     const path = parts.slice(0, depth).join('.');
-    const isOne = isWhole(path) || block === path || isSmallParent(node, tree);
+    const isOne =
+      isWhole(path) ||
+      block === path ||
+      isSmallParent(node, tree) ||
+      (onSeveralGpus && isUnit(path, node, tree) && !holdsHead(path, cls));
     if (depth > 0 && (node.uncalled || (isOne && !isApart(path))))
       return { name: path, stays: tree.some(node, (each) => each.uncalled) };
   }
@@ -109,6 +141,16 @@ function ownerOf(
   if (module === '' || (isComplete && last !== undefined && last.children.size > 0)) return null;
   return { name: block ?? module, stays: false };
 }
+
+const NUMBER = /(^|\.)\d+$/;
+
+/** A member of a list that is no module of one product, or a module below which there is none. */
+const isUnit = (path: string, node: ModuleNode, tree: ModuleTree): boolean =>
+  node.children.size > 0 &&
+  (NUMBER.test(path) || !tree.some(node, (each) => each.whole || (each.children.get('*')?.children.size ?? 0) > 0));
+
+const holdsHead = (path: string, { head }: ModelClass): boolean =>
+  head !== null && head !== path && isWithin(head, path);
 
 /** Tensors of its own beside modules, and nothing below that could be placed by itself: a key for it stands for all. */
 function isSmallParent(node: ModuleNode, tree: ModuleTree): boolean {

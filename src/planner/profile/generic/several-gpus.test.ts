@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import type { TensorInfo } from '../../../tensor/tensor-info.js';
+import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
+import { loadModelTable } from '../../models/load-model-table.js';
+import { explainMap } from '../../plan/comparison/explain-map.js';
+import { planDeviceMap } from '../../plan/plan-device-map.js';
+import type { PlanOptions } from '../../plan/request/plan-options.js';
+
+const models = await loadModelTable();
+
+interface File {
+  readonly config: object;
+  readonly modules: readonly string[];
+}
+
+const layers = (path: string, leaves: readonly string[]): string[] =>
+  Array.from({ length: 4 }, (_, i) => leaves.map((leaf) => `${path}.${i}.${leaf}`)).flat();
+
+const LAYOUT: File = {
+  config: { architectures: ['LayoutLMv3Model'], model_type: 'layoutlmv3' },
+  modules: [
+    ...['word_embeddings', 'position_embeddings', 'x_position_embeddings', 'LayerNorm'].map(
+      (each) => `embeddings.${each}`,
+    ),
+    'patch_embed.proj',
+    'norm',
+    ...['rel_pos_bias', 'rel_pos_x_bias', 'rel_pos_y_bias'].map((each) => `encoder.${each}`),
+    ...layers('encoder.layer', [
+      'attention.self.query',
+      'attention.output.dense',
+      'intermediate.dense',
+      'output.dense',
+    ]),
+  ],
+};
+const BIOGPT: File = {
+  config: { architectures: ['BioGptForCausalLM'], model_type: 'biogpt' },
+  modules: [
+    ...['embed_tokens', 'embed_positions', 'layer_norm'].map((each) => `biogpt.${each}`),
+    ...layers('biogpt.layers', ['self_attn.q_proj', 'fc1', 'fc2']),
+    'output_projection',
+  ],
+};
+const ALBERT: File = {
+  config: { architectures: ['AlbertModel'], model_type: 'albert' },
+  modules: [
+    'embeddings.word_embeddings',
+    'embeddings.position_embeddings',
+    'encoder.embedding_hidden_mapping_in',
+    ...['attention.query', 'attention.dense', 'ffn', 'ffn_output', 'full_layer_layer_norm'].map(
+      (each) => `encoder.albert_layer_groups.0.albert_layers.0.${each}`,
+    ),
+    'pooler',
+  ],
+};
+const LLAMA: File = {
+  config: { architectures: ['LlamaForCausalLM'], model_type: 'llama', tie_word_embeddings: false },
+  modules: [
+    'model.embed_tokens',
+    ...layers('model.layers', ['self_attn.q_proj', 'mlp.down_proj']),
+    'model.norm',
+    'lm_head',
+  ],
+};
+
+const tensorsOf = ({ modules }: File) =>
+  new Map(modules.map((name): [string, TensorInfo] => [`${name}.weight`, { dtype: 'F16', shape: [64, 64] }]));
+
+function mapOf(file: File, pins: DeviceMap): DeviceMap {
+  const budgets = { gpus: new Map([0, 1].map((id) => [id, 2 ** 30])), ramBytes: null, diskBytes: 0 };
+  const options: PlanOptions = { config: file.config, models, engine: 'transformers', budgets, pins };
+  const result = planDeviceMap(tensorsOf(file), options);
+  if (result.status !== 'fits') throw new Error('there is room');
+  return result.map;
+}
+
+/** What runs on the GPU on which the model's own code does, where a layer is on either. */
+const modulesOn = (map: DeviceMap, device: Device, { modules }: File) =>
+  modules.filter((name) => deviceOf(map, name) === device);
+
+/** As maps that put them apart fail on torch's fake tensors (bench/planner/run_on_fake_card.py --two-cards). */
+describe('on two GPUs', () => {
+  it.each([
+    ['the biases that LayoutLMv3 hands to its layers are where its boxes are', LAYOUT, 'encoder.layer'],
+    ["BioGPT's tokens and positions, which it adds up, are together", BIOGPT, 'biogpt.layers'],
+  ])('%s', (_, file, list) => {
+    const pins = new Map([0, 1, 2, 3].map((i) => [`${list}.${i}`, i % 2]));
+    const map = mapOf(file, pins);
+    const others = file.modules.filter((name) => !name.startsWith(`${list}.`));
+    expect(modulesOn(map, 0, file)).toEqual(expect.arrayContaining(others));
+    expect(modulesOn(map, 1, file)).toEqual(file.modules.filter((name) => /\.[13]\./.test(name)));
+  });
+
+  it('no list member is cut, whatever the list is called, and no module that adds up what its own make', () => {
+    const map = mapOf(
+      ALBERT,
+      new Map([
+        ['encoder.albert_layer_groups.0', 1],
+        ['embeddings', 0],
+      ]),
+    );
+    expect([...map.keys()].filter((key) => /embeddings|groups/.test(key))).toEqual([
+      'embeddings',
+      'encoder.albert_layer_groups',
+    ]);
+    expect(modulesOn(map, 0, ALBERT)).toEqual(ALBERT.modules.filter((name) => !name.includes('groups')));
+  });
+
+  it('modules that are called one after another may be anywhere', () => {
+    const map = mapOf(
+      LLAMA,
+      new Map<string, Device>([
+        ['model.embed_tokens', 0],
+        ['model.norm', 1],
+        ['lm_head', 1],
+      ]),
+    );
+    expect(deviceOf(map, 'lm_head')).toBe(1);
+  });
+
+  it('pins that would part the model from its code are refused', () => {
+    const pins = new Map([
+      ['encoder.layer', 0],
+      ['encoder.rel_pos_bias', 1],
+    ]);
+    expect(() => mapOf(LAYOUT, pins)).toThrow('encoder.rel_pos_bias cannot be on GPU 1 beside GPU 0');
+    const positions = new Map([
+      ['biogpt.layers', 0],
+      ['biogpt.embed_positions', 1],
+    ]);
+    expect(() => mapOf(BIOGPT, positions)).toThrow('biogpt.embed_positions cannot be on GPU 1 beside GPU 0');
+    expect(modulesOn(mapOf(LAYOUT, new Map([['encoder.rel_pos_bias', 1]])), 0, LAYOUT)).toEqual([]);
+  });
+
+  it('a map that was not planned is read as it is', () => {
+    const map = new Map<string, Device>([...ALBERT.modules.map((name): [string, Device] => [name, 0]), ['pooler', 1]]);
+    const budgets = { gpus: new Map(), ramBytes: null, diskBytes: 0 };
+    const options: PlanOptions = { config: ALBERT.config, models, engine: 'transformers', budgets };
+    expect(explainMap(map, tensorsOf(ALBERT), options).issues).toEqual([]);
+  });
+});
