@@ -95,6 +95,8 @@ export interface ProfileBlock {
   readonly stores: readonly ('cpu' | 'disk')[];
   /** A tensor of its modules that is in no file, so that it cannot be read from the disk; absent where there is none. */
   readonly lacks?: string;
+  /** Tensors of its modules that are tied to those of others and in no file by these names; absent for none. */
+  readonly shares?: readonly string[];
   /** Whether of several GPUs only that one may run it which runs the model's own code: the lowest number in a map. Default false. */
   readonly onMainGpu?: boolean;
   /** What may stay on the GPU where the rest of the block is streamed to it, the least first: at least one level, of nothing. */

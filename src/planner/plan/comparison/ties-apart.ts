@@ -12,6 +12,9 @@ export interface TieApart {
 /** Of the bonds, those of shared memory. */
 const TIED = /^(vocabulary|tied)/;
 
+/** What has a module's name for a tensor that a module below holds is not read by that name, as LUKE's `lm_head.bias`. */
+const A_TENSOR = /\.(weight|bias)$/;
+
 /** The map with a key for each tied module whose weight alone has one. */
 export function withTiedModules(map: DeviceMap, { blocks, aliases }: ModelProfile): DeviceMap {
   const tied = [...aliases.keys(), ...blocks.flatMap(({ name, tensors }) => (tensors.length === 0 ? [name] : []))];
@@ -24,19 +27,25 @@ export function withTiedModules(map: DeviceMap, { blocks, aliases }: ModelProfil
 
 /** Modules whose weights are one, tie by tie. */
 export function tiedModules({ blocks, aliases }: ModelProfile): string[][] {
-  const bonds = new Set(blocks.map(({ bond }) => bond).filter((bond) => bond !== null && TIED.test(bond)));
-  return [...bonds].map((bond) => {
-    const tied = blocks.filter((block) => block.bond === bond).map((block) => block.name);
-    return [...tied, ...[...aliases].filter(([, block]) => tied.includes(block)).map(([alias]) => alias)];
-  });
+  const groups = new Map<string, string[]>();
+  for (const { name, bond } of blocks) {
+    const others = [...aliases].flatMap(([alias, block]) => (block === name && !A_TENSOR.test(alias) ? [alias] : []));
+    const isTied = bond !== null && TIED.test(bond);
+    if (!isTied && others.length === 0) continue;
+    const label = isTied ? bond : name;
+    groups.set(label, [...(groups.get(label) ?? []), name, ...others]);
+  }
+  return [...groups.values()];
 }
 
 /** The ties that a map pulls apart. */
 export function tiesApart(map: DeviceMap, profile: ModelProfile): TieApart[] {
-  const { family, engine, fileNames } = profile;
+  const { family, engine, fileNames, blocks } = profile;
   const gpus = gpusOf(map);
+  const held = new Map(blocks.map(({ name, tensors }) => [name, tensors[0] ?? name]));
   return tiedModules(profile).flatMap((names): TieApart[] => {
-    const devices = [...new Set(names.map((name) => deviceOf(map, name)))].filter((device) => device !== undefined);
+    const homes = new Set(names.map((name) => deviceOf(map, held.get(name) ?? name)));
+    const devices = [...homes].filter((device) => device !== undefined);
     if (devices.length < 2) return [];
     const [gpu, ...others] = [...gpus];
     const isHooked = family === 'generic' && engine === 'transformers' && fileNames === undefined;

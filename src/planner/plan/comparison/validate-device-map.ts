@@ -3,6 +3,7 @@
  * placements that fail at load or in the first forward pass.
  */
 import { at } from '../../../checked-access.js';
+import { readBelow } from '../../profile/generic/loaded-groups.js';
 import type { ModelProfile, ProfileBlock } from '../../profile/model-profile.js';
 import { whyNotThere } from '../request/why-not-there.js';
 import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
@@ -77,9 +78,9 @@ export function validateDeviceMap(
       block.stores.length === 0 &&
       (usesGpu ? typeof device === 'string' && !isBroughtByRoot(block, device, profile) : device === 'disk'),
   );
-  const cut = blocks.filter(
-    (block) => new Set(block.tensors.map((name) => deviceOf(map, name))).size > 1 && splitUnder(map, block) === null,
-  );
+  const homesOf = ({ tensors, shares = [] }: ProfileBlock) =>
+    new Set(tensors.length === 0 ? [] : [...tensors, ...shares].map((name) => deviceOf(map, name)));
+  const cut = blocks.filter((block) => homesOf(block).size > 1 && splitUnder(map, block) === null);
   const rootOnDisk = blocks.some(({ tensors }) => tensors.includes(ROOT)) && deviceOf(map, ROOT) === 'disk';
   return [
     ...issue(
@@ -100,7 +101,7 @@ export function validateDeviceMap(
       namesOf(offGpu),
       (all) => `${all} ${usesGpu ? 'not on a GPU' : 'on disk'}: ${whyNotThere(at(offGpu, 0), profile)}.`,
     ),
-    ...unhooked(given, profile, namesOf(offGpu)),
+    ...unhooked(given, profile, model, namesOf(offGpu)),
     ...tiedApart(map, profile),
     ...issue('MAP_BLOCK_CUT', namesOf(cut), (all, are) => `${all} ${are} split between devices; a block runs on one.`),
     ...unknownKey(unknownKeys(map, profile, model), profile, uncovered.length > 0),
@@ -179,10 +180,18 @@ function keysNested(map: DeviceMap, profile: ModelProfile): MapIssue[] {
 }
 
 /** @param known names of blocks that are said to be where nothing brings them from */
-function unhooked(map: DeviceMap, profile: ModelProfile, known: readonly string[]): MapIssue[] {
+function unhooked(
+  map: DeviceMap,
+  profile: ModelProfile,
+  model: LoadedModel | null,
+  known: readonly string[],
+): MapIssue[] {
   if (profile.engine !== 'transformers') return [];
   const usesGpu = gpusOf(map).size > 0;
-  const tensors = profile.blocks.flatMap((block) => (known.includes(block.name) ? [] : block.tensors));
+  const brought = model === null ? [] : readBelow(model);
+  const tensors = profile.blocks.flatMap((block) =>
+    known.includes(block.name) ? [] : block.tensors.filter((name) => !brought.includes(name)),
+  );
   // A tied weight is there as well where another module has it there.
   const placed = withTiedModules(map, profile);
   const asleep = tiedModules(profile).filter((names) =>

@@ -17,6 +17,8 @@ export interface TensorGroup {
   readonly lacks: string | null;
   /** Tensors of other groups that it reads as its own. */
   readonly reads: readonly string[];
+  /** Names by which its modules have these, where no file does. */
+  readonly shares: readonly string[];
   /** Label shared with groups that hold the same memory. */
   readonly bond: string | null;
   /** Whether of several GPUs only that one may run it which runs the model's own code. */
@@ -48,6 +50,7 @@ export function genericGroups(names: Iterable<string>, tied: boolean): TensorGro
     stays: tensors.length === 1 && tensors[0] === name,
     lacks: null,
     reads: [],
+    shares: [],
     bond: name === table?.name ? bond : null,
     onMainGpu: false,
   }));
@@ -63,6 +66,7 @@ export function genericGroups(names: Iterable<string>, tied: boolean): TensorGro
       stays: false,
       lacks: null,
       reads: table.tensors,
+      shares: [],
       bond,
       onMainGpu: false,
     },

@@ -38,6 +38,7 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
     else known.push(tensor);
   }
   const ties = tiedGroups(model, owner, groupOf, new Set(members.keys()));
+  for (const name of readBelow(model)) stays.delete(name);
   const lacking = new Map(model.unread.map((name) => [homeOf(owner(name).name, ties), name]));
   const groups = [...members, ...ties.heads.map((name): [string, string[]] => [name, []])].map(
     ([name, tensors]): TensorGroup => ({
@@ -48,6 +49,7 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
       stays: stays.has(name),
       lacks: lacking.get(name) ?? null,
       reads: ties.reads.get(name) ?? [],
+      shares: ties.shares.get(name) ?? [],
       bond: ties.bonds.get(name) ?? null,
       onMainGpu: false,
     }),
@@ -158,11 +160,22 @@ function isSmallParent(node: ModuleNode, tree: ModuleTree): boolean {
   return !tree.some(node, (each) => each.whole || each.children.has('*'));
 }
 
+/** Tensors of modules that hold them for a module below, as BERT's head its bias: that one's hook brings them. */
+export function readBelow({ ties, tree }: LoadedModel): string[] {
+  const own = ties.flat().filter((name) => (tree.along(parentOf(name)).at(-1)?.children.size ?? 0) > 0);
+  return own.filter((name) =>
+    ties.some(
+      (group) => group.includes(name) && group.some((other) => parentOf(other).startsWith(`${parentOf(name)}.`)),
+    ),
+  );
+}
+
 interface Ties {
   readonly heads: readonly string[];
   readonly aliases: ReadonlyMap<string, string>;
   readonly bonds: ReadonlyMap<string, string>;
   readonly reads: ReadonlyMap<string, readonly string[]>;
+  readonly shares: ReadonlyMap<string, readonly string[]>;
   /** Groups that hold what the decoder or the head reads. */
   readonly everyToken: ReadonlySet<string>;
 }
@@ -177,24 +190,38 @@ function tiedGroups(
   const aliases = new Map<string, string>();
   const bonds = new Map<string, string>();
   const reads = new Map<string, readonly string[]>();
+  const shares = new Map<string, readonly string[]>();
   const everyToken = new Set<string>();
   for (const [holder = '', ...others] of ties) {
     const home = groupOf.get(holder) ?? holder;
-    const bond = bonds.get(home) ?? `tied:${home}`;
     if (others.some((name) => phaseOf(name, cls) === 'token')) everyToken.add(home);
     for (const other of others) {
       const owner = ownerOfTensor(other).name;
       const isHead = cls.head !== null && isWithin(owner, cls.head);
+      if (!groupOf.has(other)) shares.set(owner, [...(shares.get(owner) ?? []), other]);
       if (owner === home) continue;
       if (names.has(owner) || isHead) {
-        bonds.set(home, bond);
-        bonds.set(owner, bond);
+        bind(bonds, home, owner);
         if (!names.has(owner) && !heads.includes(owner)) heads.push(owner);
         if (!groupOf.has(other)) reads.set(owner, [...(reads.get(owner) ?? []), holder]);
-      } else aliases.set(owner, home);
+      } else {
+        // One that reads two groups, as BERT's head tokens and bias, holds them together.
+        const known = aliases.get(owner);
+        if (known !== undefined && known !== home) bind(bonds, known, home);
+        aliases.set(owner, home);
+      }
     }
   }
-  return { heads, aliases, bonds, reads, everyToken };
+  return { heads, aliases, bonds, reads, shares, everyToken };
+}
+
+/** One place for both, and for all that has one with either. */
+function bind(bonds: Map<string, string>, home: string, owner: string): void {
+  const bond = bonds.get(home) ?? bonds.get(owner) ?? `tied:${home}`;
+  const other = bonds.get(owner);
+  for (const [name, label] of bonds) if (label === other) bonds.set(name, bond);
+  bonds.set(home, bond);
+  bonds.set(owner, bond);
 }
 
 const homeOf = (owner: string, { aliases }: Ties): string => aliases.get(owner) ?? owner;
