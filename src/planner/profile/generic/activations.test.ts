@@ -22,6 +22,9 @@ const recorded = z
     JSON.parse(readFileSync(new URL('../../../../test/fixtures/planner/activations.json', import.meta.url), 'utf8')),
   );
 
+const together = [...recorded.models, ...recorded.encoders];
+const IN_PARTS = new Set(['nemotron_h', 'zamba', 'mimi', 'swin', 'swin v2', 'convnext', 'convnext v2', 'resnet']);
+
 const models = await loadModelTable();
 
 function blocksOf({ config, file, promptTokens }: z.infer<typeof rows>[number]): readonly ProfileBlock[] {
@@ -41,7 +44,7 @@ const activationBytes = (blocks: readonly ProfileBlock[]): number =>
 
 describe('what a prompt takes beside weights', () => {
   // Attention that is written out is counted as one that keeps many scores; XGLM's keeps few.
-  it.each([...recorded.models, ...recorded.encoders])(
+  it.each(together.filter(({ family }) => !IN_PARTS.has(family)))(
     '$family: all but a sixteenth, and less than three times',
     (row) => {
       const blocks = blocksOf(row);
@@ -49,6 +52,19 @@ describe('what a prompt takes beside weights', () => {
       const counted = (kept + activationBytes(blocks)) / row.peakBytes;
       expect(counted).toBeGreaterThan(15 / 16);
       expect(counted).toBeLessThan(3);
+    },
+  );
+});
+
+describe('what stages of a picture, chunks of a state and frames of sound take beside weights', () => {
+  it.each(together.filter(({ family }) => IN_PARTS.has(family)))(
+    '$family: a tenth less at most, and three tenths more',
+    (row) => {
+      const blocks = blocksOf(row);
+      const kept = blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
+      const counted = (kept + activationBytes(blocks)) / row.peakBytes;
+      expect(counted).toBeGreaterThan(0.9);
+      expect(counted).toBeLessThan(1.3);
     },
   );
 });

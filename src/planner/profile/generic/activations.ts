@@ -35,6 +35,7 @@ const DISTANCES = /\.(distance_embedding|linear_pos)\.weight$/;
 /** Towers keep what comes in, and some their first layers' results, beside what a layer makes. */
 const KEPT_BESIDE = 1.15;
 const ATTENTION = /attn|attention/i;
+const POINTWISE = /\.(pwconv1|pointwise_conv1)\.weight$/;
 const BIASED = /\.relative_attention_bias\.weight$/;
 
 /** @param isEager whether attention is written out, so that all of a prompt's scores are there at once */
@@ -52,11 +53,21 @@ export function activationElements(
   const isComposed = COMPOSED.has(
     stringOf(text, 'hidden_act', 'activation_function', 'hidden_activation', 'dense_act_fn') ?? '',
   );
-  const straight = rows.tokens * (2 * rowWidth + (isComposed ? 3.5 : 2) * widest);
-  const scan = scanElements(tensors, text, rows.length) * rows.sequences * (4 / elementBytes);
+  const straight = rows.tokens * (pointwiseElements(tensors) ?? 2 * rowWidth + (isComposed ? 3.5 : 2) * widest);
+  const scan = scanElements(tensors, text, rows.length, elementBytes) * rows.sequences * (4 / elementBytes);
   const routed = rows.tokens * (2 * rowWidth + routedElements(widths, tensors, text));
   const scores = Math.max(scoreElements(rows, tensors, text, isEager), windowElements(rows.tokens, tensors));
   return Math.ceil(Math.max(straight + scan, routed, scores));
+}
+
+/** Of a patch, where a block widens it and narrows it again and does nothing else with it, as ConvNeXt's; null for others. */
+function pointwiseElements(tensors: TensorTable): number | null {
+  const names = [...tensors.keys()];
+  const shape = [...tensors].find(([name]) => POINTWISE.test(name))?.[1].shape;
+  if (shape === undefined || names.some((name) => ATTENTION.test(name))) return null;
+  // Response normalisation makes as much again.
+  const results = names.some((name) => name.includes('.grn.')) ? 3 : 2;
+  return 2 * Math.min(...shape.slice(0, 2)) + results * Math.max(...shape.slice(0, 2));
 }
 
 /** Of a tower, which works on `patches`. */

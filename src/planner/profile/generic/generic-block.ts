@@ -12,7 +12,7 @@ import { keptElements } from './kept-elements.js';
 import { keptLevels } from '../kept-levels.js';
 import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
 import type { Engine } from '../../map/engine.js';
-import { WITHOUT_PATCHES, patchesPerToken } from './picture-patches.js';
+import { WITHOUT_PATCHES, patchesLeft, patchesPerToken, stemElements } from './picture-patches.js';
 import { soundElements } from './sound-elements.js';
 import type { Workload } from '../workload/workload.js';
 import { parentOf } from '../../map/module-paths.js';
@@ -46,6 +46,8 @@ const CROSS_KEYS =
 export const SINGLE_EXPERT = /\.(experts|routed_experts)\.\d+$/;
 
 const LOOKED_UP = /embed/i;
+/** Of pairs of places in a window: no token is multiplied with these. */
+const OF_PLACES = /\.(relative_position_bias_table$|continuous_position_bias_mlp\.)/;
 const CONVOLUTION = /conv/i;
 
 interface Sizes {
@@ -113,13 +115,14 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   // transformers makes logits of a prompt's last token only.
   const promptRows = isHead ? rows : rows * begun;
   const isTower = phase === 'image' && !WITHOUT_PATCHES.test(name);
-  const onceRows = batch * (cls === null ? 1 : Math.ceil(promptTokens * (isTower ? patchesPerToken(config, name) : 1)));
+  const perToken = isTower ? patchesPerToken(config, name) : phase === 'prompt' ? patchesLeft(config, name) : 1;
+  const onceRows = batch * (cls === null ? 1 : Math.ceil(promptTokens * perToken));
   const runs =
     phase === 'token' ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)] : [run(phase, 1, onceRows)];
   const longest = phase === 'token' && !isHead ? begun : phase === 'prompt' ? promptTokens : 1;
   const widestRows = phase === 'token' ? Math.max(promptRows, batch) : onceRows;
   const activations = (): number => {
-    if (isTable) return 2 * widestRows * read.rowWidth;
+    if (isTable) return Math.max(2 * widestRows * read.rowWidth, stemElements(name, widestRows, config));
     if (isTower) return pictureElements(widestRows, read, held, config);
     const others = activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
       text: textConfig(config),
@@ -219,7 +222,7 @@ function sizesOf(
     }
     // Rows are looked up of a table: its width is that of what comes out, not of a product.
     if (elements === Math.max(1, ...info.shape)) continue;
-    if (names.length > 1 && own.has(name) && LOOKED_UP.test(leaf)) continue;
+    if ((names.length > 1 && own.has(name) && LOOKED_UP.test(leaf)) || OF_PLACES.test(name)) continue;
     if (isPlain(info)) {
       // Of several matrices in one tensor, the last two sides; of a convolution, channels, and not the sides of what slides.
       const isConvolution = info.shape.length > 3 || (info.shape.length === 3 && CONVOLUTION.test(name));

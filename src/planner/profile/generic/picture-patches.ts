@@ -21,6 +21,19 @@ export function patchesPerToken(config: AnyConfig, block: string): number {
 /** Patches that become one between two stages. */
 const MERGED = 4;
 
+const IN_A_STAGE = /(?:^|\.)(?:layers|stages|levels|blocks?)\.(\d+)/;
+const OF_THE_LAST = /(^|\.)(classifier|distillation_classifier|head|pooler)(\.|$)/;
+const BACKBONES = ['backbone_config', 'vision_config', 'audio_config'];
+
+/** The part of a picture's patches that a block works on, where each stage merges those of the one before it; 1 where none does. */
+export function patchesLeft(config: AnyConfig, block: string): number {
+  const parts = [config, ...BACKBONES.map((part) => asConfig(config[part]))];
+  const stages = Math.max(...parts.map(({ depths }) => (Array.isArray(depths) ? depths.length : 1)));
+  const stage = IN_A_STAGE.exec(block)?.[1];
+  const before = stage === undefined ? (OF_THE_LAST.test(block) ? stages - 1 : 0) : Math.min(Number(stage), stages - 1);
+  return MERGED ** -before;
+}
+
 /** Stages of an encoder that merges patches as it goes, as Swin does; 1 of any other. */
 function stagesOf(config: AnyConfig): number {
   const { depths } = asConfig(config['encoder']);
@@ -30,6 +43,17 @@ function stagesOf(config: AnyConfig): number {
 function stageOf(block: string, stages: number): number {
   const stage = /(?:^|\.)layers\.(\d+)/.exec(block)?.[1];
   return Math.min(stages - 1, Number(stage ?? (/(^|\.)embeddings(\.|$)/.test(block) ? 0 : stages - 1)));
+}
+
+/** Of a patch, the results of a convolution at twice the resolution, their norm, and what is pooled of it. */
+const RESULTS_OF_STEM = 2.25 * 4;
+const STEM = /(^|\.)embedder(\.|$)/;
+
+/** Elements of what makes the first stage's patches by a convolution on four times as many, as ResNet's; 0 for other blocks. */
+export function stemElements(block: string, patches: number, config: AnyConfig): number {
+  const parts = [config, ...BACKBONES.map((part) => asConfig(config[part]))];
+  const widths = parts.map((part) => (Array.isArray(part['depths']) ? (numberOf(part, 'embedding_size') ?? 0) : 0));
+  return STEM.test(block) ? Math.ceil(RESULTS_OF_STEM * patches * Math.max(...widths)) : 0;
 }
 
 /** Tokens that an encoder makes of a picture of its size; null where config.json does not say how large that is. */

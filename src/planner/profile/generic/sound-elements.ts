@@ -48,7 +48,9 @@ function codedElements(part: AnyConfig): number {
   const ratios = numbersOf(part['upsampling_ratios']);
   const last = (numberOf(part, 'decoder_hidden_size') ?? 0) / 2 ** ratios.length;
   const filters = numberOf(part, 'num_filters') ?? Math.max(last, numberOf(part, 'encoder_hidden_size') ?? 0);
-  return ratios.length === 0 ? 0 : RESULTS_OF_CODEC * product(ratios) * filters;
+  // Mimi makes a frame of two steps of its convolutions, and two of a frame in groups.
+  const steps = numberOf(part, 'upsample_groups') === null ? 1 : 2;
+  return ratios.length === 0 ? 0 : RESULTS_OF_CODEC * product(ratios) * steps * filters;
 }
 
 const product = (numbers: readonly number[]): number => numbers.reduce((all, each) => all * each, 1);
