@@ -148,4 +148,29 @@ describe('what a file has and a class does not load', () => {
     expect(tiesOf({ text_config: apart })).toEqual([[...tied].sort()]);
     expect(tiesOf({ text_config: apart, tie_word_embeddings: false })).toEqual([]);
   });
+
+  // As transformers 5.24 makes of `vision_config`: where it does not say, a tower has the head, and without a `vision_config` it has none.
+  it.each([
+    [{ vision_use_head: true }, true],
+    [{ hidden_size: HIDDEN }, true],
+    [{ vision_use_head: false }, false],
+    [undefined, false],
+  ])("a pooling head of UltraVBERT's tower, but for a tower that has one: %o", (vision, isLoaded) => {
+    const stored = tensors(
+      ['text_model.embeddings.tok_embeddings.weight', 'BF16', 512, HIDDEN],
+      ['vision_model.embeddings.patch_embedding.weight', 'BF16', HIDDEN, 3, 14, 14],
+      ...layersOf('vision_model.encoder.layers', 1),
+      ['vision_model.head.probe', 'BF16', 1, 1, HIDDEN],
+      ['vision_model.head.attention.in_proj_weight', 'BF16', 3 * HIDDEN, HIDDEN],
+      ['vision_model.head.attention.out_proj.weight', 'BF16', HIDDEN, HIDDEN],
+    );
+    const config = { architectures: ['UltraVBertModel'], model_type: 'ultravbert', vision_config: vision };
+    const budgets = { gpus: new Map([[0, 2 ** 30]]), ramBytes: null, diskBytes: 0 };
+    const { blocks, model } = preparePlan(stored, { config, models: table, engine: 'transformers', budgets }).profile;
+    expect(model?.class).toBe('UltraVBertModel');
+    const head = blocks.filter(({ name }) => name.startsWith('vision_model.head'));
+    expect(head.map(({ name, tensors: held, stores }) => [name, held.length, stores])).toEqual(
+      isLoaded ? [['vision_model.head', 3, []]] : [],
+    );
+  });
 });

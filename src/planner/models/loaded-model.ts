@@ -114,16 +114,21 @@ function coverage(cls: ModelClass, names: readonly string[]): number {
   return names.length === 0 ? 0 : known.length / names.length;
 }
 
+/** SigLIP's pooling head, which a tower has unless its part of config.json says that it has none. */
+const POOLING_HEAD = 'vision_model\\.head\\.';
+
 /** Whether the class says that it leaves a tensor out, by either of its names: one that it lacks may have been given a prefix. */
-function ignoring(cls: ModelClass): (source: string, name: string) => boolean {
-  const patterns = cls.ignored.map((pattern) => new RegExp(pattern));
+function ignoring(cls: ModelClass, config: AnyConfig = {}): (source: string, name: string) => boolean {
+  const vision = config['vision_config'];
+  const pools = vision !== undefined && asConfig(vision)['vision_use_head'] !== false;
+  const patterns = cls.ignored.flatMap((pattern) => (pattern === POOLING_HEAD && pools ? [] : [new RegExp(pattern)]));
   return (source, name) => patterns.some((pattern) => pattern.test(source) || pattern.test(name));
 }
 
 function translated(table: ModelTable, cls: ModelClass, config: AnyConfig, tensors: TensorTable): LoadedModel {
   const tree = moduleTree(cls);
   const rename = renamerOf(cls, tree);
-  const isIgnored = ignoring(cls);
+  const isIgnored = ignoring(cls, config);
   const isQuantized = quantizationOf(config, 'transformers') !== null;
   const loaded = new Map<string, TensorInfo>();
   const sources = new Map<string, string[]>();

@@ -140,9 +140,14 @@ function ownerOf(
   }
   const last = nodes.at(-1);
   const isComplete = nodes.length === parts.length + 1;
+  const pooling = isComplete ? undefined : POOLING_HEAD.exec(`${module}.`)?.[0];
+  if (pooling !== undefined) return { name: pooling, stays: true };
   if (module === '' || (isComplete && last !== undefined && last.children.size > 0)) return null;
   return { name: block ?? module, stays: false };
 }
+
+/** SigLIP's, where the class has none by default: attention of torch's own, which reads its parameters itself. */
+const POOLING_HEAD = /^(?:.*\.)?vision_model\.head(?=\.)/;
 
 const NUMBER = /(^|\.)\d+$/;
 
