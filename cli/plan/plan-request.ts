@@ -27,7 +27,7 @@ import { readAllowQuant } from '../common/plan-options.js';
 import { budgetsOf, readCards } from './cards.js';
 import { knownModels } from './known-models.js';
 import { readMachine } from './read-machine.js';
-import { weightFileWarnings } from './weight-files.js';
+import { adapterBeside, weightFileWarnings } from './weight-files.js';
 import type { RequestArgs } from './request-flags.js';
 
 /** What V8 runs of a function, in bytes of code, before it optimises it: about a second. */
@@ -90,6 +90,7 @@ export async function readRequest(args: RequestArgs, usualEngine: Engine = 'blip
   const known = isBlip2(config) ? null : await knownModels(tensors, config, args);
   const loaded = dtype ?? (known === null ? undefined : indexedDtype(config, checkpoint?.indexDtype));
   const engine = args.engine ?? (known === null ? usualEngine : 'transformers');
+  const adapter = engine === 'transformers' && checkpoint !== null ? await adapterBeside(checkpoint) : null;
   for (const module of dtypes.keys()) {
     if (module === '' || [...tensors.keys()].some((name) => isWithin(name, module))) continue;
     throw usageError(`--dtype ${module}=${dtypes.get(module)}: no tensor of this model is in "${module}"`);
@@ -103,6 +104,7 @@ export async function readRequest(args: RequestArgs, usualEngine: Engine = 'blip
       ...(checkpoint?.warnings ?? []).map(({ message, code }) => `${message} [${code}]`),
       ...(known?.warnings ?? []),
       ...(engine === 'transformers' && checkpoint !== null ? weightFileWarnings(checkpoint) : []),
+      ...(adapter?.warnings ?? []),
     ],
     options: {
       config,
@@ -117,6 +119,7 @@ export async function readRequest(args: RequestArgs, usualEngine: Engine = 'blip
       },
       ...(loaded === undefined ? {} : { dtype: loaded }),
       dtypes,
+      ...(adapter === null || adapter.tensors.size === 0 ? {} : { buffers: adapter.tensors }),
       engine,
       ...(known === null ? {} : { models: known.models, names: args.names ?? 'loaded' }),
       provider: args.provider,

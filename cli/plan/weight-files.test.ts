@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
-import { weightFileWarnings } from './weight-files.js';
+import { preparePlan } from '../../src/planner/plan/request/prepare-plan.js';
+import { readRequest, type PlanRequest } from './plan-request.js';
+import { adapterBeside } from './weight-files.js';
 
 let folder = '';
 beforeEach(async () => {
@@ -20,13 +22,28 @@ function oneTensor(name: string): Uint8Array {
 }
 
 // maybe_load_adapters of transformers 5.24: of a folder with a config.json the model is its own, and the adapter comes upon it.
-it('says of an adapter beside a model that it is loaded, too, and how large it is', async () => {
+it('reads an adapter beside a model, which is loaded, too, by the names that the model has', async () => {
   await writeFile(join(folder, 'model.safetensors'), oneTensor('model.norm.weight'));
   await writeFile(join(folder, 'config.json'), '{}');
-  expect(weightFileWarnings(await openCheckpoint(folder))).toEqual([]);
+  expect(await adapterBeside(await openCheckpoint(folder))).toEqual({ tensors: new Map(), warnings: [] });
   await writeFile(join(folder, 'adapter_config.json'), '{"base_model_name_or_path": "owner/model"}');
-  await writeFile(join(folder, 'adapter_model.safetensors'), Buffer.alloc(3 * 2 ** 20));
-  expect(weightFileWarnings(await openCheckpoint(folder))).toEqual([
-    expect.stringContaining('loads that adapter (3 MiB as stored) upon them'),
-  ]);
+  const without = await adapterBeside(await openCheckpoint(folder));
+  expect(without.warnings).toEqual([expect.stringContaining('this plan does not count')]);
+  await writeFile(join(folder, 'adapter_model.safetensors'), oneTensor('base_model.model.model.norm.lora_A.weight'));
+  const { tensors, warnings } = await adapterBeside(await openCheckpoint(folder));
+  expect([...tensors]).toEqual([['model.norm.lora_A.weight', expect.objectContaining({ dtype: 'F32', shape: [4] })]]);
+  expect(warnings).toEqual([expect.stringContaining('this plan counts where its modules run')]);
+});
+
+it('counts it in the dtype of the model', async () => {
+  await writeFile(join(folder, 'model.safetensors'), oneTensor('model.norm.weight'));
+  const config = { architectures: ['LlamaForCausalLM'], model_type: 'llama', torch_dtype: 'bfloat16' };
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+  const args = { checkpoint: folder, vram: ['1GiB'], provider: 'cuda', objective: 'latency' } as const;
+  const before = await readRequest(args);
+  await writeFile(join(folder, 'adapter_config.json'), '{}');
+  await writeFile(join(folder, 'adapter_model.safetensors'), oneTensor('base_model.model.model.norm.lora_A.weight'));
+  const beside = ({ tensors, options }: PlanRequest) =>
+    preparePlan(tensors, options).profile.blocks.reduce((sum, { bufferBytes }) => sum + bufferBytes, 0);
+  expect(beside(await readRequest(args)) - beside(before)).toBe(4 * 2);
 });

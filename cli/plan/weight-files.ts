@@ -1,8 +1,8 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatSize } from '../../src/planner/index.js';
 import { asConfig, stringOf } from '../../src/planner/models/model-config.js';
-import type { Checkpoint } from '../../src/loader/index.js';
+import { openCheckpoint, type Checkpoint } from '../../src/loader/index.js';
+import type { TensorInfo, TensorTable } from '../../src/tensor/tensor-info.js';
 
 /** Where a file is not one of several, its name with a variant or without. */
 const FOUND = /^model(\.[^.]+)?\.safetensors$/;
@@ -13,22 +13,7 @@ const ADAPTER = 'adapter_model.safetensors';
  * What to know where `from_pretrained` would load other weights than were read, or none (transformers 5.24): it goes by names, and by
  * `transformers_weights` of config.json before all.
  */
-export function weightFileWarnings(checkpoint: Checkpoint): string[] {
-  return [...wrongNames(checkpoint), ...adapterBeside(checkpoint)];
-}
-
-/** With PEFT an adapter in the same folder is loaded upon the model. */
-function adapterBeside({ folder, hub }: Checkpoint): string[] {
-  if (hub !== undefined || !existsSync(join(folder, 'adapter_config.json'))) return [];
-  const weights = statSync(join(folder, ADAPTER), { throwIfNoEntry: false });
-  const size = weights === undefined ? '' : ` (${formatSize(weights.size)} as stored)`;
-  return [
-    `adapter_config.json is beside the weights: where PEFT is installed, from_pretrained loads that adapter${size} upon them, which this plan does not count. ` +
-      'Leave room for it with --reserve, or merge it (merge_and_unload of PEFT).',
-  ];
-}
-
-function wrongNames({ folder, config, files, hub }: Checkpoint): string[] {
+export function weightFileWarnings({ folder, config, files, hub }: Checkpoint): string[] {
   const named = stringOf(asConfig(config), 'transformers_weights');
   const [only] = files.map(({ name }) => name);
   if (only === undefined || config === null) return [];
@@ -45,4 +30,34 @@ function wrongNames({ folder, config, files, hub }: Checkpoint): string[] {
   return [
     `transformers looks for model.safetensors and finds no ${only}: rename it, or add "transformers_weights": ${JSON.stringify(only)} to config.json.`,
   ];
+}
+
+/** What from_pretrained loads beside a model's own weights where PEFT is installed. */
+export interface AdapterBeside {
+  /** Names as the loaded model has them. */
+  readonly tensors: TensorTable;
+  readonly warnings: readonly string[];
+}
+
+/** What PEFT has around a model. */
+const WRAPPED = /^base_model\.model\./;
+
+/**
+ * The adapter in the same folder, which is loaded upon the model, in its dtype and where its modules are (transformers 5.24, PEFT 0.21).
+ * @throws Blip2Error for a file that cannot be read
+ */
+export async function adapterBeside({ folder, hub }: Checkpoint): Promise<AdapterBeside> {
+  if (hub !== undefined || !existsSync(join(folder, 'adapter_config.json')))
+    return { tensors: new Map(), warnings: [] };
+  const path = join(folder, ADAPTER);
+  const stored = existsSync(path) ? (await openCheckpoint(path)).tensors : new Map<string, TensorInfo>();
+  const tensors = new Map([...stored].map(([name, info]) => [name.replace(WRAPPED, ''), info]));
+  const counted = stored.size === 0 ? 'this plan does not count' : 'this plan counts where its modules run';
+  return {
+    tensors,
+    warnings: [
+      `adapter_config.json is beside the weights: where PEFT is installed, from_pretrained loads that adapter upon them, which ${counted}. ` +
+        'Modules on disk lose it without an error: merge it first (merge_and_unload of PEFT), or keep the disk out.',
+    ],
+  };
 }
