@@ -36,7 +36,12 @@ const listed = ([first = '', ...others]: readonly string[]): string =>
 
 /** Of several GPUs. */
 export function mainGpuNotes(blocks: readonly ProfileBlock[]): string[] {
-  if (blocks.every(({ onMainGpu }) => onMainGpu !== true)) return [];
+  const main = blocks.filter(({ onMainGpu }) => onMainGpu === true);
+  if (main.length === 0) return [];
+  if (main.length === blocks.length)
+    return [
+      'Of several GPUs, one runs all of it: the model adds up what its layers make, and nothing brings that together.',
+    ];
   return [
     'Of several GPUs, the lowest in the map runs all that is in no list of layers: the model adds up and reads there what its modules make ' +
       'and hold.',

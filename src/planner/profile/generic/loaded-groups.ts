@@ -5,6 +5,7 @@ import type { ModuleTree } from '../../models/module-tree.js';
 import type { ModelClass, ModuleNode } from '../../models/read-model-table.js';
 import { BLOCK, sortedBy, type TensorGroup } from './generic-groups.js';
 import { isWithin, parentOf } from '../../map/module-paths.js';
+import { aroundLists } from './around-lists.js';
 
 /** Groups, and other modules of tied tensors that need a key: path -> the group it goes with. */
 export interface LoadedGroups {
@@ -63,28 +64,12 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
   return { groups: splitting.onSeveralGpus ? aroundLists(sorted, cls) : sorted, aliases: ties.aliases };
 }
 
-/** A table, a norm and a head, each of which is called with what the one before made. */
-const ONE_AFTER_ANOTHER = 3;
-
-/**
- * What is in no list stays on the GPU that runs the model's own code: that adds up what its modules make (tokens and positions, towers),
- * and reads their tensors. Members of lists are called with all that they need.
- */
-function aroundLists(groups: readonly TensorGroup[], { use }: ModelClass): TensorGroup[] {
-  const others = groups.filter(({ name }) => !IN_A_LIST.test(name));
-  const isChain = use === 'causal' && others.length <= ONE_AFTER_ANOTHER && others.every(({ stays }) => !stays);
-  const onMain = new Set(isChain ? [] : others);
-  return groups.map((group) => ({ ...group, onMainGpu: onMain.has(group) }));
-}
-
 /** What a tensor moves with: accelerate brings a module's tensors where it calls the module. */
 interface Owner {
   /** Path of a module, or the tensor itself. */
   readonly name: string;
   readonly stays: boolean;
 }
-
-const IN_A_LIST = /(^|\.)\d+(\.|$)/;
 
 /** One that is routed to, or all of a layer where they are one tensor. */
 const EXPERTS = /^.*?\.(?:experts|routed_experts)(?:\.\d+)?(?=\.)/;

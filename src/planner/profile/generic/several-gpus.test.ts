@@ -41,6 +41,14 @@ const BIOGPT: File = {
     'output_projection',
   ],
 };
+const GPT: File = {
+  config: { architectures: ['OpenAIGPTLMHeadModel'], model_type: 'openai-gpt' },
+  modules: [
+    'transformer.tokens_embed',
+    'transformer.positions_embed',
+    ...layers('transformer.h', ['attn.c_attn', 'mlp.c_fc']),
+  ],
+};
 const ALBERT: File = {
   config: { architectures: ['AlbertModel'], model_type: 'albert' },
   modules: [
@@ -83,6 +91,7 @@ describe('on two GPUs', () => {
   it.each([
     ['the biases that LayoutLMv3 hands to its layers are where its boxes are', LAYOUT, 'encoder.layer'],
     ["BioGPT's tokens and positions, which it adds up, are together", BIOGPT, 'biogpt.layers'],
+    ["the first GPT's as well, which has nothing else beside its layers", GPT, 'transformer.h'],
   ])('%s', (_, file, list) => {
     const pins = new Map([0, 1, 2, 3].map((i) => [`${list}.${i}`, i % 2]));
     const map = mapOf(file, pins);
@@ -116,6 +125,18 @@ describe('on two GPUs', () => {
       ]),
     );
     expect(deviceOf(map, 'lm_head')).toBe(1);
+  });
+
+  it('a class that adds up what its layers make is on one', () => {
+    const file = {
+      config: { architectures: ['NeoMMEForMaskedLM'], model_type: 'neo_mme' },
+      modules: ['model.embed_tokens', ...layers('model.layers', ['q_proj', 'o_proj'])],
+    };
+    const pins = new Map([
+      ['model.layers.0', 0],
+      ['model.layers.1', 1],
+    ]);
+    expect(() => mapOf(file, pins)).toThrow('model.layers.1 cannot be on GPU 1 beside GPU 0');
   });
 
   it('pins that would part the model from its code are refused', () => {
