@@ -32,8 +32,9 @@ function pinned(blocks, cardOf) {
 function onTwoCards(table, options) {
   const budgets = { gpus: new Map([0, 1].map((gpu) => [gpu, 1e13])), ramBytes: null, diskBytes: 0 };
   const { profile } = preparePlan(table, { ...options, budgets });
-  const halves = new Map([0, 1].map((gpu) => [gpu, Math.ceil(profile.weightBytes * 0.55) + 2e8]));
-  const asked = [{ budgets: { ...budgets, gpus: halves } }];
+  const cards = (share) => new Map([0, 1].map((gpu) => [gpu, Math.ceil(profile.weightBytes * share) + 2e8]));
+  // Room for all, and for two thirds of it.
+  const asked = [0.55, 0.33].map((share) => ({ budgets: { ...budgets, gpus: cards(share) } }));
   for (const cardOf of PINNINGS) asked.push({ budgets, pins: pinned(profile.blocks, cardOf) });
   return asked.map((each) => {
     try {

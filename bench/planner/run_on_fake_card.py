@@ -5,8 +5,8 @@
 Without a card hooks are usually tried with "cpu" in its place, where a tensor that stays behind on the CPU is not noticed. Here weights lie
 where transformers and accelerate put them for a map (what a key covers: on the card when it runs; buffers of no file that no key covers: on the CPU),
 modules under a key have their inputs brought to the card, as hooks do, and an operation on two devices raises. A class whose forward does not
-run on fake tensors with everything on the card says so and is not judged. With --two-cards, of few layers: a plan for two halves, and two with all that may
-be on either card there in turns. Needs transformers, torch, accelerate; a build of this package.
+run on fake tensors with everything on the card says so and is not judged. With --two-cards, of few layers: plans for two halves and
+for two thirds of it, and two with all that may be on either card there in turns. Needs transformers, torch, accelerate; a build of this package.
 """
 
 import copy

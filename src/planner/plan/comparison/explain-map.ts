@@ -18,6 +18,7 @@ import type { PlanOptions } from '../request/plan-options.js';
 import type { Grain } from '../request/profiler.js';
 import type { PlanDocument } from '../document/plan-document.js';
 import { leftBehind } from './left-behind.js';
+import { offMainGpu } from './off-main-gpu.js';
 import { heldTogether, withTiedModules, withTiesHeld } from './ties-apart.js';
 
 /** What a device map means for a model, what is wrong with it, and what it costs. */
@@ -102,6 +103,7 @@ function explained(
     ...strayKeys(given, prepared.profile, model),
     ...leftBehind(given, prepared.profile),
     ...heldTogether(whole, profile),
+    ...offMainGpu(map, profile),
     ...unknown.map((id) => `GPU ${id} has no budget: nothing says whether what the map puts on it fits.`),
   ];
   return {

@@ -58,7 +58,8 @@ export function genericProfiler(
       : loadedGroups(model, {
           placesExperts: engine !== 'transformers',
           onOneGpu: engine === 'transformers' && options.gpus <= 1,
-          onSeveralGpus: engine === 'transformers' && options.gpus > 1 && !options.isGiven,
+          onSeveralGpus: engine === 'transformers' && options.gpus > 1,
+          keepsUnits: engine === 'transformers' && options.gpus > 1 && !options.isGiven,
           isApart: options.isApart,
         });
   const { groups, aliases } = known;
@@ -98,7 +99,7 @@ export function genericProfiler(
       assumptions: [
         ...(model === null ? UNKNOWN : [...knownNotes(model, rules), ...lackingNotes([...lacking.keys()], model)]),
         ...loaderNotes(engine, blocks),
-        ...mainGpuNotes(blocks),
+        ...(options.isGiven ? [] : mainGpuNotes(blocks)),
         ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
         ...quantizationNotes(quantization, engine),
       ],

@@ -20,6 +20,8 @@ export interface Splitting {
   readonly onOneGpu: boolean;
   /** Whether it may run on several, between which hooks carry what a module is called with, and nothing that its parent adds up. */
   readonly onSeveralGpus: boolean;
+  /** Whether modules that add up what their own make are one, as plans for several have them. */
+  readonly keepsUnits: boolean;
   /** Whether a map that is given places parts of a module, so that it is none of one place. */
   readonly isApart?: ((path: string) => boolean) | undefined;
 }
@@ -77,7 +79,7 @@ const EXPERTS = /^.*?\.(?:experts|routed_experts)(?:\.\d+)?(?=\.)/;
 /** Tensor -> its owner; tensors of one module are looked up once. */
 function owners(
   model: LoadedModel,
-  { placesExperts, onOneGpu, onSeveralGpus, isApart = () => false }: Splitting,
+  { placesExperts, onOneGpu, keepsUnits, isApart = () => false }: Splitting,
 ): (tensor: string) => Owner {
   const { tree } = model;
   const keepsLayers = !onOneGpu || tree.some(tree.root, ({ whole }) => whole);
@@ -89,7 +91,7 @@ function owners(
       const experts = placesExperts ? EXPERTS.exec(`${module}.`)?.[0] : undefined;
       owner =
         experts === undefined
-          ? ownerOf(module, model, { keepsLayers, onSeveralGpus, isApart })
+          ? ownerOf(module, model, { keepsLayers, keepsUnits, isApart })
           : { name: experts, stays: false };
       known.set(module, owner);
     }
@@ -99,7 +101,7 @@ function owners(
 
 interface Grain {
   readonly keepsLayers: boolean;
-  readonly onSeveralGpus: boolean;
+  readonly keepsUnits: boolean;
   readonly isApart: (path: string) => boolean;
 }
 
@@ -107,7 +109,7 @@ interface Grain {
 function ownerOf(
   module: string,
   { cls, tree, isWhole }: LoadedModel,
-  { keepsLayers, onSeveralGpus, isApart }: Grain,
+  { keepsLayers, keepsUnits, isApart }: Grain,
 ): Owner | null {
   const parts = module === '' ? [] : module.split('.');
   const nodes = tree.along(module);
@@ -119,7 +121,7 @@ function ownerOf(
       isWhole(path) ||
       block === path ||
       isSmallParent(node, tree) ||
-      (onSeveralGpus && isUnit(path, node, tree) && !holdsHead(path, cls));
+      (keepsUnits && isUnit(path, node, tree) && !holdsHead(path, cls));
     if (depth > 0 && (node.uncalled || (isOne && !isApart(path))))
       return { name: path, stays: tree.some(node, (each) => each.uncalled) };
   }

@@ -153,10 +153,16 @@ describe('on two GPUs', () => {
     expect(modulesOn(mapOf(LAYOUT, new Map([['encoder.rel_pos_bias', 1]])), 0, LAYOUT)).toEqual([]);
   });
 
-  it('a map that was not planned is read as it is', () => {
+  it('a map that was not planned is read as it is, and what may fail of it is said', () => {
     const map = new Map<string, Device>([...ALBERT.modules.map((name): [string, Device] => [name, 0]), ['pooler', 1]]);
     const budgets = { gpus: new Map(), ramBytes: null, diskBytes: 0 };
     const options: PlanOptions = { config: ALBERT.config, models, engine: 'transformers', budgets };
-    expect(explainMap(map, tensorsOf(ALBERT), options).issues).toEqual([]);
+    const { issues, plan } = explainMap(map, tensorsOf(ALBERT), options);
+    expect(issues).toEqual([]);
+    expect(plan?.warnings).toContainEqual(
+      expect.stringMatching(/^pooler is on another GPU than 0, which runs the model's own code/),
+    );
+    const together = explainMap(new Map([...map, ['pooler', 0]]), tensorsOf(ALBERT), options);
+    expect(together.plan?.warnings.filter((said) => said.includes('another GPU'))).toEqual([]);
   });
 });
