@@ -59,13 +59,14 @@ def shortened(cls, config):
     """With few layers, where it builds so: more of them show nothing else."""
     whole = copy.deepcopy(config)
     parts = [config, *(part for part in vars(config).values() if isinstance(part, transformers.PretrainedConfig))]
-    for part in parts:
-        for field in COUNTS:
-            if type(getattr(part, field, None)) is int:
-                setattr(part, field, min(FEW, getattr(part, field)))
-        if isinstance(getattr(part, "layer_types", None), list):
-            part.layer_types = part.layer_types[:FEW]
     try:
+        for part in parts:
+            for field in COUNTS:
+                if type(getattr(part, field, None)) is int:
+                    setattr(part, field, min(FEW, getattr(part, field)))
+            for field in ("layer_types", "layers_block_type"):
+                if isinstance(vars(part).get(field), list):
+                    setattr(part, field, getattr(part, field)[:FEW])
         with torch.device("meta"):
             cls._from_config(config, dtype=DTYPE)
         return config
