@@ -30,8 +30,8 @@ function checkMainGpu(pins: DeviceMap, { blocks }: ModelProfile): void {
     if (onMainGpu !== true || typeof device !== 'number' || device === lowest) continue;
     throw new Blip2Error(
       'PIN_IMPOSSIBLE',
-      `${name} cannot be on GPU ${device} beside GPU ${lowest}: the model's own code runs on the lowest GPU of a map, and adds up or reads ` +
-        'what is in no list of layers.',
+      `${name} cannot be on GPU ${device} beside GPU ${lowest}: the model's own code runs on the lowest GPU of a map, and reads or adds up ` +
+        'what this holds or makes.',
       { hint: `Pin it to ${lowest}, or nothing to GPU ${lowest}.`, details: { key: name, block: name } },
     );
   }

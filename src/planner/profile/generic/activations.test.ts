@@ -89,6 +89,28 @@ describe('what a convolution takes beside weights', () => {
   });
 });
 
+describe('what a detector takes beside weights', () => {
+  it('is of fewer patches in later stages of its backbone, and not in later layers of its decoder', () => {
+    const square = { dtype: 'F16', shape: [64, 64] } as const;
+    const names = [
+      'model.backbone.conv_encoder.model.encoder.layers.2.blocks.0.output.dense',
+      'model.decoder.layers.2.fc1',
+    ];
+    const { blocks } = preparePlan(new Map(names.map((name) => [`${name}.weight`, square])), {
+      config: {
+        architectures: ['GroundingDinoForObjectDetection'],
+        model_type: 'grounding-dino',
+        backbone_config: { model_type: 'swin', depths: [2, 2, 6, 2] },
+      },
+      models,
+      engine: 'transformers',
+      budgets: { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 },
+      workload: { promptTokens: 1600 },
+    }).profile;
+    expect(blocks.map(({ activationElements }) => activationElements)).toEqual([100 * 4 * 64, 1600 * 4 * 64]);
+  });
+});
+
 describe('what a tower takes beside weights', () => {
   it.each(recorded.pictures)('$family: all but a sixteenth, and less than twice', (row) => {
     const counted = activationBytes(blocksOf(row).filter(({ phase }) => phase === 'image')) / row.peakBytes;

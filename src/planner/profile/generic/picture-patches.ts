@@ -23,11 +23,16 @@ const MERGED = 4;
 
 const IN_A_STAGE = /(?:^|\.)(?:layers|stages|levels|blocks?)\.(\d+)/;
 const OF_THE_LAST = /(^|\.)(classifier|distillation_classifier|head|pooler)(\.|$)/;
+/** What works on the patches of all stages, or on none. */
+const AFTER_ALL = /(^|\.|_)(decode\w*|neck|queries|text\w*)(\.|$)/;
 const BACKBONES = ['backbone_config', 'vision_config', 'audio_config'];
+const IN_A_BACKBONE = /(^|\.)(\w*backbone|pixel_level_module\.encoder|vision\w*|audio\w*)\./;
 
 /** The part of a picture's patches that a block works on, where each stage merges those of the one before it; 1 where none does. */
 export function patchesLeft(config: AnyConfig, block: string): number {
-  const parts = [config, ...BACKBONES.map((part) => asConfig(config[part]))];
+  const parts = IN_A_BACKBONE.test(block) ? [config, ...BACKBONES.map((part) => asConfig(config[part]))] : [config];
+  // What makes pictures larger merges nothing, as Swin2SR.
+  if (AFTER_ALL.test(block) || numberOf(config, 'upscale') !== null) return 1;
   const stages = Math.max(...parts.map(({ depths }) => (Array.isArray(depths) ? depths.length : 1)));
   const stage = IN_A_STAGE.exec(block)?.[1];
   const before = stage === undefined ? (OF_THE_LAST.test(block) ? stages - 1 : 0) : Math.min(Number(stage), stages - 1);
