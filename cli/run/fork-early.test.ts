@@ -11,15 +11,15 @@ it.each([
   [`photo.jpg --model=${DEMO} --provider cuda`, 0],
   [`serve --model ${DEMO} --provider=cuda`, 0],
   [`photo.jpg -m ${DEMO} --vram 6G`, 0],
-  [`photo.jpg -m ${DEMO} --vram 1=6G`, 1],
-  [`photo.jpg -m ${DEMO} --vram 2=6G --vram 1=4G`, 1],
   [`photo.jpg -m ${DEMO} --vram 6G --vram 4G`, 0],
+  [`photo.jpg -m ${DEMO} --vram 8M --vram=4G`, 1],
   // Less than a context takes, and cards that are none.
   [`photo.jpg -m ${DEMO} --vram 8M`, undefined],
   [`photo.jpg -m ${DEMO} --vram 6G --emulate-gpu`, undefined],
   [`photo.jpg -m ${DEMO} --vram 6G --provider cpu`, undefined],
   [`photo.jpg -m ${DEMO} --vram 6G --plan plan.json`, undefined],
   [`photo.jpg -m ${DEMO} --vram six`, undefined],
+  [`photo.jpg -m ${DEMO} --vram 1=6G`, undefined],
 ])('has the process of %s start with card %s', (line, card) => {
   expect(of(line)).toEqual({ card });
 });
@@ -34,6 +34,8 @@ it.each([
   `photo.jpg -m ${DEMO} --workers=auto`,
   `queue work -m ${DEMO}`,
   `worker -m ${DEMO}`,
+  // The shell asks how the line may go on.
+  `__complete photo.jpg -m ${DEMO} --vram 6G --pro`,
 ])('starts none for %s', (line) => {
   expect(of(line)).toBeNull();
 });

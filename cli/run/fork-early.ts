@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { forkAhead } from '../../src/runtime/captioner/process/fork-model.js';
 import { likelyCard } from '../../src/runtime/placement/likely-card.js';
 import { parseSize } from '../../src/planner/index.js';
+import { asksForWords } from '../common/completion.js';
 
 /** Subcommands whose processes are their own affair, and flags that start none or several. */
 const OTHERS = new Set(['queue', 'worker', 'completion', '-h', '--help', '-v', '-V', '--version', '--workers']);
@@ -18,6 +19,7 @@ export function forkEarly(argv: readonly string[]): void {
 
 /** null where no process is started yet: no model of this machine is named, or none is wanted. */
 export function startOf(argv: readonly string[]): { readonly card: number | undefined } | null {
+  if (asksForWords(argv)) return null;
   const [model] = [...valuesOf(argv, '-m'), ...valuesOf(argv, '--model')];
   if (model === undefined || argv.some((each) => OTHERS.has(each.split('=', 1)[0] ?? each))) return null;
   return existsSync(join(model, 'config.json')) ? { card: cardOf(argv) } : null;
@@ -29,18 +31,12 @@ function cardOf(argv: readonly string[]): number | undefined {
   if (provider !== 'auto' && provider !== 'cuda') return undefined;
   const stated = valuesOf(argv, '--vram');
   try {
-    const gpus = new Map(stated.map((text, place) => budgetOf(text, place)));
+    const gpus = new Map(stated.map((size, gpu) => [gpu, parseSize(size)]));
     return likelyCard({ provider, ...(gpus.size > 0 && { budgets: { gpus, ramBytes: null, diskBytes: 0 } }) });
   } catch {
     // What is no size is refused by who reads all flags.
     return undefined;
   }
-}
-
-/** `10G`, of the card in its place, or `1=10G`. */
-function budgetOf(text: string, place: number): [number, number] {
-  const [, gpu = String(place), size = text] = /^(\d+)=(.+)$/.exec(text) ?? [];
-  return [Number(gpu), parseSize(size)];
 }
 
 function valuesOf(argv: readonly string[], flag: string): string[] {

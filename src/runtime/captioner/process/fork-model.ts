@@ -30,18 +30,32 @@ const AHEAD = Symbol.for('blip2-device-map.ahead');
 const ofProcess = globalThis as { [AHEAD]?: Ahead | undefined };
 
 /**
- * Forks the process that the next model of this one gets, if it is to see all cards. Nothing waits for it: it ends with this process.
+ * Forks the process that the next model of this one gets, if it is to see all cards. Nothing waits for it: it ends with this process. One that
+ * cannot be started is not missed: its model is told so when it forks its own.
  * @param card the CUDA card that it is likely to use, which it gets ready; where it was forked already, it hears of another
  */
 export function forkAhead(card: number | undefined): void {
   const before = ofProcess[AHEAD];
   if (before !== undefined) return void (card !== undefined && prepareCard(before, card));
-  const child = forked(card, undefined);
-  // One that cannot be started is not missed: its model is told so when it forks its own.
+  const child = forkedIfAllowed(card);
+  if (child === undefined) return;
   child.on('error', () => undefined);
   child.unref();
   child.channel?.unref();
+  // While it loads its libraries it does not see that its channel closes, and would keep whoever reads this process's stderr.
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
   ofProcess[AHEAD] = { child, card };
+}
+
+/** Node's permission model, among others, has fork throw. */
+function forkedIfAllowed(card: number | undefined): ChildProcess | undefined {
+  try {
+    return forked(card, undefined);
+  } catch {
+    return undefined;
+  }
 }
 
 function prepareCard({ child, card: known }: Ahead, card: number): void {
