@@ -67,7 +67,7 @@ function vocabularyOf({ model }: Fields): Vocabulary {
   const { vocab } = fieldsOf(model);
   if (Array.isArray(vocab)) {
     const ids = new Map(vocab.map((entry: unknown, id) => [String([entry].flat()[0]), id]));
-    return { size: ids.size, idOf: (content) => ids.get(content) };
+    return { size: vocab.length, idOf: (content) => ids.get(content) };
   }
   const ids = fieldsOf(vocab);
   return {

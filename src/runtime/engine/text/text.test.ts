@@ -37,6 +37,15 @@ describe('createTokenizer', () => {
     expect(() => createTokenizer(document, {})).toThrow(Blip2Error);
   });
 
+  it('puts what is added behind all tokens, of which two may be one text', () => {
+    const texts = ['<unk>', 'a', 'b', 'a', 'c'];
+    const around = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+    const model = { type: 'Unigram', unk_id: 0, vocab: texts.map((text, rank) => [text, -rank]), byte_fallback: false };
+    const tokenizer = createTokenizer({ ...around, model }, { tokenizer_class: 'TokenizersBackend' }, ['<image>']);
+    // By tokenizers 0.23.3.
+    expect(tokenizer.encode('abc<image>')).toEqual([3, 2, 4, 5]);
+  });
+
   it('decodes nothing to nothing', () => {
     expect(demoTokenizer.decode([])).toBe('');
   });
