@@ -14,8 +14,9 @@ const ALIGNMENTS = [5, 6, 7, 8];
 /** What tensor cores read at once: all that is known of the places of tensors. */
 const ALIGNMENT_BYTES = 16;
 
-/** `cublasLtMatmulHeuristicResult_t`: an algorithm of 64 bytes first. */
+/** `cublasLtMatmulHeuristicResult_t`: an algorithm of 64 bytes first; the rest counts only where its state is 0. */
 const RESULT_BYTES = 96;
+const STATE_AT = 72;
 /** Algorithms that are asked for. */
 const MOST_OFFERED = 8;
 
@@ -27,6 +28,7 @@ const FUNCTIONS = {
   cublasLtMatmulDescCreate: '_Out_ void**, int, int',
   cublasLtMatmulDescSetAttribute: 'void*, int, void*, size_t',
   cublasLtMatrixLayoutCreate: '_Out_ void**, int, uint64_t, uint64_t, int64_t',
+  cublasLtMatrixLayoutDestroy: 'void*',
   cublasLtMatmulPreferenceCreate: '_Out_ void**',
   cublasLtMatmulPreferenceSetAttribute: 'void*, int, void*, size_t',
   cublasLtMatmulAlgoGetHeuristic: 'void*, void*, void*, void*, void*, void*, void*, int, void*, _Out_ int*',
@@ -89,11 +91,14 @@ export class CublasLt {
     const count: number[] = [0];
     const asked = [this.#handle, this.#product, weights, x, y, y, this.#preference, MOST_OFFERED, results] as const;
     this.#call('cublasLtMatmulAlgoGetHeuristic', ...asked, count);
-    const algorithms = Array.from({ length: count[0] ?? 0 }, (_, i) =>
-      results.slice(i * RESULT_BYTES, (i + 1) * RESULT_BYTES),
-    );
+    const algorithms = offeredIn(results, count[0] ?? 0);
     if (algorithms.length === 0) throw failure('cublasLtMatmulAlgoGetHeuristic', 'no algorithm');
     return { rows, inputs, outputs, layouts: [weights, x, y], algorithms };
+  }
+
+  /** They are multiplied by no more. */
+  forget({ layouts }: ProductWays): void {
+    for (const layout of layouts) this.#call('cublasLtMatrixLayoutDestroy', layout);
   }
 
   /** y = x w^T, summed in float32, in the order of a stream. @throws Blip2Error `CUDA_FAILED` */
@@ -127,6 +132,14 @@ export class CublasLt {
     const code = native(...args);
     if (code !== 0) throw failure(name, String(code));
   }
+}
+
+/** Of so many results, those that are algorithms. */
+export function offeredIn(results: Uint8Array, count: number): Uint8Array[] {
+  const { buffer, byteOffset } = results;
+  return Array.from({ length: count }, (_, i) => results.slice(i * RESULT_BYTES, (i + 1) * RESULT_BYTES)).filter(
+    (_, i) => new DataView(buffer, byteOffset + i * RESULT_BYTES).getInt32(STATE_AT, true) === 0,
+  );
 }
 
 function open(): LibraryHandle {

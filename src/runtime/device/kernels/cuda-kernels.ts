@@ -111,17 +111,18 @@ export class CudaKernels {
 
   /** Milliseconds that the card takes for each of some works, which are put into a stream one after the other. */
   times(stream: bigint, works: readonly (() => void)[]): number[] {
-    const mark = (): bigint => {
+    const marks: bigint[] = [];
+    const mark = (): void => {
       const event = this.#driver.create('cuEventCreate', 0);
+      marks.push(event);
       this.#driver.call('cuEventRecord', event, stream);
-      return event;
     };
-    const marks = [mark()];
-    for (const work of works) {
-      work();
-      marks.push(mark());
-    }
     try {
+      mark();
+      for (const work of works) {
+        work();
+        mark();
+      }
       this.#driver.call('cuEventSynchronize', at(marks, works.length));
       return works.map((_, i) => {
         const ms: number[] = [0];
