@@ -36,7 +36,7 @@ describe.skipIf(!isCompiler)('emulated', () => {
       ...Array.from({ length: 20 }, () => 'attention'),
       ...Array.from({ length: 6 }, () => 'attention_of_one'),
       ...Array.from({ length: 4 }, () => 'cross_attention'),
-      ...Array.from({ length: 6 }, () => 'int8_attention'),
+      ...Array.from({ length: 7 }, () => 'int8_attention'),
       ...Array.from({ length: 7 }, () => 'attention_of_many'),
       'bias_gelu',
       'bias_relu',

@@ -51,7 +51,8 @@ static void attention(int headSize, int tokens, More more = NONE, OfOne ofOne = 
   const auto distances = halves((size_t)heads * capacity);
   const auto offset = halves((size_t)3 * heads * headSize);
   const Turns turns(capacity, headSize);
-  const int past[batch] = {0, 17, 30};
+  // Of nothing, behind others, and with the last tokens that there is room for.
+  const int past[batch] = {0, 17, capacity - tokens};
   const float scale = 1 / std::sqrt((float)headSize);
   const auto qkv = halves((size_t)batch * tokens * 3 * heads * headSize);
   auto before = halves((size_t)2 * batch * heads * capacity * headSize);
@@ -194,22 +195,24 @@ struct QuantizedCaches {
 };
 
 /** A prompt of some tokens, then single ones, which read what the kernel has left of those before them. */
-static void quantizedAttention(int headSize, int tokens, float size) {
+static void quantizedAttention(int headSize, int tokens, float size, bool isOffset = false) {
   const int batch = 3, heads = 2, capacity = 40, width = heads * headSize, steps = 3;
   const float scale = 1 / (size * std::sqrt((float)headSize));
   QuantizedCaches caches(batch, heads, capacity, headSize), expected = caches;
+  const auto offset = halves((size_t)3 * width, size);
   double apart = 0;
   bool isSame = true;
   for (int step = 0, past = 0; step <= steps; past += step == 0 ? tokens : 1, step++) {
     const int count = step == 0 ? tokens : 1;
-    const auto qkv = halves((size_t)batch * count * 3 * width, size);
+    auto qkv = halves((size_t)batch * count * 3 * width, size);
     std::vector<u16> output((size_t)batch * count * width);
     int lengths[batch];
     for (int &length : lengths) length = past + count - 1;
     launch({(batch * count * heads + 3) / 4, 1, 1}, 128, [&] {
-      int8_cached_attention(qkv.data(), nullptr, nullptr, caches.head(0, 0, 0), caches.head(1, 0, 0), lengths, output.data(), batch, count,
-                            heads, headSize, capacity, scale);
+      int8_cached_attention(qkv.data(), isOffset ? offset.data() : nullptr, nullptr, caches.head(0, 0, 0), caches.head(1, 0, 0), lengths,
+                            output.data(), batch, count, heads, headSize, capacity, scale);
     });
+    for (size_t at = 0; isOffset && at < qkv.size(); at++) qkv[at] = (u16)added(qkv[at], offset[at % offset.size()]);
     for (int row = 0; row < batch; row++)
       for (int head = 0; head < heads; head++) {
         const u16 *own = qkv.data() + (size_t)row * count * 3 * width + head * headSize;
@@ -556,6 +559,7 @@ int main() {
   crossAttention(128, 3);
   for (int headSize : {8, 64, 80, 256}) quantizedAttention(headSize, 5, 1);
   quantizedAttention(80, 33, 20);
+  quantizedAttention(64, 5, 1, true);
   attentionToNothing();
   attentionOfMany(attention_of_many_64, 64, 16, 1, {0, 5}, false);
   attentionOfMany(attention_of_many_80, 80, 33, 3, {0, 31, 7}, false);
