@@ -25,16 +25,18 @@ interface Model {
   readonly hiddenSize: number;
   readonly heads: number;
   readonly scheme: QuantScheme;
+  readonly hasBias?: boolean;
 }
 
 function firstLayer(
-  { hiddenSize, heads, scheme }: Model,
+  { hiddenSize, heads, scheme, hasBias = true }: Model,
   style: GpuStyle,
   own?: OwnOperators,
   which = /Attention|Product|NBits|Linear|Add|Relu/,
 ): string[] {
   const sizes = { hidden_size: hiddenSize, word_embed_proj_dim: hiddenSize, ffn_dim: 512, num_attention_heads: heads };
-  const config = parseBlip2Config({ ...json, text_config: { ...json.text_config, ...sizes } });
+  const text = { ...json.text_config, ...sizes, enable_bias: hasBias };
+  const config = parseBlip2Config({ ...json, text_config: text });
   const stored = (info: Pick<StoredTensor, 'dtype' | 'shape'>) => ({ ...info, file: '/none', begin: 0, end: 0 });
   const tensors = new Map<string, StoredTensor>();
   for (const [name, info] of blip2Tensors(config, { dtype: 'F16', ownHead: true })) {
@@ -82,6 +84,11 @@ it('are attention and products by integers where the card has kernels', () => {
   expect(firstLayer(model, cudaStyle(true), { ...ALL, products: false, activations: false })).toEqual(
     theirs('OffsetCachedAttention'),
   );
+});
+
+it('add no bias to queries, keys and values that have none', () => {
+  const model: Model = { hiddenSize: 256, heads: 4, scheme: 'int8', hasBias: false };
+  expect(firstLayer(model, cudaStyle(true), ALL)).toContain('CachedAttention');
 });
 
 it('read caches of integers where a plan keeps them so', () => {
