@@ -1,6 +1,6 @@
 /**
- * Makes each command one file: Node takes about half a millisecond per module to find, read and link, and a command with
- * its libraries has over two hundred of them.
+ * Makes each command one file, or two where some of it runs before the rest is read: Node takes about half a millisecond per
+ * module to find, read and link, and a command with its libraries has over two hundred of them.
  *
  * The files are CommonJS, where what a dynamic import() asks for, native libraries above all, stays unread until then. The
  * processes and threads that commands start are files of the same folder: there `import.meta.url` points.
