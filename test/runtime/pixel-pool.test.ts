@@ -3,16 +3,18 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Worker } from 'node:worker_threads';
+import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PixelRules } from '../../src/runtime/image/pixel-rules.js';
+import type * as Libvips from '../../src/runtime/image/libvips-pixels.js';
 import type * as Pool from '../../src/runtime/image/pixel-pool.js';
 import { preparePixels } from '../golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
 
 const ROOT = join(import.meta.dirname, '../..');
-const { PixelPool, startPixelThread, endPixelThread } = (await import(
-  pathToFileURL(join(ROOT, 'dist/src/runtime/image/pixel-pool.js')).href
-)) as typeof Pool;
+const built = (name: string): string => pathToFileURL(join(ROOT, 'dist/src/runtime/image', name)).href;
+const { PixelPool, startPixelThread, endPixelThread } = (await import(built('pixel-pool.js'))) as typeof Pool;
+const { keepNoPictures } = (await import(built('libvips-pixels.js'))) as typeof Libvips;
 
 const path = (name: string): string => join(ROOT, 'test/fixtures/pictures', name);
 const NAMES = ['rgb.png', 'chroma-420.jpg', 'rgba.png', 'cmyk.jpg', 'grey-16bit.png', 'lossy.webp', 'palette.gif'];
@@ -129,6 +131,18 @@ describe('threads', () => {
     await endPixelThread(ended);
     await using other = new PixelPool(rules, 2, ended);
     expect(await other.pixels(pathOf(1))).toEqual(expected[1]);
+  });
+
+  it('keep no pictures of a process that wants none', async () => {
+    const threads = async () => {
+      await using pool = new PixelPool(rules, 2);
+      await Promise.all(inTurns(60).map((picture) => pool.pixels(pathOf(picture))));
+      return workers.length;
+    };
+    keepNoPictures();
+    sharp.cache(false);
+    expect(await threads()).toBeGreaterThan(0);
+    expect(sharp.cache()).toMatchObject({ memory: { max: 0 }, files: { max: 0 }, items: { current: 0, max: 0 } });
   });
 
   it('may end at any time: what they had in hand is made all the same', async () => {

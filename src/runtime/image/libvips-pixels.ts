@@ -2,22 +2,43 @@
  * What libvips makes of a picture, as Pillow's 8-bit RGB. sharp's own conversion agrees with Pillow's `convert("RGB")` for
  * most; CMYK, 16-bit grey and colours that were multiplied by alpha are converted here.
  */
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import type { Sharp } from 'sharp';
 import { greyLevels, type RgbPicture } from './rgb-picture.js';
 import { MAX_PIXELS } from './picture-refusal.js';
+
+/** Of a thread and of those that it starts from then on. */
+const KEEPS_NONE = 'blip2-device-map.keeps-no-pictures';
+
+/**
+ * Decoded pictures are read once, and libvips would keep up to 50 MB of them for all threads of a process, which each thread that loads sharp has it
+ * do anew. For a process of our own, before it starts threads: a caller's is his affair.
+ */
+export function keepNoPictures(): void {
+  setEnvironmentData(KEEPS_NONE, true);
+}
+
+let loading: ReturnType<typeof loadSharp> | undefined;
+const loadedSharp = () => (loading ??= loadSharp());
+
+async function loadSharp() {
+  const { default: sharp } = await import('sharp');
+  if (getEnvironmentData(KEEPS_NONE) === true) sharp.cache(false);
+  return sharp;
+}
 
 /**
  * @param unlimited whether a JPEG may have any number of damaged places, and of scans, each of which takes as long as a picture
  * @throws Error where libvips does not read the header
  */
 export async function openWithLibvips(bytes: Uint8Array, maxPixels = MAX_PIXELS, unlimited = false): Promise<Sharp> {
-  const { default: sharp } = await import('sharp');
+  const sharp = await loadedSharp();
   return sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels, unlimited });
 }
 
 /** Has the decoder there for the first picture: to load it takes longer than most pictures. Where it is missing, that says so. */
 export function loadLibvips(): void {
-  import('sharp').catch(() => undefined);
+  loadedSharp().catch(() => undefined);
 }
 
 /** Alpha is dropped, not composited. */

@@ -5,6 +5,7 @@ import { CaptionEngine } from '../../engine/caption-engine.js';
 import type { AnswerToken, CaptionHooks } from '../../engine/captioner-options.js';
 import { MatchEngine } from '../../engine/match-engine.js';
 import { DriverThread } from '../../device/memory/driver-thread.js';
+import { keepNoPictures } from '../../image/libvips-pixels.js';
 import { sendError } from '../../sent-error.js';
 import { PulledPictures } from './pulled-pictures.js';
 import { sendOutcome, type Reply, type Request, type Work, type Works } from './messages.js';
@@ -86,19 +87,10 @@ async function stream(call: number, { request, tokens }: Works['stream']['given'
 }
 
 async function open({ checkpoint, options }: Works['start']['given']): Promise<CaptionEngine | MatchEngine> {
+  keepNoPictures();
   const onConvert = (writtenBytes: number, totalBytes: number) => send({ kind: 'converted', writtenBytes, totalBytes });
   const Engine = isRetrieval(parseModelConfig(checkpoint.config)) ? MatchEngine : CaptionEngine;
-  const opened = await Engine.create(checkpoint, { ...options, onConvert }).finally(() => DriverThread.end());
-  await keepNoPictures();
-  return opened;
-}
-
-/** Decoded pictures are read once: libvips would keep up to 50 MB of them. Where it is missing, a picture that needs it says so. */
-async function keepNoPictures(): Promise<void> {
-  await import('sharp').then(
-    ({ default: sharp }) => sharp.cache(false),
-    () => undefined,
-  );
+  return Engine.create(checkpoint, { ...options, onConvert }).finally(() => DriverThread.end());
 }
 
 function captioning(): CaptionEngine {
