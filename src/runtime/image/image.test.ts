@@ -146,10 +146,43 @@ describe('parsePreprocessorConfig', () => {
     expect(() => older('CLIPFeatureExtractor')).toThrow('feature_extractor_type: "CLIPImageProcessor" prepares');
   });
 
-  it.each([{ resample: 2 }, { size: { shortest_edge: 224 } }, { size: 0 }, { image_mean: [0.5] }, null, 'text'])(
-    'refuses %j',
-    (json) => {
-      expect(() => parsePreprocessorConfig(json)).toThrow(Blip2Error);
+  it.each([
+    { resample: 2 },
+    { size: { shortest_edge: 224 } },
+    { size: 0 },
+    { size: 224, default_to_square: null },
+    { image_mean: [0.5] },
+    { feature_extractor_type: '' },
+    null,
+    'text',
+  ])('refuses %j', (json) => {
+    expect(() => parsePreprocessorConfig(json)).toThrow(Blip2Error);
+  });
+
+  const square = { height: 96, width: 96 };
+
+  // transformers 5.24 loads none of them, whether or not it would crop or pad.
+  it.each([
+    { size: { ...square, shortest_edge: 96 } },
+    { size: { ...square, longest_edge: null } },
+    { size: { ...square, max_height: 96, max_width: 96 } },
+    { size: { ...square, depth: 3 } },
+    { size: { height: 96 } },
+    { crop_size: { ...square, shortest_edge: 96 }, do_center_crop: false },
+    { crop_size: {}, do_center_crop: false },
+    { crop_size: 'x' },
+    { crop_size: [96] },
+    { pad_size: { height: 96 } },
+  ])('names what is no size in %j', (json) => {
+    const [field = ''] = Object.keys(json);
+    expect(() => parsePreprocessorConfig({ size: square, ...json })).toThrow(`${field}: `);
+  });
+
+  it.each([null, 96, [96, 96], square, { shortest_edge: 96 }, { longest_edge: 96, shortest_edge: 96 }])(
+    'does not crop to %j where no crop is asked for',
+    (size) => {
+      const settings = { size: square, crop_size: size, do_center_crop: false, pad_size: size };
+      expect(parsePreprocessorConfig(settings).size).toEqual(square);
     },
   );
 });

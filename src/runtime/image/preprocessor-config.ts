@@ -36,6 +36,32 @@ const PROCESSOR_CLASS = /^BlipImageProcessor(Fast|Pil)?$/;
 const notDone = z.literal(false).nullish();
 
 const pixels = z.number().int().positive();
+/** Keys beside these, or some of them alone, are none of the forms that the class knows. */
+const heightAndWidth = z.strictObject({ height: pixels, width: pixels });
+
+/** The sets of keys that transformers 5 takes for a size, whether or not a step reads it. */
+const SIZES = [
+  'height width',
+  'shortest_edge',
+  'longest_edge shortest_edge',
+  'longest_edge',
+  'max_height max_width',
+  'max_pixels min_pixels',
+];
+
+/** A size that no step here reads; one of no known form is an error there all the same. */
+const unreadSize = z
+  .union(
+    [
+      z.number().int(),
+      z.boolean(),
+      z.array(z.unknown()).min(2),
+      z.record(z.string(), z.unknown()).refine((size) => SIZES.includes(Object.keys(size).sort().join(' '))),
+    ],
+    { error: ({ input }) => `${JSON.stringify(input)} is no size` },
+  )
+  .nullish();
+
 /** @param value within what can be meant: beyond it, every picture would look the same, or be no numbers at all */
 const perChannel = (value: z.ZodNumber) =>
   z
@@ -72,15 +98,23 @@ const schema = z
     do_center_crop: notDone,
     do_pad: notDone,
     do_resize: step,
+    crop_size: unreadSize,
+    pad_size: unreadSize,
     size: z
-      .union([
-        z.looseObject({ height: pixels, width: pixels }),
-        pixels.transform((side) => ({ height: side, width: side, isSide: true })),
-        z.tuple([pixels, pixels]).transform(([height, width]) => ({ height, width })),
-      ])
+      .union(
+        [
+          heightAndWidth,
+          pixels.transform((side) => ({ height: side, width: side, isSide: true })),
+          z.tuple([pixels, pixels]).transform(([height, width]) => ({ height, width })),
+        ],
+        {
+          error: ({ input }) =>
+            `${JSON.stringify(input)} is not {"height", "width"} alone, one number or two, in whole pixels`,
+        },
+      )
       .nullable()
       .prefault(CLASS_SIZE),
-    default_to_square: z.boolean().nullish(),
+    default_to_square: z.boolean().nullable().default(true),
     resample: z.literal(BICUBIC).nullable().prefault(BICUBIC),
     do_rescale: step,
     rescale_factor: rescale.nullable().default(1 / 255),
@@ -89,8 +123,8 @@ const schema = z
     image_std: perChannel(stdValue).nullable().default(CLIP_STD),
   })
   .superRefine((c, ctx) => {
-    const older = c.feature_extractor_type?.replace('FeatureExtractor', 'ImageProcessor') ?? '';
-    if (older !== '' && typeof c.image_processor_type !== 'string' && !PROCESSOR_CLASS.test(older))
+    const older = c.feature_extractor_type?.replace('FeatureExtractor', 'ImageProcessor') ?? null;
+    if (older !== null && typeof c.image_processor_type !== 'string' && !PROCESSOR_CLASS.test(older))
       ctx.addIssue({ code: 'custom', path: ['feature_extractor_type'], message: `"${older}" prepares other pictures` });
     for (const [name, fields] of NEEDED) {
       for (const field of fields) {
@@ -99,8 +133,12 @@ const schema = z
       }
     }
     const isSide = typeof c.size === 'object' && c.size !== null && 'isSide' in c.size;
-    if (isSide && c.default_to_square === false)
-      ctx.addIssue({ code: 'custom', path: ['default_to_square'], message: 'false, which keeps proportions' });
+    if (isSide && c.default_to_square !== true)
+      ctx.addIssue({
+        code: 'custom',
+        path: ['default_to_square'],
+        message: `${c.default_to_square}, which keeps proportions`,
+      });
   })
   .transform((c): PreprocessorConfig => {
     const { image_mean: mean, image_std: std, size } = c;
