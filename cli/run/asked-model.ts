@@ -7,6 +7,7 @@ import type {
   PlacementOptions,
   Progress,
 } from '../../src/runtime/index.js';
+import { isBlip2, parseModelConfig, placeholderWarning } from '../../src/model/blip2-config.js';
 import type { Provider } from '../../src/runtime/device/provider.js';
 import type { HubArgs } from '../common/hub-flags.js';
 import { openSource } from '../common/open-source.js';
@@ -56,6 +57,8 @@ export async function askModel(args: ModelArgs, options: AskModelOptions): Promi
   const { atOnce, pictures, signal, say, rate } = options;
   const checkpoint = await openSource(args.model, args, signal);
   for (const { message, code } of checkpoint.warnings) say(`warning: ${message} [${code}]`);
+  const placeholder = isBlip2(checkpoint.config) ? placeholderWarning(parseModelConfig(checkpoint.config)) : null;
+  if (placeholder !== null) say(`warning: ${placeholder}`);
   const [ask, generation] = [readAsk(args), readGeneration(args)];
   const placed = await readPlacement(args, async (budgets) => {
     const { planWorkload } = await import('./plan-workload.js');

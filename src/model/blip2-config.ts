@@ -6,7 +6,7 @@
  */
 import * as z from 'zod';
 import { Blip2Error } from '../errors.js';
-import { activation, divides, epsilon, int, layers, positive, type Activation } from './config-fields.js';
+import { activation, divides, epsilon, int, isRow, layers, positive, type Activation } from './config-fields.js';
 import { textSchema, type TextConfig } from './language-config.js';
 
 export interface VisionConfig {
@@ -130,7 +130,7 @@ const configSchema = z
     qformer_config: qformerSchema.prefault({}),
     text_config: textSchema.prefault({}),
   })
-  .transform((c): ModelConfig => {
+  .transform((c, ctx): ModelConfig => {
     const { qformer_config: qformer, vision_config: vision } = c;
     const reads = c.model_type === 'instructblip' || qformer.use_qformer_text_input;
     const encoder: EncoderConfig = {
@@ -148,10 +148,13 @@ const configSchema = z
         text: reads ? { vocabSize: qformer.vocab_size, maxPositions: qformer.max_position_embeddings } : null,
       },
       numQueryTokens: c.num_query_tokens,
-      imageTokenId: c.image_token_index ?? c.image_token_id ?? null,
+      // Two names of one field: transformers sets the second last, null too.
+      imageTokenId: (c.image_token_id === undefined ? c.image_token_index : c.image_token_id) ?? null,
     };
-    const compares = c.model_type === 'blip-2' && reads;
-    return compares ? { ...encoder, embedSize: c.image_text_hidden_size } : { ...encoder, text: c.text_config };
+    if (c.model_type === 'blip-2' && reads) return { ...encoder, embedSize: c.image_text_hidden_size };
+    // Its row is read before the picture's takes its place.
+    isRow('image_token_index', encoder.imageTokenId ?? 0, c.text_config.vocabSize, ctx);
+    return { ...encoder, text: c.text_config };
   });
 
 const quantizedSchema = z.looseObject({
@@ -217,6 +220,15 @@ export function parseRetrievalConfig(json: unknown): RetrievalConfig {
 
 export function isRetrieval(config: ModelConfig): config is RetrievalConfig {
   return 'embedSize' in config;
+}
+
+/** What to know of a checkpoint that generates without an id for the picture, as of before late 2024; else null. */
+export function placeholderWarning(config: ModelConfig): string | null {
+  if (config.imageTokenId !== null || isRetrieval(config)) return null;
+  return (
+    'config.json has no image_token_index, the id of "<image>" in the tokenizer: transformers 5 fails to generate without it; ' +
+    'transformers 4 put the picture in front of the text, as blip2-run does.'
+  );
 }
 
 /** Whether a `config.json` is of a model that this package knows block by block. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { elementCount } from '../tensor/tensor-info.js';
-import { parseBlip2Config } from './blip2-config.js';
+import { parseBlip2Config, parseModelConfig, placeholderWarning } from './blip2-config.js';
 import { blip2Tensors } from './blip2-tensors.js';
 import { blip2Blocks } from './blocks.js';
 import { PRESETS } from './presets.js';
@@ -67,6 +67,22 @@ describe('parseBlip2Config', () => {
     expect(opt({ hidden_size: 1024, num_attention_heads: 16, word_embed_proj_dim: 512 }).text).toMatchObject({
       embedSize: 512,
     });
+  });
+
+  it('reads the id of the picture by both of its names as transformers does, which sets the newer one last', () => {
+    const id = (fields: object) => parseBlip2Config({ model_type: 'blip-2', ...fields }).imageTokenId;
+    expect(id({ image_token_index: 7 })).toBe(7);
+    expect(id({ image_token_index: 7, image_token_id: 9 })).toBe(9);
+    expect(id({ image_token_index: 7, image_token_id: null })).toBeNull();
+    expect(() => id({ image_token_index: 50_272 })).toThrow('image_token_index: 50272 is not below vocab_size 50272');
+  });
+
+  it('warns of models that transformers 5 cannot generate with, which need the id of the picture', () => {
+    const warning = (fields: object) => placeholderWarning(parseModelConfig({ model_type: 'blip-2', ...fields }));
+    for (const fields of [{}, { image_token_index: null }, { image_token_index: 7, image_token_id: null }])
+      expect(warning(fields)).toContain('config.json has no image_token_index');
+    expect(warning({ image_token_index: 7 })).toBeNull();
+    expect(warning({ qformer_config: { use_qformer_text_input: true } })).toBeNull();
   });
 
   it('names every wrong field at once', () => {

@@ -51,6 +51,19 @@ describe('names of a wrapper', () => {
   });
 });
 
+it('without an id for the picture, as of 2023, are captioned and planned, with a warning for who has transformers 5', async () => {
+  const old = join(folder, 'of-2023');
+  await cp(join(ROOT, DEMO), old, { recursive: true });
+  const config = JSON.parse(await readFile(join(old, 'config.json'), 'utf8')) as object;
+  await writeFile(join(old, 'config.json'), JSON.stringify({ ...config, image_token_index: null }));
+  const warning = 'warning: config.json has no image_token_index';
+  const run = await command('blip2-run', [PICTURE, '-m', old]);
+  expect([run.stdout.trim(), run.stderr.split(warning).length]).toEqual([CAPTION, 2]);
+  const plan = (engine: string) => command('blip2-plan', [old, '--vram', '10M', '--engine', engine]);
+  expect((await plan('transformers')).stderr).toContain(warning);
+  expect((await plan('blip2-run')).stderr).not.toContain(warning);
+});
+
 describe('weights quantised by another package', () => {
   it('are refused by the name of the setting', async () => {
     const quantized = join(folder, 'bitsandbytes');

@@ -64,6 +64,9 @@ const FIELDS: readonly (readonly [Readonly<Record<string, unknown>>, string])[] 
   [{ num_query_tokens: 9 }, SHAPE],
   [{ num_query_tokens: 0 }, INVALID],
   [{ image_token_index: -5 }, INVALID],
+  [{ image_token_index: 400 }, INVALID],
+  // Without a prompt no tokenizer has a say in where the picture stands.
+  [{ image_token_index: 3 }, RIGHT],
   [{ model_type: 'clip' }, INVALID],
   [{ model_type: undefined }, INVALID],
   [{ quantization_config: { quant_method: 'gptq' } }, 'CHECKPOINT_QUANTIZED'],

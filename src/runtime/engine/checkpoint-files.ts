@@ -25,7 +25,7 @@ export interface CheckpointFiles {
   readonly tokenizers: () => Tokenizers;
 }
 
-/** @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID` */
+/** @throws Blip2Error `CHECKPOINT_FILE_MISSING`, `CONFIG_INVALID`, `CONFIG_MISMATCH` */
 export async function readCheckpointFiles(folder: string, config: ModelConfig): Promise<CheckpointFiles> {
   const instructs = config.qformer.text !== null && !isRetrieval(config);
   const [preprocessor, tokenizer, wordTokenizer] = await Promise.all([
@@ -33,6 +33,7 @@ export async function readCheckpointFiles(folder: string, config: ModelConfig): 
     readTokenizer(folder, [PLACEHOLDER]),
     instructs ? readTokenizer(folder, [], 'qformer_tokenizer/') : null,
     refuseAdapter(folder),
+    refuseOtherQueries(folder, config),
   ]);
   let made: Tokenizers | undefined;
   return {
@@ -51,6 +52,19 @@ async function refuseAdapter(folder: string): Promise<void> {
     {
       hint: `Merge it into the model with PEFT (merge_and_unload) and save that. For the model without it, take ${name} away.`,
     },
+  );
+}
+
+const queriesSchema = z.looseObject({ num_query_tokens: z.number() });
+
+/** @throws Blip2Error `CONFIG_MISMATCH` where transformers would make other places for the picture than the model fills */
+async function refuseOtherQueries(folder: string, { numQueryTokens }: ModelConfig): Promise<void> {
+  const { success, data } = queriesSchema.safeParse(await readJsonIfThere(folder, PROCESSOR));
+  if (!success || data.num_query_tokens === numQueryTokens) return;
+  throw new Blip2Error(
+    'CONFIG_MISMATCH',
+    `${join(folder, PROCESSOR)} makes ${data.num_query_tokens} places for a picture, and the model fills ${numQueryTokens}`,
+    { hint: `Take ${PROCESSOR} from the repository that the weights come from.` },
   );
 }
 
@@ -103,18 +117,31 @@ function tokenizersOf(tokenizer: FileTokenizer, words: FileTokenizer | null, con
 }
 
 /** The picture's places come in front of what is left of a text that was cut, and count. */
-function besidePicture(tokenizer: FileTokenizer, { numQueryTokens }: ModelConfig): TextTokenizer {
+function besidePicture(tokenizer: FileTokenizer, config: ModelConfig): TextTokenizer {
+  const { numQueryTokens, imageTokenId } = config;
   const { mostIds } = tokenizer;
-  if (mostIds === null || mostIds >= numQueryTokens)
-    return tokenizer.within(mostIds === null ? null : mostIds - numQueryTokens);
+  if (mostIds !== null && mostIds < numQueryTokens)
+    return withoutPrompts(
+      tokenizer,
+      `the tokenizer's files cut texts to ${mostIds} tokens, and the picture alone takes ${numQueryTokens}`,
+      'With "max_length": null in tokenizer_config.json no text is cut.',
+    );
+  // transformers finds the picture's places by the one id and makes them with the other.
+  if (!isRetrieval(config) && imageTokenId !== null && !tokenizer.encode(PLACEHOLDER).includes(imageTokenId))
+    return withoutPrompts(
+      tokenizer,
+      `config.json has ${imageTokenId} as image_token_index, and the tokenizer another id for "${PLACEHOLDER}": beside a prompt transformers sees no picture`,
+      'Take config.json and the tokenizer from one repository.',
+    );
+  return tokenizer.within(mostIds === null ? null : mostIds - numQueryTokens);
+}
+
+/** Captions without a prompt need ids in one direction alone. */
+function withoutPrompts(tokenizer: FileTokenizer, why: string, hint: string): TextTokenizer {
   return {
     decode: (ids) => tokenizer.decode(ids),
     encode: () => {
-      throw new Blip2Error(
-        'TOKENIZER_INVALID',
-        `the tokenizer's files cut texts to ${mostIds} tokens, and the picture alone takes ${numQueryTokens}`,
-        { hint: 'With "max_length": null in tokenizer_config.json no text is cut.' },
-      );
+      throw new Blip2Error('TOKENIZER_INVALID', why, { hint });
     },
   };
 }

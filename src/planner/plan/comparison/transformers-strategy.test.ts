@@ -32,7 +32,7 @@ const recorded = z
 
 const models = new Map(
   Object.entries(recorded.shapes).map(([name, shape]) => {
-    const config = { model_type: 'blip-2', image_token_index: 50265, ...shape };
+    const config = { model_type: 'blip-2', image_token_index: 7, ...shape };
     return [
       name,
       { config, tensors: blip2Tensors(parseBlip2Config(config), { dtype: 'F32', ownHead: false }) },

@@ -1,5 +1,5 @@
 /** What of a BLIP-2 checkpoint no work changes: its blocks from `config.json`, their bytes from the tensors that are really there. */
-import { isRetrieval, type ModelConfig } from '../../../model/blip2-config.js';
+import { isRetrieval, placeholderWarning, type ModelConfig } from '../../../model/blip2-config.js';
 import { blip2Blocks, type Block, type BlockKind } from '../../../model/blocks.js';
 import { T5_TABLE_ALIASES } from '../../../model/modules-beside-blocks.js';
 import { checkLayerCounts } from '../../../model/layer-counts.js';
@@ -124,10 +124,12 @@ export function blip2Weights(
       };
     }),
     aliases: aliasesOf(config, tensors),
-    warnings:
+    warnings: [
+      engine === 'transformers' ? placeholderWarning(config) : null,
       unknown.length === 0
-        ? []
-        : [`${unknown.length} tensors are in no module of this model and are left out: ${sample(unknown)}`],
+        ? null
+        : `${unknown.length} tensors are in no module of this model and are left out: ${sample(unknown)}`,
+    ].filter((said) => said !== null),
   };
 }
 

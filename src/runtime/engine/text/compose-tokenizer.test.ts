@@ -69,6 +69,18 @@ describe('tokenizers of both of their files', () => {
     expect(wordTokenizer?.encode(question)).toHaveLength(8);
   });
 
+  it('encodes no prompt where config.json knows the picture by another id: transformers would not see it', async () => {
+    await write('', 'opt', {}, { tokenizer_class: 'GPT2Tokenizer' });
+    const [id = 0] = (await readPromptTokenizer(folder, blip2))().encode('<image>').slice(-1);
+    const encoded = async (imageTokenId: number | null) =>
+      (await readPromptTokenizer(folder, { ...blip2, imageTokenId }))().encode(at(texts, 3));
+    expect(await encoded(id)).toEqual(await encoded(null));
+    await expect(encoded(id - 1)).rejects.toMatchObject({
+      code: 'TOKENIZER_INVALID',
+      message: expect.stringContaining(`${id - 1} as image_token_index`),
+    });
+  });
+
   it('says who writes the file of a slow tokenizer', async () => {
     const empty = await mkdtemp(join(folder, 'slow-'));
     await writeFile(join(empty, 'tokenizer_config.json'), '{}');
