@@ -328,7 +328,15 @@ describe('blip2-run', () => {
     const plan = await scratchFile('gpu.json', '{"": 0}');
     const { code, stderr } = await run(picture('shape-00.png'), '--plan', plan);
     expect(code).toBe(1);
+    expect(stderr).toContain('the device map uses GPU 0');
     expect(stderr).toContain('[GPU_MISSING]');
+    // Without a map there is none to speak of.
+    const asked = await run(picture('shape-00.png'), '--provider', 'cuda');
+    expect(asked.code).toBe(1);
+    expect(asked.stderr).toMatch(
+      /^error: --provider asks for a GPU, and none can be used here \(cuda: .* \[GPU_MISSING\]\n/,
+    );
+    expect(asked.stderr).toContain('Leave --provider out: all runs on the CPU then.');
   });
 
   it('ends quietly when its reader has had enough', async () => {

@@ -357,7 +357,7 @@ describe.skipIf(chromiumPath === null)('the page', () => {
   it('says what is wrong in the names of its own fields, and of a map who runs it best', async () => {
     const opened = await PlannerPage.open(browser, 'gpu=1xRTX+3070&quant=int8&engine=transformers');
     expect(await opened.settled()).toBe('fault');
-    expect(await opened.said()).toContain('leave “Quantise, if it pays” out');
+    expect(await opened.said()).toContain('Leave “Quantise, if it pays” out');
     await opened.goTo('gpu=none&ram=16GiB');
     await opened.settled();
     await opened.text('command');

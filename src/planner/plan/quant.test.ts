@@ -121,9 +121,14 @@ describe('plans that may quantise', () => {
 
   it('are for blip2-run alone', () => {
     expect(() => plan(4, { engine: 'transformers', allowQuant: ['int8'] })).toThrow(
-      expect.objectContaining({ code: 'QUANT_INVALID' }),
+      expect.objectContaining({ code: 'QUANT_INVALID', hint: expect.stringContaining('Leave allowQuant out') }),
     );
-    expect(() => plan(4, { engine: 'transformers' }, converted(opt, 'int8'))).toThrow(/lm_head|layers\.0/);
+    expect(() => plan(4, { engine: 'transformers' }, converted(opt, 'int8'))).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/lm_head|layers\.0/),
+        hint: expect.stringContaining('Give the checkpoint with floats'),
+      }),
+    );
     const bare = new Map([['h.0.fc.weight', { dtype: 'F32', shape: [8, 8] } as const]]);
     expect(() => plan(4, { config: undefined, allowQuant: ['int8'] }, bare)).toThrow(/language model/);
   });

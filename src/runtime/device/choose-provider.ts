@@ -5,11 +5,15 @@ import type { Provider } from './provider.js';
 import { webgpuAnswer } from './webgpu-provider.js';
 
 /**
- * The provider for the GPUs of a map.
+ * The provider for the GPUs of a map, or of all where none is given.
  * @param gpus their numbers
  * @throws Blip2Error `GPU_MISSING` with the reason of each provider that was tried
  */
-export async function chooseGpuProvider(asked: Provider, gpus: readonly number[]): Promise<'cuda' | 'webgpu'> {
+export async function chooseGpuProvider(
+  asked: Provider,
+  gpus: readonly number[],
+  isMapped: boolean,
+): Promise<'cuda' | 'webgpu'> {
   const reasons: string[] = [];
   let devices = 0;
   for (const provider of ['cuda', 'webgpu'] as const) {
@@ -20,12 +24,24 @@ export async function chooseGpuProvider(asked: Provider, gpus: readonly number[]
     reasons.push(answer.works ? `${provider}: ${answer.devices.length} GPU here` : `${provider}: ${answer.reason}`);
   }
   if (asked === 'cpu') reasons.push('the CPU was asked for');
+  const why = reasons.join('; ');
+  const details = { gpus, reasons, devices };
+  if (!isMapped) {
+    throw new Blip2Error(
+      'GPU_MISSING',
+      errorText`${option('provider')} asks for a GPU, and none can be used here (${why})`,
+      {
+        hint: errorText`Leave ${option('provider')} out: all runs on the CPU then.`,
+        details,
+      },
+    );
+  }
   throw new Blip2Error(
     'GPU_MISSING',
-    `the device map uses GPU ${gpus.join(', ')}, which cannot be used here (${reasons.join('; ')})`,
+    `the device map uses GPU ${gpus.join(', ')}, which cannot be used here (${why})`,
     {
       hint: errorText`Plan for the CPU alone, or run each GPU of the map as a CPU session of its own with ${option('emulateGpu')}.`,
-      details: { gpus, reasons, devices },
+      details,
     },
   );
 }

@@ -24,5 +24,5 @@ export async function placesOf(config: ModelConfig, options: DeviceOptions): Pro
   const places = placeBlocks(blip2Blocks(config), map, modulesBesideBlocks(config));
   const gpus = [...new Set(places.values())].filter((device) => typeof device === 'number');
   if (gpus.length === 0 || emulateGpu) return { places, provider: 'cpu' };
-  return { places, provider: await chooseGpuProvider(provider, gpus) };
+  return { places, provider: await chooseGpuProvider(provider, gpus, deviceMap !== undefined) };
 }

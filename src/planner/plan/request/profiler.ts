@@ -141,10 +141,13 @@ function checkQuantization(profile: ModelProfile, schemes: readonly QuantScheme[
     throw new Blip2Error(
       'QUANT_INVALID',
       stored === undefined
-        ? 'transformers cannot run weights quantised the way allowed here.'
-        : `transformers cannot run ${stored.name}, whose weights this checkpoint stores as ${stored.scheme}.`,
+        ? `transformers cannot run weights as this package quantises them (${schemes.join(', ')}); blip2-run can.`
+        : `transformers cannot run ${stored.name}, whose weights this checkpoint stores as ${stored.scheme}; blip2-run can.`,
       {
-        hint: errorText`Plan for blip2-run, or leave ${option('allowQuant')} out and give the checkpoint with floats.`,
+        hint:
+          stored === undefined
+            ? errorText`Leave ${option('allowQuant')} out, or plan for blip2-run, whose plans are JSON and no Python.`
+            : 'Give the checkpoint with floats that it was made of, or plan for blip2-run, whose plans are JSON and no Python.',
         details: { schemes },
       },
     );
