@@ -53,6 +53,8 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
   const log = new EventLog(args.log, args.quiet === true);
   const { id, folder, request, asked } = await queuedRun(args.out);
   await using _folder = folder;
+  // Before the model is looked at and pictures are listed: without a queue there is nothing to do.
+  await using queue = await RunQueue.open({ url, id });
   const model = await askShardModel({ ...args, ...asked, batch: args.batch }, log, signal);
   const names = new PictureNames();
   const { shardSize } = request;
@@ -62,7 +64,6 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
   const output = await runOutput(folder, request, names, model.fetching);
 
   const { stopping, now } = gracefulStop(signal, args.grace);
-  await using queue = await RunQueue.open({ url, id });
   const lockMs = 1000 * (args.lock ?? DEFAULT_LOCK_SECONDS);
   const onEvent = (event: QueueEvent) => logEvent(log, event);
   await using renewals = new LockRenewals({

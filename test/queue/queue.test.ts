@@ -141,6 +141,35 @@ describe.skipIf(program === null)('blip2-run queue', () => {
     expect((await status(out)).failed).toEqual([]);
   });
 
+  it('says what a server does not let it do, before any work, and what helps', async () => {
+    const out = fresh();
+    await add(out);
+    const { host } = new URL(server.url);
+    await using redis = Object.assign(new Redis(server.url), {
+      [Symbol.asyncDispose]: async () => void (await redis.quit()),
+    });
+    await redis.call('ACL', 'SETUSER', 'scriptless', 'on', '>p', '~*', '+@all', '-@scripting');
+    await redis.call('ACL', 'SETUSER', 'elsewhere', 'on', '>p', '~other:*', '+@all');
+    await redis.call('ACL', 'SETUSER', 'enough', 'on', '>p', '~blip2:*', '+@all');
+    const refusals = [
+      [`redis://${host}`, 'NOAUTH', 'Write the password into the address'],
+      [`redis://:wrong@${host}`, 'WRONGPASS', 'Write the password into the address'],
+      [`redis://scriptless:p@${host}`, 'NOPERM', 'ACL SETUSER USER +@all ~blip2:*'],
+      [`redis://elsewhere:p@${host}`, 'NOPERM', 'ACL SETUSER USER +@all ~blip2:*'],
+      [`${server.url}/99`, 'DB index is out of range', 'databases 0 to 15'],
+    ] as const;
+    for (const [url, reason, hint] of refusals) {
+      const { code, stderr } = await work(out, '--queue', url);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(/^error: the server at .* refuses: .*\[QUEUE_UNREACHABLE\]/),
+      ]);
+      expect(stderr).toContain(reason);
+      expect(stderr).toContain(hint);
+    }
+    expect((await work(out, '--queue', `redis://enough:p@${host}`)).code).toBe(0);
+  });
+
   it('refuses a wrong password, no server, and another model, without saying the password', async () => {
     const out = fresh();
     await add(out);

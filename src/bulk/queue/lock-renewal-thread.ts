@@ -2,8 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { sendError } from '../../runtime/sent-error.js';
 import type { HeldTask, RenewalReply, RenewalRequest, RenewalSettings } from './lock-renewals.js';
-import { connectQueue } from './queue-connection.js';
-import { KEY_PREFIX } from './run-queue.js';
+import { connectQueue, KEY_PREFIX } from './queue-connection.js';
 
 /** A lock is renewed so often in the time it lasts. */
 const RENEWALS = 3;

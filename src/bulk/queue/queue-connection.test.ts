@@ -34,6 +34,13 @@ it.concurrent.each([
   server.close();
 });
 
+it('leaves nothing that keeps a process, where there is no server', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  await expect(connectQueue('redis://127.0.0.1:1')).rejects.toMatchObject({ code: 'QUEUE_UNREACHABLE' });
+  expect(timers()).toBeLessThanOrEqual(before);
+});
+
 it('takes addresses of Redis alone, and shows them without their password', () => {
   for (const url of ['redis://a', 'rediss://:p@a:1/2', 'redis://[::1]:6379']) expect(checkQueueUrl(url)).toBe(url);
   for (const url of ['http://a', 'redis:', 'redis:///0', 'redis://a/b', 'a:6379', '']) {

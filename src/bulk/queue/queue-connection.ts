@@ -3,6 +3,8 @@ import type { Redis } from 'ioredis';
 import { Blip2Error, reasonOf } from '../../errors.js';
 import { loadBullmq } from './load-bullmq.js';
 
+/** All keys of all runs on a server begin with this. */
+export const KEY_PREFIX = 'blip2';
 /** For a server to say that it is one. */
 const CONNECT_MS = 10_000;
 /** Between two tries to reach a server that has gone. */
@@ -48,9 +50,11 @@ export async function connectQueue(url: string): Promise<QueueConnection> {
   try {
     await Promise.race([greet(redis), silence()]);
     hasConnected = true;
+    await tryToWrite(redis);
     await refuseEviction(redis, url);
   } catch (error) {
-    redis.disconnect();
+    // Of a socket that has closed, ioredis waits two seconds for the end.
+    if (redis.status !== 'end') redis.disconnect();
     throw error instanceof Blip2Error ? error : noQueue(url, reason ?? error);
   }
   return { packages, redis, [Symbol.dispose]: () => redis.disconnect() };
@@ -61,10 +65,31 @@ async function greet(redis: Redis): Promise<void> {
   await redis.ping();
 }
 
+/** What runs do later, so that a server which does not let them says so before any work. */
+async function tryToWrite(redis: Redis): Promise<void> {
+  // ioredis goes on with database 0 where there is none of the number.
+  if (redis.options.db !== undefined && redis.options.db !== 0) await redis.select(redis.options.db);
+  await redis.eval("return redis.call('DEL', KEYS[1])", 1, `${KEY_PREFIX}:permitted`);
+}
+
 async function silence(): Promise<never> {
   await setTimeout(CONNECT_MS, undefined, { ref: false });
   throw new Error(`nothing there answers as such a server within ${CONNECT_MS / 1000} s`);
 }
+
+/** What a server says that will say the same again, and what helps. */
+const REFUSALS: readonly (readonly [RegExp, string])[] = [
+  [
+    /NOAUTH|WRONGPASS/,
+    'Write the password into the address, as redis://:PASSWORD@host or redis://USER:PASSWORD@host; special characters as %40 and the like.',
+  ],
+  [
+    /NOPERM/,
+    `Let that user run scripts and all commands on the keys of queues: ACL SETUSER USER +@all ~${KEY_PREFIX}:*`,
+  ],
+  [/READONLY/, 'That server is a replica: name the one that it follows.'],
+  [/DB index/, 'Servers have databases 0 to 15 unless it was set.'],
+];
 
 function noQueue(url: string, cause: unknown): Blip2Error {
   const said = reasonOf(cause);
@@ -81,11 +106,16 @@ function noQueue(url: string, cause: unknown): Blip2Error {
       cause,
     });
   }
+  const refused = REFUSALS.find(([words]) => words.test(said));
+  if (refused !== undefined) {
+    const [, hint] = refused;
+    return new Blip2Error('QUEUE_UNREACHABLE', `the server at ${shown} refuses: ${said}`, { hint, cause });
+  }
   const isClosed = said === 'Connection is closed.';
   return new Blip2Error('QUEUE_UNREACHABLE', `no queue at ${shown}: ${said}`, {
     hint: isClosed
       ? 'Something answers there, and closes the connection: a server with TLS wants rediss://.'
-      : 'Check that a server runs there, and the password; redis-server --appendonly yes starts one.',
+      : 'Check that a server runs there; redis-server --appendonly yes starts one.',
     cause,
   });
 }

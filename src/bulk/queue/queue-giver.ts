@@ -6,9 +6,9 @@ import type { Blip2Error } from '../../errors.js';
 import type { Tally } from '../run/tally.js';
 import type { HandedShard, ShardGiver } from '../work/shard-giver.js';
 import type { LockRenewals } from './lock-renewals.js';
-import { connectQueue } from './queue-connection.js';
+import { connectQueue, KEY_PREFIX } from './queue-connection.js';
 import { readTask, shortName, type ShardResult } from './queue-data.js';
-import { KEY_PREFIX, type QueueOptions, type RunQueue } from './run-queue.js';
+import type { QueueOptions, RunQueue } from './run-queue.js';
 
 /** Workers that may be lost with a shard in hand before it is set aside. */
 const MOST_LOST = 10;

@@ -1,10 +1,8 @@
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { connectQueue, isForgetful, type QueueConnection } from './queue-connection.js';
+import { connectQueue, isForgetful, KEY_PREFIX, type QueueConnection } from './queue-connection.js';
 import { readResult, taskId, type ShardResult, type ShardTask } from './queue-data.js';
 
-/** All keys of all runs on a server begin with this. */
-export const KEY_PREFIX = 'blip2';
 /** Results that are kept, for rates. */
 const RESULTS = 1000;
 /** Tries of a shard that cannot be finished, with waits between that double; a worker that was lost is no try. */
