@@ -1,9 +1,11 @@
 """Lists of modules, such as layers, that a field of the configuration counts: "path field", or "path field+1" where there is one more.
 
-A list's field is found by counting one less: lists within members of others are not looked at.
+A list's field is found by counting one less: lists within members of others are not looked at. "first" or "last" behind it where that
+member does without something that the others have, as ModernBERT's first layer without its first norm.
 """
 
 import re
+from collections import Counter
 
 from unsaved_buffers import integers
 
@@ -22,8 +24,22 @@ def counted_lists(build, model):
         for path, length in lengths.items():
             added = length - value
             if path not in rows and fewer.get(path) == length - 1:
-                rows[path] = f"{path} {field}" + (f"{added:+d}" if added else "")
+                rows[path] = " ".join([f"{path} {field}" + (f"{added:+d}" if added else ""), *lesser_ends(model, path)])
     return list(rows.values())
+
+
+def lesser_ends(model, path):
+    """An end that has something which most members have not is of another kind, whatever else it lacks: src/planner/models/layer-holes.ts says so too."""
+    members = {}
+    for name in model.state_dict():
+        if name.startswith(f"{path}."):
+            number, _, leaf = name[len(path) + 1 :].partition(".")
+            members.setdefault(int(number), set()).add(leaf)
+    held = Counter(leaf for leaves in members.values() for leaf in leaves)
+    most = {leaf for leaf, count in held.items() if len(members) - count <= max(1, len(members) / 10)}
+    rare = {leaf for leaf, count in held.items() if 2 * count <= len(members)}
+    ends = (("first", min(members)), ("last", max(members))) if members else ()
+    return [name for name, at in ends if most - members[at] and not rare & members[at]]
 
 
 def fewer_of(build, config, field, value):

@@ -10,7 +10,7 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
   ties        pairs of tied name and the one that it follows; a list of numbers for each of `tiedSets`
   ignored     lists of patterns
   unsaved     "name unit factor factor" of a buffer that no file holds, as scripts/unsaved_buffers.py describes it
-  counted     "path field" of a list, as scripts/counted_lists.py describes it
+  counted     "path field" of a list and its lesser ends, as scripts/counted_lists.py describes it
   roles       use, base model's prefix, decoder, head ("-" for none), when a class ties that has ties (`tying_of` in
               scripts/model-table.py), "encodes", and "eager"
   classes     "name root role renames ties ignored unsaved counted", "-" for none; the last two are numbers with commas between

@@ -129,7 +129,7 @@ describe('layers that config.json counts', () => {
       ['layers.0.q.weight', { dtype: 'F16', shape: [2] }],
       ['layers.1.conv.weight', { dtype: 'F16', shape: [3] }],
     ];
-    const lists = [{ path: 'layers', field: 'num_hidden_layers', added: 0 }];
+    const lists = [{ path: 'layers', field: 'num_hidden_layers', added: 0, lesserEnds: [] }];
     const { tensors: made } = countedLayers(lists, config).made(new Map(tensors));
     expect([...made.keys()]).toEqual(['layers.2.conv.weight', 'layers.3.q.weight']);
   });

@@ -1,6 +1,6 @@
 /** Lists of modules that config.json counts, such as layers, and those that files hold (`scripts/counted_lists.py`). */
 import type { TensorInfo, TensorTable } from '../../tensor/tensor-info.js';
-import { holesIn, holesNote } from './layer-holes.js';
+import { holesIn, holesNote, LIST_ENDS, type ListEnd } from './layer-holes.js';
 import { asConfig, textConfig, type AnyConfig } from './model-config.js';
 
 /** A list of modules, and the field that counts its members: of a part, by its path. */
@@ -9,13 +9,15 @@ export interface CountedList {
   readonly field: string;
   /** Members beyond those that the field counts. */
   readonly added: number;
+  /** Members that do without something that the others have, by design. */
+  readonly lesserEnds: readonly ListEnd[];
 }
 
-/** `path field` or `path field+1` */
+/** `path field` or `path field+1`, and ends that do without something */
 export function readCountedList(row: string): CountedList {
-  const [path = '', counted = ''] = row.split(' ');
+  const [path = '', counted = '', ...ends] = row.split(' ');
   const [, field = counted, added = '0'] = /^(.*?)([+-]\d+)$/.exec(counted) ?? [];
-  return { path, field, added: Number(added) };
+  return { path, field, added: Number(added), lesserEnds: LIST_ENDS.filter((end) => ends.includes(end)) };
 }
 
 export interface CountedLayers {
@@ -51,9 +53,9 @@ export function countedLayers(lists: readonly CountedList[], config: AnyConfig):
     made(tensors, tied = [], isPlain = true) {
       const made = new Map<string, TensorInfo>();
       const warnings: string[] = [];
-      for (const { path, start, count, part } of counts) {
+      for (const { path, start, count, part, lesserEnds } of counts) {
         const members = membersOf([...tensors.keys(), ...tied], start);
-        const holes = isPlain ? holesIn(members, part, start) : [];
+        const holes = isPlain ? holesIn(members, part, { start, lesserEnds }) : [];
         for (const { name, like } of holes) {
           const info = tensors.get(like);
           if (info !== undefined) made.set(name, info);

@@ -1,4 +1,4 @@
-/** Tensors that a few layers in the middle of a list lack and all others of their kind have: transformers makes those up. */
+/** Tensors that a few layers of a list lack and all others of their kind have: transformers makes those up. */
 import type { AnyConfig } from './model-config.js';
 
 /** A tensor that no file holds, and the one of another layer that it is like. */
@@ -7,24 +7,35 @@ export interface LayerHole {
   readonly like: string;
 }
 
+/** A member of a list: of a model's layers, say. */
+export type ListEnd = 'first' | 'last';
+export const LIST_ENDS: readonly ListEnd[] = ['first', 'last'];
+
+export interface LayerList {
+  /** Of the names of its members. */
+  readonly start: string;
+  /** Ends that do without something by design, such as ModernBERT's first layer without its first norm. */
+  readonly lesserEnds: readonly ListEnd[];
+}
+
 /** Fewer alike say nothing of one that differs. */
 const ENOUGH = 4;
 /** Of the layers of a kind. Lists in which more differ are made so: shared keys and values, attention to pictures in some layers. */
 const FEW = 0.1;
 
 /**
- * First and last layers differ by design (ModernBERT's first norm), and so may all before or behind one.
  * @param members number of a layer -> its tensors, those of ties among them
  * @param part of the configuration, that may say of which kind each is
- * @param start of their names
  */
 export function holesIn(
   members: ReadonlyMap<number, readonly string[]>,
   { layer_types: kinds }: AnyConfig,
-  start: string,
+  { start, lesserEnds }: LayerList,
 ): LayerHole[] {
   const kindOf = (at: number): unknown => (Array.isArray(kinds) ? kinds[at] : undefined);
-  const last = Math.max(...members.keys());
+  const numbers = [...members.keys()];
+  const ends = { first: Math.min(...numbers), last: Math.max(...numbers) };
+  const lesser = new Set(lesserEnds.map((end) => ends[end]));
   return [...new Set([...members.keys()].map(kindOf))].flatMap((kind) => {
     const alike = [...members].filter(([at]) => kindOf(at) === kind);
     if (alike.length < ENOUGH) return [];
@@ -44,7 +55,7 @@ export function holesIn(
       const has = new Set(holding);
       const lacking = alike.map(([at]) => at).filter((at) => !has.has(at));
       if (lacking.length > Math.max(1, FEW * alike.length)) return [];
-      if (lacking.some((at) => at === 0 || at === last || odd.has(at))) return [];
+      if (lacking.some((at) => lesser.has(at) || odd.has(at))) return [];
       return lacking.map((at) => ({ name: start + String(at) + leaf, like: start + String(like) + leaf }));
     });
   });
