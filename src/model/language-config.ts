@@ -36,11 +36,17 @@ function schemaOf(family: string): z.ZodType<TextConfig> | undefined {
 const NOT_DONE = [
   'attention_chunk_size',
   'sliding_window',
+  'assistant_early_exit',
+  'constraints',
+  'dola_layers',
+  'force_words_ids',
   'guidance_scale',
   'max_new_tokens',
   'max_time',
   'min_new_tokens',
   'min_p',
+  'penalty_alpha',
+  'prompt_lookup_num_tokens',
   'renormalize_logits',
   'sequence_bias',
   'stop_strings',
@@ -53,6 +59,9 @@ export const textSchema = z.looseObject({ model_type: z.string().default('opt') 
   const obeyed = NOT_DONE.filter((field) => (c[field] ?? false) !== false);
   if (c['is_causal'] === false)
     ctx.addIssue({ code: 'custom', path: ['is_causal'], message: 'false is not done here' });
+  const encodes = c['is_encoder_decoder'];
+  if (typeof encodes === 'boolean' && encodes !== (c.model_type === 't5'))
+    ctx.addIssue({ code: 'custom', path: ['is_encoder_decoder'], message: `${encodes}, which no ${c.model_type} is` });
   for (const field of obeyed)
     ctx.addIssue({ code: 'custom', path: [field], message: 'it is obeyed by transformers, and not done here' });
   const schema = schemaOf(c.model_type);

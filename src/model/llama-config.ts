@@ -45,6 +45,19 @@ const ropeSchema = () =>
     type: z.literal('default', UNSCALED).optional(),
   });
 
+type Rope = z.infer<ReturnType<typeof ropeSchema>> | null | undefined;
+
+/** In transformers the older field takes the place of the newer one, unless there is nothing in it. */
+function ropeOf({
+  rope_scaling: older,
+  rope_parameters: newer,
+}: {
+  rope_scaling?: Rope;
+  rope_parameters?: Rope;
+}): Rope {
+  return Object.keys(older ?? {}).length > 0 ? older : newer;
+}
+
 export const llamaSchema = () =>
   z
     .looseObject({
@@ -88,7 +101,7 @@ export const llamaSchema = () =>
       ffnSize: c.intermediate_size,
       vocabSize: c.vocab_size,
       maxPositions: c.max_position_embeddings,
-      ropeTheta: c.rope_parameters?.rope_theta ?? c.rope_theta ?? 10_000,
+      ropeTheta: ropeOf(c)?.rope_theta ?? c.rope_theta ?? 10_000,
       tied: c.tie_word_embeddings,
       attentionBias: c.attention_bias,
       mlpBias: c.mlp_bias,

@@ -139,10 +139,19 @@ describe('configurations of other years', () => {
     expect(refused({ model_type: 'llama', rope_scaling: { type: 'linear', factor: 2 } })).toThrow('rope_scaling');
     expect(refused({ model_type: 'llama', rope_parameters: { rope_type: 'yarn' } })).toThrow('rope_type');
     expect(refused({ model_type: 'llama', rope_scaling: { rope_type: 'linear', factor: 2 } })).toThrow('rope_scaling');
-    for (const field of ['sliding_window', 'attention_chunk_size', 'min_new_tokens', 'sequence_bias'])
+    const obeyed = [
+      'sliding_window',
+      'attention_chunk_size',
+      'min_new_tokens',
+      'sequence_bias',
+      'prompt_lookup_num_tokens',
+    ];
+    for (const field of obeyed)
       for (const model_type of ['opt', 'llama', 't5'])
         expect(refused({ model_type, [field]: 4 })).toThrow(`${field}: it is obeyed by transformers`);
     expect(refused({ model_type: 'opt', is_causal: false })).toThrow('is_causal');
+    expect(refused({ model_type: 'opt', is_encoder_decoder: true })).toThrow('is_encoder_decoder: true');
+    expect(refused({ model_type: 't5', is_encoder_decoder: false })).toThrow('is_encoder_decoder: false');
     expect(refused({ model_type: 'gpt_neox' })).toThrow('language model "gpt_neox" is not opt, t5, llama');
   });
 });
