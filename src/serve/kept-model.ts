@@ -58,19 +58,28 @@ export class KeptModel implements AsyncDisposable {
 
   async #restart(error: unknown): Promise<void> {
     this.#service = null;
-    const now = performance.now();
-    this.#endsMs.push(now);
     try {
       await this.#captioner[Symbol.asyncDispose]();
       if (this.#isDisposed) return;
-      if (this.#endsMs.filter((ms) => now - ms < WITHIN_MS).length >= MOST_ENDS) throw error;
-      this.#options.onRestart(error);
-      this.#captioner = await this.#options.open();
+      this.#captioner = await this.#openAgain(error);
     } catch (reason) {
       return this.#lose(reason);
     }
     this.#service = this.#serve(this.#captioner);
     if (this.#isDisposed) await this[Symbol.asyncDispose]();
+  }
+
+  /** What ended a model may still be there: one that ends while it starts has ended once more. */
+  async #openAgain(error: unknown): Promise<Captioner> {
+    const now = performance.now();
+    this.#endsMs.push(now);
+    if (this.#endsMs.filter((ms) => now - ms < WITHIN_MS).length >= MOST_ENDS) throw error;
+    this.#options.onRestart(error);
+    return this.#options.open().catch((reason: unknown) => {
+      if (reason instanceof Blip2Error && reason.code === 'PROCESS_ENDED' && !this.#isDisposed)
+        return this.#openAgain(reason);
+      throw reason;
+    });
   }
 
   /** Answers what it was asked, and ends. */

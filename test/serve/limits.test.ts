@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
+import { modelsOf } from '../bulk/bulk-runs.js';
 import { command, DEMO, ROOT } from '../cli/command.js';
 import { asking, dataUrl, RECORDED, serveDemo, untilOpen, type ServedModel } from './served-model.js';
 
@@ -491,5 +492,24 @@ describe('a model that is killed', () => {
     await isWell();
     const metrics = await (await fetch(server.url.replace('/v1', '/metrics'))).text();
     expect(metrics).toContain('\nblip2_model_restarts_total 1\n');
+  });
+
+  it('is started again where it is killed while it starts, too', async () => {
+    const [first] = await modelsOf(server.pid);
+    if (first === undefined) return;
+    process.kill(first, 'SIGKILL');
+    for (;;) {
+      const [next] = await modelsOf(server.pid);
+      if (next !== undefined && next !== first) {
+        process.kill(next, 'SIGKILL');
+        break;
+      }
+      await setTimeout(1);
+    }
+    const health = server.url.replace('/v1', '/health');
+    while ((await fetch(health)).status !== 200) await setTimeout(50);
+    await isWell();
+    const metrics = await (await fetch(server.url.replace('/v1', '/metrics'))).text();
+    expect(metrics).toContain('\nblip2_model_restarts_total 3\n');
   });
 });
