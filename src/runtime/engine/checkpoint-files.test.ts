@@ -107,6 +107,21 @@ describe('picture settings', () => {
     }
   });
 
+  it('are nothing to a model that compares, and would read the places of a picture as words', async () => {
+    const retrieval = join(CASES, '../../goldens/tiny-retrieval');
+    await cp(retrieval, folder, { recursive: true, filter: (path) => !path.endsWith('safetensors') });
+    const config = await readFile(join(retrieval, 'config.json'), 'utf8');
+    const withoutId = { ...(JSON.parse(config) as object), image_token_index: null };
+    // Processors of 2023 make none.
+    await readCheckpointFiles(folder, parseModelConfig(withoutId));
+    await write('processor_config.json', { num_query_tokens: 6 });
+    await readCheckpointFiles(folder, parseModelConfig(JSON.parse(config)));
+    await expect(readCheckpointFiles(folder, parseModelConfig(withoutId))).rejects.toMatchObject({
+      code: 'CONFIG_MISMATCH',
+      message: expect.stringContaining('6 places for a picture, and config.json has no image_token_index'),
+    });
+  });
+
   it('that cannot be used name the file they stand in', async () => {
     await write('processor_config.json', { image_processor: { resample: 2 } });
     await expect(readPictureSettings(folder)).rejects.toThrow(/^processor_config.json cannot be used: resample/);

@@ -57,15 +57,21 @@ async function refuseAdapter(folder: string): Promise<void> {
 
 const queriesSchema = z.looseObject({ num_query_tokens: z.number() });
 
-/** @throws Blip2Error `CONFIG_MISMATCH` where transformers would make other places for the picture than the model fills */
-async function refuseOtherQueries(folder: string, { numQueryTokens }: ModelConfig): Promise<void> {
+/** @throws Blip2Error `CONFIG_MISMATCH` where the places that transformers makes for a picture are others than the model takes */
+async function refuseOtherQueries(folder: string, config: ModelConfig): Promise<void> {
+  const { numQueryTokens } = config;
   const { success, data } = queriesSchema.safeParse(await readJsonIfThere(folder, PROCESSOR));
-  if (!success || data.num_query_tokens === numQueryTokens) return;
-  throw new Blip2Error(
-    'CONFIG_MISMATCH',
-    `${join(folder, PROCESSOR)} makes ${data.num_query_tokens} places for a picture, and the model fills ${numQueryTokens}`,
-    { hint: `Take ${PROCESSOR} from the repository that the weights come from.` },
-  );
+  if (!success) return;
+  const refuse = (what: string): never => {
+    throw new Blip2Error(
+      'CONFIG_MISMATCH',
+      `${join(folder, PROCESSOR)} makes ${data.num_query_tokens} places for a picture, and ${what}`,
+      { hint: `Take ${PROCESSOR} and config.json from the repository that the weights come from.` },
+    );
+  };
+  if (data.num_query_tokens !== numQueryTokens) refuse(`the model fills ${numQueryTokens}`);
+  // Without that id a model that compares reads them as words of the text.
+  if (isRetrieval(config) && config.imageTokenId === null) refuse('config.json has no image_token_index');
 }
 
 /** transformers 5 writes what is under `image_processor`; files from before it have none. */
