@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { asConfig, stringOf } from '../../src/planner/models/model-config.js';
 import { openCheckpoint, type Checkpoint } from '../../src/loader/index.js';
-import type { TensorInfo, TensorTable } from '../../src/tensor/tensor-info.js';
+import type { TensorInfo, TensorTable } from '../../src/planner/index.js';
 
 /** Where a file is not one of several, its name with a variant or without. */
 const FOUND = /^model(\.[^.]+)?\.safetensors$/;
