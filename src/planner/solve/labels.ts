@@ -54,18 +54,26 @@ export class Labels {
     return picked;
   }
 
-  /** Whether a label leaves as much room as another that costs no less: it has no more in use, and no more with the peak. */
-  dominates(label: number, dearer: number): boolean {
+  /** Writes what a label leaves no room for, per resource: its bytes in use, and the same with its peak. */
+  writeTaken(label: number, into: Float64Array, start: number): void {
     const { records, resources, length } = this;
-    const [mine, theirs] = [label * length + USE, dearer * length + USE];
+    const own = label * length + USE;
     for (let r = 0; r < resources; r++) {
-      const own = realAt(records, mine + r);
-      const other = realAt(records, theirs + r);
-      if (own > other || own + realAt(records, mine + resources + r) > other + realAt(records, theirs + resources + r))
-        return false;
+      const use = realAt(records, own + r);
+      into[start + 2 * r] = use;
+      into[start + 2 * r + 1] = use + realAt(records, own + resources + r);
     }
-    return true;
   }
+}
+
+/** Whether some of the records of `width` numbers from `start` to `end` are nowhere larger than the one at `end`. */
+function isDominated(taken: Float64Array, start: number, end: number, width: number): boolean {
+  for (let other = end - width; other >= start; other -= width) {
+    let k = 0;
+    while (k < width && realAt(taken, other + k) <= realAt(taken, end + k)) k += 1;
+    if (k === width) return true;
+  }
+  return false;
 }
 
 /** Labels that a new one is compared with. */
@@ -77,19 +85,19 @@ export interface Pruned {
   readonly dropped: number;
 }
 
-/** Leaves out labels that another one dominates, and the least promising of too many. */
-export function pruned(grown: Labels, resources: number, width: number): Pruned {
+/** Leaves out labels that another one dominates, and of more than `most` the least promising. */
+export function pruned(grown: Labels, resources: number, most: number): Pruned {
   let dropped = Infinity;
-  const mostPromising = (order: Int32Array, most: number): Int32Array => {
-    if (order.length <= most) return order;
+  const mostPromising = (order: Int32Array, limit: number): Int32Array => {
+    if (order.length <= limit) return order;
     order.sort((a, b) => grown.get(a, BOUND) - grown.get(b, BOUND) || a - b);
-    dropped = Math.min(dropped, grown.get(wholeAt(order, most), BOUND));
-    return order.slice(0, most);
+    dropped = Math.min(dropped, grown.get(wholeAt(order, limit), BOUND));
+    return order.slice(0, limit);
   };
   const first = resources > 0 ? USE : COST;
   const order = mostPromising(
     Int32Array.from({ length: grown.size }, (_, k) => k),
-    4 * width,
+    4 * most,
   ).sort(
     (a, b) =>
       grown.get(a, STATE) - grown.get(b, STATE) ||
@@ -98,6 +106,9 @@ export function pruned(grown: Labels, resources: number, width: number): Pruned 
       a - b,
   );
   const survivors = new Int32Array(order.length);
+  const width = 2 * resources;
+  // Of the survivors, side by side, and of the label that is looked at after them.
+  const taken = new Float64Array((order.length + 1) * width);
   let size = 0;
   let groupStart = 0;
   for (let n = 0; n < order.length; n++) {
@@ -105,9 +116,9 @@ export function pruned(grown: Labels, resources: number, width: number): Pruned 
     if (n > 0 && grown.get(k, STATE) !== grown.get(wholeAt(order, n - 1), STATE)) groupStart = size;
     // Looking at the nearest ones only misses a few; a label kept in vain is no error.
     const start = Math.max(groupStart, size - MOST_COMPARED);
-    let isDominated = false;
-    for (let s = size - 1; s >= start && !isDominated; s--) isDominated = grown.dominates(wholeAt(survivors, s), k);
-    if (!isDominated) survivors[size++] = k;
+    grown.writeTaken(k, taken, size * width);
+    const isBeaten = width === 0 ? size > start : isDominated(taken, start * width, size * width, width);
+    if (!isBeaten) survivors[size++] = k;
   }
-  return { labels: grown.pick(mostPromising(survivors.slice(0, size), width)), dropped };
+  return { labels: grown.pick(mostPromising(survivors.slice(0, size), most)), dropped };
 }
