@@ -3,10 +3,11 @@ import { at } from '../../../checked-access.js';
 import type { ProgramDraft, Term } from './integer-program.js';
 import type { Group } from './runs.js';
 
-/** The columns that say whether a device holds a run's first and last item. */
+/** What says whether a device holds a run's first and last item, and how often it is entered and left in between. */
 export interface DeviceShare {
   readonly first: number;
   readonly last: number;
+  readonly crossings: readonly Term[];
 }
 
 /**
@@ -30,7 +31,7 @@ export function addShare(
   if (size === 1) {
     const here = draft.column({ value: (choice) => Number(atFirst(choice)) });
     draft.row([...own, [here, -1]], { low: 0, high: 0 });
-    return { first: here, last: here };
+    return { first: here, last: here, crossings: [] };
   }
   const room = own.reduce((sum, [column]) => sum + draft.upperOf(column), 0);
   const held = (choice: readonly number[]): number => items.filter((i) => isHeld(choice, i)).length;
@@ -74,7 +75,13 @@ export function addShare(
     both.push([whole, -1]);
   }
   draft.row(both, { high: 1 });
-  return { first, last };
+  const crossings: Term[] = [
+    [some, 2],
+    [more, 2],
+    [first, -1],
+    [last, -1],
+  ];
+  return { first, last, crossings };
 }
 
 /** How many more of one kind than of another a piece can have. */

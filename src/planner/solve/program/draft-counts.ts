@@ -101,6 +101,12 @@ export function draftCounts(
       const columns = [...shares.values()].map((own) => own[side]);
       draft.sum(columns, 1);
     }
+    // Where two devices share a stretch, each leaves whenever the other enters.
+    const [one, other, third] = [...shares.values()];
+    if (group.kinds.length > 1 && one !== undefined && other !== undefined && third === undefined) {
+      const back = other.crossings.map(([column, factor]): Term => [column, -factor]);
+      draft.row([...one.crossings, ...back], { low: 0, high: 0 });
+    }
     return { group, counts, shares };
   };
   const groups = groupsOf(problem, isSum ? order : 'kinds').map(addGroup);
