@@ -2,6 +2,7 @@
  * Only the largest peak on a resource counts, so the search is repeated for each range that the peaks may lie in, with
  * that much set aside: a box is one such range per resource.
  */
+import { at } from '../../checked-access.js';
 import { realAt } from './number-at.js';
 import type { Chain } from './chain.js';
 
@@ -78,6 +79,28 @@ export function peakBoxes(chain: Chain): Box[] {
       .map((set) => boxOf(chain, set))
       .filter(({ capacities }) => capacities.every((capacity) => capacity >= 0));
   }
+}
+
+/** A box in two where its peaks are furthest apart, as a fraction of the capacity; no parts where they are all the same. */
+export function halves(chain: Chain, { floors, levels }: Box): { parts: Box[]; apart: number } {
+  const ranges = Array.from(floors, (floor, r) => ({ floor, level: realAt(levels, r) }));
+  let apart = 0;
+  let parts: Box[] = [];
+  for (const [r, range] of ranges.entries()) {
+    const peaks = [...peaksWithin(chain, r, range)].sort((a, b) => a - b);
+    for (const [k, high] of peaks.slice(1).entries()) {
+      const low = at(peaks, k);
+      const share = (high - low) / realAt(chain.capacities, r);
+      if (share <= apart) continue;
+      apart = share;
+      const both = [
+        { ...range, level: low },
+        { ...range, floor: high },
+      ];
+      parts = both.map((part) => boxOf(chain, ranges.with(r, part)));
+    }
+  }
+  return { apart, parts: parts.filter(({ capacities }) => capacities.every((capacity) => capacity >= 0)) };
 }
 
 /** `[item * resources + resource]`: bytes that the items from here on take at least, wherever they go. */

@@ -12,18 +12,21 @@ import { costOf, withoutCosts, withPlaces, type Problem, type Solution } from '.
 import { mostFitting } from './resources.js';
 import { search, type SolveOptions } from './search.js';
 
+/** `left` is the problem without places that bounds rule out: all that is cheaper than the solution, or than the cutoff, is possible in it. */
 export type SolveResult =
   | {
       /** `optimal`: nothing cheaper fits. `stopped`: nothing cheaper than `bound` fits. */
       readonly status: 'optimal' | 'stopped';
       readonly solution: Solution;
       readonly bound: number;
+      readonly left: Problem;
     }
   | {
       /** Nothing fits and costs less than the cutoff; unless `proven`, something that costs `bound` or more might. */
       readonly status: 'infeasible';
       readonly proven: boolean;
       readonly bound: number;
+      readonly left: Problem;
     };
 
 /** For up to two devices that can be full: about a second on one core. */
@@ -33,14 +36,15 @@ const LIMITS = { cutoff: Infinity, width: 32_000, effort: DEFAULT_EFFORT, stop: 
 const RESCUE = { ...LIMITS, width: 512, effort: 100_000 };
 
 export function solveExact(problem: Problem, options: SolveOptions = {}): SolveResult {
-  if (problem.items.length === 0) return { status: 'optimal', solution: { choice: [], cost: 0 }, bound: 0 };
+  if (problem.items.length === 0)
+    return { status: 'optimal', solution: { choice: [], cost: 0 }, bound: 0, left: problem };
   const limits = { ...LIMITS, ...options };
   const open = withoutHopeless(problem);
-  const { best, bound } = search(open, limits);
+  const { best, bound, left } = search(open, limits);
   const solution = best ?? (bound < Infinity && limits.cutoff === Infinity ? anyFitting(open, limits.stop) : null);
-  if (solution === null) return { status: 'infeasible', proven: bound === Infinity, bound };
+  if (solution === null) return { status: 'infeasible', proven: bound === Infinity, bound, left };
   const isProven = bound >= solution.cost;
-  return { status: isProven ? 'optimal' : 'stopped', solution, bound: Math.min(bound, solution.cost) };
+  return { status: isProven ? 'optimal' : 'stopped', solution, bound: Math.min(bound, solution.cost), left };
 }
 
 /** What every placement that fits costs at least, by prices per byte alone; Infinity where it is clear that none fits. */

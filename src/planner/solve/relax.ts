@@ -21,15 +21,7 @@ export interface Relaxation {
 
 export function relax(chain: Chain, prices: Float64Array, { capacities, levels }: Box): Relaxation {
   const { items, places, resources, stageStart } = chain;
-  const priced = new Float64Array(items * places);
-  for (let ip = 0; ip < items * places; ip++) {
-    let value = realAt(chain.cost, ip);
-    for (let r = 0; r < resources; r++) {
-      if (realAt(chain.peak, ip * resources + r) > realAt(levels, r)) value = Infinity;
-      else value += realAt(prices, r) * realAt(chain.use, ip * resources + r);
-    }
-    priced[ip] = value;
-  }
+  const priced = pricedCosts(chain, prices, levels);
   // After the last item nothing is left to pay.
   const rest = new Float64Array(wholeAt(stageStart, items + 1));
   const pick = new Int32Array(rest.length);
@@ -76,4 +68,47 @@ export function relax(chain: Chain, prices: Float64Array, { capacities, levels }
   }
   for (let r = 0; r < resources; r++) bound -= realAt(prices, r) * realAt(capacities, r);
   return { rest, bound, choice, used };
+}
+
+/** `[item * places + place]`: cost with bytes priced; Infinity where the peak is above a level. */
+function pricedCosts({ items, places, resources, cost, use, peak }: Chain, prices: Float64Array, levels: Float64Array) {
+  const priced = new Float64Array(items * places);
+  for (let ip = 0; ip < items * places; ip++) {
+    let value = realAt(cost, ip);
+    for (let r = 0; r < resources; r++) {
+      if (realAt(peak, ip * resources + r) > realAt(levels, r)) value = Infinity;
+      else value += realAt(prices, r) * realAt(use, ip * resources + r);
+    }
+    priced[ip] = value;
+  }
+  return priced;
+}
+
+/** `[item * places + place]`: what every placement of the box with the item there costs at least. */
+export function boundsThrough(
+  chain: Chain,
+  { prices, levels, capacities, relaxation }: Box & { prices: Float64Array; relaxation: Relaxation },
+): Float64Array {
+  const { items, places, stageStart } = chain;
+  const priced = pricedCosts(chain, prices, levels);
+  const fixed = prices.reduce((sum, price, r) => sum + price * realAt(capacities, r), 0);
+  const through = new Float64Array(items * places).fill(Infinity);
+  let before = Float64Array.of(-fixed);
+  for (let i = 0; i < items; i++) {
+    const { next, step, states } = at(chain.stages, i);
+    const there = wholeAt(stageStart, i + 1);
+    const after = new Float64Array(wholeAt(stageStart, i + 2) - there).fill(Infinity);
+    for (let state = 0; state < states; state++) {
+      for (let p = 0; p < places; p++) {
+        const target = wholeAt(next, state * places + p);
+        if (target < 0) continue;
+        const ip = i * places + p;
+        const cost = realAt(before, state) + realAt(step, state * places + p) + realAt(priced, ip);
+        after[target] = Math.min(realAt(after, target), cost);
+        through[ip] = Math.min(realAt(through, ip), cost + realAt(relaxation.rest, there + target));
+      }
+    }
+    before = after;
+  }
+  return through;
 }

@@ -1,12 +1,12 @@
 /** Boxes of peaks, bounded and walked again and again with more labels until nothing is left open. */
 import { realAt } from './number-at.js';
-import { forcedUse, peakBoxes, wholeBox } from './boxes.js';
-import { layOut } from './chain.js';
+import { forcedUse, halves, peakBoxes, wholeBox } from './boxes.js';
+import { layOut, type Chain } from './chain.js';
 import { decompose } from './decomposition.js';
 import { localSearch } from './local-search.js';
-
 import { bestBound, type BoundedBox } from './prices.js';
-import { costOf, type Problem, type Solution } from './problem.js';
+import { costOf, withPlaces, type Problem, type Solution } from './problem.js';
+import { boundsThrough } from './relax.js';
 import { walk, type WalkRules } from './walk.js';
 
 export interface SolveOptions {
@@ -30,9 +30,21 @@ const PASSES = [
 ];
 /** Costs closer than this fraction are equal. */
 const SAME = 1e-9;
+/** Peaks that are apart by more than this fraction of the capacity are told apart. */
+const FAR_APART = 1 / 64;
+/** Of the gap: what telling peaks apart has to close elsewhere. */
+const WORTH_PARTS = 0.2;
 
-/** The best placement met, and what every placement costs at least: Infinity where none is better, or none fits. */
-export function search(problem: Problem, limits: Required<SolveOptions>): { best: Solution | null; bound: number } {
+export interface SearchResult {
+  /** The best placement met. */
+  readonly best: Solution | null;
+  /** What every placement costs at least: Infinity where none is better, or none fits. */
+  readonly bound: number;
+  /** The problem without places that bounds rule out: all that is cheaper than the best, or than the cutoff, is possible in it. */
+  readonly left: Problem;
+}
+
+export function search(problem: Problem, limits: Required<SolveOptions>): SearchResult {
   const chain = layOut(problem, 'backward');
   const effort = limits.effort * Math.min(1, 2 / Math.max(1, chain.resources));
   let best: Solution | null = null;
@@ -59,18 +71,52 @@ export function search(problem: Problem, limits: Required<SolveOptions>): { best
     return left === Infinity ? [] : [{ ...box, bound: Math.max(bound, left) }];
   };
 
+  /** The box in parts, without those that are ruled out: where its peaks are far apart, or where parts have better bounds. */
+  const refined = (box: BoundedBox): BoundedBox[] => {
+    if (rules.isCutOff(box.bound)) return [];
+    const { parts, apart } = halves(chain, box);
+    if (parts.length === 0) return [box];
+    const open = parts
+      .map((part) => bestBound(chain, part, upper, rules.offer, box.prices))
+      .map((part) => ({ ...part, bound: Math.max(part.bound, box.bound) }))
+      .filter(({ bound }) => !rules.isCutOff(bound));
+    const enough = box.bound + WORTH_PARTS * (upper() - box.bound);
+    const isWorth = open.length < 2 || Math.min(...open.map(({ bound }) => bound)) >= enough;
+    return apart > FAR_APART || isWorth ? open.flatMap(refined) : [box];
+  };
+
   const least = forcedUse(chain, wholeBox(chain));
-  if (chain.capacities.some((capacity, r) => realAt(least, r) > capacity)) return { best, bound: Infinity };
+  if (chain.capacities.some((capacity, r) => realAt(least, r) > capacity))
+    return { best, bound: Infinity, left: problem };
   let boxes = peakBoxes(chain)
     .map((box) => bestBound(chain, box, upper, rules.offer))
     .filter(({ bound }) => bound < Infinity);
   for (const pass of PASSES) {
     const width = Math.min(pass.width, limits.width);
     const before: Solution | null = best;
+    if (upper() < Infinity && chain.resources > 1) boxes = boxes.flatMap(refined);
     boxes = boxes.sort((a, b) => a.bound - b.bound).flatMap((box) => walked(box, width, pass.pairs));
     if (boxes.length === 0 || rules.isSpent(0) || width === limits.width) break;
     if (chain.resources > 1 && best !== null && best !== before) best = localSearch(problem, best, limits.stop);
   }
-  const open = boxes.map(({ bound }) => bound).filter((bound) => !rules.isCutOff(bound));
-  return { best, bound: Math.min(Infinity, ...open) };
+  const open = boxes.filter((box) => !rules.isCutOff(box.bound));
+  const bound = Math.min(Infinity, ...open.map((box) => box.bound));
+  return { best, bound, left: leftOpen(problem, chain, open, best?.choice ?? [], rules.isCutOff) };
+}
+
+/** The problem without places that bounds rule out in every open box; a known placement stays possible. */
+function leftOpen(
+  problem: Problem,
+  chain: Chain,
+  boxes: readonly BoundedBox[],
+  known: readonly number[],
+  isCutOff: (bound: number) => boolean,
+): Problem {
+  const isOpen = new Set<number>();
+  for (const box of boxes) {
+    for (const [ip, bound] of boundsThrough(chain, box).entries()) if (!isCutOff(bound)) isOpen.add(ip);
+  }
+  // The chain begins with the last item.
+  const last = problem.items.length - 1;
+  return withPlaces(problem, (_, p, i) => known[i] === p || isOpen.has((last - i) * chain.places + p));
 }

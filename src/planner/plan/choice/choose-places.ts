@@ -14,8 +14,8 @@ import { answerOf, casesOf, type Answer, type Best, type Case } from './cases.js
 const SAME = 1e-9;
 /** Devices that can be full, for which the walk is the better search: beyond them it finds too little. */
 const WALK_DEVICES = 2;
-/** Labels of the walk where a program can go on: about a tenth of a second. */
-const BEFORE_PROGRAM = 60_000;
+/** Labels of the walk where a program can go on: about a fifth of a second. */
+const BEFORE_PROGRAM = 150_000;
 
 export interface ChooseOptions extends SolveOptions {
   /** For three and more devices that can be full, and for what the walk leaves open. */
@@ -48,6 +48,7 @@ export function choosePlaces(context: PlanContext, options: ChooseOptions = {}):
     }
     const result = solveExact(each.problem, { ...walk, cutoff });
     each.bound = result.bound;
+    each.left = result.left;
     if (result.status !== 'infeasible') best = { of: each, ...result.solution };
   }
   if (integerSolver === undefined) return answerOf(context, cases, best, SAME);
@@ -65,7 +66,7 @@ function throughPrograms(
   for (const each of cases.toSorted((a, b) => a.bound - b.bound)) {
     const upper = Math.min(best?.cost ?? Infinity, cutoff);
     if (each.bound >= upper * (1 - INTEGER_TOLERANCE) || (best !== null && stop())) break;
-    const result = searchProgram(each.problem, solver, {
+    const result = searchProgram(each.left ?? each.problem, solver, {
       cutoff: upper,
       known: best?.of === each ? best : null,
       effort: programEffort,
