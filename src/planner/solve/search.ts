@@ -101,7 +101,9 @@ export function search(problem: Problem, limits: Required<SolveOptions>): Search
   }
   const open = boxes.filter((box) => !rules.isCutOff(box.bound));
   const bound = Math.min(Infinity, ...open.map((box) => box.bound));
-  return { best, bound, left: leftOpen(problem, chain, open, best?.choice ?? [], rules.isCutOff) };
+  // With nothing open the problem is done, and no part of it asked for.
+  const left = open.length === 0 ? problem : leftOpen(problem, chain, open, best?.choice ?? [], rules.isCutOff);
+  return { best, bound, left };
 }
 
 /** The problem without places that bounds rule out in every open box; a known placement stays possible. */
