@@ -7,7 +7,7 @@ import type { PlanOptions } from '../planner/plan/request/plan-options.js';
 import { UNKNOWN_GPU, UNKNOWN_HOST } from '../planner/price/known-devices.js';
 import type { PlanDocument } from '../planner/plan/document/plan-document.js';
 import type { IntegerProgram } from '../planner/solve/program/integer-program.js';
-import { highsSolver } from './index.js';
+import { highsSolver, type IntegerSolver } from './index.js';
 
 const solver = await highsSolver();
 
@@ -33,8 +33,8 @@ describe('a plan for two cards', () => {
   const preset = PRESETS.get(DEFAULT_PRESET);
   if (preset === undefined) throw new Error('preset');
   const tensors = blip2Tensors(parseBlip2Config(preset.config), { dtype: 'F32', ownHead: false });
-  const plan = (options: Partial<PlanOptions>): PlanDocument => {
-    const gpus = new Map([2e9, 5.6e9].map((bytes, id) => [id, bytes]));
+  const plan = (options: Partial<PlanOptions>, cards = [2e9, 5.6e9]): PlanDocument => {
+    const gpus = new Map(cards.map((bytes, id) => [id, bytes]));
     const budgets = { gpus, ramBytes: null, diskBytes: 0 };
     // Known equally well, so that what the solver weighs is what the plan predicts.
     const machine = { gpus: [{ ...UNKNOWN_GPU, errorFactor: 1 }], host: { ...UNKNOWN_HOST, errorFactor: 1 } };
@@ -56,6 +56,17 @@ describe('a plan for two cards', () => {
     expect(proven.solver.status).toBe('optimal');
     expect(proven.cost.latencyMs).toBeLessThanOrEqual(open.cost.latencyMs);
     expect(proven.cost.latencyMs).toBeGreaterThanOrEqual(open.solver.boundMs);
+  });
+
+  it('for transformers is proven by the program without the order of blocks that take turns, and one that orders them', () => {
+    let programs = 0;
+    const integerSolver: IntegerSolver = (program, limits) => {
+      programs += 1;
+      return solver(program, limits);
+    };
+    const { solver: report } = plan({ engine: 'transformers', integerSolver }, [3_744_761_856, 3_744_761_856]);
+    expect(report.status).toBe('optimal');
+    expect(programs).toBe(2);
   });
 
   it('has the best answer so far when the time is up', () => {
