@@ -78,7 +78,6 @@ export function search(problem: Problem, limits: Required<SolveOptions>): Search
     if (parts.length === 0) return [box];
     const open = parts
       .map((part) => bestBound(chain, part, upper, rules.offer, box.prices))
-      .map((part) => ({ ...part, bound: Math.max(part.bound, box.bound) }))
       .filter(({ bound }) => !rules.isCutOff(bound));
     const enough = box.bound + WORTH_PARTS * (upper() - box.bound);
     const isWorth = open.length < 2 || Math.min(...open.map(({ bound }) => bound)) >= enough;
