@@ -1,4 +1,4 @@
-/** What the kernel for attention of many tokens at once takes: see `attention-kernels.cu`. */
+/** What the kernel for attention of many tokens at once takes: see `attention-of-many.cuh`. */
 
 /** Queries of a warp, and keys that it attends to at once. */
 export const TILE = 16;
