@@ -56,6 +56,13 @@ async function outcomesOf(options: CaptionAllOptions, given: Iterable<Picture> =
   return outcomes;
 }
 
+/** What is left of an array whose bytes were moved to another thread. */
+function movedBytes(): Uint8Array {
+  const bytes = new Uint8Array(10);
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  return bytes;
+}
+
 const idsOf = (outcomes: readonly Outcome[]) =>
   outcomes.map((outcome) => (outcome.status === 'captioned' ? outcome.caption.answers[0]?.ids : outcome.error));
 
@@ -91,10 +98,12 @@ describe('captionAll', () => {
       new Uint8Array(3),
       'http:/',
       { image: third, prompt: '<image>' },
+      movedBytes(),
+      { data: new Uint8Array(12), width: 2, height: 2, close: () => undefined },
     ];
     const outcomes = await outcomesOf({ batchSize: 2 }, given, false);
     expect(outcomes.map((outcome) => (outcome.status === 'failed' ? outcome.index : outcome.caption.index))).toEqual([
-      0, 1, 2, 3, 4, 5,
+      0, 1, 2, 3, 4, 5, 6, 7,
     ]);
     expect(outcomes.map((outcome) => (outcome.status === 'failed' ? outcome.error : null))).toEqual([
       null,
@@ -103,6 +112,8 @@ describe('captionAll', () => {
       expect.objectContaining({ code: 'IMAGE_UNREADABLE' }),
       expect.objectContaining({ code: 'IMAGE_NOT_FOUND' }),
       expect.objectContaining({ code: 'PROMPT_INVALID' }),
+      expect.objectContaining({ code: 'IMAGE_UNREADABLE' }),
+      null,
     ]);
   });
 

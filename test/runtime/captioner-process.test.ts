@@ -247,6 +247,7 @@ describe('the process', () => {
       import { createCaptioner } from ${JSON.stringify(built('runtime/index.js'))};
       import { openCheckpoint } from ${JSON.stringify(built('loader/index.js'))};
       const captioner = await createCaptioner(await openCheckpoint(${JSON.stringify(DEMO)}), { threads: 1 });
+      await captioner.caption(${JSON.stringify(pathOf(first))}, { unsendable: () => 1 }).next().catch(() => undefined);
       for await (const { text } of captioner.caption(${JSON.stringify(pathOf(first))})) console.log(text);`;
     const caller = spawn(process.execPath, ['--input-type=module', '-e', code], {
       stdio: ['ignore', 'pipe', 'inherit'],

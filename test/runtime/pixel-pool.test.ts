@@ -57,6 +57,18 @@ describe.each([0, 2])('with %i threads', (threads) => {
     }
   });
 
+  it('makes the others where the bytes of one were moved elsewhere', async () => {
+    await using pool = new PixelPool(rules, threads);
+    const moved = new Uint8Array(10);
+    structuredClone(moved, { transfer: [moved.buffer] });
+    for (let round = 0; round < 20; round++) {
+      const given = [path('rgb.png'), path('rgb.png'), moved, path('rgb.png'), path('rgb.png')];
+      const [, , refused, ...made] = await Promise.allSettled(given.map((each) => pool.pixels(each)));
+      expect(refused?.status).toBe('rejected');
+      expect(made).toEqual(made.map(() => ({ status: 'fulfilled', value: expected[0] })));
+    }
+  });
+
   it('leaves what nobody waits for any more, and goes on with the next', async () => {
     await using pool = new PixelPool(rules, threads);
     const stop = new AbortController();

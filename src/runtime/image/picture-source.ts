@@ -25,7 +25,8 @@ export const isUrlText = (text: string): boolean => URL_TEXT.test(text);
  *   `IMAGE_TOO_LARGE`, `IMAGE_UNREADABLE` for pixels of another number than their size says; the signal's reason when aborted
  */
 export async function localPicture(source: PictureSource, options: FetchOptions = {}): Promise<LocalPicture> {
-  if (source instanceof Uint8Array) return source;
+  // Of bytes that were moved elsewhere there are none, which no process or thread can be told by the array itself.
+  if (source instanceof Uint8Array) return source.length > 0 ? source : new Uint8Array();
   if (typeof source === 'string') return isUrlText(source) ? localPicture(parseUrl(source), options) : source;
   if (!(source instanceof URL)) return checkedPixels(source);
   if (source.protocol === 'file:') return pictureOfFileUrl(source);
@@ -54,7 +55,8 @@ function parseUrl(text: string): URL {
 function checkedPixels(picture: RgbPicture): RgbPicture {
   const { data, width, height } = picture;
   const sizes = [width, height].every((size) => Number.isSafeInteger(size) && size > 0);
-  if (sizes && data.length === width * height * 3) return picture;
+  // Without whatever else the caller keeps with them: functions cannot be handed on.
+  if (sizes && data.length === width * height * 3) return { data, width, height };
   throw new Blip2Error(
     'IMAGE_UNREADABLE',
     `${data.length} bytes are not ${width} x ${height} pixels of red, green and blue`,

@@ -155,11 +155,16 @@ function leastBusy(threads: readonly PixelThread[]): PixelThread | undefined {
   return able.sort((a, b) => a.jobs.length - b.jobs.length)[0];
 }
 
+/** What a thread cannot be sent, such as bytes that were moved elsewhere, it does not answer: answers go to jobs by their order. */
 function give({ worker, jobs }: PixelThread, job: Job): void {
+  const request: PixelRequest = { picture: job.picture };
+  try {
+    worker.postMessage(request);
+  } catch (error) {
+    return job.reject(error);
+  }
   jobs.push(job);
   worker.ref();
-  const request: PixelRequest = { picture: job.picture };
-  worker.postMessage(request);
 }
 
 function finish(job: Job | undefined, reply: Exclude<PixelReply, { kind: 'started' }>): void {

@@ -113,7 +113,12 @@ export class ModelProcess implements AsyncDisposable {
       if (this.#ended !== undefined) return reject(this.#ended);
       this.#pending.set(call, { hooks, resolve: (answer) => resolve(answer as Answer), reject });
       this.#keepAlive();
-      this.#send({ kind: 'work', call, work });
+      try {
+        this.#send({ kind: 'work', call, work });
+      } catch (error) {
+        // What cannot be sent has no answer to wait for.
+        this.#take(call)?.reject(error);
+      }
     });
   }
 
