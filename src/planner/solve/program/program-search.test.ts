@@ -50,6 +50,29 @@ describe('searchProgram', () => {
     );
   });
 
+  it('proves a placement in three memories whose order costs what the program without it cannot tell', () => {
+    const homes = [0, 1, 2, 0];
+    const ends = [4, 2, 3];
+    const on = (r: number, mib: number): number[] => ends.map((_, k) => (k === r ? mib * MIB : 0));
+    const crossing = (times: number): number[][] =>
+      homes.map((a) => homes.map((b) => (a === b ? 0 : times * ((ends[a] ?? 0) + (ends[b] ?? 0)))));
+    const items = [0, 1, 2, 3].map((i): Item => {
+      const mib = i % 2 === 0 ? 6 : 9;
+      return {
+        cost: i % 2 === 0 ? [4, 2, 14, 39] : [5, 1, 7, 58],
+        use: [on(0, mib), on(1, mib), on(2, mib), on(2, 0)],
+        peak: [on(0, 0), on(1, 0), on(0, mib), on(0, mib)],
+        sameAs: null,
+        inputs: i === 0 ? [] : [{ from: i - 1, cost: crossing(i === 3 ? 2 : 1) }],
+      };
+    });
+    const problem: Problem = { places: 4, homes, capacities: [17 * MIB, 12 * MIB, 22 * MIB], items };
+    const expected = bruteForce(problem);
+    const result = searchProgram(problem, solver, { cutoff: 1e6, stop: () => false });
+    expect(result?.solution?.cost).toBe(expected);
+    expect(result?.bound).toBeGreaterThanOrEqual(expected * (1 - 2 * INTEGER_TOLERANCE));
+  });
+
   it('proves that nothing is cheaper than the best', () => {
     fc.assert(
       fc.property(problems, (problem) => {

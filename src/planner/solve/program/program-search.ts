@@ -152,9 +152,10 @@ export function searchProgram(problem: Problem, solver: IntegerSolver, limits: P
     searchPairs();
     mix();
   }
-  if (stretches !== null && !(isOpen && isOver(CLOSE_FOR_STRETCHES)))
-    relax(stretches, { work: STRETCHES, restarts: false });
-  if (stretches === null || !isLarge) solve(WHOLE);
+  const isClose = isOpen && isOver(CLOSE_FOR_STRETCHES);
+  // A smaller program that is solved to its end leaves open what order costs, which the whole one alone can tell.
+  const isRelaxed = stretches !== null && !isClose && relax(stretches, { work: STRETCHES, restarts: false });
+  if (stretches === null || !isLarge || isRelaxed) solve(WHOLE);
   if (isLarge && (isSettled || !isSum)) searchPairs();
   return { solution: best === known ? null : best, bound: Math.min(least(), bound) };
 }
