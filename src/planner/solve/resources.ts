@@ -24,6 +24,28 @@ export function peaksOf({ items }: Problem, resource: number): number[] {
   return [...peaks].sort((a, b) => a - b);
 }
 
+/**
+ * How much of a resource placements can fill: the last multiple of what all their bytes are multiples of. To an integer solver 2.9999999
+ * blocks are three, so that a limit which lacks a byte for three of them would get answers that do not fit.
+ */
+export function fillableBytes({ items, capacities }: Problem, resource: number): number {
+  let unit = 0;
+  for (const { cost, use, peak } of items) {
+    for (const [p, own] of cost.entries()) {
+      if (own === Infinity) continue;
+      for (const rows of [use, peak]) unit = commonDivisor(unit, at(at(rows, p), resource));
+    }
+  }
+  const capacity = at(capacities, resource);
+  return unit > 0 ? capacity - (capacity % unit) : capacity;
+}
+
+function commonDivisor(a: number, b: number): number {
+  let [high, low] = [a, b];
+  while (low > 0) [high, low] = [low, high % low];
+  return high;
+}
+
 /** How many of an item alone a place can hold. */
 export function mostFitting({ capacities }: Problem, item: Item, place: number): number {
   const fitting = capacities.map((capacity, r) => {

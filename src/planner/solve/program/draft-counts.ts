@@ -2,7 +2,7 @@
 import { at, found } from '../../../checked-access.js';
 import type { EndsOf } from '../device-places.js';
 import type { Problem } from '../problem.js';
-import { mostFitting, peaksOf, scarceResources } from '../resources.js';
+import { fillableBytes, mostFitting, peaksOf, scarceResources } from '../resources.js';
 import { ProgramDraft, type Term } from './integer-program.js';
 import { busyMs, type Objective } from './objective.js';
 import { addShare, type DeviceShare } from './device-share.js';
@@ -40,7 +40,7 @@ export function draftCounts(
   endsOf: EndsOf,
 ): { draft: ProgramDraft; groups: GroupColumns[]; names: NameOrder } {
   const { objective = 'sum', order = 'runs', mostMs = Infinity, between = () => [0, Infinity] as const } = options;
-  const { homes, items, capacities } = problem;
+  const { homes, items } = problem;
   const isSum = objective === 'sum';
   const draft = new ProgramDraft();
   const devices = [...new Set(homes)];
@@ -157,7 +157,7 @@ export function draftCounts(
       draft.row([...terms, [busiest, -1]], { high: 0 });
     }
   }
-  for (const { resource, terms } of rooms) draft.row(terms, { high: at(capacities, resource) / MIB });
+  for (const { resource, terms } of rooms) draft.row(terms, { high: fillableBytes(problem, resource) / MIB });
 
   // Equal devices are kept in one order of their names; the largest group has the most to tell them apart by.
   const { group, counts } = groups.reduce((a, b) => (b.group.items.length > a.group.items.length ? b : a));

@@ -50,6 +50,25 @@ describe('searchProgram', () => {
     );
   });
 
+  it('fills memories that lack a byte for one more of blocks that are all multiples of one size', () => {
+    const homes = [0, 1, 2];
+    const bytes = 123_456_789;
+    const none = [0, 0, 0];
+    const crossing = homes.map((a) => homes.map((b) => (a === b ? 0 : 3)));
+    const items = [1, 2, 1, 1, 2, 1, 2].map((size, i): Item => ({
+      cost: [size, 2 * size, 10 * size],
+      use: [none.with(0, size * bytes), none.with(1, size * bytes), none],
+      peak: [none.with(0, bytes), none, none],
+      sameAs: null,
+      inputs: i === 0 ? [] : [{ from: i - 1, cost: crossing }],
+    }));
+    const problem: Problem = { places: 3, homes, capacities: [6 * bytes - 1, 4 * bytes - 1, 1e15], items };
+    const expected = bruteForce(problem);
+    const result = searchProgram(problem, solver, { cutoff: 1e6, stop: () => false });
+    expect(result?.solution?.cost).toBe(expected);
+    expect(result?.bound).toBeGreaterThanOrEqual(expected * (1 - 2 * INTEGER_TOLERANCE));
+  });
+
   it('proves a placement in three memories whose order costs what the program without it cannot tell', () => {
     const homes = [0, 1, 2, 0];
     const ends = [4, 2, 3];
