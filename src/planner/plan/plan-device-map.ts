@@ -7,7 +7,7 @@
 import type { TensorTable } from '../../tensor/tensor-info.js';
 import type { DeviceMap } from '../map/device-map.js';
 import type { ModelProfile } from '../profile/model-profile.js';
-import { chooseFor } from './choice/choose-for.js';
+import { chooseOverGpus } from './choice/one-of-several.js';
 import { DEFAULT_EFFORT } from '../solve/exact.js';
 import type { ChooseOptions } from './choice/choose-places.js';
 import { buildPlan } from './document/build-plan.js';
@@ -37,15 +37,15 @@ export function planDeviceMap(tensors: TensorTable, options: PlanOptions): PlanR
 /** The same with what `preparePlan` makes of these options. */
 export function planPrepared(context: PlanContext, tensors: TensorTable, options: PlanOptions): PlanResult {
   const objective = options.objective ?? 'latency';
-  const answer = chooseFor(objective, context, limited(options));
-  if (answer.status === 'none') return explainInfeasible(context, tensors, options, answer.proven);
-  const { document, map } = buildPlan(context, answer.choice, {
+  const { context: chosen, answer } = chooseOverGpus(context, tensors, options, limited(options));
+  if (answer.status === 'none') return explainInfeasible(chosen, tensors, options, answer.proven);
+  const { document, map } = buildPlan(chosen, answer.choice, {
     status: answer.status,
     objective,
     boundMs: answer.bound,
     gap: answer.cost === 0 ? 0 : Math.max(0, (answer.cost - answer.bound) / answer.cost),
   });
-  return { status: 'fits', plan: document, map, profile: context.profile };
+  return { status: 'fits', plan: document, map, profile: chosen.profile };
 }
 
 function limited({ solver: given = {}, timeLimitMs, integerSolver }: PlanOptions): ChooseOptions {

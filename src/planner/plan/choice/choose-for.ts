@@ -66,7 +66,7 @@ interface Card {
  * Sets of `count` GPUs without those that another set replaces card by card, by equal cards with as much room or more. For
  * transformers the order of their numbers is kept, as it makes the first the main one.
  */
-function bestSets(context: PlanContext, count: number): number[][] {
+export function bestSets(context: PlanContext, count: number): number[][] {
   const { machine, profile } = context;
   const cards = gpuShares(context).map(({ id, roomBytes }, index): Card => ({
     id,
@@ -92,7 +92,7 @@ function replaces(better: readonly Card[], set: readonly Card[]): boolean {
 }
 
 /** The same request with nothing to be had of the other GPUs. */
-function withOnly(context: PlanContext, kept: readonly number[]): PlanContext {
+export function withOnly(context: PlanContext, kept: readonly number[]): PlanContext {
   const { budgets } = context;
   const gpus = new Map([...budgets.gpus].map(([id, bytes]) => [id, kept.includes(id) ? bytes : 0]));
   return { ...context, budgets: { ...budgets, gpus } };

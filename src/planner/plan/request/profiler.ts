@@ -33,6 +33,8 @@ export interface Grain {
   readonly isKept?: (tensor: string) => boolean;
   /** Whether a map is explained, which may place apart what plans for several GPUs keep together. */
   readonly isGiven?: boolean;
+  /** Whether one of several GPUs is to run all of it, so that nothing is kept together for the sake of the others. */
+  readonly onOneGpu?: boolean;
 }
 
 type AskedOptions = Omit<PlanOptions, 'budgets' | 'workload'> & Partial<Pick<PlanOptions, 'budgets'>> & Grain;
@@ -84,7 +86,7 @@ function anyProfiler(tensors: TensorTable, options: AskedOptions, shared: Profil
   const described = asConfig(config);
   const quantization = quantizationOf(described, isTransformers && !isByFile ? 'transformers' : 'other');
   const loaded = decompressed(tensors, described, quantization);
-  const gpus = options.budgets?.gpus.size ?? 1;
+  const gpus = options.onOneGpu === true ? 1 : (options.budgets?.gpus.size ?? 1);
   const { isApart, isGiven = false } = options;
   const grain = { isApart, isGiven, cutsLayers: options.cutsLayers === true };
   const given = { ...shared, config, quantization, gpus, ...grain };

@@ -3,6 +3,7 @@ import type { TensorInfo } from '../../../tensor/tensor-info.js';
 import { deviceOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { loadModelTable } from '../../models/load-model-table.js';
 import { explainMap } from '../../plan/comparison/explain-map.js';
+import { UNKNOWN_GPU, UNKNOWN_HOST } from '../../price/known-devices.js';
 import { planDeviceMap } from '../../plan/plan-device-map.js';
 import type { PlanOptions } from '../../plan/request/plan-options.js';
 
@@ -113,6 +114,37 @@ describe('on two GPUs', () => {
       'encoder.albert_layer_groups',
     ]);
     expect(modulesOn(map, 0, ALBERT)).toEqual(ALBERT.modules.filter((name) => !name.includes('groups')));
+  });
+
+  it('a second card makes no plan slower: one may run parts of what both could not share', () => {
+    const side = 2048;
+    const tensors = new Map(
+      [...tensorsOf(ALBERT).keys()].map((name): [string, TensorInfo] => [name, { dtype: 'F16', shape: [side, side] }]),
+    );
+    // Room for some of the layer on either card, and for all of it on none.
+    const bytes = 60_000_000;
+    const [one, two] = [1, 2].map((cards) => {
+      const gpus = new Map(Array.from({ length: cards }, (_, gpu) => [gpu, bytes]));
+      const budgets = { gpus, ramBytes: null, diskBytes: 0 };
+      const machine = {
+        gpus: [UNKNOWN_GPU],
+        host: { ...UNKNOWN_HOST, memoryBytesPerSecond: 1e9, flopsPerSecond: 1e9 },
+      };
+      const result = planDeviceMap(tensors, {
+        config: ALBERT.config,
+        models,
+        engine: 'transformers',
+        machine,
+        budgets,
+      });
+      if (result.status !== 'fits') throw new Error(result.status);
+      return result.plan;
+    });
+    expect(one?.cost.streamedBytesPerCall).toBeGreaterThan(0);
+    expect(one?.device_map).not.toHaveProperty(['encoder.albert_layer_groups']);
+    expect(two?.cost.latencyMs).toBe(one?.cost.latencyMs);
+    expect(two?.solver.status).toBe('optimal');
+    expect(two?.device_map).toEqual(one?.device_map);
   });
 
   it('modules that are called one after another may be anywhere', () => {
