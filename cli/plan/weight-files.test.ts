@@ -47,3 +47,20 @@ it('counts it in the dtype of the model', async () => {
     preparePlan(tensors, options).profile.blocks.reduce((sum, { bufferBytes }) => sum + bufferBytes, 0);
   expect(beside(await readRequest(args)) - beside(before)).toBe(4 * 2);
 });
+
+it('says which of its tensors are in no module of the model, and how many bytes these are', async () => {
+  await writeFile(join(folder, 'model.safetensors'), oneTensor('model.norm.weight'));
+  const config = { architectures: ['LlamaForCausalLM'], model_type: 'llama', torch_dtype: 'bfloat16' };
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+  await writeFile(join(folder, 'adapter_config.json'), '{"peft_type": "PROMPT_TUNING"}');
+  const warnings = async (name: string) => {
+    await writeFile(join(folder, 'adapter_model.safetensors'), oneTensor(name));
+    const args = { checkpoint: folder, vram: ['1GiB'], provider: 'cuda', objective: 'latency' } as const;
+    const { tensors, options } = await readRequest(args);
+    return preparePlan(tensors, options).profile.warnings.filter((said) => said.includes('no module of this model'));
+  };
+  expect(await warnings('prompt_embeddings')).toEqual([
+    'prompt_embeddings is in no module of this model: this plan does not count 8 bytes of it. Leave that much in reserve.',
+  ]);
+  expect(await warnings('base_model.model.model.norm.lora_A.weight')).toEqual([]);
+});
