@@ -178,6 +178,11 @@ describe('parsePreprocessorConfig', () => {
     expect(() => parsePreprocessorConfig({ size: square, ...json })).toThrow(`${field}: `);
   });
 
+  it.each([{}, { height: 96 }, [96], 'x', 9.5])('says that %j is no size', (size) => {
+    const settings = { size: square, crop_size: size, do_center_crop: false };
+    expect(() => parsePreprocessorConfig(settings)).toThrow(`crop_size: ${JSON.stringify(size)} is no size`);
+  });
+
   it.each([null, 96, [96, 96], square, { shortest_edge: 96 }, { longest_edge: 96, shortest_edge: 96 }])(
     'does not crop to %j where no crop is asked for',
     (size) => {

@@ -49,16 +49,18 @@ const SIZES = [
   'max_pixels min_pixels',
 ];
 
+const NO_SIZE = { error: ({ input }: { readonly input?: unknown }) => `${JSON.stringify(input)} is no size` };
+
 /** A size that no step here reads; one of no known form is an error there all the same. */
 const unreadSize = z
   .union(
     [
       z.number().int(),
       z.boolean(),
-      z.array(z.unknown()).min(2),
-      z.record(z.string(), z.unknown()).refine((size) => SIZES.includes(Object.keys(size).sort().join(' '))),
+      z.array(z.unknown()).min(2, NO_SIZE),
+      z.record(z.string(), z.unknown()).refine((size) => SIZES.includes(Object.keys(size).sort().join(' ')), NO_SIZE),
     ],
-    { error: ({ input }) => `${JSON.stringify(input)} is no size` },
+    NO_SIZE,
   )
   .nullish();
 
