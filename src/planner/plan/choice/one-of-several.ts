@@ -32,9 +32,10 @@ export function chooseOverGpus(
   if (finer === null) return shared;
   const alone = bestSets(finer, 1).flatMap((ids) => {
     const gpu = at(ids, 0);
-    const answer = chooseFor(objective, withOnly(finer, ids), search);
-    const cost = answer.cost + Math.max(0, residentMs(context, gpu) - residentMs(finer, gpu));
-    return gpusOf(answer).size <= 1 && cost < shared.answer.cost * (1 - SAME) ? [{ context: finer, answer }] : [];
+    const less = Math.max(0, residentMs(context, gpu) - residentMs(finer, gpu));
+    const cutoff = Math.min(search.cutoff ?? Infinity, shared.answer.cost * (1 - SAME) - less);
+    const answer = chooseFor(objective, withOnly(finer, ids), { ...search, cutoff });
+    return gpusOf(answer).size <= 1 && answer.cost < cutoff ? [{ context: finer, answer }] : [];
   });
   const all = [shared, ...alone];
   const best = all.reduce((a, b) => (b.answer.cost < a.answer.cost ? b : a));
