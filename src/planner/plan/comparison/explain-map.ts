@@ -73,6 +73,7 @@ function explained(
     ...options,
     cutsLayers: true,
     isGiven: true,
+    onOneGpu: gpusOf(given).size <= 1,
     ...(options.names === 'file' ? {} : { isKept: (name: string) => typeof deviceOf(given, name) === 'number' }),
     allowQuant: [...new Set(quant.values())],
     budgets: { ...options.budgets, gpus },

@@ -147,6 +147,25 @@ describe('on two GPUs', () => {
     expect(two?.device_map).toEqual(one?.device_map);
   });
 
+  it('a map for one of them is explained as its plan was made', () => {
+    const side = 1024;
+    const tensors = new Map(
+      [...tensorsOf(LAYOUT).keys()].map((name): [string, TensorInfo] => [name, { dtype: 'F16', shape: [side, side] }]),
+    );
+    const machine = { gpus: [UNKNOWN_GPU], host: { ...UNKNOWN_HOST, memoryBytesPerSecond: 1e9, flopsPerSecond: 1e9 } };
+    const gpuBytes = 56_000_000;
+    const budgets = { gpus: new Map([[0, gpuBytes]]), ramBytes: null, diskBytes: 0 };
+    const options: PlanOptions = { config: LAYOUT.config, models, engine: 'transformers', machine, budgets };
+    const planned = planDeviceMap(tensors, options);
+    if (planned.status !== 'fits') throw new Error(planned.status);
+    const two = { ...budgets, gpus: new Map([0, 1].map((gpu) => [gpu, gpuBytes])) };
+    const explained = explainMap(planned.map, tensors, { ...options, budgets: two });
+    expect(planned.plan.cost.streamedBytesPerCall).toBeGreaterThan(0);
+    expect([...planned.map.keys()]).toContainEqual(expect.stringMatching(/^encoder\.layer\.\d+\./));
+    expect(explained.overBudget).toEqual([]);
+    expect(explained.plan?.cost).toEqual(planned.plan.cost);
+  });
+
   it('modules that are called one after another may be anywhere', () => {
     const map = mapOf(
       LLAMA,
