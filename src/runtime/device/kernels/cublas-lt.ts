@@ -1,6 +1,5 @@
 /** cuBLASLt, which ONNX Runtime's provider has loaded: products by an algorithm of the caller's choice. */
-import koffi, { type LibraryHandle } from 'koffi';
-import { Blip2Error } from '../../../errors.js';
+import { ProviderLibrary } from './provider-library.js';
 
 /** CUBLAS_COMPUTE_32F, CUDA_R_32F and _16F, CUBLAS_OP_T. */
 const SUMS_OF_32 = 68;
@@ -20,8 +19,8 @@ const STATE_AT = 72;
 /** Algorithms that are asked for. */
 const MOST_OFFERED = 8;
 
-/** Of CUDA 13 and 12: the provider was built for one of them. */
-const LIBRARIES = ['libcublasLt.so.13', 'libcublasLt.so.12'];
+/** Of CUDA 13 and 12. */
+const FILES = ['libcublasLt.so.13', 'libcublasLt.so.12'];
 
 const FUNCTIONS = {
   cublasLtCreate: '_Out_ void**',
@@ -36,10 +35,6 @@ const FUNCTIONS = {
     'void*, void*, float*, uint64_t, void*, uint64_t, void*, float*, uint64_t, void*, uint64_t, void*, void*, uint64_t, size_t, void*',
 } as const;
 
-type FunctionName = keyof typeof FUNCTIONS;
-type Argument = bigint | number | Uint8Array | Float32Array | Int32Array | BigUint64Array | (bigint | number | null)[];
-type NativeFunction = (...args: Argument[]) => number;
-
 export interface ProductShape {
   readonly rows: number;
   readonly inputs: number;
@@ -53,9 +48,7 @@ export interface ProductWays extends ProductShape {
 }
 
 export class CublasLt {
-  /** Kept for ever: a handle that is collected closes the library under its callers. */
-  readonly #library: LibraryHandle;
-  readonly #functions = new Map<FunctionName, NativeFunction>();
+  readonly #library = new ProviderLibrary({ title: 'cuBLASLt', files: FILES, functions: FUNCTIONS });
   readonly #handle: bigint;
   readonly #product: bigint;
   readonly #preference: bigint;
@@ -69,14 +62,13 @@ export class CublasLt {
    * @throws Blip2Error `CUDA_FAILED`
    */
   constructor(workspaceBytes: number) {
-    this.#library = open();
     this.#workspaceBytes = workspaceBytes;
-    this.#handle = this.#create('cublasLtCreate');
-    this.#product = this.#create('cublasLtMatmulDescCreate', SUMS_OF_32, REAL_32);
-    this.#call('cublasLtMatmulDescSetAttribute', this.#product, TURN_OF_FIRST, Int32Array.of(TURNED), 4);
-    this.#preference = this.#create('cublasLtMatmulPreferenceCreate');
+    this.#handle = this.#library.create('cublasLtCreate');
+    this.#product = this.#library.create('cublasLtMatmulDescCreate', SUMS_OF_32, REAL_32);
+    this.#library.call('cublasLtMatmulDescSetAttribute', this.#product, TURN_OF_FIRST, Int32Array.of(TURNED), 4);
+    this.#preference = this.#library.create('cublasLtMatmulPreferenceCreate');
     const prefer = (attribute: number, value: Int32Array | BigUint64Array) =>
-      this.#call('cublasLtMatmulPreferenceSetAttribute', this.#preference, attribute, value, value.byteLength);
+      this.#library.call('cublasLtMatmulPreferenceSetAttribute', this.#preference, attribute, value, value.byteLength);
     prefer(MOST_WORKSPACE, BigUint64Array.of(BigInt(workspaceBytes)));
     for (const attribute of ALIGNMENTS) prefer(attribute, Int32Array.of(ALIGNMENT_BYTES));
   }
@@ -85,20 +77,20 @@ export class CublasLt {
   waysOf({ rows, inputs, outputs }: ProductShape): ProductWays {
     // Its matrices have their columns one after the other, so that theirs are our rows.
     const layout = (height: number, width: number) =>
-      this.#create('cublasLtMatrixLayoutCreate', REAL_16, height, width, height);
+      this.#library.create('cublasLtMatrixLayoutCreate', REAL_16, height, width, height);
     const [weights, x, y] = [layout(inputs, outputs), layout(inputs, rows), layout(outputs, rows)];
     const results = new Uint8Array(MOST_OFFERED * RESULT_BYTES);
     const count: number[] = [0];
     const asked = [this.#handle, this.#product, weights, x, y, y, this.#preference, MOST_OFFERED, results] as const;
-    this.#call('cublasLtMatmulAlgoGetHeuristic', ...asked, count);
+    this.#library.call('cublasLtMatmulAlgoGetHeuristic', ...asked, count);
     const algorithms = offeredIn(results, count[0] ?? 0);
-    if (algorithms.length === 0) throw failure('cublasLtMatmulAlgoGetHeuristic', 'no algorithm');
+    if (algorithms.length === 0) throw this.#library.failure('cublasLtMatmulAlgoGetHeuristic', 'no algorithm');
     return { rows, inputs, outputs, layouts: [weights, x, y], algorithms };
   }
 
   /** They are multiplied by no more. */
   forget({ layouts }: ProductWays): void {
-    for (const layout of layouts) this.#call('cublasLtMatrixLayoutDestroy', layout);
+    for (const layout of layouts) this.#library.call('cublasLtMatrixLayoutDestroy', layout);
   }
 
   /** y = x w^T, summed in float32, in the order of a stream. @throws Blip2Error `CUDA_FAILED` */
@@ -112,25 +104,7 @@ export class CublasLt {
     const factors = [this.#one, weights, weightsLayout, x, xLayout] as const;
     const result = [this.#zero, y, yLayout, y, yLayout] as const;
     const how = [algorithm, workspace, this.#workspaceBytes, stream] as const;
-    this.#call('cublasLtMatmul', this.#handle, this.#product, ...factors, ...result, ...how);
-  }
-
-  #create(name: FunctionName, ...args: Argument[]): bigint {
-    const slot: (bigint | null)[] = [null];
-    this.#call(name, slot, ...args);
-    const [made] = slot;
-    if (made === null || made === undefined) throw failure(name, 'nothing');
-    return made;
-  }
-
-  #call(name: FunctionName, ...args: Argument[]): void {
-    let native = this.#functions.get(name);
-    if (native === undefined) {
-      native = this.#library.func(`int ${name}(${FUNCTIONS[name]})`) as NativeFunction;
-      this.#functions.set(name, native);
-    }
-    const code = native(...args);
-    if (code !== 0) throw failure(name, String(code));
+    this.#library.call('cublasLtMatmul', this.#handle, this.#product, ...factors, ...result, ...how);
   }
 }
 
@@ -141,20 +115,3 @@ export function offeredIn(results: Uint8Array, count: number): Uint8Array[] {
     (_, i) => new DataView(buffer, byteOffset + i * RESULT_BYTES).getInt32(STATE_AT, true) === 0,
   );
 }
-
-function open(): LibraryHandle {
-  for (const name of LIBRARIES) {
-    try {
-      return koffi.load(name);
-    } catch {
-      // The provider was built for another.
-    }
-  }
-  throw failure('dlopen', `not found: ${LIBRARIES.join(', ')}`);
-}
-
-const failure = (name: string, answer: string): Blip2Error =>
-  new Blip2Error('CUDA_FAILED', `cuBLASLt answered ${answer} to ${name}`, {
-    hint: 'nvidia-smi shows whether the card still works.',
-    details: { function: name },
-  });
