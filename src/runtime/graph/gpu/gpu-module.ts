@@ -3,7 +3,7 @@ import type { Activation } from '../../../model/config-fields.js';
 import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
-import { finishesProducts, joinedProduct, product, type Finish } from './gpu-product.js';
+import { finishesProducts, joinedProduct, product } from './gpu-product.js';
 
 export function bias(module: Module): Value | undefined {
   return module.stage.weights.expects(`${module.path}.bias`) ? module.weight('bias') : undefined;
@@ -17,20 +17,16 @@ export function linear(module: Module, x: Value): Value {
 /** The linear layers `children` of a module as one: their results side by side. */
 export function joinedLinear(module: Module, name: string, children: readonly string[], x: Value): Value {
   const offset = joinedBias(module, name, children);
-  return unbiasedLinear(module, name, children, x, offset === undefined ? undefined : { bias: offset, isRelu: false });
+  const finish = offset === undefined ? undefined : { bias: offset, isRelu: false };
+  return joinedProduct(module.child(name), x, weightsOf(module, children), undefined, finish);
 }
 
 /** The same before their bias is added. */
-export const unbiasedLinear = (
-  module: Module,
-  name: string,
-  children: readonly string[],
-  x: Value,
-  finish?: Finish,
-): Value => {
-  const names = children.map((child) => `${module.path}.${child}.weight`);
-  return joinedProduct(module.child(name), x, names, undefined, finish);
-};
+export const unbiasedLinear = (module: Module, name: string, children: readonly string[], x: Value): Value =>
+  joinedProduct(module.child(name), x, weightsOf(module, children));
+
+const weightsOf = ({ path }: Module, children: readonly string[]): string[] =>
+  children.map((child) => `${path}.${child}.weight`);
 
 /** Their bias; undefined where they have none. */
 export function joinedBias(module: Module, name: string, children: readonly string[]): Value | undefined {
