@@ -16,6 +16,7 @@ import { readJpegHeader } from './jpeg/jpeg-header.js';
 import { checkPngHeader } from './png/check-png-header.js';
 import { decodePnm } from './pnm/decode-pnm.js';
 import { decodeTiff } from './tiff/decode-tiff.js';
+import { decodedHere } from './libvips-here.js';
 import { cmykRgb, grey16Rgb, openWithLibvips, plainRgb } from './libvips-pixels.js';
 import { foreignFormat, pictureFormat } from './picture-format.js';
 import { MAX_PIXELS, PictureRefusal } from './picture-refusal.js';
@@ -51,6 +52,8 @@ async function decodeBytes(bytes: Uint8Array, maxPixels: number): Promise<RgbPic
   if (format === 'PNM') return decodePnm(bytes, maxPixels);
   if (format === 'JPEG') return decodeJpeg(bytes, maxPixels);
   if (format === 'PNG') checkPngHeader(bytes);
+  const plain = decodedHere(bytes, maxPixels);
+  if (plain !== null) return plain;
   const picture = await openWithLibvips(bytes, maxPixels);
   const { space, channels } = await picture.metadata();
   if (space === 'grey16' && (channels === 1 || isGreyPng(bytes))) return grey16Rgb(picture);
@@ -60,7 +63,10 @@ async function decodeBytes(bytes: Uint8Array, maxPixels: number): Promise<RgbPic
 async function decodeJpeg(bytes: Uint8Array, maxPixels: number): Promise<RgbPicture> {
   const header = readJpegHeader(bytes);
   checkJpegEnd(bytes, header);
-  const picture = await openWithLibvips(bytes, maxPixels, !header.hasManyScans);
+  const unlimited = !header.hasManyScans;
+  const plain = decodedHere(bytes, maxPixels, unlimited);
+  if (plain !== null) return plain;
+  const picture = await openWithLibvips(bytes, maxPixels, unlimited);
   return header.channels === 4 ? cmykRgb(picture) : plainRgb(picture);
 }
 

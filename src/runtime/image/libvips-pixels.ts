@@ -4,7 +4,7 @@
  */
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import type { Sharp } from 'sharp';
-import { greyLevels, type RgbPicture } from './rgb-picture.js';
+import { firstThree, greyLevels, type RgbPicture } from './rgb-picture.js';
 import { MAX_PIXELS } from './picture-refusal.js';
 
 /** Of a thread and of those that it starts from then on. */
@@ -19,7 +19,9 @@ export function keepNoPictures(): void {
 }
 
 let loading: ReturnType<typeof loadSharp> | undefined;
-const loadedSharp = () => (loading ??= loadSharp());
+
+/** @throws Error where there is no file of it for this machine */
+export const loadedSharp = () => (loading ??= loadSharp());
 
 async function loadSharp() {
   const { default: sharp } = await import('sharp');
@@ -45,16 +47,6 @@ export function loadLibvips(): void {
 export async function plainRgb(picture: Sharp): Promise<RgbPicture> {
   const { data, info } = await picture.removeAlpha().raw().toBuffer({ resolveWithObject: true });
   return { data: firstThree(data, info.channels), width: info.width, height: info.height };
-}
-
-/** Drops what comes after the third channel; one channel is grey. */
-function firstThree(data: Uint8Array, channels: number): Uint8Array {
-  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.length);
-  const rgb = new Uint8Array((data.length / channels) * 3);
-  for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
-    for (let c = 0; c < 3; c++) rgb[to + c] = data[from + (channels < 3 ? 0 : c)] ?? 0;
-  }
-  return rgb;
 }
 
 /** Colours that were multiplied by alpha are divided by it, as Pillow's "RGBa" is: rounded down, nothing where alpha is 0. */

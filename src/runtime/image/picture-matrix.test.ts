@@ -5,6 +5,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Blip2Error } from '../../errors.js';
 import { decodePicture } from './decode-picture.js';
+import { decodedHere, decodeHere } from './libvips-here.js';
+import { MAX_PIXELS } from './picture-refusal.js';
 
 /** What Pillow makes of a picture: its size and the SHA-256 of its RGB bytes, or that it refuses it. */
 interface Cell {
@@ -60,10 +62,25 @@ async function fault(cell: Cell): Promise<string | undefined> {
   return outcome === `${cell.width} ${cell.height} ${cell.rgb}` ? undefined : `${cell.name}: ${outcome}`;
 }
 
+async function expectNoFault(container: string): Promise<void> {
+  const faults = await Promise.all(cells.filter((cell) => cell.container === container).map(fault));
+  expect(faults.filter((text) => text !== undefined)).toEqual([]);
+}
+
 describe('every cell of the matrix has the pixels that Pillow gives, or is refused by name', () => {
-  it.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif', 'bmp', 'pnm'])('%s', async (container) => {
-    const faults = await Promise.all(cells.filter((cell) => cell.container === container).map(fault));
-    expect(faults.filter((text) => text !== undefined)).toEqual([]);
+  it.each(['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif', 'bmp', 'pnm'])('%s', expectNoFault);
+
+  it.each([
+    ['jpeg', 25],
+    ['png', 40],
+    ['webp', 10],
+  ])('%s, decoded in the thread that asks', async (container, least) => {
+    if (!(await decodeHere())) return expect(process.platform).not.toBe('linux');
+    const plain = cells.filter(
+      (cell) => cell.container === container && decodedHere(bytesOf(cell), MAX_PIXELS) !== null,
+    );
+    expect(plain.length).toBeGreaterThan(least);
+    await expectNoFault(container);
   });
 
   it('of so many cells', () => {

@@ -1,7 +1,7 @@
 /** A thread that makes the pixels of pictures, one after the other. Started by `PixelPool`; ends when it is told. */
 import { parentPort } from 'node:worker_threads';
 import { sendError } from '../sent-error.js';
-import { loadLibvips } from './libvips-pixels.js';
+import { decodeHere } from './libvips-here.js';
 import type { PixelReply, PixelRequest } from './pixel-pool.js';
 import type { PixelRules } from './pixel-rules.js';
 import { modelPixels } from './prepare-pixels.js';
@@ -12,8 +12,8 @@ function reply(answer: PixelReply, moved: readonly ArrayBufferLike[] = []): void
   parentPort?.postMessage(answer, moved as ArrayBuffer[]);
 }
 
-/** Of the last picture in hand: one is made after the other. */
-let last = Promise.resolve();
+/** Of the last picture in hand: one is made after the other. The first waits for what decodes it. */
+let last: Promise<unknown> = decodeHere();
 
 parentPort?.on('message', (request: PixelRequest) => {
   last = last.then(() => serve(request));
@@ -31,5 +31,4 @@ async function serve(request: PixelRequest): Promise<void> {
   }
 }
 
-loadLibvips();
 reply({ kind: 'started' });
