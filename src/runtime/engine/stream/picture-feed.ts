@@ -1,5 +1,5 @@
 /** Pictures on their way to a device: made ready ahead of it, and handed over as they came or as they are ready. */
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 
 /** A picture that is ready, or the reason why it never will be. */
 export type Ready<Given, Made> =
@@ -65,12 +65,13 @@ export class PictureFeed<Given, Made> {
 
   /** Whether anything has changed before the source is taken for one that waits itself. */
   async #change(): Promise<boolean> {
-    const silence = new AbortController();
-    const changed = new Promise<boolean>((resolve) => (this.#changed = () => resolve(true)));
-    const quiet = setTimeout(QUIET_MS, false, { signal: silence.signal }).catch(() => false);
-    const answer = await Promise.race([changed, quiet]);
-    silence.abort();
-    return answer;
+    return new Promise((resolve) => {
+      const quiet = setTimeout(() => resolve(false), QUIET_MS);
+      this.#changed = () => {
+        clearTimeout(quiet);
+        resolve(true);
+      };
+    });
   }
 
   #readyEntries(most: number): Entry<Given, Made>[] {
