@@ -14,7 +14,7 @@ const RGB = 22;
 const STRIP_BYTES = 128 * 1024;
 const BLOCK_ROWS = 16;
 
-type Pointer = unknown;
+type Pointer = bigint;
 
 interface Libvips {
   readonly newFromBuffer: (
