@@ -6,6 +6,7 @@
  */
 import * as z from 'zod';
 import { Blip2Error } from '../errors.js';
+import { parseDocument } from '../parse-document.js';
 import { activation, divides, epsilon, int, isRow, layers, positive, type Activation } from './config-fields.js';
 import { textSchema, type TextConfig } from './language-config.js';
 
@@ -174,12 +175,10 @@ export function parseModelConfig(json: unknown): ModelConfig {
   }
   const quantized = quantizedSchema.safeParse(json);
   if (quantized.success) throw quantizedElsewhere(quantized.data.quantization_config.quant_method);
-  const parsed = configSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
-  throw new Blip2Error('CONFIG_INVALID', `config.json is not a BLIP-2 configuration: ${issues.join('; ')}`, {
+  return parseDocument(configSchema, json, {
+    code: 'CONFIG_INVALID',
+    what: 'config.json is not a BLIP-2 configuration',
     hint: 'A BLIP-2 config.json has "model_type": "blip-2" and the parts vision_config, qformer_config and text_config.',
-    details: { issues },
   });
 }
 

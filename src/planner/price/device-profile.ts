@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { at } from '../../checked-access.js';
-import { Blip2Error } from '../../errors.js';
+import { parseDocument } from '../../parse-document.js';
 import type { ReadOnly } from '../../read-only.js';
 
 const rate = z.number().positive();
@@ -137,11 +137,9 @@ export function gpuAt({ gpus }: MachineProfile, index: number): GpuProfile {
  * @throws Blip2Error `PROFILE_INVALID` naming every field that is wrong.
  */
 export function parseMachineProfile(json: unknown): MachineProfile {
-  const parsed = machineProfileSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
-  throw new Blip2Error('PROFILE_INVALID', `The machine profile is not usable: ${issues.join('; ')}`, {
+  return parseDocument(machineProfileSchema, json, {
+    code: 'PROFILE_INVALID',
+    what: 'The machine profile is not usable',
     hint: 'Profiles of known cards are in KNOWN_GPUS of blip2-device-map/planner: copy one and change its numbers.',
-    details: { issues },
   });
 }

@@ -3,7 +3,7 @@
  * `processor_config.json` says it, with the defaults of transformers' `BlipImageProcessor` for what the file leaves out.
  */
 import * as z from 'zod';
-import { Blip2Error } from '../../errors.js';
+import { parseDocument } from '../../parse-document.js';
 
 export interface PreprocessorConfig {
   /** Size in pixels that every picture is brought to, or null where the file says not to resize. */
@@ -158,11 +158,9 @@ const schema = z
  * @throws Blip2Error `CONFIG_INVALID`, naming every field that is wrong
  */
 export function parsePreprocessorConfig(json: unknown, file = 'preprocessor_config.json'): PreprocessorConfig {
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
-  throw new Blip2Error('CONFIG_INVALID', `${file} cannot be used: ${issues.join('; ')}`, {
+  return parseDocument(schema, json, {
+    code: 'CONFIG_INVALID',
+    what: `${file} cannot be used`,
     hint: 'BLIP-2 needs BlipImageProcessor, "size": {"height": n, "width": n} and "resample": 3 (bicubic), and neither crops nor pads.',
-    details: { issues },
   });
 }

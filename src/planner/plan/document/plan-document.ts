@@ -3,7 +3,7 @@
  * is its description: types are inferred from it, and `schema/plan-1.schema.json` and the reference are made of it.
  */
 import * as z from 'zod';
-import { Blip2Error } from '../../../errors.js';
+import { parseDocument } from '../../../parse-document.js';
 import { CACHE_FORMS } from '../../../model/quantized-caches.js';
 import type { ReadOnly } from '../../../read-only.js';
 import { LOAD_DTYPES } from '../../../tensor/load-dtype.js';
@@ -229,12 +229,11 @@ export type SolverReport = ReadOnly<z.infer<typeof solverReport>>;
  * @throws Blip2Error `PLAN_INVALID` naming every field that is wrong.
  */
 export function parsePlan(json: unknown): PlanDocument {
-  const parsed = planSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
-  throw new Blip2Error('PLAN_INVALID', `This is not a plan document: ${issues.slice(0, 5).join('; ')}`, {
+  return parseDocument(planSchema, json, {
+    code: 'PLAN_INVALID',
+    what: 'This is not a plan document',
     hint: 'blip2-plan --format json writes one.',
-    details: { issues },
+    most: 5,
   });
 }
 

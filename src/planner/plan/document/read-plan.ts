@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Blip2Error } from '../../../errors.js';
+import { parseDocument } from '../../../parse-document.js';
 import type { DeviceMap } from '../../map/device-map.js';
 import { parseDeviceMap } from '../../map/parse-device-map.js';
 import { QUANT_SCHEMES, type QuantScheme } from '../../../tensor/quantized.js';
@@ -50,15 +50,11 @@ export function readPlan(json: unknown): GivenPlan {
       streamGpus: new Map(),
     };
   }
-  const parsed = planSchema.safeParse(json);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new Blip2Error('PLAN_INVALID', `this is not a plan of this version (${PLAN_SCHEMA}): ${issues.join('; ')}`, {
-      hint: 'Make it again with blip2-plan --format json, or give a device map.',
-      details: { issues },
-    });
-  }
-  const { device_map, checkpoint, quant, placements } = parsed.data;
+  const { device_map, checkpoint, quant, placements } = parseDocument(planSchema, json, {
+    code: 'PLAN_INVALID',
+    what: `this is not a plan of this version (${PLAN_SCHEMA})`,
+    hint: 'Make it again with blip2-plan --format json, or give a device map.',
+  });
   return {
     map: parseDeviceMap(device_map),
     fingerprint: checkpoint.fingerprint,
