@@ -106,7 +106,7 @@ function coverage(cls: ModelClass, names: readonly string[]): number {
   const rename = renamerOf(cls, tree);
   const isIgnored = ignoring(cls);
   const known = names.filter((source) => {
-    const { name } = rename(source);
+    const name = rename(source);
     // What a layer holds may differ with the configuration; that there is such a layer may not.
     const isInWhole = tree.along(name).some((node) => node.whole);
     return isInWhole || tree.depth(name) >= name.split('.').length - 1 || isIgnored(source, name);
@@ -137,7 +137,7 @@ function translated(table: ModelTable, cls: ModelClass, config: AnyConfig, tenso
   const strange: string[] = [];
   const layers = countedLayers(cls.counted, config);
   for (const [source, info] of tensors) {
-    const { name } = rename(source);
+    const name = rename(source);
     const isUnknown = tree.depth(name) !== Infinity;
     const isOld = OLD_BUFFER.test(name) || (!isQuantized && NO_FLOATS.has(info.dtype));
     if (isUnknown && !layers.isBeyond(name)) strange.push(name);

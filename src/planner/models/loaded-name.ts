@@ -1,14 +1,8 @@
 /** From the names of a file to those of the loaded model, as transformers 5 translates them. */
 import type { Rename } from './read-model-table.js';
 
-export interface Renamed {
-  readonly name: string;
-  /** Whether several tensors of the file become this one. */
-  readonly merged: boolean;
-}
-
 /** Translates the names of one class. Names go in in any order, but for groups, which begin with the name that marks them. */
-export type Renamer = (name: string) => Renamed;
+export type Renamer = (name: string) => string;
 
 interface Compiled {
   readonly rename: Rename;
@@ -25,26 +19,24 @@ export function renamer(renames: readonly Rename[], prefix: string, depth: (name
   const simple = renames.filter(({ kind }) => kind !== 'merge').map(compile);
   const merges = renames.filter(({ kind }) => kind === 'merge').map(compile);
   const marked = new Set<Rename>();
-  const translate = (source: string, withRenames: boolean): Renamed => {
+  const translate = (source: string, withRenames: boolean): string => {
     let name = source;
-    let merged = false;
     if (withRenames) {
       for (const each of simple) name = apply(each, name, prefix, marked) ?? name;
       for (const each of merges) {
         const found = apply(each, name, prefix, marked);
         if (found === null) continue;
         name = found;
-        merged = true;
         break;
       }
     }
-    return { name: prefixed(name, prefix, depth), merged };
+    return prefixed(name, prefix, depth);
   };
   return (source) => {
     const renamed = translate(source, true);
-    if (depth(renamed.name) === Infinity) return renamed;
+    if (depth(renamed) === Infinity) return renamed;
     const plain = translate(source, false);
-    return depth(plain.name) === Infinity ? plain : renamed;
+    return depth(plain) === Infinity ? plain : renamed;
   };
 }
 

@@ -13,9 +13,8 @@ export interface CopyRates {
   /** Bytes per second from and to page-locked memory. */
   readonly up: number;
   readonly down: number;
-  /** The same from and to memory that the system may page out. */
+  /** The same from memory that the system may page out. */
   readonly pageableUp: number;
-  readonly pageableDown: number;
   /** Milliseconds of a small copy. */
   readonly latencyMs: number;
 }
@@ -45,7 +44,6 @@ export async function copyRates(memory: DeviceMemory, pageable: DeviceMemory, ef
     down: await downTo(locked),
     up: await upFrom(locked),
     pageableUp: await upFrom(paged),
-    pageableDown: await downTo(paged),
     within: await rate(2 * COPIES * WITHIN_BYTES, () => {
       for (let n = 0; n < COPIES; n++) memory.copy([{ to: b, from: a, bytes: WITHIN_BYTES }]);
     }),

@@ -37,7 +37,6 @@ export interface Stage<Place> {
   readonly inputs: readonly string[];
   /** Output names; `wireOfOutput` gives the wire. */
   readonly outputs: readonly string[];
-  readonly blocks: readonly Block[];
 }
 
 /**
@@ -57,7 +56,7 @@ export function buildStages<Place>(
   const runs = cut.map(({ steps, ...kind }) => {
     const builder = new StageBuilder(sources);
     for (const { block, lower } of steps) lower(builder, block);
-    return { ...kind, blocks: steps.map((step) => step.block), builder };
+    return { ...kind, builder };
   });
   const needed = new Set(program.outputs);
   for (const { builder } of runs.toReversed()) {

@@ -9,11 +9,6 @@ export class StopTexts {
     this.#stops = stops;
   }
 
-  /** Whether one of them was met. */
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
   /** What was given so far. */
   get text(): string {
     return this.#given;

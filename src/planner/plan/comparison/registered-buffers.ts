@@ -11,8 +11,6 @@ export interface RegisteredBuffer {
   readonly order: readonly number[];
   /** 0 for fewer than 2,000 elements, of which the table has no number. */
   readonly bytes: number;
-  /** Whether its module reads it where it is: left on the CPU it fails there. */
-  readonly needsPlace: boolean;
 }
 
 /** @param elementBytes of the dtype in which the model is loaded */
@@ -25,7 +23,7 @@ export function registeredBuffers(
     const bytes = unsavedBytes(buffer, config, elementBytes);
     return instancesOf(buffer, modules).map((name) => {
       const isModule = isEmptyModule(tree, name);
-      return { name, isModule, order: orderOf(name, tree), bytes, needsPlace: buffer.needsPlace };
+      return { name, isModule, order: orderOf(name, tree), bytes };
     });
   });
 }

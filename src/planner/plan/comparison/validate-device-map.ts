@@ -12,7 +12,7 @@ import { keysOf, splitUnder } from '../document/kept-modules.js';
 import { clashingKeys, isCopied, unhookedKeys } from './nested-keys.js';
 import { tiedModules, tiesApart, withTiedModules } from './ties-apart.js';
 import { unknownKeys } from './unknown-keys.js';
-import { conflictingReadings } from '../../map/prefix-readings.js';
+import { conflictingReadings, type Reading } from '../../map/prefix-readings.js';
 import type { LoadedModel } from '../../models/loaded-model.js';
 import { sample } from '../../map/module-paths.js';
 
@@ -22,11 +22,7 @@ export type MapIssue =
       readonly code: 'MAP_PREFIX_CONFLICT';
       readonly message: string;
       /** Tensors with both readings, by hooks (dotted) and by the loader. */
-      readonly tensors: readonly {
-        readonly tensor: string;
-        readonly dotted: Device | undefined;
-        readonly loader: Device | undefined;
-      }[];
+      readonly tensors: readonly Reading[];
       /** A map that means the dotted reading to everyone. */
       readonly rewrite: DeviceMap;
     }

@@ -29,7 +29,7 @@ export function loadCargos({ units, tensorOf, weights }: ProgramWeights): (Cargo
     const half = next.get(unit.device) ?? 0;
     const halves = staging.halvesFor(bytes, half);
     if (halves.length === 1) next.set(unit.device, half === 0 ? 1 : 0);
-    return { bytes, halves, weights: streamed };
+    return { halves, weights: streamed };
   });
 }
 

@@ -11,7 +11,6 @@ type Half = 0 | 1;
 
 /** The weights that one unit streams, and where in the staging memory they lie. */
 export interface Cargo {
-  readonly bytes: number;
   readonly halves: readonly Half[];
   readonly weights: readonly Weight[];
 }
@@ -59,7 +58,7 @@ export class Staging {
       bytes: weights.reduce((sum, weight) => sum + alignedBytes(sizeOf(weight)), 0),
     }));
     for (const { weights, bytes } of sized.toSorted((a, b) => b.bytes - a.bytes)) {
-      for (const half of [0, 1] as const) this.addressesOf({ bytes, halves: this.halvesFor(bytes, half), weights });
+      for (const half of [0, 1] as const) this.addressesOf({ halves: this.halvesFor(bytes, half), weights });
     }
   }
 
