@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { blip2Blocks } from '../../src/model/blocks.js';
 import { generate } from '../../src/runtime/generation/generate.js';
-import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import type { SessionSources } from '../../src/runtime/session/cpu/start-program.js';
 import {
   CHECKPOINTS,
@@ -21,7 +21,7 @@ const NEW_TOKENS = 12;
 async function newIds(sources: SessionSources<number>, recording: Recording): Promise<readonly number[][]> {
   const { config } = sources;
   const pixels = tensorOf(recording.tensors, 'pixel_values');
-  await using sessions = await Blip2Sessions.create(sources);
+  await using sessions = await blip2Sessions(sources);
   const prefix = await sessions.encodeImages(floats(pixels), pixels.dims, wordsOf(recording));
   const prompt = { prefix, ...promptOf(recording, config.numQueryTokens) };
   const request = { contextIds: prompt.textIds, eosTokenIds: config.text.eosTokenIds };

@@ -8,7 +8,7 @@ import { parseRetrievalConfig } from '../../src/model/blip2-config.js';
 import type { Device } from '../../src/planner/map/device-map.js';
 import { createCaptioner } from '../../src/runtime/captioner/captioner.js';
 import { createMatcher } from '../../src/runtime/captioner/matcher.js';
-import { RetrievalSessions } from '../../src/runtime/session/cpu/retrieval-sessions.js';
+import { retrievalSessions } from '../../src/runtime/session/cpu/retrieval-sessions.js';
 import { similarity } from '../../src/runtime/engine/similarity.js';
 import { cpuOptions } from '../../src/runtime/session/cpu/cpu-options.js';
 import { DEMO, GOLDENS, maxDifference } from './golden.js';
@@ -79,7 +79,7 @@ describe('tiny-retrieval', () => {
     const config = parseRetrievalConfig(checkpoint.config);
     const blocks = blip2Blocks(config).map((block) => block.name);
     for (const cut of blocks.keys()) {
-      await using sessions = await RetrievalSessions.create({
+      await using sessions = await retrievalSessions({
         config,
         tensors: checkpoint.tensors,
         placeOf: (block) => (blocks.indexOf(block.name) <= cut ? 0 : 1),

@@ -7,7 +7,7 @@ import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import { preparePixels } from './prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import { answerText, preparePrompts } from '../../src/runtime/engine/text/prompts.js';
 import { createTokenizer } from '../../src/runtime/engine/text/tokenizer.js';
 import { BATCHES, CHECKPOINTS, DEMO, goldenSources, GOLDENS, readRecording, sourcesOf } from './golden.js';
@@ -16,7 +16,7 @@ import { recordedGeneration } from './recorded-generation.js';
 describe.each(CHECKPOINTS)('%s', (name) => {
   it.each(BATCHES)('%s: ids of every generation setting', async (batch) => {
     const sources = await goldenSources(name);
-    await using sessions = await Blip2Sessions.create(sources);
+    await using sessions = await blip2Sessions(sources);
     const { prompt, request, settings } = recordedGeneration(sources.config, await readRecording(name, batch));
     expect(settings).toHaveLength(5);
     for (const { name: setting, options, ids } of settings) {
@@ -47,7 +47,7 @@ describe('demo', () => {
     );
     const preprocessor = parsePreprocessorConfig(await json(join(DEMO, 'preprocessor_config.json')));
     const sources = sourcesOf(await openCheckpoint(DEMO));
-    await using sessions = await Blip2Sessions.create(sources);
+    await using sessions = await blip2Sessions(sources);
     expect(entries).toHaveLength(16);
     for (const entry of entries as (Record<'caption' | 'vqa', DemoAnswer> & { image: string })[]) {
       const pixels = await preparePixels(join(DEMO, 'pictures', entry.image), preprocessor);

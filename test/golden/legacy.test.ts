@@ -4,7 +4,7 @@ import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { blip2Tensors } from '../../src/model/blip2-tensors.js';
 import { blip2Profiler } from '../../src/planner/profile/blip2/blip2-profile.js';
 import { parseWorkload } from '../../src/planner/profile/workload/workload.js';
-import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import type { SessionSources } from '../../src/runtime/session/cpu/start-program.js';
 import { floats, goldenSources, maxDifference, promptOf, readRecording, tensorOf } from './golden.js';
 
@@ -25,7 +25,7 @@ function renamed(tensors: Tensors, from: string, to: readonly string[]): Tensors
 async function error(name: string, sources: Sources): Promise<number> {
   const recording = await readRecording(name, 'batch');
   const prompt = promptOf(recording, sources.config.numQueryTokens);
-  await using sessions = await Blip2Sessions.create(sources);
+  await using sessions = await blip2Sessions(sources);
   const ours = await sessions.tokens({ prefix: tensorOf(recording.tensors, 'language_input'), ...prompt }).prefill();
   const recorded = tensorOf(recording.tensors, 'logits');
   const [rows = 0, length = 0, width = 0] = recorded.dims;
@@ -65,7 +65,7 @@ describe('tied tables under any of their names', () => {
   it('refuses a file without any of them, by name', async () => {
     const sources = await goldenSources('tiny-opt');
     const tensors = new Map([...sources.tensors].filter(([name]) => name !== opt));
-    await expect(Blip2Sessions.create({ ...sources, tensors })).rejects.toMatchObject({
+    await expect(blip2Sessions({ ...sources, tensors })).rejects.toMatchObject({
       code: 'TENSOR_NOT_FOUND',
       details: { tensor: opt },
     });
@@ -75,7 +75,7 @@ describe('tied tables under any of their names', () => {
     const { config, ...sources } = await goldenSources('tiny-opt');
     if (config.text.family !== 'opt') throw new Error('no OPT');
     const untied = { ...config, text: { ...config.text, tied: false } };
-    await expect(Blip2Sessions.create({ ...sources, config: untied })).rejects.toMatchObject({
+    await expect(blip2Sessions({ ...sources, config: untied })).rejects.toMatchObject({
       code: 'TENSOR_NOT_FOUND',
       details: { tensor: HEAD },
     });

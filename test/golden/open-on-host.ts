@@ -7,7 +7,7 @@ import type { PictureSize } from '../../src/model/picture-size.js';
 import { Weights } from '../../src/runtime/graph/weights.js';
 import type { EngineDevice, PlaceOf } from '../../src/runtime/session/gpu/device/engine-device.js';
 import { WeightFiles } from '../../src/runtime/session/gpu/weights/weight-files.js';
-import { GpuModel } from '../../src/runtime/session/gpu/gpu-model.js';
+import { openGpuModel, type GpuModel } from '../../src/runtime/session/gpu/gpu-model.js';
 import { HostMemory } from '../../src/runtime/device/memory/host-memory.js';
 import { sessionPicture } from '../../src/runtime/session/model/session-picture.js';
 
@@ -53,7 +53,7 @@ export async function openOnHost(
   const { encoded } = devices;
   const planned = encoded === undefined ? undefined : { batch: 1, beams: 1, encoded };
   const files = await WeightFiles.open(tensors.values());
-  return GpuModel.open({ config, tensors, files, picture, placeOf: hostPlaces(isResident, devices) }, planned);
+  return openGpuModel({ config, tensors, files, picture, placeOf: hostPlaces(isResident, devices) }, planned);
 }
 
 export function hostPlaces(

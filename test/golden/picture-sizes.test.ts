@@ -6,7 +6,7 @@ import { generate } from '../../src/runtime/generation/generate.js';
 import { imageProgram } from '../../src/runtime/graph/blip2-programs.js';
 import { preparePixels } from './prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import { startProgram } from '../../src/runtime/session/cpu/start-program.js';
 import { DEMO, floats, goldenSources, GOLDENS, maxDifference, readTensors, rowsOf, tensorOf } from './golden.js';
 
@@ -31,7 +31,7 @@ describe('tiny-opt with interpolated position embeddings', async () => {
     const expected = floats(tensorOf(recorded, `${size}.image_embeds`));
     expect(maxDifference(floats(tensorOf(wires, 'vision')), expected)).toBeLessThan(TOLERANCE);
 
-    await using sessions = await Blip2Sessions.create(sources);
+    await using sessions = await blip2Sessions(sources);
     const prefix = await sessions.encodeImages(floats(pixels), pixels.dims);
     const textMask = prompts.map((prompt) => prompt.map(() => 1));
     const request = { contextIds: prompts, eosTokenIds: sources.config.text.eosTokenIds };
@@ -49,7 +49,7 @@ describe('tiny-opt-coco', () => {
     const { ids } = (await json('tiny-opt-coco/goldens.json')) as { ids: number[] };
     const preprocessor = parsePreprocessorConfig(await json('tiny-opt-coco/preprocessor_config.json'));
     const { data, height, width } = await preparePixels(join(DEMO, 'pictures/shape-00.png'), preprocessor);
-    await using sessions = await Blip2Sessions.create(sources);
+    await using sessions = await blip2Sessions(sources);
     const prefix = await sessions.encodeImages(data, [1, 3, height, width]);
     const expected = floats(tensorOf(recorded, 'language_input'));
     expect(maxDifference(floats(prefix), expected)).toBeLessThan(TOLERANCE);

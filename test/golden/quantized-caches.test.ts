@@ -11,8 +11,8 @@ import { convertFloats } from '../../src/loader/convert/convert-floats.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import type { TokenSource } from '../../src/runtime/generation/token-source.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
-import { DecoderTokenSource } from '../../src/runtime/session/cpu/decoder-token-source.js';
+import { blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { decoderTokenSource } from '../../src/runtime/session/cpu/decoder-token-source.js';
 import { ProgramRunner } from '../../src/runtime/session/cpu/program-runner.js';
 import { startProgram, type SessionSources } from '../../src/runtime/session/cpu/start-program.js';
 import { tokenProgram } from '../../src/runtime/graph/blip2-programs.js';
@@ -74,7 +74,7 @@ it('move logits no further than float16 does, and change no caption of the demo'
   const { text, numQueryTokens } = sources.config;
   if (text.family === 't5') throw new Error('the demo has a decoder alone');
   const bos = text.bosTokenId;
-  await using sessions = await Blip2Sessions.create(sources);
+  await using sessions = await blip2Sessions(sources);
   await using runner = await quantizingRunner(sources);
   let [squares, differences] = [0, 0];
   for (const { image, caption } of entries) {
@@ -82,7 +82,7 @@ it('move logits no further than float16 does, and change no caption of the demo'
     const prefix = await sessions.encodeImages(pixels.data, [1, 3, pixels.height, pixels.width]);
     const prompt = { prefix, textIds: [[bos]], textMask: [[1]] };
     const exact = await logitsAlong(sessions.tokens(prompt), caption.ids);
-    const rounded = await logitsAlong(new DecoderTokenSource(runner, text, prompt), caption.ids);
+    const rounded = await logitsAlong(decoderTokenSource(runner, text, prompt), caption.ids);
     // Nothing of a prompt is read from the caches.
     expect(rounded[0]).toEqual(exact[0]);
     exact.slice(1).forEach((logits, step) => {
@@ -93,7 +93,7 @@ it('move logits no further than float16 does, and change no caption of the demo'
       });
     });
     const contextIds = [[...Array.from({ length: numQueryTokens }, () => 1), bos]];
-    const source = new DecoderTokenSource(runner, text, prompt);
+    const source = decoderTokenSource(runner, text, prompt);
     const request = { contextIds, eosTokenIds: text.eosTokenIds };
     const [[found] = []] = await generate(source, request, { maxNewTokens: 40 });
     expect(found?.ids, image).toEqual(caption.ids);

@@ -11,7 +11,7 @@ import { CaptionEngine } from '../../src/runtime/engine/caption-engine.js';
 import { generate } from '../../src/runtime/generation/generate.js';
 import type { GenerationOptions } from '../../src/runtime/generation/generation-options.js';
 import type { CaptionModel } from '../../src/runtime/session/model/caption-model.js';
-import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import { QUANT_SCHEMES } from '../../src/tensor/quantized.js';
 import { DEMO, goldenSources, GOLDENS } from '../golden/golden.js';
 import { openOnHost } from '../golden/open-on-host.js';
@@ -91,7 +91,7 @@ describe.each(QUANT_SCHEMES)('captions of a checkpoint in %s with one number tha
 
 describe.each(['tiny-opt', 'tiny-flan-t5', 'tiny-instructblip-llama'])('%s', (family) => {
   const engines: readonly (readonly [string, () => Promise<CaptionModel>])[] = [
-    ['sessions', async () => Blip2Sessions.create(await goldenSources(family))],
+    ['sessions', async () => blip2Sessions(await goldenSources(family))],
     [
       'devices',
       async () => {

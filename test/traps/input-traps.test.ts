@@ -13,7 +13,7 @@ import { resolveGenerationOptions } from '../../src/runtime/generation/generatio
 import type { TokenSource } from '../../src/runtime/generation/token-source.js';
 import { preparePixels } from '../golden/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../src/runtime/image/preprocessor-config.js';
-import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import { preparePrompts } from '../../src/runtime/engine/text/prompts.js';
 import { createTokenizer } from '../../src/runtime/engine/text/tokenizer.js';
 import {
@@ -116,7 +116,7 @@ describe('traps of prompts', async () => {
       const { textIds, textMask } = promptOf(recording, sources.config.numQueryTokens);
       const placeholders = Array<number>(sources.config.numQueryTokens).fill(sources.config.imageTokenId ?? -1);
       const inputs = textIds.map((row) => [...placeholders, ...row]);
-      await using sessions = await Blip2Sessions.create(sources);
+      await using sessions = await blip2Sessions(sources);
       const source = sessions.tokens({ prefix: tensorOf(recording.tensors, 'language_input'), textIds, textMask });
       const request = { contextIds: inputs, eosTokenIds: sources.config.text.eosTokenIds };
       const generated = await generate(source, request, { maxNewTokens: 16 });
@@ -155,7 +155,7 @@ describe('traps of prompts', async () => {
       const sources = await goldenSources(name);
       const recording = await readRecording(name, 'padded_batch');
       const { textIds, textMask } = promptOf(recording, sources.config.numQueryTokens);
-      await using sessions = await Blip2Sessions.create(sources);
+      await using sessions = await blip2Sessions(sources);
       const first = async (ids: readonly number[][], mask: readonly number[][]) => {
         const prefix = tensorOf(recording.tensors, 'language_input');
         return (await sessions.tokens({ prefix, textIds: ids, textMask: mask }).prefill()).slice(

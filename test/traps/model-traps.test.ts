@@ -14,7 +14,7 @@ import { interpolatePositions } from '../../src/runtime/graph/interpolate-positi
 import { buildStages, type Program } from '../../src/runtime/graph/program.js';
 import { Weights } from '../../src/runtime/graph/weights.js';
 import { ModelProtoSchema } from '../../src/runtime/onnx/onnx_pb.js';
-import { Blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
+import { blip2Sessions } from '../../src/runtime/session/cpu/blip2-sessions.js';
 import { startProgram, type SessionSources } from '../../src/runtime/session/cpu/start-program.js';
 import { floats, goldenSources, GOLDENS, maxDifference, promptOf, readRecording, tensorOf } from '../golden/golden.js';
 
@@ -30,7 +30,7 @@ async function logitsError(
   const recording = await readRecording(name, 'padded_batch');
   const { text, numQueryTokens } = sources.config;
   const prefix = tensorOf(recording.tensors, 'language_input');
-  await using sessions = await Blip2Sessions.create(sources);
+  await using sessions = await blip2Sessions(sources);
   const logits = await sessions.tokens({ prefix, ...promptOf(recording, numQueryTokens) }).prefill();
   const recorded = tensorOf(recording.tensors, 'logits');
   const [rows = 0, length = 0, width = 0] = recorded.dims;
@@ -46,7 +46,7 @@ async function logitsError(
 async function pictureError(name: string, change: (config: Blip2Config) => Blip2Config): Promise<number> {
   const sources = await goldenSources(name);
   const { tensors } = await readRecording(name, 'batch');
-  await using sessions = await Blip2Sessions.create({ ...sources, config: change(sources.config) });
+  await using sessions = await blip2Sessions({ ...sources, config: change(sources.config) });
   const pixels = tensorOf(tensors, 'pixel_values');
   const ours = await sessions.encodeImages(floats(pixels), pixels.dims);
   return maxDifference(floats(ours), floats(tensorOf(tensors, 'language_input')));

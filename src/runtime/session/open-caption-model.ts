@@ -6,7 +6,7 @@ import type { DeviceOptions } from '../device/device-options.js';
 import { cudaDevice } from './gpu/device/cuda-device.js';
 import { webgpuDevice } from './gpu/device/webgpu-device.js';
 import { openEngineModel } from './gpu/open-engine-model.js';
-import { Blip2Sessions } from './cpu/blip2-sessions.js';
+import { blip2Sessions } from './cpu/blip2-sessions.js';
 import type { CaptionModel } from './model/caption-model.js';
 import { placesOf } from './places.js';
 import { quantizeBlocks } from './cpu/quantize-blocks.js';
@@ -43,5 +43,5 @@ export async function openCaptionModel(
   }
   meanwhile();
   const sources = await sessionSources(config, prepared, { ...options, provider });
-  return Blip2Sessions.create(sources, options.plan?.workload.encoded);
+  return blip2Sessions(sources, options.plan?.workload.encoded);
 }

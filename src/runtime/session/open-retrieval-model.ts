@@ -6,7 +6,7 @@ import { openEngineRetrieval } from './gpu/open-engine-model.js';
 import { webgpuDevice } from './gpu/device/webgpu-device.js';
 import { placesOf } from './places.js';
 import type { RetrievalModel } from './model/retrieval-model.js';
-import { RetrievalSessions } from './cpu/retrieval-sessions.js';
+import { retrievalSessions } from './cpu/retrieval-sessions.js';
 import { sessionSources } from './cpu/session-sources.js';
 
 /** A model that compares pictures with texts, on the devices that the options name. */
@@ -20,5 +20,5 @@ export async function openRetrievalModel(
   if (provider === 'webgpu' && process.platform === 'linux') {
     return openEngineRetrieval(config, checkpoint, places, options, webgpuDevice);
   }
-  return RetrievalSessions.create(await sessionSources(config, checkpoint, { ...options, provider }));
+  return retrievalSessions(await sessionSources(config, checkpoint, { ...options, provider }));
 }

@@ -7,39 +7,31 @@ import { fullMasks, idTensor, type LanguagePrompt } from '../model/language-prom
 import type { ProgramRunner } from './program-runner.js';
 
 /** OPT or LLaMA over the sessions of its token program: the same graph reads the prompt and then one id per row. */
-export class DecoderTokenSource implements TokenSource {
-  readonly vocabSize: number;
-  readonly #runner: ProgramRunner;
-  readonly #config: DecoderOnlyConfig;
-  readonly #prompt: LanguagePrompt;
-  #masks: readonly Mask[] = [];
-  #past: Wires = new Map();
-
-  constructor(runner: ProgramRunner, config: DecoderOnlyConfig, prompt: LanguagePrompt) {
-    this.vocabSize = config.vocabSize;
-    this.#runner = runner;
-    this.#config = config;
-    this.#prompt = prompt;
-  }
-
-  async prefill(): Promise<Float32Array> {
-    this.#masks = fullMasks(this.#prompt);
-    return this.#run(decoderPromptWires(this.#config, this.#prompt));
-  }
-
-  async advance(ids: readonly number[], parents: readonly number[]): Promise<Float32Array> {
-    const past = selectCacheRows(this.#past, parents);
-    this.#masks = parents.map((parent) => [...(this.#masks[parent] ?? []), 1]);
-    const prefix = new Tensor('float32', new Float32Array(0), [ids.length, 0, this.#config.hiddenSize]);
-    const textIds = ids.map((id) => [id]);
-    return this.#run(new Map([...past, ...tokenWires(this.#config, prefix, textIds, this.#masks)]));
-  }
-
-  async #run(given: Wires): Promise<Float32Array> {
-    const wires = await this.#runner.run(given);
-    this.#past = pastOf(this.#config, wires);
+export function decoderTokenSource(
+  runner: ProgramRunner,
+  config: DecoderOnlyConfig,
+  prompt: LanguagePrompt,
+): TokenSource {
+  let masks: readonly Mask[] = [];
+  let past: Wires = new Map();
+  const run = async (given: Wires): Promise<Float32Array> => {
+    const wires = await runner.run(given);
+    past = pastOf(config, wires);
     return wireOf(wires, 'logits').data as Float32Array;
-  }
+  };
+  return {
+    vocabSize: config.vocabSize,
+    prefill() {
+      masks = fullMasks(prompt);
+      return run(decoderPromptWires(config, prompt));
+    },
+    advance(ids, parents) {
+      masks = parents.map((parent) => [...(masks[parent] ?? []), 1]);
+      const prefix = new Tensor('float32', new Float32Array(0), [ids.length, 0, config.hiddenSize]);
+      const textIds = ids.map((id) => [id]);
+      return run(new Map([...selectCacheRows(past, parents), ...tokenWires(config, prefix, textIds, masks)]));
+    },
+  };
 }
 
 /** What the token program reads for whole prompts: their tokens and a past without length. */

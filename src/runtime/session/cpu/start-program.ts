@@ -32,3 +32,22 @@ export async function startProgram<Place>(
   const stages = buildStages(program, placeOf, { config, weights, folder, picture });
   return ProgramRunner.create(stages, ({ place, quantized }) => optionsOf(place, { folder, quantized }));
 }
+
+/** The same for all programs of a model: each by its name, or none of them. */
+export async function startPrograms<Place, Name extends string>(
+  programs: Readonly<Record<Name, Program>>,
+  sources: SessionSources<Place, ModelConfig>,
+): Promise<Readonly<Record<Name, ProgramRunner>> & AsyncDisposable> {
+  const runners = new Map<string, ProgramRunner>();
+  const dispose = async (): Promise<void> => {
+    for (const runner of runners.values()) await runner[Symbol.asyncDispose]();
+  };
+  try {
+    for (const [name, program] of Object.entries<Program>(programs))
+      runners.set(name, await startProgram(program, sources));
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { ...(Object.fromEntries(runners) as Record<Name, ProgramRunner>), [Symbol.asyncDispose]: dispose };
+}

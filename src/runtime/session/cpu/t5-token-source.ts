@@ -9,57 +9,47 @@ import { positionBuckets } from '../model/position-buckets.js';
 import type { ProgramRunner } from './program-runner.js';
 
 /** T5 over two programs: the prompt's, run once, and the token's. The decoder starts from its start id. */
-export class T5TokenSource implements TokenSource {
-  readonly vocabSize: number;
-  readonly #encoder: ProgramRunner;
-  readonly #decoder: ProgramRunner;
-  readonly #config: T5Config;
-  readonly #prompt: LanguagePrompt;
-  /** Keys and values of the prompts, by picture; `#cross` is the same by row of the newest step. */
-  #encoded: Wires = new Map();
-  #cross: Wires = new Map();
+export function t5TokenSource(
+  encoder: ProgramRunner,
+  decoder: ProgramRunner,
+  config: T5Config,
+  prompt: LanguagePrompt,
+): TokenSource {
+  const promptMasks = fullMasks(prompt);
+  /** Keys and values of the prompts, by picture; `cross` is the same by row of the newest step. */
+  let encoded: Wires = new Map();
+  let cross: Wires = new Map();
   /** The picture of each row of the newest step. */
-  #pictures: readonly number[] = [];
-  #past: Wires = new Map();
-  #length = 0;
-
-  constructor(encoder: ProgramRunner, decoder: ProgramRunner, config: T5Config, prompt: LanguagePrompt) {
-    this.vocabSize = config.vocabSize;
-    this.#encoder = encoder;
-    this.#decoder = decoder;
-    this.#config = config;
-    this.#prompt = prompt;
-  }
-
-  async prefill(): Promise<Float32Array> {
-    const config = this.#config;
-    const wires = await this.#encoder.run(t5PromptWires(config, this.#prompt));
-    this.#encoded = crossCaches(config, wires);
-    this.#cross = this.#encoded;
-    this.#pictures = this.#prompt.textIds.map((_, row) => row);
-    this.#past = emptyPast(config, this.#pictures.length);
-    this.#length = 0;
-    return this.#step(this.#pictures.map(() => config.decoderStartTokenId));
-  }
-
-  async advance(ids: readonly number[], parents: readonly number[]): Promise<Float32Array> {
-    const pictures = parents.map((parent) => this.#pictures[parent] ?? 0);
-    if (pictures.join() !== this.#pictures.join()) this.#cross = selectCacheRows(this.#encoded, pictures);
-    this.#pictures = pictures;
-    this.#past = selectCacheRows(this.#past, parents);
-    return this.#step(ids);
-  }
-
-  async #step(ids: readonly number[]): Promise<Float32Array> {
-    this.#length++;
-    const promptMasks = fullMasks(this.#prompt);
-    const masks = this.#pictures.map((picture) => promptMasks[picture] ?? []);
+  let pictures: readonly number[] = [];
+  let past: Wires = new Map();
+  let length = 0;
+  const step = async (ids: readonly number[]): Promise<Float32Array> => {
+    length++;
+    const masks = pictures.map((picture) => promptMasks[picture] ?? []);
     const rows = ids.map((id) => [id]);
-    const given = t5TokenWires(this.#config, rows, this.#length, masks);
-    const wires = await this.#decoder.run(new Map([...this.#past, ...this.#cross, ...given]));
-    this.#past = pastOf(this.#config, wires);
+    const given = t5TokenWires(config, rows, length, masks);
+    const wires = await decoder.run(new Map([...past, ...cross, ...given]));
+    past = pastOf(config, wires);
     return wireOf(wires, 'logits').data as Float32Array;
-  }
+  };
+  return {
+    vocabSize: config.vocabSize,
+    async prefill() {
+      encoded = crossCaches(config, await encoder.run(t5PromptWires(config, prompt)));
+      cross = encoded;
+      pictures = prompt.textIds.map((_, row) => row);
+      past = emptyPast(config, pictures.length);
+      length = 0;
+      return step(pictures.map(() => config.decoderStartTokenId));
+    },
+    advance(ids, parents) {
+      const next = parents.map((parent) => pictures[parent] ?? 0);
+      if (next.join() !== pictures.join()) cross = selectCacheRows(encoded, next);
+      pictures = next;
+      past = selectCacheRows(past, parents);
+      return step(ids);
+    },
+  };
 }
 
 /** What the prompt program reads. */

@@ -13,7 +13,7 @@ import { HostMemory } from '../../device/memory/host-memory.js';
 import { outOfMemory } from '../../device/memory/out-of-memory.js';
 import { WeightFiles } from './weights/weight-files.js';
 import type { GpuModel } from './gpu-model.js';
-import { GpuRetrievalModel } from './gpu-retrieval-model.js';
+import { openGpuRetrieval } from './gpu-retrieval-model.js';
 
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
@@ -47,7 +47,7 @@ it('frees what a failed run had allocated, and answers a smaller one again', asy
   const checkpoint = await openCheckpoint(folder);
   const config = parseRetrievalConfig(checkpoint.config);
   const memory = new LimitedMemory();
-  await using model = await GpuRetrievalModel.open({
+  await using model = await openGpuRetrieval({
     config,
     tensors: checkpoint.tensors,
     files: await WeightFiles.open(checkpoint.tensors.values()),

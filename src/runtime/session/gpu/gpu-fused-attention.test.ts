@@ -9,7 +9,7 @@ import { openOnHost } from '../../../../test/golden/open-on-host.js';
 import { randomCheckpoint } from '../../../../test/golden/random-checkpoint.js';
 import { parseBlip2Config, type Blip2Config } from '../../../model/blip2-config.js';
 import { fusesAttention } from '../../graph/gpu/gpu-attention.js';
-import { Blip2Sessions } from '../cpu/blip2-sessions.js';
+import { blip2Sessions } from '../cpu/blip2-sessions.js';
 import type { CaptionModel } from '../model/caption-model.js';
 
 const WIDER = {
@@ -55,7 +55,7 @@ describe.each(Object.entries(WIDER))('%s with wider heads on a device', (name, t
     );
     const config = parseBlip2Config(checkpoint.config);
     expect(config.text.family !== 't5' && fusesAttention({ attention: 'fused' }, config.text)).toBe(true);
-    await using sessions = await Blip2Sessions.create(sourcesOf(checkpoint));
+    await using sessions = await blip2Sessions(sourcesOf(checkpoint));
     const expected = await logitsOf(sessions, config);
     for (const isResident of [() => true, () => false]) {
       await using model = await openOnHost(config, checkpoint.tensors, isResident);

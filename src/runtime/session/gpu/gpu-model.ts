@@ -1,13 +1,9 @@
 /** BLIP-2 on devices with memory of their own: what is placed there stays there or streams through, block by block. */
-import type { Tensor } from 'onnxruntime-node';
 import type { Blip2Config } from '../../../model/blip2-config.js';
 import { MOST_TOGETHER } from '../../../planner/profile/workload/encoding.js';
 import type { BatchSize, CaptionModel } from '../model/caption-model.js';
-import type { TokenSource } from '../../generation/token-source.js';
-import type { GpuFloat } from '../../graph/gpu/gpu-style.js';
 import type { ModelPixels } from '../../image/pixel-rules.js';
 import { Weights } from '../../graph/weights.js';
-import type { RollingSource } from '../../generation/rolling-source.js';
 import type { DecodingRoom, LanguagePrompt } from '../model/language-prompt.js';
 import type { WordBatch } from '../model/word-wires.js';
 import type { DeviceMemory } from '../../device/memory/device-memory.js';
@@ -32,159 +28,127 @@ interface PlannedUnits {
   readonly planned: PlannedWork | undefined;
 }
 
-export class GpuModel implements CaptionModel {
-  readonly #image: GpuImageEncoder;
-  readonly #language: LanguageModel;
-  readonly #config: Blip2Config;
-  readonly #memories: readonly DeviceMemory[];
-  readonly #owned: readonly Disposable[];
-  readonly encodesAlone: boolean;
+/**
+ * @param planned the work of the plan, where there is one
+ * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `ORT_FAILED`
+ */
+export async function openGpuModel(sources: EngineSources<Blip2Config>, planned?: PlannedWork) {
+  const { config, tensors, placeOf } = sources;
+  const weights = new Weights(config, tensors);
+  const units = modelUnits(sources, weights, planned);
+  // A picture alone has nothing to be encoded beside.
+  const isBeside = isOfRows(planned) && hasDeviceOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
+  const thread = isBeside ? new RunThread() : undefined;
+  try {
+    return await startModel(sources, { weights, units, thread, planned });
+  } catch (error) {
+    await thread?.[Symbol.asyncDispose]();
+    throw error;
+  }
+}
 
-  private constructor(
-    config: Blip2Config,
-    programs: { readonly image: GpuImageEncoder; readonly language: LanguageModel },
+export type GpuModel = Awaited<ReturnType<typeof openGpuModel>>;
+
+async function startModel(
+  { config, files, picture, placeOf }: EngineSources<Blip2Config>,
+  { weights, units, thread, planned }: PlannedUnits,
+) {
+  const encoded = planned?.encoded;
+  const tables = new LanguageTables(config.text, weights);
+  const { imageAlone, ...programUnits } = units;
+  // No card has run a Q-Former with text so.
+  const recordsPictures = config.qformer.text === null;
+  const comesAgain = recordsPictures ? (['image', 'prompt'] as const) : (['prompt'] as const);
+  const started = await startPrograms(
+    programUnits,
+    { weights, files, placeOf },
     {
-      owned,
-      memories,
-      encodesAlone,
-    }: {
-      readonly owned: readonly Disposable[];
-      readonly memories: readonly DeviceMemory[];
-      readonly encodesAlone: boolean;
+      recorded: ['token', ...comesAgain.filter((name) => mayComeAgain(units[name], placeOf))],
+      rounded: ['image', 'prompt', 'token'],
+      threads: { image: thread },
     },
-  ) {
-    this.#config = config;
-    this.#image = programs.image;
-    this.#language = programs.language;
-    this.#memories = memories;
-    this.encodesAlone = encodesAlone;
-    this.#owned = [...owned, ...memories];
+  );
+  const { programs, shared, memories } = started;
+  const owned = [...started.owned];
+  try {
+    const { image, prompt, token } = programs;
+    if (image === null || token === null) throw new Error('a model without blocks');
+    // A plan for many pictures has room for pixels and rows of two batches: see `keptActivationBytes`.
+    const atOnce = planned === undefined || encoded !== undefined ? 2 : 1;
+    // What one of the two waits for is not the other's.
+    const [own, others] = [image, token].map((program) => new HostStaging(memoriesOf(program.units)));
+    if (own === undefined || others === undefined) throw new Error('a program without staging');
+    const lent = encoded !== undefined && image.streams && !keepsShapes(token) ? new LentRoom() : null;
+    const encoder = new GpuImageEncoder({
+      ...shared,
+      staging: own,
+      program: image,
+      lent,
+      config,
+      picture,
+      encoded: encoded ?? MOST_TOGETHER,
+      aside:
+        thread === undefined
+          ? null
+          : {
+              thread,
+              atOnce,
+              openAlone: () => started.openAnother(imageAlone(), { records: recordsPictures, roundsFactors: true }),
+            },
+    });
+    if (lent !== null) lent.onWithdraw = () => encoder[Symbol.dispose]();
+    owned.unshift(encoder);
+    const language = openLanguageModel({
+      ...shared,
+      staging: others,
+      text: config.text,
+      tables: tables.read(files),
+      prompt,
+      token,
+      pictureTokens: config.numQueryTokens,
+      offersTo: lent,
+    });
+    owned.unshift(language);
+    return modelOf(config, { image: encoder, language }, { owned, memories, encodesAlone: lent !== null });
+  } catch (error) {
+    for (const each of owned) each[Symbol.dispose]();
+    throw error;
   }
+}
 
-  /**
-   * @param planned the work of the plan, where there is one
-   * @throws Blip2Error `OUT_OF_MEMORY`, `TENSOR_NOT_FOUND`, `TENSOR_SHAPE`, `ORT_FAILED`
-   */
-  static async open(sources: EngineSources<Blip2Config>, planned?: PlannedWork): Promise<GpuModel> {
-    const { config, tensors, placeOf } = sources;
-    const weights = new Weights(config, tensors);
-    const units = modelUnits(sources, weights, planned);
-    // A picture alone has nothing to be encoded beside.
-    const isBeside = isOfRows(planned) && hasDeviceOfItsOwn(units.image, [...units.prompt, ...units.token], placeOf);
-    const thread = isBeside ? new RunThread() : undefined;
-    try {
-      return await GpuModel.#start(sources, { weights, units, thread, planned });
-    } catch (error) {
-      await thread?.[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
+interface Held {
+  /** In the order in which they are let go. */
+  readonly owned: readonly Disposable[];
+  readonly memories: readonly DeviceMemory[];
+  readonly encodesAlone: boolean;
+}
 
-  static async #start(
-    { config, files, picture, placeOf }: EngineSources<Blip2Config>,
-    { weights, units, thread, planned }: PlannedUnits,
-  ): Promise<GpuModel> {
-    const encoded = planned?.encoded;
-    const tables = new LanguageTables(config.text, weights);
-    const { imageAlone, ...programUnits } = units;
-    // No card has run a Q-Former with text so.
-    const recordsPictures = config.qformer.text === null;
-    const comesAgain = recordsPictures ? (['image', 'prompt'] as const) : (['prompt'] as const);
-    const started = await startPrograms(
-      programUnits,
-      { weights, files, placeOf },
-      {
-        recorded: ['token', ...comesAgain.filter((name) => mayComeAgain(units[name], placeOf))],
-        rounded: ['image', 'prompt', 'token'],
-        threads: { image: thread },
-      },
-    );
-    const { programs, shared, memories } = started;
-    const owned = [...started.owned];
-    try {
-      const { image, prompt, token } = programs;
-      if (image === null || token === null) throw new Error('a model without blocks');
-      // A plan for many pictures has room for pixels and rows of two batches: see `keptActivationBytes`.
-      const atOnce = planned === undefined || encoded !== undefined ? 2 : 1;
-      // What one of the two waits for is not the other's.
-      const [own, others] = [image, token].map((program) => new HostStaging(memoriesOf(program.units)));
-      if (own === undefined || others === undefined) throw new Error('a program without staging');
-      const lent = encoded !== undefined && image.streams && !keepsShapes(token) ? new LentRoom() : null;
-      const encoder = new GpuImageEncoder({
-        ...shared,
-        staging: own,
-        program: image,
-        lent,
-        config,
-        picture,
-        encoded: encoded ?? MOST_TOGETHER,
-        aside:
-          thread === undefined
-            ? null
-            : {
-                thread,
-                atOnce,
-                openAlone: () => started.openAnother(imageAlone(), { records: recordsPictures, roundsFactors: true }),
-              },
-      });
-      if (lent !== null) lent.onWithdraw = () => encoder[Symbol.dispose]();
-      owned.unshift(encoder);
-      const language = openLanguageModel({
-        ...shared,
-        staging: others,
-        text: config.text,
-        tables: tables.read(files),
-        prompt,
-        token,
-        pictureTokens: config.numQueryTokens,
-        offersTo: lent,
-      });
-      owned.unshift(language);
-      return new GpuModel(config, { image: encoder, language }, { owned, memories, encodesAlone: lent !== null });
-    } catch (error) {
-      for (const each of owned) each[Symbol.dispose]();
-      throw error;
-    }
-  }
-
-  /** All of it on the device that has least. */
-  hasRoomFor(size: BatchSize): boolean {
-    const bytes = batchBytes(this.#config, this.pixelFloat, size);
-    return this.#memories.every((memory) => (memory.room()?.freeBytes ?? Infinity) >= bytes);
-  }
-
-  get streamsText(): boolean {
-    return this.#language.streams;
-  }
-
-  get encodingsBeside(): number {
-    return this.#image.atOnceBeside;
-  }
-
-  get pixelFloat(): GpuFloat {
-    return this.#image.pixelFloat;
-  }
-
-  encodeImages(pixels: ModelPixels, shape: readonly number[], words?: WordBatch): Promise<Tensor> {
-    return this.#image.encode(pixels, shape, words);
-  }
-
-  tokens(prompt: LanguagePrompt): TokenSource {
-    return this.#language.tokens(prompt);
-  }
-
-  reserve(room: DecodingRoom): void {
-    this.#language.reserve?.(room);
-  }
-
-  rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
-    return this.#language.rolling?.(room) ?? null;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#image.close();
-    for (const each of this.#owned) each[Symbol.dispose]();
-  }
+function modelOf(
+  config: Blip2Config,
+  { image, language }: { readonly image: GpuImageEncoder; readonly language: LanguageModel },
+  { owned, memories, encodesAlone }: Held,
+) {
+  const { pixelFloat } = image;
+  return {
+    encodesAlone,
+    pixelFloat,
+    streamsText: language.streams,
+    encodingsBeside: image.atOnceBeside,
+    /** All of it on the device that has least. */
+    hasRoomFor(size: BatchSize): boolean {
+      const bytes = batchBytes(config, pixelFloat, size);
+      return memories.every((memory) => (memory.room()?.freeBytes ?? Infinity) >= bytes);
+    },
+    encodeImages: (pixels: ModelPixels, shape: readonly number[], words?: WordBatch) =>
+      image.encode(pixels, shape, words),
+    tokens: (prompt: LanguagePrompt) => language.tokens(prompt),
+    reserve: (room: DecodingRoom) => language.reserve?.(room),
+    rolling: (room: DecodingRoom) => language.rolling?.(room) ?? null,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await image.close();
+      for (const each of [...owned, ...memories]) each[Symbol.dispose]();
+    },
+  } satisfies CaptionModel;
 }
 
 /**

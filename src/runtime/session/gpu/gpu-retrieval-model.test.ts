@@ -9,7 +9,7 @@ import { parseRetrievalConfig } from '../../../model/blip2-config.js';
 import { blip2Blocks } from '../../../model/blocks.js';
 import { pictureGrid } from '../../graph/picture-grid.js';
 import { WeightFiles } from './weights/weight-files.js';
-import { GpuRetrievalModel } from './gpu-retrieval-model.js';
+import { openGpuRetrieval } from './gpu-retrieval-model.js';
 
 const folder = join(GOLDENS, 'tiny-retrieval');
 const checkpoint = await openCheckpoint(folder);
@@ -27,7 +27,7 @@ const CASES: readonly [string, (block: string) => boolean, HostDevices][] = [
 
 describe('tiny-retrieval on a device', () => {
   it.each(CASES)('gives the recorded scores of a padded batch, %s', async (_, isResident, devices) => {
-    await using model = await GpuRetrievalModel.open({
+    await using model = await openGpuRetrieval({
       config,
       tensors: checkpoint.tensors,
       files: await WeightFiles.open(checkpoint.tensors.values()),

@@ -6,10 +6,11 @@ import { materializeTensors, type StoredTensor } from '../../../loader/index.js'
 import type { DeviceOptions } from '../../device/device-options.js';
 import { defaultCacheFolder } from '../../device/cache-folder.js';
 import { Weights } from '../../graph/weights.js';
+import type { RetrievalModel } from '../model/retrieval-model.js';
 import { sessionPicture } from '../model/session-picture.js';
 import type { EngineDevice, PlaceOf } from './device/engine-device.js';
-import { GpuModel } from './gpu-model.js';
-import { GpuRetrievalModel } from './gpu-retrieval-model.js';
+import { openGpuModel, type GpuModel } from './gpu-model.js';
+import { openGpuRetrieval } from './gpu-retrieval-model.js';
 import { computedDtypes, computingBlocks } from './device/computed-dtypes.js';
 import { hostDevice } from './device/host-device.js';
 import { placeOnDevices } from './device/place-on-devices.js';
@@ -18,7 +19,7 @@ import { WeightFiles } from './weights/weight-files.js';
 
 /**
  * @param places the device of every block
- * @throws what `openOnDevices` and `GpuModel.open` throw
+ * @throws what `openOnDevices` and `openGpuModel` throw
  */
 export function openEngineModel(
   config: Blip2Config,
@@ -29,7 +30,7 @@ export function openEngineModel(
   return openOnDevices(config, { checkpoint, places, options, ...others }, async (sources) => {
     const { placeOf, language } = withLanguageBeside(config, sources.placeOf);
     try {
-      return await GpuModel.open({ ...sources, placeOf }, options.plan?.workload);
+      return await openGpuModel({ ...sources, placeOf }, options.plan?.workload);
     } catch (error) {
       language?.memory[Symbol.dispose]();
       throw error;
@@ -61,8 +62,8 @@ export function openEngineRetrieval(
   places: ReadonlyMap<string, Device>,
   options: DeviceOptions,
   openGpu: (gpu: number) => EngineDevice,
-): Promise<GpuRetrievalModel> {
-  return openOnDevices(config, { checkpoint, places, options, openGpu }, (sources) => GpuRetrievalModel.open(sources));
+): Promise<RetrievalModel> {
+  return openOnDevices(config, { checkpoint, places, options, openGpu }, (sources) => openGpuRetrieval(sources));
 }
 
 /** Where a model is to run. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { floats, goldenSources, readRecording, tensorOf, wordsOf } from '../../../../test/golden/golden.js';
-import { Blip2Sessions } from '../cpu/blip2-sessions.js';
+import { blip2Sessions } from '../cpu/blip2-sessions.js';
 import { microBatches } from './micro-batches.js';
 
 const words = {
@@ -39,7 +39,7 @@ describe('micro-batches', () => {
     const expected = floats(tensorOf(recording.tensors, 'language_input'));
     const pixels = tensorOf(recording.tensors, 'pixel_values');
     expect(pixels.dims[0]).toBeGreaterThan(1);
-    await using sessions = await Blip2Sessions.create(await goldenSources(name), 1);
+    await using sessions = await blip2Sessions(await goldenSources(name), 1);
     const made = await sessions.encodeImages(floats(pixels), pixels.dims, wordsOf(recording));
     expect(made.dims[0]).toBe(pixels.dims[0]);
     const rows = floats(made);
