@@ -10,26 +10,23 @@ import { parseDocument } from '../parse-document.js';
 import { activation, divides, epsilon, int, isRow, layers, positive, type Activation } from './config-fields.js';
 import { textSchema, type TextConfig } from './language-config.js';
 
-export interface VisionConfig {
+interface TowerFields {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   readonly layers: number;
   readonly heads: number;
+  readonly activation: Activation;
+  readonly layerNormEps: number;
+}
+
+export interface VisionConfig extends TowerFields {
   readonly imageSize: number;
   readonly patchSize: number;
   readonly channels: number;
-  readonly activation: Activation;
-  readonly layerNormEps: number;
   readonly qkvBias: boolean;
 }
 
-export interface QFormerConfig {
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly activation: Activation;
-  readonly layerNormEps: number;
+export interface QFormerConfig extends TowerFields {
   /** Layers whose index is a multiple of this one attend to the picture. */
   readonly crossAttentionFrequency: number;
   /** Width of the vision tokens that cross-attention reads. */

@@ -4,6 +4,19 @@ import * as z from 'zod';
 /** `gelu` is the exact erf form, `gelu_new` the tanh approximation. */
 export type Activation = 'gelu' | 'gelu_new' | 'relu' | 'silu';
 
+/** What every language model's configuration says. */
+export interface LanguageFields {
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly ffnSize: number;
+  readonly vocabSize: number;
+  readonly activation: Activation;
+  readonly bosTokenId: number;
+  readonly padTokenId: number;
+  readonly eosTokenIds: readonly number[];
+}
+
 export const int = z.number().int().nonnegative();
 export const positive = z.number().int().positive();
 

@@ -11,18 +11,13 @@ import {
   padding,
   paddingRow,
   positive,
-  type Activation,
+  type LanguageFields,
 } from './config-fields.js';
 
 /** Vicuna, which InstructBLIP speaks with, is a LLaMA. */
-export interface LlamaConfig {
+export interface LlamaConfig extends LanguageFields {
   readonly family: 'llama';
-  readonly hiddenSize: number;
-  readonly layers: number;
-  readonly heads: number;
   readonly headSize: number;
-  readonly ffnSize: number;
-  readonly vocabSize: number;
   readonly maxPositions: number;
   /** Base of the rotary frequencies. */
   readonly ropeTheta: number;
@@ -30,11 +25,7 @@ export interface LlamaConfig {
   readonly tied: boolean;
   readonly attentionBias: boolean;
   readonly mlpBias: boolean;
-  readonly activation: Activation;
   readonly rmsNormEps: number;
-  readonly bosTokenId: number;
-  readonly padTokenId: number;
-  readonly eosTokenIds: readonly number[];
 }
 
 const UNSCALED = 'only rotary positions without scaling are known';

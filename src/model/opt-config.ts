@@ -10,16 +10,11 @@ import {
   padding,
   paddingRow,
   positive,
-  type Activation,
+  type LanguageFields,
 } from './config-fields.js';
 
-export interface OptConfig {
+export interface OptConfig extends LanguageFields {
   readonly family: 'opt';
-  readonly hiddenSize: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly ffnSize: number;
-  readonly vocabSize: number;
   /** Width of the token table; `project_in` and `project_out` exist when it differs from `hiddenSize`. */
   readonly embedSize: number;
   /** Rows of the position table are this plus 2: OPT offsets positions by 2. */
@@ -28,12 +23,8 @@ export interface OptConfig {
   readonly finalLayerNorm: boolean;
   readonly bias: boolean;
   readonly layerNormAffine: boolean;
-  readonly activation: Activation;
   /** Whether the head is the token table. */
   readonly tied: boolean;
-  readonly bosTokenId: number;
-  readonly padTokenId: number;
-  readonly eosTokenIds: readonly number[];
 }
 
 export const optSchema = () =>

@@ -10,28 +10,19 @@ import {
   padding,
   paddingRow,
   positive,
-  type Activation,
+  type LanguageFields,
 } from './config-fields.js';
 
-export interface T5Config {
+export interface T5Config extends LanguageFields {
   readonly family: 't5';
-  readonly hiddenSize: number;
-  readonly layers: number;
   readonly decoderLayers: number;
-  readonly heads: number;
   readonly headSize: number;
-  readonly ffnSize: number;
-  readonly vocabSize: number;
   readonly relativeBuckets: number;
   readonly relativeMaxDistance: number;
   readonly gated: boolean;
-  readonly activation: Activation;
   readonly layerNormEps: number;
   /** Multiply the decoder output by hiddenSize^-0.5 before the head. Off in Flan-T5. */
   readonly scaleLogits: boolean;
-  readonly bosTokenId: number;
-  readonly padTokenId: number;
-  readonly eosTokenIds: readonly number[];
   readonly decoderStartTokenId: number;
 }
 
