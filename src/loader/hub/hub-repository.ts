@@ -15,98 +15,79 @@ import { HubRequests } from './hub-request.js';
 import type { HubSettings } from './hub-settings.js';
 import { RemoteFile } from './remote-file.js';
 
-export class HubRepository {
-  readonly #repo: string;
-  readonly #revision: string;
-  readonly #commit: string;
-  readonly #files: ReadonlyMap<string, RemoteFile>;
-  readonly #cache: HubCache;
-
-  private constructor(
-    repo: string,
-    revision: string,
-    commit: string,
-    files: ReadonlyMap<string, RemoteFile>,
-    cache: HubCache,
-  ) {
-    this.#repo = repo;
-    this.#revision = revision;
-    this.#commit = commit;
-    this.#files = files;
-    this.#cache = cache;
-  }
-
-  /** Looks up the commit of a revision and the files it has: two requests. */
-  static async connect(repo: string, revision: string, settings: HubSettings): Promise<HubRepository> {
-    const { endpoint, cacheFolder } = settings;
-    const requests = new HubRequests(settings);
-    const commit = await commitOf(requests, repo, revision);
-    const files = new Map<string, RemoteFile>();
-    for (const { path, sizeBytes, hash } of await listFiles(requests, repo, commit)) {
-      const address = `${endpoint}/${repo}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
-      files.set(path, new RemoteFile({ name: `${repo}/${path}`, address, sizeBytes, hash, requests }));
-    }
-    const cache = new HubCache(cacheFolder, repo);
-    await cache.setCommit(revision, commit);
-    return new HubRepository(repo, revision, commit, files, cache);
-  }
-
+export interface HubRepository {
   /** Configuration and index are downloaded; of a shard that is not in the cache only the header is read. */
-  async open(): Promise<Checkpoint> {
-    const found = { folder: this.#cache.snapshot(this.#commit), ...pickWeights([...this.#files.keys()], this.#repo) };
-    if (!found.hasConfig) await this.#cache.setAbsent(this.#commit, 'config.json');
-    await this.download([...(found.hasConfig ? ['config.json'] : []), ...(found.isIndex ? [found.name] : [])]);
-    const checkpoint = await openFound(found, (name) => this.#openShard(name));
-    return { ...checkpoint, hub: { repo: this.#repo, revision: this.#revision, commit: this.#commit } };
-  }
-
-  async #openShard(name: string): Promise<OpenShard> {
-    if (await this.#cache.has(this.#commit, name))
-      return openLocalShard(join(this.#cache.snapshot(this.#commit), name), name);
-    return openShardSource(this.#file(name), name);
-  }
-
+  open(): Promise<Checkpoint>;
   /** Puts files into the cache, one after the other: the largest ones fill the connection each. */
-  async download(names: readonly string[], { signal, onProgress }: DownloadManyOptions = {}): Promise<void> {
-    const wanted: string[] = [];
-    for (const name of names) this.#checkSize(name);
-    for (const name of names) if (!(await this.#cache.has(this.#commit, name))) wanted.push(name);
-    const totalBytes = wanted.reduce((sum, name) => sum + this.#file(name).sizeBytes, 0);
-    let before = 0;
-    for (const name of wanted) {
-      const remote = this.#file(name);
-      const blob = this.#cache.blob(remote.hash);
-      if (!(await exists(blob))) {
-        await downloadFile(remote, blob, { signal, onProgress: (done) => onProgress?.(before + done, totalBytes) });
-      }
-      await this.#cache.link(this.#commit, name, remote.hash);
-      before += remote.sizeBytes;
-    }
-  }
-
+  download(names: readonly string[], options?: DownloadManyOptions): Promise<void>;
   /** What a checkpoint needs beside its weights: configuration, tokenizers, templates. */
-  sideFiles(): string[] {
-    return [...this.#files].flatMap(([name, { sizeBytes }]) =>
-      isSideFile(name) && sizeBytes <= MAX_SIDE_FILE_BYTES ? [name] : [],
-    );
-  }
+  sideFiles(): string[];
+}
 
-  #checkSize(name: string): void {
-    const { sizeBytes } = this.#file(name);
+/** Looks up the commit of a revision and the files it has: two requests. */
+export async function connectRepository(repo: string, revision: string, settings: HubSettings): Promise<HubRepository> {
+  const { endpoint, cacheFolder } = settings;
+  const requests = new HubRequests(settings);
+  const commit = await commitOf(requests, repo, revision);
+  const files = new Map<string, RemoteFile>();
+  for (const { path, sizeBytes, hash } of await listFiles(requests, repo, commit)) {
+    const address = `${endpoint}/${repo}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`;
+    files.set(path, new RemoteFile({ name: `${repo}/${path}`, address, sizeBytes, hash, requests }));
+  }
+  const cache = new HubCache(cacheFolder, repo);
+  await cache.setCommit(revision, commit);
+
+  const fileOf = (name: string): RemoteFile => {
+    const file = files.get(name);
+    if (file !== undefined) return file;
+    throw new SafetensorsError('MISSING_SHARD', repo, `has no file ${name} at ${commit}`, {
+      details: { missing: [name] },
+    });
+  };
+  const checkSize = (name: string): void => {
+    const { sizeBytes } = fileOf(name);
     if (!isSideFile(name) || sizeBytes <= MAX_SIDE_FILE_BYTES) return;
     throw new Blip2Error(
       'HUB_FAILED',
-      `${this.#repo}/${name} has ${sizeBytes} bytes; at most ${MAX_SIDE_FILE_BYTES} are fetched of a file that holds no weights`,
+      `${repo}/${name} has ${sizeBytes} bytes; at most ${MAX_SIDE_FILE_BYTES} are fetched of a file that holds no weights`,
     );
-  }
-
-  #file(name: string): RemoteFile {
-    const file = this.#files.get(name);
-    if (file !== undefined) return file;
-    throw new SafetensorsError('MISSING_SHARD', this.#repo, `has no file ${name} at ${this.#commit}`, {
-      details: { missing: [name] },
-    });
-  }
+  };
+  const openShard = async (name: string): Promise<OpenShard> =>
+    (await cache.has(commit, name))
+      ? openLocalShard(join(cache.snapshot(commit), name), name)
+      : openShardSource(fileOf(name), name);
+  const download = async (
+    names: readonly string[],
+    { signal, onProgress }: DownloadManyOptions = {},
+  ): Promise<void> => {
+    const wanted: string[] = [];
+    for (const name of names) checkSize(name);
+    for (const name of names) if (!(await cache.has(commit, name))) wanted.push(name);
+    const totalBytes = wanted.reduce((sum, name) => sum + fileOf(name).sizeBytes, 0);
+    let before = 0;
+    for (const name of wanted) {
+      const remote = fileOf(name);
+      const blob = cache.blob(remote.hash);
+      if (!(await exists(blob))) {
+        await downloadFile(remote, blob, { signal, onProgress: (done) => onProgress?.(before + done, totalBytes) });
+      }
+      await cache.link(commit, name, remote.hash);
+      before += remote.sizeBytes;
+    }
+  };
+  return {
+    async open() {
+      const found = { folder: cache.snapshot(commit), ...pickWeights([...files.keys()], repo) };
+      if (!found.hasConfig) await cache.setAbsent(commit, 'config.json');
+      await download([...(found.hasConfig ? ['config.json'] : []), ...(found.isIndex ? [found.name] : [])]);
+      return { ...(await openFound(found, openShard)), hub: { repo, revision, commit } };
+    },
+    download,
+    sideFiles: () =>
+      [...files].flatMap(([name, { sizeBytes }]) =>
+        isSideFile(name) && sizeBytes <= MAX_SIDE_FILE_BYTES ? [name] : [],
+      ),
+  };
 }
 
 export interface DownloadManyOptions {

@@ -5,7 +5,7 @@ import { openLocal } from '../checkpoint/open-found.js';
 import { exists } from '../file/exists.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 import { HubCache } from './hub-cache.js';
-import { HubRepository, offlineError, type DownloadManyOptions } from './hub-repository.js';
+import { connectRepository, offlineError, type DownloadManyOptions } from './hub-repository.js';
 import { hubSettings, type HubOptions, type HubSettings, type OpenOptions } from './hub-settings.js';
 
 /**
@@ -18,7 +18,7 @@ export async function openHubCheckpoint(repo: string, options: OpenOptions = {})
   const cached = await openCached(repo, revision, settings);
   if (cached !== null) return cached;
   if (settings.offline) throw offlineError(repo, revision, settings.cacheFolder);
-  return (await HubRepository.connect(repo, revision, settings)).open();
+  return (await connectRepository(repo, revision, settings)).open();
 }
 
 /**
@@ -65,7 +65,7 @@ export async function downloadTensors(
   if (wanted.size === 0) return checkpoint;
   const settings = await hubSettings(options);
   if (settings.offline) throw offlineError(hub.repo, hub.revision, settings.cacheFolder);
-  const repository = await HubRepository.connect(hub.repo, hub.commit, settings);
+  const repository = await connectRepository(hub.repo, hub.commit, settings);
   await repository.download([...repository.sideFiles(), ...wanted], options);
   return { ...(await repository.open()), hub };
 }
@@ -76,7 +76,7 @@ export async function downloadTensors(
  */
 export async function downloadSideFiles({ hub }: Checkpoint, options: HubOptions): Promise<void> {
   if (hub === undefined) return;
-  const repository = await HubRepository.connect(hub.repo, hub.commit, await hubSettings(options));
+  const repository = await connectRepository(hub.repo, hub.commit, await hubSettings(options));
   await repository.download(repository.sideFiles());
 }
 

@@ -23,14 +23,14 @@ export class RemoteFile implements ByteSource {
   readonly path: string;
   readonly sizeBytes: number;
   readonly hash: string;
-  readonly #options: RemoteFileOptions;
+  readonly #requests: HubRequests;
 
-  constructor(options: RemoteFileOptions) {
-    this.name = options.name;
-    this.path = options.address;
-    this.sizeBytes = options.sizeBytes;
-    this.hash = options.hash;
-    this.#options = options;
+  constructor({ name, address, sizeBytes, hash, requests }: RemoteFileOptions) {
+    this.name = name;
+    this.path = address;
+    this.sizeBytes = sizeBytes;
+    this.hash = hash;
+    this.#requests = requests;
   }
 
   async read(begin: number, end: number): Promise<Uint8Array> {
@@ -50,7 +50,7 @@ export class RemoteFile implements ByteSource {
       const before = position;
       const body = await this.#request(position, end);
       try {
-        for await (const chunk of timelyChunks(body, this.#options.requests.settings, this.name)) {
+        for await (const chunk of timelyChunks(body, this.#requests.settings, this.name)) {
           if (position + chunk.length > end)
             throw this.#changed(`sent more than the ${end - before} bytes that were asked for`);
           position += chunk.length;
@@ -58,7 +58,7 @@ export class RemoteFile implements ByteSource {
         }
       } catch (cause) {
         // Anything but a broken connection is final.
-        this.#options.requests.settings.signal?.throwIfAborted();
+        this.#requests.settings.signal?.throwIfAborted();
         if (cause instanceof Blip2Error || (cause instanceof Error && cause.name === 'AbortError')) throw cause;
       }
       if (position === end) return;
@@ -70,19 +70,18 @@ export class RemoteFile implements ByteSource {
           { hint: 'Run it again: what has arrived is kept.' },
         );
       }
-      const { retryDelayMs, signal } = this.#options.requests.settings;
+      const { retryDelayMs, signal } = this.#requests.settings;
       await setTimeout(retryDelayMs * fruitless, undefined, signal === undefined ? {} : { signal });
     }
   }
 
   async #request(begin: number, end: number): Promise<ReadableStream<Uint8Array>> {
-    const { requests, address } = this.#options;
     const headers = {
       Range: `bytes=${begin}-${end - 1}`,
       // The bytes as they are: ranges of a compressed stream are of no use.
       'Accept-Encoding': 'identity',
     };
-    const response = await requests.get(address, headers, (answer) => Promise.resolve(answer));
+    const response = await this.#requests.get(this.path, headers, (answer) => Promise.resolve(answer));
     const wholeFile = response.status === 200 && begin === 0 && end === this.sizeBytes;
     if (response.status !== 206 && !wholeFile) {
       response.body?.cancel().catch(() => undefined);
