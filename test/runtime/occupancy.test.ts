@@ -22,6 +22,7 @@ const config = parseBlip2Config(checkpoint.config);
 const { preprocessor: _, tokenizers } = await readCheckpointFiles(checkpoint.folder, config);
 const [EOS = 0] = config.text.eosTokenIds;
 const WORD = EOS + 1;
+const RECORDED = { keepsShapes: false, recordsAny: true };
 
 /** Rows as a device has them; each picture says how long its answer is. */
 class CountedRows {
@@ -49,10 +50,10 @@ class CountedRows {
       advance: (__, parents) => {
         this.#rows.continueFrom(parents, () => undefined);
         this.#left = parents.map((parent) => this.#left[parent] ?? 0);
-        if (stepRows(parents.length, this.#most) < stepRows(this.#rows.used, this.#most)) {
+        if (stepRows(RECORDED, parents.length, this.#most) < stepRows(RECORDED, this.#rows.used, this.#most)) {
           this.#rows.settle(() => undefined);
         }
-        this.run += stepRows(this.#rows.used, this.#most);
+        this.run += stepRows(RECORDED, this.#rows.used, this.#most);
         this.wanted += parents.length;
         return Promise.resolve(this.#next());
       },

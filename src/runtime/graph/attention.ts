@@ -1,19 +1,9 @@
 import type { Value } from '../onnx/graph-builder.js';
 import type { Module } from './module.js';
-import { plainAttention } from './plain-attention.js';
+import { plainAttention, type PlainAttentionInputs } from './plain-attention.js';
 import { pastWire, presentWire } from './wires.js';
 
-export interface AttentionInputs {
-  /** `[batch, queries, heads * headSize]`, before scaling. */
-  readonly query: Value;
-  /** `[batch, keys, heads * headSize]`. */
-  readonly key: Value;
-  readonly value: Value;
-  readonly heads: number;
-  /** Factor on the scores. */
-  readonly scale: number;
-  /** Added to the scores: `[batch, 1 or heads, queries, past + keys]`. */
-  readonly bias?: Value;
+export interface AttentionInputs extends Omit<PlainAttentionInputs, 'perHead'> {
   /** Keys and values of earlier tokens, `[batch, heads, past, headSize]`. */
   readonly past?: { readonly key: Value; readonly value: Value };
 }

@@ -11,7 +11,7 @@ export interface PlainAttentionInputs {
   readonly heads: number;
   /** Factor on the scores. */
   readonly scale: number;
-  /** Added to the scores. */
+  /** Added to the scores: `[batch, 1 or heads, queries, keys]`, those of a past among the keys. */
   readonly bias?: Value;
 }
 

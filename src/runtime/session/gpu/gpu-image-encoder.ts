@@ -126,7 +126,7 @@ export class GpuImageEncoder implements Disposable {
     const [pictures = 0] = batch.shape;
     const { together, perSweep } = encodingOf({ batch: pictures, encoded });
     // Providers that keep the memory of each shape see pictures one by one.
-    const size = program.units.some(({ device }) => device.keepsShapes) ? 1 : together;
+    const size = program.keepsShapes ? 1 : together;
     const rows = this.#newRows(pictures);
     let at = 0;
     for (const sweep of microBatches(batch, program.streams ? perSweep : size)) {

@@ -12,11 +12,10 @@ import { RunThread } from '../../device/thread/run-thread.js';
 import { GpuImageEncoder } from './gpu-image-encoder.js';
 import { isOfRows, modelUnits, type PlannedWork } from './model-units.js';
 import type { Unit } from './units/gpu-units.js';
-import type { GpuProgram } from './program/gpu-program.js';
 import { LentRoom } from './program/lent-room.js';
 import { HostStaging } from './program/host-staging.js';
 import { openLanguageModel, type LanguageModel } from './language/language-model.js';
-import { LanguageTables } from './language/language-tables.js';
+import { languageTables } from './language/language-tables.js';
 import type { PlaceOf } from './device/engine-device.js';
 import { startPrograms, type EngineSources } from './program/started-programs.js';
 
@@ -54,7 +53,7 @@ async function startModel(
   { weights, units, thread, planned }: PlannedUnits,
 ) {
   const encoded = planned?.encoded;
-  const tables = new LanguageTables(config.text, weights);
+  const tables = languageTables(config.text, weights);
   const { imageAlone, ...programUnits } = units;
   // No card has run a Q-Former with text so.
   const recordsPictures = config.qformer.text === null;
@@ -78,7 +77,7 @@ async function startModel(
     // What one of the two waits for is not the other's.
     const [own, others] = [image, token].map((program) => new HostStaging(memoriesOf(program.units)));
     if (own === undefined || others === undefined) throw new Error('a program without staging');
-    const lent = encoded !== undefined && image.streams && !keepsShapes(token) ? new LentRoom() : null;
+    const lent = encoded !== undefined && image.streams && !token.keepsShapes ? new LentRoom() : null;
     const encoder = new GpuImageEncoder({
       ...shared,
       staging: own,
@@ -102,7 +101,7 @@ async function startModel(
       ...shared,
       staging: others,
       text: config.text,
-      tables: tables.read(files),
+      tables: tables(files),
       prompt,
       token,
       pictureTokens: config.numQueryTokens,
@@ -166,7 +165,5 @@ const allStays = (units: readonly Unit[], placeOf: PlaceOf): boolean =>
 /** Whether a program can be recorded when it comes again. */
 const mayComeAgain = (units: readonly Unit[], placeOf: PlaceOf): boolean =>
   allStays(units, placeOf) && units.every(({ device }) => device.recordsTokensOnly !== true);
-
-const keepsShapes = ({ units }: GpuProgram): boolean => units.some(({ device }) => device.keepsShapes === true);
 
 const memoriesOf = (units: readonly Unit[]) => [...new Set(units.map(({ device }) => device.memory))];

@@ -23,78 +23,67 @@ const FIRST_POSITION = 2;
 /** The lowest number of float16: what it is added to takes no part in a softmax. */
 export const HIDDEN = -65_504;
 
-export class DecoderWires {
-  readonly #config: DecoderOnlyConfig;
-  readonly #float: GpuFloat;
-  readonly #tables: DecoderTables;
+export type DecoderWires = ReturnType<typeof decoderWires>;
 
-  constructor(config: DecoderOnlyConfig, float: GpuFloat, tables: DecoderTables) {
-    this.#config = config;
-    this.#float = float;
-    this.#tables = tables;
-  }
-
-  rowOfToken(id: number): StoredRows {
-    return this.#tables.tokens.stored(id);
-  }
-
-  get width(): number {
-    return this.#tables.tokens.width;
-  }
-
-  /** Of all that some device may read: fused attention asks for lengths, single operators for positions and a bias. */
-  types({ rows, tokens }: RunShape, capacity: number): Map<string, WireType> {
-    const float = (dims: readonly number[]): WireType => ({ dtype: this.#float, dims });
-    const { hiddenSize } = this.#config;
-    const types = new Map<string, WireType>();
-    types.set(this.#config.family === 'opt' ? 'embedded' : 'hidden', float([rows, tokens, this.width]));
-    if (this.#config.family === 'opt')
-      types.set('position_rows', float([positionRows(rows, tokens), tokens, hiddenSize]));
-    types.set('seqlens', { dtype: 'I32', dims: [rows] });
-    types.set('cache_positions', { dtype: 'I64', dims: [rows, 1, tokens, 1] });
-    types.set('attention_bias', float([rows, 1, tokens, capacity]));
-    return types;
-  }
-
-  write(wire: string, target: Uint8Array, { rows, past }: NewTokens, capacity: number): void {
-    const tokens = rows.find((row) => row !== null)?.length ?? 0;
-    const perToken = <T>(of: (row: number, token: number) => T): T[] =>
-      past.flatMap((length, row) => Array.from({ length: tokens }, (_, token) => of(row, length + token)));
-    switch (wire) {
-      case 'hidden':
-      case 'embedded': {
-        const atRest = Array.from({ length: tokens }, () => null);
-        return writeRows(
-          rows.flatMap((row): readonly (StoredRows | null)[] => row ?? atRest),
-          target,
-          this.#float,
-        );
-      }
-      case 'position_rows':
-        return this.#writePositions(past.slice(0, positionRows(past.length, tokens)), tokens, target);
-      case 'seqlens':
-        return target.set(new Uint8Array(Int32Array.from(past, (length) => length + tokens - 1).buffer));
-      case 'cache_positions': {
-        const positions = perToken((_, position) => BigInt(position));
-        return target.set(new Uint8Array(BigInt64Array.from(positions).buffer));
-      }
-      case 'attention_bias': {
-        const hidden = perToken((_, position) => causalRow(position, capacity));
-        return writeFloats(joined(hidden), target, this.#float);
-      }
-      default:
-        throw new Error(`a decoder does not read ${wire}`);
-    }
-  }
-
-  #writePositions(past: readonly number[], tokens: number, target: Uint8Array): void {
-    const { positions } = this.#tables;
+export function decoderWires(config: DecoderOnlyConfig, dtype: GpuFloat, tables: DecoderTables) {
+  const { width } = tables.tokens;
+  const writePositions = (past: readonly number[], tokens: number, target: Uint8Array): void => {
+    const { positions } = tables;
     if (positions === null) throw new Error('a decoder without a table of positions');
     const rows = past.flatMap((length) =>
       Array.from({ length: tokens }, (_, token) => positions.stored(length + token + FIRST_POSITION)),
     );
-    writeRows(rows, target, this.#float);
-  }
+    writeRows(rows, target, dtype);
+  };
+  return {
+    rowOfToken: (id: number): StoredRows => tables.tokens.stored(id),
+
+    width,
+
+    /** Of all that some device may read: fused attention asks for lengths, single operators for positions and a bias. */
+    types({ rows, tokens }: RunShape, capacity: number): Map<string, WireType> {
+      const float = (dims: readonly number[]): WireType => ({ dtype, dims });
+      const { hiddenSize } = config;
+      const types = new Map<string, WireType>();
+      types.set(config.family === 'opt' ? 'embedded' : 'hidden', float([rows, tokens, width]));
+      if (config.family === 'opt') types.set('position_rows', float([positionRows(rows, tokens), tokens, hiddenSize]));
+      types.set('seqlens', { dtype: 'I32', dims: [rows] });
+      types.set('cache_positions', { dtype: 'I64', dims: [rows, 1, tokens, 1] });
+      types.set('attention_bias', float([rows, 1, tokens, capacity]));
+      return types;
+    },
+
+    write(wire: string, target: Uint8Array, { rows, past }: NewTokens, capacity: number): void {
+      const tokens = rows.find((row) => row !== null)?.length ?? 0;
+      const perToken = <T>(of: (row: number, token: number) => T): T[] =>
+        past.flatMap((length, row) => Array.from({ length: tokens }, (_, token) => of(row, length + token)));
+      switch (wire) {
+        case 'hidden':
+        case 'embedded': {
+          const atRest = Array.from({ length: tokens }, () => null);
+          return writeRows(
+            rows.flatMap((row): readonly (StoredRows | null)[] => row ?? atRest),
+            target,
+            dtype,
+          );
+        }
+        case 'position_rows':
+          return writePositions(past.slice(0, positionRows(past.length, tokens)), tokens, target);
+        case 'seqlens':
+          return target.set(new Uint8Array(Int32Array.from(past, (length) => length + tokens - 1).buffer));
+        case 'cache_positions': {
+          const positions = perToken((_, position) => BigInt(position));
+          return target.set(new Uint8Array(BigInt64Array.from(positions).buffer));
+        }
+        case 'attention_bias': {
+          const hidden = perToken((_, position) => causalRow(position, capacity));
+          return writeFloats(joined(hidden), target, dtype);
+        }
+        default:
+          throw new Error(`a decoder does not read ${wire}`);
+      }
+    },
+  };
 }
 
 /** Rows of whole prompts begin together: their positions are the same. */

@@ -8,12 +8,11 @@ import { headSize, type CachePart } from '../../../graph/wires.js';
 import type { DecodingRoom, LanguagePrompt } from '../../model/language-prompt.js';
 import type { HostBuffer } from '../../../device/memory/device-memory.js';
 import type { BoundTensor } from '../../../device/ort/ort-session.js';
-import { DecoderWires, type DecoderTables, type NewTokens } from './decoder-wires.js';
+import { decoderWires, type DecoderTables, type DecoderWires, type NewTokens } from './decoder-wires.js';
 import type { LentRoom } from '../program/lent-room.js';
 import type { ProgramRunParts } from '../program/program-run.js';
 import type { ProgramWires } from '../program/program-wires.js';
 import { GrowingCaches } from './growing-caches.js';
-import type { LayerCaches } from './layer-caches.js';
 import { RowRuns, type RunShape } from './row-runs.js';
 import { RowShape } from './row-shape.js';
 import { rowSource, sourceOf } from './row-source.js';
@@ -48,7 +47,7 @@ export class GpuDecoder implements Disposable {
   constructor(parts: GpuDecoderParts) {
     const { config, float, program } = parts;
     this.#parts = parts;
-    this.#wires = new DecoderWires(config, float, parts.tables);
+    this.#wires = decoderWires(config, float, parts.tables);
     const layers = program.devicesOf(config.family === 'opt' ? 'opt-layer' : 'llama-layer');
     const [first] = layers;
     if (first === undefined) throw new Error('a decoder without layers');
@@ -79,7 +78,7 @@ export class GpuDecoder implements Disposable {
    */
   rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
     const isNarrow = this.#wires.width !== this.#parts.config.hiddenSize;
-    return this.#keepsShapes || isNarrow ? null : this.#source(room);
+    return this.#parts.program.keepsShapes || isNarrow ? null : this.#source(room);
   }
 
   reserve({ rows, newTokens, promptTokens }: DecodingRoom): void {
@@ -97,7 +96,7 @@ export class GpuDecoder implements Disposable {
       reserve: (rows, tokens) => void this.#caches.reserve(rows, tokens),
       copyRows: (copies) => caches().copyRows(copies),
       zeroRows: (rows) => caches().zeroRows(rows),
-      stepRows: (used) => this.#rowsOf(used, caches()),
+      stepRows: (used) => stepRows(this.#parts.program, used, caches().rows),
       begin: (prompt, going) => {
         const prompts = this.#promptRows(prompt);
         // A picture and the token that a text begins with.
@@ -114,11 +113,6 @@ export class GpuDecoder implements Disposable {
         return this.#run({ rows: ids.length, tokens: 1 }, { rows: tokens, past }, 0);
       },
     });
-  }
-
-  #rowsOf(used: number, { rows }: LayerCaches): number {
-    if (this.#keepsShapes) return rows;
-    return this.#parts.program.recordsAny ? stepRows(used, rows) : used;
   }
 
   /**
@@ -144,16 +138,17 @@ export class GpuDecoder implements Disposable {
   ): Result {
     const longest = Math.max(...prompts.map(({ length }) => length));
     const caches = this.#caches.reserve(prompts.length, longest);
-    const stretch = this.#keepsShapes ? shortest : Infinity;
-    if (!this.#keepsShapes && prompts.every(({ length }) => length === longest)) {
+    const { keepsShapes } = this.#parts.program;
+    const stretch = keepsShapes ? shortest : Infinity;
+    if (!keepsShapes && prompts.every(({ length }) => length === longest)) {
       const shape = { rows: prompts.length, tokens: longest };
       const made = this.#run(shape, { rows: prompts, past: prompts.map(() => 0) }, first);
       return read(made, [...prompts.keys()]);
     }
     // One after the other: there is no padding to mask. Where only whole buffers are bound, each in the first row.
     const results = [...prompts.entries()].toReversed().map(([row, tokens]) => {
-      const result = kept(read(this.#runPrompt(tokens, stretch, this.#keepsShapes ? 0 : first + row), [0]));
-      if (this.#keepsShapes && row > 0) caches.copyRows([{ from: 0, to: row }]);
+      const result = kept(read(this.#runPrompt(tokens, stretch, keepsShapes ? 0 : first + row), [0]));
+      if (keepsShapes && row > 0) caches.copyRows([{ from: 0, to: row }]);
       return result;
     });
     return join(results.toReversed());
@@ -170,11 +165,7 @@ export class GpuDecoder implements Disposable {
     };
     let past = 0;
     for (; prompt.length - past > stretch; past += stretch) run(past);
-    return run(this.#keepsShapes ? Math.max(prompt.length - stretch, 0) : past);
-  }
-
-  get #keepsShapes(): boolean {
-    return this.#parts.program.units.some(({ device }) => device.keepsShapes);
+    return run(this.#parts.program.keepsShapes ? Math.max(prompt.length - stretch, 0) : past);
   }
 
   #run(shape: RunShape, tokens: NewTokens, first: number): StepRun {

@@ -92,9 +92,9 @@ export class GpuT5 implements Disposable {
    * pictures a second so, and 202 in batches.
    */
   rolling(room: DecodingRoom): RollingSource<LanguagePrompt> | null {
-    const { encoder, takesTurns } = this.#parts;
+    const { encoder, program, takesTurns } = this.#parts;
     const isWhole = !this.streams && !encoder.streams && !takesTurns;
-    return this.#keepsShapes || !isWhole ? null : this.#source(room);
+    return program.keepsShapes || !isWhole ? null : this.#source(room);
   }
 
   reserve({ rows, newTokens, promptTokens }: DecodingRoom): void {
@@ -116,7 +116,7 @@ export class GpuT5 implements Disposable {
       zeroRows: (rows) => {
         for (const caches of [this.#self, this.#cross]) caches.reserve(0, 0).zeroRows(rows);
       },
-      stepRows: (used) => this.#rowsOf(used),
+      stepRows: (used) => stepRows(program, used, this.#self.reserve(0, 0).rows),
       begin: (prompt, going) => {
         const count = prompt.textIds.length;
         const room = Math.max(going + count, most);
@@ -135,16 +135,6 @@ export class GpuT5 implements Disposable {
     const moved = copies.filter(({ from, to }) => this.#encoded[to] !== this.#encoded[from]);
     this.#cross.reserve(0, 0).copyRows(moved);
     for (const { from, to } of moved) this.#encoded[to] = this.#encoded[from] ?? NOTHING;
-  }
-
-  #rowsOf(used: number): number {
-    const { rows } = this.#self.reserve(0, 0);
-    if (this.#keepsShapes) return rows;
-    return this.#parts.program.recordsAny ? stepRows(used, rows) : used;
-  }
-
-  get #keepsShapes(): boolean {
-    return this.#parts.program.units.some(({ device }) => device.keepsShapes);
   }
 
   /** The encoder, and the decoder's first token. */
@@ -195,7 +185,7 @@ export class GpuT5 implements Disposable {
     const [self, cross] = [this.#self.reserve(0, 0), this.#cross.reserve(0, 0)];
     const caches = { past: self, present: self, cross };
     const dims = [shape.rows, 1, config.hiddenSize];
-    const biasRows = this.#keepsShapes ? 1 : shape.rows;
+    const biasRows = this.#parts.program.keepsShapes ? 1 : shape.rows;
     const room = { capacity: self.capacity, promptLength: cross.capacity };
     return {
       inputs: this.#wires.tokenTypes(shape.rows, biasRows, room),

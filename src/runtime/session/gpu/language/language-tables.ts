@@ -17,27 +17,19 @@ export interface TableReaders {
   readonly distances: { readonly encoder: TableRows; readonly decoder: TableRows } | null;
 }
 
-export class LanguageTables {
-  readonly #tokens: StoredTensor;
-  readonly #positions: StoredTensor | null;
-  readonly #distances: { readonly encoder: StoredTensor; readonly decoder: StoredTensor } | null;
-
-  constructor(text: TextConfig, weights: Weights) {
-    this.#tokens = weights.get(tokenTableName(text, weights));
-    this.#positions = text.family === 'opt' ? weights.get(OPT_POSITIONS) : null;
-    const distances = (part: string) => weights.get(`language_model.${part}.${T5_BIAS}`);
-    this.#distances = text.family === 't5' ? { encoder: distances('encoder'), decoder: distances('decoder') } : null;
-  }
-
-  /** @param files that hold the tables, for as long as these are read */
-  read(files: WeightFiles): TableReaders {
+/** What reads the tables, once there are files that hold them, for as long as these are read. */
+export function languageTables(text: TextConfig, weights: Weights): (files: WeightFiles) => TableReaders {
+  const tokens = weights.get(tokenTableName(text, weights));
+  const positions = text.family === 'opt' ? weights.get(OPT_POSITIONS) : null;
+  const distancesOf = (part: string) => weights.get(`language_model.${part}.${T5_BIAS}`);
+  const distances = text.family === 't5' ? { encoder: distancesOf('encoder'), decoder: distancesOf('decoder') } : null;
+  return (files) => {
     const rows = (tensor: StoredTensor) =>
       new TableRows(tensor.shape[1] ?? 0, { bytes: files.bytesOf(tensor), dtype: tensor.dtype });
-    const distances = this.#distances;
     return {
-      tokens: rows(this.#tokens),
-      positions: this.#positions === null ? null : rows(this.#positions),
+      tokens: rows(tokens),
+      positions: positions === null ? null : rows(positions),
       distances: distances === null ? null : { encoder: rows(distances.encoder), decoder: rows(distances.decoder) },
     };
-  }
+  };
 }

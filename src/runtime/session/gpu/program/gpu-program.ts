@@ -182,6 +182,11 @@ export class GpuProgram implements Disposable {
     return this.#queues.size > 0;
   }
 
+  /** Whether a device of it has each shape made anew, and takes only whole buffers. */
+  get keepsShapes(): boolean {
+    return this.units.some(({ device }) => device.keepsShapes === true);
+  }
+
   /** The same in the thread that holds its sessions, where nothing is streamed, after what was copied ahead. Returns when all is done. */
   async runAside(bound: readonly BoundUnit[]): Promise<void> {
     const { thread } = this.#parts;
