@@ -4,10 +4,7 @@ import { isUnchanged, type ReadFile } from '../inputs/read-file.js';
 import type { PictureSpool } from './picture-spool.js';
 import type { ShardJournal } from './shard-journal.js';
 
-export interface NewShardJob {
-  readonly shard: number;
-  readonly first: number;
-  readonly pictures: readonly InputPicture[];
+export interface NewShardJob extends Pick<ShardJob, 'shard' | 'first' | 'pictures'> {
   /** Records of an earlier writing that are not to be made again. */
   readonly kept?: readonly (CaptionRecord | undefined)[] | undefined;
   /** Where records are before they count. */

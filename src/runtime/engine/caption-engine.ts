@@ -38,27 +38,20 @@ const MOST_AHEAD = 512;
 
 type CaptionCourse = Pick<Caption, 'promptTokens' | 'timing'>;
 
-export class CaptionEngine implements CaptionWorker {
-  readonly #config: Blip2Config;
-  readonly #tokenizers: Tokenizers;
-  readonly #asking: Asking;
-  readonly #pixels: PixelPool;
-  readonly #model: CaptionModel;
-  readonly #room: PlannedRoom | null;
+interface EngineParts {
+  readonly config: Blip2Config;
+  readonly tokenizers: Tokenizers;
+  readonly asking: Asking;
+  readonly pixels: PixelPool;
+  readonly model: CaptionModel;
+  readonly room: PlannedRoom | null;
+}
 
-  private constructor(
-    config: Blip2Config,
-    tokenizers: Tokenizers,
-    pixels: PixelPool,
-    model: CaptionModel,
-    room: PlannedRoom | null,
-  ) {
-    this.#config = config;
-    this.#tokenizers = tokenizers;
-    this.#asking = new Asking(config, tokenizers);
-    this.#pixels = pixels;
-    this.#model = model;
-    this.#room = room;
+export class CaptionEngine implements CaptionWorker {
+  readonly #parts: EngineParts;
+
+  private constructor(parts: EngineParts) {
+    this.#parts = parts;
   }
 
   static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionEngine> {
@@ -82,46 +75,48 @@ export class CaptionEngine implements CaptionWorker {
     const model = await ofUnchanged(checkpoint.files, () =>
       openCaptionModel(config, checkpoint, options, () => void tokenizers()),
     );
-    return new CaptionEngine(
+    return new CaptionEngine({
       config,
-      tokenizers(),
-      new PixelPool({ ...pixels, float: model.pixelFloat ?? 'F32' }, undefined, thread),
+      tokenizers: tokenizers(),
+      asking: new Asking(config, tokenizers()),
+      pixels: new PixelPool({ ...pixels, float: model.pixelFloat ?? 'F32' }, undefined, thread),
       model,
       room,
-    );
+    });
   }
 
   async captionBatch({ pictures, first, generation }: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {
     const { signal } = hooks;
+    const { config, asking, pixels, model, room } = this.#parts;
     signal?.throwIfAborted();
-    const texts = pictures.map(({ ask }) => this.#asking.textOf(ask));
-    const { contextIds, ...prompts } = this.#asking.prompts(texts);
-    const limited = this.#asking.withinPositions(generation, prompts.textIds[0]?.length ?? 0);
-    const words = this.#asking.words(texts);
-    const { text } = this.#config;
+    const texts = pictures.map(({ ask }) => asking.textOf(ask));
+    const { contextIds, ...prompts } = asking.prompts(texts);
+    const limited = asking.withinPositions(generation, prompts.textIds[0]?.length ?? 0);
+    const words = asking.words(texts);
+    const { text, numQueryTokens } = config;
     const { maxNewTokens, strategy } = resolveGenerationOptions(limited, text);
     const work = {
       batch: pictures.length,
       beams: sequencesAtOnce(strategy),
-      promptTokens: this.#config.numQueryTokens + (prompts.textIds[0]?.length ?? 0),
+      promptTokens: numQueryTokens + (prompts.textIds[0]?.length ?? 0),
       newTokens: maxNewTokens,
-      pictureSize: this.#pixels.rules.size,
+      pictureSize: pixels.rules.size,
     };
-    await this.#room?.check(work);
+    await room?.check(work);
 
     const started = performance.now();
     const images = pictures.map(({ image }) => image);
-    const { data, shape } = await batchPixels(images, this.#pixels, signal);
+    const { data, shape } = await batchPixels(images, pixels, signal);
     signal?.throwIfAborted();
     const prepared = performance.now();
-    const prefix = await this.#model.encodeImages(data, shape, words);
+    const prefix = await model.encodeImages(data, shape, words);
     const encoded = performance.now();
     const request = {
       contextIds,
       eosTokenIds: text.eosTokenIds,
       randomStreams: pictures.map(({ randomStream }, row) => randomStream ?? first + row),
     };
-    const source = this.#model.tokens({ prefix, ...prompts, room: decodingRoom(work) });
+    const source = model.tokens({ prefix, ...prompts, room: decodingRoom(work) });
     const rows = rowsOf(prefix, pictures.length);
     const sequences = await generate(source, request, limited, {
       ...this.#generationHooks(hooks, first),
@@ -136,7 +131,7 @@ export class CaptionEngine implements CaptionWorker {
     };
     return sequences.map((ofPicture, row) => {
       const textTokens = (prompts.textMask[row] ?? []).filter((seen) => seen === 1).length;
-      const promptTokens = this.#config.numQueryTokens + textTokens;
+      const promptTokens = numQueryTokens + textTokens;
       return this.#captionOf(first + row, ofPicture, { promptTokens, timing });
     });
   }
@@ -147,37 +142,33 @@ export class CaptionEngine implements CaptionWorker {
     hooks: CaptionHooks,
   ): AsyncGenerator<readonly Outcome[], void, undefined> {
     const { generation, total = Infinity, eager = false, maxTextTokens } = request;
-    const means = {
-      config: this.#config,
-      model: this.#model,
-      room: this.#room,
-      pictureSize: this.#pixels.rules.size,
-    };
+    const { config, tokenizers, asking, pixels, model, room } = this.#parts;
+    const pictureSize = pixels.rules.size;
+    const means = { config, model, room, pictureSize };
     // Of none there is nothing to take, but the end of them.
     const most = Math.max(1, total);
     const pictures = Math.min(most, await picturesAtOnce(means, request));
-    const encoded = Math.min(most, this.#room?.picturesPerSweep(pictures) ?? Math.min(pictures, MOST_TOGETHER));
-    const { height, width } = this.#pixels.rules.size;
+    const encoded = Math.min(most, room?.picturesPerSweep(pictures) ?? Math.min(pictures, MOST_TOGETHER));
     const parts = {
-      config: this.#config,
-      model: this.#model,
-      asking: this.#asking,
-      pictureSize: { height, width },
-      answerStream: () => new AnswerStream(this.#tokenizers.tokenizer),
+      config,
+      model,
+      asking,
+      pictureSize,
+      answerStream: () => new AnswerStream(tokenizers.tokenizer),
       captionOf: (index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse) =>
         this.#captionOf(index, sequences, course),
     };
-    const ids = this.#config.text;
+    const ids = config.text;
     const call = resolveGenerationOptions(generation, ids);
     const prepare = async ({ image, ask, generation: own, signal = hooks.signal }: NumberedPicture) => {
       signal?.throwIfAborted();
-      const text = this.#asking.textOf(ask);
-      const prompt = this.#asking.prompts([text]);
+      const text = asking.textOf(ask);
+      const prompt = asking.prompts([text]);
       if (own !== undefined) checkOwnOptions(own, call, ids);
       const textTokens = prompt.textIds[0]?.length ?? 0;
-      const within = this.#asking.withinPositions(own ?? generation, textTokens, maxTextTokens);
+      const within = asking.withinPositions(own ?? generation, textTokens, maxTextTokens);
       const settings = resolveGenerationOptions(within, ids);
-      return { text, prompt, settings, pixels: await this.#pixels.pixels(image, signal) };
+      return { text, prompt, settings, pixels: await pixels.pixels(image, signal) };
     };
     const feed = new PictureFeed<NumberedPicture, PreparedPicture>(source, {
       prepare,
@@ -189,13 +180,13 @@ export class CaptionEngine implements CaptionWorker {
       pictures,
       encoded,
       eager,
-      ...(this.#room !== null && { promptTokens: this.#room.promptTokens }),
+      ...(room !== null && { promptTokens: room.promptTokens }),
     };
     yield* new CaptionStream<NumberedPicture>(parts, settings, hooks).outcomes(feed);
   }
 
   #captionOf(index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse): Caption {
-    const { tokenizer } = this.#tokenizers;
+    const { tokenizer } = this.#parts.tokenizers;
     const answers = sequences.map((sequence) => ({ ...sequence, text: answerText(sequence.ids, tokenizer) }));
     return { index, text: answers[0]?.text ?? '', answers, ...course };
   }
@@ -206,7 +197,7 @@ export class CaptionEngine implements CaptionWorker {
     if (onToken === undefined) return stopping;
     const streams = new Map<string, AnswerStream>();
     const streamOf = (key: string): AnswerStream => {
-      const stream = streams.get(key) ?? new AnswerStream(this.#tokenizers.tokenizer);
+      const stream = streams.get(key) ?? new AnswerStream(this.#parts.tokenizers.tokenizer);
       streams.set(key, stream);
       return stream;
     };
@@ -218,8 +209,8 @@ export class CaptionEngine implements CaptionWorker {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pixels[Symbol.asyncDispose]();
-    await this.#model[Symbol.asyncDispose]();
+    await this.#parts.pixels[Symbol.asyncDispose]();
+    await this.#parts.model[Symbol.asyncDispose]();
   }
 }
 

@@ -3,7 +3,7 @@ import { elementCount, type TensorInfo, type TensorTable } from '../../../tensor
 import type { BlockPhase } from '../../../model/blocks.js';
 import { numberOf, textConfig, type AnyConfig } from '../../models/model-config.js';
 import type { ModelClass } from '../../models/read-model-table.js';
-import { activationElements, pictureElements } from './activations.js';
+import { activationElements, pictureElements, type BlockWidths } from './activations.js';
 import { cacheShape, NO_CACHE } from './cache-shape.js';
 import { EXPERTS, expertsOf } from './experts.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
@@ -50,18 +50,15 @@ const LOOKED_UP = /embed/i;
 const OF_PLACES = /\.(relative_position_bias_table$|continuous_position_bias_mlp\.)/;
 const CONVOLUTION = /conv/i;
 
-interface Sizes {
+interface Sizes extends BlockWidths {
   readonly leaves: ReadonlyMap<string, number>;
   readonly weightBytes: number;
   readonly bufferBytes: number;
   readonly elements: number;
   readonly expertBytes: number;
-  readonly expertElements: number;
   /** Bytes and modules that only the first token needs. */
   readonly crossBytes: number;
   readonly crossLeaves: number;
-  readonly widest: number;
-  readonly rowWidth: number;
 }
 
 export function genericBlock(group: TensorGroup, context: BlockContext): ProfileBlock {

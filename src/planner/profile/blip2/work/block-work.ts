@@ -4,21 +4,14 @@ import type { BlockPhase } from '../../../../model/blocks.js';
 import type { Engine } from '../../../map/engine.js';
 import type { Workload } from '../../workload/workload.js';
 import { NO_CALLS } from './torch-calls.js';
-import type { ProfileBlock, TorchCalls } from '../../model-profile.js';
+import type { BlockRun, ProfileBlock } from '../../model-profile.js';
 
-export interface RunCost {
-  readonly phase: BlockPhase;
-  readonly runs: number;
-  /** How often weights that are streamed are copied for all the runs. */
-  readonly copies: number;
-  readonly flops: number;
+export interface RunCost extends Pick<BlockRun, 'phase' | 'runs' | 'copies' | 'flops' | 'outputElements' | 'torch'> {
   /** Which tensors of the block a run needs: the keys and values of T5's cross-attention are made once per prompt. */
   readonly uses: 'all' | 'cross-keys' | 'all-but-cross-keys';
   /** Elements that a table look-up reads; null where a run reads its tensors whole. */
   readonly rowElements: number | null;
   readonly stateElements: number;
-  readonly outputElements: number;
-  readonly torch: TorchCalls;
 }
 
 export interface BlockWork extends Pick<ProfileBlock, 'extraInputs' | 'hostTraffic'> {
