@@ -11,25 +11,25 @@ import {
 } from '../../src/planner/index.js';
 import { deviceName } from '../../src/planner/report/picture-data.js';
 import { formatMs } from '../../src/planner/report/format-ms.js';
-import { EXIT, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { EXIT } from '../common/main.js';
+import { createParser } from '../common/parser.js';
 import { readJson } from '../common/read-json.js';
 import { switchFlag } from '../common/flags.js';
 
-export async function diff({ argv }: CommandContext): Promise<number> {
-  const parser = createParser('blip2-plan diff', '$0 <before> <after>', 'What changes from one plan to another.')
-    .positional('before', { type: 'string', demandOption: true, describe: 'plan written by --format json' })
-    .positional('after', { type: 'string', demandOption: true, describe: 'plan written by --format json' })
-    .option('json', switchFlag('Output:', 'the difference as JSON'))
-    .example('$0 before.json after.json', 'blocks that moved, and what that does to memory and time')
-    .example('blip2-plan --vram 6G --json | $0 before.json -', 'against a plan that is made now');
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+const parser = createParser('blip2-plan diff', '$0 <before> <after>', 'What changes from one plan to another.')
+  .positional('before', { type: 'string', demandOption: true, describe: 'plan written by --format json' })
+  .positional('after', { type: 'string', demandOption: true, describe: 'plan written by --format json' })
+  .option('json', switchFlag('Output:', 'the difference as JSON'))
+  .example('$0 before.json after.json', 'blocks that moved, and what that does to memory and time')
+  .example('blip2-plan --vram 6G --json | $0 before.json -', 'against a plan that is made now');
+
+export const diff = command(parser, [], async (args) => {
   const [before, after] = await Promise.all([planOf(args.before), planOf(args.after)]);
   const found = diffPlans(before, after);
   process.stdout.write(args.json === true ? `${JSON.stringify(found, null, 2)}\n` : `${asText(found)}\n`);
   return EXIT.ok;
-}
+});
 
 async function planOf(file: string): Promise<PlanDocument> {
   const json = await readJson(file);

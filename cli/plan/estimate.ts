@@ -8,44 +8,45 @@ import {
   LOAD_DTYPES,
 } from '../../src/planner/index.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
+import { command } from '../common/command.js';
 import { HUB_FLAGS } from '../common/hub-flags.js';
 import { loadModel } from '../common/load-model.js';
-import { EXIT, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { inColumns } from '../common/in-columns.js';
+import { EXIT } from '../common/main.js';
+import { createParser, wholeNumber } from '../common/parser.js';
 import { warnOf } from '../common/warn-of.js';
 import { knownModels } from './known-models.js';
 import { switchFlag } from '../common/flags.js';
 
-export async function estimate({ argv }: CommandContext): Promise<number> {
-  const parser = createParser(
-    'blip2-plan estimate',
-    '$0 <checkpoint>',
-    'What a model takes, and which cards hold all of it.',
-  )
-    .positional('checkpoint', {
-      type: 'string',
-      demandOption: true,
-      describe: 'folder, index file or its address, or a model on the hub',
-    })
-    .options(HUB_FLAGS)
-    .option('dtype', { choices: LOAD_DTYPES, describe: 'one dtype only' })
-    .option('context', {
-      type: 'string',
-      nargs: 1,
-      coerce: wholeNumber('context', 2),
-      describe: 'tokens of prompt and answer together [default: 1024, 8192 and 32768]',
-    })
-    .option('batch', {
-      type: 'string',
-      nargs: 1,
-      coerce: wholeNumber('batch', 1),
-      describe: 'sequences at a time [default: 1]',
-    })
-    .option('json', switchFlag('Output:', 'the estimate as JSON'))
-    .example('$0 ./any-model', 'every dtype, three contexts, and the cards that hold all of it')
-    .example('$0 mistralai/Mistral-7B-v0.3 --dtype bfloat16 --context 32768', 'from the headers on the hub');
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+const parser = createParser(
+  'blip2-plan estimate',
+  '$0 <checkpoint>',
+  'What a model takes, and which cards hold all of it.',
+)
+  .positional('checkpoint', {
+    type: 'string',
+    demandOption: true,
+    describe: 'folder, index file or its address, or a model on the hub',
+  })
+  .options(HUB_FLAGS)
+  .option('dtype', { choices: LOAD_DTYPES, describe: 'one dtype only' })
+  .option('context', {
+    type: 'string',
+    nargs: 1,
+    coerce: wholeNumber('context', 2),
+    describe: 'tokens of prompt and answer together [default: 1024, 8192 and 32768]',
+  })
+  .option('batch', {
+    type: 'string',
+    nargs: 1,
+    coerce: wholeNumber('batch', 1),
+    describe: 'sequences at a time [default: 1]',
+  })
+  .option('json', switchFlag('Output:', 'the estimate as JSON'))
+  .example('$0 ./any-model', 'every dtype, three contexts, and the cards that hold all of it')
+  .example('$0 mistralai/Mistral-7B-v0.3 --dtype bfloat16 --context 32768', 'from the headers on the hub');
+
+export const estimate = command(parser, [], async (args) => {
   const { tensors, config, checkpoint } = await loadModel(args.checkpoint, args);
   const known = isBlip2(config) ? null : await knownModels(tensors, config, {});
   const newTokens = args.context === undefined ? {} : { newTokens: Math.min(128, args.context - 1) };
@@ -63,21 +64,13 @@ export async function estimate({ argv }: CommandContext): Promise<number> {
   for (const warning of [...(known?.warnings ?? []), ...found.warnings]) process.stderr.write(`warning: ${warning}\n`);
   process.stdout.write(args.json === true ? `${JSON.stringify(found, null, 2)}\n` : asText(found));
   return EXIT.ok;
-}
+});
 
 function asText({ className, parameters, rows, assumptions }: Estimate): string {
   const header = ['dtype', 'context', 'weights', 'caches', 'activations', 'all of it fits'];
-  const cells = [header, ...rows.map((row) => cellsOf(row))];
-  const widths = header.map((_, i) => Math.max(...cells.map((line) => line[i]?.length ?? 0)));
-  const table = cells.map((line) =>
-    line
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
   return [
     `${className ?? 'a model that is not known'}: ${inWords(parameters)} stored elements`,
-    ...table,
+    ...inColumns([header, ...rows.map((row) => cellsOf(row))]),
     ...assumptions.map((text) => `assumed: ${text}`),
     '',
   ].join('\n');

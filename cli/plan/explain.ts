@@ -11,8 +11,9 @@ import { deviceName } from '../../src/planner/report/picture-data.js';
 import { hasUnsettledMainGpu } from '../../src/planner/map/unsettled-main-gpu.js';
 import { readPlan } from '../../src/planner/plan/document/read-plan.js';
 import { formatMs } from '../../src/planner/report/format-ms.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { EXIT, usageError } from '../common/main.js';
+import { createParser } from '../common/parser.js';
 import { readMap } from '../common/read-map.js';
 import { asPlanned } from './as-planned.js';
 import { measuredCaptions } from './measured-captions.js';
@@ -23,35 +24,34 @@ import { hideFlags, RARE_FLAGS, REQUEST_LISTS, requestFlags } from './request-fl
 import { planSummary } from './summary.js';
 import { switchFlag, textFlag } from '../common/flags.js';
 
-export async function explain({ argv }: CommandContext): Promise<number> {
-  const parser = hideFlags(
-    requestFlags(
-      createParser('blip2-plan explain', '$0 <map> [checkpoint]', 'Validates and prices a device map against ours.'),
-    ),
-    ['allow-quant', ...RARE_FLAGS],
+const parser = hideFlags(
+  requestFlags(
+    createParser('blip2-plan explain', '$0 <map> [checkpoint]', 'Validates and prices a device map against ours.'),
+  ),
+  ['allow-quant', ...RARE_FLAGS],
+)
+  .positional('map', {
+    type: 'string',
+    demandOption: true,
+    describe: 'device map or plan document (JSON), - for stdin',
+  })
+  .positional('checkpoint', { type: 'string', describe: 'what the map is for [default: Salesforce/blip2-opt-2.7b]' })
+  .option('measured', textFlag('Output:', 'times that blip2-run --json wrote, to show beside the predicted ones'))
+  .option('output', {
+    ...textFlag('Output:', 'a picture of the map as well: a file ending in .svg or .html'),
+    alias: 'o',
+  })
+  .option('force', switchFlag('Output:', 'replace the file of --output'))
+  .option('json', switchFlag('Output:', 'the explanation as JSON'))
+  .example('$0 map.json --vram 6G', 'does it fit, what does it cost, what would ours?')
+  .example('$0 map.json ./any-model --vram 12G -o map.svg', 'of another model, and as a picture')
+  .epilogue(
+    'What no flag says of memory, cards, work, engine and checkpoint is taken from a plan document, where it is one.',
   )
-    .positional('map', {
-      type: 'string',
-      demandOption: true,
-      describe: 'device map or plan document (JSON), - for stdin',
-    })
-    .positional('checkpoint', { type: 'string', describe: 'what the map is for [default: Salesforce/blip2-opt-2.7b]' })
-    .option('measured', textFlag('Output:', 'times that blip2-run --json wrote, to show beside the predicted ones'))
-    .option('output', {
-      ...textFlag('Output:', 'a picture of the map as well: a file ending in .svg or .html'),
-      alias: 'o',
-    })
-    .option('force', switchFlag('Output:', 'replace the file of --output'))
-    .option('json', switchFlag('Output:', 'the explanation as JSON'))
-    .example('$0 map.json --vram 6G', 'does it fit, what does it cost, what would ours?')
-    .example('$0 map.json ./any-model --vram 12G -o map.svg', 'of another model, and as a picture')
-    .epilogue(
-      'What no flag says of memory, cards, work, engine and checkpoint is taken from a plan document, where it is one.',
-    )
-    .epilogue('Takes what blip2-plan plan takes to say what runs and where as well.')
-    .epilogue('Exit status: 0 the map is sound and fits, 2 it is not, 3 it exceeds a budget, 1 anything else.');
-  const flags = await parseArgs(parser, argv, REQUEST_LISTS);
-  if (flags === null) return EXIT.ok;
+  .epilogue('Takes what blip2-plan plan takes to say what runs and where as well.')
+  .epilogue('Exit status: 0 the map is sound and fits, 2 it is not, 3 it exceeds a budget, 1 anything else.');
+
+export const explain = command(parser, REQUEST_LISTS, async (flags) => {
   const draw = flags.output === undefined ? undefined : drawing(flags.output);
   const json = await readMap(flags.map);
   const { map, quant } = readPlan(json);
@@ -85,7 +85,7 @@ export async function explain({ argv }: CommandContext): Promise<number> {
   }
   if (given.issues.length > 0) return EXIT.usage;
   return given.overBudget.length > 0 ? EXIT.doesNotFit : EXIT.ok;
-}
+});
 
 function besideMeasured(predictedMs: number, measuredMs: number): string {
   return `measured ${formatMs(measuredMs)} a call: predicted is ${(predictedMs / measuredMs).toFixed(2)} x that`;

@@ -1,9 +1,10 @@
 import type { Argv } from 'yargs';
 import { KNOWN_GPUS, textPicture } from '../../src/planner/index.js';
 import { quantizedHalf } from '../../src/tensor/quantized.js';
+import { command } from '../common/command.js';
 import { columnsOf } from '../common/columns.js';
-import { EXIT, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { EXIT } from '../common/main.js';
+import { createParser } from '../common/parser.js';
 import { sayer } from '../common/say.js';
 import { formatOfFile, PLAN_FORMATS, type PlanFormat } from './format-plan.js';
 import { makePlan, STRATEGIES, type MadePlan } from './make-plan.js';
@@ -57,9 +58,7 @@ const parser = planFlags(createParser('blip2-plan plan', '$0 [checkpoint]', 'Pla
   );
 
 /** `blip2-plan plan`, which is also what a line means that names no subcommand. */
-export async function plan({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, REQUEST_LISTS);
-  if (args === null) return EXIT.ok;
+export const plan = command(parser, REQUEST_LISTS, async (args, { signal }) => {
   if (args.devices === true) return (await import('./devices.js')).answerDevices(args.json === true);
   if (args.calibrate === true) return (await import('./calibrate.js')).answerCalibration(args.quiet === true, signal);
   if (args['max-batch'] === true) return (await import('./max-batch.js')).answerMaxBatch(args);
@@ -74,7 +73,7 @@ export async function plan({ argv, signal }: CommandContext): Promise<number> {
   await writeOutput(made.text, args.output, args.force === true);
   tellPlan(made, format, args.quiet);
   return EXIT.ok;
-}
+});
 
 /** The story of a plan on stderr. */
 export function tellPlan(

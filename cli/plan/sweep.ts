@@ -1,6 +1,7 @@
 import { sweepBudgets, type SweepRange } from '../../src/planner/index.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { EXIT, usageError } from '../common/main.js';
+import { createParser } from '../common/parser.js';
 import { formatOfFile, type PlanFormat } from './format-plan.js';
 import { outputFlags, type OutputArgs } from './output-flags.js';
 import { writeOutput } from './output.js';
@@ -32,9 +33,7 @@ const parser = hideFlags(
   .epilogue('Takes what blip2-plan plan takes to say how to place as well.');
 
 /** `blip2-plan sweep`: latency against memory per GPU. */
-export async function sweep({ argv }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, REQUEST_LISTS);
-  if (args === null) return EXIT.ok;
+export const sweep = command(parser, REQUEST_LISTS, async (args) => {
   if (args.vram !== undefined) {
     throw usageError(
       'a sweep is over the memory of each GPU, and takes no --vram',
@@ -42,7 +41,7 @@ export async function sweep({ argv }: CommandContext): Promise<number> {
     );
   }
   return answerSweep(args, readSweep(args.range));
-}
+});
 
 export interface SweepArgs extends RequestArgs, OutputArgs {
   readonly format?: PlanFormat | undefined;

@@ -4,9 +4,10 @@ import { connectQueue } from '../../src/bulk/queue/queue-connection.js';
 import { RunQueue } from '../../src/bulk/queue/run-queue.js';
 import { openShards } from '../../src/bulk/run/finish-run.js';
 import { openRun } from '../../src/bulk/run/open-run.js';
+import { command } from '../common/command.js';
 import { counted } from '../common/counted.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { EXIT, usageError } from '../common/main.js';
+import { createParser } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
 import { RateLine } from '../common/rate-line.js';
 import { writeOut } from '../common/write-out.js';
@@ -40,9 +41,7 @@ const parser = queueFlags(bulkFlags(generationFlags(pictureFlags(budgetFlags(mod
   );
 
 /** `blip2-run queue add`: what `blip2-run --out` would caption, for others to caption. */
-export async function add({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['vram', 'images', 'stop-id']);
-  if (args === null) return EXIT.ok;
+export const add = command(parser, ['vram', 'images', 'stop-id'], async (args, { signal }) => {
   const images = args.images.map(String);
   if (images.length === 0) throw usageError('no picture given', 'Name picture files, URLs or folders.');
   const url = readQueueUrl(args.queue);
@@ -92,4 +91,4 @@ export async function add({ argv, signal }: CommandContext): Promise<number> {
       say(`${setAside} were set aside earlier: blip2-run queue status says why, queue retry adds them again`);
   }
   return EXIT.ok;
-}
+});

@@ -1,9 +1,10 @@
 import { formatSize, parseSize } from '../../src/planner/index.js';
 import { planFleet, SERVER_SHARDS_PER_SECOND, type FleetPlan } from '../../src/bulk/queue/fleet-plan.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { command } from '../common/command.js';
+import { EXIT, usageError } from '../common/main.js';
 import { counted } from '../common/counted.js';
 import { duration } from '../common/duration.js';
-import { createParser, parseArgs, wholeNumber } from '../common/parser.js';
+import { createParser, wholeNumber } from '../common/parser.js';
 import { writeOut } from '../common/write-out.js';
 import { plainText, plainSwitch } from '../common/flags.js';
 
@@ -25,9 +26,7 @@ const parser = createParser('blip2-run queue plan', '$0', 'Machines, hours and l
   .example('$0 --pictures 5000000 --rate 346 --cards 8 --storage 2G', 'hours of eight cards');
 
 /** `blip2-run queue plan`: what so many pictures take. */
-export async function plan({ argv }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+export const plan = command(parser, [], async (args) => {
   const { pictures, rate, hours = null, cards = null } = args;
   if (pictures === undefined || rate === undefined) throw usageError('--pictures and --rate are needed');
   if (hours === null && cards === null) throw usageError('say in how many --hours, or with how many --cards');
@@ -43,7 +42,7 @@ export async function plan({ argv }: CommandContext): Promise<number> {
   });
   await writeOut(args.json === true ? `${JSON.stringify(answer)}\n` : planText(answer, hours ?? Infinity));
   return EXIT.ok;
-}
+});
 
 function planText(
   { cards, machines, hours, cardHours, shards, most, storageBytesPerSecondNeeded }: FleetPlan,

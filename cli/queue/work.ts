@@ -4,13 +4,14 @@ import { QueueGiver, type QueueEvent } from '../../src/bulk/queue/queue-giver.js
 import { RunQueue } from '../../src/bulk/queue/run-queue.js';
 import { workOnQueue } from '../../src/bulk/queue/work-on-queue.js';
 import { joinRun } from '../../src/bulk/run/join-run.js';
+import { command } from '../common/command.js';
 import { batchSize } from '../common/batch-size.js';
 import { counted } from '../common/counted.js';
 import { EventLog, logFlags } from '../common/event-log.js';
 import { graceFlag, gracefulStop } from '../common/graceful-stop.js';
-import { EXIT, type CommandContext } from '../common/main.js';
+import { EXIT } from '../common/main.js';
 import { metricsFlag } from '../common/metrics-flag.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { createParser } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
 import { modelFlags } from '../run/model-flags.js';
 import { pictureFlags } from '../run/picture-flags.js';
@@ -46,9 +47,7 @@ const parser = metricsFlag(logFlags(graceFlag(outFlag(queueFlags(pictureFlags(bu
   );
 
 /** `blip2-run queue work`: a captioner that takes shards until none are left. */
-export async function work({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['vram']);
-  if (args === null) return EXIT.ok;
+export const work = command(parser, ['vram'], async (args, { signal }) => {
   const url = readQueueUrl(args.queue);
   const log = new EventLog(args.log, args.quiet === true);
   const { id, folder, request, asked } = await queuedRun(args.out);
@@ -119,7 +118,7 @@ export async function work({ argv, signal }: CommandContext): Promise<number> {
     lost,
   });
   return failed === 0 && failedPictures === 0 && lost === 0 ? EXIT.ok : EXIT.someInputsFailed;
-}
+});
 
 function logEvent(log: EventLog, event: QueueEvent): void {
   switch (event.kind) {

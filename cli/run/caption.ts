@@ -1,7 +1,8 @@
 import { Blip2Error, formatSize } from '../../src/planner/index.js';
 import type { PlacementOptions } from '../../src/runtime/index.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { usageError } from '../common/main.js';
+import { createParser } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
 import { RateLine } from '../common/rate-line.js';
 import { sayer } from '../common/say.js';
@@ -60,9 +61,7 @@ const parser = bulkFlags(generationFlags(pictureFlags(budgetFlags(ofModel))))
   .epilogue(PICTURE_NOTES);
 
 /** `blip2-run caption`, which is also what a line means that names no subcommand. */
-export async function caption({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['vram', 'images', 'match', 'stop-id']);
-  if (args === null) return EXIT.ok;
+export const caption = command(parser, ['vram', 'images', 'match', 'stop-id'], async (args, { signal }) => {
   if (args.images.length === 0) {
     throw usageError('no picture given', 'Name picture files, URLs or folders, or - for a list on stdin.');
   }
@@ -148,4 +147,4 @@ export async function caption({ argv, signal }: CommandContext): Promise<number>
     say(`${error.message}; planning again for ${[...budgets.gpus.values()].map(formatSize).join(' and ')}`);
     return await attempt({ ...model.placed, budgets });
   }
-}
+});

@@ -3,9 +3,10 @@ import { createCaptioner } from '../../src/runtime/index.js';
 import { CaptionServer, type Answered } from '../../src/serve/caption-server.js';
 import { KeptModel } from '../../src/serve/kept-model.js';
 import { reasonOf } from '../../src/errors.js';
+import { command } from '../common/command.js';
 import { EventLog, logFlags } from '../common/event-log.js';
-import { EXIT, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { EXIT } from '../common/main.js';
+import { createParser } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
 import { RateLine } from '../common/rate-line.js';
 import { batchSize } from '../common/batch-size.js';
@@ -29,9 +30,7 @@ const parser = logFlags(serveFlags(budgetFlags(modelFlags(createParser('blip2-ru
   );
 
 /** `blip2-run serve`: an HTTP server in front of one model. */
-export async function serve({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['vram', 'image-origin']);
-  if (args === null) return EXIT.ok;
+export const serve = command(parser, ['vram', 'image-origin'], async (args, { signal }) => {
   const log = new EventLog(args.log, args.quiet === true);
   const [address, limits] = [await readAddress(args), readLimits(args)];
   const origins = readOrigins(args['image-origin']);
@@ -80,7 +79,7 @@ export async function serve({ argv, signal }: CommandContext): Promise<number> {
   // It was asked to end, and has.
   process.exitCode = EXIT.ok;
   return EXIT.ok;
-}
+});
 
 function logAnswer(log: EventLog, { error, ...answered }: Answered): void {
   const { method, path, status, code, ms } = answered;

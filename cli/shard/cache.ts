@@ -6,8 +6,10 @@ import { sealFault } from '../../src/loader/cache/seal.js';
 import { removeAbandonedFiles } from '../../src/loader/write/temporary-file.js';
 import { defaultCacheFolder } from '../../src/runtime/device/cache-folder.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
+import { inColumns } from '../common/in-columns.js';
+import { command } from '../common/command.js';
 import { counted } from '../common/counted.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { createParser } from '../common/parser.js';
 import { RateLine } from '../common/rate-line.js';
 import { plainSwitch } from '../common/flags.js';
 
@@ -38,9 +40,7 @@ const parser = createParser(
   .example('$0 prune', 'removes what is made of files that are gone or have changed')
   .epilogue('What is removed is made again by the run that needs it.');
 
-export async function cache(context: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, context.argv, ['ids']);
-  if (args === null) return EXIT.ok;
+export const cache = command(parser, ['ids'], async (args, context) => {
   const ids = args.ids.map(String);
   const takesIds = args.task === 'rm' || args.task === 'verify';
   if (!takesIds && ids.length > 0) throw usageError(`${args.task} takes no ids`, 'Only rm and verify do.');
@@ -71,7 +71,7 @@ export async function cache(context: CommandContext): Promise<number> {
     process.stderr.write(`${args['dry-run'] === true ? 'would remove' : 'removed'} ${total(removed)}\n`);
   }
   return EXIT.ok;
-}
+});
 
 /** Reads every byte. What an earlier version has written has no sums to compare with, and is said to be so. */
 async function verify(
@@ -127,13 +127,5 @@ function table(files: readonly CachedFile[]): string {
     file.holds.join(' '),
     `${[...new Set(file.madeOf.map((path) => dirname(path)))].join(' ') || '?'}${file.isStale ? ' (gone or changed)' : ''}`,
   ]);
-  const all = [['ID', 'SIZE', 'MADE', 'HOLDS', 'FROM'], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  const lines = all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
+  return `${inColumns([['ID', 'SIZE', 'MADE', 'HOLDS', 'FROM'], ...rows]).join('\n')}\n`;
 }

@@ -1,9 +1,9 @@
 import { isFloatDtype, quantizedTensors, type ShardTensor } from '../../src/loader/index.js';
 import { packedParts } from '../../src/tensor/packed-weights.js';
 import { QUANT_SCHEMES } from '../../src/tensor/quantized.js';
+import { command } from '../common/command.js';
 import { listed } from '../common/listed.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { parseArgs } from '../common/parser.js';
+import { usageError } from '../common/main.js';
 import { openToCopy } from '../common/open-source.js';
 import { plainText, plainList } from '../common/flags.js';
 import { statingDtype } from './config-dtype.js';
@@ -31,9 +31,7 @@ const parser = writerParser(
   .example('$0 ckpt out --quant int8', 'half the bytes of float16, for blip2-run')
   .example("$0 ckpt out --quant int4 --only '*.fc?.weight' --dtype float16", 'the rest in float16');
 
-export async function convert({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['keep-fp32', 'keepFp32', 'only']);
-  if (args === null) return EXIT.ok;
+export const convert = command(parser, ['keep-fp32', 'keepFp32', 'only'], async (args, { signal }) => {
   const { quant } = args;
   if (args.dtype === undefined && quant === undefined)
     throw usageError('say which --dtype, or --quant', 'For example: --dtype float16.');
@@ -66,4 +64,4 @@ export async function convert({ argv, signal }: CommandContext): Promise<number>
     return [...floats, ...quantizedTensors(weight.name, tensor.source, quant)];
   });
   return runJob(target === null ? job : statingDtype(job, target, args.quiet), args.out, args, signal);
-}
+});

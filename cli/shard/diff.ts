@@ -1,7 +1,8 @@
 import { diffCheckpoints, type TensorDifference } from '../../src/loader/index.js';
 import { printable } from '../../src/loader/format/quote.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { EXIT, usageError } from '../common/main.js';
+import { createParser } from '../common/parser.js';
 import { ProgressLine } from '../common/progress.js';
 import { openSource } from '../common/open-source.js';
 import { warnOf } from '../common/warn-of.js';
@@ -24,9 +25,7 @@ const parser = commonFlags(
   .example('$0 ckpt resharded', 'nothing, where only the files differ')
   .example('$0 ckpt float16 --atol 1e-3', 'what a conversion has changed');
 
-export async function diff({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+export const diff = command(parser, [], async (args, { signal }) => {
   const atol = args.atol === undefined ? undefined : Number(args.atol);
   if (atol !== undefined && !(atol >= 0)) throw usageError(`--atol takes a number of at least 0, not "${args.atol}"`);
   const [a, b] = [await openSource(args.a, args, signal), await openSource(args.b, args, signal)];
@@ -42,7 +41,7 @@ export async function diff({ argv, signal }: CommandContext): Promise<number> {
   if (args.quiet !== true)
     process.stderr.write(`${differences.length} differences between ${a.tensors.size} and ${b.tensors.size} tensors\n`);
   return differences.length === 0 ? EXIT.ok : EXIT.failed;
-}
+});
 
 function describe(difference: TensorDifference): string {
   const name = printable(difference.name);

@@ -1,5 +1,5 @@
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { usageError } from '../common/main.js';
 import { openToCopy } from '../common/open-source.js';
 import { plainList } from '../common/flags.js';
 import { runJob } from './run-job.js';
@@ -12,9 +12,7 @@ const parser = writerParser('filter', 'Keeps the tensors that are included (all,
   .example("$0 ckpt out --include 'vision_model.*'", 'the vision tower')
   .example("$0 ckpt out --exclude '*.bias'", 'all but some');
 
-export async function filter({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['include', 'exclude']);
-  if (args === null) return EXIT.ok;
+export const filter = command(parser, ['include', 'exclude'], async (args, { signal }) => {
   const { include = ['*'], exclude = [] } = args;
   if (args.include === undefined && exclude.length === 0) throw usageError('say what to --include or --exclude');
   const source = await openToCopy(args.checkpoint, args, signal);
@@ -25,4 +23,4 @@ export async function filter({ argv, signal }: CommandContext): Promise<number> 
     matches(include, name) && !matches(exclude, name) ? [[name, tensor]] : [],
   );
   return runJob(job, args.out, args, signal);
-}
+});

@@ -1,7 +1,7 @@
 import { hashCheckpoint } from '../../src/loader/index.js';
 import { printable } from '../../src/loader/format/quote.js';
-import { EXIT, type CommandContext } from '../common/main.js';
-import { parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { EXIT } from '../common/main.js';
 import { openSource } from '../common/open-source.js';
 import { RateLine } from '../common/rate-line.js';
 import { warnOf } from '../common/warn-of.js';
@@ -13,9 +13,7 @@ const parser = readerParser('hash', 'One SHA-256 of all names, dtypes, shapes an
   .example('$0 ckpt', 'a line to compare with that of another copy')
   .example('$0 ckpt --tensors', 'to find which tensor is another');
 
-export async function hash({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+export const hash = command(parser, [], async (args, { signal }) => {
   const rate = new RateLine(args.quiet !== true);
   const source = await openSource(args.checkpoint, args, signal);
   warnOf(source, args.quiet);
@@ -33,4 +31,4 @@ export async function hash({ argv, signal }: CommandContext): Promise<number> {
   for (const [name, digest] of tensors) process.stdout.write(`${digest}  ${printable(name)}\n`);
   process.stdout.write(`${result.hash}\n`);
   return EXIT.ok;
-}
+});

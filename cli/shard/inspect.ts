@@ -2,8 +2,9 @@ import { formatSize } from '../../src/planner/index.js';
 import { type ModuleNode, moduleTree } from '../../src/loader/index.js';
 import { printable } from '../../src/loader/format/quote.js';
 import { formatCount } from '../../src/size.js';
-import { EXIT, type CommandContext } from '../common/main.js';
-import { parseArgs, wholeNumber } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { EXIT } from '../common/main.js';
+import { wholeNumber } from '../common/parser.js';
 import { openNamed } from '../common/open-source.js';
 import { warnOf } from '../common/warn-of.js';
 import { plainText } from '../common/flags.js';
@@ -14,9 +15,7 @@ const parser = readerParser('inspect', 'The tree of modules with parameters, dty
   .example('$0 ckpt', 'from the headers alone')
   .example('$0 Salesforce/blip2-opt-2.7b --depth 4', 'of a model on the hub, deeper');
 
-export async function inspect({ argv }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+export const inspect = command(parser, [], async (args) => {
   const { files, tensors, warnings } = await openNamed(args.checkpoint, args);
   const tree = moduleTree(tensors);
   const depth = args.depth ?? 2;
@@ -40,7 +39,7 @@ export async function inspect({ argv }: CommandContext): Promise<number> {
     process.stderr.write(`${tensors.size} tensors in ${files.length} files\n`);
   }
   return EXIT.ok;
-}
+});
 
 function toRows(node: ModuleNode, depth: number, level: number): [string, string, string, string][] {
   const name = level === 0 ? '(all)' : printable(node.path.slice(node.path.lastIndexOf('.') + 1));

@@ -1,6 +1,5 @@
 import { Blip2Error } from '../../src/planner/index.js';
-import { EXIT, type CommandContext } from '../common/main.js';
-import { parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
 import { openToCopy } from '../common/open-source.js';
 import { runJob } from './run-job.js';
 import { writerParser } from './shard-options.js';
@@ -10,9 +9,7 @@ const parser = writerParser('merge', 'Writes all tensors into one model.safetens
   .example('$0 ckpt out', 'writes out/model.safetensors, and the files beside it')
   .example('$0 ckpt out --align 8', 'the bytes that Python writes');
 
-export async function merge({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+export const merge = command(parser, [], async (args, { signal }) => {
   const source = await openToCopy(args.checkpoint, args, signal);
   const gap = source.warnings.find(({ code }) => code === 'SHARD_NUMBERING_GAP');
   if (gap !== undefined) {
@@ -26,4 +23,4 @@ export async function merge({ argv, signal }: CommandContext): Promise<number> {
     args,
     signal,
   );
-}
+});

@@ -1,5 +1,5 @@
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { usageError } from '../common/main.js';
 import { openToCopy } from '../common/open-source.js';
 import { plainList } from '../common/flags.js';
 import { runJob } from './run-job.js';
@@ -11,9 +11,7 @@ const parser = writerParser('rename', 'Changes the beginnings of tensor names. T
   .example('$0 ckpt out --prefix model.=', 'takes a prefix away')
   .example('$0 ckpt out --prefix lm.=language_model. --dry-run', 'says what would be written');
 
-export async function rename({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['prefix']);
-  if (args === null) return EXIT.ok;
+export const rename = command(parser, ['prefix'], async (args, { signal }) => {
   const prefixes = (args.prefix ?? []).map(parsePrefix);
   if (prefixes.length === 0) throw usageError('say which --prefix', 'For example: --prefix model.=');
   const source = await openToCopy(args.checkpoint, args, signal);
@@ -26,7 +24,7 @@ export async function rename({ argv, signal }: CommandContext): Promise<number> 
     return [[to + name.slice(from.length), tensor]];
   });
   return runJob(job, args.out, args, signal);
-}
+});
 
 function parsePrefix(text: string): [string, string] {
   const at = text.indexOf('=');

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { isRepositoryName } from '../../src/loader/hub/hub-settings.js';
 import { openForRepair } from '../../src/loader/index.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { usageError } from '../common/main.js';
 import { runJob } from './run-job.js';
 import { writerParser } from './shard-options.js';
 import { transformJob } from './transform.js';
@@ -14,9 +14,7 @@ const parser = writerParser(
   .example('$0 ckpt out --dry-run', 'what would be written')
   .example('$0 ckpt out', 'blip2-shard verify says what was wrong');
 
-export async function repair({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+export const repair = command(parser, [], async (args, { signal }) => {
   if (isRepositoryName(args.checkpoint) && !existsSync(args.checkpoint))
     throw usageError(
       `repair reads files on this machine, and there is no ${args.checkpoint}`,
@@ -29,4 +27,4 @@ export async function repair({ argv, signal }: CommandContext): Promise<number> 
     args,
     signal,
   );
-}
+});

@@ -8,8 +8,8 @@ import {
   splitBySize,
 } from '../../src/loader/index.js';
 import { tensorBytes } from '../../src/tensor/tensor-info.js';
-import { EXIT, usageError, type CommandContext } from '../common/main.js';
-import { parseArgs } from '../common/parser.js';
+import { command } from '../common/command.js';
+import { usageError } from '../common/main.js';
 import { listed } from '../common/listed.js';
 import { readMap } from '../common/read-map.js';
 import { stemOf } from '../../src/loader/shard/shard-plan.js';
@@ -31,9 +31,7 @@ const parser = writerParser(
   .example('$0 ckpt out --max-shard-size 2GiB', 'by size')
   .example('$0 ckpt out --plan map.json', 'a set of files for each device');
 
-export async function split({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+export const split = command(parser, [], async (args, { signal }) => {
   const maxShardBytes = args['max-shard-size'] === undefined ? undefined : parseSize(args['max-shard-size']);
   if (maxShardBytes === undefined && args.plan === undefined) {
     throw usageError('say how to split', 'For example: --max-shard-size 2GiB, or --plan map.json.');
@@ -53,7 +51,7 @@ export async function split({ argv, signal }: CommandContext): Promise<number> {
   const dtype = placement?.dtype ?? null;
   const job = { source, shards, tensors };
   return runJob(dtype === null ? job : statingDtype(job, dtype, args.quiet), args.out, args, signal);
-}
+});
 
 function unchanged({ tensors }: Checkpoint): Map<string, ShardTensor> {
   return new Map([...tensors].map(([name, source]) => [name, { source, dtype: source.dtype }]));

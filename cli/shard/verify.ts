@@ -1,7 +1,7 @@
 import { verifyCheckpoint } from '../../src/loader/index.js';
-import { EXIT, type CommandContext } from '../common/main.js';
+import { command } from '../common/command.js';
+import { EXIT } from '../common/main.js';
 import { counted } from '../common/counted.js';
-import { parseArgs } from '../common/parser.js';
 import { hubOptions } from '../common/hub-flags.js';
 import { RateLine } from '../common/rate-line.js';
 import { plainSwitch } from '../common/flags.js';
@@ -17,9 +17,7 @@ const parser = readerParser('verify', 'Every rule of the format, every fault.')
   .example('$0 ckpt', 'headers and index; exit status 1 where there is a fault')
   .example('$0 ckpt --deep', 'the values, too');
 
-export async function verify({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv);
-  if (args === null) return EXIT.ok;
+export const verify = command(parser, [], async (args, { signal }) => {
   const rate = new RateLine(args.quiet !== true);
   const result = await verifyCheckpoint(args.checkpoint, {
     deep: args.deep === true,
@@ -40,4 +38,4 @@ export async function verify({ argv, signal }: CommandContext): Promise<number> 
     process.stderr.write(`${sound}, ${result.findings.length - errors.length} warnings\n`);
   }
   return errors.length === 0 ? EXIT.ok : EXIT.failed;
-}
+});

@@ -1,12 +1,13 @@
 import { LineGiver } from '../../src/bulk/lines/line-giver.js';
 import { workOnShards } from '../../src/bulk/work/work-on-shards.js';
 import { readLines } from '../../src/loader/file/read-lines.js';
+import { command } from '../common/command.js';
 import { counted } from '../common/counted.js';
 import { EventLog, logFlags } from '../common/event-log.js';
 import { graceFlag, gracefulStop } from '../common/graceful-stop.js';
-import { EXIT, type CommandContext } from '../common/main.js';
+import { EXIT } from '../common/main.js';
 import { metricsFlag } from '../common/metrics-flag.js';
-import { createParser, parseArgs } from '../common/parser.js';
+import { createParser } from '../common/parser.js';
 import { budgetFlags } from '../common/plan-options.js';
 import { writeOut } from '../common/write-out.js';
 import { workersFlag } from '../run/bulk-flags.js';
@@ -36,9 +37,7 @@ const parser = metricsFlag(logFlags(graceFlag(generationFlags(pictureFlags(budge
   );
 
 /** `blip2-run worker`: the unit of other engines. */
-export async function worker({ argv, signal }: CommandContext): Promise<number> {
-  const args = await parseArgs(parser, argv, ['vram', 'stop-id']);
-  if (args === null) return EXIT.ok;
+export const worker = command(parser, ['vram', 'stop-id'], async (args, { signal }) => {
   const log = new EventLog(args.log, args.quiet === true);
   const model = await askShardModel(args, log, signal);
   const { stopping, now } = gracefulStop(signal, args.grace);
@@ -70,4 +69,4 @@ export async function worker({ argv, signal }: CommandContext): Promise<number> 
   const { captioned, failed } = models.tally;
   log.write('info', 'end', `captioned ${counted(captioned, 'picture')}, ${failed} failed`, { captioned, failed });
   return failed === 0 && giver.refused === 0 ? EXIT.ok : EXIT.someInputsFailed;
-}
+});
