@@ -28,11 +28,29 @@ it('reads an adapter beside a model, which is loaded, too, by the names that the
   expect(await adapterBeside(await openCheckpoint(folder))).toEqual({ tensors: new Map(), warnings: [] });
   await writeFile(join(folder, 'adapter_config.json'), '{"base_model_name_or_path": "owner/model"}');
   const without = await adapterBeside(await openCheckpoint(folder));
-  expect(without.warnings).toEqual([expect.stringContaining('this plan does not count')]);
+  expect(without.warnings).toEqual([
+    expect.stringMatching(/is not there .*where PEFT is installed, from_pretrained fails on it/),
+  ]);
+  await writeFile(join(folder, 'adapter_model.bin'), '');
+  const pickled = await adapterBeside(await openCheckpoint(folder));
+  expect(pickled.warnings).toEqual([expect.stringContaining('which this plan does not count')]);
   await writeFile(join(folder, 'adapter_model.safetensors'), oneTensor('base_model.model.model.norm.lora_A.weight'));
   const { tensors, warnings } = await adapterBeside(await openCheckpoint(folder));
   expect([...tensors]).toEqual([['model.norm.lora_A.weight', expect.objectContaining({ dtype: 'F32', shape: [4] })]]);
   expect(warnings).toEqual([expect.stringContaining('this plan counts where its modules run')]);
+});
+
+// With PEFT 0.21.2 `SafetensorError: Error while deserializing header`, without it the model alone.
+it('plans the model alone where its adapter is broken, and says who fails on it', async () => {
+  await writeFile(join(folder, 'model.safetensors'), oneTensor('model.norm.weight'));
+  await writeFile(join(folder, 'config.json'), '{}');
+  await writeFile(join(folder, 'adapter_config.json'), '{}');
+  await writeFile(join(folder, 'adapter_model.safetensors'), oneTensor('norm.lora_A.weight').subarray(0, 40));
+  const { tensors, warnings } = await adapterBeside(await openCheckpoint(folder));
+  expect(tensors.size).toBe(0);
+  expect(warnings).toEqual([
+    expect.stringMatching(/cannot be read .*where PEFT is installed, from_pretrained fails on it/),
+  ]);
 });
 
 it('counts it in the dtype of the model', async () => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { Blip2Error } from '../../src/errors.js';
 import { asConfig, stringOf } from '../../src/planner/models/model-config.js';
 import { openCheckpoint, type Checkpoint } from '../../src/loader/index.js';
 import type { TensorInfo, TensorTable } from '../../src/planner/index.js';
@@ -8,6 +9,7 @@ import type { TensorInfo, TensorTable } from '../../src/planner/index.js';
 const FOUND = /^model(\.[^.]+)?\.safetensors$/;
 const INDEX = 'model.safetensors.index.json';
 const ADAPTER = 'adapter_model.safetensors';
+const PICKLED = 'adapter_model.bin';
 
 /**
  * What to know where `from_pretrained` would load other weights than were read, or none (transformers 5.24): it goes by names, and by
@@ -43,14 +45,27 @@ export interface AdapterBeside {
 const WRAPPED = /^base_model\.model\./;
 
 /**
- * The adapter in the same folder, which is loaded upon the model, in its dtype and where its modules are (transformers 5.24, PEFT 0.21).
- * @throws Blip2Error for a file that cannot be read
+ * The adapter in the same folder, which is loaded upon the model, in its dtype and where its modules are (transformers 5.24, PEFT 0.21). One that
+ * cannot be read stops from_pretrained where PEFT is installed, and is not looked at where it is not.
  */
 export async function adapterBeside({ folder, hub }: Checkpoint): Promise<AdapterBeside> {
   if (hub !== undefined || !existsSync(join(folder, 'adapter_config.json')))
     return { tensors: new Map(), warnings: [] };
   const path = join(folder, ADAPTER);
-  const stored = existsSync(path) ? (await openCheckpoint(path)).tensors : new Map<string, TensorInfo>();
+  const isThere = existsSync(path);
+  const opened = isThere ? await openCheckpoint(path).catch(unreadable) : null;
+  const isUnreadable = opened instanceof Blip2Error;
+  if (isUnreadable || (!isThere && !existsSync(join(folder, PICKLED)))) {
+    const why = isUnreadable ? `cannot be read (${opened.message})` : `is not there (${ADAPTER})`;
+    return {
+      tensors: new Map(),
+      warnings: [
+        `The adapter of adapter_config.json ${why}: where PEFT is installed, from_pretrained fails on it; elsewhere it is not looked at, ` +
+          'and this plan does not count it. Remove its files, or fetch them again.',
+      ],
+    };
+  }
+  const stored = opened?.tensors ?? new Map<string, TensorInfo>();
   const tensors = new Map([...stored].map(([name, info]) => [name.replace(WRAPPED, ''), info]));
   const counted = stored.size === 0 ? 'this plan does not count' : 'this plan counts where its modules run';
   return {
@@ -60,4 +75,9 @@ export async function adapterBeside({ folder, hub }: Checkpoint): Promise<Adapte
         'Modules on disk lose it without an error: merge it first (merge_and_unload of PEFT), or keep the disk out.',
     ],
   };
+}
+
+function unreadable(error: unknown): Blip2Error {
+  if (error instanceof Blip2Error) return error;
+  throw error;
 }
