@@ -1,4 +1,5 @@
 /** What is known of a model that is not BLIP-2, and what to say where nothing is. */
+import { usageError } from '../common/main.js';
 import { Blip2Error, type TensorTable } from '../../src/planner/index.js';
 import { loadedModel, loadModelTable, type ModelTable } from '../../src/planner/models/index.js';
 import { whyUnknown } from '../../src/planner/models/why-unknown.js';
@@ -9,13 +10,34 @@ export interface KnownModels {
   readonly warnings: readonly string[];
 }
 
-/** @throws Blip2Error `MODEL_UNKNOWN` where the map is asked for in the names of a class that is not known */
+interface KnownModelArgs {
+  readonly engine?: string | undefined;
+  readonly names?: string | undefined;
+  /** How many there are to plan for. */
+  readonly gpus?: number;
+}
+
+/** As timm publishes them, and as transformers saves them. */
+function isOfTimm(config: unknown): boolean {
+  const described = asConfig(config);
+  const isPublished =
+    stringOf(described, 'architecture') !== null && Object.keys(asConfig(described['pretrained_cfg'])).length > 0;
+  return isPublished || stringOf(described, 'model_type') === 'timm_wrapper';
+}
+
+/** @throws Blip2Error `USAGE` for a model of timm on several GPUs; `MODEL_UNKNOWN` where the map is asked for in the names of a class that is not known */
 export async function knownModels(
   tensors: TensorTable,
   config: unknown,
-  { engine, names }: { readonly engine?: string | undefined; readonly names?: string | undefined },
+  { engine, names, gpus = 0 }: KnownModelArgs,
 ): Promise<KnownModels> {
   const models = await loadModelTable();
+  if (gpus > 1 && isOfTimm(config) && engine !== 'blip2-run') {
+    throw usageError(
+      `This is a model of timm, which transformers runs by methods that no hook is on: on ${gpus} GPUs it fails with tensors on two devices.`,
+      'Plan it for one GPU: give one --vram.',
+    );
+  }
   if (loadedModel(models, config, tensors) !== null) return { models, warnings: [] };
   const { why, hint, isOther } = whatItIs(tensors, config, models);
   if (engine === 'transformers' && names !== 'file')
