@@ -99,6 +99,8 @@ export interface ProfileBlock {
   readonly shares?: readonly string[];
   /** Whether of several GPUs only that one may run it which runs the model's own code: the lowest number in a map. Default false. */
   readonly onMainGpu?: boolean;
+  /** Whether the model joins what it makes with what others of its list make, so that on several GPUs both have to be on one. Default false. */
+  readonly joins?: boolean;
   /** What may stay on the GPU where the rest of the block is streamed to it, the least first: at least one level, of nothing. */
   readonly kept: readonly Kept[];
   /** Largest module with tensors of its own: what streaming leaf by leaf has to hold at a time. */

@@ -9,6 +9,7 @@ import { whyNotThere } from '../request/why-not-there.js';
 import { deviceOf, gpusOf, type Device, type DeviceMap } from '../../map/device-map.js';
 import { emitDeviceMap } from '../../map/emit-device-map.js';
 import { keysOf, splitUnder } from '../document/kept-modules.js';
+import { joinedApart } from './joined-apart.js';
 import { clashingKeys, isCopied, unhookedKeys } from './nested-keys.js';
 import { tiedModules, tiesApart, withTiedModules } from './ties-apart.js';
 import { unknownKeys } from './unknown-keys.js';
@@ -41,6 +42,7 @@ export type MapIssue =
         | 'MAP_DTYPE_ON_DISK'
         | 'MAP_NOT_ON_GPU'
         | 'MAP_TIED_APART'
+        | 'MAP_JOINED_APART'
         | 'MAP_BLOCK_CUT'
         | 'MAP_UNKNOWN_KEY';
       readonly message: string;
@@ -99,6 +101,12 @@ export function validateDeviceMap(
     ),
     ...unhooked(given, profile, model, namesOf(offGpu)),
     ...tiedApart(map, profile),
+    ...issue(
+      'MAP_JOINED_APART',
+      joinedApart(map, profile),
+      (all) =>
+        `${all} are on different GPUs: the model joins what these layers make, and transformers fails with tensors on two devices.`,
+    ),
     ...issue('MAP_BLOCK_CUT', namesOf(cut), (all, are) => `${all} ${are} split between devices; a block runs on one.`),
     ...unknownKey(unknownKeys(map, profile, model), profile, uncovered.length > 0),
   ];

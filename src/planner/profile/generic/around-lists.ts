@@ -1,6 +1,8 @@
 /** What several GPUs may share of a class: a hook carries to a module what it is called with, and nothing brings together what its parent adds up. */
+import type { AnyConfig } from '../../models/model-config.js';
 import type { ModelClass } from '../../models/read-model-table.js';
 import { TABLE, type TensorGroup } from './generic-groups.js';
+import { joinedLayers } from './joined-layers.js';
 
 /** A table, a norm and a head, each of which is called with what the one before made. */
 const ONE_AFTER_ANOTHER = 3;
@@ -27,13 +29,21 @@ const ADD_UP_LAYERS = new RegExp(
 );
 
 /**
- * What is in no list stays on the GPU that runs the model's own code: that adds up what its modules make (tokens and positions, towers),
+ * What is in no list stays on the GPU that runs the model's own code, and so do layers that a configuration has it join: that adds up what its modules make (tokens and positions, towers),
  * and reads their tensors. Members of lists are called with all that they need.
  */
-export function aroundLists(groups: readonly TensorGroup[], { name, use }: ModelClass): TensorGroup[] {
+export function aroundLists(
+  groups: readonly TensorGroup[],
+  { name, use }: ModelClass,
+  config: AnyConfig,
+): TensorGroup[] {
+  const isJoined = joinedLayers(name, config);
   const others = groups.filter((group) => !IN_A_LIST.test(group.name));
   const tables = others.filter((group) => TABLE.test(group.name));
   const isShort = others.length <= ONE_AFTER_ANOTHER && tables.length <= 1 && others.every(({ stays }) => !stays);
   const onMain = new Set(ADD_UP_LAYERS.test(name) ? groups : use === 'causal' && isShort ? [] : others);
-  return groups.map((group) => ({ ...group, onMainGpu: onMain.has(group) }));
+  return groups.map((group) => {
+    const joins = isJoined(group.name);
+    return { ...group, joins, onMainGpu: joins || onMain.has(group) };
+  });
 }

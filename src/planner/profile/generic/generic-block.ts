@@ -145,6 +145,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     stores: storesOf(group, context),
     ...(group.lacks === null ? {} : { lacks: group.lacks }),
     ...(group.onMainGpu ? { onMainGpu: true } : {}),
+    ...(group.joins ? { joins: true } : {}),
     ...(group.shares.length === 0 ? {} : { shares: group.shares }),
     kept: levels.map((level) => ({ tensors: [...level], bytes: keptOf(level, () => true).bytes })),
     largestLeafBytes: Math.max(0, ...read.leaves.values()),

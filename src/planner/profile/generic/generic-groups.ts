@@ -21,6 +21,8 @@ export interface TensorGroup {
   readonly shares: readonly string[];
   /** Label shared with groups that hold the same memory. */
   readonly bond: string | null;
+  /** Whether what it makes is brought together with what others of its list make. */
+  readonly joins: boolean;
   /** Whether of several GPUs only that one may run it which runs the model's own code. */
   readonly onMainGpu: boolean;
 }
@@ -52,6 +54,7 @@ export function genericGroups(names: Iterable<string>, tied: boolean): TensorGro
     reads: [],
     shares: [],
     bond: name === table?.name ? bond : null,
+    joins: false,
     onMainGpu: false,
   }));
   if (bond === null || table === undefined) return all;
@@ -68,6 +71,7 @@ export function genericGroups(names: Iterable<string>, tied: boolean): TensorGro
       reads: table.tensors,
       shares: [],
       bond,
+      joins: false,
       onMainGpu: false,
     },
   ];

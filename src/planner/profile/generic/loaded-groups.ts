@@ -54,6 +54,7 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
       reads: ties.reads.get(name) ?? [],
       shares: ties.shares.get(name) ?? [],
       bond: ties.bonds.get(name) ?? null,
+      joins: false,
       onMainGpu: false,
     }),
   );
@@ -63,7 +64,7 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
     ...tree.order(name),
   ];
   const sorted = sortedBy(groups, rank);
-  return { groups: splitting.onSeveralGpus ? aroundLists(sorted, cls) : sorted, aliases: ties.aliases };
+  return { groups: splitting.onSeveralGpus ? aroundLists(sorted, cls, model.config) : sorted, aliases: ties.aliases };
 }
 
 /** What a tensor moves with: accelerate brings a module's tensors where it calls the module. */
