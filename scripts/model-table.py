@@ -6,7 +6,7 @@
 Needs transformers, torch and, for the models that are built upon it, timm. Every class that transformers exports is built on the meta device with its default configuration; nothing is downloaded. What is
 recorded: the tree of modules with numbers as "*", in the order of registration; modules without weights where maps may name them; ties; the renames and merges of loading, with
 their scope; modules that must stay whole, that are never called or tell others where to be, buffers that no file holds, lists that the configuration counts, and parameters kept in float32; the prefix of the base
-model; the part that runs for every token; whether it attends to an encoder; whether its attention is written out. Equal subtrees are stored once. Classes that do not build are named on stderr.
+model; the part that runs for every token; whether it attends to an encoder; whether its attention is written out, and whether it makes logits of a whole prompt; of one that takes pictures, where most is in memory. Equal subtrees are stored once. Classes that do not build are named on stderr.
 """
 
 import contextlib
@@ -30,6 +30,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import table_text
 from counted_lists import counted_lists
+from picture_peaks import picture_row
 from uncalled_reads import uncalled
 from unsaved_buffers import LEAST, UnsavedBuffers
 
@@ -386,6 +387,11 @@ def record(cls, config_class, use, nodes, buffers):
         entry["decoder"] = decoder
     if head and use != "once":
         entry["head"] = head
+    # What `generate` asks for the last token's alone.
+    if head and use != "once" and "logits_to_keep" not in inspect.signature(cls.forward).parameters:
+        entry["logits"] = True
+    if use == "once" and cls.main_input_name == "pixel_values":
+        entry["pictures"] = picture_row(cls, config, config.model_type)
     if own:
         entry["renames"] = own
     # A set, whose order is another in every run.

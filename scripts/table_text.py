@@ -11,16 +11,17 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
   ignored     lists of patterns
   unsaved     "name unit factor factor" of a buffer that no file holds, as scripts/unsaved_buffers.py describes it
   counted     "path field" of a list and its lesser ends, as scripts/counted_lists.py describes it
+  pictures    "height width path factor path factor" of a class that runs once over a picture, as scripts/picture_peaks.py describes it
   roles       use, base model's prefix, decoder, head ("-" for none), when a class ties that has ties (`tying_of` in
-              scripts/model-table.py), "encodes", and "eager"
-  classes     "name root role renames ties ignored unsaved counted", "-" for none; the last two are numbers with commas between
+              scripts/model-table.py), "encodes", "eager", and "logits"
+  classes     "name root role renames ties ignored unsaved counted pictures", "-" for none; those of unsaved and counted are numbers with commas between
   types       "model_type class class"
 """
 
 import json
 from collections import Counter
 
-MARKS = ("encodes", "eager")
+MARKS = ("encodes", "eager", "logits")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -48,7 +49,7 @@ class Pool:
 
 
 def encode(table):
-    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, unsaved, counted, ties, tying, encodes, eager), types."""
+    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, unsaved, counted, pictures, ties, tying, encodes, eager, logits), types."""
     split = [[part.split() for part in row.split("|")] for row in table["nodes"]]
     counts = Counter(word.partition(":")[0] for _, *held in split for part in held for word in part)
     words = {word: number(i) for i, (word, _) in enumerate(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))}
@@ -62,7 +63,7 @@ def encode(table):
         return "|".join(["".join(flags), " ".join(coded(word, False) for word in tensors), " ".join(coded(word, True) for word in children), *known])
 
     nodes = [coded_node(*parts) for parts in split]
-    transforms, renames, ties, tied_sets, ignored, unsaved, counted, roles = (Pool() for _ in range(8))
+    transforms, renames, ties, tied_sets, ignored, unsaved, counted, pictures, roles = (Pool() for _ in range(9))
     lists = lambda rows: " ".join(transforms.add(transform_row(row)) for row in rows)
     legacy = lists(table["legacy"])
     classes, numbers = [], {}
@@ -76,12 +77,13 @@ def encode(table):
             ignored.add(entry["ignored"]) if "ignored" in entry else "-",
             ",".join(map(unsaved.add, entry["unsaved"])) if "unsaved" in entry else "-",
             ",".join(map(counted.add, entry["counted"])) if "counted" in entry else "-",
+            pictures.add(entry["pictures"]) if "pictures" in entry else "-",
         ]
         classes.append(" ".join([name, number(entry["root"]), role, *own]))
     types = [" ".join([kind, *(numbers[name] for name in found)]) for kind, found in sorted(table["types"].items()) if found]
     dump = lambda value: json.dumps(value, separators=(",", ":"))
     fields = dict(transformers=table["transformers"], words=" ".join(words), legacy=legacy)
-    rows = dict(nodes=nodes, transforms=transforms.rows, renames=renames.rows, ties=ties.rows, tiedSets=tied_sets.rows, ignored=ignored.rows, unsaved=unsaved.rows, counted=counted.rows, roles=roles.rows, classes=classes, types=types)
+    rows = dict(nodes=nodes, transforms=transforms.rows, renames=renames.rows, ties=ties.rows, tiedSets=tied_sets.rows, ignored=ignored.rows, unsaved=unsaved.rows, counted=counted.rows, pictures=pictures.rows, roles=roles.rows, classes=classes, types=types)
     lines = [f'"{key}":{dump(value)}' for key, value in fields.items()]
     lines += [f'"{key}":[\n' + ",\n".join(map(dump, values)) + "\n]" for key, values in rows.items()]
     text = "{" + ",\n".join(lines) + "}"
@@ -115,7 +117,7 @@ def decode(text):
         sources, _, targets = rest.partition(" > ")
         return [kind, sources.split(" "), targets.split(" "), *([scope] if at else [])]
 
-    def entry(root, role, renames, ties, ignored, unsaved, counted):
+    def entry(root, role, renames, ties, ignored, unsaved, counted, pictures):
         use, prefix, decoder, head, *marks = table["roles"][int(role, 36)].split()
         known = {key: value for key, value in (("prefix", prefix), ("decoder", decoder), ("head", head)) if value != "-"}
         if renames != "-":
@@ -128,6 +130,8 @@ def decode(text):
             known["unsaved"] = [table["unsaved"][int(digits, 36)] for digits in unsaved.split(",")]
         if counted != "-":
             known["counted"] = [table["counted"][int(digits, 36)] for digits in counted.split(",")]
+        if pictures != "-":
+            known["pictures"] = table["pictures"][int(pictures, 36)]
         tying = {"tying": mark for mark in marks if mark not in MARKS}
         return {"use": use, "root": int(root, 36), **known, **tying, **{mark: True for mark in MARKS if mark in marks}}
 

@@ -46,10 +46,18 @@ function onTwoCards(table, options) {
   });
 }
 
+/** What a call takes beside weights at most, and the block that does. */
+function takenBy({ blocks, workload }) {
+  const bytesOf = (block) => block.activationElements * block.elementBytes;
+  const cacheBytes = blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
+  const largest = blocks.reduce((a, b) => (bytesOf(b) > bytesOf(a) ? b : a));
+  return { promptTokens: workload.promptTokens, bytes: cacheBytes + bytesOf(largest), block: largest.name };
+}
+
 const withGpu = (budgets, bytes) => ({ ...budgets, gpus: new Map([[0, Math.ceil(bytes)]]) });
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { config, tensors, fractions, dtype, auto, maps, twoCards } = JSON.parse(line);
+  const { config, tensors, fractions, dtype, auto, maps, twoCards, workload } = JSON.parse(line);
   const table = new Map(Object.entries(tensors).map(([name, [type, shape]]) => [name, { dtype: type, shape }]));
   const started = performance.now();
   try {
@@ -58,6 +66,10 @@ for await (const line of createInterface({ input: process.stdin })) {
     if (maps !== undefined) {
       const issues = maps.map((map) => explainMap(parseDeviceMap(map), table, { ...options, budgets: none }).issues);
       console.log(JSON.stringify({ issues: issues.map((of) => of.map(({ code, message }) => `${code}: ${message}`)) }));
+      continue;
+    }
+    if (workload !== undefined) {
+      console.log(JSON.stringify(takenBy(preparePlan(table, { ...options, budgets: none, workload }).profile)));
       continue;
     }
     if (twoCards === true) {

@@ -1,12 +1,12 @@
 """Do models run by our maps where a card is a device of its own? Default configurations on torch's fake tensors: devices and shapes, no values.
 
-  python bench/planner/run_on_fake_card.py [CLASS ...] [--every N] [--fraction 0.5 | --two-cards] > fake.jsonl
+  python bench/planner/run_on_fake_card.py [CLASS ...] [--every N] [--fraction 0.5 | --two-cards [--towers]] > fake.jsonl
 
 Without a card hooks are usually tried with "cpu" in its place, where a tensor that stays behind on the CPU is not noticed. Here weights lie
 where transformers and accelerate put them for a map (what a key covers: on the card when it runs; buffers of no file that no key covers: on the CPU),
 modules under a key have their inputs brought to the card, as hooks do, and an operation on two devices raises. A class whose forward does not
 run on fake tensors with everything on the card says so and is not judged. With --two-cards, of few layers: plans for two halves and
-for two thirds of it, and two with all that may be on either card there in turns. Needs transformers, torch, accelerate; a build of this package.
+for two thirds of it, and two with all that may be on either card there in turns; with --towers `get_image_features` is run, and not the whole. Needs transformers, torch, accelerate; a build of this package.
 """
 
 import copy
@@ -34,6 +34,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from transformers.integrations.accelerate import expand_device_map
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from fake_run import apart, inputs, lookup, on, sides_of
 from published import published
 
 logging.disable(logging.CRITICAL)
@@ -72,40 +73,6 @@ def shortened(cls, config):
         return config
     except Exception:
         return whole
-
-
-def lookup(config, *fields):
-    parts = [config, *(getattr(config, part, None) for part in ("vision_config", "audio_config", "backbone_config", "text_config", "encoder", "decoder", "encoder_config"))]
-    for field in fields:
-        for part in parts:
-            value = getattr(part, field, None) if not isinstance(part, dict) else part.get(field)
-            if isinstance(value, (int, list, tuple)) and not isinstance(value, bool):
-                return value
-    return None
-
-
-def inputs(model, config):
-    """Whatever its forward asks for that is known how to make."""
-    wanted = inspect.signature(model.forward).parameters
-    side = lookup(config, "image_size", "img_size") or 224
-    high, wide = side if isinstance(side, (list, tuple)) else (side, side)
-    channels = lookup(config, "num_channels", "in_channels", "in_chans") or 3
-    bins = lookup(config, "num_mel_bins", "feature_size", "input_feat_per_channel", "n_mels") or 80
-    frames = 2 * (lookup(config, "max_source_positions") or 500)
-    ids = torch.ones(1, 16, dtype=torch.long, device=CARD)
-    known = {
-        "input_ids": ids, "attention_mask": torch.ones_like(ids), "decoder_input_ids": ids[:, :4], "pixel_values": torch.rand(1, channels, high, wide, device=CARD, dtype=DTYPE),
-        "input_values": torch.rand(1, 16000, device=CARD, dtype=DTYPE), "input_features": torch.rand(1, bins, frames, device=CARD, dtype=DTYPE), "bbox": torch.ones(1, 16, 4, dtype=torch.long, device=CARD),
-    }
-    required = {key for key, parameter in wanted.items() if parameter.default is inspect.Parameter.empty and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)}
-    main = {model.main_input_name, *required}
-    if "input_ids" in wanted and "input_ids" in main:
-        main.add("attention_mask")
-    if getattr(config, "is_encoder_decoder", False):
-        main.add("decoder_input_ids")
-    if {"pixel_values", "input_ids"} <= set(wanted) and model.main_input_name == "input_ids" and model.__class__.__name__.endswith(("Model", "Retrieval", "Matching")):
-        main.add("pixel_values")
-    return {key: value for key, value in known.items() if key in main and key in wanted}
 
 
 def key_of(keys, name):
@@ -152,49 +119,53 @@ def placed(model, device_map):
             add_hook_to_module(module, Brings(home, model._skip_keys_device_placement))
 
 
-def on(device, tensor):
-    """A fake one for one that has no values."""
-    return torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
+def tower_inputs(model, config):
+    """What its tower asks for of a picture that is known how to make; null for a model without one."""
+    encode = getattr(model, "get_image_features", None) or getattr(getattr(model, "model", None), "get_image_features", None)
+    vision = getattr(config, "vision_config", None)
+    if encode is None or vision is None:
+        return None
+    wanted = inspect.signature(encode).parameters
+    channels, (high, wide) = lookup(vision, "num_channels", "in_channels", "in_chans") or 3, sides_of(vision)
+    floats = lambda *shape: torch.rand(*shape, device=CARD, dtype=DTYPE)
+    known = {"pixel_values": floats(1, channels, high, wide), "image_sizes": torch.tensor([[high, wide]])}
+    if "image_grid_thw" in wanted:
+        patch = lookup(vision, "patch_size") or 14
+        known["pixel_values"] = floats(256, channels * patch**2 * (lookup(vision, "temporal_patch_size") or 1))
+        known["image_grid_thw"] = torch.tensor([[1, 16, 16]])
+    if "aspect_ratio_ids" in wanted:
+        known.update(pixel_values=floats(1, 1, 4, channels, high, wide), aspect_ratio_ids=torch.ones(1, 1, dtype=torch.long, device=CARD), aspect_ratio_mask=torch.ones(1, 1, 4, dtype=torch.long, device=CARD))
+    return encode, {key: value for key, value in known.items() if key in wanted}
 
 
-def ran(cls, config, device_map):
+def ran(cls, config, device_map, with_tower=False):
     with torch.device("meta"):
         model = cls._from_config(config, dtype=DTYPE).eval()
     with FakeTensorMode(allow_non_fake_inputs=True):
         placed(model, device_map)
         with torch.no_grad():
-            model(**inputs(model, config))
+            if with_tower:
+                encode, given = tower_inputs(model, config)
+                encode(**given)
+            else:
+                model(**inputs(model, config, CARD, DTYPE))
 
 
-def judged_by(cls, config, device_maps):
+def judged_by(cls, config, device_maps, with_tower=False):
     try:
-        ran(cls, config, {"": 0})
+        ran(cls, config, {"": 0}, with_tower)
     except Exception as error:
         return {"not judged": f"{type(error).__name__}: {str(error)[:120]}"}
     faults = []
     for device_map in device_maps:
         try:
-            ran(cls, config, device_map)
+            ran(cls, config, device_map, with_tower)
         except Exception as error:
             here = [frame for frame in traceback.extract_tb(error.__traceback__) if "/transformers/models/" in frame.filename]
             faults.append(f"{type(error).__name__}: {str(error)[:150]}: {'; '.join(f'{frame.name}: {frame.line}' for frame in here[-2:])}")
         else:
             faults.append(None)
     return {"faults": faults}
-
-
-def apart(work):
-    """Its answer from a process of its own: some operators end the process on fake tensors."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writer, json.dumps(work()).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        said = pipe.read()
-    _, status = os.waitpid(child, 0)
-    return json.loads(said) if said else {"not judged": f"the process ended with status {status}"}
 
 
 def main():
@@ -235,11 +206,13 @@ def main():
         if not row["left"] and not {"--all", "--two-cards"} & set(arguments):
             print(json.dumps(row), flush=True)
             continue
-        row.update({"maps": len(device_maps)}, **apart(lambda: judged_by(cls, config, device_maps)))
+        with_tower = "--towers" in arguments
+        row.update({"maps": len(device_maps)}, **(apart(lambda: judged_by(cls, config, device_maps, with_tower)) or {"not judged": "the process ended"}))
         judged += "faults" in row
         held += "faults" in row and not any(row["faults"])
         print(json.dumps(row), flush=True)
     print(f"{judged} classes run on fake tensors, {held} of them by our maps", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,7 @@ import {
   autoBatches,
 } from '../../src/planner/index.js';
 import { isWithin } from '../../src/planner/map/module-paths.js';
+import { architecturesOf, asConfig } from '../../src/planner/models/model-config.js';
 import { indexedDtype } from '../../src/planner/models/stored-dtype.js';
 import { isBlip2 } from '../../src/model/blip2-config.js';
 import { parseDtypeName } from '../common/dtype.js';
@@ -26,6 +27,7 @@ import { sayer } from '../common/say.js';
 import { readAllowQuant } from '../common/plan-options.js';
 import { budgetsOf, readCards } from './cards.js';
 import { knownModels } from './known-models.js';
+import { processorSize } from './processor-size.js';
 import { readMachine } from './read-machine.js';
 import { adapterBeside, weightFileWarnings } from './weight-files.js';
 import type { RequestArgs } from './request-flags.js';
@@ -87,9 +89,14 @@ export async function readRequest(args: RequestArgs, usualEngine: Engine = 'blip
       );
   }
   const { tensors, config, identity, checkpoint } = await loadModel(args.checkpoint, args);
-  const known = isBlip2(config) ? null : await knownModels(tensors, config, args);
+  const known = isBlip2(config) ? null : await knownModels(tensors, config, { ...args, gpus: budgets.gpus.size });
   const loaded = dtype ?? (known === null ? undefined : indexedDtype(config, checkpoint?.indexDtype));
   const engine = args.engine ?? (known === null ? usualEngine : 'transformers');
+  const takesPictures = architecturesOf(asConfig(config)).some(
+    (name) => (known?.models.classOf(name)?.pictures ?? null) !== null,
+  );
+  const beside = takesPictures && checkpoint !== null ? await processorSize(checkpoint.folder) : null;
+  const pictureSize = args['picture-size'] ?? beside;
   const adapter = engine === 'transformers' && checkpoint !== null ? await adapterBeside(checkpoint) : null;
   for (const module of dtypes.keys()) {
     if (module === '' || [...tensors.keys()].some((name) => isWithin(name, module))) continue;
@@ -115,7 +122,7 @@ export async function readRequest(args: RequestArgs, usualEngine: Engine = 'blip
         ...(args.beams === undefined ? {} : { beams: args.beams }),
         ...(args['prompt-tokens'] === undefined ? {} : { promptTokens: args['prompt-tokens'] }),
         ...(args['max-new-tokens'] === undefined ? {} : { newTokens: args['max-new-tokens'] }),
-        ...(args['picture-size'] === undefined ? {} : { pictureSize: args['picture-size'] }),
+        ...(pictureSize === null ? {} : { pictureSize }),
       },
       ...(loaded === undefined ? {} : { dtype: loaded }),
       dtypes,

@@ -5,6 +5,7 @@
 import { Blip2Error } from '../../errors.js';
 import * as z from 'zod';
 import { readCountedList, type CountedList } from './counted-layers.js';
+import { readPicturePeaks, type PicturePeaks } from './picture-peaks.js';
 import { readUnsavedBuffer, type UnsavedBuffer } from './unsaved-buffers.js';
 
 /** A module of a class: equal ones are stored once. Numbers of lists are "*". */
@@ -71,6 +72,10 @@ export interface ModelClass {
   readonly encodes: boolean;
   /** Whether its attention is written out rather than one operation of torch, so that all scores of a prompt are in memory. */
   readonly isEager: boolean;
+  /** Whether it makes logits of all tokens of a prompt, and not of the last alone. */
+  readonly makesAllLogits: boolean;
+  /** Of one that runs once, over a picture; null for others. */
+  readonly pictures: PicturePeaks | null;
 }
 
 /** What transformers loads, class by class. Source: transformers itself, by `scripts/model-table.py`. */
@@ -96,6 +101,7 @@ const tableSchema = z.strictObject({
   ignored: z.array(z.array(z.string())),
   unsaved: z.array(z.string()),
   counted: z.array(z.string()),
+  pictures: z.array(z.string()),
   roles: z.array(z.string()),
   classes: z.array(z.string()),
   types: z.array(z.string()),
@@ -126,8 +132,8 @@ export function readModelTable(text: string): ModelTable {
     classOf(name) {
       const row = classes.get(name);
       if (row === undefined) return null;
-      const [, root = '', role = '', renames = '-', ties = '-', ignored = '-', unsaved = '-', counted = '-'] =
-        split(row);
+      const [, root = '', role = '', renames = '-', ties = '-', ignored = '-', unsaved = '-', ...lists] = split(row);
+      const [counted = '-', pictures = '-'] = lists;
       const [word, prefix = '-', decoder = '-', head = '-', ...marks] = split(rowAt(table.roles, role));
       const use = useOf(word);
       const rowsOf = (rows: readonly string[], listed: string): string[] =>
@@ -150,6 +156,8 @@ export function readModelTable(text: string): ModelTable {
         isTied: tyingOf(marks.find((mark) => /^[TF]+$/.test(mark)) ?? ''),
         encodes: marks.includes('encodes'),
         isEager: marks.includes('eager'),
+        makesAllLogits: marks.includes('logits'),
+        pictures: pictures === '-' ? null : readPicturePeaks(rowAt(table.pictures, pictures)),
       };
     },
     classesOf: (modelType) =>

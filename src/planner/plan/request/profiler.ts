@@ -2,6 +2,7 @@
 import { Blip2Error } from '../../../errors.js';
 import { errorText, option } from '../../../error-text.js';
 import { isBlip2, isRetrieval, parseModelConfig, type ModelConfig } from '../../../model/blip2-config.js';
+import type { PictureSize } from '../../../model/picture-size.js';
 import { positionLimit, type TextConfig } from '../../../model/language-config.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { TensorTable } from '../../../tensor/tensor-info.js';
@@ -15,6 +16,7 @@ import { blip2Profiler } from '../../profile/blip2/blip2-profile.js';
 import type { Blip2ProfileOptions } from '../../profile/blip2/blip2-weights.js';
 import { withExtras } from '../../profile/extras.js';
 import { encodedPicture } from '../../profile/generic/picture-patches.js';
+import { usualPicture } from '../../profile/generic/usual-picture.js';
 import { genericProfiler } from '../../profile/generic/generic-profile.js';
 import type { ModelProfile, ProfileOptions } from '../../profile/model-profile.js';
 import { usualWorkload } from '../../profile/workload/usual-workload.js';
@@ -99,14 +101,14 @@ function anyProfiler(tensors: TensorTable, options: AskedOptions, shared: Profil
   const dtype = options.dtype ?? storedDtype(config, tensors);
   const profileFor = genericProfiler(loaded, { ...given, dtype, model });
   const encoded = model?.cls.use === 'picture' && model.cls.encodes ? encodedPicture(described, model.tensors) : null;
-  const usual = {
-    ...usualWorkload(model?.cls.use ?? 'causal'),
-    ...(encoded === null ? {} : { promptTokens: encoded }),
+  const usualFor = (pictureSize: PictureSize | null) => {
+    const tokens = model === null ? null : (usualPicture(model.cls, described, pictureSize)?.tokens ?? encoded);
+    return { ...usualWorkload(model?.cls.use ?? 'causal'), ...(tokens === null ? {} : { promptTokens: tokens }) };
   };
   const fileNames = model === null || !isByFile ? {} : { fileNames: model.sources };
   const note = options.dtype === undefined ? dtypeNote(config, tensors) : null;
   return (asked) => {
-    const profile = profileFor(parseWorkload({ ...usual, ...asked }));
+    const profile = profileFor(parseWorkload({ ...usualFor(asked?.pictureSize ?? null), ...asked }));
     return { ...profile, ...fileNames, warnings: [...profile.warnings, ...(note === null ? [] : [note])] };
   };
 }

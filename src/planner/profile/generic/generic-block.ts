@@ -34,6 +34,8 @@ export interface BlockContext {
   /** Whether a map may stream some modules of a block and leave others on the GPU. */
   readonly cutsLayers: boolean;
   readonly isKept: ((tensor: string) => boolean) | undefined;
+  /** Weight -> elements that are there while its product runs, for all pictures of a call. */
+  readonly pictureElements: ReadonlyMap<string, number>;
   /** Groups that need a key of their own, whatever in them has one. */
   readonly heldTogether: ReadonlySet<string>;
   /** Whether a quantised module cannot wait in host memory or on disk. */
@@ -109,8 +111,8 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
       outputElements: tokens * read.rowWidth,
     };
   };
-  // transformers makes logits of a prompt's last token only.
-  const promptRows = isHead ? rows : rows * begun;
+  // Most classes of transformers make logits of a prompt's last token only.
+  const promptRows = isHead && cls?.makesAllLogits !== true ? rows : rows * begun;
   const isTower = phase === 'image' && !WITHOUT_PATCHES.test(name);
   const perToken = isTower ? patchesPerToken(config, name) : phase === 'prompt' ? patchesLeft(config, name) : 1;
   const onceRows = batch * (cls === null ? 1 : Math.ceil(promptTokens * perToken));
@@ -150,7 +152,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     kept: levels.map((level) => ({ tensors: [...level], bytes: keptOf(level, () => true).bytes })),
     largestLeafBytes: Math.max(0, ...read.leaves.values()),
     cacheElements: rows * kept.most,
-    activationElements: activations(),
+    activationElements: Math.max(activations(), ...names.map((tensor) => context.pictureElements.get(tensor) ?? 0)),
     waitingBytes: 0,
     elementBytes,
     runs: runs.filter((each) => each.runs > 0),

@@ -6,6 +6,7 @@ import type { TensorTable } from '../../../tensor/tensor-info.js';
 import type { LoadedModel } from '../../models/loaded-model.js';
 import { asConfig, tyingOf, type AnyConfig } from '../../models/model-config.js';
 import type { Float32Rule } from '../../models/read-model-table.js';
+import { peaksIn } from '../../models/picture-peaks.js';
 import { quantizationNotes, quantizationWarnings, type Quantization } from '../../models/quantization.js';
 import { CROSS } from './cache-shape.js';
 import { emptyModulesOf } from './empty-modules.js';
@@ -14,6 +15,7 @@ import { knownNotes, loaderNotes, mainGpuNotes } from './generic-notes.js';
 import { genericGroups } from './generic-groups.js';
 import { lackingKeys, lackingNotes } from './lacking-keys.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
+import { usualPicture, type UsualPicture } from './usual-picture.js';
 import { unsavedPlaces } from './unsaved-places.js';
 import type { DtypeRules } from '../loaded-dtype.js';
 import type { ModelProfile, PlannedClass, ProfileOptions } from '../model-profile.js';
@@ -81,8 +83,12 @@ export function genericProfiler(
     heldTogether: unsaved?.inside ?? new Set<string>(),
     quantizedStores: quantization?.stores ?? null,
   };
+  const peaks = model === null || model.cls.pictures === null ? null : peaksIn(model.cls.pictures, tensors);
   return (workload) => {
-    const blocks = groups.map((group) => genericBlock(group, { ...shared, workload }));
+    const picture = model === null ? null : usualPicture(model.cls, config, workload.pictureSize);
+    const elements = picture === null || peaks === null ? null : elementsOf(peaks, picture, workload);
+    const pictureElements = elements ?? new Map<string, number>();
+    const blocks = groups.map((group) => genericBlock(group, { ...shared, workload, pictureElements }));
     return {
       family: 'generic',
       model: model === null ? null : plannedClass(model, quantization),
@@ -100,12 +106,22 @@ export function genericProfiler(
         ...(model === null ? UNKNOWN : [...knownNotes(model, rules), ...lackingNotes([...lacking.keys()], model)]),
         ...loaderNotes(engine, blocks),
         ...(options.isGiven ? [] : mainGpuNotes(blocks)),
-        ...(model === null ? [] : [workloadNote(model.cls.use, workload)]),
+        ...(model === null ? [] : [workloadNote(model.cls.use, workload, picture?.size)]),
         ...quantizationNotes(quantization, engine),
       ],
       warnings: [...(model?.warnings ?? []), ...quantizationWarnings(quantization, engine)],
     };
   };
+}
+
+/** More tokens than a picture has are more of it. */
+function elementsOf(
+  peaks: ReadonlyMap<string, number>,
+  { size, tokens }: UsualPicture,
+  { batch, promptTokens }: Workload,
+): ReadonlyMap<string, number> {
+  const pixels = (batch * size.height * size.width * promptTokens) / tokens;
+  return new Map([...peaks].map(([weight, perPixel]) => [weight, Math.ceil(pixels * perPixel)]));
 }
 
 function plannedClass({ cls: { name, use } }: LoadedModel, quantization: Quantization | null): PlannedClass {

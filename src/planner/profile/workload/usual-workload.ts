@@ -1,4 +1,5 @@
 /** What a model of a kind usually has to do, where nobody says otherwise. */
+import type { PictureSize } from '../../../model/picture-size.js';
 import type { ModelUse } from '../../models/read-model-table.js';
 import type { Workload } from './workload.js';
 
@@ -24,7 +25,8 @@ export function usualWorkload(use: ModelUse): Pick<Workload, 'promptTokens' | 'n
 }
 
 /** What the plan is for, in words. */
-export function workloadNote(use: ModelUse, { promptTokens, newTokens }: Workload): string {
+export function workloadNote(use: ModelUse, { promptTokens, newTokens }: Workload, picture?: PictureSize): string {
   const answer = use === 'once' ? '' : ` and ${newTokens} new ones`;
-  return `The workload is ${SAID[use]} ${promptTokens} tokens${answer}, unless others are asked for.`;
+  const size = picture === undefined ? '' : ` (a picture of ${picture.width} x ${picture.height})`;
+  return `The workload is ${SAID[use]} ${promptTokens} tokens${size}${answer}, unless others are asked for.`;
 }

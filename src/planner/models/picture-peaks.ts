@@ -1,0 +1,41 @@
+/** What a class that takes pictures holds at most while it runs, as one pass of its default configuration shows (`scripts/picture_peaks.py`). */
+import type { TensorTable } from '../../tensor/tensor-info.js';
+import type { PictureSize } from '../../model/picture-size.js';
+
+/** How a class takes pictures. */
+export interface PicturePeaks {
+  /** What its processor makes of a picture where nothing says otherwise; null where it has no size of its own. */
+  readonly size: PictureSize | null;
+  /** Where much is in memory, the most first; none where it could not be tried. */
+  readonly peaks: readonly PicturePeak[];
+}
+
+/** A module of one product, while which runs so much is there. */
+export interface PicturePeak {
+  readonly module: string;
+  /** Elements of two bytes, for every pixel of the picture and channel of the product. */
+  readonly elements: number;
+}
+
+/** `height width module elements module elements`, "-" for no size */
+export function readPicturePeaks(row: string): PicturePeaks {
+  const [height = '-', width = '-', ...words] = row.split(' ');
+  const modules = words.filter((_, index) => index % 2 === 0);
+  return {
+    size: height === '-' ? null : { height: Number(height), width: Number(width) },
+    peaks: modules.map((module, index) => ({ module, elements: Number(words[2 * index + 1]) })),
+  };
+}
+
+/** Weight of a product -> elements for every pixel, for those that a model has. */
+export function peaksIn({ peaks }: PicturePeaks, tensors: TensorTable): ReadonlyMap<string, number> {
+  return new Map(
+    peaks.flatMap(({ module, elements }): [string, number][] => {
+      const weight = [module, module.replace(/\.\d+(?!.*\.\d)/, '.0')]
+        .map((path) => `${path}.weight`)
+        .find((name) => tensors.has(name));
+      const shape = weight === undefined ? undefined : tensors.get(weight)?.shape;
+      return weight === undefined || shape === undefined ? [] : [[weight, elements * Math.max(...shape.slice(0, 2))]];
+    }),
+  );
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod';
+import { isDtype } from '../../../tensor/dtype.js';
+import { loadModelTable } from '../../models/load-model-table.js';
+import { preparePlan } from '../../plan/request/prepare-plan.js';
+
+/** What transformers 5.24 has in memory at most, recorded by test/fixtures/planner/record_pictures.py. */
+const recorded = z
+  .array(
+    z.object({
+      name: z.string(),
+      config: z.record(z.string(), z.unknown()),
+      file: z.record(z.string(), z.tuple([z.string()]).rest(z.number())),
+      size: z.tuple([z.number(), z.number()]).nullable(),
+      peakBytes: z.number(),
+      promptTokens: z.number().optional(),
+    }),
+  )
+  .parse(JSON.parse(readFileSync(new URL('../../../../test/fixtures/planner/pictures.json', import.meta.url), 'utf8')));
+
+const models = await loadModelTable();
+
+function counted({ config, file, size, promptTokens }: (typeof recorded)[number]): number {
+  const tensors = new Map(
+    Object.entries(file).map(([name, [dtype, ...shape]]) => {
+      if (!isDtype(dtype)) throw new Error(dtype);
+      return [name, { dtype, shape }];
+    }),
+  );
+  const budgets = { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 };
+  const workload = {
+    newTokens: 1,
+    ...(size === null ? {} : { pictureSize: { height: size[0], width: size[1] } }),
+    ...(promptTokens === undefined ? {} : { promptTokens }),
+  };
+  const { blocks } = preparePlan(tensors, { config, models, engine: 'transformers', budgets, workload }).profile;
+  const kept = blocks.reduce((sum, block) => sum + block.cacheElements * block.elementBytes, 0);
+  return kept + Math.max(...blocks.map((block) => block.activationElements * block.elementBytes));
+}
+
+describe('what a picture of the usual size takes beside weights, and logits of a whole prompt', () => {
+  it.each(recorded)('$name: a tenth less at most, and less than two and a half times as much', (row) => {
+    const ratio = counted(row) / row.peakBytes;
+    expect(ratio).toBeGreaterThan(0.9);
+    expect(ratio).toBeLessThan(2.5);
+  });
+});
