@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Blip2Error } from '../../src/errors.js';
 import { asConfig, stringOf } from '../../src/planner/models/model-config.js';
 import { openCheckpoint, type Checkpoint } from '../../src/loader/index.js';
-import type { TensorInfo, TensorTable } from '../../src/planner/index.js';
+import { Blip2Error, type TensorInfo, type TensorTable } from '../../src/planner/index.js';
 
 /** Where a file is not one of several, its name with a variant or without. */
 const FOUND = /^model(\.[^.]+)?\.safetensors$/;

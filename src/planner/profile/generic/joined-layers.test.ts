@@ -71,7 +71,7 @@ describe('what is joined', () => {
     ['VipLlavaForConditionalGeneration', { vision_feature_layers: [-2, -5] }, VISION, true],
     ['VipLlavaForConditionalGeneration', {}, TEXT, false],
     ['MllamaForConditionalGeneration', {}, 'model.vision_model.transformer.layers', true],
-    ['MllamaForConditionalGeneration', {}, 'model.vision_model.global_transformer.layers', false],
+    ['MllamaForConditionalGeneration', {}, 'model.vision_model.global_transformer.layers', true],
     ['LlavaForConditionalGeneration', { vision_feature_layer: [-2] }, VISION, false],
     ['Wav2Vec2ForSequenceClassification', { use_weighted_layer_sum: true }, 'wav2vec2.encoder.layers', true],
     ['Wav2Vec2ForSequenceClassification', { use_weighted_layer_sum: false }, 'wav2vec2.encoder.layers', false],
