@@ -67,7 +67,8 @@ def starred(path):
 def measured(cls, config, size):
     with torch.device("meta"):
         model = cls._from_config(config, dtype=torch.bfloat16).eval()
-    channels = {name.rpartition(".")[0]: max(tensor.shape[:2]) for name, tensor in model.named_parameters() if name.endswith(".weight") and tensor.dim() > 1}
+    # Those in and out of a product, or all of a scale.
+    channels = {name.rpartition(".")[0]: max(tensor.shape[:2]) if max(tensor.shape[:2]) > 1 else max(tensor.shape) for name, tensor in model.named_parameters() if name.endswith(".weight") and tensor.dim() > 1}
     most, pixels = most_at(model, lambda: inputs(model, config, "cpu", torch.bfloat16, size or 224))
     highest = max(most.values())
     factors = {path: held / 2 / pixels / channels[path] for path, held in most.items() if path in channels and held >= SHARE * highest}

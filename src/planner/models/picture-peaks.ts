@@ -35,7 +35,13 @@ export function peaksIn({ peaks }: PicturePeaks, tensors: TensorTable): Readonly
         .map((path) => `${path}.weight`)
         .find((name) => tensors.has(name));
       const shape = weight === undefined ? undefined : tensors.get(weight)?.shape;
-      return weight === undefined || shape === undefined ? [] : [[weight, elements * Math.max(...shape.slice(0, 2))]];
+      return weight === undefined || shape === undefined ? [] : [[weight, elements * channelsOf(shape)]];
     }),
   );
+}
+
+/** Those in and out of a product, or all of a scale. */
+function channelsOf(shape: readonly number[]): number {
+  const sides = Math.max(...shape.slice(0, 2));
+  return sides > 1 ? sides : Math.max(...shape);
 }
