@@ -2,20 +2,24 @@
  * Files to pixel values, one at a time: milliseconds a picture, and a hash of all pixel values. `pixels_peer.py` is the same by
  * Pillow and NumPy. On one core:
  *
- *   npm run build && taskset -c 1 node bench/bulk/pixels.mjs FOLDER [ROUNDS]
+ *   npm run build && taskset -c 1 node bench/bulk/pixels.mjs FOLDER [ROUNDS] [sharp]
+ *
+ * With `sharp` it decodes, as where no thread is there to do it; without, as threads that make pixels do.
  */
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { decodePicture } from '../../dist/src/runtime/image/decode-picture.js';
+import { decodeHere } from '../../dist/src/runtime/image/libvips-here.js';
 import { modelPixels } from '../../dist/src/runtime/image/prepare-pixels.js';
 import { parsePreprocessorConfig } from '../../dist/src/runtime/image/preprocessor-config.js';
 
-const [folder, rounds = '3'] = process.argv.slice(2);
+const [folder, rounds = '3', by] = process.argv.slice(2);
 if (folder === undefined) throw new Error('which folder?');
 // As in the process that holds a model.
 sharp.cache(false);
+if (by !== 'sharp') await decodeHere();
 
 const config = parsePreprocessorConfig({ size: 224 });
 const files = (await readdir(folder)).filter((name) => name.endsWith('.jpg')).sort();
