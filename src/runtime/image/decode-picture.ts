@@ -66,7 +66,7 @@ async function decodeJpeg(bytes: Uint8Array, maxPixels: number): Promise<RgbPict
   const unlimited = !header.hasManyScans;
   const plain = decodedHere(bytes, maxPixels, unlimited);
   if (plain !== null) return plain;
-  const picture = await openWithLibvips(bytes, maxPixels, unlimited);
+  const picture = await openWithLibvips(bytes, maxPixels, { unlimited });
   return header.channels === 4 ? cmykRgb(picture) : plainRgb(picture);
 }
 

@@ -29,13 +29,21 @@ async function loadSharp() {
   return sharp;
 }
 
-/**
- * @param unlimited whether a JPEG may have any number of damaged places, and of scans, each of which takes as long as a picture
- * @throws Error where libvips does not read the header
- */
-export async function openWithLibvips(bytes: Uint8Array, maxPixels = MAX_PIXELS, unlimited = false): Promise<Sharp> {
+interface OpenOptions {
+  /** Whether a JPEG may have any number of damaged places, and of scans, each of which takes as long as a picture. Default false. */
+  readonly unlimited?: boolean;
+  /** What the file must be free of. Default `error`. */
+  readonly failOn?: 'error' | 'warning';
+}
+
+/** @throws Error where libvips does not read the header */
+export async function openWithLibvips(
+  bytes: Uint8Array,
+  maxPixels = MAX_PIXELS,
+  { unlimited = false, failOn = 'error' }: OpenOptions = {},
+): Promise<Sharp> {
   const sharp = await loadedSharp();
-  return sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels, unlimited });
+  return sharp(bytes, { ignoreIcc: true, failOn, limitInputPixels: maxPixels, unlimited });
 }
 
 /** Has the decoder there for the first picture: to load it takes longer than most pictures. Where it is missing, that says so. */

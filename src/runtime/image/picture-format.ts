@@ -32,13 +32,14 @@ const STARTS: readonly (readonly [readonly string[], string])[] = [
   [['\xff\x0a', '\0\0\0\x0cJXL '], 'a JPEG XL picture'],
   [['\xff\x4f\xff\x51', '\0\0\0\x0cjP  '], 'a JPEG 2000 picture'],
   [['8BPS'], 'a Photoshop file'],
-  [['\0\0\x01\0', '\0\0\x02\0'], 'an icon'],
   [['qoif'], 'a QOI picture'],
   [['%PDF', '%!PS'], 'a page, not a picture'],
   [['\x76\x2f\x31\x01'], 'an OpenEXR picture'],
 ];
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/^BM[^]{4}\0\0\0\0/, 'a BMP of an unknown header'],
+  // A TGA begins alike, and counts no pictures there.
+  [/^\0\0[\x01\x02]\0(?!\0\0)/, 'an icon'],
   [/^P7\s/, 'a PAM picture'],
   [/^P[fF]\s/, 'a PFM picture'],
   [/^(?:\xef\xbb\xbf)?\s*(?:<\?xml[^]*)?<(?:!DOCTYPE )?svg/i, 'an SVG, which has no pixels of its own'],

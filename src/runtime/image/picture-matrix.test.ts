@@ -38,6 +38,10 @@ const REFUSED: readonly (readonly [RegExp, RegExp])[] = [
   [/^tiff\/.* 16 planes /, /samples of 16(, 16)+ bits.*, in planes/],
   [/^tiff\/rgb (8|16) tiles in planes /, /in tiles of planes/],
   [/^tiff\/palette 8 of bytes$/, /a palette of 8-bit levels/],
+  [/^tiff\/(signed|float) \d+ > 8$/, /(signed|floating-point) samples of \d+ bits, compressed, big-endian/],
+  [/^tiff\/grey alpha 8 planes$/, /samples of 8, 8 bits, extra samples 2, in planes/],
+  [/^tiff\/(runs across 200 rows|raw tiles of which one is short)$/, /cannot be read as a picture/],
+  [/^png\/frame \(0, 9, 4/, /the first frame of its animation is not the whole picture/],
   [/^avif\/.* matrix (4|7|8) /, /an AVIF of matrix coefficients [478]/],
   [/^pnm\/b'Pf /, /a PFM picture/],
   [/^avif\/alpha premultiplied$/, /an AVIF whose colours were multiplied by its alpha/],
@@ -89,9 +93,9 @@ describe('every cell of the matrix has the pixels that Pillow gives, or is refus
     );
     const byPillow = cells.filter((cell) => cell.refused !== undefined);
     expect({ cells: cells.length, refused: refused.length, byPillow: byPillow.length }).toEqual({
-      cells: 1548,
-      refused: 55,
-      byPillow: 357,
+      cells: 1595,
+      refused: 63,
+      byPillow: 374,
     });
     expect(new Set(cells.map(({ name, file }) => `${name} ${file}`)).size).toBeGreaterThan(750);
   });

@@ -6,23 +6,25 @@ import type { Sharp } from 'sharp';
 import type { RgbPicture } from '../rgb-picture.js';
 import { cmykRgb, dividedRgb, grey16Rgb, openWithLibvips, plainRgb } from '../libvips-pixels.js';
 import { PictureRefusal } from '../picture-refusal.js';
+import { forLibvips, joinTiles } from './for-libvips.js';
 import { readTiffTags, type TiffTags } from './tiff-tags.js';
 
 type Pixels = 'plain' | 'divided' | 'grey16' | 'inverted grey16' | 'cmyk8' | 'cmyk16';
 
 /** None, CCITT, groups 3 and 4, LZW, JPEG, Deflate under both numbers, PackBits. */
 const COMPRESSIONS = new Set([1, 2, 3, 4, 5, 7, 8, 32946, 32773]);
-const JPEG_COMPRESSION = 7;
+const [NO_COMPRESSION, JPEG_COMPRESSION, PACKBITS] = [1, 7, 32773];
 
 /** @throws PictureRefusal, RangeError for a file that ends too early, Error where libvips cannot decode it */
 export async function decodeTiff(bytes: Uint8Array, maxPixels: number): Promise<RgbPicture> {
   const tags = readTiffTags(bytes);
   const pixels = pixelsOf(tags);
   if (pixels === undefined) throw PictureRefusal.unsupported(described(tags));
-  return turnPicture(
-    await decoded(await openWithLibvips(forLibvips(bytes, tags), maxPixels), pixels),
-    orientationOf(tags),
-  );
+  // Where runs of a long strip go beyond a row, which none should, libvips drops the rest of them, and warns.
+  const failOn = tags.compression === PACKBITS ? 'warning' : 'error';
+  const page = await openWithLibvips(forLibvips(bytes, tags, maxPixels), maxPixels, { failOn });
+  const picture = await decoded(page, pixels);
+  return turnPicture(joinTiles(picture, tags), orientationOf(tags));
 }
 
 async function decoded(picture: Sharp, pixels: Pixels): Promise<RgbPicture> {
@@ -49,7 +51,7 @@ function pixelsOf(tags: TiffTags): Pixels | undefined {
   const { photometric, bitsPerSample, compression, fillOrder, planar, sampleFormat } = tags;
   const [bits = 0, ...otherBits] = bitsPerSample;
   if (!COMPRESSIONS.has(compression) || otherBits.some((other) => other !== bits)) return undefined;
-  if (tags.tiled && planar === 2) return undefined;
+  if (tags.tiles !== undefined && planar === 2) return undefined;
   if (photometric === WHITE_IS_ZERO || photometric === BLACK_IS_ZERO) return greyPixels(tags, bits);
   if (fillOrder !== 1 || sampleFormat.some((format) => format !== 1)) return undefined;
   // Pillow takes planes of 16 bits for planes of 8.
@@ -72,9 +74,14 @@ function pixelsOf(tags: TiffTags): Pixels | undefined {
 }
 
 function greyPixels(tags: TiffTags, bits: number): Pixels | undefined {
-  const { photometric, bitsPerSample, extraSamples, fillOrder, littleEndian, sampleFormat } = tags;
+  const { photometric, bitsPerSample, compression, extraSamples, fillOrder, planar, sampleFormat } = tags;
+  const { littleEndian } = tags.directory;
   const [format = 1] = sampleFormat;
   const white = photometric === WHITE_IS_ZERO;
+  // Pillow turns the bytes of these about once more than libtiff, which has unpacked them in this machine's order.
+  if (!littleEndian && compression !== NO_COMPRESSION && format !== 1 && bits > 8) return undefined;
+  // libvips takes two planes for samples that alternate.
+  if (planar === 2 && bitsPerSample.length > 1) return undefined;
   if (bitsPerSample.length === 2) {
     const alpha = extraSamples.length === 1 && extraSamples[0] === UNASSOCIATED;
     return bits === 8 && alpha && !white && format === 1 && fillOrder === 1 ? 'plain' : undefined;
@@ -119,27 +126,7 @@ function hasOnly({ bitsPerSample, extraSamples }: TiffTags, colours: number, kin
 
 /** Where there is no tag, Pillow looks into XMP. */
 function orientationOf({ orientation, xmp }: TiffTags): number {
-  return orientation?.value ?? Number(/tiff:Orientation(?:="|>)(\d)/.exec(xmp)?.[1] ?? 1);
-}
-
-/**
- * The file with its first page alone, and two tags made plain where need be: libvips reads the tags of all pages, of which one
- * may be cut off; it refuses an orientation that is none of the eight, which Pillow takes as it is; and it divides associated
- * colours by their alpha, rounding otherwise than Pillow.
- */
-function forLibvips(
-  bytes: Uint8Array,
-  { orientation, extraSamples, extraSamplesAt, littleEndian, nextPage }: TiffTags,
-): Uint8Array {
-  const changes: [number, number][] = [];
-  if (orientation !== undefined && !(orientation.value >= 1 && orientation.value <= 8))
-    changes.push([orientation.at, 1]);
-  if (extraSamplesAt !== undefined && extraSamples[0] === ASSOCIATED) changes.push([extraSamplesAt, UNASSOCIATED]);
-  if (changes.length === 0 && nextPage === undefined) return bytes;
-  const copy = Uint8Array.from(bytes);
-  if (nextPage !== undefined) copy.fill(0, nextPage.begin, nextPage.end);
-  for (const [at, value] of changes) new DataView(copy.buffer).setUint16(at, value, littleEndian);
-  return copy;
+  return orientation ?? Number(/tiff:Orientation(?:="|>)(\d)/.exec(xmp)?.[1] ?? 1);
 }
 
 const COLOURS: Readonly<Record<number, string>> = {
@@ -160,10 +147,11 @@ function described(tags: TiffTags): string {
   parts.push(`${format === undefined ? '' : `${format} `}samples of ${bitsPerSample.join(', ')} bits`);
   if (extraSamples.length > 0) parts.push(`extra samples ${extraSamples.join(', ')}`);
   if (photometric === PALETTE && tags.colourMapMax <= 255) parts.push('a palette of 8-bit levels');
-  if (planar === 2) parts.push(tags.tiled ? 'in tiles of planes' : 'in planes');
+  if (planar === 2) parts.push(tags.tiles === undefined ? 'in planes' : 'in tiles of planes');
   if (fillOrder !== 1) parts.push(`fill order ${fillOrder}`);
   if (!COMPRESSIONS.has(compression)) parts.push(`compression ${compression}`);
-  return `a TIFF ${parts.join(', ')}, ${tags.littleEndian ? 'little' : 'big'}-endian`;
+  else if (compression !== NO_COMPRESSION) parts.push('compressed');
+  return `a TIFF ${parts.join(', ')}, ${tags.directory.littleEndian ? 'little' : 'big'}-endian`;
 }
 
 /** Mirrored left to right, rows and columns exchanged before that: what each EXIF orientation asks for. */
