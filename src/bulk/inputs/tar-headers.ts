@@ -14,6 +14,7 @@ const EXTENSION_TYPES = /^[xgLK]$/;
 const WITHOUT_DATA = /^[12346]$/;
 /** Whose size, where one is stated, is not of anything in the archive. */
 const DIRECTORY = '5';
+const SPACE = 0x20;
 /** Far above what names need, as the library has it. */
 const MOST_EXTENSION_BYTES = 4 * 1024 * 1024;
 
@@ -85,7 +86,17 @@ function sizeField(header: Uint8Array): number {
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }
 
+/** Records are `length key=value\n`, the length being of all of it; a value may hold anything, also what looks like a record. */
 function paxSize(records: Uint8Array): number | undefined {
-  const size = /(?:^|\n)\d+ size=(\d+)\n/.exec(Buffer.from(records).toString('latin1'))?.[1];
-  return size === undefined ? undefined : Number(size);
+  let size: number | undefined;
+  for (let at = 0; at < records.length;) {
+    const space = records.indexOf(SPACE, at);
+    const length = Number(Buffer.from(records.subarray(at, space)).toString('latin1'));
+    if (space < 0 || !Number.isSafeInteger(length) || length <= 0) break;
+    const record = Buffer.from(records.subarray(space + 1, at + length)).toString('latin1');
+    const stated = /^size=(\d+)\n$/.exec(record)?.[1];
+    if (stated !== undefined) size = Number(stated);
+    at += length;
+  }
+  return size;
 }

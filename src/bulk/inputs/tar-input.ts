@@ -15,6 +15,12 @@ const NOTES_FOLDER = /^__[^/]*__\//;
 /** Of what an archive has in place of pictures. */
 const NAMED_KINDS = 5;
 
+/**
+ * Archives of before 1988, and the labels that GNU tar gives archives, name no format; their checksums hold all the same. The library's
+ * declarations lack that option; the other has its default.
+ */
+const READING = { allowUnknownFormat: true, highWaterMark: 16 * 1024 };
+
 const member = z.object({
   name: z.string(),
   type: z.string().nullable(),
@@ -31,7 +37,7 @@ const member = z.object({
 export async function* tarPictures(path: string): AsyncGenerator<TarPicture, void> {
   try {
     await using tar = await openTarFile(path);
-    const members = extract();
+    const members = extract(READING);
     const marks = new Map<number, string>();
     const headers = Readable.from(tarHeaders(tar, (offset, mark) => marks.set(offset, mark)));
     headers.on('error', (error) => members.destroy(error)).pipe(members);
