@@ -322,6 +322,9 @@ describe('lists', () => {
       { name: '/c.png', beneath: 'c.png' },
       { name: 'https://x.org/d%20e.webp?f', beneath: 'd%20e.webp' },
     ]);
+    // As Python's json writes numbers that JSON has none for.
+    const python = await jsonl('{"path": "NaN.jpg", "score": NaN, "least": [-Infinity, Infinity]}');
+    expect(await list([python])).toMatchObject([{ name: 'NaN.jpg' }]);
     const file = await jsonl('{"file_name": "a.jpg", "mine": "b.jpg"}');
     expect(await list([file], { pathField: 'mine', imageRoot: '/r' })).toMatchObject([{ path: '/r/b.jpg' }]);
   });

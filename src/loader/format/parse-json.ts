@@ -34,10 +34,10 @@ function parsePythonJson(text: string): unknown {
   }
 }
 
-/** undefined where the text is no JSON. */
+/** What Python's json reads in it; undefined where the text is no JSON. */
 export function jsonOrUndefined(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parsePythonJson(text);
   } catch {
     return undefined;
   }
