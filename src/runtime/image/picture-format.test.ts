@@ -37,6 +37,7 @@ describe('what a file is, by its first bytes', () => {
     ['\xff\x0a', 'JPEG XL'],
     ['\xff\x4f\xff\x51', 'JPEG 2000'],
     ['8BPS\0\x01', 'Photoshop'],
+    ['\0\0\x01\0\x01\0\x10\x10', 'icon'],
     ['%PDF-1.7', 'page'],
     ['<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg">', 'SVG'],
     ['<!DOCTYPE html><html>', 'web page'],
@@ -46,6 +47,7 @@ describe('what a file is, by its first bytes', () => {
   });
 
   it('does not name what it does not know', () => {
+    expect(foreignFormat(bytes('\0\0\x02\0\0\0\0\0\0\0\0\0\x10\0\x10\0\x18\0'))).toBeUndefined();
     expect(foreignFormat(bytes('no picture'))).toBeUndefined();
     expect(foreignFormat(bytes('Big'))).toBeUndefined();
   });

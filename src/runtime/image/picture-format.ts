@@ -39,6 +39,7 @@ const STARTS: readonly (readonly [readonly string[], string])[] = [
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/^BM[^]{4}\0\0\0\0/, 'a BMP of an unknown header'],
   // A TGA begins alike, and counts no pictures there.
+  // eslint-disable-next-line no-control-regex -- these are bytes
   [/^\0\0[\x01\x02]\0(?!\0\0)/, 'an icon'],
   [/^P7\s/, 'a PAM picture'],
   [/^P[fF]\s/, 'a PFM picture'],
