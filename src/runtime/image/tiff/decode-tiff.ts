@@ -13,15 +13,17 @@ type Pixels = 'plain' | 'divided' | 'grey16' | 'inverted grey16' | 'cmyk8' | 'cm
 
 /** None, CCITT, groups 3 and 4, LZW, JPEG, Deflate under both numbers, PackBits. */
 const COMPRESSIONS = new Set([1, 2, 3, 4, 5, 7, 8, 32946, 32773]);
-const [NO_COMPRESSION, JPEG_COMPRESSION, PACKBITS] = [1, 7, 32773];
+const [NO_COMPRESSION, JPEG_COMPRESSION] = [1, 7];
+/** Of these, those that count runs: the fax groups and PackBits. */
+const RUNS = new Set([2, 3, 4, 32773]);
 
 /** @throws PictureRefusal, RangeError for a file that ends too early, Error where libvips cannot decode it */
 export async function decodeTiff(bytes: Uint8Array, maxPixels: number): Promise<RgbPicture> {
   const tags = readTiffTags(bytes);
   const pixels = pixelsOf(tags);
   if (pixels === undefined) throw PictureRefusal.unsupported(described(tags));
-  // Where runs of a long strip go beyond a row, which none should, libvips drops the rest of them, and warns.
-  const failOn = tags.compression === PACKBITS ? 'warning' : 'error';
+  // Where the runs of a row do not end with it, libvips reads long strips otherwise than Pillow, row by row; of that libtiff warns.
+  const failOn = RUNS.has(tags.compression) ? 'warning' : 'error';
   const page = await openWithLibvips(forLibvips(bytes, tags, maxPixels), maxPixels, { failOn });
   const picture = await decoded(page, pixels);
   return turnPicture(joinTiles(picture, tags), orientationOf(tags));
