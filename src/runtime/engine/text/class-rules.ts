@@ -19,8 +19,8 @@ export interface ClassRules {
   parts(file: Fields, config: Fields): Fields;
   /** Special tokens where `tokenizer_config.json` names none. */
   readonly names: Fields;
-  /** Special tokens without a name where `tokenizer_config.json` lists none. */
-  readonly extra: readonly string[];
+  /** Special tokens without a name where `tokenizer_config.json` says nothing of such. */
+  extra?(config: Fields): readonly string[];
 }
 
 /**
@@ -61,19 +61,24 @@ const isOfBytes = ({ normalizer, pre_tokenizer: cut, post_processor: frame, deco
 
 const kindOf = (file: Fields): string => `${String(typeOf(file['model']))}${isOfBytes(file) ? ' over bytes' : ''}`;
 
+/** All that a class keeps of a model. */
+function wordsOf(model: unknown): Fields {
+  const { type, vocab, merges } = fieldsOf(model);
+  return { type, vocab, merges };
+}
+
 const BYTES = { type: 'ByteLevel', trim_offsets: true, use_regex: true };
 const MARKS = { type: 'Metaspace', replacement: '▁' };
 
 const gpt2: ClassRules = {
   fits: (file) => isBpe(file) && isOfBytes(file),
   parts: ({ model }, { add_prefix_space: prefix }) => ({
-    model: { ...fieldsOf(model), unk_token: null, fuse_unk: false, byte_fallback: false },
+    model: { ...wordsOf(model), unk_token: null, fuse_unk: false, byte_fallback: false },
     normalizer: null,
     pre_tokenizer: { ...BYTES, add_prefix_space: prefix === true },
     decoder: { ...BYTES, add_prefix_space: true },
   }),
-  names: { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>', unk_token: '<|endoftext|>' },
-  extra: [],
+  names: { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>', unk_token: '<|endoftext|>', pad_token: null },
 };
 
 const llama: ClassRules = {
@@ -84,30 +89,29 @@ const llama: ClassRules = {
     const spaces = { type: 'Replace', pattern: { String: '▁' }, content: ' ' };
     const start = isPrefixed ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : [];
     return {
-      model: { ...fieldsOf(model), unk_token: null, fuse_unk: true, byte_fallback: true },
+      model: { ...wordsOf(model), unk_token: null, fuse_unk: true, byte_fallback: true },
       normalizer: null,
       pre_tokenizer: { ...MARKS, prepend_scheme: isPrefixed ? scheme : 'never', split: false },
       decoder: { type: 'Sequence', decoders: [spaces, { type: 'ByteFallback' }, { type: 'Fuse' }, ...start] },
     };
   },
   names: { bos_token: '<s>', eos_token: '</s>', unk_token: '<unk>' },
-  extra: [],
 };
 
 const t5: ClassRules = {
   fits: ofModel('Unigram'),
-  parts: ({ model, normalizer }) => {
+  parts: ({ model, normalizer }, { eos_token: end }) => {
     const marks = { ...MARKS, prepend_scheme: 'always', split: true };
     return {
-      model: { ...fieldsOf(model), unk_id: 2, byte_fallback: false },
+      model: { ...wordsOf(model), unk_id: 2, byte_fallback: false },
       normalizer: charsmapIn(normalizer),
       pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, marks] },
       decoder: marks,
-      post_processor: template(null, '</s>'),
+      post_processor: template(null, contentOf(end) ?? '</s>'),
     };
   },
   names: { eos_token: '</s>', unk_token: '<unk>', pad_token: '<pad>' },
-  extra: Array.from({ length: 100 }, (_, i) => `<extra_id_${i}>`),
+  extra: ({ extra_ids: count }) => Array.from({ length: Number(count ?? 100) }, (_, i) => `<extra_id_${i}>`),
 };
 
 /** The only step of a normaliser that T5's class keeps. */
@@ -119,7 +123,12 @@ function charsmapIn(normalizer: unknown): unknown {
 const bert: ClassRules = {
   fits: ofModel('WordPiece'),
   parts: ({ model }, config) => ({
-    model: { ...fieldsOf(model), unk_token: contentOf(config['unk_token']) ?? '[UNK]' },
+    model: {
+      ...wordsOf(model),
+      unk_token: contentOf(config['unk_token']) ?? '[UNK]',
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 100,
+    },
     normalizer: {
       type: 'BertNormalizer',
       clean_text: true,
@@ -132,7 +141,6 @@ const bert: ClassRules = {
     post_processor: template(contentOf(config['cls_token']) ?? '[CLS]', contentOf(config['sep_token']) ?? '[SEP]'),
   }),
   names: { unk_token: '[UNK]', sep_token: '[SEP]', pad_token: '[PAD]', cls_token: '[CLS]', mask_token: '[MASK]' },
-  extra: [],
 };
 
 /** The content of a token that is written alone or with its properties. */

@@ -95,11 +95,67 @@ describe('tokenizers of both of their files', () => {
     [{ padding: 'max_length', max_length: 12 }, '"padding" fills prompts up'],
     [{ padding: true, pad_to_multiple_of: 8 }, '"padding" fills prompts up'],
     [{ truncation: true, model_max_length: 9 }, '"truncation" needs "max_length" beside it'],
+    [{ truncation_side: 'Left' }, '"truncation_side" is "Left", not "left" or "right"'],
+    [{ is_split_into_words: true }, '"is_split_into_words" is not done here'],
+    // transformers takes it for a setting of pictures, which are not normalised then.
+    [{ do_normalize: false }, '"do_normalize" is obeyed by transformers as a setting of pictures'],
   ])('refuses what it does not do: %j', async (config, reason) => {
     await write('', 'opt', {}, config);
     const make = await readPromptTokenizer(folder, blip2);
     expect(make).toThrow(reason);
   });
+
+  it.each([
+    ['opt', { normalizer: { type: 'Nmt' } }, '"normalizer" {"type":"Nmt"} is not done here'],
+    ['opt', { pre_tokenizer: { type: 'Whitespace' } }, '"pre_tokenizer" {"type":"Whitespace"} is not'],
+    ['opt', { pre_tokenizer: { type: 'Punctuation', behavior: 'Isolated' } }, '"pre_tokenizer" {"type":"Punctuation"'],
+    ['opt', { pre_tokenizer: { type: 'Digits', individual_digits: true } }, '"pre_tokenizer" {"type":"Digits"'],
+    [
+      'opt',
+      { pre_tokenizer: { type: 'Split', pattern: { String: 'a' }, behavior: 'MergedWithNext', invert: false } },
+      '"behavior":"MergedWithNext"',
+    ],
+    [
+      't5',
+      {
+        pre_tokenizer: {
+          type: 'Sequence',
+          pretokenizers: [{ type: 'WhitespaceSplit' }, { type: 'Metaspace', prepend_scheme: 'first' }],
+        },
+      },
+      '"Metaspace" with "prepend_scheme": "first" beside other steps',
+    ],
+    ['opt', { decoder: { type: 'CTC' } }, '"decoder" {"type":"CTC"} is not done here'],
+    ['opt', { decoder: { type: 'Replace', pattern: { Regex: 'a' }, content: '' } }, '"pattern":{"Regex":"a"}'],
+    ['opt', { post_processor: { type: 'Other' } }, '"post_processor" of type "Other" is not done here'],
+    [
+      'opt',
+      {
+        post_processor: {
+          type: 'Sequence',
+          processors: ['Bert', 'Roberta'].map((name) => ({ type: `${name}Processing`, cls: ['a', 1], sep: ['b', 2] })),
+        },
+      },
+      'around a text twice',
+    ],
+    ['opt', { model: { type: 'WordLevel', vocab: { a: 0 }, unk_token: 'a' } }, 'of type "WordLevel" is not done here'],
+    ['t5', { model: { type: 'Unigram', vocab: [['a', 0]], unk_id: null } }, 'its vocabulary lacks "unk_id"'],
+    ['t5', { model: { type: 'Unigram', vocab: [['a', 0]], unk_id: 0, byte_fallback: true } }, '"byte_fallback"'],
+    ['bert', { model: { type: 'WordPiece', vocab: { a: 0 }, unk_token: '[UNK]' } }, 'lacks "unk_token"'],
+    ['opt', { model: { type: 'BPE', vocab: { a: 0 }, merges: [], dropout: 0.1 } }, '"dropout": 0.1 of a BPE'],
+    [
+      'opt',
+      { model: { type: 'BPE', vocab: { a: 0 }, merges: [], end_of_word_suffix: '</w>' } },
+      '"end_of_word_suffix"',
+    ],
+  ])(
+    'refuses a tokenizer of %s with %j: what would be made of it is something else than there',
+    async (kind, file, reason) => {
+      await write('', kind, file, { tokenizer_class: 'TokenizersBackend' });
+      const make = await readPromptTokenizer(folder, blip2);
+      expect(make).toThrow(reason);
+    },
+  );
 
   it.each([
     [

@@ -2,7 +2,8 @@ import { contentOf, fieldsOf, rulesOf, type Fields } from './class-rules.js';
 
 /**
  * A tokenizer as transformers 5.24 makes it of both of its files: by the rules of its class, where it has some, and with the tokens
- * that either file adds to the vocabulary. Ids stated for those do not count where the vocabulary has others.
+ * that either file adds to the vocabulary. Ids stated for those do not count: they have those of the vocabulary, or
+ * come behind it one by one.
  * @param file parsed `tokenizer.json`
  * @param config parsed `tokenizer_config.json`
  * @param added special tokens that come behind all others
@@ -13,11 +14,13 @@ export function composeTokenizer(file: Fields, config: Fields, added: readonly s
   const inFile = listOf(file['added_tokens']);
   const tokens = new AddedTokens(file, rules === null ? inFile : []);
   const stated = statedTokens(config) ?? inFile;
-  const named = namedTokens({ ...rules?.names, ...config });
+  const padding = { pad_token: fieldsOf(file['padding'])['pad_token'] };
+  const named = namedTokens({ ...padding, ...rules?.names, ...config });
   const names = new Set(named.map(({ content }) => content));
   for (const { id: _, ...token } of stated) tokens.put(names.has(token.content) ? { ...token, special: true } : token);
-  const extra = listOf(extraTokens(config) ?? rules?.extra);
-  for (const token of [...named, ...extra, ...listOf(added)]) if (!tokens.has(token)) tokens.put(token);
+  const extra = listOf(extraTokens(config) ?? rules?.extra?.(config));
+  for (const token of [...named, ...extra]) if (!tokens.has(token)) tokens.put(token);
+  for (const token of listOf(added)) tokens.put(token);
   return { ...file, ...rules?.parts(file, config), added_tokens: tokens.list };
 }
 
@@ -35,7 +38,7 @@ class AddedTokens {
     const { size, idOf } = vocabularyOf(file);
     this.#idOf = idOf;
     this.#next = size;
-    for (const token of tokens) this.#set(token, Number(token['id']));
+    for (const token of tokens) this.put(token);
   }
 
   get list(): AddedToken[] {
@@ -48,10 +51,7 @@ class AddedTokens {
 
   /** In place of the one with its content, whose id it gets. */
   put(token: AddedToken): void {
-    this.#set(token, this.#byContent.get(token.content)?.id ?? this.#idOf(token.content) ?? this.#next);
-  }
-
-  #set(token: AddedToken, id: number): void {
+    const id = this.#byContent.get(token.content)?.id ?? this.#idOf(token.content) ?? this.#next;
     this.#byContent.set(token.content, { ...token, id });
     this.#next = Math.max(this.#next, id + 1);
   }
@@ -94,8 +94,11 @@ function namedTokens({ extra_special_tokens: extra, ...config }: Fields): AddedT
   return listOf([...NAMES, ...own].map((name) => all[name])).map((token) => ({ ...token, special: true }));
 }
 
+/** undefined where nothing is said: an empty list, or null for one, is something. */
 function extraTokens({ extra_special_tokens: extra, additional_special_tokens: older }: Fields): unknown {
-  return Array.isArray(extra) && extra.length > 0 ? extra : older;
+  if (Array.isArray(extra) && extra.length > 0) return extra;
+  if (older !== undefined) return older ?? [];
+  return Array.isArray(extra) || extra === null ? [] : undefined;
 }
 
 /** @param values contents, or tokens with their properties; others are left out */

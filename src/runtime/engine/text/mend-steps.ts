@@ -18,6 +18,7 @@ interface Step {
   readonly decoders?: readonly (Step | null)[];
   normalize?: (text: string) => string;
   pattern?: unknown;
+  byte_decoder?: Readonly<Record<string, number | string>>;
   pre_tokenize_text?: (text: string, options?: object) => string[];
   decode_chain?: (tokens: string[]) => string[];
 }
@@ -57,6 +58,10 @@ function mendNormalizer(step: Step, config: Config): void {
       return right === true ? stripped.replace(TRAILING_SPACE, '') : stripped;
     };
   }
+  // What is put in place of others is no pattern: "$1" is that.
+  const { pattern } = step;
+  if (type === 'Replace' && pattern instanceof RegExp)
+    step.normalize = (text) => text.replaceAll(pattern, () => textOf(config['content']));
   if (type === 'BertNormalizer') step.normalize = bertNormalizer(config);
   if (type === 'Lowercase') step.normalize = smallLetters;
 }
@@ -79,9 +84,29 @@ function wordsOf(text: string, mark: string): string[] {
   return [...(first === '' ? [] : [first]), ...others.map((word) => mark + word)];
 }
 
-function mendDecoder(step: Step, { type }: Config): void {
+function mendDecoder(step: Step, { type, replacement = '▁', prepend_scheme: scheme, content }: Config): void {
   if (type === 'ByteFallback') step.decode_chain = withTextOfBytes;
+  const { byte_decoder: bytes } = step;
+  if (type === 'ByteLevel' && bytes !== undefined) step.decode_chain = (tokens) => [textOfLetters(tokens, bytes)];
+  if (type === 'Metaspace') {
+    step.decode_chain = (tokens) =>
+      tokens.map((token, place) => token.replaceAll(String(replacement), place === 0 && scheme !== 'never' ? '' : ' '));
+  }
+  const { pattern } = step;
+  if (type === 'Replace' && pattern instanceof RegExp)
+    step.decode_chain = (tokens) => tokens.map((token) => token.replaceAll(pattern, () => textOf(content)));
 }
+
+/** Each token is its letters' bytes, or its own where one of them stands for none. */
+function textOfLetters(tokens: readonly string[], byteOf: Readonly<Record<string, number | string>>): string {
+  const bytes = tokens.flatMap((token) => {
+    const letters = Array.from(token, (letter) => Number(byteOf[letter] ?? NaN));
+    return letters.some(Number.isNaN) ? [...UTF8.encode(token)] : letters;
+  });
+  return LOSSY_UTF8.decode(Uint8Array.from(bytes));
+}
+
+const textOf = (content: unknown): string => (typeof content === 'string' ? content : '');
 
 function isRecord(value: unknown): value is Config {
   return typeof value === 'object' && value !== null;
@@ -113,7 +138,7 @@ function withTextOfBytes(tokens: readonly string[]): string[] {
   const texts: string[] = [];
   let run: number[] = [];
   const endRun = (): void => {
-    if (run.length > 0) texts.push(textOf(run));
+    if (run.length > 0) texts.push(textOfRun(run));
     run = [];
   };
   for (const token of tokens) {
@@ -128,9 +153,11 @@ function withTextOfBytes(tokens: readonly string[]): string[] {
   return texts;
 }
 
+const UTF8 = new TextEncoder();
+const LOSSY_UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function textOf(bytes: readonly number[]): string {
+function textOfRun(bytes: readonly number[]): string {
   try {
     return STRICT_UTF8.decode(Uint8Array.from(bytes));
   } catch {

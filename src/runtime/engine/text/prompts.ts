@@ -82,7 +82,14 @@ function promptIds(prompt: string | null, tokenizer: TextTokenizer, config: Blip
   );
 }
 
-/** The answer: text of the new ids, special tokens left out, without the white space around it. */
+/** The answer: text of the new ids, special tokens left out, without what Python's `strip` takes for white space around it. */
 export function answerText(newIds: readonly number[], tokenizer: TextTokenizer): string {
-  return tokenizer.decode(newIds).trim();
+  const text = tokenizer.decode(newIds);
+  let [begin, end] = [0, text.length];
+  while (begin < end && isSpace(text.charAt(begin))) begin++;
+  while (end > begin && isSpace(text.charAt(end - 1))) end--;
+  return text.slice(begin, end);
 }
+
+const isSpace = (letter: string): boolean =>
+  /\p{White_Space}/u.test(letter) || (letter >= '\u001c' && letter <= '\u001f');

@@ -129,4 +129,14 @@ describe('answerText', () => {
     expect(demoTokenizer.decode(ids)).toBe(' small red\n');
     expect(answerText(ids, demoTokenizer)).toBe('small red');
   });
+
+  it("takes for white space what Python's strip does", () => {
+    // All of `[chr(c) for c in range(0x110000) if not chr(c).strip()]`.
+    const spaces =
+      '\t\n\v\f\r\u001c\u001d\u001e\u001f \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000';
+    const decoding = (text: string): TextTokenizer => ({ encode: () => [], decode: () => text });
+    expect(answerText([], decoding(`${spaces}a b${spaces}`))).toBe('a b');
+    expect(answerText([], decoding(spaces))).toBe('');
+    expect(answerText([], decoding('\ufeffa\u200b'))).toBe('\ufeffa\u200b');
+  });
 });

@@ -3,9 +3,13 @@
  */
 import { Tokenizer } from '@huggingface/tokenizers';
 import { Blip2Error } from '../../../errors.js';
+import { fieldsOf, type Fields } from './class-rules.js';
 import { composeTokenizer } from './compose-tokenizer.js';
+import { unknownStep } from './known-steps.js';
 import { mendSteps } from './mend-steps.js';
-import { idsInFront, isCutLeft, mostIds, notDone } from './text-rules.js';
+import { textFrame } from './text-frame.js';
+import { isCutLeft, mostIds, notDone } from './text-rules.js';
+import { TokenSearch } from './token-search.js';
 
 export interface TextTokenizer {
   /** Ids with whatever the tokenizer adds itself: BOS in front for OPT, `</s>` behind for T5. */
@@ -33,23 +37,31 @@ export function createTokenizer(
   tokenizerConfig: unknown,
   added: readonly string[] = [],
 ): FileTokenizer {
-  const { tokenizer, composed, config } = parse(tokenizerJson, tokenizerConfig, added);
+  const { steps, tokens, frame, composed, config } = parse(tokenizerJson, tokenizerConfig, added);
   // transformers 5 joins " ." and " n't" only where the file asks for it, and never for BPE, which it would corrupt.
-  const cleanUp = config['clean_up_tokenization_spaces'] === true && modelType(tokenizerJson) !== 'BPE';
+  const cleanUp = config['clean_up_tokenization_spaces'] === true && fieldsOf(composed['model'])['type'] !== 'BPE';
   const decode = (ids: readonly number[]): string => {
-    const known = ids.filter((id) => tokenizer.id_to_token(id) !== undefined);
-    if (known.length === 0) return '';
-    return tokenizer.decode(known, { skip_special_tokens: true, clean_up_tokenization_spaces: cleanUp });
+    const names = ids.flatMap((id) => tokens.nameOf(id) ?? steps.model.vocab[id] ?? []);
+    const kept = names.filter((name) => !tokens.isSpecial(name));
+    const text = steps.decoder?.decode_chain(kept).join('') ?? kept.join(' ');
+    return cleanUp ? withoutSpaces(text) : text;
+  };
+  const wordIds = (text: string, isFirst: boolean): number[] => {
+    const words = steps.pre_tokenizer?.pre_tokenize(text, { section_index: isFirst ? 0 : 1 }) ?? [text];
+    const { tokens_to_ids: ids, unk_token_id: unknown } = steps.model;
+    // Each by itself: what is unknown in one is no part of what is unknown in the next.
+    return words.flatMap((word) => steps.model._call([word]).map((token) => ids.get(token) ?? Number(unknown)));
   };
   const encode = (text: string, most: number | null): number[] => {
-    const { ids } = tokenizer.encode(text);
-    const excess = ids.length - (most ?? Infinity);
-    if (excess <= 0) return ids;
-    const words = tokenizer.encode(text, { add_special_tokens: false }).ids.length;
+    const words = tokens
+      .pieces(text)
+      .flatMap((piece) => (piece.id === null ? wordIds(piece.text, piece.isFirst) : piece.id));
+    const around = frame.before.length + frame.after.length;
+    const excess = around + words.length - (most ?? Infinity);
     // As tokenizers has it: where special tokens alone are too many, nothing is cut.
-    if (excess > words) return ids;
-    const front = idsInFront(composed);
-    return ids.toSpliced(isCutLeft(composed, config) ? front : front + words - excess, excess);
+    if (excess > 0 && excess <= words.length)
+      words.splice(isCutLeft(composed, config) ? 0 : words.length - excess, excess);
+    return [...frame.before, ...words, ...frame.after];
   };
   return {
     mostIds: mostIds(composed, config),
@@ -57,6 +69,19 @@ export function createTokenizer(
     decode,
     within: (most) => ({ encode: (text) => encode(text, most), decode }),
   };
+}
+
+/** What is used of a `Tokenizer`: the package's own types do not resolve. */
+interface Steps {
+  readonly normalizer: { normalize(text: string): string } | null;
+  readonly pre_tokenizer: { pre_tokenize(text: string, options: object): readonly string[] } | null;
+  readonly model: {
+    readonly vocab: readonly (string | undefined)[];
+    readonly tokens_to_ids: ReadonlyMap<string, number>;
+    readonly unk_token_id: number | undefined;
+    _call(words: readonly string[]): readonly string[];
+  };
+  readonly decoder: { decode_chain(tokens: readonly string[]): readonly string[] } | null;
 }
 
 function parse(tokenizerJson: unknown, config: unknown, added: readonly string[]) {
@@ -67,9 +92,19 @@ function parse(tokenizerJson: unknown, config: unknown, added: readonly string[]
     const refused = notDone(config);
     if (refused !== null) throw new Error(`of tokenizer_config.json, ${refused}`);
     const composed = composeTokenizer(tokenizerJson, config, added);
-    const tokenizer = new Tokenizer(composed, {});
+    const unknown = unknownStep(composed);
+    if (unknown !== null) throw new Error(unknown);
+    const stated = listOf(composed['added_tokens']);
+    const tokenizer = new Tokenizer({ ...composed, added_tokens: [], post_processor: null }, {});
     mendSteps(tokenizer, composed);
-    return { tokenizer, composed, config };
+    const steps = tokenizer as unknown as Steps;
+    const tokens = new TokenSearch(stated, (text) => steps.normalizer?.normalize(text) ?? text);
+    const ids = new Map(stated.map(({ content, id }) => [content, Number(id)]));
+    const frame = textFrame(
+      composed['post_processor'],
+      (content) => ids.get(content) ?? steps.model.tokens_to_ids.get(content),
+    );
+    return { steps, tokens, frame, composed, config };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('TOKENIZER_INVALID', `tokenizer.json cannot be used: ${reason}`, {
@@ -99,10 +134,12 @@ function checkId(id: unknown): void {
   throw new Error(`the id of a token is ${JSON.stringify(id)}, not a whole number from 0 up`);
 }
 
-function modelType(tokenizerJson: unknown): unknown {
-  const model = isRecord(tokenizerJson) ? tokenizerJson['model'] : undefined;
-  return isRecord(model) ? model['type'] : undefined;
-}
+const listOf = (tokens: unknown): Fields[] => (Array.isArray(tokens) ? tokens.map(fieldsOf) : []);
+
+/** What loses the space before it, one after the other, as transformers has it. */
+const JOINED = [' .', ' ?', ' !', ' ,', " ' ", " n't", " 'm", " 's", " 've", " 're"];
+
+const withoutSpaces = (text: string): string => JOINED.reduce((all, part) => all.replaceAll(part, part.trim()), text);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
