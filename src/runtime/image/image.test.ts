@@ -152,6 +152,8 @@ describe('parsePreprocessorConfig', () => {
     { size: 0 },
     { size: 224, default_to_square: null },
     { image_mean: [0.5] },
+    { do_convert_rgb: false },
+    { do_convert_rgb: null },
     { feature_extractor_type: '' },
     null,
     'text',

@@ -99,6 +99,8 @@ const schema = z
     feature_extractor_type: z.string().nullish(),
     do_center_crop: notDone,
     do_pad: notDone,
+    /** Without it transformers takes pictures of three channels as they are, and fails at all others. */
+    do_convert_rgb: z.literal(true, { error: 'has to be true, which is the same for pictures in RGB' }).default(true),
     do_resize: step,
     crop_size: unreadSize,
     pad_size: unreadSize,
