@@ -2,7 +2,7 @@ import type { Blip2Config, Workload } from '../../src/planner/index.js';
 import type { Checkpoint } from '../../src/loader/index.js';
 import type { Ask, GenerationOptions } from '../../src/runtime/index.js';
 import { isRetrieval, parseModelConfig } from '../../src/model/blip2-config.js';
-import { positionLimit } from '../../src/model/language-config.js';
+import { mostTokens } from '../../src/model/language-config.js';
 import { readPromptTokenizer } from '../../src/runtime/engine/checkpoint-files.js';
 import { resolveGenerationOptions, sequencesAtOnce } from '../../src/runtime/generation/generation-options.js';
 import { preparePrompts, promptText } from '../../src/runtime/engine/text/prompts.js';
@@ -19,7 +19,7 @@ export async function planWorkload(
 ): Promise<Partial<Workload>> {
   const config = parseModelConfig(checkpoint.config);
   if (isRetrieval(config)) return {};
-  const limit = positionLimit(config.text) ?? Infinity;
+  const limit = mostTokens(config.text) ?? Infinity;
   const asked = await textTokens(checkpoint, promptText(ask, config), config);
   const promptTokens = Math.max(
     config.numQueryTokens + asked,

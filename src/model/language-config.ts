@@ -9,9 +9,12 @@ export type DecoderOnlyConfig = OptConfig | LlamaConfig;
 
 export type TextConfig = DecoderOnlyConfig | T5Config;
 
-/** The most tokens that the language model has positions for, the picture's included; null where positions are relative. */
-export function positionLimit(text: TextConfig): number | null {
-  return text.family === 't5' ? null : text.maxPositions;
+/**
+ * The most tokens of a prompt and its answer, the picture's included; null where positions are relative. Of an answer's last token no more
+ * than the id is wanted: it takes no position.
+ */
+export function mostTokens(text: TextConfig): number | null {
+  return text.family === 't5' ? null : text.maxPositions + 1;
 }
 
 const FAMILIES = new Map<string, () => z.ZodType<TextConfig>>([

@@ -1,6 +1,7 @@
 /** From what is asked of pictures to what the models read. */
 import { Blip2Error } from '../../errors.js';
 import type { Blip2Config } from '../../model/blip2-config.js';
+import { mostTokens } from '../../model/language-config.js';
 import type { Ask } from './captioner-options.js';
 import type { Tokenizers } from './checkpoint-files.js';
 import { DEFAULT_NEW_TOKENS, type GenerationOptions } from '../generation/generation-options.js';
@@ -40,17 +41,18 @@ export class Asking {
   }
 
   /**
-   * A decoder has a row per position and no more: new tokens end where the table ends. transformers fails there with an OPT, and goes on
-   * with a LLaMA, beyond what that was trained for.
+   * A decoder has a row per position and no more: new tokens end with the one after the last position. transformers fails there with an
+   * OPT, and goes on with a LLaMA, beyond what that was trained for.
    * @param most tokens that a text may have
    * @throws Blip2Error `PROMPT_TOO_LONG`
    */
   withinPositions(options: GenerationOptions, textTokens: number, most = Infinity): GenerationOptions {
     const { text, numQueryTokens } = this.#config;
     if (textTokens > most) throw tooLong(textTokens, `${most} are taken at most here`, most);
-    if (text.family === 't5') return options;
-    const room = text.maxPositions - numQueryTokens - textTokens;
-    const limit = text.maxPositions - numQueryTokens - 1;
+    const together = mostTokens(text);
+    if (together === null) return options;
+    const room = together - numQueryTokens - textTokens;
+    const limit = together - numQueryTokens - 1;
     if (room < 1) throw tooLong(textTokens, `this model takes ${limit} at most`, limit);
     return { ...options, maxNewTokens: Math.min(options.maxNewTokens ?? DEFAULT_NEW_TOKENS, room) };
   }

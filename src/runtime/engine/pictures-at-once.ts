@@ -1,5 +1,5 @@
 import type { Blip2Config } from '../../model/blip2-config.js';
-import { positionLimit } from '../../model/language-config.js';
+import { mostTokens } from '../../model/language-config.js';
 import type { PictureSize } from '../../model/picture-size.js';
 import { MOST_TOGETHER } from '../../planner/profile/workload/encoding.js';
 import { resolveGenerationOptions, sequencesAtOnce } from '../generation/generation-options.js';
@@ -29,7 +29,7 @@ export async function picturesAtOnce(
 ): Promise<number> {
   const { maxNewTokens, strategy } = resolveGenerationOptions(generation, config.text);
   // A prompt and its answer are within the model's positions, whatever each may be.
-  const limit = positionLimit(config.text) ?? Infinity;
+  const limit = mostTokens(config.text) ?? Infinity;
   const promptTokens = Math.min(config.numQueryTokens + maxTextTokens, limit - 1);
   const newTokens = Math.min(maxNewTokens, limit - promptTokens);
   const work = (batch: number): AskedWork => ({

@@ -16,17 +16,17 @@ function prepared(name: string, workload: { promptTokens: number; newTokens: num
 
 describe('a workload', () => {
   // OPT has a table of 2048 positions (`max_position_embeddings`).
-  it('has as many tokens as the model has positions, and no more', () => {
-    expect(prepared('opt-2.7b', { promptTokens: 40, newTokens: 2008 }).profile.workload.newTokens).toBe(2008);
-    expect(() => prepared('opt-2.7b', { promptTokens: 40, newTokens: 2009 })).toThrow(
+  it('has one token more than the model has positions, as nothing follows the last, and no more', () => {
+    expect(prepared('opt-2.7b', { promptTokens: 40, newTokens: 2009 }).profile.workload.newTokens).toBe(2009);
+    expect(() => prepared('opt-2.7b', { promptTokens: 40, newTokens: 2010 })).toThrow(
       expect.objectContaining({
         code: 'WORKLOAD_INVALID',
-        message: expect.stringContaining('2049; this model has 2048 positions'),
-        hint: 'newTokens may be 2008 at most.',
+        message: expect.stringContaining('2050; this model has 2048 positions'),
+        hint: 'newTokens may be 2009 at most.',
       }),
     );
-    expect(() => prepared('opt-2.7b', { promptTokens: 2048, newTokens: 1 })).toThrow(
-      expect.objectContaining({ hint: 'promptTokens may be 2047 at most.' }),
+    expect(() => prepared('opt-2.7b', { promptTokens: 2049, newTokens: 1 })).toThrow(
+      expect.objectContaining({ hint: 'promptTokens may be 2048 at most.' }),
     );
   });
 

@@ -3,7 +3,7 @@ import { Blip2Error } from '../../../errors.js';
 import { errorText, option } from '../../../error-text.js';
 import { isBlip2, isRetrieval, parseModelConfig, type ModelConfig } from '../../../model/blip2-config.js';
 import type { PictureSize } from '../../../model/picture-size.js';
-import { positionLimit, type TextConfig } from '../../../model/language-config.js';
+import { mostTokens, type TextConfig } from '../../../model/language-config.js';
 import type { QuantScheme } from '../../../tensor/quantized.js';
 import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { decompressed } from '../../models/decompressed.js';
@@ -122,12 +122,12 @@ function textTokens(config: ModelConfig): number {
 
 /** New tokens may be fewer than asked for; caches are planned for all of them. */
 function checkPositions({ promptTokens, newTokens }: Workload, text: TextConfig): void {
-  const limit = positionLimit(text);
+  const limit = mostTokens(text);
   if (limit === null || promptTokens + newTokens <= limit) return;
   const counts = `${promptTokens} tokens of prompt and ${newTokens} new ones`;
   throw new Blip2Error(
     'WORKLOAD_INVALID',
-    `${counts} are ${promptTokens + newTokens}; this model has ${limit} positions.`,
+    `${counts} are ${promptTokens + newTokens}; this model has ${limit - 1} positions, and the last new token needs none.`,
     {
       hint:
         promptTokens < limit
