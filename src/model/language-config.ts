@@ -44,22 +44,27 @@ const NOT_DONE = [
   'dola_layers',
   'force_words_ids',
   'guidance_scale',
+  'is_assistant',
   'max_new_tokens',
   'max_time',
   'min_new_tokens',
   'min_p',
   'penalty_alpha',
+  'prefill_chunk_size',
   'prompt_lookup_num_tokens',
   'renormalize_logits',
   'sequence_bias',
   'stop_strings',
   'token_healing',
   'top_h',
+  'use_mtp',
   'watermarking_config',
 ] as const;
 
 export const textSchema = z.looseObject({ model_type: z.string().default('opt') }).transform((c, ctx): TextConfig => {
-  const obeyed = NOT_DONE.filter((field) => (c[field] ?? false) !== false);
+  const obeyed: string[] = NOT_DONE.filter((field) => (c[field] ?? false) !== false);
+  // Others keep what they are given.
+  if (c['cache_implementation'] === 'quantized') obeyed.push('cache_implementation');
   if (c['is_causal'] === false)
     ctx.addIssue({ code: 'custom', path: ['is_causal'], message: 'false is not done here' });
   const encodes = c['is_encoder_decoder'];

@@ -145,10 +145,15 @@ describe('configurations of other years', () => {
       'min_new_tokens',
       'sequence_bias',
       'prompt_lookup_num_tokens',
+      'use_mtp',
+      'is_assistant',
+      'prefill_chunk_size',
     ];
     for (const field of obeyed)
       for (const model_type of ['opt', 'llama', 't5'])
         expect(refused({ model_type, [field]: 4 })).toThrow(`${field}: it is obeyed by transformers`);
+    expect(refused({ model_type: 'opt', cache_implementation: 'quantized' })).toThrow('cache_implementation: it is');
+    expect(refused({ model_type: 'opt', cache_implementation: 'static' })).not.toThrow();
     expect(refused({ model_type: 'opt', is_causal: false })).toThrow('is_causal');
     expect(refused({ model_type: 'opt', is_encoder_decoder: true })).toThrow('is_encoder_decoder: true');
     expect(refused({ model_type: 't5', is_encoder_decoder: false })).toThrow('is_encoder_decoder: false');
