@@ -68,7 +68,9 @@ describe('blip2-plan', () => {
       plan('--vram', '5G', '--max-new-tokens', '1000000000'),
     ]);
     expect(negative.stderr).toContain('--vram takes no value such as -5G');
-    expect(long.stderr).toMatch(/2048 positions. \[WORKLOAD_INVALID\]\n--max-new-tokens may be 2015 at most/);
+    expect(long.stderr).toMatch(
+      /2048 positions, and the last new token needs none. \[WORKLOAD_INVALID\]\n--max-new-tokens may be 2016 at most/,
+    );
     expect([negative.code, long.code]).toEqual([2, 2]);
   });
 
