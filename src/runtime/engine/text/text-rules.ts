@@ -68,9 +68,8 @@ const OF_PICTURES = [
 /** From here on transformers takes `model_max_length` for none. */
 const UNLIMITED = 1e20;
 
-/** As `truncation` says it; undefined without a word. */
-function isCut({ truncation }: Fields): boolean | undefined {
-  return truncation === undefined || truncation === null
-    ? undefined
-    : truncation !== false && truncation !== 'do_not_truncate';
+/** As `truncation` says it; undefined without a word, where a length alone is one, unless it is there for padding. */
+function isCut({ truncation, padding }: Fields): boolean | undefined {
+  if (truncation === undefined || truncation === null) return (padding ?? false) === false ? undefined : false;
+  return truncation !== false && truncation !== 'do_not_truncate';
 }
