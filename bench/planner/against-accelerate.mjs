@@ -14,7 +14,7 @@ const recorded = JSON.parse(readFileSync(process.argv[2] ?? 'peers.json', 'utf8'
 const shapes = process.argv[3]?.split(',');
 const models = new Map(
   Object.entries(recorded.shapes).map(([name, config]) => {
-    const full = { model_type: 'blip-2', image_token_index: 50265, ...config };
+    const full = { model_type: 'blip-2', ...config };
     const parsed = parseBlip2Config(full);
     return [name, { config: full, tensors: blip2Tensors(parsed, { dtype: 'F32', ownHead: false }) }];
   }),

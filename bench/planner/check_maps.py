@@ -24,7 +24,7 @@ for line in open(sys.argv[1]):
     row = json.loads(line)
     if row["shape"] not in models:
         with torch.device("meta"):
-            models[row["shape"]] = Blip2ForConditionalGeneration(Blip2Config(**row["config"], image_token_index=50265))
+            models[row["shape"]] = Blip2ForConditionalGeneration(Blip2Config(**row["config"]))
     model, device_map = models[row["shape"]], row["map"]
     check_device_map(model, device_map)
     names = list(model.state_dict())

@@ -8,7 +8,7 @@ import { blip2Tensors, parseBlip2Config, planDeviceMap } from '../../dist/src/pl
 
 const recorded = JSON.parse(readFileSync(process.argv[2] ?? 'peers.json', 'utf8'));
 for (const row of recorded.rows) {
-  const config = { model_type: 'blip-2', image_token_index: 50265, ...recorded.shapes[row.shape] };
+  const config = { model_type: 'blip-2', ...recorded.shapes[row.shape] };
   const tensors = blip2Tensors(parseBlip2Config(config), { dtype: 'F32', ownHead: false });
   const gpus = new Map(row.gpus.map((bytes, id) => [id, bytes]));
   const budgets = { gpus, ramBytes: null, diskBytes: 0 };

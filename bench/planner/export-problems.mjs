@@ -22,7 +22,7 @@ const finite = (value) => (value === Infinity ? null : value);
 
 for (const row of recorded.rows) {
   if (!shapes.includes(row.shape) || !splits.includes(row.split) || row.fraction < 0.2) continue;
-  const config = { model_type: 'blip-2', image_token_index: 50265, ...recorded.shapes[row.shape] };
+  const config = { model_type: 'blip-2', ...recorded.shapes[row.shape] };
   const tensors = blip2Tensors(parseBlip2Config(config), { dtype: 'F32', ownHead: false });
   for (const engine of ['transformers', 'blip2-run']) {
     const gpus = new Map(row.gpus.map((bytes, id) => [id, bytes]));

@@ -15,7 +15,7 @@ const { positionals, values } = parseArgs({ allowPositionals: true, options: { b
 const recorded = JSON.parse(readFileSync(positionals[0] ?? 'peers.json', 'utf8'));
 const models = new Map(
   Object.entries(recorded.shapes).map(([name, config]) => {
-    const full = { model_type: 'blip-2', image_token_index: 50265, ...config };
+    const full = { model_type: 'blip-2', ...config };
     return [name, { config: full, tensors: blip2Tensors(parseBlip2Config(full), { dtype: 'F32', ownHead: false }) }];
   }),
 );

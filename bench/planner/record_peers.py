@@ -21,12 +21,12 @@ T5 = dict(model_type="t5", d_model=2048, d_kv=64, d_ff=5120, num_layers=24, num_
 OPT_350M = dict(model_type="opt", hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, ffn_dim=4096, word_embed_proj_dim=512,
                 vocab_size=50304, eos_token_id=50118, do_layer_norm_before=False)
 SHAPES = {
-    "opt-2.7b": dict(text_config=OPT),
-    "opt-2.7b-coco": dict(text_config=OPT, vision_config=dict(image_size=364)),
-    "opt-6.7b": dict(text_config={**OPT, "hidden_size": 4096, "ffn_dim": 16384, "word_embed_proj_dim": 4096}),
-    "flan-t5-xl": dict(text_config=T5),
-    "flan-t5-xxl": dict(text_config={**T5, "d_model": 4096, "d_ff": 10240, "num_heads": 64}),
-    "opt-350m": dict(text_config=OPT_350M),
+    "opt-2.7b": dict(text_config=OPT, image_token_index=50265),
+    "opt-2.7b-coco": dict(text_config=OPT, image_token_index=50265, vision_config=dict(image_size=364)),
+    "opt-6.7b": dict(text_config={**OPT, "hidden_size": 4096, "ffn_dim": 16384, "word_embed_proj_dim": 4096}, image_token_index=50265),
+    "flan-t5-xl": dict(text_config=T5, image_token_index=32100),
+    "flan-t5-xxl": dict(text_config={**T5, "d_model": 4096, "d_ff": 10240, "num_heads": 64}, image_token_index=32100),
+    "opt-350m": dict(text_config=OPT_350M, image_token_index=50265),
 }
 FRACTIONS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1]
 SPLITS = {"one": [1.0], "equal": [0.5, 0.5], "unequal": [0.7, 0.3]}
@@ -35,7 +35,7 @@ PLENTY = 10**12
 rows = []
 for name, config in SHAPES.items():
     with torch.device("meta"):
-        model = Blip2ForConditionalGeneration(Blip2Config(**config, image_token_index=50265)).to(torch.float16)
+        model = Blip2ForConditionalGeneration(Blip2Config(**config)).to(torch.float16)
     total = sum(p.numel() * 2 for p in model.parameters())
     for split, parts in SPLITS.items():
         for fraction in FRACTIONS:

@@ -23,7 +23,7 @@ const SPLITS = {
 
 const integerSolver = await highsSolver();
 const rows = ['opt-2.7b', 'flan-t5-xl', 'opt-6.7b'].flatMap((shape) => {
-  const config = { model_type: 'blip-2', image_token_index: 50265, ...recorded.shapes[shape] };
+  const config = { model_type: 'blip-2', ...recorded.shapes[shape] };
   const tensors = blip2Tensors(parseBlip2Config(config), { dtype: 'F32', ownHead: false });
   const halfBytes = [...tensors.values()].reduce(
     (sum, { shape: sizes }) => sum + 2 * sizes.reduce((a, b) => a * b, 1),
