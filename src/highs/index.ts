@@ -22,7 +22,7 @@ const loadHighs = highsModule as unknown as typeof highsModule.default;
 export async function highsSolver(wasmUrl?: string): Promise<IntegerSolver> {
   const highs = await loadHighs(wasmUrl === undefined ? {} : { locateFile: () => wasmUrl });
   const { modelStatus, callbackType } = highs.constants;
-  return (program, { cutoff, stop, start = null, iterations = Infinity, restarts = true }) =>
+  return (program, { cutoff, stop, start = null, iterations = Infinity, wide, restarts = true }) =>
     highs.withModel(modelData(program), (model) => {
       model.options.set({
         output_flag: false,
@@ -37,8 +37,14 @@ export async function highsSolver(wasmUrl?: string): Promise<IntegerSolver> {
       model.run({
         [callbackType.mipInterrupt]: (event) => {
           const made = Number(event.data.mip_total_lp_iterations ?? 0);
+          const isWide = wide !== undefined && (event.data.mip_gap ?? Infinity) > wide.gap;
           // A row that keeps the objective below the cutoff would do the same, and makes every linear program slower.
-          if (stop() || made >= iterations || (event.data.mip_dual_bound ?? -Infinity) >= cutoff) event.interrupt();
+          if (
+            stop() ||
+            made >= (isWide ? wide.iterations : iterations) ||
+            (event.data.mip_dual_bound ?? -Infinity) >= cutoff
+          )
+            event.interrupt();
         },
         [callbackType.simplexInterrupt]: (event) => {
           if (stop()) event.interrupt();

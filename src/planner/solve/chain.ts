@@ -5,8 +5,7 @@
 import { at, found } from '../../checked-access.js';
 import { devicePlaces, type DevicePlaces } from './device-places.js';
 import { realAt, wholeAt } from './number-at.js';
-import { linksOf, type Direction, type Links } from './links.js';
-import { numbering, type Input, type Item, type Problem } from './problem.js';
+import { numbering, type Item, type Problem } from './problem.js';
 import { scarceResources } from './resources.js';
 
 export interface Chain {
@@ -36,10 +35,8 @@ export interface Stage {
   readonly step: Float64Array;
 }
 
-export function layOut(problem: Problem, direction: Direction = 'forward'): Chain {
-  const { places } = problem;
-  const items = direction === 'forward' ? problem.items : problem.items.toReversed();
-  const links = linksOf(problem, direction);
+export function layOut(problem: Problem): Chain {
+  const { places, items } = problem;
   const kept = scarceResources(problem);
   const resources = kept.length;
   const cost = new Float64Array(items.length * places);
@@ -48,8 +45,7 @@ export function layOut(problem: Problem, direction: Direction = 'forward'): Chai
   const payers: number[] = [];
   for (const [i, item] of items.entries()) {
     // What a bond's later members cost and use is known with the first, and counted there: bounds see it earlier.
-    const { sameAs } = at(links, i);
-    const payer = sameAs === null ? i : at(payers, sameAs);
+    const payer = item.sameAs === null ? i : at(payers, item.sameAs);
     payers.push(payer);
     for (let p = 0; p < places; p++) {
       cost[payer * places + p] = realAt(cost, payer * places + p) + at(item.cost, p);
@@ -60,7 +56,7 @@ export function layOut(problem: Problem, direction: Direction = 'forward'): Chai
       }
     }
   }
-  const stages = layOutStages(items, links, direction);
+  const stages = layOutStages(items);
   const stageStart = new Int32Array(items.length + 2);
   for (let i = 0; i <= items.length; i++) stageStart[i + 1] = wholeAt(stageStart, i) + (stages[i]?.states ?? places);
   return {
@@ -68,7 +64,7 @@ export function layOut(problem: Problem, direction: Direction = 'forward'): Chai
     places,
     resources,
     capacities: Float64Array.from(kept, (r) => at(problem.capacities, r)),
-    devices: devicePlaces(problem.homes, links, kept),
+    devices: devicePlaces(problem.homes, items, kept),
     cost,
     use,
     peak,
@@ -109,43 +105,42 @@ function alikeBefore({ states, next, step }: Stage, places: number, after: Int32
   return before.join() === after.join() ? after : before;
 }
 
-function layOutStages(items: readonly Item[], links: readonly Links[], direction: Direction): Stage[] {
+function layOutStages(items: readonly Item[]): Stage[] {
   const lastReader = new Map<number, number>();
-  for (const [i, { sameAs, crossings }] of links.entries()) {
-    for (const source of [sameAs ?? i, ...crossings.map(({ from }) => from)]) lastReader.set(source, i);
+  for (const [i, { sameAs, inputs }] of items.entries()) {
+    for (const source of [sameAs ?? i, ...inputs.map(({ from }) => from)]) lastReader.set(source, i);
   }
   const known = new Map<string, Stage>();
   const numberOf = numbering();
   let held: number[] = [];
-  return items.map(({ cost }, i) => {
-    const { sameAs, crossings } = at(links, i);
+  return items.map(({ cost, sameAs, inputs }, i) => {
     const carried = held.filter((j) => (lastReader.get(j) ?? -1) > i);
     const positions = new Map(held.map((j, k) => [j, k]));
     const rules: StageRules = {
       held: held.length,
       carried: carried.map((j) => found(positions, j)),
-      crossings: crossings.map((own) => ({ ...own, from: found(positions, own.from) })),
+      inputs: inputs.map((own) => ({ ...own, from: found(positions, own.from) })),
       sameAs: sameAs === null ? null : found(positions, sameAs),
       closed: cost.map((own) => own === Infinity),
     };
     held = [i, ...carried];
     // Runs of equal items have equal stages.
-    const key = JSON.stringify({ ...rules, crossings: rules.crossings.map((own) => [own.from, numberOf(own.cost)]) });
-    const stage = known.get(key) ?? stageOf(rules, direction);
+    const key = JSON.stringify({ ...rules, inputs: rules.inputs.map((own) => [own.from, numberOf(own.cost)]) });
+    const stage = known.get(key) ?? stageOf(rules);
     known.set(key, stage);
     return stage;
   });
 }
 
 /** The step to an item; earlier items are named by their position among those that a state holds. */
-interface StageRules extends Links {
+interface StageRules extends Pick<Item, 'sameAs' | 'inputs'> {
   readonly held: number;
   readonly carried: readonly number[];
   /** Per place. */
   readonly closed: readonly boolean[];
 }
 
-function stageOf({ held, carried, crossings, sameAs, closed }: StageRules, direction: Direction): Stage {
+function stageOf({ held, carried, inputs, sameAs, closed }: StageRules): Stage {
   const places = closed.length;
   const states = places ** held;
   const next = new Int32Array(states * places).fill(-1);
@@ -155,10 +150,8 @@ function stageOf({ held, carried, crossings, sameAs, closed }: StageRules, direc
     const base = carried.reduceRight((sum, k) => sum * places + placeOf(k), 0);
     for (let p = 0; p < places; p++) {
       if (at(closed, p) || (sameAs !== null && placeOf(sameAs) !== p)) continue;
-      const stepCost = ({ from, cost }: Input): number =>
-        direction === 'forward' ? at(at(cost, placeOf(from)), p) : at(at(cost, p), placeOf(from));
       next[state * places + p] = base * places + p;
-      step[state * places + p] = crossings.reduce((sum, crossing) => sum + stepCost(crossing), 0);
+      step[state * places + p] = inputs.reduce((sum, { from, cost }) => sum + at(at(cost, placeOf(from)), p), 0);
     }
   }
   return { states, next, step };

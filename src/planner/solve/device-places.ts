@@ -5,8 +5,7 @@
  */
 import { at, found } from '../../checked-access.js';
 import { realAt } from './number-at.js';
-import type { Links } from './links.js';
-import type { Input } from './problem.js';
+import type { Input, Item } from './problem.js';
 
 type Crossing = Input['cost'];
 
@@ -65,14 +64,14 @@ export interface DevicePlaces {
 /** @param kept the chain's resources, as the problem numbers them */
 export function devicePlaces(
   homes: readonly number[],
-  links: readonly Links[],
+  items: readonly Item[],
   kept: readonly number[],
 ): DevicePlaces[] {
   const endsOf = crossingEnds(homes);
   return [...new Set(homes)].map((home) => {
-    const endCosts = new Float64Array(links.length + 1);
-    for (const [i, { crossings }] of links.entries()) {
-      for (const { from, cost } of crossings) {
+    const endCosts = new Float64Array(items.length + 1);
+    for (const [i, { inputs }] of items.entries()) {
+      for (const { from, cost } of inputs) {
         if (from === i - 1) endCosts[i] = realAt(endCosts, i) + found(endsOf(cost).byDevice, home);
       }
     }

@@ -82,6 +82,33 @@ export function withoutCosts(problem: Problem): Problem {
   return { ...problem, items };
 }
 
+/**
+ * The same chain from its other end. In a captioning model the last blocks are large and run per token, the first are small and run once:
+ * from the end, the dear ones are decided first and the cheap ones left to fill the gaps, so that good placements turn up early.
+ */
+export function reversed({ items, ...problem }: Problem): Problem {
+  const last = items.length - 1;
+  const transposed = new Map<Input['cost'], Input['cost']>();
+  const inputs = items.map((): Input[] => []);
+  const roots: number[] = [];
+  for (const [i, item] of items.entries()) {
+    roots.push(item.sameAs === null ? i : at(roots, item.sameAs));
+    for (const { from, cost } of item.inputs) {
+      const back = transposed.get(cost) ?? cost.map((_, p) => cost.map((row) => numberAt(row, p)));
+      transposed.set(cost, back);
+      at(inputs, from).push({ from: last - i, cost: back });
+    }
+  }
+  const latest = new Map<number, number>();
+  const back = items.toReversed().map((item, k): Item => {
+    const root = at(roots, last - k);
+    const sameAs = latest.get(root) ?? null;
+    latest.set(root, k);
+    return { ...item, sameAs, inputs: at(inputs, last - k) };
+  });
+  return { ...problem, items: back };
+}
+
 /** Numbers for matrices: equal ones have the same. */
 export function numbering(): (matrix: readonly (readonly number[])[]) => number {
   const byIdentity = new Map<object, number>();

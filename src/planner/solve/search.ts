@@ -5,7 +5,7 @@ import { layOut, type Chain } from './chain.js';
 import { decompose } from './decomposition.js';
 import { localSearch } from './local-search.js';
 import { bestBound, type BoundedBox } from './prices.js';
-import { costOf, withPlaces, type Problem, type Solution } from './problem.js';
+import { costOf, reversed, withPlaces, type Problem, type Solution } from './problem.js';
 import { boundsThrough } from './relax.js';
 import { walk, type WalkRules } from './walk.js';
 
@@ -45,7 +45,7 @@ export interface SearchResult {
 }
 
 export function search(problem: Problem, limits: Required<SolveOptions>): SearchResult {
-  const chain = layOut(problem, 'backward');
+  const chain = layOut(reversed(problem));
   const effort = limits.effort * Math.min(1, 2 / Math.max(1, chain.resources));
   let best: Solution | null = null;
   let tried = 0;

@@ -40,6 +40,8 @@ export interface Question extends Pick<IntegerLimits, 'restarts' | 'stop'> {
   readonly cutoff: number;
   /** Simplex iterations times columns: five million take about a second. */
   readonly work: number;
+  /** Less of it where more than this fraction of the cost is open still. */
+  readonly wide?: { readonly gap: number; readonly work: number } | undefined;
   /** A placement of the program to begin with. */
   readonly start?: Solution | null;
 }
@@ -56,12 +58,18 @@ export function ask(
   problem: Problem,
   solver: IntegerSolver,
   { program, choiceOf: placesOf, valuesOf }: CountProgram,
-  { objective, cutoff, work, start = null, ...limits }: Question,
+  { objective, cutoff, work, wide, start = null, ...limits }: Question,
 ): ProgramResult & { readonly value: number } {
   const { columns } = program;
   const startValues = start === null ? null : valuesOf(start.choice);
-  const iterations = Math.ceil(work / columns.length);
-  const { values, bound: proven } = solver(program, { ...limits, cutoff, start: startValues, iterations });
+  const iterationsOf = (own: number): number => Math.ceil(own / columns.length);
+  const { values, bound: proven } = solver(program, {
+    ...limits,
+    cutoff,
+    start: startValues,
+    iterations: iterationsOf(work),
+    wide: wide && { gap: wide.gap, iterations: iterationsOf(wide.work) },
+  });
   // Less what the solver's tolerances can have raised it above what is true.
   const bound = proven * (1 - INTEGER_TOLERANCE);
   if (values === null) return { solution: null, value: Infinity, bound };

@@ -47,6 +47,8 @@ export interface IntegerLimits {
   readonly start?: Float64Array | null;
   /** Simplex iterations after which the search ends with what is known by then. Default: as many as it takes. */
   readonly iterations?: number;
+  /** Fewer of them, for where more than a fraction of the best values' cost is open still. */
+  readonly wide?: { readonly gap: number; readonly iterations: number } | undefined;
   /** Whether the search may begin anew once enough is settled at its root. Default: true. */
   readonly restarts?: boolean | undefined;
   /** Asked again and again; true ends the search with what is known by then. */

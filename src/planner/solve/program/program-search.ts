@@ -17,7 +17,6 @@ import { busyMs, type Objective } from './objective.js';
 import { groupsOf, type Order } from './runs.js';
 
 /** Simplex iterations times columns: five million take about a second. */
-const MIXED_FIRST = 1e6;
 const MIXED = 8e6;
 const MIXED_IF_WIDE = 2e6;
 const STRETCHES = 12e6;
@@ -29,7 +28,7 @@ const PAIR = 0.2e6;
 const CLOSE = 3e-4;
 const CLOSE_FOR_PAIRS = 1e-3;
 const CLOSE_FOR_STRETCHES = 5e-3;
-/** A gap that more of the program without crossings hardly narrows, and mixtures do. */
+/** A gap that more of the first program hardly narrows, and mixtures do. */
 const WIDE = 3e-2;
 /** Rounds of pairs, each of which has to gain this fraction for the next. */
 const MOST_ROUNDS = 3;
@@ -44,7 +43,7 @@ export interface ProgramLimits extends Pick<Question, 'cutoff' | 'stop'> {
 }
 
 /** What to begin with is the best by default. */
-type Effort = Pick<Question, 'work' | 'restarts' | 'start'>;
+type Effort = Pick<Question, 'work' | 'wide' | 'restarts' | 'start'>;
 
 /** Null where the problem is no program of counts. */
 export function searchProgram(problem: Problem, solver: IntegerSolver, limits: ProgramLimits): ProgramResult | null {
@@ -89,7 +88,9 @@ export function searchProgram(problem: Problem, solver: IntegerSolver, limits: P
     if (isOver()) return true;
     const own = answer(problem, program, { work: work * effort, ...how });
     bound = Math.max(bound, own.bound);
-    if (own.solution !== null) keep(reordered(own.solution));
+    // What costs no more in its own order than without any is in the best.
+    const isOrdered = (own.solution?.cost ?? Infinity) <= own.value * (1 + INTEGER_TOLERANCE);
+    if (own.solution !== null) keep(isOrdered ? own.solution : reordered(own.solution));
     return own.bound >= own.value * (1 - 2 * INTEGER_TOLERANCE);
   };
 
@@ -141,11 +142,7 @@ export function searchProgram(problem: Problem, solver: IntegerSolver, limits: P
 
   const stretches = relaxation('stretches');
   const mixed = isLarge ? relaxation('mixed') : null;
-  let isSettled = mixed !== null && relax(mixed, { work: MIXED_FIRST });
-  if (mixed !== null && !isSettled) {
-    // What a program that is still open has found is a worse start than none.
-    isSettled = relax(mixed, { work: best === null || isOver(WIDE) ? MIXED : MIXED_IF_WIDE, start: null });
-  }
+  const isSettled = mixed !== null && relax(mixed, { work: MIXED, wide: { gap: WIDE, work: MIXED_IF_WIDE } });
   const isOpen = isLarge && !isSettled;
   if (isOpen) {
     if (best === null) solve(SHORT);
