@@ -24,15 +24,23 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
+/** `timeout` sends its signal to the process and to its group: what comes as soon after the first is the same wish to stop. */
+const SAME_WISH_MS = 500;
+
 /**
- * Runs a command to its exit code. The second signal stops any process at once; the exit code is then 128 + the
+ * Runs a command to its exit code. A second signal stops any process at once; the exit code is then 128 + the
  * signal's number, as shells expect.
  */
 export async function main(command: (context: CommandContext) => Promise<number>): Promise<void> {
   const controller = new AbortController();
+  let stoppedMs = Infinity;
   const onSignal = (signal: 'SIGINT' | 'SIGTERM') => {
     const code = 128 + constants.signals[signal];
-    if (controller.signal.aborted) process.exit(code);
+    if (controller.signal.aborted) {
+      if (performance.now() - stoppedMs > SAME_WISH_MS) process.exit(code);
+      return;
+    }
+    stoppedMs = performance.now();
     process.exitCode = code;
     controller.abort(new Blip2Error('INTERRUPTED', `interrupted by ${signal}`));
   };

@@ -45,6 +45,9 @@ describe('a run that is interrupted', () => {
     };
     while ((await lines()) < 20) await setTimeout(20);
     process.kill(stopped.pid, 'SIGINT');
+    // As `timeout` does where the first has arrived before it sends the second.
+    await setTimeout(5);
+    process.kill(stopped.pid, 'SIGINT');
     const { code, stderr } = await stopped.ended;
     expect(code).toBe(130);
     expect(stderr).toMatch(/^stopped after \d+ of 400 pictures: the same command goes on from what is in .+\n$/);
