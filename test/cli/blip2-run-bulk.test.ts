@@ -84,7 +84,9 @@ describe('blip2-run --out', () => {
     expect(asked.stderr).toContain('--beams was null, is 3');
     const other = await run(`${PICTURES}/shape-00.png`, '--out', out);
     expect(other.code).toBe(2);
-    expect(other.stderr).toContain('16 pictures then, 1 now');
+    expect(other.stderr).toContain(
+      `holds a run of other pictures: 16 then, 1 now; the first that differs: ${PICTURES}/shape-01.png is gone`,
+    );
     expect(await hashesIn(out)).toEqual(before);
   });
 

@@ -36,13 +36,14 @@ export class InputList {
 
   /**
    * Writes the list of these pictures.
-   * @param accept is asked before a file of that name is replaced; what it throws leaves that file as it was
+   * @param accept is asked before a file of that name is replaced, and told where the list lies till then; what it throws leaves that
+   *   file as it was
    */
   static async write(
     path: string,
     pictures: AsyncIterable<InputPicture>,
     shardSize: number,
-    accept: (list: InputList) => Promise<void>,
+    accept: (list: InputList, path: string) => Promise<void>,
   ): Promise<InputList> {
     const notWritten = (error: unknown): never => {
       throw writeFailure(path, error);
@@ -66,7 +67,7 @@ export class InputList {
     }
     await flush();
     const list = new InputList(path, count, hash.digest('hex'), [...offsets, offset]);
-    await accept(list);
+    await accept(list, temporary.path);
     await temporary.finish().catch(notWritten);
     await rename(temporary.path, path).catch(notWritten);
     return list;

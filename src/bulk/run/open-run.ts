@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Blip2Error } from '../../errors.js';
 import { pictureName, type InputPicture } from '../inputs/input-picture.js';
 import type { ShardOutput } from './shard-output.js';
+import { firstDifference } from './first-difference.js';
 import { InputList } from './input-list.js';
 import {
   beginRunFile,
@@ -51,10 +52,11 @@ export async function openRun(
     placed(joined(first.value, pictures), output, signal),
     shardSize,
     // Whoever else begins a run here at the same time has its list of pictures after its settings, too.
-    async (other) => {
+    async (other, path) => {
       if (known === null) return beginRunFile(folder, runOf(other, settings));
       if (known.inputs === other.hash) return;
-      if (!takesOtherInputs) refuseOtherInputs(folder, known, other.pictures);
+      if (!takesOtherInputs)
+        refuseOtherInputs(folder, known, other.pictures, await firstDifference(folder.inputList, path));
       await folder.refuseOthersAtWork();
       await folder.forget();
     },

@@ -96,30 +96,32 @@ export function refuseOtherSettings(folder: RunFolder, known: RunSettings, asked
   const differing = names.filter((name) => (known[name] ?? null) !== (asked[name] ?? null));
   if (differing.length === 0) return;
   const lines = differing.map((name) => `${name} was ${shown(known[name])}, is ${shown(asked[name])}`);
-  throw differs(folder, lines, { known, asked }, known);
+  throw new Blip2Error('RUN_DIFFERS', `${folder.name} holds a run of other settings: ${lines.join('; ')}`, {
+    hint: `Give the same settings to go on with it, or another folder with --out${known['--format'] === 'txt' ? BESIDE : ''}.`,
+    details: { known, asked },
+  });
 }
 
-/** @throws Blip2Error `RUN_DIFFERS` */
-export function refuseOtherInputs(folder: RunFolder, known: RunFile, pictures: number): never {
-  const counts = `${known.pictures} pictures then, ${pictures} now`;
-  const how = known.pictures === pictures ? 'as many, of other names or in files that have changed' : counts;
-  throw differs(folder, [`the pictures are others (${how})`], { known: known.pictures, asked: pictures });
+/**
+ * @param difference where the lists part, as far as that is known
+ * @throws Blip2Error `RUN_DIFFERS`
+ */
+export function refuseOtherInputs(
+  folder: RunFolder,
+  known: RunFile,
+  pictures: number,
+  difference: string | null = null,
+): never {
+  const counts = known.pictures === pictures ? `as many (${pictures})` : `${known.pictures} then, ${pictures} now`;
+  const first = difference === null ? '' : `; the first that differs: ${difference}`;
+  throw new Blip2Error('RUN_DIFFERS', `${folder.name} holds a run of other pictures: ${counts}${first}`, {
+    hint: 'Give the same pictures to go on with it, or another folder with --out.',
+    details: { known: known.pictures, asked: pictures },
+  });
 }
 
 /** How texts that lie beside pictures are made anew by a run whose folder is another. */
 const BESIDE = ' (with --beside the texts still lie beside their pictures, and --existing overwrite replaces them)';
-
-function differs(
-  folder: RunFolder,
-  lines: readonly string[],
-  details: Readonly<Record<string, unknown>>,
-  known?: RunSettings,
-): Blip2Error {
-  return new Blip2Error('RUN_DIFFERS', `${folder.name} holds a run of other settings: ${lines.join('; ')}`, {
-    hint: `Give the same settings to go on with it, or another folder with --out${known?.['--format'] === 'txt' ? BESIDE : ''}.`,
-    details,
-  });
-}
 
 const runText = (run: RunFile): string => `${JSON.stringify(run, null, 2)}\n`;
 
