@@ -30,6 +30,13 @@ it.each([
   expect(await firstDifference(await list('then', ...files(then)), await list('now', ...files(now)))).toBe(said);
 });
 
+it('tells pictures by their names, and says of what has the same name how it differs', async () => {
+  const then = await list('then', ...files('abc'));
+  const elsewhere = { name: 'a', beneath: 'x/a' };
+  expect(await firstDifference(then, await list('now', elsewhere))).toBe('b is gone');
+  expect(await firstDifference(then, await list('now', elsewhere, ...files('bc')))).toBe('a is named in another way');
+});
+
 it('says that a table has changed, and nothing of a list that is not there', async () => {
   const now = await list('now', row('2'));
   expect(await firstDifference(await list('then', row('1')), now)).toBe('row 0 of a.parquet has changed');

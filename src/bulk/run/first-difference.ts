@@ -11,14 +11,16 @@ import { parseInputPicture, pictureName } from '../inputs/input-picture.js';
 export async function firstDifference(then: string, now: string): Promise<string | null> {
   const lists = [then, now].map((path) => readLines(createReadStream(path))[Symbol.asyncIterator]());
   const next = () => Promise.all(lists.map(async (list) => (await list.next()).value ?? null));
+  let changed: string | null = null;
   try {
-    let [before = null, after = null] = await next();
-    while (before === after) {
-      if (before === null) return null;
-      [before = null, after = null] = await next();
+    for (;;) {
+      const [before = null, after = null] = await next();
+      if (before === null && after === null) return changed;
+      if (before === after) continue;
+      const names = [before, after].map(nameOf);
+      if (names[0] !== names[1]) return parted(names, (await next()).map(nameOf));
+      changed ??= `${names[0]} ${after?.includes('"beneath"') === true ? 'is named in another way' : 'has changed'}`;
     }
-    const [following = null, followed = null] = await next();
-    return parted([before, following], [after, followed]);
   } catch {
     return null;
   } finally {
@@ -26,12 +28,12 @@ export async function firstDifference(then: string, now: string): Promise<string
   }
 }
 
-type Lines = readonly [string | null, string | null];
+const nameOf = (line: string | null): string | null => (line === null ? null : pictureName(parseInputPicture(line)));
 
-function parted([before, following]: Lines, [after, followed]: Lines): string {
-  const nameOf = (line: string): string => pictureName(parseInputPicture(line));
-  if (after === null || (before !== null && after === following)) return `${nameOf(before ?? '')} is gone`;
-  if (before === null || before === followed) return `${nameOf(after)} is new`;
-  const [was, is] = [nameOf(before), nameOf(after)];
-  return was === is ? `${is} has changed` : `${is} is in place of ${was}`;
+type Names = readonly (string | null)[];
+
+function parted([before, after]: Names, [following, followed]: Names): string {
+  if (after === null || (before !== null && after === following)) return `${before} is gone`;
+  if (before === null || before === followed) return `${after} is new`;
+  return `${after} is in place of ${before}`;
 }
