@@ -4,6 +4,7 @@ import {
   type CheckpointIdentity,
   DEFAULT_PRESET,
   parseBlip2Config,
+  parseSize,
   PRESETS,
   type TensorTable,
 } from '../../src/planner/index.js';
@@ -36,6 +37,12 @@ export async function loadModel(where: string = DEFAULT_PRESET, flags: HubArgs =
   if (!byAddress && !existsSync(where)) {
     const preset = findPreset(where);
     if (preset !== undefined && flags.revision === undefined) return presetTable(preset);
+    if (isSize(where)) {
+      throw usageError(
+        `${where} is a size, and stands where a checkpoint does`,
+        'Repeat the flag for the next GPU: --vram 12G --vram 6G.',
+      );
+    }
     if (!HUB_NAME.test(where)) {
       throw usageError(
         `there is no checkpoint at ${where}, and no published BLIP-2 of that name`,
@@ -60,6 +67,14 @@ export async function loadModel(where: string = DEFAULT_PRESET, flags: HubArgs =
     },
     checkpoint,
   };
+}
+
+function isSize(text: string): boolean {
+  try {
+    return parseSize(text) >= 0;
+  } catch {
+    return false;
+  }
 }
 
 function presetTable(id: string): ModelTable {

@@ -22,6 +22,11 @@ export type BudgetArgs = ArgsOf<typeof BUDGET_FLAGS>;
 
 /** GPUs are numbered in the order of `--vram`. */
 export function readBudgets({ vram = [], ram, disk }: BudgetArgs): Budgets {
+  const several = vram.find((size) => /^[^,]*[a-z],/i.test(size));
+  if (several !== undefined) {
+    const each = several.split(',').map((size) => `--vram ${size.trim()}`);
+    throw usageError(`--vram ${several} is not the memory of one GPU`, `Repeat the flag: ${each.join(' ')}.`);
+  }
   return {
     gpus: new Map(vram.map((size, id) => [id, parseSize(size)])),
     ramBytes: ram === undefined ? null : parseSize(ram),

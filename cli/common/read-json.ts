@@ -12,15 +12,34 @@ const MAX_BYTES = 32_000_000;
  * @throws Blip2Error `FILE_INVALID` where the file cannot be read or is no JSON, and what `check` throws.
  */
 export async function readJson(file: string, check?: (text: string, json: unknown) => void): Promise<unknown> {
+  let text = '';
   try {
-    const text = decoded(await readBytes(file));
+    text = decoded(await readBytes(file));
     const json = parseJson(text);
     check?.(text, json);
     return json;
   } catch (error) {
     if (error instanceof Blip2Error) throw error;
     const name = file === '-' ? 'stdin' : file;
-    throw new Blip2Error('FILE_INVALID', `${name} cannot be read as JSON: ${reasonOf(error)}`, { cause: error });
+    throw new Blip2Error('FILE_INVALID', `${name} cannot be read as JSON: ${whyOf(error)}`, {
+      ...(/^\s*[{[]\s*'/.test(text)
+        ? { hint: 'Python prints its dicts with other quotes than JSON has: write it with json.dump.' }
+        : {}),
+      cause: error,
+    });
+  }
+}
+
+function whyOf(error: unknown): string {
+  switch (error instanceof Error && 'code' in error ? error.code : null) {
+    case 'ENOENT':
+      return 'there is no such file';
+    case 'EISDIR':
+      return 'it is a folder';
+    case 'EACCES':
+      return 'you may not read it';
+    default:
+      return reasonOf(error);
   }
 }
 

@@ -46,6 +46,8 @@ async function planOf(file: string): Promise<PlanDocument> {
 }
 
 function asText(found: PlanDiff): string {
+  const { onlyBefore, onlyAfter, moved } = found;
+  const isSameModel = onlyBefore.length + onlyAfter.length === 0;
   const lines = [
     `latency   ${formatMs(found.latencyMs.before)} -> ${formatMs(found.latencyMs.after)}`,
     `streamed  ${formatSize(found.streamedBytesPerCall.before)} -> ${formatSize(found.streamedBytesPerCall.after)} per call`,
@@ -56,13 +58,15 @@ function asText(found: PlanDiff): string {
       .map(
         ({ device, before, after }) => `${deviceName(device).padEnd(8)}  ${formatSize(before)} -> ${formatSize(after)}`,
       ),
-    found.moved.length === 0 ? 'no block changes' : `${found.moved.length} blocks change:`,
+    ...(moved.length === 0 && isSameModel ? ['no block changes'] : []),
+    ...(isSameModel ? [] : [`the models differ: ${onlyBefore.length} blocks gone, ${onlyAfter.length} new`]),
+    ...(moved.length === 0 ? [] : [`${moved.length} ${moved.length === 1 ? 'block changes' : 'blocks change'}:`]),
   ];
-  for (const { block, from, to, scheme } of found.moved) {
+  for (const { block, from, to, scheme } of moved) {
     lines.push(`  ${block}: ${where(from, scheme.before)} -> ${where(to, scheme.after)}`);
   }
-  for (const block of found.onlyBefore) lines.push(`  ${block}: gone`);
-  for (const block of found.onlyAfter) lines.push(`  ${block}: new`);
+  for (const block of onlyBefore) lines.push(`  ${block}: gone`);
+  for (const block of onlyAfter) lines.push(`  ${block}: new`);
   return lines.join('\n');
 }
 

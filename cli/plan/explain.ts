@@ -1,5 +1,6 @@
 /** `blip2-plan explain map.json`: what a device map means, what is wrong with it, and what ours would cost instead. */
 import {
+  DEFAULT_PRESET,
   explainMap,
   formatSize,
   type MapExplanation,
@@ -75,6 +76,11 @@ export const explain = command(parser, REQUEST_LISTS, async (flags) => {
     process.stdout.write(`${JSON.stringify(asDocument(given, ours), null, 2)}\n`);
   } else {
     process.stdout.write(`${asText(given, ours)}\n`);
+    // A map does not say what it is for.
+    if (args.checkpoint === undefined && given.issues.some(({ code }) => code === 'MAP_UNKNOWN_KEY'))
+      process.stdout.write(
+        `This model is ${DEFAULT_PRESET}. Name another behind the map: blip2-plan explain ${flags.map} ./model\n`,
+      );
     if (measured !== undefined && given.plan !== null) {
       process.stdout.write(`${besideMeasured(given.plan.cost.latencyMs, measured.latencyMs)}\n`);
     }

@@ -43,6 +43,12 @@ export async function makePlan(args: PlanArgs, format: PlanFormat, range: SweepR
       'Give a number of pictures, or --vram without --strategy.',
     );
   }
+  if (args['allow-quant'] !== undefined && args.strategy !== 'auto') {
+    throw usageError(
+      `--strategy ${args.strategy} is what transformers would answer, and --allow-quant is for plans of ours`,
+      'Leave one of them out.',
+    );
+  }
   const request = await readRequest(args, format === 'python' ? 'transformers' : 'blip2-run');
   const { tensors, options } = request;
   tellRequest(request, args.quiet);

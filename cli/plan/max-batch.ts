@@ -1,4 +1,5 @@
 import { largestBatch, planDeviceMap } from '../../src/planner/index.js';
+import { doesNotFit } from '../../src/planner/report/does-not-fit.js';
 import { EXIT, usageError, type CommandContext } from '../common/main.js';
 import { createParser, parseArgs } from '../common/parser.js';
 import { requireBudget } from './cards.js';
@@ -36,12 +37,14 @@ export async function answerMaxBatch(args: RequestArgs): Promise<number> {
   const { tensors, options } = request;
   tellRequest(request, args.quiet);
   const most = largestBatch(tensors, options);
-  if (most === 0 && options.budgets.ramBytes === null && planDeviceMap(tensors, options).status === 'fits') {
+  const one = most === 0 ? planDeviceMap(tensors, options) : null;
+  if (one?.status === 'fits' && options.budgets.ramBytes === null) {
     throw usageError(
       'the GPUs do not hold the whole model, and host memory without a limit takes any number of pictures',
       'Say with --ram how much of it there is.',
     );
   }
   process.stdout.write(`${most}\n`);
+  if (one?.status === 'infeasible') throw doesNotFit(one);
   return EXIT.ok;
 }

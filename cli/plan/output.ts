@@ -1,5 +1,7 @@
 import { constants, fstatSync } from 'node:fs';
 import { link, open, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { reasonOf } from '../../src/errors.js';
 import { Blip2Error } from '../../src/planner/index.js';
 import { TemporaryFile } from '../../src/loader/write/temporary-file.js';
 import { writeFailure } from '../../src/loader/file/write-failure.js';
@@ -26,7 +28,7 @@ export async function writeOutput(text: string, file: string | undefined, force:
     const failure = writeFailure(file, error);
     // A name that cannot be written is mended on the command line, a full disk is not.
     if (failure instanceof Blip2Error && failure.code !== 'WRITE_FAILED') throw failure;
-    throw notWritten(file, error instanceof Error ? error.message : String(error), error);
+    throw notWritten(file, isErrno(error, 'ENOENT') ? `there is no folder ${dirname(file)}` : reasonOf(error), error);
   }
 }
 

@@ -92,6 +92,8 @@ export async function readRequest(args: RequestArgs, usualEngine: Engine = 'blip
   const known = isBlip2(config) ? null : await knownModels(tensors, config, { ...args, gpus: budgets.gpus.size });
   const loaded = dtype ?? (known === null ? undefined : indexedDtype(config, checkpoint?.indexDtype));
   const engine = args.engine ?? (known === null ? usualEngine : 'transformers');
+  if (engine === 'transformers' && args.provider === 'webgpu')
+    throw usageError('transformers runs nothing through WebGPU', 'Leave --provider webgpu out, or plan for blip2-run.');
   const takesPictures = architecturesOf(asConfig(config)).some(
     (name) => (known?.models.classOf(name)?.pictures ?? null) !== null,
   );

@@ -16,7 +16,9 @@ export function readSweep(text: string): SweepRange {
   }
   const fromBytes = parseSize(from);
   const toBytes = parseSize(to);
-  if (toBytes <= fromBytes) throw usageError(`--sweep ${text} ends before it begins`);
+  if (toBytes < fromBytes) throw usageError(`--sweep ${text} ends before it begins`, `Did you mean ${to}..${from}?`);
+  if (toBytes === fromBytes)
+    throw usageError(`--sweep ${text} is one size and no range`, `What it buys says blip2-plan --vram ${from}.`);
   const steps = Math.max(8, Math.min(MOST_POINTS - 1, Math.round((toBytes - fromBytes) / 2 ** 30)));
   return { fromBytes, toBytes, points: steps + 1 };
 }

@@ -270,6 +270,11 @@ describe('blip2-plan diff', () => {
     await writeFile(small, pageable.stdout);
     await writeFile(locked, (await plan('--vram', '4G', '--engine', 'transformers', '--page-lock', '--json')).stdout);
     expect((await plan('diff', small, locked)).stdout).toContain('pageable -> page-locked memory');
+    const other = join(folder, 'other.json');
+    await writeFile(other, (await plan('models/demo', '--vram', '64M', '--json', '-q')).stdout);
+    const differing = (await plan('diff', large, other)).stdout;
+    expect(differing).toMatch(/^the models differ: \d+ blocks gone, 0 new$/m);
+    expect(differing).not.toContain('no block changes');
     const wrong = await plan('diff', small, join(folder, 'article.json'));
     expect(wrong.code).toBe(2);
   });

@@ -28,6 +28,20 @@ describe('is refused, with what was probably meant', () => {
     ['blip2-plan', ['--vram', '10G', '--ram', '32'], 'Did you mean 32G (32 GiB)?'],
     ['blip2-plan', ['--sweep', '2..16'], 'Did you mean 2G..16G?'],
     ['blip2-plan', ['--sweep', '2..16G'], 'Did you mean 2G (2 GiB)?'],
+    ['blip2-plan', ['--sweep', '16G..2G'], 'Did you mean 2G..16G?'],
+    ['blip2-plan', ['--sweep', '4G..4G'], 'blip2-plan --vram 4G.'],
+    ['blip2-plan', ['--vram', '12G', '6G'], '6G is a size, and stands where a checkpoint does'],
+    ['blip2-plan', ['--vram', '12G,6G'], 'Repeat the flag: --vram 12G --vram 6G.'],
+    ['blip2-plan', ['--vram', '6G', '--engine', 'transformers', '--provider', 'webgpu'], 'Leave --provider webgpu out'],
+    ['blip2-plan', ['--vram', '6G', '--strategy', 'balanced', '--allow-quant', 'int8'], 'Leave one of them out.'],
+    ['blip2-plan', ['--vram', '6G', '-o', 'none/x.json', '-q'], 'there is no folder none'],
+    ['blip2-plan', ['explain', 'none.json'], 'none.json cannot be read as JSON: there is no such file'],
+    ['blip2-plan', ['explain', DEMO, 'map.json'], 'cannot be read as JSON: it is a folder'],
+    [
+      'blip2-plan',
+      ['--vram', '6G', '--profile', 'none.json'],
+      'none.json cannot be read as JSON: there is no such file',
+    ],
     ['blip2-shard', ['split', DEMO, 'out', '--max-shard-size', '5'], 'Did you mean 5G (5 GiB)?'],
     ['blip2-plan', ['--vrm', '10G'], 'Did you mean --vram?'],
     ['blip2-plan', ['--vram=10G', '--max-new-tokns=3'], 'Did you mean --max-new-tokens?'],
@@ -114,6 +128,19 @@ describe('blip2-plan', () => {
     expect(JSON.parse(planned.stdout)).toEqual({ '': 0 });
   });
 
+  it('max-batch says why not one picture fits', async () => {
+    const { code, stdout, stderr } = await command('blip2-plan', ['max-batch', DEMO, '--vram', '1M', '--ram', '1M']);
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '0\n' });
+    expect(stderr).toMatch(/^error: does not fit: .* short \[DOES_NOT_FIT\]\nWorks as asked: --/);
+  });
+
+  it('names activations, where weights alone would fit', async () => {
+    const args = [DEMO, '--vram', '12M', '--ram', '12M', '--picture-size', '1000'];
+    const { code, stderr } = await command('blip2-plan', args);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/budgets are gpu0 12 MiB, cpu 12 MiB: what else .* activations \(up to [\d.]+ [MG]iB\)/);
+  });
+
   it.each([['-V'], ['-v'], ['--version']])('%s is the version', async (flag) => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
     expect(await command('blip2-plan', [flag])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
@@ -134,6 +161,26 @@ describe('blip2-plan explain', () => {
     const { code, stdout } = await command('blip2-plan', ['explain', map(), '--vram', '1G', '--ram', '2G']);
     expect(code).toBe(3);
     expect(stdout).toMatch(/^No other map fits either: .* short\.\nWorks as asked: --vram /m);
+  });
+
+  it('says which model a map was compared with that is for another one', async () => {
+    const { code, stdout } = await command('blip2-plan', ['explain', '-'], {
+      stdin: '{"model.layers": 0, "lm_head": 0}',
+    });
+    expect(code).toBe(2);
+    expect(stdout).toMatch(
+      /This model is Salesforce\/blip2-opt-2\.7b\. Name another behind the map: blip2-plan explain - \.\/model\n$/,
+    );
+    const named = await command('blip2-plan', ['explain', '-', DEMO], { stdin: '{"model.layers": 0, "lm_head": 0}' });
+    expect(named.stdout).not.toContain('Name another');
+  });
+
+  it('knows what Python prints from JSON', async () => {
+    const { code, stderr } = await command('blip2-plan', ['explain', '-'], { stdin: "{'': 0}" });
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('write it with json.dump') as unknown,
+    });
   });
 
   it('warns of a device that no budget was given for', async () => {

@@ -1,3 +1,4 @@
+import { FROM_GGUF, FROM_OTHERS, FROM_PYTORCH } from '../format/foreign-format.js';
 import { SafetensorsError } from '../format/safetensors-error.js';
 
 /** Other files of weights, and how to come to safetensors from there. The first that is found counts. */
@@ -10,18 +11,9 @@ const OTHERS: readonly (readonly [RegExp, string])[] = [
     /\.distcp$/,
     'Training has saved its shards (.distcp): `accelerate merge-weights` with the folder that holds them writes safetensors.',
   ],
-  [
-    /\.(bin|pt|pth|ckpt)$/,
-    'It has PyTorch files: load and save them again with transformers, which writes safetensors.',
-  ],
-  [
-    /\.gguf$/,
-    'It has GGUF files, which llama.cpp reads: give the model that they were made from, or save it by transformers (gguf_file).',
-  ],
-  [
-    /\.(onnx|h5|msgpack|npz|tflite)$/,
-    'It has weights for other programs alone: give the model that they were made from.',
-  ],
+  [/\.(bin|pt|pth|ckpt)$/, `It has PyTorch files: ${FROM_PYTORCH}`],
+  [/\.gguf$/, `It has GGUF files, which llama.cpp reads: ${FROM_GGUF}`],
+  [/\.(onnx|h5|msgpack|npz|tflite)$/, `It has weights for other programs alone: ${FROM_OTHERS}`],
 ];
 
 /**
@@ -33,8 +25,15 @@ export function noWeights(all: readonly string[], where: string): SafetensorsErr
     'CHECKPOINT_NOT_FOUND',
     where,
     'has neither model.safetensors nor model.safetensors.index.json',
-    { hint: hintOf(all) },
+    { hint: cachedHint(where) ?? hintOf(all) },
   );
+}
+
+/** The hub's own folder of a model has none itself, but in a folder of its snapshots. */
+function cachedHint(where: string): string | null {
+  const [, owner, name] = /(?:^|[\\/])models--([^\\/]+?)--([^\\/]+)[\\/]*$/.exec(where) ?? [];
+  if (name === undefined) return null;
+  return `It is what the hub's cache has of ${owner}/${name}: give that name, or one of the folders in its snapshots.`;
 }
 
 function hintOf(all: readonly string[]): string {

@@ -9,6 +9,7 @@ import { DTYPE_BITS } from '../../tensor/dtype.js';
 import type { TensorInfo } from '../../tensor/tensor-info.js';
 import type { HeaderEntry } from './parsed-header.js';
 import { quote } from './quote.js';
+import { CUT_OFF } from './foreign-format.js';
 import { SafetensorsError } from './safetensors-error.js';
 import { multiplyU64, narrow, subtractU64, type U64 } from './u64.js';
 
@@ -54,10 +55,7 @@ export function checkLayout(entries: readonly HeaderEntry[], dataBytes: number, 
       file,
       `tensors cover ${end} bytes of data, the file has ${dataBytes}: it is ${difference}`,
       {
-        hint:
-          end < dataBytes
-            ? '`blip2-shard repair` writes the file without its trailing bytes.'
-            : 'The file is cut off: fetch it again.',
+        hint: end < dataBytes ? '`blip2-shard repair` writes the file without its trailing bytes.' : CUT_OFF,
         details: { coveredBytes: String(end), dataBytes },
       },
     );

@@ -4,6 +4,7 @@
  */
 import type { StoredTensor } from './stored-tensor.js';
 import { checkLayout } from './check-layout.js';
+import { CUT_OFF, foreignFormat } from './foreign-format.js';
 import { parseHeader } from './parse-header.js';
 import type { ParsedHeader } from './parsed-header.js';
 import { quote } from './quote.js';
@@ -60,6 +61,7 @@ export async function readHeaderText(source: ByteSource): Promise<{ json: string
       'HEADER_TOO_SMALL',
       name,
       `has ${sizeBytes} bytes; a safetensors file begins with 8 bytes of header length`,
+      { hint: CUT_OFF },
     );
   }
   const first = await source.read(0, Math.min(sizeBytes, FIRST_READ_BYTES));
@@ -96,8 +98,13 @@ function lengthFault(
   message: string,
 ): SafetensorsError {
   const foreign = foreignFormat(first);
-  if (foreign === undefined) return new SafetensorsError(code, source.name, message);
-  return new SafetensorsError('NOT_SAFETENSORS', source.name, `is not a safetensors file but ${foreign}`, {
+  if (foreign === undefined) {
+    return new SafetensorsError(code, source.name, message, {
+      hint: 'It is damaged, or no safetensors file: fetch it again, or give the file that has the weights.',
+    });
+  }
+  return new SafetensorsError('NOT_SAFETENSORS', source.name, `is not a safetensors file but ${foreign.what}`, {
+    hint: foreign.hint,
     details: { reference: code },
   });
 }
@@ -111,32 +118,4 @@ function deviations(json: string, parsed: ParsedHeader): string[] {
     found.push(`fields that the format does not know in the entry of ${quote(first)}${more}`);
   }
   return found;
-}
-
-/**
- * What a file is that was taken for safetensors: asked only after its first 8 bytes made no sense as a header length, so
- * that a real safetensors file is never mistaken.
- */
-const SIGNATURES: readonly (readonly [string, string])[] = [
-  ['GGUF', 'a GGUF file'],
-  ['version https://git-lfs', 'a Git LFS pointer, not the file itself (run `git lfs pull`)'],
-  ['PK\u0003\u0004', 'a zip archive, such as a PyTorch .bin or .pt file'],
-  ['\u0080\u0002', 'a Python pickle, such as an old PyTorch file'],
-  ['\u0080\u0003', 'a Python pickle'],
-  ['\u0080\u0004', 'a Python pickle'],
-  ['\u0080\u0005', 'a Python pickle'],
-  ['\u0089HDF', 'an HDF5 file'],
-  ['\u001f\u008b', 'a gzip archive'],
-  ['\u0093NUMPY', 'a NumPy file'],
-];
-
-/** A sentence part such as "a GGUF file", or undefined where the first bytes tell nothing. */
-function foreignFormat(firstBytes: Uint8Array): string | undefined {
-  const text = String.fromCharCode(...firstBytes.subarray(0, 64));
-  const found = SIGNATURES.find(([signature]) => text.startsWith(signature));
-  if (found !== undefined) return found[1];
-  if (/^\s*<(!doctype|html|\?xml)/i.test(text))
-    return 'an HTML or XML page, probably an error page saved by a download';
-  if (/^\s*\{/.test(text)) return 'JSON text';
-  return undefined;
 }

@@ -24,8 +24,16 @@ export function doesNotFit(result: Infeasible): Blip2Error {
 /** What is asked beside what there is. */
 export function shortfall(result: Infeasible): string {
   if (!result.proven) return `the search ended before it found a placement within ${offers(result)}`;
-  const short = result.shortBytes > 0 ? `, ${formatSize(result.shortBytes)} short` : '';
+  const short = result.shortBytes > 0 ? `, ${formatSize(result.shortBytes)} short` : `: ${besideThem(result)}`;
   return `weights and caches take ${formatSize(result.neededBytes)}, the budgets are ${offers(result)}${short}`;
+}
+
+/** What is short where the sum of weights and caches is not. */
+export function besideThem({ activationBytes }: Infeasible): string {
+  return (
+    `what else each device needs, for activations (up to ${formatSize(activationBytes)}), streaming and its driver, ` +
+    'does not fit beside them, or not where they have to lie'
+  );
 }
 
 function stoppedSearch(result: Infeasible): Blip2Error {

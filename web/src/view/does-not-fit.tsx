@@ -1,5 +1,6 @@
 import type { Infeasible, Remedy } from '../../../src/planner/plan/choice/infeasible.js';
 import { deviceName } from '../../../src/planner/report/picture-data.js';
+import { besideThem } from '../../../src/planner/report/does-not-fit.js';
 import { formatMs } from '../../../src/planner/report/format-ms.js';
 import { formatSize, parseSize } from '../../../src/size.js';
 import { cardCount, memoryOf, wholeMemory } from '../settings/card-groups.js';
@@ -30,10 +31,8 @@ export function DoesNotFit({ result, settings, onChange }: DoesNotFitProps) {
     <Card title={proven ? 'It does not fit' : 'No placement was found in time'} isMain>
       <p>
         Weights and caches take {formatSize(neededBytes)}; there is {offers.join(', ')}
-        {shortBytes > 0 && <>, {formatSize(shortBytes)} short</>}.
-        {proven &&
-          shortBytes === 0 &&
-          ' What else each device needs, for activations, streaming and its driver, does not fit beside them.'}
+        {shortBytes > 0 && <>, {formatSize(shortBytes)} short</>}
+        {proven && shortBytes === 0 && <>: {besideThem(result)}</>}.
       </p>
       {changes.length > 0 && (
         <>

@@ -51,6 +51,8 @@ export interface Infeasible {
   readonly proven: boolean;
   /** Weights and caches of the whole model, whatever runs where, at the smallest that the request allows. */
   readonly neededBytes: number;
+  /** What the block that works on most has beside them while it runs. */
+  readonly activationBytes: number;
   /** What the devices offer together after reserves; null where RAM is not limited. */
   readonly offeredBytes: number | null;
   readonly shortBytes: number;
@@ -86,6 +88,7 @@ export function explainInfeasible(
     status: 'infeasible',
     proven,
     neededBytes,
+    activationBytes: Math.max(0, ...profile.blocks.map((block) => block.activationElements * block.elementBytes)),
     offeredBytes,
     shortBytes: offeredBytes === null ? 0 : Math.max(0, neededBytes - offeredBytes),
     devices: [
