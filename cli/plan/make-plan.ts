@@ -10,6 +10,7 @@ import {
   transformersStrategy,
 } from '../../src/planner/index.js';
 import { storedDtype } from '../../src/planner/models/stored-dtype.js';
+import { deviceName } from '../../src/planner/report/picture-data.js';
 import { doesNotFit } from '../../src/planner/report/does-not-fit.js';
 import { usageError } from '../common/main.js';
 import { requireBudget } from './cards.js';
@@ -71,10 +72,7 @@ function theirPlan(
   const map = transformersStrategy({ tensors, config, budgets, dtype, strategy, models });
   const { plan, overBudget, issues } = explainMap(map, tensors, options);
   if (plan === null) throw new Blip2Error('PLAN_INVALID', `The ${strategy} map leaves a block without a device.`);
-  const over = overBudget.map(
-    ({ device, bytes }) =>
-      `${typeof device === 'number' ? `GPU ${device}` : device} is ${formatSize(bytes)} over its budget.`,
-  );
+  const over = overBudget.map(({ device, bytes }) => `${deviceName(device)} is ${formatSize(bytes)} over its budget.`);
   const warnings = [...plan.warnings, ...issues.map(({ message }) => message), ...over];
   return { status: 'fits', plan: { ...plan, warnings } };
 }

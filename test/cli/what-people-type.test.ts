@@ -200,6 +200,21 @@ describe('blip2-run', () => {
     });
   });
 
+  it('refuses a plan that is over its own budget, and diff reads it', async () => {
+    const over = ['--vram', '5M', '--strategy', 'sequential', '--json', '-q'];
+    const { stdout: stdin } = await command('blip2-plan', [DEMO, ...over]);
+    const { code, stderr } = await command('blip2-run', [PICTURE, '-m', DEMO, '--plan', '-', '--emulate-gpu'], {
+      stdin,
+    });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^error: the plan takes .* more than the 5 MiB of GPU 0, for a map .* \[PLAN_INVALID\]\nPlan again/,
+    );
+    const file = join(folder, 'over.json');
+    await writeFile(file, stdin);
+    expect((await command('blip2-plan', ['diff', file, file])).stdout).toContain('no block changes');
+  });
+
   it('reports one picture that fails in its own words alone', async () => {
     const { code, stderr } = await command('blip2-run', [map(), '-m', DEMO]);
     expect(code).toBe(4);

@@ -477,6 +477,24 @@ describe.skipIf(chromiumPath === null)('a report', () => {
     await rm(folder, { recursive: true });
   });
 
+  it.each([
+    ['explain', '-'],
+    ['plan', '-q', '--strategy', 'sequential'],
+  ])('of a map that does not fit says so (%s)', async (...args) => {
+    const folder = await mkdtemp(join(tmpdir(), 'page-test-'));
+    const report = join(folder, 'given.html');
+    await command('blip2-plan', [...args, DEMO, '--vram', '5M', '-o', report], { stdin: '{"": 0}' });
+    const opened = await PlannerPage.open(browser, '', pathToFileURL(report).href);
+    await opened.page.getByRole('heading', { name: 'does not fit' }).waitFor();
+    expect(await opened.page.locator('.warning').allTextContents()).toContainEqual(
+      expect.stringMatching(/^GPU 0 is .* over its budget\.$/),
+    );
+    expect(await opened.page.getByText('Prints the best map for these budgets').count()).toBe(1);
+    expect(opened.complaints).toEqual([]);
+    await opened.close();
+    await rm(folder, { recursive: true });
+  });
+
   it('is the page with the plan inside, and plans on', async () => {
     const { stdout: html } = await command('blip2-plan', [
       DEMO,

@@ -1,4 +1,5 @@
 /** What the pictures of a plan show, before any drawing: parts of the model, bars of memory, the strip of execution. */
+import { formatSize } from '../../size.js';
 import { schemeIn } from '../plan/document/scheme-in.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
 import type { DeviceMemory, Placement, PlanDocument } from '../plan/document/plan-document.js';
@@ -118,4 +119,11 @@ function barOf(
     budgetBytes: device.budgetBytes,
     segments: [...used, ...(free > 0 ? [{ label: 'free', bytes: free, fill: 'free' } as const] : [])],
   };
+}
+
+/** What a device may hold, and by how much a map that was given exceeds it. */
+export function budgetText({ usedBytes, budgetBytes }: DeviceBar): string {
+  if (budgetBytes === null) return 'no limit';
+  const over = usedBytes - budgetBytes;
+  return `${formatSize(budgetBytes)}${over > 0 ? `, ${formatSize(over)} too much` : ''}`;
 }

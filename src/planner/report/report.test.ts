@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { parseBlip2Config } from '../../model/blip2-config.js';
 import { blip2Tensors } from '../../model/blip2-tensors.js';
 import { DEFAULT_PRESET, PRESETS } from '../../model/presets.js';
+import { formatSize } from '../../size.js';
 import type { Device } from '../map/device-map.js';
 import { diffPlans } from '../plan/comparison/diff-plans.js';
 import { explainMap } from '../plan/comparison/explain-map.js';
@@ -44,6 +45,15 @@ describe('plan documents', () => {
     expect(JSON.stringify(planOf(4))).toBe(text);
     expect(parsePlan(JSON.parse(text))).toEqual(small);
     expect(() => parsePlan({ ...small, engine: 'x' })).toThrow(expect.objectContaining({ code: 'PLAN_INVALID' }));
+  });
+
+  it('of maps that do not fit are read, too, and say by how much', () => {
+    const { plan } = explainMap(new Map([['', 0]]), tensors, options(2));
+    if (plan === null) throw new Error('every block has a device');
+    expect(parsePlan(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
+    const over = formatSize(-(plan.devices.find(({ id }) => id === 0)?.freeBytes ?? 0));
+    for (const picture of [svgPicture(plan), textPicture(plan, { width: 80 })])
+      expect(picture).toContain(`of 2 GiB, ${over} too much`);
   });
 
   it('have a JSON Schema that names every field', () => {

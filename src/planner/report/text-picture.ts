@@ -1,7 +1,7 @@
 /** A plan as lines of text: a stacked bar per device, and a strip in the order blocks run. */
 import { formatSize } from '../../size.js';
 import type { PlanDocument } from '../plan/document/plan-document.js';
-import { pictureData, type BarSegment, type DeviceBar, type StripCell } from './picture-data.js';
+import { budgetText, pictureData, type BarSegment, type DeviceBar, type StripCell } from './picture-data.js';
 
 /** How wide, and in which colours. */
 export interface TextPictureOptions {
@@ -36,9 +36,7 @@ export function textPicture(plan: PlanDocument, { width, paint = (text) => text 
     lines.push(
       `${bar.name.padEnd(7)} ${barText(bar, columns, scale, (fill, n) => paint(mark(fill).repeat(n), colour(fill)))}`,
     );
-    lines.push(
-      `        ${formatSize(bar.usedBytes)} used of ${bar.budgetBytes === null ? 'no limit' : formatSize(bar.budgetBytes)}`,
-    );
+    lines.push(`        ${formatSize(bar.usedBytes)} used of ${budgetText(bar)}`);
   }
   lines.push('', 'in the order it runs (UPPER resident or on the CPU, lower streamed, | a crossing):');
   for (const [lane, name] of data.lanes.entries()) {

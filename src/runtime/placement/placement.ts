@@ -10,6 +10,7 @@ import type { DeviceMap } from '../../planner/map/device-map.js';
 import type { Budgets } from '../../planner/plan/request/budgets.js';
 import type { PlanOptions } from '../../planner/plan/request/plan-options.js';
 import type { PlanDocument } from '../../planner/plan/document/plan-document.js';
+import { formatSize } from '../../size.js';
 import { defaultCacheFolder } from '../device/cache-folder.js';
 import type { DeviceOptions, EngineOptions, ProcessOptions } from '../device/device-options.js';
 
@@ -178,7 +179,21 @@ async function readGiven(
       details: { block: without.name },
     });
   }
+  refuseOverBudget(plan);
   return { deviceMap: map, ...placement, plan };
+}
+
+/** A plan document may also be what a map that does not fit was explained as. */
+function refuseOverBudget(plan: Partial<PlanDocument>): void {
+  for (const { id, budgetBytes, freeBytes } of plan.devices ?? []) {
+    if (budgetBytes === null || freeBytes === null || freeBytes >= 0) continue;
+    const name = typeof id === 'number' ? `GPU ${id}` : id;
+    throw new Blip2Error(
+      'PLAN_INVALID',
+      `the plan takes ${formatSize(-freeBytes)} more than the ${formatSize(budgetBytes)} of ${name}, for a map that was given`,
+      { hint: 'Plan again without --strategy, or give its device map alone.', details: { device: id, freeBytes } },
+    );
+  }
 }
 
 function mismatch({ folder }: Checkpoint, difference: string): Blip2Error {

@@ -46,8 +46,10 @@ const ABOUT: Readonly<Record<Exclude<Form, 'command'>, string>> = {
   link: 'Opens this page with these settings.',
 };
 
-function about(form: Form, { engine }: PlanDocument, { model }: Settings): string {
-  if ((form === 'device map' || form === 'Python') && engine !== 'transformers')
+function about(form: Form, { engine, solver }: PlanDocument, { model }: Settings): string {
+  const isGiven = solver.status === 'given';
+  if (form === 'command' && isGiven) return 'Prints the best map for these budgets: this one was given.';
+  if (!isGiven && (form === 'device map' || form === 'Python') && engine !== 'transformers')
     return 'This map is the best for blip2-run. transformers takes it too, but another is better there: choose it as the engine.';
   if (form === 'command') {
     const where = model.kind === 'held' ? ', where it finds the files' : '';

@@ -1,5 +1,6 @@
 import type { PlanDocument } from '../../../src/planner/plan/document/plan-document.js';
 import { formatMs } from '../../../src/planner/report/format-ms.js';
+import { deviceName } from '../../../src/planner/report/picture-data.js';
 import { formatSize } from '../../../src/size.js';
 import type { Settings } from '../settings/settings.js';
 import type { PageState, ShownAnswer } from '../state/page-state.js';
@@ -16,12 +17,13 @@ interface VerdictProps {
 /** The answer in a sentence: it fits, and takes so long. */
 export function Verdict({ plan, shown, state, warnings, onChange }: VerdictProps) {
   const { cost, workload } = plan;
+  const over = overBudget(plan);
   const isSearching = state.isSearching || shown.standing !== 'final';
   const perSecond = (1000 * workload.batch) / cost.latencyMs;
   const one =
     plan.model === undefined ? (workload.batch === 1 ? 'a caption' : `for ${workload.batch} pictures`) : 'a call';
   return (
-    <Card title={`${plan.checkpoint.id || 'The model'} fits`} isMain>
+    <Card title={`${plan.checkpoint.id || 'The model'} ${over.length === 0 ? 'fits' : 'does not fit'}`} isMain>
       <p class={isSearching ? 'time searching' : 'time'}>
         <strong>{formatMs(cost.latencyMs)}</strong> <span>{one}</span>
         {cost.rangeMs !== undefined && (
@@ -68,7 +70,7 @@ export function Verdict({ plan, shown, state, warnings, onChange }: VerdictProps
           As the command was told: <code>{state.carriedFlags.join(' ')}</code>
         </p>
       )}
-      {[...warnings, ...plan.warnings].map((text) => (
+      {[...new Set([...over, ...warnings, ...plan.warnings])].map((text) => (
         <p key={text} class="warning">
           {text}
         </p>
@@ -91,6 +93,13 @@ function Fact({ name, value }: { name: string; value: string }) {
   );
 }
 
+/** Of a map that was given: what is chosen here fits. */
+function overBudget({ devices }: PlanDocument): string[] {
+  return devices.flatMap(({ id, freeBytes }) =>
+    freeBytes === null || freeBytes >= 0 ? [] : [`${deviceName(id)} is ${formatSize(-freeBytes)} over its budget.`],
+  );
+}
+
 /** What the search weighs is what the range of a prediction ends with: `src/planner/price/worst-case.ts`. */
 const WEIGHED = 'doubtful speeds taken at their slowest';
 
@@ -104,7 +113,7 @@ function proof({ solver: { status, gap, objective } }: PlanDocument): string {
     case 'stopped':
       return `Within these budgets no placement is predicted to be more than ${Math.max(0.01, 100 * gap).toFixed(2)} % better, ${WEIGHED}.`;
     case 'given':
-      return 'A map written by hand.';
+      return 'This map was given, and not chosen here.';
   }
 }
 

@@ -53,7 +53,11 @@ const deviceMemory = z
       "What the engine itself takes: workspaces of its libraries, and the driver's context where that is counted.",
     ),
     reserveBytes: bytes,
-    freeBytes: bytes.nullable(),
+    freeBytes: z
+      .number()
+      .int()
+      .nullable()
+      .describe('Below zero where a map that was given takes more than the budget: such a plan is no map to run.'),
   })
   .meta({ id: 'DeviceMemory' });
 

@@ -1,6 +1,6 @@
 /** A stacked bar of memory per device, with names and numbers under it. */
 import { formatSize } from '../../../size.js';
-import type { BarSegment, PictureData } from '../picture-data.js';
+import { budgetText, type BarSegment, type PictureData } from '../picture-data.js';
 import { INNER, MARGIN, n, WIDTH, type Canvas } from './canvas.js';
 import { fillOf, inkOn } from './colours.js';
 
@@ -9,7 +9,7 @@ export function memoryBars(canvas: Canvas, data: PictureData): void {
   const scale = INNER / Math.max(...data.bars.map((bar) => Math.max(bar.budgetBytes ?? 0, bar.usedBytes)), 1);
   for (const bar of data.bars) {
     canvas.y += 14;
-    const budget = bar.budgetBytes === null ? '' : ` of ${formatSize(bar.budgetBytes)}`;
+    const budget = bar.budgetBytes === null ? '' : ` of ${budgetText(bar)}`;
     canvas.text(MARGIN, `${bar.name}: ${formatSize(bar.usedBytes)}${budget}`);
     canvas.y += 6;
     let x = MARGIN;
