@@ -4,7 +4,7 @@
  *
  *   npm run build && node examples/another-runtime.mjs [checkpoint]
  */
-import { mapTensors, openCheckpoint, sliceTensor, typedArray } from '../dist/src/loader/index.js';
+import { mapTensors, openCheckpoint, sliceTensor, typedArray } from 'blip2-device-map/loader';
 import {
   AttributeProto_AttributeType,
   ModelProtoSchema,

@@ -3,9 +3,9 @@
  *
  *   npm run build && node examples/by-a-plan.mjs [checkpoint] [memory of the GPU]
  */
-import { mapTensors, openCheckpoint } from '../dist/src/loader/index.js';
-import { deviceOf, parseDeviceMap, parseSize, planDeviceMap } from '../dist/src/planner/index.js';
-import { loadModelTable } from '../dist/src/planner/models/index.js';
+import { mapTensors, openCheckpoint } from 'blip2-device-map/loader';
+import { deviceOf, parseDeviceMap, parseSize, planDeviceMap } from 'blip2-device-map/planner';
+import { loadModelTable } from 'blip2-device-map/models';
 
 const [where = new URL('../models/demo', import.meta.url).pathname, memory = '5M'] = process.argv.slice(2);
 const checkpoint = await openCheckpoint(where);
