@@ -16,7 +16,7 @@ async function list(name: string, ...pictures: readonly object[]): Promise<strin
   return path;
 }
 
-const files = (names: string) => [...names].map((name) => ({ name, beneath: name }));
+const files = (names: string) => names.split('').map((name) => ({ name, beneath: name }));
 const row = (footer: string) => ({ parquet: 'a.parquet', column: 'image', row: 0, footer });
 
 it.each([

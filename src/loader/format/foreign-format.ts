@@ -10,25 +10,23 @@ export const FROM_OTHERS = 'give the model that they were made from.';
 const PYTORCH = `If these are the model's weights, ${FROM_PYTORCH}`;
 const OTHER = 'Give the file or the folder that has the weights as safetensors.';
 
-const SIGNATURES: readonly (readonly [signature: RegExp, what: string, hint: string])[] = [
-  [/^GGUF/, 'a GGUF file', `llama.cpp reads such weights: ${FROM_GGUF}`],
+const ELSEWHERE = `It has weights for other programs: ${FROM_OTHERS}`;
+
+const SIGNATURES: readonly (readonly [begins: string | RegExp, what: string, hint: string])[] = [
+  ['GGUF', 'a GGUF file', `llama.cpp reads such weights: ${FROM_GGUF}`],
   [
-    /^version https:\/\/git-lfs/,
+    'version https://git-lfs',
     'a Git LFS pointer, not the file itself',
     'Run `git lfs pull` where it was cloned, or download the file.',
   ],
-  [/^PK\u0003\u0004/, 'a zip archive, such as a PyTorch .bin or .pt file', PYTORCH],
-  [/^\u0080\u0002/, 'a Python pickle, such as an old PyTorch file', PYTORCH],
-  [/^\u0080[\u0003-\u0005]/, 'a Python pickle', PYTORCH],
-  // The version of its form, then a field of ModelProto: who made it, its graph, or its operators.
-  [
-    /^\u0008[\u0001-\u001f][\u0012\u001a\u003a\u0042]/,
-    'an ONNX model',
-    `It has weights for other programs: ${FROM_OTHERS}`,
-  ],
-  [/^\u0089HDF/, 'an HDF5 file', `It has weights for other programs: ${FROM_OTHERS}`],
-  [/^\u001f\u008b/, 'a gzip archive', 'Unpack it first.'],
-  [/^\u0093NUMPY/, 'a NumPy file', OTHER],
+  ['PK\u0003\u0004', 'a zip archive, such as a PyTorch .bin or .pt file', PYTORCH],
+  ['\u0080\u0002', 'a Python pickle, such as an old PyTorch file', PYTORCH],
+  ['\u0080\u0003', 'a Python pickle', PYTORCH],
+  ['\u0080\u0004', 'a Python pickle', PYTORCH],
+  ['\u0080\u0005', 'a Python pickle', PYTORCH],
+  ['\u0089HDF', 'an HDF5 file', ELSEWHERE],
+  ['\u001f\u008b', 'a gzip archive', 'Unpack it first.'],
+  ['\u0093NUMPY', 'a NumPy file', OTHER],
   [
     /^\s*<(!doctype|html|\?xml)/i,
     'an HTML or XML page, probably an error page saved by a download',
@@ -37,12 +35,19 @@ const SIGNATURES: readonly (readonly [signature: RegExp, what: string, hint: str
   [/^\s*\{/, 'JSON text', OTHER],
 ];
 
+/** Of ONNX's ModelProto, by what may follow the version of its form: who made it, its graph, or its operators. */
+const ONNX_FIELDS: ReadonlySet<number | undefined> = new Set([0x12, 0x1a, 0x3a, 0x42]);
+
 /**
  * Asked only after the first 8 bytes made no sense as a header length, so that a real safetensors file is never mistaken.
  * @returns a sentence part such as "a GGUF file", and what to do; undefined where the first bytes tell nothing
  */
 export function foreignFormat(firstBytes: Uint8Array): { readonly what: string; readonly hint: string } | undefined {
+  const [first, version = 0, field] = firstBytes;
+  if (first === 0x08 && version < 0x20 && ONNX_FIELDS.has(field)) return { what: 'an ONNX model', hint: ELSEWHERE };
   const text = String.fromCharCode(...firstBytes.subarray(0, 64));
-  const found = SIGNATURES.find(([signature]) => signature.test(text));
+  const found = SIGNATURES.find(([begins]) =>
+    typeof begins === 'string' ? text.startsWith(begins) : begins.test(text),
+  );
   return found === undefined ? undefined : { what: found[1], hint: found[2] };
 }
