@@ -25,7 +25,7 @@ export interface CommandContext {
 }
 
 /** `timeout` sends its signal to the process and to its group: what comes as soon after the first is the same wish to stop. */
-const SAME_WISH_MS = 500;
+const SAME_WISH_MS = 100;
 
 /**
  * Runs a command to its exit code. A second signal stops any process at once; the exit code is then 128 + the
