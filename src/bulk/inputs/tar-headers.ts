@@ -92,7 +92,8 @@ function paxSize(records: Uint8Array): number | undefined {
   for (let at = 0; at < records.length;) {
     const space = records.indexOf(SPACE, at);
     const length = Number(Buffer.from(records.subarray(at, space)).toString('latin1'));
-    if (space < 0 || !Number.isSafeInteger(length) || length <= 0) break;
+    // One that ends before its value is none: to go on inside its digits could take hours.
+    if (space < 0 || !Number.isSafeInteger(length) || at + length <= space) break;
     const record = Buffer.from(records.subarray(space + 1, at + length)).toString('latin1');
     const stated = /^size=(\d+)\n$/.exec(record)?.[1];
     if (stated !== undefined) size = Number(stated);
