@@ -11,9 +11,14 @@ import type { RgbPicture } from '../rgb-picture.js';
 import { withDirectory, type TiffEntry } from './tiff-directory.js';
 import { TAG, type TiffTags, type TiffTiles } from './tiff-tags.js';
 
-const ASSOCIATED = 1;
+const [ASSOCIATED, NO_COMPRESSION] = [1, 1];
+/** Of no pixel: what kind of page it is, its resolution, what made it, and when. Most files have no others beside those that are read. */
+const OF_NO_PIXEL: ReadonlySet<number> = new Set([254, 270, 282, 283, 296, 305, 306]);
 
-/** @throws PictureRefusal for tiles of more pixels together, Error where there are too few */
+/**
+ * @returns the same bytes where they will do, as a picture that is not compressed is copied about as slowly as it is decoded
+ * @throws PictureRefusal for tiles of more pixels together, Error where there are too few
+ */
 export function forLibvips(bytes: Uint8Array, tags: TiffTags, maxPixels: number): Uint8Array {
   const { directory, extraSamples, tiles } = tags;
   const entries = new Map<number, TiffEntry | number>();
@@ -21,7 +26,7 @@ export function forLibvips(bytes: Uint8Array, tags: TiffTags, maxPixels: number)
     const entry = directory.entries.get(tag);
     if (entry !== undefined) entries.set(tag, entry);
   }
-  entries.delete(TAG.orientation);
+  if (!isOrientation(tags.orientation)) entries.delete(TAG.orientation);
   entries.delete(TAG.xmp);
   if (extraSamples[0] === ASSOCIATED) entries.delete(TAG.extraSamples);
   if (tiles !== undefined) {
@@ -39,8 +44,12 @@ export function forLibvips(bytes: Uint8Array, tags: TiffTags, maxPixels: number)
     }
     for (const tag of [TAG.tileWidth, TAG.tileHeight, TAG.tileOffsets, TAG.tileByteCounts]) entries.delete(tag);
   }
-  return withDirectory(bytes, directory, entries);
+  const isSame = [...directory.entries].every(([tag, entry]) => entries.get(tag) === entry || OF_NO_PIXEL.has(tag));
+  const willDo = tags.compression === NO_COMPRESSION && isSame && directory.isPlain;
+  return willDo ? bytes : withDirectory(bytes, directory, entries);
 }
+
+const isOrientation = (value = 0): boolean => value >= 1 && value <= 8;
 
 /** As many as the picture's size asks for. */
 function tileCount({ width, height }: TiffTags, tiles: TiffTiles): number {

@@ -17,6 +17,8 @@ export interface TiffDirectory {
   readonly begin: number;
   /** Behind the offset of the next page. */
   readonly end: number;
+  /** Whether each tag stands in it once, and no page follows. */
+  readonly isPlain: boolean;
 }
 
 /** Bytes of one value by type number; other types are not those of the tags that are read. */
@@ -48,7 +50,10 @@ export function readDirectory(bytes: Uint8Array): TiffDirectory {
     const record = bytes.subarray(at, at + entryBytes);
     entries.set(file.getUint16(at, little), { type, count: values, at: isFar ? far(valueAt) : valueAt, record });
   }
-  return { littleEndian: little, big, entries, begin, end: begin + countBytes + count * entryBytes + offsetBytes };
+  const last = begin + countBytes + count * entryBytes;
+  const end = last + offsetBytes;
+  const isPlain = entries.size === count && bytes.subarray(last, end).every((byte) => byte === 0);
+  return { littleEndian: little, big, entries, begin, end, isPlain };
 }
 
 /** @throws RangeError for values that lie beyond the end of the file */
