@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { decodedHere, decodeHere } from './libvips-here.js';
+import { decodedHere, decodeHere, libvipsPath } from './libvips-here.js';
 
 const isLinux = process.platform === 'linux';
 const LIMIT = 10_000_000;
@@ -15,6 +15,16 @@ const noise = (width: number, height: number, channels: 1 | 2 | 3 | 4, seed = 1)
 async function bySharp(bytes: Uint8Array): Promise<Buffer> {
   return sharp(bytes).removeAlpha().toColourspace('srgb').raw().toBuffer();
 }
+
+it.each([
+  ['/usr/lib/libvips-cpp.so.42', ''],
+  ['/home/a b/Jürgen 图/libvips-cpp.so.8.18.7', ''],
+  [undefined, ' (deleted)'],
+])('finds libvips among what is loaded: %s%s', (found, after) => {
+  const line = (path: string) => `7f00-7f01 r-xp 00000000 08:01 1234                       ${path}\n`;
+  const path = found ?? '/usr/lib/libvips-cpp.so.42';
+  expect(libvipsPath(`${line('/usr/lib/libc.so.6')}${line(path + after)}${line('[heap]')}`)).toBe(found);
+});
 
 it('decodes nothing before it is told to', async () => {
   expect(decodedHere(await noise(8, 8, 3).png().toBuffer(), LIMIT)).toBeNull();

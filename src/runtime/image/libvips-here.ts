@@ -55,8 +55,13 @@ export async function decodeHere(): Promise<boolean> {
   return here !== undefined;
 }
 
+/** @param maps `/proc/self/maps`: a path ends its line, and may have spaces and letters of any script in it */
+export function libvipsPath(maps: string): string | undefined {
+  return /\s(\/.*libvips-cpp\.so\S*)$/m.exec(maps)?.[1];
+}
+
 async function openLibvips(): Promise<Libvips | undefined> {
-  const [, path] = /\s(\/\S*libvips-cpp\.so\S*)$/m.exec(readFileSync('/proc/self/maps', 'latin1')) ?? [];
+  const path = libvipsPath(readFileSync('/proc/self/maps', 'utf8'));
   if (path === undefined) return undefined;
   const { default: koffi } = await import('koffi');
   const library = koffi.load(path);
@@ -89,11 +94,10 @@ export function decodedHere(bytes: Uint8Array, maxPixels: number, unlimited = fa
   const options = `[access=sequential,fail_on=error${unlimited ? ',unlimited=true' : ''}]`;
   held.bytes = bytes;
   const image = here.newFromBuffer(bytes, bytes.length, options, 'void*', null);
-  if (image === null) return null;
   try {
-    return plainPixels(here, image, maxPixels);
+    return image === null ? null : plainPixels(here, image, maxPixels);
   } finally {
-    here.unref(image);
+    if (image !== null) here.unref(image);
     held.bytes = undefined;
   }
 }
