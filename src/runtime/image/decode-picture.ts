@@ -10,6 +10,7 @@ import { Blip2Error } from '../../errors.js';
 import { inLine } from './file-url.js';
 import { decodeAvif } from './avif/decode-avif.js';
 import { decodeBmp } from './bmp/decode-bmp.js';
+import { damageReason } from './damage-reason.js';
 import { decodeGif } from './gif/decode-gif.js';
 import { checkJpegEnd } from './jpeg/jpeg-end.js';
 import { readJpegHeader } from './jpeg/jpeg-header.js';
@@ -34,7 +35,7 @@ export async function decodePicture(source: string | Uint8Array, maxPixels = MAX
   try {
     return await decodeBytes(bytes, maxPixels);
   } catch (cause) {
-    throw refused(typeof source === 'string' ? inLine(source) : null, bytes.length, cause, maxPixels);
+    throw refused(typeof source === 'string' ? inLine(source) : null, bytes, cause, maxPixels);
   }
 }
 
@@ -74,14 +75,17 @@ async function decodeJpeg(bytes: Uint8Array, maxPixels: number): Promise<RgbPict
 const isGreyPng = (bytes: Uint8Array): boolean => bytes[25] === 0;
 
 /** @param path null for bytes, which know no name: whoever has one adds it */
-function refused(path: string | null, sizeBytes: number, cause: unknown, maxPixels: number): Blip2Error {
-  const [name, details] = path === null ? [`picture of ${sizeBytes} bytes`, {}] : [path, { picture: path }];
-  const message = cause instanceof Error ? (cause.message.trim().split('\n').at(-1) ?? '') : String(cause);
+function refused(path: string | null, bytes: Uint8Array, cause: unknown, maxPixels: number): Blip2Error {
+  const [name, details] = path === null ? [`picture of ${bytes.length} bytes`, {}] : [path, { picture: path }];
+  const message = cause instanceof Error ? cause.message : String(cause);
   const refusal = message.includes('exceeds pixel limit') ? PictureRefusal.tooLarge(maxPixels) : cause;
   if (refusal instanceof PictureRefusal) {
     return new Blip2Error(refusal.code, `${name} ${refusal.message}`, { hint: refusal.hint, details, cause });
   }
-  const reason = cause instanceof RangeError && message.includes('DataView') ? 'it ends too early' : message;
+  const reason =
+    cause instanceof RangeError && message.includes('DataView')
+      ? 'it ends too early'
+      : damageReason(message, pictureFormat(bytes));
   return new Blip2Error('IMAGE_UNREADABLE', `${name} cannot be read as a picture: ${reason}`, {
     hint: 'JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PNM are read; convert anything else, or fetch a damaged file again.',
     details,
