@@ -5,6 +5,7 @@ import { readSmallFile } from '../../loader/file/read-small-file.js';
 import { MAX_SIDE_FILE_BYTES } from '../../loader/shard/side-files.js';
 import { isRetrieval, type ModelConfig } from '../../model/blip2-config.js';
 import { parsePreprocessorConfig, type PreprocessorConfig } from '../image/preprocessor-config.js';
+import { readsOlderFiles } from './text/older-files.js';
 import { createTokenizer, type FileTokenizer, type TextTokenizer } from './text/tokenizer.js';
 
 /** How text becomes ids, and ids text. */
@@ -158,7 +159,12 @@ async function readTokenizer(folder: string, added: readonly string[], prefix = 
     readJson(folder, `${prefix}tokenizer.json`),
     readJson(folder, `${prefix}tokenizer_config.json`),
   ]);
-  return () => createTokenizer(tokenizer, tokenizerConfig, added);
+  if (!readsOlderFiles(tokenizerConfig)) return () => createTokenizer(tokenizer, tokenizerConfig, added);
+  const [names, contents] = await Promise.all([
+    readJsonIfThere(folder, `${prefix}special_tokens_map.json`),
+    readJsonIfThere(folder, `${prefix}added_tokens.json`),
+  ]);
+  return () => createTokenizer(tokenizer, tokenizerConfig, added, { names, added: contents });
 }
 
 /** undefined where there is no such file. */

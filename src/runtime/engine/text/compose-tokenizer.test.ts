@@ -23,6 +23,8 @@ const recorded = z
         kind: z.string(),
         file: fields,
         config: fields,
+        /** Older files. */
+        beside: fields.default({}),
         ids: z.array(ids.nullable()),
         decoded: z.array(z.string()),
       }),
@@ -45,8 +47,12 @@ async function write(prefix: string, kind: string, file: object, config: object 
 }
 
 describe('tokenizers of both of their files', () => {
-  it.each(cases)('$name', async ({ kind, file, config, ids: expected, decoded }) => {
+  it.each(cases)('$name', async ({ kind, file, config, beside, ids: expected, decoded }) => {
     await write('', kind, file, config);
+    for (const name of ['special_tokens_map.json', 'added_tokens.json'])
+      await (name in beside
+        ? writeFile(join(folder, name), JSON.stringify(beside[name]))
+        : rm(join(folder, name), { force: true }));
     const tokenizer = (await readPromptTokenizer(folder, blip2))();
     const found = texts.map((text, i) => {
       if (expected[i] !== null) return tokenizer.encode(text);

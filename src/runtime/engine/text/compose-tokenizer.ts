@@ -83,9 +83,10 @@ function statedTokens({ added_tokens_decoder: stated }: Fields): AddedToken[] | 
   return listOf(byId.map(([, token]) => token));
 }
 
-const NAMES = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
+/** Those that every tokenizer knows. */
+export const NAMES = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
-/** Those of the names that every tokenizer knows, then those of a model's own, such as `image_token`. */
+/** Those that every tokenizer knows, then those of a model's own, such as `image_token`. */
 function namedTokens({ extra_special_tokens: extra, ...config }: Fields): AddedToken[] {
   const all = { ...config, ...fieldsOf(extra) };
   const own = Object.keys(all).filter(

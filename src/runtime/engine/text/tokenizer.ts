@@ -7,6 +7,7 @@ import { fieldsOf, type Fields } from './class-rules.js';
 import { composeTokenizer } from './compose-tokenizer.js';
 import { unknownStep } from './known-steps.js';
 import { mendSteps } from './mend-steps.js';
+import { withOlderFiles, type OlderFiles } from './older-files.js';
 import { textFrame } from './text-frame.js';
 import { isCutLeft, mostIds, notDone } from './text-rules.js';
 import { TokenSearch } from './token-search.js';
@@ -30,14 +31,16 @@ export interface FileTokenizer extends TextTokenizer {
  * @param tokenizerJson parsed `tokenizer.json`
  * @param tokenizerConfig parsed `tokenizer_config.json`
  * @param added special tokens that whoever uses the tokenizer adds to it
+ * @param older files that transformers reads beside an older `tokenizer_config.json`
  * @throws Blip2Error `TOKENIZER_INVALID`
  */
 export function createTokenizer(
   tokenizerJson: unknown,
   tokenizerConfig: unknown,
   added: readonly string[] = [],
+  older: OlderFiles = {},
 ): FileTokenizer {
-  const { steps, tokens, frame, composed, config } = parse(tokenizerJson, tokenizerConfig, added);
+  const { steps, tokens, frame, composed, config } = parse(tokenizerJson, tokenizerConfig, added, older);
   // transformers 5 joins " ." and " n't" only where the file asks for it, and never for BPE, which it would corrupt.
   const cleanUp = config['clean_up_tokenization_spaces'] === true && fieldsOf(composed['model'])['type'] !== 'BPE';
   const decode = (ids: readonly number[]): string => {
@@ -84,11 +87,12 @@ interface Steps {
   readonly decoder: { decode_chain(tokens: readonly string[]): readonly string[] } | null;
 }
 
-function parse(tokenizerJson: unknown, config: unknown, added: readonly string[]) {
+function parse(tokenizerJson: unknown, tokenizerConfig: unknown, added: readonly string[], older: OlderFiles) {
   try {
     if (!isRecord(tokenizerJson)) throw new Error('it is not an object');
-    if (!isRecord(config)) throw new Error('tokenizer_config.json is not an object');
+    if (!isRecord(tokenizerConfig)) throw new Error('tokenizer_config.json is not an object');
     checkVocabulary(tokenizerJson);
+    const config = withOlderFiles(tokenizerJson, tokenizerConfig, older);
     const refused = notDone(config);
     if (refused !== null) throw new Error(`of tokenizer_config.json, ${refused}`);
     const composed = composeTokenizer(tokenizerJson, config, added);
