@@ -58,10 +58,11 @@ function mendNormalizer(step: Step, config: Config): void {
       return right === true ? stripped.replace(TRAILING_SPACE, '') : stripped;
     };
   }
-  // What is put in place of others is no pattern: "$1" is that.
   const { pattern } = step;
-  if (type === 'Replace' && pattern instanceof RegExp)
-    step.normalize = (text) => text.replaceAll(pattern, () => textOf(config['content']));
+  if (type === 'Replace' && pattern instanceof RegExp) {
+    const content = literal(config['content']);
+    step.normalize = (text) => text.replaceAll(pattern, content);
+  }
   if (type === 'BertNormalizer') step.normalize = bertNormalizer(config);
   if (type === 'Lowercase') step.normalize = smallLetters;
 }
@@ -93,20 +94,25 @@ function mendDecoder(step: Step, { type, replacement = '▁', prepend_scheme: sc
       tokens.map((token, place) => token.replaceAll(String(replacement), place === 0 && scheme !== 'never' ? '' : ' '));
   }
   const { pattern } = step;
-  if (type === 'Replace' && pattern instanceof RegExp)
-    step.decode_chain = (tokens) => tokens.map((token) => token.replaceAll(pattern, () => textOf(content)));
+  if (type === 'Replace' && pattern instanceof RegExp) {
+    const text = literal(content);
+    step.decode_chain = (tokens) => tokens.map((token) => token.replaceAll(pattern, text));
+  }
 }
 
 /** Each token is its letters' bytes, or its own where one of them stands for none. */
 function textOfLetters(tokens: readonly string[], byteOf: Readonly<Record<string, number | string>>): string {
-  const bytes = tokens.flatMap((token) => {
-    const letters = Array.from(token, (letter) => Number(byteOf[letter] ?? NaN));
-    return letters.some(Number.isNaN) ? [...UTF8.encode(token)] : letters;
-  });
+  const bytes: number[] = [];
+  for (const token of tokens) {
+    const start = bytes.length;
+    for (const letter of token) bytes.push(Number(byteOf[letter] ?? NaN));
+    if (bytes.includes(NaN, start)) bytes.splice(start, Infinity, ...UTF8.encode(token));
+  }
   return LOSSY_UTF8.decode(Uint8Array.from(bytes));
 }
 
-const textOf = (content: unknown): string => (typeof content === 'string' ? content : '');
+/** What is put in place of others is no pattern: "$1" is that. */
+const literal = (content: unknown): string => (typeof content === 'string' ? content.replaceAll('$', '$$$$') : '');
 
 function isRecord(value: unknown): value is Config {
   return typeof value === 'object' && value !== null;
