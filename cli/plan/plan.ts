@@ -58,9 +58,11 @@ const parser = planFlags(createParser('blip2-plan plan', '$0 [checkpoint]', 'Pla
   );
 
 /** `blip2-plan plan`, which is also what a line means that names no subcommand. */
-export const plan = command(parser, REQUEST_LISTS, async (args, { signal }) => {
+export const plan = command(parser, REQUEST_LISTS, async (args, context) => {
   if (args.devices === true) return (await import('./devices.js')).answerDevices(args.json === true);
-  if (args.calibrate === true) return (await import('./calibrate.js')).answerCalibration(args.quiet === true, signal);
+  // Only there: where the signal is asked for, the first Ctrl-C ends no search.
+  if (args.calibrate === true)
+    return (await import('./calibrate.js')).answerCalibration(args.quiet === true, context.signal);
   if (args['max-batch'] === true) return (await import('./max-batch.js')).answerMaxBatch(args);
   const range = args.sweep === undefined ? null : readSweep(args.sweep);
   // With a range, a card is named for its speeds.
