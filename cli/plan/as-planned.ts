@@ -94,7 +94,7 @@ function budgetsOf(
   args: RequestArgs,
   { hasCards, countContext }: { readonly hasCards: boolean; readonly countContext: boolean | undefined },
 ): Partial<RequestArgs> {
-  const said = (name: string) => devices.find(({ id }) => id === name)?.budgetBytes?.toString();
+  const said = (name: string) => inBytes(devices.find(({ id }) => id === name)?.budgetBytes);
   const memory = { ram: args.ram ?? said('cpu'), disk: args.disk ?? said('disk') };
   const gpus = devices.filter(({ id }) => typeof id === 'number');
   // Flags number GPUs from 0 in their order.
@@ -105,8 +105,13 @@ function budgetsOf(
   const areWhole = hasCards && gpus.every(({ name, budgetBytes }) => findCard(name)?.memoryBytes === budgetBytes);
   return {
     ...memory,
-    ...(areWhole ? {} : { vram: gpus.map(({ budgetBytes }) => String(budgetBytes)) }),
-    reserve: args.reserve ?? first.reserveBytes?.toString(),
+    ...(areWhole ? {} : { vram: gpus.flatMap(({ budgetBytes }) => inBytes(budgetBytes) ?? []) }),
+    reserve: args.reserve ?? inBytes(first.reserveBytes),
     'count-context': args['count-context'] ?? countContext,
   };
+}
+
+/** With its unit: without one a small number is no size. */
+function inBytes(bytes: number | null | undefined): string | undefined {
+  return typeof bytes === 'number' ? `${bytes}B` : undefined;
 }
