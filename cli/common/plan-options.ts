@@ -24,7 +24,9 @@ export type BudgetArgs = ArgsOf<typeof BUDGET_FLAGS>;
 export function readBudgets({ vram = [], ram, disk }: BudgetArgs): Budgets {
   const several = vram.find((size) => /^[^,]*[a-z],/i.test(size));
   if (several !== undefined) {
-    const each = several.split(',').map((size) => `--vram ${size.trim()}`);
+    const sizes = several.split(',').map((size) => size.trim());
+    const unit = /[a-z]*$/i.exec(sizes[0] ?? '')?.[0] ?? '';
+    const each = sizes.flatMap((size) => (size === '' ? [] : [`--vram ${size}${/[a-z]$/i.test(size) ? '' : unit}`]));
     throw usageError(`--vram ${several} is not the memory of one GPU`, `Repeat the flag: ${each.join(' ')}.`);
   }
   return {

@@ -32,6 +32,7 @@ describe('is refused, with what was probably meant', () => {
     ['blip2-plan', ['--sweep', '4G..4G'], 'blip2-plan --vram 4G.'],
     ['blip2-plan', ['--vram', '12G', '6G'], '6G is a size, and stands where a checkpoint does'],
     ['blip2-plan', ['--vram', '12G,6G'], 'Repeat the flag: --vram 12G --vram 6G.'],
+    ['blip2-plan', ['--vram', '12GB, 6,'], 'Repeat the flag: --vram 12GB --vram 6GB.'],
     ['blip2-plan', ['--vram', '6G', '--engine', 'transformers', '--provider', 'webgpu'], 'Leave --provider webgpu out'],
     ['blip2-plan', ['--vram', '6G', '--strategy', 'balanced', '--allow-quant', 'int8'], 'Leave one of them out.'],
     ['blip2-plan', ['--vram', '6G', '-o', 'none/x.json', '-q'], 'there is no folder none'],
