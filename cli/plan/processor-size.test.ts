@@ -15,7 +15,7 @@ const said = async (settings: object, file = 'preprocessor_config.json') => {
   return processorSize(folder);
 };
 
-// As published for SegFormer, ResNet before transformers 4.26, DETR, MobileNet v2, and what transformers 5 writes.
+// As published for SegFormer, ResNet before transformers 4.26, DETR, MobileNet v2, SAM and Qwen2-VL (an area), and what transformers 5 writes.
 it.each([
   [
     { do_resize: true, size: { height: 512, width: 512 } },
@@ -30,6 +30,11 @@ it.each([
     { do_center_crop: true, crop_size: { height: 224, width: 224 }, size: { shortest_edge: 256 } },
     { height: 224, width: 224 },
   ],
+  [{ size: { longest_edge: 1024 } }, { height: 1024, width: 1024 }],
+  [{ size: { max_height: 800, max_width: 1333 } }, { height: 800, width: 1333 }],
+  [{ size: { shortest_edge: 3136, longest_edge: 12_845_056 } }, null],
+  [{ size: { height: Number.MAX_SAFE_INTEGER, width: 16 } }, null],
+  [{ size: { shortest_edge: null, height: '512' } }, null],
   [{ do_resize: false, size: { height: 512, width: 512 } }, null],
   [{ size: { height: '512', width: 512 } }, null],
 ])('reads %j', async (settings, size) => {

@@ -32,19 +32,25 @@ function sizeOf(settings: AnyConfig): PictureSize | null {
   return cropped ?? (settings['do_resize'] === false ? null : sidesOf(settings['size']));
 }
 
-/** One number or two, or by name; of edges, a picture as wide as it may become. */
+/** One number or two, or by name; of edges, a picture as wide as it may become, and where only its longest is said, a square. */
 function sidesOf(size: unknown): PictureSize | null {
   if (typeof size === 'number') return whole(size, size);
   if (Array.isArray(size)) return whole(size[0], size[1]);
   const named = asConfig(size);
-  const edge = numberOf(named, 'shortest_edge');
+  const longest = numberOf(named, 'longest_edge');
+  const shortest = numberOf(named, 'shortest_edge') ?? longest;
   return (
     whole(named['height'], named['width']) ??
-    (edge === null ? null : whole(edge, numberOf(named, 'longest_edge') ?? edge))
+    whole(named['max_height'], named['max_width']) ??
+    whole(shortest, longest ?? shortest)
   );
 }
 
+/** JPEG's. Processors that bound a picture's area write pixels where others have an edge. */
+const MOST_SIDE = 65_535;
+
 function whole(height: unknown, width: unknown): PictureSize | null {
-  const isSide = (side: unknown): side is number => typeof side === 'number' && Number.isSafeInteger(side) && side > 0;
+  const isSide = (side: unknown): side is number =>
+    Number.isInteger(side) && Number(side) > 0 && Number(side) <= MOST_SIDE;
   return isSide(height) && isSide(width) ? { height, width } : null;
 }
