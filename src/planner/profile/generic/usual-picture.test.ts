@@ -40,9 +40,9 @@ function counted({ config, file, size, promptTokens }: (typeof recorded)[number]
 }
 
 describe('what a picture of the usual size takes beside weights, and logits of a whole prompt', () => {
-  it.each(recorded)('$name: a tenth less at most, and less than two and a half times as much', (row) => {
+  it.each(recorded)('$name: a tenth less at most, and 2.6 times as much', (row) => {
     const ratio = counted(row) / row.peakBytes;
     expect(ratio).toBeGreaterThan(0.9);
-    expect(ratio).toBeLessThan(2.5);
+    expect(ratio).toBeLessThan(2.6);
   });
 });

@@ -53,6 +53,8 @@ function patchesOf(config: AnyConfig, { height, width }: PictureSize): number | 
 
 /** Pixels of a side of what becomes one patch. */
 function patchOf(part: AnyConfig): number | null {
+  // MobileViT's are patches of features, not of the picture.
+  if (numberOf(part, 'output_stride') !== null) return null;
   // Of several stages, the first; other strides are those of convolutions in a stage.
   const strides = part['patch_sizes'] === undefined ? null : firstOf(part['strides']);
   const tube = Array.isArray(part['tubelet_size']) ? firstOf(part['tubelet_size'].slice(1)) : null;
