@@ -22,6 +22,7 @@ import type { CaptionModel } from '../session/model/caption-model.js';
 import { openCaptionModel } from '../session/open-caption-model.js';
 import type { DecodingRoom } from '../session/model/language-prompt.js';
 import { CaptionStream } from './stream/caption-stream.js';
+import type { Numbered } from './stream/numbered-picture.js';
 import { checkOwnOptions } from './stream/own-settings.js';
 import type { PreparedPicture } from './stream/stream-settings.js';
 import { notFiniteOutcome } from './stream/not-finite-outcome.js';
@@ -170,8 +171,10 @@ export class CaptionEngine implements CaptionWorker {
       const settings = resolveGenerationOptions(within, ids);
       return { text, prompt, settings, pixels: await pixels.pixels(image, signal) };
     };
-    const feed = new PictureFeed<NumberedPicture, PreparedPicture>(source, {
+    const feed = new PictureFeed<NumberedPicture, PreparedPicture, Numbered>(source, {
       prepare,
+      keep: withoutImage,
+      atOnce: 2 * encoded,
       ahead: Math.max(2 * encoded, Math.min(pictures, MOST_AHEAD)),
       inOrder: !eager,
     });
@@ -182,7 +185,7 @@ export class CaptionEngine implements CaptionWorker {
       eager,
       ...(room !== null && { promptTokens: room.promptTokens }),
     };
-    yield* new CaptionStream<NumberedPicture>(parts, settings, hooks).outcomes(feed);
+    yield* new CaptionStream<Numbered>(parts, settings, hooks).outcomes(feed);
   }
 
   #captionOf(index: number, sequences: readonly GeneratedSequence[], course: CaptionCourse): Caption {
@@ -219,4 +222,14 @@ const MOST_TOKENS_AT_ONCE = 1024;
 
 function decodingRoom({ batch, beams, newTokens }: AskedWork): DecodingRoom {
   return { rows: batch * beams, newTokens: Math.min(newTokens, MOST_TOKENS_AT_ONCE) };
+}
+
+function withoutImage({ index, randomStream, signal, tellsTokens, stopTexts }: NumberedPicture): Numbered {
+  return {
+    index,
+    ...(randomStream !== undefined && { randomStream }),
+    ...(signal !== undefined && { signal }),
+    ...(tellsTokens !== undefined && { tellsTokens }),
+    ...(stopTexts !== undefined && { stopTexts }),
+  };
 }

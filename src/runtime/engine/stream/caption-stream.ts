@@ -22,6 +22,8 @@ import { evenCount, joinedPrompts, joining, promptsTogether, promptTokens } from
 import { streamOf, type Numbered } from './numbered-picture.js';
 import { type CaptionStreamParts, type Encoded, type PreparedPicture, type StreamSettings } from './stream-settings.js';
 
+type Feed<Given> = Pick<PictureFeed<Given, PreparedPicture>, 'take'>;
+
 export class CaptionStream<Given extends Numbered> {
   readonly #parts: CaptionStreamParts;
   readonly #settings: StreamSettings;
@@ -44,7 +46,7 @@ export class CaptionStream<Given extends Numbered> {
   }
 
   /** Outcomes as they come, each picture once, in no order. */
-  async *outcomes(feed: PictureFeed<Given, PreparedPicture>): AsyncGenerator<Outcome[], void, undefined> {
+  async *outcomes(feed: Feed<Given>): AsyncGenerator<Outcome[], void, undefined> {
     const { strategy, maxNewTokens } = this.#generation;
     const rows = this.#settings.pictures * sequencesAtOnce(strategy);
     const { promptTokens: longest } = this.#settings;
@@ -54,7 +56,7 @@ export class CaptionStream<Given extends Numbered> {
     yield* rolling === null ? this.#inBatches(feed) : this.#rolling(feed, rolling);
   }
 
-  async *#inBatches(feed: PictureFeed<Given, PreparedPicture>): AsyncGenerator<Outcome[], void, undefined> {
+  async *#inBatches(feed: Feed<Given>): AsyncGenerator<Outcome[], void, undefined> {
     const { pictures } = this.#settings;
     for (;;) {
       const taken = await feed.take(pictures, this.#isEager ? 1 : pictures, true);
@@ -69,7 +71,7 @@ export class CaptionStream<Given extends Numbered> {
   }
 
   async *#rolling(
-    feed: PictureFeed<Given, PreparedPicture>,
+    feed: Feed<Given>,
     source: RollingSource<LanguagePrompt>,
   ): AsyncGenerator<Outcome[], void, undefined> {
     const open = new OpenPictures<Given, LanguagePrompt>(source, this.#parts, this.#hooks);
@@ -96,7 +98,7 @@ export class CaptionStream<Given extends Numbered> {
   }
 
   /** Has what is ready encoded, where those that wait are too few for what will be free next. Returns failures. */
-  async #fetch(feed: PictureFeed<Given, PreparedPicture>, isIdle: boolean): Promise<Outcome[]> {
+  async #fetch(feed: Feed<Given>, isIdle: boolean): Promise<Outcome[]> {
     const { encoded, pictures } = this.#settings;
     await setImmediate();
     const isAlone = this.#parts.model.encodesAlone === true;

@@ -17,17 +17,21 @@ describe('PictureFeed', () => {
         array(nat(3), { maxLength: 30 }),
         integer({ min: 1, max: 7 }),
         nat(5),
-        async (delays, ahead, wait) => {
+        integer({ min: 1, max: 7 }),
+        async (delays, ahead, wait, atOnce) => {
           let working = 0;
           let most = 0;
+          let preparing = 0;
           const prepare = async (number: number) => {
             working += 1;
             most = Math.max(most, working);
+            expect(++preparing).toBeLessThanOrEqual(atOnce);
             await setTimeout(delays[number] ?? 0);
+            preparing -= 1;
             if (number % 5 === 4) throw new Error(`not ${number}`);
             return number * 2;
           };
-          const feed = new PictureFeed(given(delays.length), { prepare, ahead });
+          const feed = new PictureFeed(given(delays.length), { prepare, ahead, atOnce });
           const seen: (number | string)[] = [];
           for (;;) {
             const taken = await feed.take(4, Math.min(wait, ahead, 4), wait > 0);
@@ -64,6 +68,20 @@ describe('PictureFeed', () => {
       taken += ready.length;
     }
     expect(seen).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('keeps no more of a picture that is ready than it is told', async () => {
+    async function* files(): AsyncGenerator<{ index: number; bytes: string }> {
+      for (const index of [0, 1]) yield await Promise.resolve({ index, bytes: `of ${index}` });
+    }
+    const feed = new PictureFeed<{ index: number; bytes: string }, string, { index: number }>(files(), {
+      prepare: ({ index, bytes }) => (index === 0 ? Promise.resolve(bytes) : Promise.reject(new Error('broken'))),
+      keep: ({ index }) => ({ index }),
+      ahead: 8,
+    });
+    const taken = await feed.take(2, 2, true);
+    expect(taken?.map(({ given }) => given)).toEqual([{ index: 0 }, { index: 1 }]);
+    expect(taken).toMatchObject([{ made: 'of 0' }, { status: 'failed' }]);
   });
 
   it('throws what its source throws', async () => {

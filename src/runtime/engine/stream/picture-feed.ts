@@ -10,10 +10,14 @@ interface Entry<Given, Made> {
   ready: Ready<Given, Made> | null;
 }
 
-export interface FeedOptions<Given, Made> {
+export interface FeedOptions<Given, Made, Kept> {
   readonly prepare: (given: Given) => Promise<Made>;
+  /** What is left of a picture that has been prepared: its file's bytes are for nobody then. Default: all. */
+  readonly keep?: (given: Given) => Kept;
   /** Pictures that are being prepared, or wait for the device. */
   readonly ahead: number;
+  /** Pictures that are being prepared. Default: `ahead`. */
+  readonly atOnce?: number;
   /** Whether one that is ready waits for those before it. Default true. */
   readonly inOrder?: boolean;
 }
@@ -21,16 +25,17 @@ export interface FeedOptions<Given, Made> {
 /** A source that gives nothing for so long may wait for what becomes of the pictures it gave. */
 const QUIET_MS = 100;
 
-export class PictureFeed<Given, Made> {
+export class PictureFeed<Given extends Kept, Made, Kept = Given> {
   readonly #source: AsyncIterator<Given>;
-  readonly #options: FeedOptions<Given, Made>;
-  #queue: Entry<Given, Made>[] = [];
+  readonly #options: FeedOptions<Given, Made, Kept>;
+  #queue: Entry<Kept, Made>[] = [];
+  #preparing = 0;
   #pulling = false;
   #ended = false;
   #failure: { readonly error: unknown } | null = null;
   #changed: (() => void) | null = null;
 
-  constructor(source: AsyncIterator<Given>, options: FeedOptions<Given, Made>) {
+  constructor(source: AsyncIterator<Given>, options: FeedOptions<Given, Made, Kept>) {
     this.#source = source;
     this.#options = options;
   }
@@ -42,7 +47,7 @@ export class PictureFeed<Given, Made> {
    * @returns null once there are no more
    * @throws what the source throws
    */
-  async take(most: number, least: number, waits: boolean): Promise<readonly Ready<Given, Made>[] | null> {
+  async take(most: number, least: number, waits: boolean): Promise<readonly Ready<Kept, Made>[] | null> {
     // Runs on a device hold the thread: what is being prepared goes on between them.
     await setImmediate();
     let isQuiet = false;
@@ -74,7 +79,7 @@ export class PictureFeed<Given, Made> {
     });
   }
 
-  #readyEntries(most: number): Entry<Given, Made>[] {
+  #readyEntries(most: number): Entry<Kept, Made>[] {
     const { inOrder = true } = this.#options;
     const entries = this.#queue.slice(0, inOrder ? most : undefined);
     if (!inOrder) return entries.filter(({ ready }) => ready !== null).slice(0, most);
@@ -83,7 +88,8 @@ export class PictureFeed<Given, Made> {
   }
 
   #pull(): void {
-    if (this.#pulling || this.#ended || this.#queue.length >= this.#options.ahead) return;
+    const { ahead, atOnce = ahead } = this.#options;
+    if (this.#pulling || this.#ended || this.#queue.length >= ahead || this.#preparing >= atOnce) return;
     this.#pulling = true;
     this.#source.next().then(
       (next) => {
@@ -101,15 +107,20 @@ export class PictureFeed<Given, Made> {
   }
 
   async #prepare(given: Given): Promise<void> {
-    const entry: Entry<Given, Made> = { ready: null };
+    const { prepare, keep } = this.#options;
+    const kept = keep === undefined ? given : keep(given);
+    const entry: Entry<Kept, Made> = { ready: null };
     this.#queue.push(entry);
+    this.#preparing += 1;
     const began = performance.now();
     try {
-      const made = await this.#options.prepare(given);
-      entry.ready = { status: 'ready', given, made, preparedMs: performance.now() - began };
+      const made = await prepare(given);
+      entry.ready = { status: 'ready', given: kept, made, preparedMs: performance.now() - began };
     } catch (error) {
-      entry.ready = { status: 'failed', given, error };
+      entry.ready = { status: 'failed', given: kept, error };
     }
+    this.#preparing -= 1;
+    this.#pull();
     this.#notify();
   }
 
