@@ -50,7 +50,7 @@ it.each<Readonly<Record<string, unknown>>>([
 });
 
 it.each<Readonly<Record<string, unknown>>>([
-  { 'devices.0.freeBytes': -1 },
+  { 'devices.0.freeBytes': -0.5 },
   { 'devices.0.cacheBytes': 0.5 },
   { 'devices.0.id': -1 },
   { 'devices.0.id': 'gpu' },

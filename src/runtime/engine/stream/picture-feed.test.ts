@@ -80,7 +80,7 @@ describe('PictureFeed', () => {
       ahead: 8,
     });
     const taken = await feed.take(2, 2, true);
-    expect(taken?.map(({ given }) => given)).toEqual([{ index: 0 }, { index: 1 }]);
+    expect(taken?.map((picture) => picture.given)).toEqual([{ index: 0 }, { index: 1 }]);
     expect(taken).toMatchObject([{ made: 'of 0' }, { status: 'failed' }]);
   });
 
