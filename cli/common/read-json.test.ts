@@ -23,6 +23,6 @@ it.each<[string, Buffer]>([
 it('names the file that is none', async () => {
   await expect(readJson(join(folder, 'absent.json'))).rejects.toMatchObject({
     code: 'FILE_INVALID',
-    message: expect.stringContaining('absent.json cannot be read as JSON: ENOENT'),
+    message: expect.stringContaining('absent.json cannot be read as JSON: there is no such file'),
   });
 });
