@@ -177,6 +177,32 @@ describe('the table of models', () => {
     expect(found !== undefined && 'names' in found ? found.names : []).toEqual(unknown);
   });
 
+  // As transformers 4.57.6 names them, and 4.51.3 (the last two).
+  it.each([
+    [
+      'LlavaForConditionalGeneration',
+      'model.vision_tower.vision_model.encoder.layers.1',
+      'model.vision_tower.encoder.layers.1',
+    ],
+    [
+      'PaliGemmaForConditionalGeneration',
+      'model.vision_tower.vision_model.embeddings',
+      'model.vision_tower.embeddings',
+    ],
+    ['LlavaForConditionalGeneration', 'language_model.model.layers.0', 'model.language_model.layers.0'],
+    ['Gemma3ForConditionalGeneration', 'vision_tower.vision_model.embeddings', 'model.vision_tower.embeddings'],
+    ['LlavaForConditionalGeneration', 'model.vision_tower.encoder.layers.99', null],
+    ['LlavaForConditionalGeneration', 'model.vision_towr', null],
+  ])('%s: says how %s is named: %s', (name, key, present) => {
+    const row = rows.find((each) => each.name === name);
+    if (row === undefined) throw new Error(`${name} is not recorded`);
+    const options = { config: row.config, models: table, engine: 'transformers', budgets: onGpu(0) } as const;
+    const { issues } = explainMap(parseDeviceMap({ '': 0, [key]: 0 }), row.tensors, options);
+    const found = issues.find(({ code }) => code === 'MAP_UNKNOWN_KEY');
+    expect(found?.message.includes(' here: ')).toBe(present !== null);
+    if (present !== null) expect(found?.message).toContain(`${key} is ${present} here`);
+  });
+
   it('frequencies are where what reads them runs: earlier releases leave what they make of them there', () => {
     const row = rows.find(({ name }) => name === 'Qwen2_5_VLForConditionalGeneration');
     if (row === undefined) throw new Error('not recorded');

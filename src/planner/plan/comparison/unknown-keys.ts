@@ -22,6 +22,21 @@ export function strayKeys(map: DeviceMap, profile: ModelProfile, model: LoadedMo
   return [`No tensor's name has ${sample(keys)} in it: modules without weights, or slips, which move nothing.`];
 }
 
+/**
+ * What the loaded class calls a module that others named otherwise: transformers has taken parts out of paths and put the base model's prefix before them
+ * (4.57's `vision_tower.vision_model.encoder` of LLaVA is `vision_tower.encoder` since 5.6), and maps outlive that.
+ * @returns null where no name is like it, or several are
+ */
+export function presentName(key: string, profile: ModelProfile): string | null {
+  const known = pathsOf(namesIn(profile));
+  const parts = key.split('.');
+  const shorter = parts
+    .slice(0, -1)
+    .flatMap((part, i) => (/^\d+$/.test(part) ? [] : [parts.toSpliced(i, 1).join('.')]));
+  const found = [key, ...shorter].flatMap((name) => [name, `model.${name}`]).filter((name) => isAmong(known, name));
+  return new Set(found).size === 1 ? at(found, 0) : null;
+}
+
 const namesIn = ({
   blocks,
   aliases,
@@ -42,14 +57,18 @@ function keysOutside(
   names: readonly string[],
   model: LoadedModel | null,
 ): [key: string, may: boolean][] {
-  const known = new Set(['', ...names, ...pathsAbove(names)]);
-  const isKnown = (key: string) => known.has(key) || withoutNumbers(key).some((path) => known.has(path));
+  const known = pathsOf(names);
   return [...map.keys()].flatMap((key): [string, boolean][] => {
-    if (isKnown(key)) return [];
+    if (isAmong(known, key)) return [];
     if (model === null || /\d$/.test(key) || !known.has(parentOf(key))) return [[key, false]];
     return model.tree.has(key) ? [] : [[key, [...pathsAbove([key])].some(model.isWhole)]];
   });
 }
+
+const pathsOf = (names: readonly string[]): ReadonlySet<string> => new Set(['', ...names, ...pathsAbove(names)]);
+
+const isAmong = (known: ReadonlySet<string>, key: string): boolean =>
+  known.has(key) || withoutNumbers(key).some((path) => known.has(path));
 
 /** A path with its last number as "*", with its last two, and so on. */
 function withoutNumbers(path: string): string[] {
