@@ -24,6 +24,8 @@ clean, strip, decompose = bert(clean_text=True), bert(strip_accents=True), norma
 cut = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
 letters = pre_tokenizers.Split(Regex(r"\p{L}"), "isolated").pre_tokenize_str
 numbers = pre_tokenizers.Split(Regex(r"\p{N}"), "isolated").pre_tokenize_str
+digits = pre_tokenizers.Digits(individual_digits=True).pre_tokenize_str
+words = pre_tokenizers.Whitespace().pre_tokenize_str
 KNOWN_TO_NFD = "that canonical decomposition changes, or moves among marks"
 TABLES = {
     "BERT_CONTROL": ("that BERT's normalizer removes", lambda c: clean(f"a{c}b") == "ab"),
@@ -31,6 +33,8 @@ TABLES = {
     "BERT_PUNCTUATION": ("that BERT cuts a text at", lambda c: len(cut(f"a{c}b")) == 3),
     "LETTER": (r"that `\p{L}` stands for", lambda c: len(letters(f"{c} ")) == 2),
     "NUMBER": (r"that `\p{N}` stands for", lambda c: len(numbers(f"{c} ")) == 2),
+    "NUMERIC": ("that `Digits` cuts a text at", lambda c: len(digits(f"{c} ")) == 2),
+    "WORD": (r"that words are made of, where `\w` of Rust's own expressions says so", lambda c: len(words(f"a{c}b")) == 1),
     "NFD": (
         KNOWN_TO_NFD,
         lambda c: decompose(c) != c or any(decompose(pair) != pair for mark in MARKS for pair in (c + mark, mark + c)),

@@ -8,6 +8,7 @@ import { at } from '../../../checked-access.js';
 import { parseModelConfig } from '../../../model/blip2-config.js';
 import { readCheckpointFiles, readPromptTokenizer } from '../checkpoint-files.js';
 import { FOREIGN_CLASSES } from './foreign-classes.js';
+import { createTokenizer } from './tokenizer.js';
 
 const ids = z.array(z.number());
 const fields = z.record(z.string(), z.unknown());
@@ -113,13 +114,11 @@ describe('tokenizers of both of their files', () => {
 
   it.each([
     ['opt', { normalizer: { type: 'Nmt' } }, '"normalizer" {"type":"Nmt"} is not done here'],
-    ['opt', { pre_tokenizer: { type: 'Whitespace' } }, '"pre_tokenizer" {"type":"Whitespace"} is not'],
-    ['opt', { pre_tokenizer: { type: 'Punctuation', behavior: 'Isolated' } }, '"pre_tokenizer" {"type":"Punctuation"'],
-    ['opt', { pre_tokenizer: { type: 'Digits', individual_digits: true } }, '"pre_tokenizer" {"type":"Digits"'],
+    ['opt', { pre_tokenizer: { type: 'UnicodeScripts' } }, '"pre_tokenizer" {"type":"UnicodeScripts"} is not'],
     [
       'opt',
-      { pre_tokenizer: { type: 'Split', pattern: { String: 'a' }, behavior: 'MergedWithNext', invert: false } },
-      '"behavior":"MergedWithNext"',
+      { pre_tokenizer: { type: 'Split', pattern: { String: '' }, behavior: 'Isolated', invert: false } },
+      '"pattern":{"String":""}',
     ],
     [
       't5',
@@ -146,7 +145,6 @@ describe('tokenizers of both of their files', () => {
     ],
     ['opt', { model: { type: 'WordLevel', vocab: { a: 0 }, unk_token: 'a' } }, 'of type "WordLevel" is not done here'],
     ['t5', { model: { type: 'Unigram', vocab: [['a', 0]], unk_id: null } }, 'its vocabulary lacks "unk_id"'],
-    ['t5', { model: { type: 'Unigram', vocab: [['a', 0]], unk_id: 0, byte_fallback: true } }, '"byte_fallback"'],
     ['bert', { model: { type: 'WordPiece', vocab: { a: 0 }, unk_token: '[UNK]' } }, 'lacks "unk_token"'],
     ['opt', { model: { type: 'BPE', vocab: { a: 0 }, merges: [], dropout: 0.1 } }, '"dropout": 0.1 of a BPE'],
     [
@@ -198,6 +196,16 @@ describe('tokenizers of both of their files', () => {
       expect((await readPromptTokenizer(folder, blip2))().encode(text)).toEqual(expected);
     },
   );
+
+  it('takes long texts: what is unknown, white space and words without end', () => {
+    const steps = { normalizer: { type: 'Strip', strip_left: true, strip_right: true }, pre_tokenizer: null };
+    const tokenizer = createTokenizer({ ...kinds['t5'], ...steps }, { tokenizer_class: 'TokenizersBackend' });
+    const [a, unknown, end] = tokenizer.encode('a日');
+    // Letters of no token are one token as far as they go.
+    for (const letter of ['日', ' '])
+      expect(tokenizer.encode(`a${letter.repeat(40_000)}a`)).toEqual([a, unknown, a, end]);
+    expect(tokenizer.encode('a'.repeat(130_000))).toHaveLength(130_001);
+  });
 
   it('knows the names of all classes that transformers has', async () => {
     const { names } = z

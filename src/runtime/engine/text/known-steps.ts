@@ -3,6 +3,7 @@
  * something else of it.
  */
 import { fieldsOf, type Fields } from './class-rules.js';
+import { isBehavior } from './cut-text.js';
 
 type Check = (step: Fields) => boolean;
 const any: Check = () => true;
@@ -24,11 +25,11 @@ const KNOWN: Readonly<Record<'normalizer' | 'pre_tokenizer' | 'decoder', Readonl
     ['WhitespaceSplit', any],
     ['BertPreTokenizer', any],
     ['Metaspace', isOneWay],
-    [
-      'Split',
-      ({ behavior, invert }) =>
-        invert === true ? behavior === 'Removed' : /^(Removed|Isolated)$/.test(String(behavior)),
-    ],
+    ['Whitespace', any],
+    ['Digits', any],
+    ['Punctuation', ({ behavior = 'Isolated' }) => isBehavior(behavior)],
+    // Rust counts a text without letters in characters, and cuts by bytes.
+    ['Split', ({ pattern, behavior }) => isBehavior(behavior) && fieldsOf(pattern)['String'] !== ''],
   ]),
   decoder: new Map([
     ['ByteLevel', any],
@@ -83,7 +84,6 @@ function unknownModel(model: Fields): string | null {
     case 'WordPiece':
       return isThere ? null : 'its vocabulary lacks "unk_token"';
     case 'Unigram':
-      if (model['byte_fallback'] === true) return '"byte_fallback" of a Unigram is not done here';
       return Array.isArray(vocab) && Number(unknownId ?? -1) in vocab ? null : 'its vocabulary lacks "unk_id"';
     default:
       return `a model of type ${JSON.stringify(type)} is not done here`;

@@ -6,7 +6,9 @@
  */
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { bertCutter, bertNormalizer, smallLetters } from './bert-steps.js';
+import { cutterAt, digitCutter, isBehavior, punctuationCutter, wordCutter } from './cut-text.js';
 import { PrecompiledCharsmap } from './precompiled-charsmap.js';
+import { spaceAfter, spaceBefore } from './white-space.js';
 import { unicodeClass } from './unicode-class.js';
 import { LETTER, NUMBER } from './unicode-tables.js';
 
@@ -53,10 +55,8 @@ function mendNormalizer(step: Step, config: Config): void {
     step.normalize = (text) => charsmap.normalize(text);
   }
   if (type === 'Strip') {
-    step.normalize = (text) => {
-      const stripped = left === true ? text.replace(LEADING_SPACE, '') : text;
-      return right === true ? stripped.replace(TRAILING_SPACE, '') : stripped;
-    };
+    step.normalize = (text) =>
+      text.slice(left === true ? spaceAfter(text, 0) : 0, right === true ? spaceBefore(text, text.length) : undefined);
   }
   const { pattern } = step;
   if (type === 'Replace' && pattern instanceof RegExp) {
@@ -67,7 +67,8 @@ function mendNormalizer(step: Step, config: Config): void {
   if (type === 'Lowercase') step.normalize = smallLetters;
 }
 
-function mendCutter(step: Step, { type, split, replacement = '▁' }: Config): void {
+function mendCutter(step: Step, config: Config): void {
+  const { type, split, replacement = '▁', behavior = 'Isolated', invert, individual_digits: areAlone } = config;
   if (type === 'WhitespaceSplit') step.pre_tokenize_text = (text) => text.match(WORDS) ?? [];
   if (type === 'Metaspace' && split !== false && typeof replacement === 'string') {
     const cut = step.pre_tokenize_text?.bind(step);
@@ -76,7 +77,13 @@ function mendCutter(step: Step, { type, split, replacement = '▁' }: Config): v
       (cut?.(text, options) ?? []).flatMap((piece) => wordsOf(piece, replacement));
   }
   if (type === 'BertPreTokenizer') step.pre_tokenize_text = bertCutter();
-  else if (step.pattern instanceof RegExp) step.pattern = withClasses(step.pattern);
+  if (type === 'Whitespace') step.pre_tokenize_text = wordCutter();
+  if (type === 'Digits') step.pre_tokenize_text = digitCutter(areAlone === true);
+  if (type === 'Punctuation' && isBehavior(behavior)) step.pre_tokenize_text = punctuationCutter(behavior);
+  if (!(step.pattern instanceof RegExp)) return;
+  const pattern = withClasses(step.pattern);
+  if (type === 'ByteLevel') step.pattern = pattern;
+  if (type === 'Split' && isBehavior(behavior)) step.pre_tokenize_text = cutterAt(pattern, behavior, invert === true);
 }
 
 /** Each mark begins a word. */
@@ -135,8 +142,6 @@ function withClasses({ source, flags }: RegExp): RegExp {
   return new RegExp(mended, flags);
 }
 
-const LEADING_SPACE = /^\p{White_Space}+/u;
-const TRAILING_SPACE = /\p{White_Space}+$/u;
 const WORDS = /\P{White_Space}+/gu;
 
 /** Runs of tokens such as `<0xE7>` become the text that they are, or a replacement character for each where they are none. */

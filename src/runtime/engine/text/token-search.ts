@@ -1,5 +1,8 @@
 /** Tokens that a text is searched for before the tokenizer's model is asked, by the rules of tokenizers 0.23 (Rust). */
 import type { Fields } from './class-rules.js';
+import { unicodeClass } from './unicode-class.js';
+import { WORD } from './unicode-tables.js';
+import { spaceAfter, spaceBefore } from './white-space.js';
 
 /** Of a text: a token that was found, or what the model is asked about. */
 export type Piece =
@@ -109,19 +112,6 @@ function cut(text: string, search: Search): Piece[] {
 const isAmidWord = (text: string, begin: number, end: number): boolean =>
   ENDS_IN_WORD.test(text.slice(Math.max(0, begin - 2), begin)) || BEGINS_WITH_WORD.test(text.slice(end, end + 2));
 
-function spaceBefore(text: string, end: number): number {
-  let begin = end;
-  while (begin > 0 && SPACE.test(text.charAt(begin - 1))) begin--;
-  return begin;
-}
-
-function spaceAfter(text: string, begin: number): number {
-  let end = begin;
-  while (end < text.length && SPACE.test(text.charAt(end))) end++;
-  return end;
-}
-
-const SPACE = /\p{White_Space}/u;
-const LETTERS = '[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]';
+const LETTERS = `[${unicodeClass(WORD)}]`;
 const ENDS_IN_WORD = new RegExp(`${LETTERS}$`, 'u');
 const BEGINS_WITH_WORD = new RegExp(`^${LETTERS}`, 'u');

@@ -11,6 +11,7 @@ import { withOlderFiles, type OlderFiles } from './older-files.js';
 import { textFrame } from './text-frame.js';
 import { isCutLeft, mostIds, notDone } from './text-rules.js';
 import { TokenSearch } from './token-search.js';
+import { wordIds, type TokenModel } from './word-ids.js';
 
 export interface TextTokenizer {
   /** Ids with whatever the tokenizer adds itself: BOS in front for OPT, `</s>` behind for T5. */
@@ -44,21 +45,23 @@ export function createTokenizer(
   // transformers 5 joins " ." and " n't" only where the file asks for it, and never for BPE, which it would corrupt.
   const cleanUp = config['clean_up_tokenization_spaces'] === true && fieldsOf(composed['model'])['type'] !== 'BPE';
   const decode = (ids: readonly number[]): string => {
-    const names = ids.flatMap((id) => tokens.nameOf(id) ?? steps.model.vocab[id] ?? []);
-    const kept = names.filter((name) => !tokens.isSpecial(name));
+    const kept: string[] = [];
+    for (const id of ids) {
+      const name = tokens.nameOf(id) ?? steps.model.vocab[id];
+      if (name !== undefined && !tokens.isSpecial(name)) kept.push(name);
+    }
     const text = steps.decoder?.decode_chain(kept).join('') ?? kept.join(' ');
     return cleanUp ? withoutSpaces(text) : text;
   };
-  const wordIds = (text: string, isFirst: boolean): number[] => {
+  const textIds = (text: string, isFirst: boolean): number[] => {
     const words = steps.pre_tokenizer?.pre_tokenize(text, { section_index: isFirst ? 0 : 1 }) ?? [text];
-    const { tokens_to_ids: ids, unk_token_id: unknown } = steps.model;
     // Each by itself: what is unknown in one is no part of what is unknown in the next.
-    return words.flatMap((word) => steps.model._call([word]).map((token) => ids.get(token) ?? Number(unknown)));
+    return words.flatMap((word) => wordIds(word, steps.model));
   };
   const encode = (text: string, most: number | null): number[] => {
     const words = tokens
       .pieces(text)
-      .flatMap((piece) => (piece.id === null ? wordIds(piece.text, piece.isFirst) : piece.id));
+      .flatMap((piece) => (piece.id === null ? textIds(piece.text, piece.isFirst) : piece.id));
     const around = frame.before.length + frame.after.length;
     const excess = around + words.length - (most ?? Infinity);
     // As tokenizers has it: where special tokens alone are too many, nothing is cut.
@@ -78,12 +81,7 @@ export function createTokenizer(
 interface Steps {
   readonly normalizer: { normalize(text: string): string } | null;
   readonly pre_tokenizer: { pre_tokenize(text: string, options: object): readonly string[] } | null;
-  readonly model: {
-    readonly vocab: readonly (string | undefined)[];
-    readonly tokens_to_ids: ReadonlyMap<string, number>;
-    readonly unk_token_id: number | undefined;
-    _call(words: readonly string[]): readonly string[];
-  };
+  readonly model: TokenModel;
   readonly decoder: { decode_chain(tokens: readonly string[]): readonly string[] } | null;
 }
 
