@@ -9,7 +9,7 @@ import { stdinList } from './stdin-list.js';
 
 /** Stands for a list of paths on stdin. */
 const STDIN_LIST = '-';
-const LIST_NAME = /\.(?:txt|lst|list|csv|tsv)$/i;
+const LIST_NAME = /\.(?:txt|lst|list|csv|tsv|json|jsonl(?=\.gz)|ndjson(?=\.gz))(?:\.gz)?$/i;
 const CONTAINER = /\.(?:tar|tgz|gz|parquet|jsonl|ndjson)\b/;
 
 export interface ListOptions {
@@ -42,8 +42,15 @@ export async function refuseList(args: readonly string[]): Promise<void> {
   if (list === undefined || others.length > 0 || !LIST_NAME.test(list) || isUrlText(list)) return;
   const isFile = (await stat(list).catch(() => null))?.isFile() === true;
   if (!isFile || (await beginsAsPicture(list))) return;
-  const hint = 'A list has one path or URL a line and comes on stdin, named -; JSON lines are read from a .jsonl file.';
-  throw usageError(`${inLine(list)} is no picture`, hint);
+  throw usageError(`${inLine(list)} is no picture`, listHint(list));
+}
+
+function listHint(list: string): string {
+  const name = inLine(list);
+  if (/\.gz$/i.test(list)) return `Unpack it: gunzip ${name}.`;
+  if (/json$/i.test(list))
+    return `JSON is read line by line, of a .jsonl file: jq -c '.[]' ${name} makes lines of an array.`;
+  return 'A list has one path or URL a line and comes on stdin, named -; JSON lines are read from a .jsonl file.';
 }
 
 async function expand(argument: string, options: ListOptions): Promise<readonly string[]> {

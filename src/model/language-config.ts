@@ -61,6 +61,8 @@ const NOT_DONE = [
   'watermarking_config',
 ] as const;
 
+const OBEYED = 'it is obeyed by transformers, and not done here; take it out of config.json to go without';
+
 export const textSchema = z.looseObject({ model_type: z.string().default('opt') }).transform((c, ctx): TextConfig => {
   const obeyed: string[] = NOT_DONE.filter((field) => (c[field] ?? false) !== false);
   // Others keep what they are given.
@@ -70,8 +72,7 @@ export const textSchema = z.looseObject({ model_type: z.string().default('opt') 
   const encodes = c['is_encoder_decoder'];
   if (typeof encodes === 'boolean' && encodes !== (c.model_type === 't5'))
     ctx.addIssue({ code: 'custom', path: ['is_encoder_decoder'], message: `${encodes}, which no ${c.model_type} is` });
-  for (const field of obeyed)
-    ctx.addIssue({ code: 'custom', path: [field], message: 'it is obeyed by transformers, and not done here' });
+  for (const field of obeyed) ctx.addIssue({ code: 'custom', path: [field], message: OBEYED });
   const schema = schemaOf(c.model_type);
   if (schema === undefined) {
     ctx.addIssue({

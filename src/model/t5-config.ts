@@ -35,6 +35,11 @@ export const t5Schema = () =>
       num_layers: layers.default(6),
       num_decoder_layers: layers.nullish(),
       num_heads: positive.default(8),
+      // Other names of the same, which transformers sets last.
+      hidden_size: positive.optional(),
+      head_dim: positive.optional(),
+      num_hidden_layers: layers.optional(),
+      num_attention_heads: positive.optional(),
       vocab_size: positive.default(32128),
       relative_attention_num_buckets: positive.min(4).default(32),
       relative_attention_max_distance: positive.default(128),
@@ -75,11 +80,11 @@ export const t5Schema = () =>
       }
       return {
         family: 't5',
-        hiddenSize: c.d_model,
-        layers: c.num_layers,
+        hiddenSize: c.hidden_size ?? c.d_model,
+        layers: c.num_hidden_layers ?? c.num_layers,
         decoderLayers: c.num_decoder_layers ?? c.num_layers,
-        heads: c.num_heads,
-        headSize: c.d_kv,
+        heads: c.num_attention_heads ?? c.num_heads,
+        headSize: c.head_dim ?? c.d_kv,
         ffnSize: c.d_ff,
         vocabSize: c.vocab_size,
         relativeBuckets: c.relative_attention_num_buckets,

@@ -101,6 +101,13 @@ describe('a folder', () => {
       expect(code).toBe(2);
       expect(stderr).toContain('comes on stdin');
     }
+    for (const [name, hint] of [
+      ['a.json', "jq -c '.[]'"],
+      ['a.jsonl.gz', 'gunzip'],
+    ] as const) {
+      await writeFile(join(path, name), '[]');
+      expect(await run(join(path, name))).toMatchObject({ code: 2, stderr: expect.stringContaining(hint) });
+    }
   });
 });
 

@@ -25,7 +25,12 @@ export async function* jsonlPictures(file: string, options: InputOptions): Async
     number += 1;
     if (line.trim() === '') continue;
     const parsed = row.safeParse(jsonOrUndefined(line));
-    if (!parsed.success) throw invalidInput(file, `line ${number} is no JSON object`, 'Each line has to be one.');
+    if (!parsed.success)
+      throw invalidInput(
+        file,
+        `line ${number} is no JSON object`,
+        "Each line has to be one: jq -c . writes them so, and jq -c '.[]' those of an array.",
+      );
     const path = fields.map((field) => parsed.data[field]).find((value) => typeof value === 'string' && value !== '');
     if (typeof path !== 'string') {
       const hint = `Name the field with --path-field; this row has ${Object.keys(parsed.data).join(', ') || 'none'}.`;
