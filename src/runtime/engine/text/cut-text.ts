@@ -1,4 +1,7 @@
-/** Where tokenizers 0.23 (Rust) cuts a text that a pattern is found in: @huggingface/tokenizers 0.2 knows two of its five ways. */
+/**
+ * Where tokenizers 0.23 (Rust) cuts a text that a pattern is found in: @huggingface/tokenizers 0.2 knows two of its five ways
+ * (`findings/tokenizers-js-cuts.sh`).
+ */
 import { unicodeClass } from './unicode-class.js';
 import { BERT_PUNCTUATION, NUMERIC, WORD } from './unicode-tables.js';
 
