@@ -329,6 +329,18 @@ def decoder_of(model, use):
     return path or None
 
 
+def keeper_of(model):
+    """Path of the part that makes keys and values to return though nobody generates with them; null where none does."""
+    for path, module in model.named_modules():
+        if not isinstance(module, transformers.PreTrainedModel) or not getattr(module.config, "use_cache", False):
+            continue
+        source = inspect.getsource(inspect.unwrap(type(module).forward))
+        # What may be an encoder keeps them as a decoder alone.
+        if "Cache(" in source and ("is_decoder" not in source or getattr(module.config, "is_decoder", False)):
+            return path
+    return None
+
+
 def encodes(model):
     """Whether what it is given goes through an encoder, to which its decoder attends."""
     return any(getattr(part, "is_encoder_decoder", False) for part in (model.config, getattr(model.config, "text_config", None)))
@@ -383,6 +395,9 @@ def record(cls, config_class, use, nodes, buffers):
     if model.base_model_prefix:
         entry["prefix"] = model.base_model_prefix
     decoder, head = decoder_of(model, use), head_of(model)
+    keeper = keeper_of(model) if use == "once" else None
+    if keeper is not None:
+        decoder, entry["keeps"] = keeper, True
     if decoder:
         entry["decoder"] = decoder
     if head and use != "once":

@@ -13,7 +13,7 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
   counted     "path field" of a list and its lesser ends, as scripts/counted_lists.py describes it
   pictures    "height width path factor path factor" of a class that runs once over a picture, as scripts/picture_peaks.py describes it
   roles       use, base model's prefix, decoder, head ("-" for none), when a class ties that has ties (`tying_of` in
-              scripts/model-table.py), "encodes", "eager", and "logits"
+              scripts/model-table.py), "encodes", "eager", "logits", and "keeps"
   classes     "name root role renames ties ignored unsaved counted pictures", "-" for none; those of unsaved and counted are numbers with commas between
   types       "model_type class class"
 """
@@ -21,7 +21,7 @@ JSON of rows, in which numbers are of base 36 and refer to rows of another field
 import json
 from collections import Counter
 
-MARKS = ("encodes", "eager", "logits")
+MARKS = ("encodes", "eager", "logits", "keeps")
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -49,7 +49,7 @@ class Pool:
 
 
 def encode(table):
-    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, unsaved, counted, pictures, ties, tying, encodes, eager, logits), types."""
+    """`table`: transformers, legacy, nodes, classes (name -> use, root, prefix, decoder, head, renames, ignored, unsaved, counted, pictures, ties, tying, encodes, eager, logits, keeps), types."""
     split = [[part.split() for part in row.split("|")] for row in table["nodes"]]
     counts = Counter(word.partition(":")[0] for _, *held in split for part in held for word in part)
     words = {word: number(i) for i, (word, _) in enumerate(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))}

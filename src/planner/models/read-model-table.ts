@@ -74,6 +74,8 @@ export interface ModelClass {
   readonly isEager: boolean;
   /** Whether it makes logits of all tokens of a prompt, and not of the last alone. */
   readonly makesAllLogits: boolean;
+  /** Of one that runs once: whether its decoder keeps keys and values all the same, where config.json does not have it otherwise. */
+  readonly keepsCaches: boolean;
   /** Of one that runs once, over a picture; null for others. */
   readonly pictures: PicturePeaks | null;
 }
@@ -157,6 +159,7 @@ export function readModelTable(text: string): ModelTable {
         encodes: marks.includes('encodes'),
         isEager: marks.includes('eager'),
         makesAllLogits: marks.includes('logits'),
+        keepsCaches: marks.includes('keeps'),
         pictures: pictures === '-' ? null : readPicturePeaks(rowAt(table.pictures, pictures)),
       };
     },

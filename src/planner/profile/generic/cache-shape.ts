@@ -2,6 +2,8 @@
 import type { TensorInfo, TensorTable } from '../../../tensor/tensor-info.js';
 import { isFloating } from '../../../tensor/dtype.js';
 import { numberOf, textConfig, type AnyConfig } from '../../models/model-config.js';
+import type { ModelClass } from '../../models/read-model-table.js';
+import { isWithin } from '../../map/module-paths.js';
 import { compressors, COMPRESSOR, type Compressor } from './compressor.js';
 import { recurrentState } from './recurrent-state.js';
 
@@ -22,7 +24,7 @@ export interface CacheShape {
 /** Attention to what an encoder hands over. */
 export const CROSS =
   /\.(EncDecAttention|encoder_attn|cross_attn|crossattention|cross_attention|encoder_decoder_attention)\./;
-const KEY_OR_VALUE = /\.(k_proj|v_proj|key|value|wk|wv|k|v)\.weight$/;
+const KEY_OR_VALUE = /\.(k_proj|v_proj|key_proj|value_proj|key|value|wk|wv|k|v)\.weight$/;
 const FUSED = /\.(qkv_proj|c_attn|query_key_value|qkv|Wqkv|W_pack|att_proj|in_proj_qkv|attn_qkv)\.weight$/;
 const OUTPUT = /\.(o_proj|out_proj|c_proj|dense|wo|o)\.weight$/;
 const ATTENTION = /(attn|attention)\b/i;
@@ -31,7 +33,7 @@ const PACKED = /\.(k_proj|v_proj|qkv_proj|query_key_value)\./;
 /** Keys and values from one projection, or, where a norm of its width follows, one that is both. */
 const JOINT = /\.kv_proj\.weight$/;
 
-/** Keys and values of one call are not kept where the block runs once. */
+/** What most blocks keep that run once. */
 export const NO_CACHE: CacheShape = {
   perToken: 0,
   perEncoded: 0,
@@ -40,6 +42,11 @@ export const NO_CACHE: CacheShape = {
   window: null,
   compressors: [],
 };
+
+/** Whether a block that runs once is of a decoder, which makes a cache for whoever might go on, unless config.json has it otherwise. */
+export function keepsOfOnePass(name: string, cls: ModelClass | null, config: AnyConfig): boolean {
+  return cls?.keepsCaches === true && textConfig(config)['use_cache'] !== false && isWithin(name, cls.decoder);
+}
 
 export function cacheShape(name: string, tensors: TensorTable, config: AnyConfig): CacheShape {
   const text = textConfig(config);

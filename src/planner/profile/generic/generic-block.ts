@@ -4,7 +4,7 @@ import type { BlockPhase } from '../../../model/blocks.js';
 import { numberOf, textConfig, type AnyConfig } from '../../models/model-config.js';
 import type { ModelClass } from '../../models/read-model-table.js';
 import { activationElements, pictureElements, type BlockWidths } from './activations.js';
-import { cacheShape, NO_CACHE } from './cache-shape.js';
+import { cacheShape, keepsOfOnePass, NO_CACHE } from './cache-shape.js';
 import { EXPERTS, expertsOf } from './experts.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
 import { keepsItsDtype, loadedBytes, loadedBytesOf, type DtypeRules } from '../loaded-dtype.js';
@@ -43,7 +43,7 @@ export interface BlockContext {
 }
 
 const CROSS_KEYS =
-  /\.(EncDecAttention|encoder_attn|cross_attn|crossattention|encoder_decoder_attention)\.((self|attention)\.)?(k|v|k_proj|v_proj|key|value|c_attn)\./;
+  /\.(EncDecAttention|encoder_attn|cross_attn|crossattention|encoder_decoder_attention)\.((self|attention)\.)?(k|v|k_proj|v_proj|key_proj|value_proj|key|value|c_attn)\./;
 /** By itself: runs where a token has chosen it, and is copied only then. */
 export const SINGLE_EXPERT = /\.(experts|routed_experts)\.\d+$/;
 
@@ -70,7 +70,8 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const sizes = sizesOf(names, context);
   const read = group.reads.length === 0 ? sizes : sizesOf(names, context, group.reads);
   const held = new Map([...names, ...group.reads].flatMap((each) => entryOf(each, context.tensors)));
-  const shape = phase === 'token' && !isHead ? cacheShape(name, held, config) : NO_CACHE;
+  const keeps = phase === 'token' ? !isHead : keepsOfOnePass(name, cls, config);
+  const shape = keeps ? cacheShape(name, held, config) : NO_CACHE;
   const cache = context.mergesAttention ? { ...shape, perEncoded: shape.perToken } : shape;
   const rows = batch * beams;
   // Where an encoder takes the prompt, the decoder begins with one token.

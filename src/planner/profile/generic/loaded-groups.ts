@@ -48,7 +48,7 @@ export function loadedGroups(model: LoadedModel, splitting: Splitting): LoadedGr
       name,
       tensors,
       phase: ties.everyToken.has(name) ? 'token' : phaseOf(name, cls),
-      isHead: cls.head !== null && isWithin(name, cls.head),
+      isHead: cls.head !== null && (isWithin(name, cls.head) || holdsHead(name, cls)),
       stays: stays.has(name),
       lacks: lacking.get(name) ?? null,
       reads: ties.reads.get(name) ?? [],

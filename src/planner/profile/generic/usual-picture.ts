@@ -14,7 +14,7 @@ export interface UsualPicture {
 const SIDE = 224;
 /** Of pyramids whose config.json does not say it: ResNet's convolution and pooling halve both sides. */
 const PYRAMID_PATCH = 4;
-const PARTS = ['vision_config', 'backbone_config', 'encoder'];
+const PARTS = ['vision_config', 'encoder'];
 
 /** null for a class that takes something else. @param asked the size that pictures are brought to, where somebody says so */
 export function usualPicture(
@@ -25,12 +25,18 @@ export function usualPicture(
   if (pictures === null) return null;
   const parts = [config, ...PARTS.map((part) => asConfig(config[part]))];
   const own = parts.map((part) => sizeIn(part)).find((size) => size !== null);
-  const size = asked ?? own ?? pictures.size ?? { height: SIDE, width: SIDE };
+  const size = asked ?? own ?? largerOf(sizeIn(asConfig(config['backbone_config'])), pictures.size);
   const patches = patchesOf(config, size);
   const others = usualWorkload('once').promptTokens;
   // Of a class that was never tried nobody knows what else it holds.
   const tokens = patches === null ? others : pictures.peaks.length === 0 ? Math.max(others, patches) : patches;
   return { size, tokens };
+}
+
+/** What a backbone was trained on is often less than what its whole is given, which then may have other sides. */
+function largerOf(backbone: PictureSize | null, whole: PictureSize | null): PictureSize {
+  const area = (size: PictureSize | null): number => (size === null ? 0 : size.height * size.width);
+  return (area(backbone) > area(whole) ? backbone : whole) ?? { height: SIDE, width: SIDE };
 }
 
 function sizeIn(part: AnyConfig): PictureSize | null {
