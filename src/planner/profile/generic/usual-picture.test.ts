@@ -46,3 +46,13 @@ describe('what a picture of the usual size takes beside weights, and logits of a
     expect(ratio).toBeLessThan(2.6);
   });
 });
+
+describe('a decoder that runs once', () => {
+  it('keeps no keys and values where config.json has use_cache as false', () => {
+    const row = recorded.find(({ name }) => name === 'llama that classifies');
+    if (row === undefined) throw new Error('not recorded');
+    // Two of 512 elements for each of 512 tokens and 16 layers, and one token to come.
+    const caches = 2 * 512 * 513 * 16 * 2;
+    expect(counted(row) - counted({ ...row, config: { ...row.config, use_cache: false } })).toBe(caches);
+  });
+});
