@@ -45,9 +45,8 @@ export interface Box {
   readonly capacities: Float64Array;
 }
 
-/** As many as let all their bounds be found in a fraction of a second. */
-const MOST_BOXES = 64;
-const STATES_PER_BOX_SEARCH = 30_000;
+/** To begin with: halving the open ones takes less time than bounds of as many as there are heights. */
+const MOST_BOXES = 12;
 /** How far apart the peaks of one range may be, as a fraction of the capacity, if that does not make too many boxes. */
 const COARSE = 1 / 64;
 
@@ -67,12 +66,10 @@ export function wholeBox(chain: Chain): Box {
 
 /** Every combination of peak ranges that leaves room on every resource. */
 export function peakBoxes(chain: Chain): Box[] {
-  const states = chain.stages.reduce((sum, stage) => sum + stage.states, 1);
-  const most = Math.max(3, Math.min(MOST_BOXES, STATES_PER_BOX_SEARCH / states));
   const peaks = Array.from(chain.capacities, (_, r) => peaksWithin(chain, r, ANY));
   for (let width = COARSE; ; width *= 2) {
     const ranges = peaks.map((own, r) => rangesOf(own, width * realAt(chain.capacities, r)));
-    if (width <= 1 && ranges.reduce((product, own) => product * own.length, 1) > most) continue;
+    if (width <= 1 && ranges.reduce((product, own) => product * own.length, 1) > MOST_BOXES) continue;
     let sets: Range[][] = [[]];
     for (const each of ranges) sets = sets.flatMap((set) => each.map((range) => [...set, range]));
     return sets
@@ -101,22 +98,4 @@ export function halves(chain: Chain, { floors, levels }: Box): { parts: Box[]; a
     }
   }
   return { apart, parts: parts.filter(({ capacities }) => capacities.every((capacity) => capacity >= 0)) };
-}
-
-/** `[item * resources + resource]`: bytes that the items from here on take at least, wherever they go. */
-export function forcedUse(chain: Chain, { levels }: Box): Float64Array {
-  const { items, places, resources } = chain;
-  const forced = new Float64Array((items + 1) * resources);
-  for (let i = items - 1; i >= 0; i--) {
-    for (let r = 0; r < resources; r++) {
-      let least = Infinity;
-      for (let p = 0; p < places; p++) {
-        const ip = i * places + p;
-        const open = realAt(chain.cost, ip) < Infinity && realAt(chain.peak, ip * resources + r) <= realAt(levels, r);
-        if (open) least = Math.min(least, realAt(chain.use, ip * resources + r));
-      }
-      forced[i * resources + r] = realAt(forced, (i + 1) * resources + r) + (least === Infinity ? 0 : least);
-    }
-  }
-  return forced;
 }

@@ -1,6 +1,6 @@
 /**
  * A problem laid out for speed. A state before item i is the place of the item before, and the places of those earlier items
- * that are still linked to i or a later one.
+ * that are still linked to i or a later one; where everything that may follow costs the same, states are one.
  */
 import { at, found } from '../../checked-access.js';
 import { devicePlaces, type DevicePlaces } from './device-places.js';
@@ -21,8 +21,6 @@ export interface Chain {
   readonly peak: Float64Array;
   /** Per item, the step to it. */
   readonly stages: readonly Stage[];
-  /** Per item, `[state before it]` -> the first such state from which everything that may follow costs the same; and after the last. */
-  readonly alike: readonly Int32Array[];
   /** Where the states before each item begin in a list of all states, and those after the last; then the length of that list. */
   readonly stageStart: Int32Array;
 }
@@ -56,9 +54,9 @@ export function layOut(problem: Problem): Chain {
       }
     }
   }
-  const stages = layOutStages(items);
+  const stages = layOutStages(items, places);
   const stageStart = new Int32Array(items.length + 2);
-  for (let i = 0; i <= items.length; i++) stageStart[i + 1] = wholeAt(stageStart, i) + (stages[i]?.states ?? places);
+  for (let i = 0; i <= items.length; i++) stageStart[i + 1] = wholeAt(stageStart, i) + (stages[i]?.states ?? 1);
   return {
     items: items.length,
     places,
@@ -69,67 +67,42 @@ export function layOut(problem: Problem): Chain {
     use,
     peak,
     stages,
-    alike: alikeStates(stages, places),
     stageStart,
   };
 }
 
-/** From the last item back: states are alike if every next step costs the same and leads to states that are alike. */
-function alikeStates(stages: readonly Stage[], places: number): Int32Array[] {
-  let after: Int32Array = new Int32Array(places);
-  const result = [after];
-  const known = new Map<Stage, { readonly after: Int32Array; readonly before: Int32Array }>();
-  for (const stage of stages.toReversed()) {
-    const seen = known.get(stage);
-    const before = seen?.after === after ? seen.before : alikeBefore(stage, places, after);
-    known.set(stage, { after, before });
-    after = before;
-    result.push(before);
-  }
-  return result.toReversed();
-}
-
-function alikeBefore({ states, next, step }: Stage, places: number, after: Int32Array): Int32Array {
-  const first = new Map<string, number>();
-  const before = Int32Array.from({ length: states }, (_, state) => {
-    let key = '';
-    for (let sp = state * places; sp < (state + 1) * places; sp++) {
-      const target = wholeAt(next, sp);
-      key += target < 0 ? '-,' : `${realAt(step, sp)}>${wholeAt(after, target)},`;
-    }
-    const own = first.get(key) ?? state;
-    first.set(key, own);
-    return own;
-  });
-  // The same array where nothing changes, so that runs of equal stages are looked at once.
-  return before.join() === after.join() ? after : before;
-}
-
-function layOutStages(items: readonly Item[]): Stage[] {
+function layOutStages(items: readonly Item[], places: number): Stage[] {
   const lastReader = new Map<number, number>();
   for (const [i, { sameAs, inputs }] of items.entries()) {
     for (const source of [sameAs ?? i, ...inputs.map(({ from }) => from)]) lastReader.set(source, i);
   }
-  const known = new Map<string, Stage>();
   const numberOf = numbering();
   let held: number[] = [];
-  return items.map(({ cost, sameAs, inputs }, i) => {
+  const rules = items.map(({ cost, sameAs, inputs }, i): StageRules => {
     const carried = held.filter((j) => (lastReader.get(j) ?? -1) > i);
     const positions = new Map(held.map((j, k) => [j, k]));
-    const rules: StageRules = {
+    const own = {
       held: held.length,
       carried: carried.map((j) => found(positions, j)),
-      inputs: inputs.map((own) => ({ ...own, from: found(positions, own.from) })),
+      inputs: inputs.map((input) => ({ ...input, from: found(positions, input.from) })),
       sameAs: sameAs === null ? null : found(positions, sameAs),
-      closed: cost.map((own) => own === Infinity),
+      closed: cost.map((each) => each === Infinity),
     };
     held = [i, ...carried];
-    // Runs of equal items have equal stages.
-    const key = JSON.stringify({ ...rules, inputs: rules.inputs.map((own) => [own.from, numberOf(own.cost)]) });
-    const stage = known.get(key) ?? stageOf(rules);
-    known.set(key, stage);
+    return own;
+  });
+  // From the last item back, after which all states are one. Runs of equal items have equal stages.
+  const known = new Map<string, MergedStage & { readonly after: Int32Array }>();
+  let after: Int32Array = new Int32Array(places);
+  const stages = rules.toReversed().map((own) => {
+    const key = JSON.stringify({ ...own, inputs: own.inputs.map(({ from, cost }) => [from, numberOf(cost)]) });
+    const seen = known.get(key);
+    const { stage, before } = seen?.after === after ? seen : mergedStage(own, after);
+    known.set(key, { stage, before, after });
+    after = before;
     return stage;
   });
+  return stages.toReversed();
 }
 
 /** The step to an item; earlier items are named by their position among those that a state holds. */
@@ -140,19 +113,37 @@ interface StageRules extends Pick<Item, 'sameAs' | 'inputs'> {
   readonly closed: readonly boolean[];
 }
 
-function stageOf({ held, carried, inputs, sameAs, closed }: StageRules): Stage {
+interface MergedStage {
+  readonly stage: Stage;
+  /** Places of the items that are held -> state: one for all from which every step costs the same and leads to the same state. */
+  readonly before: Int32Array;
+}
+
+/** @param after the states after the item, likewise */
+function mergedStage({ held, carried, inputs, sameAs, closed }: StageRules, after: Int32Array): MergedStage {
   const places = closed.length;
-  const states = places ** held;
-  const next = new Int32Array(states * places).fill(-1);
-  const step = new Float64Array(states * places);
-  for (let state = 0; state < states; state++) {
-    const placeOf = (k: number): number => Math.floor(state / places ** k) % places;
+  const numbers = new Map<string, number>();
+  const next: number[] = [];
+  const step: number[] = [];
+  const before = Int32Array.from({ length: places ** held }, (_, holding) => {
+    const placeOf = (k: number): number => Math.floor(holding / places ** k) % places;
     const base = carried.reduceRight((sum, k) => sum * places + placeOf(k), 0);
-    for (let p = 0; p < places; p++) {
-      if (at(closed, p) || (sameAs !== null && placeOf(sameAs) !== p)) continue;
-      next[state * places + p] = base * places + p;
-      step[state * places + p] = inputs.reduce((sum, { from, cost }) => sum + at(at(cost, placeOf(from)), p), 0);
+    const targets = closed.map((isClosed, p) =>
+      isClosed || (sameAs !== null && placeOf(sameAs) !== p) ? -1 : wholeAt(after, base * places + p),
+    );
+    const costs = targets.map((target, p) =>
+      target < 0 ? 0 : inputs.reduce((sum, { from, cost }) => sum + at(at(cost, placeOf(from)), p), 0),
+    );
+    const key = `${targets.join()};${costs.join()}`;
+    const number = numbers.get(key) ?? numbers.size;
+    if (number === numbers.size) {
+      next.push(...targets);
+      step.push(...costs);
     }
-  }
-  return { states, next, step };
+    numbers.set(key, number);
+    return number;
+  });
+  const stage = { states: numbers.size, next: Int32Array.from(next), step: Float64Array.from(step) };
+  // The same array where nothing changes, so that runs of equal stages are looked at once.
+  return { stage, before: before.join() === after.join() ? after : before };
 }

@@ -4,13 +4,12 @@ import { realAt, wholeAt } from './number-at.js';
 /** Where a label's numbers stand in its record. */
 export const COST = 0;
 export const BOUND = 1;
-/** Of states that are alike, the first. */
 export const STATE = 2;
 /** Where the item itself goes. */
 export const PLACE = 3;
 /** Index among the labels of the item before. */
 export const PARENT = 4;
-/** Bytes that add up, per resource; after them the largest bytes that count only while an item runs, likewise. */
+/** Two numbers a resource, which a label leaves no room for: bytes that add up, and the same with the largest that count only while an item runs. */
 export const USE = 5;
 
 export class Labels {
@@ -44,36 +43,29 @@ export class Labels {
 
   /** A copy of some of the labels. */
   pick(order: Int32Array): Labels {
-    const { length, records } = this;
     const picked = new Labels(this.resources, order.length);
     picked.size = order.length;
-    for (let to = 0; to < order.length; to++) {
-      const from = wholeAt(order, to) * length;
-      for (let k = 0; k < length; k++) picked.records[to * length + k] = realAt(records, from + k);
-    }
+    for (let to = 0; to < order.length; to++) picked.copy(this, wholeAt(order, to), to);
     return picked;
   }
 
-  /** Writes what a label leaves no room for, per resource: its bytes in use, and the same with its peak. */
-  writeTaken(label: number, into: Float64Array, start: number): void {
-    const { records, resources, length } = this;
-    const own = label * length + USE;
-    for (let r = 0; r < resources; r++) {
-      const use = realAt(records, own + r);
-      into[start + 2 * r] = use;
-      into[start + 2 * r + 1] = use + realAt(records, own + resources + r);
-    }
+  /** Overwrites a label with one of these or of others. */
+  copy(others: Labels, from: number, to: number): void {
+    const { length, records } = this;
+    for (let k = 0; k < length; k++) records[to * length + k] = realAt(others.records, from * length + k);
   }
-}
 
-/** Whether some of the records of `width` numbers from `start` to `end` are nowhere larger than the one at `end`. */
-function isDominated(taken: Float64Array, start: number, end: number, width: number): boolean {
-  for (let other = end - width; other >= start; other -= width) {
-    let k = 0;
-    while (k < width && realAt(taken, other + k) <= realAt(taken, end + k)) k += 1;
-    if (k === width) return true;
+  /** Whether one of the labels from `start` to `end` takes no more of anything than another. */
+  isBeaten(label: number, start: number, end: number): boolean {
+    const { length, records } = this;
+    const own = label * length;
+    for (let other = (end - 1) * length; other >= start * length; other -= length) {
+      let k = USE;
+      while (k < length && realAt(records, other + k) <= realAt(records, own + k)) k += 1;
+      if (k === length) return true;
+    }
+    return false;
   }
-  return false;
 }
 
 /** Labels that a new one is compared with. */
@@ -86,39 +78,31 @@ export interface Pruned {
 }
 
 /** Leaves out labels that another one dominates, and of more than `most` the least promising. */
-export function pruned(grown: Labels, resources: number, most: number): Pruned {
+export function pruned(grown: Labels, most: number): Pruned {
   let dropped = Infinity;
-  const mostPromising = (order: Int32Array, limit: number): Int32Array => {
+  const mostPromising = (labels: Labels, limit: number): Int32Array => {
+    const order = Int32Array.from({ length: labels.size }, (_, k) => k);
     if (order.length <= limit) return order;
-    order.sort((a, b) => grown.get(a, BOUND) - grown.get(b, BOUND) || a - b);
-    dropped = Math.min(dropped, grown.get(wholeAt(order, limit), BOUND));
+    order.sort((a, b) => labels.get(a, BOUND) - labels.get(b, BOUND) || a - b);
+    dropped = Math.min(dropped, labels.get(wholeAt(order, limit), BOUND));
     return order.slice(0, limit);
   };
-  const first = resources > 0 ? USE : COST;
-  const order = mostPromising(
-    Int32Array.from({ length: grown.size }, (_, k) => k),
-    4 * most,
-  ).sort(
+  const order = mostPromising(grown, 4 * most).sort(
     (a, b) =>
       grown.get(a, STATE) - grown.get(b, STATE) ||
       grown.get(a, COST) - grown.get(b, COST) ||
-      grown.get(a, first) - grown.get(b, first) ||
+      grown.get(a, USE) - grown.get(b, USE) ||
       a - b,
   );
-  const survivors = new Int32Array(order.length);
-  const width = 2 * resources;
-  // Of the survivors, side by side, and of the label that is looked at after them.
-  const taken = new Float64Array((order.length + 1) * width);
+  // Survivors move to the front.
+  const labels = grown.pick(order);
   let size = 0;
   let groupStart = 0;
-  for (let n = 0; n < order.length; n++) {
-    const k = wholeAt(order, n);
-    if (n > 0 && grown.get(k, STATE) !== grown.get(wholeAt(order, n - 1), STATE)) groupStart = size;
+  for (let k = 0; k < labels.size; k++) {
+    if (k > 0 && labels.get(k, STATE) !== labels.get(k - 1, STATE)) groupStart = size;
     // Looking at the nearest ones only misses a few; a label kept in vain is no error.
-    const start = Math.max(groupStart, size - MOST_COMPARED);
-    grown.writeTaken(k, taken, size * width);
-    const isBeaten = width === 0 ? size > start : isDominated(taken, start * width, size * width, width);
-    if (!isBeaten) survivors[size++] = k;
+    if (!labels.isBeaten(k, Math.max(groupStart, size - MOST_COMPARED), size)) labels.copy(labels, k, size++);
   }
-  return { labels: grown.pick(mostPromising(survivors.slice(0, size), most)), dropped };
+  labels.size = size;
+  return { labels: labels.pick(mostPromising(labels, most)), dropped };
 }

@@ -19,7 +19,6 @@ export interface BoundedBox extends Box {
 
 /**
  * @param upper placements that cost as much are of no interest
- * @param near prices to begin with, of a box that is much like it
  * @param offer is called with every relaxed placement met on the way that fits: it is an upper bound
  */
 export function bestBound(
@@ -27,13 +26,11 @@ export function bestBound(
   box: Box,
   upper = (): number => Infinity,
   offer = (_choice: Int32Array): void => undefined,
-  near: Float64Array | null = null,
 ): BoundedBox {
   const { capacities } = box;
-  let best = evaluated(near ?? new Float64Array(chain.resources));
+  let best = evaluated(new Float64Array(chain.resources));
   const isEnough = (): boolean => best.bound >= upper();
-  if (isEnough()) return best;
-  if (near === null) climb([...capacities.keys()]);
+  climb([...capacities.keys()]);
   for (const r of chain.resources > 1 ? capacities.keys() : []) climb([r]);
   return best;
 
@@ -58,21 +55,10 @@ export function bestBound(
       if (bound > best.bound) best = tried;
       return { price, bound, slope: resources.reduce((sum, r) => sum + realAt(used, r) - realAt(capacities, r), 0) };
     };
-    // From the best price so far, or else from none, to where bytes are just enough.
-    const [r] = resources;
-    const start = resources.length === 1 && r !== undefined ? realAt(others, r) : 0;
-    let low = lineAt(start);
-    let high = low;
-    for (let k = 0; k < MOST_STEPS && low.slope < 0 && low.price > 0 && !isEnough(); k++) {
-      high = low;
-      low = lineAt(low.price < LEAST_PRICE ? 0 : low.price / 2);
-    }
+    const bytes = resources.reduce((sum, r) => sum + realAt(capacities, r), 0);
+    let low = lineAt(0);
     if (low.slope <= 0) return;
-    if (high === low) {
-      const bytes = resources.reduce((sum, own) => sum + realAt(capacities, own), 0);
-      const first = Math.max(LEAST_PRICE, low.bound / Math.max(1, bytes));
-      high = lineAt(start > 0 ? 2 * start : first);
-    }
+    let high = lineAt(Math.max(LEAST_PRICE, low.bound / Math.max(1, bytes)));
     for (let k = 0; k < MOST_STEPS && high.slope > 0 && !isEnough(); k++) {
       low = high;
       high = lineAt(4 * high.price);

@@ -44,6 +44,14 @@ export interface Solution {
   readonly cost: number;
 }
 
+/** What a search comes to: proven where the bound is the solution's cost. */
+export interface Answer {
+  /** The best placement met that is of interest; null where there is none. */
+  readonly solution: Solution | null;
+  /** Nothing that fits costs less; Infinity where nothing fits, or nothing that is of interest. */
+  readonly bound: number;
+}
+
 /** Cost of a choice; Infinity where it breaks a rule or a capacity. The definition that every solver answers to. */
 export function costOf(problem: Problem, choice: readonly number[]): number {
   const use = problem.capacities.map(() => 0);

@@ -29,14 +29,7 @@ export function relax(chain: Chain, prices: Float64Array, { capacities, levels }
     const { next, step, states } = at(chain.stages, i);
     const here = wholeAt(stageStart, i);
     const there = wholeAt(stageStart, i + 1);
-    const alike = at(chain.alike, i);
     for (let state = 0; state < states; state++) {
-      const first = wholeAt(alike, state);
-      if (first < state) {
-        rest[here + state] = realAt(rest, here + first);
-        pick[here + state] = wholeAt(pick, here + first);
-        continue;
-      }
       let least = Infinity;
       let place = -1;
       for (let p = 0; p < places; p++) {

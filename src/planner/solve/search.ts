@@ -1,11 +1,9 @@
 /** Boxes of peaks, bounded and walked again and again with more labels until nothing is left open. */
-import { realAt } from './number-at.js';
-import { forcedUse, halves, peakBoxes, wholeBox } from './boxes.js';
+import { halves, peakBoxes } from './boxes.js';
 import { layOut, type Chain } from './chain.js';
 import { decompose } from './decomposition.js';
-import { localSearch } from './local-search.js';
 import { bestBound, type BoundedBox } from './prices.js';
-import { costOf, reversed, withPlaces, type Problem, type Solution } from './problem.js';
+import { costOf, reversed, withPlaces, type Answer, type Item, type Problem, type Solution } from './problem.js';
 import { boundsThrough } from './relax.js';
 import { walk, type WalkRules } from './walk.js';
 
@@ -28,6 +26,8 @@ const PASSES = [
   { width: 4000, pairs: 4000 },
   { width: 32_000, pairs: 4000 },
 ];
+/** Labels that are tried for a first placement, whatever says stop. */
+const UNSTOPPED = 10_000;
 /** Costs closer than this fraction are equal. */
 const SAME = 1e-9;
 /** Peaks that are apart by more than this fraction of the capacity are told apart. */
@@ -35,11 +35,7 @@ const FAR_APART = 1 / 64;
 /** Of the gap: what telling peaks apart has to close elsewhere. */
 const WORTH_PARTS = 0.2;
 
-export interface SearchResult {
-  /** The best placement met. */
-  readonly best: Solution | null;
-  /** What every placement costs at least: Infinity where none is better, or none fits. */
-  readonly bound: number;
+export interface SearchResult extends Answer {
   /** The problem without places that bounds rule out: all that is cheaper than the best, or than the cutoff, is possible in it. */
   readonly left: Problem;
 }
@@ -47,12 +43,14 @@ export interface SearchResult {
 export function search(problem: Problem, limits: Required<SolveOptions>): SearchResult {
   const chain = layOut(reversed(problem));
   const effort = limits.effort * Math.min(1, 2 / Math.max(1, chain.resources));
-  let best: Solution | null = null;
+  let best = null as Solution | null;
   let tried = 0;
-  const upper = (): number => best?.cost ?? limits.cutoff;
+  // Bounds beyond all costs say that nothing fits.
+  const most = Math.min(limits.cutoff, dearest(problem));
+  const upper = (): number => best?.cost ?? most;
   const rules: WalkRules = {
     isCutOff: (bound) => bound >= upper() * (1 - SAME),
-    isSpent: (labels) => (tried += labels) > effort || limits.stop(),
+    isSpent: (labels) => (tried += labels) > effort || ((best !== null || tried > UNSTOPPED) && limits.stop()),
     offer: (choice) => {
       const places = Array.from(choice).toReversed();
       const cost = costOf(problem, places);
@@ -77,32 +75,35 @@ export function search(problem: Problem, limits: Required<SolveOptions>): Search
     const { parts, apart } = halves(chain, box);
     if (parts.length === 0) return [box];
     const open = parts
-      .map((part) => bestBound(chain, part, upper, rules.offer, box.prices))
+      .map((part) => bestBound(chain, part, upper, rules.offer))
       .filter(({ bound }) => !rules.isCutOff(bound));
     const enough = box.bound + WORTH_PARTS * (upper() - box.bound);
     const isWorth = open.length < 2 || Math.min(...open.map(({ bound }) => bound)) >= enough;
     return apart > FAR_APART || isWorth ? open.flatMap(refined) : [box];
   };
 
-  const least = forcedUse(chain, wholeBox(chain));
-  if (chain.capacities.some((capacity, r) => realAt(least, r) > capacity))
-    return { best, bound: Infinity, left: problem };
   let boxes = peakBoxes(chain)
     .map((box) => bestBound(chain, box, upper, rules.offer))
-    .filter(({ bound }) => bound < Infinity);
+    .filter(({ bound }) => !rules.isCutOff(bound));
   for (const pass of PASSES) {
     const width = Math.min(pass.width, limits.width);
-    const before: Solution | null = best;
-    if (upper() < Infinity && chain.resources > 1) boxes = boxes.flatMap(refined);
+    if ((best !== null || limits.cutoff < Infinity) && chain.resources > 1) boxes = boxes.flatMap(refined);
     boxes = boxes.sort((a, b) => a.bound - b.bound).flatMap((box) => walked(box, width, pass.pairs));
     if (boxes.length === 0 || rules.isSpent(0) || width === limits.width) break;
-    if (chain.resources > 1 && best !== null && best !== before) best = localSearch(problem, best, limits.stop);
   }
   const open = boxes.filter((box) => !rules.isCutOff(box.bound));
-  const bound = Math.min(Infinity, ...open.map((box) => box.bound));
+  const bound = Math.min(best?.cost ?? Infinity, ...open.map((box) => box.bound));
   // With nothing open the problem is done, and no part of it asked for.
   const left = open.length === 0 ? problem : leftOpen(problem, chain, open, best?.choice ?? [], rules.isCutOff);
-  return { best, bound, left };
+  return { solution: best, bound, left };
+}
+
+/** More than any placement costs. */
+function dearest({ items }: Problem): number {
+  const most = (costs: readonly number[]): number => Math.max(0, ...costs.filter((cost) => cost < Infinity));
+  const costOfItem = ({ cost, inputs }: Item): number =>
+    inputs.reduce((sum, input) => sum + most(input.cost.flat()), most(cost));
+  return 1 + 2 * items.reduce((sum, item) => sum + costOfItem(item), 0);
 }
 
 /** The problem without places that bounds rule out in every open box; a known placement stays possible. */

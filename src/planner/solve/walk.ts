@@ -5,7 +5,6 @@
  */
 import { at } from '../../checked-access.js';
 import { realAt, wholeAt } from './number-at.js';
-import { forcedUse } from './boxes.js';
 import type { Chain } from './chain.js';
 import type { Decomposition } from './decomposition.js';
 import { BOUND, COST, Labels, PARENT, PLACE, pruned, STATE, USE } from './labels.js';
@@ -35,7 +34,6 @@ export function walk(
   const { places, resources, capacities, devices } = chain;
   const { prices, relaxation, levels } = box;
   const { prices: outer, duals, fronts } = decomposition;
-  const forced = forcedUse(chain, box);
   /** What the items from each one on are worth together. */
   const restDuals = new Float64Array(chain.items + 1);
   for (let i = chain.items - 1; i >= 0; i--) restDuals[i] = realAt(restDuals, i + 1) + realAt(duals, i);
@@ -49,7 +47,6 @@ export function walk(
   /** Adds to `grown` every way on to an item from a label that fits and may still win. */
   const grow = (i: number, layer: Labels, parent: number): void => {
     const { next, step } = at(chain.stages, i);
-    const alike = at(chain.alike, i + 1);
     const restStart = wholeAt(chain.stageStart, i + 1);
     const from = layer.get(parent, STATE) * places;
     for (let p = 0; p < places; p++) {
@@ -62,21 +59,20 @@ export function walk(
       let fits = bound < Infinity;
       for (let r = 0; r < resources && fits; r++) {
         const passing = realAt(chain.peak, ip * resources + r);
-        const use = layer.get(parent, USE + r) + realAt(chain.use, ip * resources + r);
-        const peak = Math.max(passing, layer.get(parent, USE + resources + r));
+        const before = layer.get(parent, USE + 2 * r);
+        const use = before + realAt(chain.use, ip * resources + r);
+        const taken = use + Math.max(passing, layer.get(parent, USE + 2 * r + 1) - before);
         const capacity = realAt(capacities, r);
-        const later = realAt(forced, (i + 1) * resources + r);
-        fits = use + peak + later <= capacity && passing <= realAt(levels, r);
-        record[USE + r] = use;
-        record[USE + resources + r] = peak;
-        bound += realAt(prices, r) * (use + peak - capacity);
-        second += realAt(outer, r) * (use + peak - capacity);
+        fits = taken <= capacity && passing <= realAt(levels, r);
+        record[USE + 2 * r] = use;
+        record[USE + 2 * r + 1] = taken;
+        bound += realAt(prices, r) * (taken - capacity);
+        second += realAt(outer, r) * (taken - capacity);
       }
       if (!fits || rules.isCutOff(bound)) continue;
       for (let d = 0; d < fronts.length; d++) {
         const r = wholeAt(resource, d);
-        const room =
-          r < 0 ? Infinity : realAt(capacities, r) - realAt(record, USE + r) - realAt(record, USE + resources + r);
+        const room = r < 0 ? Infinity : realAt(capacities, r) - realAt(record, USE + 2 * r + 1);
         const isHere = wholeAt(device, p) === d;
         second -= valueWithin(at(at(fronts, d), 2 * (i + 1) + Number(isHere)), room);
       }
@@ -84,7 +80,7 @@ export function walk(
       if (rules.isCutOff(bound)) continue;
       record[COST] = cost;
       record[BOUND] = bound;
-      record[STATE] = wholeAt(alike, state);
+      record[STATE] = state;
       record[PLACE] = p;
       record[PARENT] = parent;
       grown.add(record);
@@ -94,13 +90,13 @@ export function walk(
   let open = Infinity;
   // Before the first item nothing is spent, and peaks are as high as the box says.
   let layer = new Labels(resources);
-  layer.add(Float64Array.of(0, 0, 0, 0, 0, ...capacities.map(() => 0), ...box.floors));
+  layer.add(Float64Array.of(0, 0, 0, 0, 0, ...Array.from(box.floors).flatMap((floor) => [0, floor])));
   const history: Labels[] = [];
   for (let i = 0; i < chain.items; i++) {
     grown.size = 0;
     for (let parent = 0; parent < layer.size; parent++) grow(i, layer, parent);
     const tried = layer.size * places;
-    const kept = pruned(grown, resources, width);
+    const kept = pruned(grown, width);
     open = Math.min(open, kept.dropped);
     layer = kept.labels;
     history.push(layer);

@@ -49,7 +49,7 @@ export function choosePlaces(context: PlanContext, options: ChooseOptions = {}):
     const result = solveExact(each.problem, { ...walk, cutoff });
     each.bound = result.bound;
     each.left = result.left;
-    if (result.status !== 'infeasible') best = { of: each, ...result.solution };
+    if (result.solution !== null) best = { of: each, ...result.solution };
   }
   if (integerSolver === undefined) return answerOf(context, cases, best, SAME);
   return answerOf(context, cases, throughPrograms(cases, best, integerSolver, options), 2 * INTEGER_TOLERANCE);
@@ -75,8 +75,7 @@ function throughPrograms(
     // Where crossings are no sums of two ends, the walk is all there is.
     const own = result ?? solveExact(each.problem, { ...walk, cutoff: upper, stop });
     each.bound = Math.max(each.bound, own.bound);
-    const solution = 'solution' in own ? own.solution : null;
-    if (solution !== null) best = { of: each, ...solution };
+    if (own.solution !== null) best = { of: each, ...own.solution };
   }
   return best;
 }
@@ -107,13 +106,13 @@ function unanchoredSearch(context: PlanContext, walk: SolveOptions): (placing: P
     const before = known.get(placing);
     if (before !== undefined) return before;
     const problem = assemble(context.profile, placing, context.prices);
-    const result = solveExact(problem, { ...walk, cutoff });
+    const { solution, bound } = solveExact(problem, { ...walk, cutoff });
     const isThere = (p: number): boolean => {
       const place = at(placing.places, p);
       return place.execution === 'resident' && place.gpu === main;
     };
-    const isAnswer = result.status === 'optimal' && result.solution.choice.some(isThere);
-    const best = isAnswer ? { of: { placing, problem, bound: result.bound }, ...result.solution } : null;
+    const isAnswer = solution !== null && bound >= solution.cost && solution.choice.some(isThere);
+    const best = isAnswer ? { of: { placing, problem, bound }, ...solution } : null;
     known.set(placing, best);
     return best;
   };

@@ -195,7 +195,7 @@ export function fits(context: PlanContext, integerSolver?: IntegerSolver): boole
     const free = withoutCosts(problem);
     const said =
       integerSolver !== undefined && scarceResources(free).length > 1 ? fitsProgram(free, integerSolver) : null;
-    return said ?? solveExact(free, { cutoff: 1e-6, effort: 200_000, width: 512 }).status !== 'infeasible';
+    return said ?? solveExact(free, { cutoff: 1e-6, effort: 200_000, width: 512 }).solution !== null;
   });
 }
 

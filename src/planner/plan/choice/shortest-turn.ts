@@ -7,10 +7,10 @@
  */
 import { at } from '../../../checked-access.js';
 import { solveExact } from '../../solve/exact.js';
-import { localSearch } from '../../solve/local-search.js';
 import { costOf, type Problem } from '../../solve/problem.js';
 import { busyMs, objectiveOf } from '../../solve/program/objective.js';
-import { INTEGER_TOLERANCE } from '../../solve/program/integer-program.js';
+import { INTEGER_TOLERANCE, type IntegerSolver } from '../../solve/program/integer-program.js';
+import { reorder } from '../../solve/program/reorder.js';
 import { searchBottleneck } from '../../solve/program/search-bottleneck.js';
 import { answerOf, casesOf, type Answer, type Best, type Case } from './cases.js';
 import type { ChooseOptions } from './choose-places.js';
@@ -27,7 +27,7 @@ const FULL = 2 ** 30;
 
 /** `cost` and `bound` are milliseconds of the busiest device, prices of accuracy included. */
 export function shortestTurn(context: PlanContext, options: ChooseOptions = {}): Answer {
-  const { stop = () => false, cutoff = Infinity } = options;
+  const { integerSolver: solver, stop = () => false, cutoff = Infinity } = options;
   const cases = casesOf(context);
   for (const each of cases) each.bound = Math.max(each.bound, evenShare(each.problem));
   let best: Best | null = null;
@@ -36,7 +36,8 @@ export function shortestTurn(context: PlanContext, options: ChooseOptions = {}):
     if (each.bound >= upper * (1 - INTEGER_TOLERANCE) || (best !== null && stop())) continue;
     best = searched(each, upper, options) ?? best;
   }
-  return answerOf(context, cases, best === null ? null : quickened(best, stop), 4 * SAME);
+  const quick = best === null || solver === undefined ? best : quickened(best, solver, stop);
+  return answerOf(context, cases, quick, 4 * SAME);
 }
 
 /** The busiest of some devices does at least its share of what all items cost where they cost least. */
@@ -66,28 +67,29 @@ function walked(each: Case, cutoff: number, stop: () => boolean): Best | null {
   });
   let best: Best | null = null;
   if (cutoff === Infinity) {
-    const first = solveExact(problem, { ...FIRST_WALK, stop });
-    if (first.status === 'infeasible') {
-      if (first.proven) each.bound = Infinity;
+    const { solution, bound } = solveExact(problem, { ...FIRST_WALK, stop });
+    if (solution === null) {
+      if (bound === Infinity) each.bound = Infinity;
       return null;
     }
-    best = turnOf(first.solution.choice);
+    best = turnOf(solution.choice);
   }
   for (const step of STEPS) {
     const limit: number = (best?.cost ?? cutoff) * (1 - step);
     if (stop() || limit <= each.bound) continue;
-    const result = solveExact(withBusyLimit(problem, limit), { ...WALK, stop });
-    if (result.status !== 'infeasible') best = turnOf(result.solution.choice);
-    else if (result.proven) each.bound = Math.max(each.bound, limit * (1 - SAME));
+    const { solution, bound } = solveExact(withBusyLimit(problem, limit), { ...WALK, stop });
+    if (solution !== null) best = turnOf(solution.choice);
+    else if (bound === Infinity) each.bound = Math.max(each.bound, limit * (1 - SAME));
   }
   return best;
 }
 
 /** A placement with the same turn whose single call takes less time, crossings included. */
-function quickened(turn: Best, stop: () => boolean): Best {
+function quickened(turn: Best, solver: IntegerSolver, stop: () => boolean): Best {
   const { of, choice, cost: ms } = turn;
   const timed = withBusyLimit(of.problem, ms * (1 + SAME / 2));
-  const better = localSearch(timed, { choice, cost: costOf(timed, choice) }, stop);
+  const cost = costOf(timed, choice);
+  const better = reorder(timed, solver, { choice, cost }, { cutoff: cost, stop });
   const betterMs = Math.max(...busyMs(of.problem, better.choice).values());
   return betterMs <= ms * (1 + SAME) ? { of, choice: better.choice, cost: betterMs } : turn;
 }

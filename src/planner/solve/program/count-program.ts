@@ -6,7 +6,7 @@
 import { at } from '../../../checked-access.js';
 import { realAt } from '../number-at.js';
 import { crossingEnds } from '../device-places.js';
-import type { Problem, Solution } from '../problem.js';
+import type { Answer, Problem, Solution } from '../problem.js';
 import { draftCounts, type CountOptions, type GroupColumns } from './draft-counts.js';
 import { INTEGER_TOLERANCE, type IntegerLimits, type IntegerProgram, type IntegerSolver } from './integer-program.js';
 import { countedBy, objectiveOf, type Objective } from './objective.js';
@@ -46,20 +46,13 @@ export interface Question extends Pick<IntegerLimits, 'restarts' | 'stop'> {
   readonly start?: Solution | null;
 }
 
-export interface ProgramResult {
-  /** A placement, priced by the objective: Infinity where it does not fit to the byte. */
-  readonly solution: Solution | null;
-  /** Nothing that fits costs less. */
-  readonly bound: number;
-}
-
 /** Asks an integer solver; `value` is what the solution costs by the program. */
 export function ask(
   problem: Problem,
   solver: IntegerSolver,
   { program, choiceOf: placesOf, valuesOf }: CountProgram,
   { objective, cutoff, work, wide, start = null, ...limits }: Question,
-): ProgramResult & { readonly value: number } {
+): Answer & { readonly value: number } {
   const { columns } = program;
   const startValues = start === null ? null : valuesOf(start.choice);
   const iterationsOf = (own: number): number => Math.ceil(own / columns.length);

@@ -9,8 +9,8 @@ import { layOut, type Chain } from '../chain.js';
 import { dualsOf } from '../decomposition.js';
 import { realAt } from '../number-at.js';
 import { bestBound } from '../prices.js';
-import type { Problem, Solution } from '../problem.js';
-import { ask, countProgram, type ProgramResult, type Question } from './count-program.js';
+import type { Answer, Problem, Solution } from '../problem.js';
+import { ask, countProgram, type Question } from './count-program.js';
 import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
 import { bestLoad } from './loads.js';
 import { masterProgram, type MasterProgram, type Mixture } from './master-program.js';
@@ -47,7 +47,7 @@ interface Part {
 type MixtureLimits = Pick<Question, 'objective' | 'stop'> & { readonly known: Solution };
 
 /** Null where the solver tells no duals. */
-export function searchMixtures(problem: Problem, solver: IntegerSolver, limits: MixtureLimits): ProgramResult | null {
+export function searchMixtures(problem: Problem, solver: IntegerSolver, limits: MixtureLimits): Answer | null {
   const { objective, stop } = limits;
   let { known } = limits;
   const counted = countedBy(objective, problem);

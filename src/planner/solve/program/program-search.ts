@@ -6,15 +6,15 @@
  * program pair of devices by pair of devices, all others being held. Limits are counts of work, so the same problem gets
  * the same answer on every machine.
  */
-import { at, found } from '../../../checked-access.js';
-import { localSearch } from '../local-search.js';
-import { costOf, withPlaces, type Problem, type Solution } from '../problem.js';
+import { at } from '../../../checked-access.js';
+import { costOf, withPlaces, type Answer, type Problem, type Solution } from '../problem.js';
 import { scarceResources } from '../resources.js';
-import { ask, countProgram, type CountProgram, type ProgramResult, type Question } from './count-program.js';
+import { ask, countProgram, type CountProgram, type Question } from './count-program.js';
 import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
 import { searchMixtures } from './mixtures.js';
 import { busyMs, type Objective } from './objective.js';
-import { groupsOf, type Order } from './runs.js';
+import { reorder } from './reorder.js';
+import type { Order } from './runs.js';
 
 /** Simplex iterations times columns: five million take about a second. */
 const MIXED = 8e6;
@@ -22,7 +22,6 @@ const MIXED_IF_WIDE = 2e6;
 const STRETCHES = 12e6;
 const SHORT = 4e6;
 const WHOLE = 8e6;
-const ORDERING = 0.5e6;
 const PAIR = 0.2e6;
 /** Of more than two memories that can be full, gaps that are worth no more work, no more pairs, and no stretches where mixtures follow: fractions of the cost. */
 const CLOSE = 3e-4;
@@ -46,8 +45,11 @@ export interface ProgramLimits extends Pick<Question, 'cutoff' | 'stop'> {
 type Effort = Pick<Question, 'work' | 'wide' | 'restarts' | 'start'>;
 
 /** Null where the problem is no program of counts. */
-export function searchProgram(problem: Problem, solver: IntegerSolver, limits: ProgramLimits): ProgramResult | null {
-  const { objective = 'sum', cutoff, known = null, effort = 1, stop } = limits;
+export function searchProgram(
+  problem: Problem,
+  solver: IntegerSolver,
+  { objective = 'sum', cutoff, known = null, effort = 1, stop }: ProgramLimits,
+): Answer | null {
   const whole = countProgram(problem, { objective });
   if (whole === null) return null;
   const isSum = objective === 'sum';
@@ -60,9 +62,7 @@ export function searchProgram(problem: Problem, solver: IntegerSolver, limits: P
   const isOver = (close = CLOSE): boolean =>
     bound >= least() * (1 - (isLarge && isSum ? close / effort : INTEGER_TOLERANCE)) || (best !== null && stop());
   const keep = (solution: Solution | null): void => {
-    if (solution === null || solution.cost === Infinity) return;
-    const better = isSum ? localSearch(problem, solution, stop) : solution;
-    if (better.cost < least()) best = better;
+    if (solution !== null && solution.cost < least()) best = solution;
   };
 
   const answer = (held: Problem, program: CountProgram, { start = best, ...how }: Effort) => {
@@ -90,21 +90,9 @@ export function searchProgram(problem: Problem, solver: IntegerSolver, limits: P
     bound = Math.max(bound, own.bound);
     // What costs no more in its own order than without any is in the best.
     const isOrdered = (own.solution?.cost ?? Infinity) <= own.value * (1 + INTEGER_TOLERANCE);
-    if (own.solution !== null) keep(isOrdered ? own.solution : reordered(own.solution));
+    const limits = { cutoff: least(), stop };
+    if (own.solution !== null) keep(isOrdered ? own.solution : reorder(problem, solver, own.solution, limits));
     return own.bound >= own.value * (1 - 2 * INTEGER_TOLERANCE);
-  };
-
-  /** The best order for a placement, as far as items go only where others of their kind are. */
-  const reordered = (solution: Solution): Solution => {
-    const places = new Map<number, ReadonlySet<number>>();
-    for (const { items } of groupsOf(problem, 'kinds')) {
-      const own = new Set(items.map((i) => at(solution.choice, i)));
-      for (const i of items) places.set(i, own);
-    }
-    const held = withPlaces(problem, (_, place, i) => found(places, i).has(place));
-    const program = countProgram(held);
-    const better = program === null ? null : answer(held, program, { work: ORDERING, start: solution }).solution;
-    return better === null || better.cost >= solution.cost ? solution : better;
   };
 
   /** What pairs of devices held when they were searched: where all else lies makes no difference to them. */

@@ -3,8 +3,8 @@
  * with a limit on it, halving between the bound and the best. A limit makes for smaller counts and better cuts, so that
  * what the first program leaves open is mostly settled so.
  */
-import type { Problem } from '../problem.js';
-import { ask, countProgram, type ProgramResult } from './count-program.js';
+import type { Answer, Problem } from '../problem.js';
+import { ask, countProgram } from './count-program.js';
 import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
 import { searchMixtures } from './mixtures.js';
 import { searchProgram, type ProgramLimits } from './program-search.js';
@@ -18,7 +18,7 @@ const CLOSE = 1e-4;
 const WIDE = 2e-3;
 
 /** Null where the problem is no program of counts. */
-export function searchBottleneck(problem: Problem, solver: IntegerSolver, limits: ProgramLimits): ProgramResult | null {
+export function searchBottleneck(problem: Problem, solver: IntegerSolver, limits: ProgramLimits): Answer | null {
   const { cutoff, effort = 1, stop } = limits;
   const first = searchProgram(problem, solver, { ...limits, objective: 'busiest' });
   if (first === null) return null;
