@@ -117,6 +117,8 @@ export function searchProgram(
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const before = best?.cost ?? Infinity;
       for (const pair of pairs) if (best !== null && !isOver(CLOSE_FOR_PAIRS)) searchPair(pair, best);
+      if (best !== null && isSum && !isOver(CLOSE_FOR_PAIRS))
+        keep(reorder(problem, solver, best, { cutoff: least(), stop }));
       if (best === null || best.cost > before * (1 - LEAST_GAIN)) break;
     }
   };
