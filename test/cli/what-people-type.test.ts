@@ -217,9 +217,11 @@ describe('blip2-run', () => {
   });
 
   it('reports one picture that fails in its own words alone', async () => {
-    const { code, stderr } = await command('blip2-run', [map(), '-m', DEMO]);
+    const torn = join(folder, 'torn.png');
+    await writeFile(torn, 'no picture');
+    const { code, stderr } = await command('blip2-run', [torn, '-m', DEMO]);
     expect(code).toBe(4);
-    expect(stderr).toMatch(/^error: .*map\.json/);
+    expect(stderr).toMatch(/^error: .*torn\.png/);
     expect(stderr).not.toContain('1 of 1');
   });
 });
