@@ -330,14 +330,16 @@ def decoder_of(model, use):
 
 
 def keeper_of(model):
-    """Path of the part that makes keys and values to return though nobody generates with them; null where none does."""
+    """Path of the part that keeps keys and values, unless its configuration says otherwise, though nobody generates with them; null where none does."""
     for path, module in model.named_modules():
-        if not isinstance(module, transformers.PreTrainedModel) or not getattr(module.config, "use_cache", False):
+        if not isinstance(module, transformers.PreTrainedModel) or not hasattr(module.config, "use_cache"):
             continue
         source = inspect.getsource(inspect.unwrap(type(module).forward))
         # What may be an encoder keeps them as a decoder alone.
         if "Cache(" in source and ("is_decoder" not in source or getattr(module.config, "is_decoder", False)):
-            return path
+            # Some make them for a part beside a tower or an encoder.
+            decoder = module.get_decoder()
+            return next((name for name, part in model.named_modules() if part is decoder), path)
     return None
 
 

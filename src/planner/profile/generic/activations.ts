@@ -4,6 +4,7 @@
  */
 import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { numberOf, stringOf, type AnyConfig } from '../../models/model-config.js';
+import { CROSS } from './cache-shape.js';
 import { EXPERTS, expertsOf } from './experts.js';
 import { turnedElements } from './picture-patches.js';
 import { scanElements } from './prompt-scans.js';
@@ -53,8 +54,12 @@ const INDEXED = 3;
 const SCORES_EAGER = 7.5;
 /** A learned bias of every position to every other, with the mask in it, and as it is made. */
 const SCORES_BIASED = 3;
-/** The same of text, where layers may make a bias each. */
-const SCORES_OF_TEXT = 4;
+/** The same of text: the bias is one for all sequences, and each has a mask in it, twice; attention to an encoder has another, of zeros. */
+const biasesOfText = (sequences: number, crosses: boolean): number => 1 + 2 * sequences + (crosses ? 1 : 0);
+/** Of two positions, how far apart they are, whatever the heads: 64-bit integers and what they become. */
+const DISTANCE_ELEMENTS = 26.5;
+/** Of rows of the model's width, while a bias is there. */
+const ROWS_BESIDE_BIAS = 7.1;
 /** Attention of encoders of sound that knows distances: it is written out, whatever the rest of the model does. */
 const DISTANCES = /\.(distance_embedding|linear_pos)\.weight$/;
 /** Towers keep what comes in, and some their first layers' results, beside what a layer makes. */
@@ -173,9 +178,12 @@ function scoreElements(
     ) ?? 0;
   const isWritten = isEager || names.some((name) => DISTANCES.test(name));
   if (!isWritten && !isBiased) return 0;
-  const perPair = heads * (isWritten ? SCORES_EAGER : SCORES_OF_TEXT);
-  const perToken = (isWritten ? ROWS_BESIDE_SCORES : ROWS_HELD) * (widthOf(text) ?? 0);
-  return sequences * length * (perPair * length + perToken);
+  const crosses = names.some((name) => CROSS.test(name));
+  const perPair = isWritten
+    ? sequences * heads * SCORES_EAGER
+    : Math.max(heads * biasesOfText(sequences, crosses), DISTANCE_ELEMENTS);
+  const perToken = (isWritten ? ROWS_BESIDE_SCORES : ROWS_BESIDE_BIAS) * (widthOf(text) ?? 0);
+  return length * (perPair * length + sequences * perToken);
 }
 
 /** Rows of a token for each expert that it is sent to: as it comes in and goes out, and weighted; and where weights are float32, in that too. */

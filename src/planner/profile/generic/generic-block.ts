@@ -124,7 +124,8 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const activations = (): number => {
     if (isTable) return Math.max(2 * widestRows * read.rowWidth, stemElements(name, widestRows, config));
     if (isTower) return pictureElements(widestRows, read, held, config);
-    const others = activationElements({ tokens: widestRows, sequences: rows, length: longest }, read, held, {
+    const called = { tokens: widestRows, sequences: phase === 'token' ? rows : batch, length: longest };
+    const others = activationElements(called, read, held, {
       text: textConfig(config),
       isEager: cls?.isEager === true && phase !== 'image',
       elementBytes,

@@ -39,6 +39,12 @@ function counted({ config, file, size, promptTokens }: (typeof recorded)[number]
   return kept + Math.max(...blocks.map((block) => block.activationElements * block.elementBytes));
 }
 
+function rowOf(name: string): (typeof recorded)[number] {
+  const row = recorded.find((each) => each.name === name);
+  if (row === undefined) throw new Error(name);
+  return row;
+}
+
 describe('what a picture of the usual size takes beside weights, and logits of a whole prompt', () => {
   it.each(recorded)('$name: a tenth less at most, and 2.6 times as much', (row) => {
     const ratio = counted(row) / row.peakBytes;
@@ -47,12 +53,31 @@ describe('what a picture of the usual size takes beside weights, and logits of a
   });
 });
 
+describe('classes of which too much is easily counted', () => {
+  it.each([
+    // One bias, with the mask in it twice, however many sequences have it.
+    ['t5 that encodes', 1.4],
+    ['t5 that encodes, padded', 1.1],
+    // Keys and values of the language model, and not of the tower too.
+    ['idefics 3 without a head', 1.3],
+  ])('%s: %d times the peak at most', (name, most) => {
+    const row = rowOf(name);
+    expect(counted(row) / row.peakBytes).toBeLessThan(most);
+  });
+});
+
 describe('a decoder that runs once', () => {
   it('keeps no keys and values where config.json has use_cache as false', () => {
-    const row = recorded.find(({ name }) => name === 'llama that classifies');
-    if (row === undefined) throw new Error('not recorded');
+    const row = rowOf('llama that classifies');
     // Two of 512 elements for each of 512 tokens and 16 layers, and one token to come.
     const caches = 2 * 512 * 513 * 16 * 2;
+    expect(counted(row) - counted({ ...row, config: { ...row.config, use_cache: false } })).toBe(caches);
+  });
+
+  it('keeps some where config.json has it as true and the class by itself as false', () => {
+    const row = rowOf('mpt that classifies');
+    // Two of 256 elements for each of 512 tokens and 16 layers, and one token to come.
+    const caches = 2 * 256 * 513 * 16 * 2;
     expect(counted(row) - counted({ ...row, config: { ...row.config, use_cache: false } })).toBe(caches);
   });
 });
