@@ -26,7 +26,7 @@ export interface Decomposition {
  */
 export function decompose(
   chain: Chain,
-  { prices: all, capacities, levels }: BoundedBox,
+  { prices: all, capacities, levels, relaxation }: BoundedBox,
   { pairs, upper }: { readonly pairs: number; readonly upper: number },
 ): Decomposition {
   // A device's own capacity needs no price.
@@ -44,7 +44,7 @@ export function decompose(
     };
   });
   const fixed = prices.reduce((sum, price, r) => sum + price * realAt(capacities, r), 0);
-  let bound = duals.reduce((sum, value) => sum + value, -fixed);
+  let bound = duals.reduce((sum, value) => sum + value, -fixed - relaxation.rounding);
   const most = knapsacks.map((knapsack) => profitBound(knapsack, duals));
   const rest = most.reduce((left, own) => left - own, bound);
   const fronts: ValueFront[][] = [];

@@ -114,6 +114,36 @@ describe('solveExact', () => {
     );
   });
 
+  it('is not misled by floating point where a few bytes of very many are worth much', () => {
+    const free = [
+      [0, 0],
+      [0, 0],
+    ];
+    const few = fc.tuple(fc.nat(3), fc.nat(3));
+    const ms = fc.tuple(fc.double({ min: 0.5, max: 9, noNaN: true }), fc.double({ min: 0.5, max: 9, noNaN: true }));
+    const blocks = fc.array(fc.record({ more: few, ms, length: fc.integer({ min: 1, max: 4 }) }), {
+      minLength: 1,
+      maxLength: 3,
+    });
+    fc.assert(
+      fc.property(blocks, fc.integer({ min: 0, max: 12 }), (runs, spare) => {
+        const each = 1e12;
+        const items = runs
+          .flatMap((run) => Array.from({ length: run.length }, () => run))
+          .map((run, i): Item => ({
+            cost: run.ms,
+            use: run.more.map((more) => [each + more]),
+            peak: [[0], [0]],
+            sameAs: null,
+            inputs: i === 0 ? [] : [{ from: i - 1, cost: free }],
+          }));
+        const problem = { places: 2, homes: [0, 0], capacities: [items.length * each + spare], items };
+        expect(solveExact(problem).solution?.cost ?? Infinity).toBeCloseTo(bruteForce(problem), 9);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('has an answer and a true bound even if it is stopped at once', () => {
     fc.assert(
       fc.property(problems(7), (problem) => {

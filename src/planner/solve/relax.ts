@@ -17,7 +17,12 @@ export interface Relaxation {
   readonly choice: Int32Array;
   /** Bytes that placement uses per resource. */
   readonly used: Float64Array;
+  /** What floating point can have raised any sum of costs with these prices: much where a few bytes are dear, as their price is paid for all. */
+  readonly rounding: number;
 }
+
+/** Of a number, as a fraction: what one addition can lose, and as much again for each of the factors and sums beside it. */
+const ROUNDING = 2 ** -46;
 
 export function relax(chain: Chain, prices: Float64Array, { capacities, levels }: Box): Relaxation {
   const { items, places, resources, stageStart } = chain;
@@ -59,8 +64,13 @@ export function relax(chain: Chain, prices: Float64Array, { capacities, levels }
     for (let r = 0; r < resources; r++)
       used[r] = realAt(used, r) + realAt(chain.use, (i * places + place) * resources + r);
   }
-  for (let r = 0; r < resources; r++) bound -= realAt(prices, r) * realAt(capacities, r);
-  return { rest, bound, choice, used };
+  let rounding = 0;
+  for (let r = 0; r < resources; r++) {
+    const fixed = realAt(prices, r) * realAt(capacities, r);
+    bound -= fixed;
+    rounding += ROUNDING * items * fixed;
+  }
+  return { rest, bound: bound - rounding, choice, used, rounding };
 }
 
 /** `[item * places + place]`: cost with bytes priced; Infinity where the peak is above a level. */
@@ -86,7 +96,7 @@ export function boundsThrough(
   const priced = pricedCosts(chain, prices, levels);
   const fixed = prices.reduce((sum, price, r) => sum + price * realAt(capacities, r), 0);
   const through = new Float64Array(items * places).fill(Infinity);
-  let before = Float64Array.of(-fixed);
+  let before = Float64Array.of(-fixed - relaxation.rounding);
   for (let i = 0; i < items; i++) {
     const { next, step, states } = at(chain.stages, i);
     const there = wholeAt(stageStart, i + 1);

@@ -73,7 +73,7 @@ export function upperEnvelope(
     if (weight > limits.weight) break;
     const value = takeLeft ? realAt(av, i++) + valueA : realAt(bv, j++) + valueB;
     // Equal but for rounding is equal.
-    if (value <= top + 1e-12 * Math.abs(top) || value - price * weight < least) continue;
+    if (value <= top + 1e-14 * Math.abs(top) || value - price * weight < least) continue;
     top = value;
     if (size > 0 && weights[size - 1] === weight) size -= 1;
     weights[size] = weight;

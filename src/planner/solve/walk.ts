@@ -54,8 +54,8 @@ export function walk(
       if (state < 0) continue;
       const ip = i * places + p;
       const cost = layer.get(parent, COST) + realAt(chain.cost, ip) + realAt(step, from + p);
-      let bound = cost + realAt(relaxation.rest, restStart + state);
-      let second = cost + realAt(restDuals, i + 1);
+      let bound = cost - relaxation.rounding + realAt(relaxation.rest, restStart + state);
+      let second = cost - relaxation.rounding + realAt(restDuals, i + 1);
       let fits = bound < Infinity;
       for (let r = 0; r < resources && fits; r++) {
         const passing = realAt(chain.peak, ip * resources + r);
