@@ -18,9 +18,10 @@ import type { PlanContext } from '../request/prepare-plan.js';
 
 /** Times closer than this fraction are equal. */
 const SAME = 1e-6;
-/** Without an integer solver: each step has to be this fraction shorter, and may try so many labels. */
-const STEPS = [0.1, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02, 0.01, 0.01] as const;
-const WALK = { effort: 30_000, width: 512 } as const;
+/** Without an integer solver: each turn has to be this fraction shorter, as often as that goes; and may try so many labels. */
+const STEPS = [0.1, 0.05, 0.02, 0.01] as const;
+const MOST_OF_A_STEP = 20;
+const WALK = { effort: 300_000, width: 2048 } as const;
 const FIRST_WALK = { effort: 100_000 } as const;
 /** Time as a resource: like bytes, in whole numbers of about their size. */
 const FULL = 2 ** 30;
@@ -75,11 +76,16 @@ function walked(each: Case, cutoff: number, stop: () => boolean): Best | null {
     best = turnOf(solution.choice);
   }
   for (const step of STEPS) {
-    const limit: number = (best?.cost ?? cutoff) * (1 - step);
-    if (stop() || limit <= each.bound) continue;
-    const { solution, bound } = solveExact(withBusyLimit(problem, limit), { ...WALK, stop });
-    if (solution !== null) best = turnOf(solution.choice);
-    else if (bound === Infinity) each.bound = Math.max(each.bound, limit * (1 - SAME));
+    for (let made = 0; made < MOST_OF_A_STEP; made++) {
+      const limit: number = (best?.cost ?? cutoff) * (1 - step);
+      if (stop() || limit <= each.bound) break;
+      const { solution, bound } = solveExact(withBusyLimit(problem, limit), { ...WALK, stop });
+      if (solution === null) {
+        if (bound === Infinity) each.bound = Math.max(each.bound, limit * (1 - SAME));
+        break;
+      }
+      best = turnOf(solution.choice);
+    }
   }
   return best;
 }
