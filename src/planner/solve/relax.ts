@@ -51,7 +51,7 @@ export function relax(chain: Chain, prices: Float64Array, { capacities, levels }
       pick[here + state] = place;
     }
   }
-  let bound = realAt(rest, 0);
+  const bound = realAt(rest, 0);
   const choice = new Int32Array(items);
   const used = new Float64Array(resources);
   let state = 0;
@@ -64,13 +64,9 @@ export function relax(chain: Chain, prices: Float64Array, { capacities, levels }
     for (let r = 0; r < resources; r++)
       used[r] = realAt(used, r) + realAt(chain.use, (i * places + place) * resources + r);
   }
-  let rounding = 0;
-  for (let r = 0; r < resources; r++) {
-    const fixed = realAt(prices, r) * realAt(capacities, r);
-    bound -= fixed;
-    rounding += ROUNDING * items * fixed;
-  }
-  return { rest, bound: bound - rounding, choice, used, rounding };
+  const fixed = prices.reduce((sum, price, r) => sum + price * realAt(capacities, r), 0);
+  const rounding = ROUNDING * items * fixed;
+  return { rest, bound: bound - fixed - rounding, choice, used, rounding };
 }
 
 /** `[item * places + place]`: cost with bytes priced; Infinity where the peak is above a level. */
