@@ -193,6 +193,7 @@ describe('the table of models', () => {
     ['Gemma3ForConditionalGeneration', 'vision_tower.vision_model.embeddings', 'model.vision_tower.embeddings'],
     ['LlavaForConditionalGeneration', 'model.vision_tower.encoder.layers.99', null],
     ['LlavaForConditionalGeneration', 'model.vision_towr', null],
+    ['BertForMaskedLM', 'bert.encoder.layer.0.atention.output', null],
   ])('%s: says how %s is named: %s', (name, key, present) => {
     const row = rows.find((each) => each.name === name);
     if (row === undefined) throw new Error(`${name} is not recorded`);

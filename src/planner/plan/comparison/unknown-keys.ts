@@ -23,18 +23,23 @@ export function strayKeys(map: DeviceMap, profile: ModelProfile, model: LoadedMo
 }
 
 /**
- * What the loaded class calls a module that others named otherwise: transformers has taken parts out of paths and put the base model's prefix before them
- * (4.57's `vision_tower.vision_model.encoder` of LLaVA is `vision_tower.encoder` since 5.6), and maps outlive that.
- * @returns null where no name is like it, or several are
+ * What the loaded class calls a module that others named otherwise: transformers has taken parts that stand for whole models out of paths, and put the
+ * base model's prefix before them (4.57's `vision_tower.vision_model.encoder` of LLaVA is `vision_tower.encoder` since 5.6), and maps outlive that.
+ * @returns the first of the keys that one name is like, and that name
  */
-export function presentName(key: string, profile: ModelProfile): string | null {
+export function renamedKey(keys: readonly string[], profile: ModelProfile): readonly [string, string] | undefined {
   const known = pathsOf(namesIn(profile));
-  const parts = key.split('.');
-  const shorter = parts
-    .slice(0, -1)
-    .flatMap((part, i) => (/^\d+$/.test(part) ? [] : [parts.toSpliced(i, 1).join('.')]));
-  const found = [key, ...shorter].flatMap((name) => [name, `model.${name}`]).filter((name) => isAmong(known, name));
-  return new Set(found).size === 1 ? at(found, 0) : null;
+  for (const key of keys) {
+    const parts = key.split('.');
+    // Without other parts, which may be slips, a path may be another module's: `layer.0.output` is not `layer.0.atention.output`.
+    const shorter = parts
+      .slice(0, -1)
+      .flatMap((part, i) => (i === 0 || part.endsWith('model') ? [parts.toSpliced(i, 1).join('.')] : []));
+    const names = [key, ...shorter].flatMap((name) => [name, `model.${name}`]).filter((name) => isAmong(known, name));
+    const [name, ...others] = new Set(names);
+    if (name !== undefined && others.length === 0) return [key, name];
+  }
+  return undefined;
 }
 
 const namesIn = ({

@@ -12,7 +12,7 @@ import { keysOf, splitUnder } from '../document/kept-modules.js';
 import { joinedApart } from './joined-apart.js';
 import { clashingKeys, isCopied, unhookedKeys } from './nested-keys.js';
 import { tiedModules, tiesApart, withTiedModules } from './ties-apart.js';
-import { presentName, unknownKeys } from './unknown-keys.js';
+import { renamedKey, unknownKeys } from './unknown-keys.js';
 import { conflictingReadings, type Reading } from '../../map/prefix-readings.js';
 import type { LoadedModel } from '../../models/loaded-model.js';
 import { sample } from '../../map/module-paths.js';
@@ -225,13 +225,12 @@ function tiedApart(map: DeviceMap, profile: ModelProfile): MapIssue[] {
 
 /** Of a class that is not known, modules without weights are not either: a key that moves nothing is a fault where something is missing. */
 function unknownKey(keys: readonly string[], profile: ModelProfile, isIncomplete: boolean): MapIssue[] {
-  if (profile.model !== null) {
-    const [first] = keys.flatMap((key): string[] => {
-      const name = presentName(key, profile);
-      return name === null ? [] : [` ${key} is ${name} here: other versions of transformers name modules otherwise.`];
+  if (profile.model !== null)
+    return issue('MAP_UNKNOWN_KEY', keys, (all, are) => {
+      const renamed = renamedKey(keys, profile)?.join(' is ');
+      const hint = renamed && ` ${renamed} here: other versions of transformers name modules otherwise.`;
+      return `${all} ${are} in no module of this model.${hint ?? ''}`;
     });
-    return issue('MAP_UNKNOWN_KEY', keys, (all, are) => `${all} ${are} in no module of this model.${first ?? ''}`);
-  }
   return isIncomplete ? issue('MAP_UNKNOWN_KEY', keys, (all, are) => `${all} ${are} in no tensor's name.`) : [];
 }
 
