@@ -2,7 +2,8 @@
 # transformers 5.24.0 and 4.57.6: what 5.24.0 writes of a LLaVA depends on where the model came from. Made from a configuration, its vision tower is saved
 # without the `vision_model` that every published LLaVA has in its names; read from such a file and saved again, with it (the reader's renaming is undone).
 # 4.57.6 reads the second file whole, and of the first gives the vision tower random values and a warning. PaliGemma, Gemma 3 and others have
-# the same tower. Device maps do not cross at all: layers of the tower that one of the two names, the other refuses ("does not give any device").
+# the same tower. Device maps with several places do not cross: 5.24.0 refuses those with 4.57.6's names ("does not give any device"; one that
+# has all on the CPU it loads), and 4.57.6 those with 5.24.0's: with a part on disk by a KeyError (`param_device_map[name]`), else with "doesn't have any device set".
 # Seen on Linux x64 with Python 3.11, accelerate 1.15.0 and torch 2.15.0.
 #
 # Saves a tiny LLaVA three times, compares what both versions read, and loads a map of each; fails where the names, what is read or who refuses changes.
@@ -56,12 +57,13 @@ import subprocess
 from safetensors import safe_open
 
 OLD, NEW = {"PYTHONPATH": "old"}, {}
+REASONS = UNCOVERED, KEY, UNSET = "does not give any device", "param_device_map[name]", "doesn't have any device set"
 
 
 def ask(version, *arguments):
     done = subprocess.run(["new/bin/python", "llava.py", *arguments], env={**os.environ, **version}, capture_output=True, text=True)
     if done.returncode != 0:
-        return {"loaded": False, "uncovered": "does not give any device" in done.stderr}
+        return {"fails": next((words for words in REASONS if words in done.stderr), done.stderr[-500:])}
     return json.loads(done.stdout.strip().split("\n")[-1])
 
 
@@ -83,14 +85,20 @@ rest = {"model.multi_modal_projector": "cpu", "model.language_model": "cpu", "lm
 parts = ("embeddings", "encoder", "pre_layrnorm", "post_layernorm")
 answers = {}
 for name, inner in (("nested", "vision_model."), ("flat", "")):
-    device_map = json.dumps({**{f"model.vision_tower.{inner}{part}": "disk" if part == "encoder" else "cpu" for part in parts}, **rest})
-    answers[name] = [ask(version, "map", "published", device_map) for version in (OLD, NEW)]
-    print(f"a map with {name} names: 4.57.6 {answers[name][0]}, 5.24.0 {answers[name][1]}")
+    for place in ("disk", "cpu"):
+        device_map = json.dumps({**{f"model.vision_tower.{inner}{part}": place if part == "encoder" else "cpu" for part in parts}, **rest})
+        answers[name, place] = [ask(version, "map", "published", device_map) for version in (OLD, NEW)]
+        print(f"a map with {name} names and {place}: 4.57.6 {answers[name, place][0]}, 5.24.0 {answers[name, place][1]}")
 assert nested == {"published": True, "again": True, "fresh": False}
 assert again["missing"] == 0 and again["tower"] == read["tower"]
 assert fresh["missing"] > 0 and fresh["tower"] != made["tower"]
-refused = {"loaded": False, "uncovered": True}
-assert answers == {"nested": [{"loaded": True}, refused], "flat": [refused, {"loaded": True}]}
+loads = {"loaded": True}
+assert answers == {
+    ("nested", "disk"): [loads, {"fails": UNCOVERED}],
+    ("nested", "cpu"): [loads, loads],
+    ("flat", "disk"): [{"fails": KEY}, loads],
+    ("flat", "cpu"): [{"fails": UNSET}, loads],
+}, answers
 PY
 
 python3 -m venv new
