@@ -125,5 +125,10 @@ describe('picture settings', () => {
   it('that cannot be used name the file they stand in', async () => {
     await write('processor_config.json', { image_processor: { resample: 2 } });
     await expect(readPictureSettings(folder)).rejects.toThrow(/^processor_config.json cannot be used: resample/);
+    // transformers scales by its bilinear filter then.
+    for (const resample of ['3.0', '3e0']) {
+      await writeFile(join(folder, 'processor_config.json'), `{"image_processor": {"resample": ${resample}}}`);
+      await expect(readPictureSettings(folder)).rejects.toThrow(/^processor_config.json cannot be used: resample/);
+    }
   });
 });

@@ -146,7 +146,7 @@ function besidePicture(tokenizer: FileTokenizer, config: ModelConfig): TextToken
 /** Captions without a prompt need ids in one direction alone. */
 function withoutPrompts(tokenizer: FileTokenizer, why: string, hint: string): TextTokenizer {
   return {
-    decode: (ids) => tokenizer.decode(ids),
+    ...tokenizer,
     encode: () => {
       throw new Blip2Error('TOKENIZER_INVALID', why, { hint });
     },
@@ -182,6 +182,9 @@ const written = (name: string): string =>
     ? ' Where that has only vocab.json or a .model file, transformers writes it: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER).'
     : '';
 
+/** A filter with a point: to JSON it is the whole number, to transformers none of its filters, in whose place it takes the bilinear one. */
+const FLOAT_FILTER = /("resample"\s*:\s*)(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?<=[.eE][+\d-]*)/g;
+
 async function readJson(folder: string, name: string): Promise<unknown> {
   const path = join(folder, name);
   let text: string;
@@ -196,7 +199,7 @@ async function readJson(folder: string, name: string): Promise<unknown> {
     });
   }
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text.replace(FLOAT_FILTER, '$1"$2"')) as unknown;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Blip2Error('CONFIG_INVALID', `${path} is not JSON: ${reason}`, { details: { path }, cause });

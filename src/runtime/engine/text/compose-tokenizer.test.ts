@@ -205,6 +205,11 @@ describe('tokenizers of both of their files', () => {
     for (const letter of ['日', ' '])
       expect(tokenizer.encode(`a${letter.repeat(40_000)}a`)).toEqual([a, unknown, a, end]);
     expect(tokenizer.encode('a'.repeat(130_000))).toHaveLength(130_001);
+    for (const side of ['lstrip', 'rstrip']) {
+      const added_tokens = [{ id: 900, content: ' ', normalized: false, [side]: true }];
+      const spaces = createTokenizer({ ...kinds['bert'], added_tokens }, { tokenizer_class: 'TokenizersBackend' });
+      expect(spaces.encode(' '.repeat(40_000)).length).toBeGreaterThan(2);
+    }
   });
 
   it('knows the names of all classes that transformers has', async () => {

@@ -42,13 +42,20 @@ export function cutterAt(pattern: RegExp, behavior: Behavior, isInverted = false
   };
 }
 
+/** @param content what all that is found becomes, as it stands: "$1" is that */
+export const withReplaced = (text: string, pattern: RegExp, content: unknown): string =>
+  partsOf(text, pattern)
+    .map((part) => (part.isFound ? (typeof content === 'string' ? content : '') : part.text))
+    .join('');
+
 function partsOf(text: string, pattern: RegExp): Part[] {
   const parts: Part[] = [];
   let end = 0;
   let isBehindFound = false;
   for (const { 0: found, index } of text.matchAll(pattern)) {
-    // For Rust, where a match ends is no place for one without letters.
-    if (found === '' && isBehindFound && index === end) continue;
+    // For Rust, where a match ends is no place for one without letters; nor is, other than for JavaScript, the midst of a character.
+    const isNoPlace = (isBehindFound && index === end) || (text.codePointAt(index - 1) ?? 0) > 0xffff;
+    if (found === '' && isNoPlace) continue;
     if (index > end) parts.push({ text: text.slice(end, index), isFound: false });
     parts.push({ text: found, isFound: true });
     end = index + found.length;

@@ -6,7 +6,7 @@
  */
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { bertCutter, bertNormalizer, smallLetters } from './bert-steps.js';
-import { cutterAt, digitCutter, isBehavior, punctuationCutter, wordCutter } from './cut-text.js';
+import { cutterAt, digitCutter, isBehavior, punctuationCutter, withReplaced, wordCutter } from './cut-text.js';
 import { PrecompiledCharsmap } from './precompiled-charsmap.js';
 import { spaceAfter, spaceBefore } from './white-space.js';
 import { unicodeClass } from './unicode-class.js';
@@ -60,9 +60,9 @@ function mendNormalizer(step: Step, config: Config): void {
   }
   const { pattern } = step;
   if (type === 'Replace' && pattern instanceof RegExp) {
-    const content = literal(config['content']);
-    step.normalize = (text) => text.replaceAll(pattern, content);
+    step.normalize = (text) => withReplaced(text, pattern, config['content']);
   }
+  if (type === 'Prepend') step.normalize = (text) => (text === '' ? '' : `${String(config['prepend'])}${text}`);
   if (type === 'BertNormalizer') step.normalize = bertNormalizer(config);
   if (type === 'Lowercase') step.normalize = smallLetters;
 }
@@ -102,8 +102,7 @@ function mendDecoder(step: Step, { type, replacement = '▁', prepend_scheme: sc
   }
   const { pattern } = step;
   if (type === 'Replace' && pattern instanceof RegExp) {
-    const text = literal(content);
-    step.decode_chain = (tokens) => tokens.map((token) => token.replaceAll(pattern, text));
+    step.decode_chain = (tokens) => tokens.map((token) => withReplaced(token, pattern, content));
   }
 }
 
@@ -117,9 +116,6 @@ function textOfLetters(tokens: readonly string[], byteOf: Readonly<Record<string
   }
   return LOSSY_UTF8.decode(Uint8Array.from(bytes));
 }
-
-/** What is put in place of others is no pattern: "$1" is that. */
-const literal = (content: unknown): string => (typeof content === 'string' ? content.replaceAll('$', '$$$$') : '');
 
 function isRecord(value: unknown): value is Config {
   return typeof value === 'object' && value !== null;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Blip2Error } from '../../../errors.js';
 import { parseBlip2Config } from '../../../model/blip2-config.js';
+import { AnswerStream } from './answer-stream.js';
 import { answerText, preparePrompts, questionPrompt } from './prompts.js';
 import { createTokenizer, type TextTokenizer } from './tokenizer.js';
 
@@ -120,6 +121,24 @@ describe('preparePrompts', () => {
     ],
   ])('refuses %s', (reason, prompt, config) => {
     expect(() => preparePrompts([prompt], demoTokenizer, config)).toThrow(reason);
+  });
+});
+
+describe('AnswerStream', () => {
+  it('holds back what tokenizers join to what is before it, and gives it at the end', () => {
+    const { kinds } = json('test/fixtures/text/composed.json') as { kinds: { t5: object } };
+    const vocab = ['<pad>', '</s>', '<unk>', "▁'", '▁stop', '▁n', "'", 't', '▁'].map((piece) => [piece, -1]);
+    const file = { ...kinds.t5, added_tokens: [], model: { type: 'Unigram', unk_id: 2, vocab } };
+    const tokenizer = createTokenizer(file, { tokenizer_class: 'T5Tokenizer', clean_up_tokenization_spaces: true });
+    for (const ids of [
+      [4, 3, 4, 5, 6, 7, 4, 3, 1],
+      [4, 3, 8, 4, 5, 8, 7, 1],
+    ]) {
+      const stream = new AnswerStream(tokenizer);
+      const pieces = ids.map((id) => stream.push(id));
+      expect(pieces.join('')).toBe(answerText(ids, tokenizer));
+      expect(pieces[0]).toBe('stop');
+    }
   });
 });
 

@@ -98,9 +98,9 @@ function cut(text: string, search: Search): Piece[] {
     const end = at + token.form.length;
     if (!token.isWord || !isAmidWord(text, at, end)) {
       // White space that the token before has taken stays with that, and may be all that there is of this one.
-      const begin = token.takesBefore ? Math.max(done, spaceBefore(text, at)) : at;
+      const begin = token.takesBefore ? Math.max(done, spaceBefore(text, at, done)) : at;
       pushText(begin);
-      done = token.takesAfter ? spaceAfter(text, end) : end;
+      done = token.takesAfter ? spaceAfter(text, Math.max(done, end)) : end;
       if (done > begin) pieces.push({ id: token.id });
     }
     at = end;

@@ -11,13 +11,15 @@ import { withOlderFiles, type OlderFiles } from './older-files.js';
 import { textFrame } from './text-frame.js';
 import { isCutLeft, mostIds, notDone } from './text-rules.js';
 import { TokenSearch } from './token-search.js';
-import { wordIds, type TokenModel } from './word-ids.js';
+import { mendScores, wordIds, type TokenModel } from './word-ids.js';
 
 export interface TextTokenizer {
   /** Ids with whatever the tokenizer adds itself: BOS in front for OPT, `</s>` behind for T5. */
   encode(text: string): number[];
   /** Text of ids, special tokens left out; ids that the vocabulary lacks are skipped. */
   decode(ids: readonly number[]): string;
+  /** What a text ends in that more ids may join to what is before it; without it none does. */
+  readonly unsettled?: RegExp;
 }
 
 /** The tokenizer of two files, which cuts no text. */
@@ -69,12 +71,12 @@ export function createTokenizer(
       words.splice(isCutLeft(composed, config) ? 0 : words.length - excess, excess);
     return [...frame.before, ...words, ...frame.after];
   };
-  return {
-    mostIds: mostIds(composed, config),
-    encode: (text) => encode(text, null),
+  const within = (most: number | null): TextTokenizer => ({
+    encode: (text) => encode(text, most),
     decode,
-    within: (most) => ({ encode: (text) => encode(text, most), decode }),
-  };
+    ...(cleanUp && { unsettled: UNSETTLED }),
+  });
+  return { ...within(null), mostIds: mostIds(composed, config), within };
 }
 
 /** What is used of a `Tokenizer`: the package's own types do not resolve. */
@@ -100,6 +102,7 @@ function parse(tokenizerJson: unknown, tokenizerConfig: unknown, added: readonly
     const tokenizer = new Tokenizer({ ...composed, added_tokens: [], post_processor: null }, {});
     mendSteps(tokenizer, composed);
     const steps = tokenizer as unknown as Steps;
+    mendScores(steps.model);
     const tokens = new TokenSearch(stated, (text) => steps.normalizer?.normalize(text) ?? text);
     const ids = new Map(stated.map(({ content, id }) => [content, Number(id)]));
     const frame = textFrame(
@@ -140,6 +143,9 @@ const listOf = (tokens: unknown): Fields[] => (Array.isArray(tokens) ? tokens.ma
 
 /** What loses the space before it, one after the other, as transformers has it. */
 const JOINED = [' .', ' ?', ' !', ' ,', " ' ", " n't", " 'm", " 's", " 've", " 're"];
+
+/** Beginnings of these, but for the space alone, which no answer ends in. */
+const UNSETTLED = / (?:n'?|'[vr]?)$/;
 
 const withoutSpaces = (text: string): string => JOINED.reduce((all, part) => all.replaceAll(part, part.trim()), text);
 

@@ -1,9 +1,9 @@
 /** Where white space ends, looked at letter by letter: an expression looks at all of it again from each of its letters. */
 
-/** @returns where the white space begins that ends at `end` */
-export function spaceBefore(text: string, end: number): number {
+/** @returns where the white space begins that ends at `end`, from `least` on */
+export function spaceBefore(text: string, end: number, least = 0): number {
   let begin = end;
-  while (begin > 0 && SPACE.test(text.charAt(begin - 1))) begin--;
+  while (begin > least && SPACE.test(text.charAt(begin - 1))) begin--;
   return begin;
 }
 

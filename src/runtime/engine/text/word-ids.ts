@@ -9,6 +9,8 @@ export interface TokenModel {
   readonly vocab: readonly (string | undefined)[];
   readonly tokens_to_ids: Vocabulary;
   readonly unk_token_id: number | undefined;
+  /** A Unigram's, by id. */
+  readonly scores?: number[];
   /** Whether unknown tokens that follow each other are one. */
   readonly fuse_unk: boolean;
   encode(words: readonly string[]): readonly string[];
@@ -16,30 +18,44 @@ export interface TokenModel {
   tokenize?(word: string): readonly string[];
 }
 
+/** The package has what is unknown count in place of the score that its token, which a text may hold, has by the file. */
+export function mendScores({ config, scores, unk_token_id: unknown }: TokenModel): void {
+  const { vocab } = config;
+  if (scores === undefined || unknown === undefined || !Array.isArray(vocab)) return;
+  scores[unknown] = Number([vocab[unknown]].flat()[1]);
+}
+
 /**
  * Ids of a word as tokenizers 0.23 (Rust) has them. Calling the package's model would look what is unknown up letter by letter,
  * each time from its beginning.
  */
 export function wordIds(word: string, model: TokenModel): number[] {
-  const { config, tokens_to_ids: idOf, unk_token_id: unknown = NaN, vocab, fuse_unk: isFused } = model;
-  const hasBytes = config['type'] === 'Unigram' && config['byte_fallback'] === true;
+  const { config, tokens_to_ids: idOf, unk_token_id: unknown = NaN, fuse_unk: isFused } = model;
+  const { type, byte_fallback: hasBytes } = config;
   const ids: number[] = [];
   let unknownText = '';
   const endUnknown = (): void => {
-    const bytes = hasBytes && unknownText !== vocab[unknown] ? byteIds(unknownText, idOf) : null;
-    if (unknownText !== '') for (const id of bytes ?? [unknown]) ids.push(id);
+    if (unknownText === '') return;
+    // Letters that are unknown one by one may be a token together.
+    const together = type === 'Unigram' ? idOf.get(unknownText) : unknown;
+    const bytes = together === undefined && hasBytes === true ? byteIds(unknownText, idOf) : null;
+    for (const id of bytes ?? [together ?? unknown]) ids.push(id);
     unknownText = '';
   };
   const text = known(word, model);
   for (const token of model.tokenize?.(text) ?? model.encode([text])) {
     const id = idOf.get(token) ?? unknown;
-    if (id === unknown) unknownText += token;
-    if (id !== unknown || !isFused) endUnknown();
-    if (id !== unknown) ids.push(id);
+    const isUnknown = id === unknown;
+    // What a BPE writes as bytes comes before the unknown letters that it follows.
+    if (isUnknown ? !isFused : !(type === 'BPE' && hasBytes === true && BYTE.test(token))) endUnknown();
+    if (isUnknown) unknownText += token;
+    else ids.push(id);
   }
   endUnknown();
   return ids;
 }
+
+const BYTE = /^<0x[\dA-F]{2}>$/;
 
 /** A BPE that has no token for what is unknown leaves that out before it merges, and what was around it may become one. */
 function known(word: string, { config, tokens_to_ids: idOf, unk_token_id: unknown }: TokenModel): string {
