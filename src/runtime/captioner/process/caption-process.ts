@@ -5,6 +5,10 @@ import type { CaptionHooks, Outcome } from '../../engine/captioner-options.js';
 import type { DeviceOptions } from '../../device/device-options.js';
 import type { ForkOptions } from './fork-model.js';
 import { ModelProcess } from './model-process.js';
+import { readAhead } from './read-ahead.js';
+
+/** Pictures that are read before the model's process asks for them: it asks between runs of a device, and takes what is there. */
+const AHEAD = 64;
 
 /**
  * Captions made in a process of their own.
@@ -30,7 +34,7 @@ async function* captionStream(
   request: StreamRequest,
   hooks: CaptionHooks,
 ): AsyncGenerator<readonly Outcome[], void, undefined> {
-  const reader = new Reader(source);
+  const reader = new Reader(request.eager === true ? source : readAhead(source, AHEAD));
   const arrived: Outcome[] = [];
   let isDone = false;
   let failure: { readonly error: unknown } | null = null;

@@ -1,0 +1,62 @@
+import { setTimeout } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readAhead } from './read-ahead.js';
+
+async function* numbers(count: number, taken: number[] = []): AsyncGenerator<number, void> {
+  for (let number = 0; number < count; number++) {
+    await setTimeout(0);
+    taken.push(number);
+    yield number;
+  }
+}
+
+describe('a source that is read ahead', () => {
+  it('gives the same, in the same order, and never has more waiting than it may', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(12), fc.integer({ min: 1, max: 5 }), async (count, most) => {
+        const taken: number[] = [];
+        const ahead = readAhead(numbers(count, taken), most);
+        const given: number[] = [];
+        for (let next = await ahead.next(); next.done !== true; next = await ahead.next()) {
+          given.push(next.value);
+          expect(taken.length - given.length).toBeLessThanOrEqual(most);
+        }
+        expect(given).toEqual(Array.from({ length: count }, (_, number) => number));
+        expect((await ahead.next()).done).toBe(true);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('has several there at once after a while', async () => {
+    const ahead = readAhead(numbers(6), 3);
+    await ahead.next();
+    await setTimeout(50);
+    let given = 0;
+    for (let isNow = true; isNow;) {
+      const next = ahead.next();
+      isNow = await Promise.race([
+        next.then(() => true),
+        Promise.resolve()
+          .then(() => Promise.resolve())
+          .then(() => false),
+      ]);
+      if (isNow) given += 1;
+    }
+    expect(given).toBe(3);
+  });
+
+  it('fails after what was read before', async () => {
+    async function* failing() {
+      yield* numbers(2);
+      throw new Error('the disk is gone');
+    }
+    const ahead = readAhead(failing(), 8);
+    await setTimeout(20);
+    expect((await ahead.next()).value).toBe(0);
+    expect((await ahead.next()).value).toBe(1);
+    await expect(ahead.next()).rejects.toThrow('the disk is gone');
+    expect((await ahead.next()).done).toBe(true);
+  });
+});
