@@ -332,6 +332,46 @@ static void attentionOfMany(const OfMany &kernel, int headSize, int tokens, int 
          isCausal ? "true" : "false", std::isinf(apart) ? 1e9 : apart, caches == expected ? "true" : "false");
 }
 
+/** @param seen tokens of the picture that each query attends to */
+static void attentionToPicture(int tokens, int seen, int warps) {
+  const int headSize = 64, batch = 2, heads = 2, width = heads * headSize;
+  const float scale = 1 / std::sqrt((float)headSize);
+  const auto queries = halves((size_t)batch * tokens * width);
+  const auto memory = halves((size_t)batch * seen * 2 * width);
+  const auto bias = halves((size_t)3 * width);
+  std::vector<u16> output(queries.size(), 0x7e00);
+  memset(emulatedMemory, 0xff, sizeof emulatedMemory);
+  launch({heads, batch, 1}, warps * 32, [&] {
+    attention_to_picture_64(queries.data(), bias.data(), memory.data(), output.data(), tokens, heads, seen, scale);
+  });
+
+  double apart = 0;
+  for (int row = 0; row < batch; row++)
+    for (int head = 0; head < heads; head++) {
+      const auto made = [&](int part, int token, int at) -> double {
+        const int column = head * headSize + at;
+        const u16 own = part == 0 ? queries[(size_t)(row * tokens + token) * width + column]
+                                  : memory[((size_t)(row * seen + token) * 2 + part - 1) * width + column];
+        return widened(added(own, bias[part * width + column]));
+      };
+      for (int token = 0; token < tokens; token++) {
+        std::vector<double> weights(seen);
+        for (int other = 0; other < seen; other++)
+          for (int at = 0; at < headSize; at++) weights[other] += scale * made(0, token, at) * made(1, other, at);
+        const double greatest = *std::max_element(weights.begin(), weights.end());
+        double all = 0;
+        for (double &weight : weights) all += weight = std::exp(weight - greatest);
+        for (int at = 0; at < headSize; at++) {
+          double sum = 0;
+          for (int other = 0; other < seen; other++) sum += weights[other] / all * made(2, other, at);
+          const double found = widened(output[(size_t)(row * tokens + token) * width + head * headSize + at]);
+          apart = std::max(apart, std::isnan(found) ? INFINITY : std::fabs(found - sum));
+        }
+      }
+    }
+  printf("{\"kernel\":\"attention_to_picture\",\"tokens\":%d,\"seen\":%d,\"apart\":%g}\n", tokens, seen, std::isinf(apart) ? 1e9 : apart);
+}
+
 using Activation = void (*)(const u16 *, const u16 *, u16 *, int, int);
 
 /** Of every half, with two offsets. */
@@ -533,6 +573,37 @@ static void summedNorm(int rows, int width, bool isWide) {
   printf("{\"kernel\":\"add_rms_norm\",\"apart\":%g,\"caches\":%s}\n", apart, isAdded ? "true" : "false");
 }
 
+static void summedLayerNorm(int rows, int width) {
+  const auto floats = [](int count, float size, float middle) {
+    std::vector<float> made;
+    for (int at = 0; at < count; at++) made.push_back(middle + size * normal(bits));
+    return made;
+  };
+  const auto branch = halves((size_t)rows * width);
+  // Far from 0, as a mean of squares less the square of the mean would not survive.
+  const auto offset = floats(width, 1, 300), x = floats(rows * width, 1, 0), weight = floats(width, 1, 1), bias = floats(width, 1, 0);
+  std::vector<float> normed((size_t)rows * width);
+  std::vector<u16> half(normed.size());
+  const float epsilon = 1e-12f;
+  launch({rows, 1, 1}, NORMERS, [&] {
+    add_layer_norm(branch.data(), offset.data(), x.data(), weight.data(), bias.data(), normed.data(), half.data(), width, epsilon);
+  });
+  double apart = 0;
+  bool isHalf = true;
+  for (int row = 0; row < rows; row++) {
+    const auto sum = [&](int at) { return (double)widened(branch[(size_t)row * width + at]) + offset[at] + x[(size_t)row * width + at]; };
+    double mean = 0, variance = 0;
+    for (int at = 0; at < width; at++) mean += sum(at) / width;
+    for (int at = 0; at < width; at++) variance += (sum(at) - mean) * (sum(at) - mean) / width;
+    for (int at = 0; at < width; at++) {
+      const size_t place = (size_t)row * width + at;
+      apart = std::max(apart, std::fabs((sum(at) - mean) / std::sqrt(variance + epsilon) * weight[at] + bias[at] - normed[place]));
+      isHalf = isHalf && half[place] == narrowed(normed[place]);
+    }
+  }
+  printf("{\"kernel\":\"add_layer_norm\",\"apart\":%g,\"caches\":%s}\n", apart, isHalf ? "true" : "false");
+}
+
 using RotaryOfMany = void (*)(const u16 *, const u16 *, u16 *, u16 *, const int *, u16 *, int, int, int, float, const u16 *, const u16 *);
 
 static void rotaryAttentionOfMany(RotaryOfMany kernel, int headSize, int tokens, const std::vector<int> &past) {
@@ -568,6 +639,9 @@ int main() {
   attentionOfMany(attention_of_many_88, 88, 19, 2, {}, false);
   rotaryAttentionOfMany(rotary_attention_of_many_128, 128, 38, {0, 20});
   rotaryAttentionOfMany(rotary_attention_of_many_80, 80, 17, {3});
+  attentionToPicture(32, 257, 8);
+  attentionToPicture(35, 16, 2);
+  attentionToPicture(3, 33, 1);
   activation("bias_gelu", bias_gelu, [](double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; });
   activation("bias_relu", bias_relu, [](double x) { return x < 0 ? 0 : x; });
   gates(3, 40, GELU);
@@ -575,6 +649,8 @@ int main() {
   gates(2, 24, SILU);
   summedNorm(2, 2048, false);
   summedNorm(2, 1028, true);
+  summedLayerNorm(2, 768);
+  summedLayerNorm(1, 1284);
   product(int8_product_2, 2, 3, 1, Weights(8, 80, 256, 32));
   product(int8_product_2, 2, 11, 3, Weights(8, 48, 512, 32));
   product(int8_product_2, 2, 1, 7, Weights(8, 64, 1024, 64));

@@ -188,8 +188,7 @@ describe('adversarial cases', () => {
 
   it('7: a GPU of 0.25 GB is used where it can be, and left alone where it cannot', () => {
     const here = plan(opt, { 0: 0.25 * GB }, { engine: 'blip2-run' });
-    // A decoder layer saves its bytes per token, a vision layer once: the room goes to the former.
-    expect(weights(here, 0)).toBeGreaterThan(0.13 * GB);
+    expect(here.devices.find(({ id }) => id === 0)?.freeBytes).toBeLessThan(0.02 * GB);
     expect(count(here, 'vision_model.encoder', 'streamed')).toBeGreaterThan(35);
     expect(count(here, 'language_model.model.decoder.layers', 'host')).toBeGreaterThanOrEqual(31);
     const there = plan(opt, { 0: 0.25 * GB });

@@ -31,8 +31,8 @@ describe('plans for pictures encoded some at a time', () => {
   });
 
   it('have no cliff where the activations of all would leave no room for the language model', () => {
-    const together = planFor(3, { batch: 64 });
-    const apart = planFor(3, { batch: 64, encoded: 8 });
+    const together = planFor(2.5, { batch: 64 });
+    const apart = planFor(2.5, { batch: 64, encoded: 8 });
     expect(together.placements.filter(({ execution }) => execution === 'host').length).toBeGreaterThan(20);
     expect(apart.placements.filter(({ execution }) => execution === 'host')).toEqual([]);
     expect(apart.cost.latencyMs).toBeLessThan(together.cost.latencyMs / 10);

@@ -57,5 +57,5 @@ it('takes room for its floats where a plan for one row meets more', () => {
   const lacking = lackingMemory({ ...plan, devices: tight }, { tensors, config, provider: 'cuda' })(asked);
   const { hiddenSize, vocabSize } = parseBlip2Config(config).text;
   // Beside its integers, in place of what was staged.
-  expect(lacking.get(0)).toBeGreaterThan(1.5 * hiddenSize * vocabSize);
+  expect(lacking.get(0)).toBeGreaterThan(1.4 * hiddenSize * vocabSize);
 });

@@ -38,22 +38,22 @@ const taken = (batch: number, beams: number, allowQuant: readonly 'int8'[] = [])
 
 describe('rows at once', () => {
   it.each([
-    // What plans of opt-2.7b with two copies of the activations had free on an H200 beyond what one of one picture had there.
-    { batch: 8, beams: 5, copies: 217, free: 99 - 74 },
-    { batch: 16, beams: 1, copies: 354, free: 205 - 74 },
-    { batch: 32, beams: 1, copies: 732, free: 330 - 74 },
-    { batch: 64, beams: 1, copies: 1487, free: 667 - 102 },
+    // What plans of opt-2.7b in 12 GiB counted for these on an H200, and had free beyond what one of one picture had there.
+    { batch: 8, beams: 5, counted: 190, free: 153 - 121 },
+    { batch: 16, beams: 1, counted: 222, free: 191 - 121 },
+    { batch: 32, beams: 1, counted: 460, free: 270 - 121 },
+    { batch: 64, beams: 1, counted: 934, free: 464 - 121 },
   ])(
-    'take what the card took, and at most a quarter of it more: $batch with $beams beams',
-    ({ batch, beams, copies, free }) => {
+    'take what the card took, and at most 0.6 of it more: $batch with $beams beams',
+    ({ batch, beams, counted, free }) => {
       const preset = PRESETS.get('Salesforce/blip2-opt-2.7b');
       if (preset === undefined) throw new Error('no preset');
       const opt = blip2Tensors(parseModelConfig(preset.config), { dtype: 'F16', ownHead: false });
       const of = (workload: { batch: number; beams: number }) =>
         preparePlan(opt, { ...options, config: preset.config, workload }).overheads.get(0) ?? NaN;
       const kept = of({ batch, beams }) - of({ batch: 1, beams: 1 });
-      expect(kept).toBeGreaterThanOrEqual((copies - free) * MIB);
-      expect(kept).toBeLessThan(1.25 * (copies - free) * MIB);
+      expect(kept).toBeGreaterThanOrEqual((counted - free) * MIB);
+      expect(kept).toBeLessThan(1.6 * (counted - free) * MIB);
     },
   );
 

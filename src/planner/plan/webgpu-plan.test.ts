@@ -6,6 +6,7 @@ import { PRESETS } from '../../model/presets.js';
 import { loadModelTable } from '../models/load-model-table.js';
 import { KNOWN_GPUS, UNKNOWN_HOST } from '../price/known-devices.js';
 import type { QuantScheme } from '../../tensor/quantized.js';
+import { elementCount } from '../../tensor/tensor-info.js';
 import { planDeviceMap } from './plan-device-map.js';
 
 const MIB = 2 ** 20;
@@ -56,7 +57,11 @@ describe('plans for WebGPU', () => {
   it('count float32 caches where plans for CUDA count float16', () => {
     const [webgpu, cuda] = [planned(12, 'webgpu').gpu, planned(12, 'cuda').gpu];
     expect(webgpu.cacheBytes).toBe(2 * cuda.cacheBytes);
-    expect(webgpu.weightBytes).toBe(cuda.weightBytes);
+    const inQFormer = [...tensors].filter(([name]) => name.startsWith('qformer.'));
+    const elements = inQFormer.reduce((sum, [, { shape }]) => sum + elementCount(shape), 0);
+    // Of the Q-Former's, all but what is summed and normed is in float16 on CUDA.
+    expect((webgpu.weightBytes - cuda.weightBytes) / (2 * elements)).toBeGreaterThan(0.99);
+    expect((webgpu.weightBytes - cuda.weightBytes) / (2 * elements)).toBeLessThan(1);
   });
 
   it.each([

@@ -3,7 +3,8 @@
  * dtype, whatever the file stores; integers and booleans keep theirs.
  *
  * Loading in float16 leaves some BLIP-2 modules in float32: transformers 5 lists `query_tokens` and `qformer`
- * (`_keep_in_fp32_modules` of BLIP-2; of InstructBLIP only the first) and the T5 feed-forward output `wo` (of T5).
+ * (`_keep_in_fp32_modules` of BLIP-2; of InstructBLIP only the first) and the T5 feed-forward output `wo` (of T5). `blip2-run` multiplies with the
+ * Q-Former's matrices in float16: it keeps what is summed and normed.
  * bfloat16 has no exceptions.
  */
 import { type Dtype, DTYPE_BITS, isFloating } from '../../tensor/dtype.js';
@@ -15,6 +16,9 @@ import type { Float32Rule } from '../models/read-model-table.js';
 const KEPT_IN_FLOAT32 = {
   'blip-2': /^(query_tokens|qformer)(\.|$)|^language_model\..*\.wo\./,
   instructblip: /^query_tokens(\.|$)|^language_model\..*\.wo\./,
+  // Of sums and norms between its layers, the Q-Former keeps float32.
+  'blip2-run':
+    /^query_tokens(\.|$)|^qformer\.(.*\.)?(LayerNorm|layernorm)\.|^qformer\..*\.output(_query)?\.dense\.bias$|^language_model\..*\.wo\./,
 } as const;
 
 /** In what dtypes a model is loaded. */

@@ -57,7 +57,11 @@ export function profiler(tensors: TensorTable, options: AskedOptions): Profiler 
     isKept: options.isKept,
   };
   const profileFor = isBlip2(options.config)
-    ? knownProfiler(tensors, parseModelConfig(options.config), { ...shared, schemes })
+    ? knownProfiler(tensors, parseModelConfig(options.config), {
+        ...shared,
+        schemes,
+        keepsQFormer: options.provider === 'webgpu',
+      })
     : anyProfiler(tensors, options, shared);
   return (asked, packedRows) => {
     const profile = profileFor(asked, packedRows);

@@ -26,6 +26,8 @@ import { infoOf, quantizedSizes, sizesOf, type TensorSize } from './tensor-sizes
 export interface Blip2ProfileOptions extends ProfileOptions {
   /** Schemes that blocks may be quantised with. Default none. */
   readonly schemes?: readonly QuantScheme[];
+  /** Whether `blip2-run` keeps the Q-Former in float32, as it does on WebGPU, which makes a product of two floats from parts. Default: no. */
+  readonly keepsQFormer?: boolean;
 }
 
 /** A block's weights in one of its forms. */
@@ -70,14 +72,13 @@ const QUERY_INPUTS: ReadonlySet<BlockKind> = new Set<BlockKind>([
 export function blip2Weights(
   tensors: TensorTable,
   config: ModelConfig,
-  { dtype, overrides, engine, schemes = [], isKept }: Blip2ProfileOptions,
+  { dtype, overrides, engine, schemes = [], keepsQFormer = false, isKept }: Blip2ProfileOptions,
 ): Blip2Weights {
   checkTensorNames(tensors);
   checkLayerCounts(tensors, config);
   const rules: DtypeRules = {
     dtype,
-    // transformers computes an InstructBLIP's Q-Former in the model's dtype; this engine computes each in float32.
-    blip2: engine === 'transformers' && isInstructed(config) ? 'instructblip' : 'blip-2',
+    blip2: keptBy(engine, config, keepsQFormer),
     overrides,
   };
   const blocks = blip2Blocks(config);
@@ -133,6 +134,12 @@ export function blip2Weights(
   };
 }
 
+/** Whose exceptions apply: transformers computes an InstructBLIP's Q-Former in the model's dtype. */
+function keptBy(engine: Engine, config: ModelConfig, keepsQFormer: boolean): DtypeRules['blip2'] {
+  if (engine === 'blip2-run') return keepsQFormer ? 'blip-2' : 'blip2-run';
+  return isInstructed(config) ? 'instructblip' : 'blip-2';
+}
+
 const isInstructed = (config: ModelConfig): boolean => !isRetrieval(config) && config.qformer.text !== null;
 
 /** `blip2-run` looks rows of the language model's tables up in host memory and sends them where they are needed. */
@@ -169,7 +176,7 @@ function schemeOf(names: readonly string[]): QuantScheme | null {
   return QUANT_SCHEMES.find(ofScheme) ?? null;
 }
 
-/** Elements of activations and caches: float32 for the Q-Former under float16, as its weights are. */
+/** Elements of activations and caches: of a Q-Former as its weights are. */
 function elementBytes(block: Block, rules: DtypeRules): 2 | 4 {
   if (block.kind.startsWith('q')) return loadedDtype(`${block.name}.weight`, 'F32', rules) === 'F32' ? 4 : 2;
   return rules.dtype === 'float32' ? 4 : 2;

@@ -5,16 +5,22 @@
 /** How many powers of two a weight may be above 1 before the greatest score so far is looked for again. */
 #define SLACK 8.0f
 
+/** Whose keys tokens see: their own, caches' as well, or a picture's, of another number of tokens. */
+enum Seen { OWN_KEYS, TURNED_KEYS, PICTURE_KEYS };
+
 /**
  * Attention of many new tokens, by products of fragments. A block makes a head of a row: its keys and values lie in shared memory, and
  * each warp makes 16 queries after 16, by all keys in steps of 16.
  *
  * qkv as above, plus `bias` [3, heads, headSize] where there is one, in float16. With `lengths`, tokens see what came before them, there
- * are caches as above, and all keys of a row have room; else all tokens see each other.
+ * are caches as above, and all keys of a row have room; else all tokens see each other. Of a picture `qkv` has the queries alone, and `keys`
+ * [batch, capacity, 2, heads, headSize] its keys and values.
  */
-template <int EIGHTHS, bool TURNED>
+template <int EIGHTHS, Seen SEEN>
 __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias, const Angles &angles, u16 *keys, u16 *values, const int *lengths,
                                                 u16 *output, int tokens, int heads, int capacity, float scale, u8 *shared) {
+  const bool TURNED = SEEN == TURNED_KEYS;
+  const bool isAcross = SEEN == PICTURE_KEYS;
   const int HEAD = 8 * EIGHTHS;
   // An odd number of 16 bytes: rows that are read together are in different banks.
   const int STRIDE = EIGHTHS % 2 == 1 ? HEAD : HEAD + 8;
@@ -25,13 +31,16 @@ __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias,
   const int head = blockIdx.x;
   const int row = blockIdx.y;
   const int width = heads * HEAD;
-  const bool isCausal = lengths != nullptr;
+  const bool isCausal = !isAcross && lengths != nullptr;
   const int past = isCausal ? lengths[row] + 1 - tokens : 0;
-  const int count = past + tokens;
+  const int count = isAcross ? capacity : past + tokens;
   const int padded = (count + TILE - 1) / TILE * TILE;
   u16 *sharedKeys = (u16 *)shared;
   u16 *sharedValues = sharedKeys + padded * STRIDE;
-  const u16 *own = qkv + (long long)row * tokens * 3 * width + head * HEAD;
+  const int queryStride = isAcross ? width : 3 * width;
+  const int keyStride = isAcross ? 2 * width : 3 * width;
+  const u16 *own = qkv + (long long)row * tokens * queryStride + head * HEAD;
+  const u16 *ownKeys = isAcross ? keys + (long long)row * count * keyStride + head * HEAD : own + width;
   const long long cached = ((long long)row * heads + head) * capacity * HEAD;
 
   const int AHEAD = 4;
@@ -44,11 +53,11 @@ __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias,
       const int part = piece % EIGHTHS * 8;
       key[i] = value[i] = Quad{0, 0, 0, 0};
       if (place >= count) continue;
-      const u16 *made = own + (long long)(place - past) * 3 * width + part;
+      const u16 *made = ownKeys + (long long)(place - past) * keyStride + part;
       const long long there = cached + (long long)place * HEAD + part;
-      key[i] = TURNED && place >= past ? turned(made + width - part, part, HEAD, angles, place)
-                                       : *(const Quad *)(place < past ? keys + there : made + width);
-      value[i] = *(const Quad *)(place < past ? values + there : made + 2 * width);
+      key[i] = TURNED && place >= past ? turned(made - part, part, HEAD, angles, place)
+                                       : *(const Quad *)(place < past ? keys + there : made);
+      value[i] = *(const Quad *)(place < past ? values + there : made + width);
     }
 #pragma unroll
     for (int i = 0; i < AHEAD; i++) {
@@ -83,7 +92,7 @@ __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias,
       const int token = first + high + below;
       if (token >= tokens) return 0;
       const int at = column + low * 2;
-      const u16 *there = own + (long long)token * 3 * width;
+      const u16 *there = own + (long long)token * queryStride;
       const u32 pair = *(const u32 *)(there + at);
       if (TURNED) {
         const bool isFirst = at < HEAD / 2;
@@ -196,7 +205,7 @@ __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias,
   KERNEL_OF(288, blocks)                                                                                                       \
   attention_of_many_##head(const u16 *qkv, const u16 *bias, u16 *keys, u16 *values, const int *lengths, u16 *output,           \
                            int tokens, int heads, int capacity, float scale) {                                                 \
-    attentionOfMany<eighths, false>(qkv, bias, Angles(), keys, values, lengths, output, tokens, heads, capacity, scale,        \
+    attentionOfMany<eighths, OWN_KEYS>(qkv, bias, Angles(), keys, values, lengths, output, tokens, heads, capacity, scale,        \
                                     SHARED_BYTES);                                                                             \
   }
 
@@ -205,11 +214,16 @@ ATTENTION_OF_MANY(80, 10, 2)
 ATTENTION_OF_MANY(88, 11, 2)
 ATTENTION_OF_MANY(128, 16, 1)
 
+KERNEL_OF(288, 2)
+attention_to_picture_64(const u16 *queries, const u16 *bias, const u16 *memory, u16 *output, int tokens, int heads, int seen, float scale) {
+  attentionOfMany<8, PICTURE_KEYS>(queries, bias, Angles(), (u16 *)memory, nullptr, nullptr, output, tokens, heads, seen, scale, SHARED_BYTES);
+}
+
 #define ROTARY_ATTENTION_OF_MANY(head, eighths, blocks)                                                                        \
   KERNEL_OF(288, blocks)                                                                                                       \
   rotary_attention_of_many_##head(const u16 *qkv, const u16 *bias, u16 *keys, u16 *values, const int *lengths, u16 *output,    \
                                   int tokens, int heads, int capacity, float scale, const u16 *cosines, const u16 *sines) {    \
-    attentionOfMany<eighths, true>(qkv, bias, Angles{cosines, sines}, keys, values, lengths, output, tokens, heads, capacity,  \
+    attentionOfMany<eighths, TURNED_KEYS>(qkv, bias, Angles{cosines, sines}, keys, values, lengths, output, tokens, heads, capacity,  \
                                    scale, SHARED_BYTES);                                                                       \
   }
 

@@ -26,3 +26,10 @@ export function sharedBytesOfMany({ width, capacity }: Omit<TokensOfHead, 'token
 /** Fewer tokens are faster one by one. */
 export const isOfMany = (shape: TokensOfHead): boolean =>
   shape.tokens >= TILE && WIDTHS.has(shape.width) && sharedBytesOfMany(shape) <= MOST_SHARED_BYTES;
+
+/** Width of a head of queries that attend to a picture. */
+const ACROSS_WIDTH = 64;
+
+/** Whether queries in heads of this width attend to so many tokens of a picture by products of fragments. */
+export const isAcross = (width: number, tokens: number): boolean =>
+  width === ACROSS_WIDTH && sharedBytesOfMany({ width, capacity: tokens }) <= MOST_SHARED_BYTES;

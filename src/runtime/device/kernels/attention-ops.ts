@@ -1,7 +1,7 @@
 /** Attention by kernels of our own on a CUDA card. */
 import { at } from '../../../checked-access.js';
 import type { CustomOp, OpTensor } from '../ort/custom-ops.js';
-import { isOfMany, sharedBytesOfMany, TILE, type TokensOfHead } from './attention-of-many.js';
+import { isAcross, isOfMany, sharedBytesOfMany, TILE, type TokensOfHead } from './attention-of-many.js';
 import type { CudaKernels } from './cuda-kernels.js';
 
 const WARP = 32;
@@ -198,6 +198,39 @@ export const packedAttention = (kernels: CudaKernels): CustomOp => ({
       const sizes = { batch, tokens, heads, width: width / heads, capacity: tokens, scale };
       if (!isOfMany(sizes)) throw new Error(`no kernel attends to ${tokens} tokens in heads of ${sizes.width}`);
       attendMany(kernels, run.stream(), { ...sizes, qkv: qkv.address, offset: bias, output });
+    };
+  },
+});
+
+/** Warps that read a picture's keys together, whether or not there are queries for all of them. */
+const WARPS_OF_PICTURE = 8;
+
+/**
+ * `PictureAttention(queries, memory, bias) -> output`: queries and output `[batch, tokens, heads * width]`, memory `[batch, seen, 2 * heads * width]`
+ * of keys and values, all of which each query sees; bias `[3 * heads * width]` of queries, keys and values, added before. Only where `isAcross`.
+ */
+export const pictureAttention = (kernels: CudaKernels): CustomOp => ({
+  name: 'PictureAttention',
+  inputs: ['F16', 'F16', 'F16'],
+  outputs: ['F16'],
+  provider: 'CUDAExecutionProvider',
+  kernel: (attributes) => {
+    const [heads, scale] = [attributes.int('num_heads'), attributes.float('scale')];
+    kernels.prepare('attention');
+    return (run) => {
+      const [queries, memory, bias] = [run.input(0), run.input(1), run.input(2).address];
+      const { dims } = queries;
+      const [batch, tokens, width, seen] = [at(dims, 0), at(dims, 1), at(dims, 2) / heads, at(memory.dims, 1)];
+      const output = run.output(0, dims);
+      if (batch * tokens === 0) return;
+      if (!isAcross(width, seen)) throw new Error(`no kernel attends to ${seen} tokens in heads of ${width}`);
+      kernels.launch('attention', `attention_to_picture_${width}`, {
+        grid: [heads, batch, 1],
+        threads: WARPS_OF_PICTURE * WARP,
+        sharedBytes: sharedBytesOfMany({ width, capacity: seen }),
+        stream: run.stream(),
+        args: [queries.address, bias, memory.address, output, tokens, heads, seen, { float: scale }],
+      });
     };
   },
 });

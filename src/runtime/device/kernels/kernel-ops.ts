@@ -1,7 +1,7 @@
 /** Operators of graphs that kernels of our own run on a CUDA card. */
 import { at } from '../../../checked-access.js';
 import type { CustomOp } from '../ort/custom-ops.js';
-import { cachedAttention, crossAttention, packedAttention } from './attention-ops.js';
+import { cachedAttention, crossAttention, packedAttention, pictureAttention } from './attention-ops.js';
 import type { CudaKernels } from './cuda-kernels.js';
 import { ProductSums, quantizedProduct } from './quantized-product-op.js';
 import { tunedProduct } from './tuned-product-op.js';
@@ -17,6 +17,7 @@ export function kernelOps(kernels: CudaKernels): CustomOp[] {
     cachedAttention(kernels, 'RotaryCachedAttention'),
     crossAttention(kernels),
     packedAttention(kernels),
+    pictureAttention(kernels),
     quantizedProduct(kernels, sums, false),
     quantizedProduct(kernels, sums, true),
     tunedProduct(kernels),
@@ -27,6 +28,7 @@ export function kernelOps(kernels: CudaKernels): CustomOp[] {
     gatedActivation(kernels, 'silu'),
     summedNorm(kernels, 'F16'),
     summedNorm(kernels, 'F32'),
+    addLayerNorm(kernels),
   ];
 }
 
@@ -123,6 +125,37 @@ const summedNorm = (kernels: CudaKernels, branch: 'F16' | 'F32'): CustomOp => ({
         threads: THREADS,
         stream: run.stream(),
         args: [added.address, x.address, weight.address, sum, normed, width, { float: epsilon }],
+      });
+    };
+  },
+});
+
+/**
+ * `AddLayerNorm(branch, offset, x, weight, bias) -> (normed, half)`: the layer norm of branch + offset + x, in float32 and in float16; branch in
+ * float16, all else in float32, rows of whole multiples of 4.
+ */
+const addLayerNorm = (kernels: CudaKernels): CustomOp => ({
+  name: 'AddLayerNorm',
+  inputs: ['F16', 'F32', 'F32', 'F32', 'F32'],
+  outputs: ['F32', 'F16'],
+  provider: 'CUDAExecutionProvider',
+  kernel: (attributes) => {
+    const epsilon = attributes.float('epsilon');
+    kernels.prepare('norm');
+    return (run) => {
+      const [branch, offset, x] = [run.input(0).address, run.input(1).address, run.input(2)];
+      const [weight, bias] = [run.input(3).address, run.input(4).address];
+      const { dims } = x;
+      const width = at(dims, dims.length - 1);
+      if (width % 4 !== 0) throw new Error(`rows of ${width} are no multiples of 4`);
+      const [normed, half] = [run.output(0, dims), run.output(1, dims)];
+      const rows = dims.slice(0, -1).reduce((product, size) => product * size, 1);
+      if (rows === 0) return;
+      kernels.launch('norm', 'add_layer_norm', {
+        grid: [rows, 1, 1],
+        threads: THREADS,
+        stream: run.stream(),
+        args: [branch, offset, x.address, weight, bias, normed, half, width, { float: epsilon }],
       });
     };
   },

@@ -43,11 +43,14 @@ export function ownNode(module: Module, op: string, operands: readonly Value[], 
 }
 
 /** Three equal parts of the last axis. */
-export function splitInThree(module: Module, x: Value): [Value, Value, Value] {
-  const options = module.named('Split', { axis: { int: -1 }, num_outputs: { int: 3 } });
-  const [first, second, third] = module.graph.nodes('Split', [x], [true, true, true], options);
-  return [first, second, third];
-}
+export const splitInThree = (module: Module, x: Value): readonly [Value, Value, Value] =>
+  module.graph.nodes('Split', [x], [true, true, true], splitOptions(module, 3));
+
+export const splitInTwo = (module: Module, x: Value): readonly [Value, Value] =>
+  module.graph.nodes('Split', [x], [true, true], splitOptions(module, 2));
+
+const splitOptions = (module: Module, parts: number) =>
+  module.named('Split', { axis: { int: -1 }, num_outputs: { int: parts } });
 
 const OWN_ACTIVATIONS: Partial<Record<Activation, string>> = { gelu: 'BiasGelu', relu: 'BiasRelu' };
 

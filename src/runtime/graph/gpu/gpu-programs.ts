@@ -2,13 +2,6 @@
 import type { Blip2Config } from '../../../model/blip2-config.js';
 import type { Block, BlockKind } from '../../../model/blocks.js';
 import { stepsOf, type Lowerings, type Step } from '../program.js';
-import {
-  lowerQFormerEmbeddings,
-  lowerQFormerJointLayer,
-  lowerQFormerLayer,
-  lowerQFormerNorm,
-  lowerQueryTokens,
-} from '../qformer.js';
 import { cacheWires, crossWire, presentWire } from '../wires.js';
 import { lowerGpuHead } from './gpu-head.js';
 import { lowerGpuLlamaLayer, lowerGpuLlamaNorm } from './gpu-llama.js';
@@ -19,6 +12,13 @@ import {
   lowerGpuOptProjectIn,
   lowerGpuOptProjectOut,
 } from './gpu-opt.js';
+import {
+  lowerGpuQFormerEmbeddings,
+  lowerGpuQFormerJointLayer,
+  lowerGpuQFormerLayer,
+  lowerGpuQFormerNorm,
+  lowerGpuQueryTokens,
+} from './gpu-qformer.js';
 import {
   lowerGpuT5CrossCache,
   lowerGpuT5DecoderLayer,
@@ -44,17 +44,17 @@ const IMAGE: Lowerings = {
   'vision-embeddings': lowerGpuVisionEmbeddings,
   'vision-layer': lowerGpuVisionLayer,
   'vision-norm': lowerGpuVisionNorm,
-  'query-tokens': lowerQueryTokens,
-  'qformer-norm': lowerQFormerNorm,
-  'qformer-layer': lowerQFormerLayer,
+  'query-tokens': lowerGpuQueryTokens,
+  'qformer-norm': lowerGpuQFormerNorm,
+  'qformer-layer': lowerGpuQFormerLayer,
   projection: lowerGpuProjection,
 };
 
 /** With an instruction, which the Q-Former reads beside the picture. */
 const INSTRUCTED_IMAGE: Lowerings = {
   ...IMAGE,
-  'qformer-embeddings': lowerQFormerEmbeddings,
-  'qformer-layer': lowerQFormerJointLayer,
+  'qformer-embeddings': lowerGpuQFormerEmbeddings,
+  'qformer-layer': lowerGpuQFormerJointLayer,
 };
 
 /** A decoder layer takes part in both programs of T5: its cross-attention's keys and values are made once per prompt. */

@@ -10,7 +10,7 @@ import type { ValueType } from '../../onnx/graph-builder.js';
 import type { AttentionForm, GraphStyle } from '../stage-builder.js';
 import { headSize, textConfig, wireType } from '../wires.js';
 
-/** Of activations: float16 on GPUs, float32 where a CPU stands in for one. The Q-Former computes in float32 on both. */
+/** Of activations: float16 on GPUs, float32 where a CPU stands in for one, and between the Q-Former's layers. */
 export type GpuFloat = 'F16' | 'F32';
 
 export interface GpuStyle extends GraphStyle {
@@ -69,7 +69,14 @@ function gpuWireType(config: ModelConfig, float: GpuFloat, wire: string): ValueT
     case 'pixel_values':
       return { ...wireType(config, wire), dtype: float };
     case 'patches':
+    case 'vision':
       return { dtype: float, dims: ['batch', 'patches', config.vision.hiddenSize] };
+    case 'query':
+      return { dtype: 'F32', dims: ['query_batch', config.numQueryTokens, config.qformer.hiddenSize] };
+    case 'words':
+      return { dtype: 'F32', dims: ['batch', 'words', config.qformer.hiddenSize] };
+    case 'word_bias':
+      return { ...wireType(config, wire), dtype: float };
     case 'language_input':
       return { dtype: float, dims: ['batch', config.numQueryTokens, textConfig(config).hiddenSize] };
     case 'hidden': {

@@ -1,13 +1,12 @@
 /** The vision transformer for GPUs: `pixel_values` to `patches`, and through its layers to the rows that the Q-Former reads. */
 import type { Block } from '../../../model/blocks.js';
 import type { Value } from '../../onnx/graph-builder.js';
-import { isOfMany } from '../../device/kernels/attention-of-many.js';
 import { Module } from '../module.js';
-import { plainAttention } from '../plain-attention.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { visionTokens } from '../vision.js';
-import { castTo, toFloat } from './casts.js';
-import { activatedLinear, addLinear, bias, normOf, splitInThree } from './gpu-module.js';
+import { floatOf, toFloat } from './casts.js';
+import { attendPacked } from './gpu-attention-of-all.js';
+import { activatedLinear, addLinear, bias, normOf } from './gpu-module.js';
 import { floatProduct, product } from './gpu-product.js';
 
 /** The patches as rows of pixels times the convolution's weights: its stride is its size. */
@@ -48,51 +47,24 @@ export function lowerGpuVisionLayer(stage: StageBuilder, block: Block): void {
   const self = module.child('self_attn');
   const qkv = self.child('qkv');
   const normed = normOf(module.child('layer_norm1'), 'patches', hiddenSize, layerNormEps);
-  const geometry = { heads, scale: (hiddenSize / heads) ** -0.5 };
-  addLinear('patches', self.child('projection'), attend(self, product(qkv, normed), bias(qkv), geometry));
+  const seen = { tokens: visionTokens(stage) };
+  const attended = attendPacked(self, product(qkv, normed), bias(qkv), { heads, width: hiddenSize / heads }, seen);
+  addLinear('patches', self.child('projection'), attended);
 
   const mlp = module.child('mlp');
   const inner = normOf(module.child('layer_norm2'), 'patches', hiddenSize, layerNormEps);
   addLinear('patches', mlp.child('fc2'), activatedLinear(mlp.child('fc1'), inner, activation));
 }
 
-/** @param offset added to queries, keys and values */
-function attend(
-  self: Module,
-  projected: Value,
-  offset: Value | undefined,
-  { heads, scale }: { readonly heads: number; readonly scale: number },
-): Value {
-  if (self.stage.attention === 'plain') {
-    const [query, key, value] = splitInThree(self, offset === undefined ? projected : self.add(projected, offset));
-    return plainAttention(self, { query, key, value, heads, scale });
-  }
-  const { hiddenSize } = self.stage.config.vision;
-  const tokens = visionTokens(self.stage);
-  const isOwn = self.stage.own.attention && isOfMany({ tokens, width: hiddenSize / heads, capacity: tokens });
-  if (isOwn && offset !== undefined && self.stage.float === 'F16') {
-    const options = {
-      ...self.named('PackedAttention', { num_heads: { int: heads }, scale }),
-      domain: 'blip2',
-    } as const;
-    return self.graph.node('PackedAttention', [projected, offset], options);
-  }
-  const operands = [...splitInThree(self, projected), ...(offset === undefined ? [] : [offset])];
-  return self.fused('MultiHeadAttention', operands, { num_heads: { int: heads }, scale });
-}
-
-/** Ends in float32 rows, as the Q-Former reads them. */
+/** What the Q-Former reads. */
 export function lowerGpuVisionNorm(stage: StageBuilder, block: Block): void {
   const { hiddenSize, layerNormEps } = stage.config.vision;
   const module = new Module(stage, block.name);
-  const normed = castTo(module, normOf(module, 'patches', hiddenSize, layerNormEps), 'F32');
-  stage.make('vision', module.reshape(normed, [-1, hiddenSize]));
+  stage.make('vision', normOf(module, 'patches', hiddenSize, layerNormEps));
 }
 
-/** From the Q-Former's float32 rows to the language model's. */
+/** From the Q-Former's rows to the language model's. */
 export function lowerGpuProjection(stage: StageBuilder, block: Block): void {
-  const { numQueryTokens, qformer } = stage.config;
   const module = new Module(stage, block.name);
-  const rows = module.reshape(toFloat(module, stage.use('query')), [-1, numQueryTokens, qformer.hiddenSize]);
-  stage.make('language_input', module.add(product(module, rows), module.weight('bias')));
+  stage.make('language_input', module.add(product(module, floatOf(module, stage.use('query'))), module.weight('bias')));
 }

@@ -56,6 +56,7 @@ export async function openGpuRetrieval(sources: EngineSources<RetrievalConfig>):
   const { numQueryTokens, embedSize, vision: tower } = config;
   const patches = picture.rows * picture.columns + 1;
   const picturesIn = ({ dims: [rows = 0] }: Tensor): number => rows / patches;
+  const byPicture = (vision: Tensor): Tensor => vision.reshape([picturesIn(vision), patches, tower.hiddenSize]);
   return {
     see(pixels, shape) {
       const [pictures = 0] = shape;
@@ -64,7 +65,11 @@ export async function openGpuRetrieval(sources: EngineSources<RetrievalConfig>):
     },
     embedImages(vision) {
       const pictures = picturesIn(vision);
-      return made('image_embeds', new Map([['vision', vision]]), pictures, [pictures, numQueryTokens, embedSize]);
+      return made('image_embeds', new Map([['vision', byPicture(vision)]]), pictures, [
+        pictures,
+        numQueryTokens,
+        embedSize,
+      ]);
     },
     embedTexts(words) {
       const given = wordWires(words, 0);
@@ -73,7 +78,10 @@ export async function openGpuRetrieval(sources: EngineSources<RetrievalConfig>):
     },
     match(vision, words) {
       const pictures = picturesIn(vision);
-      return made('match_logits', wordWires(words, numQueryTokens).set('vision', vision), pictures, [pictures, 2]);
+      return made('match_logits', wordWires(words, numQueryTokens).set('vision', byPicture(vision)), pictures, [
+        pictures,
+        2,
+      ]);
     },
     [Symbol.asyncDispose]() {
       for (const { run } of runs.values()) run[Symbol.dispose]();

@@ -22,12 +22,12 @@ export function imageChains(
 ): Map<string, ChainType> {
   const { vision, qformer, numQueryTokens } = config;
   const patches = picture.rows * picture.columns + 1;
-  const query = (count: number): WireType => ({ dtype: 'F32', dims: [count * numQueryTokens, qformer.hiddenSize] });
+  const query = (count: number): WireType => ({ dtype: 'F32', dims: [count, numQueryTokens, qformer.hiddenSize] });
   return new Map<string, ChainType>([
     ['patches', { dtype: float, dims: [pictures, patches, vision.hiddenSize] }],
-    ['vision', { dtype: 'F32', dims: [pictures * patches, vision.hiddenSize] }],
+    ['vision', { dtype: float, dims: [pictures, patches, vision.hiddenSize] }],
     // One set of queries does for all pictures until the first layer.
     ['query', (blocks) => query(blocks.some(({ kind }) => kind === 'qformer-layer') ? pictures : 1)],
-    ['words', { dtype: 'F32', dims: [pictures * words, qformer.hiddenSize] }],
+    ['words', { dtype: 'F32', dims: [pictures, words, qformer.hiddenSize] }],
   ]);
 }

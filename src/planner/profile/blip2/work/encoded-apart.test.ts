@@ -30,7 +30,7 @@ const activationsOn = (workload: Partial<Workload>, place: typeof streamed | typ
   chargesOf(layerOf(profileOf(workload)), place, 'blip2-run').find(({ device }) => device === 0)?.activationBytes;
 
 /** What the engine holds of a picture of 224 x 224: pixels, patches twice, the vision output, queries twice, and its rows. */
-const HELD_BYTES = 4 * 3 * 224 * 224 + 2 * 2 * 257 * 1408 + 4 * 257 * 1408 + 2 * 4 * 32 * 768 + 2 * 32 * 2560;
+const HELD_BYTES = 4 * 3 * 224 * 224 + 2 * 2 * 257 * 1408 + 2 * 257 * 1408 + 2 * 4 * 32 * 768 + 2 * 32 * 2560;
 
 const work = ({ blocks }: ModelProfile) => {
   const sum = (of: (run: (typeof blocks)[number]['runs'][number]) => number) =>
@@ -84,7 +84,7 @@ describe('pictures encoded some at a time', () => {
     const vision = stagingOf({ batch: 8, encoded: 2 }, 'vision_model.encoder.layers.7');
     expect(stagingOf({ batch: 8, encoded: 2 }, layer)).toBeLessThan(vision);
     // In one piece with the rest of it, as for one picture.
-    expect(stagingOf({ batch: 8 }, layer)).toBeGreaterThan(4 * vision);
+    expect(stagingOf({ batch: 8 }, layer)).toBeGreaterThan(2 * vision);
     expect(stagingOf({ batch: 8 }, layer)).toBe(stagingOf({}, layer));
   });
 

@@ -20,9 +20,9 @@ export function imageWork(block: Block, context: WorkContext): BlockWork {
   const languageWidth = isRetrieval(config) ? 0 : config.text.hiddenSize;
   const image = forPictures(context, {
     // What leads from block to block has two buffers each, but for the vision model's output.
-    elements: 2 * picture + q * languageWidth,
+    elements: 3 * picture + q * languageWidth,
     // Of texts, their ids in 64 bits and a mask.
-    float32Elements: pixels + picture + 2 * j * h + (words === 0 ? 0 : 2 * words + j),
+    float32Elements: pixels + 2 * j * h + (words === 0 ? 0 : 2 * words + j),
   });
 
   switch (block.kind) {

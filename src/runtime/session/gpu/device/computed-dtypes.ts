@@ -31,8 +31,8 @@ export function computingBlocks(
 }
 
 /**
- * The dtype in which each tensor is computed with: its device's float, except where BLIP-2 needs float32. An InstructBLIP's
- * Q-Former is one of the exceptions too: the graphs compute it in float32.
+ * The dtype in which each tensor is computed with: its device's float, except where BLIP-2 needs float32. The Q-Former needs
+ * it for sums and norms alone; but where matrices have another float than activations, products are made from parts, and its many small ones are slow.
  * @param styleOf of the device that runs a block
  */
 export function computedDtypes(
@@ -46,7 +46,8 @@ export function computedDtypes(
     if (block === undefined) return [name, dtype] as const;
     const { float, matrices } = styleOf(block);
     const isMatrix = shape.length > 1 && name.endsWith('.weight');
-    const rules = { dtype: LOADED[isMatrix ? matrices : float], blip2: 'blip-2' } as const;
+    const blip2 = matrices === float ? 'blip2-run' : 'blip-2';
+    const rules = { dtype: LOADED[isMatrix ? matrices : float], blip2 } as const;
     return [name, loadedDtype(name, dtype, rules)] as const;
   });
   return new Map(computed);
