@@ -6,10 +6,14 @@ const SUMS_OF_32 = 68;
 const REAL_32 = 0;
 const REAL_16 = 2;
 const TURNED = 1;
-/** CUBLASLT_MATMUL_DESC_TRANSA, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, _MIN_ALIGNMENT_A_BYTES to _D_BYTES. */
+/** CUBLASLT_MATMUL_DESC_TRANSA, _EPILOGUE, _BIAS_POINTER, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, _MIN_ALIGNMENT_A_BYTES to _D_BYTES. */
 const TURN_OF_FIRST = 3;
+const END = 7;
+const BIAS = 8;
 const MOST_WORKSPACE = 1;
 const ALIGNMENTS = [5, 6, 7, 8];
+/** CUBLASLT_EPILOGUE_RELU_BIAS. What is not a number stays so in it, as a test on a card saw (docs/decisions/0017-operators-of-our-own.md). */
+const BIAS_AND_RELU = 6;
 /** What tensor cores read at once: all that is known of the places of tensors. */
 const ALIGNMENT_BYTES = 16;
 
@@ -39,6 +43,8 @@ export interface ProductShape {
   readonly rows: number;
   readonly inputs: number;
   readonly outputs: number;
+  /** Whether a bias is added, and what is less than zero then becomes zero. */
+  readonly isRelu: boolean;
 }
 
 /** The ways in which float16 x `[rows, inputs]` is multiplied with weights `[outputs, inputs]`, likeliest to be the fastest first. */
@@ -47,10 +53,20 @@ export interface ProductWays extends ProductShape {
   readonly algorithms: readonly Uint8Array[];
 }
 
+/** Addresses in device memory. */
+export interface ProductPlaces {
+  readonly x: bigint;
+  readonly weights: bigint;
+  /** `[outputs]`; 0 where none is added. */
+  readonly bias: bigint;
+  readonly y: bigint;
+}
+
 export class CublasLt {
   readonly #library = new ProviderLibrary({ title: 'cuBLASLt', files: FILES, functions: FUNCTIONS });
   readonly #handle: bigint;
   readonly #product: bigint;
+  readonly #reluProduct: bigint;
   readonly #preference: bigint;
   readonly #workspaceBytes: number;
   readonly #one = Float32Array.of(1);
@@ -64,8 +80,9 @@ export class CublasLt {
   constructor(workspaceBytes: number) {
     this.#workspaceBytes = workspaceBytes;
     this.#handle = this.#library.create('cublasLtCreate');
-    this.#product = this.#library.create('cublasLtMatmulDescCreate', SUMS_OF_32, REAL_32);
-    this.#library.call('cublasLtMatmulDescSetAttribute', this.#product, TURN_OF_FIRST, Int32Array.of(TURNED), 4);
+    this.#product = this.#newProduct();
+    this.#reluProduct = this.#newProduct();
+    this.#describe(this.#reluProduct, END, Int32Array.of(BIAS_AND_RELU));
     this.#preference = this.#library.create('cublasLtMatmulPreferenceCreate');
     const prefer = (attribute: number, value: Int32Array | BigUint64Array) =>
       this.#library.call('cublasLtMatmulPreferenceSetAttribute', this.#preference, attribute, value, value.byteLength);
@@ -73,19 +90,30 @@ export class CublasLt {
     for (const attribute of ALIGNMENTS) prefer(attribute, Int32Array.of(ALIGNMENT_BYTES));
   }
 
+  #newProduct(): bigint {
+    const product = this.#library.create('cublasLtMatmulDescCreate', SUMS_OF_32, REAL_32);
+    this.#describe(product, TURN_OF_FIRST, Int32Array.of(TURNED));
+    return product;
+  }
+
+  #describe(product: bigint, attribute: number, value: Int32Array | BigUint64Array): void {
+    this.#library.call('cublasLtMatmulDescSetAttribute', product, attribute, value, value.byteLength);
+  }
+
   /** @throws Blip2Error `CUDA_FAILED` where there is none */
-  waysOf({ rows, inputs, outputs }: ProductShape): ProductWays {
+  waysOf({ rows, inputs, outputs, isRelu }: ProductShape): ProductWays {
     // Its matrices have their columns one after the other, so that theirs are our rows.
     const layout = (height: number, width: number) =>
       this.#library.create('cublasLtMatrixLayoutCreate', REAL_16, height, width, height);
     const [weights, x, y] = [layout(inputs, outputs), layout(inputs, rows), layout(outputs, rows)];
     const results = new Uint8Array(MOST_OFFERED * RESULT_BYTES);
     const count: number[] = [0];
-    const asked = [this.#handle, this.#product, weights, x, y, y, this.#preference, MOST_OFFERED, results] as const;
+    const product = isRelu ? this.#reluProduct : this.#product;
+    const asked = [this.#handle, product, weights, x, y, y, this.#preference, MOST_OFFERED, results] as const;
     this.#library.call('cublasLtMatmulAlgoGetHeuristic', ...asked, count);
     const algorithms = offeredIn(results, count[0] ?? 0);
     if (algorithms.length === 0) throw this.#library.failure('cublasLtMatmulAlgoGetHeuristic', 'no algorithm');
-    return { rows, inputs, outputs, layouts: [weights, x, y], algorithms };
+    return { rows, inputs, outputs, isRelu, layouts: [weights, x, y], algorithms };
   }
 
   /** They are multiplied by no more. */
@@ -93,18 +121,20 @@ export class CublasLt {
     for (const layout of layouts) this.#library.call('cublasLtMatrixLayoutDestroy', layout);
   }
 
-  /** y = x w^T, summed in float32, in the order of a stream. @throws Blip2Error `CUDA_FAILED` */
+  /** y = x w^T, summed in float32, in the order of a stream; the bias is read where the product `isRelu`. @throws Blip2Error `CUDA_FAILED` */
   multiply(
-    { layouts: [weightsLayout, xLayout, yLayout] }: ProductWays,
+    { layouts: [weightsLayout, xLayout, yLayout], isRelu }: ProductWays,
     algorithm: Uint8Array,
-    places: { readonly x: bigint; readonly weights: bigint; readonly y: bigint },
+    places: ProductPlaces,
     { workspace, stream }: { readonly workspace: bigint; readonly stream: bigint },
   ): void {
-    const { x, weights, y } = places;
+    const { x, weights, bias, y } = places;
+    const product = isRelu ? this.#reluProduct : this.#product;
+    if (isRelu) this.#describe(product, BIAS, BigUint64Array.of(bias));
     const factors = [this.#one, weights, weightsLayout, x, xLayout] as const;
     const result = [this.#zero, y, yLayout, y, yLayout] as const;
     const how = [algorithm, workspace, this.#workspaceBytes, stream] as const;
-    this.#library.call('cublasLtMatmul', this.#handle, this.#product, ...factors, ...result, ...how);
+    this.#library.call('cublasLtMatmul', this.#handle, product, ...factors, ...result, ...how);
   }
 }
 

@@ -4,7 +4,7 @@ import type { CustomOp } from '../ort/custom-ops.js';
 import { cachedAttention, crossAttention, packedAttention, pictureAttention } from './attention-ops.js';
 import type { CudaKernels } from './cuda-kernels.js';
 import { ProductSums, quantizedProduct } from './quantized-product-op.js';
-import { tunedProduct } from './tuned-product-op.js';
+import { tunedProducts } from './tuned-product-op.js';
 
 export function kernelOps(kernels: CudaKernels): CustomOp[] {
   const sums = new ProductSums();
@@ -20,7 +20,7 @@ export function kernelOps(kernels: CudaKernels): CustomOp[] {
     pictureAttention(kernels),
     quantizedProduct(kernels, sums, false),
     quantizedProduct(kernels, sums, true),
-    tunedProduct(kernels),
+    ...tunedProducts(kernels),
     biasedActivation(kernels, 'gelu'),
     biasedActivation(kernels, 'relu'),
     gatedActivation(kernels, 'gelu'),

@@ -3,8 +3,8 @@ import { at } from '../../../checked-access.js';
 import { offeredIn, type ProductShape, type ProductWays } from './cublas-lt.js';
 import { TunedProducts } from './tuned-product-op.js';
 
-const PLACES = { x: 1n, weights: 2n, y: 3n };
-const MANY: ProductShape = { rows: 4096, inputs: 64, outputs: 64 };
+const PLACES = { x: 1n, weights: 2n, bias: 0n, y: 3n };
+const MANY: ProductShape = { rows: 4096, inputs: 64, outputs: 64, isRelu: false };
 
 /** What is tried has come so often. */
 const OFTEN = 64;

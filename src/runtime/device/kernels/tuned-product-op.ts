@@ -1,7 +1,7 @@
 /** Products of many rows by the algorithm that is fastest for their shape on this card, which is tried where a shape comes often. */
 import { at } from '../../../checked-access.js';
 import type { CustomOp } from '../ort/custom-ops.js';
-import { CublasLt, type ProductShape, type ProductWays } from './cublas-lt.js';
+import { CublasLt, type ProductPlaces, type ProductShape, type ProductWays } from './cublas-lt.js';
 import type { CudaKernels } from './cuda-kernels.js';
 
 /** Rows from which trying pays. */
@@ -17,12 +17,6 @@ const ROUNDS = 3;
 const WORKSPACE_BYTES = 64 * 1024;
 /** Shapes that are remembered: each takes some 3 KB, and prompts have any number of rows. */
 const MOST_SHAPES = 1024;
-
-interface Places {
-  readonly x: bigint;
-  readonly weights: bigint;
-  readonly y: bigint;
-}
 
 interface Choice {
   readonly ways: ProductWays;
@@ -56,7 +50,7 @@ export class TunedProducts {
   }
 
   /** @throws Blip2Error `CUDA_FAILED` where the library takes none of the algorithms that it offers */
-  multiply(stream: bigint, shape: ProductShape, places: Places): void {
+  multiply(stream: bigint, shape: ProductShape, places: ProductPlaces): void {
     const choice = this.#choiceOf(shape);
     choice.products++;
     // Of a run that is being recorded nothing is waited for.
@@ -96,7 +90,7 @@ export class TunedProducts {
     return { ways, algorithms: ways.algorithms, isTuned, products: 0 };
   }
 
-  #tune(choice: Choice, stream: bigint, places: Places): void {
+  #tune(choice: Choice, stream: bigint, places: ProductPlaces): void {
     choice.isTuned = true;
     // The first time is also a kernel's loading.
     const able = choice.algorithms.filter((algorithm) => {
@@ -118,19 +112,23 @@ export class TunedProducts {
     choice.algorithms = isWorthIt ? [at(able, fastest), ...able.toSpliced(fastest, 1)] : able;
   }
 
-  #run(choice: Choice, algorithm: Uint8Array, stream: bigint, places: Places): void {
+  #run(choice: Choice, algorithm: Uint8Array, stream: bigint, places: ProductPlaces): void {
     this.#lt.multiply(choice.ways, algorithm, places, { workspace: this.#workspace, stream });
   }
 }
 
-const keyOf = ({ rows, inputs, outputs }: ProductShape): string => `${rows} ${inputs} ${outputs}`;
+const keyOf = ({ rows, inputs, outputs, isRelu }: ProductShape): string =>
+  `${rows} ${inputs} ${outputs}${isRelu ? ' relu' : ''}`;
 
-/** `TunedProduct(x, w) -> y`: x `[..., inputs]`, w `[outputs, inputs]`, y `[..., outputs]`, summed in float32. */
-export function tunedProduct(kernels: CudaKernels): CustomOp {
+/**
+ * `TunedProduct(x, w) -> y`: x `[..., inputs]`, w `[outputs, inputs]`, y `[..., outputs]`, summed in float32. `TunedRelu(x, w, bias) -> y`: the same
+ * plus bias `[outputs]`, and 0 where that is less.
+ */
+export function tunedProducts(kernels: CudaKernels): CustomOp[] {
   let made: TunedProducts | undefined;
-  return {
-    name: 'TunedProduct',
-    inputs: ['F16', 'F16'],
+  const op = (isRelu: boolean): CustomOp => ({
+    name: isRelu ? 'TunedRelu' : 'TunedProduct',
+    inputs: isRelu ? ['F16', 'F16', 'F16'] : ['F16', 'F16'],
     outputs: ['F16'],
     provider: 'CUDAExecutionProvider',
     kernel: () => {
@@ -142,9 +140,11 @@ export function tunedProduct(kernels: CudaKernels): CustomOp {
         const rows = outer.reduce((product, size) => product * size, 1);
         const y = run.output(0, [...outer, outputs]);
         if (rows === 0) return;
-        const places = { x: x.address, weights: weights.address, y };
-        kernels.within(() => products.multiply(run.stream(), { rows, inputs, outputs }, places));
+        const bias = isRelu ? run.input(2).address : 0n;
+        const places = { x: x.address, weights: weights.address, bias, y };
+        kernels.within(() => products.multiply(run.stream(), { rows, inputs, outputs, isRelu }, places));
       };
     },
-  };
+  });
+  return [op(false), op(true)];
 }

@@ -3,7 +3,7 @@ import type { Activation } from '../../../model/config-fields.js';
 import type { Attributes } from '../../onnx/attributes.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import type { Module } from '../module.js';
-import { finishesProducts, joinedProduct, product } from './gpu-product.js';
+import { finishesProducts, joinedProduct, product, reluProduct } from './gpu-product.js';
 
 export function bias(module: Module): Value | undefined {
   return module.stage.weights.expects(`${module.path}.bias`) ? module.weight('bias') : undefined;
@@ -65,6 +65,8 @@ export function activatedLinear(module: Module, x: Value, kind: Activation): Val
   const offset = bias(module);
   if (offset === undefined) return module.activation(linear(module, x), kind);
   if (kind === 'relu' && finishesProducts(module)) return product(module, x, { bias: offset, isRelu: true });
+  const relu = kind === 'relu' ? reluProduct(module, x, offset) : undefined;
+  if (relu !== undefined) return relu;
   const op = OWN_ACTIVATIONS[kind];
   if (op !== undefined && hasOwnActivation(module)) {
     return ownNode(module, op, [product(module, x), offset]);

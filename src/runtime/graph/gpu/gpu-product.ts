@@ -83,7 +83,7 @@ export function floatProduct(module: Module, x: Value, weight: FloatWeight, shap
   const { stage } = module;
   const { name, tensors, rows, columns } = weight;
   if (!stage.forWebGpu) {
-    if (isTuned(stage, weight)) {
+    if (stage.own.tuned && isAligned(stage, weight)) {
       const operands = [x, stage.joinedWeight(name, tensors, [rows, columns])];
       return stage.graph.node('TunedProduct', operands, { ...module.named('TunedProduct'), domain: 'blip2' });
     }
@@ -96,9 +96,19 @@ export function floatProduct(module: Module, x: Value, weight: FloatWeight, shap
   return module.node('MatMul', [x, stage.joinedWeight(name, tensors, [columns, rows], true)]);
 }
 
+/** `max(x W^T + bias, 0)` by one operator of our own; undefined where there is none for the module's weight. */
+export function reluProduct(module: Module, x: Value, offset: Value): Value | undefined {
+  const { stage } = module;
+  const name = `${module.path}.weight`;
+  if (!stage.own.activations || stage.weights.quantized(name) !== null) return undefined;
+  const [rows = 0, columns = 0] = stage.weights.get(name).shape;
+  if (!isAligned(stage, { name, tensors: [name], rows, columns })) return undefined;
+  const operands = [x, stage.weight(name), offset];
+  return stage.graph.node('TunedRelu', operands, { ...module.named('TunedRelu'), domain: 'blip2' });
+}
+
 /** Of whole multiples of 16 bytes a row, in halves. */
-const isTuned = (stage: StageBuilder, { tensors, rows, columns }: FloatWeight): boolean =>
-  stage.own.tuned &&
+const isAligned = (stage: StageBuilder, { tensors, rows, columns }: FloatWeight): boolean =>
   stage.float === 'F16' &&
   rows % 8 === 0 &&
   columns % 8 === 0 &&
