@@ -4,7 +4,6 @@ import { expect } from 'vitest';
 import type { RetrievalModel } from '../../src/runtime/session/model/retrieval-model.js';
 import { floats, GOLDENS, maxDifference, readTensors, rowsOf, tensorOf } from './golden.js';
 
-
 export async function expectRecordedScores(model: RetrievalModel, tolerance = 1e-4): Promise<void> {
   const recorded = await readTensors(join(GOLDENS, 'tiny-retrieval', 'goldens.safetensors'));
   const pixels = tensorOf(recorded, 'pixel_values');
