@@ -4,7 +4,7 @@ import { offeredIn, type ProductShape, type ProductWays } from './cublas-lt.js';
 import { TunedProducts } from './tuned-product-op.js';
 
 const PLACES = { x: 1n, weights: 2n, bias: 0n, y: 3n };
-const MANY: ProductShape = { rows: 4096, inputs: 64, outputs: 64, isRelu: false };
+const MANY: ProductShape = { rows: 4096, inputs: 2048, outputs: 2048, isRelu: false };
 
 /** What is tried has come so often. */
 const OFTEN = 64;
@@ -70,9 +70,10 @@ it('stay with the first that was offered where another is hardly faster', () => 
   expect(run(MANY, OFTEN)).toBe(0);
 });
 
-it('are not tried for few rows, where there is no choice, and while a run is recorded', () => {
+it('are not tried for few rows, of little work, where there is no choice, and while a run is recorded', () => {
   const { state, run } = card([10, 1]);
   expect(run({ ...MANY, rows: 512 }, OFTEN)).toBe(0);
+  expect(run({ ...MANY, outputs: 64 }, OFTEN)).toBe(0);
   state.isRecording = true;
   expect(run(MANY, OFTEN)).toBe(0);
   expect(state.rounds).toBe(0);

@@ -4,8 +4,9 @@ import type { CustomOp } from '../ort/custom-ops.js';
 import { CublasLt, type ProductPlaces, type ProductShape, type ProductWays } from './cublas-lt.js';
 import type { CudaKernels } from './cuda-kernels.js';
 
-/** Rows from which trying pays. */
+/** Rows from which trying pays, and multiplications: each algorithm is a kernel to be loaded, which the Q-Former's small products never make up for. */
 const LEAST_TUNED_ROWS = 2048;
+const LEAST_TUNED_WORK = 8e9;
 /**
  * Products of a shape before its algorithms are tried, which takes as long as some thirty of them: rows of a last batch, or of prompts of one
  * length, may never come again.
@@ -86,7 +87,9 @@ export class TunedProducts {
 
   #newChoice(shape: ProductShape): Choice {
     const ways = this.#lt.waysOf(shape);
-    const isTuned = shape.rows < LEAST_TUNED_ROWS || ways.algorithms.length === 1;
+    const { rows, inputs, outputs } = shape;
+    const isSmall = rows < LEAST_TUNED_ROWS || rows * inputs * outputs < LEAST_TUNED_WORK;
+    const isTuned = isSmall || ways.algorithms.length === 1;
     return { ways, algorithms: ways.algorithms, isTuned, products: 0 };
   }
 
