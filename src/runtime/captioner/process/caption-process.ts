@@ -5,10 +5,10 @@ import type { CaptionHooks, Outcome } from '../../engine/captioner-options.js';
 import type { DeviceOptions } from '../../device/device-options.js';
 import type { ForkOptions } from './fork-model.js';
 import { ModelProcess } from './model-process.js';
-import { readAhead } from './read-ahead.js';
+import { readAhead, type Ahead } from './read-ahead.js';
 
-/** Pictures that are read before the model's process asks for them: it asks between runs of a device, and takes what is there. */
-const AHEAD = 64;
+/** Of pictures that are read before the model's process asks for them: it asks between runs of a device, and takes what is there. */
+const AHEAD: Ahead<NumberedPicture> = { most: 64, mostBytes: 16 * 2 ** 20, bytesOf };
 
 /**
  * Captions made in a process of their own.
@@ -70,6 +70,11 @@ async function* captionStream(
   } finally {
     stop.abort();
   }
+}
+
+function bytesOf({ image }: NumberedPicture): number {
+  if (typeof image === 'string') return 0;
+  return image instanceof Uint8Array ? image.length : image.data.length;
 }
 
 /** Reads a source some at a time: the next one, and those after it that are there at once. */

@@ -11,12 +11,14 @@ async function* numbers(count: number, taken: number[] = []): AsyncGenerator<num
   }
 }
 
+const COUNTED = { mostBytes: Infinity, bytesOf: () => 0 };
+
 describe('a source that is read ahead', () => {
   it('gives the same, in the same order, and never has more waiting than it may', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(12), fc.integer({ min: 1, max: 5 }), async (count, most) => {
         const taken: number[] = [];
-        const ahead = readAhead(numbers(count, taken), most);
+        const ahead = readAhead(numbers(count, taken), { ...COUNTED, most });
         const given: number[] = [];
         for (let next = await ahead.next(); next.done !== true; next = await ahead.next()) {
           given.push(next.value);
@@ -30,7 +32,7 @@ describe('a source that is read ahead', () => {
   });
 
   it('has several there at once after a while', async () => {
-    const ahead = readAhead(numbers(6), 3);
+    const ahead = readAhead(numbers(6), { ...COUNTED, most: 3 });
     await ahead.next();
     await setTimeout(50);
     let given = 0;
@@ -47,12 +49,24 @@ describe('a source that is read ahead', () => {
     expect(given).toBe(3);
   });
 
+  it('is not read on where what waits has its bytes', async () => {
+    const taken: number[] = [];
+    const ahead = readAhead(numbers(9, taken), { most: 8, mostBytes: 25, bytesOf: () => 10 });
+    await ahead.next();
+    await setTimeout(30);
+    expect(taken).toEqual([0, 1, 2, 3]);
+    await ahead.next();
+    await ahead.next();
+    await setTimeout(30);
+    expect(taken.length).toBeGreaterThan(4);
+  });
+
   it('fails after what was read before', async () => {
     async function* failing() {
       yield* numbers(2);
       throw new Error('the disk is gone');
     }
-    const ahead = readAhead(failing(), 8);
+    const ahead = readAhead(failing(), { ...COUNTED, most: 8 });
     await setTimeout(20);
     expect((await ahead.next()).value).toBe(0);
     expect((await ahead.next()).value).toBe(1);
