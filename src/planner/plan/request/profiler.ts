@@ -16,6 +16,7 @@ import { blip2Profiler } from '../../profile/blip2/blip2-profile.js';
 import type { Blip2ProfileOptions } from '../../profile/blip2/blip2-weights.js';
 import { withExtras } from '../../profile/extras.js';
 import { encodedPicture } from '../../profile/generic/picture-patches.js';
+import { framesOfOnePass } from '../../profile/generic/one-pass-tokens.js';
 import { usualPicture } from '../../profile/generic/usual-picture.js';
 import { genericProfiler } from '../../profile/generic/generic-profile.js';
 import type { ModelProfile, ProfileOptions } from '../../profile/model-profile.js';
@@ -106,7 +107,10 @@ function anyProfiler(tensors: TensorTable, options: AskedOptions, shared: Profil
   const profileFor = genericProfiler(loaded, { ...given, dtype, model });
   const encoded = model?.cls.use === 'picture' && model.cls.encodes ? encodedPicture(described, model.tensors) : null;
   const usualFor = (pictureSize: PictureSize | null) => {
-    const tokens = model === null ? null : (usualPicture(model.cls, described, pictureSize)?.tokens ?? encoded);
+    const tokens =
+      model === null
+        ? null
+        : (usualPicture(model.cls, described, pictureSize)?.tokens ?? framesOfOnePass(model.cls, described) ?? encoded);
     return { ...usualWorkload(model?.cls.use ?? 'causal'), ...(tokens === null ? {} : { promptTokens: tokens }) };
   };
   const fileNames = model === null || !isByFile ? {} : { fileNames: model.sources };

@@ -2,20 +2,21 @@
  * What a block of a class that transformers executes holds while it runs, beside weights and caches. Factors are those of plain torch,
  * counted by `test/fixtures/planner/record_activations.py`: kernels that people may install for scans need less.
  */
-import type { TensorTable } from '../../../tensor/tensor-info.js';
+import { elementCount, type TensorTable } from '../../../tensor/tensor-info.js';
 import { numberOf, stringOf, type AnyConfig } from '../../models/model-config.js';
-import { CROSS } from './cache-shape.js';
 import { EXPERTS, expertsOf } from './experts.js';
+import { BLOCK } from './generic-groups.js';
 import { turnedElements } from './picture-patches.js';
 import { scanElements } from './prompt-scans.js';
-
-export interface BlockRows {
-  /** Tokens of a call: all of its sequences'. */
-  readonly tokens: number;
-  readonly sequences: number;
-  /** Tokens of one sequence. */
-  readonly length: number;
-}
+import {
+  ATTENTION,
+  scoreElements,
+  scoresReturned,
+  widthOf,
+  windowElements,
+  type Attending,
+  type BlockRows,
+} from './score-elements.js';
 
 export interface BlockWidths {
   /** Of what comes in and goes out. */
@@ -40,8 +41,6 @@ const OPENED_WIDE = /^beam/;
 const WIDE_RESULTS = 6.5;
 /** Of rows of the model's width: what a layer is called with and makes, its norms, its attention, and what the model began with. */
 const ROWS_HELD = 6.5;
-/** Fewer while scores are made. */
-const ROWS_BESIDE_SCORES = 4;
 /** Classes that turn queries and keys in float32. */
 const TURNED_WIDE = /^(cohere|aya|modernbert|ernie4)/;
 /** Of queries and of keys as wide. */
@@ -50,39 +49,24 @@ const QUERIES = /\.q_proj\.weight$/;
 const KEYS = /\.k_proj\.weight$/;
 /** Scores of what chooses the tokens to attend to, in float32: products, what is left of them, and their sum over heads. */
 const INDEXED = 3;
-/** Results of a score's size at once: products, their sum with the mask, the softmax in float32 and what it becomes. */
-const SCORES_EAGER = 7.5;
-/** A learned bias of every position to every other, with the mask in it, and as it is made. */
-const SCORES_BIASED = 3;
-/** The same of text: the bias is one for all sequences, and each has a mask in it, twice; attention to an encoder has another, of zeros. */
-const biasesOfText = (sequences: number, crosses: boolean): number => 1 + 2 * sequences + (crosses ? 1 : 0);
-/** Of two positions, how far apart they are, whatever the heads: 64-bit integers and what they become. */
-const DISTANCE_ELEMENTS = 26.5;
-/** Of rows of the model's width, while a bias is there. */
-const ROWS_BESIDE_BIAS = 7.1;
-/** Attention of encoders of sound that knows distances: it is written out, whatever the rest of the model does. */
-const DISTANCES = /\.(distance_embedding|linear_pos)\.weight$/;
 /** Towers keep what comes in, and some their first layers' results, beside what a layer makes. */
 const KEPT_BESIDE = 1.15;
-const ATTENTION = /attn|attention/i;
 const POINTWISE = /\.(pwconv1|pointwise_conv1)\.weight$/;
-const BIASED = /\.relative_attention_bias\.weight$/;
 
-/** @param isEager whether attention is written out, so that all of a prompt's scores are there at once */
 export function activationElements(
   rows: BlockRows,
   widths: BlockWidths,
   tensors: TensorTable,
-  {
-    text,
-    isEager,
-    elementBytes,
-  }: { readonly text: AnyConfig; readonly isEager: boolean; readonly elementBytes: number },
+  attending: Attending,
+  elementBytes: number,
 ): number {
-  const straight = rows.tokens * (pointwiseElements(tensors) ?? straightElements(widths, tensors, text));
+  const { text } = attending;
+  const perToken = pointwiseElements(tensors) ?? straightElements(widths, tensors, text);
+  const straight = rows.tokens * Math.max(perToken, codedElements(tensors), gatedStateElements(tensors));
   const scan = scanElements(tensors, text, rows.length, elementBytes) * rows.sequences * (4 / elementBytes);
-  const routed = rows.tokens * routedElements(widths, tensors, text);
-  const scores = scoreElements(rows, tensors, text, isEager);
+  const sent = rows.tokens * routedElements(widths, tensors, text);
+  const routed = sent === 0 ? 0 : sent + scoresReturned(rows, tensors, attending);
+  const scores = scoreElements(rows, tensors, attending);
   const indexed = indexedElements(rows, tensors, text) * (4 / elementBytes);
   return Math.ceil(Math.max(straight + scan + indexed, routed, scores, windowElements(rows.tokens, tensors)));
 }
@@ -94,13 +78,42 @@ function straightElements({ rowWidth, widest }: BlockWidths, tensors: TensorTabl
   const activation = stringOf(text, 'hidden_act', 'activation_function', 'hidden_activation', 'dense_act_fn') ?? '';
   const kind = stringOf(text, 'model_type') ?? '';
   const results = OPENED_WIDE.test(kind) ? WIDE_RESULTS : (COMPOSED.get(activation) ?? 2);
-  const plain = 2 * rowWidth + results * widest;
+  const isHead = widest === numberOf(text, 'vocab_size') && !names.some((name) => BLOCK.test(name));
+  const plain = 2 * rowWidth + (isHead ? logitResults(text) : results) * widest;
   const gated = names.some((name) => GATED.test(name)) ? (1 + results) * widest + ROWS_HELD * width : 0;
   const isTurned = TURNED_WIDE.test(kind) && names.some((name) => ATTENTION.test(name));
   const rowsOf = (projection: RegExp): number =>
     [...tensors].find(([name]) => projection.test(name))?.[1].shape[0] ?? width;
   const turned = 4 * width + WIDE_ROWS.queries * rowsOf(QUERIES) + WIDE_ROWS.keys * rowsOf(KEYS);
   return Math.max(plain, gated, isTurned ? turned : 0) + streamElements(widest, width, text);
+}
+
+/** Classes that add a bias to logits apart, or multiply rows that do not lie together. */
+const LOGITS_TWICE = /^(lxmert|mra)$/;
+/** Logits, and what they become where something is done with them. */
+function logitResults(text: AnyConfig): number {
+  const isScaled = numberOf(text, 'final_logit_softcapping', 'logits_scaling', 'logit_scale') !== null;
+  return isScaled || LOGITS_TWICE.test(stringOf(text, 'model_type') ?? '') ? 2 : 1;
+}
+
+const CODES = /\.codevectors$/;
+/** Each code by how likely it is, and as they come to be summed. */
+const WEIGHTED_CODES = 2.05;
+
+/** Of a frame in a quantiser that weights all of its codes, as wav2vec 2.0's. */
+function codedElements(tensors: TensorTable): number {
+  const codes = [...tensors].find(([name]) => CODES.test(name))?.[1];
+  return codes === undefined ? 0 : WEIGHTED_CODES * elementCount(codes.shape);
+}
+
+const DECAY_OF_GATED = /\.recurrent_param$/;
+/** Two gates, a decay and its square, what they open and what begins and goes on, beside the layer's other branch. */
+const RESULTS_OF_GATED = 15.5;
+
+/** Of a token in a linear recurrence with gates, as RecurrentGemma's. */
+function gatedStateElements(tensors: TensorTable): number {
+  const decay = [...tensors].find(([name]) => DECAY_OF_GATED.test(name))?.[1];
+  return decay === undefined ? 0 : RESULTS_OF_GATED * elementCount(decay.shape);
 }
 
 /** Of Gemma 3n, what it has beside one stream of rows: others, each predicted and corrected, and its layers' own tables. */
@@ -110,8 +123,6 @@ function streamElements(widest: number, width: number, text: AnyConfig): number 
   const perLayer = numberOf(text, 'hidden_size_per_layer_input') ?? 0;
   return widest + 4 * streams * width + 2 * (numberOf(text, 'num_hidden_layers') ?? 0) * perLayer;
 }
-
-const widthOf = (text: AnyConfig): number | null => numberOf(text, 'hidden_size', 'd_model', 'n_embd');
 
 function indexedElements({ sequences, length }: BlockRows, tensors: TensorTable, text: AnyConfig): number {
   const isIndexed = [...tensors.keys()].some((name) => name.includes('.indexer.'));
@@ -139,57 +150,14 @@ export function pictureElements(
   return Math.ceil(Math.max(straight, windowElements(patches, tensors)));
 }
 
-const WINDOW_TABLE = /\.relative_position_bias_table$/;
-const WINDOW_ROWS = /\.rel_pos_h$/;
-
-/** Of patches whose scores have a bias by how far apart they are in a window, or in the picture: as large as their tables tell. */
-function windowElements(patches: number, tensors: TensorTable): number {
-  let most = 0;
-  for (const [name, { shape }] of tensors) {
-    const [rows = 0, columns = 1] = shape;
-    // Distances in both directions at once, and those to a token for the whole; a column for each head.
-    if (WINDOW_TABLE.test(name)) most = Math.max(most, columns * (Math.floor((Math.sqrt(rows) + 1) / 2) ** 2 + 1));
-    if (!WINDOW_ROWS.test(name)) continue;
-    // Of one direction, as wide as a head.
-    const width = [...tensors].find(([each]) => each.endsWith('.qkv.weight'))?.[1].shape[1] ?? columns;
-    most = Math.max(most, (width / columns) * ((rows + 1) / 2) ** 2);
-  }
-  return SCORES_BIASED * patches * most;
-}
-
-function scoreElements(
-  { sequences, length }: BlockRows,
-  tensors: TensorTable,
-  text: AnyConfig,
-  isEager: boolean,
-): number {
-  const names = [...tensors.keys()];
-  if (!names.some((name) => ATTENTION.test(name))) return 0;
-  const isBiased = names.some((name) => BIASED.test(name));
-  const heads =
-    numberOf(
-      text,
-      'num_attention_heads',
-      'n_head',
-      'n_heads',
-      'num_heads',
-      'attention_heads',
-      'encoder_attention_heads',
-    ) ?? 0;
-  const isWritten = isEager || names.some((name) => DISTANCES.test(name));
-  if (!isWritten && !isBiased) return 0;
-  const crosses = names.some((name) => CROSS.test(name));
-  const perPair = isWritten
-    ? sequences * heads * SCORES_EAGER
-    : Math.max(heads * biasesOfText(sequences, crosses), DISTANCE_ELEMENTS);
-  const perToken = (isWritten ? ROWS_BESIDE_SCORES : ROWS_BESIDE_BIAS) * (widthOf(text) ?? 0);
-  return length * (perPair * length + sequences * perToken);
-}
-
 /** Rows of a token for each expert that it is sent to: as it comes in and goes out, and weighted; and where weights are float32, in that too. */
 const ROWS_ROUTED = { plain: 3, wide: 6 };
 /** A router of DeepSeek V3's kind, whose weights are float32. */
 const WIDE_ROUTER = /e_score_correction_bias|expert_bias|\.mlp\.gate\.bias$/;
+
+const EXPERTS_BIAS = /\.experts\.gate_up_proj_bias$/;
+/** A bias for each row, products of both, and what they become on the way, each as wide as one of them, as GPT-OSS's. */
+const RESULTS_OF_BIASED = 9;
 
 /** Every expert goes over every token, with zeros for those that it is not sent. */
 const TO_ALL = /^llama4/;
@@ -205,5 +173,7 @@ function routedElements({ rowWidth, expertElements }: BlockWidths, tensors: Tens
   if (TO_ALL.test(stringOf(text, 'model_type') ?? '')) return ROWS_HELD * width + experts.all * (2 * width + inner);
   const isWide = [...tensors.keys()].some((name) => WIDE_ROUTER.test(name));
   const rows = isWide ? ROWS_ROUTED.wide : ROWS_ROUTED.plain;
-  return Math.max(2 * rowWidth, ROWS_HELD * width) + experts.chosen * (rows * width + inner);
+  const isBiased = [...tensors.keys()].some((name) => EXPERTS_BIAS.test(name));
+  const opened = isBiased ? width + (RESULTS_OF_BIASED / 4) * inner : 0;
+  return Math.max(2 * rowWidth, ROWS_HELD * width) + experts.chosen * Math.max(rows * width + inner, opened);
 }

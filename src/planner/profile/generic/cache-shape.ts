@@ -24,7 +24,7 @@ export interface CacheShape {
 /** Attention to what an encoder hands over. */
 export const CROSS =
   /\.(EncDecAttention|encoder_attn|cross_attn|crossattention|cross_attention|encoder_decoder_attention)\./;
-const KEY_OR_VALUE = /\.(k_proj|v_proj|key_proj|value_proj|key|value|wk|wv|k|v)\.weight$/;
+const KEY_OR_VALUE = /\.(k_proj|v_proj|key_proj|value_proj|key|value|wk|wv|Wk|Wv|project_k|project_v|k|v)\.weight$/;
 const FUSED = /\.(qkv_proj|c_attn|query_key_value|qkv|Wqkv|W_pack|att_proj|in_proj_qkv|attn_qkv)\.weight$/;
 const OUTPUT = /\.(o_proj|out_proj|c_proj|dense|wo|o)\.weight$/;
 const ATTENTION = /(attn|attention)\b/i;

@@ -29,9 +29,10 @@ export interface TensorGroup {
 
 /** A numbered block: the outermost list of modules in a path. */
 export const BLOCK = /^(?:.*?\.)?(?:layers?|blocks?|h|resblocks|groups)\.\d+(?=\.)/;
-export const TABLE = /(^|[._])(embed\w*|wte|wpe|shared|word_embeddings|position_embeddings|tok_embeddings)$/;
+/** Of tokens or places; CTRL's is called w. */
+export const TABLE = /(^|[._])(embed\w*|wte|wpe|shared|word_embeddings|position_embeddings|tok_embeddings)$|(^|\.)w$/;
 const IMAGE = /(^|[._])(vision\w*|visual\w*|image\w*|patch_embed\w*|mm_projector|multi_modal_projector)([._]|$)/;
-const LAST = /(^|\.)(lm_head|head|output|score|classifier|embed_out)$/;
+export const LAST = /(^|\.)(lm_head|head|output|score|classifier|embed_out)$/;
 
 interface Group {
   readonly name: string;

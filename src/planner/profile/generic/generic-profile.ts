@@ -12,7 +12,7 @@ import { CROSS } from './cache-shape.js';
 import { emptyModulesOf } from './empty-modules.js';
 import { genericBlock } from './generic-block.js';
 import { knownNotes, loaderNotes, mainGpuNotes } from './generic-notes.js';
-import { genericGroups } from './generic-groups.js';
+import { genericGroups, LAST } from './generic-groups.js';
 import { lackingKeys, lackingNotes } from './lacking-keys.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
 import { usualPicture, type UsualPicture } from './usual-picture.js';
@@ -78,6 +78,9 @@ export function genericProfiler(
     mergesAttention: model?.cls.encodes === true && ![...tensors.keys()].some((name) => CROSS.test(name)),
     isBuffer: (name: string) => model?.tree.isBuffer(name) === true,
     bufferBytes: unsaved?.bytes ?? new Map<string, number>(),
+    hasBoxes: [...tensors.keys()].some((name) => OF_BOXES.test(name)),
+    onCpu: engine === 'transformers' && options.gpus === 0,
+    headTables: headTables(model, aliases),
     cutsLayers: options.cutsLayers && engine === 'transformers' && model !== null && quantization === null,
     isKept: options.isKept,
     heldTogether: unsaved?.inside ?? new Set<string>(),
@@ -112,6 +115,14 @@ export function genericProfiler(
       warnings: [...(model?.warnings ?? []), ...quantizationWarnings(quantization, engine)],
     };
   };
+}
+
+const OF_BOXES = /\.rel_pos_x_bias\.weight$/;
+
+/** What a class that runs once multiplies all of its tokens with, too, by the name of a head for which it has no role. */
+function headTables(model: LoadedModel | null, aliases: ReadonlyMap<string, string>): ReadonlySet<string> {
+  if (model?.cls.use !== 'once' || model.config['is_encoder_decoder'] === true) return new Set();
+  return new Set([...aliases].filter(([owner]) => LAST.test(owner)).map(([, home]) => home));
 }
 
 /** More tokens than a picture has are more of it. */

@@ -25,6 +25,8 @@ const IN_A_STAGE = /(?:^|\.)(?:layers|stages|levels|blocks?)\.(\d+)/;
 const OF_THE_LAST = /(^|\.)(classifier|distillation_classifier|head|pooler)(\.|$)/;
 /** What works on the patches of all stages, or on none. */
 const AFTER_ALL = /(^|\.|_)(decode\w*|neck|queries|text\w*)(\.|$)/;
+/** What draws hidden pixels of the last stage's patches, `encoder_stride` of each. */
+const DRAWS = /^decoder\.0$/;
 const BACKBONES = ['backbone_config', 'vision_config', 'audio_config'];
 const IN_A_BACKBONE = /(^|\.)(\w*backbone|pixel_level_module\.encoder|vision\w*|audio\w*)\./;
 
@@ -32,10 +34,12 @@ const IN_A_BACKBONE = /(^|\.)(\w*backbone|pixel_level_module\.encoder|vision\w*|
 export function patchesLeft(config: AnyConfig, block: string): number {
   const parts = IN_A_BACKBONE.test(block) ? [config, ...BACKBONES.map((part) => asConfig(config[part]))] : [config];
   // What makes pictures larger merges nothing, as Swin2SR.
-  if (AFTER_ALL.test(block) || numberOf(config, 'upscale') !== null) return 1;
+  const isDrawn = numberOf(config, 'encoder_stride') !== null && DRAWS.test(block);
+  if ((AFTER_ALL.test(block) && !isDrawn) || numberOf(config, 'upscale') !== null) return 1;
   const stages = Math.max(...parts.map(({ depths }) => (Array.isArray(depths) ? depths.length : 1)));
   const stage = IN_A_STAGE.exec(block)?.[1];
-  const before = stage === undefined ? (OF_THE_LAST.test(block) ? stages - 1 : 0) : Math.min(Number(stage), stages - 1);
+  const before =
+    stage === undefined ? (isDrawn || OF_THE_LAST.test(block) ? stages - 1 : 0) : Math.min(Number(stage), stages - 1);
   return MERGED ** -before;
 }
 

@@ -21,14 +21,14 @@ const recorded = z
 
 const models = await loadModelTable();
 
-function counted({ config, file, size, promptTokens }: (typeof recorded)[number]): number {
+function counted({ config, file, size, promptTokens }: (typeof recorded)[number], gpuBytes: number[] = []): number {
   const tensors = new Map(
     Object.entries(file).map(([name, [dtype, ...shape]]) => {
       if (!isDtype(dtype)) throw new Error(dtype);
       return [name, { dtype, shape }];
     }),
   );
-  const budgets = { gpus: new Map<number, number>(), ramBytes: null, diskBytes: 0 };
+  const budgets = { gpus: new Map(gpuBytes.entries()), ramBytes: null, diskBytes: 0 };
   const workload = {
     newTokens: 1,
     ...(size === null ? {} : { pictureSize: { height: size[0], width: size[1] } }),
@@ -60,6 +60,14 @@ describe('classes of which too much is easily counted', () => {
     ['t5 that encodes, padded', 1.1],
     // Keys and values of the language model, and not of the tower too.
     ['idefics 3 without a head', 1.3],
+    // Logits once: nothing else as wide is made of them.
+    ['bert with masks', 1.1],
+    // Scores whose softmax has the model's dtype.
+    ['gpt-oss', 1.2],
+    // Tokens looked up in a table, and not multiplied with it.
+    ['ctrl', 1.4],
+    // What it draws, from the patches that its last stage has left.
+    ['swin that draws', 1.2],
   ])('%s: %d times the peak at most', (name, most) => {
     const row = rowOf(name);
     expect(counted(row) / row.peakBytes).toBeLessThan(most);
@@ -79,5 +87,13 @@ describe('a decoder that runs once', () => {
     // Two of 256 elements for each of 512 tokens and 16 layers, and one token to come.
     const caches = 2 * 256 * 513 * 16 * 2;
     expect(counted(row) - counted({ ...row, config: { ...row.config, use_cache: false } })).toBe(caches);
+  });
+});
+
+describe('values that are narrower than keys', () => {
+  it('have scores of all tokens in memory on a CPU, and not on a GPU', () => {
+    const row = rowOf('deepseek v3 on a cpu');
+    const scores = 8 * 512 ** 2 * 4;
+    expect(counted(row) - counted(row, [1e9])).toBeGreaterThan(scores);
   });
 });

@@ -16,6 +16,18 @@ const SIDE = 224;
 const PYRAMID_PATCH = 4;
 const PARTS = ['vision_config', 'encoder'];
 
+/** The part of a configuration that describes a tower for pictures; null where there is none. */
+export function visionPart(config: AnyConfig): AnyConfig | null {
+  const parts = ['vision_config', 'image_config'].map((field) => asConfig(config[field]));
+  return parts.find((part) => Object.keys(part).length > 0) ?? null;
+}
+
+/** Patches of a tower's picture; null where its part of the configuration does not say how many. */
+export function patchesOfTower(part: AnyConfig, asked: PictureSize | null): number | null {
+  const size = asked ?? sizeIn(part);
+  return size === null ? null : patchesOf(part, size);
+}
+
 /** null for a class that takes something else. @param asked the size that pictures are brought to, where somebody says so */
 export function usualPicture(
   { pictures }: Pick<ModelClass, 'pictures'>,
@@ -53,8 +65,9 @@ function patchesOf(config: AnyConfig, { height, width }: PictureSize): number | 
   const patch = part === undefined ? null : patchOf(part);
   if (part === undefined || patch === null) return null;
   const frames = (numberOf(part, 'num_frames') ?? 1) / (firstOf(part['tubelet_size']) ?? 1);
+  const detected = numberOf(part, 'num_detection_tokens') ?? 0;
   const perFrame = Math.ceil(height / patch) * Math.ceil(width / patch);
-  return Math.max(1, Math.ceil(perFrame * Math.max(1, frames))) + (Array.isArray(part['depths']) ? 0 : 1);
+  return Math.max(1, Math.ceil(perFrame * Math.max(1, frames))) + (Array.isArray(part['depths']) ? 0 : 1 + detected);
 }
 
 /** Pixels of a side of what becomes one patch. */

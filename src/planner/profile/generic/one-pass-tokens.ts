@@ -1,0 +1,42 @@
+/** How many tokens of a sequence a block of a class that runs once goes over. */
+import { numberOf, type AnyConfig } from '../../models/model-config.js';
+import type { ModelClass } from '../../models/read-model-table.js';
+import { isWithin } from '../../map/module-paths.js';
+import type { Workload } from '../workload/workload.js';
+import { patchesOfTower, visionPart } from './usual-picture.js';
+
+/** Frames of sound, where a class that runs once takes one length of it, as Whisper's encoder does; null for others. */
+export function framesOfOnePass({ use }: Pick<ModelClass, 'use'>, config: AnyConfig): number | null {
+  return use === 'once' && numberOf(config, 'num_mel_bins') !== null ? numberOf(config, 'max_source_positions') : null;
+}
+
+const TOWER = /(^|\.)(vision|visual|image)_(model|tower)\./;
+/** The part of a configuration that a tower is made by which goes over a picture beside a text of its own; null for other blocks. */
+export function towerPart(block: string, cls: ModelClass | null, config: AnyConfig): AnyConfig | null {
+  if (cls === null || cls.use !== 'once' || cls.pictures !== null || !TOWER.test(block)) return null;
+  const isInText = Object.keys(config).some((field) => IN_TEXT.test(field));
+  return isInText ? null : visionPart(config);
+}
+
+/** Places of pictures in a text, which is then not beside them. */
+const IN_TEXT = /^(image|img|vision|media)_token/;
+
+export function tokensOfOnePass(
+  block: string,
+  cls: ModelClass | null,
+  config: AnyConfig,
+  { promptTokens, pictureSize }: Workload,
+): number {
+  if (cls === null || cls.use !== 'once' || cls.pictures !== null) return promptTokens;
+  // Positions that are learned: of Whisper's decoder, which its encoder has more of.
+  const most = numberOf(config, 'max_target_positions');
+  if (most !== null && cls.keepsCaches && isWithin(block, cls.decoder)) return Math.min(promptTokens, most);
+  if (config['visual_embed'] === true) return promptTokens + patchesOfLayout(config);
+  const part = towerPart(block, cls, config);
+  return (part === null ? null : patchesOfTower(part, pictureSize)) ?? promptTokens;
+}
+
+/** Of LayoutLMv3, which goes over a page's text and its picture at once. */
+function patchesOfLayout(config: AnyConfig): number {
+  return ((numberOf(config, 'input_size') ?? 0) / (numberOf(config, 'patch_size') ?? 1)) ** 2 + 1;
+}

@@ -1,0 +1,128 @@
+/** Scores of every position to every other, where attention holds them: written out, with learned biases, or in windows. Factors as in `activations.ts`. */
+import type { TensorTable } from '../../../tensor/tensor-info.js';
+import { numberOf, stringOf, type AnyConfig } from '../../models/model-config.js';
+import { CROSS } from './cache-shape.js';
+
+export interface BlockRows {
+  /** Tokens of a call: all of its sequences'. */
+  readonly tokens: number;
+  readonly sequences: number;
+  /** Tokens of one sequence. */
+  readonly length: number;
+}
+
+/** How a model attends, as far as a block's own tensors do not tell. */
+export interface Attending {
+  readonly text: AnyConfig;
+  /** Whether attention is written out, so that all of a prompt's scores are there at once. */
+  readonly isEager: boolean;
+  /** Whether a bias by where boxes are is added to all scores, as in LayoutLMv3. */
+  readonly hasBoxes: boolean;
+  /** Whether all runs on a CPU, whose attention in one operation wants values as wide as keys. */
+  readonly onCpu: boolean;
+}
+
+/** Results of a score's size at once: products, their sum with the mask, the softmax in float32 and what it becomes. */
+const SCORES_EAGER = 7.5;
+/** The same where the softmax has the model's dtype, by `model_type`. */
+const SCORES_NARROW = 3.6;
+/** The same with scores of distances, of which there are twice as many as positions, in float32. */
+const SCORES_RELATIVE = 10.7;
+const RELATIVE = /\.r_w_bias$/;
+const NARROW =
+  /^(big_bird|bigbird_pegasus|blip|blip_text_model|blip_vision_model|canine|convbert|gpt_oss|ibert|luke|megatron-bert|mpnet|mvp|openai-gpt|prophetnet|rembert|roformer|squeezebert|tapas|visual_bert|xglm)$/;
+/** A learned bias of every position to every other, with the mask in it, and as it is made. */
+const SCORES_BIASED = 3;
+/** The same of text: the bias is one for all sequences, and each has a mask in it, twice; attention to an encoder has another, of zeros. */
+const biasesOfText = (sequences: number, crosses: boolean): number => 1 + 2 * sequences + (crosses ? 1 : 0);
+/** Of two positions, how far apart they are, whatever the heads: 64-bit integers and what they become. */
+const DISTANCE_ELEMENTS = 26.5;
+/** Of rows of the model's width, while a bias is there. */
+const ROWS_BESIDE_BIAS = 7.1;
+/** Of rows of the model's width, beside scores. */
+const ROWS_BESIDE_SCORES = 4;
+/** Of what boxes tell, a bias for each sequence, and it with the mask in it; and rows of the model's width. */
+const BOXES = { scores: 2.2, rows: 5.5 };
+/** Where values are narrower than keys, on a CPU: scores and their softmax, queries and keys as they are and scaled, and values, all in float32. */
+const UNEVEN = { scores: 4, keys: 10, values: 3 };
+/** Attention of encoders of sound that knows distances: it is written out, whatever the rest of the model does. */
+const DISTANCES = /\.(distance_embedding|linear_pos)\.weight$/;
+export const ATTENTION = /attn|attention/i;
+const BIASED = /\.relative_attention_bias\.weight$/;
+
+const WINDOW_TABLE = /\.relative_position_bias_table$/;
+const WINDOW_ROWS = /\.rel_pos_h$/;
+
+/** Of patches whose scores have a bias by how far apart they are in a window, or in the picture: as large as their tables tell. */
+export function windowElements(patches: number, tensors: TensorTable): number {
+  let most = 0;
+  for (const [name, { shape }] of tensors) {
+    const [rows = 0, columns = 1] = shape;
+    // Distances in both directions at once, and those to a token for the whole; a column for each head.
+    if (WINDOW_TABLE.test(name)) most = Math.max(most, columns * (Math.floor((Math.sqrt(rows) + 1) / 2) ** 2 + 1));
+    if (!WINDOW_ROWS.test(name)) continue;
+    // Of one direction, as wide as a head.
+    const width = [...tensors].find(([each]) => each.endsWith('.qkv.weight'))?.[1].shape[1] ?? columns;
+    most = Math.max(most, (width / columns) * ((rows + 1) / 2) ** 2);
+  }
+  return SCORES_BIASED * patches * most;
+}
+
+export function scoreElements(
+  { sequences, length }: BlockRows,
+  tensors: TensorTable,
+  { text, isEager, hasBoxes, onCpu }: Attending,
+): number {
+  const names = [...tensors.keys()];
+  if (!names.some((name) => ATTENTION.test(name))) return 0;
+  const heads = numberOf(text, ...HEADS) ?? 0;
+  const width = widthOf(text) ?? 0;
+  const of = (perPair: number, perToken: number): number => length * (perPair * length + sequences * perToken);
+  const isWritten = isEager || names.some((name) => DISTANCES.test(name));
+  const written = isWritten ? of(sequences * heads * writtenScores(text, tensors), ROWS_BESIDE_SCORES * width) : 0;
+  if (names.some((name) => BIASED.test(name))) {
+    const crosses = names.some((name) => CROSS.test(name));
+    const perPair = Math.max(heads * biasesOfText(sequences, crosses), DISTANCE_ELEMENTS);
+    return Math.max(written, of(perPair, ROWS_BESIDE_BIAS * width));
+  }
+  if (isWritten) return written;
+  if (hasBoxes) return of(sequences * heads * BOXES.scores, BOXES.rows * width);
+  const { keys, values } = latentSizes(text);
+  if (!onCpu || keys === values) return 0;
+  const perToken = heads * (UNEVEN.keys * keys + UNEVEN.values * values);
+  return of(sequences * heads * UNEVEN.scores, perToken + ROWS_BESIDE_SCORES * width);
+}
+
+/** What attention that is written out returns beside its rows: a layer holds it while its experts run. */
+export function scoresReturned(
+  { sequences, length }: BlockRows,
+  tensors: TensorTable,
+  { text, isEager }: Attending,
+): number {
+  const attends = isEager && [...tensors.keys()].some((name) => ATTENTION.test(name));
+  return attends ? sequences * (numberOf(text, ...HEADS) ?? 0) * length ** 2 : 0;
+}
+
+const HEADS = [
+  'num_attention_heads',
+  'n_head',
+  'n_heads',
+  'num_heads',
+  'attention_heads',
+  'encoder_attention_heads',
+  'num_encoder_attention_heads',
+];
+
+function writtenScores(text: AnyConfig, tensors: TensorTable): number {
+  if ([...tensors.keys()].some((name) => RELATIVE.test(name))) return SCORES_RELATIVE;
+  return NARROW.test(stringOf(text, 'model_type') ?? '') ? SCORES_NARROW : SCORES_EAGER;
+}
+
+/** Of a head, where keys and values are made of what is narrower than they are; zeros where they are not. */
+function latentSizes(text: AnyConfig): { readonly keys: number; readonly values: number } {
+  const values = numberOf(text, 'kv_lora_rank') === null ? null : numberOf(text, 'v_head_dim');
+  const keys = (numberOf(text, 'qk_nope_head_dim') ?? 0) + (numberOf(text, 'qk_rope_head_dim') ?? 0);
+  return values === null ? { keys: 0, values: 0 } : { keys, values };
+}
+
+export const widthOf = (text: AnyConfig): number | null => numberOf(text, 'hidden_size', 'd_model', 'n_embd');
