@@ -5,6 +5,7 @@ import { fileUrl, inLine } from '../../src/runtime/image/file-url.js';
 import { isUrlText } from '../../src/runtime/image/picture-source.js';
 import { usageError } from '../common/main.js';
 import { beginsAsPicture, findPictures } from './find-pictures.js';
+import { isArrowName, ofArrowFile, ofSavedDataset } from './saved-dataset.js';
 import { stdinList } from './stdin-list.js';
 
 /** Stands for a list of paths on stdin. */
@@ -60,19 +61,26 @@ async function expand(argument: string, options: ListOptions): Promise<readonly 
     const hint = 'Name picture files, URLs, folders, or - for a list on stdin.';
     throw usageError(`there is no picture at ${inLine(argument)}`, hint);
   }
-  if (!entry.isDirectory()) return [typeof path === 'string' ? path : fileUrl(path)];
+  if (!entry.isDirectory()) {
+    if (typeof path !== 'string') return [fileUrl(path)];
+    if (isArrowName(path) && !(await beginsAsPicture(path)))
+      throw usageError(`${inLine(path)} is no picture, but a table in Arrow's format`, ofArrowFile(path));
+    return [path];
+  }
   const { pictures, skipped } = await findPictures(path, options.recursive ?? true, options.signal);
   if (pictures.length === 0) {
     const all = skipped === '' ? 'it is empty' : `skipped: ${skipped}`;
-    throw usageError(
-      `the folder ${inLine(argument)} holds no picture (${all})`,
-      CONTAINER.test(skipped)
-        ? 'Archives, tables and lists in a folder are named themselves, such as data/*.parquet, with --out.'
-        : 'JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PNM are read; hidden files are not looked at.',
-    );
+    throw usageError(`the folder ${inLine(argument)} holds no picture (${all})`, await emptyHint(argument, skipped));
   }
   if (skipped !== '') options.onSkipped?.(inLine(argument), skipped);
   return pictures;
+}
+
+async function emptyHint(folder: string, skipped: string): Promise<string> {
+  if (CONTAINER.test(skipped))
+    return 'Archives, tables and lists in a folder are named themselves, such as data/*.parquet, with --out.';
+  if (/\.arrow\b/.test(skipped)) return ofSavedDataset(folder);
+  return 'JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP and PNM are read; hidden files are not looked at.';
 }
 
 /** What stands in an argument for bytes that are no UTF-8. */

@@ -43,6 +43,39 @@ const linesOf = (stdout: string): Line[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as Line);
 
+describe('what save_to_disk of datasets writes', () => {
+  /** As datasets 5.2 names it. */
+  async function saved(name: string, ...splits: readonly string[]): Promise<string> {
+    const path = await folder(name);
+    if (splits.length > 0) await writeFile(join(path, 'dataset_dict.json'), JSON.stringify({ splits }));
+    for (const split of splits.length === 0 ? [''] : splits) {
+      await mkdir(join(path, split), { recursive: true });
+      await writeFile(join(path, split, 'state.json'), '{}');
+      await writeFile(join(path, split, 'data-00000-of-00001.arrow'), Buffer.from('ffffffffa0010000', 'hex'));
+    }
+    return path;
+  }
+
+  it.each([
+    ['one', [], '', 'load_from_disk("SAVED").to_parquet("SAVED.parquet")'],
+    ['splits', ['train', 'test'], '', 'load_from_disk("SAVED/train").to_parquet("SAVED/train.parquet")'],
+    [
+      'file',
+      [],
+      'data-00000-of-00001.arrow',
+      'Dataset.from_file("SAVED/data-00000-of-00001.arrow").to_parquet("SAVED/data-00000-of-00001.parquet")',
+    ],
+  ])('is refused with what makes a .parquet of it: %s', async (name, splits, file, typed) => {
+    const path = await saved(`saved '${name}'`, ...splits);
+    for (const more of [[], ['--out', join(scratch, `out-${name}`)]]) {
+      const { code, stderr } = await run(join(path, file), ...more);
+      expect(code).toBe(2);
+      expect(stderr).toContain('[USAGE]');
+      expect(stderr).toContain(typed.replaceAll('SAVED', path.replaceAll("'", "'\\''")));
+    }
+  });
+});
+
 describe('a folder', () => {
   it('gives its pictures by all their usual names, those of its folders, and counts what it skips', async () => {
     const named = [
