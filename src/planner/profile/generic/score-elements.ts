@@ -24,13 +24,13 @@ export interface Attending {
 
 /** Results of a score's size at once: products, their sum with the mask, the softmax in float32 and what it becomes. */
 const SCORES_EAGER = 7.5;
-/** The same where the softmax has the model's dtype, by `model_type`. */
-const SCORES_NARROW = 3.6;
+/** The same where the softmax has the model's dtype, by `model_type`, and rows of the model's width beside them. */
+const SCORES_NARROW = { scores: 3.2, rows: 7 };
 /** The same with scores of distances, of which there are twice as many as positions, in float32. */
 const SCORES_RELATIVE = 10.7;
 const RELATIVE = /\.r_w_bias$/;
 const NARROW =
-  /^(big_bird|bigbird_pegasus|blip|blip_text_model|blip_vision_model|canine|convbert|gpt_oss|ibert|luke|megatron-bert|mpnet|mvp|openai-gpt|prophetnet|rembert|roformer|squeezebert|tapas|visual_bert|xglm)$/;
+  /^(big_bird|bigbird_pegasus|blip|blip_text_model|blip_vision_model|canine|convbert|deberta|deberta-v2|gpt_oss|ibert|luke|megatron-bert|mpnet|mvp|openai-gpt|prophetnet|rembert|roformer|squeezebert|tapas|visual_bert|xglm)$/;
 /** A learned bias of every position to every other, with the mask in it, and as it is made. */
 const SCORES_BIASED = 3;
 /** The same of text: the bias is one for all sequences, and each has a mask in it, twice; attention to an encoder has another, of zeros. */
@@ -43,8 +43,17 @@ const ROWS_BESIDE_BIAS = 7.1;
 const ROWS_BESIDE_SCORES = 4;
 /** Of what boxes tell, a bias for each sequence, and it with the mask in it; and rows of the model's width. */
 const BOXES = { scores: 2.2, rows: 5.5 };
-/** Where values are narrower than keys, on a CPU: scores and their softmax, queries and keys as they are and scaled, and values, all in float32. */
-const UNEVEN = { scores: 4, keys: 10, values: 3 };
+/**
+ * Where values are narrower than keys, on a CPU, all in float32: scores and their softmax beside queries and keys as they are and scaled, and
+ * what comes of the softmax beside values.
+ */
+const UNEVEN = [
+  { scores: 4, keys: 10, values: 2.2 },
+  { scores: 3, keys: 10, values: 6 },
+];
+/** DeBERTa's, of words and of how far they are apart: scores of all distances beside those of all positions, and where each is found. */
+const DISENTANGLED = { scores: 3.8, distances: 2.5, places: 13.4, rows: 3 };
+const OF_DEBERTA = /^(deberta|deberta-v2|sew-d)$/;
 /** Attention of encoders of sound that knows distances: it is written out, whatever the rest of the model does. */
 const DISTANCES = /\.(distance_embedding|linear_pos)\.weight$/;
 export const ATTENTION = /attn|attention/i;
@@ -79,7 +88,13 @@ export function scoreElements(
   const width = widthOf(text) ?? 0;
   const of = (perPair: number, perToken: number): number => length * (perPair * length + sequences * perToken);
   const isWritten = isEager || names.some((name) => DISTANCES.test(name));
-  const written = isWritten ? of(sequences * heads * writtenScores(text, tensors), ROWS_BESIDE_SCORES * width) : 0;
+  const distances = isWritten ? distancesOf(text) : null;
+  if (distances !== null) {
+    const { scores, places, rows } = DISENTANGLED;
+    return of(sequences * heads * scores + places, heads * DISENTANGLED.distances * distances + rows * width);
+  }
+  const { scores, rows } = writtenScores(text, tensors);
+  const written = isWritten ? of(sequences * heads * scores, rows * width) : 0;
   if (names.some((name) => BIASED.test(name))) {
     const crosses = names.some((name) => CROSS.test(name));
     const perPair = Math.max(heads * biasesOfText(sequences, crosses), DISTANCE_ELEMENTS);
@@ -89,8 +104,11 @@ export function scoreElements(
   if (hasBoxes) return of(sequences * heads * BOXES.scores, BOXES.rows * width);
   const { keys, values } = latentSizes(text);
   if (!onCpu || keys === values) return 0;
-  const perToken = heads * (UNEVEN.keys * keys + UNEVEN.values * values);
-  return of(sequences * heads * UNEVEN.scores, perToken + ROWS_BESIDE_SCORES * width);
+  const moments = UNEVEN.map((each) => {
+    const perToken = heads * (each.keys * keys + each.values * values);
+    return of(sequences * heads * each.scores, perToken + ROWS_BESIDE_SCORES * width);
+  });
+  return Math.max(...moments);
 }
 
 /** What attention that is written out returns beside its rows: a layer holds it while its experts run. */
@@ -113,9 +131,16 @@ const HEADS = [
   'num_encoder_attention_heads',
 ];
 
-function writtenScores(text: AnyConfig, tensors: TensorTable): number {
-  if ([...tensors.keys()].some((name) => RELATIVE.test(name))) return SCORES_RELATIVE;
-  return NARROW.test(stringOf(text, 'model_type') ?? '') ? SCORES_NARROW : SCORES_EAGER;
+function writtenScores(text: AnyConfig, tensors: TensorTable): { readonly scores: number; readonly rows: number } {
+  const isRelative = [...tensors.keys()].some((name) => RELATIVE.test(name));
+  if (!isRelative && NARROW.test(stringOf(text, 'model_type') ?? '')) return SCORES_NARROW;
+  return { scores: isRelative ? SCORES_RELATIVE : SCORES_EAGER, rows: ROWS_BESIDE_SCORES };
+}
+
+/** How far apart two words may be for DeBERTa's attention, in both directions; null for others. */
+function distancesOf(text: AnyConfig): number | null {
+  if (!OF_DEBERTA.test(stringOf(text, 'model_type') ?? '') || text['relative_attention'] !== true) return null;
+  return 2 * (numberOf(text, 'position_buckets', 'max_relative_positions', 'max_position_embeddings') ?? 0);
 }
 
 /** Of a head, where keys and values are made of what is narrower than they are; zeros where they are not. */
