@@ -3,7 +3,7 @@
  * counted by `test/fixtures/planner/record_activations.py`: kernels that people may install for scans need less.
  */
 import { elementCount, type TensorTable } from '../../../tensor/tensor-info.js';
-import { numberOf, stringOf, type AnyConfig } from '../../models/model-config.js';
+import { asConfig, numberOf, stringOf, type AnyConfig } from '../../models/model-config.js';
 import { EXPERTS, expertsOf } from './experts.js';
 import { BLOCK } from './generic-groups.js';
 import { turnedElements } from './picture-patches.js';
@@ -139,6 +139,12 @@ function pointwiseElements(tensors: TensorTable): number | null {
   return 2 * Math.min(...shape.slice(0, 2)) + results * Math.max(...shape.slice(0, 2));
 }
 
+/** Attention of channels to each other, in Florence-2's tower: queries, keys and values, and each as it is turned. */
+const OF_CHANNELS = /\.channel_attn\.qkv\.weight$/;
+const ROWS_OF_CHANNELS = 18;
+/** Which of a picture's tiles are there, for every patch and every other: one is made of the other before the first layer. */
+const MASKS_OF_TILES = 2;
+
 /** Of a tower, which works on `patches`. */
 export function pictureElements(
   patches: number,
@@ -146,8 +152,13 @@ export function pictureElements(
   tensors: TensorTable,
   config: AnyConfig,
 ): number {
-  const straight = patches * Math.max(KEPT_BESIDE * (2 * rowWidth + 2 * widest), turnedElements(config));
-  return Math.ceil(Math.max(straight, windowElements(patches, tensors)));
+  const channels = [...tensors].find(([name]) => OF_CHANNELS.test(name))?.[1].shape[1] ?? 0;
+  const perPatch = [KEPT_BESIDE * (2 * rowWidth + 2 * widest), turnedElements(config), ROWS_OF_CHANNELS * channels];
+  const straight = patches * Math.max(...perPatch);
+  const tiles = numberOf(asConfig(config['vision_config']), 'max_num_tiles') ?? 1;
+  const masked = tiles > 1 ? patches ** 2 : 0;
+  const begun = MASKS_OF_TILES * masked + 2 * patches * rowWidth;
+  return Math.ceil(Math.max(straight + masked, begun, windowElements(patches, tensors)));
 }
 
 /** Rows of a token for each expert that it is sent to: as it comes in and goes out, and weighted; and where weights are float32, in that too. */

@@ -1,6 +1,6 @@
 /** The numbers of a block whose class, or only whose tensor names, are known. */
 import type { BlockPhase } from '../../../model/blocks.js';
-import { textConfig, type AnyConfig } from '../../models/model-config.js';
+import { asConfig, textConfig, type AnyConfig } from '../../models/model-config.js';
 import type { ModelClass } from '../../models/read-model-table.js';
 import { activationElements, pictureElements } from './activations.js';
 import { CROSS_KEYS, entryOf, isPlain, sizesOf, type SizedIn, type Sizes } from './block-sizes.js';
@@ -8,6 +8,8 @@ import { cacheShape, keepsOfOnePass, NO_CACHE } from './cache-shape.js';
 import { expertsOf } from './experts.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
 import { keepsItsDtype, loadedBytesOf } from '../loaded-dtype.js';
+import { partOfTower } from './tower-pictures.js';
+import { scoreElements, writtenTower } from './score-elements.js';
 import { keptElements } from './kept-elements.js';
 import { keptLevels } from '../kept-levels.js';
 import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
@@ -29,6 +31,8 @@ export interface BlockContext extends SizedIn {
   readonly cutsLayers: boolean;
   /** Whether boxes tell all scores a bias, as in LayoutLMv3. */
   readonly hasBoxes: boolean;
+  /** Rows of a tower for one picture, by its part of the configuration: as many as it learned places; 0 where a prompt's tokens tell. */
+  readonly rowsOfPicture: (part: AnyConfig) => number;
   /** Whether there is no GPU to run on. */
   readonly onCpu: boolean;
   /** Tables that heads are tied to which are no groups of their own. */
@@ -60,7 +64,11 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   // Where an encoder takes the prompt, the decoder begins with one token.
   const begun = cls?.encodes === true ? 1 : length;
   const elementBytes = rules.dtype === 'float32' ? 4 : 2;
-  const sequence = { prompt: begun, encoded: promptTokens, total: begun + newTokens };
+  // Of a picture that a prompt has none of, as Mllama's.
+  const pictured =
+    cls?.use === 'picture' && !cls.encodes ? context.rowsOfPicture(asConfig(config['vision_config'])) : 0;
+  const encoded = Math.max(promptTokens, pictured);
+  const sequence = { prompt: begun, encoded, total: begun + newTokens };
   const kept = keptElements(cache, sequence, elementBytes, engine);
   const isTable = TABLE.test(name) && !isHead && !context.headTables.has(name);
   const experts = activeShare(textConfig(config));
@@ -99,15 +107,21 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const promptRows = isHead && cls?.makesAllLogits !== true ? rows : rows * begun;
   const isTower = phase === 'image' && !WITHOUT_PATCHES.test(name);
   const perToken = isTower ? patchesPerToken(config, name) : phase === 'prompt' ? patchesLeft(config, name) : 1;
-  const onceRows = batch * (cls === null ? 1 : Math.ceil(length * perToken));
+  const tower = isTower ? partOfTower(name, config) : null;
+  const rowsOnce = Math.max(Math.ceil(length * perToken), tower === null ? 0 : context.rowsOfPicture(tower));
+  const onceRows = batch * (cls === null ? 1 : rowsOnce);
   const runs =
     phase === 'token' ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)] : [run(phase, 1, onceRows)];
   const longest = phase === 'token' && !isHead ? begun : phase === 'prompt' ? length : 1;
   const widestRows = phase === 'token' ? Math.max(promptRows, batch) : onceRows;
   const activations = (): number => {
     if (isTable) return Math.max(2 * widestRows * read.rowWidth, stemElements(name, widestRows, config));
-    if (isTower) return pictureElements(widestRows, read, held, config);
     const called = { tokens: widestRows, sequences: phase === 'token' ? rows : batch, length: longest };
+    if (isTower) {
+      const written = writtenTower(tower ?? {});
+      const scores = written === null ? 0 : scoreElements({ ...called, length: rowsOnce }, held, written);
+      return Math.max(pictureElements(widestRows, read, held, config), Math.ceil(scores));
+    }
     const { hasBoxes, onCpu } = context;
     const isEager = cls?.isEager === true && phase !== 'image';
     const attending = { text: towerPart(name, cls, config) ?? textConfig(config), isEager, hasBoxes, onCpu };

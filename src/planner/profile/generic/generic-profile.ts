@@ -15,6 +15,7 @@ import { knownNotes, loaderNotes, mainGpuNotes } from './generic-notes.js';
 import { genericGroups, LAST } from './generic-groups.js';
 import { lackingKeys, lackingNotes } from './lacking-keys.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
+import { rowsOfPicture } from './tower-pictures.js';
 import { usualPicture, type UsualPicture } from './usual-picture.js';
 import { unsavedPlaces } from './unsaved-places.js';
 import type { DtypeRules } from '../loaded-dtype.js';
@@ -91,7 +92,16 @@ export function genericProfiler(
     const picture = model === null ? null : usualPicture(model.cls, config, workload.pictureSize);
     const elements = picture === null || peaks === null ? null : elementsOf(peaks, picture, workload);
     const pictureElements = elements ?? new Map<string, number>();
-    const blocks = groups.map((group) => genericBlock(group, { ...shared, workload, pictureElements }));
+    const knownRows = new Map<string, number>();
+    const rowsOf = (part: AnyConfig): number => {
+      const key = JSON.stringify(part);
+      const rows = knownRows.get(key) ?? rowsOfPicture(part, tensors, workload.pictureSize);
+      knownRows.set(key, rows);
+      return rows;
+    };
+    const rowsOfPictures = model?.cls.use === 'picture' ? rowsOf : () => 0;
+    const inWork = { ...shared, workload, pictureElements, rowsOfPicture: rowsOfPictures };
+    const blocks = groups.map((group) => genericBlock(group, inWork));
     return {
       family: 'generic',
       model: model === null ? null : plannedClass(model, quantization),

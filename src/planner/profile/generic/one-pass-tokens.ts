@@ -3,19 +3,18 @@ import { numberOf, type AnyConfig } from '../../models/model-config.js';
 import type { ModelClass } from '../../models/read-model-table.js';
 import { isWithin } from '../../map/module-paths.js';
 import type { Workload } from '../workload/workload.js';
-import { patchesOfTower, visionPart } from './usual-picture.js';
+import { partOfTower, patchesOfTower } from './tower-pictures.js';
 
 /** Frames of sound, where a class that runs once takes one length of it, as Whisper's encoder does; null for others. */
 export function framesOfOnePass({ use }: Pick<ModelClass, 'use'>, config: AnyConfig): number | null {
   return use === 'once' && numberOf(config, 'num_mel_bins') !== null ? numberOf(config, 'max_source_positions') : null;
 }
 
-const TOWER = /(^|\.)(vision|visual|image)_(model|tower)\./;
 /** The part of a configuration that a tower is made by which goes over a picture beside a text of its own; null for other blocks. */
 export function towerPart(block: string, cls: ModelClass | null, config: AnyConfig): AnyConfig | null {
-  if (cls === null || cls.use !== 'once' || cls.pictures !== null || !TOWER.test(block)) return null;
+  if (cls === null || cls.use !== 'once' || cls.pictures !== null) return null;
   const isInText = Object.keys(config).some((field) => IN_TEXT.test(field));
-  return isInText ? null : visionPart(config);
+  return isInText ? null : partOfTower(block, config);
 }
 
 /** Places of pictures in a text, which is then not beside them. */

@@ -6,10 +6,12 @@ export const WITHOUT_PATCHES = /merger|projector|connector|resampler|audio/i;
 
 /** How many patches a token stands for in a block; 1 where config.json does not say. */
 export function patchesPerToken(config: AnyConfig, block: string): number {
-  const stages = stagesOf(config);
-  if (stages > 1) return MERGED ** (stages - 1 - stageOf(block, stages));
   const vision = asConfig(config['vision_config']);
-  const side = numberOf(vision, 'spatial_merge_size') ?? numberOf(config, 'spatial_merge_size', 'scale_factor');
+  const stages = Math.max(stagesOf(asConfig(config['encoder'])), IN_A_BACKBONE.test(block) ? stagesOf(vision) : 1);
+  if (stages > 1) return MERGED ** (stages - 1 - stageOf(block, stages));
+  const side =
+    numberOf(vision, 'spatial_merge_size', 'scale_factor') ??
+    numberOf(config, 'spatial_merge_size', 'scale_factor', 'downsample_factor');
   if (side !== null) return side ** 2;
   const ratio = numberOf(config, 'downsample_ratio') ?? numberOf(vision, 'pixel_shuffle_ratio');
   if (ratio !== null) return ratio ** -2;
@@ -44,13 +46,12 @@ export function patchesLeft(config: AnyConfig, block: string): number {
 }
 
 /** Stages of an encoder that merges patches as it goes, as Swin does; 1 of any other. */
-function stagesOf(config: AnyConfig): number {
-  const { depths } = asConfig(config['encoder']);
+function stagesOf({ depths }: AnyConfig): number {
   return Array.isArray(depths) ? Math.max(1, depths.length) : 1;
 }
 
 function stageOf(block: string, stages: number): number {
-  const stage = /(?:^|\.)layers\.(\d+)/.exec(block)?.[1];
+  const stage = /(?:^|\.)(?:layers|blocks|convs)\.(\d+)/.exec(block)?.[1];
   return Math.min(stages - 1, Number(stage ?? (/(^|\.)embeddings(\.|$)/.test(block) ? 0 : stages - 1)));
 }
 
@@ -71,7 +72,7 @@ export function encodedPicture(config: AnyConfig, tensors: ReadonlyMap<string, u
   const sides = sidesOf(encoder['image_size']);
   const patch = numberOf(encoder, 'patch_size');
   if (sides === null || patch === null) return null;
-  const step = patch * MERGED ** ((stagesOf(config) - 1) / 2);
+  const step = patch * MERGED ** ((stagesOf(encoder) - 1) / 2);
   const [rows = 0, columns = 0] = sides.map((side) => Math.floor(side / step));
   const beside = ['cls_token', 'distillation_token'].filter((name) => tensors.has(`encoder.embeddings.${name}`));
   return Math.max(1, rows * columns + beside.length);

@@ -77,6 +77,15 @@ export function windowElements(patches: number, tensors: TensorTable): number {
   return SCORES_BIASED * patches * most;
 }
 
+const WRITTEN_TOWERS = /^(blip_vision_model|got_ocr2_vision)$/;
+
+/** How a tower attends that writes attention out whatever its model does; null for others. */
+export function writtenTower(part: AnyConfig): Attending | null {
+  return WRITTEN_TOWERS.test(stringOf(part, 'model_type') ?? '')
+    ? { text: part, isEager: true, hasBoxes: false, onCpu: false }
+    : null;
+}
+
 export function scoreElements(
   { sequences, length }: BlockRows,
   tensors: TensorTable,

@@ -16,18 +16,6 @@ const SIDE = 224;
 const PYRAMID_PATCH = 4;
 const PARTS = ['vision_config', 'encoder'];
 
-/** The part of a configuration that describes a tower for pictures; null where there is none. */
-export function visionPart(config: AnyConfig): AnyConfig | null {
-  const parts = ['vision_config', 'image_config'].map((field) => asConfig(config[field]));
-  return parts.find((part) => Object.keys(part).length > 0) ?? null;
-}
-
-/** Patches of a tower's picture; null where its part of the configuration does not say how many. */
-export function patchesOfTower(part: AnyConfig, asked: PictureSize | null): number | null {
-  const size = asked ?? sizeIn(part);
-  return size === null ? null : patchesOf(part, size);
-}
-
 /** null for a class that takes something else. @param asked the size that pictures are brought to, where somebody says so */
 export function usualPicture(
   { pictures }: Pick<ModelClass, 'pictures'>,
@@ -51,7 +39,7 @@ function largerOf(backbone: PictureSize | null, whole: PictureSize | null): Pict
   return (area(backbone) > area(whole) ? backbone : whole) ?? { height: SIDE, width: SIDE };
 }
 
-function sizeIn(part: AnyConfig): PictureSize | null {
+export function sizeIn(part: AnyConfig): PictureSize | null {
   const said = part['image_size'] ?? part['img_size'];
   const sides: unknown[] = Array.isArray(said) ? said : [said, said];
   const [height, width] = sides;
@@ -60,7 +48,7 @@ function sizeIn(part: AnyConfig): PictureSize | null {
 }
 
 /** With one for the whole; null where config.json tells nothing of patches. */
-function patchesOf(config: AnyConfig, { height, width }: PictureSize): number | null {
+export function patchesOf(config: AnyConfig, { height, width }: PictureSize): number | null {
   const part = [config, asConfig(config['vision_config'])].find((each) => patchOf(each) !== null);
   const patch = part === undefined ? null : patchOf(part);
   if (part === undefined || patch === null) return null;
