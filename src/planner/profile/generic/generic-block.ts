@@ -15,9 +15,9 @@ import { keptLevels } from '../kept-levels.js';
 import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
 import { tokensOfOnePass, towerPart } from './one-pass-tokens.js';
 import { WITHOUT_PATCHES, patchesLeft, patchesPerToken, stemElements } from './picture-patches.js';
-import { soundElements } from './sound-elements.js';
+import { fixedSound, soundElements } from './sound-elements.js';
 import type { Workload } from '../workload/workload.js';
-import { parentOf } from '../../map/module-paths.js';
+import { isWithin, parentOf } from '../../map/module-paths.js';
 
 export interface BlockContext extends SizedIn {
   readonly workload: Workload;
@@ -33,6 +33,7 @@ export interface BlockContext extends SizedIn {
   readonly hasBoxes: boolean;
   /** Rows of a tower for one picture, by its part of the configuration: as many as it learned places; 0 where a prompt's tokens tell. */
   readonly rowsOfPicture: (part: AnyConfig) => number;
+  readonly sound: ReturnType<typeof fixedSound>;
   /** Whether there is no GPU to run on. */
   readonly onCpu: boolean;
   /** Tables that heads are tied to which are no groups of their own. */
@@ -108,7 +109,10 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   const isTower = phase === 'image' && !WITHOUT_PATCHES.test(name);
   const perToken = isTower ? patchesPerToken(config, name) : phase === 'prompt' ? patchesLeft(config, name) : 1;
   const tower = isTower ? partOfTower(name, config) : null;
-  const rowsOnce = Math.max(Math.ceil(length * perToken), tower === null ? 0 : context.rowsOfPicture(tower));
+  const { sound } = context;
+  const least =
+    tower !== null ? context.rowsOfPicture(tower) : sound !== null && isWithin(name, sound.path) ? sound.frames : 0;
+  const rowsOnce = Math.max(Math.ceil(length * perToken), least);
   const onceRows = batch * (cls === null ? 1 : rowsOnce);
   const runs =
     phase === 'token' ? [run('prompt', 1, promptRows), run('token', newTokens - 1, rows)] : [run(phase, 1, onceRows)];

@@ -16,6 +16,7 @@ import { genericGroups, LAST } from './generic-groups.js';
 import { lackingKeys, lackingNotes } from './lacking-keys.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
 import { rowsOfPicture } from './tower-pictures.js';
+import { fixedSound } from './sound-elements.js';
 import { usualPicture, type UsualPicture } from './usual-picture.js';
 import { unsavedPlaces } from './unsaved-places.js';
 import type { DtypeRules } from '../loaded-dtype.js';
@@ -80,6 +81,7 @@ export function genericProfiler(
     isBuffer: (name: string) => model?.tree.isBuffer(name) === true,
     bufferBytes: unsaved?.bytes ?? new Map<string, number>(),
     hasBoxes: [...tensors.keys()].some((name) => OF_BOXES.test(name)),
+    sound: model === null ? null : fixedSound(config, tensors),
     onCpu: engine === 'transformers' && options.gpus === 0,
     headTables: headTables(model, aliases),
     cutsLayers: options.cutsLayers && engine === 'transformers' && model !== null && quantization === null,

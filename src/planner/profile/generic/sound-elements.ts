@@ -2,6 +2,7 @@
  * What convolutions over sound hold that make its frames, or sound of them: they run on many more rows than there are frames. Factors are
  * those of plain torch, as `test/fixtures/planner/record_activations.py` counts them.
  */
+import type { TensorTable } from '../../../tensor/tensor-info.js';
 import { asConfig, numberOf, type AnyConfig } from '../../models/model-config.js';
 
 /** Results of a layer at once, beside what comes in: the product, its norm and what the activation function makes. */
@@ -15,6 +16,19 @@ const LAYER = /(?:^|\.)conv_layers\.(\d+)(?:\.|$)/;
 const SUBSAMPLING = /(^|\.)subsampling(\.|$)/;
 const CODEC = /(^|\.)(encoder|decoder)(_seanet)?\.(layers\.\d|block|conv[12]|snake1)/;
 const PARTS = ['encoder', 'encoder_config', 'audio_config', 'codec_config'];
+
+const PLACES = /(^|\.)embed_positions\.weight$/;
+
+/** What goes over sound of one length, as Whisper's encoder does, and how many frames that is; null where there is none. */
+export function fixedSound(
+  config: AnyConfig,
+  tensors: TensorTable,
+): { readonly path: string; readonly frames: number } | null {
+  const part = [asConfig(config['audio_config']), config].find((each) => numberOf(each, 'num_mel_bins') !== null) ?? {};
+  const frames = numberOf(part, 'max_source_positions');
+  const places = [...tensors].find(([name, { shape }]) => PLACES.test(name) && shape[0] === frames)?.[0];
+  return places === undefined || frames === null ? null : { path: places.replace(PLACES, ''), frames };
+}
 
 /** Elements of a block for so many frames; 0 for one that runs on frames. */
 export function soundElements(block: string, frames: number, config: AnyConfig): number {
