@@ -15,7 +15,7 @@ import { keptLevels } from '../kept-levels.js';
 import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
 import { tokensOfOnePass, towerPart } from './one-pass-tokens.js';
 import { WITHOUT_PATCHES, patchesLeft, patchesPerToken, stemElements } from './picture-patches.js';
-import { fixedSound, soundElements } from './sound-elements.js';
+import { soundElements, type FixedSound } from './sound-elements.js';
 import type { Workload } from '../workload/workload.js';
 import { isWithin, parentOf } from '../../map/module-paths.js';
 
@@ -33,7 +33,7 @@ export interface BlockContext extends SizedIn {
   readonly hasBoxes: boolean;
   /** Rows of a tower for one picture, by its part of the configuration: as many as it learned places; 0 where a prompt's tokens tell. */
   readonly rowsOfPicture: (part: AnyConfig) => number;
-  readonly sound: ReturnType<typeof fixedSound>;
+  readonly sound: FixedSound | null;
   /** Whether there is no GPU to run on. */
   readonly onCpu: boolean;
   /** Tables that heads are tied to which are no groups of their own. */

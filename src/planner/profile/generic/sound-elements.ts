@@ -19,11 +19,14 @@ const PARTS = ['encoder', 'encoder_config', 'audio_config', 'codec_config'];
 
 const PLACES = /(^|\.)embed_positions\.weight$/;
 
-/** What goes over sound of one length, as Whisper's encoder does, and how many frames that is; null where there is none. */
-export function fixedSound(
-  config: AnyConfig,
-  tensors: TensorTable,
-): { readonly path: string; readonly frames: number } | null {
+export interface FixedSound {
+  /** Module path of what goes over it. */
+  readonly path: string;
+  readonly frames: number;
+}
+
+/** What goes over sound of one length, as Whisper's encoder does; null where nothing does. */
+export function fixedSound(config: AnyConfig, tensors: TensorTable): FixedSound | null {
   const part = [asConfig(config['audio_config']), config].find((each) => numberOf(each, 'num_mel_bins') !== null) ?? {};
   const frames = numberOf(part, 'max_source_positions');
   const places = [...tensors].find(([name, { shape }]) => PLACES.test(name) && shape[0] === frames)?.[0];
