@@ -13,7 +13,7 @@ import { scoreElements, writtenTower } from './score-elements.js';
 import { keptElements } from './kept-elements.js';
 import { keptLevels } from '../kept-levels.js';
 import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
-import { tokensOfOnePass, towerPart } from './one-pass-tokens.js';
+import { isTowerInText, tokensOfOnePass, towerPart } from './one-pass-tokens.js';
 import { WITHOUT_PATCHES, patchesLeft, patchesPerToken, stemElements } from './picture-patches.js';
 import { soundElements, type FixedSound } from './sound-elements.js';
 import type { Workload } from '../workload/workload.js';
@@ -106,7 +106,8 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
   };
   // Most classes of transformers make logits of a prompt's last token only.
   const promptRows = isHead && cls?.makesAllLogits !== true ? rows : rows * begun;
-  const isTower = phase === 'image' && !WITHOUT_PATCHES.test(name);
+  const isInText = isTowerInText(name, cls, config);
+  const isTower = (phase === 'image' || isInText) && !WITHOUT_PATCHES.test(name);
   const perToken = isTower ? patchesPerToken(config, name) : phase === 'prompt' ? patchesLeft(config, name) : 1;
   const tower = isTower ? partOfTower(name, config) : null;
   const { sound } = context;

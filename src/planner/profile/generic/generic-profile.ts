@@ -101,7 +101,7 @@ export function genericProfiler(
       knownRows.set(key, rows);
       return rows;
     };
-    const rowsOfPictures = model?.cls.use === 'picture' ? rowsOf : () => 0;
+    const rowsOfPictures = model?.cls.use === 'picture' || model?.cls.use === 'once' ? rowsOf : () => 0;
     const inWork = { ...shared, workload, pictureElements, rowsOfPicture: rowsOfPictures };
     const blocks = groups.map((group) => genericBlock(group, inWork));
     return {

@@ -13,8 +13,16 @@ export function framesOfOnePass({ use }: Pick<ModelClass, 'use'>, config: AnyCon
 /** The part of a configuration that a tower is made by which goes over a picture beside a text of its own; null for other blocks. */
 export function towerPart(block: string, cls: ModelClass | null, config: AnyConfig): AnyConfig | null {
   if (cls === null || cls.use !== 'once' || cls.pictures !== null) return null;
-  const isInText = Object.keys(config).some((field) => IN_TEXT.test(field));
-  return isInText ? null : partOfTower(block, config);
+  return hasPlacesInText(config) ? null : partOfTower(block, config);
+}
+
+const hasPlacesInText = (config: AnyConfig): boolean => Object.keys(config).some((field) => IN_TEXT.test(field));
+
+const OF_PICTURES = /(^|\.)((vision|image)_(model|tower|encoder)|visual)\./;
+
+/** Whether a block goes over the patches of pictures that have places in a text, as it does where its model answers. */
+export function isTowerInText(block: string, cls: ModelClass | null, config: AnyConfig): boolean {
+  return cls?.use === 'once' && cls.pictures === null && OF_PICTURES.test(`${block}.`) && hasPlacesInText(config);
 }
 
 /** Places of pictures in a text, which is then not beside them. */
