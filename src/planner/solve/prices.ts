@@ -66,6 +66,8 @@ export function bestBound(
     for (let k = 0; k < MOST_STEPS && low.slope > 0 && high.slope < 0 && !isEnough(); k++) {
       const price =
         (high.bound - low.bound + low.slope * low.price - high.slope * high.price) / (low.slope - high.slope);
+      // Lines that are one but for rounding can meet anywhere.
+      if (!(price > low.price && price < high.price)) break;
       const most = low.bound + low.slope * (price - low.price);
       const line = lineAt(price);
       if (line.slope > 0) low = line;

@@ -22,7 +22,7 @@ export interface Relaxation {
 }
 
 /** Of a number, as a fraction: what one addition can lose, and as much again for each of the factors and sums beside it. */
-const ROUNDING = 2 ** -46;
+const ROUNDING = 2 ** -45;
 
 export function relax(chain: Chain, prices: Float64Array, { capacities, levels }: Box): Relaxation {
   const { items, places, resources, stageStart } = chain;
