@@ -73,6 +73,14 @@ describe('throughput', () => {
     expect(ofThroughput({ objective: 'throughput', engine: 'transformers' }).join(' ')).toMatch(/interpreter/);
   });
 
+  it('comes close to an integer solver without one, as long as shorter turns are found', () => {
+    const turnOf = (gibs: readonly number[], rest: Partial<PlanOptions>): number =>
+      plan(gibs, { objective: 'throughput', ...rest }).cost.busiestMs;
+    const three = { engine: 'transformers' } as const;
+    expect(turnOf([1, 1, 1], three)).toBeLessThan(1.001 * turnOf([1, 1, 1], { ...three, integerSolver }));
+    expect(turnOf([0.625, 0.625], {})).toBeLessThan(1.005 * turnOf([0.625, 0.625], { integerSolver }));
+  });
+
   it('finds the shortest turn that trying every placement finds', () => {
     const chains = fc.array(fc.constantFrom(200, 900, 4000), { minLength: 2, maxLength: 6 });
     fc.assert(
