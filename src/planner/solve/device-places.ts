@@ -5,7 +5,7 @@
  */
 import { at, found } from '../../checked-access.js';
 import { realAt } from './number-at.js';
-import type { Input, Item } from './problem.js';
+import { perCrossing, type Input, type Item } from './problem.js';
 
 type Crossing = Input['cost'];
 
@@ -22,12 +22,7 @@ export type EndsOf = (crossing: Crossing) => CrossingEnds;
 const SAME = 1e-9;
 
 export function crossingEnds(homes: readonly number[]): EndsOf {
-  const known = new Map<Crossing, CrossingEnds>();
-  return (crossing) => {
-    const ends = known.get(crossing) ?? splitEnds(crossing, homes);
-    known.set(crossing, ends);
-    return ends;
-  };
+  return perCrossing((crossing) => splitEnds(crossing, homes));
 }
 
 function splitEnds(crossing: Crossing, homes: readonly number[]): CrossingEnds {

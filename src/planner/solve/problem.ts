@@ -80,6 +80,36 @@ export function withPlaces(problem: Problem, mayGo: (item: Item, place: number, 
   return { ...problem, items };
 }
 
+/** What is made of a crossing, made once for each. */
+export function perCrossing<T>(make: (crossing: Input['cost']) => T): (crossing: Input['cost']) => T {
+  const known = new Map<Input['cost'], T>();
+  return (crossing) => {
+    const own = known.get(crossing) ?? make(crossing);
+    known.set(crossing, own);
+    return own;
+  };
+}
+
+/** The same in other units of cost. */
+export function scaled(problem: Problem, factor: number): Problem {
+  const times = (cost: number): number => cost * factor;
+  const crossing = perCrossing((own) => own.map((row) => row.map(times)));
+  const items = problem.items.map(({ cost, inputs, ...item }) => ({
+    ...item,
+    cost: cost.map(times),
+    inputs: inputs.map((input) => ({ ...input, cost: crossing(input.cost) })),
+  }));
+  return { ...problem, items };
+}
+
+/** No placement costs more, but for rounding. */
+export function dearest({ items }: Problem): number {
+  const most = (costs: readonly number[]): number => Math.max(0, ...costs.filter((cost) => cost < Infinity));
+  const costOfItem = ({ cost, inputs }: Item): number =>
+    inputs.reduce((sum, input) => sum + most(input.cost.flat()), most(cost));
+  return items.reduce((sum, item) => sum + costOfItem(item), 0);
+}
+
 /** The problem of whether anything fits. */
 export function withoutCosts(problem: Problem): Problem {
   const items = problem.items.map((item) => ({
@@ -96,16 +126,12 @@ export function withoutCosts(problem: Problem): Problem {
  */
 export function reversed({ items, ...problem }: Problem): Problem {
   const last = items.length - 1;
-  const transposed = new Map<Input['cost'], Input['cost']>();
+  const transposed = perCrossing((cost) => cost.map((_, p) => cost.map((row) => numberAt(row, p))));
   const inputs = items.map((): Input[] => []);
   const roots: number[] = [];
   for (const [i, item] of items.entries()) {
     roots.push(item.sameAs === null ? i : at(roots, item.sameAs));
-    for (const { from, cost } of item.inputs) {
-      const back = transposed.get(cost) ?? cost.map((_, p) => cost.map((row) => numberAt(row, p)));
-      transposed.set(cost, back);
-      at(inputs, from).push({ from: last - i, cost: back });
-    }
+    for (const { from, cost } of item.inputs) at(inputs, from).push({ from: last - i, cost: transposed(cost) });
   }
   const latest = new Map<number, number>();
   const back = items.toReversed().map((item, k): Item => {

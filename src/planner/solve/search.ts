@@ -3,7 +3,7 @@ import { halves, peakBoxes } from './boxes.js';
 import { layOut, type Chain } from './chain.js';
 import { decompose } from './decomposition.js';
 import { bestBound, type BoundedBox } from './prices.js';
-import { costOf, reversed, withPlaces, type Answer, type Item, type Problem, type Solution } from './problem.js';
+import { costOf, dearest, reversed, withPlaces, type Answer, type Problem, type Solution } from './problem.js';
 import { boundsThrough } from './relax.js';
 import { walk, type WalkRules } from './walk.js';
 
@@ -46,7 +46,7 @@ export function search(problem: Problem, limits: Required<SolveOptions>): Search
   let best = null as Solution | null;
   let tried = 0;
   // Bounds beyond all costs say that nothing fits.
-  const most = Math.min(limits.cutoff, dearest(problem));
+  const most = Math.min(limits.cutoff, 1 + 2 * dearest(problem));
   const upper = (): number => best?.cost ?? most;
   const rules: WalkRules = {
     isCutOff: (bound) => bound >= upper() * (1 - SAME),
@@ -96,14 +96,6 @@ export function search(problem: Problem, limits: Required<SolveOptions>): Search
   // With nothing open the problem is done, and no part of it asked for.
   const left = open.length === 0 ? problem : leftOpen(problem, chain, open, best?.choice ?? [], rules.isCutOff);
   return { solution: best, bound, left };
-}
-
-/** More than any placement costs. */
-function dearest({ items }: Problem): number {
-  const most = (costs: readonly number[]): number => Math.max(0, ...costs.filter((cost) => cost < Infinity));
-  const costOfItem = ({ cost, inputs }: Item): number =>
-    inputs.reduce((sum, input) => sum + most(input.cost.flat()), most(cost));
-  return 1 + 2 * items.reduce((sum, item) => sum + costOfItem(item), 0);
 }
 
 /** The problem without places that bounds rule out in every open box; a known placement stays possible. */

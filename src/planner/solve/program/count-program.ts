@@ -63,8 +63,8 @@ export function ask(
     iterations: iterationsOf(work),
     wide: wide && { gap: wide.gap, iterations: iterationsOf(wide.work) },
   });
-  // Less what the solver's tolerances can have raised it above what is true.
-  const bound = proven * (1 - INTEGER_TOLERANCE);
+  // Less what the solver's tolerances, which are no fractions, can have raised it above what is true.
+  const bound = Math.min(proven * (1 - INTEGER_TOLERANCE), Math.max(0, proven - INTEGER_TOLERANCE));
   if (values === null) return { solution: null, value: Infinity, bound };
   const choice = placesOf(values);
   const value = columns.reduce((sum, { cost }, k) => sum + cost * realAt(values, k), 0);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bruteForce } from '../../../../test/planner/brute-force.js';
 import { MIB, problems, withEqual } from '../../../../test/planner/run-problems.js';
 import { highsSolver } from '../../../highs/index.js';
-import { costOf, type Item, type Problem } from '../problem.js';
+import { costOf, scaled, type Item, type Problem } from '../problem.js';
 import { scarceResources } from '../resources.js';
 import { countProgram } from './count-program.js';
 import { INTEGER_TOLERANCE } from './integer-program.js';
@@ -47,6 +47,21 @@ describe('searchProgram', () => {
         expect(result?.bound).toBeLessThanOrEqual(expected);
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('finds it whatever the costs are counted in', () => {
+    fc.assert(
+      fc.property(withEqual, fc.constantFrom(1e-15, 1e-9, 1e-6, 1e9, 1e15), (problem, unit) => {
+        if (problem.items.length > 5) return;
+        const own = scaled(problem, unit);
+        const expected = bruteForce(own);
+        const result = searchProgram(own, solver, { cutoff: 1e6 * unit, stop: () => false });
+        expect((result?.solution?.cost ?? Infinity) / unit).toBeCloseTo(expected / unit, 5);
+        expect((result?.bound ?? NaN) / unit).toBeCloseTo(expected / unit, 3);
+        expect(result?.bound).toBeLessThanOrEqual(expected);
+      }),
+      { numRuns: 60 },
     );
   });
 

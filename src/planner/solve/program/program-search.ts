@@ -7,14 +7,15 @@
  * the same answer on every machine.
  */
 import { at } from '../../../checked-access.js';
-import { costOf, withPlaces, type Answer, type Problem, type Solution } from '../problem.js';
+import { costOf, withPlaces, type Problem, type Solution } from '../problem.js';
 import { scarceResources } from '../resources.js';
 import { ask, countProgram, type CountProgram, type Question } from './count-program.js';
-import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
+import { INTEGER_TOLERANCE } from './integer-program.js';
 import { searchMixtures } from './mixtures.js';
 import { busyMs, type Objective } from './objective.js';
 import { reorder } from './reorder.js';
 import type { Order } from './runs.js';
+import { inUsualUnits } from './usual-units.js';
 
 /** Simplex iterations times columns: five million take about a second. */
 const MIXED = 8e6;
@@ -45,11 +46,8 @@ export interface ProgramLimits extends Pick<Question, 'cutoff' | 'stop'> {
 type Effort = Pick<Question, 'work' | 'wide' | 'restarts' | 'start'>;
 
 /** Null where the problem is no program of counts. */
-export function searchProgram(
-  problem: Problem,
-  solver: IntegerSolver,
-  { objective = 'sum', cutoff, known = null, effort = 1, stop }: ProgramLimits,
-): Answer | null {
+export const searchProgram = inUsualUnits((problem, solver, limits) => {
+  const { objective = 'sum', cutoff, known = null, effort = 1, stop } = limits;
   const whole = countProgram(problem, { objective });
   if (whole === null) return null;
   const isSum = objective === 'sum';
@@ -145,4 +143,4 @@ export function searchProgram(
   if (stretches === null || !isLarge || isRelaxed) solve(WHOLE);
   if (isLarge && (isSettled || !isSum)) searchPairs();
   return { solution: best === known ? null : best, bound: Math.min(least(), bound) };
-}
+});

@@ -3,11 +3,11 @@
  * with a limit on it, halving between the bound and the best. A limit makes for smaller counts and better cuts, so that
  * what the first program leaves open is mostly settled so.
  */
-import type { Answer, Problem } from '../problem.js';
 import { ask, countProgram } from './count-program.js';
-import { INTEGER_TOLERANCE, type IntegerSolver } from './integer-program.js';
+import { INTEGER_TOLERANCE } from './integer-program.js';
 import { searchMixtures } from './mixtures.js';
-import { searchProgram, type ProgramLimits } from './program-search.js';
+import { searchProgram } from './program-search.js';
+import { inUsualUnits } from './usual-units.js';
 
 const MOST_STEPS = 8;
 /** Simplex iterations of a step. */
@@ -18,7 +18,7 @@ const CLOSE = 1e-4;
 const WIDE = 2e-3;
 
 /** Null where the problem is no program of counts. */
-export function searchBottleneck(problem: Problem, solver: IntegerSolver, limits: ProgramLimits): Answer | null {
+export const searchBottleneck = inUsualUnits((problem, solver, limits) => {
   const { cutoff, effort = 1, stop } = limits;
   const first = searchProgram(problem, solver, { ...limits, objective: 'busiest' });
   if (first === null) return null;
@@ -45,4 +45,4 @@ export function searchBottleneck(problem: Problem, solver: IntegerSolver, limits
     best = mixed?.solution ?? best;
   }
   return { solution: best, bound: Math.min(bound, best?.cost ?? Infinity) };
-}
+});
