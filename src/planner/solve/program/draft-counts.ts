@@ -49,16 +49,20 @@ export function draftCounts(
   const countsOn = (device: number, counts: Counts): [place: number, column: number][] =>
     [...counts].filter(([place]) => homes[place] === device);
 
-  /** Per resource that can run out, its terms in MiB, and the heights that its largest peak may have, of which a column is 1. */
+  /** Per resource that can run out, its terms in MiB, and the heights that its largest peak may reach, with a column that says whether it does. */
   const rooms = scarceResources(problem).map((resource) => {
     const peakOf = (p: number, i: number): number => at(at(at(items, i).peak, p), resource);
-    const levels = peaksOf(problem, resource).map((bytes) => {
-      const value = (choice: readonly number[]): number => Number(Math.max(0, ...choice.map(peakOf)) === bytes);
+    const [none = 0, ...heights] = peaksOf(problem, resource);
+    const levels = heights.map((bytes) => {
+      const value = (choice: readonly number[]): number => Number(choice.some((p, i) => peakOf(p, i) >= bytes));
       return { bytes, column: draft.column({ value }) };
     });
-    const columns = levels.map(({ column }) => column);
-    draft.sum(columns, 1);
-    return { resource, levels, terms: levels.map(({ bytes, column }): Term => [column, bytes / MIB]) };
+    const terms = levels.map(({ bytes, column }, k): Term => {
+      const below = levels[k - 1];
+      if (below !== undefined) draft.atMost(column, below.column);
+      return [column, (bytes - (below?.bytes ?? none)) / MIB];
+    });
+    return { resource, levels, terms };
   });
 
   /** Limits on counts, such as what a place can hold, are what makes the relaxation close. */
@@ -77,9 +81,15 @@ export function draftCounts(
       for (const { resource, levels, terms } of rooms) {
         const peak = at(at(item.peak, place), resource);
         const use = at(at(item.use, place), resource);
-        const enough = levels.filter(({ bytes }) => bytes >= peak);
-        if (enough.length < levels.length)
-          draft.row([[column, 1], ...enough.map((level): Term => [level.column, -upper])], { high: 0 });
+        const reached = levels.find(({ bytes }) => bytes === peak);
+        if (reached !== undefined)
+          draft.row(
+            [
+              [column, 1],
+              [reached.column, -upper],
+            ],
+            { high: 0 },
+          );
         if (use > 0) terms.push([column, use / MIB]);
       }
     }

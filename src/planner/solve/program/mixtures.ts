@@ -19,7 +19,7 @@ import { countedBy } from './objective.js';
 const MOST_ROUNDS = 100;
 /** Programs between loads, each from what the one before found, and the simplex iterations times columns of each. */
 const MOST_PASSES = 2;
-const BETWEEN = 4e6;
+const BETWEEN = 12e6;
 /** Peaks of the device with the largest one that are taken as one, as a fraction of its capacity. */
 const SAME_PEAK = 1 / 256;
 /** As a fraction of the cost: what a round has to promise. */

@@ -24,10 +24,10 @@ const STRETCHES = 12e6;
 const SHORT = 4e6;
 const WHOLE = 8e6;
 const PAIR = 0.2e6;
-/** Of more than two memories that can be full, gaps that are worth no more work, no more pairs, and no stretches where mixtures follow: fractions of the cost. */
+const PAIR_AFTER_MIXTURES = 0.8e6;
+/** Of more than two memories that can be full, gaps that are worth no more work, and no more pairs: fractions of the cost. */
 const CLOSE = 3e-4;
 const CLOSE_FOR_PAIRS = 1e-3;
-const CLOSE_FOR_STRETCHES = 5e-3;
 /** A gap that more of the first program hardly narrows, and mixtures do. */
 const WIDE = 3e-2;
 /** Rounds of pairs, each of which has to gain this fraction for the next. */
@@ -93,28 +93,30 @@ export const searchProgram = inUsualUnits((problem, solver, limits) => {
     return own.bound >= own.value * (1 - 2 * INTEGER_TOLERANCE);
   };
 
-  /** What pairs of devices held when they were searched: where all else lies makes no difference to them. */
-  const tried = new Set<string>();
-  const searchPair = (pair: readonly number[], { choice, cost }: Solution): void => {
+  /** What pairs of devices held when they were searched to the end: where all else lies makes no difference to them. */
+  const settled = new Set<string>();
+  const searchPair = (pair: readonly number[], { choice, cost }: Solution, work: number): void => {
     const busy = busyMs(problem, choice);
     if (!isSum && !pair.some((device) => busy.get(device) === cost)) return;
     const isFree = (place: number): boolean => pair.includes(at(problem.homes, place));
     const own = choice.map((place) => (isFree(place) ? place : -1)).join();
-    if (tried.has(own)) return;
-    tried.add(own);
+    if (settled.has(own)) return;
     const held = withPlaces(problem, (_, place, i) => {
       const here = at(choice, i);
       return isFree(here) ? isFree(place) : place === here;
     });
     const program = countProgram(held, { objective });
-    if (program !== null) keep(answer(held, program, { work: PAIR }).solution);
+    if (program === null) return;
+    const { solution, value, bound: proven } = answer(held, program, { work });
+    if (proven >= value * (1 - 2 * INTEGER_TOLERANCE)) settled.add(own);
+    keep(solution);
   };
-  const searchPairs = (): void => {
+  const searchPairs = (work = PAIR): void => {
     const devices = [...new Set(problem.homes)];
     const pairs = devices.flatMap((a, k) => devices.slice(k + 1).map((b) => [a, b]));
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const before = best?.cost ?? Infinity;
-      for (const pair of pairs) if (best !== null && !isOver(CLOSE_FOR_PAIRS)) searchPair(pair, best);
+      for (const pair of pairs) if (best !== null && !isOver(CLOSE_FOR_PAIRS)) searchPair(pair, best, work);
       if (best !== null && isSum && !isOver(CLOSE_FOR_PAIRS))
         keep(reorder(problem, solver, best, { cutoff: least(), stop }));
       if (best === null || best.cost > before * (1 - LEAST_GAIN)) break;
@@ -132,14 +134,16 @@ export const searchProgram = inUsualUnits((problem, solver, limits) => {
   const mixed = isLarge ? relaxation('mixed') : null;
   const isSettled = mixed !== null && relax(mixed, { work: MIXED, wide: { gap: WIDE, work: MIXED_IF_WIDE } });
   const isOpen = isLarge && !isSettled;
-  if (isOpen) {
+  if (isLarge) {
     if (best === null) solve(SHORT);
     searchPairs();
-    mix();
   }
-  const isClose = isOpen && isOver(CLOSE_FOR_STRETCHES);
+  if (isOpen) {
+    mix();
+    searchPairs(PAIR_AFTER_MIXTURES);
+  }
   // A smaller program that is solved to its end leaves open what order costs, which the whole one alone can tell.
-  const isRelaxed = stretches !== null && !isClose && relax(stretches, { work: STRETCHES, restarts: false });
+  const isRelaxed = stretches !== null && !(isOpen && isSum) && relax(stretches, { work: STRETCHES, restarts: false });
   if (stretches === null || !isLarge || isRelaxed) solve(WHOLE);
   if (isLarge && (isSettled || !isSum)) searchPairs();
   return { solution: best === known ? null : best, bound: Math.min(least(), bound) };
