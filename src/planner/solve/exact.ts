@@ -7,9 +7,9 @@
 import { wholeBox } from './boxes.js';
 import { layOut } from './chain.js';
 import { bestBound } from './prices.js';
-import { costOf, withoutCosts, withPlaces, type Problem, type Solution } from './problem.js';
+import { costOf, withoutCosts, withPlaces, type Answer, type Problem, type Solution } from './problem.js';
 import { mostFitting } from './resources.js';
-import { search, type SearchResult, type SolveOptions } from './search.js';
+import { search, type SolveOptions } from './search.js';
 
 /** For up to two devices that can be full: about a second on one core. */
 export const DEFAULT_EFFORT = 1_200_000;
@@ -17,7 +17,7 @@ const LIMITS = { cutoff: Infinity, width: 32_000, effort: DEFAULT_EFFORT, stop: 
 /** To find anything that fits where a search for the best found nothing. */
 const RESCUE = { ...LIMITS, width: 512, effort: 100_000 };
 
-export function solveExact(problem: Problem, options: SolveOptions = {}): SearchResult {
+export function solveExact(problem: Problem, options: SolveOptions = {}): Answer {
   const limits = { ...LIMITS, ...options };
   const open = withoutHopeless(problem);
   const result = search(open, limits);

@@ -82,32 +82,3 @@ function pricedCosts({ items, places, resources, cost, use, peak }: Chain, price
   }
   return priced;
 }
-
-/** `[item * places + place]`: what every placement of the box with the item there costs at least. */
-export function boundsThrough(
-  chain: Chain,
-  { prices, levels, capacities, relaxation }: Box & { prices: Float64Array; relaxation: Relaxation },
-): Float64Array {
-  const { items, places, stageStart } = chain;
-  const priced = pricedCosts(chain, prices, levels);
-  const fixed = prices.reduce((sum, price, r) => sum + price * realAt(capacities, r), 0);
-  const through = new Float64Array(items * places).fill(Infinity);
-  let before = Float64Array.of(-fixed - relaxation.rounding);
-  for (let i = 0; i < items; i++) {
-    const { next, step, states } = at(chain.stages, i);
-    const there = wholeAt(stageStart, i + 1);
-    const after = new Float64Array(wholeAt(stageStart, i + 2) - there).fill(Infinity);
-    for (let state = 0; state < states; state++) {
-      for (let p = 0; p < places; p++) {
-        const target = wholeAt(next, state * places + p);
-        if (target < 0) continue;
-        const ip = i * places + p;
-        const cost = realAt(before, state) + realAt(step, state * places + p) + realAt(priced, ip);
-        after[target] = Math.min(realAt(after, target), cost);
-        through[ip] = Math.min(realAt(through, ip), cost + realAt(relaxation.rest, there + target));
-      }
-    }
-    before = after;
-  }
-  return through;
-}

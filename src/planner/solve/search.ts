@@ -1,10 +1,9 @@
 /** Boxes of peaks, bounded and walked again and again with more labels until nothing is left open. */
 import { halves, peakBoxes } from './boxes.js';
-import { layOut, type Chain } from './chain.js';
+import { layOut } from './chain.js';
 import { decompose } from './decomposition.js';
 import { bestBound, type BoundedBox } from './prices.js';
-import { costOf, dearest, reversed, withPlaces, type Answer, type Problem, type Solution } from './problem.js';
-import { boundsThrough } from './relax.js';
+import { costOf, dearest, reversed, type Answer, type Problem, type Solution } from './problem.js';
 import { walk, type WalkRules } from './walk.js';
 
 export interface SolveOptions {
@@ -35,12 +34,7 @@ const FAR_APART = 1 / 64;
 /** Of the gap: what telling peaks apart has to close elsewhere. */
 const WORTH_PARTS = 0.2;
 
-export interface SearchResult extends Answer {
-  /** The problem without places that bounds rule out: all that is cheaper than the best, or than the cutoff, is possible in it. */
-  readonly left: Problem;
-}
-
-export function search(problem: Problem, limits: Required<SolveOptions>): SearchResult {
+export function search(problem: Problem, limits: Required<SolveOptions>): Answer {
   const chain = layOut(reversed(problem));
   const effort = limits.effort * Math.min(1, 2 / Math.max(1, chain.resources));
   let best = null as Solution | null;
@@ -93,24 +87,5 @@ export function search(problem: Problem, limits: Required<SolveOptions>): Search
   }
   const open = boxes.filter((box) => !rules.isCutOff(box.bound));
   const bound = Math.min(best?.cost ?? Infinity, ...open.map((box) => box.bound));
-  // With nothing open the problem is done, and no part of it asked for.
-  const left = open.length === 0 ? problem : leftOpen(problem, chain, open, best?.choice ?? [], rules.isCutOff);
-  return { solution: best, bound, left };
-}
-
-/** The problem without places that bounds rule out in every open box; a known placement stays possible. */
-function leftOpen(
-  problem: Problem,
-  chain: Chain,
-  boxes: readonly BoundedBox[],
-  known: readonly number[],
-  isCutOff: (bound: number) => boolean,
-): Problem {
-  const isOpen = new Set<number>();
-  for (const box of boxes) {
-    for (const [ip, bound] of boundsThrough(chain, box).entries()) if (!isCutOff(bound)) isOpen.add(ip);
-  }
-  // The chain begins with the last item.
-  const last = problem.items.length - 1;
-  return withPlaces(problem, (_, p, i) => known[i] === p || isOpen.has((last - i) * chain.places + p));
+  return { solution: best, bound };
 }

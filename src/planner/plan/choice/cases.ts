@@ -12,8 +12,6 @@ import { numbersOf } from './alike.js';
 export interface Case {
   readonly placing: Placing;
   readonly problem: Problem;
-  /** The problem without what a search has ruled out for all that is better than the best known. */
-  left?: Problem;
   /** Nothing that fits here costs less. */
   bound: number;
 }

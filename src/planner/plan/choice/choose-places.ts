@@ -48,7 +48,6 @@ export function choosePlaces(context: PlanContext, options: ChooseOptions = {}):
     }
     const result = solveExact(each.problem, { ...walk, cutoff });
     each.bound = result.bound;
-    each.left = result.left;
     if (result.solution !== null) best = { of: each, ...result.solution };
   }
   if (integerSolver === undefined) return answerOf(context, cases, best, SAME);
@@ -66,7 +65,7 @@ function throughPrograms(
   for (const each of cases.toSorted((a, b) => a.bound - b.bound)) {
     const upper = Math.min(best?.cost ?? Infinity, cutoff);
     if (each.bound >= upper * (1 - INTEGER_TOLERANCE) || (best !== null && stop())) break;
-    const result = searchProgram(each.left ?? each.problem, solver, {
+    const result = searchProgram(each.problem, solver, {
       cutoff: upper,
       known: best?.of === each ? best : null,
       effort: programEffort,

@@ -12,7 +12,7 @@ import { scarceResources } from '../resources.js';
 import { ask, countProgram, type CountProgram, type Question } from './count-program.js';
 import { INTEGER_TOLERANCE } from './integer-program.js';
 import { searchMixtures } from './mixtures.js';
-import { busyMs, type Objective } from './objective.js';
+import { busyMs } from './objective.js';
 import { reorder } from './reorder.js';
 import type { Order } from './runs.js';
 import { inUsualUnits } from './usual-units.js';
@@ -20,7 +20,7 @@ import { inUsualUnits } from './usual-units.js';
 /** Simplex iterations times columns: five million take about a second. */
 const MIXED = 8e6;
 const MIXED_IF_WIDE = 2e6;
-const STRETCHES = 12e6;
+const STRETCHES = 16e6;
 const SHORT = 4e6;
 const WHOLE = 8e6;
 const PAIR = 0.2e6;
@@ -34,20 +34,12 @@ const WIDE = 3e-2;
 const MOST_ROUNDS = 3;
 const LEAST_GAIN = 1e-4;
 
-export interface ProgramLimits extends Pick<Question, 'cutoff' | 'stop'> {
-  readonly objective?: Objective;
-  /** A placement to begin with. */
-  readonly known?: Solution | null;
-  /** Times the usual effort. */
-  readonly effort?: number;
-}
-
 /** What to begin with is the best by default. */
 type Effort = Pick<Question, 'work' | 'wide' | 'restarts' | 'start'>;
 
 /** Null where the problem is no program of counts. */
-export const searchProgram = inUsualUnits((problem, solver, limits) => {
-  const { objective = 'sum', cutoff, known = null, effort = 1, stop } = limits;
+export const searchProgram = inUsualUnits((problem, solver, given) => {
+  const { objective = 'sum', cutoff, known = null, effort = 1, stop } = given;
   const whole = countProgram(problem, { objective });
   if (whole === null) return null;
   const isSum = objective === 'sum';
