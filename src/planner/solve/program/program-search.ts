@@ -21,10 +21,8 @@ import { inUsualUnits } from './usual-units.js';
 const MIXED = 8e6;
 const MIXED_IF_WIDE = 2e6;
 const STRETCHES = 16e6;
-const SHORT = 4e6;
 const WHOLE = 8e6;
 const PAIR = 0.2e6;
-const PAIR_AFTER_MIXTURES = 0.8e6;
 /** Of more than two memories that can be full, gaps that are worth no more work, and no more pairs: fractions of the cost. */
 const CLOSE = 3e-4;
 const CLOSE_FOR_PAIRS = 1e-3;
@@ -127,12 +125,12 @@ export const searchProgram = inUsualUnits((problem, solver, given) => {
   const isSettled = mixed !== null && relax(mixed, { work: MIXED, wide: { gap: WIDE, work: MIXED_IF_WIDE } });
   const isOpen = isLarge && !isSettled;
   if (isLarge) {
-    if (best === null) solve(SHORT);
+    if (best === null) solve(WHOLE / 2);
     searchPairs();
   }
   if (isOpen) {
     mix();
-    searchPairs(PAIR_AFTER_MIXTURES);
+    searchPairs(4 * PAIR);
   }
   // A smaller program that is solved to its end leaves open what order costs, which the whole one alone can tell.
   const isRelaxed = stretches !== null && !(isOpen && isSum) && relax(stretches, { work: STRETCHES, restarts: false });
