@@ -1,6 +1,7 @@
 /** Many pictures through one captioner: each answered as transformers answers it alone, whatever is beside it. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
@@ -115,6 +116,34 @@ describe('captionAll', () => {
       expect.objectContaining({ code: 'IMAGE_UNREADABLE' }),
       null,
     ]);
+  });
+
+  it.each([true, false])('lets go of its source once nobody takes outcomes (in process: %s)', async (inProcess) => {
+    const { createCaptioner } = inProcess ? Captioners : inProcesses;
+    await using captioner = await createCaptioner(checkpoint, { threads: 1, inProcess });
+    const [first = ''] = entries.map(pathOf);
+    let given = 0;
+    let letGo: () => void = () => undefined;
+    const isLetGo = new Promise<void>((resolve) => (letGo = resolve));
+    async function* camera(): AsyncGenerator<Picture> {
+      try {
+        for (;;) {
+          await setTimeout(5);
+          given += 1;
+          yield first;
+        }
+      } finally {
+        letGo();
+      }
+    }
+    for await (const outcome of captioner.captionAll(camera(), { batchSize: 1 })) {
+      expect(outcome.status).toBe('captioned');
+      given = 0;
+      break;
+    }
+    await isLetGo;
+    // The one that it waits for.
+    expect(given).toBeLessThanOrEqual(1);
   });
 
   it('throws what its source throws, and what it is aborted with', async () => {

@@ -115,15 +115,21 @@ export class Captioner implements AsyncDisposable {
     const line = new OutcomeLine(batchSize === 'auto' ? MOST_OPEN : 4 * batchSize + LEAST_OPEN);
     const source = line.admitted(pictures, askOf({ question, prompt }), { ...this.#fetching, signal });
     const total = Array.isArray(pictures) ? { total: pictures.length } : {};
-    const made = this.#worker.captionStream(source, { generation, pictures: batchSize, ...total }, hooks);
-    for await (const outcomes of made) {
-      line.add(outcomes);
-      for (const outcome of line.next()) {
-        this.#onProgress?.({ stage: 'captioning', donePictures: line.passed });
-        yield outcome;
+    try {
+      const made = this.#worker.captionStream(source, { generation, pictures: batchSize, ...total }, hooks);
+      for await (const outcomes of made) {
+        line.add(outcomes);
+        for (const outcome of line.next()) {
+          this.#onProgress?.({ stage: 'captioning', donePictures: line.passed });
+          yield outcome;
+        }
       }
+      yield* line.next();
+    } finally {
+      line.close();
+      // Pictures may be waited for that never come: so is nobody for the end of them.
+      void source.return().catch(() => undefined);
     }
-    yield* line.next();
   }
 
   /**

@@ -10,6 +10,7 @@ export class OutcomeLine {
   #given = 0;
   #passed = 0;
   #freed: (() => void) | null = null;
+  #isClosed = false;
 
   /** @param most pictures that were given and have not passed */
   constructor(most: number) {
@@ -29,7 +30,9 @@ export class OutcomeLine {
   ): AsyncGenerator<NumberedPicture, void, undefined> {
     for await (const picture of pictures) {
       const index = this.#given++;
-      while (index - this.#passed >= this.#most) await new Promise<void>((resolve) => (this.#freed = resolve));
+      while (!this.#isClosed && index - this.#passed >= this.#most)
+        await new Promise<void>((resolve) => (this.#freed = resolve));
+      if (this.#isClosed) return;
       try {
         yield { index, ...(await askedPicture(picture, ask, fetching)) };
       } catch (error) {
@@ -37,6 +40,12 @@ export class OutcomeLine {
         this.add([{ status: 'failed', index, error }]);
       }
     }
+  }
+
+  /** Nobody takes outcomes any more: `admitted` ends, and lets go of the pictures, once it has the one that it waits for. */
+  close(): void {
+    this.#isClosed = true;
+    this.#free();
   }
 
   add(outcomes: readonly Outcome[]): void {
@@ -52,9 +61,13 @@ export class OutcomeLine {
       if (outcome === undefined) return;
       this.#here.delete(this.#passed);
       this.#passed += 1;
-      this.#freed?.();
-      this.#freed = null;
+      this.#free();
       yield outcome;
     }
+  }
+
+  #free(): void {
+    this.#freed?.();
+    this.#freed = null;
   }
 }
