@@ -163,6 +163,29 @@ describe('runBulk', () => {
     expect((await runBulk(again)).tally).toMatchObject({ captioned: 42, failed: 5 });
   });
 
+  it('captions few pictures alone for one that kills its workers, however many they have in hand', async () => {
+    const { caption, ...rest } = worker(150, ({ source }) => source === 'p17');
+    const given: number[] = [];
+    const counting: CaptionWorker = {
+      ...rest,
+      caption: (pictures, signal) => {
+        const call = given.push(0) - 1;
+        const counted = async function* () {
+          for await (const picture of pictures) {
+            given[call] = (given[call] ?? 0) + 1;
+            yield picture;
+          }
+        };
+        return caption(counted(), signal);
+      },
+    };
+    const openWorker = () => Promise.resolve(counting);
+    const { tally } = await runBulk(options('out', { inputs: named(200), shardSize: 200, openWorker }));
+    expect(tally).toMatchObject({ captioned: 179, failed: 21 });
+    expect(given[0]).toBeGreaterThan(150);
+    expect(given.filter((pictures) => pictures === 1).length).toBeLessThanOrEqual(32);
+  });
+
   it('ends where workers die of no picture', async () => {
     let opened = 0;
     const openWorker = () => {

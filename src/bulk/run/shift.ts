@@ -10,6 +10,12 @@ import type { ShardQueue } from './shard-queue.js';
 /** A picture that a worker died with so often is given up. */
 const MOST_DEATHS = 3;
 
+/**
+ * Pictures that are on their way with one that a worker died with so often: the more of them, the more come alone once another has died. Many have
+ * been read by then that no model ever saw.
+ */
+const MOST_TOGETHER = [Infinity, 32, 1];
+
 /** Pictures that a reader knows of before it is asked for them. */
 const PREPARED = 16;
 
@@ -48,10 +54,11 @@ export class Shift {
     return this.#isDone;
   }
 
-  /** Pictures of one shard after the other; one that may have killed two workers comes alone. */
+  /** Pictures of one shard after the other; one that may have killed a worker comes with few, and one that may have killed two alone. */
   async *pictures(): AsyncGenerator<HandedPicture, void> {
     await using reader = new PictureReader(this.#options.imageRoot, this.#options.fetching);
     let given = 0;
+    let room = Infinity;
     for (;;) {
       const job = this.#current ?? (await this.#take());
       this.#current = job;
@@ -60,14 +67,14 @@ export class Shift {
       for (const [index, position] of missing.entries()) {
         if (job.isAbandoned) break;
         reader.prepare(missing.slice(index, index + PREPARED).map((next) => job.picture(next)));
-        const isSuspect = job.deathsAt(position) === MOST_DEATHS - 1;
-        if (isSuspect && given > 0) return;
+        room = Math.min(room, MOST_TOGETHER[job.deathsAt(position)] ?? 1);
+        if (given >= room) return;
         const handed = await this.#handOver(job, position, reader);
         if (this.#isOver) return;
         if (handed === null) continue;
         given += 1;
         yield handed;
-        if (isSuspect) return;
+        if (given >= room) return;
       }
       this.#current = undefined;
       // Where none of its pictures could be read.
