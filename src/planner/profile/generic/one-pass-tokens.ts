@@ -43,7 +43,8 @@ export function tokensOfOnePass(
   return (part === null ? null : patchesOfTower(part, pictureSize)) ?? promptTokens;
 }
 
-/** Of LayoutLMv3, which goes over a page's text and its picture at once. */
+/** Of LayoutLMv3, which goes over a page's text and its picture at once; what of a side is less than a patch, it leaves out. */
 function patchesOfLayout(config: AnyConfig): number {
-  return ((numberOf(config, 'input_size') ?? 0) / (numberOf(config, 'patch_size') ?? 1)) ** 2 + 1;
+  const [side, patch] = [numberOf(config, 'input_size'), numberOf(config, 'patch_size')];
+  return side === null || patch === null ? 0 : Math.floor(side / patch) ** 2 + 1;
 }

@@ -16,8 +16,8 @@ export function patchesPerToken(config: AnyConfig, block: string): number {
   const ratio = numberOf(config, 'downsample_ratio') ?? numberOf(vision, 'pixel_shuffle_ratio');
   if (ratio !== null) return ratio ** -2;
   const tokens = numberOf(config, 'mm_tokens_per_image');
-  const patches = (numberOf(vision, 'image_size') ?? 0) / (numberOf(vision, 'patch_size') ?? 1);
-  return tokens === null ? 1 : Math.max(1, patches ** 2 / tokens);
+  const [picture, patch] = [numberOf(vision, 'image_size'), numberOf(vision, 'patch_size')];
+  return tokens === null || picture === null || patch === null ? 1 : Math.max(1, (picture / patch) ** 2 / tokens);
 }
 
 /** Patches that become one between two stages. */
