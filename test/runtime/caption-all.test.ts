@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openCheckpoint } from '../../src/loader/index.js';
 import { parseBlip2Config } from '../../src/model/blip2-config.js';
 import { Asking } from '../../src/runtime/engine/asking.js';
@@ -123,8 +123,7 @@ describe('captionAll', () => {
     await using captioner = await createCaptioner(checkpoint, { threads: 1, inProcess });
     const [first = ''] = entries.map(pathOf);
     let given = 0;
-    let letGo: () => void = () => undefined;
-    const isLetGo = new Promise<void>((resolve) => (letGo = resolve));
+    let isLetGo = false;
     async function* camera(): AsyncGenerator<Picture> {
       try {
         for (;;) {
@@ -133,7 +132,7 @@ describe('captionAll', () => {
           yield first;
         }
       } finally {
-        letGo();
+        isLetGo = true;
       }
     }
     for await (const outcome of captioner.captionAll(camera(), { batchSize: 1 })) {
@@ -141,7 +140,7 @@ describe('captionAll', () => {
       given = 0;
       break;
     }
-    await isLetGo;
+    await vi.waitUntil(() => isLetGo, { timeout: 10_000 });
     // The one that it waits for.
     expect(given).toBeLessThanOrEqual(1);
   });
