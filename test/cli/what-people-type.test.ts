@@ -202,7 +202,7 @@ describe('blip2-run', () => {
   });
 
   it('refuses a plan that is over its own budget, and diff reads it', async () => {
-    const over = ['--vram', '5M', '--strategy', 'sequential', '--json', '-q'];
+    const over = ['--vram', '5M', '--batch', '8', '--strategy', 'sequential', '--json', '-q'];
     const { stdout: stdin } = await command('blip2-plan', [DEMO, ...over]);
     const { code, stderr } = await command('blip2-run', [PICTURE, '-m', DEMO, '--plan', '-', '--emulate-gpu'], {
       stdin,

@@ -479,7 +479,7 @@ describe.skipIf(chromiumPath === null)('a report', () => {
 
   it.each([
     ['explain', '-'],
-    ['plan', '-q', '--strategy', 'sequential'],
+    ['plan', '-q', '--batch', '8', '--strategy', 'sequential'],
   ])('of a map that does not fit says so (%s)', async (...args) => {
     const folder = await mkdtemp(join(tmpdir(), 'page-test-'));
     const report = join(folder, 'given.html');
