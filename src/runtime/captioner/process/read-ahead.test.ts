@@ -32,9 +32,11 @@ describe('a source that is read ahead', () => {
   });
 
   it('has several there at once after a while', async () => {
-    const ahead = readAhead(numbers(6), { ...COUNTED, most: 3 });
+    const taken: number[] = [];
+    const ahead = readAhead(numbers(6, taken), { ...COUNTED, most: 3 });
     await ahead.next();
-    await setTimeout(50);
+    while (taken.length < 4) await setTimeout(1);
+    await setTimeout(1);
     let given = 0;
     for (let isNow = true; isNow;) {
       const next = ahead.next();
@@ -53,12 +55,12 @@ describe('a source that is read ahead', () => {
     const taken: number[] = [];
     const ahead = readAhead(numbers(9, taken), { most: 8, mostBytes: 25, bytesOf: () => 10 });
     await ahead.next();
-    await setTimeout(30);
+    while (taken.length < 4) await setTimeout(1);
+    await setTimeout(20);
     expect(taken).toEqual([0, 1, 2, 3]);
     await ahead.next();
     await ahead.next();
-    await setTimeout(30);
-    expect(taken.length).toBeGreaterThan(4);
+    while (taken.length < 5) await setTimeout(1);
   });
 
   it('fails after what was read before', async () => {
