@@ -1,5 +1,5 @@
 /**
- * An integer solver keeps to its rows, and to what is cheapest, within so many milliseconds, whatever placements cost. So a problem that is
+ * An integer solver keeps to its rows, and to what is cheapest, within so many milliseconds, whatever placements cost (findings/highs-small-costs.sh). So a problem that is
  * far from the usual goes to it in units of which the best takes some thousands at most: powers of two, with which nothing is rounded.
  */
 import { dearest, scaled, type Answer, type Problem, type Solution } from '../problem.js';
