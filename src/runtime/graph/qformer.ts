@@ -44,16 +44,20 @@ function normalize(module: Module, wire: 'query' | 'words'): void {
   module.stage.make(wire, module.layerNorm(module.stage.use(wire), hiddenSize, layerNormEps));
 }
 
-/** Words as BERT embeds them: row of the word plus row of its position. */
-export function lowerTextEmbeddings(stage: StageBuilder, block: Block): void {
-  const module = new Module(stage, block.name);
-  const ids = stage.use('word_ids');
+/** What BERT adds up for words: their rows, `[batch, words, width]`, and those of their positions, `[words, width]`; in what the tables have. */
+export function embeddedWords(module: Module): { readonly rows: Value; readonly places: Value } {
+  const ids = module.stage.use('word_ids');
   const words = module.child('word_embeddings');
   const positions = module.child('position_embeddings');
   const length = positions.node('Shape', [ids], { start: { int: 1 }, end: { int: 2 } });
   const places = positions.node('Slice', [positions.weight('weight'), module.graph.int64s([0]), length]);
-  const sum = module.add(words.node('Gather', [words.weight('weight'), ids]), places);
-  stage.make('words', module.reshape(sum, [-1, stage.config.qformer.hiddenSize]));
+  return { rows: words.node('Gather', [words.weight('weight'), ids]), places };
+}
+
+export function lowerTextEmbeddings(stage: StageBuilder, block: Block): void {
+  const module = new Module(stage, block.name);
+  const { rows, places } = embeddedWords(module);
+  stage.make('words', module.reshape(module.add(rows, places), [-1, stage.config.qformer.hiddenSize]));
 }
 
 /** InstructBLIP: the words of the instruction, and the norm that BLIP-2 has outside of its embeddings. */

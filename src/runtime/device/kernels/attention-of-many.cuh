@@ -205,8 +205,8 @@ __device__ __forceinline__ void attentionOfMany(const u16 *qkv, const u16 *bias,
   KERNEL_OF(288, blocks)                                                                                                       \
   attention_of_many_##head(const u16 *qkv, const u16 *bias, u16 *keys, u16 *values, const int *lengths, u16 *output,           \
                            int tokens, int heads, int capacity, float scale) {                                                 \
-    attentionOfMany<eighths, OWN_KEYS>(qkv, bias, Angles(), keys, values, lengths, output, tokens, heads, capacity, scale,        \
-                                    SHARED_BYTES);                                                                             \
+    attentionOfMany<eighths, OWN_KEYS>(qkv, bias, Angles(), keys, values, lengths, output, tokens, heads, capacity, scale,     \
+                                       SHARED_BYTES);                                                                          \
   }
 
 ATTENTION_OF_MANY(64, 8, 2)
@@ -223,8 +223,8 @@ attention_to_picture_64(const u16 *queries, const u16 *bias, const u16 *memory, 
   KERNEL_OF(288, blocks)                                                                                                       \
   rotary_attention_of_many_##head(const u16 *qkv, const u16 *bias, u16 *keys, u16 *values, const int *lengths, u16 *output,    \
                                   int tokens, int heads, int capacity, float scale, const u16 *cosines, const u16 *sines) {    \
-    attentionOfMany<eighths, TURNED_KEYS>(qkv, bias, Angles{cosines, sines}, keys, values, lengths, output, tokens, heads, capacity,  \
-                                   scale, SHARED_BYTES);                                                                       \
+    attentionOfMany<eighths, TURNED_KEYS>(qkv, bias, Angles{cosines, sines}, keys, values, lengths, output, tokens, heads,     \
+                                          capacity, scale, SHARED_BYTES);                                                      \
   }
 
 ROTARY_ATTENTION_OF_MANY(64, 8, 2)

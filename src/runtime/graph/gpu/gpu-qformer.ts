@@ -6,6 +6,7 @@
 import type { Block } from '../../../model/blocks.js';
 import type { Value } from '../../onnx/graph-builder.js';
 import { Module } from '../module.js';
+import { embeddedWords } from '../qformer.js';
 import type { StageBuilder } from '../stage-builder.js';
 import { castTo, floatOf, madeInFloat } from './casts.js';
 import { attendAcross, attendPacked } from './gpu-attention-of-all.js';
@@ -39,16 +40,10 @@ function normalize(module: Module, wire: 'query' | 'words'): void {
   module.stage.make(wire, module.layerNorm(module.stage.use(wire), hiddenSize, layerNormEps));
 }
 
-/** Words as BERT embeds them: row of the word plus row of its position. Tables have whatever float they have. */
 export function lowerGpuTextEmbeddings(stage: StageBuilder, block: Block): void {
   const module = new Module(stage, block.name);
-  const ids = stage.use('word_ids');
-  const words = module.child('word_embeddings');
-  const positions = module.child('position_embeddings');
-  const length = positions.node('Shape', [ids], { start: { int: 1 }, end: { int: 2 } });
-  const places = positions.node('Slice', [positions.weight('weight'), module.graph.int64s([0]), length]);
-  const rows = words.node('Gather', [words.weight('weight'), ids]);
-  stage.make('words', module.add(castTo(words, rows, 'F32'), castTo(positions, places, 'F32')));
+  const { rows, places } = embeddedWords(module);
+  stage.make('words', module.add(castTo(module, rows, 'F32'), castTo(module, places, 'F32')));
 }
 
 /** InstructBLIP: the words of the instruction, and the norm that BLIP-2 has outside of its embeddings. */
