@@ -1,7 +1,7 @@
 import { errorText, option } from '../../error-text.js';
 import { Blip2Error } from '../../errors.js';
-import { cudaAnswer, hasCuda } from './cuda-provider.js';
-import type { Provider } from './provider.js';
+import { cudaCount, hasCuda } from './cuda-provider.js';
+import type { Provider, ProviderCount } from './provider.js';
 import { webgpuAnswer } from './webgpu-provider.js';
 
 /**
@@ -18,10 +18,10 @@ export async function chooseGpuProvider(
   let devices = 0;
   for (const provider of ['cuda', 'webgpu'] as const) {
     if (asked !== 'auto' && asked !== provider) continue;
-    const answer = provider === 'cuda' ? cudaAnswer(gpus[0]) : await webgpuAnswer();
-    if (answer.works && gpus.every((gpu) => gpu < answer.devices.length)) return provider;
-    if (answer.works) devices = Math.max(devices, answer.devices.length);
-    reasons.push(answer.works ? `${provider}: ${answer.devices.length} GPU here` : `${provider}: ${answer.reason}`);
+    const answer = provider === 'cuda' ? cudaCount(gpus[0]) : await webgpuCount();
+    if (answer.works && gpus.every((gpu) => gpu < answer.count)) return provider;
+    if (answer.works) devices = Math.max(devices, answer.count);
+    reasons.push(answer.works ? `${provider}: ${answer.count} GPU here` : `${provider}: ${answer.reason}`);
   }
   if (asked === 'cpu') reasons.push('the CPU was asked for');
   const why = reasons.join('; ');
@@ -44,6 +44,11 @@ export async function chooseGpuProvider(
       details,
     },
   );
+}
+
+async function webgpuCount(): Promise<ProviderCount> {
+  const answer = await webgpuAnswer();
+  return answer.works ? { works: true, count: answer.devices.length } : answer;
 }
 
 /** The provider that `chooseGpuProvider` will choose where it finds any; asking takes no memory of a GPU. */

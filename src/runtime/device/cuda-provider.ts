@@ -7,8 +7,8 @@ import { CudaMemory } from './memory/cuda-memory.js';
 import { cardMemory } from './memory/nvidia-management.js';
 import { hasCudaLibrary, missingCudaLibrary } from './ort/cuda-library.js';
 import { CustomOps } from './ort/custom-ops.js';
-import { OrtSession } from './ort/ort-session.js';
-import type { ProviderAnswer, ProviderDevice } from './provider.js';
+import { OrtSession, readProvider } from './ort/ort-session.js';
+import type { ProviderAnswer, ProviderCount, ProviderDevice } from './provider.js';
 import { identityModel } from './ort/identity-model.js';
 import { DriverThread } from './memory/driver-thread.js';
 
@@ -17,18 +17,49 @@ import { DriverThread } from './memory/driver-thread.js';
  * @param device where it is tried, because a session takes memory of its device
  */
 export function cudaAnswer(device = 0): ProviderAnswer {
-  if (process.platform !== 'linux') return { works: false, reason: 'CUDA is used on Linux only' };
-  const driver = CudaDriver.load();
-  if (driver === null) return { works: false, reason: 'no CUDA driver, or no card that it drives' };
-  if (!hasCudaLibrary()) return { works: false, reason: missingCudaLibrary() };
+  const driver = driverHere();
+  if (typeof driver === 'string') return { works: false, reason: driver };
   // Before the session, whose context takes memory.
   const devices = cudaDevices(driver);
+  return tried(driver, device) ?? { works: true, devices };
+}
+
+/** The same of whoever needs no names, and not what each card has free, which another library of the driver is started for. */
+export function cudaCount(device = 0): ProviderCount {
+  const driver = driverHere();
+  if (typeof driver === 'string') return { works: false, reason: driver };
+  return tried(driver, device) ?? { works: true, count: driver.deviceCount() };
+}
+
+/** @returns why there is none */
+function driverHere(): CudaDriver | string {
+  if (process.platform !== 'linux') return 'CUDA is used on Linux only';
+  const driver = CudaDriver.load();
+  if (driver === null) return 'no CUDA driver, or no card that it drives';
+  return hasCudaLibrary() ? driver : missingCudaLibrary();
+}
+
+function tried(driver: CudaDriver, device: number): { readonly works: false; readonly reason: string } | null {
   try {
-    new OrtSession(identityModel(), { cuda: cudaSettings(Math.min(device, devices.length - 1)) })[Symbol.dispose]();
+    const cuda = cudaSettings(Math.min(device, driver.deviceCount() - 1));
+    new OrtSession(identityModel(), { cuda })[Symbol.dispose]();
+    return null;
   } catch (error) {
     return { works: false, reason: error instanceof Error ? error.message : String(error) };
   }
-  return { works: true, devices };
+}
+
+/**
+ * Reads the provider's library and those that it needs, a tenth of a second, before there is something to run. It takes no memory of a
+ * card, and what fails is told by who tries a session.
+ */
+export function readCudaProvider(): void {
+  if (typeof driverHere() === 'string') return;
+  try {
+    readProvider(cudaSettings(0));
+  } catch {
+    // `tried` says it.
+  }
 }
 
 /** Whether the provider's library and a card's driver are there; nothing is tried. */

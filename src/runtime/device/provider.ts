@@ -15,3 +15,7 @@ export interface ProviderDevice {
 export type ProviderAnswer =
   | { readonly works: true; readonly devices: readonly ProviderDevice[] }
   | { readonly works: false; readonly reason: string };
+
+/** The same where only their number counts. */
+export type ProviderCount =
+  { readonly works: true; readonly count: number } | Extract<ProviderAnswer, { readonly works: false }>;

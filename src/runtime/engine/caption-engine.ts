@@ -146,9 +146,9 @@ export class CaptionEngine implements CaptionWorker {
     const { config, tokenizers, asking, pixels, model, room } = this.#parts;
     const pictureSize = pixels.rules.size;
     const means = { config, model, room, pictureSize };
+    const pictures = await picturesAtOnce(means, request);
     // Of none there is nothing to take, but the end of them.
     const most = Math.max(1, total);
-    const pictures = Math.min(most, await picturesAtOnce(means, request));
     const encoded = Math.min(most, room?.picturesPerSweep(pictures) ?? Math.min(pictures, MOST_TOGETHER));
     const parts = {
       config,

@@ -15,17 +15,17 @@ const MOST_ON_CPU = 16;
 export interface DecodingMeans {
   readonly config: Blip2Config;
   readonly model: CaptionModel;
-  readonly room: PlannedRoom | null;
+  readonly room: Pick<PlannedRoom, 'plannedBatch' | 'check' | 'has'> | null;
   readonly pictureSize: PictureSize;
 }
 
 /**
- * How many pictures are decoded at once.
+ * How many pictures are decoded at once: no more than there are. Of a single one nothing is priced.
  * @throws Blip2Error `PLAN_MISMATCH` where a plan has no room for as many as are asked for
  */
 export async function picturesAtOnce(
   { config, model, room, pictureSize }: DecodingMeans,
-  { generation, pictures: wanted, maxTextTokens = 1 }: StreamRequest,
+  { generation, pictures: wanted, total = Infinity, maxTextTokens = 1 }: StreamRequest,
 ): Promise<number> {
   const { maxNewTokens, strategy } = resolveGenerationOptions(generation, config.text);
   // A prompt and its answer are within the model's positions, whatever each may be.
@@ -41,13 +41,16 @@ export async function picturesAtOnce(
   });
   if (wanted !== 'auto') {
     await room?.check(work(wanted));
-    return wanted;
+    return Math.max(1, Math.min(wanted, total));
   }
   // Who plans for one picture has said nothing of many.
   const planned = room?.plannedBatch ?? 1;
   const most = planned > 1 ? planned : model.rolling === undefined ? MOST_ON_CPU : MOST_ON_DEVICE;
-  for (let pictures = most; pictures > 1; pictures = Math.floor(pictures / 2)) {
-    if (room === null ? hasMemoryFor(model, work(pictures)) : await room.has(work(pictures))) return pictures;
+  for (let pictures = most; Math.min(pictures, total) > 1; pictures = Math.floor(pictures / 2)) {
+    // As many as half of these would be.
+    if (Math.floor(pictures / 2) >= total) continue;
+    const asked = Math.min(pictures, total);
+    if (room === null ? hasMemoryFor(model, work(asked)) : await room.has(work(asked))) return asked;
   }
   return 1;
 }

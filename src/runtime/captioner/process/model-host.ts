@@ -1,5 +1,5 @@
 /** The process that holds a model for a caller elsewhere. Started by `ModelProcess`; it ends with its channel. */
-import './start-driver.js';
+import { startCard } from './start-driver.js';
 import { isRetrieval, parseModelConfig } from '../../../model/blip2-config.js';
 import { CaptionEngine } from '../../engine/caption-engine.js';
 import type { AnswerToken, CaptionHooks } from '../../engine/captioner-options.js';
@@ -20,7 +20,7 @@ let engine: CaptionEngine | MatchEngine | undefined;
 process.on('message', (request: Request) => {
   switch (request.kind) {
     case 'card':
-      return DriverThread.start(request.card);
+      return startCard(request.card);
     case 'work':
       return void answer(request.call, request.work);
     case 'token-taken':

@@ -57,6 +57,7 @@ const OUT_OF_MEMORY = 2;
 const TEXT_BYTES = 256;
 
 let loaded: CudaDriver | null | undefined;
+let isStarting = false;
 
 export class CudaDriver {
   /** Kept for ever: a handle that is collected closes the library under its callers. */
@@ -77,7 +78,8 @@ export class CudaDriver {
   /** Has the driver start in a thread of the pool, which takes a tenth of a second or two: whoever loads it later waits for the rest of that. */
   static startAside(): void {
     const name = LIBRARY[process.platform];
-    if (name === undefined || loaded !== undefined) return;
+    if (name === undefined || loaded !== undefined || isStarting) return;
+    isStarting = true;
     try {
       const library = koffi.load(name);
       // The library stays until it has answered.

@@ -108,12 +108,25 @@ function createSession(
 }
 
 function appendCuda(options: Pointer, settings: Readonly<Record<string, string>>): void {
+  withCuda(settings, (cuda) => ortApi().call('SessionOptionsAppendExecutionProvider_CUDA_V2', options, cuda));
+}
+
+/**
+ * The CUDA provider's library is read with the first options for it.
+ * @throws Blip2Error `ORT_FAILED` where it does not load
+ */
+export function readProvider(cuda: Readonly<Record<string, string>>): void {
+  environment();
+  withCuda(cuda, () => undefined);
+}
+
+function withCuda(settings: Readonly<Record<string, string>>, use: (cuda: Pointer) => void): void {
   const ort = ortApi();
   const cuda = ort.create('CreateCUDAProviderOptions');
   try {
     const names = Object.keys(settings);
     ort.call('UpdateCUDAProviderOptions', cuda, names, Object.values(settings), names.length);
-    ort.call('SessionOptionsAppendExecutionProvider_CUDA_V2', options, cuda);
+    use(cuda);
   } finally {
     ort.release('CUDAProviderOptions', cuda);
   }
