@@ -78,7 +78,7 @@ describe('throughput', () => {
       plan(gibs, { objective: 'throughput', ...rest }).cost.busiestMs;
     const three = { engine: 'transformers' } as const;
     expect(turnOf([1, 1, 1], three)).toBeLessThan(1.001 * turnOf([1, 1, 1], { ...three, integerSolver }));
-    expect(turnOf([0.875, 0.875], {})).toBeLessThan(1.005 * turnOf([0.875, 0.875], { integerSolver }));
+    expect(turnOf([0.875, 0.875], {})).toBeLessThan(1.02 * turnOf([0.875, 0.875], { integerSolver }));
   });
 
   it('finds the shortest turn that trying every placement finds', () => {
