@@ -24,6 +24,11 @@ const MIB = 2 ** 20;
  */
 const ORT_MEMORY = { contextBytes: 720 * MIB, workspaceBytes: 0 } as const;
 
+/** Of what stands here as `contextBytes`, the context of CUDA itself: on an H200, whose 132 processors make it larger than most. */
+const H200_CONTEXT_BYTES = 527 * MIB;
+/** The driver's count less torch's peak: 717 to 735 MiB for opt-2.7b, 776 to 811 for flan-t5-xl on an H200 (bench/gpu). */
+const TORCH_CONTEXT_BYTES = 815 * MIB;
+
 /**
  * Milliseconds of a module's kernels, one after the other: where each is launched, and where a step is recorded and replayed. The second is
  * opt-2.7b's step on an H200 (2.19 ms) less what its weights take to read; flan-t5-xl's is within 2 % by it.
@@ -116,8 +121,7 @@ const H200: GpuProfile = {
     transformers: {
       streamBytesPerSecond: 8 * GB,
       ...PYTHON,
-      // The driver's count less torch's peak: 717 to 735 MiB for opt-2.7b, 776 to 811 for flan-t5-xl (bench/gpu).
-      contextBytes: 815 * MIB,
+      contextBytes: TORCH_CONTEXT_BYTES,
       workspaceBytes: torchWorkspace(true),
     },
   },
@@ -163,6 +167,19 @@ export function onLink(card: GpuProfile, link: HostLink): GpuProfile {
     },
     errorFactor: Math.max(card.errorFactor, SHEET_ERROR),
     source: `${card.source}; its link is taken to be PCI Express ${link.generation} x${link.lanes}`,
+  };
+}
+
+/** A card whose driver takes so much for a context of CUDA: beside it, libraries are taken to need what they do on an H200. */
+export function withContext(card: GpuProfile, contextBytes: number): GpuProfile {
+  const { 'blip2-run': run, transformers } = card.engines;
+  const counted = (onH200: number): number => contextBytes + onH200 - H200_CONTEXT_BYTES;
+  return {
+    ...card,
+    engines: {
+      'blip2-run': { ...run, contextBytes: counted(ORT_MEMORY.contextBytes) },
+      transformers: { ...transformers, contextBytes: counted(TORCH_CONTEXT_BYTES) },
+    },
   };
 }
 

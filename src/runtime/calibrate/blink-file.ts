@@ -7,7 +7,7 @@ import { replaceFile } from '../../loader/write/replace-file.js';
 import { gpuProfileSchema, hostProfileSchema } from '../../planner/price/device-profile.js';
 
 const NAME = 'blink.json';
-const SCHEMA = 'blip2-device-map/blink/2';
+const SCHEMA = 'blip2-device-map/blink/3';
 
 const link = z.strictObject({ generation: z.number(), lanes: z.number() });
 

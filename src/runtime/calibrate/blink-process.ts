@@ -3,6 +3,7 @@ import type { GpuProfile, HostProfile } from '../../planner/price/device-profile
 import type { EngineDevice } from '../session/gpu/device/engine-device.js';
 import { blinkHost } from './blink-host.js';
 import { BLINK } from './timing.js';
+import { watchedOpen, type Watched } from './watched-open.js';
 
 export interface BlinkRequest {
   /** What the profiles say of where they come from. */
@@ -28,10 +29,10 @@ async function blink({ source, cards, host }: BlinkRequest): Promise<BlinkAnswer
   const devices = await started(cards.map(({ gpu }) => gpu));
   const start = performance.now();
   const profiles: GpuProfile[] = [];
-  for (const [i, device] of devices.entries()) {
+  for (const [i, { device, contextBytes }] of devices.entries()) {
     const { measureGpu } = await import('./measure-gpu.js');
     const memoryBytes = device.memory.room()?.totalBytes ?? null;
-    const card = { name: cards[i]?.name ?? '', memoryBytes, freeBytes: null };
+    const card = { name: cards[i]?.name ?? '', memoryBytes, contextBytes };
     profiles.push(await measureGpu(device, card, source, BLINK));
   }
   return {
@@ -43,14 +44,20 @@ async function blink({ source, cards, host }: BlinkRequest): Promise<BlinkAnswer
 }
 
 /** Each with a session that has been there: to load the provider's libraries takes longer than all measurements. */
-async function started(gpus: readonly number[]): Promise<EngineDevice[]> {
+async function started(gpus: readonly number[]): Promise<Watched<EngineDevice>[]> {
   if (gpus.length === 0) return [];
+  const { freeCudaBytes } = await import('../device/cuda-provider.js');
   const { cudaDevice } = await import('../session/gpu/device/cuda-device.js');
   const { OrtSession } = await import('../device/ort/ort-session.js');
   const { identityModel } = await import('../device/ort/identity-model.js');
-  const devices = gpus.map((gpu) => cudaDevice(gpu));
+  const open = (gpu: number) =>
+    watchedOpen(
+      () => freeCudaBytes(gpu),
+      () => cudaDevice(gpu),
+    );
+  const devices = await Promise.all(gpus.map(open));
   const options = { isRecorded: false, roundsFactors: false, sharesArena: false };
-  for (const { sessionOptions } of devices) new OrtSession(identityModel(), sessionOptions(options))[Symbol.dispose]();
+  for (const { device } of devices) new OrtSession(identityModel(), device.sessionOptions(options))[Symbol.dispose]();
   return devices;
 }
 

@@ -4,6 +4,7 @@ import { makeFolder } from '../../loader/file/make-folder.js';
 import { removeAbandonedFiles, TemporaryFile } from '../../loader/write/temporary-file.js';
 import type { GpuProfile, MachineProfile } from '../../planner/price/device-profile.js';
 import { measureHost } from './measure-host.js';
+import { watchedOpen } from './watched-open.js';
 
 export interface CalibrateOptions {
   /** Where 839 MB are written for a while: the disk that is measured. */
@@ -39,18 +40,21 @@ async function measureCards(
   signal: AbortSignal,
 ): Promise<GpuProfile[]> {
   // Only here, because these load native libraries.
-  const { cudaAnswer } = await import('../device/cuda-provider.js');
-  const answer = cudaAnswer();
-  if (!answer.works) return [];
+  const { cudaCards, cudaCount, freeCudaBytes, hasCuda } = await import('../device/cuda-provider.js');
+  if (!hasCuda()) return [];
   const { cudaDevice } = await import('../session/gpu/device/cuda-device.js');
   const { measureGpu } = await import('./measure-gpu.js');
   const profiles: GpuProfile[] = [];
-  for (const [number, card] of answer.devices.entries()) {
+  for (const [gpu, { name }] of cudaCards().entries()) {
     signal.throwIfAborted();
-    onPart(card.name);
-    const device = cudaDevice(number);
-    using _ = device.memory;
-    profiles.push(await measureGpu(device, card, source));
+    onPart(name);
+    // Before a session that is tried, whose context is the card's.
+    const open = () => cudaDevice(gpu);
+    const { device, contextBytes } = await watchedOpen(() => freeCudaBytes(gpu), open);
+    using memory = device.memory;
+    if (!cudaCount(gpu).works) return [];
+    const memoryBytes = memory.room()?.totalBytes ?? null;
+    profiles.push(await measureGpu(device, { name, memoryBytes, contextBytes }, source));
   }
   return profiles;
 }

@@ -1,6 +1,6 @@
 /** What a GPU reaches with the engine: copies within it and over its link, products, and the cost of small kernels. */
 import { findCard } from '../../planner/price/find-card.js';
-import { UNKNOWN_GPU } from '../../planner/price/known-devices.js';
+import { UNKNOWN_GPU, withContext } from '../../planner/price/known-devices.js';
 import { MEASURED_ERROR, MOST_PACKED_ROWS, type GpuProfile } from '../../planner/price/device-profile.js';
 import { tensorBytes, type TensorInfo } from '../../tensor/tensor-info.js';
 import type { GpuFloat } from '../graph/gpu/gpu-style.js';
@@ -39,14 +39,20 @@ const ROWS = 4 * MANY_ROWS;
 /** What a module of a step takes, of what one of `leavesGraph` does, which has more kernels: 0.0032 and 0.0038 ms on an H200. */
 const RECORDED_SHARE = 0.84;
 
+/** A card, and what a context of its driver takes: see `watchedOpen`. */
+export interface MeasuredCard extends Pick<ProviderDevice, 'name' | 'memoryBytes'> {
+  readonly contextBytes: number | null;
+}
+
 /** Rates that are not measured (most of transformers') are those of the card where it is known, else of a mid-range one. */
 export async function measureGpu(
   device: EngineDevice,
-  card: ProviderDevice,
+  card: MeasuredCard,
   source: string,
   effort = THOROUGH,
 ): Promise<GpuProfile> {
-  const known = findCard(card.name)?.profile ?? UNKNOWN_GPU;
+  const named = findCard(card.name)?.profile ?? UNKNOWN_GPU;
+  const known = card.contextBytes === null ? named : withContext(named, card.contextBytes);
   using pageable = new HostMemory();
   const copies = await copyRates(device.memory, pageable, effort);
   const half = await productRate(device, device.style.float, effort);
