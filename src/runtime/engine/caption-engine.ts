@@ -19,6 +19,7 @@ import { endPixelThread, PixelPool, startPixelThread, type PixelThread } from '.
 import { pixelRules } from '../image/pixel-rules.js';
 import { PlannedRoom, type AskedWork } from '../placement/planned-room.js';
 import type { CaptionModel } from '../session/model/caption-model.js';
+import { lockAhead } from '../session/gpu/weights/lock-ahead.js';
 import { openCaptionModel } from '../session/open-caption-model.js';
 import type { DecodingRoom } from '../session/model/language-prompt.js';
 import { CaptionStream } from './stream/caption-stream.js';
@@ -69,12 +70,15 @@ export class CaptionEngine implements CaptionWorker {
     const config = parseBlip2Config(checkpoint.config);
     checkTensorNames(checkpoint.tensors);
     checkLayerCounts(checkpoint.tensors, config);
+    const locking = lockAhead(config, checkpoint, options);
     const { preprocessor, tokenizers } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options);
     const room = PlannedRoom.of(checkpoint, config.vision, options);
     await room?.checkPictures(pixels.size);
+    const ahead = await locking;
+    const meanwhile = () => void tokenizers();
     const model = await ofUnchanged(checkpoint.files, () =>
-      openCaptionModel(config, checkpoint, options, () => void tokenizers()),
+      openCaptionModel(config, checkpoint, options, { meanwhile, ahead }),
     );
     return new CaptionEngine({
       config,

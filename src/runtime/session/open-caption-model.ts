@@ -7,20 +7,26 @@ import { cudaDevice } from './gpu/device/cuda-device.js';
 import { webgpuDevice } from './gpu/device/webgpu-device.js';
 import { openEngineModel } from './gpu/open-engine-model.js';
 import { blip2Sessions } from './cpu/blip2-sessions.js';
+import type { WeightFiles } from './gpu/weights/weight-files.js';
 import type { CaptionModel } from './model/caption-model.js';
 import { placesOf } from './places.js';
 import { quantizeBlocks } from './cpu/quantize-blocks.js';
 import { sessionSources } from './cpu/session-sources.js';
 
-/**
- * A model on the devices that the options name, in the precision that they ask for.
- * @param meanwhile done on the way, where devices do by themselves what takes time
- */
+/** What goes on while a model opens. */
+export interface Beside {
+  /** Done on the way, where devices do by themselves what takes time. */
+  readonly meanwhile?: () => void;
+  /** Of `lockAhead`, which this takes over. */
+  readonly ahead?: WeightFiles | null;
+}
+
+/** A model on the devices that the options name, in the precision that they ask for. */
 export async function openCaptionModel(
   config: Blip2Config,
   checkpoint: Checkpoint,
   options: DeviceOptions,
-  meanwhile: () => void = () => undefined,
+  { meanwhile = () => undefined, ahead = null }: Beside = {},
 ): Promise<CaptionModel> {
   const { places, provider } = await placesOf(config, options);
   const prepared = await quantizeBlocks(config, checkpoint, options);
@@ -36,8 +42,10 @@ export async function openCaptionModel(
     );
   }
   if (provider === 'cuda') {
-    return openEngineModel(config, prepared, places, { options, meanwhile, openGpu: (gpu) => cudaDevice(gpu, caches) });
+    const openGpu = (gpu: number) => cudaDevice(gpu, caches);
+    return openEngineModel(config, prepared, places, { options, meanwhile, openGpu, ahead });
   }
+  await ahead?.drop();
   if (provider === 'webgpu' && process.platform === 'linux') {
     return openEngineModel(config, prepared, places, { options, meanwhile, openGpu: webgpuDevice });
   }

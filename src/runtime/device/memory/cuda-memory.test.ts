@@ -3,7 +3,8 @@ import { assert, bigInt, integer, property } from 'fast-check';
 import koffi from 'koffi';
 import { describe, expect, it } from 'vitest';
 import { CudaDriver } from './cuda-driver.js';
-import { CudaMemory, lockedPieces } from './cuda-memory.js';
+import { CudaMemory } from './cuda-memory.js';
+import { lockedPieces } from './locked-pieces.js';
 
 const MIB = 2 ** 20;
 const OUT_OF_MEMORY = 2;
@@ -104,6 +105,21 @@ describe('pieces of locked memory', () => {
     expect(driver.calls.filter(([name]) => name === 'cuMemHostUnregister')).toEqual([
       ['cuMemHostUnregister', over.address],
     ]);
+  });
+
+  it('that a thread was asked for before are locked here where it could not try, and nowhere where it could not lock', async () => {
+    const driver = new AnsweringDriver();
+    using memory = new CudaMemory(driver, 0);
+    const piece = (place: bigint, isLocked: boolean | undefined) => ({
+      range: { address: place * BORDER, bytes: 4096 },
+      isLocked,
+    });
+    const begun = Promise.resolve([piece(5n, true), piece(6n, false), piece(7n, undefined)]);
+    const unpin = await memory.pin(5n * BORDER, 3 * Number(BORDER), begun);
+    unpin();
+    const called = (name: Arguments[0]) => driver.calls.filter(([each]) => each === name).map(([, address]) => address);
+    expect(called('cuMemHostRegister_v2')).toEqual([7n * BORDER]);
+    expect(called('cuMemHostUnregister')).toEqual([5n * BORDER, 7n * BORDER]);
   });
 
   it.each([

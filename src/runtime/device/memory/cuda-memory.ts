@@ -6,6 +6,7 @@ import type { CudaDriver } from './cuda-driver.js';
 import {
   repeated,
   type Address,
+  type AskedPiece,
   type Copy,
   type DeviceMemory,
   type Fence,
@@ -14,6 +15,7 @@ import {
   type MemoryRoom,
   type Repeat,
 } from './device-memory.js';
+import { lockedPieces } from './locked-pieces.js';
 import { hostOutOfMemory, outOfMemory } from './out-of-memory.js';
 
 /** `CU_STREAM_NON_BLOCKING` and `CU_EVENT_DISABLE_TIMING` */
@@ -112,15 +114,19 @@ export class CudaMemory implements DeviceMemory {
   }
 
   /** Piece by piece: the driver answers nobody else while it locks one. What it refuses is copied as before. */
-  async pin(address: Address, bytes: number): Promise<() => void> {
-    const lock = async (piece: HostRange) => (await this.#lockPages?.(piece)) ?? this.#here().lockPages(piece);
-    const pieces = lockedPieces({ address, bytes });
-    const answers = await Promise.all(pieces.map(lock));
-    const locked = pieces.filter((_, index) => answers[index] === true);
+  async pin(address: Address, bytes: number, begun?: Promise<readonly AskedPiece[]>): Promise<() => void> {
+    const asked = await (begun ?? this.#ask({ address, bytes }));
+    const isLocked = (piece: AskedPiece) => piece.isLocked ?? this.#here().lockPages(piece.range);
+    const locked = asked.filter(isLocked).map(({ range }) => range);
     return () => {
       if (locked.length > 0) this.synchronize();
       for (const piece of locked) this.#here().call('cuMemHostUnregister', piece.address);
     };
+  }
+
+  #ask(range: HostRange): Promise<readonly AskedPiece[]> {
+    const ask = async (piece: HostRange) => ({ range: piece, isLocked: await this.#lockPages?.(piece) });
+    return Promise.all(lockedPieces(range).map(ask));
   }
 
   upload(to: Address, from: Address, bytes: number): void {
@@ -208,22 +214,6 @@ function pitchedCopy({ to, from, bytes }: Copy, { count, strideBytes }: Repeat):
   fields[14] = BigInt(bytes);
   fields[15] = BigInt(count);
   return new Uint8Array(fields.buffer);
-}
-
-/** A piece ends where an address is a multiple of this, which is one of pages. */
-const LOCKED_TOGETHER = 2n ** 28n;
-
-/** What is locked apart: no copy goes over such a border. */
-export function lockedPieces({ address, bytes }: HostRange): HostRange[] {
-  const pieces: HostRange[] = [];
-  const end = address + BigInt(bytes);
-  for (let at = address; at < end;) {
-    const next = (at / LOCKED_TOGETHER + 1n) * LOCKED_TOGETHER;
-    const until = next < end ? next : end;
-    pieces.push({ address: at, bytes: Number(until - at) });
-    at = until;
-  }
-  return pieces;
 }
 
 const bytesOf = (allocations: ReadonlyMap<Address, number>): number =>

@@ -29,6 +29,12 @@ export interface HostRange {
   readonly bytes: number;
 }
 
+/** What became of a piece: whether its pages are locked; undefined where a thread could not try. */
+export interface AskedPiece {
+  readonly range: HostRange;
+  readonly isLocked: boolean | undefined;
+}
+
 /** A point in the order of copies and runs that the other side can wait for. */
 export interface Fence {
   /** Passed once all copies ahead that were asked for so far are done. */
@@ -76,8 +82,11 @@ export interface DeviceMemory extends Disposable {
   room(): MemoryRoom | null;
   /** Freed with the device. */
   allocateHost(bytes: number): HostBuffer;
-  /** Makes copies from mapped memory fast and asynchronous, where the system allows it; answers how to undo that. */
-  pin(address: Address, bytes: number): Promise<() => void>;
+  /**
+   * Makes copies from mapped memory fast and asynchronous, where the system allows it; answers how to undo that.
+   * @param begun what became of its pieces, where a thread was asked before
+   */
+  pin(address: Address, bytes: number, begun?: Promise<readonly AskedPiece[]>): Promise<() => void>;
   /** In the order of runs. */
   upload(to: Address, from: Address, bytes: number): void;
   /** Host ranges one after the other into one tensor, in the order of runs or, `ahead`, beside them: see `Fence`. */

@@ -7,6 +7,7 @@ it('leaves to its caller what a thread without a card was asked for', async () =
   const thread = DriverThread.of(0);
   expect(await thread?.lockPages({ address: 0n, bytes: 1 })).toBeUndefined();
   expect(await thread?.lockPages({ address: 0n, bytes: 1 })).toBeUndefined();
+  expect(await thread?.unlockPages({ address: 0n, bytes: 1 })).toBeUndefined();
   DriverThread.end();
   expect(DriverThread.of(0)).toBeUndefined();
 });

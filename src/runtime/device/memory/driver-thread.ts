@@ -5,8 +5,13 @@
 import { Worker } from 'node:worker_threads';
 import type { HostRange } from './device-memory.js';
 
-/** Whether the driver locked the pages. */
+/** What the thread is asked for; null to end. */
+export type PagesRequest = { readonly range: HostRange; readonly locks: boolean } | null;
+/** Whether the driver did. */
 export type PagesReply = boolean;
+
+/** Locks pages for copies to all cards, and unlocks them, elsewhere than in the calling thread. */
+export type PageLocker = Pick<DriverThread, 'lockPages' | 'unlockPages'>;
 
 const threads = new Map<number, DriverThread>();
 
@@ -39,15 +44,24 @@ export class DriverThread {
 
   /** All of them, once what they were asked for is done. */
   static end(): void {
-    for (const thread of threads.values()) thread.#worker.postMessage(null);
+    for (const thread of threads.values()) thread.#worker.postMessage(null satisfies PagesRequest);
     threads.clear();
   }
 
   /** @returns whether the driver did; undefined where the thread was lost, or never reached a card */
   lockPages(range: HostRange): Promise<boolean | undefined> {
+    return this.#ask({ range, locks: true });
+  }
+
+  /** Of a range that was locked. */
+  unlockPages(range: HostRange): Promise<boolean | undefined> {
+    return this.#ask({ range, locks: false });
+  }
+
+  #ask(request: PagesRequest): Promise<boolean | undefined> {
     if (this.#isLost) return Promise.resolve(undefined);
     this.#worker.ref();
-    this.#worker.postMessage(range);
+    this.#worker.postMessage(request);
     return new Promise((resolve) => this.#pending.push(resolve));
   }
 

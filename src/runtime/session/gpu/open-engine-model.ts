@@ -25,7 +25,7 @@ export function openEngineModel(
   config: Blip2Config,
   checkpoint: Checkpoint,
   places: ReadonlyMap<string, Device>,
-  { options, ...others }: Pick<EngineRequest, 'options' | 'openGpu' | 'meanwhile'>,
+  { options, ...others }: Pick<EngineRequest, 'options' | 'openGpu' | 'meanwhile' | 'ahead'>,
 ): Promise<GpuModel> {
   return openOnDevices(config, { checkpoint, places, options, ...others }, async (sources) => {
     const { placeOf, language } = withLanguageBeside(config, sources.placeOf);
@@ -76,6 +76,8 @@ interface EngineRequest {
   readonly openGpu: (gpu: number) => EngineDevice;
   /** Done while a driver locks pages. */
   readonly meanwhile?: () => void;
+  /** Files whose pages are being locked; the model's from here on. */
+  readonly ahead?: WeightFiles | null;
 }
 
 /**
@@ -84,12 +86,12 @@ interface EngineRequest {
  */
 async function openOnDevices<Config extends ModelConfig, Model>(
   config: Config,
-  { checkpoint, places, options, openGpu, meanwhile }: EngineRequest,
+  { checkpoint, places, options, openGpu, meanwhile, ahead = null }: EngineRequest,
   openModel: (sources: EngineSources<Config>) => Promise<Model>,
 ): Promise<Model> {
   const { cacheFolder = defaultCacheFolder(), pictureSize, signal, onConvert } = options;
   const opened = new Map<number | 'cpu', EngineDevice>();
-  let files: WeightFiles | undefined;
+  let files = ahead;
   const open = (id: number | 'cpu'): EngineDevice => {
     const device = opened.get(id) ?? (id === 'cpu' ? hostDevice(options) : openGpu(id));
     opened.set(id, device);
@@ -102,14 +104,16 @@ async function openOnDevices<Config extends ModelConfig, Model>(
       ...(signal === undefined ? {} : { signal }),
       ...(onConvert === undefined ? {} : { onProgress: onConvert }),
     });
-    files = await WeightFiles.open(tensors.values());
+    const begun = files;
+    files = null;
+    files = await WeightFiles.open(tensors.values(), begun);
     pinCopied(files, tensors, computingBlocks(config, tensors), placeOf);
     meanwhile?.();
     const picture = await sessionPicture(config, new Weights(config, tensors), pictureSize);
     return await openModel({ config, tensors, files, picture, placeOf });
   } catch (error) {
     await files?.pinned().catch(() => undefined);
-    files?.[Symbol.dispose]();
+    await files?.drop();
     for (const { memory } of opened.values()) memory[Symbol.dispose]();
     throw error;
   }

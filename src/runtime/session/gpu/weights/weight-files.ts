@@ -4,7 +4,9 @@ import koffi from 'koffi';
 import { errorText, option } from '../../../../error-text.js';
 import { Blip2Error } from '../../../../errors.js';
 import type { StoredTensor } from '../../../../loader/format/stored-tensor.js';
-import type { Address, DeviceMemory } from '../../../device/memory/device-memory.js';
+import type { Address, AskedPiece, DeviceMemory, HostRange } from '../../../device/memory/device-memory.js';
+import type { PageLocker } from '../../../device/memory/driver-thread.js';
+import { lockedPieces } from '../../../device/memory/locked-pieces.js';
 
 const PROT_READ = 1;
 /** Shared, because drivers pin pages of shared mappings in place and would copy those of private ones. */
@@ -13,47 +15,75 @@ const MAP_SHARED = 1;
 interface MappedFile {
   readonly address: Address;
   readonly sizeBytes: number;
+  /** Pieces that a thread was asked for, once it is done with all. */
+  asked?: Promise<readonly AskedPiece[]>;
   unpin: () => void;
 }
 
 const NOT_PINNED = (): void => undefined;
 
-export class WeightFiles implements Disposable {
-  readonly #files: Map<string, MappedFile>;
-  readonly #unmap: (file: MappedFile) => void;
-  #pinning: Promise<unknown> = Promise.resolve();
+interface Libc {
+  readonly mmap: (
+    at: number,
+    bytes: number,
+    access: number,
+    flags: number,
+    file: number,
+    begin: number,
+  ) => number | bigint;
+  readonly munmap: (address: Address, bytes: number) => number;
+}
 
-  private constructor(files: Map<string, MappedFile>, unmap: (file: MappedFile) => void) {
-    this.#files = files;
-    this.#unmap = unmap;
+let libc: Libc | undefined;
+
+function openLibc(): Libc {
+  const library = koffi.load(null);
+  return {
+    mmap: library.func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)') as Libc['mmap'],
+    munmap: library.func('int munmap(intptr_t, size_t)') as Libc['munmap'],
+  };
+}
+
+export class WeightFiles implements Disposable {
+  readonly #files = new Map<string, MappedFile>();
+  readonly #libc: Libc;
+  #pinning: Promise<unknown> = Promise.resolve();
+  #unlock: (pieces: readonly HostRange[]) => Promise<void> = () => Promise.resolve();
+
+  private constructor(own: Libc) {
+    this.#libc = own;
   }
 
-  /** @throws Blip2Error `WEIGHTS_NOT_MAPPED` where the system maps no files this way */
-  static async open(tensors: Iterable<StoredTensor>): Promise<WeightFiles> {
+  /**
+   * @param begun files that are mapped already: what is missing is mapped beside them
+   * @throws Blip2Error `WEIGHTS_NOT_MAPPED` where the system maps no files this way
+   */
+  static async open(tensors: Iterable<StoredTensor>, begun: WeightFiles | null = null): Promise<WeightFiles> {
     if (process.platform === 'win32') {
       throw new Blip2Error('WEIGHTS_NOT_MAPPED', 'weights for a GPU are mapped on Linux only', {
         hint: errorText`Use the CPU, with ${option('provider')} cpu.`,
       });
     }
-    const libc = koffi.load(null);
-    const mmap = libc.func('intptr_t mmap(intptr_t, size_t, int, int, int, int64_t)');
-    const munmap = libc.func('int munmap(intptr_t, size_t)');
-    const files = new Map<string, MappedFile>();
-    const mapped = new WeightFiles(files, ({ address, sizeBytes }) => void munmap(address, sizeBytes));
+    libc ??= openLibc();
+    const files = begun ?? new WeightFiles(libc);
     try {
-      for (const [path, { end }] of rangesOf(tensors)) {
-        const { size } = await stat(path);
-        if (size < end) throw notMapped(path, size, end);
-        await using handle = await open(path);
-        const address = BigInt(mmap(0, size, PROT_READ, MAP_SHARED, handle.fd, 0) as number | bigint);
-        if (address === -1n) throw notMapped(path, size, end);
-        files.set(path, { address, sizeBytes: size, unpin: NOT_PINNED });
-      }
-      return mapped;
+      for (const [path, { end }] of rangesOf(tensors)) await files.#map(path, end);
+      return files;
     } catch (error) {
-      mapped[Symbol.dispose]();
+      await files.drop();
       throw error;
     }
+  }
+
+  async #map(path: string, end: number): Promise<void> {
+    const before = this.#files.get(path);
+    if (before !== undefined && before.sizeBytes >= end) return;
+    const { size } = await stat(path);
+    if (size < end || before !== undefined) throw notMapped(path, size, end);
+    await using handle = await open(path);
+    const address = BigInt(this.#libc.mmap(0, size, PROT_READ, MAP_SHARED, handle.fd, 0));
+    if (address === -1n) throw notMapped(path, size, end);
+    this.#files.set(path, { address, sizeBytes: size, unpin: NOT_PINNED });
   }
 
   addressOf({ file, begin }: StoredTensor): Address {
@@ -66,17 +96,33 @@ export class WeightFiles implements Disposable {
     return new Uint8Array(koffi.view(this.addressOf(tensor), tensor.end - tensor.begin));
   }
 
+  /** Has pages locked that are to be pinned: `pin` for the same tensors, or fewer, takes them over. */
+  lock(tensors: Iterable<StoredTensor>, locker: PageLocker): void {
+    for (const [file, range] of this.#rangesIn(tensors)) {
+      const ask = async (piece: HostRange) => ({ range: piece, isLocked: await locker.lockPages(piece) });
+      file.asked = Promise.all(lockedPieces(range).map(ask));
+      this.#unlock = async (pieces) => void (await Promise.all(pieces.map((piece) => locker.unlockPages(piece))));
+    }
+  }
+
   /** Makes copies of these tensors fast, to all devices of the memory's kind: see `pinned`. */
   pin(tensors: Iterable<StoredTensor>, memory: DeviceMemory): void {
-    const pins = [...rangesOf(tensors)].map(async ([path, { begin, end }]) => {
-      const file = this.#files.get(path);
-      if (file === undefined) return;
-      const from = begin - (begin % PAGE_BYTES);
-      file.unpin = await memory.pin(file.address + BigInt(from), end - from);
+    const pins = [...this.#rangesIn(tensors)].map(async ([file, { address, bytes }]) => {
+      const { asked } = file;
+      delete file.asked;
+      file.unpin = await memory.pin(address, bytes, asked);
     });
     this.#pinning = Promise.allSettled(pins).then(() => Promise.all(pins));
     // Whoever waits for it hears of it.
     this.#pinning.catch(() => undefined);
+  }
+
+  *#rangesIn(tensors: Iterable<StoredTensor>): Generator<[MappedFile, HostRange]> {
+    for (const [path, { begin, end }] of rangesOf(tensors)) {
+      const file = this.#files.get(path);
+      const from = begin - (begin % PAGE_BYTES);
+      if (file !== undefined) yield [file, { address: file.address + BigInt(from), bytes: end - from }];
+    }
   }
 
   /** Once files are pinned that are to be. Before, they stay mapped: nothing disposes of them. */
@@ -94,10 +140,19 @@ export class WeightFiles implements Disposable {
     }
   }
 
+  /** Of whoever locked them and pins nothing. */
+  async drop(): Promise<void> {
+    for (const { asked = [] } of this.#files.values()) {
+      const locked = (await asked).filter(({ isLocked }) => isLocked === true);
+      await this.#unlock(locked.map(({ range }) => range));
+    }
+    this[Symbol.dispose]();
+  }
+
   [Symbol.dispose](): void {
-    for (const file of this.#files.values()) {
-      file.unpin();
-      this.#unmap(file);
+    for (const { address, sizeBytes, unpin } of this.#files.values()) {
+      unpin();
+      this.#libc.munmap(address, sizeBytes);
     }
     this.#files.clear();
   }
