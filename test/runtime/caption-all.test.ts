@@ -145,13 +145,25 @@ describe('captionAll', () => {
     expect(given).toBeLessThanOrEqual(1);
   });
 
-  it('throws what its source throws, and what it is aborted with', async () => {
+  it('throws what its source throws after the outcomes before it, and what it is aborted with', async () => {
     function* failing(): Generator<Picture> {
-      yield pathOf(entries[0] ?? { image: '', caption: never, vqa: never });
+      yield* entries.slice(0, 3).map(pathOf);
       throw new Error('the list ends in the middle');
     }
     for (const inProcess of [true, false]) {
-      await expect(outcomesOf({}, failing(), inProcess)).rejects.toThrow('the list ends in the middle');
+      const { createCaptioner } = inProcess ? Captioners : inProcesses;
+      await using captioner = await createCaptioner(checkpoint, { threads: 1, inProcess });
+      for (const ways of [captioner.captionAll(failing()), captioner.caption(failing(), { batchSize: 2 })]) {
+        const indexes: number[] = [];
+        const taken = (async () => {
+          for await (const made of ways) {
+            if ('index' in made) indexes.push(made.index);
+            else if (made.status === 'captioned') indexes.push(made.caption.index);
+          }
+        })();
+        await expect(taken).rejects.toThrow('the list ends in the middle');
+        expect(indexes).toEqual([0, 1, 2]);
+      }
       function* endless(): Generator<Picture> {
         for (;;) yield pathOf(entries[0] ?? { image: '', caption: never, vqa: never });
       }

@@ -14,6 +14,7 @@ import type {
   Picture,
 } from '../engine/captioner-options.js';
 import { OutcomeLine } from './outcome-line.js';
+import { UntilFailure } from './until-failure.js';
 import { fetchLimits, type FetchLimits, type FetchOptions } from '../image/fetch-picture.js';
 import { placedDevices } from '../placement/placement.js';
 import { CaptionService, type ServiceOptions } from './service/caption-service.js';
@@ -103,7 +104,7 @@ export class Captioner implements AsyncDisposable {
    * What becomes of each picture, in their order: its caption, or the error that it alone ends with. Pictures are read and
    * made ready ahead of the model, which works on several at once: this is the way through many of them.
    * @throws Blip2Error `OPTION_INVALID`, `PLAN_MISMATCH` for more pictures at once than the plan's budgets have room for,
-   *   `PROCESS_ENDED`; what `pictures` throws; the signal's reason when aborted
+   *   `PROCESS_ENDED`; what `pictures` throws, after the outcomes of those that it gave before; the signal's reason when aborted
    */
   async *captionAll(
     pictures: Iterable<Picture> | AsyncIterable<Picture>,
@@ -113,7 +114,8 @@ export class Captioner implements AsyncDisposable {
     if (batchSize !== 'auto') checkBatchSize(batchSize);
     const hooks = hooksOf(options);
     const line = new OutcomeLine(batchSize === 'auto' ? MOST_OPEN : 4 * batchSize + LEAST_OPEN);
-    const source = line.admitted(pictures, askOf({ question, prompt }), { ...this.#fetching, signal });
+    const given = new UntilFailure(pictures);
+    const source = line.admitted(given, askOf({ question, prompt }), { ...this.#fetching, signal });
     const total = Array.isArray(pictures) ? { total: pictures.length } : {};
     try {
       const made = this.#worker.captionStream(source, { generation, pictures: batchSize, ...total }, hooks);
@@ -125,6 +127,7 @@ export class Captioner implements AsyncDisposable {
         }
       }
       yield* line.next();
+      given.throwFailure();
     } finally {
       line.close();
       // Pictures may be waited for that never come: so is nobody for the end of them.
@@ -154,14 +157,16 @@ async function* inBatches(
   size: number,
 ): AsyncGenerator<Picture[], void, undefined> {
   checkBatchSize(size);
+  const given = new UntilFailure(isSeveral(pictures) ? pictures : [pictures]);
   let batch: Picture[] = [];
-  for await (const picture of isSeveral(pictures) ? pictures : [pictures]) {
+  for await (const picture of given) {
     batch.push(picture);
     if (batch.length < size) continue;
     yield batch;
     batch = [];
   }
   if (batch.length > 0) yield batch;
+  given.throwFailure();
 }
 
 function checkBatchSize(size: number): void {
