@@ -76,8 +76,9 @@ function linesOf({ answer, measured }: ListedProvider): string[] {
 export function ratesOf(profile: GpuProfile | HostProfile): string {
   const memory = `${rate(profile.memoryBytesPerSecond)} of weights`;
   if (!('link' in profile)) return `${memory}, ${tera(profile.flopsPerSecond)}, ${profile.leafMs} ms a module`;
-  const stream = rate(profile.engines['blip2-run'].streamBytesPerSecond);
-  return `${memory}, ${tera(profile.flopsPerSecond.float16)} in float16, link ${stream} and ${profile.link.latencyMs} ms`;
+  const { streamBytesPerSecond, contextBytes } = profile.engines['blip2-run'];
+  const link = `link ${rate(streamBytesPerSecond)} and ${profile.link.latencyMs} ms`;
+  return `${memory}, ${tera(profile.flopsPerSecond.float16)} in float16, ${link}, ${formatSize(contextBytes)} taken by driver and libraries`;
 }
 
 export function rate(bytesPerSecond: number): string {
