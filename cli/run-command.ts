@@ -2,7 +2,6 @@
  * `blip2-run`: captions pictures, or answers a question about them, where a device map says. One file per subcommand, loaded
  * when it is asked for; first words that name one are no pictures: `./queue` is a folder of that name.
  */
-import './run/driver-early.js';
 import { completionOf } from './common/completion-script.js';
 import { main } from './common/main.js';
 import { runSubcommand, subcommandsOf } from './common/subcommands.js';

@@ -15,6 +15,7 @@ const ENTRIES = [
   'cli/blip2-plan.ts',
   'cli/blip2-run.ts',
   'cli/run-command.ts',
+  'cli/run/driver-early.ts',
   'cli/blip2-shard.ts',
   'src/bulk/queue/lock-renewal-thread.ts',
   'src/loader/write/shard-thread.ts',

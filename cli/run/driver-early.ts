@@ -1,7 +1,5 @@
-/** The first that the command imports: CUDA's driver starts, which planning asks for its cards, while the rest of the command is read. */
+/** CUDA's driver starts, which planning asks for its cards, while the command is read. A file of its own, for commands that may use a card. */
 import { CudaDriver } from '../../src/runtime/device/memory/cuda-driver.js';
 import { hasCudaLibrary } from '../../src/runtime/device/ort/cuda-library.js';
-import { startOf } from './fork-early.js';
 
-const start = startOf(process.argv.slice(2));
-if (start?.card !== undefined && hasCudaLibrary()) CudaDriver.startAside();
+if (hasCudaLibrary()) CudaDriver.startAside();

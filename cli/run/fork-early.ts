@@ -12,9 +12,11 @@ import { asksForWords } from '../common/completion.js';
 /** Subcommands whose processes are their own affair, and flags that start none or several. */
 const OTHERS = new Set(['queue', 'worker', 'completion', '-h', '--help', '-v', '-V', '--version', '--workers']);
 
-export function forkEarly(argv: readonly string[]): void {
+/** @returns the CUDA card that the model is likely to use */
+export function forkEarly(argv: readonly string[]): number | undefined {
   const start = startOf(argv);
   if (start !== null) forkAhead(start.card);
+  return start?.card;
 }
 
 /** null where no process is started yet: no model of this machine is named, or none is wanted. */
