@@ -119,7 +119,10 @@ async function openOnDevices<Config extends ModelConfig, Model>(
   }
 }
 
-/** Starts to pin what cards copy, while graphs are written. What is pinned is pinned for all devices, and a file is pinned once. */
+/**
+ * Starts to pin what cards copy, while graphs are written. What is pinned is pinned for all devices, and a file is pinned once: by the first
+ * card, whose thread may have locked it.
+ */
 function pinCopied(
   files: WeightFiles,
   tensors: ReadonlyMap<string, StoredTensor>,
@@ -129,14 +132,12 @@ function pinCopied(
   const copied = [...tensors].flatMap(([name, tensor]) => {
     const block = blockOf(name);
     const place = block === undefined ? undefined : placeOf(block);
-    return place === undefined || (place.device.isHost && place.isResident)
-      ? []
-      : [{ tensor, memory: place.device.memory }];
+    return place === undefined || (place.device.isHost && place.isResident) ? [] : [{ tensor, device: place.device }];
   });
-  const [first] = copied;
+  const [first] = copied.toSorted((a, b) => (a.device.card ?? 0) - (b.device.card ?? 0));
   if (first !== undefined)
     files.pin(
       copied.map(({ tensor }) => tensor),
-      first.memory,
+      first.device.memory,
     );
 }
