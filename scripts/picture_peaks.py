@@ -37,7 +37,7 @@ def most_at(model, make_inputs):
     def entered(path):
         def hook(_, given):
             # Not what only makes a table of places in a window, or a class of one token.
-            if given and 8 * given[0].numel() >= pixels[0]:
+            if given and isinstance(given[0], torch.Tensor) and 8 * given[0].numel() >= pixels[0]:
                 last[0] = path
 
         return hook

@@ -22,6 +22,7 @@ import { pathsAbove } from '../map/module-paths.js';
 import { quantizationOf } from './quantization.js';
 import type { ModelClass, ModelTable } from './read-model-table.js';
 import { tiesUnder } from './shared-layers.js';
+import { towerPeaks, type TowerPeaks } from './tower-peaks.js';
 
 /** A checkpoint as transformers loads it: under the names of its class, with ties and merges. */
 export interface LoadedModel {
@@ -42,6 +43,8 @@ export interface LoadedModel {
   readonly ties: readonly (readonly string[])[];
   /** Names for which loading finds nothing on the disk: no file holds them, nor what they are tied to, or the configuration says that they are apart. */
   readonly unread: readonly string[];
+  /** What towers hold that go over pictures beside a text. */
+  readonly towers: readonly TowerPeaks[];
   /** Whether a module must be on one device with all that it holds. */
   readonly isWhole: (module: string) => boolean;
   /** Where the files, config.json and the class do not agree. */
@@ -171,6 +174,7 @@ function translated(table: ModelTable, cls: ModelClass, config: AnyConfig, tenso
     unknown,
     ties: ties.ties,
     unread: [...ties.unread, ...made.keys()],
+    towers: towerPeaks(table, cls, config, loaded),
     isWhole: wholeness(tree, loaded.keys()),
     warnings: [
       unlisted(table, cls, config),

@@ -27,13 +27,22 @@ export function readPicturePeaks(row: string): PicturePeaks {
   };
 }
 
-/** Weight of a product -> elements for every pixel, for those that a model has. */
-export function peaksIn({ peaks }: PicturePeaks, tensors: TensorTable): ReadonlyMap<string, number> {
+/**
+ * Weight of a product -> elements for every pixel, for those that a model has.
+ * @param role whether the class that the peaks are of is the model, or a part of it at some path
+ */
+export function peaksIn(
+  { peaks }: PicturePeaks,
+  tensors: TensorTable,
+  role: 'whole' | 'part' = 'whole',
+): ReadonlyMap<string, number> {
+  const nameOf = (own: string): string | undefined =>
+    role === 'whole' ? own : [...tensors.keys()].find((name) => name.endsWith(`.${own}`));
   return new Map(
     peaks.flatMap(({ module, elements }): [string, number][] => {
       const weight = [module, module.replace(/\.\d+(?!.*\.\d)/, '.0')]
-        .map((path) => `${path}.weight`)
-        .find((name) => tensors.has(name));
+        .map((path) => nameOf(`${path}.weight`))
+        .find((name) => name !== undefined && tensors.has(name));
       const shape = weight === undefined ? undefined : tensors.get(weight)?.shape;
       return weight === undefined || shape === undefined ? [] : [[weight, elements * channelsOf(shape)]];
     }),

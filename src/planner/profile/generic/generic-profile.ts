@@ -7,6 +7,7 @@ import type { LoadedModel } from '../../models/loaded-model.js';
 import { asConfig, tyingOf, type AnyConfig } from '../../models/model-config.js';
 import type { Float32Rule } from '../../models/read-model-table.js';
 import { peaksIn } from '../../models/picture-peaks.js';
+import type { TowerPeaks } from '../../models/tower-peaks.js';
 import { quantizationNotes, quantizationWarnings, type Quantization } from '../../models/quantization.js';
 import { CROSS } from './cache-shape.js';
 import { emptyModulesOf } from './empty-modules.js';
@@ -17,7 +18,7 @@ import { lackingKeys, lackingNotes } from './lacking-keys.js';
 import { loadedGroups, type LoadedGroups } from './loaded-groups.js';
 import { rowsOfPicture } from './tower-pictures.js';
 import { fixedSound } from './sound-elements.js';
-import { usualPicture, type UsualPicture } from './usual-picture.js';
+import { USUAL_SIZE, usualPicture, type UsualPicture } from './usual-picture.js';
 import { unsavedPlaces } from './unsaved-places.js';
 import type { DtypeRules } from '../loaded-dtype.js';
 import type { ModelProfile, PlannedClass, ProfileOptions } from '../model-profile.js';
@@ -92,8 +93,8 @@ export function genericProfiler(
   const peaks = model === null || model.cls.pictures === null ? null : peaksIn(model.cls.pictures, tensors);
   return (workload) => {
     const picture = model === null ? null : usualPicture(model.cls, config, workload.pictureSize);
-    const elements = picture === null || peaks === null ? null : elementsOf(peaks, picture, workload);
-    const pictureElements = elements ?? new Map<string, number>();
+    const own = picture === null || peaks === null ? null : elementsOf(peaks, picture, workload);
+    const pictureElements = new Map([...(own ?? []), ...elementsOfTowers(model?.towers ?? [], workload)]);
     const knownRows = new Map<string, number>();
     const rowsOf = (part: AnyConfig): number => {
       const key = JSON.stringify(part);
@@ -145,6 +146,18 @@ function elementsOf(
 ): ReadonlyMap<string, number> {
   const pixels = (batch * size.height * size.width * promptTokens) / tokens;
   return new Map([...peaks].map(([weight, perPixel]) => [weight, Math.ceil(pixels * perPixel)]));
+}
+
+/** Of towers beside a text, whose picture has the size that it is made for, however long the text is. */
+function elementsOfTowers(
+  towers: readonly TowerPeaks[],
+  { batch, pictureSize }: Workload,
+): (readonly [string, number])[] {
+  return towers.flatMap(({ size: own, frames, peaks }) => {
+    const size = pictureSize ?? own ?? USUAL_SIZE;
+    const pixels = batch * frames * size.height * size.width;
+    return [...peaks].map(([weight, perPixel]) => [weight, Math.ceil(pixels * perPixel)] as const);
+  });
 }
 
 function plannedClass({ cls: { name, use } }: LoadedModel, quantization: Quantization | null): PlannedClass {

@@ -11,7 +11,7 @@ export interface UsualPicture {
   readonly tokens: number;
 }
 
-const SIDE = 224;
+export const USUAL_SIZE: PictureSize = { height: 224, width: 224 };
 /** Of pyramids whose config.json does not say it: ResNet's convolution and pooling halve both sides. */
 const PYRAMID_PATCH = 4;
 const PARTS = ['vision_config', 'encoder'];
@@ -36,7 +36,7 @@ export function usualPicture(
 /** What a backbone was trained on is often less than what its whole is given, which then may have other sides. */
 function largerOf(backbone: PictureSize | null, whole: PictureSize | null): PictureSize {
   const area = (size: PictureSize | null): number => (size === null ? 0 : size.height * size.width);
-  return (area(backbone) > area(whole) ? backbone : whole) ?? { height: SIDE, width: SIDE };
+  return (area(backbone) > area(whole) ? backbone : whole) ?? USUAL_SIZE;
 }
 
 export function sizeIn(part: AnyConfig): PictureSize | null {
