@@ -61,31 +61,73 @@ export function activationElements(
   elementBytes: number,
 ): number {
   const { text } = attending;
-  const perToken = pointwiseElements(tensors) ?? straightElements(widths, tensors, text);
-  const straight = rows.tokens * Math.max(perToken, codedElements(tensors), gatedStateElements(tensors));
+  const perToken = pointwiseElements(tensors) ?? straightElements(widths, tensors, rows.length, attending);
+  const straight = rows.tokens * Math.max(perToken, codedElements(tensors, text), gatedStateElements(tensors));
   const scan = scanElements(tensors, text, rows.length, elementBytes) * rows.sequences * (4 / elementBytes);
-  const sent = rows.tokens * routedElements(widths, tensors, text);
-  const routed = sent === 0 ? 0 : sent + scoresReturned(rows, tensors, attending);
+  const sent = routedElements(widths, tensors, text);
+  const withMasks = rows.tokens * (sent + attending.maskPerToken);
+  const routed = sent === 0 ? 0 : withMasks + scoresReturned(rows, tensors, attending);
   const scores = scoreElements(rows, tensors, attending);
   const indexed = indexedElements(rows, tensors, text) * (4 / elementBytes);
   return Math.ceil(Math.max(straight + scan + indexed, routed, scores, windowElements(rows.tokens, tensors)));
 }
 
 /** Of a token, in a layer that has products and norms alone. */
-function straightElements({ rowWidth, widest }: BlockWidths, tensors: TensorTable, text: AnyConfig): number {
+function straightElements(
+  { rowWidth, widest }: BlockWidths,
+  tensors: TensorTable,
+  length: number,
+  { text, maskPerToken }: Attending,
+): number {
   const names = [...tensors.keys()];
   const width = widthOf(text) ?? rowWidth;
   const activation = stringOf(text, 'hidden_act', 'activation_function', 'hidden_activation', 'dense_act_fn') ?? '';
   const kind = stringOf(text, 'model_type') ?? '';
   const results = OPENED_WIDE.test(kind) ? WIDE_RESULTS : (COMPOSED.get(activation) ?? 2);
   const isHead = widest === numberOf(text, 'vocab_size') && !names.some((name) => BLOCK.test(name));
-  const plain = 2 * rowWidth + (isHead ? logitResults(text) : results) * widest;
+  const made = (isHead ? logitResults(text) : results) * widest;
+  const plain = 2 * rowWidth + Math.max(made, projectedElements(tensors));
   const gated = names.some((name) => GATED.test(name)) ? (1 + results) * widest + ROWS_HELD * width : 0;
-  const isTurned = TURNED_WIDE.test(kind) && names.some((name) => ATTENTION.test(name));
+  const attends = names.some((name) => ATTENTION.test(name));
+  const isTurned = TURNED_WIDE.test(kind) && attends;
   const rowsOf = (projection: RegExp): number =>
     [...tensors].find(([name]) => projection.test(name))?.[1].shape[0] ?? width;
   const turned = 4 * width + WIDE_ROWS.queries * rowsOf(QUERIES) + WIDE_ROWS.keys * rowsOf(KEYS);
-  return Math.max(plain, gated, isTurned ? turned : 0) + streamElements(widest, width, text);
+  const inLayer = !isHead && isOfLayer(widest, tensors, text) ? ROWS_HELD * width + results * widest : 0;
+  // A mask of yes and no becomes one of the model's dtype in each attention.
+  const masked = attends && maskPerToken > 0 ? ROWS_HELD * width + length : 0;
+  const normed = normedElements(width, tensors);
+  const most = Math.max(gated, inLayer, masked, normed, isTurned ? turned : 0);
+  return Math.max(plain, most === 0 ? 0 : most + maskPerToken) + streamElements(widest, width, tensors, text);
+}
+
+const NORM_OF_QUERIES = /\.q_norm\.weight$/;
+/** Queries, they in float32 and their norm in that, beside keys, values and rows of the model's width. */
+const RESULTS_OF_NORM = { queries: 5, keys: 2, rows: 4, turns: 2 };
+
+/** Of a token whose queries have a norm of their own, which may be wider than all else; 0 for others. */
+function normedElements(width: number, tensors: TensorTable): number {
+  const rowsOf = (tensor: RegExp): number => [...tensors].find(([name]) => tensor.test(name))?.[1].shape[0] ?? 0;
+  const [queries, head] = [rowsOf(QUERIES), rowsOf(NORM_OF_QUERIES)];
+  if (queries === 0 || head === 0) return 0;
+  const turned = head < queries ? RESULTS_OF_NORM.turns * head : 0;
+  return (
+    RESULTS_OF_NORM.queries * queries + RESULTS_OF_NORM.keys * rowsOf(KEYS) + RESULTS_OF_NORM.rows * width + turned
+  );
+}
+
+/**
+ * Whether rows of the model's width go through a layer, or a part of one, whose parent holds as much meanwhile: one that attends, or that is
+ * narrow inside, as MobileBERT's.
+ */
+function isOfLayer(widest: number, tensors: TensorTable, text: AnyConfig): boolean {
+  const width = widthOf(text);
+  // Stages have widths of their own.
+  if (width === null || Array.isArray(text['depths'])) return false;
+  const names = [...tensors.keys()];
+  const passes = [...tensors.values()].some(({ shape }) => shape.length === 2 && shape.includes(width));
+  const attends = names.some((name) => ATTENTION.test(name));
+  return passes && (attends || widest <= 2 * width) && names.some((name) => BLOCK.test(name));
 }
 
 /** Classes that add a bias to logits apart, or multiply rows that do not lie together. */
@@ -100,10 +142,15 @@ const CODES = /\.codevectors$/;
 /** Each code by how likely it is, and as they come to be summed. */
 const WEIGHTED_CODES = 2.05;
 
+/** Has a quantiser that its forward does not call. */
+const UNCODED = /^unispeech-sat$/;
+
 /** Of a frame in a quantiser that weights all of its codes, as wav2vec 2.0's. */
-function codedElements(tensors: TensorTable): number {
+function codedElements(tensors: TensorTable, text: AnyConfig): number {
   const codes = [...tensors].find(([name]) => CODES.test(name))?.[1];
-  return codes === undefined ? 0 : WEIGHTED_CODES * elementCount(codes.shape);
+  return codes === undefined || UNCODED.test(stringOf(text, 'model_type') ?? '')
+    ? 0
+    : WEIGHTED_CODES * elementCount(codes.shape);
 }
 
 const DECAY_OF_GATED = /\.recurrent_param$/;
@@ -116,12 +163,22 @@ function gatedStateElements(tensors: TensorTable): number {
   return decay === undefined ? 0 : RESULTS_OF_GATED * elementCount(decay.shape);
 }
 
-/** Of Gemma 3n, what it has beside one stream of rows: others, each predicted and corrected, and its layers' own tables. */
-function streamElements(widest: number, width: number, text: AnyConfig): number {
+/** Of Gemma 3n, what it has beside one stream of rows: others, each predicted and corrected; and of all its kind, their layers' own inputs. */
+function streamElements(widest: number, width: number, tensors: TensorTable, text: AnyConfig): number {
   const streams = numberOf(text, 'altup_num_inputs');
-  if (streams === null) return 0;
-  const perLayer = numberOf(text, 'hidden_size_per_layer_input') ?? 0;
-  return widest + 4 * streams * width + 2 * (numberOf(text, 'num_hidden_layers') ?? 0) * perLayer;
+  const ofLayers = (numberOf(text, 'num_hidden_layers') ?? 0) * (numberOf(text, 'hidden_size_per_layer_input') ?? 0);
+  if (streams !== null) return widest + 4 * streams * width + 2 * ofLayers;
+  return [...tensors.keys()].some((name) => BLOCK.test(name)) ? ofLayers : 0;
+}
+
+/** What is projected for all layers at once. */
+const OF_ALL_LAYERS = /\.per_layer_model_projection\.weight$/;
+/** The product scaled, the same in float32, and its norm in that. */
+const RESULTS_OF_ALL_LAYERS = 5;
+
+function projectedElements(tensors: TensorTable): number {
+  const projection = [...tensors].find(([name]) => OF_ALL_LAYERS.test(name))?.[1];
+  return RESULTS_OF_ALL_LAYERS * (projection?.shape[0] ?? 0);
 }
 
 function indexedElements({ sequences, length }: BlockRows, tensors: TensorTable, text: AnyConfig): number {

@@ -26,6 +26,8 @@ export const CROSS =
   /\.(EncDecAttention|encoder_attn|cross_attn|crossattention|cross_attention|encoder_decoder_attention)\./;
 const KEY_OR_VALUE = /\.(k_proj|v_proj|key_proj|value_proj|key|value|wk|wv|Wk|Wv|project_k|project_v|k|v)\.weight$/;
 const FUSED = /\.(qkv_proj|c_attn|query_key_value|qkv|Wqkv|W_pack|att_proj|in_proj_qkv|attn_qkv)\.weight$/;
+/** Of a fused projection that is split as it is loaded: it goes by the name of its first part. */
+const FIRST_PART = /\.q_proj\.weight$/;
 const OUTPUT = /\.(o_proj|out_proj|c_proj|dense|wo|o)\.weight$/;
 const ATTENTION = /(attn|attention)\b/i;
 const LATENT = /\.kv_a_proj_with_mqa\.weight$/;
@@ -67,6 +69,8 @@ export function cacheShape(name: string, tensors: TensorTable, config: AnyConfig
     // Keys and values of what an encoder hands over: queries are not of it.
     else if (CROSS.test(tensor) && FUSED.test(tensor) && wide) perEncoded += Math.max(...info.shape);
     else if (FUSED.test(tensor) && wide) perToken += fusedWidth(info, tensors);
+    else if (FIRST_PART.test(tensor) && wide && !tensors.has(tensor.replace('q_proj', 'k_proj')))
+      perToken += fusedWidth(info, tensors);
     else if (PACKED.test(tensor)) isPacked = true;
   }
   if (perToken === 0 && isPacked) perToken = configuredWidth(text);

@@ -8,9 +8,11 @@ import { cacheShape, keepsOfOnePass, NO_CACHE } from './cache-shape.js';
 import { expertsOf } from './experts.js';
 import { BLOCK, TABLE, type TensorGroup } from './generic-groups.js';
 import { keepsItsDtype, loadedBytesOf } from '../loaded-dtype.js';
+import { NO_MASKS, maskElements } from './mask-elements.js';
 import { partOfTower } from './tower-pictures.js';
 import { scoreElements, writtenTower } from './score-elements.js';
 import { keptElements } from './kept-elements.js';
+import { keptResults } from './kept-results.js';
 import { keptLevels } from '../kept-levels.js';
 import type { BlockRun, ProfileBlock, TorchCalls } from '../model-profile.js';
 import { isTowerInText, tokensOfOnePass, towerPart } from './one-pass-tokens.js';
@@ -130,8 +132,11 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     const { hasBoxes, onCpu } = context;
     const isEager = cls?.isEager === true && phase !== 'image';
     const attending = { text: towerPart(name, cls, config) ?? textConfig(config), isEager, hasBoxes, onCpu };
-    const others = activationElements(called, read, held, attending, elementBytes);
-    return Math.max(others, phase === 'prompt' ? soundElements(name, widestRows, config) : 0);
+    const isMasked = cls !== null && sound === null && BLOCK.test(`${name}.`) && !isHead;
+    const masks = isMasked ? maskElements(name, called, cls, attending.text, elementBytes) : NO_MASKS;
+    const others = activationElements(called, read, held, { ...attending, maskPerToken: masks.perToken }, elementBytes);
+    const sounds = phase === 'prompt' ? soundElements(name, widestRows, config) : 0;
+    return Math.max(others, Math.ceil(masks.made), sounds);
   };
   return {
     name,
@@ -154,7 +159,7 @@ export function genericBlock(group: TensorGroup, context: BlockContext): Profile
     ...(group.shares.length === 0 ? {} : { shares: group.shares }),
     kept: levels.map((level) => ({ tensors: [...level], bytes: keptOf(level, () => true).bytes })),
     largestLeafBytes: Math.max(0, ...read.leaves.values()),
-    cacheElements: rows * kept.most,
+    cacheElements: rows * (kept.most + keptResults(name, cls, config, workload)),
     activationElements: Math.max(activations(), ...names.map((tensor) => context.pictureElements.get(tensor) ?? 0)),
     waitingBytes: 0,
     elementBytes,

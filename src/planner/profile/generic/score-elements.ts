@@ -20,6 +20,8 @@ export interface Attending {
   readonly hasBoxes: boolean;
   /** Whether all runs on a CPU, whose attention in one operation wants values as wide as keys. */
   readonly onCpu: boolean;
+  /** Elements of masks for each token, which are there while layers run. */
+  readonly maskPerToken: number;
 }
 
 /** Results of a score's size at once: products, their sum with the mask, the softmax in float32 and what it becomes. */
@@ -30,7 +32,7 @@ const SCORES_NARROW = { scores: 3.2, rows: 7 };
 const SCORES_RELATIVE = 10.7;
 const RELATIVE = /\.r_w_bias$/;
 const NARROW =
-  /^(big_bird|bigbird_pegasus|blip|blip_text_model|blip_vision_model|canine|convbert|deberta|deberta-v2|gpt_oss|ibert|luke|megatron-bert|mpnet|mvp|openai-gpt|prophetnet|rembert|roformer|squeezebert|tapas|visual_bert|xglm)$/;
+  /^(big_bird|bigbird_pegasus|blip|blip_text_model|blip_vision_model|bridgetower_text_model|canine|convbert|deberta|deberta-v2|gpt_oss|ibert|luke|megatron-bert|mpnet|mvp|openai-gpt|prophetnet|rembert|roformer|squeezebert|tapas|visual_bert|xglm)$/;
 /** A learned bias of every position to every other, with the mask in it, and as it is made. */
 const SCORES_BIASED = 3;
 /** The same of text: the bias is one for all sequences, and each has a mask in it, twice; attention to an encoder has another, of zeros. */
@@ -82,7 +84,7 @@ const WRITTEN_TOWERS = /^(blip_vision_model|got_ocr2_vision)$/;
 /** How a tower attends that writes attention out whatever its model does; null for others. */
 export function writtenTower(part: AnyConfig): Attending | null {
   return WRITTEN_TOWERS.test(stringOf(part, 'model_type') ?? '')
-    ? { text: part, isEager: true, hasBoxes: false, onCpu: false }
+    ? { text: part, isEager: true, hasBoxes: false, onCpu: false, maskPerToken: 0 }
     : null;
 }
 

@@ -68,9 +68,40 @@ describe('classes of which too much is easily counted', () => {
     ['ctrl', 1.4],
     // What it draws, from the patches that its last stage has left.
     ['swin that draws', 1.2],
+    // A quantiser that is there and not called.
+    ['unispeech-sat with a quantiser', 1.8],
   ])('%s: %d times the peak at most', (name, most) => {
     const row = rowOf(name);
     expect(counted(row) / row.peakBytes).toBeLessThan(most);
+  });
+});
+
+describe('what else is there while a layer runs', () => {
+  it.each([
+    // Of a layer that is narrow inside: what goes into it, and what the model began with.
+    ['mobilebert, padded', 1.1],
+    // Of layers that see a window in both directions: how far tokens are apart, as integers.
+    ['modernbert over 2048 tokens', 1.1],
+    // The mask of a window, and what attention in one operation makes of it.
+    ['gemma 3 over 4096 tokens', 1.1],
+    // What each layer is given beside the rows.
+    ['gemma 4', 1.1],
+    // Queries wider than all else, in float32.
+    ['embedding gemma 2', 1.1],
+    // Towers of convolutions beside a text: of one picture, and of the frames of a film.
+    ['align', 1.1],
+    ['tvp of 8 frames', 1.1],
+    // Places of a picture for every layer.
+    ['yolos-tiny', 1.1],
+    // What all layers made.
+    ['bridgetower', 1.1],
+    // Keys and values of a projection that is split as it is loaded.
+    ['gradium phonon', 1.2],
+  ])('%s: all of the peak, and %d times at most', (name, most) => {
+    const row = rowOf(name);
+    const ratio = counted(row) / row.peakBytes;
+    expect(ratio).toBeGreaterThan(0.98);
+    expect(ratio).toBeLessThan(most);
   });
 });
 
