@@ -49,6 +49,12 @@ interface EngineParts {
   readonly room: PlannedRoom | null;
 }
 
+/** What goes on while files are read. */
+interface Begun {
+  readonly thread: PixelThread;
+  readonly locking: ReturnType<typeof lockAhead>;
+}
+
 export class CaptionEngine implements CaptionWorker {
   readonly #parts: EngineParts;
 
@@ -71,6 +77,21 @@ export class CaptionEngine implements CaptionWorker {
     checkTensorNames(checkpoint.tensors);
     checkLayerCounts(checkpoint.tensors, config);
     const locking = lockAhead(config, checkpoint, options);
+    try {
+      return await CaptionEngine.#openLocked(config, checkpoint, options, { thread, locking });
+    } catch (error) {
+      // Before a model is open nobody else does it for all that may fail.
+      await (await locking)?.drop();
+      throw error;
+    }
+  }
+
+  static async #openLocked(
+    config: Blip2Config,
+    checkpoint: Checkpoint,
+    options: DeviceOptions,
+    { thread, locking }: Begun,
+  ): Promise<CaptionEngine> {
     const { preprocessor, tokenizers } = await readCheckpointFiles(checkpoint.folder, config);
     const pixels = pixelRules(preprocessor, config.vision, options);
     const room = PlannedRoom.of(checkpoint, config.vision, options);

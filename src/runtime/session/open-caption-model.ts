@@ -17,7 +17,7 @@ import { sessionSources } from './cpu/session-sources.js';
 export interface Beside {
   /** Done on the way, where devices do by themselves what takes time. */
   readonly meanwhile?: () => void;
-  /** Of `lockAhead`, which this takes over. */
+  /** Of `lockAhead`: the model's, once it is open. Where it does not open, the caller drops them. */
   readonly ahead?: WeightFiles | null;
 }
 

@@ -76,7 +76,7 @@ interface EngineRequest {
   readonly openGpu: (gpu: number) => EngineDevice;
   /** Done while a driver locks pages. */
   readonly meanwhile?: () => void;
-  /** Files whose pages are being locked; the model's from here on. */
+  /** Files whose pages are being locked; the model's, or dropped. */
   readonly ahead?: WeightFiles | null;
 }
 

@@ -82,6 +82,19 @@ describe.skipIf(process.platform === 'win32')('files of weights', () => {
     expect(locker.calls).toHaveLength(1);
   });
 
+  it('of which only some are pinned are unlocked where they are not', async () => {
+    const locker = new Locker();
+    using memory = new PinningMemory();
+    const [pinned, converted] = [tensor(file, 0, 10), tensor(other, 0, 4)];
+    const files = await WeightFiles.open([pinned, converted]);
+    files.lock([pinned, converted], locker);
+    files.pin([pinned], memory);
+    await files.pinned();
+    expect(locker.calls).toEqual(['lock 10', 'lock 4', 'unlock 4']);
+    files[Symbol.dispose]();
+    expect(locker.calls).toHaveLength(3);
+  });
+
   it('that nobody pins are unlocked where they were locked', async () => {
     for (const [may, calls] of [
       [true, ['lock 10', 'unlock 10']],

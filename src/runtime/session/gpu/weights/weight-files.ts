@@ -96,7 +96,7 @@ export class WeightFiles implements Disposable {
     return new Uint8Array(koffi.view(this.addressOf(tensor), tensor.end - tensor.begin));
   }
 
-  /** Has pages locked that are to be pinned: `pin` for the same tensors, or fewer, takes them over. */
+  /** Has pages locked that are to be pinned: `pin` for the same tensors, or fewer, takes them over, and has the others unlocked. */
   lock(tensors: Iterable<StoredTensor>, locker: PageLocker): void {
     for (const [file, range] of this.#rangesIn(tensors)) {
       const ask = async (piece: HostRange) => ({ range: piece, isLocked: await locker.lockPages(piece) });
@@ -112,7 +112,8 @@ export class WeightFiles implements Disposable {
       delete file.asked;
       file.unpin = await memory.pin(address, bytes, asked);
     });
-    this.#pinning = Promise.allSettled(pins).then(() => Promise.all(pins));
+    const done = [...pins, this.#unlockRest()];
+    this.#pinning = Promise.allSettled(done).then(() => Promise.all(done));
     // Whoever waits for it hears of it.
     this.#pinning.catch(() => undefined);
   }
@@ -140,12 +141,19 @@ export class WeightFiles implements Disposable {
     }
   }
 
-  /** Of whoever locked them and pins nothing. */
-  async drop(): Promise<void> {
-    for (const { asked = [] } of this.#files.values()) {
+  /** What is locked and pinned by nobody: where all tensors of a file were converted, say. */
+  async #unlockRest(): Promise<void> {
+    for (const file of this.#files.values()) {
+      const { asked = [] } = file;
+      delete file.asked;
       const locked = (await asked).filter(({ isLocked }) => isLocked === true);
       await this.#unlock(locked.map(({ range }) => range));
     }
+  }
+
+  /** Of whoever locked them and pins nothing. */
+  async drop(): Promise<void> {
+    await this.#unlockRest();
     this[Symbol.dispose]();
   }
 
