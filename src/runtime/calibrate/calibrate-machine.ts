@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { makeFolder } from '../../loader/file/make-folder.js';
 import { removeAbandonedFiles, TemporaryFile } from '../../loader/write/temporary-file.js';
-import type { GpuProfile, MachineProfile } from '../../planner/price/device-profile.js';
+import type { MachineProfile } from '../../planner/price/device-profile.js';
+import { measureCards } from './measure-cards.js';
 import { measureHost } from './measure-host.js';
-import { watchedOpen } from './watched-open.js';
 
 export interface CalibrateOptions {
   /** Where 839 MB are written for a while: the disk that is measured. */
@@ -28,33 +28,8 @@ export async function calibrateMachine({
   await makeFolder(cacheFolder);
   await removeAbandonedFiles(cacheFolder);
   await using file = await TemporaryFile.beside(join(cacheFolder, 'calibration'));
-  const gpus = await measureCards(source, onPart, signal);
+  const gpus = await measureCards({ source, onPart, signal });
   onPart('the CPU, its memory and its disk');
   const host = await measureHost(file.path, source, { besideGpu: gpus.length > 0, signal });
   return { schema: 'blip2-device-map/machine-profile/1', gpus, host };
-}
-
-async function measureCards(
-  source: string,
-  onPart: (part: string) => void,
-  signal: AbortSignal,
-): Promise<GpuProfile[]> {
-  // Only here, because these load native libraries.
-  const { cudaCards, cudaCount, freeCudaBytes, hasCuda } = await import('../device/cuda-provider.js');
-  if (!hasCuda()) return [];
-  const { cudaDevice } = await import('../session/gpu/device/cuda-device.js');
-  const { measureGpu } = await import('./measure-gpu.js');
-  const profiles: GpuProfile[] = [];
-  for (const [gpu, { name }] of cudaCards().entries()) {
-    signal.throwIfAborted();
-    onPart(name);
-    // Before a session that is tried, whose context is the card's.
-    const open = () => cudaDevice(gpu);
-    const { device, contextBytes } = await watchedOpen(() => freeCudaBytes(gpu), open);
-    using memory = device.memory;
-    if (!cudaCount(gpu).works) return [];
-    const memoryBytes = memory.room()?.totalBytes ?? null;
-    profiles.push(await measureGpu(device, { name, memoryBytes, contextBytes }, source));
-  }
-  return profiles;
 }

@@ -51,14 +51,16 @@ function tried(driver: CudaDriver, device: number): { readonly works: false; rea
 
 /**
  * Reads the provider's library and those that it needs, a tenth of a second, before there is something to run. It takes no memory of a
- * card, and what fails is told by who tries a session.
+ * card.
+ * @returns whether it is read; why not is told by who tries a session
  */
-export function readCudaProvider(): void {
-  if (typeof driverHere() === 'string') return;
+export function readCudaProvider(): boolean {
+  if (typeof driverHere() === 'string') return false;
   try {
     readProvider(cudaSettings(0));
+    return true;
   } catch {
-    // `tried` says it.
+    return false;
   }
 }
 
