@@ -6,6 +6,7 @@ import type { DeviceOptions } from '../../../device/device-options.js';
 import { DriverThread } from '../../../device/memory/driver-thread.js';
 import { placeBlocks } from '../../place-blocks.js';
 import { computingBlocks } from '../device/computed-dtypes.js';
+import { placeOnDevices } from '../device/place-on-devices.js';
 import { WeightFiles } from './weight-files.js';
 
 /**
@@ -16,8 +17,9 @@ import { WeightFiles } from './weight-files.js';
 export async function lockAhead(
   config: Blip2Config,
   { tensors }: Pick<Checkpoint, 'tensors'>,
-  { deviceMap, hostBlocks = new Set(), quant }: Pick<DeviceOptions, 'deviceMap' | 'hostBlocks' | 'quant'>,
+  options: Pick<DeviceOptions, 'deviceMap' | 'hostBlocks' | 'streamGpus' | 'quant'>,
 ): Promise<WeightFiles | null> {
+  const { deviceMap, quant } = options;
   const stored = [...tensors];
   if (deviceMap === undefined || (quant?.size ?? 0) > 0 || stored.some(([, { dtype }]) => dtype !== 'F16')) return null;
   try {
@@ -26,9 +28,10 @@ export async function lockAhead(
     const thread = card === undefined ? undefined : DriverThread.of(card);
     if (thread === undefined) return null;
     const blockOf = computingBlocks(config, tensors);
+    const placeOf = placeOnDevices(config, tensors, places, options, (id) => id);
     const copied = stored.flatMap(([name, tensor]) => {
       const block = blockOf(name);
-      return block === undefined || hostBlocks.has(block) ? [] : [tensor];
+      return block === undefined || placeOf(block).device === 'cpu' ? [] : [tensor];
     });
     const files = await WeightFiles.open(copied);
     files.lock(copied, thread);
