@@ -2,8 +2,8 @@
 import type { GpuProfile, HostProfile } from '../../planner/price/device-profile.js';
 import type { EngineDevice } from '../session/gpu/device/engine-device.js';
 import { blinkHost } from './blink-host.js';
+import { contextBytes } from './context-bytes.js';
 import { BLINK } from './timing.js';
-import { watchedOpen, type Watched } from './watched-open.js';
 
 export interface BlinkRequest {
   /** What the profiles say of where they come from. */
@@ -29,10 +29,10 @@ async function blink({ source, cards, host }: BlinkRequest): Promise<BlinkAnswer
   const devices = await started(cards.map(({ gpu }) => gpu));
   const start = performance.now();
   const profiles: GpuProfile[] = [];
-  for (const [i, { device, contextBytes }] of devices.entries()) {
+  for (const [i, { device, ofContext }] of devices.entries()) {
     const { measureGpu } = await import('./measure-gpu.js');
     const memoryBytes = device.memory.room()?.totalBytes ?? null;
-    const card = { name: cards[i]?.name ?? '', memoryBytes, contextBytes };
+    const card = { name: cards[i]?.name ?? '', memoryBytes, contextBytes: ofContext };
     profiles.push(await measureGpu(device, card, source, BLINK));
   }
   return {
@@ -43,19 +43,26 @@ async function blink({ source, cards, host }: BlinkRequest): Promise<BlinkAnswer
   };
 }
 
+interface Started {
+  readonly device: EngineDevice;
+  readonly ofContext: number | null;
+}
+
 /** Each with a session that has been there: to load the provider's libraries takes longer than all measurements. */
-async function started(gpus: readonly number[]): Promise<Watched<EngineDevice>[]> {
+async function started(gpus: readonly number[]): Promise<Started[]> {
   if (gpus.length === 0) return [];
-  const { freeCudaBytes } = await import('../device/cuda-provider.js');
+  const { freeCudaBytes, takeCudaContext } = await import('../device/cuda-provider.js');
   const { cudaDevice } = await import('../session/gpu/device/cuda-device.js');
   const { OrtSession } = await import('../device/ort/ort-session.js');
   const { identityModel } = await import('../device/ort/identity-model.js');
-  const open = (gpu: number) =>
-    watchedOpen(
+  const devices: Started[] = [];
+  for (const gpu of gpus) {
+    const ofContext = await contextBytes(
       () => freeCudaBytes(gpu),
-      () => cudaDevice(gpu),
+      () => takeCudaContext(gpu),
     );
-  const devices = await Promise.all(gpus.map(open));
+    devices.push({ device: cudaDevice(gpu), ofContext });
+  }
   const options = { isRecorded: false, roundsFactors: false, sharesArena: false };
   for (const { device } of devices) new OrtSession(identityModel(), device.sessionOptions(options))[Symbol.dispose]();
   return devices;

@@ -17,6 +17,7 @@ async function measured({ loads = true, old = -1 } = {}) {
     },
     works: (gpu) => gpu !== old,
     freeBytes: () => null,
+    takeContext: () => () => undefined,
     measure: ({ card }, { name }) =>
       card === old
         ? Promise.reject(new Blip2Error('ORT_FAILED', 'no kernel for this card'))

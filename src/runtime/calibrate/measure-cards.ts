@@ -1,7 +1,7 @@
 import type { GpuProfile } from '../../planner/price/device-profile.js';
 import type { EngineDevice } from '../session/gpu/device/engine-device.js';
 import type { measureGpu } from './measure-gpu.js';
-import { watchedOpen } from './watched-open.js';
+import { contextBytes } from './context-bytes.js';
 
 /** The CUDA cards of a machine, by their numbers. */
 export interface Cards {
@@ -12,6 +12,8 @@ export interface Cards {
   /** Whether a card runs anything. */
   readonly works: (gpu: number) => boolean;
   readonly freeBytes: (gpu: number) => number | null;
+  /** Takes a context, and answers how to give it back. */
+  readonly takeContext: (gpu: number) => () => void;
   readonly measure: typeof measureGpu;
 }
 
@@ -24,22 +26,23 @@ export interface Course {
 
 /** None where CUDA cannot be used. What fails on a further card than the first is said: the first would be lost by it. */
 export async function measureCards({ source, onPart, signal }: Course, cards?: Cards): Promise<GpuProfile[]> {
-  const { load, list, open, works, freeBytes, measure } = cards ?? (await cudaCards());
+  const { load, list, open, works, freeBytes, takeContext, measure } = cards ?? (await cudaCards());
   // A card is not opened for a provider that does not load.
   if (!load()) return [];
   const profiles: GpuProfile[] = [];
   for (const [gpu, { name }] of list().entries()) {
     signal.throwIfAborted();
     onPart(name);
-    // Before a session that is tried, whose context is the card's.
-    const { device, contextBytes } = await watchedOpen(
+    // Before a device is open, whose context is the card's.
+    const ofContext = await contextBytes(
       () => freeBytes(gpu),
-      () => open(gpu),
+      () => takeContext(gpu),
     );
+    const device = open(gpu);
     using memory = device.memory;
     if (gpu === 0 && !works(gpu)) return [];
     const memoryBytes = memory.room()?.totalBytes ?? null;
-    profiles.push(await measure(device, { name, memoryBytes, contextBytes }, source));
+    profiles.push(await measure(device, { name, memoryBytes, contextBytes: ofContext }, source));
   }
   return profiles;
 }
@@ -55,6 +58,7 @@ async function cudaCards(): Promise<Cards> {
     open: (gpu) => cudaDevice(gpu),
     works: (gpu) => provider.cudaCount(gpu).works,
     freeBytes: provider.freeCudaBytes,
+    takeContext: provider.takeCudaContext,
     measure: measureGpu,
   };
 }

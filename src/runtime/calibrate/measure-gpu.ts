@@ -39,7 +39,7 @@ const ROWS = 4 * MANY_ROWS;
 /** What a module of a step takes, of what one of `leavesGraph` does, which has more kernels: 0.0032 and 0.0038 ms on an H200. */
 const RECORDED_SHARE = 0.84;
 
-/** A card, and what a context of its driver takes: see `watchedOpen`. */
+/** A card, and what a context of its driver takes: see `contextBytes`. */
 export interface MeasuredCard extends Pick<ProviderDevice, 'name' | 'memoryBytes'> {
   readonly contextBytes: number | null;
 }

@@ -1,4 +1,5 @@
 /** CUDA on this machine: the driver, the provider's library, and how sessions use them. */
+import { CUDA_ENVIRONMENT } from './cuda-environment.js';
 import { CudaKernels } from './kernels/cuda-kernels.js';
 import { kernelOps } from './kernels/kernel-ops.js';
 import { cudaShortlists, type Shortlists } from './kernels/shortlists.js';
@@ -95,6 +96,17 @@ export function freeCudaBytes(device: number): number | null {
   return cardMemory(driver.describe('cuDeviceGetPCIBusId', device))?.freeBytes ?? null;
 }
 
+/**
+ * Takes the card's context, which is the process's own.
+ * @returns how to give it back
+ * @throws Blip2Error `CUDA_FAILED`
+ */
+export function takeCudaContext(device: number): () => void {
+  const driver = CudaDriver.load();
+  driver?.create('cuDevicePrimaryCtxRetain', device);
+  return () => driver?.call('cuDevicePrimaryCtxRelease_v2', device);
+}
+
 /** @returns null where there is no driver */
 export function openCudaMemory(device: number, isBeside = false): CudaMemory | null {
   const driver = CudaDriver.load();
@@ -127,14 +139,6 @@ export function ownKernels(device: number): OwnKernels | null {
   return made;
 }
 
-/** cuBLAS takes this much for each session at its first product instead of its default, 32 MiB, and is no slower. */
-const CUBLAS_WORKSPACE = ':16:8';
-/**
- * ONNX Runtime 1.30 has cuDNN attend on compute capability 9.0 and later, by a graph that cuDNN makes anew for each shape. Its own kernels take
- * a picture as long (H200: 6.3 and 6.2 ms), and none of them is made anew.
- */
-const CUDNN_ATTENTION = '0';
-
 export interface RunOrder {
   readonly stream: bigint;
   readonly isRecorded: boolean;
@@ -146,8 +150,7 @@ export interface RunOrder {
  * @param roundsFactors whether float32 products may round their factors to 11 bits, as TF32 does
  */
 export function cudaSettings(device: number, order?: RunOrder, roundsFactors = false): Record<string, string> {
-  process.env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE;
-  process.env['ORT_ENABLE_CUDNN_FLASH_ATTENTION'] ??= CUDNN_ATTENTION;
+  for (const [name, value] of Object.entries(CUDA_ENVIRONMENT)) process.env[name] ??= value;
   return {
     device_id: String(device),
     arena_extend_strategy: 'kSameAsRequested',
