@@ -63,7 +63,7 @@ const READS = [
   /process\.env\[(?<constant>[A-Z_]+)\]/g,
   /\{ (?<names>[A-Z0-9_, ]+) \} = process\.env/g,
   // Set for another process, unless it is there already.
-  /\{ (?<names>[A-Z0-9_, ]+), \.\.\.process\.env/g,
+  /\{\s*(?<names>[A-Z0-9_,\s]+),\s*\.\.\.process\.env/g,
 ];
 const WRITE = /process\.env\['[A-Z0-9_]+'\] = /g;
 /** The hub's variables have readers of their own in a file that is handed the environment whole. */
@@ -80,7 +80,7 @@ it('has a table of exactly the environment variables that are read', async () =>
     expect(known, file).toBe(code.split('process.env').length - 1);
     for (const { groups = {} } of [...found, ...(handed.length > 0 ? code.matchAll(HUB_READ) : [])]) {
       const value = new RegExp(`const ${groups['constant']} = '(\\w+)'`).exec(code)?.[1];
-      for (const name of (groups['name'] ?? groups['names'] ?? value ?? 'unknown').split(', ')) read.add(name);
+      for (const name of (groups['name'] ?? groups['names'] ?? value ?? 'unknown').split(/,\s*/)) read.add(name);
     }
   }
   const table = /^\| variable .*\n\|[ |-]+\n((?:\|.*\n)+)/m.exec(readme)?.[1] ?? '';

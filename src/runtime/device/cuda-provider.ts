@@ -1,5 +1,5 @@
 /** CUDA on this machine: the driver, the provider's library, and how sessions use them. */
-import { CUDA_ENVIRONMENT } from './cuda-environment.js';
+import { CUBLAS_WORKSPACE_CONFIG, ORT_ENABLE_CUDNN_FLASH_ATTENTION } from './cuda-environment.js';
 import { CudaKernels } from './kernels/cuda-kernels.js';
 import { kernelOps } from './kernels/kernel-ops.js';
 import { cudaShortlists, type Shortlists } from './kernels/shortlists.js';
@@ -150,7 +150,8 @@ export interface RunOrder {
  * @param roundsFactors whether float32 products may round their factors to 11 bits, as TF32 does
  */
 export function cudaSettings(device: number, order?: RunOrder, roundsFactors = false): Record<string, string> {
-  for (const [name, value] of Object.entries(CUDA_ENVIRONMENT)) process.env[name] ??= value;
+  process.env['CUBLAS_WORKSPACE_CONFIG'] ??= CUBLAS_WORKSPACE_CONFIG;
+  process.env['ORT_ENABLE_CUDNN_FLASH_ATTENTION'] ??= ORT_ENABLE_CUDNN_FLASH_ATTENTION;
   return {
     device_id: String(device),
     arena_extend_strategy: 'kSameAsRequested',

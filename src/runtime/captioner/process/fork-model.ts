@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { EngineOptions, ProcessOptions } from '../../device/device-options.js';
-import { CUDA_ENVIRONMENT } from '../../device/cuda-environment.js';
+import { CUBLAS_WORKSPACE_CONFIG, ORT_ENABLE_CUDNN_FLASH_ATTENTION } from '../../device/cuda-environment.js';
 import { likelyCard } from '../../placement/likely-card.js';
 import type { PlacementOptions } from '../../placement/placement.js';
 import type { Request } from './messages.js';
@@ -84,7 +84,14 @@ function forked(card: number | undefined, visibleGpus: readonly number[] | undef
   return fork(fileURLToPath(new URL('./model-host.js', import.meta.url)), card === undefined ? [] : [String(card)], {
     // The caller's own flags (a debugger's port, code on the command line) are not for this process.
     execArgv: [`--max-semi-space-size=${SEMI_SPACE_MIB}`],
-    env: { MALLOC_ARENA_MAX, UV_THREADPOOL_SIZE, ...CUDA_ENVIRONMENT, ...process.env, ...visibleCards(visibleGpus) },
+    env: {
+      MALLOC_ARENA_MAX,
+      UV_THREADPOOL_SIZE,
+      CUBLAS_WORKSPACE_CONFIG,
+      ORT_ENABLE_CUDNN_FLASH_ATTENTION,
+      ...process.env,
+      ...visibleCards(visibleGpus),
+    },
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
