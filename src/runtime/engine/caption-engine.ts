@@ -1,26 +1,16 @@
 /** From a batch of pictures to captions, in the process that holds the model. */
 import type { Checkpoint } from '../../loader/checkpoint/checkpoint.js';
-import { parseBlip2Config, type Blip2Config } from '../../model/blip2-config.js';
-import { ofUnchanged } from '../../loader/checkpoint/unchanged-files.js';
-import { checkLayerCounts } from '../../model/layer-counts.js';
-import { checkTensorNames } from '../../model/tensor-names.js';
 import { MOST_TOGETHER } from '../../planner/profile/workload/encoding.js';
-import { Asking } from './asking.js';
 import type { Caption, CaptionHooks, Outcome } from './captioner-options.js';
 import type { CaptionBatch, CaptionWorker, NumberedPicture, StreamRequest } from './caption-worker.js';
+import { openEngineParts, type EngineParts } from './open-engine-parts.js';
 import { picturesAtOnce } from './pictures-at-once.js';
 import type { DeviceOptions } from '../device/device-options.js';
-import { readCheckpointFiles, type Tokenizers } from './checkpoint-files.js';
 import { generate } from '../generation/generate.js';
 import type { GeneratedSequence, GenerationHooks } from '../generation/generation-request.js';
 import { resolveGenerationOptions, sequencesAtOnce } from '../generation/generation-options.js';
 import { batchPixels } from '../image/batch-pixels.js';
-import { endPixelThread, PixelPool, startPixelThread, type PixelThread } from '../image/pixel-pool.js';
-import { pixelRules } from '../image/pixel-rules.js';
-import { PlannedRoom, type AskedWork } from '../placement/planned-room.js';
-import type { CaptionModel } from '../session/model/caption-model.js';
-import { lockAhead } from '../session/gpu/weights/lock-ahead.js';
-import { openCaptionModel } from '../session/open-caption-model.js';
+import type { AskedWork } from '../placement/planned-room.js';
 import type { DecodingRoom } from '../session/model/language-prompt.js';
 import { CaptionStream } from './stream/caption-stream.js';
 import type { Numbered } from './stream/numbered-picture.js';
@@ -40,21 +30,6 @@ const MOST_AHEAD = 512;
 
 type CaptionCourse = Pick<Caption, 'promptTokens' | 'timing'>;
 
-interface EngineParts {
-  readonly config: Blip2Config;
-  readonly tokenizers: Tokenizers;
-  readonly asking: Asking;
-  readonly pixels: PixelPool;
-  readonly model: CaptionModel;
-  readonly room: PlannedRoom | null;
-}
-
-/** What goes on while files are read. */
-interface Begun {
-  readonly thread: PixelThread;
-  readonly locking: ReturnType<typeof lockAhead>;
-}
-
 export class CaptionEngine implements CaptionWorker {
   readonly #parts: EngineParts;
 
@@ -63,52 +38,7 @@ export class CaptionEngine implements CaptionWorker {
   }
 
   static async create(checkpoint: Checkpoint, options: DeviceOptions): Promise<CaptionEngine> {
-    const thread = startPixelThread();
-    try {
-      return await CaptionEngine.#open(checkpoint, options, thread);
-    } catch (error) {
-      await endPixelThread(thread);
-      throw error;
-    }
-  }
-
-  static async #open(checkpoint: Checkpoint, options: DeviceOptions, thread: PixelThread): Promise<CaptionEngine> {
-    const config = parseBlip2Config(checkpoint.config);
-    checkTensorNames(checkpoint.tensors);
-    checkLayerCounts(checkpoint.tensors, config);
-    const locking = lockAhead(config, checkpoint, options);
-    try {
-      return await CaptionEngine.#openLocked(config, checkpoint, options, { thread, locking });
-    } catch (error) {
-      // Before a model is open nobody else does it for all that may fail.
-      await (await locking)?.drop();
-      throw error;
-    }
-  }
-
-  static async #openLocked(
-    config: Blip2Config,
-    checkpoint: Checkpoint,
-    options: DeviceOptions,
-    { thread, locking }: Begun,
-  ): Promise<CaptionEngine> {
-    const { preprocessor, tokenizers } = await readCheckpointFiles(checkpoint.folder, config);
-    const pixels = pixelRules(preprocessor, config.vision, options);
-    const room = PlannedRoom.of(checkpoint, config.vision, options);
-    await room?.checkPictures(pixels.size);
-    const ahead = await locking;
-    const meanwhile = () => void tokenizers();
-    const model = await ofUnchanged(checkpoint.files, () =>
-      openCaptionModel(config, checkpoint, options, { meanwhile, ahead }),
-    );
-    return new CaptionEngine({
-      config,
-      tokenizers: tokenizers(),
-      asking: new Asking(config, tokenizers()),
-      pixels: new PixelPool({ ...pixels, float: model.pixelFloat ?? 'F32' }, undefined, thread),
-      model,
-      room,
-    });
+    return new CaptionEngine(await openEngineParts(checkpoint, options));
   }
 
   async captionBatch({ pictures, first, generation }: CaptionBatch, hooks: CaptionHooks): Promise<Caption[]> {

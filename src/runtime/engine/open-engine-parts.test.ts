@@ -5,7 +5,7 @@ import { afterEach, expect, it } from 'vitest';
 import { openCheckpoint } from '../../loader/index.js';
 import type { Device } from '../../planner/map/device-map.js';
 import { DriverThread } from '../device/memory/driver-thread.js';
-import { CaptionEngine } from './caption-engine.js';
+import { openEngineParts } from './open-engine-parts.js';
 
 const DEMO = join(import.meta.dirname, '../../../models/demo');
 /** More than any machine has. */
@@ -32,7 +32,7 @@ it.skipIf(process.platform !== 'linux').each([
     const halves = new Map([...tensors].map(([name, tensor]) => [name, { ...tensor, dtype: 'F16' as const }]));
     const options = { deviceMap: new Map<string, Device>([['', CARD]]) };
     DriverThread.start(CARD);
-    await expect(CaptionEngine.create({ ...checkpoint, tensors: halves }, options)).rejects.toMatchObject({ code });
+    await expect(openEngineParts({ ...checkpoint, tensors: halves }, options)).rejects.toMatchObject({ code });
     expect(await readFile('/proc/self/maps', 'utf8')).not.toContain(folder);
   } finally {
     await rm(folder, { recursive: true });
