@@ -82,9 +82,11 @@ export function ratesOf(profile: GpuProfile | HostProfile): string {
 }
 
 export function rate(bytesPerSecond: number): string {
-  return `${(bytesPerSecond / 1e9).toPrecision(3)} GB/s`;
+  return `${threeDigits(bytesPerSecond / 1e9)} GB/s`;
 }
 
 function tera(flopsPerSecond: number): string {
-  return `${(flopsPerSecond / 1e12).toPrecision(3)} TFLOP/s`;
+  return `${threeDigits(flopsPerSecond / 1e12)} TFLOP/s`;
 }
+
+const threeDigits = (value: number): string => (value < 999.5 ? value.toPrecision(3) : value.toFixed());

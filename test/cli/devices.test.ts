@@ -2,11 +2,11 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
+import { KNOWN_GPUS, UNKNOWN_HOST } from '../../src/planner/price/known-devices.js';
 import { keepBlink, type HostIdentity } from '../../src/runtime/calibrate/blink-file.js';
 import { hostIdentity } from '../../src/runtime/calibrate/machine-identity.js';
 import { vulkanAbsence } from '../../src/runtime/device/vulkan-adapters.js';
-import { deviceTable, listDevices } from '../../cli/plan/list-devices.js';
+import { deviceTable, listDevices, ratesOf } from '../../cli/plan/list-devices.js';
 import { command } from './command.js';
 
 it('lists every provider, and why one cannot be used', async () => {
@@ -20,6 +20,14 @@ it('lists every provider, and why one cannot be used', async () => {
   // What was measured of this machine may stand behind it.
   expect(lines.find((line) => line.startsWith('cpu'))).toMatch(/^cpu +0 .+ threads, .+ GiB, .+ free$/);
   expect(lines.filter((line) => line.startsWith('cuda'))).not.toHaveLength(0);
+});
+
+it('says what decides plans for a card, in digits that a person reads', () => {
+  const card = KNOWN_GPUS.get('H200');
+  if (card === undefined) throw new Error('no H200');
+  expect(ratesOf(card)).toBe(
+    '3840 GB/s of weights, 445 TFLOP/s in float16, link 55.0 GB/s and 0.03 ms, 720 MiB taken by driver and libraries',
+  );
 });
 
 it('lets no driver write to stderr', async () => {
